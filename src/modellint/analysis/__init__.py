@@ -1,0 +1,1 @@
+"""Facts computed from a model once and shared by all rules."""

@@ -1,0 +1,78 @@
+"""What a place looks like structurally, whatever its names and its position in the file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from modellint.model import Graph, Node, Tensor, Value
+
+RADIUS = 3
+"""How many edges around a place its identity reaches."""
+BREADTH = 8
+"""How many consumers of one value are looked at; hubs would make the neighbourhood the graph."""
+
+
+def place_digest(place: Node | Value | Graph | Tensor | None) -> str:
+    """A digest of a place's surroundings that survives renaming and reordering."""
+    if place is None:
+        text = "file"
+    elif isinstance(place, Graph):
+        text = f"graph depth {_depth(place)}"
+    elif isinstance(place, Tensor):
+        text = f"tensor {place.dtype} {place.shape}"
+    elif isinstance(place, Node):
+        text = "node " + _around(place)
+    else:
+        text = "value " + _value(place)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _depth(graph: Graph) -> int:
+    depth, parent = 0, graph.parent
+    while parent is not None:
+        depth, parent = depth + 1, parent.graph.parent
+    return depth
+
+
+def _value(value: Value) -> str:
+    role = "input" if value.is_input else "output" if value.is_output else "inner"
+    around = [f"<{_around(value.producer)}:{value.index}"] if value.producer is not None else []
+    around += sorted(f">{_around(use.node)}:{use.index}" for use in value.consumers[:BREADTH])
+    return f"{role} {_tensor(value)} {' '.join(around)}"
+
+
+def _around(node: Node) -> str:
+    """The node's kind, then the kinds at each distance: a set per ring, so order is no matter."""
+    rings = [_kind(node)]
+    seen = {id(node)}
+    ring: list[Node] = [node]
+    for _ in range(RADIUS):
+        ring = [near for near in _neighbours(ring) if not (id(near) in seen or seen.add(id(near)))]
+        if not ring:
+            break
+        rings.append(",".join(sorted(map(_kind, ring))))
+    return "|".join(rings)
+
+
+def _neighbours(nodes: Iterable[Node]) -> Iterable[Node]:
+    for node in nodes:
+        yield from node.predecessors
+        for value in node.outputs:
+            if value is not None:
+                yield from (use.node for use in value.consumers[:BREADTH])
+
+
+def _kind(node: Node) -> str:
+    constants = ";".join(_tensor(value) for value in node.inputs if value is not None)
+    attributes = ";".join(
+        f"{name}={value!r}"
+        for name, value in sorted(node.attributes.items())
+        if not isinstance(value, (Tensor, bytes))
+    )
+    return f"{node.qualified_op}({constants}){{{attributes}}}#{len(node.outputs)}"
+
+
+def _tensor(value: Value) -> str:
+    tensor = value.tensor
+    return f"{tensor.dtype}{list(tensor.shape)}" if tensor is not None else ""

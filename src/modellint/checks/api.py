@@ -1,0 +1,102 @@
+"""What a check is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modellint.analysis.shapes import DeployedTypes
+from modellint.finding import Severity
+from modellint.model import DType, Graph, Model, Node, Shape, Tensor, Value
+from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from modellint.rules.rule import Rule
+
+Place = Node | Value | Graph | Tensor | None
+"""What a finding is about; None is the file as a whole."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of a check. The words are in the rule's file; `facts` fill its placeholders."""
+
+    place: Place = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+    variant: str = ""
+    """Which of the rule's `messages` to use instead of `message`."""
+    severity: Severity | None = None
+    """Instead of the rule's own, where one rule covers a harmless and a harmful case."""
+    confidence: str | None = None
+    count: int = 1
+    """How many places one hit stands for."""
+    related: tuple[Node, ...] = ()
+    """Nodes to draw in the frame besides the place's own neighbours."""
+
+
+class Analyses:
+    """Facts computed once per model and deployment, and shared by all rules."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.model = model
+        self.deployment = deployment
+        self._results: dict[object, Any] = {}
+
+    def get(self, analyse: Callable[[Model, Deployment], T]) -> T:
+        """The result of `analyse`, computed on first need."""
+        if analyse not in self._results:
+            self._results[analyse] = analyse(self.model, self.deployment)
+        result: T = self._results[analyse]
+        return result
+
+
+class Context:
+    """Everything a check may ask: the model, the deployment, the rule's options, analyses."""
+
+    __slots__ = ("_analyses", "options", "read_weights", "rule")
+
+    def __init__(
+        self,
+        rule: Rule,
+        analyses: Analyses,
+        options: Mapping[str, Any],
+        *,
+        read_weights: bool = True,
+    ) -> None:
+        self.rule = rule
+        self.options = options
+        self.read_weights = read_weights
+        self._analyses = analyses
+
+    @property
+    def model(self) -> Model:
+        return self._analyses.model
+
+    @property
+    def deployment(self) -> Deployment:
+        return self._analyses.deployment
+
+    def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
+        """A shared fact, for example ``context.analysis(liveness)``."""
+        return self._analyses.get(analyse)
+
+    def graphs(self) -> Iterator[Graph]:
+        """The main graph, its subgraphs, and the bodies of model-local functions."""
+        return self.model.graphs(functions=True)
+
+    def nodes(self, *ops: str) -> Iterator[Node]:
+        """Nodes of all graphs, functions included; given op types, only those."""
+        return self.model.nodes(*ops, functions=True)
+
+    def shape(self, value: Value) -> Shape | None:
+        """The value's shape with the deployment's bindings applied."""
+        return self.analysis(DeployedTypes).shape(value)
+
+    def dtype(self, value: Value) -> DType | None:
+        return value.dtype
+
+
+Check = Callable[[Context], Iterable[Hit]]

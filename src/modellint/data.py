@@ -1,0 +1,27 @@
+"""Where modellint's own data files and its cache lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+
+
+def data_dir(name: str) -> Path:
+    """A folder of data files: inside an installed package, at the root of a checkout."""
+    packaged = _PACKAGE / "_data" / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent.parent / name
+
+
+def cache_dir() -> Path:
+    """The user's cache folder for modellint, by the platform's convention."""
+    chosen = os.environ.get("MODELLINT_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "modellint"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/modellint"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modellint"

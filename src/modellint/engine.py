@@ -1,0 +1,252 @@
+"""Lints one file: reads it, asks every rule its question, turns hits into findings."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from modellint.analysis.structure import place_digest
+from modellint.checks.api import Analyses, Context, Hit
+from modellint.checks.resolve import resolve_check
+from modellint.finding import Finding, Location, ModelSummary, Severity
+from modellint.formats import read_model
+from modellint.frame import frame_of
+from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.rules.inline import inline_ignores, is_ignored
+from modellint.rules.message import fill
+from modellint.rules.rule import Rule
+from modellint.targets.deployment import Deployment
+
+CRASH = "INT001"
+"""The rule under which a rule that crashes is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that linting one file needs besides the file."""
+
+    rules: tuple[Rule, ...]
+    deployments: tuple[Deployment, ...] = (Deployment(),)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Values by rule code, on top of the rules' defaults."""
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    """Overrides by rule code."""
+    read_weights: bool = True
+    inline_suppressions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What came of one file."""
+
+    summary: ModelSummary
+    findings: tuple[Finding, ...]
+    timings: Mapping[str, float] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()
+    """Other files that the findings depend on."""
+
+
+def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
+    """Lint one file. Whatever is in it, this returns."""
+    started = time.perf_counter()
+    model = read_model(path)
+    timings = {"(read)": time.perf_counter() - started}
+    findings = _number(_Run(model, shown_path, plan, timings).findings())
+    return FileReport(
+        summary=_summarise(model, shown_path),
+        findings=findings,
+        timings=timings,
+        companions=tuple(str(file) for file in model.external_files),
+    )
+
+
+def _summarise(model: Model, shown_path: str) -> ModelSummary:
+    fatal = any(problem.fatal for problem in model.problems)
+    return ModelSummary(
+        path=shown_path,
+        format=model.format,
+        capabilities=tuple(sorted(model.capabilities)),
+        nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.graph else None,
+        parameters=None if fatal else _parameters(model),
+        weight_bytes=None if fatal else model.weight_bytes,
+    )
+
+
+def _parameters(model: Model) -> int:
+    """Elements of stored floating-point and quantized tensors; shape arguments do not count."""
+    return sum(
+        tensor.elements
+        for tensor in model.tensors
+        if tensor.dtype.is_float or (tensor.dtype.is_integer and tensor.dtype.bits <= 8)
+    )
+
+
+class _Run:
+    """One file's rules, deployments and findings."""
+
+    def __init__(
+        self, model: Model, shown_path: str, plan: Plan, timings: dict[str, float]
+    ) -> None:
+        self.model = model
+        self.shown_path = shown_path
+        self.plan = plan
+        self.timings = timings
+        self.analyses = [Analyses(model, deployment) for deployment in plan.deployments]
+        self.ignores = inline_ignores(model) if plan.inline_suppressions else None
+
+    def findings(self) -> Iterator[Finding]:
+        for rule in self.plan.rules:
+            started = time.perf_counter()
+            try:
+                yield from self._rule_findings(rule)
+            finally:
+                self.timings[rule.code] = time.perf_counter() - started
+
+    def _rule_findings(self, rule: Rule) -> Iterator[Finding]:
+        if rule.problem is not None:
+            hits: Iterable[Hit] = list(_problem_hits(rule, self.model))
+            yield from (self._finding(rule, hit, None) for hit in hits)
+            return
+        if not self._applies(rule):
+            return
+        for analyses in self._deployments(rule):
+            context = Context(
+                rule,
+                analyses,
+                self._options(rule),
+                read_weights=self.plan.read_weights,
+            )
+            try:
+                for hit in resolve_check(rule)(context):
+                    yield self._finding(rule, hit, analyses.deployment)
+            except Exception as error:  # a broken rule must not take the run with it
+                yield self._crash(rule, error)
+
+    def _applies(self, rule: Rule) -> bool:
+        if rule.check == "engine":
+            return False
+        if "weights" in rule.needs and not self.plan.read_weights:
+            return False
+        return set(rule.needs) <= self.model.capabilities
+
+    def _deployments(self, rule: Rule) -> Iterator[Analyses]:
+        """One set of analyses for each combination of what the rule's answer depends on."""
+        facets = {*rule.per, "runtime"} if rule.runtimes else set(rule.per)
+        seen = set()
+        for analyses in self.analyses:
+            if rule.runtimes and analyses.deployment.runtime not in rule.runtimes:
+                continue
+            key = tuple(analyses.deployment.facet(facet) for facet in sorted(facets))
+            if key not in seen:
+                seen.add(key)
+                yield analyses
+
+    def _options(self, rule: Rule) -> Mapping[str, Any]:
+        defaults = {name: option.default for name, option in rule.options.items()}
+        return {**defaults, **self.plan.options.get(rule.code, {})}
+
+    def _finding(self, rule: Rule, hit: Hit, deployment: Deployment | None) -> Finding:
+        place = hit.place
+        words = {**_names(place), **hit.facts, "file": self.shown_path, "count": hit.count}
+        if deployment is not None:
+            words |= {
+                "target": deployment.target.name if deployment.target else "the target",
+                "runtime": deployment.runtime or "the runtime",
+                "precision": deployment.precision or "its stored precision",
+            }
+        severity = self.plan.severities.get(rule.code, hit.severity or rule.default_severity)
+        target = deployment.target_id if deployment and "target" in rule.per else None
+        by_runtime = bool(rule.runtimes) or "runtime" in rule.per
+        ignored = self.ignores is not None and is_ignored(self.ignores, rule, place)
+        return Finding(
+            code=rule.code,
+            rule=rule.name,
+            family=rule.family,
+            severity=severity,
+            message=fill(rule.messages[hit.variant] if hit.variant else rule.message, words),
+            path=self.shown_path,
+            location=_location(place),
+            why=fill(rule.why, words),
+            fix=fill(rule.fix, words),
+            runtime=deployment.runtime if deployment and by_runtime else None,
+            target=target,
+            confidence=hit.confidence or rule.confidence,
+            evidence=dict(hit.facts),
+            count=hit.count,
+            fingerprint=f"{rule.code}:{hit.variant}:{target}:{place_digest(place)}",
+            suppressed="modellint.ignore in the model's metadata" if ignored else None,
+            frame=frame_of(place, hit.related, fill(rule.note, words)),
+        )
+
+    def _crash(self, rule: Rule, error: Exception) -> Finding:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return Finding(
+            code=CRASH,
+            rule="rule-crashed",
+            family="internal",
+            severity=Severity.ERROR,
+            message=(
+                f"Rule {rule.code} ({rule.name}) crashed: {type(error).__name__}: {error} "
+                f"({Path(where.filename).name}:{where.lineno})."
+            ),
+            path=self.shown_path,
+            why="This is a bug in the rule, not in the model. All other rules were still run.",
+            fix=f"Please report it with the model if you can. Meanwhile: --ignore {rule.code}",
+            evidence={"rule": rule.code, "error": f"{type(error).__name__}: {error}"},
+            fingerprint=f"{CRASH}:{rule.code}::{place_digest(None)}",
+        )
+
+
+def _problem_hits(rule: Rule, model: Model) -> Iterator[Hit]:
+    for problem in model.problems:
+        if problem.kind == rule.problem:
+            place = model.graph.resolve(problem.value) if model.graph and problem.value else None
+            yield Hit(place, problem.facts)
+
+
+def _location(place: Node | Value | Graph | Tensor | None) -> Location:
+    if isinstance(place, Node):
+        return Location(
+            graph=place.graph.path,
+            node=place.label,
+            index=place.index,
+            op_type=place.qualified_op,
+            value=next((value.name for value in place.outputs if value is not None), None),
+        )
+    if isinstance(place, Value):
+        return Location(graph=place.graph.path, value=place.name)
+    if isinstance(place, Tensor):
+        return Location(value=place.name)
+    return Location(graph=place.path if place is not None else None)
+
+
+def _names(place: Node | Value | Graph | Tensor | None) -> dict[str, object]:
+    """What every message may name: ``{node}``, ``{op}``, ``{value}``, ``{graph}``."""
+    if isinstance(place, Node):
+        return {"node": place.label, "op": place.qualified_op, "graph": place.graph.path}
+    if isinstance(place, Value):
+        return {"value": place.name, "graph": place.graph.path}
+    if isinstance(place, Tensor):
+        return {"value": place.name}
+    return {"graph": place.path if place is not None else ""}
+
+
+def _number(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Make fingerprints unique: equal structures are told apart by their order."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for finding in findings:
+        ordinal = seen[finding.fingerprint]
+        seen[finding.fingerprint] += 1
+        numbered.append(replace(finding, fingerprint=_digest(f"{finding.fingerprint}:{ordinal}")))
+    return tuple(numbered)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,13 @@
+"""The lightweight, read-only view of a model file. Knows no other part of modellint."""
+
+from modellint.model.dims import Dim, Shape, bind, element_count, format_shape, is_static
+from modellint.model.dtypes import DTYPES, DType
+from modellint.model.graph import Attribute, Function, Graph, Node, Use, Value
+from modellint.model.model import Capability, Inference, Model, Problem
+from modellint.model.tensor import Region, Tensor
+
+__all__ = [
+    "DTYPES", "Attribute", "Capability", "DType", "Dim", "Function", "Graph", "Inference", "Model",
+    "Node", "Problem", "Region", "Shape", "Tensor", "Use", "Value", "bind", "element_count",
+    "format_shape", "is_static",
+]  # fmt: skip

@@ -1,0 +1,80 @@
+"""Element types of every format, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["float", "int", "uint", "bool", "string", "complex", "undefined"]
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """One element type. Block formats store ``block`` elements together in ``block_bytes``."""
+
+    name: str
+    kind: Kind
+    bits: float
+    block: int = 1
+    block_bytes: int = 0
+
+    def nbytes(self, elements: int) -> int:
+        """Bytes that `elements` of this type take when packed tightly."""
+        if self.block > 1:
+            return -(-elements // self.block) * self.block_bytes
+        return -(-int(elements * self.bits) // 8)
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "float"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.kind in ("int", "uint")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_PLAIN: tuple[tuple[str, Kind, float], ...] = (
+    ("float64", "float", 64),
+    ("float32", "float", 32),
+    ("float16", "float", 16),
+    ("bfloat16", "float", 16),
+    ("float8e4m3fn", "float", 8),
+    ("float8e4m3fnuz", "float", 8),
+    ("float8e5m2", "float", 8),
+    ("float8e5m2fnuz", "float", 8),
+    ("float8e8m0", "float", 8),
+    ("float6e2m3", "float", 6),
+    ("float6e3m2", "float", 6),
+    ("float4e2m1", "float", 4),
+    ("int64", "int", 64),
+    ("int32", "int", 32),
+    ("int16", "int", 16),
+    ("int8", "int", 8),
+    ("int4", "int", 4),
+    ("int2", "int", 2),
+    ("int1", "int", 1),
+    ("uint64", "uint", 64),
+    ("uint32", "uint", 32),
+    ("uint16", "uint", 16),
+    ("uint8", "uint", 8),
+    ("uint6", "uint", 6),
+    ("uint4", "uint", 4),
+    ("uint3", "uint", 3),
+    ("uint2", "uint", 2),
+    ("uint1", "uint", 1),
+    ("bool", "bool", 8),
+    ("string", "string", 0),
+    ("complex64", "complex", 64),
+    ("complex128", "complex", 128),
+    ("undefined", "undefined", 0),
+)
+
+DTYPES: dict[str, DType] = {name: DType(name, kind, bits) for name, kind, bits in _PLAIN}
+
+FLOAT32 = DTYPES["float32"]
+FLOAT16 = DTYPES["float16"]
+INT64 = DTYPES["int64"]
+UNDEFINED = DTYPES["undefined"]

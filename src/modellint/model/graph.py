@@ -1,0 +1,269 @@
+"""The read-only view of a model that every rule asks its questions of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from modellint.model.dims import Shape
+from modellint.model.dtypes import DType
+
+if TYPE_CHECKING:
+    from modellint.model.model import Model
+    from modellint.model.tensor import Tensor
+
+Attribute = (
+    int | float | str | bytes | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | "Tensor"
+)
+DEFAULT_DOMAIN = ""
+
+
+class Use(NamedTuple):
+    """One consumption of a value: the node and which of its inputs."""
+
+    node: Node
+    index: int
+
+
+class Value:
+    """An edge of the graph: who makes it, who takes it, and what is known of its type."""
+
+    __slots__ = (
+        "_dtype", "_inferred", "_shape", "consumers", "graph", "index", "is_input", "is_output",
+        "name", "producer", "tensor", "type_name",
+    )  # fmt: skip
+
+    def __init__(self, name: str, graph: Graph) -> None:
+        self.name = name
+        self.graph = graph
+        self.producer: Node | None = None
+        self.index = 0
+        self.consumers: list[Use] = []
+        self.tensor: Tensor | None = None
+        """The stored constant: an initializer, or what a Constant node holds."""
+        self.is_input = False
+        self.is_output = False
+        self.type_name = "tensor"
+        """``tensor``, or ``sequence``, ``optional``, ``map``, ``sparse_tensor``."""
+        self._dtype: DType | None = None
+        self._shape: Shape | None = None
+        self._inferred = False
+
+    def declare(self, dtype: DType | None, shape: Shape | None) -> None:
+        """Record what the file, or shape inference, says; what is already known stays."""
+        if dtype is not None and self._dtype is None:
+            self._dtype = dtype
+        if shape is not None and (self._shape is None or len(self._shape) != len(shape)):
+            self._shape = shape
+        elif shape is not None and self._shape is not None:
+            self._shape = tuple(
+                new if old is None or (isinstance(old, str) and isinstance(new, int)) else old
+                for old, new in zip(self._shape, shape, strict=True)
+            )
+
+    @property
+    def dtype(self) -> DType | None:
+        """The element type, inferred on first need."""
+        if self._dtype is None:
+            self.graph.model.infer()
+        return self._dtype
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape, inferred on first need; None when even the rank is unknown."""
+        if self._shape is None or None in self._shape:
+            self.graph.model.infer()
+        return self._shape
+
+    @property
+    def declared_shape(self) -> Shape | None:
+        """What is known so far, without asking for inference."""
+        return self._shape
+
+    @property
+    def declared_dtype(self) -> DType | None:
+        return self._dtype
+
+    @property
+    def is_constant(self) -> bool:
+        return self.tensor is not None
+
+    @property
+    def is_initializer(self) -> bool:
+        return self.tensor is not None and self.producer is None
+
+    @property
+    def sole_consumer(self) -> Node | None:
+        """The only node that takes this value, provided the graph does not also return it."""
+        if len(self.consumers) != 1 or self.is_output:
+            return None
+        return self.consumers[0].node
+
+    def __repr__(self) -> str:
+        return f"Value({self.name!r})"
+
+
+class Node:
+    """One operation. Omitted optional inputs and outputs are None."""
+
+    __slots__ = (
+        "attributes", "domain", "graph", "index", "inputs", "metadata", "name", "op_type",
+        "outputs", "subgraphs",
+    )  # fmt: skip
+
+    def __init__(self, graph: Graph, index: int, op_type: str, domain: str, name: str) -> None:
+        self.graph = graph
+        self.index = index
+        self.op_type = op_type
+        self.domain = domain
+        self.name = name
+        self.inputs: tuple[Value | None, ...] = ()
+        self.outputs: tuple[Value | None, ...] = ()
+        self.attributes: Mapping[str, Attribute] = {}
+        self.subgraphs: Mapping[str, Graph] = {}
+        self.metadata: Mapping[str, str] = {}
+
+    def input(self, index: int) -> Value | None:
+        """The input at `index`, or None when it is omitted."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def output(self, index: int = 0) -> Value | None:
+        """The output at `index`, or None when it is omitted."""
+        return self.outputs[index] if index < len(self.outputs) else None
+
+    @property
+    def qualified_op(self) -> str:
+        """``Conv``, or ``com.microsoft.FusedConv`` outside the default domain."""
+        return f"{self.domain}.{self.op_type}" if self.domain else self.op_type
+
+    @property
+    def label(self) -> str:
+        """The name, or what stands for it: the first output, then the position."""
+        if self.name:
+            return self.name
+        for value in self.outputs:
+            if value is not None:
+                return value.name
+        return f"{self.op_type} at position {self.index}"
+
+    def get_int(self, name: str, default: int | None = None) -> int | None:
+        value = self.attributes.get(name, default)
+        return value if isinstance(value, int) else default
+
+    def get_float(self, name: str, default: float | None = None) -> float | None:
+        value = self.attributes.get(name, default)
+        return float(value) if isinstance(value, (int, float)) else default
+
+    def get_str(self, name: str, default: str | None = None) -> str | None:
+        value = self.attributes.get(name, default)
+        return value if isinstance(value, str) else default
+
+    def get_ints(self, name: str) -> tuple[int, ...] | None:
+        value = self.attributes.get(name)
+        if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
+            return tuple(item for item in value if isinstance(item, int))
+        return None
+
+    @property
+    def predecessors(self) -> Iterator[Node]:
+        return (v.producer for v in self.inputs if v is not None and v.producer is not None)
+
+    @property
+    def successors(self) -> Iterator[Node]:
+        return (use.node for v in self.outputs if v is not None for use in v.consumers)
+
+    def __repr__(self) -> str:
+        return f"Node({self.qualified_op} {self.label!r})"
+
+
+class Graph:
+    """Nodes in file order, and the values they exchange. A subgraph knows the node it hangs on."""
+
+    __slots__ = (
+        "_by_op", "function", "inputs", "metadata", "model", "name", "nodes", "outputs", "parent",
+        "sparse", "values",
+    )  # fmt: skip
+
+    def __init__(self, model: Model, name: str, parent: Node | None = None) -> None:
+        self.model = model
+        self.name = name
+        self.parent = parent
+        self.function: Function | None = None
+        self.nodes: list[Node] = []
+        self.inputs: list[Value] = []
+        self.outputs: list[Value] = []
+        self.values: dict[str, Value] = {}
+        self.sparse: frozenset[str] = frozenset()
+        """Names of initializers that are stored sparse."""
+        self.metadata: Mapping[str, str] = {}
+        self._by_op: dict[str, list[Node]] | None = None
+
+    @property
+    def initializers(self) -> list[Value]:
+        return [value for value in self.values.values() if value.is_initializer]
+
+    @property
+    def by_op(self) -> Mapping[str, list[Node]]:
+        """Nodes by qualified op type, in file order."""
+        if self._by_op is None:
+            self._by_op = {}
+            for node in self.nodes:
+                self._by_op.setdefault(node.qualified_op, []).append(node)
+        return self._by_op
+
+    def resolve(self, name: str) -> Value | None:
+        """The value a name means here: this graph's own, else an outer graph's."""
+        graph: Graph | None = self
+        while graph is not None:
+            value = graph.values.get(name)
+            if value is not None:
+                return value
+            graph = graph.parent.graph if graph.parent is not None else None
+        return None
+
+    @property
+    def path(self) -> str:
+        """Where this graph hangs: ``main`` or ``main/loop_1.body``, ``function:ns.Name``."""
+        if self.function is not None and self.parent is None:
+            return f"function:{self.function.qualified_name}"
+        if self.parent is None:
+            return self.name or "main"
+        attribute = next(
+            (key for key, graph in self.parent.subgraphs.items() if graph is self), "body"
+        )
+        return f"{self.parent.graph.path}/{self.parent.label}.{attribute}"
+
+    def walk(self) -> Iterator[Graph]:
+        """This graph, then every subgraph below it, outer before inner."""
+        pending = [self]
+        while pending:
+            graph = pending.pop()
+            yield graph
+            pending.extend(
+                reversed([sub for node in graph.nodes for sub in node.subgraphs.values()])
+            )
+
+    def __repr__(self) -> str:
+        return f"Graph({self.path!r}, {len(self.nodes)} nodes)"
+
+
+class Function:
+    """A model-local function: a named body that nodes call as an op."""
+
+    __slots__ = ("attributes", "domain", "graph", "name", "opsets", "overload")
+
+    def __init__(
+        self, graph: Graph, domain: str, name: str, overload: str, opsets: Mapping[str, int]
+    ) -> None:
+        self.graph = graph
+        self.domain = domain
+        self.name = name
+        self.overload = overload
+        self.opsets = opsets
+        self.attributes: tuple[str, ...] = ()
+        graph.function = self
+
+    @property
+    def qualified_name(self) -> str:
+        name = f"{self.domain}.{self.name}" if self.domain else self.name
+        return f"{name}:{self.overload}" if self.overload else name

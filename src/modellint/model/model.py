@@ -1,0 +1,125 @@
+"""One model file, seen from outside its format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from modellint.model.dims import Shape
+from modellint.model.dtypes import DType
+from modellint.model.graph import DEFAULT_DOMAIN, Function, Graph, Node, Value
+from modellint.model.tensor import Tensor
+
+Capability = Literal["graph", "weights", "quantization", "metadata"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the file itself, found while reading it.
+
+    `kind` is what rules answer to; `facts` fill the rule's message. A `fatal` problem means
+    that there is no model to look into.
+    """
+
+    kind: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    value: str | None = None
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What shape inference found: types by graph path and value name, or why it failed."""
+
+    types: Mapping[tuple[str, str], tuple[DType | None, Shape | None]]
+    error: str | None = None
+    error_node: str | None = None
+
+
+InferTypes = Callable[[Mapping[str, Shape]], Inference]
+"""A reader's shape inference: shapes for the main graph's inputs in, types of all values out."""
+
+
+class Model:
+    """The lightweight view of one file: what it is, its graph, its tensors, its problems."""
+
+    __slots__ = (
+        "_inference", "capabilities", "external_files", "file_size", "format", "functions",
+        "graph", "infer_types", "ir_version", "metadata", "opsets", "path", "problems",
+        "producer_name", "producer_version", "tensors",
+    )  # fmt: skip
+
+    def __init__(self, path: Path, format: str) -> None:
+        self.path = path
+        self.format = format
+        self.file_size = 0
+        self.capabilities: frozenset[Capability] = frozenset()
+        self.graph: Graph | None = None
+        self.functions: dict[tuple[str, str, str], Function] = {}
+        """Model-local functions by domain, name and overload."""
+        self.tensors: list[Tensor] = []
+        """Every stored tensor of the file, wherever it stands."""
+        self.metadata: Mapping[str, str] = {}
+        self.opsets: Mapping[str, int] = {}
+        self.ir_version: int | None = None
+        self.producer_name = ""
+        self.producer_version = ""
+        self.external_files: list[Path] = []
+        self.problems: list[Problem] = []
+        self.infer_types: InferTypes | None = None
+        self._inference: Inference | None = None
+
+    @property
+    def opset(self) -> int | None:
+        """The version of the default operator set."""
+        return self.opsets.get(DEFAULT_DOMAIN)
+
+    def infer(self) -> Inference:
+        """Infer the types of all values once, and record them on the values."""
+        if self._inference is None:
+            if self.infer_types is None or self.graph is None:
+                self._inference = Inference({})
+            else:
+                self._inference = self.infer_types({})
+                for graph in self.graphs():
+                    path = graph.path
+                    for name, value in graph.values.items():
+                        known = self._inference.types.get((path, name))
+                        if known is not None:
+                            value.declare(*known)
+        return self._inference
+
+    def graphs(self, *, functions: bool = False) -> Iterator[Graph]:
+        """The main graph and its subgraphs; with `functions`, their bodies too."""
+        if self.graph is not None:
+            yield from self.graph.walk()
+        if functions:
+            for function in self.functions.values():
+                yield from function.graph.walk()
+
+    def nodes(self, *ops: str, functions: bool = False) -> Iterator[Node]:
+        """Nodes of all graphs; given op types, only those, found through the index."""
+        for graph in self.graphs(functions=functions):
+            if not ops:
+                yield from graph.nodes
+            for op in ops:
+                yield from graph.by_op.get(op, ())
+
+    def function_of(self, node: Node) -> Function | None:
+        """The model-local function that a node calls."""
+        for (domain, name, _), function in self.functions.items():
+            if domain == node.domain and name == node.op_type:
+                return function
+        return None
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    def __repr__(self) -> str:
+        return f"Model({str(self.path)!r}, {self.format})"
+
+
+__all__ = ["Capability", "Inference", "Model", "Problem", "Tensor", "Value"]

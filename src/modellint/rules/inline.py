@@ -1,0 +1,37 @@
+"""Suppression from inside the model: a `modellint.ignore` entry of `metadata_props`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.rules.rule import Rule
+
+KEY = "modellint.ignore"
+PROTECTED_FAMILIES = frozenset({"file", "internal"})
+"""What a file may not excuse itself from."""
+
+
+def inline_ignores(model: Model) -> frozenset[str]:
+    """Codes, prefixes or names that the model as a whole asks to be spared."""
+    return _entries(model.metadata)
+
+
+def is_ignored(
+    model_wide: frozenset[str], rule: Rule, place: Node | Value | Graph | Tensor | None
+) -> bool:
+    """Whether the model, the place's graph or the node itself asks for silence."""
+    if rule.family in PROTECTED_FAMILIES:
+        return False
+    entries = model_wide
+    if isinstance(place, Value):
+        place = place.producer or place.graph
+    if isinstance(place, Node):
+        entries = entries | _entries(place.metadata) | _entries(place.graph.metadata)
+    elif isinstance(place, Graph):
+        entries = entries | _entries(place.metadata)
+    return any(rule.code.startswith(entry) or entry == rule.name for entry in entries)
+
+
+def _entries(metadata: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(part.strip() for part in metadata.get(KEY, "").split(",") if part.strip())

@@ -1,0 +1,67 @@
+"""Fills the placeholders of a rule's words with the facts of a hit."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Any
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def format_bytes(count: float) -> str:
+    """``512 B``, ``1.5 MiB``: three significant digits, binary units."""
+    for unit in _UNITS:
+        if abs(count) < 1024 or unit == _UNITS[-1]:
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"
+
+
+def format_count(count: float) -> str:
+    """``25.6 M``: three significant digits, decimal suffixes."""
+    for suffix in ("", " k", " M", " G", " T"):
+        if abs(count) < 1000 or suffix == " T":
+            break
+        count /= 1000
+    return f"{count:.3g}{suffix}"
+
+
+class _Words(string.Formatter):
+    """``str.format`` without attribute access, and with units of our own.
+
+    Besides Python's format specs: ``{size:bytes}``, ``{macs:count}``, ``{names:list}``.
+    """
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        return self.get_value(field_name, args, kwargs), field_name
+
+    def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
+        return kwargs[str(key)]
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "bytes":
+            return format_bytes(value)
+        if format_spec == "count":
+            return format_count(value)
+        if format_spec == "list":
+            return format_list(value)
+        return format(value, format_spec)
+
+
+def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
+    """``'a', 'b', 'c' and 4 more``."""
+    quoted = [f"'{name}'" for name in names[:shown]]
+    if len(names) > shown:
+        return f"{', '.join(quoted)} and {len(names) - shown} more"
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+_WORDS = _Words()
+
+
+def fill(template: str, facts: Mapping[str, object]) -> str:
+    """The template with every ``{name}`` replaced; an unknown name is an error of the rule."""
+    return " ".join(_WORDS.vformat(template, (), facts).split())

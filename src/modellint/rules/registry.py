@@ -1,0 +1,183 @@
+"""Finds every rule file, and turns each into a Rule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint import __version__
+from modellint.data import cache_dir, data_dir
+from modellint.errors import UsageError
+from modellint.rules.rule import Example, Examples, Match, Option, Rule
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,5}\d{3})-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\.toml")
+PLUGIN_GROUP = "modellint.rules"
+
+
+class RuleFileError(UsageError):
+    """A rule file that cannot be understood."""
+
+
+def load_rules(extra_dirs: Sequence[Path] = (), *, plugins: bool = True) -> dict[str, Rule]:
+    """The built-in rules, those of plugins, and those of the user's folders, by code."""
+    rules = dict(_built_in())
+    for folder in _plugin_dirs() if plugins else ():
+        _add(rules, map(read_rule, _rule_files(folder)))
+    for folder in extra_dirs:
+        if not folder.is_dir():
+            raise RuleFileError(f"rule folder {folder} does not exist")
+        _add(rules, map(_read_user_rule, _rule_files(folder)))
+    return dict(sorted(rules.items()))
+
+
+def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
+    for rule in more:
+        if rule.code in rules:
+            raise RuleFileError(
+                f"{rule.path}: code {rule.code} is already taken by {rules[rule.code].name!r}"
+            )
+        rules[rule.code] = rule
+
+
+def _read_user_rule(path: Path) -> Rule:
+    """A folder named in a configuration file may hold data, but not make us import code."""
+    rule = read_rule(path)
+    if rule.check is not None and ":" in rule.check:
+        raise RuleFileError(
+            f"{path}: check {rule.check!r} imports Python code, which only an installed plugin "
+            f"may do (entry point group {PLUGIN_GROUP!r})"
+        )
+    return rule
+
+
+def read_rule(path: Path) -> Rule:
+    """The rule a file holds, validated."""
+    named = FILE_NAME.fullmatch(path.name)
+    if named is None:
+        raise RuleFileError(f"{path}: a rule file is named CODE-name.toml, as FUS002-dead-end.toml")
+    rule = _validate(_read_toml(path), path, named["code"], named["name"])
+    if sum(check is not None for check in (rule.match, rule.check, rule.problem)) != 1:
+        raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
+    return rule
+
+
+def _rule_files(folder: Path) -> Iterator[Path]:
+    """Rule files of a folder and its family sub-folders; other data may live beside them."""
+    for path in sorted(folder.glob("**/*.toml")):
+        if FILE_NAME.fullmatch(path.name):
+            yield path
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RuleFileError(f"{path}: {error}") from error
+
+
+def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
+    from pydantic import ValidationError
+
+    place = {"code": code, "name": name, "family": path.parent.name, "path": path}
+    try:
+        return _rule_adapter().validate_python({**table, **place})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RuleFileError(f"{path}: {where}: {first['msg']}") from error
+
+
+@cache
+def _rule_adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Rule)
+
+
+def _plugin_dirs() -> Iterable[Path]:
+    """Folders of rule files that installed packages offer under `modellint.rules`."""
+    from importlib.metadata import entry_points
+
+    return [_plugin_dir(point) for point in entry_points(group=PLUGIN_GROUP)]
+
+
+def _plugin_dir(point: EntryPoint) -> Path:
+    module = point.load()
+    return Path(module) if isinstance(module, (str, Path)) else Path(module.__file__).parent
+
+
+# The built-in rules are many small files. Parsed once, they are kept as one JSON file in the
+# cache directory, so that a run pays neither for TOML nor for pydantic.
+
+
+@cache
+def _built_in() -> dict[str, Rule]:
+    folder = data_dir("rules")
+    index = cache_dir() / f"rules-{_digest(folder)}.json"
+    rules = _read_index(index)
+    if rules is None:
+        rules = {rule.code: rule for rule in map(read_rule, _rule_files(folder))}
+        _write_index(index, rules)
+    return rules
+
+
+def _digest(folder: Path) -> str:
+    """Changes whenever a rule file, or this program, does."""
+    digest = hashlib.sha256(__version__.encode())
+    for path in [*_rule_files(folder), Path(__file__), Path(__file__).with_name("rule.py")]:
+        stat = path.stat()
+        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _write_index(index: Path, rules: Mapping[str, Rule]) -> None:
+    from modellint.files import write_atomically
+
+    tables = [{**asdict(rule), "path": str(rule.path)} for rule in rules.values()]
+    try:
+        index.parent.mkdir(parents=True, exist_ok=True)
+        for old in index.parent.glob("rules-*.json"):
+            old.unlink(missing_ok=True)
+        write_atomically(index, json.dumps(tables))
+    except OSError:
+        pass  # a cache that cannot be written only costs time
+
+
+def _read_index(index: Path) -> dict[str, Rule] | None:
+    try:
+        tables = json.loads(index.read_text(encoding="utf-8"))
+        return {table["code"]: _from_json(table) for table in tables}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+_TUPLES = {f.name for f in fields(Rule) if str(f.type).startswith("tuple")}
+
+
+def _from_json(table: dict[str, Any]) -> Rule:
+    match, examples = table["match"], table["examples"]
+    return Rule(
+        **{
+            **{key: tuple(value) if key in _TUPLES else value for key, value in table.items()},
+            "path": Path(table["path"]),
+            "options": {key: Option(**value) for key, value in table["options"].items()},
+            "match": Match(**{**match, "where": tuple(match["where"])}) if match else None,
+            "examples": Examples(
+                invalid=tuple(Example(**example) for example in examples["invalid"]),
+                valid=tuple(Example(**example) for example in examples["valid"]),
+            ),
+        }
+    )

@@ -1,0 +1,167 @@
+"""A rule: one question, whole in one file. See docs/rules.md for the file's grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from modellint.finding import RuleInfo, Severity
+
+Facet = Literal["target", "runtime", "precision", "shapes"]
+SeverityName = Literal["info", "warning", "error"]
+OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A typed setting of a rule; its type is that of its default."""
+
+    default: OptionValue
+    help: str
+    choices: tuple[str, ...] = ()
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A declarative check: a graph pattern in the language of `modellint.rules.pattern`."""
+
+    pattern: str
+    report: str
+    where: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Expressions of the same language, whose values the message may name."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small model for which the rule must fire (`invalid`) or stay silent (`valid`)."""
+
+    model: str = ""
+    """The model in ONNX text syntax."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Or files by name, the first of which is linted: text, or bytes after ``hex:``."""
+    note: str = ""
+    """Why the example is what it is; near misses need one."""
+    at: tuple[str, ...] = ()
+    """Labels of the places that must be named, one per finding."""
+    findings: int = 1
+    message: str = ""
+    """A part of the first finding's message."""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    target: str | None = None
+    runtime: str | None = None
+    precision: str | None = None
+    batch: int | None = None
+    shapes: Mapping[str, str] = field(default_factory=dict)
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    invalid: tuple[Example, ...] = ()
+    valid: tuple[Example, ...] = ()
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Code, name and family come from where the file stands: ``<family>/<CODE>-<name>.toml``."""
+
+    code: str
+    name: str
+    family: str
+    summary: str
+    severity: SeverityName
+    message: str
+    why: str
+    fix: str
+    sources: tuple[str, ...] = ()
+    messages: Mapping[str, str] = field(default_factory=dict)
+    """Other wordings, for hits that name a variant."""
+    note: str = ""
+    """What stands under the offending row of the frame."""
+    needs: tuple[Literal["graph", "weights", "quantization", "metadata"], ...] = ("graph",)
+    runtimes: tuple[str, ...] = ()
+    """Runtimes the question makes sense for; empty means all, also when none is known."""
+    per: tuple[Facet, ...] = ()
+    """What the answer depends on besides the model; it is asked once for each combination."""
+    confidence: str | None = None
+    default: bool = True
+    """Whether the rule runs unless it is selected by name."""
+    since: str = "0.1.0"
+    options: Mapping[str, Option] = field(default_factory=dict)
+    match: Match | None = None
+    check: str | None = None
+    """``module.function`` below `modellint.checks`, or ``package.module:function`` of a plugin."""
+    problem: str | None = None
+    """The kind of reading problem that the rule reports."""
+    examples: Examples = Examples()
+    path: Path | None = None
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    @property
+    def default_severity(self) -> Severity:
+        return Severity.parse(self.severity)
+
+    def info(self) -> RuleInfo:
+        return RuleInfo(
+            code=self.code,
+            name=self.name,
+            family=self.family,
+            summary=self.summary,
+            severity=self.default_severity,
+            why=self.why.strip(),
+            fix=self.fix.strip(),
+            markdown=self.markdown(),
+            sources=self.sources,
+        )
+
+    def markdown(self) -> str:
+        """The rule's page: reference documentation, `modellint rule`, and SARIF's help."""
+        parts = [f"# {self.name} ({self.code})", self.summary, self._traits()]
+        parts += ["## Why", self.why.strip(), "## How to mend it", self.fix.strip()]
+        if self.options:
+            parts += ["## Options", "\n".join(map(self._option_line, self.options))]
+        for title, examples in (
+            ("Fires on", self.examples.invalid),
+            ("Stays silent on", self.examples.valid),
+        ):
+            shown = [example for example in examples if example.model or example.files]
+            if shown:
+                parts += [f"## {title}", *map(_example_markdown, shown)]
+        if self.sources:
+            parts += ["## Sources", "\n".join(f"- <{source}>" for source in self.sources)]
+        return "\n\n".join(parts) + "\n"
+
+    def _traits(self) -> str:
+        traits = [f"severity **{self.severity}**", f"family **{self.family}**"]
+        if self.runtimes:
+            traits.append("runtimes " + ", ".join(f"**{runtime}**" for runtime in self.runtimes))
+        if "weights" in self.needs:
+            traits.append("reads weights")
+        if not self.default:
+            traits.append("off unless selected")
+        return " · ".join([*traits, f"since {self.since}"])
+
+    def _option_line(self, name: str) -> str:
+        option = self.options[name]
+        choices = f" One of {', '.join(option.choices)}." if option.choices else ""
+        return f"- `{name}` (default `{option.default}`): {option.help}{choices}"
+
+
+def _example_markdown(example: Example) -> str:
+    note = f"{example.note.strip()}\n\n" if example.note else ""
+    if example.model:
+        return f"{note}```\n{example.model.strip()}\n```"
+    return note + "\n\n".join(
+        f"`{name}`:\n\n```\n{content.strip()}\n```" for name, content in example.files.items()
+    )

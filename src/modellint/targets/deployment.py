@@ -1,0 +1,61 @@
+"""Where a model is to run: the light in which rules look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from modellint.model import Shape
+    from modellint.targets.target import Target
+
+Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeProfile:
+    """The range of shapes one input takes at run time; a fixed shape has all three equal."""
+
+    minimum: Shape
+    optimum: Shape
+    maximum: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Target device, runtime, precision, batch and input shapes; what is not known is None."""
+
+    target: Target | None = None
+    runtime: str | None = None
+    precision: str | None = None
+    batch: int | None = None
+    shapes: Mapping[str, ShapeProfile] = field(default_factory=dict)
+    """Profiles by input name."""
+    symbols: Mapping[str, int] = field(default_factory=dict)
+    """Values for symbolic dims by symbol name."""
+
+    @property
+    def target_id(self) -> str | None:
+        return self.target.id if self.target is not None else None
+
+    def describe(self) -> str:
+        """``a10 (tensorrt, fp16, batch 8)``, or ``any runtime`` when nothing is known."""
+        details = [text for text in (self.runtime, self.precision) if text]
+        if self.batch is not None:
+            details.append(f"batch {self.batch}")
+        if self.target is None:
+            return ", ".join(details) or "any runtime"
+        return f"{self.target.id} ({', '.join(details)})" if details else self.target.id
+
+    def facet(self, name: str) -> object:
+        """The part of the deployment that a rule's ``per`` names, comparable and hashable."""
+        if name == "target":
+            return self.target_id
+        if name == "shapes":
+            return (
+                self.batch,
+                tuple(sorted(self.symbols.items())),
+                tuple(sorted((key, repr(profile)) for key, profile in self.shapes.items())),
+            )
+        return getattr(self, name)
