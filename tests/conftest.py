@@ -1,0 +1,17 @@
+"""Fixtures for all tests. Plain helpers are in `tests.support`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the user's cache and the surrounding CI out of every test; gives the cache folder."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("MODELLINT_CACHE_DIR", str(cache))
+    for name in ("CI", "GITHUB_ACTIONS", "PRE_COMMIT", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    return cache

@@ -1,0 +1,161 @@
+"""Imports run one way, and the heavy ones wait until they are needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+SRC = ROOT / "src"
+
+EVERYTHING = "*"
+
+# Which room may import which others. A module belongs to the longest entry that its name starts
+# with. Its own package, and the package root (the version), are always allowed.
+MAY_IMPORT = {
+    "errors": "",
+    "data": "",
+    "files": "",
+    "finding": "",
+    "model": "",
+    "formats": "model errors",
+    "targets.deployment": "model",
+    "analysis": "model targets.deployment",
+    "targets": "model analysis data errors",
+    "rules": "model analysis targets finding data errors files",
+    "checks": "model analysis targets rules finding errors",
+    "probes": "model targets finding data errors files",
+    "frame": "model analysis finding",
+    "engine": "model analysis targets rules checks probes formats frame finding errors",
+    "config": "rules targets finding data errors",
+    "report": "finding",
+    "lint": "model analysis targets rules checks probes formats frame engine config finding "
+    "data errors files",
+    "cli": EVERYTHING,
+    "__main__": "cli",
+}
+
+HEAVY = ("numpy", "onnx", "onnxruntime", "pydantic", "rich", "sarif_om")
+
+
+def room_of(module: str) -> str:
+    """The room of a module named without `modellint.`; the package root is its own."""
+    parts = module.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in MAY_IMPORT), parts[0])
+
+
+def modules_under(src: Path) -> dict[str, Path]:
+    """Every module below the package root: `cli.main` -> its file."""
+    package = src / "modellint"
+    files = {
+        ".".join(file.relative_to(package).with_suffix("").parts): file
+        for file in package.rglob("*.py")
+    }
+    files.pop("__init__", None)  # the root, which has no name of its own
+    return {name.removesuffix(".__init__"): file for name, file in files.items()}
+
+
+def imported_by(module: str, file: Path, known: set[str]) -> Iterator[tuple[int, str]]:
+    """Line and name of each of our own modules that a module imports, wherever the statement is."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    above = f"modellint.{package}".rstrip(".").split(".")
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = above[: len(above) - node.level + 1] if node.level else []
+            origin = ".".join([*base, node.module or ""]).rstrip(".")
+            # `from modellint import config` names a module, `from modellint.model import Node` not.
+            inside = [f"{origin}.{alias.name}" for alias in node.names]
+            names = [
+                name if name.removeprefix("modellint.") in known else origin for name in inside
+            ]
+        else:
+            continue
+        for name in names:
+            if name.startswith("modellint."):
+                yield node.lineno, name.removeprefix("modellint.")
+
+
+def wrong_way_imports(src: Path) -> list[str]:
+    modules = modules_under(src)
+    wrong = []
+    for module, file in sorted(modules.items()):
+        room = room_of(module)
+        allowed = MAY_IMPORT.get(room, "").split()
+        for line, target in imported_by(module, file, set(modules)):
+            at_home = target.split(".")[0] == module.split(".")[0]
+            if not at_home and EVERYTHING not in allowed and room_of(target) not in allowed:
+                wrong.append(f"{file.relative_to(src)}:{line}: {room} imports {target}")
+    return wrong
+
+
+def test_imports_run_one_way() -> None:
+    assert wrong_way_imports(SRC) == []
+
+
+def test_every_module_has_a_room() -> None:
+    assert {room_of(module) for module in modules_under(SRC)} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("file", "statement"),
+    [
+        ("model/graph.py", "from modellint.formats import read_model"),
+        ("model/graph.py", "from modellint import errors"),
+        ("model/graph.py", "from ..analysis import shapes"),
+        ("report/full.py", "def draw():\n    import modellint.model.graph"),
+        ("report/__init__.py", "from .. import formats"),
+        ("checks/load.py", "from modellint.lint import lint"),
+        ("analysis/cost.py", "from modellint.targets.estimate import memory"),
+    ],
+)
+def test_an_import_the_wrong_way_is_caught(tmp_path: Path, file: str, statement: str) -> None:
+    importing = tmp_path / "modellint" / file
+    importing.parent.mkdir(parents=True)
+    importing.write_text(statement)
+    for room in ("errors", "formats"):
+        (tmp_path / "modellint" / f"{room}.py").touch()
+    assert len(wrong_way_imports(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "statement"),
+    [
+        ("analysis/cost.py", "from modellint.targets.deployment import Deployment"),
+        ("report/__init__.py", "from modellint import __version__"),
+        ("report/full.py", "from . import text"),
+        ("cli/main.py", "from modellint import lint"),
+    ],
+)
+def test_an_import_the_right_way_is_left_alone(tmp_path: Path, file: str, statement: str) -> None:
+    importing = tmp_path / "modellint" / file
+    importing.parent.mkdir(parents=True)
+    importing.write_text(statement)
+    assert wrong_way_imports(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import modellint.cli",
+        "from modellint.cli import main; sys.argv = ['modellint', '--version']; main()",
+        "from modellint.cli import main; sys.argv = ['modellint', '--help']; main()",
+    ],
+    ids=["import", "--version", "--help"],
+)
+def test_starting_up_loads_nothing_heavy(program: str) -> None:
+    report = "print('loaded:', *sorted(sys.modules.keys() & set(HEAVY)))"
+    script = f"import sys\nHEAVY = {HEAVY}\ntry:\n    {program}\nfinally:\n    {report}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["loaded:"]
