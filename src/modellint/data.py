@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).parent
 
@@ -25,3 +26,12 @@ def cache_dir() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/modellint"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modellint"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's table."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(path.read_text(encoding="utf-8"))

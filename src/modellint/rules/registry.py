@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint import __version__
-from modellint.data import cache_dir, data_dir
+from modellint.data import cache_dir, data_dir, read_toml
 from modellint.errors import UsageError
 from modellint.rules.rule import Example, Examples, Match, Option, Rule
 
@@ -64,7 +64,7 @@ def read_rule(path: Path) -> Rule:
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
         raise RuleFileError(f"{path}: a rule file is named CODE-name.toml, as FUS002-dead-end.toml")
-    rule = _validate(_read_toml(path), path, named["code"], named["name"])
+    rule = _validate(_read_table(path), path, named["code"], named["name"])
     if sum(check is not None for check in (rule.match, rule.check, rule.problem)) != 1:
         raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
     return rule
@@ -77,14 +77,10 @@ def _rule_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_table(path: Path) -> dict[str, Any]:
     try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10
-        import tomli as tomllib
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return read_toml(path)
+    except ValueError as error:  # of TOML, or of its encoding
         raise RuleFileError(f"{path}: {error}") from error
 
 
@@ -93,11 +89,12 @@ def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
 
     place = {"code": code, "name": name, "family": path.parent.name, "path": path}
     try:
-        return _rule_adapter().validate_python({**table, **place})
+        rule: Rule = _rule_adapter().validate_python({**table, **place})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise RuleFileError(f"{path}: {where}: {first['msg']}") from error
+    return rule
 
 
 @cache
@@ -164,20 +161,33 @@ def _read_index(index: Path) -> dict[str, Rule] | None:
         return None
 
 
-_TUPLES = {f.name for f in fields(Rule) if str(f.type).startswith("tuple")}
-
-
 def _from_json(table: dict[str, Any]) -> Rule:
     match, examples = table["match"], table["examples"]
-    return Rule(
-        **{
-            **{key: tuple(value) if key in _TUPLES else value for key, value in table.items()},
-            "path": Path(table["path"]),
-            "options": {key: Option(**value) for key, value in table["options"].items()},
-            "match": Match(**{**match, "where": tuple(match["where"])}) if match else None,
-            "examples": Examples(
-                invalid=tuple(Example(**example) for example in examples["invalid"]),
-                valid=tuple(Example(**example) for example in examples["valid"]),
-            ),
-        }
-    )
+    arguments: dict[str, Any] = {
+        **_with_tuples(Rule, table),
+        "path": Path(table["path"]),
+        "options": {
+            name: Option(**_with_tuples(Option, option))
+            for name, option in table["options"].items()
+        },
+        "match": Match(**_with_tuples(Match, match)) if match else None,
+        "examples": Examples(
+            *(
+                tuple(Example(**_with_tuples(Example, example)) for example in examples[kind])
+                for kind in ("invalid", "valid")
+            )
+        ),
+    }
+    return Rule(**arguments)
+
+
+def _with_tuples(kind: type, table: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows only lists; the fields that are tuples are made so again."""
+    return {
+        key: tuple(value) if key in _tuple_fields(kind) else value for key, value in table.items()
+    }
+
+
+@cache
+def _tuple_fields(kind: Any) -> frozenset[str]:
+    return frozenset(f.name for f in fields(kind) if str(f.type).startswith("tuple"))

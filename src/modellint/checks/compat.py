@@ -1,0 +1,166 @@
+"""Operator sets, file versions and operators that a runtime does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from modellint.checks.api import Context, Hit
+from modellint.data import data_dir, read_toml
+from modellint.model import Graph, Model, Node
+
+STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
+RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
+                   "ai.onnx.contrib", "com.ms.internal.nhwc", "trt.plugins")  # fmt: skip
+
+
+@cache
+def _supported() -> dict[str, list[dict[str, Any]]]:
+    return read_toml(data_dir("rules") / "support" / "opsets.toml")
+
+
+def _support(context: Context) -> dict[str, Any] | None:
+    """The support row of the deployment's runtime, at the configured or the newest version."""
+    rows = _supported().get(context.deployment.runtime or "", [])
+    wanted = context.options.get("runtime-version")
+    if not wanted:
+        return rows[0] if rows else None
+    return next((row for row in rows if _version(row["version"]) <= _version(wanted)), None)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def opset_outside_runtime(context: Context) -> Iterator[Hit]:
+    """The default operator set is newer or older than what the runtime takes."""
+    support, opset = _support(context), context.model.opset
+    if support is None or opset is None:
+        return
+    lowest, highest = support["opset"]
+    if not lowest <= opset <= highest:
+        variant = "old" if opset < lowest else ""
+        yield Hit(
+            None,
+            {
+                "opset": opset,
+                "lowest": lowest,
+                "highest": highest,
+                "version": support["version"],
+                "source": support["source"],
+            },
+            variant=variant,
+        )
+
+
+def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
+    """The file format version is newer than what the runtime reads."""
+    support, version = _support(context), context.model.ir_version
+    if support is None or version is None or "ir" not in support:
+        return
+    if version > support["ir"]:
+        yield Hit(None, {"ir": version, "highest": support["ir"], "version": support["version"]})
+
+
+def missing_opset_import(context: Context) -> Iterator[Hit]:
+    """A node of a domain whose operator set the model does not import."""
+    for model_graph, imported in _graphs_with_imports(context.model):
+        seen: dict[str, Node] = {}
+        for node in model_graph.nodes:
+            if _normal(node.domain) not in imported:
+                seen.setdefault(node.domain, node)
+        for domain, node in seen.items():
+            count = sum(other.domain == domain for other in model_graph.nodes)
+            yield Hit(node, {"domain": domain or "ai.onnx", "nodes": count}, count=count)
+
+
+def unknown_operator(context: Context) -> Iterator[Hit]:
+    """An op of a standard domain that its operator set, or any, does not hold."""
+    for graph, imported in _graphs_with_imports(context.model):
+        for op, nodes in graph.by_op.items():
+            node = nodes[0]
+            version = imported.get(_normal(node.domain))
+            if node.domain not in STANDARD_DOMAINS or version is None:
+                continue
+            if _is_local_function(context.model, node) or _schema(node, version) is not None:
+                continue
+            first = _first_version(node.op_type, _normal(node.domain))
+            facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
+            yield Hit(node, facts, variant="" if first else "nowhere", count=len(nodes))
+
+
+def deprecated_operator(context: Context) -> Iterator[Hit]:
+    """An op that its operator set has withdrawn."""
+    for graph, imported in _graphs_with_imports(context.model):
+        for nodes in graph.by_op.values():
+            node = nodes[0]
+            version = imported.get(_normal(node.domain))
+            if node.domain not in STANDARD_DOMAINS or version is None:
+                continue
+            schema = _schema(node, version)
+            if schema is not None and schema.deprecated:
+                facts = {"opset": version, "since": schema.since_version, "nodes": len(nodes)}
+                yield Hit(node, facts, count=len(nodes))
+
+
+def unknown_domain(context: Context) -> Iterator[Hit]:
+    """Ops of a domain that neither the standard, the model itself nor a known runtime defines."""
+    for graph in context.graphs():
+        for op, nodes in graph.by_op.items():
+            node = nodes[0]
+            if node.domain in STANDARD_DOMAINS or node.domain in RUNTIME_DOMAINS:
+                continue
+            if node.domain in context.options["known-domains"]:
+                continue
+            if not _is_local_function(context.model, node):
+                facts = {"operator": op, "domain": node.domain, "nodes": len(nodes)}
+                yield Hit(node, facts, count=len(nodes))
+
+
+def _graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:
+    for graph in model.graphs(functions=True):
+        function = _function_of(graph)
+        opsets = function.opsets if function is not None else model.opsets
+        yield graph, {_normal(domain): version for domain, version in opsets.items()}
+
+
+def _function_of(graph: Graph) -> Any:
+    while graph.parent is not None:
+        graph = graph.parent.graph
+    return graph.function
+
+
+def _is_local_function(model: Model, node: Node) -> bool:
+    return model.function_of(node) is not None
+
+
+def _normal(domain: str) -> str:
+    return "" if domain == "ai.onnx" else domain
+
+
+def _schema(node: Node, version: int) -> Any:
+    return _find_schema(node.op_type, _normal(node.domain), version)
+
+
+@cache
+def _find_schema(op_type: str, domain: str, version: int) -> Any:
+    from onnx import defs
+
+    try:
+        return defs.get_schema(op_type, max_inclusive_version=version, domain=domain)
+    except defs.SchemaError:
+        return None
+
+
+@cache
+def _first_version(op_type: str, domain: str) -> int | None:
+    """The version of the domain that brought an op, if any did."""
+    from onnx import defs
+
+    versions = [
+        schema.since_version
+        for schema in defs.get_all_schemas_with_history()
+        if schema.name == op_type and schema.domain == domain
+    ]
+    return min(versions, default=None)

@@ -1,0 +1,119 @@
+"""What an export leaves behind and nobody needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
+from modellint.model import Graph, Node
+
+
+def unused_initializer(context: Context) -> Iterator[Hit]:
+    """Stored tensors that nothing reads."""
+    for graph in context.graphs():
+        for value in graph.initializers:
+            if value.consumers or value.is_output or value.tensor is None:
+                continue
+            size = value.tensor.nbytes
+            heavy = size >= context.options["heavy-bytes"]
+            yield Hit(value, {"size": size}, severity=None if heavy else Severity.INFO)
+
+
+def dead_node(context: Context) -> Iterator[Hit]:
+    """Nodes from which no output of the graph can be reached, named by the last of each chain."""
+    for graph in context.graphs():
+        live = _live_nodes(graph)
+        dead = [node for node in graph.nodes if id(node) not in live]
+        for node in dead:
+            if not any(True for _ in node.successors):
+                behind = _count_behind(node, live)
+                yield Hit(node, {"nodes": behind}, count=behind)
+
+
+def _live_nodes(graph: Graph) -> set[int]:
+    """Nodes that an output of the graph, or a subgraph's node, depends on."""
+    pending = [value.producer for value in graph.outputs if value.producer is not None]
+    for node in graph.nodes:
+        used_inside = any(
+            use.node.graph is not graph
+            for value in node.outputs
+            if value is not None
+            for use in value.consumers
+        )
+        if used_inside or (node.subgraphs and not node.outputs):
+            pending.append(node)
+    live: set[int] = set()
+    while pending:
+        node = pending.pop()
+        if id(node) not in live:
+            live.add(id(node))
+            pending.extend(node.predecessors)
+    return live
+
+
+def _count_behind(last: Node, live: set[int]) -> int:
+    seen: set[int] = set()
+    pending = [last]
+    while pending:
+        node = pending.pop()
+        if id(node) not in seen and id(node) not in live:
+            seen.add(id(node))
+            pending.extend(node.predecessors)
+    return len(seen)
+
+
+def duplicate_node_name(context: Context) -> Iterator[Hit]:
+    """Names that several nodes of one graph share."""
+    for graph in context.graphs():
+        counts = Counter(node.name for node in graph.nodes if node.name)
+        if len(counts) == sum(counts.values()):
+            continue
+        seen: set[str] = set()
+        for node in graph.nodes:
+            if counts[node.name] > 1 and node.name not in seen:
+                seen.add(node.name)
+                others = [other for other in graph.nodes if other.name == node.name]
+                yield Hit(
+                    node,
+                    {"nodes": counts[node.name]},
+                    count=counts[node.name],
+                    related=tuple(others[:4]),
+                )
+
+
+def training_mode(context: Context) -> Iterator[Hit]:
+    """BatchNormalization and Dropout that still behave as in training."""
+    for node in context.nodes("BatchNormalization"):
+        if node.get_int("training_mode", 0) == 1 or _trains_by_outputs(context, node):
+            yield Hit(node, variant="batchnorm")
+    for node in context.nodes("Dropout"):
+        if _flag(node, 2) and _ratio(node) != 0:
+            yield Hit(node, {"ratio": _ratio(node)})
+
+
+def _trains_by_outputs(context: Context, node: Node) -> bool:
+    """Before operator set 14, a BatchNormalization with more than one output was training."""
+    opset = context.model.opset
+    outputs = [value for value in node.outputs if value is not None]
+    return opset is not None and 7 <= opset < 14 and len(outputs) > 1
+
+
+def _flag(node: Node, index: int) -> bool:
+    value = node.input(index)
+    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    return data is not None and data.size == 1 and bool(data.reshape(-1)[0])
+
+
+def _ratio(node: Node) -> float:
+    value = node.input(1)
+    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    return float(data.reshape(-1)[0]) if data is not None and data.size == 1 else 0.5
+
+
+def dropout_left_over(context: Context) -> Iterator[Hit]:
+    """Dropouts that do nothing: not in training mode, and not a whole graph's only node."""
+    for node in context.nodes("Dropout"):
+        if not _flag(node, 2):
+            yield Hit(node)
