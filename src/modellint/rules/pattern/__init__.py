@@ -1,0 +1,15 @@
+"""The pattern language of rule files: see docs/patterns.md."""
+
+from modellint.rules.pattern.compiled import CompiledMatch, Found, compile_match
+from modellint.rules.pattern.errors import PatternError
+from modellint.rules.pattern.scope import Environment
+from modellint.rules.pattern.syntax import required_ops
+
+__all__ = [
+    "CompiledMatch",
+    "Environment",
+    "Found",
+    "PatternError",
+    "compile_match",
+    "required_ops",
+]

@@ -1,0 +1,89 @@
+"""What expressions can see while they are evaluated, and how they treat the unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from modellint.model import DType, Graph, Node, Shape, Value
+    from modellint.targets.deployment import Deployment
+
+
+class Environment(Protocol):
+    """What expressions may ask beyond the model; a check's `Context` is one."""
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+    @property
+    def deployment(self) -> Deployment: ...
+
+    def shape(self, value: Value) -> Shape | None: ...
+
+    def dtype(self, value: Value) -> DType | None: ...
+
+
+class Scope:
+    """The match in progress, in its graph, in the light of a deployment."""
+
+    __slots__ = ("environment", "graph", "items", "nodes", "strict", "values")
+
+    def __init__(self, graph: Graph, environment: Environment, *, strict: bool = False) -> None:
+        self.graph = graph
+        self.environment = environment
+        self.strict = strict
+        self.nodes: dict[int, Node] = {}
+        """The nodes found so far, by the pattern's line number."""
+        self.values: dict[str, Value | None] = {}
+        """What the variables known so far stand for; None is an optional value left out."""
+        self.items: dict[str, object] = {}
+        """Variables of comprehensions."""
+
+
+class Symbol(str):
+    """A named dim: equal to itself, and otherwise unknown."""
+
+    __slots__ = ()
+
+
+def truth(thing: object) -> bool | None:
+    return None if thing is None else bool(thing)
+
+
+def every(things: Iterable[object]) -> bool | None:
+    """False when one is false, else unknown when one is unknown."""
+    known = True
+    for thing in things:
+        if thing is None:
+            known = False
+        elif not thing:
+            return False
+    return True if known else None
+
+
+def some(things: Iterable[object]) -> bool | None:
+    """True when one is true, else unknown when one is unknown."""
+    known = True
+    for thing in things:
+        if thing is None:
+            known = False
+        elif thing:
+            return True
+    return False if known else None
+
+
+def equal(left: object, right: object) -> bool | None:
+    """Whether two things are the same; None when that is not known."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        if len(left) != len(right):
+            return False
+        return every(equal(a, b) for a, b in zip(left, right, strict=True))
+    if isinstance(left, Symbol) and isinstance(right, Symbol):
+        return left == right or None
+    if isinstance(left, Symbol) or isinstance(right, Symbol):
+        # A dim may turn out to be any number, but its name is its name.
+        return left == right if isinstance(left, str) and isinstance(right, str) else None
+    return bool(left == right)

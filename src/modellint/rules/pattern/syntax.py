@@ -1,0 +1,252 @@
+"""The text of a pattern, one node a line, parsed: ``z = Relu|Clip(y, _, ...)``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from keyword import iskeyword
+from typing import NamedTuple, NoReturn
+
+from modellint.rules.pattern.errors import PatternError
+
+ANYTHING = "_"
+COMMUTATIVE = frozenset(
+    {
+        "Add", "And", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Equal", "Max", "Mean", "Min",
+        "Mul", "Or", "Sum", "Xor",
+    }
+)  # fmt: skip
+
+_TOKENS = re.compile(
+    r"(?P<space>[ \t]+|\#.*)"
+    r"|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)"
+    r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+    r"|(?P<mark>\.\.\.|[=(),?!|])"
+)
+_OPS = re.compile(r"=\s*([\w.|\s-]+?)\s*\(")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One input or output of a line."""
+
+    name: str | None = None
+    optional: bool = False
+    literal: float | None = None
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One node of the pattern."""
+
+    number: int
+    ops: frozenset[str] | None
+    """The qualified op types, or None for any op."""
+    outputs: tuple[Slot, ...]
+    inputs: tuple[Slot, ...]
+    more_inputs: bool
+    more_outputs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    lines: tuple[Line, ...]
+    producers: dict[str, int]
+    """The index of the line that makes each variable."""
+    variables: frozenset[str]
+    optional: frozenset[str]
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    column: int
+
+
+def required_ops(text: str) -> tuple[frozenset[str], ...]:
+    """For each node of a pattern the op types of which a graph must have one.
+
+    Reads the text without parsing it, so that rules whose ops are absent are never compiled.
+    """
+    choices = (_choice(ops) for ops in _OPS.findall(re.sub(r"#.*", "", text)))
+    return tuple(choice for choice in choices if choice is not None)
+
+
+def parse(text: str) -> Pattern:
+    """The nodes of a pattern; raises PatternError."""
+    lines = [
+        _LineParser(text, number, line).parse()
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not lines:
+        raise PatternError("the pattern is empty", "pattern", text, 1, 1)
+    return _checked(text, lines)
+
+
+def _choice(ops: str) -> frozenset[str] | None:
+    names = [name.strip() for name in ops.split("|")]
+    return None if ANYTHING in names else frozenset(map(_plain_domain, names))
+
+
+def _plain_domain(op: str) -> str:
+    """``ai.onnx`` is the default domain's long name."""
+    domain, _, name = op.rpartition(".")
+    return name if domain == "ai.onnx" else op
+
+
+class _LineParser:
+    def __init__(self, text: str, number: int, line: str) -> None:
+        self.text = text
+        self.number = number
+        self.line = line
+        self.tokens = list(self._tokenize())
+        self.position = 0
+
+    def _tokenize(self) -> Iterator[_Token]:
+        at = 0
+        while at < len(self.line):
+            found = _TOKENS.match(self.line, at)
+            if found is None:
+                self._fail(f"unexpected {self.line[at]!r}", at + 1)
+            if found.lastgroup != "space":
+                yield _Token(str(found.lastgroup), found.group(), at + 1)
+            at = found.end()
+        yield _Token("end", "", len(self.line.rstrip()) + 1)
+
+    def _fail(self, message: str, column: int | None = None) -> NoReturn:
+        at = column if column is not None else self.tokens[self.position].column
+        raise PatternError(message, "pattern", self.text, self.number, at)
+
+    def _take(self) -> _Token:
+        token = self.tokens[self.position]
+        self.position += token.kind != "end"
+        return token
+
+    def _skip(self, text: str) -> bool:
+        """Step over a mark if it is the next token."""
+        found = self.tokens[self.position].text == text
+        self.position += found
+        return found
+
+    def _expect(self, text: str, after: str) -> None:
+        if not self._skip(text):
+            token = self.tokens[self.position]
+            self._fail(f"expected {text!r} {after}, found {token.text or 'the end of the line'!r}")
+
+    def parse(self) -> Line:
+        outputs, more_outputs = self._slots("=", output=True)
+        self._expect("=", "after the outputs")
+        ops = self._ops()
+        self._expect("(", "after the op type")
+        inputs, more_inputs = self._slots(")", output=False)
+        self._expect(")", "after the inputs")
+        if self.tokens[self.position].kind != "end":
+            self._fail("one node a line: nothing may follow ')'")
+        if not outputs:
+            self._fail("a node needs an output to its left; '_' if no name is needed", 1)
+        return Line(
+            number=self.number,
+            ops=ops,
+            outputs=outputs,
+            inputs=inputs,
+            more_inputs=more_inputs,
+            more_outputs=more_outputs,
+        )
+
+    def _ops(self) -> frozenset[str] | None:
+        names = [self._op()]
+        while self._skip("|"):
+            names.append(self._op())
+        return _choice("|".join(names))
+
+    def _op(self) -> str:
+        if self.tokens[self.position].kind != "name":
+            self._fail("expected an op type, such as Conv or com.microsoft.FusedConv")
+        return self._take().text
+
+    def _slots(self, end: str, *, output: bool) -> tuple[tuple[Slot, ...], bool]:
+        slots: list[Slot] = []
+        while self.tokens[self.position].text != end:
+            if slots:
+                self._expect(",", "between names")
+            if self._skip("..."):
+                return tuple(slots), True
+            slots.append(self._slot(output=output))
+        return tuple(slots), False
+
+    def _slot(self, *, output: bool) -> Slot:
+        token = self.tokens[self.position]
+        if not output and token.kind == "number":
+            self._take()
+            return Slot(literal=float(token.text))
+        if not output and self._skip("!"):
+            return Slot(absent=True)
+        if token.kind != "name":
+            kinds = "a name" if output else "a name, a number, '_', '!' or '...'"
+            self._fail(f"expected {kinds}, found {token.text or 'the end of the line'!r}")
+        if not token.text.isidentifier() or iskeyword(token.text) or token.text == "null":
+            self._fail(f"{token.text!r} cannot name a value")
+        self._take()
+        name = None if token.text == ANYTHING else token.text
+        # Who does not name an output does not care whether it is there.
+        return Slot(name, optional=self._skip("?") or (output and name is None))
+
+
+def ties(line: Line, optional: frozenset[str]) -> frozenset[str]:
+    """The variables by which the search can step from other nodes to this one."""
+    named = {slot.name for slot in (*line.inputs, *line.outputs) if slot.name is not None}
+    return frozenset(named - optional)
+
+
+def _checked(text: str, lines: list[Line]) -> Pattern:
+    """Refuse what could never match, and what would match nodes that are not connected."""
+
+    def fail(message: str, line: Line, word: str = "") -> NoReturn:
+        source = text.splitlines()[line.number - 1]
+        place = re.search(rf"(?<![\w.]){re.escape(word)}(?!\w)" if word else r"\S", source)
+        column = place.start() + 1 if place else 1
+        raise PatternError(message, "pattern", text, line.number, column)
+
+    producers: dict[str, int] = {}
+    used: set[str] = set()
+    optional: set[str] = set()
+    for index, line in enumerate(lines):
+        for name, slot in _named(line.inputs):
+            if slot.optional and name in producers:
+                fail(f"{name!r} is made by another line, so it cannot be optional", line, name)
+            used.add(name)
+            optional |= {name} if slot.optional else set()
+        for name, slot in _named(line.outputs):
+            if name in producers:
+                before = lines[producers[name]].number
+                fail(f"{name!r} is already made on line {before}", line, name)
+            if name in used:
+                fail(f"{name!r} is used before it is made", line, name)
+            producers[name] = index
+            optional |= {name} if slot.optional else set()
+    for name in sorted(optional & used & producers.keys()):
+        fail(f"{name!r} is used, so it cannot be optional", lines[producers[name]], name)
+    if all(line.ops is None for line in lines):
+        fail("at least one node needs an op type other than '_'", lines[0])
+    _check_connected(lines, frozenset(optional), fail)
+    return Pattern(tuple(lines), producers, frozenset(producers) | used, frozenset(optional))
+
+
+def _named(slots: tuple[Slot, ...]) -> Iterator[tuple[str, Slot]]:
+    return ((slot.name, slot) for slot in slots if slot.name is not None)
+
+
+def _check_connected(
+    lines: list[Line], optional: frozenset[str], fail: Callable[[str, Line], NoReturn]
+) -> None:
+    reached = ties(lines[0], optional)
+    rest = lines[1:]
+    while rest:
+        touching = [line for line in rest if ties(line, optional) & reached]
+        if not touching:
+            fail("shares no value with the other nodes", rest[0])
+        reached = reached.union(*(ties(line, optional) for line in touching))
+        rest = [line for line in rest if line not in touching]
