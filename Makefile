@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/modellint examples/ --target a10 || test $$? -eq 1
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --ignore=tests/benchmarks
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/benchmarks
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
