@@ -65,3 +65,9 @@ _WORDS = _Words()
 def fill(template: str, facts: Mapping[str, object]) -> str:
     """The template with every ``{name}`` replaced; an unknown name is an error of the rule."""
     return " ".join(_WORDS.vformat(template, (), facts).split())
+
+
+def as_prose(template: str) -> str:
+    """The template as documentation shows it: placeholders stand as ``‹name›``."""
+    parts = string.Formatter().parse(template.strip())
+    return "".join(text + (f"‹{name}›" if name is not None else "") for text, name, _, _ in parts)

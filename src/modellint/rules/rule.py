@@ -1,4 +1,4 @@
-"""A rule: one question, whole in one file. See docs/rules.md for the file's grammar."""
+"""A rule: one question, whole in one file. See docs/writing-rules.md for the file's grammar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from modellint.finding import RuleInfo, Severity
+from modellint.rules.message import as_prose
 
 Facet = Literal["target", "runtime", "precision", "shapes"]
 SeverityName = Literal["info", "warning", "error"]
@@ -112,6 +113,10 @@ class Rule:
     def default_severity(self) -> Severity:
         return Severity.parse(self.severity)
 
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        return (self.message, *self.messages.values())
+
     def info(self) -> RuleInfo:
         return RuleInfo(
             code=self.code,
@@ -119,8 +124,8 @@ class Rule:
             family=self.family,
             summary=self.summary,
             severity=self.default_severity,
-            why=self.why.strip(),
-            fix=self.fix.strip(),
+            why=as_prose(self.why),
+            fix=as_prose(self.fix),
             markdown=self.markdown(),
             sources=self.sources,
         )
@@ -128,7 +133,8 @@ class Rule:
     def markdown(self) -> str:
         """The rule's page: reference documentation, `modellint rule`, and SARIF's help."""
         parts = [f"# {self.name} ({self.code})", self.summary, self._traits()]
-        parts += ["## Why", self.why.strip(), "## How to mend it", self.fix.strip()]
+        parts += ["## What it says", *(f"> {as_prose(text)}" for text in self.wordings)]
+        parts += ["## Why", as_prose(self.why), "## How to mend it", as_prose(self.fix)]
         if self.options:
             parts += ["## Options", "\n".join(map(self._option_line, self.options))]
         for title, examples in (
