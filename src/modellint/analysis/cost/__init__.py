@@ -1,0 +1,185 @@
+"""What a model costs: parameters, multiply-accumulates, operations and bytes, node by node.
+
+A number is exact for the shapes it stands for, or it is None: an unknown shape never gives a
+guess. One MAC is one multiply-accumulate of a convolution, a matrix product or a recurrent cell,
+as in the papers; every other arithmetic operation counts in FLOPs alone (FLOPs = 2 x MACs + those).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
+from modellint.analysis.cost.parameters import Parameters
+from modellint.analysis.cost.traffic import bytes_read, bytes_written
+from modellint.analysis.shapes import DeployedTypes
+from modellint.model import Graph, Model, Node
+from modellint.targets.deployment import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCost:
+    """The cost of one node, or of several; what cannot be known is None."""
+
+    macs: int | None = 0
+    flops: int | None = 0
+    bytes_read: int | None = 0
+    bytes_written: int | None = 0
+    parameters: int = 0
+
+    @property
+    def bytes_moved(self) -> int | None:
+        return _add(self.bytes_read, self.bytes_written)
+
+    def plus(self, other: NodeCost) -> NodeCost:
+        return NodeCost(
+            _add(self.macs, other.macs),
+            _add(self.flops, other.flops),
+            _add(self.bytes_read, other.bytes_read),
+            _add(self.bytes_written, other.bytes_written),
+            self.parameters + other.parameters,
+        )
+
+    def times(self, count: int | None) -> NodeCost:
+        return NodeCost(
+            _times(self.macs, count),
+            _times(self.flops, count),
+            _times(self.bytes_read, count),
+            _times(self.bytes_written, count),
+            self.parameters,
+        )
+
+
+class ModelCost:
+    """The cost of each node and of the whole model, in the light of one deployment."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self._model = model
+        self._precision = deployment.precision
+        self._types = DeployedTypes(model, deployment)
+        self._parameters = Parameters(model)
+        self._nodes: dict[int, NodeCost] = {}
+
+    def of(self, node: Node) -> NodeCost:
+        """The cost of one node; of a node with subgraphs, that of what they do."""
+        known = self._nodes.get(id(node))
+        if known is None:
+            known = self._nodes[id(node)] = self._measure(node)
+        return known
+
+    @property
+    def parameters(self) -> int:
+        """Learned weights of the model, each counted once however often it is used."""
+        return self._parameters.total
+
+    @cached_property
+    def total(self) -> NodeCost:
+        """The whole model; a number is None as soon as it is None for one node."""
+        everything = self._sum(self._model.graph) if self._model.graph is not None else NodeCost()
+        return NodeCost(
+            everything.macs,
+            everything.flops,
+            everything.bytes_read,
+            everything.bytes_written,
+            self.parameters,
+        )
+
+    @cached_property
+    def known_macs(self) -> int:
+        """MACs of the nodes that can be counted: a lower bound where `total.macs` is None."""
+        nodes = self._model.graph.nodes if self._model.graph is not None else ()
+        return sum(self.of(node).macs or 0 for node in nodes)
+
+    @cached_property
+    def uncounted(self) -> tuple[Node, ...]:
+        """Nodes of the main graph whose MACs are unknown: shapes open, or an op nobody defined."""
+        nodes = self._model.graph.nodes if self._model.graph is not None else ()
+        return tuple(node for node in nodes if self.of(node).macs is None)
+
+    def share(self, nodes: Iterable[Node]) -> float | None:
+        """The share of the model's MACs that these nodes take, 0 to 1."""
+        total = self.total.macs
+        mine = [self.of(node).macs for node in nodes]
+        if not total or None in mine:
+            return None
+        return sum(macs for macs in mine if macs is not None) / total
+
+    def _sum(self, graph: Graph) -> NodeCost:
+        total = NodeCost()
+        for node in graph.nodes:
+            total = total.plus(self.of(node))
+        return total
+
+    def _measure(self, node: Node) -> NodeCost:
+        if node.subgraphs:
+            return self._measure_subgraphs(node)
+        try:
+            work = node_work(node, self._types, is_function=self._calls_function(node))
+        except UnknownCostError:
+            work = Work(None, None)
+        return NodeCost(
+            work.macs,
+            work.flops,
+            bytes_read(node, self._types, self._precision),
+            bytes_written(node, self._types, self._precision),
+            self._parameters.of(node),
+        )
+
+    def _calls_function(self, node: Node) -> bool:
+        return bool(self._model.functions) and self._model.function_of(node) is not None
+
+    def _measure_subgraphs(self, node: Node) -> NodeCost:
+        costs = [self._sum(graph) for graph in node.subgraphs.values()]
+        if node.op_type == "If":
+            return max(costs, key=lambda cost: (cost.macs is None, cost.macs or 0, cost.flops or 0))
+        return costs[0].times(self._trip_count(node)) if costs else NodeCost()
+
+    def _trip_count(self, node: Node) -> int | None:
+        """How often the body of a Loop or Scan runs, where the graph says so."""
+        if node.op_type == "Loop":
+            return self._loop_count(node)
+        if node.op_type == "Scan":
+            return self._scan_count(node)
+        return None
+
+    def _loop_count(self, node: Node) -> int | None:
+        count, condition = node.input(0), node.input(1)
+        values = count.tensor.if_small() if count is not None and count.tensor else None
+        body = node.subgraphs.get("body")
+        if values is None or values.size != 1 or body is None or not body.outputs:
+            return None
+        # The condition must be constantly true, or passed through, for the count to be exact.
+        carries = body.outputs[0]
+        source = carries.producer
+        passed = source is not None and source.op_type == "Identity"
+        unconditional = carries.is_constant or carries.is_input or passed or condition is None
+        return max(0, int(values.reshape(-1)[0])) if unconditional else None
+
+    def _scan_count(self, node: Node) -> int | None:
+        scanned = node.get_int("num_scan_inputs")
+        value = node.inputs[-1] if scanned and node.inputs else None
+        shape = self._types.shape(value) if value is not None else None
+        axes = node.get_ints("scan_input_axes")
+        axis = axes[-1] if axes else 0
+        length = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+        return length if isinstance(length, int) else None
+
+
+def cost(model: Model, deployment: Deployment) -> ModelCost:
+    """The analysis: ``context.analysis(cost)``."""
+    return ModelCost(model, deployment)
+
+
+def _add(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _times(one: int | None, count: int | None) -> int | None:
+    if one == 0:
+        return 0
+    return None if one is None or count is None else one * count
+
+
+__all__ = ["ModelCost", "NodeCost", "cost"]

@@ -1,0 +1,47 @@
+"""Bytes a node reads and writes, at the deployment's precision."""
+
+from __future__ import annotations
+
+from modellint.analysis.precision import activation_dtype, weight_dtype
+from modellint.analysis.shapes import DeployedTypes
+from modellint.model import Node, Value, element_count
+
+VIEWS = frozenset(
+    {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout", "ExpandDims"}
+)
+"""Ops that give the same bytes another shape."""
+_METADATA = frozenset({"Shape", "Size", "Constant"})
+# Ops that read of their first input only as much as they write.
+_SELECT = frozenset({"Gather", "GatherElements", "GatherND", "Slice", "Split", "Compress"})
+
+
+def nbytes(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
+    """What a value takes in memory as deployed; None when its shape or type is open."""
+    elements, dtype = element_count(types.shape(value)), value.dtype
+    if value.type_name != "tensor" or elements is None or dtype is None or dtype.bits == 0:
+        return None
+    deployed = weight_dtype if value.is_constant else activation_dtype
+    return deployed(dtype, precision).nbytes(elements)
+
+
+def bytes_written(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
+    if node.op_type in VIEWS or node.op_type in _METADATA:
+        return 0
+    return _sum([nbytes(value, types, precision) for value in node.outputs if value is not None])
+
+
+def bytes_read(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
+    if node.op_type in VIEWS or node.op_type in _METADATA:
+        return 0
+    values = {id(value): value for value in node.inputs if value is not None}
+    if node.op_type in _SELECT and node.inputs and node.inputs[0] is not None:
+        values.pop(id(node.inputs[0]), None)
+        selected = bytes_written(node, types, precision)
+    else:
+        selected = 0
+    return _sum([selected, *(nbytes(value, types, precision) for value in values.values())])
+
+
+def _sum(sizes: list[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
