@@ -26,7 +26,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """The shapes around one node, all numbers; asking for what is not known raises `UnknownCostError`."""
+    """The shapes around one node, all numbers; asking for what is unknown raises."""
 
     node: Node
     types: DeployedTypes
@@ -65,7 +65,7 @@ Formula = Callable[[Operands], tuple[int, int]]
 
 
 def node_work(node: Node, types: DeployedTypes, *, is_function: bool = False) -> Work:
-    """What a node computes. Raises `UnknownCostError` for open shapes and for ops that nobody defined."""
+    """What a node computes; raises `UnknownCostError` for open shapes and ops nobody defined."""
     if is_function:
         raise UnknownCostError
     formula = FORMULAS.get(node.qualified_op) or FORMULAS.get(_default_name(node))
