@@ -69,15 +69,20 @@ class CompiledMatch:
         scope = Scope(graph, environment, strict=strict)
         places: set[int] = set()
         node_sets: set[frozenset[int]] = set()
-        for _ in Search(self._plans[start], graph, scope).run():
+        found: list[Found] = []
+
+        def accept() -> None:
             place = self._place(scope)
             node_set = frozenset(map(id, scope.nodes.values()))
             if id(place) in places or node_set in node_sets:
-                continue
+                return
             if all(condition.holds(scope) for condition in self._late):
                 places.add(id(place))
                 node_sets.add(node_set)
-                yield self._found(place, scope)
+                found.append(self._found(place, scope))
+
+        Search(self._plans[start], scope, accept).run()
+        yield from found
 
     def _place(self, scope: Scope) -> Node | Value:
         producer = self._pattern.producers.get(self._report)

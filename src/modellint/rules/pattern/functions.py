@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from inspect import CO_VARARGS
 from typing import Any, Literal, TypeVar
 
-from modellint.model import Node, Tensor, Value, element_count, format_shape
+from modellint.model import AttributeRef, Node, Tensor, Value, element_count, format_shape
 from modellint.rules.pattern.numbers import uniform_number
 from modellint.rules.pattern.scope import Scope, Symbol, every, some
 
@@ -136,8 +136,8 @@ def domain(scope: Scope, value: Value) -> str:
 def attr(scope: Scope, value: Value, name: str, default: object = None) -> object:
     if value.producer is None:
         return None
-    attribute = value.producer.attributes.get(name)
-    return default if attribute is None else _plain(attribute)
+    attributes = value.producer.attributes
+    return _plain(attributes[name]) if name in attributes else default
 
 
 @_function("value")
@@ -156,6 +156,8 @@ def label(scope: Scope, value: Value) -> str:
 
 
 def _plain(attribute: object) -> object:
+    if isinstance(attribute, AttributeRef):
+        return None
     if isinstance(attribute, bytes):
         return attribute.decode("utf-8", "replace")
     return _elements(attribute) if isinstance(attribute, Tensor) else attribute
@@ -276,9 +278,8 @@ def shape_text(scope: Scope, value: Value) -> str:
 @_function("value", infers=True)
 def perm(scope: Scope, value: Value) -> object:
     """What a Transpose does; without the attribute it reverses the dims."""
-    given = attr(scope, value, "perm")
-    if given is not None or value.producer is None:
-        return given
+    if value.producer is None or "perm" in value.producer.attributes:
+        return attr(scope, value, "perm")
     count = rank(scope, value)
     return None if count is None else tuple(reversed(range(count)))
 

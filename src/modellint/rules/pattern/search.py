@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
 
-from modellint.model import Graph, Node, Value
+from modellint.model import Graph, Node, Use, Value
 from modellint.rules.pattern.expression import Expression
 from modellint.rules.pattern.numbers import is_about, uniform_number
 from modellint.rules.pattern.scope import Scope
@@ -15,11 +15,9 @@ from modellint.rules.pattern.syntax import COMMUTATIVE, Line, Pattern, Slot, tie
 
 STEPS_PER_SITE = 5_000
 STEPS_PER_GRAPH = 50_000
-STEPS_PER_NODE = 10
+STEPS_PER_NODE = 30
 
 Inputs = tuple[Value | None, ...]
-
-_UNBOUND = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,118 +80,144 @@ def rarest(pattern: Pattern, graph: Graph) -> int | None:
 
 
 class Search:
-    """One pattern in one graph. `scope` holds the nodes and values of the match in progress."""
+    """One pattern in one graph. `accept` is called at every match, with the scope filled."""
 
-    def __init__(self, steps: Plan, graph: Graph, scope: Scope) -> None:
+    def __init__(self, steps: Plan, scope: Scope, accept: Callable[[], None]) -> None:
         self.steps = steps
-        self.graph = graph
+        self.graph = scope.graph
         self.scope = scope
-        self.values: dict[str, Value | None] = scope.values
-        self.nodes: dict[int, Node] = scope.nodes
-        self.bound: list[str] = []
+        self.accept = accept
+        self.values = scope.values
+        self.nodes = scope.nodes
         self.numbers: dict[int, float | None] = {}
-        self.graph_budget = STEPS_PER_GRAPH + STEPS_PER_NODE * len(graph.nodes)
+        self.graph_budget = STEPS_PER_GRAPH + STEPS_PER_NODE * len(self.graph.nodes)
         self.budget = 0
 
-    def run(self) -> Iterator[None]:
-        """Stop at every match; its nodes and values are in the scope until the next one."""
+    def run(self) -> None:
         first = self.steps[0]
         for op in sorted(first.line.ops or ()):
             for node in self.graph.by_op.get(op, ()):
                 granted = self.budget = min(STEPS_PER_SITE, self.graph_budget)
                 if granted <= 0:
                     return
-                yield from self._try(first, node, 0)
+                self._try(first, node, 0)
                 self.graph_budget -= granted - self.budget
 
-    def _extend(self, position: int) -> Iterator[None]:
+    def _extend(self, position: int) -> None:
         if position == len(self.steps):
-            yield
+            self.accept()
             return
         step = self.steps[position]
+        ops = step.line.ops
         for node in self._candidates(step):
-            if node.graph is self.graph and node not in self.nodes.values():
-                yield from self._try(step, node, position)
+            self.budget -= 1
+            if self.budget < 0:
+                return
+            if (
+                (ops is None or node.qualified_op in ops)
+                and node.graph is self.graph
+                and node not in self.nodes.values()
+            ):
+                self._try(step, node, position)
 
     def _candidates(self, step: Step) -> Iterable[Node]:
         if step.made is not None:
             value = self.values[step.made]
             return (value.producer,) if value is not None and value.producer is not None else ()
-        taken = [value for name in step.taken if (value := self.values[name]) is not None]
-        uses = min((value.consumers for value in taken), key=len)
-        return (
-            (uses[0].node,) if len(uses) == 1 else {id(use.node): use.node for use in uses}.values()
-        )
+        uses = self._uses(step.taken[0])
+        for name in step.taken[1:]:
+            uses = min(uses, self._uses(name), key=len)
+        return _nodes_of(uses)
 
-    def _try(self, step: Step, node: Node, position: int) -> Iterator[None]:
+    def _uses(self, name: str) -> list[Use]:
+        value = self.values[name]
+        return value.consumers if value is not None else []
+
+    def _try(self, step: Step, node: Node, position: int) -> None:
+        """Let the node be what the step asks for, in every way it can, and go on from there."""
         line = step.line
-        if line.ops is not None and node.qualified_op not in line.ops:
-            self.budget -= 1
+        unnamed = node.outputs[len(line.outputs) :]
+        if unnamed and not line.more_outputs and any(map(_in_use, unnamed)):
             return
-        for inputs in _orders(line, node):
+        for inputs in _layouts(line, node):
             self.budget -= 1
             if self.budget < 0:
                 return
-            mark = len(self.bound)
-            if self._unify(line, node, inputs) and all(
-                condition.holds(self.scope) for condition in step.conditions
+            bound: list[str] = []
+            if (
+                self._bind(line.outputs, node.outputs, bound)
+                and self._bind(line.inputs, inputs, bound)
+                and (not step.conditions or self._allowed(step.conditions))
             ):
                 self.nodes[line.number] = node
-                yield from self._extend(position + 1)
+                self._extend(position + 1)
                 del self.nodes[line.number]
-            while len(self.bound) > mark:
-                del self.values[self.bound.pop()]
+            for name in bound:
+                del self.values[name]
 
-    def _unify(self, line: Line, node: Node, inputs: Inputs) -> bool:
-        outputs = node.outputs
-        if not line.more_outputs and any(map(_in_use, outputs[len(line.outputs) :])):
-            return False
-        for index, slot in enumerate(line.outputs):
-            if not self._bind(slot, outputs[index] if index < len(outputs) else None):
+    def _allowed(self, conditions: tuple[Expression, ...]) -> bool:
+        return all(condition.holds(self.scope) for condition in conditions)
+
+    def _bind(self, slots: tuple[Slot, ...], given: Inputs, bound: list[str]) -> bool:
+        """Tie the names of a line to a node's values; False where they do not fit."""
+        values, count = self.values, len(given)
+        for index, (name, optional, absent, literal) in enumerate(slots):
+            value = given[index] if index < count else None
+            if value is None:
+                if not (optional or absent):
+                    return False
+            elif absent or (literal is not None and not self._is_number(value, literal)):
                 return False
-        return all(map(self._bind, line.inputs, inputs))
+            if name is not None:
+                if name not in values:
+                    values[name] = value
+                    bound.append(name)
+                elif values[name] is not value:
+                    return False
+        return True
 
-    def _bind(self, slot: Slot, value: Value | None) -> bool:
-        if value is None:
-            if not (slot.optional or slot.absent):
-                return False
-        elif slot.absent:
+    def _is_number(self, value: Value, literal: float) -> bool:
+        tensor = value.tensor
+        if tensor is None:
             return False
-        if slot.name is not None:
-            known = self.values.get(slot.name, _UNBOUND)
-            if known is _UNBOUND:
-                self.values[slot.name] = value
-                self.bound.append(slot.name)
-                return True
-            return known is value
-        return slot.literal is None or self._is_number(value, slot.literal)
-
-    def _is_number(self, value: Value | None, literal: float) -> bool:
-        if value is None or value.tensor is None:
-            return False
-        key = id(value)
+        key = id(tensor)
         if key not in self.numbers:
-            self.numbers[key] = uniform_number(value.tensor)
+            self.numbers[key] = uniform_number(tensor)
         number = self.numbers[key]
-        return number is not None and is_about(number, literal, value.tensor)
+        return number is not None and is_about(number, literal, tensor)
+
+
+def _nodes_of(uses: list[Use]) -> Iterator[Node]:
+    previous = None
+    for use in uses:
+        if use.node is not previous:
+            yield use.node
+        previous = use.node
 
 
 def _in_use(value: Value | None) -> bool:
     return value is not None and (value.is_output or bool(value.consumers))
 
 
-def _orders(line: Line, node: Node) -> Iterator[Inputs]:
-    """The node's inputs laid out as the line names them, in every order that the op allows."""
-    given = node.inputs
-    wanted = len(line.inputs)
-    if node.qualified_op not in COMMUTATIVE or len(given) < 2:
-        if line.more_inputs or not any(value is not None for value in given[wanted:]):
-            yield (*given[:wanted], *(None,) * (wanted - len(given)))
-        return
-    if len(given) > wanted and not line.more_inputs:
-        return
+def _layouts(line: Line, node: Node) -> Iterable[Inputs]:
+    """The node's inputs as the line may name them: in every order, where the op allows it."""
+    given, wanted = node.inputs, len(line.inputs)
+    if len(given) > wanted and not line.more_inputs and _is_more(given[wanted:]):
+        return ()
+    if len(given) < 2 or node.op_type not in COMMUTATIVE or node.domain:
+        return (given,)
+    if len(given) == 2 == wanted:
+        return (given, given[::-1]) if given[0] is not given[1] else (given,)
+    return _distinct(permutations(given, min(wanted, len(given))))
+
+
+def _is_more(rest: Inputs) -> bool:
+    return any(value is not None for value in rest)
+
+
+def _distinct(orders: Iterable[Inputs]) -> Iterator[Inputs]:
     seen = set()
-    for order in permutations(given, min(wanted, len(given))):
+    for order in orders:
         if order not in seen:
             seen.add(order)
-            yield (*order, *(None,) * (wanted - len(given)))
+            yield order

@@ -27,14 +27,13 @@ _TOKENS = re.compile(
 _OPS = re.compile(r"=\s*([\w.|\s-]+?)\s*\(")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One input or output of a line."""
 
     name: str | None = None
     optional: bool = False
-    literal: float | None = None
     absent: bool = False
+    literal: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
