@@ -47,10 +47,11 @@ class CompiledMatch:
         self._pattern = pattern
         self._report = report
         self._facts = facts
+        self._first = [condition for condition in where if condition.about_deployment]
         # Shape inference is dear: what may set it off is asked when all else holds.
-        late = {condition for condition in where if condition.infers or condition.whole}
-        self._early = [condition for condition in where if condition not in late]
-        self._late = sorted(late, key=lambda condition: (condition.infers, where.index(condition)))
+        late = [condition for condition in where if condition.infers or condition.whole]
+        self._late = sorted(late, key=lambda condition: condition.infers)
+        self._early = [condition for condition in where if condition not in self._first + late]
         self._plans: dict[int, Plan] = {}
 
     def find(
@@ -67,6 +68,8 @@ class CompiledMatch:
         if start not in self._plans:
             self._plans[start] = plan(self._pattern, start, self._early)
         scope = Scope(graph, environment, strict=strict)
+        if not all(condition.holds(scope) for condition in self._first):
+            return
         places: set[int] = set()
         node_sets: set[frozenset[int]] = set()
         found: list[Found] = []

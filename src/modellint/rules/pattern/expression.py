@@ -44,6 +44,11 @@ class Expression:
     whole: bool
     """Whether it looks at all nodes of the match."""
 
+    @property
+    def about_deployment(self) -> bool:
+        """Whether the answer is the same for every match in a graph."""
+        return not (self.variables or self.whole)
+
     def value(self, scope: Scope) -> Any:
         """The result; None when it is unknown."""
         try:

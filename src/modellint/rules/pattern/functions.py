@@ -147,11 +147,6 @@ def has_attr(scope: Scope, value: Value, name: str) -> bool:
 
 @_function("value")
 def name(scope: Scope, value: Value) -> str:
-    return value.name
-
-
-@_function("value")
-def label(scope: Scope, value: Value) -> str:
     return value.producer.label if value.producer is not None else value.name
 
 
@@ -249,16 +244,19 @@ def bits(scope: Scope, value: Value) -> float | None:
     return known.bits or None if known is not None else None
 
 
-@_function("value", infers=True)
-def is_float(scope: Scope, value: Value) -> bool | None:
-    known = scope.environment.dtype(value)
-    return known.is_float if known is not None and known.kind != "undefined" else None
+@_function("values", infers=True)
+def floating(scope: Scope, *values: Value) -> bool | None:
+    return every(_is_kind(scope, value, "float") for value in values)
 
 
-@_function("value", infers=True)
-def is_integer(scope: Scope, value: Value) -> bool | None:
+@_function("values", infers=True)
+def integer(scope: Scope, *values: Value) -> bool | None:
+    return every(_is_kind(scope, value, "int", "uint") for value in values)
+
+
+def _is_kind(scope: Scope, value: Value, *kinds: str) -> bool | None:
     known = scope.environment.dtype(value)
-    return known.is_integer if known is not None and known.kind != "undefined" else None
+    return known.kind in kinds if known is not None and known.kind != "undefined" else None
 
 
 @_function("value", infers=True)

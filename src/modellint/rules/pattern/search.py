@@ -180,7 +180,7 @@ class Search:
         tensor = value.tensor
         if tensor is None:
             return False
-        key = id(tensor)
+        key = id(value)
         if key not in self.numbers:
             self.numbers[key] = uniform_number(tensor)
         number = self.numbers[key]
