@@ -181,6 +181,7 @@ class _Run:
             count=hit.count,
             fingerprint=f"{rule.code}:{hit.variant}:{target}:{place_digest(place)}",
             suppressed="modellint.ignore in the model's metadata" if ignored else None,
+            variant=hit.variant,
             frame=frame_of(place, hit.related, fill(rule.note, words)),
         )
 
@@ -207,7 +208,8 @@ def _problem_hits(rule: Rule, model: Model) -> Iterator[Hit]:
     for problem in model.problems:
         if problem.kind == rule.problem:
             place = model.graph.resolve(problem.value) if model.graph and problem.value else None
-            yield Hit(place, problem.facts)
+            variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
+            yield Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
 
 
 def _location(place: Node | Value | Graph | Tensor | None) -> Location:

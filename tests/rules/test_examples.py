@@ -65,10 +65,13 @@ def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
 def _write(example: Example, folder: Path) -> Path:
     contents = dict(example.files) or {"model.onnxtxt": example.model}
     for name, content in contents.items():
-        data = bytes.fromhex(content[4:]) if content.startswith("hex:") else content.encode()
         path = folder / name
+        if name.endswith("/"):
+            path.mkdir(parents=True)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        hexadecimal = content.removeprefix("hex:") if content.startswith("hex:") else None
+        path.write_bytes(bytes.fromhex(hexadecimal) if hexadecimal else content.encode())
     return folder / next(iter(contents))
 
 
