@@ -78,6 +78,8 @@ class Finding:
     fingerprint: str = ""
     suppressed: str | None = None
     """Why the finding is not counted, when it is suppressed."""
+    variant: str = ""
+    """Which of the rule's wordings this is: reports group findings of the same one."""
     frame: Frame | None = None
 
 

@@ -1,0 +1,26 @@
+"""One line per finding, for grep and editors: `path:graph/node: severity CODE message [target]`."""
+
+from __future__ import annotations
+
+from modellint.finding import Finding, Location, Result
+from modellint.report.grouping import ordered
+from modellint.report.options import Options
+from modellint.report.text import clean
+
+
+def render(result: Result, options: Options) -> str:
+    return "".join(
+        f"{line(finding)}\n" for finding in ordered(result) if finding.suppressed is None
+    )
+
+
+def line(finding: Finding) -> str:
+    place = where(finding.location)
+    address = f"{finding.path}:{place}" if place else finding.path
+    target = f" [{finding.target}]" if finding.target else ""
+    return clean(f"{address}: {finding.severity} {finding.code} {finding.message}{target}")
+
+
+def where(location: Location) -> str:
+    """`graph/node`, as far as it is known."""
+    return "/".join(filter(None, (location.graph, location.label)))

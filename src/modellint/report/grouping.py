@@ -1,0 +1,115 @@
+"""Order and grouping: what belongs together is said once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from modellint.finding import Finding, ModelSummary, Result, Severity
+
+_NUMBER = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The same finding at several places of one model; the first speaks for all."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def first(self) -> Finding:
+        return self.findings[0]
+
+    @property
+    def rest(self) -> tuple[Finding, ...]:
+        return self.findings[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One file's part of a report. Files that are no models (a configuration) have no summary."""
+
+    path: str
+    model: ModelSummary | None
+    findings: tuple[Finding, ...]
+    """All that count, the worst first."""
+    suppressed: int
+
+    @property
+    def groups(self) -> list[Group]:
+        return grouped(self.findings)
+
+    def count(self, severity: Severity) -> int:
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+def ordered(result: Result) -> list[Finding]:
+    """Findings by file in the order of the run, the worst first, then by rule and place."""
+    files = _ranks(result)
+
+    def rank(finding: Finding) -> tuple[object, ...]:
+        place = finding.location
+        index = -1 if place.index is None else place.index
+        return files[finding.path], -finding.severity, finding.code, place.graph or "", index
+
+    return sorted(result.findings, key=rank)
+
+
+def sections(result: Result) -> list[Section]:
+    """One for every file, those without findings too."""
+    models = {model.path: model for model in result.models}
+    active: dict[str, list[Finding]] = {path: [] for path in _ranks(result)}
+    suppressed = dict.fromkeys(active, 0)
+    for finding in ordered(result):
+        if finding.suppressed is None:
+            active[finding.path].append(finding)
+        else:
+            suppressed[finding.path] += 1
+    return [
+        Section(path, models.get(path), tuple(findings), suppressed[path])
+        for path, findings in active.items()
+    ]
+
+
+def grouped(findings: Iterable[Finding]) -> list[Group]:
+    """Findings that differ in their place only, together; in the order of their first."""
+    groups: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(_likeness(finding), []).append(finding)
+    return [Group(tuple(members)) for members in groups.values()]
+
+
+def patterns(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Names that differ by numbers only, as one: `layers.*.attn`, and how many there are."""
+    families: dict[tuple[str, ...], list[list[str]]] = {}
+    for name in names:
+        parts = _NUMBER.split(name)
+        families.setdefault(tuple(parts[::2]), []).append(parts)
+    return [(_pattern(members), len(members)) for members in families.values()]
+
+
+def _pattern(members: list[list[str]]) -> str:
+    """What all have in common; a number stays where it is the same in all."""
+    return "".join(
+        column[0] if len(set(column)) == 1 else "*" for column in zip(*members, strict=True)
+    )
+
+
+def _likeness(finding: Finding) -> tuple[object, ...]:
+    return (
+        finding.path,
+        finding.code,
+        finding.severity,
+        finding.target,
+        finding.runtime,
+        finding.variant,
+        # Without a place to tell them apart, only equal words make findings the same.
+        None if finding.location.label else finding.message,
+    )
+
+
+def _ranks(result: Result) -> dict[str, int]:
+    others = sorted({finding.path for finding in result.findings})
+    paths = dict.fromkeys([*(model.path for model in result.models), *others])
+    return {path: rank for rank, path in enumerate(paths)}

@@ -1,0 +1,12 @@
+"""One finding of the JSON contract per line, for streams and log stores."""
+
+from __future__ import annotations
+
+from modellint.finding import Result
+from modellint.report.contract import dumps, finding_entry
+from modellint.report.grouping import ordered
+from modellint.report.options import Options
+
+
+def render(result: Result, options: Options) -> str:
+    return "".join(f"{dumps(finding_entry(finding))}\n" for finding in ordered(result))

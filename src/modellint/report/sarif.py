@@ -1,0 +1,305 @@
+"""SARIF 2.1.0, in the shape that GitHub code scanning takes.
+
+GitHub drops a whole file for one result without a physical location, does not honour
+suppressions, and identifies results by `primaryLocationLineHash` alone. A model has no lines, so
+every result is at line 1 and the logical location says where in the model it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import attr
+import sarif_om as om
+
+from modellint import __version__
+from modellint.finding import Finding, Result, RuleInfo, Severity
+from modellint.report.concise import where
+from modellint.report.contract import dumps
+from modellint.report.grouping import Group, grouped, ordered
+from modellint.report.options import Options
+from modellint.report.places import source_uri
+from modellint.report.text import clean, clean_lines, counted, rule_url
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+ROOT = "%SRCROOT%"
+
+MOST_RESULTS = 5000
+"""GitHub keeps that many of a run."""
+MOST_TEXT = 1024
+"""GitHub takes that many characters of a rule's plain texts."""
+
+LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_PROBLEM_SEVERITIES = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "recommendation",
+}
+
+
+def render(result: Result, options: Options) -> str:
+    return dumps(serialize(_Log(result, options).build()), indent=2) + "\n"
+
+
+def serialize(item: Any) -> Any:
+    """sarif-om's objects as JSON values. Nothing that was set is left out for being equal to a
+    default: without its explicit level, a result would take that of its rule."""
+    if isinstance(item, list | tuple):
+        return [serialize(element) for element in item]
+    if isinstance(item, dict):
+        return {key: serialize(value) for key, value in item.items()}
+    if not attr.has(type(item)):
+        return item
+    values = (
+        (field.metadata["schema_property_name"], getattr(item, field.name))
+        for field in attr.fields(type(item))
+    )
+    return {name: serialize(value) for name, value in values if not _is_unset(value)}
+
+
+def _is_unset(value: object) -> bool:
+    """None, or the -1 with which sarif-om stands for "no index"."""
+    return value is None or (type(value) in {int, float} and value == -1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A result to be, which may stand for others like it."""
+
+    finding: Finding
+    others: tuple[Finding, ...] = ()
+
+
+class _Log:
+    def __init__(self, result: Result, options: Options) -> None:
+        self.result = result
+        self.options = options
+        self.shown = [
+            finding
+            for finding in ordered(result)
+            if finding.suppressed is None or options.suppressed
+        ]
+        self.rules = _rules(result, self.shown)
+        self.rule_index = {rule.code: index for index, rule in enumerate(self.rules)}
+        paths = [model.path for model in result.models]
+        paths += [finding.path for finding in self.shown]
+        self.uris = {path: source_uri(path, options.root) for path in dict.fromkeys(paths)}
+        self.artifacts = {uri: at for at, uri in enumerate(dict.fromkeys(self.uris.values()))}
+
+    def build(self) -> Any:
+        return om.SarifLog(version="2.1.0", schema_uri=SCHEMA, runs=[self._run()])
+
+    def _run(self) -> Any:
+        entries, notice = _within_limits(self.shown)
+        return om.Run(
+            tool=om.Tool(driver=self._driver()),
+            automation_details=om.RunAutomationDetails(id=self._category()),
+            column_kind="unicodeCodePoints",
+            original_uri_base_ids={
+                ROOT: om.ArtifactLocation(description=om.Message(text="The repository's top."))
+            },
+            invocations=[self._invocation(notice)],
+            artifacts=[
+                om.Artifact(
+                    location=om.ArtifactLocation(uri=uri, uri_base_id=ROOT),
+                    roles=["analysisTarget"],
+                )
+                for uri in self.artifacts
+            ],
+            results=self._results(entries),
+        )
+
+    def _category(self) -> str:
+        """GitHub replaces the results of an earlier upload of the same category: linting for
+        another target must not close this one's alerts."""
+        category = self.options.category
+        if category is None:
+            deployments = "+".join(map(_slug, self.result.deployments))
+            category = f"modellint/{deployments}".rstrip("/")
+        return category.rstrip("/") + "/"
+
+    def _driver(self) -> Any:
+        return om.ToolComponent(
+            name="modellint",
+            semantic_version=__version__,
+            information_uri="https://github.com/modellint/modellint",
+            rules=[_descriptor(rule) for rule in self.rules],
+            language=None,
+            contents=None,
+        )
+
+    def _invocation(self, notice: str | None) -> Any:
+        notifications = [
+            om.Notification(
+                level="error",
+                message=om.Message(text=_message_text(finding.message)),
+                locations=[self._location(finding)],
+                associated_rule=om.ReportingDescriptorReference(
+                    id=finding.code, index=self.rule_index[finding.code]
+                ),
+            )
+            for finding in self.shown
+            if finding.severity is Severity.ERROR and finding.family in {"file", "internal"}
+        ]
+        if notice:
+            notifications.append(om.Notification(level="warning", message=om.Message(text=notice)))
+        return om.Invocation(
+            execution_successful=self.result.exit_code in {0, 1},
+            exit_code=self.result.exit_code,
+            tool_execution_notifications=notifications,
+        )
+
+    def _results(self, entries: Iterable[_Entry]) -> list[Any]:
+        fingerprints: Counter[str] = Counter()
+        results = []
+        for entry in entries:
+            fingerprint = self._fingerprint(entry.finding)
+            fingerprints[fingerprint] += 1
+            unique = f"{fingerprint}:{fingerprints[fingerprint]}"
+            results.append(self._result(entry, unique))
+        return results
+
+    def _fingerprint(self, finding: Finding) -> str:
+        salient = f"v1\0{finding.code}\0{self.uris[finding.path]}\0{finding.fingerprint}"
+        return hashlib.sha256(salient.encode()).hexdigest()[:16]
+
+    def _result(self, entry: _Entry, fingerprint: str) -> Any:
+        finding = entry.finding
+        return om.Result(
+            rule_id=finding.code,
+            rule_index=self.rule_index[finding.code],
+            level=LEVELS[finding.severity],
+            message=om.Message(text=_result_text(entry)),
+            locations=[self._location(finding)],
+            partial_fingerprints={"primaryLocationLineHash": fingerprint},
+            suppressions=_suppressions(finding) if self.options.suppressed else None,
+            properties=_properties(finding),
+        )
+
+    def _location(self, finding: Finding) -> Any:
+        uri = self.uris[finding.path]
+        place = om.PhysicalLocation(
+            artifact_location=om.ArtifactLocation(
+                uri=uri, uri_base_id=ROOT, index=self.artifacts[uri]
+            ),
+            region=om.Region(start_line=1, start_column=1, end_line=1, end_column=1),
+        )
+        return om.Location(physical_location=place, logical_locations=_logical(finding))
+
+
+def _rules(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:
+    """Every rule that ran, and those of findings that no rule's run gave (a crash)."""
+    rules = dict(result.rules)
+    for finding in shown:
+        if finding.code not in rules:
+            rules[finding.code] = RuleInfo(
+                code=finding.code,
+                name=finding.rule,
+                family=finding.family,
+                summary=finding.rule.replace("-", " ").capitalize() + ".",
+                severity=finding.severity,
+                why=finding.why,
+                fix=finding.fix,
+                markdown="",
+            )
+    return [rules[code] for code in sorted(rules)]
+
+
+def _descriptor(rule: RuleInfo) -> Any:
+    summary = _limited(rule.summary)
+    advice = _limited("\n\n".join(filter(None, (rule.why, rule.fix)))) or summary
+    return om.ReportingDescriptor(
+        id=rule.code,
+        name=rule.name,
+        short_description=om.MultiformatMessageString(text=summary),
+        full_description=om.MultiformatMessageString(text=_limited(rule.why) or summary),
+        help=om.MultiformatMessageString(text=advice, markdown=rule.markdown or advice),
+        help_uri=rule_url(rule.code),
+        default_configuration=om.ReportingConfiguration(level=LEVELS[rule.severity]),
+        properties={
+            "tags": ["model", rule.family],
+            "problem.severity": _PROBLEM_SEVERITIES[rule.severity],
+        },
+    )
+
+
+def _limited(text: str) -> str:
+    text = clean_lines(text).strip()
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1].rstrip() + "…"
+
+
+def _within_limits(findings: Sequence[Finding]) -> tuple[list[_Entry], str | None]:
+    """All findings, if GitHub takes them all. If not, those alike as one, since what is cut off
+    would be seen as mended; and of what is still too much, the worst. In words: what was done."""
+    if len(findings) <= MOST_RESULTS:
+        return [_Entry(finding) for finding in findings], None
+    groups: list[Group] = grouped(findings)
+    kept = sorted(groups, key=lambda group: -group.first.severity)[:MOST_RESULTS]
+    kept_ids = {id(group) for group in kept}
+    entries = [_Entry(group.first, group.rest) for group in groups if id(group) in kept_ids]
+    told = (
+        f"{len(findings):,} findings are more than the {MOST_RESULTS:,} results that code scanning "
+        f"keeps, so {len(entries):,} results stand for groups of like findings"
+    )
+    if lost := len(groups) - len(entries):
+        told += f", and the {lost:,} least severe groups are left out"
+    return entries, told + "."
+
+
+def _result_text(entry: _Entry) -> str:
+    finding = entry.finding
+    parts = [_message_text(finding.message)]
+    if entry.others:
+        names = [finding.location.label for finding in entry.others if finding.location.label]
+        shown = f": {', '.join(names[:5])}{', …' if len(names) > 5 else ''}" if names else ""
+        parts.append(
+            _message_text(f"The same at {counted(len(entry.others), 'more place')}{shown}.")
+        )
+    if finding.fix:
+        parts.append(f"Fix: {_message_text(finding.fix)}")
+    return "\n\n".join(parts)
+
+
+def _message_text(text: str) -> str:
+    """In a message `[text](address)` is a link, and names in a model must not make any."""
+    return clean(text).replace("](", "] (")
+
+
+def _logical(finding: Finding) -> list[Any] | None:
+    name = where(finding.location)
+    if not name:
+        return None
+    place = finding.location
+    kind = "element" if place.node else "value" if place.value else "graph"
+    return [
+        om.LogicalLocation(
+            name=clean(place.label or place.graph or name),
+            fully_qualified_name=clean(name),
+            kind=kind,
+        )
+    ]
+
+
+def _suppressions(finding: Finding) -> list[Any]:
+    if finding.suppressed is None:
+        return []
+    return [om.Suppression(kind="external", justification=clean(finding.suppressed))]
+
+
+def _properties(finding: Finding) -> dict[str, Any] | None:
+    """What SARIF has no words for."""
+    facts = {
+        "target": finding.target,
+        "runtime": finding.runtime,
+        "confidence": finding.confidence,
+    }
+    return {name: value for name, value in facts.items() if value} or None
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")

@@ -1,0 +1,79 @@
+"""Words for people: names made harmless, long ones shortened, figures made readable."""
+
+from __future__ import annotations
+
+DOCS = "https://github.com/modellint/modellint/blob/main/docs"
+
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_DECIMAL = ("", " K", " M", " B", " T")
+
+
+def rule_url(code: str) -> str:
+    return f"{DOCS}/rules/{code}.md"
+
+
+def clean(text: str) -> str:
+    """One line without anything that a terminal, a log or a page would act upon: control and
+    escape characters, line breaks, changes of writing direction, broken Unicode."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "" for char in text
+    ).strip()
+
+
+def clean_lines(text: str) -> str:
+    """The same for text of several lines, which stay."""
+    return "\n".join(map(clean, text.splitlines()))
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def shorten(text: str, width: int, ellipsis: str = "…") -> str:
+    """Leave out the middle: names differ at their ends."""
+    if cells(text) <= width:
+        return text
+    kept = max(width - len(ellipsis), 2)
+    head, tail = text[: kept // 3], text[-(kept - kept // 3) :]
+    while cells(head) + cells(tail) > kept and len(head) + len(tail) > 2:
+        head, tail = head[: len(tail) // 2], tail[1:]
+    return f"{head}{ellipsis}{tail}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 node`, `2 nodes`, `12,345 nodes`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def byte_size(size: int) -> str:
+    """`512 B`, `97.5 MiB`."""
+    return _scaled(float(size), 1024, [f" {unit}" for unit in _BINARY])
+
+
+def quantity(number: int) -> str:
+    """`950`, `25.6 M`."""
+    return _scaled(float(number), 1000, _DECIMAL)
+
+
+def duration(seconds: float) -> str:
+    """`0.34 s`, `1 min 05 s`."""
+    if seconds < 100:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def _scaled(number: float, step: int, units: tuple[str, ...] | list[str]) -> str:
+    for unit in units:
+        if number < step * 0.9995 or unit == units[-1]:
+            break
+        number /= step
+    digits = 0 if unit == units[0] or number >= 99.95 else 1
+    return f"{number:.{digits}f}{unit}"
