@@ -2,12 +2,12 @@
 
 from modellint.model.dims import Dim, Shape, bind, element_count, format_shape, is_static
 from modellint.model.dtypes import DTYPES, DType
-from modellint.model.graph import Attribute, Function, Graph, Node, Use, Value
-from modellint.model.model import Capability, Inference, Model, Problem
+from modellint.model.graph import Attribute, AttributeRef, Function, Graph, Node, Use, Value
+from modellint.model.model import Capability, Inference, InferTypes, Model, Problem
 from modellint.model.tensor import Region, Tensor
 
 __all__ = [
-    "DTYPES", "Attribute", "Capability", "DType", "Dim", "Function", "Graph", "Inference", "Model",
-    "Node", "Problem", "Region", "Shape", "Tensor", "Use", "Value", "bind", "element_count",
-    "format_shape", "is_static",
+    "DTYPES", "Attribute", "AttributeRef", "Capability", "DType", "Dim", "Function", "Graph",
+    "InferTypes", "Inference", "Model", "Node", "Problem", "Region", "Shape", "Tensor", "Use",
+    "Value", "bind", "element_count", "format_shape", "is_static",
 ]  # fmt: skip

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Kind = Literal["float", "int", "uint", "bool", "string", "complex", "undefined"]
 
@@ -32,9 +35,42 @@ class DType:
     def is_integer(self) -> bool:
         return self.kind in ("int", "uint")
 
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The array type that holds one element of this type per array element."""
+        import numpy as np
+
+        if self.name in _ML_DTYPES:
+            import ml_dtypes
+
+            narrow: np.dtype[Any] = np.dtype(getattr(ml_dtypes, _ML_DTYPES[self.name]))
+            return narrow
+        if self.kind == "string":
+            return np.dtype(object)
+        if self.kind in ("int", "uint") and self.bits < 8:
+            return np.dtype(np.int8 if self.kind == "int" else np.uint8)
+        dtype: np.dtype[Any] = np.dtype(self.name).newbyteorder("<")
+        return dtype
+
     def __str__(self) -> str:
         return self.name
 
+
+_ML_DTYPES = {
+    "bfloat16": "bfloat16",
+    "float8e4m3fn": "float8_e4m3fn",
+    "float8e4m3fnuz": "float8_e4m3fnuz",
+    "float8e5m2": "float8_e5m2",
+    "float8e5m2fnuz": "float8_e5m2fnuz",
+    "float8e8m0": "float8_e8m0fnu",
+    "float6e2m3": "float6_e2m3fn",
+    "float6e3m2": "float6_e3m2fn",
+    "float4e2m1": "float4_e2m1fn",
+    "int4": "int4",
+    "uint4": "uint4",
+    "int2": "int2",
+    "uint2": "uint2",
+}
 
 _PLAIN: tuple[tuple[str, Kind, float], ...] = (
     ("float64", "float", 64),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from modellint.model.dims import Shape
 from modellint.model.dtypes import DType
@@ -12,24 +12,34 @@ if TYPE_CHECKING:
     from modellint.model.model import Model
     from modellint.model.tensor import Tensor
 
-Attribute = (
-    int | float | str | bytes | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | "Tensor"
-)
 DEFAULT_DOMAIN = ""
+
+
+class AttributeRef(NamedTuple):
+    """Inside a function: the attribute takes what the call says under this name."""
+
+    name: str
+
+
+Attribute = Union[
+    int, float, str, bytes, tuple[int, ...], tuple[float, ...], tuple[str, ...],
+    "Tensor", tuple["Tensor", ...], AttributeRef,
+]  # fmt: skip
+"""A large opaque string, such as an embedded engine, is a uint8 Tensor that stays in the file."""
 
 
 class Use(NamedTuple):
     """One consumption of a value: the node and which of its inputs."""
 
     node: Node
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuple that nobody wants here
 
 
 class Value:
     """An edge of the graph: who makes it, who takes it, and what is known of its type."""
 
     __slots__ = (
-        "_dtype", "_inferred", "_shape", "consumers", "graph", "index", "is_input", "is_output",
+        "_dtype", "_shape", "consumers", "graph", "index", "is_input", "is_output",
         "name", "producer", "tensor", "type_name",
     )  # fmt: skip
 
@@ -47,7 +57,6 @@ class Value:
         """``tensor``, or ``sequence``, ``optional``, ``map``, ``sparse_tensor``."""
         self._dtype: DType | None = None
         self._shape: Shape | None = None
-        self._inferred = False
 
     def declare(self, dtype: DType | None, shape: Shape | None) -> None:
         """Record what the file, or shape inference, says; what is already known stays."""
@@ -107,8 +116,8 @@ class Node:
     """One operation. Omitted optional inputs and outputs are None."""
 
     __slots__ = (
-        "attributes", "domain", "graph", "index", "inputs", "metadata", "name", "op_type",
-        "outputs", "subgraphs",
+        "_attributes", "_read_attributes", "domain", "graph", "index", "inputs", "metadata",
+        "name", "op_type", "outputs", "overload", "subgraphs",
     )  # fmt: skip
 
     def __init__(self, graph: Graph, index: int, op_type: str, domain: str, name: str) -> None:
@@ -119,9 +128,26 @@ class Node:
         self.name = name
         self.inputs: tuple[Value | None, ...] = ()
         self.outputs: tuple[Value | None, ...] = ()
-        self.attributes: Mapping[str, Attribute] = {}
+        self.overload = ""
+        self._attributes: Mapping[str, Attribute] | None = None
+        self._read_attributes: Callable[[], Mapping[str, Attribute]] = dict
         self.subgraphs: Mapping[str, Graph] = {}
         self.metadata: Mapping[str, str] = {}
+
+    @property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """All attributes but the subgraphs, converted on first need."""
+        if self._attributes is None:
+            self._attributes = self._read_attributes()
+        return self._attributes
+
+    @attributes.setter
+    def attributes(self, attributes: Mapping[str, Attribute]) -> None:
+        self._attributes = attributes
+
+    def defer_attributes(self, read: Callable[[], Mapping[str, Attribute]]) -> None:
+        """Have `read` called when the attributes are first asked for."""
+        self._read_attributes = read
 
     def input(self, index: int) -> Value | None:
         """The input at `index`, or None when it is omitted."""
@@ -147,15 +173,22 @@ class Node:
         return f"{self.op_type} at position {self.index}"
 
     def get_int(self, name: str, default: int | None = None) -> int | None:
+        """The attribute; `default` when absent, None when only the function's call knows it."""
         value = self.attributes.get(name, default)
+        if isinstance(value, AttributeRef):
+            return None
         return value if isinstance(value, int) else default
 
     def get_float(self, name: str, default: float | None = None) -> float | None:
         value = self.attributes.get(name, default)
+        if isinstance(value, AttributeRef):
+            return None
         return float(value) if isinstance(value, (int, float)) else default
 
     def get_str(self, name: str, default: str | None = None) -> str | None:
         value = self.attributes.get(name, default)
+        if isinstance(value, AttributeRef):
+            return None
         return value if isinstance(value, str) else default
 
     def get_ints(self, name: str) -> tuple[int, ...] | None:
@@ -180,8 +213,8 @@ class Graph:
     """Nodes in file order, and the values they exchange. A subgraph knows the node it hangs on."""
 
     __slots__ = (
-        "_by_op", "function", "inputs", "metadata", "model", "name", "nodes", "outputs", "parent",
-        "sparse", "values",
+        "_by_op", "_path", "function", "inputs", "metadata", "model", "name", "nodes", "outputs",
+        "parent", "sparse", "values",
     )  # fmt: skip
 
     def __init__(self, model: Model, name: str, parent: Node | None = None) -> None:
@@ -197,6 +230,7 @@ class Graph:
         """Names of initializers that are stored sparse."""
         self.metadata: Mapping[str, str] = {}
         self._by_op: dict[str, list[Node]] | None = None
+        self._path: str | None = None
 
     @property
     def initializers(self) -> list[Value]:
@@ -223,15 +257,25 @@ class Graph:
 
     @property
     def path(self) -> str:
-        """Where this graph hangs: ``main`` or ``main/loop_1.body``, ``function:ns.Name``."""
-        if self.function is not None and self.parent is None:
-            return f"function:{self.function.qualified_name}"
+        """Where this graph hangs, unique in the model: its name, or ``main``; below it
+        ``main/loop_1.body``; for a function ``function:ns.Name``."""
+        if self._path is None:
+            self._path = self._find_path()
+        return self._path
+
+    def _find_path(self) -> str:
         if self.parent is None:
+            if self.function is not None:
+                return f"function:{self.function.qualified_name}"
             return self.name or "main"
-        attribute = next(
-            (key for key, graph in self.parent.subgraphs.items() if graph is self), "body"
+        node, outer = self.parent, self.parent.graph
+        key = next((key for key, graph in node.subgraphs.items() if graph is self), "body")
+        twins = any(
+            other.subgraphs and other is not node and other.label == node.label
+            for other in outer.nodes
         )
-        return f"{self.parent.graph.path}/{self.parent.label}.{attribute}"
+        label = f"{node.label}#{node.index}" if twins else node.label
+        return f"{outer.path}/{label}.{key}"
 
     def walk(self) -> Iterator[Graph]:
         """This graph, then every subgraph below it, outer before inner."""
@@ -250,7 +294,7 @@ class Graph:
 class Function:
     """A model-local function: a named body that nodes call as an op."""
 
-    __slots__ = ("attributes", "domain", "graph", "name", "opsets", "overload")
+    __slots__ = ("attributes", "defaults", "domain", "graph", "name", "opsets", "overload")
 
     def __init__(
         self, graph: Graph, domain: str, name: str, overload: str, opsets: Mapping[str, int]
@@ -261,7 +305,20 @@ class Function:
         self.overload = overload
         self.opsets = opsets
         self.attributes: tuple[str, ...] = ()
+        """Names of attributes that every call has to give."""
+        self.defaults: Mapping[str, Attribute] = {}
+        """Attributes that a call may leave out."""
         graph.function = self
+
+    def arguments(self, call: Node) -> Mapping[str, Value | None]:
+        """What the call passes for each input of the body, by the name it has there."""
+        return {value.name: call.input(at) for at, value in enumerate(self.graph.inputs)}
+
+    def attribute(self, call: Node, value: Attribute | None) -> Attribute | None:
+        """What an attribute found in the body is for this call."""
+        if isinstance(value, AttributeRef):
+            return call.attributes.get(value.name, self.defaults.get(value.name))
+        return value
 
     @property
     def qualified_name(self) -> str:

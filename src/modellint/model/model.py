@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from modellint.model.dims import Shape
 from modellint.model.dtypes import DType
@@ -38,17 +38,22 @@ class Inference:
     error_node: str | None = None
 
 
-InferTypes = Callable[[Mapping[str, Shape]], Inference]
-"""A reader's shape inference: shapes for the main graph's inputs in, types of all values out."""
+class InferTypes(Protocol):
+    """A reader's shape inference: shapes for the main graph's inputs in, types of values out.
+
+    It never raises. With `strict`, it stops at the first contradiction and reports it.
+    """
+
+    def __call__(self, inputs: Mapping[str, Shape], *, strict: bool = False) -> Inference: ...
 
 
 class Model:
     """The lightweight view of one file: what it is, its graph, its tensors, its problems."""
 
     __slots__ = (
-        "_inference", "capabilities", "external_files", "file_size", "format", "functions",
-        "graph", "infer_types", "ir_version", "metadata", "opsets", "path", "problems",
-        "producer_name", "producer_version", "tensors",
+        "_inference", "_strict_inference", "capabilities", "external_files", "file_size",
+        "format", "functions", "graph", "infer_types", "ir_version", "metadata", "opsets", "path",
+        "problems", "producer_name", "producer_version", "tensors", "training",
     )  # fmt: skip
 
     def __init__(self, path: Path, format: str) -> None:
@@ -59,6 +64,8 @@ class Model:
         self.graph: Graph | None = None
         self.functions: dict[tuple[str, str, str], Function] = {}
         """Model-local functions by domain, name and overload."""
+        self.training: list[Graph] = []
+        """Graphs of the training information; they are no part of what is deployed."""
         self.tensors: list[Tensor] = []
         """Every stored tensor of the file, wherever it stands."""
         self.metadata: Mapping[str, str] = {}
@@ -67,9 +74,11 @@ class Model:
         self.producer_name = ""
         self.producer_version = ""
         self.external_files: list[Path] = []
+        """Weight files that the model names and that belong in its folder, there or missing."""
         self.problems: list[Problem] = []
         self.infer_types: InferTypes | None = None
         self._inference: Inference | None = None
+        self._strict_inference: Inference | None = None
 
     @property
     def opset(self) -> int | None:
@@ -91,6 +100,15 @@ class Model:
                             value.declare(*known)
         return self._inference
 
+    def infer_strictly(self) -> Inference:
+        """Inference that stops at the first contradiction: its `error`, if any, says which."""
+        if self._strict_inference is None:
+            if self.infer_types is None or self.graph is None:
+                self._strict_inference = Inference({})
+            else:
+                self._strict_inference = self.infer_types({}, strict=True)
+        return self._strict_inference
+
     def graphs(self, *, functions: bool = False) -> Iterator[Graph]:
         """The main graph and its subgraphs; with `functions`, their bodies too."""
         if self.graph is not None:
@@ -109,10 +127,7 @@ class Model:
 
     def function_of(self, node: Node) -> Function | None:
         """The model-local function that a node calls."""
-        for (domain, name, _), function in self.functions.items():
-            if domain == node.domain and name == node.op_type:
-                return function
-        return None
+        return self.functions.get((node.domain, node.op_type, node.overload))
 
     @property
     def weight_bytes(self) -> int:

@@ -30,8 +30,8 @@ class Tensor:
     """One stored tensor.
 
     `read` loads the elements (memory-mapped where they are stored raw); it is None when the
-    bytes cannot be had, for example because an external file is missing. `small` says that
-    the bytes are already in memory, so that reading costs nothing.
+    bytes cannot be had, for example because an external file is missing, and returns None
+    when reading fails. `small` says that the bytes are already in memory: reading is free.
     """
 
     name: str
@@ -40,7 +40,9 @@ class Tensor:
     nbytes: int
     region: Region | None = None
     small: bool = False
-    read: Callable[[], NDArray[np.generic]] | None = field(default=None, repr=False, compare=False)
+    read: Callable[[], NDArray[np.generic] | None] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def elements(self) -> int:

@@ -1,0 +1,104 @@
+"""Turns stored bytes into arrays, for the readers of every format."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.model import DType
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+MOST_DENSE_ELEMENTS = 1 << 26
+"""A sparse tensor is spread out up to this size; its declared shape costs a file nothing."""
+
+
+def map_range(path: Path, offset: int, length: int) -> mmap.mmap | memoryview:
+    """A range of a file as a buffer. The file stays open only as long as the buffer lives."""
+    if length == 0:
+        return memoryview(b"")
+    start = offset - offset % mmap.ALLOCATIONGRANULARITY
+    with path.open("rb") as file:
+        mapped = mmap.mmap(
+            file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_READ
+        )
+    return memoryview(mapped)[offset - start :]
+
+
+def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:
+    """Little-endian elements, packed when narrower than a byte, one array element each."""
+    import numpy as np
+
+    if dtype.bits >= 8:
+        return np.frombuffer(buffer, dtype=dtype.numpy).reshape(tuple(shape))
+    codes = unpack(np.frombuffer(buffer, dtype=np.uint8), int(dtype.bits), _count(shape))
+    return codes_to(codes, dtype).reshape(tuple(shape))
+
+
+def unpack(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint8]:
+    """Codes of `bits` bits each, the lowest bits first."""
+    import numpy as np
+
+    if bits in (1, 2, 4):
+        mask = (1 << bits) - 1
+        shifts = np.arange(0, 8, bits, dtype=np.uint8)
+        codes: NDArray[np.uint8] = (packed[: -(-count * bits // 8), None] >> shifts) & np.uint8(
+            mask
+        )
+        return codes.reshape(-1)[:count]
+    needed = packed[: -(-count * bits // 8)]
+    single = np.unpackbits(needed, bitorder="little")[: count * bits].reshape(count, bits)
+    return np.packbits(single, axis=1, bitorder="little").reshape(-1)
+
+
+def codes_to(codes: NDArray[np.uint8], dtype: DType) -> Array:
+    """Elements of a type narrower than a byte from their bit patterns."""
+    import numpy as np
+
+    if dtype.kind == "float":
+        return codes.view(dtype.numpy)
+    if dtype.kind == "int":
+        sign = 1 << (int(dtype.bits) - 1)
+        return (np.asarray(codes ^ sign, dtype=np.int8) - np.int8(sign)).astype(dtype.numpy)
+    return codes.astype(dtype.numpy)
+
+
+def decode_varints(buffer: Any) -> NDArray[np.uint64]:
+    """All of protobuf's packed varints at once."""
+    import numpy as np
+
+    data = np.frombuffer(buffer, dtype=np.uint8)
+    if data.size == 0:
+        return np.empty(0, dtype=np.uint64)
+    ends = np.flatnonzero(data < 0x80)
+    if ends.size == 0 or ends[-1] != data.size - 1:
+        raise ValueError("the last number does not end")
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    place = np.arange(data.size) - np.repeat(starts, ends - starts + 1)
+    parts = (data & 0x7F).astype(np.uint64) << (7 * place).astype(np.uint64)
+    return np.add.reduceat(parts, starts)
+
+
+def spread(values: Array, indices: Array, shape: Sequence[int]) -> Array | None:
+    """A sparse tensor as a dense one; indices are linear, or one row of coordinates each."""
+    import numpy as np
+
+    if _count(shape) > MOST_DENSE_ELEMENTS:
+        return None
+    dense = np.zeros(_count(shape), dtype=values.dtype)
+    linear = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), tuple(shape))
+    dense[linear] = values
+    return dense.reshape(tuple(shape))
+
+
+def _count(shape: Sequence[int]) -> int:
+    count = 1
+    for dim in shape:
+        count *= dim
+    return count

@@ -1,0 +1,1 @@
+"""ONNX: serialized and as text, both through one builder."""

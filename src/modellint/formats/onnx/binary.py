@@ -1,0 +1,116 @@
+"""The reader for ONNX files as everybody writes them: one serialized ModelProto."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modellint.formats.onnx.wire import (
+    LENGTH,
+    VARINT,
+    MalformedError,
+    Payloads,
+    diagnose,
+    read_varint,
+    strip,
+)
+from modellint.formats.problems import broken
+from modellint.model import Model
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+name = "onnx"
+suffixes = (".onnx",)
+
+_MODEL_FIELDS = {
+    1: VARINT, 2: LENGTH, 3: LENGTH, 4: LENGTH, 5: VARINT, 6: LENGTH, 7: LENGTH, 8: LENGTH,
+    14: LENGTH, 20: LENGTH, 25: LENGTH, 26: LENGTH,
+}  # fmt: skip
+_IR_VERSION, _GRAPH = 1, 7
+HIGHEST_IR_VERSION = 1000
+MOST_REMAINING = 1 << 30
+"""What protobuf is asked to parse once the payloads are gone. It refuses twice as much."""
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    """Whether the fields at the top are a ModelProto's, as far as the head shows them.
+
+    Each has to be a known one of the right wire type, and enough of them to be no accident.
+    """
+    position = 0
+    seen: set[int] = set()
+    while position < len(head):
+        try:
+            tag, position = read_varint(head, position, len(head))
+            field, wire = tag >> 3, tag & 7
+            if _MODEL_FIELDS.get(field) != wire:
+                return _is_likely(seen, path)
+            number, position = read_varint(head, position, len(head))
+        except MalformedError:
+            break
+        if field == _IR_VERSION and not 0 < number < HIGHEST_IR_VERSION:
+            return False
+        seen.add(field)
+        if field == _GRAPH and len(seen) > 1:
+            return True
+        if wire == LENGTH:
+            position += number
+    return _GRAPH in seen or _is_likely(seen, path)
+
+
+def _is_likely(seen: set[int], path: Path) -> bool:
+    """Few fields are an accident, unless the name says the same."""
+    return len(seen) >= 3 or (bool(seen) and path.suffix.lower() in suffixes)
+
+
+def read(path: Path) -> Model:
+    """The model, with its large payloads left in the file."""
+    try:
+        stripped, payloads = _strip_file(path)
+    except MalformedError as error:
+        return broken(path, name, error.kind, **error.facts)
+    if len(stripped) > MOST_REMAINING:
+        return broken(
+            path, name, "unsupported-format", format="ONNX",
+            detail=f"{len(stripped)} bytes remain without its weights",
+        )  # fmt: skip
+    from modellint.formats.onnx.build import build
+
+    proto = parse(stripped)
+    if isinstance(proto, MalformedError):
+        return broken(path, name, proto.kind, **proto.facts)
+    if not proto.HasField("graph"):
+        return broken(path, name, "corrupt", detail="it holds no graph")
+    return build(proto, path, payloads=payloads, stripped=stripped)
+
+
+def parse(stripped: bytes) -> ModelProto | MalformedError:
+    import onnx
+
+    try:
+        proto: ModelProto = onnx.ModelProto.FromString(stripped)
+    except Exception as error:  # protobuf's DecodeError, whose module carries no types
+        try:
+            diagnose(stripped)
+        except MalformedError as found:
+            return found
+        return MalformedError("corrupt", f"protobuf cannot parse it: {error}")
+    return proto
+
+
+def stripped_bytes(path: Path) -> bytes:
+    """What is left of a model without its payloads; nothing when it cannot be had."""
+    try:
+        return _strip_file(path)[0]
+    except (MalformedError, OSError, ValueError):
+        return b""
+
+
+def _strip_file(path: Path) -> tuple[bytes, Payloads]:
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
+        return strip(mapped)

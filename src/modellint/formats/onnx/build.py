@@ -1,0 +1,436 @@
+"""ModelProto -> Model. Names are resolved here, and what contradicts itself is noted."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.formats.onnx.infer import Inferrer, call_cycle
+from modellint.formats.onnx.tensors import TensorReader
+from modellint.formats.onnx.types import type_of
+from modellint.formats.onnx.wire import Payloads
+from modellint.formats.problems import Problems
+from modellint.model import (
+    DTYPES,
+    Attribute,
+    AttributeRef,
+    Function,
+    Graph,
+    Model,
+    Node,
+    Tensor,
+    Use,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+
+FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS, TENSORS, GRAPHS = range(1, 11)
+SPARSE_TENSOR, SPARSE_TENSORS, TYPE_PROTO, TYPE_PROTOS = 11, 12, 13, 14
+UNSTATED = 0
+
+EAGER = frozenset({
+    UNSTATED, TENSOR, GRAPH, TENSORS, GRAPHS, SPARSE_TENSOR, SPARSE_TENSORS,
+})  # fmt: skip
+"""Attributes that hold graphs or tensors, which the model has to know of from the start."""
+STANDARD_DOMAIN = "ai.onnx"
+
+
+def build(
+    proto: ModelProto,
+    path: Path,
+    *,
+    payloads: Payloads | None = None,
+    stripped: bytes | None = None,
+    format: str = "onnx",
+) -> Model:
+    """The view of a model whose large payloads may have been left out."""
+    return _Builder(proto, path, payloads, stripped, format).build()
+
+
+class _Builder:
+    def __init__(
+        self,
+        proto: ModelProto,
+        path: Path,
+        payloads: Payloads | None,
+        stripped: bytes | None,
+        format: str,
+    ) -> None:
+        self.proto = proto
+        self.stripped = stripped
+        self.problems = Problems()
+        self.model = Model(path, format)
+        self.model.problems = self.problems
+        self.reader = TensorReader(path, payloads, self.problems)
+
+    def build(self) -> Model:
+        model, proto = self.model, self.proto
+        model.capabilities = frozenset({"graph", "weights", "quantization", "metadata"})
+        model.ir_version = proto.ir_version if proto.HasField("ir_version") else None
+        model.producer_name = text(proto.producer_name)
+        model.producer_version = text(proto.producer_version)
+        model.opsets = opsets(proto.opset_import)
+        model.metadata = metadata(proto.metadata_props)
+        model.graph = self.graph(proto.graph)
+        for function in proto.functions:
+            self.function(function)
+        for info in proto.training_info:
+            for field in ("initialization", "algorithm"):
+                if info.HasField(field):
+                    model.training.append(self.graph(getattr(info, field)))
+        model.tensors = self.reader.tensors
+        self.reader.external.report(self.problems)
+        model.external_files = self.reader.external.paths
+        cycle = call_cycle(model)
+        if cycle is not None:
+            self.problems.note(
+                "recursive-function", function=cycle, detail="it calls itself, at once or in turn"
+            )
+        model.infer_types = Inferrer(model, proto, self.stripped)
+        return model
+
+    def graph(self, proto: GraphProto) -> Graph:
+        graph = Graph(self.model, text(proto.name))
+        self._fill(graph, proto)
+        return graph
+
+    def _fill(self, graph: Graph, proto: GraphProto) -> None:
+        graph.metadata = metadata(proto.metadata_props)
+        for info in proto.input:
+            value = Value(text(info.name), graph)
+            value.is_input = True
+            _declare(value, info.type)
+            if value.name in graph.values:
+                self.problems.note(
+                    "duplicate-value", at=value.name,
+                    value=value.name, node=None, op=None, graph=graph.path,
+                )  # fmt: skip
+            graph.values[value.name] = value
+            graph.inputs.append(value)
+        for initializer in proto.initializer:
+            name = text(initializer.name)
+            self._initializer(graph, name, self.reader.tensor(initializer, name))
+        if proto.sparse_initializer:
+            sparse = [(text(item.values.name), item) for item in proto.sparse_initializer]
+            for name, item in sparse:
+                self._initializer(graph, name, self.reader.sparse(item, name))
+            graph.sparse = frozenset(name for name, _ in sparse)
+        self._nodes(graph, proto.node)
+        for info in proto.value_info:
+            known = graph.values.get(text(info.name))
+            if known is not None:
+                _declare(known, info.type)
+        for info in proto.output:
+            self._output(graph, text(info.name), info.type)
+
+    def function(self, proto: FunctionProto) -> None:
+        graph = Graph(self.model, text(proto.name))
+        function = Function(
+            graph,
+            domain_of(proto.domain),
+            text(proto.name),
+            text(proto.overload),
+            opsets(proto.opset_import),
+        )
+        graph.metadata = metadata(proto.metadata_props)
+        function.attributes = tuple(map(text, proto.attribute))
+        function.defaults = self._attributes(proto.attribute_proto)
+        for name in map(text, proto.input):
+            value = graph.values[name] = Value(name, graph)
+            value.is_input = True
+            graph.inputs.append(value)
+        self._nodes(graph, proto.node)
+        for info in proto.value_info:
+            known = graph.values.get(text(info.name))
+            if known is not None:
+                _declare(known, info.type)
+        for name in map(text, proto.output):
+            self._output(graph, name, None)
+        self.model.functions[function.domain, function.name, function.overload] = function
+
+    def _initializer(self, graph: Graph, name: str, tensor: Tensor) -> None:
+        value = graph.values.get(name)
+        if value is None:
+            value = graph.values[name] = Value(name, graph)
+        elif value.tensor is not None:
+            self.problems.note("duplicate-initializer", at=name, tensor=name)
+            return
+        value.tensor = tensor
+        value.declare(tensor.dtype, tensor.shape)
+
+    def _output(self, graph: Graph, name: str, proto: Any) -> None:
+        value = graph.values.get(name)
+        if value is None and graph.parent is not None:
+            value = graph.parent.graph.resolve(name)
+        if value is None:
+            value = graph.values[name] = Value(name, graph)
+            self.problems.note(
+                "undefined-value", at=name, value=name, node=None, op=None, graph=graph.path
+            )
+        elif proto is not None and value.graph is graph:
+            _declare(value, proto)
+        value.is_output = True
+        graph.outputs.append(value)
+
+    def _nodes(self, graph: Graph, protos: Iterable[NodeProto]) -> None:
+        """First every output gets its value, then every input finds its own."""
+        values, nodes = graph.values, graph.nodes
+        pairs: list[tuple[Node, NodeProto]] = []
+        for index, proto in enumerate(protos):
+            node = Node(
+                graph, index, text(proto.op_type), domain_of(proto.domain), text(proto.name)
+            )
+            nodes.append(node)
+            pairs.append((node, proto))
+            outputs: list[Value | None] = []
+            for place, name in enumerate(proto.output):
+                if not name:
+                    outputs.append(None)
+                    continue
+                name = text(name)
+                value = Value(name, graph)
+                value.producer = node
+                value.index = place
+                outputs.append(value)
+                if name in values:
+                    self.problems.note("duplicate-value", at=name, **_place(node, name))
+                else:
+                    values[name] = value
+            node.outputs = tuple(outputs)
+        unsorted: list[tuple[Node, str]] = []
+        for node, proto in pairs:
+            self._connect(graph, node, proto, unsorted)
+            if proto.attribute:
+                self._read_attributes(node, proto)
+            if proto.metadata_props:
+                node.metadata = metadata(proto.metadata_props)
+            if proto.overload:
+                node.overload = text(proto.overload)
+        if unsorted:
+            node, name = unsorted[0]
+            self.problems.note(
+                "unsorted-graph",
+                at=name,
+                **_place(node, name),
+                nodes=len({id(n) for n, _ in unsorted}),
+            )
+
+    def _connect(
+        self, graph: Graph, node: Node, proto: NodeProto, unsorted: list[tuple[Node, str]]
+    ) -> None:
+        values, index = graph.values, node.index
+        inputs: list[Value | None] = []
+        for place, name in enumerate(proto.input):
+            if not name:
+                inputs.append(None)
+                continue
+            value = values.get(name)
+            if value is None or (value.producer is not None and value.producer.index >= index):
+                value = self._look_further(graph, node, name, value, unsorted)
+            inputs.append(value)
+            value.consumers.append(Use(node, place))
+        node.inputs = tuple(inputs)
+
+    def _look_further(
+        self,
+        graph: Graph,
+        node: Node,
+        name: str,
+        later: Value | None,
+        unsorted: list[tuple[Node, str]],
+    ) -> Value:
+        """A name that nothing before `node` in its own graph makes."""
+        name = text(name)
+        inner = node
+        while inner.graph.parent is not None:
+            inner = inner.graph.parent
+            value = inner.graph.values.get(name)
+            if value is not None:
+                if value.producer is not None and value.producer.index >= inner.index:
+                    unsorted.append((node, name))
+                return value
+        if later is not None:
+            unsorted.append((node, name))
+            return later
+        value = graph.values[name] = Value(name, graph)
+        self.problems.note("undefined-value", at=name, **_place(node, name))
+        return value
+
+    def _read_attributes(self, node: Node, proto: NodeProto) -> None:
+        """At once when the attributes hold graphs or tensors, else when someone asks."""
+        is_constant = node.op_type == "Constant" and not node.domain
+        if not is_constant and not any(map(self._is_eager, proto.attribute)):
+            node.defer_attributes(partial(self._attributes, proto.attribute))
+            return
+        tensor_name = node.label if is_constant else ""
+        node.attributes = self._attributes(proto.attribute, tensor_name)
+        subgraphs: dict[str, Graph] = {}
+        node.subgraphs = subgraphs
+        for attribute in proto.attribute:
+            name = text(attribute.name)
+            if attribute.HasField("g"):
+                self._subgraph(node, subgraphs, name, attribute.g)
+            for place, graph in enumerate(attribute.graphs):
+                self._subgraph(node, subgraphs, f"{name}[{place}]", graph)
+        output = node.output()
+        if is_constant and output is not None:
+            output.tensor = constant(node.attributes, output.name)
+            if output.tensor is not None:
+                output.declare(output.tensor.dtype, output.tensor.shape)
+
+    def _is_eager(self, attribute: AttributeProto) -> bool:
+        kind = attribute.type
+        return kind in EAGER or (kind == STRING and self.reader.is_mark(attribute.s))
+
+    def _subgraph(
+        self, node: Node, subgraphs: dict[str, Graph], name: str, proto: GraphProto
+    ) -> None:
+        subgraphs[name] = graph = Graph(self.model, text(proto.name), node)
+        self._fill(graph, proto)
+
+    def _attributes(
+        self, protos: Iterable[AttributeProto], tensor_name: str = ""
+    ) -> dict[str, Attribute]:
+        attributes: dict[str, Attribute] = {}
+        for proto in protos:
+            name = text(proto.name)
+            if proto.ref_attr_name:
+                attributes[name] = AttributeRef(text(proto.ref_attr_name))
+                continue
+            value = self._attribute(proto, tensor_name or name)
+            if value is not None:
+                attributes[name] = value
+        return attributes
+
+    def _attribute(self, proto: AttributeProto, name: str) -> Attribute | None:
+        kind = proto.type or _unstated_kind(proto)
+        if kind == STRING:
+            return self.reader.blob(proto.s, name) or string(proto.s)
+        if kind == TENSOR:
+            return self.reader.tensor(proto.t, name)
+        if kind == TENSORS:
+            return tuple(self.reader.tensor(tensor, name) for tensor in proto.tensors)
+        if kind == SPARSE_TENSOR:
+            return self.reader.sparse(proto.sparse_tensor, name)
+        if kind == SPARSE_TENSORS:
+            return tuple(self.reader.sparse(tensor, name) for tensor in proto.sparse_tensors)
+        convert = _CONVERSIONS.get(kind)
+        return convert(proto) if convert is not None else None
+
+
+def text(raw: str | bytes) -> str:
+    """A name of the file. Those that are no UTF-8 arrive as bytes."""
+    return raw if isinstance(raw, str) else raw.decode(errors="backslashreplace")
+
+
+def string(raw: bytes) -> str | bytes:
+    """A string attribute: text where it is text."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def shortest(number: float) -> float:
+    """The number as its exporter wrote it: 1e-05, not the nearest float32's 9.99999974e-06."""
+    if not math.isfinite(number):
+        return number
+    for digits in range(6, 10):
+        candidate = float(f"{number:.{digits}g}")
+        try:
+            if struct.unpack("<f", struct.pack("<f", candidate))[0] == number:
+                return candidate
+        except OverflowError:  # rounded up past the largest float32
+            continue
+    return number
+
+
+_CONVERSIONS: Mapping[int, Callable[[AttributeProto], Attribute]] = {
+    FLOAT: lambda proto: shortest(proto.f),
+    INT: lambda proto: proto.i,
+    FLOATS: lambda proto: tuple(map(shortest, proto.floats)),
+    INTS: lambda proto: tuple(proto.ints),
+    STRINGS: lambda proto: tuple(map(text, proto.strings)),
+    TYPE_PROTO: lambda proto: type_of(proto.tp).text,
+    TYPE_PROTOS: lambda proto: tuple(type_of(item).text for item in proto.type_protos),
+}
+
+
+def _unstated_kind(proto: AttributeProto) -> int:
+    """Files of the first IR versions do not say what kind an attribute is."""
+    for kind, field in ((FLOAT, "f"), (INT, "i"), (STRING, "s"), (TENSOR, "t")):
+        if proto.HasField(field):
+            return kind
+    for kind, entries in ((FLOATS, proto.floats), (INTS, proto.ints), (STRINGS, proto.strings)):
+        if len(entries):
+            return kind
+    return UNSTATED
+
+
+def constant(attributes: Mapping[str, Attribute], name: str) -> Tensor | None:
+    """What a Constant node holds, in whichever of its forms."""
+    for key, value in attributes.items():
+        if isinstance(value, Tensor):
+            return value
+        if key in _CONSTANT_FORMS:
+            return _small_constant(name, *_CONSTANT_FORMS[key], value)
+    return None
+
+
+_CONSTANT_FORMS = {
+    "value_float": ("float32", False),
+    "value_floats": ("float32", True),
+    "value_int": ("int64", False),
+    "value_ints": ("int64", True),
+    "value_string": ("string", False),
+    "value_strings": ("string", True),
+}
+
+
+def _small_constant(name: str, dtype_name: str, is_list: bool, value: Any) -> Tensor | None:
+    if isinstance(value, (AttributeRef, Tensor)) or isinstance(value, tuple) is not is_list:
+        return None
+    dtype = DTYPES[dtype_name]
+    shape = (len(value),) if is_list else ()
+    nbytes = dtype.nbytes(len(value) if is_list else 1)
+
+    def read() -> Any:
+        import numpy as np
+
+        return np.array(value, dtype=dtype.numpy)
+
+    return Tensor(name, dtype, shape, nbytes, small=True, read=read)
+
+
+def metadata(entries: Iterable[Any]) -> dict[str, str]:
+    return {text(entry.key): text(entry.value) for entry in entries}
+
+
+def opsets(imports: Iterable[Any]) -> dict[str, int]:
+    return {domain_of(entry.domain): entry.version for entry in imports}
+
+
+def domain_of(domain: str | bytes) -> str:
+    """The domain; the standard one has two names and is always the empty one here."""
+    return "" if domain == STANDARD_DOMAIN else text(domain)
+
+
+def _declare(value: Value, proto: Any) -> None:
+    kind = type_of(proto)
+    value.type_name = kind.name
+    value.declare(kind.dtype, kind.shape)
+
+
+def _place(node: Node, value: str) -> dict[str, object]:
+    return {
+        "value": value,
+        "node": node.label,
+        "op": node.qualified_op,
+        "graph": node.graph.path,
+    }

@@ -1,0 +1,188 @@
+"""External data: which files a model names, whether they are there, large enough, and all used."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from modellint.formats.problems import Problems
+from modellint.formats.signatures import lfs_facts
+from modellint.model import Region
+
+LEFTOVER_BYTES = 1 << 20
+LEFTOVER_SHARE = 0.10
+"""Padding between tensors is normal; a gap has to be above both to be worth a word."""
+MOST_SIBLINGS = 200
+LONGEST_POINTER = 1024
+
+
+@dataclass(slots=True)
+class _File:
+    """One location that tensors name."""
+
+    location: str
+    path: Path | None
+    outside: str | None
+    size: int | None = None
+    tensors: int = 0
+    first: str = ""
+    wanted: int = 0
+    expected: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {
+            "location": self.location,
+            "tensors": self.tensors,
+            "tensor": self.first,
+            "bytes": self.wanted,
+        }
+
+    @property
+    def unused(self) -> int:
+        """Bytes that no tensor claims."""
+        covered = reached = 0
+        for start, end in sorted(self.ranges):
+            covered += max(0, end - max(start, reached))
+            reached = max(reached, end)
+        return (self.size or 0) - covered
+
+
+class ExternalFiles:
+    """The external data of one model. Files are asked for their size and not opened."""
+
+    def __init__(self, model: Path) -> None:
+        self.model = model
+        self._files: dict[str, _File] = {}
+
+    def claim(self, tensor: str, location: str, offset: int, length: int) -> Region | None:
+        """Where the tensor's bytes lie, if they are there."""
+        file = self._files.get(location)
+        if file is None:
+            file = self._files[location] = self._find(location)
+        file.tensors += 1
+        file.first = file.first or tensor
+        file.wanted += length
+        file.expected = max(file.expected, offset + length)
+        if file.path is None or file.size is None:
+            return None
+        file.ranges.append((offset, min(offset + length, file.size)))
+        if offset + length > file.size:
+            return None
+        return Region(file.path, offset, length, external=True)
+
+    @property
+    def paths(self) -> list[Path]:
+        return [file.path for file in self._files.values() if file.path is not None]
+
+    def _find(self, location: str) -> _File:
+        reason = _leaves_lexically(location)
+        if reason is not None:
+            return _File(location, None, reason)
+        path = self.model.parent / location
+        if not location or "\0" in location:
+            return _File(location, None, None)
+        if self._leaves_by_link(path):
+            return _File(location, None, "link")
+        return _File(location, path, None, _size(path))
+
+    def _leaves_by_link(self, path: Path) -> bool:
+        """Whether links lead out, both of the model's folder and of where its bytes really lie."""
+        try:
+            real = Path(os.path.realpath(path))
+            homes = (
+                Path(os.path.realpath(self.model.parent)),
+                Path(os.path.realpath(self.model)).parent,
+            )
+        except OSError:  # too many links
+            return True
+        return not any(real.is_relative_to(home) for home in homes)
+
+    def report(self, problems: Problems) -> None:
+        """Note everything that is wrong with the files."""
+        for file in self._files.values():
+            if file.outside is not None:
+                problems.note("external-outside", **file.facts, reason=file.outside)
+            elif file.path is None or file.size is None:
+                problems.note("external-missing", **file.facts)
+            elif file.expected > file.size:
+                pointer = _pointer(file.path, file.size)
+                if pointer is not None:
+                    problems.note("lfs-pointer", **pointer, location=file.location)
+                else:
+                    problems.note(
+                        "external-short", **file.facts, expected=file.expected, size=file.size
+                    )
+        self._report_leftovers(problems)
+
+    def _report_leftovers(self, problems: Problems) -> None:
+        for file in self._files.values():
+            if (
+                file.path is not None
+                and file.size is not None
+                and file.unused > max(LEFTOVER_BYTES, file.size * LEFTOVER_SHARE)
+                and not self._named_by_sibling(file.path.name)
+            ):
+                problems.note(
+                    "external-leftover",
+                    location=file.location, unused=file.unused, size=file.size, part="range",
+                )  # fmt: skip
+        for path in _namesakes(self.model):
+            size = _size(path)
+            known = any(path == other for other in self.paths)
+            if size and not known and not self._named_by_sibling(path.name):
+                problems.note(
+                    "external-leftover", location=path.name, unused=size, size=size, part="file"
+                )
+
+    def _named_by_sibling(self, name: str) -> bool:
+        """Whether another model of the folder mentions the file; when in doubt, yes."""
+        siblings = [
+            path for path in self.model.parent.glob("*.onnx") if path.name != self.model.name
+        ]
+        return len(siblings) > MOST_SIBLINGS or any(_mentions(path, name) for path in siblings)
+
+
+def _leaves_lexically(location: str) -> str | None:
+    windows = PureWindowsPath(location)
+    if PurePosixPath(location).is_absolute() or windows.drive or windows.root:
+        return "absolute"
+    if ".." in re.split(r"[\\/]", location):
+        return "parent"
+    return None
+
+
+def _namesakes(model: Path) -> list[Path]:
+    """Files whose names say that they hold this model's weights."""
+    names = (f"{model.name}.data", f"{model.name}_data", f"{model.stem}.data")
+    return [model.with_name(name) for name in dict.fromkeys(names)]
+
+
+def _size(path: Path) -> int | None:
+    """The size of a regular file, None for anything else."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _pointer(path: Path, size: int) -> Mapping[str, Any] | None:
+    if size > LONGEST_POINTER:
+        return None
+    try:
+        return lfs_facts(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _mentions(path: Path, name: str) -> bool:
+    from modellint.formats.onnx.binary import stripped_bytes
+
+    return name.encode() in stripped_bytes(path)

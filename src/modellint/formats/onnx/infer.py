@@ -1,0 +1,174 @@
+"""Shape inference on what is left of a model once its large payloads are gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from modellint.formats.onnx.types import type_of
+from modellint.model import DType, Function, Graph, Inference, Model, Shape
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto
+
+MOST_CALLS = 100_000
+"""Functions that call functions can double with every step; inference walks every call."""
+STANDARD_DOMAINS = frozenset({
+    "", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training",
+    "ai.onnx.training",
+})  # fmt: skip
+_WHERE = re.compile(r"\(op_type:\s*(?P<op>[^,)]*)(?:, node name:\s*(?P<node>[^)]*))?\)")
+_LEFT_OUT = "Cannot parse data from external tensors"
+
+Types = dict[tuple[str, str], tuple[DType | None, Shape | None]]
+
+
+class Inferrer:
+    """One model's shape inference, as often as there are deployments to ask it for."""
+
+    def __init__(self, model: Model, proto: ModelProto, stripped: bytes | None) -> None:
+        self.model = model
+        self.proto = proto
+        self.stripped = stripped
+
+    def __call__(self, inputs: Mapping[str, Shape], *, strict: bool = False) -> Inference:
+        if call_cycle(self.model) is not None:
+            return Inference({}, "a function calls itself")
+        if count_calls(self.model) > MOST_CALLS:
+            return Inference({}, f"functions call each other more than {MOST_CALLS} times")
+        import onnx
+        from onnx.onnx_cpp2py_export import shape_inference
+
+        serialized = self._with_inputs(inputs) if inputs else self._serialized()
+        try:
+            inferred = onnx.ModelProto.FromString(
+                shape_inference.infer_shapes(serialized, False, strict, True)
+            )
+        except Exception as error:  # onnx raises its own, the standard ones and protobuf's
+            return _failure(str(error))
+        types: Types = {}
+        if self.model.graph is not None:
+            _collect(self.model.graph, inferred.graph, types)
+        return Inference(types)
+
+    def _serialized(self) -> bytes:
+        if self.stripped is None:
+            self.stripped = bytes(self.proto.SerializeToString())
+        return self.stripped
+
+    def _with_inputs(self, inputs: Mapping[str, Shape]) -> bytes:
+        """The model for other input shapes, without what its exporter knew of the old ones."""
+        import onnx
+
+        proto = onnx.ModelProto.FromString(self._serialized())
+        for info in proto.graph.input:
+            shape = inputs.get(info.name)
+            if shape is not None and info.type.HasField("tensor_type"):
+                dims = info.type.tensor_type.shape.dim
+                del dims[:]
+                for dim in shape:
+                    entry = dims.add()
+                    if isinstance(dim, int):
+                        entry.dim_value = dim
+                    elif dim is not None:
+                        entry.dim_param = dim
+        for info in proto.graph.output:
+            if info.type.HasField("tensor_type"):
+                info.type.tensor_type.ClearField("shape")
+        _forget_types(proto.graph)
+        return bytes(proto.SerializeToString())
+
+
+def _forget_types(graph: GraphProto) -> None:
+    """Drop recorded types that inference can find anew; those of unknown operators it cannot."""
+    kept_names = {
+        name for node in graph.node if node.domain not in STANDARD_DOMAINS for name in node.output
+    }
+    kept = [info for info in graph.value_info if info.name in kept_names]
+    del graph.value_info[:]
+    graph.value_info.extend(kept)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _forget_types(attribute.g)
+
+
+def _failure(message: str) -> Inference:
+    """A failure, unless it is only that we left the data out."""
+    if _LEFT_OUT in message:
+        return Inference({})
+    found = _WHERE.search(message)
+    node = (found["node"] or "").strip() if found is not None else ""
+    return Inference({}, message.strip(), node or None)
+
+
+def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
+    path = graph.path
+    for infos in (proto.value_info, proto.input, proto.output):
+        for info in infos:
+            kind = type_of(info.type)
+            types[path, info.name] = (kind.dtype, kind.shape)
+    for node in graph.nodes:
+        if not node.subgraphs:
+            continue
+        for attribute in proto.node[node.index].attribute:
+            subgraph = node.subgraphs.get(attribute.name)
+            if subgraph is not None and attribute.HasField("g"):
+                _collect(subgraph, attribute.g, types)
+
+
+def call_cycle(model: Model) -> str | None:
+    """A function that calls itself, at once or in turn."""
+    if not model.functions:
+        return None
+    callees = _callees(model)
+    finished: set[int] = set()
+    for function in model.functions.values():
+        active = {id(function): function}
+        stack: list[tuple[Function, Iterator[Function]]] = [(function, iter(callees[id(function)]))]
+        while stack:
+            current, rest = stack[-1]
+            callee = next((item for item in rest if id(item) not in finished), None)
+            if callee is None:
+                finished.add(id(current))
+                active.pop(id(current), None)
+                stack.pop()
+            elif id(callee) in active:
+                return callee.qualified_name
+            else:
+                active[id(callee)] = callee
+                stack.append((callee, iter(callees[id(callee)])))
+    return None
+
+
+def count_calls(model: Model) -> int:
+    """How many function calls the model comes to; it must be free of cycles."""
+    if not model.functions:
+        return 0
+    callees = _callees(model)
+    weights: dict[int, int] = {}
+    pending = list(model.functions.values())
+    while pending:
+        function = pending[-1]
+        unknown = [item for item in callees[id(function)] if id(item) not in weights]
+        if unknown:
+            pending.extend(unknown)
+            continue
+        pending.pop()
+        weights[id(function)] = 1 + sum(weights[id(item)] for item in callees[id(function)])
+    calls = (model.function_of(node) for node in model.nodes())
+    return sum(weights[id(function)] for function in calls if function is not None)
+
+
+def _callees(model: Model) -> dict[int, list[Function]]:
+    """For each function, the functions its body calls, once for each call."""
+    return {
+        id(function): [
+            callee
+            for graph in function.graph.walk()
+            for node in graph.nodes
+            if (callee := model.function_of(node)) is not None
+        ]
+        for function in model.functions.values()
+    }

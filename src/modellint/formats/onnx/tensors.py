@@ -1,0 +1,304 @@
+"""TensorProto -> Tensor, with its elements left where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.formats.elements import (
+    codes_to,
+    decode_varints,
+    from_raw,
+    map_range,
+    spread,
+)
+from modellint.formats.onnx.external import ExternalFiles
+from modellint.formats.onnx.types import UNDEFINED, dtype_of
+from modellint.formats.onnx.wire import RAW_DATA, STRING_DATA, Payload, Payloads
+from modellint.formats.problems import Problems
+from modellint.model import DTYPES, DType, Region, Tensor, format_shape
+
+if TYPE_CHECKING:
+    from onnx import SparseTensorProto, TensorProto
+
+    from modellint.formats.elements import Array
+
+FLOAT_DATA, INT32_DATA, INT64_DATA, DOUBLE_DATA, UINT64_DATA = 4, 5, 7, 10, 11
+TYPED_FIELDS = {
+    "float32": FLOAT_DATA,
+    "complex64": FLOAT_DATA,
+    "float64": DOUBLE_DATA,
+    "complex128": DOUBLE_DATA,
+    "int64": INT64_DATA,
+    "uint32": UINT64_DATA,
+    "uint64": UINT64_DATA,
+    "string": STRING_DATA,
+}
+"""Which field holds the elements when they are not raw; all others are in int32_data."""
+FIELD_NAMES = {
+    FLOAT_DATA: "float_data",
+    INT32_DATA: "int32_data",
+    STRING_DATA: "string_data",
+    INT64_DATA: "int64_data",
+    DOUBLE_DATA: "double_data",
+    UINT64_DATA: "uint64_data",
+}
+EXTERNAL = 1
+LONGEST_VARINT = 10
+
+
+class TensorReader:
+    """Makes the tensors of one model, and notes those whose data cannot be right."""
+
+    def __init__(self, path: Path, payloads: Payloads | None, problems: Problems) -> None:
+        self.path = path
+        self.payloads = payloads
+        self.problems = problems
+        self.external = ExternalFiles(path)
+        self.tensors: list[Tensor] = []
+
+    def tensor(self, proto: TensorProto, name: str) -> Tensor:
+        tensor = self._tensor(proto, name)
+        self.tensors.append(tensor)
+        return tensor
+
+    def sparse(self, proto: SparseTensorProto, name: str) -> Tensor:
+        """A sparse tensor by its dense shape; `nbytes` is what it takes as stored."""
+        values = self._tensor(proto.values, name)
+        indices = self._tensor(proto.indices, name)
+        shape = tuple(proto.dims)
+        tensor = Tensor(
+            name,
+            values.dtype,
+            shape,
+            values.nbytes + indices.nbytes,
+            values.region,
+            small=values.small and indices.small and prod(shape) * values.dtype.bits <= 1 << 15,
+            read=partial(_read_sparse, values, indices, shape),
+        )
+        self.tensors.append(tensor)
+        return tensor
+
+    def is_mark(self, string: bytes) -> bool:
+        return self.payloads is not None and string.startswith(self.payloads.token.encode())
+
+    def blob(self, mark: bytes, name: str) -> Tensor | None:
+        """A string attribute that was left out for its length."""
+        if self.payloads is None or not self.is_mark(mark):
+            return None
+        (run,) = self.payloads.runs[int(mark.rpartition(b":")[2])]
+        dtype, shape = DTYPES["uint8"], (run.length,)
+        region = Region(self.path, run.offset, run.length)
+        tensor = Tensor(
+            name, dtype, shape, run.length, region, read=partial(_read_raw, region, dtype, shape)
+        )
+        self.tensors.append(tensor)
+        return tensor
+
+    def _tensor(self, proto: TensorProto, name: str) -> Tensor:
+        dtype, shape = dtype_of(proto.data_type), tuple(proto.dims)
+        if dtype is UNDEFINED or any(dim < 0 for dim in shape):
+            detail = f"element type {proto.data_type}" if dtype is UNDEFINED else "a negative dim"
+            self._invalid(name, dtype, shape, detail=detail)
+            return Tensor(name, dtype, tuple(max(dim, 0) for dim in shape), 0)
+        if proto.data_location == EXTERNAL:
+            entries = {entry.key: entry.value for entry in proto.external_data}
+            if self.payloads is not None and self.payloads.token in entries:
+                runs = self.payloads.runs[int(entries[self.payloads.token])]
+                return self._left_out(name, dtype, shape, runs)
+            return self._external(name, dtype, shape, entries)
+        return self._in_memory(proto, name, dtype, shape)
+
+    def _in_memory(
+        self, proto: TensorProto, name: str, dtype: DType, shape: tuple[int, ...]
+    ) -> Tensor:
+        elements = prod(shape)
+        expected = nbytes = dtype.nbytes(elements)
+        found, unit = len(proto.raw_data), "bytes"
+        if not found and expected | elements:
+            entries = getattr(proto, FIELD_NAMES[_field(dtype)])
+            expected, found, unit = _entry_count(dtype, elements), len(entries), "elements"
+            if dtype.kind == "string":
+                nbytes = sum(map(len, entries))
+        if expected != found:
+            self._invalid(name, dtype, shape, expected, found, unit)
+            return Tensor(name, dtype, shape, nbytes)
+        read = partial(_read_proto, proto, dtype, shape)
+        return Tensor(name, dtype, shape, nbytes, small=True, read=read)
+
+    def _left_out(
+        self, name: str, dtype: DType, shape: tuple[int, ...], runs: tuple[Payload, ...]
+    ) -> Tensor:
+        elements = prod(shape)
+        nbytes = dtype.nbytes(elements)
+        raw = [run for run in runs if run.field == RAW_DATA and run.length]
+        if raw and dtype.kind != "string":
+            region = Region(self.path, raw[-1].offset, raw[-1].length)
+            if region.length != nbytes:
+                self._invalid(name, dtype, shape, nbytes, region.length, "bytes")
+                return Tensor(name, dtype, shape, nbytes, region)
+            read = partial(_read_raw, region, dtype, shape)
+            return Tensor(name, dtype, shape, nbytes, region, read=read)
+        runs = tuple(run for run in runs if run.field == _field(dtype))
+        if not runs:
+            self._invalid(name, dtype, shape, nbytes, 0, "bytes")
+            return Tensor(name, dtype, shape, nbytes)
+        total = sum(run.length for run in runs)
+        start = runs[0].offset
+        region = Region(self.path, start, runs[-1].offset + runs[-1].length - start)
+        if dtype.kind == "string":
+            nbytes = total
+        least, most = _typed_size(dtype, elements, runs)
+        found = len(runs) if dtype.kind == "string" else total
+        if not least <= found <= most:
+            unit = "elements" if dtype.kind == "string" else "bytes"
+            self._invalid(name, dtype, shape, least, found, unit)
+            return Tensor(name, dtype, shape, nbytes, region)
+        read_typed = partial(_read_typed, self.path, runs, dtype, shape)
+        return Tensor(name, dtype, shape, nbytes, region, read=read_typed)
+
+    def _external(
+        self, name: str, dtype: DType, shape: tuple[int, ...], entries: dict[str, str]
+    ) -> Tensor:
+        nbytes = dtype.nbytes(prod(shape))
+        try:
+            offset = int(entries.get("offset") or 0)
+            length = int(entries.get("length") or nbytes)
+        except ValueError:
+            offset = length = -1
+        region = None
+        if offset < 0 or length < 0:
+            detail = "an offset or length of its external data that is no number"
+            self._invalid(name, dtype, shape, detail=detail)
+        elif length != nbytes or dtype.kind == "string":
+            self._invalid(name, dtype, shape, nbytes, length, "bytes")
+        else:
+            region = self.external.claim(name, _text(entries.get("location", "")), offset, length)
+        read = partial(_read_raw, region, dtype, shape) if region is not None else None
+        return Tensor(name, dtype, shape, nbytes, region, read=read)
+
+    def _invalid(
+        self,
+        name: str,
+        dtype: DType,
+        shape: tuple[int, ...],
+        expected: int | None = None,
+        found: int | None = None,
+        unit: str = "bytes",
+        detail: str = "",
+    ) -> None:
+        self.problems.note(
+            "invalid-tensor",
+            at=name,
+            tensor=name,
+            dtype=dtype.name,
+            shape=format_shape(shape),
+            expected=expected,
+            found=found,
+            unit=unit,
+            detail=detail or f"{found} {unit} of data where its type and shape need {expected}",
+        )
+
+
+def _text(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode(errors="backslashreplace")
+
+
+def _field(dtype: DType) -> int:
+    return TYPED_FIELDS.get(dtype.name, INT32_DATA)
+
+
+def _entry_count(dtype: DType, elements: int) -> int:
+    """How many entries of the typed field hold so many elements."""
+    if dtype.kind == "complex":
+        return 2 * elements
+    if dtype.bits in (2, 4):  # packed into bytes, one byte in each entry
+        return dtype.nbytes(elements)
+    return elements
+
+
+def _typed_size(dtype: DType, elements: int, runs: Sequence[Payload]) -> tuple[int, int]:
+    """The least and the most that a typed field can be long: bytes, or number of strings."""
+    entries = _entry_count(dtype, elements)
+    field = runs[0].field
+    if field == STRING_DATA:
+        return entries, entries
+    if field == FLOAT_DATA:
+        return 4 * entries, 4 * entries
+    if field == DOUBLE_DATA:
+        return 8 * entries, 8 * entries
+    return entries, LONGEST_VARINT * entries
+
+
+def _read_raw(region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
+    try:
+        return from_raw(map_range(region.path, region.offset, region.length), dtype, shape)
+    except (OSError, ValueError):  # changed since it was read, or numpy cannot have such a shape
+        return None
+
+
+def _read_proto(proto: TensorProto, dtype: DType, shape: tuple[int, ...]) -> Array | None:
+    try:
+        if proto.raw_data:
+            return from_raw(proto.raw_data, dtype, shape)
+        return _from_entries(getattr(proto, FIELD_NAMES[_field(dtype)]), dtype, shape)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _read_typed(
+    path: Path, runs: tuple[Payload, ...], dtype: DType, shape: tuple[int, ...]
+) -> Array | None:
+    import numpy as np
+
+    try:
+        buffers = [map_range(path, run.offset, run.length) for run in runs]
+        if dtype.kind == "string":
+            return _from_entries([bytes(buffer) for buffer in buffers], dtype, shape)
+        if runs[0].field == FLOAT_DATA:
+            parts: list[Any] = [np.frombuffer(buffer, "<f4") for buffer in buffers]
+        elif runs[0].field == DOUBLE_DATA:
+            parts = [np.frombuffer(buffer, "<f8") for buffer in buffers]
+        else:
+            parts = [decode_varints(buffer).view(np.int64) for buffer in buffers]
+        return _from_entries(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype, shape)
+    except (OSError, ValueError):
+        return None
+
+
+def _from_entries(entries: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
+    """The elements of a typed field, whose entries are wider than most types."""
+    import numpy as np
+
+    if dtype.kind == "string":
+        strings = np.empty(len(entries), dtype=object)
+        strings[:] = list(entries)
+        return strings.reshape(shape)
+    if dtype.kind == "complex":
+        parts = np.asarray(entries, dtype="<f4" if dtype.bits == 64 else "<f8")
+        return parts.view(dtype.numpy).reshape(shape)
+    if dtype.bits >= 32 and dtype.kind == "float":
+        return np.asarray(entries, dtype=dtype.numpy).reshape(shape)
+    numbers = np.asarray(entries) if len(entries) else np.empty(0, dtype=np.int64)
+    if dtype.kind == "float" and dtype.bits == 6:
+        codes = (numbers & 0x3F).astype(np.uint8)
+        return codes_to(codes, dtype).reshape(shape)
+    if dtype.bits < 8:
+        return from_raw(numbers.astype(np.uint8), dtype, shape)
+    if dtype.kind == "float":
+        width = np.uint16 if dtype.bits == 16 else np.uint8
+        return numbers.astype(width).view(dtype.numpy).reshape(shape)
+    return numbers.astype(dtype.numpy).reshape(shape)
+
+
+def _read_sparse(values: Tensor, indices: Tensor, shape: tuple[int, ...]) -> Array | None:
+    dense_values, places = values.numpy(), indices.numpy()
+    if dense_values is None or places is None:
+        return None
+    try:
+        return spread(dense_values, places, shape)
+    except (IndexError, ValueError, TypeError):
+        return None

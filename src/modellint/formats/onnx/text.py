@@ -1,0 +1,69 @@
+"""The reader for ONNX's own text syntax."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from modellint.formats.problems import broken
+from modellint.model import Model
+
+name = "onnx-text"
+suffixes = (".onnxtxt", ".onnxtext")
+
+_BEGINS = re.compile(
+    rb"\s*(?:<\s*(?:ir_version|opset_import|producer_name|producer_version|domain|model_version"
+    rb"|doc_string|metadata_props)\s*:|[\w.]+\s*\([^)]{0,2000}\)\s*=>)"
+)
+_SKIPPED = re.compile(r'"(?:[^"\\]|\\.)*"')
+DEEPEST = 64
+"""Braces within braces; onnx's parser calls itself for each."""
+LONGEST = 256 << 20
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return _BEGINS.match(head) is not None
+
+
+def read(path: Path) -> Model:
+    if path.stat().st_size > LONGEST:
+        return broken(path, name, "unsupported-format", format="ONNX text", detail="its length")
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return broken(path, name, "corrupt", detail="it is not UTF-8", offset=error.start)
+    return read_text(text, path)
+
+
+def read_text(text: str, path: Path) -> Model:
+    """The view of a model given as text. The path is where its external data would lie."""
+    if _depth(text) > DEEPEST:
+        return broken(
+            path, name, "too-deep", detail=f"more than {DEEPEST} nested brackets", limit=DEEPEST
+        )
+    import onnx.parser
+
+    from modellint.formats.onnx.build import build
+
+    try:
+        proto = onnx.parser.parse_model(text)
+    except onnx.parser.ParseError as error:
+        return broken(path, name, "corrupt", detail=_one_line(str(error)))
+    except Exception as error:  # what the parser lets through of protobuf's and the standard ones
+        return broken(
+            path, name, "corrupt", detail=f"onnx cannot parse it: {_one_line(str(error))}"
+        )
+    return build(proto, path, format=name)
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for character in re.sub(r"[^{(\[<})\]>]", "", _SKIPPED.sub("", text).replace("=>", "")):
+        depth += 1 if character in "{([<" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

@@ -1,0 +1,235 @@
+"""Leaves large payloads out of a serialized ONNX model without reading them.
+
+The walk knows just enough of the schema to reach every tensor. It steps over a field by its
+length, descends only into what is large enough to hold a large payload, and copies whatever
+lies between two payloads as one range. What remains is a valid ModelProto in which each
+left-out payload is replaced by a mark that leads back to its place in the file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+LARGE = 4096
+"""Payloads of fewer bytes stay: shape arguments, scales, zero points."""
+DEEPEST = 100
+"""Protobuf's own limit on nested messages."""
+
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+
+RAW_DATA = 9
+STRING_DATA = 6
+PAYLOAD_FIELDS = frozenset({4, 5, STRING_DATA, 7, RAW_DATA, 10, 11})
+EXTERNAL_DATA = 13
+DATA_LOCATION = 14
+
+_Schema = dict[int, "str"]
+_CHILDREN: dict[str, _Schema] = {
+    "Model": {7: "Graph", 20: "Training", 25: "Function"},
+    "Graph": {1: "Node", 5: "Tensor", 15: "Sparse"},
+    "Training": {1: "Graph", 2: "Graph"},
+    "Function": {7: "Node", 11: "Attribute"},
+    "Node": {5: "Attribute"},
+    "Attribute": {
+        4: "Blob", 5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "Sparse", 23: "Sparse",
+    },
+    "Sparse": {1: "Tensor", 2: "Tensor"},
+}  # fmt: skip
+
+Buffer = bytes | mmap.mmap
+
+
+class MalformedError(Exception):
+    """The bytes are not well-formed protobuf, or not nested within reason."""
+
+    def __init__(self, kind: str, detail: str, **facts: object) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.facts: Mapping[str, object] = {"detail": detail, **facts}
+
+
+class Payload(NamedTuple):
+    """One left-out run of bytes, and the TensorProto field that held it."""
+
+    field: int
+    offset: int
+    length: int
+
+
+@dataclass(slots=True)
+class Payloads:
+    """Every left-out payload, found again through the mark left in its place.
+
+    The mark carries a token made anew for each file, so that no file can forge one.
+    """
+
+    token: str = field(default_factory=lambda: f"left-out:{os.urandom(8).hex()}")
+    runs: list[tuple[Payload, ...]] = field(default_factory=list)
+
+    def leave_out(self, runs: tuple[Payload, ...]) -> str:
+        self.runs.append(runs)
+        return str(len(self.runs) - 1)
+
+
+def strip(data: Buffer) -> tuple[bytes, Payloads]:
+    """The model without its large payloads, and where those lie."""
+    payloads = Payloads()
+    stripped = _Stripper(data, payloads, LARGE).message("Model", 0, len(data), 0)
+    return (b"".join(stripped) if stripped is not None else bytes(data)), payloads
+
+
+def diagnose(data: bytes) -> None:
+    """Descend into everything, and raise `MalformedError` at the first place that is not right."""
+    _Stripper(data, Payloads(), 0).message("Model", 0, len(data), 0)
+
+
+def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
+    """The number at `position` and the position after it."""
+    result = shift = 0
+    while position < end and shift < 70:
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, position
+        shift += 7
+    raise MalformedError(
+        "corrupt", f"a number that does not end at byte {position}", offset=position
+    )
+
+
+def write_varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _length_field(number: int, body: bytes) -> bytes:
+    return write_varint(number << 3 | LENGTH) + write_varint(len(body)) + body
+
+
+class _Stripper:
+    def __init__(self, data: Buffer, payloads: Payloads, large: int) -> None:
+        self.data = data
+        self.payloads = payloads
+        self.large = large
+
+    def message(self, kind: str, start: int, end: int, depth: int) -> list[bytes] | None:
+        """The message's bytes without large payloads, or None when nothing in it is large."""
+        if depth > DEEPEST:
+            raise MalformedError("too-deep", f"more than {DEEPEST} nested messages", limit=DEEPEST)
+        data, large, children = self.data, self.large, _CHILDREN[kind]
+        pieces: list[bytes] = []
+        position = copied = start
+        while position < end:
+            begin = position
+            tag = data[position]
+            position += 1
+            if tag > 0x7F:
+                tag, position = read_varint(data, begin, end)
+            if tag & 7 != LENGTH:
+                position = self._skip(tag, position, end)
+                continue
+            length, body = read_varint(data, position, end)
+            position = body + length
+            if position > end:
+                break
+            if length < large:
+                continue
+            child = children.get(tag >> 3)
+            if child is None:
+                continue
+            shorter = self._child(child, body, position, depth)
+            if shorter is not None:
+                pieces.append(data[copied:begin])
+                pieces.append(write_varint(tag) + write_varint(sum(map(len, shorter))))
+                pieces.extend(shorter)
+                copied = position
+        if position > end:
+            raise self._overrun(kind, position, end)
+        if not pieces:
+            return None
+        pieces.append(data[copied:end])
+        return pieces
+
+    def _child(self, kind: str, start: int, end: int, depth: int) -> list[bytes] | None:
+        if kind == "Tensor":
+            return self._tensor(start, end)
+        if kind == "Blob":
+            return self._blob(start, end)
+        return self.message(kind, start, end, depth + 1)
+
+    def _tensor(self, start: int, end: int) -> list[bytes] | None:
+        data = self.data
+        runs: list[Payload] = []
+        pieces: list[bytes] = []
+        position = copied = start
+        while position < end:
+            begin = position
+            tag, position = read_varint(data, position, end)
+            is_payload = tag >> 3 in PAYLOAD_FIELDS
+            if tag & 7 != LENGTH:
+                if is_payload:  # element by element, as no current writer does: leave it be
+                    return None
+                position = self._skip(tag, position, end)
+                continue
+            length, body = read_varint(data, position, end)
+            position = body + length
+            if position > end:
+                break
+            if is_payload:
+                runs.append(Payload(tag >> 3, body, length))
+                if begin > copied:
+                    pieces.append(data[copied:begin])
+                copied = position
+        if position > end:
+            raise self._overrun("Tensor", position, end)
+        if sum(run.length for run in runs) < max(self.large, 1):
+            return None
+        pieces.append(data[copied:end])
+        pieces.append(self._mark(tuple(runs)))
+        return pieces
+
+    def _mark(self, runs: tuple[Payload, ...]) -> bytes:
+        """To protobuf and to shape inference, the tensor's data now lies elsewhere."""
+        index = self.payloads.leave_out(runs)
+        entry = _length_field(1, self.payloads.token.encode()) + _length_field(2, index.encode())
+        return _length_field(EXTERNAL_DATA, entry) + write_varint(DATA_LOCATION << 3) + b"\x01"
+
+    def _blob(self, start: int, end: int) -> list[bytes] | None:
+        """A string attribute: an embedded engine or another opaque thing when it is this long."""
+        if end - start < self.large:
+            return None
+        index = self.payloads.leave_out((Payload(RAW_DATA, start, end - start),))
+        return [f"{self.payloads.token}:{index}".encode()]
+
+    def _skip(self, tag: int, position: int, end: int) -> int:
+        wire = tag & 7
+        if wire == VARINT:
+            return read_varint(self.data, position, end)[1]
+        if wire == FIXED32:
+            return position + 4
+        if wire == FIXED64:
+            return position + 8
+        raise MalformedError(
+            "corrupt", f"unknown wire type {wire} before byte {position}", offset=position
+        )
+
+    def _overrun(self, kind: str, position: int, end: int) -> MalformedError:
+        if kind == "Model":
+            return MalformedError(
+                "truncated",
+                f"it ends at byte {end} and announces at least {position}",
+                expected=position,
+                size=end,
+            )
+        return MalformedError(
+            "corrupt", f"a {kind} announces {position - end} bytes too many", offset=end
+        )

@@ -1,0 +1,76 @@
+"""What can be wrong with a file itself. Rules answer to these kinds.
+
+Fatal: there is no model to look into, and this is the file's only problem.
+
+| kind | facts |
+| --- | --- |
+| `not-a-model` | `detail`: what it seems to be |
+| `empty-file` | |
+| `truncated` | `detail`, `expected` (at least so many bytes), `size` |
+| `corrupt` | `detail`, often `offset` |
+| `too-deep` | `detail`, `limit` |
+| `lfs-pointer` | `oid`, `size`; fatal for a model, not for its weights: then `location` |
+| `compressed` | `archive`: what it is packed as |
+| `encrypted` | `detail`: how one can tell |
+| `pickle` | `detail`: what holds the pickle |
+| `unsupported-format` | `format`, `detail`: a model, but of a kind nobody can look into |
+| `unreadable-format` | `format`: a model format that is recognised and not read yet |
+| `unreadable` | `detail`: permission, folder, pipe, device, ... |
+
+Found beside or inside a model that was read; `unreadable-format` is not fatal either:
+
+| kind | facts |
+| --- | --- |
+| `external-missing` | `location`, `tensors` (how many), `tensor` (the first), `bytes` |
+| `external-short` | the same, and `expected`, `size` |
+| `external-outside` | the same, and `reason`: `absolute`, `parent`, `link` |
+| `external-leftover` | `location`, `unused` (bytes), `size`, `part`: `file` or `range` |
+| `invalid-tensor` | `tensor`, `dtype`, `shape`, `expected`, `found`, `unit`, `detail` |
+| `duplicate-initializer` | `tensor` |
+| `duplicate-value` | `value`, `node`, `op`, `graph` |
+| `undefined-value` | `value`, `node`, `op`, `graph` |
+| `unsorted-graph` | `value`, `node`, `op`, `graph` (the first place), `nodes` (how many) |
+| `recursive-function` | `function`, `detail` |
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from modellint.model import Model, Problem
+
+MOST_OF_A_KIND = 50
+"""A broken file may hold a million; nobody reads on."""
+
+FATAL_KINDS = frozenset({
+    "not-a-model", "empty-file", "truncated", "corrupt", "too-deep", "lfs-pointer", "compressed",
+    "encrypted", "pickle", "unsupported-format", "unreadable",
+})  # fmt: skip
+OTHER_KINDS = frozenset({
+    "unreadable-format", "external-missing", "external-short", "external-outside",
+    "external-leftover", "invalid-tensor", "duplicate-initializer", "duplicate-value",
+    "undefined-value", "unsorted-graph", "recursive-function",
+})  # fmt: skip
+KINDS = FATAL_KINDS | OTHER_KINDS
+
+
+class Problems(list[Problem]):
+    """Problems found while reading one file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts: Counter[str] = Counter()
+
+    def note(self, kind: str, /, at: str | None = None, **facts: object) -> None:
+        """One more problem; `at` names the value it is about."""
+        self._counts[kind] += 1
+        if self._counts[kind] <= MOST_OF_A_KIND:
+            self.append(Problem(kind, facts, at))
+
+
+def broken(path: Path, format: str, kind: str, /, **facts: object) -> Model:
+    """A model that could not be read, and why."""
+    model = Model(path, format)
+    model.problems.append(Problem(kind, facts, fatal=kind in FATAL_KINDS))
+    return model

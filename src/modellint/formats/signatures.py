@@ -1,0 +1,146 @@
+"""What a file is by its first bytes, for everything that no reader claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+Facts = Mapping[str, object]
+
+
+class Signature(NamedTuple):
+    """`kind` is the problem that such a file has; `matches` gives the facts, or None."""
+
+    kind: str
+    matches: Callable[[bytes], Facts | None]
+
+
+def _magic(magic: bytes, at: int = 0, **facts: object) -> Callable[[bytes], Facts | None]:
+    return lambda head: facts if head[at : at + len(magic)] == magic else None
+
+
+def _pattern(pattern: bytes, **facts: object) -> Callable[[bytes], Facts | None]:
+    compiled = re.compile(pattern, re.IGNORECASE)
+    return lambda head: facts if compiled.match(head) else None
+
+
+_POINTER = re.compile(
+    rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v\d+\r?\n"
+)
+_OID = re.compile(rb"^oid \w+:([0-9a-f]+)", re.MULTILINE)
+_SIZE = re.compile(rb"^size (\d{1,20})", re.MULTILINE)
+
+
+def lfs_facts(head: bytes) -> Facts | None:
+    """The object a Git LFS pointer stands for."""
+    if not _POINTER.match(head):
+        return None
+    oid, size = _OID.search(head), _SIZE.search(head)
+    return {"oid": oid[1].decode() if oid else "", "size": int(size[1]) if size else 0}
+
+
+def _safetensors(head: bytes) -> Facts | None:
+    """A header's length in eight bytes, then the header, which is JSON."""
+    if len(head) < 10 or head[8:9] != b"{" or int.from_bytes(head[:8], "little") > 100 << 20:
+        return None
+    return {"format": "safetensors"}
+
+
+def _zip(head: bytes) -> bool:
+    return head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+
+
+def _first_member(head: bytes) -> str:
+    length = int.from_bytes(head[26:28], "little")
+    return head[30 : 30 + length].decode(errors="replace")
+
+
+def _encrypted_zip(head: bytes) -> Facts | None:
+    if _zip(head) and len(head) > 8 and head[6] & 1:
+        return {"detail": "a zip archive with a password"}
+    return None
+
+
+def _zipped_model(head: bytes) -> Facts | None:
+    """Formats that are zip archives themselves."""
+    if not _zip(head):
+        return None
+    member = _first_member(head)
+    if re.search(r"(^|/)(data\.pkl|version|\.data/serialization_id|constants\.pkl)$", member):
+        return {"format": "PyTorch archive"}
+    if member in ("metadata.json", "config.json", "model.weights.h5"):
+        return {"format": "Keras"}
+    if member.endswith(".npy"):
+        return {"format": "NumPy archive"}
+    return None
+
+
+def _pickle(head: bytes) -> Facts | None:
+    """Protocols 2 to 5 begin with their number; protocol 0 of old checkpoints is a long."""
+    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and len(head) > 2:
+        opcode = head[2:3]
+        if opcode in b"\x95}](cX\x8a\x8c)K" or head[1:2] in b"\x04\x05":
+            return {"detail": "a Python pickle"}
+    return None
+
+
+def _tensorrt(head: bytes) -> Facts | None:
+    if head[:4] in (b"ftrt", b"ptrt"):
+        return {"format": "TensorRT engine"}
+    return None
+
+
+def _textual(head: bytes) -> Facts | None:
+    """Plain text of no known form."""
+    sample = head[:1024]
+    if b"\0" in sample:
+        return None
+    try:
+        sample.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(sample) - 3:
+            return None
+    controls = sum(byte < 32 and byte not in b"\t\n\r\f" for byte in sample)
+    return {"detail": "text"} if not controls else None
+
+
+SIGNATURES: tuple[Signature, ...] = (
+    Signature("lfs-pointer", lfs_facts),
+    Signature("encrypted", _encrypted_zip),
+    Signature("unreadable-format", _zipped_model),
+    Signature("compressed", lambda head: {"archive": "zip"} if _zip(head) else None),
+    Signature("compressed", _magic(b"\x1f\x8b", archive="gzip")),
+    Signature("compressed", _magic(b"7z\xbc\xaf\x27\x1c", archive="7z")),
+    Signature("compressed", _magic(b"\xfd7zXZ\x00", archive="xz")),
+    Signature("compressed", _pattern(rb"BZh[1-9]1AY&SY", archive="bzip2")),
+    Signature("compressed", _magic(b"\x28\xb5\x2f\xfd", archive="zstd")),
+    Signature("compressed", _magic(b"\x04\x22\x4d\x18", archive="lz4")),
+    Signature("compressed", _magic(b"Rar!\x1a\x07", archive="rar")),
+    Signature("compressed", _magic(b"ustar", at=257, archive="tar")),
+    Signature("encrypted", _magic(b"Salted__", detail="OpenSSL's salted encryption")),
+    Signature("encrypted", _magic(b"age-encryption.org/", detail="age encryption")),
+    Signature("encrypted", _magic(b"-----BEGIN PGP MESSAGE", detail="a PGP message")),
+    Signature("encrypted", _magic(b"$ANSIBLE_VAULT;", detail="an Ansible vault")),
+    Signature("pickle", _pickle),
+    Signature("unreadable-format", _magic(b"GGUF", format="GGUF")),
+    Signature("unreadable-format", _magic(b"TFL3", at=4, format="TensorFlow Lite")),
+    Signature("unreadable-format", _magic(b"ORTM", at=4, format="ONNX Runtime (.ort)")),
+    Signature("unreadable-format", _magic(b"\x89HDF\r\n\x1a\n", format="HDF5 (Keras)")),
+    Signature("unreadable-format", _tensorrt),
+    Signature("unreadable-format", _safetensors),
+    Signature(
+        "unreadable-format",
+        _pattern(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>)?\s*(<!--.{0,2000}?-->)?\s*<net\b",
+                 format="OpenVINO"),
+    ),
+    Signature("unreadable-format", _magic(b"\x93NUMPY", format="NumPy array")),
+    Signature("not-a-model", _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")),
+    Signature("not-a-model", _pattern(rb"\s*<\?xml", detail="XML")),
+    Signature("not-a-model", _pattern(rb'\s*[{\[]\s*["{\[}\]]', detail="JSON")),
+    Signature("not-a-model", _magic(b"\x89PNG", detail="a PNG picture")),
+    Signature("not-a-model", _magic(b"\xff\xd8\xff", detail="a JPEG picture")),
+    Signature("not-a-model", _magic(b"%PDF", detail="a PDF document")),
+    Signature("not-a-model", _magic(b"\x7fELF", detail="an executable")),
+    Signature("not-a-model", _textual),
+)  # fmt: skip
