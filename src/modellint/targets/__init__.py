@@ -1,0 +1,30 @@
+"""Where a model may run: devices as data, one file each in `hardware_targets/`."""
+
+from modellint.targets.loader import (
+    TargetFileError,
+    UnknownTarget,
+    expand_targets,
+    filter_targets,
+    find_target,
+    load_targets,
+    target_groups,
+    target_ids,
+)
+from modellint.targets.target import Memory, Overhead, Target
+from modellint.targets.units import format_bytes, parse_bytes
+
+__all__ = [
+    "Memory",
+    "Overhead",
+    "Target",
+    "TargetFileError",
+    "UnknownTarget",
+    "expand_targets",
+    "filter_targets",
+    "find_target",
+    "format_bytes",
+    "load_targets",
+    "parse_bytes",
+    "target_groups",
+    "target_ids",
+]

@@ -1,0 +1,178 @@
+"""This machine as a Target: its first NVIDIA GPU, or its CPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modellint.targets.deployment import Precision
+from modellint.targets.loader import HOST, UnknownTarget, find_target, load_targets
+from modellint.targets.target import Memory, Origin, Target
+
+MIB = 1024**2
+_TIMEOUT_S = 5
+_MEASURED = Origin("this machine", "measured")
+
+
+def host_target(extra_dirs: Sequence[Path] = ()) -> Target:
+    """What a model would run on here; figures beyond name and memory come from known targets."""
+    return _board(extra_dirs) or _gpu(extra_dirs) or _cpu(extra_dirs)
+
+
+def _board(extra_dirs: Sequence[Path]) -> Target | None:
+    """A single-board computer such as a Jetson, which tells its name in the device tree."""
+    name = _read("/proc/device-tree/model").strip("\0\n ")
+    known = _known(name, extra_dirs) if name else None
+    return _as_host(known, known.name, _system_memory()) if known else None
+
+
+def _gpu(extra_dirs: Sequence[Path]) -> Target | None:
+    row = _first_line(
+        "nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"
+    )
+    fields = [field.strip() for field in row.split(",")]
+    if len(fields) != 3 or not fields[1].isdigit():
+        return None
+    name, usable = fields[0], int(fields[1]) * MIB
+    known = _known(name, extra_dirs)
+    if known:
+        return _as_host(known, known.name, usable)
+    capability = _capability(fields[2])
+    like = next(
+        (t for t in load_targets(extra_dirs) if capability and t.compute_capability == capability),
+        None,
+    )
+    return Target(
+        id=HOST,
+        name=name,
+        vendor="nvidia",
+        memory=Memory(nominal=usable, usable=usable),
+        default_runtime="tensorrt",
+        architecture=like.architecture if like else None,
+        compute_capability=capability,
+        matrix_precisions=like.matrix_precisions if like else (),
+        vector_precisions=like.vector_precisions if like else (),
+        origins={"memory": _MEASURED, "usable": _MEASURED},
+        notes="No target file describes this GPU, so its rates are unknown.",
+    )
+
+
+def _cpu(extra_dirs: Sequence[Path]) -> Target:
+    name, memory = _cpu_name(), _system_memory()
+    known = _known(name, extra_dirs)
+    if known:
+        return _as_host(known, known.name, memory)
+    flags = frozenset(_cpuinfo("flags").split())
+    matrix = tuple(p for p, flag in _MATRIX_FLAGS.items() if flag in flags)
+    vector = tuple(p for p, flag in _VECTOR_FLAGS.items() if flag in flags and p not in matrix)
+    return Target(
+        id=HOST,
+        name=name,
+        vendor="cpu",
+        memory=Memory(nominal=memory, usable=memory, unified=True),
+        default_runtime="onnxruntime",
+        matrix_precisions=matrix,
+        vector_precisions=("fp64", "fp32", *vector),
+        units=os.cpu_count(),
+        origins={"memory": _MEASURED, "usable": _MEASURED, "precisions": _MEASURED},
+    )
+
+
+# What Linux calls the instructions, by the precision that they multiply in.
+_MATRIX_FLAGS: dict[Precision, str] = {
+    "bf16": "amx_bf16",
+    "fp16": "amx_fp16",
+    "int8": "amx_int8",
+}
+_VECTOR_FLAGS: dict[Precision, str] = {
+    "bf16": "avx512_bf16",
+    "fp16": "avx512_fp16",
+    "int8": "avx512_vnni",
+}
+
+
+def _as_host(known: Target, name: str, usable: int) -> Target:
+    """A known device with the memory that this one of them really has."""
+    memory = replace(known.memory, usable=usable, nominal=max(known.memory.nominal, usable))
+    if known.is_unified_memory:  # sold in several sizes under one name
+        memory = replace(memory, nominal=usable)
+    origins = {**known.origins, "usable": _MEASURED}
+    return replace(
+        known, id=HOST, name=name, memory=memory, origins=origins, aliases=(known.id,), groups=()
+    )
+
+
+def _known(name: str, extra_dirs: Sequence[Path]) -> Target | None:
+    try:
+        return find_target(name, extra_dirs) if name else None
+    except UnknownTarget:
+        return None
+
+
+def _capability(text: str) -> tuple[int, int] | None:
+    major, _, minor = text.partition(".")
+    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
+
+
+def _system_memory() -> int:
+    """Bytes of main memory, or the container's limit where that is lower; 0 if unknown."""
+    limit = _read("/sys/fs/cgroup/memory.max").strip()
+    total = _physical_memory()
+    return min(total, int(limit)) if limit.isdigit() and total else total
+
+
+def _physical_memory() -> int:
+    if sys.platform == "win32":
+        return _windows_memory()
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 0
+
+
+def _windows_memory() -> int:
+    import ctypes
+
+    kilobytes = ctypes.c_ulonglong(0)
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - absent from the stubs elsewhere
+    kernel.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+    return kilobytes.value * 1024
+
+
+def _cpu_name() -> str:
+    if sys.platform == "darwin":
+        name = _first_line("sysctl", "-n", "machdep.cpu.brand_string")
+    else:
+        name = _cpuinfo("model name")
+    return name or platform.processor() or platform.machine() or "this CPU"
+
+
+def _cpuinfo(key: str) -> str:
+    for line in _read("/proc/cpuinfo").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _first_line(*command: str) -> str:
+    """What a program answers, or nothing if it is not there, fails or hangs."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return next(iter(done.stdout.splitlines()), "")

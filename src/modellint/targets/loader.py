@@ -1,0 +1,239 @@
+"""Finds target files, and turns those that are asked for into Targets."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from modellint.data import data_dir
+from modellint.errors import UsageError
+from modellint.targets.target import Target
+
+ALL = "all"
+HOST = "host"
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_Table = dict[str, Any]
+
+
+class UnknownTarget(UsageError):  # noqa: N818 - a name fit to be read in `except`
+    """No device, alias or group has this name."""
+
+    def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
+        hint = f"; did you mean {_either(suggestions)}?" if suggestions else ""
+        super().__init__(f"unknown target {name!r}{hint}")
+        self.name = name
+        self.suggestions = tuple(suggestions)
+
+
+class TargetFileError(UsageError):
+    """A target file that cannot be understood."""
+
+
+def load_targets(extra_dirs: Sequence[Path] = ()) -> list[Target]:
+    """Every device, sorted by id; those of later folders replace earlier ones of the same id."""
+    index = _index(extra_dirs)
+    return [_load(index, target_id) for target_id in sorted(index)]
+
+
+def find_target(name: str, extra_dirs: Sequence[Path] = ()) -> Target:
+    """The device of this id, alias or full name, in any case; ``host`` is this machine."""
+    key = normalize(name)
+    if key == HOST:
+        from modellint.targets.host import host_target
+
+        return host_target(extra_dirs)
+    index = _index(extra_dirs)
+    if key in index:
+        return _load(index, key)
+    tables = {target_id: _table(index, target_id) for target_id in index}
+    squashed = _squash(key)
+    for target_id, table in reversed(tables.items()):  # the user's folders come last
+        if squashed in map(_squash, (target_id, *_spellings(table))):
+            return _load(index, target_id)
+    raise UnknownTarget(name, _near(key, tables))
+
+
+def expand_targets(names: Iterable[str], extra_dirs: Sequence[Path] = ()) -> list[Target]:
+    """The devices that ids, aliases, groups, vendors and ``all`` stand for, each once."""
+    found: dict[str, Target] = {}
+    for name in names:
+        for target in _expand(name, extra_dirs):
+            found.setdefault(target.id, target)
+    return list(found.values())
+
+
+def filter_targets(
+    targets: Iterable[Target],
+    *,
+    min_memory: int | None = None,
+    vendor: str | None = None,
+    supports: str | Iterable[str] | None = None,
+) -> list[Target]:
+    """Those with at least so many bytes of memory, of this vendor, with all these precisions."""
+    precisions = [supports] if isinstance(supports, str) else list(supports or ())
+    return [
+        target
+        for target in targets
+        if (min_memory is None or target.memory.nominal >= min_memory)
+        and (vendor is None or target.vendor == normalize(vendor))
+        and all(target.supports(precision) for precision in precisions)
+    ]
+
+
+def target_ids(extra_dirs: Sequence[Path] = ()) -> list[str]:
+    """Every id, without opening a file: cheap enough for shell completion."""
+    return sorted(_index(extra_dirs))
+
+
+def target_groups(extra_dirs: Sequence[Path] = ()) -> dict[str, list[str]]:
+    """The ids that each group name stands for; a vendor is a group."""
+    index = _index(extra_dirs)
+    groups: dict[str, list[str]] = {}
+    for target_id in sorted(index):
+        for group in _groups(_table(index, target_id)):
+            groups.setdefault(group, []).append(target_id)
+    return dict(sorted(groups.items()))
+
+
+def normalize(name: str) -> str:
+    """``NVIDIA H100 80GB`` and ``nvidia_h100-80gb`` are one name."""
+    return re.sub(r"[^a-z0-9.+]+", "-", name.casefold()).strip("-")
+
+
+def _squash(key: str) -> str:
+    """``rtx4090`` finds ``rtx-4090``."""
+    return key.replace("-", "")
+
+
+def _expand(name: str, extra_dirs: Sequence[Path]) -> list[Target]:
+    key = normalize(name)
+    if key == ALL:
+        return load_targets(extra_dirs)
+    try:
+        return [find_target(name, extra_dirs)]
+    except UnknownTarget:
+        members = target_groups(extra_dirs).get(key)
+        if members is None:
+            raise
+        index = _index(extra_dirs)
+        return [_load(index, target_id) for target_id in members]
+
+
+_Index = Mapping[str, Sequence[Path]]
+"""The files of each id, in order of folders; the last one counts."""
+
+
+def _index(extra_dirs: Sequence[Path]) -> _Index:
+    index: dict[str, list[Path]] = {}
+    for folder in extra_dirs:
+        if not folder.is_dir():
+            raise TargetFileError(f"target folder {folder} does not exist")
+    for folder in (data_dir("hardware_targets"), *extra_dirs):
+        here: dict[str, Path] = {}
+        for path in sorted(folder.rglob("*.toml")):
+            target_id = path.stem
+            if not _ID.fullmatch(target_id) or target_id in (ALL, HOST):
+                raise TargetFileError(
+                    f"{path}: {target_id!r} cannot be a target's id; "
+                    "write lower-case letters, digits and hyphens, as h100-sxm.toml"
+                )
+            if target_id in here:
+                raise TargetFileError(f"{path}: {here[target_id]} has the same id")
+            here[target_id] = path
+            index.setdefault(target_id, []).append(path)
+    return index
+
+
+def _load(index: _Index, target_id: str) -> Target:
+    from pydantic import ValidationError
+
+    from modellint.targets.schema import TargetFile, describe
+
+    try:
+        return TargetFile.model_validate(_table(index, target_id)).target(target_id)
+    except ValidationError as error:
+        raise TargetFileError(f"{index[target_id][-1]}: {describe(error)}") from error
+
+
+def _table(index: _Index, target_id: str) -> _Table:
+    return _extended(index, target_id, len(index[target_id]) - 1, ())
+
+
+def _extended(
+    index: _Index, target_id: str, layer: int, below: tuple[tuple[str, int], ...]
+) -> _Table:
+    """A file's table over that of the device it extends, which may be its own namesake."""
+    path = index[target_id][layer]
+    table = _read_toml(path)
+    base = table.pop("extends", None)
+    if base is None:
+        return table
+    base_layer = layer - 1 if base == target_id else len(index.get(base, ())) - 1
+    if base_layer < 0:
+        raise TargetFileError(f"{path}: extends {base!r}, which is no target's id")
+    here = (*below, (target_id, layer))
+    if (base, base_layer) in here:
+        raise TargetFileError(f"{path}: extends itself by way of {base!r}")
+    parent = _extended(index, base, base_layer, here)
+    if base != target_id:  # another device: what it is called stays its own
+        parent.pop("name", None)
+        parent.pop("aliases", None)
+    return _merged(parent, table)
+
+
+def _merged(below: _Table, above: _Table) -> _Table:
+    both = {
+        key: _merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return {**below, **above, **both}
+
+
+def _read_toml(path: Path) -> _Table:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TargetFileError(f"{path}: {error}") from error
+
+
+def _spellings(table: _Table) -> Iterator[str]:
+    """What a device is called besides its id; the table is not validated yet."""
+    for name in (table.get("name"), *_list(table, "aliases")):
+        yield normalize(str(name))
+
+
+def _groups(table: _Table) -> Iterator[str]:
+    yield from dict.fromkeys(
+        normalize(str(name)) for name in (table.get("vendor"), *_list(table, "groups"))
+    )
+
+
+def _list(table: _Table, key: str) -> list[object]:
+    found = table.get(key, [])
+    return found if isinstance(found, list) else []
+
+
+def _near(key: str, tables: Mapping[str, _Table]) -> list[str]:
+    """Ids that contain what was typed, then ids and groups spelled much like it."""
+    named = {target_id: target_id for target_id in tables}
+    for target_id, table in tables.items():
+        named.update(dict.fromkeys(_spellings(table), target_id))
+        named.update({group: group for group in _groups(table)})
+    containing = [target_id for target_id in tables if key and key in target_id]
+    similar = [named[name] for name in get_close_matches(key, named, n=5)]
+    return list(dict.fromkeys([*sorted(containing), *similar]))[:4]
+
+
+def _either(names: Sequence[str]) -> str:
+    *rest, last = map(repr, names)
+    return f"{', '.join(rest)} or {last}" if rest else last

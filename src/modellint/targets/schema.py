@@ -1,0 +1,255 @@
+"""What a target file may hold. Imports pydantic, so import this only when a file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from typing_extensions import Self
+
+from modellint.errors import UsageError
+from modellint.targets.deployment import Precision
+from modellint.targets.target import (
+    Confidence,
+    Dla,
+    Interconnect,
+    Memory,
+    Origin,
+    Overhead,
+    Target,
+)
+from modellint.targets.units import parse_bandwidth, parse_bytes, parse_hertz, parse_watts
+
+T = TypeVar("T")
+
+
+def _written(parse: Callable[[str], T]) -> BeforeValidator:
+    """Read a quantity with its unit; a bare number is refused, for its unit would be a guess."""
+
+    def validate(value: Any) -> T:
+        if not isinstance(value, str):
+            raise ValueError(f"write {value!r} with its unit, as a string")
+        try:
+            return parse(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(validate)
+
+
+Bytes = Annotated[int, _written(parse_bytes), Field(gt=0)]
+Bandwidth = Annotated[float, _written(parse_bandwidth), Field(gt=0)]
+Watts = Annotated[float, _written(parse_watts), Field(gt=0)]
+Hertz = Annotated[float, _written(parse_hertz), Field(gt=0)]
+TeraOps = Annotated[float, Field(gt=0)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Figures(_Table):
+    """A group of figures: none stands without an address and a confidence."""
+
+    source: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    confidence: Confidence
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.source, self.confidence)
+
+
+class MemoryFigures(_Figures):
+    nominal: Bytes
+    kind: str | None = None
+    bandwidth: Bandwidth | None = None
+    unified: bool = False
+
+
+class UsableFigures(_Figures):
+    size: Bytes
+
+
+class PrecisionFigures(_Figures):
+    matrix: tuple[Precision, ...] = ()
+    vector: tuple[Precision, ...] = ()
+
+    @field_validator("vector")
+    @classmethod
+    def _once(cls, vector: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        twice = set(vector) & set(info.data.get("matrix", ()))
+        if twice:
+            raise ValueError(f"{', '.join(sorted(twice))} already stands in matrix")
+        return vector
+
+
+class RateFigures(_Figures):
+    fp64: TeraOps | None = None
+    fp32: TeraOps | None = None
+    tf32: TeraOps | None = None
+    bf16: TeraOps | None = None
+    fp16: TeraOps | None = None
+    fp8: TeraOps | None = None
+    int8: TeraOps | None = None
+    fp4: TeraOps | None = None
+    int4: TeraOps | None = None
+
+    @property
+    def rates(self) -> dict[Precision, float]:
+        """In operations per second; the file counts in T(FL)OPS."""
+        tera: dict[Precision, float | None] = {p: getattr(self, p) for p in get_args(Precision)}
+        return {precision: rate * 1e12 for precision, rate in tera.items() if rate is not None}
+
+
+class DlaFigures(RateFigures):
+    cores: Annotated[int, Field(gt=0)]
+
+
+class ChipFigures(_Figures):
+    units: Annotated[int, Field(gt=0)] | None = None
+    clock: Hertz | None = None
+    l2: Bytes | None = None
+    tdp: Watts | None = None
+
+
+class InterconnectFigures(_Figures):
+    kind: str
+    bandwidth: Bandwidth | None = None
+
+
+class OverheadFigures(_Figures):
+    low: Bytes
+    high: Bytes
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:  # noqa: N804
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+class TargetFile(_Table):
+    """One TOML file of `hardware_targets/`."""
+
+    name: Annotated[str, Field(min_length=1)]
+    vendor: Slug
+    architecture: Slug | None = None
+    compute_capability: Annotated[str, Field(pattern=r"^\d+\.\d$")] | None = None
+    released: Annotated[int, Field(ge=2010, le=2035)] | None = None
+    runtime: Slug
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    groups: tuple[Slug, ...] = ()
+    notes: str = ""
+    memory: MemoryFigures
+    usable: UsableFigures | None = None
+    precisions: PrecisionFigures | None = None
+    peak: RateFigures | None = None
+    chip: ChipFigures | None = None
+    dla: DlaFigures | None = None
+    interconnect: InterconnectFigures | None = None
+    overhead: dict[Slug, OverheadFigures] = Field(default_factory=dict)
+    exceptions: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:  # noqa: N804
+        if self.usable and self.usable.size > self.memory.nominal:
+            raise ValueError("usable.size is above memory.nominal")
+        native = self.precisions.matrix + self.precisions.vector if self.precisions else ()
+        strange = [p for p in (self.peak.rates if self.peak else ()) if p not in native]
+        if strange:
+            raise ValueError(f"peak has {', '.join(strange)}, which [precisions] does not name")
+        return self
+
+    def target(self, target_id: str) -> Target:
+        chip, capability = self.chip, self.compute_capability
+        figures = {
+            "memory": self.memory,
+            "usable": self.usable,
+            "precisions": self.precisions,
+            "peak": self.peak,
+            "chip": chip,
+            "dla": self.dla,
+            "interconnect": self.interconnect,
+        }
+        return Target(
+            id=target_id,
+            name=self.name,
+            vendor=self.vendor,
+            memory=Memory(
+                nominal=self.memory.nominal,
+                usable=self.usable.size if self.usable else self.memory.nominal,
+                kind=self.memory.kind,
+                unified=self.memory.unified,
+                bandwidth=self.memory.bandwidth,
+            ),
+            default_runtime=self.runtime,
+            aliases=self.aliases,
+            groups=self.groups,
+            architecture=self.architecture,
+            compute_capability=_pair(capability) if capability else None,
+            released=self.released,
+            matrix_precisions=self.precisions.matrix if self.precisions else (),
+            vector_precisions=self.precisions.vector if self.precisions else (),
+            rates=self.peak.rates if self.peak else {},
+            units=chip.units if chip else None,
+            clock=chip.clock if chip else None,
+            l2_bytes=chip.l2 if chip else None,
+            tdp_watts=chip.tdp if chip else None,
+            dla=Dla(self.dla.cores, self.dla.rates) if self.dla else None,
+            interconnect=Interconnect(self.interconnect.kind, self.interconnect.bandwidth)
+            if self.interconnect
+            else None,
+            overheads={
+                runtime: Overhead(found.low, found.high, found.origin)
+                for runtime, found in self.overhead.items()
+            },
+            origins={name: group.origin for name, group in figures.items() if group},
+            exceptions=dict(self.exceptions),
+            notes=self.notes.strip(),
+        )
+
+
+def _pair(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")
+    return int(major), int(minor)
+
+
+def describe(error: ValidationError) -> str:
+    """Every mistake with its key, and the nearest key there is for one that there is not."""
+    return "; ".join(_describe_one(detail["loc"], detail) for detail in error.errors())
+
+
+def _describe_one(place: tuple[int | str, ...], detail: Any) -> str:
+    where = ".".join(map(str, place))
+    if detail["type"] != "extra_forbidden":
+        message = detail["msg"].removeprefix("Value error, ")
+        return f"{where}: {message}" if where else message
+    near = get_close_matches(str(place[-1]), _keys_beside(place), n=1)
+    return f"{where}: there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
+    groups: dict[str, type[BaseModel]] = {
+        "memory": MemoryFigures,
+        "usable": UsableFigures,
+        "precisions": PrecisionFigures,
+        "peak": RateFigures,
+        "chip": ChipFigures,
+        "dla": DlaFigures,
+        "interconnect": InterconnectFigures,
+        "overhead": OverheadFigures,
+    }
+    table = TargetFile if len(place) == 1 else groups.get(str(place[0]), TargetFile)
+    return list(table.model_fields)

@@ -1,0 +1,56 @@
+"""Quantities as people write them: ``24 GiB``, ``600 GB/s``, ``150 W``, ``1695 MHz``."""
+
+from __future__ import annotations
+
+import re
+
+from modellint.errors import UsageError
+
+_QUANTITY = re.compile(r"\s*(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)\s*")
+_PREFIXES = "kmgtp"
+_BYTES = {
+    "": 1,
+    "b": 1,
+    **{f"{p}{b}": 1000 ** (n + 1) for n, p in enumerate(_PREFIXES) for b in ("", "b")},
+    **{f"{p}i{b}": 1024 ** (n + 1) for n, p in enumerate(_PREFIXES) for b in ("", "b")},
+}
+_HERTZ = {"hz": 1, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
+
+
+def parse_bytes(text: str | int) -> int:
+    """``24GB``, ``24 GiB``, ``512M`` or plain bytes; decimal units are powers of 1000."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    return round(_parse(text, _BYTES, "a number of bytes, as 24GB or 24GiB"))
+
+
+def parse_bandwidth(text: str) -> float:
+    """Bytes per second from ``600 GB/s`` or ``3.35 TB/s``."""
+    units = {f"{unit}/s": factor for unit, factor in _BYTES.items() if unit.endswith("b")}
+    return _parse(text, units, "a bandwidth, as 600 GB/s")
+
+
+def parse_watts(text: str) -> float:
+    return _parse(text, {"w": 1, "kw": 1e3}, "a power, as 150 W")
+
+
+def parse_hertz(text: str) -> float:
+    return _parse(text, _HERTZ, "a clock rate, as 1695 MHz")
+
+
+def format_bytes(count: float) -> str:
+    """``512 B``, ``1.5 MiB``, ``22.5 GiB``: three significant digits, binary units."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    for unit in units:
+        if abs(count) < 1024 or unit == units[-1]:
+            break
+        count /= 1024
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"
+
+
+def _parse(text: object, units: dict[str, int] | dict[str, float], expected: str) -> float:
+    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    factor = units.get(match["unit"].lower()) if match else None
+    if match is None or factor is None:
+        raise UsageError(f"{text!r} is not {expected}")
+    return float(match["number"]) * factor

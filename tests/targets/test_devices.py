@@ -1,0 +1,144 @@
+"""Every shipped device: complete, sourced, and physically possible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import chain
+
+import pytest
+
+from modellint.data import data_dir
+from modellint.targets import Target, load_targets
+from modellint.targets.loader import normalize
+
+TARGETS = load_targets()
+FOLDER = data_dir("hardware_targets")
+each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: str(target.id))
+
+# Multiply-accumulates count as two. Dense fp16 operations of one unit in one clock.
+FP16_PER_CLOCK = {
+    (7, 0): 1024,
+    (7, 2): 1024,
+    (7, 5): 1024,
+    (8, 0): 2048,
+    (8, 6): 1024,
+    (8, 7): 2048,
+    (8, 9): 1024,
+    (9, 0): 4096,
+    (12, 0): 1024,
+}
+
+
+def ratio(upper: str, lower: str) -> Callable[[Target], float | None]:
+    def of(target: Target) -> float | None:
+        high, low = target.peak(upper), target.peak(lower)
+        return high / low if high and low else None
+
+    return of
+
+
+def of_clock(target: Target) -> float | None:
+    rate = FP16_PER_CLOCK.get(target.compute_capability or (0, 0))
+    fp16 = target.peak("fp16")
+    if not (rate and fp16 and target.units and target.clock):
+        return None
+    return fp16 / (target.units * target.clock * rate)
+
+
+# What holds for matrix units of a kind; the datasheet trap is a factor of two (sparsity).
+PHYSICS: dict[str, tuple[Callable[[Target], float | None], float]] = {
+    "bf16 = fp16": (ratio("bf16", "fp16"), 1),
+    "tf32 = fp16 / 2": (ratio("tf32", "fp16"), 0.5),
+    "int8 = 2 × fp16": (ratio("int8", "fp16"), 2),
+    "fp8 = 2 × fp16": (ratio("fp8", "fp16"), 2),
+    "int4 = 2 × int8": (ratio("int4", "int8"), 2),
+    "fp4 = 2 × fp8": (ratio("fp4", "fp8"), 2),
+    "fp16 = units × clock": (of_clock, 1),
+}
+ROUNDING = 0.025
+
+
+def test_there_are_enough_devices() -> None:
+    assert len(TARGETS) >= 12
+
+
+def test_every_file_stands_in_its_vendors_folder() -> None:
+    vendors = {path.stem: path.parent.name for path in FOLDER.rglob("*.toml")}
+    assert {target.id: target.vendor for target in TARGETS} == vendors
+
+
+def test_no_name_means_two_devices() -> None:
+    groups = {normalize(name) for t in TARGETS for name in (t.vendor, *t.groups)}
+    taken: dict[str, str] = dict.fromkeys(groups | {"all", "host"}, "a group")
+    for target in TARGETS:
+        spellings = {normalize(name) for name in (target.id, target.name, *target.aliases)}
+        for spelling in {name.replace("-", "") for name in spellings}:
+            assert spelling not in taken, f"{spelling}: {target.id} and {taken[spelling]}"
+            taken[spelling] = target.id
+
+
+@each_target
+def test_no_alias_repeats_the_id_or_the_name(target: Target) -> None:
+    spellings = [normalize(name) for name in (target.id, target.name, *target.aliases)]
+    squashed = [name.replace("-", "") for name in spellings]
+    assert len(squashed) == len(set(squashed)), spellings
+
+
+@each_target
+def test_every_figure_has_a_source(target: Target) -> None:
+    origins = [*target.origins.values(), *(o.origin for o in target.overheads.values())]
+    assert "memory" in target.origins
+    assert all(re.match(r"https?://[\w.-]+/", origin.source) for origin in origins)
+    assert bool(target.matrix_precisions or target.vector_precisions) == (
+        "precisions" in target.origins
+    )
+
+
+@each_target
+def test_memory_is_possible(target: Target) -> None:
+    memory = target.memory
+    assert 2**28 <= memory.nominal <= 2**40
+    assert memory.nominal / 2 <= memory.usable <= memory.nominal
+    assert memory.bandwidth is None or 1e9 <= memory.bandwidth <= 1e14
+
+
+@each_target
+def test_nvidia_devices_are_complete(target: Target) -> None:
+    if target.vendor == "nvidia":
+        assert target.compute_capability
+        assert target.default_runtime == "tensorrt"
+        assert target.overhead() is not None
+        assert target.memory.bandwidth
+        assert target.tdp_watts
+        assert target.rates
+
+
+@pytest.mark.parametrize(
+    ("target", "law"),
+    [(t, law) for t in TARGETS for law in PHYSICS],
+    ids=lambda x: getattr(x, "id", x),
+)
+def test_physics_holds_or_the_file_says_why_not(target: Target, law: str) -> None:
+    measure, expected = PHYSICS[law]
+    actual = measure(target)
+    holds = actual is None or abs(actual / expected - 1) <= ROUNDING
+    if law in target.exceptions:
+        assert actual is not None, "an exception to nothing"
+        assert not holds, "an exception that is none"
+    else:
+        assert holds, f"{law}: off by a factor of {(actual or 0) / expected:.3g}"
+
+
+def test_exceptions_are_to_known_laws() -> None:
+    named = set(chain.from_iterable(target.exceptions for target in TARGETS))
+    assert named <= PHYSICS.keys()
+
+
+@each_target
+def test_power_and_bandwidth_bound_the_rates(target: Target) -> None:
+    """No device of today does more than 20 dense fp16 TFLOPS per watt, or less than a matrix
+    unit would be worth."""
+    fp16 = target.peak("fp16") or target.peak("bf16")
+    if fp16 and target.tdp_watts:
+        assert fp16 / target.tdp_watts < 5e12
