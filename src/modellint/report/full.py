@@ -1,0 +1,419 @@
+"""The report for people: findings drawn in their graph, then why, and how to mend it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
+from modellint.report.grouping import Group, Section, patterns, sections
+from modellint.report.options import Options
+from modellint.report.statistics import statistics
+from modellint.report.text import (
+    byte_size,
+    cells,
+    clean,
+    counted,
+    duration,
+    quantity,
+    rule_url,
+    shorten,
+)
+
+GUTTER = 9
+"""Columns for the word at the left, and the gap after it."""
+PROSE = 100
+"""Longer lines are hard to read, however wide the terminal is."""
+MOST_PATTERNS = 3
+MOST_TABLE_ROWS = 20
+
+# Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
+# dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue
+# too dark on black.
+STYLES = {
+    Severity.ERROR: Style(color="red", bold=True),
+    Severity.WARNING: Style(color="yellow"),
+    Severity.INFO: Style(color="cyan"),
+}
+WORST_FIRST = sorted(Severity, reverse=True)
+LINES = Style(color="bright_blue")
+LABEL = Style(bold=True)
+FIX = Style(color="green", bold=True)
+HEADING = Style(bold=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """What lines are drawn with."""
+
+    top: str = "╭─"
+    bar: str = "│"
+    bottom: str = "╰─"
+    rule: str = "─"
+    dot: str = "·"
+    ellipsis: str = "…"
+    times: str = "×"
+
+
+ASCII = Glyphs(top=",-", bar="|", bottom="`-", rule="-", dot="-", ellipsis="...", times="x")
+
+
+def render(result: Result, options: Options) -> str:
+    """As `write` does, without colour."""
+    stream = io.StringIO()
+    write(result, stream, options)
+    return stream.getvalue()
+
+
+def write(result: Result, stream: TextIO, options: Options) -> None:
+    _Writer(console_for(stream, options), options).report(result)
+
+
+def write_statistics(result: Result, stream: TextIO, options: Options) -> None:
+    """What each rule found, and how long it took."""
+    writer = _Writer(console_for(stream, options), options)
+    for line in writer.statistics(result):
+        writer.print(line)
+
+
+def console_for(stream: TextIO, options: Options) -> Console:
+    """A console on the stream; what NO_COLOR, FORCE_COLOR and TERM say is heeded by rich."""
+    plain = options.color == "never"
+    return Console(
+        file=stream,
+        width=options.width,
+        force_terminal={"always": True, "never": False, "auto": None}[options.color],
+        color_system=None if plain else "standard" if options.color == "always" else "auto",
+        no_color=plain or None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+
+
+class _Writer:
+    def __init__(self, console: Console, options: Options) -> None:
+        self.console = console
+        self.options = options
+        self.width = console.width
+        self.encoding = console.encoding
+        self.glyphs = Glyphs() if _can_encode(self.encoding) else ASCII
+        self.links = console.is_terminal and console.file.isatty()
+
+    def report(self, result: Result) -> None:
+        for section in sections(result):
+            if section.findings:
+                self._section(section)
+        if not self.options.quiet:
+            self._summary(result)
+
+    # One file
+
+    def _section(self, section: Section) -> None:
+        self._heading(section)
+        for group in section.groups:
+            if self.options.quiet:
+                self._title(group)
+            else:
+                self.console.print()
+                self._group(group)
+        self.console.print()
+
+    def _heading(self, section: Section) -> None:
+        width = min(self.width, PROSE + GUTTER)
+        path = Text(shorten(self._words(section.path), width - 4, self.glyphs.ellipsis), HEADING)
+        line = self.glyphs.rule * (width - path.cell_len - 4)
+        self.print(Text(self.glyphs.rule * 2 + " ", LINES), path, Text(f" {line}", LINES))
+        if section.model is not None and not self.options.quiet:
+            self.print(Text(f"   {self._traits(section.model)}"))
+
+    def _traits(self, model: ModelSummary) -> str:
+        traits = [self._words(model.format)]
+        if model.nodes is not None:
+            traits.append(counted(model.nodes, "node"))
+        if model.parameters is not None:
+            traits.append(f"{quantity(model.parameters)} parameters")
+        if model.weight_bytes is not None:
+            traits.append(f"{byte_size(model.weight_bytes)} of weights")
+        return self._dotted(traits)
+
+    # One finding
+
+    def _group(self, group: Group) -> None:
+        finding = group.first
+        self._title(group)
+        if finding.frame is not None and finding.frame.rows:
+            self._frame(finding, finding.frame)
+        self.print(self._margin(), Text(f"{self.glyphs.bottom} ", LINES), self._origin(finding))
+        self._labelled("why", finding.why)
+        self._labelled("fix", finding.fix, FIX)
+        if group.rest:
+            self._labelled("also", self._others(group))
+        if self.options.verbose and finding.evidence:
+            self._labelled("data", self._evidence(finding))
+
+    def _title(self, group: Group) -> None:
+        finding = group.first
+        style = STYLES[finding.severity]
+        link = Style(link=rule_url(finding.code) if self.links else None)
+        message = Text.assemble(
+            (self._words(finding.code), style + link), (f"  {self._words(finding.message)}", LABEL)
+        )
+        if self.options.quiet and group.rest:
+            message.append(f" (and {len(group.rest):,} more)")
+        self._paragraph(Text(str(finding.severity), style), message)
+
+    def _origin(self, finding: Finding) -> Text:
+        """Which rule says so, and for which deployment."""
+        deployment = " on ".join(filter(None, (finding.runtime, finding.target)))
+        said = [finding.rule, deployment]
+        if finding.confidence:
+            said.append(f"confidence: {finding.confidence}")
+        return Text(self._dotted([self._words(part) for part in said if part]))
+
+    def _others(self, group: Group) -> str:
+        total = f"at {counted(len(group.rest), 'more place')}"
+        names = [
+            self._words(finding.location.label) for finding in group.rest if finding.location.label
+        ]
+        if not names:
+            return total
+        if self.options.verbose:
+            return f"{total}: {', '.join(names)}"
+        found = patterns(names)
+        shown = [
+            shorten(name, PROSE // 2, self.glyphs.ellipsis)
+            + (f" ({self.glyphs.times}{number})" if number > 1 else "")
+            for name, number in found[:MOST_PATTERNS]
+        ]
+        if len(found) > MOST_PATTERNS:
+            shown.append(self.glyphs.ellipsis)
+        return f"{total}: {', '.join(shown)}"
+
+    def _evidence(self, finding: Finding) -> str:
+        return ", ".join(
+            self._words(f"{name} = {value}") for name, value in finding.evidence.items()
+        )
+
+    # The place in its graph
+
+    def _frame(self, finding: Finding, frame: Frame) -> None:
+        place = finding.location
+        heading = self._words(place.graph or "")
+        if place.index is not None:
+            heading += f", node {place.index}" if heading else f"node {place.index}"
+        self.print(self._margin(), Text(f"{self.glyphs.top} {heading}".rstrip(), LINES))
+        columns = _Columns.fitting(
+            [self._row(row) for row in frame.rows],
+            self.width - GUTTER - len(self.glyphs.bar) - 1,
+            self.glyphs.ellipsis,
+        )
+        last_focus = max((i for i, row in enumerate(frame.rows) if row.focus), default=-1)
+        style = STYLES[finding.severity]
+        for at, (row, cut) in enumerate(zip(frame.rows, columns.rows, strict=True)):
+            self._bar(_row_text(cut, columns, row.focus))
+            if row.focus:
+                note = self._words(frame.note) if at == last_focus else ""
+                self._carets(cut, columns, note, style)
+
+    def _row(self, row: FrameRow) -> FrameRow:
+        return FrameRow(self._words(row.op), self._words(row.name), self._words(row.detail))
+
+    def _carets(self, row: FrameRow, columns: _Columns, note: str, style: Style) -> None:
+        """Marks under the name, and what is to say about it beside them, or below."""
+        start, marks = columns.op + 2, cells(row.name)
+        if not marks:
+            start, marks = 0, cells(row.op)
+        room = self.width - GUTTER - 2 - start
+        if cells(note) + marks + 1 <= room:
+            self._bar(Text(" " * start), Text("^" * marks + f" {note}".rstrip(), style))
+            return
+        self._bar(Text(" " * start), Text("^" * marks, style))
+        for line in Text(note, style).wrap(self.console, max(min(room, PROSE), 20)):
+            self._bar(Text(" " * start), line)
+
+    def _bar(self, *parts: Text) -> None:
+        self.print(self._margin(), Text(f"{self.glyphs.bar} ", LINES), *parts)
+
+    # The end
+
+    def _summary(self, result: Result) -> None:
+        active = result.active
+        hidden = len(result.findings) - len(active)
+        models = counted(len(result.models), "model")
+        seconds = duration(result.seconds)
+        if not active:
+            said = f"No findings in {models}"
+            said += f" ({hidden:,} suppressed)." if hidden else "."
+            self.print(Text(said, FIX), Text(f"  {seconds}"))
+            return
+        for line in self._table(result, models, seconds):
+            self.print(line)
+        self.console.print()
+        for line in self._next(active).wrap(self.console, min(self.width, PROSE + GUTTER)):
+            self.print(line)
+
+    def _table(self, result: Result, models: str, seconds: str) -> list[Text]:
+        told = [part for part in sections(result) if part.findings or part.suppressed]
+        told.sort(key=lambda part: [-part.count(severity) for severity in WORST_FIRST])
+        rows = [
+            [
+                Text(shorten(self._words(part.path), self._path_room(), self.glyphs.ellipsis)),
+                *(self._count(part.count(severity), severity) for severity in WORST_FIRST),
+                self._count(part.suppressed),
+            ]
+            for part in told[:MOST_TABLE_ROWS]
+        ]
+        if rest := len(sections(result)) - len(rows):
+            noun = "more" if len(told) > len(rows) else "without findings"
+            rows.append([Text(f"{rest:,} {noun}")])
+        total = [
+            Text(models, HEADING),
+            *(self._count(result.count(severity), severity) for severity in WORST_FIRST),
+            self._count(len(result.findings) - len(result.active)),
+            Text(seconds),
+        ]
+        heading = [
+            Text("model", HEADING),
+            *(Text(str(severity), STYLES[severity]) for severity in WORST_FIRST),
+            Text("suppressed", HEADING),
+            Text("time", HEADING),
+        ]
+        if len(rows) == 1:
+            return self._lines([heading, None, total])
+        return self._lines([heading, None, *rows, None, total])
+
+    def _path_room(self) -> int:
+        return max(min(self.width, PROSE + GUTTER) - 46, 16)
+
+    def _count(self, number: int, severity: Severity | None = None) -> Text:
+        if not number:
+            return Text(self.glyphs.dot)
+        return Text(f"{number:,}", STYLES[severity] if severity else "")
+
+    def _next(self, active: Sequence[Finding]) -> Text:
+        worst = max(active, key=lambda finding: finding.severity)
+        hints = [
+            f"`modellint rule {worst.code}` explains a rule",
+            "`--write-baseline` accepts what is there today",
+        ]
+        return Text(f"{'; '.join(hints)}.")
+
+    def statistics(self, result: Result) -> list[Text]:
+        heading = [Text(word, HEADING) for word in ("rule", "findings", "suppressed", "time")]
+        rows = [
+            [
+                Text(self._words(f"{row.code}  {row.rule}")),
+                self._count(row.findings),
+                self._count(row.suppressed),
+                Text("" if row.seconds is None else f"{row.seconds * 1000:,.1f} ms"),
+            ]
+            for row in statistics(result)
+        ]
+        return self._lines([heading, None, *rows])
+
+    # Lines
+
+    def _lines(self, rows: Sequence[Sequence[Text] | None]) -> list[Text]:
+        """A table: words to the left, figures to the right; None is a rule."""
+        full = [row for row in rows if row]
+        widths = [
+            max(row[column].cell_len for row in full if column < len(row))
+            for column in range(max(map(len, full)))
+        ]
+        ruled = Text(self.glyphs.rule * (sum(widths) + 3 * (len(widths) - 1)), LINES)
+        lines = []
+        for row in rows:
+            line = Text()
+            for column, cell in enumerate(row or ()):
+                padding = " " * (widths[column] - cell.cell_len)
+                parts = (cell, padding) if column == 0 else ("   ", padding, cell)
+                line.append_text(Text.assemble(*parts))
+            lines.append(line if row else ruled)
+        return lines
+
+    def _labelled(self, label: str, prose: str, style: Style = LABEL) -> None:
+        if prose:
+            self._paragraph(Text(label, style), Text(self._words(prose)))
+
+    def _paragraph(self, label: Text, prose: Text) -> None:
+        """A word in the gutter, and wrapped prose beside it."""
+        width = max(min(self.width - GUTTER, PROSE), 20)
+        for at, line in enumerate(prose.wrap(self.console, width)):
+            line.rstrip()
+            gap = " " * (GUTTER - 2 - label.cell_len)
+            self.print(*((Text(gap), label, Text("  ")) if at == 0 else (self._margin(),)), line)
+
+    def _margin(self) -> Text:
+        return Text(" " * GUTTER)
+
+    def _dotted(self, parts: Sequence[str]) -> str:
+        return f" {self.glyphs.dot} ".join(parts)
+
+    def print(self, *parts: Text) -> None:
+        line = Text.assemble(*parts)
+        line.rstrip()
+        self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
+
+    def _words(self, text: str) -> str:
+        """Harmless, and within what the stream can show."""
+        text = clean(" ".join(text.split("\n")))
+        if self.glyphs is ASCII:
+            text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A frame's rows, cut to fit: the name gives way first, since its ends tell enough."""
+
+    op: int
+    name: int
+    rows: tuple[FrameRow, ...]
+
+    @classmethod
+    def fitting(cls, rows: Sequence[FrameRow], width: int, ellipsis: str) -> _Columns:
+        op = min(max(cells(row.op) for row in rows), max(width // 3, 8))
+        detail = min(max(cells(row.detail) for row in rows), max(width // 2, 8))
+        longest = max(cells(row.name) for row in rows)
+        name = min(longest, max(width - op - detail - 4, 8))
+        cut = (
+            FrameRow(
+                shorten(row.op, op, ellipsis),
+                shorten(row.name, name, ellipsis),
+                shorten(row.detail, detail, ellipsis),
+            )
+            for row in rows
+        )
+        return cls(op, name, tuple(cut))
+
+
+def _row_text(row: FrameRow, columns: _Columns, focus: bool) -> Text:
+    style = LABEL if focus else Style()
+    return Text.assemble(
+        (_padded(row.op, columns.op), style),
+        "  ",
+        (_padded(row.name, columns.name), style),
+        "  ",
+        row.detail,
+    )
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def _can_encode(encoding: str) -> bool:
+    glyphs = Glyphs()
+    try:
+        "".join(getattr(glyphs, name) for name in Glyphs.__slots__).encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

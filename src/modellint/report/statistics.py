@@ -1,0 +1,39 @@
+"""What each rule found and what it took, for `--statistics`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from modellint.finding import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A rule, or a stage of the run such as ``(read)``."""
+
+    code: str
+    rule: str
+    findings: int
+    suppressed: int
+    seconds: float | None
+    """None when its time was not taken: the findings came from the cache."""
+
+
+def statistics(result: Result) -> list[Row]:
+    """Rules and stages, those with the most findings first, then the slowest."""
+    active = Counter(finding.code for finding in result.active)
+    found = Counter(finding.code for finding in result.findings)
+    names = {finding.code: finding.rule for finding in result.findings}
+    names |= {code: rule.name for code, rule in result.rules.items()}
+    rows = [
+        Row(
+            code=code,
+            rule=names.get(code, ""),
+            findings=active[code],
+            suppressed=found[code] - active[code],
+            seconds=result.timings.get(code),
+        )
+        for code in {*result.timings, *found}
+    ]
+    return sorted(rows, key=lambda row: (-row.findings, -(row.seconds or 0), row.code))
