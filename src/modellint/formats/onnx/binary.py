@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.formats.onnx.wire import (
     LENGTH,
     VARINT,
+    FileWindow,
     MalformedError,
     Payloads,
     diagnose,
@@ -30,6 +31,7 @@ _MODEL_FIELDS = {
 }  # fmt: skip
 _IR_VERSION, _GRAPH = 1, 7
 HIGHEST_IR_VERSION = 1000
+READ_WHOLE = 8 << 20
 MOST_REMAINING = 1 << 30
 """What protobuf is asked to parse once the payloads are gone. It refuses twice as much."""
 
@@ -109,8 +111,6 @@ def stripped_bytes(path: Path) -> bytes:
 
 
 def _strip_file(path: Path) -> tuple[bytes, Payloads]:
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-    ):
-        return strip(mapped)
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        return strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))

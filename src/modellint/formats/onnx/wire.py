@@ -8,11 +8,11 @@ left-out payload is replaced by a mark that leads back to its place in the file.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from io import RawIOBase
+from typing import NamedTuple, overload
 
 LARGE = 4096
 """Payloads of fewer bytes stay: shape arguments, scales, zero points."""
@@ -40,8 +40,6 @@ _CHILDREN: dict[str, _Schema] = {
     "Sparse": {1: "Tensor", 2: "Tensor"},
 }  # fmt: skip
 
-Buffer = bytes | mmap.mmap
-
 
 class MalformedError(Exception):
     """The bytes are not well-formed protobuf, or not nested within reason."""
@@ -50,6 +48,52 @@ class MalformedError(Exception):
         super().__init__(detail)
         self.kind = kind
         self.facts: Mapping[str, object] = {"detail": detail, **facts}
+
+
+WINDOW = 1 << 14
+
+
+class FileWindow:
+    """A large file that is indexed like bytes, of which little is ever in memory.
+
+    Mapping it would be simpler, but the kernel maps whole huge pages around every touch.
+    """
+
+    def __init__(self, file: RawIOBase, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._start = 0
+        self._window = b""
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> bytes: ...
+    def __getitem__(self, place: int | slice) -> int | bytes:
+        if isinstance(place, slice):
+            return self._read(place.start, place.stop - place.start)
+        at = place - self._start
+        if not 0 <= at < len(self._window):
+            self._window = self._read(place, min(WINDOW, self._size - place))
+            self._start, at = place, 0
+        return self._window[at]
+
+    def _read(self, start: int, length: int) -> bytes:
+        self._file.seek(start)
+        pieces = []
+        while length > 0:
+            piece = self._file.read(length)
+            if not piece:  # somebody is cutting it short at this moment
+                raise MalformedError("truncated", "it shrinks", expected=start + length, size=start)
+            pieces.append(piece)
+            length -= len(piece)
+        return b"".join(pieces)
+
+
+Buffer = bytes | FileWindow
 
 
 class Payload(NamedTuple):
@@ -79,7 +123,7 @@ def strip(data: Buffer) -> tuple[bytes, Payloads]:
     """The model without its large payloads, and where those lie."""
     payloads = Payloads()
     stripped = _Stripper(data, payloads, LARGE).message("Model", 0, len(data), 0)
-    return (b"".join(stripped) if stripped is not None else bytes(data)), payloads
+    return (b"".join(stripped) if stripped is not None else data[0 : len(data)]), payloads
 
 
 def diagnose(data: bytes) -> None:
