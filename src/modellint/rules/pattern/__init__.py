@@ -1,9 +1,8 @@
 """The pattern language of rule files: see docs/patterns.md."""
 
-from modellint.rules.pattern.compiled import CompiledMatch, Found, compile_match
+from modellint.rules.pattern.compiled import CompiledMatch, Found, compile_match, may_match
 from modellint.rules.pattern.errors import PatternError
 from modellint.rules.pattern.scope import Environment
-from modellint.rules.pattern.syntax import required_ops
 
 __all__ = [
     "CompiledMatch",
@@ -11,5 +10,5 @@ __all__ = [
     "Found",
     "PatternError",
     "compile_match",
-    "required_ops",
+    "may_match",
 ]

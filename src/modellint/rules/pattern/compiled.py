@@ -11,7 +11,7 @@ from modellint.rules.pattern.errors import PatternError, did_you_mean
 from modellint.rules.pattern.expression import Expression, compile_expression
 from modellint.rules.pattern.scope import Environment, Scope
 from modellint.rules.pattern.search import Plan, Search, plan, rarest
-from modellint.rules.pattern.syntax import Pattern, parse
+from modellint.rules.pattern.syntax import Pattern, parse, required_ops
 
 if TYPE_CHECKING:
     from modellint.model import Graph, Node, Value
@@ -107,6 +107,11 @@ class CompiledMatch:
             matched=tuple(scope.nodes[line.number] for line in lines),
             facts={name: fact.value(scope) for name, fact in self._facts.items()},
         )
+
+
+def may_match(match: Match, graph: Graph) -> bool:
+    """Whether a graph has the ops of a pattern, told without compiling it."""
+    return all(any(op in graph.by_op for op in choice) for choice in required_ops(match.pattern))
 
 
 def compile_match(match: Match) -> CompiledMatch:

@@ -16,6 +16,7 @@ from modellint.rules.pattern.scope import Scope, Symbol, equal, every, some, tru
 Run = Callable[[Scope], Any]
 
 LONGEST = 2_000
+DEEPEST = 100
 LARGEST_EXPONENT = 64
 CONSTANTS: Mapping[str, object] = {
     "true": True,
@@ -78,6 +79,7 @@ class _Compiler:
         self.items: set[str] = set()
         self.infers = False
         self.whole = False
+        self.depth = 0
 
     def compile(self) -> Expression:
         run = self._compile(self._parse())
@@ -91,8 +93,8 @@ class _Compiler:
         try:
             return ast.parse(f"({self.text}\n)" if opened else self.text.strip(), mode="eval").body
         except SyntaxError as error:
-            column = (error.offset or 1) - (opened and error.lineno == 1)
             line = min(error.lineno or 1, len(self.text.splitlines()) or 1)
+            column = (error.offset or len(self.text) + 1) - (opened and error.lineno == 1)
             raise self._error(error.msg, line=line, column=max(column, 1)) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise self._error(str(error) or "too deeply nested") from None
@@ -113,7 +115,12 @@ class _Compiler:
             raise self._error(
                 f"{_WORDS.get(type(node), type(node).__name__)} cannot be used here", node
             )
-        return compile_node(self, node)
+        if self.depth == DEEPEST:
+            raise self._error("too deeply nested", node)
+        self.depth += 1
+        run = compile_node(self, node)
+        self.depth -= 1
+        return run
 
     def constant(self, node: ast.Constant) -> Run:
         if not isinstance(node.value, (bool, int, float, str, type(None))):

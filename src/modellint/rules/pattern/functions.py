@@ -278,7 +278,8 @@ def perm(scope: Scope, value: Value) -> object:
     """What a Transpose does; without the attribute it reverses the dims."""
     if value.producer is None or "perm" in value.producer.attributes:
         return attr(scope, value, "perm")
-    count = rank(scope, value)
+    given = value.producer.input(0)
+    count = rank(scope, given) if given is not None else None
     return None if count is None else tuple(reversed(range(count)))
 
 

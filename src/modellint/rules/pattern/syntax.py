@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
@@ -64,8 +65,9 @@ class _Token(NamedTuple):
     column: int
 
 
+@cache
 def required_ops(text: str) -> tuple[frozenset[str], ...]:
-    """For each node of a pattern the op types of which a graph must have one.
+    """For each node of a pattern, the op types of which a graph must have one.
 
     Reads the text without parsing it, so that rules whose ops are absent are never compiled.
     """
