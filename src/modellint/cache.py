@@ -1,0 +1,248 @@
+"""Keeps what was found in a file until the file, the rules, the settings or the program change."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint import __version__
+from modellint.files import write_atomically
+from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
+
+if TYPE_CHECKING:
+    from modellint.engine import FileReport, Plan
+
+FOLDER = "lint"
+RACY_NS = 2_000_000_000
+"""A file changed less than this before it was read may change again within one clock tick."""
+MOST_HASHED = 64 << 20
+"""Files larger than this are not hashed: until they are old enough, they are not cached."""
+MOST_BYTES = 200 << 20
+MOST_DAYS = 30
+
+Identity = dict[str, Any]
+
+
+class Cache:
+    """One entry for each file and plan, in a folder that any number of runs may share."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / FOLDER
+        self._listings: dict[Path, str] = {}
+
+    def load(self, path: Path, shown: str, plan_key: str) -> FileReport | None:
+        """What was found the last time, when nothing that it depends on has changed."""
+        entry = self._entry(path, shown, plan_key)
+        try:
+            stored = json.loads(entry.read_text(encoding="utf-8"))
+            if not self._is_current(path, stored):
+                return None
+            return report_from_json(stored["report"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # absent, half a disk's crash, or another version's: all the same
+
+    def store(
+        self, path: Path, shown: str, plan_key: str, before: Identity | None, report: FileReport
+    ) -> None:
+        """Keep a report, unless the file has changed since `before`, while it was read."""
+        identities = {str(path): before}
+        identities |= {each: identify(Path(each)) for each in report.companions}
+        if before is None or identify(path) != before:
+            return
+        if any(identity is not None and "volatile" in identity for identity in identities.values()):
+            return
+        stored = {
+            "files": identities,
+            "listing": self._listing(path.parent),
+            "report": report_to_json(report),
+        }
+        entry = self._entry(path, shown, plan_key)
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(entry, json.dumps(stored))
+        except OSError:
+            return  # a cache that cannot be written only costs time
+        self._prune_now_and_then()
+
+    def _entry(self, path: Path, shown: str, plan_key: str) -> Path:
+        name = _digest([str(path.absolute()), shown, plan_key])
+        return self._folder / name[:2] / f"{name[2:]}.json"
+
+    def _is_current(self, path: Path, stored: Mapping[str, Any]) -> bool:
+        files: Mapping[str, Identity | None] = stored["files"]
+        return stored["listing"] == self._listing(path.parent) and all(
+            is_same(Path(each), identity) for each, identity in files.items()
+        )
+
+    def _listing(self, folder: Path) -> str:
+        """The names in a model's folder: findings may be about files that lie beside it."""
+        if folder not in self._listings:
+            try:
+                self._listings[folder] = _digest(sorted(os.listdir(folder)))  # noqa: PTH208
+            except OSError:
+                self._listings[folder] = ""
+        return self._listings[folder]
+
+    def _prune_now_and_then(self) -> None:
+        marker = self._folder / "pruned"
+        try:
+            if marker.stat().st_mtime > time.time() - 86400:
+                return
+        except OSError:
+            pass
+        try:
+            marker.touch()
+            prune(self._folder)
+        except OSError:
+            pass
+
+
+def prune(folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Delete entries not written for long, and the oldest ones while the cache is too large."""
+    entries = []
+    for entry in folder.glob("*/*.json"):
+        try:
+            stat = entry.stat()
+        except OSError:
+            continue
+        entries.append((stat.st_mtime, stat.st_size, entry))
+    left = sum(size for _, size, _ in entries)
+    for written, size, entry in sorted(entries):
+        if left > most_bytes or written < time.time() - MOST_DAYS * 86400:
+            entry.unlink(missing_ok=True)
+            left -= size
+
+
+def identify(path: Path) -> Identity | None:
+    """What tells a file's content without reading it; None when it is not there.
+
+    A file changed within the last moments could change again unseen, so its content counts too.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    identity: Identity = {"size": stat.st_size, "mtime": stat.st_mtime_ns, "inode": stat.st_ino}
+    if time.time_ns() - stat.st_mtime_ns < RACY_NS:
+        if stat.st_size > MOST_HASHED:
+            return {**identity, "volatile": True}
+        identity["sha256"] = _hash(path)
+    return identity
+
+
+def is_same(path: Path, identity: Identity | None) -> bool:
+    """Whether a file is what it was when it was identified."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return identity is None
+    if identity is None or stat.st_size != identity["size"]:
+        return False
+    if "sha256" in identity:
+        return bool(_hash(path) == identity["sha256"])
+    return (stat.st_mtime_ns, stat.st_ino) == (identity["mtime"], identity["inode"])
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def plan_key(plan: Plan) -> str:
+    """Changes with everything but the file that findings depend on, the program's code included."""
+    plugins = {check.partition(":")[0] for rule in plan.rules if ":" in (check := rule.check or "")}
+    code = [code_digest(name.partition(".")[0]) for name in ("modellint", "onnx", *sorted(plugins))]
+    return _digest([__version__, *code, repr(plan)])
+
+
+@cache
+def code_digest(package: str) -> str:
+    """Changes with a package's Python files; the package itself is not imported."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return ""
+    origin = Path(spec.origin)
+    # The files of a package installed from a wheel change together with its version file.
+    names = [origin.with_name("version.py")] if package == "onnx" else _sources(origin)
+    return _digest(f"{path}:{stat.st_size}:{stat.st_mtime_ns}" for path, stat in _stats(names))
+
+
+def _sources(origin: Path) -> list[Path]:
+    return sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+
+
+def _stats(paths: Iterable[Path]) -> Iterable[tuple[Path, os.stat_result]]:
+    return [(path, path.stat()) for path in paths if path.exists()]
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def report_to_json(report: FileReport) -> dict[str, Any]:
+    """A report as plain data. Timings are of one run, and not kept."""
+    return {
+        "summary": asdict(report.summary),
+        "findings": [_finding_to_json(finding) for finding in report.findings],
+        "companions": list(report.companions),
+    }
+
+
+def _finding_to_json(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "severity": int(finding.severity)}
+
+
+def report_from_json(data: Mapping[str, Any]) -> FileReport:
+    from modellint.engine import FileReport
+
+    summary = data["summary"]
+    return FileReport(
+        summary=ModelSummary(
+            **{**summary, "capabilities": tuple(summary["capabilities"]), "cached": True}
+        ),
+        findings=tuple(_finding_from_json(finding) for finding in data["findings"]),
+        companions=tuple(data["companions"]),
+    )
+
+
+def _finding_from_json(data: Mapping[str, Any]) -> Finding:
+    frame = data["frame"]
+    return Finding(
+        **{
+            **data,
+            "severity": Severity(data["severity"]),
+            "location": Location(**data["location"]),
+            "frame": _frame_from_json(frame) if frame is not None else None,
+        }
+    )
+
+
+def _frame_from_json(data: Mapping[str, Any]) -> Frame:
+    return Frame(tuple(FrameRow(**row) for row in data["rows"]), data["note"])
+
+
+def plain(value: object) -> object:
+    """Evidence as JSON knows it, so that a finding is the same fresh and from the cache."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (Sequence, set, frozenset)):
+        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
+        return [plain(item) for item in items]
+    item = getattr(value, "item", None)  # numpy's scalars
+    return plain(item()) if callable(item) and getattr(value, "ndim", None) == 0 else str(value)

@@ -1,0 +1,143 @@
+"""The program: finds the verb, runs it, and turns whatever happens into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from modellint import __version__
+from modellint.cli.command import Group
+from modellint.errors import ModellintError
+
+VERBS = {
+    "check": "Lint models; what bare paths do.",
+    "inspect": "Show what a model is made of, and what it needs where it runs.",
+    "probe": "Ask a real runtime about a model.",
+    "rule": "Explain a rule.",
+    "rules": "List the rules.",
+    "targets": "List, show and compare devices.",
+    "init": "Write a commented configuration.",
+    "schema": "Print the JSON schema of the configuration.",
+    "doctor": "Say what is installed, and what is missing for what.",
+    "completion": "Print a shell's completion script.",
+}
+"""Each is a module of this package with a function `command`; a verb without one is left out."""
+
+OWN_OPTIONS = ("--help", "-h", "--version")
+
+EPILOG = """\b
+Exit codes:
+  0    nothing found at or above --fail-on (default: error)
+  1    something found at or above it
+  2    a mistake in the command line or the configuration
+  3    an internal error of modellint; all else was still reported
+  130  interrupted
+"""
+
+USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 2, 3, 130
+
+
+class Verbs(Group):
+    """Knows the verbs without importing them; what is not a verb is a path to check."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [verb for verb in VERBS if _is_there(verb)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"modellint.cli.{cmd_name}").command
+        return command
+
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        return [(verb, VERBS[verb]) for verb in self.list_commands(ctx)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.list_commands(ctx), *OWN_OPTIONS):
+            args = ["check", *args]
+        return super().parse_args(ctx, args)
+
+
+def _is_there(verb: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(f"modellint.cli.{verb}") is not None
+
+
+@click.group(
+    cls=Verbs,
+    name="modellint",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="modellint", message="%(prog)s %(version)s")
+def program() -> None:
+    """A linter for neural-network model files.
+
+    \b
+    modellint models/ --target a10       lint a folder for a device
+    modellint rule FUS002                explain a rule
+    modellint check --help               every option
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program; gives the exit code, whatever happens."""
+    try:
+        code = program.main(list(arguments), prog_name="modellint", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        _say(error.format_message(), _help_hint(error))
+        return USAGE_ERROR
+    except ModellintError as error:
+        _say(str(error))
+        return USAGE_ERROR
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+        return 0
+    except Exception as error:
+        _report_bug(error, arguments)
+        return INTERNAL_ERROR
+    return code if isinstance(code, int) else 0
+
+
+def _say(message: str, hint: str = "") -> None:
+    from modellint.cli.console import printable
+
+    title = click.style("error:", fg="red", bold=True)
+    click.echo(f"{title} {printable(message)}" + (f"\n{hint}" if hint else ""), err=True)
+
+
+def _help_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"See '{context.command_path} --help'." if context is not None else ""
+
+
+def _report_bug(error: Exception, arguments: Sequence[str]) -> None:
+    """Everything a report of the bug needs, ready to be pasted."""
+    import platform
+    import traceback
+
+    from modellint.cli.console import printable
+
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    click.echo(
+        "error: modellint has failed; this is a bug. Please report it with what follows:\n\n"
+        f"```\nmodellint {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"arguments: {' '.join(arguments)}\n\n{printable(lines.rstrip())}\n```\n"
+        "https://github.com/modellint/modellint/issues",
+        err=True,
+    )

@@ -1,0 +1,68 @@
+"""Commands whose help is grouped, and whose mistakes come with a suggestion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+OTHER = "Other"
+
+
+class Option(click.Option):
+    """An option that stands under a heading in the help."""
+
+    def __init__(self, *args: Any, group: str = OTHER, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+def option(*names: str, group: str = OTHER, **kwargs: Any) -> Callable[[Any], Any]:
+    return click.option(*names, cls=Option, group=group, **kwargs)
+
+
+class Command(click.Command):
+    """Lists its options by group, in the order in which groups first appear."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(getattr(parameter, "group", OTHER), []).append(record)
+        for title, records in groups.items():
+            with formatter.section(heading(title)):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_epilog(self.epilog, formatter)
+
+
+class Group(click.Group):
+    """A program with verbs, which may say what its verbs are for without importing them."""
+
+    def summaries(self, ctx: click.Context) -> Sequence[tuple[str, str]]:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return [(name, each.get_short_help_str()) for name, each in commands if each is not None]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(heading("Commands")):
+            formatter.write_dl(list(self.summaries(ctx)))
+        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+        with formatter.section(heading("Options")):
+            formatter.write_dl([record for record in records if record is not None])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_epilog(self.epilog, formatter)
+
+
+def heading(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:
+    """As written: no indentation, no wrapping."""
+    if epilog:
+        title, _, body = epilog.removeprefix("\b\n").partition("\n")
+        formatter.write(f"\n{heading(title)}\n{body}")

@@ -1,0 +1,84 @@
+"""Saying things to the user, on standard error: notes, and progress on slow work."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import click
+
+PATIENCE = 1.0
+"""Seconds of silence before a progress bar appears."""
+
+
+def printable(text: str) -> str:
+    """Text without control characters: names inside models may hold anything."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else f"\\x{ord(character):02x}"
+        for character in text
+    )
+
+
+def note(text: str) -> None:
+    click.echo(f"{click.style('note:', fg='cyan')} {printable(text)}", err=True)
+
+
+class Progress:
+    """A bar on standard error, once the work has proved slow; never in a log."""
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._wanted = wanted and sys.stderr.isatty() and not _is_ci()
+        self._lock = threading.Lock()
+        self._done, self._total = 0, 0
+        self._bar: Any = None
+        self._timer = threading.Timer(PATIENCE, self._show)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Progress:
+        if self._wanted:
+            self._timer.start()
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        with self._lock:
+            self._done, self._total = done, total
+            self._update()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._wanted = False
+            if self._bar is not None:
+                self._bar.stop()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+        with self._lock, suppress(OSError):
+            if not self._wanted:
+                return
+            self._bar = Progress(
+                "linting", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._bar.add_task("linting", total=None)
+            self._bar.start()
+            self._update()
+
+    def _update(self) -> None:
+        if self._bar is not None:
+            self._bar.update(0, completed=self._done, total=self._total or None)
+
+
+def _is_ci() -> bool:
+    return any(os.environ.get(name) for name in ("CI", "GITHUB_ACTIONS", "PRE_COMMIT"))

@@ -1,0 +1,66 @@
+"""Where findings go: `format`, or `format:file`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modellint.errors import UsageError
+from modellint.files import write_atomically
+from modellint.finding import Result
+from modellint.report import FORMATS, Options, render
+from modellint.rules.selection import nearest
+
+_BY_SUFFIX = {
+    ".sarif": "sarif",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".xml": "junit",
+    ".md": "markdown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One report: its format, and its file unless it goes to standard output."""
+
+    format: str
+    file: Path | None = None
+
+    def write(self, result: Result, options: Options) -> None:
+        if self.file is None:
+            sys.stdout.write(render(self.format, result, options))
+            sys.stdout.flush()
+            return
+        text = render(self.format, result, replace(options, color="never"))
+        try:
+            write_atomically(self.file, text)
+        except OSError as error:
+            raise UsageError(f"{self.file} cannot be written: {error.strerror}") from error
+
+
+def parse_outputs(texts: Sequence[str]) -> list[Output]:
+    """The reports asked for; without any, `full` on standard output."""
+    outputs = [parse_output(text) for text in texts] or [Output("full")]
+    if sum(output.file is None for output in outputs) > 1:
+        both = " and ".join(output.format for output in outputs if output.file is None)
+        raise UsageError(f"{both} cannot both go to standard output; write one as format:file")
+    return outputs
+
+
+def parse_output(text: str) -> Output:
+    name, colon, file = text.partition(":")
+    if name not in FORMATS:
+        meant = _BY_SUFFIX.get(Path(text).suffix.lower())
+        guess = nearest(name, list(FORMATS))
+        hint = f"{meant}:{text}" if meant else f"{guess}{colon}{file}" if guess else None
+        tail = f"did you mean {hint!r}?" if hint else f"formats: {', '.join(FORMATS)}"
+        raise UsageError(f"unknown output format {name!r}; {tail}")
+    if colon and not file:
+        raise UsageError(f"{text!r} names no file; write {name}:FILE, or {name} alone")
+    path = Path(file) if file else None
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"{path}: its folder does not exist")
+    return Output(name, path)

@@ -1,0 +1,60 @@
+"""`--show-settings`: what holds for each path, and where it comes from."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import click
+
+from modellint.config.load import CommandLine, Config, Configs, read_config, shown
+from modellint.config.settings import Settings, kebab
+from modellint.discovery import shown_path
+
+
+def show_settings(paths: Sequence[Path], configs: Configs, command_line: CommandLine) -> None:
+    """One block of TOML for each configuration that some of the paths fall under."""
+    by_config: dict[Config, list[Path]] = {}
+    for path in paths:
+        by_config.setdefault(configs.of(path if path.is_dir() else path.parent), []).append(path)
+    for config, mine in by_config.items():
+        file = shown(config.file) if config.file is not None else "no configuration file"
+        click.echo(f"# {', '.join(map(shown_path, mine))}: {file}")
+        below = read_config(config.file).settings if config.file is not None else Settings()
+        for item in fields(Settings):
+            value = getattr(config.settings, item.name)
+            source = _source(item.name, value, below, command_line)
+            text = f"{kebab(item.name)} = {_toml(value)}"
+            click.echo(f"# {text}" if value is None else f"{text}  # {source}")
+
+
+def _source(name: str, value: object, file: Settings, command_line: CommandLine) -> str:
+    if name in command_line.values:
+        return "command line"
+    return "default" if value == getattr(Settings(), name) else "file"
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {kebab(item.name): getattr(value, item.name) for item in fields(value)}
+    if isinstance(value, Mapping):
+        entries = [
+            f"{_key(key)} = {_toml(each)}" for key, each in value.items() if each is not None
+        ]
+        return f"{{ {', '.join(entries)} }}" if entries else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: object) -> str:
+    text = str(key)
+    bare = text.replace("-", "").replace("_", "")
+    return text if bare.isascii() and bare.isalnum() else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,28 @@
+"""A model that comes through standard input, as a file that rules can map."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+DASH = Path("-")
+NAME = "<stdin>"
+
+
+@contextmanager
+def spooled(
+    paths: Sequence[Path], name: str | None
+) -> Iterator[tuple[Sequence[Path], Mapping[Path, str]]]:
+    """The paths with ``-`` replaced by a temporary file, and what that is called in findings."""
+    if DASH not in paths:
+        yield paths, {}
+        return
+    with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
+        file = Path(folder) / (Path(name).name if name else "model")
+        with file.open("wb") as spool:
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+        yield [file if path == DASH else path for path in paths], {file: name or NAME}

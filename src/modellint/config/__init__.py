@@ -1,0 +1,1 @@
+"""Configuration: `modellint.toml` or `pyproject.toml` in, validated settings out."""

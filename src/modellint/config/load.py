@@ -1,0 +1,198 @@
+"""Finds configuration files, reads and validates them, and merges the command line over them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from modellint.config.settings import ADDED, Settings
+from modellint.data import read_toml
+from modellint.errors import UsageError
+
+NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
+"""In one folder the first of these wins; a pyproject.toml without our table does not count."""
+
+
+class ConfigError(UsageError):
+    """A configuration file that cannot be understood."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Config:
+    """Settings, and the folder that their relative paths and globs start from."""
+
+    settings: Settings
+    root: Path
+    file: Path | None = None
+
+    def path(self, text: str) -> Path:
+        return self.root / Path(text).expanduser()
+
+    def relative(self, path: Path) -> str:
+        """The path as the globs of this configuration see it."""
+        full = _resolved(path.parent.absolute()) + "/" + path.name
+        root = _resolved(self.root.absolute()).rstrip("/") + "/"
+        return full.removeprefix(root).lstrip("/")
+
+
+@lru_cache(maxsize=4096)
+def _resolved(folder: Path) -> str:
+    return folder.resolve().as_posix()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What was given on the command line, by field name of Settings; it wins over every file."""
+
+    values: Mapping[str, Any]
+    file: Path | None = None
+    """The one file to use instead of the nearest."""
+    isolated: bool = False
+
+
+class Configs:
+    """The configuration that holds for each folder: the nearest file, under the command line."""
+
+    def __init__(self, command_line: CommandLine) -> None:
+        self._command_line = command_line
+        self._by_folder: dict[Path, Config] = {}
+        self._by_file: dict[Path | None, Config] = {}
+
+    def of(self, folder: Path) -> Config:
+        """The configuration for files of a folder."""
+        if folder not in self._by_folder:
+            self._by_folder[folder] = self._find(folder)
+        return self._by_folder[folder]
+
+    def _find(self, folder: Path) -> Config:
+        if self._command_line.isolated:
+            return self._merged(None)
+        if self._command_line.file is not None:
+            return self._merged(self._command_line.file)
+        return self._nearest(folder.resolve())
+
+    def _nearest(self, folder: Path) -> Config:
+        for name in NAMES:
+            file = folder / name
+            if file.is_file() and read_table(file) is not None:
+                return self._merged(file)
+        return self.of(folder.parent) if folder.parent != folder else self._merged(None)
+
+    def _merged(self, file: Path | None) -> Config:
+        """One Config object for each file, however many folders it holds for."""
+        if file not in self._by_file:
+            config = Config(Settings(), Path.cwd()) if file is None else read_config(file)
+            settings = merge(config.settings, self._command_line.values)
+            self._by_file[file] = replace(config, settings=settings)
+        return self._by_file[file]
+
+
+def merge(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings with the command line's values over them: lists of `ADDED` and tables add up."""
+    merged = {}
+    for name, value in values.items():
+        current = getattr(settings, name)
+        if name in ADDED:
+            value = (*current, *value)
+        elif isinstance(value, Mapping):
+            value = {**current, **value}
+        merged[name] = value
+    return replace(settings, **merged)
+
+
+def read_config(file: Path) -> Config:
+    """The settings a file holds, validated."""
+    if not file.is_file():
+        raise ConfigError(f"configuration file {file} does not exist")
+    table = read_table(file)
+    if not table:
+        return Config(Settings(), file.parent, file)
+    return Config(validate(table, file), file.parent, file)
+
+
+def read_table(file: Path) -> dict[str, Any] | None:
+    """The table of settings in a file; None for a pyproject.toml that has none."""
+    in_pyproject = file.name == "pyproject.toml"
+    try:
+        if in_pyproject and b"modellint" not in file.read_bytes():
+            return None  # most pyproject.toml files are none of our business, and need no parser
+        table = read_toml(file)
+    except OSError as error:
+        raise ConfigError(f"{shown(file)}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # TOML, and the encoding
+        raise ConfigError(f"{shown(file)}: not valid TOML: {error}") from error
+    if not in_pyproject:
+        return table
+    tool = table.get("tool", {})
+    return tool.get("modellint") if isinstance(tool, dict) else None
+
+
+def validate(table: dict[str, Any], file: Path) -> Settings:
+    """The table as Settings, or an error that names key, line and remedy."""
+    from pydantic import ValidationError
+
+    from modellint.config.mistakes import describe
+
+    try:
+        # JSON mode is the strict one in which a list of strings may become a tuple of strings.
+        text = json.dumps(table, default=_date_text)
+        settings: Settings = adapter().validate_json(text, strict=True)
+    except ValidationError as error:
+        raise ConfigError(describe(error.errors(), table, file)) from None
+    return settings
+
+
+def _date_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)
+
+
+@cache
+def adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Settings)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of the configuration, with each setting's description."""
+    schema: dict[str, Any] = adapter().json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "modellint configuration"
+    for item in fields(Settings):
+        key = item.name.replace("_", "-")
+        schema["properties"][key]["description"] = item.metadata["help"]
+    _drop_titles(schema)
+    return schema
+
+
+def _drop_titles(schema: Any, top: bool = True) -> None:
+    """Pydantic titles every property with its own name."""
+    if isinstance(schema, dict):
+        if not top and isinstance(schema.get("title"), str):
+            del schema["title"]
+        for value in schema.values():
+            _drop_titles(value, top=False)
+    elif isinstance(schema, list):
+        for value in schema:
+            _drop_titles(value, top=False)
+
+
+def shown(file: Path) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return file.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(file)
+
+
+def line_of(file: Path, keys: Sequence[str | int]) -> int | None:
+    """The line of a setting in its file."""
+    from modellint.config.lines import find_line
+
+    prefix = ("tool", "modellint") if file.name == "pyproject.toml" else ()
+    return find_line(file.read_text(encoding="utf-8-sig"), (*prefix, *keys))

@@ -1,0 +1,156 @@
+"""Says what is wrong with a configuration: the key, the line, and what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from modellint.config.load import line_of, shown
+from modellint.config.settings import (
+    KEYS,
+    REQUIRED_IN_SUPPRESS,
+    Budgets,
+    ProfileTable,
+    SuppressTable,
+    kebab,
+)
+from modellint.rules.selection import nearest
+
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "suppress": tuple(item.name for item in fields(SuppressTable)),
+    "budgets": tuple(kebab(item.name) for item in fields(Budgets)),
+    "per-file-budgets": tuple(kebab(item.name) for item in fields(Budgets)),
+    "shapes": tuple(item.name for item in fields(ProfileTable)),
+}
+"""Keys inside the tables that have fixed ones."""
+
+_FREQUENT = {
+    "target": "targets",
+    "disable": "ignore",
+    "enable": "select",
+    "output-format": "output",
+    "format": "output",
+    "no-cache": "cache",
+    "per-file-ignore": "per-file-ignores",
+    "noqa": "suppress",
+    "max-size": "max-file-size",
+    "max-parameters": "max-params",
+    "expire": "expires",
+    "file": "path",
+}
+"""What other tools call it."""
+
+_EXPECTED = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "mapping_type": "a table",
+    "dataclass_type": "a table",
+    "dataclass_exact_type": "a table",
+    "date_type": "a date as 2027-01-31",
+    "date_parsing": "a date as 2027-01-31",
+    "date_from_datetime_parsing": "a date as 2027-01-31",
+    "date_from_datetime_inexact": "a date as 2027-01-31",
+}
+
+
+def describe(errors: Sequence[Any], table: Mapping[str, Any], file: Path) -> str:
+    """One line for each mistake, in the order of the file."""
+    mistakes = {_key(error, table): error for error in reversed(errors)}
+    grouped: dict[tuple[str | int, ...], list[Any]] = {key: [] for key in mistakes}
+    for error in errors:
+        grouped[_key(error, table)].append(error)
+    lines = [(line_of(file, key) or 0, _mistake(key, group)) for key, group in grouped.items()]
+    return "\n".join(
+        f"{shown(file)}:{line}: {text}" if line else f"{shown(file)}: {text}"
+        for line, text in sorted(lines)
+    )
+
+
+def at(file: Path, keys: Sequence[str | int], text: str) -> str:
+    """A mistake found later than validation, said in the same way."""
+    line = line_of(file, keys)
+    place = f"{shown(file)}:{line}" if line else shown(file)
+    return f"{place}: {dotted(keys)}: {text}"
+
+
+def dotted(keys: Sequence[str | int]) -> str:
+    """``suppress[0].reason``, ``severity."FUS.x"``."""
+    text = ""
+    for key in keys:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        else:
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", key)
+            text += ("." if text else "") + (key if bare else f'"{key}"')
+    return text
+
+
+def _key(error: Any, table: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """The part of pydantic's location that is in the file; the rest names branches of a union."""
+    key: list[str | int] = []
+    value: Any = table
+    missing = error["type"] in ("missing", "missing_argument")
+    for part in error["loc"]:
+        if _has(value, part):
+            value = value[part]
+        elif missing and part == error["loc"][-1]:
+            pass
+        else:
+            continue
+        key.append(part)
+    return tuple(key)
+
+
+def _has(value: Any, part: str | int) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, Mapping) and part in value
+
+
+def _mistake(key: tuple[str | int, ...], errors: Sequence[Any]) -> str:
+    """Several errors of one key are the branches of a union, none of which fits."""
+    error = errors[0]
+    if any(each["type"] in ("extra_forbidden", "unexpected_keyword_argument") for each in errors):
+        return _unknown_key(key)
+    if error["type"] in ("missing", "missing_argument"):
+        needs = " and ".join(REQUIRED_IN_SUPPRESS) if key[0] == "suppress" else str(key[-1])
+        return f"{dotted(key[:-1])}: {key[-1]!r} is missing (an entry needs {needs})"
+    if error["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        near = nearest(str(error["input"]), choices)
+        hint = f"; did you mean {near!r}?" if near else ""
+        return f"{dotted(key)}: {error['input']!r} is not one of {', '.join(choices)}{hint}"
+    expected = [_EXPECTED.get(each["type"], "") for each in errors]
+    wanted = " or ".join(dict.fromkeys(text for text in expected if text))
+    if not wanted:
+        return f"{dotted(key)}: {error['msg']}"
+    return f"{dotted(key)}: expected {wanted}, found {_toml(error['input'])}"
+
+
+def _unknown_key(key: tuple[str | int, ...]) -> str:
+    name = str(key[-1])
+    known = KEYS if len(key) == 1 else _TABLES.get(str(key[0]), ())
+    meant = _FREQUENT.get(name) if _FREQUENT.get(name) in known else None
+    near = meant or nearest(name.replace("_", "-"), known)
+    hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
+    return f"{dotted(key)}: unknown key; {hint}"
+
+
+def _toml(value: object) -> str:
+    """A value as its author wrote it, roughly."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,234 @@
+"""Which files a run lints: those named, and the models below the folders named."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from modellint.config.load import Config, Configs
+from modellint.errors import UsageError
+from modellint.formats import MODEL_SUFFIXES
+from modellint.globs import Globs
+
+NEVER_WALKED = frozenset(
+    {
+        ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox",
+        ".mypy_cache", ".pytest_cache", ".ruff_cache", ".eggs", "site-packages",
+    }
+)  # fmt: skip
+MOST_HIDDEN = 5000
+"""Entries of git-ignored folders looked at, for the hint that models are hidden there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file to lint, and what it is called in findings."""
+
+    path: Path
+    shown: str
+    config: Config
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What was found, and what a user may wonder about."""
+
+    files: list[Found] = field(default_factory=list)
+    walked: list[Path] = field(default_factory=list)
+    """Folders that were searched, resolved."""
+    hidden_by_git: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
+    """The files to lint, each once, in the order of the arguments and then by name."""
+    discovery = Discovery()
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            discovery.walked.append(path.resolve())
+            found = _Walk(path, configs, discovery).models(path)
+        elif path.exists():
+            found = _named(path, configs, discovery)
+        else:
+            raise UsageError(f"{path}: no such file or folder")
+        for model in found:
+            identity = model.resolve()
+            if identity not in seen:
+                seen.add(identity)
+                config = configs.of(model.parent)
+                discovery.files.append(Found(model, shown_path(model), config))
+    return discovery
+
+
+def shown_path(path: Path) -> str:
+    """Relative to the working folder where it lies below it, with forward slashes."""
+    if path.is_absolute():
+        try:
+            path = path.relative_to(Path.cwd())
+        except ValueError:
+            return path.as_posix()
+    return os.path.normpath(path).replace(os.sep, "/")
+
+
+def is_model(path: Path) -> bool:
+    return path.name.lower().endswith(tuple(MODEL_SUFFIXES))
+
+
+def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]:
+    """A file on the command line is linted whatever it is called, unless it is another's data."""
+    config = configs.of(path.parent)
+    if config.settings.force_exclude and _exclude(config.settings.exclude).match(
+        config.relative(path)
+    ):
+        return
+    if is_model(path):
+        yield path
+        return
+    owners = [model for model in _models_beside(path) if _names_data(model, path)]
+    if owners:
+        yield from owners
+    elif _looks_like_data(path):
+        discovery.notes.append(
+            f"{shown_path(path)}: looks like external data, but no model beside it names it"
+        )
+    else:
+        yield path
+
+
+def _looks_like_data(path: Path) -> bool:
+    return path.name.lower().endswith((".data", ".onnx_data", ".onnx.data", "_data"))
+
+
+def _models_beside(path: Path) -> Iterator[Path]:
+    """Models in the folder of a data file, and in the one above it."""
+    for folder in (path.parent, path.parent.parent):
+        if folder.is_dir():
+            yield from sorted(entry for entry in folder.iterdir() if is_model(entry))
+
+
+def _names_data(model: Path, data: Path) -> bool:
+    """Whether a model's bytes hold the data file's path, as `external_data` entries do."""
+    try:
+        location = data.relative_to(model.parent).as_posix().encode()
+        with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
+            return all_.find(location) >= 0
+    except (OSError, ValueError):
+        return False
+
+
+class _Walk:
+    """One folder on the command line, searched."""
+
+    def __init__(self, top: Path, configs: Configs, discovery: Discovery) -> None:
+        self.top = top
+        self.configs = configs
+        self.discovery = discovery
+        self.ignores = GitIgnores(top)
+
+    def models(self, folder: Path) -> Iterator[Path]:
+        config = self.configs.of(folder)
+        folders = []
+        for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+            path = folder / entry.name
+            # A folder behind a link is another place, and may lead round in a circle.
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if is_folder and entry.name in NEVER_WALKED:
+                continue
+            if not is_folder and not (entry.is_file() and _is_wanted(path, config)):
+                continue
+            if _is_excluded(path, config, is_folder=is_folder):
+                continue
+            if config.settings.respect_gitignore and self.ignores.ignored(path, is_folder):
+                self.discovery.hidden_by_git += _count_models(path) if is_folder else 1
+            elif is_folder:
+                folders.append(path)
+            else:
+                yield path
+        for path in folders:
+            yield from self.models(path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _is_wanted(path: Path, config: Config) -> bool:
+    include = config.settings.include
+    return is_model(path) or bool(include and _exclude(include).match(config.relative(path)))
+
+
+def _is_excluded(path: Path, config: Config, *, is_folder: bool) -> bool:
+    exclude = config.settings.exclude
+    return bool(exclude) and bool(
+        _exclude(exclude).decide(config.relative(path), is_folder=is_folder)
+    )
+
+
+@cache
+def _exclude(patterns: tuple[str, ...]) -> Globs:
+    return Globs(patterns)
+
+
+def _count_models(folder: Path) -> int:
+    """Models below a folder that git ignores, as far as a short look tells."""
+    count = looked = 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in NEVER_WALKED]
+        looked += len(folders) + len(files)
+        count += sum(is_model(Path(name)) for name in files)
+        if looked > MOST_HIDDEN:
+            break
+    return count
+
+
+class GitIgnores:
+    """What git ignores below a folder, after every `.gitignore` from the repository's root down."""
+
+    def __init__(self, top: Path) -> None:
+        self._globs: dict[Path, Globs] = {}
+        self._root = _repository(top.resolve()) or top.resolve()
+        self._resolved: dict[Path, Path] = {}
+
+    def ignored(self, path: Path, is_folder: bool) -> bool:
+        """The nearest `.gitignore` with an opinion decides."""
+        if path.parent not in self._resolved:
+            self._resolved[path.parent] = path.parent.resolve()
+        folder = self._resolved[path.parent]
+        relative = path.name
+        while True:
+            decision = self._globs_of(folder).decide(relative, is_folder=is_folder)
+            if decision is not None:
+                return decision
+            if folder in (self._root, folder.parent):
+                break
+            relative = f"{folder.name}/{relative}"
+            folder = folder.parent
+        return False
+
+    def _globs_of(self, folder: Path) -> Globs:
+        if folder not in self._globs:
+            lines = _read_lines(folder / ".gitignore")
+            if folder == self._root:  # the repository's own list comes before its .gitignore
+                lines = _read_lines(folder / ".git/info/exclude") + lines
+            self._globs[folder] = Globs(lines)
+        return self._globs[folder]
+
+
+def _repository(folder: Path) -> Path | None:
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

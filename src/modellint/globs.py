@@ -1,0 +1,136 @@
+"""Patterns as in `.gitignore`: the one glob language of discovery and configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    regex: re.Pattern[str]
+    negated: bool
+    folders_only: bool
+
+
+class Globs:
+    """Patterns relative to one folder. The last one that matches a path decides.
+
+    A pattern without a slash matches at any depth; with one at its start or in its middle it is
+    anchored; with one at its end it matches folders only; ``**`` spans folders; ``!`` takes back.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        parsed = (_parse(pattern) for pattern in patterns)
+        self._patterns = tuple(pattern for pattern in parsed if pattern is not None)
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def decide(self, path: str, *, is_folder: bool = False) -> bool | None:
+        """True: matched. False: matched, and taken back. None: nothing was said."""
+        for pattern in reversed(self._patterns):
+            if pattern.folders_only and not is_folder:
+                continue
+            if pattern.regex.fullmatch(path):
+                return not pattern.negated
+        return None
+
+    def match(self, path: str) -> bool:
+        """Whether a file, or a folder it lies in, is matched."""
+        parts = path.split("/")
+        folders = ("/".join(parts[:end]) for end in range(1, len(parts)))
+        if any(self.decide(folder, is_folder=True) for folder in folders):
+            return True
+        return bool(self.decide(path))
+
+
+def _parse(line: str) -> _Pattern | None:
+    line = _strip_trailing_spaces(line.rstrip("\r\n"))
+    if not line or line.startswith("#"):
+        return None
+    negated = line.startswith("!")
+    line = line[1:] if negated else line
+    folders_only = line.endswith("/")
+    line = line.rstrip("/") if folders_only else line
+    if not line:
+        return None
+    regex = _compile(line)
+    return _Pattern(regex, negated, folders_only) if regex is not None else None
+
+
+def _strip_trailing_spaces(line: str) -> str:
+    """Spaces at the end do not count, unless the last is quoted with a backslash."""
+    stripped = line.rstrip(" ")
+    quoted = len(stripped) < len(line) and stripped.endswith("\\")
+    return stripped + " " if quoted else stripped
+
+
+@lru_cache(maxsize=1024)
+def _compile(glob: str) -> re.Pattern[str] | None:
+    anchored = "/" in glob
+    glob = glob.removeprefix("/")
+    try:
+        return re.compile(("" if anchored else "(?:.*/)?") + _translate(glob), re.DOTALL)
+    except re.error:
+        return None  # as git does: a malformed pattern matches nothing
+
+
+def _translate(glob: str) -> str:
+    """The regular expression of a glob in which ``*`` and ``?`` stop at slashes."""
+    regex, at = [], 0
+    while at < len(glob):
+        if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
+            regex.append("(?:.*/)?")
+            at += 3
+        elif glob[at:] == "**" and (at == 0 or glob[at - 1] == "/"):
+            regex.append(".+")
+            at += 2
+        elif glob[at] == "*":
+            regex.append("[^/]*")
+            at += 1
+        elif glob[at] == "?":
+            regex.append("[^/]")
+            at += 1
+        elif glob[at] == "[":
+            text, at = _character_class(glob, at)
+            regex.append(text)
+        elif glob[at] == "\\" and at + 1 < len(glob):
+            regex.append(re.escape(glob[at + 1]))
+            at += 2
+        else:
+            regex.append(re.escape(glob[at]))
+            at += 1
+    return "".join(regex)
+
+
+_NAMED_CLASSES = {
+    "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "digit": "0-9", "lower": "a-z", "upper": "A-Z",
+    "space": r"\s", "xdigit": "0-9a-fA-F", "punct": r"!-/:-@\[-`{-~", "word": r"\w",
+}  # fmt: skip
+
+
+def _character_class(glob: str, start: int) -> tuple[str, int]:
+    """``[a-z]``, ``[!a-z]``, ``[[:digit:]]`` beginning at `start`, and where it ends."""
+    at = start + 1
+    negated = glob[at : at + 1] in ("!", "^")
+    at += negated
+    members, first = [], True
+    while at < len(glob) and (first or glob[at] != "]"):
+        first = False
+        named = re.match(r"\[:(\w+):\]", glob[at:])
+        if named and named[1] in _NAMED_CLASSES:
+            members.append(_NAMED_CLASSES[named[1]])
+            at += named.end()
+        elif glob[at] == "\\" and at + 1 < len(glob):
+            members.append(re.escape(glob[at + 1]))
+            at += 2
+        else:
+            members.append("-" if glob[at] == "-" else re.escape(glob[at]))
+            at += 1
+    if at >= len(glob):
+        return re.escape("["), start + 1  # never closed: an ordinary bracket
+    inside = "".join(members)
+    return (f"[^/{inside}]" if negated else f"(?!/)[{inside}]"), at + 1

@@ -1,0 +1,289 @@
+"""From a configuration to what linting a file needs: which rules, for which deployments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from modellint.config.load import Config, shown
+from modellint.config.settings import Budgets, kebab
+from modellint.engine import Plan
+from modellint.errors import UsageError
+from modellint.globs import Globs
+from modellint.rules.registry import load_rules
+from modellint.rules.rule import Option, Rule
+from modellint.rules.selection import (
+    Selection,
+    covers,
+    nearest,
+    require_known,
+    unknown_selectors,
+)
+from modellint.rules.suppression import Suppression
+from modellint.targets import expand_targets, load_targets, parse_bytes
+from modellint.targets.deployment import Deployment, ShapeProfile
+from modellint.targets.shapes import parse_shape
+
+BUDGET_FAMILY = "budget"
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGTB]?)")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|ms|us|µs|ns)")
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """One configuration, made ready to lint the files it holds for."""
+
+    config: Config
+    catalogue: Mapping[str, Rule]
+    """Every rule there is, those that do not run included."""
+    plan: Plan
+    _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict)
+    """The plans of particular files, by the globs that match them."""
+
+    @cached_property
+    def suppressions(self) -> tuple[Suppression, ...]:
+        return tuple(entry.suppression() for entry in self.config.settings.suppress)
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """Selectors that name nothing, where that does no harm: rules may have been removed."""
+        settings = self.config.settings
+        lenient = {
+            "ignore": settings.ignore,
+            "severity": tuple(settings.severity),
+            "per-file-ignores": tuple(_flat(settings.per_file_ignores.values())),
+            "suppress": tuple(entry.rule for entry in settings.suppress),
+        }
+        return [
+            f"{_place(self.config)}{key}: {sentence}"
+            for key, selectors in lenient.items()
+            for sentence in unknown_selectors(dict.fromkeys(selectors), self.catalogue)
+        ]
+
+    def plan_for(self, path: Path) -> Plan:
+        """The plan with what the configuration says of this file in particular."""
+        settings = self.config.settings
+        if not settings.per_file_ignores and not settings.per_file_budgets:
+            return self.plan
+        name = self.config.relative(path)
+        globs = dict.fromkeys([*settings.per_file_ignores, *settings.per_file_budgets])
+        matching = tuple(glob for glob in globs if Globs([glob]).match(name))
+        if matching not in self._plans:
+            self._plans[matching] = self._particular_plan(matching)
+        return self._plans[matching]
+
+    def _particular_plan(self, globs: Iterable[str]) -> Plan:
+        ignores, budgets = (
+            self.config.settings.per_file_ignores,
+            self.config.settings.per_file_budgets,
+        )
+        ignored = list(_flat(ignores.get(glob, ()) for glob in globs))
+        rules = tuple(
+            rule
+            for rule in self.plan.rules
+            if not any(covers(selector, rule) for selector in ignored)
+        )
+        limits = [budgets[glob] for glob in globs if glob in budgets]
+        options = _with_budgets(self.plan.options, rules, limits, self.config)
+        return replace(self.plan, rules=rules, options=options)
+
+
+def make_scope(config: Config) -> Scope:
+    """Load the rules and targets a configuration names, and check what it says of them."""
+    settings = config.settings
+    catalogue = load_rules([config.path(folder) for folder in settings.rules])
+    place = _place(config)
+    require_known(settings.select or (), catalogue, f"{place}select")
+    require_known(settings.extend_select, catalogue, f"{place}extend-select")
+    selection = Selection(
+        settings.select, settings.extend_select, settings.ignore, settings.severity
+    )
+    rules = tuple(rule for rule in catalogue.values() if selection.runs(rule))
+    options = rule_options(config, catalogue)
+    budgets = [settings.budgets] if settings.budgets is not None else []
+    plan = Plan(
+        rules=rules,
+        deployments=deployments(config, catalogue),
+        options=_with_budgets(options, rules, budgets, config),
+        severities=selection.severities(rules),
+        read_weights=settings.weights,
+        inline_suppressions=settings.inline_suppressions,
+    )
+    return Scope(config, catalogue, plan)
+
+
+def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployment, ...]:
+    """One for each target; without a target, one for whatever else is known."""
+    settings = config.settings
+    folders = [config.path(folder) for folder in settings.target_dirs]
+    targets = expand_targets(settings.targets, folders) if settings.targets else []
+    if settings.runtime is not None:
+        _require_runtime(settings.runtime, catalogue, config)
+    if settings.batch is not None and settings.batch < 1:
+        raise _mistake(config, ("batch",), f"{settings.batch} is no batch size")
+    common = Deployment(
+        runtime=settings.runtime,
+        precision=settings.precision,
+        batch=settings.batch,
+        shapes=_shapes(config),
+        symbols=settings.symbols,
+    )
+    each = [
+        replace(common, target=target, runtime=settings.runtime or target.default_runtime)
+        for target in targets
+    ]
+    return tuple(each) or (common,)
+
+
+def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config) -> None:
+    known = set(_flat(rule.runtimes for rule in catalogue.values()))
+    if runtime in known:
+        return
+    known |= {target.default_runtime for target in load_targets()}  # dear, hence only now
+    if runtime not in known:
+        near = nearest(runtime, sorted(known))
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
+        raise _mistake(config, ("runtime",), f"unknown runtime {runtime!r}; {hint}")
+
+
+def _shapes(config: Config) -> dict[str, ShapeProfile]:
+    shapes = {}
+    for name, shape in config.settings.shapes.items():
+        try:
+            shapes[name] = parse_shape(shape if isinstance(shape, str) else shape.text())
+        except UsageError as error:
+            raise _mistake(config, ("shapes", name), str(error)) from None
+    return shapes
+
+
+def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dict[str, Any]]:
+    """The configured options by rule code, each checked against what its rule declares."""
+    by_code: dict[str, dict[str, Any]] = {}
+    for named, values in config.settings.rule_options.items():
+        rule = catalogue.get(named) or next(
+            (rule for rule in catalogue.values() if rule.name == named), None
+        )
+        if rule is None:
+            near = nearest(named, [*catalogue, *(rule.name for rule in catalogue.values())])
+            hint = f"; did you mean {near}?" if near else ""
+            raise _mistake(config, ("rule-options", named), f"there is no such rule{hint}")
+        for name, value in values.items():
+            wrong = wrong_option(rule, name, value)
+            if wrong:
+                raise _mistake(config, ("rule-options", named, name), wrong)
+        by_code.setdefault(rule.code, {}).update(values)
+    return by_code
+
+
+def wrong_option(rule: Rule, name: str, value: object) -> str | None:
+    """What is wrong with a value for an option of a rule."""
+    option = rule.options.get(name)
+    if option is None:
+        near = nearest(name, list(rule.options))
+        known = ", ".join(rule.options) or "none"
+        hint = f"did you mean {near!r}?" if near else f"options of {rule.code}: {known}"
+        return f"unknown option; {hint}"
+    if not _fits(value, option.default):
+        return f"expected {_kind(option)}, found {value!r}"
+    values = value if isinstance(value, list) else [value]
+    strays = [each for each in values if option.choices and each not in option.choices]
+    if strays:
+        near = nearest(str(strays[0]), option.choices)
+        hint = f"; did you mean {near!r}?" if near else ""
+        return f"{strays[0]!r} is not one of {', '.join(option.choices)}{hint}"
+    return None
+
+
+def _fits(value: object, default: object) -> bool:
+    if default is None:
+        return True
+    if isinstance(default, list):
+        example = default[0] if default else None
+        return isinstance(value, list) and all(_fits(item, example) for item in value)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    return isinstance(value, type(default))
+
+
+def _kind(option: Option) -> str:
+    if isinstance(option.default, list):
+        return f"a list as {option.default}"
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+    return names[type(option.default)]
+
+
+def _with_budgets(
+    options: Mapping[str, Mapping[str, Any]],
+    rules: Iterable[Rule],
+    budgets: Iterable[Budgets],
+    config: Config,
+) -> Mapping[str, Mapping[str, Any]]:
+    """Budgets are options of the same name of the rules that watch over them."""
+    limits: dict[str, float] = {}
+    for entry in budgets:
+        limits |= budget_limits(entry, config)
+    if not limits:
+        return options
+    merged = {code: dict(values) for code, values in options.items()}
+    for rule in rules:
+        mine = {name: limits[kebab(name)] for name in rule.options if kebab(name) in limits}
+        if rule.family == BUDGET_FAMILY and mine:
+            merged.setdefault(rule.code, {}).update(mine)
+    return merged
+
+
+def budget_limits(budgets: Budgets, config: Config) -> dict[str, float]:
+    """The limits that are set, in plain numbers: counts, bytes, seconds."""
+    stated = {kebab(item.name): getattr(budgets, item.name) for item in fields(budgets)}
+    limits = {}
+    for key, value in stated.items():
+        if value is not None:
+            try:
+                limits[key] = _quantity(key, value)
+            except UsageError as error:
+                raise _mistake(config, ("budgets", key), str(error)) from None
+    return limits
+
+
+def _quantity(key: str, value: float | str) -> float:
+    if isinstance(value, (int, float)):
+        return value
+    if key in ("max-file-size", "max-vram"):
+        return parse_bytes(value)
+    if key == "max-latency-bound":
+        duration = _DURATION.fullmatch(value)
+        if duration is None:
+            raise UsageError(f"{value!r} is not a duration, as 5ms")
+        return float(duration[1]) * _SECONDS[duration[2]]
+    count = _COUNT.fullmatch(value)
+    if count is None:
+        raise UsageError(f"{value!r} is not a number, as 25M")
+    return round(float(count[1]) * _FACTORS[count[2]])
+
+
+def _mistake(config: Config, keys: tuple[str, ...], text: str) -> UsageError:
+    """Names file and line where the value comes from a file."""
+    if config.file is not None:
+        from modellint.config.load import line_of
+        from modellint.config.mistakes import at
+
+        if line_of(config.file, keys[:1]) is not None:
+            return UsageError(at(config.file, keys, text))
+    return UsageError(f"{keys[0]}: {text}" if len(keys) < 2 else f"{keys[0]} {keys[1]}: {text}")
+
+
+def _place(config: Config) -> str:
+    return f"{shown(config.file)}: " if config.file is not None else ""
+
+
+def _flat(groups: Iterable[Iterable[str]]) -> Iterator[str]:
+    for group in groups:
+        yield from group

@@ -1,0 +1,28 @@
+"""Findings that modellint makes about its own run, in the words of their rule files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from modellint.finding import Finding, Severity
+from modellint.rules.message import fill
+from modellint.rules.rule import Rule
+
+
+def remark(
+    rule: Rule, path: str, facts: Mapping[str, object], severity: Severity | None = None
+) -> Finding:
+    identity = "\0".join([rule.code, *(f"{key}={value}" for key, value in sorted(facts.items()))])
+    return Finding(
+        code=rule.code,
+        rule=rule.name,
+        family=rule.family,
+        severity=severity or rule.default_severity,
+        message=fill(rule.message, facts),
+        path=path,
+        why=fill(rule.why, facts),
+        fix=fill(rule.fix, facts),
+        evidence=dict(facts),
+        fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+    )

@@ -1,0 +1,131 @@
+"""Which rules run: by code, prefix, family or name; the specific beats the general."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from modellint.errors import UsageError
+from modellint.finding import Severity
+from modellint.rules.rule import Rule
+
+ALL = "ALL"
+_EXACT = 100
+"""How specific a code or a name is: more so than any prefix is long."""
+_CODE_PREFIX = re.compile(r"[A-Za-z]{1,5}\d{0,3}")
+
+T = TypeVar("T")
+
+
+class Identified(Protocol):
+    """What a selector looks at: a rule, or a finding of it."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def family(self) -> str: ...
+
+
+def specificity(selector: str, subject: Identified) -> int | None:
+    """How closely a selector names a rule, or None when it does not."""
+    name = subject.name if isinstance(subject, Rule) else getattr(subject, "rule", "")
+    if selector in (subject.code, name) or selector.upper() == subject.code:
+        return _EXACT
+    if selector == ALL:
+        return 0
+    if selector == subject.family:
+        return 1
+    if _CODE_PREFIX.fullmatch(selector) and subject.code.startswith(selector.upper()):
+        return 1 + len(selector)
+    return None
+
+
+def covers(selector: str, subject: Identified) -> bool:
+    return specificity(selector, subject) is not None
+
+
+def best(selectors: Iterable[str], rule: Rule) -> int:
+    """How closely the closest of the selectors names the rule; -1 when none does."""
+    found = (specificity(selector, rule) for selector in selectors)
+    return max((value for value in found if value is not None), default=-1)
+
+
+def closest(entries: Mapping[str, T], rule: Rule) -> T | None:
+    """The value whose key names the rule most closely; of equals, the last."""
+    chosen, closeness = None, -1
+    for selector, value in entries.items():
+        found = specificity(selector, rule)
+        if found is not None and found >= closeness:
+            chosen, closeness = value, found
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What configuration and command line say about which rules run, and how severe they are."""
+
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severity: Mapping[str, str] = field(default_factory=dict)
+
+    def runs(self, rule: Rule) -> bool:
+        if closest(self.severity, rule) == "off":
+            return False
+        return self._wanted(rule) > best(self.ignore, rule)
+
+    def _wanted(self, rule: Rule) -> int:
+        """A rule that is off by default runs when it is named itself, or by ALL."""
+        asked = best((*(self.select or ()), *self.extend_select), rule)
+        if not rule.default:
+            everything = 0 if ALL in (*(self.select or ()), *self.extend_select) else -1
+            return asked if asked == _EXACT else everything
+        return max(asked, 0) if self.select is None else asked
+
+    def severities(self, rules: Iterable[Rule]) -> dict[str, Severity]:
+        """The severities that differ from the rules' own."""
+        stated = {rule.code: closest(self.severity, rule) for rule in rules}
+        return {
+            code: Severity.parse(level)
+            for code, level in stated.items()
+            if level is not None and level != "off"
+        }
+
+
+def require_known(selectors: Iterable[str], rules: Mapping[str, Rule], where: str) -> None:
+    """An error for the first selector that names no rule."""
+    for selector in selectors:
+        if not _is_known(selector, rules):
+            raise UsageError(f"{where}: {unknown(selector, rules)}")
+
+
+def unknown_selectors(selectors: Iterable[str], rules: Mapping[str, Rule]) -> list[str]:
+    """A sentence for each selector that names no rule."""
+    return [unknown(selector, rules) for selector in selectors if not _is_known(selector, rules)]
+
+
+def _is_known(selector: str, rules: Mapping[str, Rule]) -> bool:
+    return selector == ALL or any(covers(selector, rule) for rule in rules.values())
+
+
+def unknown(selector: str, rules: Mapping[str, Rule]) -> str:
+    """``no rule, prefix or family is called 'FUS02'; did you mean FUS002?``"""
+    near = nearest(selector, _spellings(rules))
+    hint = f"; did you mean {near}?" if near else "; see 'modellint rules'"
+    return f"no rule, prefix or family is called {selector!r}{hint}"
+
+
+def _spellings(rules: Mapping[str, Rule]) -> list[str]:
+    families = sorted({rule.family for rule in rules.values()})
+    prefixes = sorted({code.rstrip("0123456789") for code in rules})
+    return [*rules, *prefixes, *families, *(rule.name for rule in rules.values()), ALL]
+
+
+def nearest(word: str, words: Sequence[str]) -> str | None:
+    """The known word that was probably meant."""
+    by_lower = {known.lower(): known for known in reversed(words)}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None
