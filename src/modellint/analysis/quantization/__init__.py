@@ -1,0 +1,18 @@
+"""Which precision a model really runs in: the quantization map that rules and reports share."""
+
+from modellint.analysis.quantization.islands import Island, find_islands
+from modellint.analysis.quantization.mapping import (
+    Converter,
+    Operand,
+    QuantizationMap,
+    WeightedOp,
+    root_of,
+    walk_consumers,
+    weight_bytes,
+)
+from modellint.analysis.quantization.scheme import Scheme, numbers, precision_of
+
+__all__ = [
+    "Converter", "Island", "Operand", "QuantizationMap", "Scheme", "WeightedOp", "find_islands",
+    "numbers", "precision_of", "root_of", "walk_consumers", "weight_bytes",
+]  # fmt: skip

@@ -1,0 +1,352 @@
+"""The quantization map: in which precision each weighted op will really run, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from modellint.analysis.quantization.ops import (
+    BLOCK_WEIGHT_OPS,
+    FLOAT_ONLY,
+    INTEGER_OPS,
+    MOVING,
+    WEIGHTED,
+)
+from modellint.analysis.quantization.scheme import (
+    DEQUANTIZE,
+    QUANTIZE,
+    Scheme,
+    known_type,
+    precision_of,
+    scheme_of,
+)
+from modellint.model import Graph, Model, Node, Value
+from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from modellint.analysis.cost import ModelCost
+
+Kind = Literal["quantize", "dequantize"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converter:
+    """A Q or DQ node."""
+
+    node: Node
+    kind: Kind
+    scheme: Scheme
+    source: Value
+    output: Value
+    is_weight: bool
+    """Whether what is converted is stored in the file, quantized or not yet."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operand:
+    """One input of a weighted op, followed up to where its precision is decided."""
+
+    value: Value
+    """As the op takes it."""
+    root: Value
+    """The stored tensor or computed activation, before quantization."""
+    dequantizer: Converter | None = None
+    quantizer: Converter | None = None
+    moves: tuple[Node, ...] = ()
+    """Ops that only move elements between the DQ and the op, nearest to the op first."""
+
+    @property
+    def scheme(self) -> Scheme | None:
+        return self.dequantizer.scheme if self.dequantizer is not None else None
+
+    @property
+    def is_quantized(self) -> bool:
+        return self.dequantizer is not None
+
+    @property
+    def is_constant(self) -> bool:
+        return self.root.is_constant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedOp:
+    """A node that multiplies two operands: most of a model's work."""
+
+    node: Node
+    data: Operand
+    weight: Operand
+    """The second operand: a stored weight, or an activation too where two are multiplied."""
+    integer: str | None = None
+    """The precision of an op that is integer by itself, such as QLinearConv."""
+    weight_bits: int | None = None
+    """Of an op that unpacks its weights itself, such as MatMulNBits."""
+
+    @property
+    def has_weight(self) -> bool:
+        return self.weight.is_constant or self.weight_bits is not None
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the product itself is computed on quantized numbers."""
+        return self.integer is not None or (self.data.is_quantized and self.weight.is_quantized)
+
+    @property
+    def is_weight_only(self) -> bool:
+        """Quantized weights, float product."""
+        quantized = self.weight_bits is not None or self.weight.is_quantized
+        return quantized and not self.is_quantized
+
+    @property
+    def precision(self) -> str:
+        """What the product is computed in: ``int8``, ``fp8``, ``fp16``, ..."""
+        if self.integer is not None:
+            return self.integer
+        if self.is_quantized:
+            left, right = self.data.scheme, self.weight.scheme
+            found = {s.precision for s in (left, right) if s is not None and s.precision}
+            return max(found, key=_WIDTHS.index, default="int8") if found <= _KNOWN else min(found)
+        return self.float_precision
+
+    @property
+    def float_precision(self) -> str:
+        """The precision of the float numbers that come in, or would without Q/DQ."""
+        for operand in (self.weight, self.data):
+            known = known_type(operand.value)
+            if known is None and operand.scheme is not None:
+                known = known_type(operand.scheme.scale)
+            if known is None and operand.is_constant:
+                known = known_type(operand.root)
+            if known is not None and known.is_float and known.bits >= 16:
+                return precision_of(known)
+        dtype = self.data.value.dtype
+        return precision_of(dtype) if dtype is not None and dtype.is_float else "fp32"
+
+    @property
+    def weight_precision(self) -> str:
+        """What the weight is stored in."""
+        if self.weight_bits is not None:
+            return f"int{self.weight_bits}"
+        scheme = self.weight.scheme
+        if scheme is not None and scheme.precision is not None:
+            return scheme.precision
+        return self.integer or self.float_precision
+
+
+_WIDTHS = ("int2", "fp4", "int4", "fp8", "int8", "int16")
+_KNOWN = frozenset(_WIDTHS)
+
+
+def root_of(value: Value) -> Value:
+    """The value before ops that only move its elements."""
+    while not value.is_constant:
+        producer = value.producer
+        source = producer.input(0) if producer is not None else None
+        if producer is None or source is None or producer.op_type not in MOVING:
+            break
+        value = source
+    return value
+
+
+class QuantizationMap:
+    """Every Q, DQ and weighted op of a model, and what they mean together."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.model = model
+        self.deployment = deployment
+        self.quantizers: list[Converter] = []
+        self.dequantizers: list[Converter] = []
+        self.ops: list[WeightedOp] = []
+        self._by_node: dict[int, Converter] = {}
+        self._op_by_node: dict[int, WeightedOp] = {}
+        for graph in model.graphs(functions=True):
+            self._find_converters(graph)
+        for graph in model.graphs(functions=True):
+            self._find_ops(graph)
+
+    # What there is
+
+    def _find_converters(self, graph: Graph) -> None:
+        kinds: tuple[tuple[tuple[str, ...], Kind, list[Converter]], ...] = (
+            (QUANTIZE, "quantize", self.quantizers),
+            (DEQUANTIZE, "dequantize", self.dequantizers),
+        )
+        for ops, kind, found in kinds:
+            for op in ops:
+                for node in graph.by_op.get(op, ()):
+                    source, output = node.input(0), node.output()
+                    if source is None or output is None:
+                        continue
+                    scheme = scheme_of(node, dequantize=kind == "dequantize")
+                    before = self.quantizer_of(source)
+                    is_weight = before.is_weight if before else root_of(source).is_constant
+                    converter = Converter(node, kind, scheme, source, output, is_weight)
+                    found.append(converter)
+                    self._by_node[id(node)] = converter
+
+    def _find_ops(self, graph: Graph) -> None:
+        for op in WEIGHTED:
+            for node in graph.by_op.get(op, ()):
+                self._add(node, 0, 1)
+        for op, (data, weight) in INTEGER_OPS.items():
+            for node in graph.by_op.get(op, ()):
+                self._add(node, data, weight, integer="int16" if op.endswith("16") else "int8")
+        for op in BLOCK_WEIGHT_OPS:
+            for node in graph.by_op.get(op, ()):
+                self._add(node, 0, 1, weight_bits=node.get_int("bits", 4))
+        for op in FLOAT_ONLY:
+            for node in graph.by_op.get(op, ()):
+                self._add(node, 0, 1)
+
+    def _add(
+        self,
+        node: Node,
+        data: int,
+        weight: int,
+        integer: str | None = None,
+        weight_bits: int | None = None,
+    ) -> None:
+        left, right = node.input(data), node.input(weight)
+        if left is None or right is None:
+            return
+        op = WeightedOp(node, self.operand(left), self.operand(right), integer, weight_bits)
+        if op.data.is_constant and not op.weight.is_constant and node.op_type.endswith("MatMul"):
+            op = WeightedOp(node, op.weight, op.data, integer, weight_bits)  # w @ x
+        self.ops.append(op)
+        self._op_by_node[id(node)] = op
+
+    # Who is who
+
+    def converter(self, node: Node | None) -> Converter | None:
+        """The Q or DQ that a node is."""
+        return self._by_node.get(id(node)) if node is not None else None
+
+    def op(self, node: Node | None) -> WeightedOp | None:
+        return self._op_by_node.get(id(node)) if node is not None else None
+
+    def dequantizer_of(self, value: Value) -> Converter | None:
+        """The DQ that makes a value directly."""
+        found = self.converter(value.producer)
+        return found if found is not None and found.kind == "dequantize" else None
+
+    def quantizer_of(self, value: Value) -> Converter | None:
+        """The Q that makes a value directly."""
+        found = self.converter(value.producer)
+        return found if found is not None and found.kind == "quantize" else None
+
+    def quantizers_after(self, value: Value) -> list[Converter]:
+        """The Qs that take a value directly."""
+        found = (self.converter(use.node) for use in value.consumers if use.index == 0)
+        return [one for one in found if one is not None and one.kind == "quantize"]
+
+    def operand(self, value: Value) -> Operand:
+        """Follow an input of an op up to where its precision is decided."""
+        start = value
+        moves: list[Node] = []
+        while not value.is_constant:
+            producer = value.producer
+            if producer is None:
+                break
+            dequantizer = self.dequantizer_of(value)
+            if dequantizer is not None:
+                quantizer = self.quantizer_of(dequantizer.source)
+                source = quantizer.source if quantizer is not None else dequantizer.source
+                return Operand(start, root_of(source), dequantizer, quantizer, tuple(moves))
+            source_value = producer.input(0)
+            if producer.op_type not in MOVING or source_value is None:
+                break
+            moves.append(producer)
+            value = source_value
+        return Operand(start, value, None, None, tuple(moves))
+
+    @cached_property
+    def is_quantized(self) -> bool:
+        """Whether anything here is quantized at all."""
+        return bool(self.quantizers or self.dequantizers) or any(
+            op.integer or op.weight_bits for op in self.ops
+        )
+
+    @cached_property
+    def quantized_ops(self) -> list[WeightedOp]:
+        return [op for op in self.ops if op.is_quantized]
+
+    @cached_property
+    def activation_quantizers(self) -> list[Converter]:
+        return [q for q in self.quantizers if not q.is_weight]
+
+    @cached_property
+    def weight_dequantizers(self) -> list[Converter]:
+        """DQs of what is stored, whether stored quantized or quantized on load."""
+        return [dq for dq in self.dequantizers if dq.is_weight]
+
+    @cached_property
+    def activation_dequantizers(self) -> list[Converter]:
+        return [dq for dq in self.dequantizers if not dq.is_weight]
+
+    # What it is worth
+
+    @cached_property
+    def cost(self) -> ModelCost:
+        """Costs for one sample where the batch is open: shares do not depend on it."""
+        from modellint.analysis.cost import ModelCost
+
+        return ModelCost(self.model, replace(self.deployment, batch=self.deployment.batch or 1))
+
+    @cached_property
+    def total_macs(self) -> int | None:
+        """MACs of all weighted ops, or None when one of them cannot be counted."""
+        return self._sum(self.ops)
+
+    def macs(self, op: WeightedOp) -> int | None:
+        return self.cost.of(op.node).macs
+
+    def share(self, ops: Iterable[WeightedOp]) -> float | None:
+        """The share of the model's MACs that some of its ops take, 0 to 1."""
+        mine = self._sum(ops)
+        return mine / self.total_macs if self.total_macs and mine is not None else None
+
+    def _sum(self, ops: Iterable[WeightedOp]) -> int | None:
+        total = 0
+        for op in ops:
+            macs = self.macs(op)
+            if macs is None:
+                return None
+            total += macs
+        return total
+
+    def slowdown(self, quantized: str, floating: str) -> float | None:
+        """How much slower the target's peak rate is in float than in the quantized precision."""
+        target = self.deployment.target
+        if target is None:
+            return None
+        fast = target.peak(quantized)
+        slow = (target.peak("tf32") if floating == "fp32" else None) or target.peak(floating)
+        return fast / slow if fast and slow and fast > slow else None
+
+
+def weight_bytes(op: WeightedOp) -> int:
+    """What the op's weight takes in the file."""
+    tensor = op.weight.root.tensor
+    return tensor.nbytes if tensor is not None else 0
+
+
+def walk_consumers(value: Value) -> Iterator[Node]:
+    """The nodes that take a value, past ops that only move its elements."""
+    pending, seen = [value], set()
+    while pending:
+        for use in pending.pop().consumers:
+            node = use.node
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if node.op_type in MOVING and use.index == 0:
+                pending.extend(output for output in node.outputs if output is not None)
+            else:
+                yield node
+
+
+__all__ = [
+    "Converter", "Operand", "QuantizationMap", "WeightedOp", "root_of", "walk_consumers",
+    "weight_bytes",
+]  # fmt: skip

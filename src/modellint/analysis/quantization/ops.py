@@ -1,0 +1,87 @@
+"""What the map knows of single operators."""
+
+from __future__ import annotations
+
+from modellint.model import Node
+
+MOVING = frozenset({
+    "Cast", "DepthToSpace", "Expand", "Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Slice",
+    "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+})  # fmt: skip
+"""Move or select elements without computing new ones, so that a Q or DQ can pass through."""
+
+ACTIVATIONS = frozenset({
+    "Clip", "Elu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu", "Selu",
+    "Sigmoid", "Softplus", "Swish", "Tanh", "ThresholdedRelu",
+})  # fmt: skip
+
+POINTWISE = ACTIVATIONS | {
+    "Abs", "Add", "BatchNormalization", "Div", "Dropout", "Erf", "Exp", "FastGelu", "Gelu", "Log",
+    "Max", "Min", "Mul", "Neg", "Pow", "QuickGelu", "Reciprocal", "Sqrt", "Sub", "Sum", "Where",
+}  # fmt: skip
+"""Computed element by element: they ride along with a kernel before or after them."""
+
+POOLING = frozenset({"AveragePool", "Concat", "GlobalAveragePool", "GlobalMaxPool", "Resize"})
+"""Not pointwise, but runtimes have 8-bit kernels for them."""
+
+NORMALIZING = frozenset({
+    "Attention", "Gelu", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
+    "LogSoftmax", "LpNormalization", "MeanVarianceNormalization", "RMSNormalization",
+    "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
+    "Softmax",
+})  # fmt: skip
+"""Best left in float: their results are sensitive, their cost is small."""
+
+SHAPE_READERS = frozenset({"ConstantOfShape", "EyeLike", "Range", "Shape", "Size"})
+
+WEIGHTED = (
+    "Conv", "ConvTranspose", "Gemm", "MatMul", "com.microsoft.FusedConv", "com.microsoft.FusedGemm",
+    "com.microsoft.FusedMatMul",
+)  # fmt: skip
+"""Multiply two operands: inputs 0 and 1."""
+
+INTEGER_OPS = {
+    "ConvInteger": (0, 1), "MatMulInteger": (0, 1), "QLinearConv": (0, 3), "QLinearMatMul": (0, 3),
+    "com.microsoft.DynamicQuantizeMatMul": (0, 1), "com.microsoft.MatMulInteger16": (0, 1),
+    "com.microsoft.MatMulIntegerToFloat": (0, 1), "com.microsoft.QAttention": (0, 1),
+    "com.microsoft.QGemm": (0, 3), "com.microsoft.QLinearConv": (0, 3),
+}  # fmt: skip
+"""Weighted ops on integers, and which inputs are data and weight."""
+
+BLOCK_WEIGHT_OPS = (
+    "com.microsoft.MatMulNBits", "com.microsoft.MatMulBnb4", "com.microsoft.MatMulFpQ4",
+)  # fmt: skip
+"""Weights of a few bits, dequantized on the fly: the product is computed in float."""
+
+FLOAT_ONLY = ("GRU", "LSTM", "RNN")
+"""Weighted, and never run in 8 bits from Q/DQ pairs."""
+
+
+def is_spatial_mean(node: Node) -> bool:
+    """A ReduceMean over the last two dims of an image: global average pooling by another name."""
+    axes = node.get_ints("axes")
+    if axes is None:
+        value = node.input(1)
+        stored = value.tensor.if_small() if value is not None and value.tensor else None
+        axes = tuple(int(axis) for axis in stored.reshape(-1)) if stored is not None else ()
+    return node.op_type == "ReduceMean" and sorted(axes) in ([2, 3], [-2, -1])
+
+
+def rides_along(node: Node) -> bool:
+    """Whether a node costs no extra conversion between two quantized ones."""
+    op = node.op_type
+    return op in MOVING or op in POINTWISE or op in POOLING or is_spatial_mean(node)
+
+
+def output_axis(node: Node, rank: int) -> int | None:
+    """The axis of a weight that holds the output channels of its op."""
+    op = node.op_type
+    if op.endswith("ConvTranspose"):
+        return 1
+    if op.endswith("Conv"):
+        return 0
+    if op.endswith("Gemm"):
+        return 0 if node.get_int("transB", 0) else 1
+    if op.endswith("MatMul"):
+        return rank - 2 if node.get_int("transB", 0) else rank - 1
+    return None

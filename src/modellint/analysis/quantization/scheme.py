@@ -1,0 +1,186 @@
+"""How one tensor is quantized: element type, granularity, scale and zero point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from modellint.model import DTYPES, DType, Node, Shape, Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Granularity = Literal["tensor", "channel", "block"]
+
+READABLE = 1 << 20
+"""Parameters of up to this many bytes are read; more is a matter for rules that read weights."""
+
+QUANTIZE = (
+    "QuantizeLinear",
+    "com.microsoft.QuantizeLinear",
+    "trt.TRT_INT8QuantizeLinear",
+    "trt.TRT_FP8QuantizeLinear",
+    "trt.TRT_INT4QuantizeLinear",
+)
+DEQUANTIZE = tuple(op.replace("Quantize", "Dequantize") for op in QUANTIZE)
+
+_CUSTOM_TYPES = {"TRT_INT8": "int8", "TRT_FP8": "float8e4m3fn", "TRT_INT4": "int4"}
+# The values of onnx.TensorProto.DataType that `output_dtype` may name.
+_ONNX_TYPES = {
+    2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
+    19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1",
+}  # fmt: skip
+_FAMILIES = {
+    "int8": "int8", "uint8": "int8", "int16": "int16", "uint16": "int16", "int4": "int4",
+    "uint4": "int4", "int2": "int2", "uint2": "int2", "float4e2m1": "fp4", "float64": "fp64",
+    "float32": "fp32", "float16": "fp16", "bfloat16": "bf16",
+}  # fmt: skip
+
+
+def precision_of(dtype: DType) -> str:
+    """``int8`` for int8 and uint8, ``fp8`` for every float8, ``fp16``: what hardware calls it."""
+    return "fp8" if dtype.name.startswith("float8") else _FAMILIES.get(dtype.name, dtype.name)
+
+
+def numbers(value: Value | None) -> NDArray[Any] | None:
+    """The elements of a constant that is small enough to be a quantization parameter."""
+    tensor = value.tensor if value is not None else None
+    if tensor is None or not (tensor.small or tensor.nbytes <= READABLE):
+        return None
+    return tensor.numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Scheme:
+    """The parameters of one Q or DQ node, or of one operand of an integer op."""
+
+    dtype: DType | None
+    scale: Value | None
+    zero_point: Value | None
+    axis: int = 1
+    block: int = 0
+
+    @cached_property
+    def scales(self) -> NDArray[Any] | None:
+        """The scale's numbers, or None when they are not constant."""
+        return numbers(self.scale)
+
+    @cached_property
+    def zero_points(self) -> NDArray[Any] | None:
+        return numbers(self.zero_point)
+
+    @property
+    def scale_shape(self) -> Shape | None:
+        if self.scale is None:
+            return None
+        return self.scale.tensor.shape if self.scale.tensor else self.scale.declared_shape
+
+    @cached_property
+    def granularity(self) -> Granularity | None:
+        """None when the scale's shape is unknown."""
+        shape = self.scale_shape
+        if self.block:
+            return "block"
+        if shape is None:
+            return None
+        if all(dim == 1 for dim in shape):
+            return "tensor"
+        return "channel" if len(shape) == 1 else "block"
+
+    @cached_property
+    def is_symmetric(self) -> bool | None:
+        """Whether every zero point is zero; None when that is not known."""
+        if self.zero_point is None:
+            return True
+        points = self.zero_points
+        return None if points is None else not points.any()
+
+    @property
+    def precision(self) -> str | None:
+        return precision_of(self.dtype) if self.dtype is not None else None
+
+    def same_as(self, other: Scheme) -> bool | None:
+        """Whether both stand for the same numbers; None when one is not constant."""
+        if self.dtype is not other.dtype and None not in (self.dtype, other.dtype):
+            return False
+        scale = _equal(self.scale, other.scale, self.scales, other.scales)
+        if not scale:
+            return scale
+        if self.is_symmetric and other.is_symmetric:
+            return True
+        return _equal(
+            self.zero_point, other.zero_point, self.zero_points, other.zero_points, default=0
+        )
+
+    def describe(self) -> str:
+        """``int8, per-channel (axis 0), symmetric``."""
+        kind = {
+            "tensor": "per-tensor",
+            "channel": f"per-channel (axis {self.axis})",
+            "block": f"per-block of {self.block} (axis {self.axis})" if self.block else "per-block",
+            None: "unknown granularity",
+        }[self.granularity]
+        symmetry = {True: "symmetric", False: "asymmetric", None: "unknown zero point"}
+        return f"{self.dtype or 'unknown type'}, {kind}, {symmetry[self.is_symmetric]}"
+
+
+def _equal(
+    left: Value | None,
+    right: Value | None,
+    left_numbers: NDArray[Any] | None,
+    right_numbers: NDArray[Any] | None,
+    default: float | None = None,
+) -> bool | None:
+    if left is right:
+        return True
+    if left_numbers is None and left is None and default is not None:
+        return None if right_numbers is None else not (right_numbers != default).any()
+    if right_numbers is None and right is None and default is not None:
+        return None if left_numbers is None else not (left_numbers != default).any()
+    if left_numbers is None or right_numbers is None:
+        return None
+    if left_numbers.size != right_numbers.size:
+        return False
+    return bool((left_numbers.reshape(-1) == right_numbers.reshape(-1)).all())
+
+
+def scheme_of(node: Node, *, dequantize: bool) -> Scheme:
+    """What a Q or DQ node says of itself."""
+    zero_point = node.input(2)
+    axis = node.get_int("axis", 1)
+    return Scheme(
+        _type_of(node, zero_point, dequantize=dequantize),
+        node.input(1),
+        zero_point,
+        axis if axis is not None else 1,
+        node.get_int("block_size", 0) or 0,
+    )
+
+
+def _type_of(node: Node, zero_point: Value | None, *, dequantize: bool) -> DType | None:
+    for prefix, name in _CUSTOM_TYPES.items():
+        if node.op_type.startswith(prefix):
+            return DTYPES[name]
+    if dequantize:
+        source = node.input(0)
+        known = known_type(source) if source is not None else None
+        return known if known is not None else known_type(zero_point)
+    if zero_point is not None:
+        return known_type(zero_point)
+    chosen = _ONNX_TYPES.get(node.get_int("output_dtype", 0) or 0, "uint8")
+    return DTYPES[chosen]
+
+
+def known_type(value: Value | None) -> DType | None:
+    """A value's element type as far as the file says it, without asking for inference."""
+    if value is None:
+        return None
+    if value.tensor is not None:
+        return value.tensor.dtype
+    if value.declared_dtype is not None:
+        return value.declared_dtype
+    producer = value.producer
+    if producer is not None and producer.qualified_op in QUANTIZE:
+        return _type_of(producer, producer.input(2), dequantize=False)
+    return None

@@ -1,0 +1,529 @@
+"""What a runtime refuses, or runs wrong: types, scales, zero points, axes and blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modellint.analysis.quantization import Converter, QuantizationMap, Scheme, WeightedOp
+from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, output_axis
+from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
+from modellint.model import DType, Node, Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TENSORRT_TYPES = {"int8", "int4", "float8e4m3fn", "float4e2m1"}
+
+
+def together(nodes: Sequence[Node], facts: dict[str, object], **more: Any) -> Iterator[Hit]:
+    """One answer for a choice made once for the whole model, at its first place."""
+    if nodes:
+        rest = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
+        names = [node.label for node in nodes]
+        yield Hit(nodes[0], {**facts, "rest": rest, "nodes": names}, count=len(nodes), **more)
+
+
+def activations(quantization: QuantizationMap) -> list[Converter]:
+    """The Qs and lone DQs of activations: one for each quantized activation."""
+    lone = [
+        dq
+        for dq in quantization.activation_dequantizers
+        if quantization.quantizer_of(dq.source) is None
+    ]
+    return quantization.activation_quantizers + lone
+
+
+def weights(quantization: QuantizationMap) -> list[Converter]:
+    """The DQs of stored weights, biases left out."""
+    return [
+        dq
+        for dq in quantization.weight_dequantizers
+        if dq.scheme.dtype is None or dq.scheme.dtype.bits <= 16
+    ]
+
+
+def _nodes(converters: Iterable[Converter]) -> list[Node]:
+    return [converter.node for converter in converters]
+
+
+def _is(dtype: DType | None, *names: str) -> bool:
+    return dtype is not None and dtype.name in names
+
+
+def nonzero_zero_point(context: Context) -> Iterator[Hit]:
+    """Signed quantization around a zero point other than zero."""
+    quantization = context.analysis(QuantizationMap)
+    found = [
+        converter
+        for converter in quantization.quantizers + quantization.dequantizers
+        if converter.scheme.is_symmetric is False
+        and not _is(converter.scheme.dtype, "uint8", "uint16", "uint4", "uint2")
+    ]
+    if found:
+        points = found[0].scheme.zero_points
+        worst = (
+            max((int(point) for point in points.reshape(-1)), key=abs) if points is not None else 0
+        )
+        yield from together(_nodes(found), {"zero_point": worst})
+
+
+def uint8_activation(context: Context) -> Iterator[Hit]:
+    """Activations quantized to unsigned integers."""
+    found = [
+        converter
+        for converter in activations(context.analysis(QuantizationMap))
+        if _is(converter.scheme.dtype, "uint8") and converter.scheme.zero_point is not None
+    ]
+    if found:
+        points = found[0].scheme.zero_points
+        point = int(points.reshape(-1)[0]) if points is not None and points.size else 0
+        yield from together(
+            _nodes(found), {"zero_point": point}, variant="" if point else "at-zero"
+        )
+
+
+def omitted_zero_point(context: Context) -> Iterator[Hit]:
+    """Q nodes that say nothing of the type they quantize to."""
+    found = [
+        quantizer
+        for quantizer in context.analysis(QuantizationMap).quantizers
+        if quantizer.scheme.zero_point is None
+        and _is(quantizer.scheme.dtype, "uint8")
+        and quantizer.node.op_type == "QuantizeLinear"
+    ]
+    yield from together(_nodes(found), {})
+
+
+def uint8_weight(context: Context) -> Iterator[Hit]:
+    """Weights stored as unsigned 8-bit integers."""
+    found = [
+        dq
+        for dq in weights(context.analysis(QuantizationMap))
+        if _is(dq.scheme.dtype, "uint8") and dq.source.is_constant
+    ]
+    yield from together(_nodes(found), {})
+
+
+_MORE_INTEGER_OPS = (
+    "DynamicQuantizeLinear",
+    *(
+        f"com.microsoft.{name}"
+        for name in (
+            "DynamicQuantizeLSTM", "QEmbedLayerNormalization", "QLinearAdd", "QLinearAveragePool",
+            "QLinearConcat", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearMul",
+            "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere",
+            "QOrderedAttention", "QOrderedGelu", "QOrderedLayerNormalization", "QOrderedMatMul",
+        )
+    ),
+)  # fmt: skip
+
+
+def integer_operator(context: Context) -> Iterator[Hit]:
+    """Integer ops of ONNX Runtime's QOperator format, and dynamic quantization."""
+    found = list(context.nodes(*INTEGER_OPS, *_MORE_INTEGER_OPS))
+    if found:
+        found.sort(key=lambda node: node.index)
+        kinds = sorted({node.op_type for node in found})
+        quantization = context.analysis(QuantizationMap)
+        share = quantization.share(op for op in quantization.ops if op.integer)
+        yield from together(found, {"kinds": kinds, "share": share})
+
+
+def block_weight_operator(context: Context) -> Iterator[Hit]:
+    """ONNX Runtime's own ops for weights of a few bits."""
+    is_rtx = context.deployment.runtime == "tensorrt-rtx"
+    found = [
+        node
+        for node in context.nodes(*BLOCK_WEIGHT_OPS)
+        if not (is_rtx and _takes_half(context, node))
+    ]
+    if found:
+        first = found[0]
+        facts = {"bits": first.get_int("bits", 4), "block": first.get_int("block_size", 0)}
+        yield from together(found, facts, variant="rtx" if is_rtx else "")
+
+
+def _takes_half(context: Context, node: Node) -> bool:
+    data = node.input(0)
+    dtype = context.dtype(data) if data is not None else None
+    return node.op_type == "MatMulNBits" and _is(dtype, "float16")
+
+
+def int32_bias(context: Context) -> Iterator[Hit]:
+    """Biases stored as int32 behind a DequantizeLinear."""
+    found = [
+        dq for dq in context.analysis(QuantizationMap).dequantizers if _is(dq.scheme.dtype, "int32")
+    ]
+    yield from together(_nodes(found), {})
+
+
+def unsupported_type(context: Context) -> Iterator[Hit]:
+    """Quantization to a type that TensorRT has no quantization for."""
+    quantization = context.analysis(QuantizationMap)
+    by_type: dict[str, list[Node]] = {}
+    for converter in quantization.quantizers + quantization.dequantizers:
+        dtype = converter.scheme.dtype
+        if dtype is not None and dtype.name not in {*TENSORRT_TYPES, "uint8", "int32"}:
+            by_type.setdefault(dtype.name, []).append(converter.node)
+    for name, nodes in by_type.items():
+        yield from together(nodes, {"type": name})
+
+
+def wrong_channel_axis(context: Context) -> Iterator[Hit]:
+    """Per-channel weights whose channels are not the op's output channels."""
+    for op in context.analysis(QuantizationMap).ops:
+        found = _channel_axis(op)
+        if found is None:
+            continue
+        axis, right, rank = found
+        if axis != right:
+            assert op.weight.dequantizer is not None
+            shape = op.weight.root.tensor.shape if op.weight.root.tensor else ()
+            yield Hit(
+                op.weight.dequantizer.node,
+                {"axis": axis, "right": right, "layer": op.node.label, "layer_op": op.node.op_type,
+                 "shape": "×".join(map(str, shape)), "rank": rank},
+                related=(op.node,),
+            )  # fmt: skip
+
+
+def _channel_axis(op: WeightedOp) -> tuple[int, int, int] | None:
+    """The axis a weight is quantized along, the one it should be, and its rank."""
+    scheme = op.weight.scheme
+    tensor = op.weight.root.tensor
+    if scheme is None or scheme.granularity != "channel" or tensor is None:
+        return None
+    if op.weight.value is not op.weight.dequantizer.output and op.weight.moves:  # type: ignore[union-attr]
+        mapped = _through_moves(op, scheme.axis, len(tensor.shape))
+    else:
+        mapped = scheme.axis
+    rank = len(tensor.shape)
+    right = output_axis(op.node, rank)
+    if mapped is None or right is None:
+        return None
+    return (mapped + rank if mapped < 0 else mapped), right, rank
+
+
+def _through_moves(op: WeightedOp, axis: int, rank: int) -> int | None:
+    """Where an axis of the stored weight is once the ops between DQ and op have moved it."""
+    axis = axis + rank if axis < 0 else axis
+    for node in reversed(op.weight.moves):
+        if node.op_type in ("Cast", "Identity"):
+            continue
+        if node.op_type != "Transpose":
+            return None
+        order = node.get_ints("perm") or tuple(reversed(range(rank)))
+        if axis not in order:
+            return None
+        axis = order.index(axis)
+    return axis
+
+
+def per_channel_activation(context: Context) -> Iterator[Hit]:
+    """Activations with one scale per channel."""
+    for converter in activations(context.analysis(QuantizationMap)):
+        scheme = converter.scheme
+        if scheme.granularity == "channel" and scheme.scale_shape:
+            yield Hit(converter.node, {"axis": scheme.axis, "scales": scheme.scale_shape[0]})
+
+
+def scale_not_constant(context: Context) -> Iterator[Hit]:
+    """Scales that the graph computes or takes as an input."""
+    quantization = context.analysis(QuantizationMap)
+    for converter in quantization.quantizers + quantization.dequantizers:
+        scale = converter.scheme.scale
+        if scale is None or scale.is_constant or _is_folded(scale):
+            continue
+        maker = scale.producer
+        if converter.kind == "dequantize" and quantization.quantizer_of(converter.source):
+            continue  # said of its Q already
+        if maker is not None and _comes_from_dynamic(maker):
+            continue
+        source = f"{maker.op_type} '{maker.label}'" if maker is not None else "a graph input"
+        yield Hit(converter.node, {"scale": scale.name, "source": source})
+
+
+def _is_folded(value: Value) -> bool:
+    """Whether a value is computed from constants alone, close by: a runtime folds it."""
+    pending, budget = [value], 16
+    while pending and budget:
+        value = pending.pop()
+        budget -= 1
+        if value.is_constant:
+            continue
+        if value.producer is None:
+            return False
+        pending.extend(v for v in value.producer.inputs if v is not None)
+    return not pending
+
+
+def _comes_from_dynamic(node: Node) -> bool:
+    return "Dynamic" in node.op_type or any(
+        near.op_type == "DynamicQuantizeLinear" for near in node.predecessors
+    )
+
+
+def invalid_scale(context: Context) -> Iterator[Hit]:
+    """Scales that are zero, negative, infinite or not numbers."""
+    quantization = context.analysis(QuantizationMap)
+    is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
+    for scheme, converter in _distinct_scales(quantization):
+        scales = scheme.scales
+        if scales is None or scales.dtype.kind not in "fV":
+            continue
+        wide = scales.reshape(-1).astype("float32")
+        found = _first_bad(wide)
+        if found is None:
+            continue
+        index, kind = found
+        harmless = kind == "zero" and converter.is_weight and not is_tensorrt
+        yield Hit(
+            converter.node,
+            {
+                "number": f"{wide[index]:g}",
+                "index": index,
+                "where": f"[{index}]" if wide.size > 1 else "",
+                "scale": scheme.scale.name if scheme.scale else "",
+            },
+            variant="zero-weight" if harmless else "",
+            severity=Severity.WARNING if harmless else None,
+        )
+
+
+def _first_bad(scales: NDArray[Any]) -> tuple[int, str] | None:
+    if bool((scales > 0).all()) and scales.size and float(scales.max()) < float("inf"):
+        return None
+    for index, number in enumerate(scales.tolist()):
+        if number != number or number in (float("inf"), float("-inf")) or number < 0:
+            return index, "bad"
+        if number == 0:
+            return index, "zero"
+    return None
+
+
+def _distinct_scales(quantization: QuantizationMap) -> Iterator[tuple[Scheme, Converter]]:
+    """Each scale once, at the first Q or DQ that uses it."""
+    seen: set[int] = set()
+    for converter in quantization.quantizers + quantization.dequantizers:
+        scale = converter.scheme.scale
+        if scale is not None and id(scale) not in seen:
+            seen.add(id(scale))
+            yield converter.scheme, converter
+
+
+_SMALLEST_NORMAL = {
+    "float32": 1.17549435e-38,
+    "float16": 6.103515625e-05,
+    "bfloat16": 1.17549435e-38,
+}
+
+
+def subnormal_scale(context: Context) -> Iterator[Hit]:
+    """Scales too small for their own type."""
+    for scheme, converter in _distinct_scales(context.analysis(QuantizationMap)):
+        scales = scheme.scales
+        tensor = scheme.scale.tensor if scheme.scale is not None else None
+        smallest = _SMALLEST_NORMAL.get(tensor.dtype.name) if tensor is not None else None
+        if scales is None or smallest is None or not scales.size:
+            continue
+        least = float(abs(scales).min())
+        if least >= smallest:
+            continue
+        wide = abs(scales.reshape(-1).astype("float64"))
+        small = wide[(wide > 0) & (wide < smallest)]
+        if small.size:
+            yield Hit(
+                converter.node,
+                {"number": f"{small.min():.3g}", "type": tensor.dtype.name if tensor else "",
+                 "smallest": f"{smallest:.3g}", "affected": int(small.size)},
+            )  # fmt: skip
+
+
+def parameters_disagree(context: Context) -> Iterator[Hit]:
+    """Scale and zero point that do not fit each other, or the tensor they belong to."""
+    quantization = context.analysis(QuantizationMap)
+    is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
+    for converter in quantization.quantizers + quantization.dequantizers:
+        scheme, shape = converter.scheme, converter.scheme.scale_shape
+        zero_point = scheme.zero_point
+        if zero_point is not None and zero_point.tensor is not None and shape is not None:
+            other = zero_point.tensor.shape
+            if _volume(other) != _volume(shape):
+                yield Hit(
+                    converter.node,
+                    {"scales": _volume(shape), "points": _volume(other)},
+                    variant="volumes",
+                )
+                continue
+        if converter.kind == "dequantize" and zero_point is not None:
+            stored, said = scheme.dtype, _declared(zero_point)
+            if stored is not None and said is not None and stored is not said:
+                yield Hit(
+                    converter.node,
+                    {"type": stored.name, "zero_type": said.name},
+                    variant="types",
+                    severity=Severity.WARNING if is_tensorrt else None,
+                )
+                continue
+        yield from _length_disagrees(converter)
+
+
+def _declared(value: Value) -> DType | None:
+    return value.tensor.dtype if value.tensor is not None else value.declared_dtype
+
+
+def _length_disagrees(converter: Converter) -> Iterator[Hit]:
+    scheme, source = converter.scheme, converter.source
+    shape = source.tensor.shape if source.tensor is not None else source.declared_shape
+    if scheme.granularity != "channel" or shape is None or scheme.scale_shape is None:
+        return
+    axis = scheme.axis + len(shape) if scheme.axis < 0 else scheme.axis
+    if not 0 <= axis < len(shape):
+        yield Hit(converter.node, {"axis": scheme.axis, "rank": len(shape)}, variant="axis")
+        return
+    channels, scales = shape[axis], scheme.scale_shape[0]
+    if isinstance(channels, int) and isinstance(scales, int) and channels != scales:
+        yield Hit(
+            converter.node,
+            {"scales": scales, "channels": channels, "axis": axis},
+            variant="length",
+        )
+
+
+def _volume(shape: tuple[object, ...]) -> int:
+    total = 1
+    for dim in shape:
+        total *= dim if isinstance(dim, int) else 1
+    return total
+
+
+def pair_disagrees(context: Context) -> Iterator[Hit]:
+    """A Q and the DQ behind it with other parameters."""
+    quantization = context.analysis(QuantizationMap)
+    for dq in quantization.dequantizers:
+        q = quantization.quantizer_of(dq.source)
+        if q is None or q.scheme.same_as(dq.scheme) is not False:
+            continue
+        if q.scheme.dtype is not dq.scheme.dtype:
+            continue  # the types disagree, which is another question
+        facts = {"q": q.node.label, **_difference(q.scheme, dq.scheme)}
+        yield Hit(dq.node, facts, related=(q.node,))
+
+
+def _difference(left: Scheme, right: Scheme) -> dict[str, object]:
+    for name, one, other in (
+        ("scale", left.scales, right.scales),
+        ("zero point", left.zero_points, right.zero_points),
+    ):
+        if one is None or other is None:
+            continue
+        if one.size != other.size:
+            return {"what": name, "left": f"{one.size} numbers", "right": f"{other.size} numbers"}
+        for a, b in zip(one.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True):
+            if a != b:
+                return {"what": name, "left": f"{a:g}", "right": f"{b:g}"}
+    return {"what": "zero point", "left": "given", "right": "omitted"}
+
+
+_SINCE = (
+    ("fp4", 23, "float4e2m1"),
+    ("int4", 21, "4-bit integers"),
+    ("int16", 21, "16-bit integers"),
+    ("fp8", 19, "float8"),
+)
+
+
+def opset_too_old(context: Context) -> Iterator[Hit]:
+    """Features of Q/DQ that the model's operator set does not have."""
+    opset = context.model.opset
+    if opset is None or opset >= 23:
+        return
+    lenient = (context.deployment.runtime or "").startswith("tensorrt")
+    found: dict[tuple[str, int], list[Node]] = {}
+    quantization = context.analysis(QuantizationMap)
+    for converter in quantization.quantizers + quantization.dequantizers:
+        if converter.node.domain:
+            continue
+        feature = _too_new(converter.scheme, opset)
+        if feature is not None:
+            found.setdefault(feature, []).append(converter.node)
+    for (feature, since), nodes in found.items():
+        yield from together(
+            nodes,
+            {"feature": feature, "since": since, "opset": opset},
+            severity=Severity.WARNING if lenient else None,
+        )
+
+
+def _too_new(scheme: Scheme, opset: int) -> tuple[str, int] | None:
+    for precision, since, feature in _SINCE:
+        if opset < since and scheme.precision == precision:
+            return feature, since
+    if opset < 21 and scheme.granularity == "block":
+        return "blocked scales", 21
+    if opset < 13 and scheme.granularity == "channel":
+        return "one scale per channel", 13
+    return None
+
+
+def refused_block(context: Context) -> Iterator[Hit]:
+    """Blocks of scales that TensorRT has no kernels for."""
+    strict = context.deployment.runtime == "tensorrt"
+    for dq in weights(context.analysis(QuantizationMap)):
+        scheme, tensor = dq.scheme, dq.source.tensor
+        if tensor is None or scheme.precision not in ("int4", "fp4"):
+            continue
+        rank = len(tensor.shape)
+        if scheme.precision == "int4" and tensor.shape and tensor.shape[-1] % 2:
+            yield Hit(dq.node, {"last": tensor.shape[-1]}, variant="odd")
+            continue
+        size = block_size(scheme, tensor.shape)
+        if size is None:
+            continue
+        axis = scheme.axis + rank if scheme.axis < 0 else scheme.axis
+        if rank >= 2 and axis < rank - 2:
+            yield Hit(dq.node, {"axis": axis, "rank": rank}, variant="axis")
+            continue
+        wanted = (64, 128) if scheme.precision == "int4" else (16,)
+        if strict and size not in wanted:
+            names = " and ".join(map(str, wanted))
+            facts = {"size": size, "wanted": names, "type": scheme.precision}
+            yield Hit(dq.node, facts, severity=Severity.WARNING)
+
+
+def block_size(scheme: Scheme, shape: tuple[int, ...]) -> int | None:
+    """Elements that share a scale; None when the quantization is not blocked."""
+    if scheme.granularity != "block":
+        return None
+    if scheme.block:
+        return scheme.block
+    scales = scheme.scale_shape or ()
+    for dim, count in zip(shape, scales, strict=False):
+        if isinstance(count, int) and count and count != dim:
+            return dim // count
+    return None
+
+
+_NEEDS = {"fp4": (10, 0), "fp8": (8, 9), "int4": (8, 0)}
+
+
+def target_cannot_run(context: Context) -> Iterator[Hit]:
+    """Element types that the target's hardware does not have."""
+    target = context.deployment.target
+    capability = target.compute_capability if target is not None else None
+    if target is None or capability is None:
+        return
+    quantization = context.analysis(QuantizationMap)
+    is_rtx = context.deployment.runtime == "tensorrt-rtx"
+    for precision, needed in _NEEDS.items():
+        if capability >= needed or (precision == "int4" and not is_rtx):
+            continue
+        nodes = [
+            converter.node
+            for converter in quantization.quantizers + quantization.dequantizers
+            if converter.scheme.precision == precision
+        ]
+        words = {"type": precision, "needed": "{}.{}".format(*needed)}
+        yield from together(nodes, {**words, "capability": "{}.{}".format(*capability)})
