@@ -48,11 +48,18 @@ def _around(node: Node) -> str:
     seen = {id(node)}
     ring: list[Node] = [node]
     for _ in range(RADIUS):
-        ring = [near for near in _neighbours(ring) if not (id(near) in seen or seen.add(id(near)))]
+        ring = _unseen(_neighbours(ring), seen)
         if not ring:
             break
         rings.append(",".join(sorted(map(_kind, ring))))
     return "|".join(rings)
+
+
+def _unseen(nodes: Iterable[Node], seen: set[int]) -> list[Node]:
+    """The nodes met for the first time, each once; they count as seen from now on."""
+    fresh = {id(node): node for node in nodes if id(node) not in seen}
+    seen.update(fresh)
+    return list(fresh.values())
 
 
 def _neighbours(nodes: Iterable[Node]) -> Iterable[Node]:
