@@ -87,7 +87,7 @@ def _pickle(head: bytes) -> Facts | None:
 
 def _tensorrt(head: bytes) -> Facts | None:
     if head[:4] in (b"ftrt", b"ptrt"):
-        return {"format": "TensorRT engine"}
+        return {"format": "TensorRT engine", "detail": "compiled for one GPU, layout not published"}
     return None
 
 
@@ -127,7 +127,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("unreadable-format", _magic(b"TFL3", at=4, format="TensorFlow Lite")),
     Signature("unreadable-format", _magic(b"ORTM", at=4, format="ONNX Runtime (.ort)")),
     Signature("unreadable-format", _magic(b"\x89HDF\r\n\x1a\n", format="HDF5 (Keras)")),
-    Signature("unreadable-format", _tensorrt),
+    Signature("unsupported-format", _tensorrt),
     Signature("unreadable-format", _safetensors),
     Signature(
         "unreadable-format",

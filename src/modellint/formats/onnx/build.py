@@ -268,7 +268,8 @@ class _Builder:
         if not is_constant and not any(map(self._is_eager, proto.attribute)):
             node.defer_attributes(partial(self._attributes, proto.attribute))
             return
-        tensor_name = node.label if is_constant else ""
+        output = node.output()
+        tensor_name = output.name if is_constant and output is not None else ""
         node.attributes = self._attributes(proto.attribute, tensor_name)
         subgraphs: dict[str, Graph] = {}
         node.subgraphs = subgraphs
@@ -278,7 +279,6 @@ class _Builder:
                 self._subgraph(node, subgraphs, name, attribute.g)
             for place, graph in enumerate(attribute.graphs):
                 self._subgraph(node, subgraphs, f"{name}[{place}]", graph)
-        output = node.output()
         if is_constant and output is not None:
             output.tensor = constant(node.attributes, output.name)
             if output.tensor is not None:

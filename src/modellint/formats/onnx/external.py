@@ -45,6 +45,11 @@ class _File:
         }
 
     @property
+    def only(self) -> str | None:
+        """The tensor that a problem of this file is about, where it is a single one."""
+        return self.first if self.tensors == 1 else None
+
+    @property
     def unused(self) -> int:
         """Bytes that no tensor claims."""
         covered = reached = 0
@@ -108,17 +113,18 @@ class ExternalFiles:
         """Note everything that is wrong with the files."""
         for file in self._files.values():
             if file.outside is not None:
-                problems.note("external-outside", **file.facts, reason=file.outside)
+                problems.note("external-outside", at=file.only, **file.facts, reason=file.outside)
             elif file.path is None or file.size is None:
-                problems.note("external-missing", **file.facts)
+                problems.note("external-missing", at=file.only, **file.facts)
             elif file.expected > file.size:
                 pointer = _pointer(file.path, file.size)
                 if pointer is not None:
                     problems.note("lfs-pointer", **pointer, location=file.location)
                 else:
                     problems.note(
-                        "external-short", **file.facts, expected=file.expected, size=file.size
-                    )
+                        "external-short", at=file.only,
+                        **file.facts, expected=file.expected, size=file.size,
+                    )  # fmt: skip
         self._report_leftovers(problems)
 
     def _report_leftovers(self, problems: Problems) -> None:
