@@ -36,9 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
     "cache": {"engine"} | VALUES,
-    "lint": MODELS
-    | VALUES
-    | {"formats", "rules", "checks", "probes", "engine", "config", "discovery", "cache"},
+    "planning": {"config", "rules", "engine", "targets"} | VALUES,
+    "workers": {"rules", "engine", "cache"} | VALUES,
+    "lint": {"rules", "engine", "config", "discovery", "planning", "cache", "workers"} | VALUES,
     "report": {"finding"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

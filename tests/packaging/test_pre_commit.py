@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.packaging.conftest import clean_environment, git
 from tests.support import ROOT, save
@@ -74,7 +75,7 @@ def project(
 
 def save_with_external_data(path: Path) -> Path:
     """A good model whose one weight lies in `<name>.data`; gives the data file."""
-    weight = helper.make_tensor("w", TensorProto.FLOAT, [64, 64], [0.5] * 64 * 64)
+    weight = numpy_helper.from_array(np.full((64, 64), 0.5, np.float32), "w")
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64]) for name in "xy")
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"], name="project")], "g", [x], [y], [weight]

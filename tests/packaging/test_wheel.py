@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from modellint import __version__
+from modellint.rules.registry import FILE_NAME
 from tests.packaging.conftest import clean_environment
 from tests.support import save
 
@@ -117,7 +118,7 @@ def test_installed_program_finds_its_rules_and_targets(
     rules = succeed(modellint, "rules", cwd=tmp_path)
     targets = succeed(modellint, "targets", cwd=tmp_path)
     files = [Path(name) for name in data_files(snapshot)]
-    codes = {file.stem.split("-")[0] for file in files if file.parts[0] == "rules"}
+    codes = {file.stem.split("-")[0] for file in files if FILE_NAME.fullmatch(file.name)}
     devices = {file.stem for file in files if file.parts[0] == "hardware_targets"}
     assert {code for code in codes if code not in rules} == set()
     assert {device for device in devices if device not in targets} == set()

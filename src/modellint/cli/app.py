@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
 from modellint import __version__
 from modellint.cli.command import Group
+from modellint.cli.console import printable, use_color
 from modellint.errors import ModellintError
 
 VERBS = {
@@ -61,6 +63,12 @@ class Verbs(Group):
             args = ["check", *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """The first word may be a path as well as a verb."""
+        from click.shell_completion import CompletionItem
+
+        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
+
 
 def _is_there(verb: str) -> bool:
     from importlib.util import find_spec
@@ -94,7 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the program; gives the exit code, whatever happens."""
     try:
-        code = program.main(list(arguments), prog_name="modellint", standalone_mode=False)
+        code = program.main(
+            list(arguments), prog_name="modellint", standalone_mode=False, color=use_color()
+        )
         sys.stdout.flush()
     except click.ClickException as error:
         _say(error.format_message(), _help_hint(error))
@@ -115,10 +125,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(message: str, hint: str = "") -> None:
-    from modellint.cli.console import printable
-
     title = click.style("error:", fg="red", bold=True)
-    click.echo(f"{title} {printable(message)}" + (f"\n{hint}" if hint else ""), err=True)
+    text = f"{title} {printable(message)}" + (f"\n{hint}" if hint else "")
+    click.echo(text, err=True, color=use_color())
 
 
 def _help_hint(error: click.ClickException) -> str:
@@ -129,15 +138,14 @@ def _help_hint(error: click.ClickException) -> str:
 def _report_bug(error: Exception, arguments: Sequence[str]) -> None:
     """Everything a report of the bug needs, ready to be pasted."""
     import platform
+    import shlex
     import traceback
-
-    from modellint.cli.console import printable
 
     lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     click.echo(
         "error: modellint has failed; this is a bug. Please report it with what follows:\n\n"
         f"```\nmodellint {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"arguments: {' '.join(arguments)}\n\n{printable(lines.rstrip())}\n```\n"
+        f"arguments: {printable(shlex.join(arguments))}\n\n{printable(lines.rstrip())}\n```\n"
         "https://github.com/modellint/modellint/issues",
         err=True,
     )

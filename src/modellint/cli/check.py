@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from modellint.cli.command import Command, option
+from modellint.cli.completion import complete_outputs, complete_rules, complete_targets
 from modellint.cli.console import Progress, note
+from modellint.cli.given import as_given, comma_lists, levels, one_of, pairs, sizes
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import FailOn
 from modellint.errors import UsageError
+from modellint.report import FORMATS
 from modellint.targets.deployment import Precision
 
 if TYPE_CHECKING:
@@ -27,66 +30,14 @@ CONFIGURATION = "Configuration"
 RUNNING = "Running"
 
 
-def _comma_lists(ctx: click.Context, parameter: click.Parameter, given: Any) -> tuple[str, ...]:
-    """``--select A,B --select C`` is ``A B C``."""
-    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
-
-
-def _pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        # Names inside models may hold an equals sign; shapes and severities may not.
-        name, equals, value = text.rpartition("=")
-        if not equals or not name or not value:
-            raise click.BadParameter(f"{text!r} is not {parameter.metavar}", ctx, parameter)
-        pairs[name] = value
-    return pairs
-
-
-def _sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, int]:
-    pairs = _pairs(ctx, parameter, given)
-    for name, value in pairs.items():
-        if not value.isdecimal():
-            raise click.BadParameter(f"{name}={value}: not a whole number", ctx, parameter)
-    return {name: int(value) for name, value in pairs.items()}
-
-
-def _levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
-    from modellint.rules.selection import nearest
-
-    levels = ("error", "warning", "info", "off")
-    pairs = _pairs(ctx, parameter, given)
-    for name, value in pairs.items():
-        if value not in levels:
-            near = nearest(value, levels)
-            hint = f"did you mean {near!r}?" if near else f"one of {', '.join(levels)}"
-            raise click.BadParameter(f"{name}={value}: no severity; {hint}", ctx, parameter)
-    return pairs
-
-
-def _one_of(*choices: str) -> Any:
-    """A check that suggests the nearest choice."""
-
-    def check(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
-        if given is None or given in choices:
-            return given
-        from modellint.rules.selection import nearest
-
-        near = nearest(given, choices)
-        hint = f"did you mean {near!r}?" if near else f"one of {', '.join(choices)}"
-        raise click.BadParameter(f"{given!r}: {hint}", ctx, parameter)
-
-    return check
-
-
-def _as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
-    return given
-
-
 def _many(
-    *names: str, group: str, help: str, metavar: str, callback: Any = _comma_lists
+    *names: str, group: str, callback: Any = comma_lists, **more: Any
 ) -> Callable[[Any], Any]:
-    return option(*names, group=group, help=help, metavar=metavar, multiple=True, callback=callback)
+    return option(*names, group=group, multiple=True, callback=callback, **more)
+
+
+def _rules(*names: str, help: str) -> Callable[[Any], Any]:
+    return _many(*names, group=RULES, metavar="RULES", help=help, shell_complete=complete_rules)
 
 
 EPILOG = """Exit codes:
@@ -97,62 +48,46 @@ EPILOG = """Exit codes:
 
 @click.command(cls=Command, epilog=EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@_many(
-    "--target", "-t", group=DEPLOYMENT, metavar="ID", help="Device, group or 'host'; repeatable."
-)
+@_many("--target", "-t", group=DEPLOYMENT, metavar="ID", shell_complete=complete_targets,
+       help="Device, group or 'host'; repeatable.")  # fmt: skip
 @option("--runtime", group=DEPLOYMENT, metavar="NAME", help="Such as tensorrt or onnxruntime.")
-@option("--precision", group=DEPLOYMENT, metavar="NAME", callback=_one_of(*get_args(Precision)),
+@option("--precision", group=DEPLOYMENT, metavar="NAME", callback=one_of(*get_args(Precision)),
         help=f"{', '.join(get_args(Precision))}.")  # fmt: skip
 @option("--batch", group=DEPLOYMENT, type=click.IntRange(min=1), metavar="N", help="Batch size.")
 @_many(
     "--shape",
     group=DEPLOYMENT,
     metavar="INPUT=SHAPE",
-    callback=_pairs,
+    callback=pairs,
     help="1x3x224x224, or a range as min..max or min..opt..max.",
 )
 @_many(
-    "--symbol", group=DEPLOYMENT, metavar="NAME=N", callback=_sizes, help="Value of a symbolic dim."
+    "--symbol", group=DEPLOYMENT, metavar="NAME=N", callback=sizes, help="Value of a symbolic dim."
 )
-@_many(
-    "--select",
-    "-s",
-    group=RULES,
-    metavar="RULES",
-    help="Run these only: codes, prefixes, families, names, ALL.",
-)
-@_many("--extend-select", group=RULES, metavar="RULES", help="Run these too.")
-@_many("--ignore", "-i", group=RULES, metavar="RULES", help="Do not run these.")
+@_rules("--select", "-s", help="Run these only: codes, prefixes, families, names, ALL.")
+@_rules("--extend-select", help="Run these too.")
+@_rules("--ignore", "-i", help="Do not run these.")
 @_many(
     "--severity",
     group=RULES,
     metavar="RULE=LEVEL",
-    callback=_levels,
+    callback=levels,
     help="Change a severity: error, warning, info, off.",
 )
 @option("--no-weights", group=RULES, is_flag=True, help="Leave the values of weights unread.")
 @_many("--exclude", group=FILES, metavar="GLOB", help="Leave out files and folders.")
 @_many("--include", group=FILES, metavar="GLOB", help="Lint files of other suffixes too.")
-@option(
-    "--force-exclude/--no-force-exclude",
-    group=FILES,
-    default=None,
-    help="Exclude files even when they are named.",
-)
-@option(
-    "--respect-gitignore/--no-respect-gitignore",
-    group=FILES,
-    default=None,
-    help="Leave out what git ignores.  [default: yes]",
-)
+@option("--force-exclude", group=FILES, is_flag=True, help="Exclude files even when named.")
+@option("--no-respect-gitignore", group=FILES, is_flag=True, help="Lint what git ignores too.")
 @option("--stdin-filename", group=FILES, metavar="NAME", help="What '-' is called in findings.")
 @_many(
     "--output",
     "-o",
     group=OUTPUT,
     metavar="FORMAT[:FILE]",
-    callback=_as_given,
-    help="full, concise, json, jsonl, sarif, github, gitlab, junit, markdown; repeatable.",
+    callback=as_given,
+    shell_complete=complete_outputs,
+    help=f"{', '.join(FORMATS)}; repeatable.",
 )
 @option("--statistics", group=OUTPUT, is_flag=True, help="Counts and time by rule.")
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Findings only.")
@@ -168,7 +103,7 @@ EPILOG = """Exit codes:
     "--fail-on",
     group=EXIT,
     metavar="LEVEL",
-    callback=_one_of(*get_args(FailOn)),
+    callback=one_of(*get_args(FailOn)),
     help="error, warning, info or never.  [default: error]",
 )
 @option("--exit-zero", group=EXIT, is_flag=True, help="Exit with 0 even when something is found.")
@@ -251,8 +186,8 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "severity": given["severity"],
         "exclude": given["exclude"],
         "include": given["include"],
-        "force_exclude": given["force_exclude"],
-        "respect_gitignore": given["respect_gitignore"],
+        "force_exclude": given["force_exclude"] or None,
+        "respect_gitignore": False if given["no_respect_gitignore"] else None,
         "output": given["output"],
         "fail_on": given["fail_on"],
         "baseline": given["baseline"],

@@ -29,9 +29,10 @@ class Command(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 groups.setdefault(getattr(parameter, "group", OTHER), []).append(record)
-        for title, records in groups.items():
+        other = groups.pop(OTHER, [])
+        for title, records in [*groups.items(), (OTHER if groups else "Options", other)]:
             with formatter.section(heading(title)):
                 formatter.write_dl(records)
 

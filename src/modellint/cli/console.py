@@ -15,6 +15,16 @@ PATIENCE = 1.0
 """Seconds of silence before a progress bar appears."""
 
 
+SEVERITY_COLORS = {"error": "red", "warning": "yellow", "info": "blue"}
+
+
+def use_color() -> bool | None:
+    """What the environment asks for; None leaves it to whether the stream is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
 def printable(text: str) -> str:
     """Text without control characters: names inside models may hold anything."""
     return "".join(

@@ -1,0 +1,79 @@
+"""`modellint completion`, and what a shell is told while an option's value is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modellint.cli.command import Command
+from modellint.cli.given import one_of
+
+if TYPE_CHECKING:
+    from modellint.config.load import Config
+
+SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_MODELLINT_COMPLETE"
+HOW = {
+    "bash": '# Add to ~/.bashrc:  eval "$(modellint completion bash)"',
+    "zsh": '# Add to ~/.zshrc:  eval "$(modellint completion zsh)"',
+    "fish": "# Save as ~/.config/fish/completions/modellint.fish",
+}
+
+
+@click.command(cls=Command)
+@click.argument("shell", metavar=f"[{'|'.join(SHELLS)}]", callback=one_of(*SHELLS))
+def command(shell: str) -> None:
+    """Print a shell's completion script: verbs, options, rules, targets, files."""
+    from click.shell_completion import get_completion_class
+
+    from modellint.cli.app import program
+
+    completion = get_completion_class(shell)
+    assert completion is not None
+    click.echo(f"{HOW[shell]}\n{completion(program, {}, 'modellint', VARIABLE).source()}")
+
+
+def complete_rules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Codes and families; after a comma, the next one."""
+    from modellint.rules.registry import load_rules
+
+    rules = load_rules(_folders(ctx, "rules"))
+    families = sorted({rule.family for rule in rules.values()})
+    return _after_comma([*rules, *families], incomplete)
+
+
+def complete_targets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from modellint.targets import target_groups, target_ids
+
+    folders = _folders(ctx, "target_dirs")
+    return _after_comma([*target_ids(folders), *target_groups(folders), "host"], incomplete)
+
+
+def complete_outputs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from modellint.report import FORMATS
+
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def _after_comma(words: Sequence[str], incomplete: str) -> list[str]:
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{word}" for word in words if word.startswith(last)]
+
+
+def _folders(ctx: click.Context, setting: str) -> list[Path]:
+    """Folders that the configuration names; a broken configuration is no matter while typing."""
+    from modellint.cli.configuration import configuration
+    from modellint.errors import UsageError
+
+    try:
+        config: Config = configuration(ctx.params.get("config"), bool(ctx.params.get("isolated")))
+    except UsageError:
+        return []
+    return [
+        folder
+        for text in getattr(config.settings, setting)
+        if (folder := config.path(text)).is_dir()
+    ]

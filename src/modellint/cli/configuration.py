@@ -1,0 +1,48 @@
+"""What other verbs than `check` ask of the configuration: one's own rules and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modellint.cli.command import option
+
+if TYPE_CHECKING:
+    from modellint.config.load import Config
+    from modellint.rules.rule import Rule
+
+GROUP = "Configuration"
+VARIABLE = "MODELLINT_CONFIG"
+
+
+def configurable(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--config` and `--isolated`."""
+    isolated = option("--isolated", group=GROUP, is_flag=True, help="Use no configuration file.")
+    config = option(
+        "--config",
+        group=GROUP,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        envvar=VARIABLE,
+        help="Use this file instead of the nearest.",
+    )
+    decorated: Callable[..., Any] = config(isolated(command))
+    return decorated
+
+
+def configuration(config: Path | None, isolated: bool) -> Config:
+    """The configuration that holds in the working folder."""
+    from modellint.config.load import CommandLine, Configs
+
+    return Configs(CommandLine({}, config, isolated)).of(Path.cwd())
+
+
+def catalogue(config: Path | None, isolated: bool) -> Mapping[str, Rule]:
+    """Every rule there is, those of the configuration's folders included."""
+    from modellint.rules.registry import load_rules
+
+    settings = configuration(config, isolated)
+    return load_rules([settings.path(folder) for folder in settings.settings.rules])

@@ -1,0 +1,65 @@
+"""What stands after an option, read and checked; mistakes come with what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+LEVELS = ("error", "warning", "info", "off")
+
+
+def comma_lists(ctx: click.Context, parameter: click.Parameter, given: Any) -> tuple[str, ...]:
+    """``--select A,B --select C`` is ``A B C``."""
+    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
+
+
+def pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
+    found = {}
+    for text in given:
+        # Names inside models may hold an equals sign; shapes and severities may not.
+        name, equals, value = text.rpartition("=")
+        if not equals or not name or not value:
+            raise click.BadParameter(f"{text!r} is not {parameter.metavar}", ctx, parameter)
+        found[name] = value
+    return found
+
+
+def sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, int]:
+    found = pairs(ctx, parameter, given)
+    for name, value in found.items():
+        if not value.isdecimal():
+            raise click.BadParameter(f"{name}={value}: not a whole number", ctx, parameter)
+    return {name: int(value) for name, value in found.items()}
+
+
+def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
+    found = pairs(ctx, parameter, given)
+    for name, value in found.items():
+        if value not in LEVELS:
+            text = f"{name}={value}: no severity; {_hint(value, LEVELS)}"
+            raise click.BadParameter(text, ctx, parameter)
+    return found
+
+
+def one_of(*choices: str) -> Callable[..., str | None]:
+    """A check that suggests the nearest choice."""
+
+    def check(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+        if given is None or given in choices:
+            return given
+        raise click.BadParameter(f"{given!r}: {_hint(given, choices)}", ctx, parameter)
+
+    return check
+
+
+def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
+    return given
+
+
+def _hint(given: str, choices: tuple[str, ...]) -> str:
+    from modellint.rules.selection import nearest
+
+    near = nearest(given, choices)
+    return f"did you mean {near!r}?" if near else f"one of {', '.join(choices)}"

@@ -1,0 +1,142 @@
+"""`modellint rule`: what a rule finds, why it matters, what to do about it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from shutil import get_terminal_size
+
+import click
+
+from modellint.cli.command import Command, option
+from modellint.cli.completion import complete_rules
+from modellint.cli.configuration import catalogue, configurable
+from modellint.cli.console import SEVERITY_COLORS
+from modellint.errors import UsageError
+from modellint.rules.message import as_prose
+from modellint.rules.rule import Example, Rule
+from modellint.rules.selection import covers, unknown
+
+WIDEST = 100
+INDENT = "  "
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, required=True, metavar="CODE...", shell_complete=complete_rules)
+@option("--json", "as_json", is_flag=True, help="The rule as JSON.")
+@option("--markdown", is_flag=True, help="The rule's page of the documentation.")
+@configurable
+def command(
+    names: tuple[str, ...],
+    as_json: bool,
+    markdown: bool,
+    config: Path | None,
+    isolated: bool,
+) -> None:
+    """Explain a rule: what it finds, why that matters, how to mend it, and examples."""
+    everything = catalogue(config, isolated)
+    rules = [_find(name, everything) for name in names]
+    if as_json:
+        from modellint.cli.rules import entry
+
+        entries = [entry(rule) for rule in rules]
+        click.echo(json.dumps(entries[0] if len(entries) == 1 else entries, indent=2))
+    elif markdown:
+        click.echo("\n".join(rule.markdown() for rule in rules), nl=False)
+    else:
+        click.echo("\n\n".join(explain(rule) for rule in rules))
+
+
+def _find(name: str, rules: Mapping[str, Rule]) -> Rule:
+    found = [rule for rule in rules.values() if name.upper() == rule.code or name == rule.name]
+    if found:
+        return found[0]
+    several = [rule.code for rule in rules.values() if covers(name, rule)]
+    if several:
+        raise UsageError(f"{name!r} stands for {len(several)} rules; see 'modellint rules {name}'")
+    raise UsageError(unknown(name, rules))
+
+
+def explain(rule: Rule) -> str:
+    """The rule for a terminal."""
+    width = min(get_terminal_size().columns, WIDEST)
+    return "\n".join(_explanation(rule, width))
+
+
+def _explanation(rule: Rule, width: int) -> Iterator[str]:
+    severity = click.style(rule.severity, fg=SEVERITY_COLORS[rule.severity], bold=True)
+    yield f"{click.style(rule.code, bold=True)} {rule.name}"
+    yield " · ".join([severity, rule.family, *_traits(rule)])
+    yield ""
+    yield from _wrapped(rule.summary, width, "")
+    yield from _section("Says", rule.wordings, width)
+    yield from _section("Why", [rule.why], width)
+    yield from _section("Fix", [rule.fix], width)
+    if rule.options:
+        yield from ("", _title("Options"))
+        for name, each in rule.options.items():
+            yield f"{INDENT}{name} = {json.dumps(each.default, ensure_ascii=False)}"
+            choices = f" One of {', '.join(each.choices)}." if each.choices else ""
+            yield from _wrapped(each.help + choices, width, INDENT * 3)
+    yield from _examples("Fires on", rule.examples.invalid, width)
+    yield from _examples("Stays silent on", rule.examples.valid, width)
+    if rule.sources:
+        yield from ("", _title("Sources"), *(f"{INDENT}{source}" for source in rule.sources))
+
+
+def _traits(rule: Rule) -> Iterator[str]:
+    if rule.runtimes:
+        yield f"for {', '.join(rule.runtimes)}"
+    if "weights" in rule.needs:
+        yield "reads weights"
+    if not rule.default:
+        yield "off unless selected"
+    yield f"since {rule.since}"
+
+
+def _section(title: str, texts: Iterable[str], width: int) -> Iterator[str]:
+    yield from ("", _title(title))
+    for text in texts:
+        yield from _paragraphs(as_prose(text), width)
+
+
+def _paragraphs(text: str, width: int) -> Iterator[str]:
+    """Paragraphs are wrapped; lists and what is indented stay as their author laid them out."""
+    for number, paragraph in enumerate(text.strip().split("\n\n")):
+        if number:
+            yield ""
+        if any(line.startswith((" ", "- ", "* ", "```")) for line in paragraph.splitlines()):
+            yield textwrap.indent(paragraph, INDENT)
+        else:
+            yield from _wrapped(paragraph, width, INDENT)
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(
+        " ".join(text.split()),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _examples(title: str, examples: Iterable[Example], width: int) -> Iterator[str]:
+    shown = [example for example in examples if example.model or example.files]
+    if shown:
+        yield from ("", _title(title))
+    for number, example in enumerate(shown):
+        if number:
+            yield ""
+        yield from _wrapped(example.note, width, INDENT)
+        for name, content in ({"": example.model} if example.model else example.files).items():
+            yield from ([f"{INDENT}{name}:"] if name else [])
+            body = textwrap.indent(textwrap.dedent(content).strip("\n"), INDENT * 2)
+            yield click.style(body, dim=True)
+
+
+def _title(text: str) -> str:
+    return click.style(text, bold=True)

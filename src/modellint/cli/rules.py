@@ -1,0 +1,122 @@
+"""`modellint rules`: which questions there are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Any, get_args
+
+import click
+
+from modellint.cli.command import Command, option
+from modellint.cli.completion import complete_rules
+from modellint.cli.configuration import catalogue, configurable
+from modellint.cli.console import SEVERITY_COLORS, printable
+from modellint.cli.given import one_of
+from modellint.errors import UsageError
+from modellint.rules.rule import Rule, SeverityName
+from modellint.rules.selection import covers, nearest, require_known
+
+FILTER = "Filter"
+
+
+@click.command(cls=Command)
+@click.argument("selectors", nargs=-1, metavar="[RULES]...", shell_complete=complete_rules)
+@option("--family", group=FILTER, metavar="NAME", help="Rules of this family.")
+@option(
+    "--severity",
+    group=FILTER,
+    metavar="LEVEL",
+    callback=one_of(*get_args(SeverityName)),
+    help="Rules of this severity: error, warning or info.",
+)
+@option("--runtime", group=FILTER, metavar="NAME", help="Rules that are asked for this runtime.")
+@option("--json", "as_json", is_flag=True, help="Everything about each rule, as JSON.")
+@configurable
+def command(
+    selectors: tuple[str, ...],
+    family: str | None,
+    severity: str | None,
+    runtime: str | None,
+    as_json: bool,
+    config: Path | None,
+    isolated: bool,
+) -> None:
+    """List the rules: all, or those that codes, prefixes, families or names stand for."""
+    everything = catalogue(config, isolated)
+    require_known(selectors, everything, "rules")
+    rules = list(everything.values())
+    _require(family, {rule.family for rule in rules}, "family")
+    _require(runtime, {each for rule in rules for each in rule.runtimes}, "runtime")
+    chosen = [
+        rule
+        for rule in rules
+        if (not selectors or any(covers(selector, rule) for selector in selectors))
+        and family in (None, rule.family)
+        and severity in (None, rule.severity)
+        and (runtime is None or not rule.runtimes or runtime in rule.runtimes)
+    ]
+    if as_json:
+        click.echo(json.dumps([entry(rule) for rule in chosen], indent=2))
+    else:
+        click.echo("\n".join(_lines(chosen)))
+
+
+def _require(name: str | None, known: Iterable[str], what: str) -> None:
+    names = sorted(known)
+    if name is not None and name not in names:
+        near = nearest(name, names)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+        raise UsageError(f"unknown {what} {name!r}; {hint}")
+
+
+def entry(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON: its file's texts, without the check."""
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "family": rule.family,
+        "severity": rule.severity,
+        "default": rule.default,
+        "summary": rule.summary,
+        "message": rule.message,
+        "why": rule.why.strip(),
+        "fix": rule.fix.strip(),
+        "runtimes": list(rule.runtimes),
+        "needs": list(rule.needs),
+        "per": list(rule.per),
+        "options": {
+            name: {"default": each.default, "help": each.help, "choices": list(each.choices)}
+            for name, each in rule.options.items()
+        },
+        "sources": list(rule.sources),
+        "since": rule.since,
+        "path": str(rule.path) if rule.path is not None else None,
+    }
+
+
+def _lines(rules: Sequence[Rule]) -> Iterable[str]:
+    """A block for each family; on a terminal, lines are cut at its width."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    names = max((len(rule.name) for rule in rules), default=0)
+    for family in sorted({rule.family for rule in rules}):
+        yield click.style(family, bold=True)
+        for rule in rules:
+            if rule.family == family:
+                yield _line(rule, names, width)
+        yield ""
+    noun = "rule" if len(rules) == 1 else "rules"
+    yield f"{len(rules)} {noun}; to have one explained: modellint rule CODE"
+
+
+def _line(rule: Rule, names: int, width: int | None) -> str:
+    severity = click.style(f"{rule.severity:<7}", fg=SEVERITY_COLORS[rule.severity])
+    off = "" if rule.default else "(off by default) "
+    text = printable(f"{rule.name:<{names}}  {off}{rule.summary}")
+    room = width - len(f"  {rule.code}  {rule.severity:<7}  ") if width is not None else None
+    if room is not None and len(text) > room:
+        text = text[: max(room - 1, 0)].rstrip() + "…"
+    return f"  {rule.code}  {severity}  {text}"
