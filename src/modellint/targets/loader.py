@@ -71,15 +71,18 @@ def filter_targets(
     targets: Iterable[Target],
     *,
     min_memory: int | None = None,
+    max_tdp: float | None = None,
     vendor: str | None = None,
     supports: str | Iterable[str] | None = None,
 ) -> list[Target]:
-    """Those with at least so many bytes of memory, of this vendor, with all these precisions."""
+    """Those with at least so many bytes of memory, a stated power of at most so many watts, of
+    this vendor, with all these precisions."""
     precisions = [supports] if isinstance(supports, str) else list(supports or ())
     return [
         target
         for target in targets
         if (min_memory is None or target.memory.nominal >= min_memory)
+        and (max_tdp is None or (target.tdp_watts is not None and target.tdp_watts <= max_tdp))
         and (vendor is None or target.vendor == normalize(vendor))
         and all(target.supports(precision) for precision in precisions)
     ]

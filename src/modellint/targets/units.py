@@ -48,6 +48,25 @@ def format_bytes(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"
 
 
+def format_bandwidth(rate: float) -> str:
+    """``600 GB/s``, ``3.35 TB/s``: as datasheets write it."""
+    return f"{rate / 1e12:.3g} TB/s" if rate >= 1e12 else f"{rate / 1e9:.3g} GB/s"
+
+
+def format_rate(rate: float) -> str:
+    """Operations per second in T(FL)OPS: ``125``, ``31.2``, ``0.26``."""
+    tera = rate / 1e12
+    return f"{tera:,.0f}" if tera >= 100 else f"{tera:.3g}"
+
+
+def format_hertz(rate: float) -> str:
+    return f"{rate / 1e6:,.0f} MHz"
+
+
+def format_watts(power: float) -> str:
+    return f"{power:g} W"
+
+
 def _parse(text: object, units: dict[str, int] | dict[str, float], expected: str) -> float:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     factor = units.get(match["unit"].lower()) if match else None

@@ -1,0 +1,440 @@
+"""`modellint targets`: the devices there are, one in full, or several side by side."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from modellint.cli.command import Command, option
+from modellint.cli.console import note
+from modellint.errors import UsageError
+from modellint.targets.deployment import Precision
+from modellint.targets.units import (
+    format_bandwidth,
+    format_bytes,
+    format_hertz,
+    format_rate,
+    format_watts,
+    parse_bytes,
+    parse_watts,
+)
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from modellint.targets.target import Origin, Target
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+LISTED: tuple[Precision, ...] = ("fp16", "int8", "fp8")
+"""The rates that the list has room for."""
+FILTERS = "Filters"
+NAME = 4 + len(LISTED)
+"""The column of the list that is left out where room is short."""
+LABEL = 8
+PROSE = 100
+GAP = "  "
+LACKS, UNKNOWN = "-", "?"
+
+EPILOG = """Examples:
+  modellint targets                                      every device
+  modellint targets nvidia-datacenter --supports fp8     those of a group
+  modellint targets a10                                  one in full, with its sources
+  modellint targets compare a10 l4                       side by side
+"""
+
+
+def _quantity(parse: Callable[[str], float]) -> Callable[..., float | None]:
+    def read(ctx: click.Context, parameter: click.Parameter, given: str | None) -> float | None:
+        if given is None:
+            return None
+        try:
+            return parse(given)
+        except UsageError as error:
+            raise click.BadParameter(str(error), ctx, parameter) from error
+
+    return read
+
+
+def _precisions(
+    ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for text in given for name in text.split(","))
+    for name in names:
+        if name not in PRECISIONS:
+            raise click.BadParameter(_unknown(name, PRECISIONS), ctx, parameter)
+    return names
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    from modellint.rules.selection import nearest
+
+    near = nearest(name, known)
+    return f"{name!r}: " + (f"did you mean {near!r}?" if near else f"one of {', '.join(known)}")
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("names", nargs=-1, metavar="[list|show|compare] [NAME]...")
+@option("--min-memory", group=FILTERS, metavar="SIZE", callback=_quantity(parse_bytes),
+        help="At least so much memory, as 24GB.")  # fmt: skip
+@option("--max-tdp", group=FILTERS, metavar="POWER", callback=_quantity(parse_watts),
+        help="At most so much power, as 75W.")  # fmt: skip
+@option("--vendor", group=FILTERS, metavar="NAME", help="Such as nvidia, amd or apple.")
+@option("--supports", group=FILTERS, metavar="PRECISION", multiple=True, callback=_precisions,
+        help=f"Computed by the hardware, not emulated: {', '.join(PRECISIONS)}; repeatable.",
+)  # fmt: skip
+@option("--json", "as_json", is_flag=True, help="Everything, for programs.")
+@option("--config", metavar="FILE", type=click.Path(path_type=Path), envvar="MODELLINT_CONFIG",
+        help="Where folders of your own targets are named.")  # fmt: skip
+@option("--isolated", is_flag=True, help="Use no configuration file.")
+def command(names: tuple[str, ...], **given: Any) -> None:
+    """List devices, show one in full, or compare several.
+
+    A name is an id, an alias, a group such as jetson, a vendor, 'all', or 'host' for this machine.
+    """
+    from modellint.targets.loader import expand_targets
+
+    verb, names = _verb(names)
+    folders = _folders(given["config"], given["isolated"])
+    asked = expand_targets(names or ("all",), folders)
+    targets = _filtered(asked, given)
+    if given["as_json"]:
+        _print_json(targets)
+    elif not targets:
+        note("no device is all of that")
+    elif verb == "show" or (verb is None and len(names) == len(asked) == 1):
+        _print(line for target in targets for line in _shown(target))
+    elif verb == "compare":
+        _print(_compared(targets))
+    else:
+        _print(_listed(targets))
+
+
+def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """What to do, and with which devices."""
+    if not words or words[0] not in ("list", "show", "compare"):
+        return None, words
+    verb, names = words[0], words[1:]
+    if verb == "show" and not names:
+        raise UsageError("show which device? Name one, as 'modellint targets show a10'")
+    if verb == "compare" and not names:
+        raise UsageError("compare which devices? As 'modellint targets compare a10 l4'")
+    return verb, names
+
+
+def _folders(file: Path | None, isolated: bool) -> list[Path]:
+    """The user's own folders of targets."""
+    from modellint.config.load import CommandLine, Configs
+
+    config = Configs(CommandLine({}, file, isolated)).of(Path.cwd())
+    return [config.path(folder) for folder in config.settings.target_dirs]
+
+
+def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Target]:
+    from modellint.targets.loader import filter_targets, load_targets, normalize
+
+    vendor = given["vendor"]
+    if vendor is not None:
+        vendors = sorted({target.vendor for target in (*load_targets(), *targets)})
+        if normalize(vendor) not in vendors:
+            raise UsageError(f"--vendor {_unknown(vendor, vendors)}")
+    return filter_targets(
+        targets,
+        min_memory=given["min_memory"],
+        max_tdp=given["max_tdp"],
+        vendor=vendor,
+        supports=given["supports"],
+    )
+
+
+# Printing
+
+
+def _print(lines: Iterator[Text]) -> None:
+    from modellint.report.full import console_for
+    from modellint.report.options import Options
+
+    console = console_for(sys.stdout, Options())
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _width() -> int:
+    """Columns to fill; a file or a pipe takes any number, and reads best on one line each."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
+
+
+def _styled(*parts: tuple[str, str] | str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
+def _print_json(targets: Sequence[Target]) -> None:
+    import json
+
+    document = {"version": 1, "targets": [_plain(target) for target in targets]}
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: sizes in bytes, rates in operations and bytes per second."""
+    if is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+# The list
+
+
+def _listed(targets: Sequence[Target]) -> Iterator[Text]:
+    """One line a device, by vendor; names only where there is room for them."""
+    header = ("target", "memory", "bandwidth", *LISTED, "cc", "name")
+    rows = {target.id: _row(target) for target in targets}
+    widths = [max(map(len, column)) for column in zip(header, *rows.values(), strict=True)]
+    if len(GAP) * len(widths) + sum(widths) > _width():
+        header, widths = header[:-1], widths[:-1]
+    for vendor in sorted({target.vendor for target in targets}):
+        yield _styled((_vendor(vendor), "bold"))
+        yield _styled((_aligned(header, widths), "bright_black"))
+        for target in sorted(targets, key=_natural):
+            if target.vendor == vendor:
+                rest = _aligned(rows[target.id], widths).removeprefix(GAP + target.id)
+                yield _styled(GAP, (target.id, "cyan"), rest)
+        yield _styled()
+    yield _styled("Rates are dense peaks in TFLOPS (TOPS for int8).")
+    yield _styled(f"{LACKS} the hardware lacks it; {UNKNOWN} it has it, but no rate is published.")
+
+
+def _natural(target: Target) -> list[tuple[str, int]]:
+    """``a2`` before ``a10`` before ``a100``."""
+    return [(word, int(part or 0)) for word, part in re.findall(r"(\D*)(\d*)", target.id)]
+
+
+def _row(target: Target) -> tuple[str, ...]:
+    return (
+        target.id,
+        format_bytes(target.memory.nominal),
+        format_bandwidth(target.memory.bandwidth) if target.memory.bandwidth else UNKNOWN,
+        *(_rate(target, precision) for precision in LISTED),
+        _capability(target) or LACKS,
+        target.name,
+    )
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Words to the left, figures to the right."""
+    columns = list(zip(cells, widths, strict=False))
+    words = (0, NAME)
+    return "".join(
+        GAP + (cell.ljust(width) if place in words else cell.rjust(width))
+        for place, (cell, width) in enumerate(columns)
+    ).rstrip()
+
+
+def _rate(target: Target, precision: Precision) -> str:
+    rate = target.peak(precision)
+    if rate is None:
+        return UNKNOWN if _may_support(target, precision) else LACKS
+    return format_rate(rate)
+
+
+def _may_support(target: Target, precision: Precision) -> bool:
+    known = target.matrix_precisions or target.vector_precisions
+    return target.supports(precision) or not known
+
+
+def _capability(target: Target) -> str:
+    return ".".join(map(str, target.compute_capability or ()))
+
+
+def _vendor(vendor: str) -> str:
+    """Most are initials; the others say so in their devices' names."""
+    names = {
+        "apple": "Apple",
+        "google": "Google",
+        "hailo": "Hailo",
+        "intel": "Intel",
+        "qualcomm": "Qualcomm",
+        "rockchip": "Rockchip",
+    }
+    return names.get(vendor, vendor.upper() if len(vendor) <= 6 else vendor.title())
+
+
+# One device
+
+
+def _shown(target: Target) -> Iterator[Text]:
+    """All that is known, each group of figures with its confidence and its source."""
+    yield _styled((target.name, "bold"), GAP, (target.id, "cyan"))
+    for label, text in _identity(target):
+        yield _line(label, text)
+    yield _styled()
+    sources: list[str] = []
+    for label, text, origin in _figures(target):
+        yield _line(label, text, _reference(origin, sources))
+    for law, reason in target.exceptions.items():
+        yield _line("but", f"not {law}: {reason}")
+    if target.notes:
+        yield _styled()
+        yield _line("note", target.notes)
+    yield _styled()
+    for number, source in enumerate(sources, 1):
+        yield _line(f"[{number}]", source)
+    yield _styled()
+
+
+def _identity(target: Target) -> Iterator[tuple[str, str]]:
+    capability = _capability(target)
+    parts = (
+        _vendor(target.vendor),
+        target.architecture,
+        capability and f"compute capability {capability}",
+        target.released and str(target.released),
+    )
+    yield "is", ", ".join(part for part in parts if part)
+    if target.aliases:
+        yield "also", ", ".join(target.aliases)
+    yield "in", ", ".join(dict.fromkeys((target.vendor, *target.groups, "all")))
+    yield "runtime", target.default_runtime
+
+
+def _figures(target: Target) -> Iterator[tuple[str, str, Origin | None]]:
+    origins, memory = target.origins, target.memory
+    unified = ", shared with the system" if memory.unified else ""
+    kind = f" {memory.kind}" if memory.kind else ""
+    bandwidth = f", {format_bandwidth(memory.bandwidth)}" if memory.bandwidth else ""
+    nominal = f"{format_bytes(memory.nominal)}{kind}{bandwidth}{unified}"
+    yield "memory", nominal, origins.get("memory")
+    if "usable" in origins:
+        yield "usable", format_bytes(memory.usable), origins["usable"]
+    if target.matrix_precisions:
+        text = f"{' '.join(_ordered(target.matrix_precisions))} in matrix units"
+        yield "computes", text, origins.get("precisions")
+    if target.vector_precisions:
+        text = f"{' '.join(_ordered(target.vector_precisions))} in ordinary units"
+        yield "computes", text, origins.get("precisions")
+    if target.rates:
+        yield "peak", f"{_rates(target.rates)} (dense T(FL)OPS)", origins.get("peak")
+    if _chip(target):
+        yield "chip", ", ".join(_chip(target)), origins.get("chip")
+    if target.dla:
+        rates = f": {_rates(target.dla.rates)} (dense T(FL)OPS)" if target.dla.rates else ""
+        yield "DLA", f"{target.dla.cores} cores{rates}", origins.get("dla")
+    if target.interconnect:
+        speed = target.interconnect.bandwidth
+        text = f", {format_bandwidth(speed)} both ways together" if speed else ""
+        yield "link", f"{target.interconnect.kind}{text}", origins.get("interconnect")
+    for runtime, overhead in target.overheads.items():
+        low, high = format_bytes(overhead.low), format_bytes(overhead.high)
+        yield "overhead", f"{runtime} itself takes {low} to {high}", overhead.origin
+
+
+def _ordered(precisions: Sequence[Precision]) -> list[Precision]:
+    return sorted(precisions, key=PRECISIONS.index)
+
+
+def _rates(rates: Mapping[Precision, float]) -> str:
+    return ", ".join(f"{name} {format_rate(rates[name])}" for name in PRECISIONS if name in rates)
+
+
+def _chip(target: Target) -> list[str]:
+    parts = (
+        target.units and f"{target.units} units",
+        target.clock and format_hertz(target.clock),
+        target.l2_bytes and f"L2 {format_bytes(target.l2_bytes)}",
+        target.tdp_watts and format_watts(target.tdp_watts),
+    )
+    return [part for part in parts if part]
+
+
+def _reference(origin: Origin | None, sources: list[str]) -> str:
+    """``theoretical [1]``; remembers the source for the list below."""
+    if origin is None:
+        return ""
+    if origin.source not in sources:
+        sources.append(origin.source)
+    return f"{origin.confidence} [{sources.index(origin.source) + 1}]"
+
+
+def _line(label: str, text: str, reference: str = "") -> Text:
+    """A label, its text with wrapped lines under their first, and where the text comes from."""
+    from textwrap import wrap
+
+    from modellint.report.text import clean
+
+    text = clean(text)
+    indent = " " * (LABEL + 1 + len(GAP))
+    width = max(min(_width(), PROSE), 40) - len(indent)
+    lines = wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    tail = ""
+    if reference:
+        fits = len(lines[-1]) + len(GAP) + len(reference) <= width
+        tail = (GAP if fits else f"\n{indent}") + reference
+    return _styled(
+        GAP, (f"{label:{LABEL}} ", "bold"), f"\n{indent}".join(lines), (tail, "bright_black")
+    )
+
+
+# Several
+
+
+def _compared(targets: Sequence[Target]) -> Iterator[Text]:
+    """A column each, as many beside one another as fit; rows in which they differ are bold."""
+    rows = [(label, cells) for label, cells in _comparison(targets) if {*cells} - {"", UNKNOWN}]
+    label_width = max(len(label) for label, _ in rows)
+    widths = [max(map(len, cells)) for cells in zip(*(cells for _, cells in rows), strict=True)]
+    for columns in _fitting(widths, _width() - label_width - len(GAP)):
+        for label, cells in rows:
+            line = "".join(f"{GAP}{cells[n] or UNKNOWN:>{widths[n]}}" for n in columns)
+            style = "cyan" if not label else "bold" if len({*cells}) > 1 else ""
+            yield _styled(f"{GAP}{label:{label_width}}", (line, style))
+        yield _styled()
+
+
+def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
+    """Columns by their numbers, as many at a time as there is room for; at least one."""
+    columns: list[int] = []
+    taken = 0
+    for number, width in enumerate(widths):
+        if columns and taken + len(GAP) + width > room:
+            yield columns
+            columns, taken = [], 0
+        columns.append(number)
+        taken += len(GAP) + width
+    yield columns
+
+
+def _comparison(targets: Sequence[Target]) -> Iterator[tuple[str, list[str]]]:
+    def row(label: str, cell: Callable[[Target], object]) -> tuple[str, list[str]]:
+        return label, [str(cell(target) or "") for target in targets]
+
+    yield row("", lambda t: t.id)
+    yield row("architecture", lambda t: t.architecture)
+    yield row("compute capability", lambda t: _capability(t) or LACKS)
+    yield row("released", lambda t: t.released)
+    yield row("memory", lambda t: format_bytes(t.memory.nominal))
+    yield row("usable", lambda t: "usable" in t.origins and format_bytes(t.memory.usable))
+    yield row("kind", lambda t: t.memory.kind)
+    yield row("shared with the system", lambda t: "yes" if t.memory.unified else "no")
+    yield row("bandwidth", lambda t: t.memory.bandwidth and format_bandwidth(t.memory.bandwidth))
+    for precision in PRECISIONS:
+        if any(target.supports(precision) for target in targets):
+            unit = "TOPS" if precision.startswith("int") else "TFLOPS"
+            yield f"{precision} {unit}", [_rate(target, precision) for target in targets]
+    yield row("L2", lambda t: t.l2_bytes and format_bytes(t.l2_bytes))
+    yield row("units", lambda t: t.units)
+    yield row("power", lambda t: t.tdp_watts and format_watts(t.tdp_watts))
+    if any(target.dla for target in targets):
+        yield row("DLA cores", lambda t: t.dla_cores or LACKS)
+    yield row("link", lambda t: t.interconnect and t.interconnect.kind)
+    yield row("runtime", lambda t: t.default_runtime)

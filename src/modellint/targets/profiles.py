@@ -1,0 +1,94 @@
+"""The range of shapes of every input: what an optimization profile has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from modellint.model import Dim, Model, Shape, Value
+from modellint.targets.deployment import Deployment, ShapeProfile
+
+Range = tuple[int, int, int]
+"""Minimum, optimum and maximum of one dim."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputProfile:
+    """One input of the model: what the file declares, and the range the deployment gives it."""
+
+    value: Value
+    declared: Shape
+    ranges: tuple[Range | None, ...]
+    """One for each dim; None where the deployment says nothing about an open dim."""
+
+    @property
+    def is_dynamic(self) -> bool:
+        return any(not isinstance(dim, int) for dim in self.declared)
+
+    @property
+    def open_axes(self) -> tuple[int, ...]:
+        """Axes whose size nobody has said."""
+        return tuple(axis for axis, known in enumerate(self.ranges) if known is None)
+
+    def bound(self, which: int) -> tuple[int, ...]:
+        """The minimum (0), optimum (1) or maximum (2); needs all dims known."""
+        return tuple(known[which] for known in self.ranges if known is not None)
+
+
+def input_profiles(model: Model, deployment: Deployment) -> tuple[InputProfile, ...]:
+    """A profile for every input of known rank that the caller of the model feeds."""
+    ranges = symbol_ranges(model, deployment)
+    return tuple(
+        InputProfile(value, shape, _ranges(value, shape, deployment, ranges))
+        for value, shape in _fed(model)
+    )
+
+
+def symbol_ranges(model: Model, deployment: Deployment) -> Mapping[str, Range]:
+    """The range of each symbolic dim, from symbols, batch and the first input that fixes it."""
+    ranges = {symbol: (size, size, size) for symbol, size in deployment.symbols.items()}
+    for value, shape in _fed(model):
+        profile = deployment.shapes.get(value.name)
+        if profile is not None and len(profile.optimum) == len(shape):
+            for symbol, known in zip(shape, dim_ranges(profile), strict=True):
+                if isinstance(symbol, str) and known is not None:
+                    ranges.setdefault(symbol, known)
+        elif deployment.batch is not None and shape and isinstance(shape[0], str):
+            ranges.setdefault(shape[0], (deployment.batch,) * 3)
+    return ranges
+
+
+def dim_ranges(profile: ShapeProfile) -> Iterator[Range | None]:
+    """Minimum, optimum and maximum dim by dim."""
+    for dims in zip(profile.minimum, profile.optimum, profile.maximum, strict=True):
+        low, best, high = dims
+        known = isinstance(low, int) and isinstance(best, int) and isinstance(high, int)
+        yield (low, best, high) if known else None  # type: ignore[misc]
+
+
+def _fed(model: Model) -> Iterator[tuple[Value, Shape]]:
+    for value in model.graph.inputs if model.graph is not None else ():
+        shape = value.declared_shape
+        if not value.is_constant and value.type_name == "tensor" and shape is not None:
+            yield value, shape
+
+
+def _ranges(
+    value: Value, shape: Shape, deployment: Deployment, symbols: Mapping[str, Range]
+) -> tuple[Range | None, ...]:
+    profile = deployment.shapes.get(value.name)
+    if profile is not None and len(profile.optimum) == len(shape):
+        return tuple(dim_ranges(profile))
+    return tuple(_range(dim, axis, deployment, symbols) for axis, dim in enumerate(shape))
+
+
+def _range(
+    dim: Dim, axis: int, deployment: Deployment, symbols: Mapping[str, Range]
+) -> Range | None:
+    if isinstance(dim, int):
+        return dim, dim, dim
+    if isinstance(dim, str) and dim in symbols:
+        return symbols[dim]
+    if axis == 0 and deployment.batch is not None:
+        return deployment.batch, deployment.batch, deployment.batch
+    return None
