@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from modellint import __version__
 from modellint.data import cache_dir, data_dir, read_toml
 from modellint.errors import UsageError
-from modellint.rules.rule import Example, Examples, Match, Option, Rule
+from modellint.rules.rule import Example, Examples, Fuser, Match, Option, Rule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -170,6 +170,7 @@ def _from_json(table: dict[str, Any]) -> Rule:
             name: Option(**_with_tuples(Option, option))
             for name, option in table["options"].items()
         },
+        "fused_by": {runtime: Fuser(**fuser) for runtime, fuser in table["fused_by"].items()},
         "match": Match(**_with_tuples(Match, match)) if match else None,
         "examples": Examples(
             *(

@@ -27,6 +27,20 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Fuser:
+    """What one runtime does by itself about the pattern that a rule is about."""
+
+    by: str = ""
+    """The pass that fuses or removes it; empty when the runtime does not."""
+    since: str = ""
+    """The first version that does."""
+    note: str = ""
+    """Where it holds, or why its answer and the rule's differ."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A declarative check: a graph pattern in the language of `modellint.rules.pattern`."""
 
@@ -99,6 +113,8 @@ class Rule:
     """Whether the rule runs unless it is selected by name."""
     since: str = "0.1.0"
     options: Mapping[str, Option] = field(default_factory=dict)
+    fused_by: Mapping[str, Fuser] = field(default_factory=dict)
+    """By runtime: whether it undoes by itself what the rule finds."""
     match: Match | None = None
     check: str | None = None
     """``module.function`` below `modellint.checks`, or ``package.module:function`` of a plugin."""
@@ -135,6 +151,8 @@ class Rule:
         parts = [f"# {self.name} ({self.code})", self.summary, self._traits()]
         parts += ["## What it says", *(f"> {as_prose(text)}" for text in self.wordings)]
         parts += ["## Why", as_prose(self.why), "## How to mend it", as_prose(self.fix)]
+        if self.fused_by:
+            parts += ["## Who fuses it", "\n".join(map(self._fuser_line, self.fused_by))]
         if self.options:
             parts += ["## Options", "\n".join(map(self._option_line, self.options))]
         for title, examples in (
@@ -157,6 +175,12 @@ class Rule:
         if not self.default:
             traits.append("off unless selected")
         return " · ".join([*traits, f"since {self.since}"])
+
+    def _fuser_line(self, runtime: str) -> str:
+        fuser = self.fused_by[runtime]
+        since = f" since {fuser.since}" if fuser.since else ""
+        answer = f"yes{since}, {fuser.by}" if fuser.by else "no"
+        return f"- **{runtime}**: {answer}{'; ' + fuser.note.strip() if fuser.note else ''}"
 
     def _option_line(self, name: str) -> str:
         option = self.options[name]
