@@ -18,6 +18,9 @@ NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
 """In one folder the first of these wins; a pyproject.toml without our table does not count."""
 
 
+TITLE = "modellint configuration"
+
+
 class ConfigError(UsageError):
     """A configuration file that cannot be understood."""
 
@@ -162,24 +165,30 @@ def json_schema() -> dict[str, Any]:
     """The JSON schema of the configuration, with each setting's description."""
     schema: dict[str, Any] = adapter().json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "modellint configuration"
+    schema["title"] = TITLE
     for item in fields(Settings):
         key = item.name.replace("_", "-")
         schema["properties"][key]["description"] = item.metadata["help"]
-    _drop_titles(schema)
-    return schema
+    simple: dict[str, Any] = _simplified(schema)
+    return simple
 
 
-def _drop_titles(schema: Any, top: bool = True) -> None:
-    """Pydantic titles every property with its own name."""
-    if isinstance(schema, dict):
-        if not top and isinstance(schema.get("title"), str):
-            del schema["title"]
-        for value in schema.values():
-            _drop_titles(value, top=False)
-    elif isinstance(schema, list):
-        for value in schema:
-            _drop_titles(value, top=False)
+def _simplified(schema: Any) -> Any:
+    """Without what TOML cannot say (null), and without the titles that repeat a property's name."""
+    if isinstance(schema, list):
+        return [_simplified(each) for each in schema if each != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    simple = {
+        key: _simplified(value)
+        for key, value in schema.items()
+        if not (key == "title" and value != TITLE) and not (key == "default" and value is None)
+    }
+    choices = simple.get("anyOf", ())
+    if len(choices) == 1:
+        del simple["anyOf"]
+        simple = {**choices[0], **simple}
+    return simple
 
 
 def shown(file: Path) -> str:

@@ -87,14 +87,19 @@ class Settings:
     select: tuple[str, ...] | None = field(
         default=None,
         metadata=about(
-            "Rules to run, by code, prefix, family or name, or ALL. Left out, the rules that are on "
-            "by default run.",
+            "Rules to run, by code, prefix, family or name, or ALL. Left out, the rules that are "
+            "on by default run.",
             '["ALL"]',
             section="Which rules run",
         ),
     )
-    extend_select: tuple[str, ...] = field(default=(), metadata=about("Rules to run in addition; this is how to switch on a rule that is off by default.",
-        '["FUS"]'))  # fmt: skip
+    extend_select: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Rules to run in addition; this is how to switch on a rule that is off by default.",
+            '["FUS"]',
+        ),
+    )
     ignore: tuple[str, ...] = field(
         default=(),
         metadata=about(

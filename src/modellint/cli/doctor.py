@@ -1,0 +1,189 @@
+"""`modellint doctor`: what is installed, what is missing for what, and what this machine is."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from modellint import __version__
+from modellint.cli.command import Command, option
+from modellint.cli.configuration import configurable, configuration
+from modellint.cli.console import printable
+from modellint.data import cache_dir, data_dir
+from modellint.errors import ModellintError
+
+EXTRAS: Mapping[str, str] = {
+    "ort": "probe with ONNX Runtime: does it load the model, and how does it place the nodes",
+    "trt": "probe with TensorRT: build an engine for this machine's GPU",
+    "trt-rtx": "probe with TensorRT for RTX: build for a named GPU that need not be here",
+}
+"""What each extra is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A distribution that modellint needs, or that an extra would add."""
+
+    name: str
+    version: str | None
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line about this machine or this folder; what is wrong has a remedy."""
+
+    name: str
+    value: str
+    remedy: str = ""
+
+
+@click.command(cls=Command)
+@option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@configurable
+def command(as_json: bool, config: Path | None, isolated: bool) -> int:
+    """Say what is installed, what each extra would add, and what is seen of this machine."""
+    packages = [*required(), *optional()]
+    facts = {"machine": list(machine()), "here": list(here(config, isolated))}
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "modellint": __version__,
+                    "python": platform.python_version(),
+                    "packages": [asdict(package) for package in packages],
+                    **{title: [asdict(fact) for fact in group] for title, group in facts.items()},
+                },
+                indent=2,
+            )
+        )
+    else:
+        click.echo("\n".join(_lines(packages, facts)))
+    missing = any(package.version is None and not package.extra for package in packages)
+    wrong = any(fact.remedy for group in facts.values() for fact in group)
+    return int(missing or wrong)
+
+
+def _lines(packages: list[Package], facts: Mapping[str, list[Fact]]) -> Iterator[str]:
+    yield f"{click.style('modellint', bold=True)} {__version__} in {Path(__file__).parents[1]}"
+    yield f"Python {platform.python_version()}, {platform.platform()}"
+    yield from ("", click.style("Required", bold=True))
+    for package in packages:
+        if not package.extra:
+            yield _package_line(package)
+    yield from ("", click.style("Optional", bold=True))
+    for extra in dict.fromkeys(package.extra for package in packages if package.extra):
+        yield from _extra_lines(extra, [each for each in packages if each.extra == extra])
+    for title, group in (("This machine", facts["machine"]), ("Here", facts["here"])):
+        yield from ("", click.style(title, bold=True))
+        for fact in group:
+            yield f"  {fact.name:<14} {printable(fact.value)}"
+            if fact.remedy:
+                yield f"  {'':<14} {click.style(printable(fact.remedy), fg='red')}"
+
+
+def _package_line(package: Package) -> str:
+    if package.version is None:
+        return f"  {click.style('missing', fg='red')}  {package.name}; reinstall modellint"
+    return f"  {click.style('ok', fg='green')}       {package.name} {package.version}"
+
+
+def _extra_lines(extra: str, packages: list[Package]) -> Iterator[str]:
+    there = all(package.version is not None for package in packages)
+    state = click.style("ok     ", fg="green") if there else click.style("missing", fg="yellow")
+    names = ", ".join(f"{each.name} {each.version or ''}".rstrip() for each in packages)
+    yield f"  {state}  [{extra}] {names}"
+    yield f"           {EXTRAS.get(extra, '')}"
+    if not there:
+        yield f"           pip install 'modellint[{extra}]'"
+
+
+def required() -> list[Package]:
+    return [_package(name) for name, extra in _requirements() if not extra]
+
+
+def optional() -> list[Package]:
+    return [_package(name, extra) for name, extra in _requirements() if extra]
+
+
+@cache
+def _requirements() -> tuple[tuple[str, str], ...]:
+    """Name and extra of each distribution that the installed modellint asks for."""
+    try:
+        lines = metadata.requires("modellint") or []
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return ()
+    found = []
+    for line in lines:
+        name = re.match(r"[A-Za-z0-9._-]+", line)
+        extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)", line)
+        if name is not None and _is_for_this_python(line):
+            found.append((name[0], extra[1] if extra else ""))
+    return tuple(found)
+
+
+def _is_for_this_python(line: str) -> bool:
+    """False for what only older Pythons need."""
+    below = re.search(r"python_version\s*<\s*['\"](\d+)\.(\d+)", line)
+    current = tuple(map(int, platform.python_version_tuple()[:2]))
+    return below is None or current < (int(below[1]), int(below[2]))
+
+
+def _package(name: str, extra: str = "") -> Package:
+    try:
+        return Package(name, metadata.version(name), extra)
+    except metadata.PackageNotFoundError:
+        return Package(name, None, extra)
+
+
+def machine() -> Iterator[Fact]:
+    """The device modellint takes this machine for, which `--target host` means."""
+    from modellint.targets import find_target, format_bytes
+
+    try:
+        host = find_target("host")
+    except ModellintError as error:
+        yield Fact("host", f"not recognised: {error}")
+        return
+    memory = host.memory.usable or host.memory.nominal
+    yield Fact("host", f"{host.name}, {format_bytes(memory)} of memory for models")
+    if host.vendor == "cpu":
+        yield Fact("gpu", "none seen (nvidia-smi does not name one)")
+    else:
+        yield Fact("gpu", host.name)
+
+
+def here(config: Path | None, isolated: bool) -> Iterator[Fact]:
+    """The configuration that holds in this folder, what it adds, and the cache."""
+    from modellint.config.load import shown
+    from modellint.rules.registry import load_rules
+
+    try:
+        settings = configuration(config, isolated)
+        yield Fact("configuration", shown(settings.file) if settings.file else "none; defaults")
+        rules = load_rules([settings.path(folder) for folder in settings.settings.rules])
+        own = sum(data_dir("rules") not in (rule.path or Path()).parents for rule in rules.values())
+        yield Fact("rules", f"{len(rules)}, of which {own} from plugins and your own folders")
+    except ModellintError as error:
+        yield Fact("configuration", "cannot be used", str(error))
+    yield _cache()
+
+
+def _cache() -> Fact:
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "writable").touch()
+        (folder / "writable").unlink()
+    except OSError as error:
+        return Fact("cache", str(folder), f"cannot be written ({error.strerror}): use --cache-dir")
+    files = [file.stat().st_size for file in folder.rglob("*.json")]
+    return Fact("cache", f"{folder}: {len(files)} entries, {sum(files) / 1e6:.1f} MB")
