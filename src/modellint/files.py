@@ -8,8 +8,15 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write beside `path`, then move into place; a file that was there keeps its permissions."""
+    """Write beside `path`, then move into place; a file that was there keeps its permissions.
+
+    A link stays a link, and what is no regular file (a pipe, /dev/stdout) is written to as it is.
+    """
     data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    path = path.resolve()
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 from modellint.errors import UsageError
 from modellint.files import write_atomically
 from modellint.finding import Result
-from modellint.report import FORMATS, Options, render
+from modellint.report import FORMATS, Options, render, write
 from modellint.rules.selection import nearest
 
 _BY_SUFFIX = {
@@ -31,8 +31,7 @@ class Output:
 
     def write(self, result: Result, options: Options) -> None:
         if self.file is None:
-            sys.stdout.write(render(self.format, result, options))
-            sys.stdout.flush()
+            write(self.format, result, sys.stdout, options)
             return
         text = render(self.format, result, replace(options, color="never"))
         try:
@@ -47,6 +46,9 @@ def parse_outputs(texts: Sequence[str]) -> list[Output]:
     if sum(output.file is None for output in outputs) > 1:
         both = " and ".join(output.format for output in outputs if output.file is None)
         raise UsageError(f"{both} cannot both go to standard output; write one as format:file")
+    files = [output.file.resolve() for output in outputs if output.file is not None]
+    if twice := {file for file in files if files.count(file) > 1}:
+        raise UsageError(f"{min(twice)} cannot hold two reports; give each a file of its own")
     return outputs
 
 

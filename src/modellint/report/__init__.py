@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, TextIO, cast
 
 from modellint.finding import Result
 from modellint.report.options import Options
 
-__all__ = ["FORMATS", "Options", "render"]
+__all__ = ["FORMATS", "Options", "render", "write"]
 
 FORMATS: Mapping[str, str] = {
     name: f"modellint.report.{name}"
@@ -27,6 +27,9 @@ FORMATS: Mapping[str, str] = {
 }
 """Each format's module, which has a function `render(result, options) -> str`."""
 
+FOR_PEOPLE = frozenset({"full", "concise"})
+"""What a terminal shows, in its own encoding; all else is UTF-8 wherever it goes."""
+
 
 class _Report(Protocol):
     def render(self, result: Result, options: Options) -> str: ...
@@ -36,3 +39,25 @@ def render(name: str, result: Result, options: Options | None = None) -> str:
     """The whole report as text, which ends with a newline unless there is nothing to say."""
     report = cast("_Report", import_module(FORMATS[name]))
     return report.render(result, options or Options())
+
+
+def write(name: str, result: Result, stream: TextIO, options: Options) -> None:
+    """The same onto a stream, as it can show it: colours, width and encoding are the stream's."""
+    if name == "full":
+        from modellint.report import full
+
+        full.write(result, stream, options)
+    else:
+        _write_text(render(name, result, options), stream, name in FOR_PEOPLE)
+    stream.flush()
+
+
+def _write_text(text: str, stream: TextIO, for_people: bool) -> None:
+    if for_people:
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    elif hasattr(stream, "buffer"):
+        stream.flush()
+        stream.buffer.write(text.encode())
+    else:
+        stream.write(text)

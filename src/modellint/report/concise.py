@@ -5,7 +5,7 @@ from __future__ import annotations
 from modellint.finding import Finding, Location, Result
 from modellint.report.grouping import ordered
 from modellint.report.options import Options
-from modellint.report.text import clean
+from modellint.report.text import brief, clean
 
 
 def render(result: Result, options: Options) -> str:
@@ -15,10 +15,10 @@ def render(result: Result, options: Options) -> str:
 
 
 def line(finding: Finding) -> str:
-    place = where(finding.location)
-    address = f"{finding.path}:{place}" if place else finding.path
+    place = brief(where(finding.location))
+    address = clean(finding.path) + (f":{place}" if place else "")
     target = f" [{finding.target}]" if finding.target else ""
-    return clean(f"{address}: {finding.severity} {finding.code} {finding.message}{target}")
+    return f"{address}: {brief(f'{finding.severity} {finding.code} {finding.message}{target}')}"
 
 
 def where(location: Location) -> str:

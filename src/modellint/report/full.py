@@ -12,13 +12,13 @@ from rich.style import Style
 from rich.text import Text
 
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
-from modellint.report.grouping import Group, Section, patterns, sections
+from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
 from modellint.report.statistics import statistics
 from modellint.report.text import (
+    brief,
     byte_size,
     cells,
-    clean,
     counted,
     duration,
     quantity,
@@ -154,8 +154,7 @@ class _Writer:
         self.print(self._margin(), Text(f"{self.glyphs.bottom} ", LINES), self._origin(finding))
         self._labelled("why", finding.why)
         self._labelled("fix", finding.fix, FIX)
-        if group.rest:
-            self._labelled("also", self._others(group))
+        self._labelled("also", self._also(group))
         if self.options.verbose and finding.evidence:
             self._labelled("data", self._evidence(finding))
 
@@ -178,24 +177,9 @@ class _Writer:
             said.append(f"confidence: {finding.confidence}")
         return Text(self._dotted([self._words(part) for part in said if part]))
 
-    def _others(self, group: Group) -> str:
-        total = f"at {counted(len(group.rest), 'more place')}"
-        names = [
-            self._words(finding.location.label) for finding in group.rest if finding.location.label
-        ]
-        if not names:
-            return total
-        if self.options.verbose:
-            return f"{total}: {', '.join(names)}"
-        found = patterns(names)
-        shown = [
-            shorten(name, PROSE // 2, self.glyphs.ellipsis)
-            + (f" ({self.glyphs.times}{number})" if number > 1 else "")
-            for name, number in found[:MOST_PATTERNS]
-        ]
-        if len(found) > MOST_PATTERNS:
-            shown.append(self.glyphs.ellipsis)
-        return f"{total}: {', '.join(shown)}"
+    def _also(self, group: Group) -> str:
+        most = None if self.options.verbose else MOST_PATTERNS
+        return also(group, most, self.glyphs.times, self.glyphs.ellipsis)
 
     def _evidence(self, finding: Finding) -> str:
         return ", ".join(
@@ -364,7 +348,7 @@ class _Writer:
 
     def _words(self, text: str) -> str:
         """Harmless, and within what the stream can show."""
-        text = clean(" ".join(text.split("\n")))
+        text = brief(text, self.glyphs.ellipsis)
         if self.glyphs is ASCII:
             text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
         return text

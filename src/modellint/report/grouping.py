@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from modellint.finding import Finding, ModelSummary, Result, Severity
+from modellint.report.text import clean, counted, shorten
+
+LONGEST_NAME = 60
+"""Of a name among others."""
 
 _NUMBER = re.compile(r"(\d+)")
 
@@ -59,17 +63,19 @@ def ordered(result: Result) -> list[Finding]:
 def sections(result: Result) -> list[Section]:
     """One for every file, those without findings too."""
     models = {model.path: model for model in result.models}
-    active: dict[str, list[Finding]] = {path: [] for path in _ranks(result)}
-    suppressed = dict.fromkeys(active, 0)
+    made = []
+    for path, findings in by_file(result).items():
+        active = tuple(finding for finding in findings if finding.suppressed is None)
+        made.append(Section(path, models.get(path), active, len(findings) - len(active)))
+    return made
+
+
+def by_file(result: Result) -> dict[str, list[Finding]]:
+    """The ordered findings of every file, also of those that have none."""
+    files: dict[str, list[Finding]] = {path: [] for path in _ranks(result)}
     for finding in ordered(result):
-        if finding.suppressed is None:
-            active[finding.path].append(finding)
-        else:
-            suppressed[finding.path] += 1
-    return [
-        Section(path, models.get(path), tuple(findings), suppressed[path])
-        for path, findings in active.items()
-    ]
+        files[finding.path].append(finding)
+    return files
 
 
 def grouped(findings: Iterable[Finding]) -> list[Group]:
@@ -87,6 +93,23 @@ def patterns(names: Sequence[str]) -> list[tuple[str, int]]:
         parts = _NUMBER.split(name)
         families.setdefault(tuple(parts[::2]), []).append(parts)
     return [(_pattern(members), len(members)) for members in families.values()]
+
+
+def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = "…") -> str:
+    """`at 11 more places: layer*.bn1 (×3), …`; empty for a group of one."""
+    if not group.rest:
+        return ""
+    total = f"at {counted(len(group.rest), 'more place')}"
+    labels = [finding.location.label for finding in group.rest if finding.location.label]
+    if not labels:
+        return total
+    names = [(label, 1) for label in labels] if most is None else patterns(labels)
+    shown = [
+        shorten(clean(name), LONGEST_NAME, ellipsis) + (f" ({times}{number})" if number > 1 else "")
+        for name, number in names[:most]
+    ]
+    more = [ellipsis] if len(names) > len(shown) else []
+    return f"{total}: {', '.join(shown + more)}"
 
 
 def _pattern(members: list[list[str]]) -> str:

@@ -21,10 +21,10 @@ from modellint import __version__
 from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where
 from modellint.report.contract import dumps
-from modellint.report.grouping import Group, grouped, ordered
+from modellint.report.grouping import Group, also, grouped, ordered
 from modellint.report.options import Options
 from modellint.report.places import source_uri
-from modellint.report.text import clean, clean_lines, counted, rule_url
+from modellint.report.text import brief, clean, clean_lines, rule_url
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -254,12 +254,8 @@ def _within_limits(findings: Sequence[Finding]) -> tuple[list[_Entry], str | Non
 def _result_text(entry: _Entry) -> str:
     finding = entry.finding
     parts = [_message_text(finding.message)]
-    if entry.others:
-        names = [finding.location.label for finding in entry.others if finding.location.label]
-        shown = f": {', '.join(names[:5])}{', …' if len(names) > 5 else ''}" if names else ""
-        parts.append(
-            _message_text(f"The same at {counted(len(entry.others), 'more place')}{shown}.")
-        )
+    if places := also(Group((finding, *entry.others))):
+        parts.append(_message_text(f"The same {places}."))
     if finding.fix:
         parts.append(f"Fix: {_message_text(finding.fix)}")
     return "\n\n".join(parts)
@@ -267,7 +263,7 @@ def _result_text(entry: _Entry) -> str:
 
 def _message_text(text: str) -> str:
     """In a message `[text](address)` is a link, and names in a model must not make any."""
-    return clean(text).replace("](", "] (")
+    return brief(text).replace("](", "] (")
 
 
 def _logical(finding: Finding) -> list[Any] | None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 DOCS = "https://github.com/modellint/modellint/blob/main/docs"
+
+LONGEST_WORD = 100
+LONGEST_TEXT = 2000
+
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ("", " K", " M", " B", " T")
@@ -20,6 +27,14 @@ def clean(text: str) -> str:
     return "".join(
         char if char.isprintable() else " " if char.isspace() else "" for char in text
     ).strip()
+
+
+def brief(text: str, ellipsis: str = "…") -> str:
+    """One clean line that a reader can take in, though names in models may be of any length."""
+    text = clean(" ".join(text.splitlines()))
+    if len(text) > LONGEST_WORD:
+        text = _LONG_WORD.sub(lambda word: shorten(word[0], LONGEST_WORD, ellipsis), text)
+    return shorten(text, LONGEST_TEXT, ellipsis)
 
 
 def clean_lines(text: str) -> str:

@@ -1,0 +1,93 @@
+"""GitHub's workflow commands: findings as annotations on the files of a pull request.
+
+GitHub shows ten annotations of each kind from one step and drops the rest without a word, so
+like findings share one, the tenth says how many there are besides, and the log lists those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modellint.finding import Result, Severity
+from modellint.report.grouping import Group, also, sections
+from modellint.report.options import Options
+from modellint.report.overview import overview
+from modellint.report.places import source_path
+from modellint.report.text import brief, clean, counted
+
+MOST_PER_KIND = 10
+
+KINDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+
+
+def render(result: Result, options: Options) -> str:
+    groups = [group for section in sections(result) for group in section.groups]
+    left_out: list[Group] = []
+    lines: list[str] = []
+    for severity in sorted(KINDS, reverse=True):
+        kind = [group for group in groups if group.first.severity is severity]
+        shown = kind if len(kind) <= MOST_PER_KIND else kind[: MOST_PER_KIND - 1]
+        lines += (_annotation(group, options.root) for group in shown)
+        if rest := kind[len(shown) :]:
+            lines.append(_notice(severity, len(rest)))
+            left_out += rest
+    lines += _listed(left_out, options.root)
+    lines.append(overview(result))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _annotation(group: Group, root: str) -> str:
+    """A model has no lines: the first stands for the file."""
+    finding = group.first
+    target = f" [{finding.target}]" if finding.target else ""
+    properties = {
+        "file": source_path(finding.path, root),
+        "line": "1",
+        "title": f"{finding.code} {finding.rule}{target}",
+    }
+    texts = [finding.message + target, _also(group), finding.fix and f"Fix: {finding.fix}"]
+    return command(KINDS[finding.severity], "\n".join(map(brief, filter(None, texts))), properties)
+
+
+def _notice(severity: Severity, number: int) -> str:
+    more = counted(number, f"more {severity}")
+    text = (
+        f"{more} not shown here: GitHub shows {MOST_PER_KIND} annotations of a kind. "
+        "The log of this step lists all."
+    )
+    return command(KINDS[severity], text, {"title": f"modellint: {more}"})
+
+
+def _listed(groups: Sequence[Group], root: str) -> Iterator[str]:
+    if not groups:
+        return
+    yield command("group", f"Findings that are not shown as annotations ({len(groups):,})", {})
+    for group in groups:
+        finding = group.first
+        words = [
+            f"{source_path(finding.path, root)}: {finding.severity} {finding.code}",
+            finding.message,
+            _also(group),
+        ]
+        # GitHub runs what stands after "##[" anywhere in a line, and after "::" at its beginning.
+        yield "- " + brief(" ".join(filter(None, words))).replace("##[", "## [")
+    yield command("endgroup", "", {})
+
+
+def _also(group: Group) -> str:
+    places = also(group)
+    return f"Also {places}." if places else ""
+
+
+def command(name: str, message: str, properties: dict[str, str]) -> str:
+    """`::name key=value,key=value::message`, in which nothing can end a part early."""
+    pairs = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name}{' ' * bool(pairs)}{pairs}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(clean(text)).replace(":", "%3A").replace(",", "%2C")

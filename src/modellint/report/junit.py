@@ -1,0 +1,78 @@
+"""JUnit's XML, which every CI system shows as tests: a suite per model, a case per finding.
+
+Errors and warnings are failures; what does not call for action (infos, suppressed findings) is a
+skipped case, and a crash of modellint itself an error. A model without findings is a case that
+passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree import ElementTree as ET
+
+from modellint.finding import Finding, Result, Severity
+from modellint.report.concise import where
+from modellint.report.grouping import by_file
+from modellint.report.options import Options
+from modellint.report.places import source_path
+from modellint.report.text import brief, clean, rule_url
+
+OUTCOMES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+"""What may become of a case, and the attribute that counts it."""
+
+
+def render(result: Result, options: Options) -> str:
+    suites = ET.Element("testsuites", name="modellint")
+    for path, findings in by_file(result).items():
+        suites.append(_suite(clean(source_path(path, options.root)), findings))
+    _count(suites)
+    suites.set("time", f"{result.seconds:.3f}")
+    ET.indent(suites)
+    # Plain ASCII with character references is the same in every encoding.
+    text = ET.tostring(suites, encoding="us-ascii").decode("ascii")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _suite(name: str, findings: Iterable[Finding]) -> ET.Element:
+    suite = ET.Element("testsuite", name=name)
+    cases = [_case(name, finding) for finding in findings]
+    suite.extend(cases or [ET.Element("testcase", classname=name, name="modellint", time="0")])
+    _count(suite)
+    return suite
+
+
+def _case(path: str, finding: Finding) -> ET.Element:
+    place = where(finding.location)
+    target = f" [{finding.target}]" if finding.target else ""
+    name = f"{finding.code} {finding.rule}{target}" + (f": {place}" if place else "")
+    case = ET.Element("testcase", classname=path, name=brief(name), time="0")
+    if finding.suppressed is not None:
+        ET.SubElement(case, "skipped", message=brief(f"suppressed: {finding.suppressed}"))
+        return case
+    outcome = ET.SubElement(case, _outcome(finding), message=brief(finding.message))
+    if outcome.tag != "skipped":
+        outcome.set("type", str(finding.severity))
+    outcome.text = _body(finding)
+    return case
+
+
+def _outcome(finding: Finding) -> str:
+    if finding.family == "internal":
+        return "error"
+    return "skipped" if finding.severity is Severity.INFO else "failure"
+
+
+def _body(finding: Finding) -> str:
+    parts = {
+        "": f"{finding.severity}: {finding.message}",
+        "why: ": finding.why,
+        "fix: ": finding.fix,
+        "see: ": rule_url(finding.code),
+    }
+    return "\n".join(label + brief(text) for label, text in parts.items() if text)
+
+
+def _count(element: ET.Element) -> None:
+    element.set("tests", str(len(list(element.iter("testcase")))))
+    for outcome, attribute in OUTCOMES.items():
+        element.set(attribute, str(len(list(element.iter(outcome)))))

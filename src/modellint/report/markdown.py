@@ -1,0 +1,124 @@
+"""Markdown for a step's summary or a comment on a pull request.
+
+Names in models are hostile here too: nothing in them may become a link, an image, a mention of a
+person or a table of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from modellint.finding import Result, Severity
+from modellint.report.grouping import Group, Section, also, sections
+from modellint.report.options import Options
+from modellint.report.overview import NOUNS, overview
+from modellint.report.places import source_path
+from modellint.report.text import brief, counted, rule_url, shorten
+
+MARK = "<!-- modellint -->"
+"""By which a workflow finds the comment that it wrote before, to replace it."""
+
+MOST_CHARACTERS = 60_000
+"""GitHub refuses comments of more than 65,536."""
+
+_SYNTAX = re.compile(r"[\\`*_\[\]<>|~$&]")
+_REFERENCE = re.compile(r"[@#!](?=\S)|:(?=//)|www(?=\.)", re.IGNORECASE)
+"""What sites make references and links of after Markdown has had its say: @team, #1, http://."""
+_UNSAFE_IN_CODE = re.compile(r"[^ \w./,=+-]|_")
+
+
+def render(result: Result, options: Options) -> str:
+    parts = [_Part(section, options.root) for section in sections(result) if section.findings]
+    text = _lines(_head(result))
+    room = MOST_CHARACTERS - len(text)
+    for severity in NOUNS:  # what is left out for want of room is the least severe
+        for part in parts:
+            room -= part.fill(severity, room)
+    text += "".join(part.text() for part in parts)
+    if left_out := sum(part.left_out for part in parts):
+        text += f"\n{counted(left_out, 'finding')} left out: the report would be too long.\n"
+    return text
+
+
+class _Part:
+    """One file's table, as far as there is room for it."""
+
+    def __init__(self, section: Section, root: str) -> None:
+        self.groups = section.groups
+        self.head = _lines(_section_head(section, root))
+        self.rows: list[str] = []
+        self.left_out = 0
+
+    def fill(self, severity: Severity, room: int) -> int:
+        """Take the rows of a severity; gives the characters that they take."""
+        taken = 0
+        for group in self.groups:
+            if group.first.severity is not severity:
+                continue
+            row = _row(group)
+            size = len(row) + (0 if self.rows else len(self.head))
+            if taken + size > room:
+                self.left_out += len(group.findings)
+            else:
+                self.rows.append(row)
+                taken += size
+        return taken
+
+    def text(self) -> str:
+        return self.head + "".join(self.rows) if self.rows else ""
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _head(result: Result) -> Iterator[str]:
+    yield MARK
+    yield "## modellint"
+    yield ""
+    deployments = ", ".join(map(_prose, result.deployments))
+    yield f"**{overview(result)}**" + (f", for {deployments}" if deployments else "")
+
+
+def _section_head(section: Section, root: str) -> Iterator[str]:
+    yield ""
+    yield f"### {_code(source_path(section.path, root))}"
+    yield ""
+    yield "| severity | rule | finding |"
+    yield "| --- | --- | --- |"
+
+
+def _row(group: Group) -> str:
+    finding = group.first
+    severity = str(finding.severity)
+    cells = [
+        f"**{severity}**" if finding.severity is Severity.ERROR else severity,
+        f"[{_prose(finding.code)}]({rule_url(finding.code)}) {_prose(finding.rule)}",
+        "<br>".join(_finding(group)),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _finding(group: Group) -> Iterator[str]:
+    finding = group.first
+    yield _prose(finding.message) + (f" ({_prose(finding.target)})" if finding.target else "")
+    if places := also(group):
+        yield f"Also {_prose(places)}."
+    if finding.fix:
+        yield f"**Fix:** {_prose(finding.fix)}"
+
+
+def _prose(text: str) -> str:
+    parts = _REFERENCE.split(brief(text))
+    marks = [*_REFERENCE.findall(brief(text)), ""]
+    return "".join(
+        _SYNTAX.sub(r"\\\g<0>", part) + (f"{mark}&#8203;" if mark else "")
+        for part, mark in zip(parts, marks, strict=True)
+    )
+
+
+def _code(text: str) -> str:
+    """HTML's element, in which entities hold what a code span has no way to write."""
+    text = _UNSAFE_IN_CODE.sub(lambda char: f"&#{ord(char[0])};", shorten(brief(text), 200))
+    return f"<code>{text}</code>"
