@@ -25,8 +25,8 @@ FINDINGS, INTERNAL_ERROR = 1, 3
 """Exit codes; 0 is none of these, and 2 and 130 end a run before there is a result."""
 
 DEPLOYMENT_SETTINGS = frozenset(
-    {"targets", "runtime", "precision", "batch", "shapes", "symbols"}
-)  # fmt: skip
+    {"targets", "runtime", "precision", "batch", "shapes", "symbols", "dla"}
+)
 
 Progress = Callable[[int, int], None]
 """Is told how many files are done, and of how many."""
@@ -128,10 +128,8 @@ class _Run:
         cache: Cache | None,
         keys: _PlanKeys,
     ) -> dict[Found, FileReport]:
-        from modellint.workers import (
-            Job,
-            run,
-        )  # a run that finds all it needs in the cache does not
+        # A run that finds all it needs in the cache needs no workers, nor what they load.
+        from modellint.workers import Job, run
 
         different = {keys.of(plans[found]): plans[found] for found in files}
         places = {key: place for place, key in enumerate(different)}

@@ -133,7 +133,10 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         batch=settings.batch,
         shapes=_shapes(config),
         symbols=settings.symbols,
+        dla=settings.dla,
     )
+    if settings.dla and not any(target.dla_cores for target in targets):
+        raise _mistake(config, ("dla",), "none of the targets has a DLA; name one, as jetson-agx-orin-64gb")
     each = [
         replace(common, target=target, runtime=settings.runtime or target.default_runtime)
         for target in targets

@@ -64,6 +64,7 @@ EPILOG = """Exit codes:
 @_many(
     "--symbol", group=DEPLOYMENT, metavar="NAME=N", callback=sizes, help="Value of a symbolic dim."
 )
+@option("--dla", group=DEPLOYMENT, is_flag=True, help="Use the DLA of a Jetson.")
 @_rules("--select", "-s", help="Run these only: codes, prefixes, families, names, ALL.")
 @_rules("--extend-select", help="Run these too.")
 @_rules("--ignore", "-i", help="Do not run these.")
@@ -180,6 +181,7 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "batch": given["batch"],
         "shapes": given["shape"],
         "symbols": given["symbol"],
+        "dla": given["dla"] or None,
         "select": given["select"],
         "extend_select": given["extend_select"],
         "ignore": given["ignore"],

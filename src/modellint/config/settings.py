@@ -165,6 +165,12 @@ class Settings:
     symbols: Mapping[str, int] = field(
         default_factory=dict, metadata=about("Values of symbolic dims.", "{ sequence = 384 }")
     )
+    dla: bool = field(
+        default=False,
+        metadata=about(
+            "Whether a Jetson's deep-learning accelerator is to run what it can.", "true"
+        ),
+    )
 
     budgets: Budgets | None = field(
         default=None,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from modellint.model import Shape
     from modellint.targets.target import Target
 
 Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"]
@@ -17,9 +16,9 @@ Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4"
 class ShapeProfile:
     """The range of shapes one input takes at run time; a fixed shape has all three equal."""
 
-    minimum: Shape
-    optimum: Shape
-    maximum: Shape
+    minimum: tuple[int, ...]
+    optimum: tuple[int, ...]
+    maximum: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,8 @@ class Deployment:
     """Profiles by input name."""
     symbols: Mapping[str, int] = field(default_factory=dict)
     """Values for symbolic dims by symbol name."""
+    dla: bool = False
+    """Whether a Jetson's deep-learning accelerator is to run what it can."""
 
     @property
     def target_id(self) -> str | None:
@@ -44,6 +45,8 @@ class Deployment:
         details = [text for text in (self.runtime, self.precision) if text]
         if self.batch is not None:
             details.append(f"batch {self.batch}")
+        if self.dla:
+            details.append("DLA")
         if self.target is None:
             return ", ".join(details) or "any runtime"
         return f"{self.target.id} ({', '.join(details)})" if details else self.target.id
