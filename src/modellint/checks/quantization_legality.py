@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization import Converter, QuantizationMap, Scheme, WeightedOp
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, output_axis
 from modellint.checks.api import Context, Hit
+from modellint.checks.quantization_effect import effect
 from modellint.finding import Severity
-from modellint.model import DType, Node, Value
+from modellint.model import DType, Node, Value, format_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 TENSORRT_TYPES = {"int8", "int4", "float8e4m3fn", "float4e2m1"}
 
 
-def together(nodes: Sequence[Node], facts: dict[str, object], **more: Any) -> Iterator[Hit]:
+def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
     """One answer for a choice made once for the whole model, at its first place."""
     if nodes:
         rest = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
@@ -79,9 +80,10 @@ def uint8_activation(context: Context) -> Iterator[Hit]:
     if found:
         points = found[0].scheme.zero_points
         point = int(points.reshape(-1)[0]) if points is not None and points.size else 0
-        yield from together(
-            _nodes(found), {"zero_point": point}, variant="" if point else "at-zero"
-        )
+        scales = found[0].scheme.scales
+        top = float(scales.max()) * 127 if scales is not None and scales.size else None
+        facts = {"zero_point": point, "scale_top": f"{top:.4g}" if top else "127 steps"}
+        yield from together(_nodes(found), facts, variant="" if point else "at-zero")
 
 
 def omitted_zero_point(context: Context) -> Iterator[Hit]:
@@ -173,37 +175,32 @@ def unsupported_type(context: Context) -> Iterator[Hit]:
 
 def wrong_channel_axis(context: Context) -> Iterator[Hit]:
     """Per-channel weights whose channels are not the op's output channels."""
-    for op in context.analysis(QuantizationMap).ops:
+    quantization = context.analysis(QuantizationMap)
+    for op in quantization.ops:
         found = _channel_axis(op)
         if found is None:
             continue
-        axis, right, rank = found
+        axis, right = found
         if axis != right:
             assert op.weight.dequantizer is not None
             shape = op.weight.root.tensor.shape if op.weight.root.tensor else ()
             yield Hit(
                 op.weight.dequantizer.node,
                 {"axis": axis, "right": right, "layer": op.node.label, "layer_op": op.node.op_type,
-                 "shape": "×".join(map(str, shape)), "rank": rank},
+                 "shape": format_shape(shape), **effect(quantization, [op])},
                 related=(op.node,),
             )  # fmt: skip
 
 
-def _channel_axis(op: WeightedOp) -> tuple[int, int, int] | None:
-    """The axis a weight is quantized along, the one it should be, and its rank."""
+def _channel_axis(op: WeightedOp) -> tuple[int, int] | None:
+    """The axis a weight is quantized along, and the one it should be."""
     scheme = op.weight.scheme
     tensor = op.weight.root.tensor
     if scheme is None or scheme.granularity != "channel" or tensor is None:
         return None
-    if op.weight.value is not op.weight.dequantizer.output and op.weight.moves:  # type: ignore[union-attr]
-        mapped = _through_moves(op, scheme.axis, len(tensor.shape))
-    else:
-        mapped = scheme.axis
     rank = len(tensor.shape)
-    right = output_axis(op.node, rank)
-    if mapped is None or right is None:
-        return None
-    return (mapped + rank if mapped < 0 else mapped), right, rank
+    axis, right = _through_moves(op, scheme.axis, rank), output_axis(op.node, rank)
+    return None if axis is None or right is None else (axis, right)
 
 
 def _through_moves(op: WeightedOp, axis: int, rank: int) -> int | None:
@@ -446,9 +443,9 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
     for converter in quantization.quantizers + quantization.dequantizers:
         if converter.node.domain:
             continue
-        feature = _too_new(converter.scheme, opset)
-        if feature is not None:
-            found.setdefault(feature, []).append(converter.node)
+        needed = _too_new(converter.scheme, opset)
+        if needed is not None:
+            found.setdefault(needed, []).append(converter.node)
     for (feature, since), nodes in found.items():
         yield from together(
             nodes,
@@ -458,9 +455,9 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
 
 
 def _too_new(scheme: Scheme, opset: int) -> tuple[str, int] | None:
-    for precision, since, feature in _SINCE:
+    for precision, since, name in _SINCE:
         if opset < since and scheme.precision == precision:
-            return feature, since
+            return name, since
     if opset < 21 and scheme.granularity == "block":
         return "blocked scales", 21
     if opset < 13 and scheme.granularity == "channel":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -270,6 +271,12 @@ class QuantizationMap:
     @cached_property
     def quantized_ops(self) -> list[WeightedOp]:
         return [op for op in self.ops if op.is_quantized]
+
+    @cached_property
+    def main_precision(self) -> str:
+        """What most quantized ops run in; int8 where there are none yet."""
+        counts = Counter(op.precision for op in self.quantized_ops)
+        return counts.most_common(1)[0][0] if counts else "int8"
 
     @cached_property
     def activation_quantizers(self) -> list[Converter]:
