@@ -30,7 +30,8 @@ def format_count(count: float) -> str:
 class _Words(string.Formatter):
     """``str.format`` without attribute access, and with units of our own.
 
-    Besides Python's format specs: ``{size:bytes}``, ``{macs:count}``, ``{names:list}``.
+    Besides Python's format specs: ``{size:bytes}``, ``{macs:count}``, ``{names:list}``, and
+    ``{nodes:plural|needs|need}``, which is one word or the other.
     """
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
@@ -46,6 +47,8 @@ class _Words(string.Formatter):
             return format_count(value)
         if format_spec == "list":
             return format_list(value)
+        if format_spec.startswith(PLURAL):
+            return choose_plural(value, format_spec)
         return format(value, format_spec)
 
 
@@ -59,6 +62,16 @@ def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
+PLURAL = "plural|"
+
+
+def choose_plural(number: Any, format_spec: str) -> str:
+    """``plural|dim|dims``: which word goes with a number, or with that many things."""
+    singular, _, plural = format_spec.removeprefix(PLURAL).partition("|")
+    count = number if isinstance(number, int | float) else len(number)
+    return singular if count == 1 else plural
+
+
 _WORDS = _Words()
 
 
@@ -70,4 +83,10 @@ def fill(template: str, facts: Mapping[str, object]) -> str:
 def as_prose(template: str) -> str:
     """The template as documentation shows it: placeholders stand as ``‹name›``."""
     parts = string.Formatter().parse(template.strip())
-    return "".join(text + (f"‹{name}›" if name is not None else "") for text, name, _, _ in parts)
+    return "".join(text + _as_prose(name, spec or "") for text, name, spec, _ in parts)
+
+
+def _as_prose(name: str | None, spec: str) -> str:
+    if name is None:
+        return ""
+    return choose_plural(2, spec) if spec.startswith(PLURAL) else f"‹{name}›"

@@ -1,0 +1,53 @@
+"""How a rule's words are filled."""
+
+from __future__ import annotations
+
+import pytest
+
+from modellint.rules.message import as_prose, fill
+
+NODES = "{nodes} {nodes:plural|node needs|nodes need} it."
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [(1, "1 node needs it."), (2, "2 nodes need it."), (0, "0 nodes need it.")],
+)
+def test_a_word_goes_with_its_number(nodes: int, said: str) -> None:
+    assert fill(NODES, {"nodes": nodes}) == said
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [(["a"], "'a' is never used"), (["a", "b"], "'a' and 'b' are never used")]
+)
+def test_a_word_goes_with_how_many_names_there_are(names: list[str], said: str) -> None:
+    assert fill("{names:list} {names:plural|is|are} never used", {"names": names}) == said
+
+
+def test_documentation_speaks_of_many() -> None:
+    assert as_prose(NODES) == "‹nodes› nodes need it."
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "said"),
+    [
+        ("{x:bytes}", 512, "512 B"),
+        ("{x:bytes}", 1536, "1.5 KiB"),
+        ("{x:bytes}", 3 << 40, "3 TiB"),
+        ("{x:count}", 25_600_000, "25.6 M"),
+        ("{x:count}", 12, "12"),
+        ("{x:.1f}", 2.25, "2.2"),
+        ("{x:list}", ["a", "b", "c", "d", "e"], "'a', 'b', 'c' and 2 more"),
+    ],
+)
+def test_figures_and_lists_are_put_for_people(template: str, value: object, said: str) -> None:
+    assert fill(template, {"x": value}) == said
+
+
+def test_a_message_reaches_no_attribute() -> None:
+    with pytest.raises(KeyError):
+        fill("{x.__class__}", {"x": 1})
+
+
+def test_a_name_with_braces_is_left_as_it_is() -> None:
+    assert fill("Node '{node}'.", {"node": "{x}"}) == "Node '{x}'."
