@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -151,9 +152,10 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
     for output in outputs:
         output.write(outcome.result, options)
     if given["statistics"]:
-        from modellint.cli.statistics import statistics
+        from modellint.report.full import write_statistics
 
-        click.echo(statistics(outcome.result), nl=False, err=_is_machine_read(outputs))
+        stream = sys.stderr if _is_machine_read(outputs) else sys.stdout
+        write_statistics(outcome.result, stream, options)
     if not given["quiet"]:
         for text in dict.fromkeys(outcome.notes):
             note(text)

@@ -30,8 +30,12 @@ GUTTER = 9
 """Columns for the word at the left, and the gap after it."""
 PROSE = 100
 """Longer lines are hard to read, however wide the terminal is."""
+NARROWEST = 8
+"""What of a name or a type still tells something."""
 MOST_PATTERNS = 3
 MOST_TABLE_ROWS = 20
+MOST_SILENT_RULES = 10
+"""Without a finding, shown in the statistics for their time."""
 
 # Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
 # dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue
@@ -98,14 +102,21 @@ def console_for(stream: TextIO, options: Options) -> Console:
     )
 
 
+PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
+"""How our own words are put where they cannot be encoded."""
+
+
 class _Writer:
     def __init__(self, console: Console, options: Options) -> None:
         self.console = console
         self.options = options
         self.width = console.width
+        self.page = min(console.width, PROSE + GUTTER)
         self.encoding = console.encoding
         self.glyphs = Glyphs() if _can_encode(self.encoding) else ASCII
         self.links = console.is_terminal and console.file.isatty()
+        self.explained: set[str] = set()
+        """What was said once: in a folder of models the same goes wrong in many."""
 
     def report(self, result: Result) -> None:
         for section in sections(result):
@@ -127,12 +138,13 @@ class _Writer:
         self.console.print()
 
     def _heading(self, section: Section) -> None:
-        width = min(self.width, PROSE + GUTTER)
-        path = Text(shorten(self._words(section.path), width - 4, self.glyphs.ellipsis), HEADING)
-        line = self.glyphs.rule * (width - path.cell_len - 4)
+        room = self.page - 4
+        path = Text(shorten(self._words(section.path), room, self.glyphs.ellipsis), HEADING)
+        line = self.glyphs.rule * (room - path.cell_len)
         self.print(Text(self.glyphs.rule * 2 + " ", LINES), path, Text(f" {line}", LINES))
         if section.model is not None and not self.options.quiet:
-            self.print(Text(f"   {self._traits(section.model)}"))
+            for traits in Text(self._traits(section.model)).wrap(self.console, self.page - 3):
+                self.print(Text("   "), traits)
 
     def _traits(self, model: ModelSummary) -> str:
         traits = [self._words(model.format)]
@@ -149,10 +161,14 @@ class _Writer:
     def _group(self, group: Group) -> None:
         finding = group.first
         self._title(group)
+        corner = self.glyphs.rule * 2
         if finding.frame is not None and finding.frame.rows:
             self._frame(finding, finding.frame)
-        self.print(self._margin(), Text(f"{self.glyphs.bottom} ", LINES), self._origin(finding))
-        self._labelled("why", finding.why)
+            corner = self.glyphs.bottom
+        self.print(self._margin(), Text(f"{corner} ", LINES), self._origin(finding))
+        if finding.why not in self.explained or self.options.verbose:
+            self._labelled("why", finding.why)
+        self.explained.add(finding.why)
         self._labelled("fix", finding.fix, FIX)
         self._labelled("also", self._also(group))
         if self.options.verbose and finding.evidence:
@@ -229,29 +245,27 @@ class _Writer:
     # The end
 
     def _summary(self, result: Result) -> None:
-        active = result.active
-        hidden = len(result.findings) - len(active)
-        models = counted(len(result.models), "model")
-        seconds = duration(result.seconds)
-        if not active:
-            said = f"No findings in {models}"
-            said += f" ({hidden:,} suppressed)." if hidden else "."
-            self.print(Text(said, FIX), Text(f"  {seconds}"))
+        hidden = len(result.findings) - len(result.active)
+        run = f"{counted(len(result.models), 'model')} in {duration(result.seconds)}"
+        if not result.active:
+            said = f" ({hidden:,} suppressed)." if hidden else "."
+            self.print(Text(f"No findings{said}", FIX), Text(f"  {run}"))
             return
-        for line in self._table(result, models, seconds):
+        for line in self._table(result, run, hidden):
             self.print(line)
         self.console.print()
-        for line in self._next(active).wrap(self.console, min(self.width, PROSE + GUTTER)):
+        for line in self._next(result.active).wrap(self.console, self.page):
             self.print(line)
 
-    def _table(self, result: Result, models: str, seconds: str) -> list[Text]:
+    def _table(self, result: Result, run: str, hidden: int) -> list[Text]:
+        """Files by what was found in them, the worst first."""
         told = [part for part in sections(result) if part.findings or part.suppressed]
         told.sort(key=lambda part: [-part.count(severity) for severity in WORST_FIRST])
         rows = [
             [
-                Text(shorten(self._words(part.path), self._path_room(), self.glyphs.ellipsis)),
+                Text(self._words(part.path)),
                 *(self._count(part.count(severity), severity) for severity in WORST_FIRST),
-                self._count(part.suppressed),
+                *([self._count(part.suppressed)] if hidden else ()),
             ]
             for part in told[:MOST_TABLE_ROWS]
         ]
@@ -259,23 +273,18 @@ class _Writer:
             noun = "more" if len(told) > len(rows) else "without findings"
             rows.append([Text(f"{rest:,} {noun}")])
         total = [
-            Text(models, HEADING),
+            Text(run, HEADING),
             *(self._count(result.count(severity), severity) for severity in WORST_FIRST),
-            self._count(len(result.findings) - len(result.active)),
-            Text(seconds),
+            *([self._count(hidden)] if hidden else ()),
         ]
         heading = [
             Text("model", HEADING),
             *(Text(str(severity), STYLES[severity]) for severity in WORST_FIRST),
-            Text("suppressed", HEADING),
-            Text("time", HEADING),
+            *([Text("suppressed", HEADING)] if hidden else ()),
         ]
         if len(rows) == 1:
             return self._lines([heading, None, total])
         return self._lines([heading, None, *rows, None, total])
-
-    def _path_room(self) -> int:
-        return max(min(self.width, PROSE + GUTTER) - 46, 16)
 
     def _count(self, number: int, severity: Severity | None = None) -> Text:
         if not number:
@@ -292,15 +301,20 @@ class _Writer:
 
     def statistics(self, result: Result) -> list[Text]:
         heading = [Text(word, HEADING) for word in ("rule", "findings", "suppressed", "time")]
+        told = statistics(result)
+        found = sum(bool(row.findings or row.suppressed) for row in told)
+        shown = told[: found + MOST_SILENT_RULES]
         rows = [
             [
                 Text(self._words(f"{row.code}  {row.rule}")),
                 self._count(row.findings),
                 self._count(row.suppressed),
-                Text("" if row.seconds is None else f"{row.seconds * 1000:,.1f} ms"),
+                Text("cached" if row.seconds is None else f"{row.seconds * 1000:,.1f} ms"),
             ]
-            for row in statistics(result)
+            for row in shown
         ]
+        if rest := len(told) - len(shown):
+            rows.append([Text(f"{rest} faster ones without findings")])
         return self._lines([heading, None, *rows])
 
     # Lines
@@ -312,16 +326,18 @@ class _Writer:
             max(row[column].cell_len for row in full if column < len(row))
             for column in range(max(map(len, full)))
         ]
-        ruled = Text(self.glyphs.rule * (sum(widths) + 3 * (len(widths) - 1)), LINES)
-        lines = []
-        for row in rows:
-            line = Text()
-            for column, cell in enumerate(row or ()):
-                padding = " " * (widths[column] - cell.cell_len)
-                parts = (cell, padding) if column == 0 else ("   ", padding, cell)
-                line.append_text(Text.assemble(*parts))
-            lines.append(line if row else ruled)
-        return lines
+        gap = 3 if self.width >= 80 else 2
+        widths[0] = min(widths[0], max(self.page - sum(widths[1:]) - gap * (len(widths) - 1), 12))
+        ruled = Text(self.glyphs.rule * (sum(widths) + gap * (len(widths) - 1)), LINES)
+        return [self._line(row, widths, " " * gap) if row else ruled for row in rows]
+
+    def _line(self, row: Sequence[Text], widths: Sequence[int], gap: str) -> Text:
+        first, *figures = row
+        line = Text(shorten(first.plain, widths[0], self.glyphs.ellipsis), first.style)
+        line.append(" " * (widths[0] - line.cell_len))
+        for cell, width in zip(figures, widths[1:], strict=False):
+            line.append_text(Text.assemble(gap, " " * (width - cell.cell_len), cell))
+        return line
 
     def _labelled(self, label: str, prose: str, style: Style = LABEL) -> None:
         if prose:
@@ -350,7 +366,8 @@ class _Writer:
         """Harmless, and within what the stream can show."""
         text = brief(text, self.glyphs.ellipsis)
         if self.glyphs is ASCII:
-            text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+            plain = text.translate(PLAIN).encode(self.encoding, "backslashreplace")
+            return plain.decode(self.encoding)
         return text
 
 
@@ -365,14 +382,17 @@ class _Columns:
     @classmethod
     def fitting(cls, rows: Sequence[FrameRow], width: int, ellipsis: str) -> _Columns:
         op = min(max(cells(row.op) for row in rows), max(width // 3, 8))
-        detail = min(max(cells(row.detail) for row in rows), max(width // 2, 8))
+        detail = min(max(cells(row.detail) for row in rows), width // 2)
+        detail = min(detail, width - op - NARROWEST - 4)
+        if detail < NARROWEST:
+            detail = 0
         longest = max(cells(row.name) for row in rows)
-        name = min(longest, max(width - op - detail - 4, 8))
+        name = min(longest, max(width - op - detail - 4, NARROWEST))
         cut = (
             FrameRow(
                 shorten(row.op, op, ellipsis),
                 shorten(row.name, name, ellipsis),
-                shorten(row.detail, detail, ellipsis),
+                shorten(row.detail, detail, ellipsis) if detail else "",
             )
             for row in rows
         )
