@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modellint import __version__
 from modellint.files import write_atomically
 from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
-
-if TYPE_CHECKING:
-    from modellint.engine import FileReport, Plan
+from modellint.plan import FileReport, Plan
 
 FOLDER = "lint"
 RACY_NS = 2_000_000_000
@@ -203,8 +201,6 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
 
 
 def report_from_json(data: Mapping[str, Any]) -> FileReport:
-    from modellint.engine import FileReport
-
     summary = data["summary"]
     return FileReport(
         summary=ModelSummary(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from modellint.finding import Finding, Location, ModelSummary, Severity
 from modellint.formats import read_model
 from modellint.frame import frame_of
 from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.plan import FileReport, Plan
 from modellint.rules.inline import inline_ignores, is_ignored
 from modellint.rules.message import fill
 from modellint.rules.rule import Rule
@@ -27,33 +30,25 @@ CRASH = "INT001"
 """The rule under which a rule that crashes is reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that linting one file needs besides the file."""
-
-    rules: tuple[Rule, ...]
-    deployments: tuple[Deployment, ...] = (Deployment(),)
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Values by rule code, on top of the rules' defaults."""
-    severities: Mapping[str, Severity] = field(default_factory=dict)
-    """Overrides by rule code."""
-    read_weights: bool = True
-    inline_suppressions: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """What came of one file."""
-
-    summary: ModelSummary
-    findings: tuple[Finding, ...]
-    timings: Mapping[str, float] = field(default_factory=dict)
-    companions: tuple[str, ...] = ()
-    """Other files that the findings depend on."""
-
-
 def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     """Lint one file. Whatever is in it, this returns."""
+    with _no_garbage_collection():
+        return _lint_file(path, shown_path, plan)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """The view of a model lives as long as its linting: walking it for garbage finds none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     started = time.perf_counter()
     model = read_model(path)
     timings = {"(read)": time.perf_counter() - started}

@@ -14,8 +14,8 @@ from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import FailOn
 from modellint.data import cache_dir
 from modellint.discovery import Discovery, Found, discover, shown_path
-from modellint.engine import FileReport, Plan
 from modellint.finding import Finding, ModelSummary, Result, RuleInfo, Severity
+from modellint.plan import FileReport, Plan
 from modellint.planning import Scope, make_scope
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
 from modellint.rules.remark import remark

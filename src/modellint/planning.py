@@ -11,9 +11,9 @@ from typing import Any
 
 from modellint.config.load import Config, shown
 from modellint.config.settings import Budgets, kebab
-from modellint.engine import Plan
 from modellint.errors import UsageError
 from modellint.globs import Globs
+from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Option, Rule
 from modellint.rules.selection import (
@@ -136,7 +136,9 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         dla=settings.dla,
     )
     if settings.dla and not any(target.dla_cores for target in targets):
-        raise _mistake(config, ("dla",), "none of the targets has a DLA; name one, as jetson-agx-orin-64gb")
+        raise _mistake(
+            config, ("dla",), "none of the targets has a DLA; name one, as jetson-agx-orin-64gb"
+        )
     each = [
         replace(common, target=target, runtime=settings.runtime or target.default_runtime)
         for target in targets

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modellint.engine import Plan, lint_file
+from modellint.engine import lint_file
+from modellint.plan import Plan
 from modellint.finding import Finding
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example, Rule

@@ -1,0 +1,36 @@
+"""What linting one file needs besides the file, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modellint.finding import Finding, ModelSummary, Severity
+from modellint.rules.rule import Rule
+from modellint.targets.deployment import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that linting one file needs besides the file."""
+
+    rules: tuple[Rule, ...]
+    deployments: tuple[Deployment, ...] = (Deployment(),)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Values by rule code, on top of the rules' defaults."""
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    """Overrides by rule code."""
+    read_weights: bool = True
+    inline_suppressions: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What came of one file."""
+
+    summary: ModelSummary
+    findings: tuple[Finding, ...]
+    timings: Mapping[str, float] = field(default_factory=dict)
+    companions: tuple[str, ...] = ()
+    """Other files that the findings depend on."""

@@ -1,0 +1,87 @@
+"""Worker processes, which may die without taking the run with them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from modellint.plan import FileReport, Plan
+from modellint.workers.job import Done, Job, died, lint_job
+
+_plans: Sequence[Plan] = ()
+"""In a worker process: the plans that its jobs name."""
+
+
+def _begin(plans: Sequence[Plan]) -> None:
+    global _plans
+    _plans = plans
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C, and ends us
+
+
+def _work(job: Job) -> FileReport:
+    return lint_job(job, _plans)
+
+
+class Pool:
+    """Worker processes, replaced when one dies."""
+
+    def __init__(self, plans: Sequence[Plan], processes: int) -> None:
+        self._plans = plans
+        self._processes = processes
+
+    def run(self, jobs: Sequence[Job], done: Done) -> None:
+        waiting = deque(jobs)
+        while True:
+            suspects = self._run_until_death(waiting, done)
+            if not suspects:
+                return
+            for job in suspects:
+                self._run_alone(job, done)
+
+    def _run_until_death(self, waiting: deque[Job], done: Done) -> list[Job]:
+        """Lint until all is done or a worker dies; then, what was being linted at that moment."""
+        running: dict[Future[FileReport], Job] = {}
+        with self._executor(self._processes) as executor:
+            try:
+                while True:
+                    while len(running) < self._processes and waiting:
+                        job = waiting.popleft()
+                        running[executor.submit(_work, job)] = job
+                    if not running:
+                        return []
+                    for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                        done(running[ended], ended.result())
+                        del running[ended]
+            except BrokenProcessPool:
+                return list(running.values())
+            except BaseException:
+                end(executor)
+                raise
+
+    def _run_alone(self, job: Job, done: Done) -> None:
+        """In a process of its own, so that its death is its own."""
+        with self._executor(1) as executor:
+            try:
+                report = executor.submit(_work, job).result()
+            except BrokenProcessPool:
+                report = died(job)
+            except BaseException:
+                end(executor)
+                raise
+        done(job, report)
+
+    def _executor(self, processes: int) -> ProcessPoolExecutor:
+        # Not by fork: the parent may have threads, such as the progress bar's.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(processes, context, _begin, (self._plans,))
+
+
+def end(executor: ProcessPoolExecutor) -> None:
+    """End the workers now, whatever they are doing."""
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in multiprocessing.active_children():
+        process.terminate()
