@@ -9,6 +9,7 @@ from typing import Any
 from modellint.checks.api import Context, Hit
 from modellint.data import data_dir, read_toml
 from modellint.model import Graph, Model, Node
+from modellint.native import library
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
@@ -145,8 +146,7 @@ def _schema(node: Node, version: int) -> Any:
 
 @cache
 def _find_schema(op_type: str, domain: str, version: int) -> Any:
-    from onnx import defs
-
+    defs = library().defs
     try:
         return defs.get_schema(op_type, max_inclusive_version=version, domain=domain)
     except defs.SchemaError:
@@ -156,11 +156,9 @@ def _find_schema(op_type: str, domain: str, version: int) -> Any:
 @cache
 def _first_version(op_type: str, domain: str) -> int | None:
     """The version of the domain that brought an op, if any did."""
-    from onnx import defs
-
     versions = [
         schema.since_version
-        for schema in defs.get_all_schemas_with_history()
+        for schema in library().defs.get_all_schemas_with_history()
         if schema.name == op_type and schema.domain == domain
     ]
     return min(versions, default=None)

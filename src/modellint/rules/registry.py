@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import cache
@@ -106,9 +107,26 @@ def _rule_adapter() -> Any:
 
 def _plugin_dirs() -> Iterable[Path]:
     """Folders of rule files that installed packages offer under `modellint.rules`."""
+    if not _any_plugin():
+        return []
     from importlib.metadata import entry_points
 
     return [_plugin_dir(point) for point in entry_points(group=PLUGIN_GROUP)]
+
+
+def _any_plugin() -> bool:
+    """Whether it is worth importing what parses entry points, which most runs are better without.
+
+    Only what lies in plain folders can be told so fast; of anything else on the path, who knows.
+    """
+    group = f"[{PLUGIN_GROUP}]".encode()
+    for place in map(Path, sys.path):
+        if place.is_file():
+            return True
+        for pattern in ("*.dist-info/entry_points.txt", "*.egg-info/entry_points.txt"):
+            if any(group in file.read_bytes() for file in place.glob(pattern)):
+                return True
+    return False
 
 
 def _plugin_dir(point: EntryPoint) -> Path:

@@ -89,10 +89,10 @@ def read(path: Path) -> Model:
 
 
 def parse(stripped: bytes) -> ModelProto | MalformedError:
-    import onnx
+    from modellint.native import messages
 
     try:
-        proto: ModelProto = onnx.ModelProto.FromString(stripped)
+        proto: ModelProto = messages().ModelProto.FromString(stripped)
     except Exception as error:  # protobuf's DecodeError, whose module carries no types
         try:
             diagnose(stripped)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx.types import type_of
 from modellint.model import DType, Function, Graph, Inference, Model, Shape
+from modellint.native import library, messages
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
+    from numpy.typing import NDArray
+    from onnx import GraphProto, ModelProto, NodeProto
 
 MOST_CALLS = 100_000
 """Functions that call functions can double with every step; inference walks every call."""
@@ -20,6 +22,9 @@ STANDARD_DOMAINS = frozenset({
 })  # fmt: skip
 _WHERE = re.compile(r"\(op_type:\s*(?P<op>[^,)]*)(?:, node name:\s*(?P<node>[^)]*))?\)")
 _LEFT_OUT = "Cannot parse data from external tensors"
+
+_ONNX_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9}
+_TENSOR = 4  # AttributeProto.TENSOR
 
 Types = dict[tuple[str, str], tuple[DType | None, Shape | None]]
 
@@ -32,18 +37,22 @@ class Inferrer:
         self.proto = proto
         self.stripped = stripped
 
-    def __call__(self, inputs: Mapping[str, Shape], *, strict: bool = False) -> Inference:
+    def __call__(
+        self,
+        inputs: Mapping[str, Shape],
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        *,
+        strict: bool = False,
+    ) -> Inference:
         if call_cycle(self.model) is not None:
             return Inference({}, "a function calls itself")
         if count_calls(self.model) > MOST_CALLS:
             return Inference({}, f"functions call each other more than {MOST_CALLS} times")
-        import onnx
-        from onnx.onnx_cpp2py_export import shape_inference
-
-        serialized = self._with_inputs(inputs) if inputs else self._serialized()
+        deployed = bool(inputs or constants)
+        serialized = self._deployed(inputs, constants or {}) if deployed else self._serialized()
         try:
-            inferred = onnx.ModelProto.FromString(
-                shape_inference.infer_shapes(serialized, False, strict, True)
+            inferred = messages().ModelProto.FromString(
+                library().shape_inference.infer_shapes(serialized, False, strict, True)
             )
         except Exception as error:  # onnx raises its own, the standard ones and protobuf's
             return _failure(str(error))
@@ -57,11 +66,11 @@ class Inferrer:
             self.stripped = bytes(self.proto.SerializeToString())
         return self.stripped
 
-    def _with_inputs(self, inputs: Mapping[str, Shape]) -> bytes:
+    def _deployed(
+        self, inputs: Mapping[str, Shape], constants: Mapping[str, NDArray[Any]]
+    ) -> bytes:
         """The model for other input shapes, without what its exporter knew of the old ones."""
-        import onnx
-
-        proto = onnx.ModelProto.FromString(self._serialized())
+        proto = messages().ModelProto.FromString(self._serialized())
         for info in proto.graph.input:
             shape = inputs.get(info.name)
             if shape is not None and info.type.HasField("tensor_type"):
@@ -77,7 +86,26 @@ class Inferrer:
             if info.type.HasField("tensor_type"):
                 info.type.tensor_type.ClearField("shape")
         _forget_types(proto.graph)
+        for node in proto.graph.node:
+            known = constants.get(node.output[0]) if len(node.output) == 1 else None
+            if known is not None:
+                _make_constant(node, known)
         return bytes(proto.SerializeToString())
+
+
+def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
+    """What the node would compute, in its place."""
+    data_type = _ONNX_TYPES.get(elements.dtype.name)
+    if data_type is None:
+        return
+    node.op_type, node.domain = "Constant", ""
+    del node.input[:]
+    del node.attribute[:]
+    attribute = node.attribute.add()
+    attribute.name, attribute.type = "value", _TENSOR
+    attribute.t.data_type = data_type
+    attribute.t.dims.extend(elements.shape)
+    attribute.t.raw_data = elements.tobytes()
 
 
 def _forget_types(graph: GraphProto) -> None:

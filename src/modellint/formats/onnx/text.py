@@ -42,18 +42,17 @@ def read_text(text: str, path: Path) -> Model:
         return broken(
             path, name, "too-deep", detail=f"more than {DEEPEST} nested brackets", limit=DEEPEST
         )
-    import onnx.parser
-
     from modellint.formats.onnx.build import build
+    from modellint.native import library, messages
 
     try:
-        proto = onnx.parser.parse_model(text)
-    except onnx.parser.ParseError as error:
-        return broken(path, name, "corrupt", detail=_one_line(str(error)))
+        parsed, message, serialized = library().parser.parse_model(text)
+        if not parsed:
+            return broken(path, name, "corrupt", detail=_one_line(message))
+        proto = messages().ModelProto.FromString(serialized)
     except Exception as error:  # what the parser lets through of protobuf's and the standard ones
-        return broken(
-            path, name, "corrupt", detail=f"onnx cannot parse it: {_one_line(str(error))}"
-        )
+        detail = f"onnx cannot parse it: {_one_line(str(error))}"
+        return broken(path, name, "corrupt", detail=detail)
     return build(proto, path, format=name)
 
 
@@ -65,5 +64,6 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
+def _one_line(message: str | bytes) -> str:
+    text = message if isinstance(message, str) else message.decode(errors="backslashreplace")
+    return " ".join(text.split())
