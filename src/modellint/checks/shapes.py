@@ -1,27 +1,85 @@
-"""Dynamic shapes: what is not named, and what is baked in."""
+"""Dynamic shapes: what is not named, what is baked in, and what only the data decides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 from math import prod
 
+from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node
+from modellint.model import Node, Shape, Value, format_shape
+
+ELEMENTWISE = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Where")
+RECURRENT = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
+"""Where the initial states stand among the inputs."""
+SIZED_BY_DATA = ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit")
+SIZE_INPUTS = {
+    "Reshape": (1,), "Expand": (1,), "Tile": (1,), "ConstantOfShape": (0,), "TopK": (1,),
+    "Range": (0, 1, 2), "Slice": (1, 2, 4), "OneHot": (1,), "Pad": (1,),
+}  # fmt: skip
+"""Inputs whose elements decide how large the output is."""
+RANK_INPUTS = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0, "Squeeze": 1, "Unsqueeze": 1}
+"""Inputs whose length decides how many dims the output has."""
+
+MAKERS = {
+    "SequenceConstruct": "sequence", "SequenceEmpty": "sequence", "SplitToSequence": "sequence",
+    "SequenceMap": "sequence", "Optional": "optional",
+}  # fmt: skip
+"""Ops that make something other than a tensor out of tensors."""
+
+
+# What is not named.
 
 
 def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
     """Inputs of the model with dims, or a rank, that nobody has named."""
-    if context.model.graph is None:
-        return
-    for value in context.model.graph.inputs:
-        if value.is_constant or value.type_name != "tensor":
-            continue
+    for value in _fed(context):
         shape = value.declared_shape
         if shape is None:
             yield Hit(value, variant="rank")
         elif None in shape:
             axes = [str(axis) for axis, dim in enumerate(shape) if dim is None]
             yield Hit(value, {"axes": ", ".join(axes), "dims": len(axes)})
+
+
+def symbol_for_two_dims(context: Context) -> Iterator[Hit]:
+    """Inputs whose batch dim shares its name with another of their dims."""
+    for value in _fed(context):
+        shape = value.declared_shape or ()
+        if len(shape) < 3 or not isinstance(shape[0], str) or shape[0].isdigit():
+            continue
+        twins = [axis for axis, dim in enumerate(shape) if dim == shape[0]]
+        if len(twins) > 1:
+            axes = ", ".join(map(str, twins))
+            yield Hit(value, {"symbol": shape[0], "axes": axes, "shape": format_shape(shape)})
+
+
+def batch_dims_named_apart(context: Context) -> Iterator[Hit]:
+    """Pairs of batch dims under different names that must be equal, because they meet."""
+    symbols = _batch_symbols(context)
+    reported: set[frozenset[str]] = set()
+    if len(symbols) < 2:
+        return
+    for node in context.nodes(*ELEMENTWISE, "Concat"):
+        if node.op_type == "Concat" and node.get_int("axis") == 0:
+            continue
+        for one, other in combinations(_batches(node, symbols), 2):
+            pair = frozenset({one, other})
+            if len(pair) == 2 and pair not in reported:
+                reported.add(pair)
+                yield Hit(node, {"one": one, "other": other})
+
+
+def _batches(node: Node, symbols: frozenset[str]) -> list[str]:
+    """The batch symbols with which the inputs of highest rank begin."""
+    shapes = [value.shape or () for value in node.inputs if value is not None]
+    rank = max(map(len, shapes), default=0)
+    leading = [shape[0] for shape in shapes if shape and len(shape) == rank]
+    return [dim for dim in leading if isinstance(dim, str) and dim in symbols]
+
+
+# What is baked in.
 
 
 def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
@@ -37,24 +95,34 @@ def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
             yield Hit(node, {"symbol": symbol, "batch": batch, "shape": shape})
 
 
+def _fed(context: Context) -> Iterator[Value]:
+    """Tensors that the caller of the model feeds."""
+    for value in context.model.graph.inputs if context.model.graph is not None else ():
+        if not value.is_constant and value.type_name == "tensor":
+            yield value
+
+
 def _batch_symbols(context: Context) -> frozenset[str]:
     """Names of the leading dims of the model's inputs."""
-    graph = context.model.graph
-    shapes = [value.declared_shape for value in graph.inputs] if graph is not None else []
+    shapes = [value.declared_shape for value in _fed(context)]
     return frozenset(shape[0] for shape in shapes if shape and isinstance(shape[0], str))
+
+
+def _symbols(context: Context) -> frozenset[str]:
+    """Names of all open dims of the model's inputs."""
+    dims = (dim for value in _fed(context) for dim in value.declared_shape or ())
+    return frozenset(dim for dim in dims if isinstance(dim, str))
 
 
 def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[int]] | None:
     """The batch symbol, and the number and shape that a Reshape forces on it."""
-    data, wanted = node.input(0), node.input(1)
-    if data is None or wanted is None or wanted.tensor is None:
+    data, target = node.input(0), _numbers(node.input(1))
+    if data is None or target is None:
         return None
-    numbers = wanted.tensor.if_small()
     shape = data.shape
-    if numbers is None or not shape or shape[0] not in symbols:
+    if not shape or shape[0] not in symbols:
         return None
     symbol = str(shape[0])
-    target = [int(number) for number in numbers.reshape(-1)]
     rest = [dim for dim in shape[1:] if isinstance(dim, int)]
     if any(dim == 0 for dim in target) or len(rest) != len(shape) - 1 or not prod(rest):
         return None
@@ -62,3 +130,261 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
         return symbol, prod(target) // prod(rest), target
     keeps_batch_in_rest = len(target) != len(shape) or target[0] < 1
     return None if keeps_batch_in_rest else (symbol, target[0], target)
+
+
+def _numbers(value: Value | None) -> list[int] | None:
+    """The elements of a small constant."""
+    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    return [int(number) for number in data.reshape(-1)] if data is not None else None
+
+
+def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
+    """Constants made for one batch that meet data of any batch, and cannot be broadcast to it."""
+    symbols = _batch_symbols(context)
+    any_symbol = _symbols(context)
+    if not any_symbol:
+        return
+    for node in context.nodes("Concat", "Expand", *RECURRENT, *ELEMENTWISE):
+        if node.op_type == "Expand":
+            yield from _expanded(node, symbols)
+            continue
+        for constant, axis, others in _meetings(node):
+            shape = constant.shape or ()
+            batch = shape[axis] if axis < len(shape) else None
+            open_dims = any_symbol if node.op_type in RECURRENT else symbols
+            symbol = next((dim for dim in others if dim in open_dims), None)
+            broadcasts = batch == 1 and node.op_type in ELEMENTWISE
+            if (
+                isinstance(batch, int)
+                and symbol
+                and not broadcasts
+                and _is_fixed(context, constant)
+            ):
+                yield Hit(node, {"constant": constant.name, "batch": batch, "symbol": symbol})
+                break
+
+
+def _expanded(node: Node, symbols: frozenset[str]) -> Iterator[Hit]:
+    data, target = node.input(0), _numbers(node.input(1))
+    shape = data.shape if data is not None else None
+    if shape and target and len(target) == len(shape) and shape[0] in symbols and target[0] > 1:
+        wanted = node.inputs[1]
+        name = wanted.name if wanted is not None else ""
+        yield Hit(node, {"constant": name, "batch": target[0], "symbol": shape[0]})
+
+
+def _meetings(node: Node) -> Iterator[tuple[Value, int, list[object]]]:
+    """Inputs that could be such constants, the axis of their batch, and what must equal it."""
+    values = [value for value in node.inputs if value is not None]
+    if node.op_type in RECURRENT:
+        data = node.input(0)
+        shape = data.shape if data is not None else None
+        if node.get_int("layout", 0) == 0 and shape is not None and len(shape) == 3:
+            for place in RECURRENT[node.op_type]:
+                state = node.input(place)
+                if state is not None:
+                    yield state, 1, [shape[1]]
+        return
+    if node.op_type == "Concat" and node.get_int("axis") == 0:
+        return
+    shapes = {value: value.shape for value in values}
+    ranks = {len(shape) for shape in shapes.values() if shape}
+    for value in values:
+        shape = shapes[value]
+        if shape and len(shape) == max(ranks) > 1:
+            yield value, 0, [
+                each[0] for other, each in shapes.items()
+                if other is not value and each and len(each) == len(shape)
+            ]  # fmt: skip
+
+
+def _is_fixed(context: Context, value: Value) -> bool:
+    return context.analysis(Origins).of(value) is Origin.CONSTANT
+
+
+def int64_beyond_int32(context: Context) -> Iterator[Hit]:
+    """Small 64-bit constants that do not fit 32 bits, where the number matters."""
+    for graph in context.graphs():
+        for value in graph.values.values():
+            if value.tensor is None or value.tensor.dtype.name != "int64":
+                continue
+            users = [use.node for use in value.consumers if not _is_bound(use.node, use.index)]
+            far = [number for number in _numbers(value) or () if not -(2**31) <= number < 2**31]
+            if users and far:
+                yield Hit(users[0], {"constant": value.name, "number": far[0]})
+
+
+def _is_bound(node: Node, index: int) -> bool:
+    """Where a huge number only means "as far as it goes"."""
+    return (node.op_type == "Slice" and index in (1, 2)) or node.op_type == "Clip"
+
+
+# What only the data decides.
+
+
+def data_dependent_shape(context: Context) -> Iterator[Hit]:
+    """Ops whose output is as large as the data says."""
+    origins = context.analysis(Origins)
+    for node in context.nodes(*SIZED_BY_DATA):
+        if origins.of(node.input(0)) is Origin.DATA:
+            yield Hit(node)
+    for node in context.nodes(*SIZE_INPUTS):
+        for place in SIZE_INPUTS[node.op_type]:
+            size = node.input(place)
+            if size is not None and origins.of(size) is Origin.DATA and not size.is_input:
+                yield Hit(node, {"size": size.name}, variant="operand")
+                break
+
+
+def resize_to_runtime_size(context: Context) -> Iterator[Hit]:
+    """Resizes whose scales or sizes are computed from data."""
+    origins = context.analysis(Origins)
+    for node in context.nodes("Resize", "Upsample"):
+        for size in node.inputs[1:]:
+            if size is not None and origins.of(size) is Origin.DATA:
+                yield Hit(node, {"size": size.name})
+                break
+
+
+def dynamic_rank(context: Context) -> Iterator[Hit]:
+    """Nodes from which on nobody knows how many dims there are."""
+    for node in context.nodes(*RANK_INPUTS):
+        data, output = node.input(0), node.output(0)
+        if data is None or output is None or data.shape is None or output.shape is not None:
+            continue
+        length = node.input(RANK_INPUTS[node.op_type])
+        if length is not None and not _length_is_known(length):
+            yield Hit(node, {"axes": length.name})
+        elif node.op_type == "Squeeze" and length is None and not node.get_ints("axes"):
+            yield Hit(node, {"shape": format_shape(data.shape)}, variant="squeeze")
+
+
+def _length_is_known(value: Value) -> bool:
+    shape = value.shape
+    return shape == () or (shape is not None and isinstance(shape[0], int))
+
+
+def output_rank_unknown(context: Context) -> Iterator[Hit]:
+    """Outputs of the model of which not even the rank can be inferred."""
+    for value in context.model.graph.outputs if context.model.graph is not None else ():
+        if value.type_name == "tensor" and context.shape(value) is None:
+            yield Hit(value)
+
+
+def shape_arithmetic_in_float(context: Context) -> Iterator[Hit]:
+    """Sizes that are turned into floats, reckoned with, and turned back."""
+    origins = context.analysis(Origins)
+    for node in context.nodes("Cast"):
+        value, output = node.input(0), node.output(0)
+        if value is None or output is None or origins.of(value) is not Origin.SHAPE:
+            continue
+        if value.dtype is None or not value.dtype.is_integer or not _is_float(output):
+            continue
+        back = _cast_back(output)
+        if back is not None:
+            steps = {"back": back.label, "dtype": str(output.dtype)}
+            yield Hit(node, steps, related=(back,))
+
+
+def _is_float(value: Value) -> bool:
+    return value.dtype is not None and value.dtype.is_float
+
+
+def _cast_back(value: Value, steps: int = 6) -> Node | None:
+    """The Cast to an integer that sizes, by now floats, end in before they are used as sizes."""
+    for use in value.consumers if steps else ():
+        output = use.node.output(0)
+        if output is None:
+            continue
+        if use.node.op_type == "Cast" and not _is_float(output):
+            return use.node if _is_size(output) else None
+        found = _cast_back(output, steps - 1) if _is_float(output) else None
+        if found is not None:
+            return found
+    return None
+
+
+def _is_size(value: Value, steps: int = 4) -> bool:
+    """Whether a value decides, directly or after being put together, how large another is."""
+    for use in value.consumers if steps else ():
+        node = use.node
+        if use.index in SIZE_INPUTS.get(node.op_type, ()):
+            return True
+        if node.op_type in ("Resize", "Upsample") and use.index > 0:
+            return True
+        output = node.output(0) if node.op_type in ("Concat", "Gather", "Unsqueeze") else None
+        if output is not None and _is_size(output, steps - 1):
+            return True
+    return value.is_output
+
+
+# Control flow, and what is no tensor.
+
+
+def loop_carry_changes_shape(context: Context) -> Iterator[Hit]:
+    """Loops that hand on a value of another shape than they were given."""
+    for node in context.nodes("Loop"):
+        body = node.subgraphs.get("body")
+        if body is None:
+            continue
+        carried = list(zip(body.inputs[2:], body.outputs[1:], strict=False))
+        for given, handed_on in carried:
+            change = _change(given, handed_on)
+            if change:
+                yield Hit(node, {"carried": given.name, "change": change})
+                break
+        else:
+            if len(body.outputs) - 1 > len(carried) and not _runs_through(body.outputs[0]):
+                yield Hit(node, {"condition": body.outputs[0].name}, variant="length")
+
+
+def _change(given: Value, handed_on: Value) -> str:
+    grown = handed_on.producer
+    if grown is not None and grown.op_type == "Concat" and given in grown.inputs:
+        return f"grows by Concat '{grown.label}'"
+    before, after = given.shape, handed_on.shape
+    if before is None or after is None or not _disagree(before, after):
+        return ""
+    return f"goes from {format_shape(before)} to {format_shape(after)}"
+
+
+def _disagree(one: Shape, other: Shape) -> bool:
+    """Whether two shapes surely differ."""
+    return len(one) != len(other) or any(
+        isinstance(a, int) and isinstance(b, int) and a != b
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _runs_through(condition: Value) -> bool:
+    """Whether a loop's condition stays true: only the trip count ends it."""
+    while condition.producer is not None and condition.producer.op_type == "Identity":
+        source = condition.producer.input(0)
+        if source is None:
+            break
+        condition = source
+    return condition.is_constant or condition.is_input
+
+
+def if_branches_disagree(context: Context) -> Iterator[Hit]:
+    """Ifs whose branches give outputs of different rank."""
+    for node in context.nodes("If"):
+        branches = [node.subgraphs.get(key) for key in ("then_branch", "else_branch")]
+        if None in branches:
+            continue
+        then, other = (graph.outputs for graph in branches if graph is not None)
+        for one, two in zip(then, other, strict=False):
+            if one.shape is not None and two.shape is not None and len(one.shape) != len(two.shape):
+                facts = {"then": format_shape(one.shape), "else": format_shape(two.shape)}
+                yield Hit(node, facts)
+                break
+
+
+def not_a_tensor(context: Context) -> Iterator[Hit]:
+    """Where sequences, optionals and maps enter the graph."""
+    for value in context.model.graph.inputs if context.model.graph is not None else ():
+        if value.type_name not in ("tensor", "sparse_tensor"):
+            yield Hit(value, {"type": value.type_name}, variant="input")
+    for op, kind in MAKERS.items():
+        for node in context.nodes(op):
+            yield Hit(node, {"type": kind})

@@ -51,19 +51,16 @@ def symbol_ranges(model: Model, deployment: Deployment) -> Mapping[str, Range]:
         profile = deployment.shapes.get(value.name)
         if profile is not None and len(profile.optimum) == len(shape):
             for symbol, known in zip(shape, dim_ranges(profile), strict=True):
-                if isinstance(symbol, str) and known is not None:
+                if isinstance(symbol, str):
                     ranges.setdefault(symbol, known)
         elif deployment.batch is not None and shape and isinstance(shape[0], str):
             ranges.setdefault(shape[0], (deployment.batch,) * 3)
     return ranges
 
 
-def dim_ranges(profile: ShapeProfile) -> Iterator[Range | None]:
+def dim_ranges(profile: ShapeProfile) -> Iterator[Range]:
     """Minimum, optimum and maximum dim by dim."""
-    for dims in zip(profile.minimum, profile.optimum, profile.maximum, strict=True):
-        low, best, high = dims
-        known = isinstance(low, int) and isinstance(best, int) and isinstance(high, int)
-        yield (low, best, high) if known else None  # type: ignore[misc]
+    return zip(profile.minimum, profile.optimum, profile.maximum, strict=True)
 
 
 def _fed(model: Model) -> Iterator[tuple[Value, Shape]]:

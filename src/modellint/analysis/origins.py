@@ -1,0 +1,57 @@
+"""Where a value comes from: the file, the shapes of other values, or the data itself."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from modellint.model import Graph, Model, Node, Value
+from modellint.targets.deployment import Deployment
+
+_RANDOM = frozenset({
+    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+    "RandomUniformLike",
+})  # fmt: skip
+
+
+class Origin(IntEnum):
+    """The later ones outweigh the earlier: a sum of a shape and of data is data."""
+
+    CONSTANT = 0
+    SHAPE = 1
+    DATA = 2
+
+
+class Origins:
+    """The origin of every value of a model. What nobody can tell is data."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        del deployment  # the same for all
+        self._origins: dict[Value, Origin] = {}
+        for graph in (model.graph, *(function.graph for function in model.functions.values())):
+            if graph is not None:
+                self._visit(graph)
+
+    def of(self, value: Value | None) -> Origin:
+        """Left-out inputs are constants: they stand for their default."""
+        if value is None or value.is_constant:
+            return Origin.CONSTANT
+        return self._origins.get(value, Origin.DATA)
+
+    def _visit(self, graph: Graph) -> None:
+        for node in graph.nodes:
+            for subgraph in node.subgraphs.values():
+                self._visit(subgraph)
+            origin = self._of_node(node)
+            for value in node.outputs:
+                if value is not None:
+                    self._origins[value] = origin
+
+    def _of_node(self, node: Node) -> Origin:
+        if node.domain == "" and node.op_type in ("Shape", "Size"):
+            return Origin.SHAPE
+        if node.op_type in _RANDOM:
+            return Origin.DATA
+        sources = [self.of(value) for value in node.inputs]
+        for subgraph in node.subgraphs.values():
+            sources += [self.of(value) for value in subgraph.outputs]
+        return max(sources, default=Origin.CONSTANT)

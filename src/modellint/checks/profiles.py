@@ -1,0 +1,123 @@
+"""The shapes a deployment is configured for, held against what the model declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from modellint.checks.api import Context, Hit
+from modellint.model import format_shape
+from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
+
+LISTED = 4
+"""As many inputs are spelt out in a message; a decoder has dozens."""
+
+
+def profile_missing(context: Context) -> Iterator[Hit]:
+    """Models with open dims, of which the configuration says nothing at all."""
+    dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
+    if not dynamic or any(_is_told(profile) for profile in dynamic):
+        return
+    flags = ",".join(
+        f"{profile.value.name}:{'x'.join(map(_wildcard, profile.declared))}"
+        for profile in dynamic[:LISTED]
+    )
+    more = ",…" if len(dynamic) > LISTED else ""
+    names = [profile.value.name for profile in dynamic]
+    strangers = sorted(set(context.deployment.shapes) - set(names))
+    yield Hit(
+        dynamic[0].value,
+        {"inputs": names, "flags": flags + more, "configured": strangers},
+        variant="strangers" if strangers else "",
+    )
+
+
+def _wildcard(dim: int | str | None) -> str:
+    return str(dim) if isinstance(dim, int) else "N"
+
+
+def dim_without_profile(context: Context) -> Iterator[Hit]:
+    """Inputs with open dims that the configuration leaves out, while it speaks of others."""
+    dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
+    if not any(_is_told(profile) for profile in dynamic):
+        return
+    for profile in dynamic:
+        if profile.open_axes:
+            names = [str(profile.declared[axis] or f"axis {axis}") for axis in profile.open_axes]
+            yield Hit(profile.value, {"dims": names, "shape": format_shape(profile.declared)})
+
+
+def _is_told(profile: InputProfile) -> bool:
+    """Whether the deployment says something about at least one of the open dims."""
+    return any(
+        not isinstance(dim, int) and known is not None
+        for dim, known in zip(profile.declared, profile.ranges, strict=True)
+    )
+
+
+def profile_contradicts_model(context: Context) -> Iterator[Hit]:
+    """Configured shapes that the model cannot take."""
+    symbols = symbol_ranges(context.model, context.deployment)
+    for profile in _profiles(context):
+        configured = context.deployment.shapes.get(profile.value.name)
+        if configured is None:
+            continue
+        facts = {
+            "configured": format_shape(configured.optimum),
+            "shape": format_shape(profile.declared),
+            "dims": len(profile.declared),
+        }
+        if len(configured.optimum) != len(profile.declared):
+            yield Hit(profile.value, facts, variant="rank")
+            continue
+        for axis, (dim, range_) in enumerate(
+            zip(profile.declared, dim_ranges(configured), strict=True)
+        ):
+            facts |= {"axis": str(axis), "dim": str(dim), "range": _range_text(range_)}
+            if isinstance(dim, int) and range_ != (dim, dim, dim):
+                yield Hit(profile.value, facts)
+                break
+            if isinstance(dim, str) and symbols[dim] != range_:
+                facts["other"] = _range_text(symbols[dim])
+                yield Hit(profile.value, facts, variant="symbol")
+                break
+
+
+def _range_text(range_: tuple[int, int, int]) -> str:
+    return str(range_[0]) if len(set(range_)) == 1 else "..".join(map(str, range_))
+
+
+def profile_too_wide(context: Context) -> Iterator[Hit]:
+    """Inputs whose largest configured shape is many times the usual one."""
+    for profile in _profiles(context):
+        if profile.open_axes or not profile.is_dynamic:
+            continue
+        usual, largest = prod(profile.bound(1)), prod(profile.bound(2))
+        if usual and largest / usual >= context.options["factor"]:
+            yield Hit(
+                profile.value,
+                {
+                    "factor": f"{largest / usual:.0f}",
+                    "optimum": format_shape(profile.bound(1)),
+                    "maximum": format_shape(profile.bound(2)),
+                },
+            )
+
+
+def static_batch_one(context: Context) -> Iterator[Hit]:
+    """Models fixed to one sample at a time, on a device that is made for many."""
+    target = context.deployment.target
+    if target is None or target.is_unified_memory:
+        return
+    fed = _profiles(context)
+    graph = context.model.graph
+    if graph is None or not fed or any(not profile.declared for profile in fed):
+        return
+    shapes = [profile.declared for profile in fed]
+    shapes += [shape for value in graph.outputs if (shape := context.shape(value))]
+    if all(shape[0] == 1 for shape in shapes):
+        yield Hit(fed[0].value, {"shape": format_shape(fed[0].declared)})
+
+
+def _profiles(context: Context) -> tuple[InputProfile, ...]:
+    return context.analysis(input_profiles)
