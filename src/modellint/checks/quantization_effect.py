@@ -1,4 +1,4 @@
-"""What a finding about quantization costs: the share of work that leaves it, and how slow that is."""
+"""What a finding about quantization costs: the share of work that leaves it, at what price."""
 
 from __future__ import annotations
 

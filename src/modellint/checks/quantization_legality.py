@@ -100,10 +100,11 @@ def omitted_zero_point(context: Context) -> Iterator[Hit]:
 
 def uint8_weight(context: Context) -> Iterator[Hit]:
     """Weights stored as unsigned 8-bit integers."""
+    quantization = context.analysis(QuantizationMap)
     found = [
         dq
-        for dq in weights(context.analysis(QuantizationMap))
-        if _is(dq.scheme.dtype, "uint8") and dq.source.is_constant
+        for dq in weights(quantization)
+        if _is(dq.scheme.dtype, "uint8") and quantization.quantizer_of(dq.source) is None
     ]
     yield from together(_nodes(found), {})
 
@@ -271,7 +272,7 @@ def invalid_scale(context: Context) -> Iterator[Hit]:
         if scales is None or scales.dtype.kind not in "fV":
             continue
         wide = scales.reshape(-1).astype("float32")
-        found = _first_bad(wide)
+        found = _first_bad(wide, allow_negative=_may_mirror(converter, is_tensorrt))
         if found is None:
             continue
         index, kind = found
@@ -289,11 +290,18 @@ def invalid_scale(context: Context) -> Iterator[Hit]:
         )
 
 
-def _first_bad(scales: NDArray[Any]) -> tuple[int, str] | None:
+def _may_mirror(converter: Converter, is_tensorrt: bool) -> bool:
+    """Whether a negative scale does no harm: it only mirrors the stored numbers."""
+    return converter.is_weight and (not is_tensorrt or converter.scheme.precision == "int4")
+
+
+def _first_bad(scales: NDArray[Any], *, allow_negative: bool) -> tuple[int, str] | None:
     if bool((scales > 0).all()) and scales.size and float(scales.max()) < float("inf"):
         return None
     for index, number in enumerate(scales.tolist()):
-        if number != number or number in (float("inf"), float("-inf")) or number < 0:
+        if number != number or number in (float("inf"), float("-inf")):
+            return index, "bad"
+        if number < 0 and not allow_negative:
             return index, "bad"
         if number == 0:
             return index, "zero"
@@ -425,10 +433,10 @@ def _difference(left: Scheme, right: Scheme) -> dict[str, object]:
 
 
 _SINCE = (
-    ("fp4", 23, "float4e2m1"),
+    ("fp4", 23, "float4e2m1 numbers"),
     ("int4", 21, "4-bit integers"),
     ("int16", 21, "16-bit integers"),
-    ("fp8", 19, "float8"),
+    ("fp8", 19, "float8 numbers"),
 )
 
 
@@ -459,35 +467,35 @@ def _too_new(scheme: Scheme, opset: int) -> tuple[str, int] | None:
         if opset < since and scheme.precision == precision:
             return name, since
     if opset < 21 and scheme.granularity == "block":
-        return "blocked scales", 21
+        return "Blocks of scales", 21
     if opset < 13 and scheme.granularity == "channel":
-        return "one scale per channel", 13
+        return "Scales per channel", 13
     return None
 
 
 def refused_block(context: Context) -> Iterator[Hit]:
     """Blocks of scales that TensorRT has no kernels for."""
     strict = context.deployment.runtime == "tensorrt"
+    odd_sizes: dict[tuple[str, int], list[Node]] = {}
     for dq in weights(context.analysis(QuantizationMap)):
-        scheme, tensor = dq.scheme, dq.source.tensor
-        if tensor is None or scheme.precision not in ("int4", "fp4"):
+        precision, tensor = dq.scheme.precision, dq.source.tensor
+        if tensor is None or precision not in _BLOCKS or not tensor.shape:
             continue
-        rank = len(tensor.shape)
-        if scheme.precision == "int4" and tensor.shape and tensor.shape[-1] % 2:
+        rank, size = len(tensor.shape), block_size(dq.scheme, tensor.shape)
+        axis = dq.scheme.axis + rank if dq.scheme.axis < 0 else dq.scheme.axis
+        if precision == "int4" and tensor.shape[-1] % 2:
             yield Hit(dq.node, {"last": tensor.shape[-1]}, variant="odd")
-            continue
-        size = block_size(scheme, tensor.shape)
-        if size is None:
-            continue
-        axis = scheme.axis + rank if scheme.axis < 0 else scheme.axis
-        if rank >= 2 and axis < rank - 2:
+        elif size is not None and axis < rank - 2:
             yield Hit(dq.node, {"axis": axis, "rank": rank}, variant="axis")
-            continue
-        wanted = (64, 128) if scheme.precision == "int4" else (16,)
-        if strict and size not in wanted:
-            names = " and ".join(map(str, wanted))
-            facts = {"size": size, "wanted": names, "type": scheme.precision}
-            yield Hit(dq.node, facts, severity=Severity.WARNING)
+        elif strict and size is not None and size not in _BLOCKS[precision]:
+            odd_sizes.setdefault((precision, size), []).append(dq.node)
+    for (precision, size), nodes in odd_sizes.items():
+        wanted = " and ".join(map(str, _BLOCKS[precision]))
+        facts = {"size": size, "wanted": wanted, "type": precision}
+        yield from together(nodes, facts, severity=Severity.WARNING)
+
+
+_BLOCKS = {"int4": (64, 128), "fp4": (16,)}
 
 
 def block_size(scheme: Scheme, shape: tuple[int, ...]) -> int | None:

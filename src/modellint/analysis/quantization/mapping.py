@@ -150,6 +150,20 @@ def root_of(value: Value) -> Value:
     return value
 
 
+_KEEPING = MOVING | {"Gather"} | {op.rpartition(".")[2] for op in (*QUANTIZE, *DEQUANTIZE)}
+
+
+def is_stored(value: Value) -> bool:
+    """Whether a value is a stored weight, or one that was only converted, moved or selected."""
+    while not value.is_constant:
+        producer = value.producer
+        source = producer.input(0) if producer is not None else None
+        if producer is None or source is None or producer.op_type not in _KEEPING:
+            return False
+        value = source
+    return True
+
+
 class QuantizationMap:
     """Every Q, DQ and weighted op of a model, and what they mean together."""
 
@@ -180,9 +194,7 @@ class QuantizationMap:
                     if source is None or output is None:
                         continue
                     scheme = scheme_of(node, dequantize=kind == "dequantize")
-                    before = self.quantizer_of(source)
-                    is_weight = before.is_weight if before else root_of(source).is_constant
-                    converter = Converter(node, kind, scheme, source, output, is_weight)
+                    converter = Converter(node, kind, scheme, source, output, is_stored(source))
                     found.append(converter)
                     self._by_node[id(node)] = converter
 
