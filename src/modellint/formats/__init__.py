@@ -11,13 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from modellint.formats.problems import broken
-from modellint.model import Model
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from onnx import ModelProto
+
+    from modellint.model import Model
 
 READERS = ("modellint.formats.onnx.text", "modellint.formats.onnx.binary")
 """Asked in this order; imported when a file has to be told apart."""
@@ -90,6 +89,8 @@ def _detect_content(head: bytes, path: Path) -> Detection:
 
 def read_model(path: Path) -> Model:
     """Read any file. What is wrong with it stands in the model's `problems`."""
+    from modellint.formats.problems import broken
+
     path = Path(path)
     found = detect(path)
     if found.reader is None:

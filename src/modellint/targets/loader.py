@@ -153,6 +153,17 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
 
 
 def _load(index: _Index, target_id: str) -> Target:
+    from modellint.targets.kept import keep, load_kept, state_of
+
+    state = state_of(path for layers in index.values() for path in layers)
+    target = load_kept(target_id, state)
+    if target is None:
+        target = _validated(index, target_id)
+        keep(target, state)
+    return target
+
+
+def _validated(index: _Index, target_id: str) -> Target:
     from pydantic import ValidationError
 
     from modellint.targets.schema import TargetFile, describe

@@ -1,0 +1,73 @@
+"""Targets as they were validated the last time: a run for a known device needs no pydantic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modellint import __version__
+from modellint.data import cache_dir
+from modellint.targets.target import Dla, Interconnect, Memory, Origin, Overhead, Target
+
+FOLDER = "targets"
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """Changes whenever one of the files, or this program, does."""
+    code = [Path(__file__).with_name(name) for name in ("schema.py", "target.py", "kept.py")]
+    stats = [(path, path.stat()) for path in (*code, *files)]
+    return "\n".join(
+        [__version__, *(f"{path}:{stat.st_size}:{stat.st_mtime_ns}" for path, stat in stats)]
+    )
+
+
+def load_kept(target_id: str, state: str) -> Target | None:
+    """The target, when no file it could depend on has changed since."""
+    try:
+        kept = json.loads(_file(target_id).read_text(encoding="utf-8"))
+        return _from_json(kept["target"]) if kept["state"] == state else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def keep(target: Target, state: str) -> None:
+    from modellint.files import write_atomically
+
+    file = _file(target.id)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps({"state": state, "target": asdict(target)}))
+    except OSError:
+        pass  # a cache that cannot be written only costs time
+
+
+def _file(target_id: str) -> Path:
+    return cache_dir() / FOLDER / f"{target_id}.json"
+
+
+def _from_json(table: Mapping[str, Any]) -> Target:
+    capability = table["compute_capability"]
+    return Target(
+        **{
+            **table,
+            **{name: tuple(table[name]) for name in _TUPLES},
+            "compute_capability": tuple(capability) if capability is not None else None,
+            "memory": Memory(**table["memory"]),
+            "dla": Dla(**table["dla"]) if table["dla"] else None,
+            "interconnect": Interconnect(**table["interconnect"])
+            if table["interconnect"]
+            else None,
+            "overheads": {name: _overhead(each) for name, each in table["overheads"].items()},
+            "origins": {name: Origin(**each) for name, each in table["origins"].items()},
+        }
+    )
+
+
+_TUPLES = ("aliases", "groups", "matrix_precisions", "vector_precisions")
+
+
+def _overhead(table: Mapping[str, Any]) -> Overhead:
+    return Overhead(table["low"], table["high"], Origin(**table["origin"]))
