@@ -1,4 +1,7 @@
-"""The JSON contract, which docs/output.md describes: a field may be added, none may change."""
+"""The JSON contract, which docs/output.md describes: a field may be added, none may change.
+
+tools/generate_report_schema.py makes docs/schemas/report.schema.json of these types.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,80 @@ import json
 import math
 import re
 from collections.abc import Mapping, Set
-from typing import Any
+from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
 from modellint.finding import Finding, ModelSummary, Result, Severity
 from modellint.report.grouping import ordered
 
-VERSION = 1
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def document(result: Result) -> dict[str, Any]:
+class LocationEntry(TypedDict):
+    """A place in a model. All null means the file as a whole."""
+
+    graph: Annotated[str | None, "Path of the graph, subgraphs and functions below their owners."]
+    node: Annotated[str | None, "The node's name, or its first output where it has none."]
+    index: Annotated[int | None, "The node's position in its graph, from 0."]
+    op_type: Annotated[str | None, "With its domain, unless that is ONNX's own."]
+    value: Annotated[str | None, "A tensor, an input or output, or the node's first output."]
+
+
+class FindingEntry(TypedDict):
+    """One answer of one rule about one place of one model."""
+
+    code: Annotated[str, "The rule's code, such as FUS002."]
+    rule: Annotated[str, "The rule's name."]
+    family: Annotated[str, "The rule's family; `internal` is about modellint itself."]
+    severity: Literal["error", "warning", "info"]
+    message: Annotated[str, "What was found, with names and numbers."]
+    path: Annotated[str, "The model's file, as in `models`, or a configuration file."]
+    location: LocationEntry
+    why: Annotated[str | None, "Why it matters where the model will run."]
+    fix: Annotated[str | None, "How to mend it."]
+    runtime: Annotated[str | None, "The runtime it is true of; null for any."]
+    target: Annotated[str | None, "The device it is true of; null for any."]
+    confidence: Annotated[str | None, "Of an estimate: measured, calibrated, derived, theoretical."]
+    evidence: Annotated[dict[str, Any], "The facts behind the message; each rule has its own."]
+    count: Annotated[int, "How many things at this place the finding stands for."]
+    fingerprint: Annotated[str, "The same in the next run, also when names or order change."]
+    suppressed: Annotated[str | None, "Why the finding does not count; null when it does."]
+
+
+class ModelEntry(TypedDict):
+    """One linted file."""
+
+    path: str
+    format: Annotated[str, "`unknown` when the file could not be read as a model."]
+    capabilities: Annotated[list[str], "Among graph, metadata, quantization, weights."]
+    nodes: Annotated[int | None, "In all graphs; null when there is no graph."]
+    parameters: int | None
+    weight_bytes: int | None
+
+
+class SummaryEntry(TypedDict):
+    """Counts of what is not suppressed, and the run's time."""
+
+    error: int
+    warning: int
+    info: int
+    models: int
+    seconds: float
+
+
+class Document(TypedDict):
+    """One run. Every field is there; what does not apply is null."""
+
+    version: Literal[1]
+    modellint: Annotated[str, "The version of modellint that wrote this."]
+    models: Annotated[list[ModelEntry], "Every file that was linted, in the order of the run."]
+    findings: Annotated[list[FindingEntry], "All of them, suppressed ones too; the worst first."]
+    summary: SummaryEntry
+
+
+def document(result: Result) -> Document:
     return {
-        "version": VERSION,
+        "version": 1,
         "modellint": __version__,
         "models": [model_entry(model) for model in result.models],
         "findings": [finding_entry(finding) for finding in ordered(result)],
@@ -33,7 +96,7 @@ def document(result: Result) -> dict[str, Any]:
     }
 
 
-def model_entry(model: ModelSummary) -> dict[str, Any]:
+def model_entry(model: ModelSummary) -> ModelEntry:
     return {
         "path": model.path,
         "format": model.format,
@@ -44,13 +107,20 @@ def model_entry(model: ModelSummary) -> dict[str, Any]:
     }
 
 
-def finding_entry(finding: Finding) -> dict[str, Any]:
+SEVERITIES: Mapping[Severity, Literal["error", "warning", "info"]] = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "info",
+}
+
+
+def finding_entry(finding: Finding) -> FindingEntry:
     place = finding.location
     return {
         "code": finding.code,
         "rule": finding.rule,
         "family": finding.family,
-        "severity": str(finding.severity),
+        "severity": SEVERITIES[finding.severity],
         "message": finding.message,
         "path": finding.path,
         "location": {
