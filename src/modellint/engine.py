@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.structure import place_digest
 from modellint.checks.api import Analyses, Context, Hit
@@ -25,6 +25,9 @@ from modellint.rules.inline import inline_ignores, is_ignored
 from modellint.rules.message import fill
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from modellint.verify.judge import Judge
 
 CRASH = "INT001"
 """The rule under which a rule that crashes is reported."""
@@ -94,6 +97,7 @@ class _Run:
         self.timings = timings
         self.analyses = [Analyses(model, deployment) for deployment in plan.deployments]
         self.ignores = inline_ignores(model) if plan.inline_suppressions else None
+        self.judge = _judge(model) if plan.verify is not None else None
 
     def findings(self) -> Iterator[Finding]:
         for rule in self.plan.rules:
@@ -102,6 +106,11 @@ class _Run:
                 yield from self._rule_findings(rule)
             finally:
                 self.timings[rule.code] = time.perf_counter() - started
+        if self.judge is not None:
+            rules = {rule.code: rule for rule in self.plan.rules}
+            for code, hit in self.judge.remarks():
+                if code in rules:
+                    yield self._finding(rules[code], hit, None)
 
     def _rule_findings(self, rule: Rule) -> Iterator[Finding]:
         if rule.problem is not None:
@@ -119,9 +128,14 @@ class _Run:
             )
             try:
                 for hit in resolve_check(rule)(context):
-                    yield self._finding(rule, hit, analyses.deployment)
+                    weighed = self._weigh(rule, hit, analyses.deployment)
+                    if weighed is not None:
+                        yield self._finding(rule, weighed, analyses.deployment)
             except Exception as error:  # a broken rule must not take the run with it
                 yield self._crash(rule, error)
+
+    def _weigh(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
+        return hit if self.judge is None else self.judge.weigh(rule, hit, deployment.runtime)
 
     def _applies(self, rule: Rule) -> bool:
         if rule.check == "engine":
@@ -197,6 +211,15 @@ class _Run:
             evidence={"rule": rule.code, "error": f"{type(error).__name__}: {error}"},
             fingerprint=f"{CRASH}:{rule.code}::{place_digest(None)}",
         )
+
+
+def _judge(model: Model) -> Judge | None:
+    """Who weighs hits against a runtime's optimizer, where there is an ONNX graph to optimize."""
+    if model.graph is None or not model.format.startswith("onnx"):
+        return None
+    from modellint.verify.judge import Judge
+
+    return Judge(model.path)
 
 
 def _problem_hits(rule: Rule, model: Model) -> Iterator[Hit]:

@@ -23,6 +23,8 @@ class Plan:
     """Overrides by rule code."""
     read_weights: bool = True
     inline_suppressions: bool = True
+    verify: str | None = None
+    """The runtime whose optimizer is asked whether predictions hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,17 @@ def make_scope(config: Config) -> Scope:
         severities=selection.severities(rules),
         read_weights=settings.weights,
         inline_suppressions=settings.inline_suppressions,
+        verify=_verify(config),
     )
     return Scope(config, catalogue, plan)
+
+
+def _verify(config: Config) -> str | None:
+    if config.settings.verify is not None:
+        from modellint.verify.ort import require_onnxruntime
+
+        require_onnxruntime()
+    return config.settings.verify
 
 
 def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployment, ...]:

@@ -35,6 +35,8 @@ class Hit:
     """How many places one hit stands for."""
     related: tuple[Node, ...] = ()
     """Nodes to draw in the frame besides the place's own neighbours."""
+    witness: Node | None = None
+    """The node that is gone once a runtime has fused what the hit is about; else the place."""
 
 
 class Analyses:

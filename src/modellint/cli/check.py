@@ -77,6 +77,8 @@ EPILOG = """Exit codes:
     help="Change a severity: error, warning, info, off.",
 )
 @option("--no-weights", group=RULES, is_flag=True, help="Leave the values of weights unread.")
+@option("--verify", group=RULES, metavar="ort", callback=one_of("ort"),
+        help="Compare what is predicted with what ONNX Runtime's optimizer does.")  # fmt: skip
 @_many("--exclude", group=FILES, metavar="GLOB", help="Leave out files and folders.")
 @_many("--include", group=FILES, metavar="GLOB", help="Lint files of other suffixes too.")
 @option("--force-exclude", group=FILES, is_flag=True, help="Exclude files even when named.")
@@ -199,6 +201,7 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "cache": False if given["no_cache"] else None,
         "cache_dir": given["cache_dir"],
         "weights": False if given["no_weights"] else None,
+        "verify": given["verify"],
     }
     return {name: value for name, value in values.items() if value not in (None, (), {})}
 

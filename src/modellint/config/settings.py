@@ -244,6 +244,13 @@ class Settings:
     weights: bool = field(
         default=True, metadata=about("Whether rules may read the values of weights.", "false")
     )
+    verify: Literal["ort"] | None = field(
+        default=None,
+        metadata=about(
+            "Have ONNX Runtime optimize each model, and compare that with what the rules predict.",
+            '"ort"',
+        ),
+    )
 
     output: tuple[str, ...] = field(
         default=(),

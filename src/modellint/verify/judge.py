@@ -1,0 +1,91 @@
+"""Weighs what the static rules say against what ONNX Runtime's optimizer does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from modellint.checks.api import Hit
+from modellint.finding import Severity
+from modellint.model import Node
+from modellint.rules.rule import Rule
+from modellint.verify.ort import RUNTIME, Optimized, optimize
+
+COMPARED, REFUSED = "VFY001", "VFY002"
+"""The rules under which the comparison, and a model that the runtime refuses, are reported."""
+_MOST_CHANGES = 6
+_NO_KERNEL = "Could not find an implementation"
+_UNTOLD = frozenset({"Constant", "Identity"})
+
+
+class Judge:
+    """One model's fusions: predicted, and seen in the optimized graph."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._confirmed = self._refuted = 0
+
+    @cached_property
+    def optimized(self) -> Optimized:
+        return optimize(self._path)
+
+    def weigh(self, rule: Rule, hit: Hit, runtime: str | None) -> Hit | None:
+        """The hit with what is known now; None when the runtime did after all what it says."""
+        witness = hit.witness or hit.place
+        if RUNTIME not in rule.fused_by or not isinstance(witness, Node):
+            return hit
+        kept = self.optimized.keeps(witness)
+        if kept is None:
+            return hit
+        self._confirmed += kept
+        self._refuted += not kept
+        if not kept and runtime == RUNTIME:
+            return None
+        verdict = "left as it is by" if kept else "undone by"
+        facts = {**hit.facts, RUNTIME: f"{verdict} ONNX Runtime {self.optimized.version}"}
+        asked_about = kept and runtime in (None, RUNTIME)
+        return replace(hit, facts=facts, confidence="measured" if asked_about else hit.confidence)
+
+    def remarks(self) -> Iterator[tuple[str, Hit]]:
+        """What the optimizer says of the model as a whole, by rule code."""
+        optimized = self.optimized
+        if optimized.error:
+            missing = _NO_KERNEL in optimized.error
+            facts = {"error": optimized.error, "version": optimized.version}
+            yield (
+                REFUSED,
+                Hit(None, facts, "kernel" if missing else "", Severity.INFO if missing else None),
+            )
+            return
+        yield (
+            COMPARED,
+            Hit(
+                None,
+                {
+                    "version": optimized.version,
+                    "before": sum(optimized.before.values()),
+                    "after": sum(optimized.after.values()),
+                    "changes": _changes(optimized.before, optimized.after),
+                    "confirmed": self._confirmed,
+                    "refuted": self._refuted,
+                    "ops": dict(optimized.before),
+                    "optimized_ops": dict(optimized.after),
+                },
+                confidence="measured",
+            ),
+        )
+
+
+def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """The operators whose number changed most, such as ``Erf 12 → 0``."""
+    change = Counter({op: abs(after.get(op, 0) - before.get(op, 0)) for op in {*before, *after}})
+    most = sorted(
+        (op for op in change if change[op] and op not in _UNTOLD), key=lambda op: (-change[op], op)
+    )
+    return ", ".join(
+        f"{op.rpartition('.')[2]} {before.get(op, 0)} → {after.get(op, 0)}"
+        for op in most[:_MOST_CHANGES]
+    )

@@ -1,0 +1,69 @@
+"""What ONNX Runtime's offline optimizer makes of a model, next to what was predicted."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from modellint.errors import UsageError
+from modellint.model import Node
+from modellint.probes.runner import Limits, run_child
+
+RUNTIME = "onnxruntime"
+LIMITS = Limits(seconds=120, memory=8 << 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """The optimized graph, as far as it can be told from the original."""
+
+    version: str = ""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """Nodes by operator."""
+    after: Mapping[str, int] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
+    """The operator that makes each value that is still there."""
+    error: str = ""
+    """Why there is no optimized graph."""
+
+    def keeps(self, node: Node) -> bool | None:
+        """Whether a node is still there; None when that cannot be told."""
+        if self.error or node.graph.function is not None or node.op_type == "Constant":
+            return None
+        names = [value.name for value in node.outputs if value is not None]
+        return any(self.left.get(name) == node.qualified_op for name in names)
+
+
+def require_onnxruntime() -> None:
+    if find_spec("onnxruntime") is None:
+        raise UsageError(
+            "--verify ort needs ONNX Runtime: pip install 'modellint[ort]', "
+            "or any other onnxruntime package"
+        )
+
+
+def optimize(path: Path, limits: Limits = LIMITS) -> Optimized:
+    """Have ONNX Runtime optimize the model in a process of its own."""
+    command = [sys.executable, "-m", "modellint.probes.child"]
+    request = {"code": "modellint.verify.ort_child", "path": str(path.resolve())}
+    ended = run_child(command, request, limits)
+    if ended.answer is None:
+        return Optimized(error=ended.detail)
+    answer = ended.answer
+    return Optimized(
+        version=answer["version"],
+        before=answer["before"],
+        after=answer.get("after", {}),
+        left={name: op for op, names in answer.get("left", ()) for name in names},
+        error=_in_short(answer.get("error", "")) or ended.detail,
+    )
+
+
+def _in_short(error: str) -> str:
+    """Its words without codes, and without the name that the model had in the child process."""
+    text = re.sub(r"^\[\w+\] : \d+ : \w+ : ", "", error.strip())
+    return text.removeprefix("Load model from model.onnx failed:").strip().rstrip(".")

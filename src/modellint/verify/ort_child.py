@@ -1,0 +1,133 @@
+"""In the child process: ONNX Runtime optimizes a model whose weights were left out.
+
+The weights all lie in one file of holes. Nothing is executed but what folds constants.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.formats.onnx.types import dtype_of
+from modellint.formats.onnx.wire import LARGE, FileWindow, MalformedError, strip
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+WEIGHTS, OPTIMIZED, DISCARDED = "weights.bin", "optimized.onnx", "discarded.bin"
+EXTERNAL = 1
+READ_WHOLE = 8 << 20
+
+
+def answer(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
+    """Operators before and after, and what every node that is left makes."""
+    import onnx
+    import onnxruntime
+
+    path = Path(request["path"])
+    model = _without_weights(path)
+    before = Counter(op for op, _ in _nodes(model.graph))
+    _point_at_holes(model, path.parent)
+    Path("model.onnx").write_bytes(model.SerializeToString())
+    told: dict[str, Any] = {"version": onnxruntime.__version__, "before": before}
+    try:
+        _optimize(onnxruntime)
+    except Exception as error:  # the runtime raises its own, all of them about the model
+        tell({**told, "error": str(error)})
+        return
+    optimized = onnx.load(OPTIMIZED, load_external_data=False)
+    left = list(_nodes(optimized.graph))
+    after = Counter(op for op, _ in left)
+    tell({**told, "after": after, "left": [[op, outputs] for op, outputs in left]})
+
+
+def _without_weights(path: Path) -> ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        with path.open("rb", buffering=0) as file:
+            size = path.stat().st_size
+            stripped, _ = strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))
+        model = onnx.ModelProto()
+        model.ParseFromString(stripped)
+        return model
+    except (MalformedError, DecodeError):  # another form than protobuf's own
+        return onnx.load(path, load_external_data=False)
+
+
+def _point_at_holes(model: ModelProto, folder: Path) -> None:
+    """Every weight left out, in the file or outside of it, becomes zeros that take no space."""
+    longest = 0
+    for tensor in _tensors(model.graph):
+        if tensor.data_location != EXTERNAL or _fill_small(tensor, folder):
+            continue
+        length = _nbytes(tensor)
+        longest = max(longest, length)
+        del tensor.external_data[:]
+        for key, value in (("location", WEIGHTS), ("offset", "0"), ("length", str(length))):
+            tensor.external_data.add(key=key, value=value)
+    with Path(WEIGHTS).open("wb") as file:
+        file.truncate(longest)
+
+
+def _fill_small(tensor: TensorProto, folder: Path) -> bool:
+    """Shape arguments and scales decide what is fused, so they are read where they are there."""
+    where = {entry.key: entry.value for entry in tensor.external_data}
+    length = _nbytes(tensor)
+    if length >= LARGE or "location" not in where:
+        return False
+    file = (folder / where["location"]).resolve()
+    if not file.is_relative_to(folder.resolve()) or not file.is_file():
+        return False
+    with file.open("rb") as data:
+        data.seek(int(where.get("offset", 0)))
+        content = data.read(length)
+    if len(content) != length:
+        return False
+    tensor.ClearField("external_data")
+    tensor.ClearField("data_location")
+    tensor.raw_data = content
+    return True
+
+
+def _nbytes(tensor: TensorProto) -> int:
+    return dtype_of(tensor.data_type).nbytes(prod(tensor.dims))
+
+
+def _optimize(onnxruntime: Any) -> None:
+    """All fusions, without the layouts of this machine's processor."""
+    with suppress(OSError):  # without links, the weights are written out and deleted
+        Path(DISCARDED).symlink_to("/dev/null")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.graph_optimization_level = level
+    options.optimized_model_filepath = OPTIMIZED
+    prefix = "session.optimized_model_external_initializers"
+    options.add_session_config_entry(f"{prefix}_file_name", DISCARDED)
+    options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(LARGE))
+    onnxruntime.InferenceSession("model.onnx", options, providers=["CPUExecutionProvider"])
+
+
+def _nodes(graph: GraphProto) -> Iterator[tuple[str, list[str]]]:
+    for node in graph.node:
+        domain = "" if node.domain in ("", "ai.onnx") else f"{node.domain}."
+        yield domain + node.op_type, [name for name in node.output if name]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            if attribute.HasField("g"):
+                yield from _tensors(attribute.g)
