@@ -1,0 +1,195 @@
+"""Asks a real runtime about a model: in a child process, within limits, remembered.
+
+A probe is the one part of modellint that runs code which may crash on a model; so it never runs
+in this process, and only when somebody asked for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modellint.model import Model
+from modellint.probes.backends import (
+    AUTO,
+    BACKENDS,
+    TENSORRT_RTX,
+    Availability,
+    Backend,
+    Choice,
+    available,
+    choose,
+    require,
+)
+from modellint.probes.outcome import Figures, Level, Outcome, Remark
+from modellint.targets.deployment import Deployment
+
+CHILD = (sys.executable, "-m", "modellint.probes.child")
+FORMATS = ("onnx", "onnx-text")
+TIMEOUT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """What is asked of every model of a run."""
+
+    backend: str = AUTO
+    level: Level = "build"
+    timeout: float = TIMEOUT
+    """Seconds that one probe may take."""
+    memory: int | None = None
+    """Bytes that one probe may take."""
+    save_engines: Path | None = None
+    """The folder for engines that were built."""
+    cache: Path | None = None
+    """The folder where outcomes are remembered."""
+    versions: tuple[str, ...] = ()
+    """Of what is installed: another version may say something else."""
+
+
+Listener = Callable[[str, float], None]
+_listener: Listener | None = None
+
+
+def listen(listener: Listener | None) -> None:
+    """Have `listener` told, several times a second, what is being probed and for how long."""
+    global _listener
+    _listener = listener
+
+
+def installed_versions() -> tuple[str, ...]:
+    return tuple(f"{each.name} {each.version}" for each in BACKENDS.values() if each.module)
+
+
+def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcome:
+    """What a runtime says of a model. Whatever the model does to it, this returns."""
+    target = deployment.target_id
+    choice = _unfit(model) or choose(request.backend, request.level, deployment)
+    if isinstance(choice, str):
+        return Outcome("unanswered", target=target, detail=choice)
+    question = _question(model, deployment, choice, request)
+    outcome = _remembered(model, question, choice, request)
+    return replace(
+        outcome,
+        backend=choice.backend.name,
+        version=outcome.version or choice.backend.version,
+        target=target,
+        capability=".".join(map(str, choice.capability)) if choice.capability else None,
+    )
+
+
+def _unfit(model: Model) -> str:
+    """Why a model is not shown to any runtime."""
+    if model.format not in FORMATS:
+        return f"probes read ONNX, this is {model.format}"
+    fatal = next((each for each in model.problems if each.fatal), None)
+    if fatal is not None or model.graph is None:
+        return "the file cannot be read"
+    outside = any(each.kind in ("external-outside", "lfs-pointer") for each in model.problems)
+    return "it names weights outside its folder" if outside else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One request to the child, and what was found out while it was made."""
+
+    request: dict[str, Any]
+    remarks: tuple[Remark, ...]
+    note: str
+
+
+def _question(
+    model: Model, deployment: Deployment, choice: Choice, request: ProbeRequest
+) -> _Question:
+    level, note, remarks, ranges = choice.level, choice.note, [], {}
+    if choice.backend.name != "onnxruntime" and level == "build":
+        from modellint.probes.profiles import profiles
+
+        found = profiles(model, deployment)
+        remarks, ranges = found.remarks, found.ranges
+        if remarks:
+            level, note = "parse", "not built: its input shapes are open"
+    target = deployment.target
+    asked = {
+        "code": choice.backend.code,
+        "module": choice.backend.module,
+        "path": str(model.path.absolute()),
+        "format": model.format,
+        "level": level,
+        "capability": choice.capability,
+        "precision": deployment.precision,
+        "workspace": target.memory.usable if target is not None else None,
+        "profiles": ranges,
+        "symbols": dict(deployment.symbols),
+        "provider": _provider(deployment),
+        "weight_bytes": model.weight_bytes,
+        "save_engine": _engine_file(model, deployment, request),
+    }
+    return _Question(asked, tuple(remarks), note)
+
+
+def _provider(deployment: Deployment) -> str:
+    """The execution provider that ONNX Runtime would be given on the target."""
+    on_cuda = deployment.target is not None and deployment.target.compute_capability is not None
+    return "CUDAExecutionProvider" if on_cuda else "CPUExecutionProvider"
+
+
+def _engine_file(model: Model, deployment: Deployment, request: ProbeRequest) -> str | None:
+    if request.save_engines is None:
+        return None
+    name = f"{model.path.stem}.{deployment.target_id or 'here'}.engine"
+    return str((request.save_engines / name).absolute())
+
+
+def _remembered(
+    model: Model, question: _Question, choice: Choice, request: ProbeRequest
+) -> Outcome:
+    if request.cache is None or request.save_engines is not None:
+        return _ask(model, question, choice.backend, request)
+    from modellint.probes import cache
+
+    # The same bytes elsewhere get the same answer, and so does the same question with more time.
+    asked = {key: value for key, value in question.request.items() if key != "path"}
+    name = cache.key(
+        [model.path, *model.external_files], {**asked, "version": choice.backend.version}
+    )
+    known = cache.load(request.cache, name)
+    if known is not None:
+        return known
+    outcome = _ask(model, question, choice.backend, request)
+    cache.store(request.cache, name, outcome)
+    return outcome
+
+
+def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequest) -> Outcome:
+    from modellint.probes.outcome import from_json
+    from modellint.probes.runner import Limits, run_child
+
+    def tick(seconds: float) -> None:
+        if _listener is not None:
+            _listener(f"{model.path.name} on {backend.title}", seconds)
+
+    ended = run_child(CHILD, question.request, Limits(request.timeout, request.memory), tick)
+    try:
+        outcome = from_json(ended.answer or {"status": ended.death})
+    except ValueError as error:
+        outcome = Outcome("garbage", detail=f"its answer makes no sense: {error}")
+    if ended.death is not None and outcome.status != "refused":
+        outcome = replace(outcome, status=ended.death, detail=ended.detail)
+    return replace(
+        outcome,
+        level=question.request["level"] if outcome.died else outcome.level,
+        detail=outcome.detail or question.note,
+        remarks=question.remarks + outcome.remarks,
+        profiles=question.request["profiles"],
+        figures=replace(outcome.figures, peak_bytes=ended.peak),
+    )
+
+
+__all__ = [
+    "AUTO", "BACKENDS", "TENSORRT_RTX", "Availability", "Figures", "Outcome", "ProbeRequest",
+    "Remark", "available", "installed_versions", "listen", "probe", "require",
+]  # fmt: skip

@@ -1,0 +1,56 @@
+"""Keeps outcomes by the content of the model and all that was asked, so that a build pays once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from modellint.files import write_atomically
+from modellint.probes.outcome import Outcome, from_json, to_json
+
+FOLDER = "probes"
+FORMAT = 1
+"""Raised when the meaning of what is kept changes."""
+NOT_KEPT = ("unanswered", "killed", "hung", "out-of-memory")
+"""Outcomes that tell more of the machine and its load than of the model."""
+
+
+def key(files: Iterable[Path], request: Mapping[str, Any]) -> str:
+    """Changes with every byte of the model and its weights, and with all that is asked."""
+    digest = hashlib.sha256(json.dumps([FORMAT, request], sort_keys=True).encode())
+    for file in files:
+        digest.update(b"\0")
+        try:
+            with file.open("rb") as stream:
+                while chunk := stream.read(1 << 20):
+                    digest.update(chunk)
+        except OSError:
+            digest.update(b"missing")
+    return digest.hexdigest()
+
+
+def load(folder: Path, name: str) -> Outcome | None:
+    try:
+        data = json.loads(_entry(folder, name).read_text(encoding="utf-8"))
+        return replace(from_json(data), cached=True)
+    except (OSError, ValueError):
+        return None
+
+
+def store(folder: Path, name: str, outcome: Outcome) -> None:
+    if outcome.status in NOT_KEPT:
+        return
+    entry = _entry(folder, name)
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(entry, json.dumps(to_json(outcome)))
+    except OSError:
+        return  # a cache that cannot be written only costs time
+
+
+def _entry(folder: Path, name: str) -> Path:
+    return folder / FOLDER / name[:2] / f"{name[2:]}.json"

@@ -1,0 +1,59 @@
+"""The child process: alone with one runtime and one model. Run as ``-m modellint.probes.child``."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ANSWER = Path("answer.json")
+Tell = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    live_no_longer_than_parent()
+    without_network()
+    import_module(request["code"]).answer(request, tell)
+
+
+def tell(answer: dict[str, Any]) -> None:
+    """Leave an answer; a later one replaces it. There is never half an answer."""
+    draft = ANSWER.with_suffix(".draft")
+    draft.write_text(json.dumps(answer), encoding="utf-8")
+    draft.replace(ANSWER)
+
+
+def live_no_longer_than_parent() -> None:
+    """Linux ends this process when its parent dies, however that dies."""
+    if sys.platform == "linux":
+        die_with_parent, kill = 1, 9
+        ctypes.CDLL(None).prctl(die_with_parent, kill)
+        if os.getppid() == 1:  # it died before we asked
+            os._exit(1)
+
+
+def without_network() -> None:
+    """Move into an empty network where the system lets us; runtimes have no business outside."""
+    if sys.platform != "linux":
+        return
+    new_network, new_user = 0x40000000, 0x10000000
+    user, group = os.getuid(), os.getgid()
+    libc = ctypes.CDLL(None)
+    if user == 0:
+        libc.unshare(new_network)
+    elif libc.unshare(new_user | new_network) == 0:
+        with contextlib.suppress(OSError):  # files are still ours to read by their modes alone
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""In the child process: asks ONNX Runtime to make a session, with the providers that there are."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modellint.probes.ort_log import refusal
+from modellint.probes.outcome import Remark
+
+CPU = "CPUExecutionProvider"
+ASSIGNMENT = "session.record_ep_graph_assignment_info"
+OPTIMIZED = "optimized.onnx"
+MOST_COPIED = 512 << 20
+"""Bytes of weights up to which the optimized model may be written out, only to be looked at."""
+MOST_LISTED = 500
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def answer(request: dict[str, Any], tell: Tell) -> None:
+    import onnxruntime as ort
+
+    ort.set_default_logger_severity(4)
+    wanted = request["provider"]
+    missing = wanted not in ort.get_available_providers()
+    said: dict[str, Any] = {"version": ort.__version__, "level": request["level"], "figures": {}}
+    remarks = [Remark("provider-missing", value=wanted)] if missing else []
+    started = time.perf_counter()
+    try:
+        session = _session(ort, request, [CPU] if missing or wanted == CPU else [wanted, CPU])
+    except Exception as error:  # every error of the runtime is its own kind of RuntimeError
+        remarks.append(refusal(str(error)))
+        tell({**said, "status": "refused", "remarks": [asdict(remark) for remark in remarks]})
+        return
+    said["figures"]["build_seconds"] = time.perf_counter() - started
+    if not missing and wanted not in session.get_providers():
+        remarks.append(Remark("provider-failed", value=wanted))
+    placement, elsewhere = _placement(session)
+    if wanted in placement:
+        remarks += elsewhere
+    said |= {"placement": placement, **_optimized(said["figures"])}
+    tell({**said, "status": "accepted", "remarks": [asdict(remark) for remark in remarks]})
+
+
+def _session(ort: Any, request: dict[str, Any], providers: list[str]) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry(ASSIGNMENT, "1")
+    if request["level"] == "parse":
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    elif request["weight_bytes"] <= MOST_COPIED:
+        options.optimized_model_filepath = OPTIMIZED
+    for name, size in request["symbols"].items():
+        options.add_free_dimension_override_by_name(name, size)
+    path = request["path"]
+    if request["format"] == "onnx-text":
+        from onnx import parser
+
+        text = Path(path).read_text(encoding="utf-8")
+        return ort.InferenceSession(
+            parser.parse_model(text).SerializeToString(), options, providers=providers
+        )
+    return ort.InferenceSession(path, options, providers=providers)
+
+
+def _placement(session: Any) -> tuple[dict[str, int], list[Remark]]:
+    """Nodes by provider, and those that the CPU has to take beside another provider."""
+    ask = getattr(session, "get_provider_graph_assignment_info", None)  # 1.24 and newer
+    if ask is None:
+        return {}, []
+    counts: Counter[str] = Counter()
+    on_cpu = []
+    for subgraph in ask():
+        nodes = subgraph.get_nodes()
+        counts[subgraph.ep_name] += len(nodes)
+        if subgraph.ep_name == CPU:
+            on_cpu += [Remark("on-cpu", node=node.name, op=node.op_type) for node in nodes]
+    return dict(counts), on_cpu[:MOST_LISTED] if len(counts) > 1 else []
+
+
+def _optimized(figures: dict[str, Any]) -> dict[str, Any]:
+    """What the runtime's own optimizer made of the graph."""
+    path = Path(OPTIMIZED)
+    if not path.exists():
+        return {}
+    import onnx
+
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    fused = Counter(node.op_type for node in nodes if node.domain.startswith("com.microsoft"))
+    return {
+        "figures": {**figures, "nodes_optimized": len(nodes)},
+        "layers": [f"{op} ×{count}" for op, count in fused.most_common()],
+    }

@@ -1,0 +1,70 @@
+"""The ranges of shapes that a compiler is given for inputs whose shape the model leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from modellint.model import Model, Shape, Value, bind, format_shape
+from modellint.probes.outcome import Remark
+from modellint.targets.deployment import Deployment, ShapeProfile
+
+Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(slots=True)
+class Profiles:
+    """Ranges by input name, and what stands in the way of others."""
+
+    ranges: dict[str, Range] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
+
+
+def profiles(model: Model, deployment: Deployment) -> Profiles:
+    """A range for each dynamic input. A batch that nobody states is 1; nothing else is guessed."""
+    found = Profiles()
+    for value in model.graph.inputs if model.graph is not None else ():
+        if value.is_constant or value.type_name != "tensor":
+            continue
+        given = deployment.shapes.get(value.name)
+        if given is not None:
+            _from_configuration(value, given, found)
+        else:
+            _from_model(value, deployment, found)
+    return found
+
+
+def _from_configuration(value: Value, given: ShapeProfile, found: Profiles) -> None:
+    """A range is of use only where it agrees with the dims that the model states."""
+    shape = value.declared_shape
+    sizes = [_whole(each) for each in (given.minimum, given.optimum, given.maximum)]
+    if shape is not None and len(shape) != len(sizes[0]):
+        text = f"{format_shape(sizes[2])} has {len(sizes[2])} dims, the input {len(shape)}"
+        found.remarks.append(Remark("profile-invalid", text, value=value.name))
+        return
+    for at, dim in enumerate(shape or ()):
+        wrong = next((size for size in sizes if isinstance(dim, int) and size[at] != dim), None)
+        if wrong is not None:
+            text = f"dim {at} is {wrong[at]}, but the model fixes it at {dim}"
+            found.remarks.append(Remark("profile-invalid", text, value=value.name))
+            return
+    if shape is None or any(not isinstance(dim, int) for dim in shape):
+        found.ranges[value.name] = (sizes[0], sizes[1], sizes[2])
+
+
+def _whole(shape: Shape) -> tuple[int, ...]:
+    return tuple(dim for dim in shape if isinstance(dim, int))
+
+
+def _from_model(value: Value, deployment: Deployment, found: Profiles) -> None:
+    shape = value.declared_shape
+    if shape is None:
+        found.remarks.append(Remark("profile-missing", "of unknown rank", value=value.name))
+        return
+    bound = bind(shape, deployment.symbols) or ()
+    if bound and not isinstance(bound[0], int):
+        bound = (deployment.batch or 1, *bound[1:])
+    if any(not isinstance(dim, int) for dim in bound):
+        found.remarks.append(Remark("profile-missing", format_shape(bound), value=value.name))
+    elif bound != shape:
+        sizes = _whole(bound)
+        found.ranges[value.name] = (sizes, sizes, sizes)

@@ -1,0 +1,189 @@
+"""Runs one question in a child process that may crash, hang, or eat all memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modellint.probes.outcome import Status
+
+POLL = 0.05
+"""Seconds between looks at the child."""
+MOST_CHATTER = 64 << 20
+"""Bytes of standard output and error after which a child counts as gone mad."""
+ANSWER = "answer.json"
+TAIL = 2000
+_LINUX = sys.platform == "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one child process may take."""
+
+    seconds: float
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended: with an answer, or with a `death` in words."""
+
+    answer: dict[str, Any] | None
+    death: Status | None = None
+    detail: str = ""
+    seconds: float = 0.0
+    peak: int | None = None
+
+
+def run_child(
+    command: Sequence[str],
+    request: Mapping[str, Any],
+    limits: Limits,
+    tick: Callable[[float], None] | None = None,
+) -> Ended:
+    """Give `request` to the command on standard input; it leaves its answer in a file.
+
+    The file, and everything else that the child writes, lies in a folder that is gone afterwards.
+    A child may leave an answer early and better it later: what is there when it dies is returned
+    beside the way it died.
+    """
+    with tempfile.TemporaryDirectory(prefix="modellint-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "request.json").write_text(json.dumps(dict(request)), encoding="utf-8")
+        started = time.monotonic()
+        with (folder / "request.json").open("rb") as stdin, (folder / "said").open("wb") as said:
+            child = subprocess.Popen(
+                command,
+                stdin=stdin,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=_environment(folder),
+                start_new_session=os.name == "posix",
+            )
+        watch = _Watch(child, folder, limits, started, tick)
+        try:
+            death, detail = watch.until_end()
+        finally:
+            _end(child)
+        answer = _read_answer(folder / ANSWER)
+        if death is None and answer is None:
+            death, detail = "garbage", f"it left no readable answer{_last_words(folder)}"
+        return Ended(answer, death, detail, time.monotonic() - started, watch.peak)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The user's, with the library's own temporary files and caches led into the folder."""
+    places = ("TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH")
+    return {**os.environ, **dict.fromkeys(places, str(folder)), "PYTHONIOENCODING": "utf-8"}
+
+
+@dataclass(slots=True)
+class _Watch:
+    child: subprocess.Popen[bytes]
+    folder: Path
+    limits: Limits
+    started: float
+    tick: Callable[[float], None] | None
+    peak: int | None = None
+
+    def until_end(self) -> tuple[Status | None, str]:
+        while True:
+            try:
+                return self._verdict(self.child.wait(POLL))
+            except subprocess.TimeoutExpired:
+                pass
+            elapsed = time.monotonic() - self.started
+            if self.tick is not None:
+                self.tick(elapsed)
+            if elapsed > self.limits.seconds:
+                return "hung", f"it did not finish within {self.limits.seconds:g} s"
+            memory = memory_of(self.child.pid)
+            if memory is not None:
+                self.peak = max(memory, self.peak or 0)
+                if self.limits.memory is not None and memory > self.limits.memory:
+                    size, limit = memory / 2**30, self.limits.memory / 2**30
+                    return "out-of-memory", f"it took {size:.2f} GiB, the limit is {limit:.2f} GiB"
+            if (self.folder / "said").stat().st_size > MOST_CHATTER:
+                return "garbage", "it did not stop printing"
+
+    def _verdict(self, code: int) -> tuple[Status | None, str]:
+        if code == 0:
+            return None, ""
+        if code < 0:
+            name = _signal_name(-code)
+            if name == "SIGKILL":
+                return "killed", "the operating system ended it, most often because memory ran out"
+            return "crashed", f"native code died of {name}{_last_words(self.folder)}"
+        if code in _WINDOWS_CRASHES:
+            return "crashed", f"native code died of {_WINDOWS_CRASHES[code]}"
+        return "failed", f"it ended with exit code {code}{_last_words(self.folder)}"
+
+
+_WINDOWS_CRASHES = {0xC0000005: "an access violation", 0xC0000409: "a stack overrun"}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever it started, whether or not it is still there."""
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    if child.poll() is None:
+        child.kill()
+    child.wait()
+
+
+def _read_answer(path: Path) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _last_words(folder: Path) -> str:
+    """The last line that the child printed."""
+    try:
+        with (folder / "said").open("rb") as said:
+            said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL))
+            text = said.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    words = "".join(c if c.isprintable() else "?" for c in lines[-1][:200]) if lines else ""
+    return f" (its last words: {words})" if words else ""
+
+
+def memory_of(pid: int) -> int | None:
+    """Bytes of memory that a process has for itself; mapped files do not count where known."""
+    if _LINUX:
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return None
+        sizes = dict(line.split(":", 1) for line in status.splitlines() if line.endswith("kB"))
+        kinds = [int(sizes[kind].split()[0]) for kind in ("RssAnon", "RssShmem") if kind in sizes]
+        return sum(kinds) * 1024 if kinds else None
+    if os.name == "posix":
+        done = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
+        return int(done.stdout) * 1024 if done.stdout.strip().isdigit() else None
+    return None

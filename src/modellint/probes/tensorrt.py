@@ -1,0 +1,196 @@
+"""In the child process: asks TensorRT, or TensorRT for RTX, whose Python interface is the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from modellint.probes import tensorrt_log as log
+
+MOST_BYTES = 2_000_000_000
+"""Larger models cannot be handed over in memory, which the search for subgraphs asks for."""
+FLAGS = {"fp16": ("FP16",), "bf16": ("BF16",), "int8": ("INT8", "FP16"), "fp8": ("FP8", "FP16")}
+"""Builder flags by precision, in releases that still choose precisions themselves."""
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+def answer(request: dict[str, Any], tell: Tell) -> None:
+    """Parse, then build if asked to. Each step that is done is told, for the next may not end."""
+    trt = import_module(request["module"])
+    lines: list[log.Line] = []
+    logger = _logger(trt, lines)
+    builder = trt.Builder(logger)
+    network = builder.create_network(_network_flags(trt, request))
+    parser = trt.OnnxParser(network, logger)
+    said: dict[str, Any] = {"version": trt.__version__, "level": "parse", "figures": {}}
+
+    started = time.perf_counter()
+    accepted = _parse(parser, request)
+    said["figures"]["parse_seconds"] = time.perf_counter() - started
+    if not accepted:
+        said |= {"status": "refused", "remarks": _errors(parser)}
+        tell(said)
+        said = _with_subgraphs(trt, builder, logger, request, said)
+        tell(said)
+        return
+    said |= {"status": "accepted", "remarks": _plain(log.warnings(lines))}
+    tell(said)
+    if request["level"] == "build":
+        tell(_build(trt, builder, network, lines, request, said))
+
+
+def _logger(trt: Any, lines: list[log.Line]) -> Any:
+    names: dict[Any, log.Severity] = {
+        trt.ILogger.INTERNAL_ERROR: "error",
+        trt.ILogger.ERROR: "error",
+        trt.ILogger.WARNING: "warning",
+        trt.ILogger.INFO: "info",
+    }
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            name = names.get(severity)
+            if name is not None:
+                lines.append((name, message))
+            elif message.startswith(log.LAYERS):  # of a flood of verbose lines, the one to keep
+                lines.append(("verbose", message))
+
+    return Logger()
+
+
+def _network_flags(trt: Any, request: dict[str, Any]) -> int:
+    """Types as the model states them, unless a precision is asked of a builder that has a say."""
+    flags = trt.NetworkDefinitionCreationFlag
+    chooses = any(hasattr(trt.BuilderFlag, flag) for flag in FLAGS.get(request["precision"], ()))
+    explicit = [getattr(flags, "EXPLICIT_BATCH", None)]  # the only kind there is from 10 on
+    if not chooses:
+        explicit.append(getattr(flags, "STRONGLY_TYPED", None))
+    return sum(1 << int(flag) for flag in explicit if flag is not None)
+
+
+def _parse(parser: Any, request: dict[str, Any]) -> bool:
+    if request["format"] == "onnx-text":
+        return bool(parser.parse(_binary(request["path"])))
+    return bool(parser.parse_from_file(request["path"]))
+
+
+def _binary(path: str) -> bytes:
+    from onnx import parser
+
+    text: bytes = parser.parse_model(Path(path).read_text(encoding="utf-8")).SerializeToString()
+    return text
+
+
+def _errors(parser: Any) -> list[dict[str, Any]]:
+    errors = [parser.get_error(at) for at in range(parser.num_errors)]
+    return _plain(
+        log.refusal(
+            error.code().name, error.desc(), error.node_name(), error.node_operator(), error.node()
+        )
+        for error in errors
+    )
+
+
+def _plain(remarks: Any) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    return [asdict(remark) for remark in remarks]
+
+
+def _with_subgraphs(
+    trt: Any, builder: Any, logger: Any, request: dict[str, Any], said: dict[str, Any]
+) -> dict[str, Any]:
+    """What of a refused model would be taken: all refused nodes, and the parts in between."""
+    if not hasattr(trt.OnnxParser, "supports_model_v2"):
+        return said
+    path = request["path"]
+    text = request["format"] == "onnx-text"
+    if not text and Path(path).stat().st_size > MOST_BYTES:
+        return said
+    network = builder.create_network(0)  # a parser keeps no network alive by itself
+    parser = trt.OnnxParser(network, logger)
+    parser.supports_model_v2(_binary(path) if text else Path(path).read_bytes(), path)
+    known = {_place(remark) for remark in said["remarks"]}
+    more = [remark for remark in _errors(parser) if _place(remark) not in known and remark["op"]]
+    remarks = said["remarks"] + more
+    # Without a GPU the parser calls no part supported, but still cuts the graph at what it refuses.
+    refused = {remark["index"] for remark in remarks}
+    parts = [parser.get_subgraph_nodes(at) for at in range(parser.num_subgraphs)]
+    taken = [len(part) for part in parts if not refused.intersection(part)]
+    sizes = {"nodes_taken": sum(taken), "subgraphs_taken": len(taken)}
+    return {**said, "remarks": remarks, "figures": {**said["figures"], **sizes}}
+
+
+def _place(remark: dict[str, Any]) -> tuple[object, ...]:
+    return remark["op"], remark["node"], remark["index"]
+
+
+def _build(
+    trt: Any,
+    builder: Any,
+    network: Any,
+    lines: list[log.Line],
+    request: dict[str, Any],
+    said: dict[str, Any],
+) -> dict[str, Any]:
+    before = len(lines)
+    config = _config(trt, builder, request)
+    _add_profile(builder, config, network, request["profiles"])
+    started = time.perf_counter()
+    engine = builder.build_serialized_network(network, config)
+    seconds = time.perf_counter() - started
+    new = lines[before:]
+    remarks = said["remarks"] + _plain(log.warnings(new))
+    if engine is None or not engine.nbytes:
+        failure = _plain([log.build_failure(new)])
+        return {**said, "status": "refused", "level": "build", "remarks": remarks + failure}
+    if request["save_engine"]:
+        _save(engine, Path(request["save_engine"]))
+    sizes = {**log.figures(new), "build_seconds": seconds, "engine_bytes": engine.nbytes}
+    return {
+        **said,
+        "level": "build",
+        "remarks": remarks,
+        "figures": {**said["figures"], **sizes},
+        "layers": log.layers(new),
+    }
+
+
+def _config(trt: Any, builder: Any, request: dict[str, Any]) -> Any:
+    config = builder.create_builder_config()
+    if request["capability"]:
+        major, minor = request["capability"]
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(getattr(trt.ComputeCapability, f"SM{major}{minor}"), 0)
+    for name in FLAGS.get(request["precision"], ()):
+        if hasattr(trt.BuilderFlag, name):
+            config.set_flag(getattr(trt.BuilderFlag, name))
+    if request["precision"] == "fp32":
+        config.clear_flag(trt.BuilderFlag.TF32)
+    if request["workspace"]:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, request["workspace"])
+    return config
+
+
+def _add_profile(
+    builder: Any, config: Any, network: Any, profiles: dict[str, list[list[int]]]
+) -> None:
+    profile = builder.create_optimization_profile()
+    for at in range(network.num_inputs):
+        tensor = network.get_input(at)
+        if tensor.name in profiles:
+            profile.set_shape(tensor.name, *profiles[tensor.name])
+    config.add_optimization_profile(profile)
+
+
+def _save(engine: Any, path: Path) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_bytes(engine)
+    draft.replace(path)

@@ -1,0 +1,178 @@
+"""Reads what TensorRT says: its builder's log, and the parser's errors, in plain words.
+
+Nothing here needs TensorRT, so that logs recorded elsewhere are read by the same code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from modellint.probes.outcome import Remark
+
+Severity = Literal["error", "warning", "info", "verbose"]
+Line = tuple[Severity, str]
+
+MOST_LAYERS = 2000
+
+_FIGURES = {
+    "activation_bytes": re.compile(r"Total Activation Memory: (\d+)"),
+    "weight_bytes": re.compile(r"Total Weights Memory: (\d+)"),
+    "scratch_bytes": re.compile(r"(?:Max|Total) Scratch Memory: (\d+)"),
+}
+LAYERS = ("Engine Layer Information", "Layer(")
+"""How a message that lists layers begins."""
+_LAYER = re.compile(r"^Layer\((?P<kind>[^)]*)\): (?P<rest>.*)$", re.MULTILINE)
+
+_SOURCE = re.compile(r"\s*In [\w:<>~ ]+? at [^\s()]+:\d+")
+_WRAPPED = re.compile(
+    r"(?:\[[^\]]*\] )?(?:[\w:]+: )?Error Code:? \d+: [\w ]*? ?\((?P<text>.*)\)?", re.DOTALL
+)
+_NUMBERED = re.compile(r"(?:\[[^\]]*\] )?(?:[\w:]+: )?Error Code:? \d+: ")
+_ASSERTED = re.compile(r"Assertion failed: (?P<condition>.*)", re.DOTALL)
+_QUOTED = re.compile(r'&& "(?P<text>[^"]+)"')
+_SPOKEN = re.compile(r"(?<!:): (?P<text>[^:].*)", re.DOTALL)
+
+_SHAPE_CONFLICTS = (
+    "violate shape constraints", "Shape Error", "broadcast dimensions", "dimensions mismatched",
+)  # fmt: skip
+_PROFILE_TROUBLES = ("optimization profile", "but profile")
+NO_IMPORTER = ("false", "")
+NO_PLUGIN = "Plugin not found"
+
+
+def distil(text: str) -> str:
+    """The reason alone: without assertions, error codes and places in TensorRT's own source."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [
+        line
+        for line in lines
+        if "Cuda Runtime" not in line and not line.startswith("Invalid Node - ")
+    ]
+    if not lines:
+        return ""
+    reason = _SOURCE.sub("", _unwrapped(" ".join(lines[:2])))
+    asserted = _ASSERTED.fullmatch(reason)
+    condition = asserted["condition"] if asserted else reason
+    quoted = _QUOTED.search(condition)
+    if quoted:
+        reason = quoted["text"]
+    elif asserted:
+        spoken = _SPOKEN.search(condition)
+        reason = spoken["text"] if spoken else condition
+    return _balanced(reason.strip().rstrip(".! "))
+
+
+def _unwrapped(text: str) -> str:
+    wrapped = _WRAPPED.fullmatch(text)
+    if wrapped:
+        return wrapped["text"].removesuffix(")")
+    return _NUMBERED.sub("", text)
+
+
+def _balanced(text: str) -> str:
+    """Without the closing brackets that lost their opening ones, and the other way round."""
+    while text.endswith(")") and text.count(")") > text.count("("):
+        text = text[:-1].rstrip(". ")
+    return text
+
+
+def refusal(code: str, text: str, node: str, op: str, index: int) -> Remark:
+    """The remark that one error of the ONNX parser amounts to."""
+    reason = distil(text)
+    kind = "node-refused"
+    if NO_PLUGIN in text:
+        kind, reason = "no-plugin", ""
+    elif reason in NO_IMPORTER and code == "UNSUPPORTED_NODE":
+        kind, reason = "no-importer", ""
+    elif not op:
+        kind, index = "model-refused", -1
+    elif "Shape Error" in text:
+        kind = "shape-conflict"
+    if not reason and kind not in ("no-plugin", "no-importer"):
+        reason = "it gives no reason"
+    return Remark(kind, reason, node, op, index if index >= 0 else None)
+
+
+def build_failure(lines: Iterable[Line]) -> Remark:
+    """Why there is no engine: the first error is the cause, later ones follow from it."""
+    errors = [text for severity, text in lines if severity == "error"]
+    errors = [text for text in errors if "Cuda Runtime" not in text]
+    if not errors:
+        return Remark("build-failed", "it gives no reason")
+    first = errors[0]
+    kind = "build-failed"
+    if any(words in first for words in _SHAPE_CONFLICTS):
+        kind = "shape-conflict"
+    elif any(words in first for words in _PROFILE_TROUBLES):
+        kind = "profile-invalid"
+    return Remark(kind, distil(first))
+
+
+def figures(lines: Iterable[Line]) -> dict[str, int]:
+    """The planner's memory, by the names of `Figures`."""
+    found = {}
+    for severity, text in lines:
+        if severity != "info":
+            continue
+        for name, pattern in _FIGURES.items():
+            match = pattern.search(text)
+            if match:
+                found[name] = int(match[1])
+    return found
+
+
+def layers(lines: Iterable[Line]) -> list[str]:
+    """One line for each layer of the engine: its kind, the nodes it is made of, its tensors."""
+    found = []
+    for severity, text in lines:
+        for match in _LAYER.finditer(text) if severity in ("verbose", "info") else ():
+            name, _, rest = match["rest"].partition(", Tactic: ")
+            _, _, tensors = rest.partition(", ")
+            found.append(f"{match['kind']}: {name}" + (f" | {tensors}" if tensors else ""))
+    return found[:MOST_LAYERS]
+
+
+_UNUSED = re.compile(r"Unused Input: (?P<value>.+)")
+_OLD_OPSET = re.compile(r"supports ONNX graphs generated with at least opset (?P<opset>\d+)")
+_CONVERTED = re.compile(r"Weights \[name=(?P<value>.*?)\] had the following issues")
+_ISSUES = {
+    "Subnormal FP16 values detected": "subnormal-weights",
+    "less than smallest positive FP16": "subnormal-weights",
+    "would overflow in FP16": "overflowing-weights",
+}
+
+
+def warnings(lines: Iterable[Line]) -> Iterator[Remark]:
+    """The warnings that a model's owner can do something about; all others are left out."""
+    weights = ""
+    said: set[tuple[str, str]] = set()
+    for severity, text in lines:
+        if severity != "warning":
+            continue
+        converted = _CONVERTED.search(text)
+        if converted:
+            weights = converted["value"]
+        for remark in _warning(text, weights):
+            if (remark.kind, remark.value) not in said:
+                said.add((remark.kind, remark.value))
+                yield remark
+
+
+def _warning(text: str, weights: str) -> Iterator[Remark]:
+    unused = _UNUSED.search(text)
+    if unused:
+        yield Remark("unused-input", value=unused["value"].strip())
+    old = _OLD_OPSET.search(text)
+    if old:
+        yield Remark("old-opset", old["opset"])
+    if "does not natively support INT64" in text:
+        yield Remark("int64-narrowed")
+    if "outside the range of INT32 was clamped" in text:
+        yield Remark("int64-clamped")
+    if "layernorm after self-attention" in text and "FP16" in text:
+        yield Remark("fp16-layernorm")
+    for words, kind in _ISSUES.items():
+        if words in text:
+            yield Remark(kind, value=weights)
