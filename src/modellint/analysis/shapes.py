@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from modellint.model import Model, Shape, Value, bind
+from modellint.analysis.folding_ops import small_constants
+from modellint.model import Graph, Model, Shape, Value, bind, is_static
 from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROUNDS = 32
+"""How often inference is helped with numbers; each lets it see past one more computed shape."""
 
 
 class DeployedTypes:
@@ -17,6 +26,7 @@ class DeployedTypes:
         self._inputs = bound_inputs(model, deployment)
         self._model = model
         self._inferred = False
+        self._numbers: Mapping[str, NDArray[Any]] = {}
         for name, shape in self._inputs.items():
             declared = model.graph.values[name].shape if model.graph else None
             for old, new in zip(declared or (), shape, strict=False):
@@ -26,17 +36,54 @@ class DeployedTypes:
     def shape(self, value: Value) -> Shape | None:
         """The most that is known of a value's shape."""
         shape = bind(value.shape, self._symbols)
-        if not self._inputs or (shape is not None and all(isinstance(d, int) for d in shape)):
+        if is_static(shape) or not (self._inputs or self._is_closed):
             return shape
-        deployed = self._deployed().get((value.graph.path, value.name), (None, None))[1]
+        self._infer()
+        return self._better(shape, value)
+
+    def numbers(self, value: Value) -> NDArray[Any] | None:
+        """The elements of a value of the main graph that is computed from shapes alone."""
+        self._infer()
+        return self._numbers.get(value.name) if value.graph is self._model.graph else None
+
+    @cached_property
+    def _is_closed(self) -> bool:
+        """Whether every input's shape is known, so that shapes are all there is to find out."""
+        graph = self._model.graph
+        return graph is not None and all(is_static(value.shape) for value in graph.inputs)
+
+    def _better(self, shape: Shape | None, value: Value) -> Shape | None:
+        deployed = self._types.get((value.graph.path, value.name), (None, None))[1]
         return deployed if deployed is not None else shape
 
-    def _deployed(self) -> Mapping[tuple[str, str], tuple[object, Shape | None]]:
-        if not self._inferred:
-            self._inferred = True
-            if self._model.infer_types is not None:
-                self._types = self._model.infer_types(self._inputs).types
-        return self._types
+    def _infer(self) -> None:
+        """Inference, and again with the shape arithmetic that it could not follow by itself."""
+        infer_types, graph = self._model.infer_types, self._model.graph
+        if self._inferred or infer_types is None or graph is None:
+            return
+        self._inferred = True
+        if self._inputs:
+            self._types = infer_types(self._inputs).types
+        self._numbers = small_constants(graph, self._shape_so_far)
+        for _ in range(ROUNDS):
+            if not self._is_open(graph):
+                return
+            self._types = infer_types(self._inputs, self._numbers).types
+            numbers = small_constants(graph, self._shape_so_far)
+            if numbers.keys() <= self._numbers.keys():
+                return
+            self._numbers = numbers
+
+    def _shape_so_far(self, value: Value) -> Shape | None:
+        shape = bind(value.shape, self._symbols)
+        return shape if is_static(shape) else self._better(shape, value)
+
+    def _is_open(self, graph: Graph) -> bool:
+        return any(
+            value is not None and not is_static(self._shape_so_far(value))
+            for node in graph.nodes
+            for value in node.outputs
+        )
 
 
 def bound_inputs(model: Model, deployment: Deployment) -> dict[str, Shape]:

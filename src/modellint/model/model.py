@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from modellint.model.dims import Shape
 from modellint.model.dtypes import DType
 from modellint.model.graph import DEFAULT_DOMAIN, Function, Graph, Node, Value
 from modellint.model.tensor import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Capability = Literal["graph", "weights", "quantization", "metadata"]
 
@@ -41,10 +44,17 @@ class Inference:
 class InferTypes(Protocol):
     """A reader's shape inference: shapes for the main graph's inputs in, types of values out.
 
-    It never raises. With `strict`, it stops at the first contradiction and reports it.
+    `constants` are elements of values of the main graph that are known besides. It never raises.
+    With `strict`, it stops at the first contradiction and reports it.
     """
 
-    def __call__(self, inputs: Mapping[str, Shape], *, strict: bool = False) -> Inference: ...
+    def __call__(
+        self,
+        inputs: Mapping[str, Shape],
+        constants: Mapping[str, NDArray[Any]] | None = None,
+        *,
+        strict: bool = False,
+    ) -> Inference: ...
 
 
 class Model:

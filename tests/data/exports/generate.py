@@ -25,7 +25,7 @@ import onnx  # noqa: E402
 import torch  # noqa: E402
 import torchvision.models as vision  # noqa: E402
 import transformers as hf  # noqa: E402
-from onnx import TensorProto, helper  # noqa: E402
+from onnx import TensorProto  # noqa: E402
 
 HERE = Path(__file__).parent
 INLINE_BYTES = 128
@@ -64,7 +64,7 @@ def export(
     with torch.no_grad():
         if dynamo:
             shapes = tuple(
-                {axis: torch.export.Dim.DYNAMIC for axis in axes.get(n, {})} for n in input_names
+                dict.fromkeys(axes.get(n, {}), torch.export.Dim.DYNAMIC) for n in input_names
             )
             torch.onnx.export(
                 module, inputs, path, dynamo=True, dynamic_shapes=(shapes,), opset_version=20,
@@ -79,7 +79,8 @@ def export(
     model = onnx.load(path)
     strip(model, f"{name}.weights")
     onnx.save(model, path)
-    print(f"{name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
+    sys.stdout.write(f"{name}: {path.stat().st_size / 1000:.0f} kB\n")
+    sys.stdout.flush()
 
 
 def tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
@@ -185,10 +186,9 @@ def decoder(name: str, model: torch.nn.Module, layers: int, kv_heads: int, size:
 
     pasts = [f"past_key_values.{i}.{kind}" for i in range(layers) for kind in ("key", "value")]
     presents = [n.replace("past_key_values", "present") for n in pasts]
-    past = torch.randn(1, kv_heads, 16, size)
     inputs = (
         torch.ones(1, 4, dtype=torch.long), torch.ones(1, 20, dtype=torch.long),
-        *([past] * len(pasts)),
+        *(torch.randn(1, kv_heads, 16, size) for _ in pasts),
     )  # fmt: skip
     axes: Axes = {
         "input_ids": {0: "batch", 1: "sequence"},

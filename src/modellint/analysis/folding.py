@@ -1,0 +1,90 @@
+"""What a runtime computes once, before the first run: everything that hangs on constants alone.
+
+    >>> folding = Folding(model, deployment)
+    >>> folding.is_folded(node)              # never runs
+    >>> [value.name for value in folding.weights]
+    >>> folding.numbers(value)               # of small constants, computed or stored
+
+Shapes count as constants where the deployment makes them so, as in a static engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from modellint.analysis.shapes import DeployedTypes
+from modellint.model import Graph, Model, Node, Value, is_static
+from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KEPT = frozenset({"DequantizeLinear"})
+"""Runtimes keep quantized weights as they are stored and dequantize on the way."""
+_RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+     "RandomUniformLike", "Dropout"}
+)  # fmt: skip
+_SHAPE_OPS = frozenset({"Shape", "Size"})
+
+
+class Folding:
+    """The part of a model that is constant as deployed."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.types = DeployedTypes(model, deployment)
+        self._constant: set[int] = set()
+        self._folded: set[int] = set()
+        self._model = model
+        if model.graph is not None:
+            for graph in model.graph.walk():
+                for node in graph.nodes:
+                    if self._folds(node):
+                        self._folded.add(id(node))
+                        self._constant.update(id(v) for v in node.outputs if v is not None)
+
+    def is_folded(self, node: Node) -> bool:
+        return id(node) in self._folded
+
+    def is_constant(self, value: Value) -> bool:
+        """Stored, or computed from what is stored."""
+        return value.is_constant or id(value) in self._constant
+
+    def weights(self) -> Iterator[Value]:
+        """Constants that nodes which run, or the caller, ask for: each once."""
+        seen: set[int] = set()
+        for graph in self._model.graphs():
+            for value in self._asked_for(graph):
+                tensor = value.tensor
+                key = id(tensor) if tensor is not None else id(value)
+                if self.is_constant(value) and key not in seen:
+                    seen.add(key)
+                    yield value
+
+    def _asked_for(self, graph: Graph) -> Iterator[Value]:
+        for node in graph.nodes:
+            if not self.is_folded(node):
+                yield from (value for value in node.inputs if value is not None)
+        yield from graph.outputs
+
+    def numbers(self, value: Value) -> NDArray[Any] | None:
+        """The elements of a constant, when there are few and computing them is simple."""
+        if value.tensor is not None:
+            return value.tensor.if_small()
+        return self.types.numbers(value)
+
+    def _folds(self, node: Node) -> bool:
+        if node.op_type in _RANDOM or node.op_type in _KEPT or node.subgraphs:
+            return False
+        if self._model.functions and self._model.function_of(node) is not None:
+            return False
+        sources = [value for value in node.inputs if value is not None]
+        if node.op_type in _SHAPE_OPS:
+            return bool(sources) and is_static(self.types.shape(sources[0]))
+        return all(self.is_constant(value) for value in sources)
+
+
+def folding(model: Model, deployment: Deployment) -> Folding:
+    """The analysis: ``context.analysis(folding)``."""
+    return Folding(model, deployment)

@@ -1,0 +1,358 @@
+"""Which tensor is alive when, and how much memory that takes at the most.
+
+    >>> live = liveness(model, deployment)
+    >>> live.peak, live.peak_node            # with views and in-place reuse
+    >>> live.apart.peak                      # every tensor in memory of its own
+    >>> [(tensor.name, tensor.nbytes) for tensor in live.at_peak]
+    >>> live.shared.timeline                 # bytes alive at each step of `live.order`
+
+A graph is first turned into a `Program`: tasks that read and write buffers. Nodes are its tasks
+here; the memory estimate makes the same of kernels, in which several nodes run together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from modellint.analysis.assume import settle
+from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.folding import Folding
+from modellint.analysis.shapes import DeployedTypes
+from modellint.model import Graph, Model, Node, Value
+from modellint.targets.deployment import Deployment
+
+READY = 64
+"""How many of the tasks that could run next are compared; more is a search without end."""
+
+IN_PLACE = frozenset(
+    """
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh BatchNormalization BitwiseAnd BitwiseNot BitwiseOr
+    BitwiseXor Ceil Celu Clip Cos Cosh Div Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu
+    Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid
+    Sign Sin Sinh Softmax LogSoftmax Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu
+    Where Xor LayerNormalization RMSNormalization com.microsoft.Gelu com.microsoft.FastGelu
+    com.microsoft.BiasGelu com.microsoft.QuickGelu com.microsoft.SkipLayerNormalization
+    com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization
+    """.split()
+)
+"""Ops that may write their result over an input they are the last to read."""
+
+
+@dataclass(slots=True)
+class Buffer:
+    """Memory for one tensor, and for all views of it."""
+
+    value: Value
+    nbytes: int
+    held: bool = False
+    """An input or output of the graph: the caller's, so alive to the end."""
+
+
+@dataclass(slots=True)
+class Task:
+    """What runs at one step."""
+
+    nodes: tuple[Node, ...]
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
+    inside: int = 0
+    """Bytes needed only while it runs: the peak of its subgraphs, or scratch memory."""
+    in_place: bool = False
+
+
+@dataclass(slots=True)
+class Program:
+    tasks: list[Task] = field(default_factory=list)
+    buffers: list[Buffer] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """One tensor in memory, from the step that writes it to the last that reads it."""
+
+    value: Value
+    nbytes: int
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Memory over the steps of one order."""
+
+    order: tuple[Task, ...]
+    timeline: tuple[int, ...]
+    """Bytes alive during each step."""
+    tensors: tuple[Alive, ...]
+
+    @property
+    def peak(self) -> int:
+        return max(self.timeline, default=0)
+
+    @property
+    def peak_step(self) -> int:
+        return self.timeline.index(self.peak) if self.timeline else 0
+
+    @property
+    def peak_node(self) -> Node | None:
+        return self.order[self.peak_step].nodes[-1] if self.order else None
+
+    def alive_at(self, step: int) -> list[Alive]:
+        """What fills the memory at a step, largest first."""
+        alive = [tensor for tensor in self.tensors if tensor.first <= step <= tensor.last]
+        return sorted(alive, key=lambda tensor: -tensor.nbytes)
+
+
+class Liveness:
+    """Memory over time of one model as deployed: inputs, outputs and everything between."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        settled = settle(model, deployment)
+        self.assumed = settled.assumed
+        self._folding = Folding(model, settled.deployment)
+        self._precision = deployment.precision
+        self.unknown: list[Value] = []
+        """Tensors whose size cannot be known; they count as nothing."""
+        self.program = Program()
+        if model.graph is not None:
+            self.program = self._program(model.graph)
+
+    @cached_property
+    def shared(self) -> Profile:
+        """With views and in-place reuse, in the better of file order and greedy order."""
+        return best_profile(self.program)
+
+    @cached_property
+    def apart(self) -> Profile:
+        """The same order, every tensor in memory of its own."""
+        return profile(self.program, self.shared.order, in_place=False)
+
+    @property
+    def order(self) -> tuple[Node, ...]:
+        """Nodes in a topological order that takes care of memory."""
+        return tuple(node for task in self.shared.order for node in task.nodes)
+
+    @property
+    def peak(self) -> int:
+        return self.shared.peak
+
+    @property
+    def peak_node(self) -> Node | None:
+        return self.shared.peak_node
+
+    @property
+    def at_peak(self) -> list[Alive]:
+        """The tensors that fill the memory at the peak, largest first."""
+        return self.shared.alive_at(self.shared.peak_step)
+
+    def _program(self, graph: Graph) -> Program:
+        tasks = [(node,) for node in graph.nodes if not self._folding.is_folded(node)]
+        return build_program(
+            graph, tasks, self._folding, self._precision, self.unknown, inside=self._inside
+        )
+
+    def _inside(self, node: Node) -> int:
+        """The branch that takes most; a loop's body holds what it carries twice by itself."""
+        return max(
+            (best_profile(self._program(graph)).peak for graph in node.subgraphs.values()),
+            default=0,
+        )
+
+
+def liveness(model: Model, deployment: Deployment) -> Liveness:
+    """The analysis: ``context.analysis(liveness)``."""
+    return Liveness(model, deployment)
+
+
+def build_program(
+    graph: Graph,
+    groups: Sequence[tuple[Node, ...]],
+    folding: Folding,
+    precision: str | None,
+    unknown: list[Value],
+    *,
+    inside: Callable[[Node], int],
+) -> Program:
+    """Tasks and buffers of a graph whose nodes run in these groups.
+
+    A tensor that no node outside its group reads stays in registers and has no buffer.
+    """
+    program = Program()
+    group_of = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
+    buffer_of: dict[int, int] = {}
+
+    def new_buffer(value: Value, *, held: bool) -> int:
+        size = nbytes(value, folding.types, precision)
+        if size is None:
+            unknown.append(value)
+        program.buffers.append(Buffer(value, size or 0, held))
+        return len(program.buffers) - 1
+
+    for value in graph.inputs:
+        if not value.is_constant:
+            buffer_of[id(value)] = new_buffer(value, held=True)
+    for at, nodes in enumerate(groups):
+        reads: dict[int, None] = {}
+        writes: dict[int, None] = {}
+        for node in nodes:
+            for source in _sources(node):
+                found = buffer_of.get(id(source))
+                if found is not None and found not in writes:
+                    reads[found] = None
+            viewed = viewed_value(node)
+            for result in node.outputs:
+                if result is None:
+                    continue
+                if viewed is not None and id(viewed) in buffer_of:
+                    # A view has no memory of its own, whoever returns it.
+                    found = buffer_of[id(result)] = buffer_of[id(viewed)]
+                    program.buffers[found].held |= result.is_output
+                elif _leaves(result, at, group_of):
+                    found = buffer_of[id(result)] = new_buffer(result, held=result.is_output)
+                    writes[found] = None
+        program.tasks.append(
+            Task(
+                nodes,
+                tuple(reads),
+                tuple(writes),
+                sum(inside(node) for node in nodes if node.subgraphs),
+                nodes[-1].qualified_op in IN_PLACE,
+            )
+        )
+    return program
+
+
+def viewed_value(node: Node) -> Value | None:
+    """The input whose bytes a node only gives another shape."""
+    return node.input(0) if node.op_type in VIEWS else None
+
+
+def _sources(node: Node) -> Iterable[Value]:
+    """What a node reads, what its subgraphs take from outside included."""
+    for value in node.inputs:
+        if value is not None:
+            yield value
+    for graph in node.subgraphs.values():
+        for inner in graph.walk():
+            for each in inner.nodes:
+                for value in each.inputs:
+                    if value is not None and value.graph is not inner:
+                        yield value
+            yield from (value for value in inner.outputs if value.graph is not inner)
+
+
+def _leaves(value: Value, at: int, group_of: dict[int, int]) -> bool:
+    """Whether anyone outside the group at `at` reads a value, or it is never read at all."""
+    if value.is_output or not value.consumers:
+        return True
+    return any(group_of.get(id(use.node)) != at for use in value.consumers)
+
+
+def best_profile(program: Program) -> Profile:
+    """The order with the lower peak: the file's, or one that frees memory as soon as it can."""
+    as_written = profile(program, program.tasks)
+    greedy = profile(program, greedy_order(program))
+    return greedy if greedy.peak < as_written.peak else as_written
+
+
+def greedy_order(program: Program) -> list[Task]:
+    """A topological order that takes the task which adds least to the memory in use."""
+    tasks, buffers = program.tasks, program.buffers
+    readers = [0] * len(buffers)
+    waiting = [0] * len(tasks)
+    users: list[list[int]] = [[] for _ in buffers]
+    written = {buffer for task in tasks for buffer in task.writes}
+    for at, task in enumerate(tasks):
+        for buffer in task.reads:
+            readers[buffer] += 1
+            if buffer in written:
+                waiting[at] += 1
+                users[buffer].append(at)
+    ready = [at for at, count in enumerate(waiting) if not count]
+    order: list[Task] = []
+
+    def growth(at: int) -> tuple[int, int]:
+        task = tasks[at]
+        freed = sum(
+            buffers[b].nbytes for b in task.reads if readers[b] == 1 and not buffers[b].held
+        )
+        added = sum(buffers[b].nbytes for b in task.writes if not buffers[b].held)
+        return added - freed, at
+
+    while ready:
+        at = min(ready[:READY], key=growth)
+        ready.remove(at)
+        order.append(tasks[at])
+        for buffer in tasks[at].reads:
+            readers[buffer] -= 1
+        for buffer in tasks[at].writes:
+            for user in users[buffer]:
+                waiting[user] -= 1
+                if not waiting[user]:
+                    ready.append(user)
+    return order if len(order) == len(tasks) else list(tasks)
+
+
+def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -> Profile:
+    """Play the tasks in order and note what is alive at each."""
+    buffers = program.buffers
+    last_read = [-1] * len(buffers)
+    first = [0] * len(buffers)
+    for step, task in enumerate(order):
+        for buffer in task.reads:
+            last_read[buffer] = step
+        for buffer in task.writes:
+            first[buffer] = last_read[buffer] = step
+    end = max(len(order) - 1, 0)
+    for at, buffer_ in enumerate(buffers):
+        if buffer_.held:
+            last_read[at] = end
+    over: dict[int, int] = {}  # a buffer that is written over another takes its memory along
+    if in_place:
+        for step, task in enumerate(order):
+            target = _overwritten(task, step, buffers, last_read, over)
+            if target is not None:
+                over[task.writes[0]] = target
+    merged: dict[int, list[int]] = {}
+    for at in range(len(buffers)):
+        root = at
+        while root in over:
+            root = over[root]
+        merged.setdefault(root, []).append(at)
+    change = [0] * (len(order) + 2)
+    tensors = []
+    for root, members in merged.items():
+        size = buffers[root].nbytes
+        begin, until = min(first[at] for at in members), max(last_read[at] for at in members)
+        if size == 0 or not order:
+            continue
+        change[begin] += size
+        change[until + 1] -= size
+        tensors.append(Alive(buffers[root].value, size, begin, until))
+    timeline, now = [], 0
+    for step, task in enumerate(order):
+        now += change[step]
+        timeline.append(now + task.inside)
+    return Profile(tuple(order), tuple(timeline), tuple(tensors))
+
+
+def _overwritten(
+    task: Task, step: int, buffers: list[Buffer], last_read: list[int], over: dict[int, int]
+) -> int | None:
+    """The buffer that a task's only result may replace: dead after it, and large enough."""
+    if not task.in_place or len(task.writes) != 1 or buffers[task.writes[0]].held:
+        return None
+    wanted = buffers[task.writes[0]].nbytes
+    for read in task.reads:
+        if last_read[read] == step and not buffers[read].held and buffers[read].nbytes == wanted:
+            return read
+    return None
+
+
+__all__ = ["Alive", "Liveness", "Profile", "liveness"]

@@ -1,0 +1,61 @@
+"""What each runtime does about memory, as far as it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeMemory:
+    """How a runtime turns nodes into kernels, and what it takes beside tensors."""
+
+    fuses: bool
+    """Whether chains of pointwise ops run inside the kernel before them."""
+    fuses_attention: bool
+    """Whether attention at 16 bits or fewer keeps its scores on the chip."""
+    scratch: int
+    """What one convolution or matrix product asks for besides its tensors."""
+    scratch_high: int
+    narrows_weights: bool
+    """Whether weights are stored at the precision they are computed in."""
+    alignment: int
+
+
+TENSORRT = RuntimeMemory(
+    fuses=True,
+    fuses_attention=True,
+    scratch=8_192_000,
+    scratch_high=32 * MIB,
+    narrows_weights=True,
+    alignment=512,
+)
+"""Read from the plans of TensorRT for RTX: see docs/accuracy.md."""
+ONNXRUNTIME = RuntimeMemory(
+    fuses=False,
+    fuses_attention=False,
+    scratch=0,
+    scratch_high=32 * MIB,
+    narrows_weights=False,
+    alignment=256,
+)
+"""It fuses activations into convolutions and little else, and allocates from an arena."""
+OTHER = RuntimeMemory(
+    fuses=True,
+    fuses_attention=True,
+    scratch=0,
+    scratch_high=32 * MIB,
+    narrows_weights=True,
+    alignment=64,
+)
+
+_BY_NAME = {
+    "tensorrt": TENSORRT,
+    "tensorrt-rtx": TENSORRT,
+    "onnxruntime": ONNXRUNTIME,
+}
+
+
+def runtime_memory(runtime: str | None) -> RuntimeMemory:
+    return _BY_NAME.get(runtime or "", OTHER)
