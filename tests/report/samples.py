@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from modellint.finding import (
@@ -28,6 +29,9 @@ HOSTILE_NAMES = (
     "名前" * 40,
     "",
 )
+
+NOT_IN_PATHS = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
+"""What no path that the system gives can hold."""
 
 RULES = {
     rule.code: rule
@@ -224,7 +228,7 @@ def hostile(name: str) -> Result:
         family="numerics",
         severity=Severity.ERROR,
         message=f"Constant '{name}' holds too much.",
-        path=f"models/{name}.onnx",
+        path=f"models/{NOT_IN_PATHS.sub('', name)[:200]}.onnx",
         location=Location(name, name, 1, name, name),
         why=f"Because of '{name}'.",
         fix=f"Mend '{name}'.",

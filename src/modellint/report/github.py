@@ -43,7 +43,7 @@ def _annotation(group: Group, root: str) -> str:
     properties = {
         "file": source_path(finding.path, root),
         "line": "1",
-        "title": f"{finding.code} {finding.rule}{target}",
+        "title": brief(f"{finding.code} {finding.rule}{target}"),
     }
     texts = [finding.message + target, _also(group), finding.fix and f"Fix: {finding.fix}"]
     return command(KINDS[finding.severity], "\n".join(map(brief, filter(None, texts))), properties)
