@@ -37,7 +37,7 @@ def specificity(selector: str, subject: Identified) -> int | None:
     if selector == ALL:
         return 0
     if selector == subject.family:
-        return 1
+        return 1 + len(subject.code.rstrip("0123456789"))  # as the letters of its codes
     if _CODE_PREFIX.fullmatch(selector) and subject.code.startswith(selector.upper()):
         return 1 + len(selector)
     return None

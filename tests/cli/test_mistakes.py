@@ -1,0 +1,102 @@
+"""What is wrong on the command line is named, with what was probably meant; exit code 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.samples import GOOD, failed, project
+from tests.support import run_cli
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return project(tmp_path, {"good.onnx": GOOD}) / "good.onnx"
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (["--select", "HYG0O5"], ["select", "'HYG0O5'", "did you mean HYG005?"]),
+        (["--select", "hygeine"], ["did you mean hygiene?"]),
+        (["--select", "zzzzzz"], ["see 'modellint rules'"]),
+        (["--extend-select", "FUS02"], ["extend-select", "did you mean FUS0"]),
+        (["--target", "a1O"], ["unknown target 'a1O'", "did you mean", "'a10'"]),
+        (["--runtime", "tensorr"], ["unknown runtime 'tensorr'", "did you mean 'tensorrt'?"]),
+        (["--runtime", "zzz"], ["unknown runtime 'zzz'", "known:"]),
+        (["--precision", "in8"], ["did you mean 'int8'?"]),
+        (["--precision", "double"], ["one of fp64, fp32"]),
+        (["--batch", "0"], ["--batch", "x>=1"]),
+        (["--batch", "many"], ["--batch", "not a valid integer"]),
+        (["--shape", "input"], ["'input' is not INPUT=SHAPE"]),
+        (["--shape", "x=1xN"], ["'1xN' is no shape"]),
+        (["--shape", "x=4x8..1x8"], ["must grow"]),
+        (["--symbol", "N"], ["'N' is not NAME=N"]),
+        (["--symbol", "N=four"], ["N=four: not a whole number"]),
+        (["--severity", "HYG"], ["is not RULE=LEVEL"]),
+        (["--severity", "HYG=warn"], ["HYG=warn: no severity", "did you mean 'warning'?"]),
+        (["--severity", "HYG=x"], ["one of error, warning, info, off"]),
+        (["--fail-on", "errors"], ["did you mean 'error'?"]),
+        (["--output", "sarf"], ["unknown output format 'sarf'", "did you mean 'sarif'?"]),
+        (["--output", "out.sarif"], ["did you mean 'sarif:out.sarif'?"]),
+        (["--output", "zzz"], ["formats: full, concise"]),
+        (["--output", "json:"], ["'json:' names no file"]),
+        (["--output", "json:missing/out.json"], ["its folder does not exist"]),
+        (["-o", "json", "-o", "sarif"], ["json and sarif cannot both go to standard output"]),
+        (["--color", "blue"], ["--color", "'auto', 'always', 'never'"]),
+        (["--jobs", "0"], ["--jobs", "x>=1"]),
+        (["--config", "missing.toml"], ["configuration file missing.toml does not exist"]),
+        (["--baseline", "missing.json"], ["baseline missing.json does not exist",
+                                          "--baseline missing.json --write-baseline"]),
+        (["--selec", "HYG"], ["No such option", "--select"]),
+        (["--traget", "a10"], ["No such option", "--target"]),
+    ],
+)  # fmt: skip
+def test_options(
+    model: Path,
+    options: list[str],
+    parts: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed(run_cli(model, *options, cwd=tmp_path), *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["missing.onnx"], ["missing.onnx: no such file or folder"]),
+        (["rul", "FUS002"], ["did you mean 'modellint rule'?"]),
+        (["target", "show", "a10"], ["did you mean 'modellint targets'?"]),
+        (["--traget", "a10"], ["No such option", "--target"]),
+        (["rule", "FUS0O2"], ["did you mean FUS0"]),
+        (["rule", "batchnorm-after-con"], ["did you mean batchnorm-after-conv?"]),
+        (["rule", "FUS"], ["stands for", "modellint rules FUS"]),
+        (["rule"], ["Missing argument"]),
+        (["rules", "FUSS"], ["did you mean FUS"]),
+        (["rules", "--family", "fusin"], ["did you mean 'fusion'?"]),
+        (["rules", "--family", "zzz"], ["there are", "fusion"]),
+        (["rules", "--runtime", "tensorr"], ["did you mean 'tensorrt'?"]),
+        (["rules", "--severity", "eror"], ["did you mean 'error'?"]),
+        (["completion", "bsh"], ["did you mean 'bash'?"]),
+        (["completion", "powershell"], ["one of bash, zsh, fish"]),
+        (["init", "--target", "a1O"], ["unknown target", "a10"]),
+        (["schema", "--jsn"], ["No such option"]),
+    ],
+)
+def test_verbs(tmp_path: Path, arguments: list[str], parts: list[str]) -> None:
+    failed(run_cli(*arguments, cwd=tmp_path), *parts)
+
+
+def test_names_are_said_without_control_characters(tmp_path: Path) -> None:
+    result = run_cli("\x1b[31mred.onnx", cwd=tmp_path)
+    failed(result, "\\x1b[31mred.onnx: no such file")
+    assert "\x1b" not in result.stderr
+
+
+def test_a_selector_that_names_nothing_does_no_harm_in_ignore(model: Path) -> None:
+    result = run_cli(model, "--ignore", "HYG9", "--severity", "FUS9=off")
+    assert result.exit_code == 0
+    assert "ignore: no rule, prefix or family is called 'HYG9'" in result.stderr
+    assert "severity: no rule, prefix or family is called 'FUS9'" in result.stderr
