@@ -201,7 +201,7 @@ def _listed(targets: Sequence[Target]) -> Iterator[Text]:
     header = ("target", "memory", "bandwidth", *LISTED, "cc", "name")
     rows = {target.id: _row(target) for target in targets}
     widths = [max(map(len, column)) for column in zip(header, *rows.values(), strict=True)]
-    if len(GAP) * len(widths) + sum(widths) > _width():
+    if sys.stdout.isatty() and len(GAP) * len(widths) + sum(widths) > _width():
         header, widths = header[:-1], widths[:-1]
     for vendor in sorted({target.vendor for target in targets}):
         yield _styled((_vendor(vendor), "bold"))
@@ -258,16 +258,10 @@ def _capability(target: Target) -> str:
 
 
 def _vendor(vendor: str) -> str:
-    """Most are initials; the others say so in their devices' names."""
-    names = {
-        "apple": "Apple",
-        "google": "Google",
-        "hailo": "Hailo",
-        "intel": "Intel",
-        "qualcomm": "Qualcomm",
-        "rockchip": "Rockchip",
-    }
-    return names.get(vendor, vendor.upper() if len(vendor) <= 6 else vendor.title())
+    """Short ones are initials, but for a few."""
+    names = {name.casefold(): name for name in ("Apple", "Google", "Hailo", "Huawei", "Intel")}
+    initials = vendor.upper() if len(vendor) <= 6 else vendor.replace("-", " ").title()
+    return names.get(vendor, initials)
 
 
 # One device
