@@ -1,0 +1,87 @@
+"""Models to measure with: a real one, one of many nodes, one of much weight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+ELEMENT = TensorProto.FLOAT
+_LENGTH = 2
+
+
+def long_chain(path: Path, nodes: int) -> Path:
+    """A model of so many nodes, each with a name, a shape and what real graphs have around them."""
+    layers = [_layer(index) for index in range(nodes // 4)]
+    graph = helper.make_graph(
+        [node for layer in layers for node in layer],
+        "chain",
+        [helper.make_tensor_value_info("x0", ELEMENT, ["batch", 8])],
+        [helper.make_tensor_value_info(f"x{len(layers)}", ELEMENT, ["batch", 8])],
+        [helper.make_tensor(f"w{index}", ELEMENT, (8, 8), _weights(index), raw=True)
+         for index in range(len(layers))],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+def _layer(index: int) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("MatMul", [f"x{index}", f"w{index}"], [f"m{index}"], f"matmul_{index}"),
+        helper.make_node("Relu", [f"m{index}"], [f"r{index}"], f"relu_{index}"),
+        helper.make_node("Sigmoid", [f"r{index}"], [f"s{index}"], f"sigmoid_{index}"),
+        helper.make_node("Add", [f"s{index}", f"r{index}"], [f"x{index + 1}"], f"add_{index}"),
+    ]
+
+
+def _weights(index: int) -> bytes:
+    return (index % 251 + 1).to_bytes(1, "little") * 256
+
+
+def embedded_weights(path: Path, tensors: int, side: int) -> Path:
+    """A model with so many weights of side×side inside its own file, which is made of holes."""
+    nodes = [
+        helper.make_node("MatMul", [f"x{index}", f"w{index}"], [f"x{index + 1}"])
+        for index in range(tensors)
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "large",
+        [helper.make_tensor_value_info("x0", ELEMENT, ["batch", side])],
+        [helper.make_tensor_value_info(f"x{tensors}", ELEMENT, ["batch", side])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ClearField("graph")
+    payload = side * side * 4
+    headers = [_tensor_header(f"w{index}", side, payload) for index in range(tensors)]
+    small = graph.SerializeToString()
+    with path.open("wb") as file:
+        file.write(model.SerializeToString())
+        length = len(small) + sum(map(len, headers)) + tensors * payload
+        file.write(_tag(7) + _varint(length) + small)
+        for header in headers:
+            file.write(header)
+            file.seek(payload, 1)
+        file.truncate()
+    return path
+
+
+def _tensor_header(name: str, side: int, payload: int) -> bytes:
+    """An initializer of a graph up to where its data begins."""
+    tensor = TensorProto(name=name, dims=[side, side], data_type=ELEMENT)
+    body = tensor.SerializeToString() + _tag(9) + _varint(payload)
+    return _tag(5) + _varint(len(body) + payload) + body
+
+
+def _tag(field: int) -> bytes:
+    return _varint(field << 3 | _LENGTH)
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

@@ -1,0 +1,106 @@
+"""Whole processes, timed side by side, with the most memory that each of them held."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+CHECKER = "import sys, onnx, onnx.checker; onnx.checker.check_model(onnx.load(sys.argv[1]))"
+GRAPH_CHECKER = CHECKER.replace("sys.argv[1]", "sys.argv[1], load_external_data=False")
+DOCTOR = "import sys; from onnx_doctor._cli import main; sys.exit(main())"
+STOPWATCH = """
+import json, subprocess, sys, time
+try:
+    from resource import RUSAGE_CHILDREN, getrusage
+except ImportError:
+    getrusage = None
+started = time.perf_counter()
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+seconds = time.perf_counter() - started
+print(json.dumps([code, seconds, getrusage(RUSAGE_CHILDREN).ru_maxrss if getrusage else 0]))
+"""
+"""A small process between: a child's peak counts what its parent held when it was started."""
+
+
+@dataclass
+class Contender:
+    """One program, and what its runs took."""
+
+    name: str
+    command: Sequence[str | Path]
+    seconds: list[float] = field(default_factory=list)
+    peak_mib: float = 0.0
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    def run(self, environment: Mapping[str, str]) -> None:
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", STOPWATCH, sys.executable, *self.command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        code, seconds, peak = json.loads(done.stdout)
+        assert code in (0, 1), done.stderr
+        assert 0 < seconds < time.perf_counter() - started
+        self.seconds.append(seconds)
+        self.peak_mib = max(self.peak_mib, peak / (1 << 20 if sys.platform == "darwin" else 1024))
+
+
+def modellint(*arguments: str | Path) -> Contender:
+    return Contender("modellint", ["-m", "modellint", *arguments])
+
+
+def lint(path: Path) -> Contender:
+    """Every rule, on a deployment, with nothing remembered from an earlier run."""
+    return modellint("check", path, "--select", "ALL", "--target", "a10", "--no-cache",
+                     "--isolated")  # fmt: skip
+
+
+def checker(path: Path) -> Contender:
+    return Contender("onnx.load + onnx.checker", ["-c", CHECKER, path])
+
+
+def graph_checker(path: Path) -> Contender:
+    return Contender("onnx.checker, graph alone", ["-c", GRAPH_CHECKER, path])
+
+
+def doctor(path: Path) -> Contender:
+    return Contender("onnx-doctor", ["-c", DOCTOR, "check", path])
+
+
+def race(benchmark: Any, ours: Contender, *peers: Contender, rounds: int) -> None:
+    """Run all in turn, so that whatever else the machine does hits each of them alike."""
+    environment = _environment()
+    for contender in (ours, *peers):
+        contender.run(environment)  # the first run compiles bytecode and fills the file cache
+        contender.seconds.clear()
+
+    def others() -> None:
+        for peer in peers:
+            peer.run(environment)
+
+    benchmark.pedantic(ours.run, args=(environment,), setup=others, rounds=rounds)
+    for contender in (ours, *peers):
+        benchmark.extra_info[contender.name] = {
+            "median": contender.median,
+            "peak_mib": contender.peak_mib,
+        }
+
+
+def _environment() -> dict[str, str]:
+    """As an installed program has it: with its bytecode kept."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": os.environ["MODELLINT_CACHE_DIR"]}

@@ -1,0 +1,89 @@
+"""modellint with every rule beside its peers, in the same run: compared, never absolute."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks.models import embedded_weights, long_chain
+from tests.benchmarks.race import (
+    Contender,
+    checker,
+    doctor,
+    graph_checker,
+    lint,
+    modellint,
+    race,
+)
+from tests.exports import EXPORTS, materialise
+
+pytest.importorskip("pytest_benchmark", reason="install the dev group: pytest-benchmark")
+
+HAS_DOCTOR = find_spec("onnx_doctor") is not None
+needs_doctor = pytest.mark.skipif(
+    not HAS_DOCTOR, reason="onnx-doctor is missing: python -m pip install --group bench"
+)
+
+
+def test_start_up(benchmark: Any) -> None:
+    ours = modellint("--version")
+    onnx = Contender("import onnx", ["-c", "import onnx"])
+    race(benchmark, ours, onnx, rounds=9)
+    assert ours.median < onnx.median
+    assert ours.peak_mib <= onnx.peak_mib
+
+
+@needs_doctor
+def test_resnet50(benchmark: Any, tmp_path: Path) -> None:
+    path = materialise("resnet50", tmp_path)
+    ours, onnx, other = lint(path), checker(path), doctor(path)
+    race(benchmark, ours, onnx, other, rounds=5)
+    assert ours.median < onnx.median
+    assert ours.median < other.median
+    assert ours.peak_mib <= onnx.peak_mib
+    assert ours.peak_mib <= other.peak_mib
+
+
+@needs_doctor
+def test_resnet50_without_weights(benchmark: Any) -> None:
+    """The graph alone: mostly the time to start."""
+    path = EXPORTS / "resnet50.onnx"
+    ours, onnx, other = lint(path), graph_checker(path), doctor(path)
+    race(benchmark, ours, onnx, other, rounds=5)
+    assert ours.median < other.median
+    assert ours.peak_mib <= other.peak_mib
+
+
+@needs_doctor
+def test_twenty_thousand_nodes(benchmark: Any, tmp_path: Path) -> None:
+    path = long_chain(tmp_path / "chain.onnx", 20_000)
+    ours, onnx, other = lint(path), graph_checker(path), doctor(path)
+    race(benchmark, ours, onnx, other, rounds=3)
+    assert ours.median < other.median
+    assert ours.peak_mib <= other.peak_mib
+
+
+@needs_doctor
+def test_gigabyte_of_weights(benchmark: Any, tmp_path: Path) -> None:
+    path = embedded_weights(tmp_path / "large.onnx", tensors=16, side=4096)
+    try:
+        ours, onnx, other = lint(path), checker(path), doctor(path)
+        race(benchmark, ours, onnx, other, rounds=2)
+        assert ours.median < onnx.median / 2
+        assert ours.median < other.median / 2
+        assert ours.peak_mib <= onnx.peak_mib / 4
+        assert ours.peak_mib <= other.peak_mib / 4
+    finally:
+        path.unlink()
+
+
+def test_time_grows_with_the_graph_and_no_faster(benchmark: Any, tmp_path: Path) -> None:
+    """Twice the nodes take about twice the time: nothing is quadratic."""
+    smaller = lint(long_chain(tmp_path / "smaller.onnx", 20_000))
+    larger = lint(long_chain(tmp_path / "larger.onnx", 40_000))
+    larger.name = "modellint, twice the nodes"
+    race(benchmark, smaller, larger, rounds=2)
+    assert larger.median < 3 * smaller.median
