@@ -7,6 +7,7 @@ from modellint.analysis.quantization.mapping import (
     QuantizationMap,
     WeightedOp,
     root_of,
+    stored_root,
     walk_consumers,
     weight_bytes,
 )
@@ -14,5 +15,5 @@ from modellint.analysis.quantization.scheme import Scheme, numbers, precision_of
 
 __all__ = [
     "Converter", "Island", "Operand", "QuantizationMap", "Scheme", "WeightedOp", "find_islands",
-    "numbers", "precision_of", "root_of", "walk_consumers", "weight_bytes",
+    "numbers", "precision_of", "root_of", "stored_root", "walk_consumers", "weight_bytes",
 ]  # fmt: skip

@@ -85,6 +85,22 @@ class WeightedOp:
     """Of an op that unpacks its weights itself, such as MatMulNBits."""
 
     @property
+    def is_recurrent(self) -> bool:
+        return self.node.op_type in FLOAT_ONLY
+
+    @property
+    def is_depthwise(self) -> bool:
+        """A Conv that mixes no channels."""
+        tensor = self.weight.root.tensor
+        return (
+            tensor is not None
+            and self.node.op_type.endswith("Conv")
+            and len(tensor.shape) > 2
+            and tensor.shape[1] == 1
+            and (self.node.get_int("group", 1) or 1) > 1
+        )
+
+    @property
     def has_weight(self) -> bool:
         return self.weight.is_constant or self.weight_bits is not None
 
@@ -153,15 +169,15 @@ def root_of(value: Value) -> Value:
 _KEEPING = MOVING | {"Gather"} | {op.rpartition(".")[2] for op in (*QUANTIZE, *DEQUANTIZE)}
 
 
-def is_stored(value: Value) -> bool:
-    """Whether a value is a stored weight, or one that was only converted, moved or selected."""
+def stored_root(value: Value) -> Value | None:
+    """The stored weight that a value is, or was only converted, moved or selected from."""
     while not value.is_constant:
         producer = value.producer
         source = producer.input(0) if producer is not None else None
         if producer is None or source is None or producer.op_type not in _KEEPING:
-            return False
+            return None
         value = source
-    return True
+    return value
 
 
 class QuantizationMap:
@@ -194,7 +210,9 @@ class QuantizationMap:
                     if source is None or output is None:
                         continue
                     scheme = scheme_of(node, dequantize=kind == "dequantize")
-                    converter = Converter(node, kind, scheme, source, output, is_stored(source))
+                    converter = Converter(
+                        node, kind, scheme, source, output, stored_root(source) is not None
+                    )
                     found.append(converter)
                     self._by_node[id(node)] = converter
 
@@ -252,6 +270,11 @@ class QuantizationMap:
         """The Qs that take a value directly."""
         found = (self.converter(use.node) for use in value.consumers if use.index == 0)
         return [one for one in found if one is not None and one.kind == "quantize"]
+
+    def dequantizers_after(self, quantizer: Converter) -> list[Value]:
+        """What the DQs that undo a Q give."""
+        found = (self.converter(use.node) for use in quantizer.output.consumers)
+        return [one.output for one in found if one is not None and one.kind == "dequantize"]
 
     def operand(self, value: Value) -> Operand:
         """Follow an input of an op up to where its precision is decided."""
@@ -366,6 +389,6 @@ def walk_consumers(value: Value) -> Iterator[Node]:
 
 
 __all__ = [
-    "Converter", "Operand", "QuantizationMap", "WeightedOp", "root_of", "walk_consumers",
-    "weight_bytes",
+    "Converter", "Operand", "QuantizationMap", "WeightedOp", "root_of", "stored_root",
+    "walk_consumers", "weight_bytes",
 ]  # fmt: skip
