@@ -47,7 +47,7 @@ class Discovery:
 def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
     """The files to lint, each once, in the order of the arguments and then by name."""
     discovery = Discovery()
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
         if path.is_dir():
             discovery.walked.append(path.resolve())
@@ -57,7 +57,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
         else:
             raise UsageError(f"{path}: no such file or folder")
         for model in found:
-            identity = model.resolve()
+            identity = os.path.realpath(model)
             if identity not in seen:
                 seen.add(identity)
                 config = configs.of(model.parent)
@@ -139,7 +139,7 @@ class _Walk:
             is_folder = entry.is_dir(follow_symlinks=False)
             if is_folder and entry.name in NEVER_WALKED:
                 continue
-            if not is_folder and not (entry.is_file() and _is_wanted(path, config)):
+            if not is_folder and not (_is_file(entry) and _is_wanted(path, config)):
                 continue
             if _is_excluded(path, config, is_folder=is_folder):
                 continue
@@ -159,6 +159,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError:
         return []
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """A link that leads nowhere counts: where it has a model's name, somebody misses the model."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    except OSError:  # a link that leads to itself
+        return True
 
 
 def _is_wanted(path: Path, config: Config) -> bool:

@@ -43,6 +43,10 @@ Exit codes:
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 2, 3, 130
 
 
+class _ReaderGone(Exception):  # noqa: N818 - not an error: `head` has seen enough
+    """Nobody reads our output any more. Click would make exit code 1 of the original."""
+
+
 class Verbs(Group):
     """Knows the verbs without importing them; what is not a verb is a path to check."""
 
@@ -62,6 +66,12 @@ class Verbs(Group):
         if args and args[0] not in (*self.list_commands(ctx), *OWN_OPTIONS):
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """The first word may be a path as well as a verb."""
@@ -115,7 +125,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
+    except (_ReaderGone, BrokenPipeError):
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         return 0
     except Exception as error:
