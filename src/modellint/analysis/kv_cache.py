@@ -1,10 +1,10 @@
 """The key and value cache of a decoder: found by how the graph extends it, not by names.
 
-    >>> cache = kv_cache(model, deployment)
-    >>> if cache is not None:
-    ...     cache.layers, cache.kv_heads, cache.head_size, cache.query_heads
-    ...     cache.bytes_per_token           # of one sequence, at the deployment's precision
-    ...     cache.nbytes(batch=8, tokens=4096)
+>>> cache = kv_cache(model, deployment)
+>>> if cache is not None:
+...     cache.layers, cache.kv_heads, cache.head_size, cache.query_heads
+...     cache.bytes_per_token           # of one sequence, at the deployment's precision
+...     cache.nbytes(batch=8, tokens=4096)
 """
 
 from __future__ import annotations

@@ -19,24 +19,25 @@ from functools import cached_property
 from modellint.analysis.assume import settle
 from modellint.analysis.cost.traffic import VIEWS, nbytes
 from modellint.analysis.folding import Folding
-from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node, Value
 from modellint.targets.deployment import Deployment
 
 READY = 64
 """How many of the tasks that could run next are compared; more is a search without end."""
 
-IN_PLACE = frozenset(
-    """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BatchNormalization BitwiseAnd BitwiseNot BitwiseOr
-    BitwiseXor Ceil Celu Clip Cos Cosh Div Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu
-    Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid
-    Sign Sin Sinh Softmax LogSoftmax Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu
-    Where Xor LayerNormalization RMSNormalization com.microsoft.Gelu com.microsoft.FastGelu
-    com.microsoft.BiasGelu com.microsoft.QuickGelu com.microsoft.SkipLayerNormalization
-    com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization
-    """.split()
-)
+IN_PLACE = frozenset({
+    "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh",
+    "BatchNormalization", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil",
+    "Celu", "Clip", "Cos", "Cosh", "Div", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid",
+    "HardSwish", "LeakyRelu", "Log", "Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg", "Not",
+    "Or", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign",
+    "Sin", "Sinh", "Softmax", "LogSoftmax", "Softplus", "Softsign", "Sqrt", "Sub", "Sum",
+    "Swish", "Tan", "Tanh", "ThresholdedRelu", "Where", "Xor", "LayerNormalization",
+    "RMSNormalization", "com.microsoft.Gelu", "com.microsoft.FastGelu",
+    "com.microsoft.BiasGelu", "com.microsoft.QuickGelu",
+    "com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization",
+    "SimplifiedLayerNormalization",
+})  # fmt: skip
 """Ops that may write their result over an input they are the last to read."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modellint.model import Model, Tensor
+from modellint.model import Model, Tensor, Value
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -24,6 +24,16 @@ PIECE = 1 << 12
 FLOAT16_MAX = 65504.0
 FLOAT16_ZERO = 2.0**-25
 """Up to this, a number becomes 0 in fp16 (half of its smallest subnormal)."""
+
+WEIGHTED = {
+    "Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "LSTM": 1, "GRU": 1, "RNN": 1,
+}  # fmt: skip
+"""Ops with a weight, and the input it is."""
+
+
+def is_weight(value: Value) -> bool:
+    """Whether a layer multiplies with the value."""
+    return any(WEIGHTED.get(use.node.op_type) == use.index for use in value.consumers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +123,4 @@ def pieces(tensor: Tensor) -> Iterator[NDArray[np.floating[Any]]]:
     with np.errstate(all="ignore"):
         for start in starts:
             piece = flat[start : start + length]
-            yield piece if piece.dtype in (np.float32, np.float64) else piece.astype(np.float32)
+            yield piece.astype(np.promote_types(piece.dtype, np.float32), copy=False)

@@ -18,8 +18,6 @@ class RuntimeMemory:
     scratch: int
     """What one convolution or matrix product asks for besides its tensors."""
     scratch_high: int
-    narrows_weights: bool
-    """Whether weights are stored at the precision they are computed in."""
     alignment: int
 
 
@@ -28,7 +26,6 @@ TENSORRT = RuntimeMemory(
     fuses_attention=True,
     scratch=8_192_000,
     scratch_high=32 * MIB,
-    narrows_weights=True,
     alignment=512,
 )
 """Read from the plans of TensorRT for RTX: see docs/accuracy.md."""
@@ -37,7 +34,6 @@ ONNXRUNTIME = RuntimeMemory(
     fuses_attention=False,
     scratch=0,
     scratch_high=32 * MIB,
-    narrows_weights=False,
     alignment=256,
 )
 """It fuses activations into convolutions and little else, and allocates from an arena."""
@@ -46,7 +42,6 @@ OTHER = RuntimeMemory(
     fuses_attention=True,
     scratch=0,
     scratch_high=32 * MIB,
-    narrows_weights=True,
     alignment=64,
 )
 

@@ -1,0 +1,210 @@
+"""Which nodes run in one kernel: what lies between them never reaches memory.
+
+A kernel is an anchor (a convolution, a product, a pooling, a normalization) and the pointwise ops
+that hang on its result, or a chain of pointwise ops alone. Attention at 16 bits is one kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from modellint.analysis.cost.traffic import VIEWS
+from modellint.analysis.folding import Folding
+from modellint.analysis.memory.runtimes import RuntimeMemory
+from modellint.analysis.quantization.ops import POINTWISE
+from modellint.model import Node, Value, element_count
+
+RIDING = POINTWISE | {
+    "And", "Cast", "Ceil", "Celu", "Cos", "DequantizeLinear", "Equal", "Floor", "GatedAdd",
+    "Greater", "GreaterOrEqual", "HardSwish", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "Not",
+    "Or", "QuantizeLinear", "Round", "Sign", "Sin", "Softsign", "Xor",
+}  # fmt: skip
+"""Computed element by element, so they run in the kernel that makes what they read."""
+EPILOGUE = frozenset({"BatchNormalization", "Clip", "LeakyRelu", "Relu", "Sigmoid", "Tanh"})
+"""What even a runtime that fuses little runs inside a convolution."""
+PRODUCTS = frozenset({
+    "Conv", "ConvTranspose", "ConvInteger", "Einsum", "FusedConv", "FusedGemm", "FusedMatMul",
+    "Gemm", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearConv", "QLinearMatMul",
+})  # fmt: skip
+"""Layers that call on a library, which asks for scratch memory."""
+_SPREADS = VIEWS | {"Transpose", "Mul", "Div", "Add", "Where", "Cast", "Softmax"}
+
+
+@dataclass(slots=True)
+class Kernel:
+    """Nodes that run together, in order."""
+
+    nodes: list[Node] = field(default_factory=list)
+    level: int = 0
+    """More than that of every kernel it needs."""
+    has_readers: bool = False
+
+    @property
+    def products(self) -> int:
+        return sum(node.op_type in PRODUCTS for node in self.nodes)
+
+
+class Kernels:
+    """The kernels of one graph, as a runtime is known to form them."""
+
+    def __init__(
+        self, nodes: Iterable[Node], folding: Folding, runtime: RuntimeMemory, *, narrow: bool
+    ) -> None:
+        self._folding = folding
+        self._runtime = runtime
+        self._of: dict[int, Kernel] = {}
+        self._kernels: list[Kernel] = []
+        self._attention = _attention_nodes(nodes) if runtime.fuses_attention and narrow else {}
+        for node in nodes:
+            if not folding.is_folded(node):
+                self._place(node)
+
+    def groups(self) -> list[tuple[Node, ...]]:
+        """In an order in which they can run, as near to the file's as that allows."""
+        done: set[int] = set()
+        ordered: list[Kernel] = []
+        pending = list(reversed(self._kernels))
+        while pending:
+            kernel = pending[-1]
+            missing = [k for k in self._needs(kernel) if id(k) not in done and k is not kernel]
+            if missing and id(kernel) not in done:
+                pending += missing
+                continue
+            pending.pop()
+            if id(kernel) not in done:
+                done.add(id(kernel))
+                ordered.append(kernel)
+        return [tuple(kernel.nodes) for kernel in ordered]
+
+    def _needs(self, kernel: Kernel) -> list[Kernel]:
+        return [maker for node in kernel.nodes for maker in self._makers(node)]
+
+    def _place(self, node: Node) -> None:
+        makers = self._makers(node)
+        home = self._home(node, makers)
+        if home is None:
+            level = 1 + max((kernel.level for kernel in makers), default=-1)
+            home = Kernel([], level)
+            self._kernels.append(home)
+        for kernel in makers:
+            if kernel is not home:
+                kernel.has_readers = True
+        home.nodes.append(node)
+        self._of[id(node)] = home
+
+    def _makers(self, node: Node) -> list[Kernel]:
+        """Kernels that make what the node reads, latest first."""
+        sources = [v.producer for v in node.inputs if v is not None and v.producer is not None]
+        for graph in node.subgraphs.values():
+            sources += [
+                value.producer
+                for inner in graph.walk()
+                for each in inner.nodes
+                for value in each.inputs
+                if value is not None and value.producer is not None and value.graph is node.graph
+            ]
+        found = {id(self._of[id(s)]): self._of[id(s)] for s in sources if id(s) in self._of}
+        return sorted(found.values(), key=lambda kernel: -kernel.level)
+
+    def _home(self, node: Node, makers: list[Kernel]) -> Kernel | None:
+        """The kernel that the node joins, if any."""
+        if not makers:
+            return None
+        latest, others = makers[0], makers[1:]
+        mates = self._attention.get(id(node))
+        if mates is not None:
+            inside = next((k for k in makers if any(id(n) in mates for n in k.nodes)), None)
+            if inside is not None and all(
+                k.level < inside.level for k in makers if k is not inside
+            ):
+                return inside
+            if node.op_type == "MatMul":
+                return None  # the first product begins the kernel
+        if not self._rides(node, latest):
+            return None
+        if any(kernel.level >= latest.level for kernel in others):
+            if latest.has_readers or any(kernel.level > latest.level for kernel in others):
+                return None
+            latest.level = 1 + max(kernel.level for kernel in others)
+        return latest
+
+    def _rides(self, node: Node, kernel: Kernel) -> bool:
+        """Whether the node's op can run on the elements as the kernel makes them."""
+        if node.subgraphs or kernel.nodes[-1].subgraphs:
+            return False
+        if node.op_type in VIEWS:
+            return True
+        if not self._runtime.fuses:
+            anchor = kernel.nodes[0].op_type
+            return node.op_type in EPILOGUE and anchor in ("Conv", "ConvTranspose", "FusedConv")
+        if node.op_type not in RIDING or kernel.nodes[-1].op_type in _MOVERS:
+            return False
+        return self._elements(node) == self._elements(kernel.nodes[-1])
+
+    def _elements(self, node: Node) -> int | None:
+        value = node.output()
+        return element_count(self._folding.types.shape(value)) if value is not None else None
+
+
+_MOVERS = frozenset({"Concat", "Gather", "Split", "TopK", "NonZero", "Pad", "Resize", "Upsample"})
+"""Kernels of a kind that takes nothing along."""
+
+
+def _attention_nodes(nodes: Iterable[Node]) -> dict[int, frozenset[int]]:
+    """For each node of an attention, product to product, the nodes it runs with."""
+    mates: dict[int, frozenset[int]] = {}
+    for node in nodes:
+        if node.op_type != "Softmax":
+            continue
+        scores = _back_to_product(node)
+        values = _forward_to_product(node)
+        if scores is not None and values is not None:
+            members = frozenset(map(id, (*scores, node, *values)))
+            mates.update(dict.fromkeys(members, members))
+    return mates
+
+
+def _back_to_product(softmax: Node) -> list[Node] | None:
+    """From the softmax to the product of queries and keys, through scale and mask."""
+    path: list[Node] = []
+    node = softmax
+    for _ in range(8):
+        sources = [v.producer for v in node.inputs if v is not None and v.producer is not None]
+        before = next((s for s in sources if s.op_type == "MatMul"), None)
+        if before is not None:
+            return [*path, before]
+        before = next((s for s in sources if s.op_type in _SPREADS and _leads_on(s)), None)
+        if before is None:
+            return None
+        path.append(before)
+        node = before
+    return None
+
+
+def _leads_on(node: Node) -> bool:
+    value: Value | None = node.output()
+    return value is not None and len(value.consumers) == 1 and len(node.inputs) > 0
+
+
+def _forward_to_product(softmax: Node) -> list[Node] | None:
+    path: list[Node] = []
+    node = softmax
+    for _ in range(6):
+        value = node.output()
+        if value is None or not value.consumers:
+            return None
+        after = [use.node for use in value.consumers]
+        product = next((n for n in after if n.op_type == "MatMul"), None)
+        if product is not None:
+            return [*path, *(n for n in after if n is not product), product]
+        if len(after) != 1 or after[0].op_type not in _SPREADS | {"Dropout", "Where", "IsNaN"}:
+            # torch guards against rows that are masked whole: Where(IsNaN(p), 0, p)
+            guard = next((n for n in after if n.op_type == "Where"), None)
+            if guard is None or any(n.op_type not in ("IsNaN", "Where") for n in after):
+                return None
+            path += [n for n in after if n is not guard]
+            after = [guard]
+        path.append(after[0])
+        node = after[0]
+    return None

@@ -1,0 +1,90 @@
+"""What the weights take once a runtime has loaded them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modellint.analysis.folding import Folding
+from modellint.analysis.precision import weight_dtype
+from modellint.model import DTYPES, DType, Model, Value, element_count
+from modellint.targets.deployment import Deployment
+
+_SHAPE_BYTES = 1024
+"""Integers of up to this size are shapes and axes, which stay with the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bytes at the deployed precision, by element type, and as they are stored in the file."""
+
+    by_dtype: dict[str, int]
+    stored: int
+    folded: int
+    """Of them, computed by the graph before the first run, not stored."""
+    unknown: tuple[Value, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(self.by_dtype.values())
+
+
+def deployed_weights(model: Model, folding: Folding, deployment: Deployment) -> Weights:
+    """Every constant that a running node reads, once; folded BatchNormalizations leave nothing."""
+    by_dtype: dict[str, int] = {}
+    stored = folded = 0
+    unknown: list[Value] = []
+    if model.graph is None:
+        for tensor in model.tensors:
+            kept = weight_dtype(tensor.dtype, deployment.precision)
+            size = tensor.nbytes if kept is tensor.dtype else kept.nbytes(tensor.elements)
+            by_dtype[kept.name] = by_dtype.get(kept.name, 0) + size
+            stored += tensor.nbytes
+        return Weights(by_dtype, stored, 0)
+    for value in folding.weights():
+        if _merges(value, folding):
+            continue
+        dtype = value.tensor.dtype if value.tensor is not None else value.dtype
+        elements = element_count(folding.types.shape(value))
+        if dtype is None or elements is None:
+            unknown.append(value)
+            continue
+        deployed = _deployed(value, dtype, deployment.precision)
+        size = deployed.nbytes(elements)
+        if value.tensor is not None:
+            stored += value.tensor.nbytes
+            if deployed is dtype:
+                size = value.tensor.nbytes or size
+        elif dtype.is_float or size > _SHAPE_BYTES:
+            folded += size
+        if not dtype.is_float and size <= _SHAPE_BYTES and not _is_quantized(value):
+            continue
+        by_dtype[deployed.name] = by_dtype.get(deployed.name, 0) + size
+    return Weights(by_dtype, stored, folded, tuple(unknown))
+
+
+def _deployed(value: Value, dtype: DType, precision: str | None) -> DType:
+    """Matrices narrow to the deployed precision; vectors not below 16 bits."""
+    deployed = weight_dtype(dtype, precision)
+    shape = value.tensor.shape if value.tensor is not None else value.shape or ()
+    if len(shape) < 2 and deployed.bits < 16 and dtype.is_float:
+        return weight_dtype(dtype, "fp16") if dtype.bits > 16 else DTYPES[dtype.name]
+    return deployed
+
+
+def _is_quantized(value: Value) -> bool:
+    return any(use.node.op_type == "DequantizeLinear" for use in value.consumers)
+
+
+def _merges(value: Value, folding: Folding) -> bool:
+    """The numbers of a BatchNormalization that disappears into the convolution before it."""
+    if not value.consumers:
+        return False
+    for node, index in value.consumers:
+        source = node.input(0)
+        producer = source.producer if source is not None else None
+        if node.op_type != "BatchNormalization" or index == 0 or producer is None:
+            return False
+        bias = len(producer.inputs) > 2 and producer.inputs[2] is not None
+        if producer.op_type not in ("Conv", "ConvTranspose", "Gemm") or (index == 2 and not bias):
+            return False
+    return True
