@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 
+from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Value
+from modellint.model import Node, Use, Value
 
-FLOAT16_MAX = 65504.0
+ROOTS = ("Sqrt", "Pow", "Reciprocal")
 UNBOUNDED_USES = {"Clip": (1, 2), "Cast": (0,), "Shape": (0,), "Size": (0,), "Pad": (2,)}
 """Inputs for which a huge number only means "no bound", or is not computed with."""
 
@@ -39,7 +40,7 @@ def fp16_overflow_constant(context: Context) -> Iterator[Hit]:
         for value in graph.values.values():
             extreme = _extreme(value)
             users = [use.node for use in value.consumers if not _unbounded(use.node, use.index)]
-            if users and abs(extreme) > FLOAT16_MAX:
+            if users and abs(extreme) > FLOAT16_MAX and not is_weight(value):
                 facts = {"constant": value.name, "number": extreme}
                 yield Hit(users[0], facts, related=_around(users[0]))
 
@@ -59,3 +60,119 @@ def _unbounded(node: Node, index: int) -> bool:
 
 def _around(node: Node) -> tuple[Node, ...]:
     return (*node.predecessors, *list(node.successors)[:1])
+
+
+def fp16_vanishing_epsilon(context: Context) -> Iterator[Hit]:
+    """Normalizations written out, whose epsilon is nothing in fp16."""
+    for node in context.nodes("Add"):
+        if not any(use.node.op_type in ROOTS for use in _uses(node)):
+            continue
+        for value in node.inputs:
+            epsilon = abs(_extreme(value)) if value is not None else 0.0
+            if value is not None and 0 < epsilon <= FLOAT16_ZERO and _in_fp16(context, node):
+                yield Hit(node, {"epsilon": epsilon}, related=_around(node))
+
+
+def fp16_square(context: Context) -> Iterator[Hit]:
+    """Means of squares that are computed in fp16."""
+    for node in context.nodes("ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL2"):
+        value = node.input(0)
+        square = value.producer if value is not None else None
+        if node.op_type in ("ReduceMean", "ReduceSum"):
+            if square is None or not _is_square(square):
+                continue
+        else:
+            square = node
+        if _in_fp16(context, node):
+            yield Hit(square, {"mean": node.label}, related=(node,))
+
+
+def _is_square(node: Node) -> bool:
+    if node.op_type == "Mul":
+        return node.input(0) is node.input(1)
+    return (
+        node.op_type == "Pow"
+        and (exponent := node.input(1)) is not None
+        and (abs(_extreme(exponent)) == 2.0)
+    )
+
+
+def fp16_unshifted_softmax(context: Context) -> Iterator[Hit]:
+    """Softmaxes written out without taking the maximum off first."""
+    for node in context.nodes("Exp"):
+        value, output = node.input(0), node.output(0)
+        if value is None or output is None or not _in_fp16(context, node):
+            continue
+        sums = [
+            use.node
+            for use in output.consumers
+            if use.node.op_type in ("ReduceSum", "ReduceLogSum")
+        ]
+        shifted = value.producer is not None and value.producer.op_type in ("Sub", "Neg")
+        divided = any(use.node.op_type == "Div" for use in output.consumers)
+        if sums and divided and not shifted:
+            yield Hit(node, {"sum": sums[0].label}, related=(sums[0],))
+
+
+def _in_fp16(context: Context, node: Node) -> bool:
+    """Whether the node computes in fp16: by the graph's own types, or the deployment's."""
+    names = {value.dtype.name for value in node.inputs if value is not None and value.dtype}
+    return "float16" in names or (context.deployment.precision == "fp16" and "float32" in names)
+
+
+def _uses(node: Node) -> list[Use]:
+    output = node.output(0)
+    return output.consumers if output is not None else []
+
+
+def dtype_beyond_target(context: Context) -> Iterator[Hit]:
+    """Element types that the target computes in only by emulation, or not at all."""
+    target = context.deployment.target
+    if target is None:
+        return
+    for name, precision in (("bfloat16", "bf16"), ("float64", "fp64")):
+        if target.supports(precision) or not (target.matrix_precisions or target.vector_precisions):
+            continue
+        nodes = [node for node in context.nodes() if _makes(node, name)]
+        if nodes:
+            facts = {"dtype": name, "nodes": len(nodes), "lacking": precision}
+            yield Hit(nodes[0], facts, count=len(nodes))
+
+
+def _makes(node: Node, dtype: str) -> bool:
+    return any(
+        value is not None and value.dtype is not None and value.dtype.name == dtype
+        for value in node.outputs
+    )
+
+
+def division_by_zero(context: Context) -> Iterator[Hit]:
+    """Divisions by a stored number that is zero."""
+    for node in context.nodes("Div", "Mod"):
+        divisor = node.input(1)
+        numbers = _numbers(divisor)
+        if divisor is not None and 0 in numbers:
+            yield Hit(node, {"divisor": divisor.name, "zeros": numbers.count(0)})
+
+
+def clip_bounds_crossed(context: Context) -> Iterator[Hit]:
+    """Clips whose lower bound lies above the upper."""
+    for node in context.nodes("Clip"):
+        low, high = _bound(node, 1, "min"), _bound(node, 2, "max")
+        if low is not None and high is not None and low > high:
+            yield Hit(node, {"low": low, "high": high})
+
+
+def _bound(node: Node, index: int, attribute: str) -> float | None:
+    """A bound of a Clip: an input, or an attribute before operator set 11."""
+    numbers = _numbers(node.input(index))
+    return numbers[0] if numbers else node.get_float(attribute)
+
+
+def _numbers(value: Value | None) -> list[float]:
+    """The elements of a small constant."""
+    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    if data is None or data.dtype.kind not in "iuf":
+        return []
+    numbers: list[float] = data.reshape(-1).tolist()
+    return numbers

@@ -1,0 +1,160 @@
+"""What is wrong with the numbers that a model stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from modellint.analysis.weights import FLOAT16_MAX, WEIGHTED, Statistics, Weights, is_weight
+from modellint.checks.api import Context, Hit
+from modellint.model import Node, Tensor, Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ZERO_SAMPLE = 64
+"""Elements of a channel that are looked at before it is read whole."""
+SPARSE_SAMPLE = 64
+
+
+def broken_number(context: Context) -> Iterator[Hit]:
+    """Stored tensors with NaN, and weights with infinities."""
+    for value, statistics in _statistics(context):
+        facts = _shares(statistics.nans, statistics) | {"tensor": value.name}
+        if statistics.nans:
+            yield Hit(value, facts)
+        elif statistics.infinities and is_weight(value):
+            facts = _shares(statistics.infinities, statistics) | {"tensor": value.name}
+            yield Hit(value, facts, variant="infinite")
+
+
+def fp16_overflow_weight(context: Context) -> Iterator[Hit]:
+    """Weights with numbers beyond fp16, in a model that is to run in fp16."""
+    if context.deployment.precision != "fp16":
+        return
+    for value, statistics in _statistics(context):
+        if abs(statistics.largest) > FLOAT16_MAX and is_weight(value):
+            yield Hit(value, {"tensor": value.name, "number": statistics.largest})
+
+
+def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
+    """Weights of which a good part becomes zero in fp16."""
+    if context.deployment.precision != "fp16":
+        return
+    for value, statistics in _statistics(context):
+        if is_weight(value) and statistics.vanishing / statistics.read >= context.options["share"]:
+            facts = _shares(statistics.vanishing, statistics)
+            yield Hit(value, facts | {"tensor": value.name})
+
+
+def constant_weight(context: Context) -> Iterator[Hit]:
+    """Matrices and kernels in which every element is the same."""
+    for value, statistics in _statistics(context):
+        tensor = value.tensor
+        if tensor is None or len(tensor.shape) < 2 or tensor.nbytes < context.options["min-bytes"]:
+            continue
+        if statistics.is_constant and is_weight(value):
+            facts = {"tensor": value.name, "number": statistics.lowest, "size": tensor.nbytes}
+            yield Hit(value, facts)
+
+
+def sparse_stored_dense(context: Context) -> Iterator[Hit]:
+    """Weights that are mostly zeros, stored and computed with as if they were not."""
+    for value, statistics in _statistics(context):
+        tensor = value.tensor
+        if tensor is None or tensor.nbytes < context.options["min-bytes"] or not is_weight(value):
+            continue
+        share = statistics.zeros / statistics.read
+        if context.options["share"] <= share and not statistics.is_constant:
+            yield Hit(value, {"tensor": value.name, "share": share, "size": tensor.nbytes})
+
+
+def zero_channels(context: Context) -> Iterator[Hit]:
+    """Layers with output channels whose weights are all zero."""
+    for node, tensor in _weighted(context):
+        axis = 0 if node.op_type == "Conv" or node.get_int("transB", 0) else 1
+        if len(tensor.shape) < 2 or (node.op_type == "MatMul" and len(tensor.shape) != 2):
+            continue
+        if node.op_type not in ("Conv", "Gemm", "MatMul"):
+            continue
+        statistics = context.analysis(Weights).of(tensor)
+        if statistics is None or not statistics.zeros or statistics.is_constant:
+            continue
+        zero = _zero_channels(tensor, axis)
+        if zero:
+            channels = {"zero": len(zero), "channels": tensor.shape[axis], "first": zero[0]}
+            yield Hit(node, {"tensor": tensor.name, **channels})
+
+
+def _zero_channels(tensor: Tensor, axis: int) -> list[int]:
+    """Channels along `axis` that are zero throughout: a look at each, then all of the suspects."""
+    import numpy as np
+
+    stored = tensor.numpy()
+    if stored is None:
+        return []
+    data = np.moveaxis(stored, axis, 0)
+    data = data.reshape(data.shape[0], -1) if axis == 0 else data
+    suspects = np.flatnonzero(~np.any(np.asarray(data[:, :ZERO_SAMPLE]) != 0, axis=1))
+    return [int(channel) for channel in suspects if not np.any(data[channel])]
+
+
+def unused_structured_sparsity(context: Context) -> Iterator[Hit]:
+    """Layers pruned two of four, which the target's tensor cores could run at double rate."""
+    target = context.deployment.target
+    if target is None or (target.compute_capability or (0, 0)) < (8, 0):
+        return
+    pruned = []
+    for node, tensor in _weighted(context):
+        statistics = context.analysis(Weights).of(tensor)
+        half = statistics is not None and statistics.zeros >= statistics.read / 2 * 0.99
+        if half and not statistics.is_constant and _is_two_of_four(node, tensor):  # type: ignore[union-attr]
+            pruned.append(node)
+    if pruned:
+        layers = [node.label for node in pruned]
+        yield Hit(pruned[0], {"layers": layers, "number": len(layers)}, count=len(layers))
+
+
+def _is_two_of_four(node: Node, tensor: Tensor) -> bool:
+    """Whether of every four neighbours along the input channels at least two are zero."""
+    import numpy as np
+
+    stored = tensor.numpy()
+    if stored is None or len(tensor.shape) < 2:
+        return False
+    inputs_last = node.op_type == "Conv" or node.get_int("transB", 0) == 1
+    if inputs_last:
+        sample: NDArray[Any] = np.moveaxis(stored[:SPARSE_SAMPLE], 1, -1)
+    else:
+        sample = np.swapaxes(stored[..., :SPARSE_SAMPLE], -1, -2)
+    if sample.shape[-1] % 4:
+        return False
+    groups = sample.reshape(-1, 4) == 0
+    return bool((groups.sum(axis=1) >= 2).all())
+
+
+def _statistics(context: Context) -> Iterator[tuple[Value, Statistics]]:
+    weights = context.analysis(Weights)
+    for graph in context.graphs():
+        for value in graph.values.values():
+            if value.tensor is None or not value.consumers:
+                continue
+            statistics = weights.of(value.tensor)
+            if statistics is not None:
+                yield value, statistics
+
+
+def _weighted(context: Context) -> Iterator[tuple[Node, Tensor]]:
+    """Layers with a stored floating-point weight."""
+    for node in context.nodes(*WEIGHTED):
+        value = node.input(WEIGHTED[node.op_type])
+        if value is not None and value.tensor is not None and value.tensor.dtype.is_float:
+            yield node, value.tensor
+
+
+def _shares(count: int, statistics: Statistics) -> dict[str, object]:
+    return {
+        "found": count,
+        "share": count / statistics.read,
+        "of": "of a sample" if statistics.is_sample else "of all",
+    }
