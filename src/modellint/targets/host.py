@@ -16,6 +16,7 @@ from modellint.targets.target import Memory, Origin, Target
 
 MIB = 1024**2
 _TIMEOUT_S = 5
+_DRIVER = Path("/proc/driver/nvidia/gpus")
 _MEASURED = Origin("this machine", "measured")
 
 
@@ -35,14 +36,17 @@ def _gpu(extra_dirs: Sequence[Path]) -> Target | None:
     row = _first_line(
         "nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"
     )
-    fields = [field.strip() for field in row.split(",")]
-    if len(fields) != 3 or not fields[1].isdigit():
-        return None
-    name, usable = fields[0], int(fields[1]) * MIB
+    name, memory, compute = ([field.strip() for field in row.split(",")] + [""] * 3)[:3]
+    usable = int(memory) * MIB if memory.isdigit() else None
+    name = name or _driver_gpu()
     known = _known(name, extra_dirs)
+    if known and known.is_unified_memory:  # of which the driver knows no size
+        usable = usable or _system_memory()
     if known:
         return _as_host(known, known.name, usable)
-    capability = _capability(fields[2])
+    if usable is None:
+        return None
+    capability = _capability(compute)
     like = next(
         (t for t in load_targets(extra_dirs) if capability and t.compute_capability == capability),
         None,
@@ -62,14 +66,24 @@ def _gpu(extra_dirs: Sequence[Path]) -> Target | None:
     )
 
 
+def _driver_gpu() -> str:
+    """What the kernel driver calls the first GPU, where nvidia-smi is not installed."""
+    for file in sorted(_DRIVER.glob("*/information")):
+        for line in _read(str(file)).splitlines():
+            label, _, name = line.partition(":")
+            if label == "Model":
+                return name.strip()
+    return ""
+
+
 def _cpu(extra_dirs: Sequence[Path]) -> Target:
     name, memory = _cpu_name(), _system_memory()
     known = _known(name, extra_dirs)
     if known:
         return _as_host(known, known.name, memory)
-    flags = frozenset(_cpuinfo("flags").split())
-    matrix = tuple(p for p, flag in _MATRIX_FLAGS.items() if flag in flags)
-    vector = tuple(p for p, flag in _VECTOR_FLAGS.items() if flag in flags and p not in matrix)
+    flags = {*_cpuinfo("flags").split(), *_cpuinfo("Features").split()}
+    matrix = tuple(p for p, names in _MATRIX_FLAGS.items() if flags & names)
+    vector = tuple(p for p, names in _VECTOR_FLAGS.items() if flags & names and p not in matrix)
     return Target(
         id=HOST,
         name=name,
@@ -83,25 +97,27 @@ def _cpu(extra_dirs: Sequence[Path]) -> Target:
     )
 
 
-# What Linux calls the instructions, by the precision that they multiply in.
-_MATRIX_FLAGS: dict[Precision, str] = {
-    "bf16": "amx_bf16",
-    "fp16": "amx_fp16",
-    "int8": "amx_int8",
+# What Linux calls the instructions on x86 and on Arm, by the precision that they multiply in.
+_MATRIX_FLAGS: dict[Precision, set[str]] = {
+    "bf16": {"amx_bf16", "bf16"},
+    "fp16": {"amx_fp16"},
+    "int8": {"amx_int8", "i8mm"},
 }
-_VECTOR_FLAGS: dict[Precision, str] = {
-    "bf16": "avx512_bf16",
-    "fp16": "avx512_fp16",
-    "int8": "avx512_vnni",
+_VECTOR_FLAGS: dict[Precision, set[str]] = {
+    "bf16": {"avx512_bf16"},
+    "fp16": {"avx512_fp16", "asimdhp"},
+    "int8": {"avx512_vnni", "avx_vnni", "asimddp"},
 }
 
 
-def _as_host(known: Target, name: str, usable: int) -> Target:
-    """A known device with the memory that this one of them really has."""
-    memory = replace(known.memory, usable=usable, nominal=max(known.memory.nominal, usable))
-    if known.is_unified_memory:  # sold in several sizes under one name
-        memory = replace(memory, nominal=usable)
-    origins = {**known.origins, "usable": _MEASURED}
+def _as_host(known: Target, name: str, usable: int | None) -> Target:
+    """A known device with the memory that this one of them really has, if that can be said."""
+    memory, origins = known.memory, dict(known.origins)
+    if usable:
+        # Sold in several sizes under one name, where memory is the system's.
+        nominal = usable if known.is_unified_memory else max(memory.nominal, usable)
+        memory = replace(memory, usable=usable, nominal=nominal)
+        origins["usable"] = _MEASURED
     return replace(
         known, id=HOST, name=name, memory=memory, origins=origins, aliases=(known.id,), groups=()
     )
