@@ -25,7 +25,8 @@ OUR_LINK = re.compile(r'<a href="https://github\.com/modellint/modellint/[^"]*">
 
 
 def page_of(result: Result) -> str:
-    return MarkdownIt("commonmark").enable("table").render(render("markdown", result))
+    parser = MarkdownIt("commonmark").enable("table")
+    return str(parser.render(render("markdown", result)))
 
 
 def test_it_begins_with_the_mark_that_a_workflow_finds_it_by() -> None:

@@ -28,6 +28,8 @@ from modellint.report.text import (
 
 GUTTER = 9
 """Columns for the word at the left, and the gap after it."""
+ROOMY = 60
+"""Columns that a table with everything in it asks for."""
 PROSE = 100
 """Longer lines are hard to read, however wide the terminal is."""
 NARROWEST = 8
@@ -165,7 +167,9 @@ class _Writer:
         if finding.frame is not None and finding.frame.rows:
             self._frame(finding, finding.frame)
             corner = self.glyphs.bottom
-        self.print(self._margin(), Text(f"{corner} ", LINES), self._origin(finding))
+        for line in self._origin(finding).wrap(self.console, self.page - GUTTER - 3):
+            self.print(self._margin(), Text(f"{corner} ", LINES), line)
+            corner = "  "
         if finding.why not in self.explained or self.options.verbose:
             self._labelled("why", finding.why)
         self.explained.add(finding.why)
@@ -206,9 +210,10 @@ class _Writer:
 
     def _frame(self, finding: Finding, frame: Frame) -> None:
         place = finding.location
-        heading = self._words(place.graph or "")
-        if place.index is not None:
-            heading += f", node {place.index}" if heading else f"node {place.index}"
+        node = f"node {place.index}" if place.index is not None else ""
+        graph = self._words(place.graph or "")
+        room = self.page - GUTTER - len(self.glyphs.top) - len(node) - 3
+        heading = ", ".join(filter(None, (shorten(graph, room, self.glyphs.ellipsis), node)))
         self.print(self._margin(), Text(f"{self.glyphs.top} {heading}".rstrip(), LINES))
         columns = _Columns.fitting(
             [self._row(row) for row in frame.rows],
@@ -236,7 +241,9 @@ class _Writer:
             self._bar(Text(" " * start), Text("^" * marks + f" {note}".rstrip(), style))
             return
         self._bar(Text(" " * start), Text("^" * marks, style))
-        for line in Text(note, style).wrap(self.console, max(min(room, PROSE), 20)):
+        if room < len("a word or two"):
+            start, room = 0, room + start
+        for line in Text(note, style).wrap(self.console, min(room, PROSE)):
             self._bar(Text(" " * start), line)
 
     def _bar(self, *parts: Text) -> None:
@@ -259,6 +266,8 @@ class _Writer:
 
     def _table(self, result: Result, run: str, hidden: int) -> list[Text]:
         """Files by what was found in them, the worst first."""
+        if self.width < ROOMY:
+            hidden = 0
         told = [part for part in sections(result) if part.findings or part.suppressed]
         told.sort(key=lambda part: [-part.count(severity) for severity in WORST_FIRST])
         rows = [
@@ -326,7 +335,7 @@ class _Writer:
             max(row[column].cell_len for row in full if column < len(row))
             for column in range(max(map(len, full)))
         ]
-        gap = 3 if self.width >= 80 else 2
+        gap = 3 if self.width >= ROOMY else 2
         widths[0] = min(widths[0], max(self.page - sum(widths[1:]) - gap * (len(widths) - 1), 12))
         ruled = Text(self.glyphs.rule * (sum(widths) + gap * (len(widths) - 1)), LINES)
         return [self._line(row, widths, " " * gap) if row else ruled for row in rows]

@@ -7,7 +7,7 @@ import re
 DOCS = "https://github.com/modellint/modellint/blob/main/docs"
 
 LONGEST_WORD = 100
-LONGEST_TEXT = 2000
+LONGEST_TEXT = 1000
 
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 

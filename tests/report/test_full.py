@@ -1,0 +1,206 @@
+"""The report for people, read as text: what it says, and that it fits."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+
+from modellint.finding import Result
+from modellint.report import Options, render, write
+from modellint.report.full import write_statistics
+from tests.report.samples import (
+    CLEAN,
+    HOSTILE_NAMES,
+    OVERFLOW,
+    POINTER,
+    SAMPLE,
+    SUPPRESSED,
+    hostile,
+)
+from tests.support import EXAMPLES, run_process
+
+ESCAPE = "\x1b["
+
+
+def text_of(result: Result, width: int = 100, quiet: bool = False, verbose: bool = False) -> str:
+    return render("full", result, Options(quiet, verbose, color="never", width=width))
+
+
+def as_written(result: Result, encoding: str, options: Options) -> str:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    write("full", result, stream, options)
+    return raw.getvalue().decode(encoding)
+
+
+def test_a_finding_is_drawn_in_its_graph() -> None:
+    text = text_of(replace(SAMPLE, findings=(OVERFLOW,)))
+    start = text.index("         ╭─")
+    assert text[start:].splitlines()[:6] == [
+        "         ╭─ main_graph, node 214",
+        "         │ Mul      /encoder/layer.0/attention/self/Mul      float32 [N, 12, S, S]",
+        "         │ Add      /encoder/layer.0/attention/self/Add_2    float32 [N, 12, S, S]",
+        "         │          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ adds -inf to masked positions",
+        "         │ Softmax  /encoder/layer.0/attention/self/Softmax  float32 [N, 12, S, S]",
+        "         ╰─ fp16-overflow-constant · tensorrt on a10 · confidence: derived",
+    ]
+
+
+def test_a_finding_about_the_file_has_no_frame() -> None:
+    text = text_of(replace(SAMPLE, findings=(POINTER,)))
+    assert "         ── git-lfs-pointer\n" in text
+    assert "╭" not in text
+
+
+def test_a_file_s_heading_says_what_it_is() -> None:
+    text = text_of(SAMPLE)
+    assert "── models/bert-base.onnx ──" in text
+    assert "   onnx · 843 nodes · 109 M parameters · 418 MiB of weights\n" in text
+
+
+def test_files_without_findings_have_no_section() -> None:
+    assert "mobilenet" not in text_of(SAMPLE)
+
+
+def test_repeats_are_said_once() -> None:
+    text = text_of(SAMPLE)
+    assert text.count("FUS002  BatchNormalization") == 1
+    assert "also  at 35 more places: layer*.*.bn* (×35)" in text
+
+
+def test_an_explanation_is_given_once_for_all_models() -> None:
+    again = replace(OVERFLOW, path="models/mobilenet.onnx")
+    result = replace(SAMPLE, findings=(OVERFLOW, again))
+    assert text_of(result).count("divide zero by zero") == 1
+    assert text_of(result, verbose=True).count("divide zero by zero") == 2
+
+
+def test_the_worst_comes_first() -> None:
+    text = text_of(replace(SAMPLE, findings=SAMPLE.findings[::-1]))
+    assert text.index("FUS002") < text.index("DYN001")
+    table = text[text.index("\nmodel ") :]
+    assert table.index("not fetched") < table.index("resnet50")
+
+
+def test_the_summary_counts() -> None:
+    assert text_of(SAMPLE).splitlines()[-10:] == [
+        "model                     error   warning   info   suppressed",
+        "─────────────────────────────────────────────────────────────",
+        "models/bert-base.onnx         1         ·      ·            ·",
+        "models/not fetched.onnx       1         ·      ·            ·",
+        "models/resnet50.onnx          ·        36      1            1",
+        "1 without findings",
+        "─────────────────────────────────────────────────────────────",
+        "4 models in 0.34 s            2        36      1            1",
+        "",
+        "`modellint rule NUM002` explains a rule; `--write-baseline` accepts what is there today.",
+    ]
+
+
+def test_one_model_needs_no_line_of_its_own_in_the_summary() -> None:
+    table = text_of(replace(CLEAN, findings=(OVERFLOW,))).split("\nmodel ")[1]
+    assert "bert-base" not in table
+    assert "1 model in 0.08 s" in table
+
+
+def test_the_summary_of_many_models_is_short() -> None:
+    findings = tuple(replace(OVERFLOW, path=f"models/{at:02}.onnx") for at in range(50))
+    text = text_of(replace(CLEAN, models=(), findings=findings))
+    assert "\n30 more\n" in text
+
+
+def test_a_clean_run_is_one_line() -> None:
+    assert text_of(CLEAN) == "No findings.  1 model in 0.08 s\n"
+    assert text_of(SUPPRESSED) == "No findings (1 suppressed).  1 model in 0.08 s\n"
+
+
+def test_quiet_leaves_the_findings_only() -> None:
+    text = text_of(SAMPLE, quiet=True)
+    assert "why" not in text
+    assert "\nmodel " not in text
+    assert "(and 35 more)" in " ".join(text.split())
+    assert text_of(CLEAN, quiet=True) == ""
+
+
+def test_verbose_names_every_place_and_the_evidence() -> None:
+    text = " ".join(text_of(SAMPLE, verbose=True).split())
+    assert "layer4.2.bn3" in text
+    assert "elements = 16384" in text
+
+
+def test_places_without_names_are_counted() -> None:
+    assert "also  at 1 more place\n" in text_of(replace(SAMPLE, findings=(POINTER, POINTER)))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_it_fits_the_terminal(width: int) -> None:
+    for line in text_of(SAMPLE, width).splitlines():
+        assert cell_len(line) <= width, line
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("name", [*HOSTILE_NAMES, "n" * 10_000, "two words " * 2000, "名" * 5000])
+def test_names_are_harmless_and_short(name: str, width: int) -> None:
+    text = text_of(hostile(name), width)
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert len(text) < 12_000
+    for line in text.splitlines():
+        assert cell_len(line) <= width, line
+
+
+def test_markup_in_a_name_is_shown_not_obeyed() -> None:
+    assert "[red]danger[/red]" in text_of(hostile("[red]danger[/red]"))
+
+
+def test_colour_only_when_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ESCAPE not in as_written(SAMPLE, "utf-8", Options(color="never"))
+    assert ESCAPE not in as_written(SAMPLE, "utf-8", Options(color="auto"))
+    assert ESCAPE in as_written(SAMPLE, "utf-8", Options(color="always"))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert ESCAPE in as_written(SAMPLE, "utf-8", Options(color="auto"))
+    assert ESCAPE not in as_written(SAMPLE, "utf-8", Options(color="never"))
+
+
+def test_without_links_no_colour_differs_in_words() -> None:
+    coloured = as_written(SAMPLE, "utf-8", Options(color="always", width=80))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == text_of(SAMPLE, 80)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "latin-1"])
+def test_what_the_terminal_cannot_encode_is_spelt(encoding: str) -> None:
+    shaped = replace(OVERFLOW, message="Holds 3×4 … of '名'.")
+    text = as_written(replace(SAMPLE, findings=(shaped,)), encoding, Options(width=80))
+    assert r"Holds 3x4 ... of '\u540d'." in text
+    assert ",- main_graph, node 214" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_the_program_writes_what_its_terminal_can_show() -> None:
+    done = run_process(
+        EXAMPLES, "--target", "a10", "--no-cache",
+        env={"PYTHONIOENCODING": "ascii", "COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.exit_code == 1, done
+    assert done.stdout.isascii()
+    assert "`- batch-baked-into-reshape" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_no_color_is_heeded() -> None:
+    env = {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}
+    done = run_process(EXAMPLES, "--no-cache", env=env)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", done.stdout)
+
+
+def test_statistics_name_what_found_something_and_the_slowest() -> None:
+    timings = {f"RUL{at:03}": at / 1000 for at in range(40)} | {"FUS002": 0.0104}
+    stream = io.StringIO()
+    write_statistics(replace(SAMPLE, timings=timings), stream, Options(color="never", width=80))
+    lines = stream.getvalue().splitlines()
+    assert lines[2].split() == ["FUS002", "batchnorm-after-conv", "36", "·", "10.4", "ms"]
+    assert [line.split()[-1] for line in lines if "NUM002" in line] == ["cached"]
+    assert "30 faster ones without findings" in lines[-1]
