@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.model import Graph, Node
+from modellint.model.graph import DEFAULT_DOMAIN
+
+EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
+"""Optimizers import these into whatever they write, and no runtime minds."""
 
 
 def unused_initializer(context: Context) -> Iterator[Hit]:
@@ -117,3 +122,97 @@ def dropout_left_over(context: Context) -> Iterator[Hit]:
     for node in context.nodes("Dropout"):
         if not _flag(node, 2):
             yield Hit(node)
+
+
+def unused_input(context: Context) -> Iterator[Hit]:
+    """Inputs of the model that no node reads."""
+    for value in context.model.graph.inputs if context.model.graph is not None else ():
+        if not value.consumers and not value.is_output and not value.is_constant:
+            yield Hit(value)
+
+
+def output_without_work(context: Context) -> Iterator[Hit]:
+    """Outputs of the model that are a stored constant, or an input handed through."""
+    for value in context.model.graph.outputs if context.model.graph is not None else ():
+        if value.is_constant:
+            yield Hit(value)
+        elif value.is_input:
+            yield Hit(value, variant="input")
+
+
+def unused_opset_import(context: Context) -> Iterator[Hit]:
+    """Imported operator sets from which no node comes."""
+    model = context.model
+    used = {node.domain for node in context.nodes()}
+    used |= {node.domain for graph in model.training for node in graph.nodes}
+    unused = sorted(
+        domain
+        for domain in set(model.opsets) - used
+        if domain != DEFAULT_DOMAIN and not domain.startswith(EVERYBODYS_DOMAINS)
+    )
+    if unused:
+        yield Hit(None, {"domains": unused})
+
+
+def unused_function(context: Context) -> Iterator[Hit]:
+    """Model-local functions that nothing calls."""
+    called = {(node.domain, node.op_type, node.overload) for node in context.nodes()}
+    for key, function in context.model.functions.items():
+        if key not in called:
+            facts = {"function": function.qualified_name, "nodes": len(function.graph.nodes)}
+            yield Hit(function.graph, facts)
+
+
+def missing_metadata(context: Context) -> Iterator[Hit]:
+    """What the team wants every model to say about itself, and this one does not."""
+    model = context.model
+    known = {
+        "producer": model.producer_name,
+        "producer-version": model.producer_version,
+        "graph-name": model.graph.name if model.graph is not None else "",
+        **model.metadata,
+    }
+    missing = [key for key in context.options["required"] if not known.get(key, "").strip()]
+    if missing:
+        yield Hit(None, {"missing": missing})
+
+
+def default_graph_name(context: Context) -> Iterator[Hit]:
+    """Main graphs that are called what the exporter calls all of them."""
+    graph = context.model.graph
+    if graph is not None and graph.name in context.options["names"]:
+        yield Hit(graph, {"name": graph.name})
+
+
+def overlong_names(context: Context) -> Iterator[Hit]:
+    """Graphs whose names are longer than anybody reads; the longest is named."""
+    limit = context.options["longest"]
+    for graph in context.graphs():
+        names = [node.name for node in graph.nodes] + list(graph.values)
+        long = [name for name in names if len(name) > limit]
+        if long:
+            longest = max(long, key=len)
+            facts = {"names": len(long), "length": len(longest), "size": sum(map(len, long))}
+            yield Hit(graph, facts, count=len(long))
+
+
+def local_paths_left_in(context: Context) -> Iterator[Hit]:
+    """Metadata of nodes with paths of the machine that exported the model."""
+    for graph in context.graphs():
+        nodes = [node for node in graph.nodes if _path_in(node)]
+        if nodes:
+            size = sum(len(text) for node in nodes for text in node.metadata.values())
+            facts = {"nodes": len(nodes), "size": size, "path": _path_in(nodes[0])}
+            yield Hit(nodes[0], facts, count=len(nodes))
+
+
+_LOCAL_PATH = re.compile(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"']+")
+
+
+def _path_in(node: Node) -> str:
+    """The first path of somebody's machine in the node's metadata."""
+    for text in node.metadata.values():
+        found = _LOCAL_PATH.search(text)
+        if found:
+            return found[0]
+    return ""

@@ -1,0 +1,91 @@
+"""The shape of the network as a whole: what stands at its entry, and how its weights are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modellint.analysis.weights import WEIGHTED
+from modellint.checks.api import Context, Hit
+from modellint.model import Node, Value, element_count
+
+TO_CHANNELS_FIRST = (0, 3, 1, 2)
+SCALINGS = ("Add", "Sub", "Mul", "Div")
+JOINS = ("Add", "Concat", "Mul", "Sum", "Max")
+"""Ops at which a path around a layer comes back."""
+
+
+def channels_last_input(context: Context) -> Iterator[Hit]:
+    """Images that come in channels last, and are transposed before anything else."""
+    for value in _images(context):
+        turns = [use.node for use in value.consumers]
+        if turns and all(
+            node.op_type == "Transpose" and node.get_ints("perm") == TO_CHANNELS_FIRST
+            for node in turns
+        ):
+            size = _bytes(context, value)
+            yield Hit(turns[0], {"input": value.name, "size": size or 0})
+
+
+def normalization_left_in(context: Context) -> Iterator[Hit]:
+    """Scalings of an image by constants, before the first convolution."""
+    for value in _images(context):
+        scalings = _scalings(value)
+        if scalings:
+            size = _bytes(context, value)
+            names = [node.op_type for node in scalings]
+            facts = {"input": value.name, "ops": names, "size": 2 * len(names) * (size or 0)}
+            yield Hit(scalings[0], facts, related=tuple(scalings[1:]))
+
+
+def _images(context: Context) -> Iterator[Value]:
+    for value in context.model.graph.inputs if context.model.graph is not None else ():
+        if not value.is_constant and len(value.declared_shape or ()) == 4:
+            yield value
+
+
+def _scalings(value: Value) -> list[Node]:
+    """The chain of scalings between an input and the convolution it ends in."""
+    chain: list[Node] = []
+    node = value.sole_consumer
+    while node is not None and node.op_type in SCALINGS and len(chain) < 4:
+        if not any(each is not None and each.is_constant for each in node.inputs):
+            return []
+        chain.append(node)
+        output = node.output(0)
+        node = output.sole_consumer if output is not None else None
+    return chain if node is not None and node.op_type == "Conv" else []
+
+
+def _bytes(context: Context, value: Value) -> int | None:
+    elements = element_count(context.shape(value))
+    return value.dtype.nbytes(elements) if elements is not None and value.dtype else None
+
+
+def oversized_dense_layer(context: Context) -> Iterator[Hit]:
+    """One fully connected layer that holds most of the model's weights."""
+    total = context.model.weight_bytes
+    for node in context.nodes("Gemm", "MatMul"):
+        value = node.input(1)
+        if value is None or value.tensor is None:
+            continue
+        size = value.tensor.nbytes
+        if size >= context.options["min-bytes"] and size >= context.options["share"] * total:
+            yield Hit(node, {"size": size, "share": size / total})
+
+
+def deep_without_skip(context: Context) -> Iterator[Hit]:
+    """Long chains of layers that no path leads around."""
+    graph = context.model.graph
+    if graph is None:
+        return
+    depths: dict[int, int] = {}
+    deepest: Node | None = None
+    for node in graph.nodes:
+        if node.op_type in JOINS and len([v for v in node.inputs if v and not v.is_constant]) > 1:
+            continue  # a path leads around: the count starts anew
+        before = max((depths.get(id(each), 0) for each in node.predecessors), default=0)
+        depths[id(node)] = before + (node.op_type in WEIGHTED)
+        if deepest is None or depths[id(node)] > depths[id(deepest)]:
+            deepest = node
+    if deepest is not None and depths[id(deepest)] >= context.options["layers"]:
+        yield Hit(deepest, {"layers": depths[id(deepest)]})
