@@ -13,7 +13,12 @@ from modellint.analysis.quantization import (
     find_islands,
     stored_root,
 )
-from modellint.analysis.quantization.ops import ACTIVATIONS, NORMALIZING, rides_along
+from modellint.analysis.quantization.ops import (
+    ACTIVATIONS,
+    NORMALIZING,
+    SHAPE_READERS,
+    rides_along,
+)
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_effect import effect
 from modellint.checks.quantization_legality import together
@@ -233,24 +238,35 @@ def quantized_before_batchnorm(context: Context) -> Iterator[Hit]:
 
 def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
-    found: list[tuple[Converter, WeightedOp, Node]] = []
+    found: list[tuple[Converter, Node, Node]] = []
     for q in quantization.activation_quantizers:
-        op = quantization.op(q.source.producer)
-        if op is None or not op.is_quantized:
+        layer = q.source.producer
+        if layer is None or not _runs_integer(quantization, layer):
             continue
         after = [use.node for dq in quantization.dequantizers_after(q) for use in dq.consumers]
         if after and all(node.op_type in ops for node in after):
-            found.append((q, op, after[0]))
+            found.append((q, layer, after[0]))
     if found:
-        _, op, after_op = found[0]
+        _, layer, after_layer = found[0]
+        layers = (quantization.op(layer) for _, layer, _ in found)
         facts = {
-            "layer_op": op.node.op_type,
-            "layer": op.node.label,
-            "after_op": after_op.op_type,
-            "after": after_op.label,
-            "share": quantization.share(op for _, op, _ in found),
+            "layer_op": layer.op_type,
+            "layer": layer.label,
+            "after_op": after_layer.op_type,
+            "after": after_layer.label,
+            "share": quantization.share(op for op in layers if op is not None),
         }
         yield from together([q.node for q, _, _ in found], facts)
+
+
+def _runs_integer(quantization: QuantizationMap, node: Node) -> bool:
+    """Whether a node is a quantized layer, or an addition of quantized branches."""
+    op = quantization.op(node)
+    if op is not None:
+        return op.is_quantized
+    return node.op_type == "Add" and all(
+        value is not None and quantization.operand(value).is_quantized for value in node.inputs
+    )
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
@@ -309,7 +325,11 @@ def dequantizer_shared(context: Context) -> Iterator[Hit]:
             continue
         nodes = [use.node for use in dq.output.consumers]
         fusing = [n for n in nodes if (op := quantization.op(n)) is not None and op.is_quantized]
-        floating = [n for n in nodes if not _takes_quantized(quantization, n)]
+        floating = [
+            node
+            for node in nodes
+            if node.op_type not in SHAPE_READERS and not _takes_quantized(quantization, node)
+        ]
         if fusing and floating:
             facts = {"fusing": fusing[0].label, "floating": floating[0].label}
             facts["floating_op"] = floating[0].op_type
@@ -501,7 +521,7 @@ def edge_layer_quantized(context: Context) -> Iterator[Hit]:
     for op, place in ((with_weights[0], "first"), (with_weights[-1], "last")):
         if op.is_quantized:
             share = quantization.share([op])
-            yield Hit(op.node, {"place": place, "precision": op.precision, "share": share})
+            yield Hit(op.node, {"place": place, "computed": op.precision, "share": share})
 
 
 def float_island(context: Context) -> Iterator[Hit]:

@@ -67,10 +67,10 @@ def _between(quantization: QuantizationMap) -> dict[int, Node]:
         op = quantization.op(node)
         return quantization.converter(node) is not None or (op is not None and op.is_quantized)
 
+    paired = [op for op in quantization.quantized_ops if op.integer is None]
     sources = [dq.output for dq in quantization.activation_dequantizers]
-    sources += [v for op in quantization.quantized_ops for v in op.node.outputs if v is not None]
+    sources += [value for op in paired for value in op.node.outputs if value is not None]
     sinks = [q.source for q in quantization.activation_quantizers]
-    sinks += [v for op in quantization.quantized_ops if op.integer for v in op.node.inputs if v]
     below = _reach(sources, _consumers, is_border)
     above = _reach(sinks, _producers, is_border)
     return {key: node for key, node in below.items() if key in above}

@@ -21,7 +21,9 @@ POINTWISE = ACTIVATIONS | {
 }  # fmt: skip
 """Computed element by element: they ride along with a kernel before or after them."""
 
-POOLING = frozenset({"AveragePool", "Concat", "GlobalAveragePool", "GlobalMaxPool", "Resize"})
+POOLING = frozenset({
+    "AveragePool", "Concat", "Gather", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Resize",
+})  # fmt: skip
 """Not pointwise, but runtimes have 8-bit kernels for them."""
 
 NORMALIZING = frozenset({
@@ -57,20 +59,10 @@ FLOAT_ONLY = ("GRU", "LSTM", "RNN")
 """Weighted, and never run in 8 bits from Q/DQ pairs."""
 
 
-def is_spatial_mean(node: Node) -> bool:
-    """A ReduceMean over the last two dims of an image: global average pooling by another name."""
-    axes = node.get_ints("axes")
-    if axes is None:
-        value = node.input(1)
-        stored = value.tensor.if_small() if value is not None and value.tensor else None
-        axes = tuple(int(axis) for axis in stored.reshape(-1)) if stored is not None else ()
-    return node.op_type == "ReduceMean" and sorted(axes) in ([2, 3], [-2, -1])
-
-
 def rides_along(node: Node) -> bool:
     """Whether a node costs no extra conversion between two quantized ones."""
     op = node.op_type
-    return op in MOVING or op in POINTWISE or op in POOLING or is_spatial_mean(node)
+    return op in MOVING or op in POINTWISE or op in POOLING
 
 
 def output_axis(node: Node, rank: int) -> int | None:
