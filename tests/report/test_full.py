@@ -110,7 +110,7 @@ def test_one_model_needs_no_line_of_its_own_in_the_summary() -> None:
 def test_the_summary_of_many_models_is_short() -> None:
     findings = tuple(replace(OVERFLOW, path=f"models/{at:02}.onnx") for at in range(50))
     text = text_of(replace(CLEAN, models=(), findings=findings))
-    assert "\n30 more\n" in text
+    assert "\n30 more with findings\n" in text
 
 
 def test_a_clean_run_is_one_line() -> None:

@@ -278,9 +278,10 @@ class _Writer:
             ]
             for part in told[:MOST_TABLE_ROWS]
         ]
-        if rest := len(sections(result)) - len(rows):
-            noun = "more" if len(told) > len(rows) else "without findings"
-            rows.append([Text(f"{rest:,} {noun}")])
+        if more := len(told) - len(rows):
+            rows.append([Text(f"{more:,} more with findings")])
+        if clean := len(sections(result)) - len(told):
+            rows.append([Text(f"{clean:,} without findings")])
         total = [
             Text(run, HEADING),
             *(self._count(result.count(severity), severity) for severity in WORST_FIRST),
