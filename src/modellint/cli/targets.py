@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -198,6 +197,8 @@ def _plain(value: Any) -> Any:
 
 def _listed(targets: Sequence[Target]) -> Iterator[Text]:
     """One line a device, by vendor; names only where there is room for them."""
+    from modellint.targets.target import natural_order
+
     header = ("target", "memory", "bandwidth", *LISTED, "cc", "name")
     rows = {target.id: _row(target) for target in targets}
     widths = [max(map(len, column)) for column in zip(header, *rows.values(), strict=True)]
@@ -206,18 +207,13 @@ def _listed(targets: Sequence[Target]) -> Iterator[Text]:
     for vendor in sorted({target.vendor for target in targets}):
         yield _styled((_vendor(vendor), "bold"))
         yield _styled((_aligned(header, widths), "bright_black"))
-        for target in sorted(targets, key=_natural):
+        for target in sorted(targets, key=lambda target: natural_order(target.id)):
             if target.vendor == vendor:
                 rest = _aligned(rows[target.id], widths).removeprefix(GAP + target.id)
                 yield _styled(GAP, (target.id, "cyan"), rest)
         yield _styled()
     yield _styled("Rates are dense peaks in TFLOPS (TOPS for int8).")
     yield _styled(f"{LACKS} the hardware lacks it; {UNKNOWN} it has it, but no rate is published.")
-
-
-def _natural(target: Target) -> list[tuple[str, int]]:
-    """``a2`` before ``a10`` before ``a100``."""
-    return [(word, int(part or 0)) for word, part in re.findall(r"(\D*)(\d*)", target.id)]
 
 
 def _row(target: Target) -> tuple[str, ...]:

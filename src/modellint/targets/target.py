@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -121,3 +122,8 @@ class Target:
         """How well a group of figures (``memory``, ``usable``, ``peak``, …) is known."""
         origin = self.origins.get(figures)
         return origin.confidence if origin else None
+
+
+def natural_order(target_id: str) -> list[tuple[str, int]]:
+    """A key that sorts ``a2`` before ``a10`` before ``a100``."""
+    return [(word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", target_id)]

@@ -1,0 +1,82 @@
+"""Writes the list of devices, docs/devices.md, from the target files. `--check` only compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from modellint.targets import Target, format_bytes, load_targets, target_groups
+from modellint.targets.deployment import Precision
+from modellint.targets.target import natural_order
+from modellint.targets.units import format_bandwidth, format_rate, format_watts
+
+PAGE = Path(__file__).parent.parent / "docs" / "devices.md"
+RATES: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")
+
+
+def page() -> str:
+    return "\n".join(_lines(load_targets())) + "\n"
+
+
+def _lines(targets: list[Target]) -> Iterator[str]:
+    yield "# Devices"
+    yield ""
+    yield f"{len(targets)} devices, generated from [hardware_targets/](../hardware_targets): each"
+    yield "file there names the source of every figure, and how well it is known. How to add one:"
+    yield "[targets.md](targets.md)."
+    yield ""
+    yield "Rates are dense peaks in TFLOPS (TOPS for integers), never the figure with sparsity."
+    yield "A dash: the hardware does not compute in it. A question mark: it does, but no rate is"
+    yield "published."
+    for vendor in sorted({target.vendor for target in targets}):
+        yield from _table(vendor, [target for target in targets if target.vendor == vendor])
+    yield from ("", "## Groups", "", "`--target GROUP` stands for all of them; so do a vendor and")
+    yield from ("`all`.", "", "| group | devices |", "| --- | --- |")
+    vendors = {target.vendor for target in targets}
+    for group, members in target_groups().items():
+        if group not in vendors:
+            yield f"| `{group}` | {', '.join(sorted(members, key=natural_order))} |"
+
+
+def _table(vendor: str, targets: list[Target]) -> Iterator[str]:
+    columns = ("device", "id", "memory", "bandwidth", *RATES, "power")
+    yield from ("", f"## {vendor}", "", _row(columns), _row("---" for _ in columns))
+    for target in sorted(targets, key=lambda target: natural_order(target.id)):
+        memory, power = target.memory, target.tdp_watts
+        yield _row(
+            (
+                f"[{target.name}](../hardware_targets/{target.vendor}/{target.id}.toml)",
+                f"`{target.id}`",
+                format_bytes(memory.nominal) + (" shared" if memory.unified else ""),
+                format_bandwidth(memory.bandwidth) if memory.bandwidth else "?",
+                *(_rate(target, precision) for precision in RATES),
+                format_watts(power) if power else "?",
+            )
+        )
+
+
+def _rate(target: Target, precision: Precision) -> str:
+    rate = target.peak(precision)
+    if rate is not None:
+        return format_rate(rate)
+    return "?" if target.supports(precision) else "-"
+
+
+def _row(cells: Iterator[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: list[str]) -> int:
+    wanted = page()
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
+        return 0
+    if "--check" in arguments:
+        sys.stderr.write(f"{PAGE} is out of date: run python tools/generate_devices.py\n")
+        return 1
+    PAGE.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
