@@ -268,6 +268,89 @@ def fcn_resnet50() -> None:
     )  # fmt: skip
 
 
+def gpt2_prompt() -> None:
+    """Without a cache, as for scoring, by the older exporter."""
+    config = hf.GPT2Config(n_layer=4, n_embd=256, n_head=4, vocab_size=8000, use_cache=False)
+    text("gpt2_prompt", hf.GPT2LMHeadModel(config), lambda m, i, a: m(i, attention_mask=a).logits)
+
+
+def small_llama() -> hf.LlamaForCausalLM:
+    return hf.LlamaForCausalLM(hf.LlamaConfig(
+        vocab_size=8000, hidden_size=256, intermediate_size=688, num_hidden_layers=4,
+        num_attention_heads=8, num_key_value_heads=2,
+    ))  # fmt: skip
+
+
+def llama_prompt() -> None:
+    text("llama_prompt", small_llama(), lambda m, i, a: m(i, attention_mask=a).logits)
+
+
+def lstm_tagger() -> None:
+    class Tagger(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Embedding(4000, 128)
+            self.lstm = torch.nn.LSTM(128, 256, 2, batch_first=True, bidirectional=True)
+            self.head = torch.nn.Linear(512, 20)
+
+        def forward(self, tokens: torch.Tensor) -> Any:
+            return self.head(self.lstm(self.embedding(tokens))[0])
+
+    axes = {"tokens": {1: "sequence"}, "tags": {1: "sequence"}}
+    tokens = torch.ones(1, 32, dtype=torch.long)
+    export("lstm_tagger", Tagger(), (tokens,), ["tokens"], ["tags"], axes)
+
+
+def unet() -> None:
+    class Block(torch.nn.Sequential):
+        def __init__(self, inputs: int, outputs: int) -> None:
+            super().__init__(
+                torch.nn.Conv2d(inputs, outputs, 3, padding=1), torch.nn.ReLU(),
+                torch.nn.Conv2d(outputs, outputs, 3, padding=1), torch.nn.ReLU(),
+            )  # fmt: skip
+
+    class UNet(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            widths = (32, 64, 128, 256)
+            self.down = torch.nn.ModuleList(map(Block, (3, *widths), widths))
+            self.up = torch.nn.ModuleList(
+                torch.nn.ConvTranspose2d(w, w // 2, 2, stride=2) for w in widths[:0:-1]
+            )
+            self.merge = torch.nn.ModuleList(Block(w, w // 2) for w in widths[:0:-1])
+            self.head = torch.nn.Conv2d(32, 2, 1)
+
+        def forward(self, image: torch.Tensor) -> Any:
+            kept = []
+            for block in self.down:
+                image = block(image)
+                kept.append(image)
+                image = torch.nn.functional.max_pool2d(image, 2)
+            image = kept.pop()
+            for up, merge in zip(self.up, self.merge, strict=True):
+                image = merge(torch.cat([kept.pop(), up(image)], 1))
+            return self.head(image)
+
+    axes = {"image": {0: "batch"}, "mask": {0: "batch"}}
+    export("unet", UNet(), (torch.randn(1, 3, 256, 256),), ["image"], ["mask"], axes)
+
+
+def detr() -> None:
+    config = hf.DetrConfig(
+        use_timm_backbone=False, use_pretrained_backbone=False, d_model=128, encoder_layers=2,
+        decoder_layers=2, encoder_ffn_dim=512, decoder_ffn_dim=512, num_queries=50, num_labels=20,
+        encoder_attention_heads=4, decoder_attention_heads=4,
+        backbone_config=hf.ResNetConfig(
+            depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic",
+            out_features=["stage4"],
+        ),
+    )  # fmt: skip
+    export(
+        "detr", Call(hf.DetrForObjectDetection(config), lambda m, x: (m(x).logits, m(x).pred_boxes)),
+        (torch.randn(1, 3, 256, 320),), ["image"], ["logits", "boxes"], {}, dynamo=True,
+    )  # fmt: skip
+
+
 EXPORTS: dict[str, Callable[[], None]] = {
     **{
         name: (lambda name=name: classifier(name))
@@ -291,6 +374,12 @@ EXPORTS: dict[str, Callable[[], None]] = {
     "distilbert_base": distilbert_base,
     "t5_small_encoder": t5_small_encoder,
     "gpt2": gpt2,
+    "gpt2_prompt": gpt2_prompt,
+    "llama_prompt": llama_prompt,
+    "llama": lambda: decoder("llama", small_llama(), 4, 2, 32),
+    "lstm_tagger": lstm_tagger,
+    "unet": unet,
+    "detr": detr,
     "qwen2_0_5b": qwen2_half_billion,
     "whisper_tiny_encoder": whisper_tiny_encoder,
     "wav2vec2_base": wav2vec2_base,
