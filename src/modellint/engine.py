@@ -21,6 +21,8 @@ from modellint.formats import read_model
 from modellint.frame import frame_of
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
+from modellint.probes import Outcome
+from modellint.probes.agreement import weigh
 from modellint.rules.inline import inline_ignores, is_ignored
 from modellint.rules.message import fill
 from modellint.rules.rule import Rule
@@ -55,13 +57,25 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     started = time.perf_counter()
     model = read_model(path)
     timings = {"(read)": time.perf_counter() - started}
-    findings = _number(_Run(model, shown_path, plan, timings).findings())
+    run = _Run(model, shown_path, plan, timings)
+    findings = _number(run.findings())
+    outcomes = run.outcomes()
     return FileReport(
         summary=_summarise(model, shown_path),
-        findings=findings,
+        findings=_weighed(findings, outcomes, plan),
+        probes=outcomes,
         timings=timings,
         companions=tuple(str(file) for file in model.external_files),
     )
+
+
+def _weighed(
+    findings: tuple[Finding, ...], outcomes: tuple[Outcome, ...], plan: Plan
+) -> tuple[Finding, ...]:
+    """Mark what the runtimes that were asked confirm or contradict."""
+    refused = {rule.code: "probe" in rule.needs for rule in plan.rules if rule.refused}
+    foretelling = {code for code, by_probe in refused.items() if not by_probe}
+    return weigh(findings, outcomes, foretelling, refused.keys() - foretelling)
 
 
 def _summarise(model: Model, shown_path: str) -> ModelSummary:
@@ -95,9 +109,13 @@ class _Run:
         self.shown_path = shown_path
         self.plan = plan
         self.timings = timings
-        self.analyses = [Analyses(model, deployment) for deployment in plan.deployments]
+        self.analyses = [Analyses(model, deployment, plan.probe) for deployment in plan.deployments]
         self.ignores = inline_ignores(model) if plan.inline_suppressions else None
         self.judge = _judge(model) if plan.verify is not None else None
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        asked = [analyses.outcome for analyses in self.analyses]
+        return tuple(outcome for outcome in asked if outcome is not None)
 
     def findings(self) -> Iterator[Finding]:
         for rule in self.plan.rules:
@@ -142,7 +160,9 @@ class _Run:
             return False
         if "weights" in rule.needs and not self.plan.read_weights:
             return False
-        return set(rule.needs) <= self.model.capabilities
+        if "probe" in rule.needs and self.plan.probe is None:
+            return False
+        return set(rule.needs) - {"probe"} <= self.model.capabilities
 
     def _deployments(self, rule: Rule) -> Iterator[Analyses]:
         """One set of analyses for each combination of what the rule's answer depends on."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modellint.finding import Finding, ModelSummary, Severity
+from modellint.probes import Outcome, ProbeRequest
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
 
@@ -25,6 +26,8 @@ class Plan:
     inline_suppressions: bool = True
     verify: str | None = None
     """The runtime whose optimizer is asked whether predictions hold."""
+    probe: ProbeRequest | None = None
+    """What real runtimes are asked, when they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,5 @@ class FileReport:
     timings: Mapping[str, float] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
     """Other files that the findings depend on."""
+    probes: tuple[Outcome, ...] = ()
+    """What runtimes said of the file, one for each deployment, when they were asked."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from modellint.engine import lint_file
 from modellint.plan import Plan
 from modellint.finding import Finding
+from modellint.probes import BACKENDS, ProbeRequest
+from modellint.probes.outcome import from_json
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
@@ -55,12 +60,37 @@ def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
     """Lint the example as a file, for this rule alone; a crash is a failure."""
     path = _write(example, folder)
     plan = Plan(
-        rules=(rule,), deployments=(_deployment(example),), options={rule.code: example.options}
+        rules=(rule,),
+        deployments=(_deployment(example),),
+        options={rule.code: example.options},
+        probe=_probe(example),
     )
-    findings = lint_file(path, path.name, plan).findings
+    with _replaying(example):
+        findings = lint_file(path, path.name, plan).findings
     crashes = [finding.message for finding in findings if finding.code != rule.code]
     assert not crashes, crashes
     return list(findings)
+
+
+def _probe(example: Example) -> ProbeRequest | None:
+    """The real runtime is asked where the example names one; without it the test is skipped."""
+    if example.recorded:
+        return ProbeRequest()
+    if example.probe is None:
+        return None
+    backend = BACKENDS[example.probe]
+    if backend.module is None:
+        pytest.skip(f"{backend.title} is not installed: {backend.install}")
+    return ProbeRequest(example.probe, timeout=60)
+
+
+@contextmanager
+def _replaying(example: Example) -> Iterator[None]:
+    if not example.recorded:
+        yield
+        return
+    with patch("modellint.checks.api.probe", return_value=from_json(example.recorded)):
+        yield
 
 
 def _write(example: Example, folder: Path) -> Path:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modellint.analysis.shapes import DeployedTypes
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Shape, Tensor, Value
+from modellint.probes import Outcome, ProbeRequest, probe
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -42,10 +44,20 @@ class Hit:
 class Analyses:
     """Facts computed once per model and deployment, and shared by all rules."""
 
-    def __init__(self, model: Model, deployment: Deployment) -> None:
+    def __init__(
+        self, model: Model, deployment: Deployment, probing: ProbeRequest | None = None
+    ) -> None:
         self.model = model
         self.deployment = deployment
         self._results: dict[object, Any] = {}
+        self._probing = probing
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        """What a real runtime says of the model; None when none is to be asked."""
+        if self._probing is None:
+            return None
+        return probe(self.model, self.deployment, self._probing)
 
     def get(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """The result of `analyse`, computed on first need."""
@@ -80,6 +92,11 @@ class Context:
     @property
     def deployment(self) -> Deployment:
         return self._analyses.deployment
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What a real runtime says of the model, for rules that need a probe."""
+        return self._analyses.outcome
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """A shared fact, for example ``context.analysis(liveness)``."""

@@ -42,6 +42,8 @@ class ProbeRequest:
     """Seconds that one probe may take."""
     memory: int | None = None
     """Bytes that one probe may take."""
+    workspace: int | None = None
+    """Bytes that a compiler may plan for scratch; its own default is all of the device's memory."""
     save_engines: Path | None = None
     """The folder for engines that were built."""
     cache: Path | None = None
@@ -112,7 +114,6 @@ def _question(
         remarks, ranges = found.remarks, found.ranges
         if remarks:
             level, note = "parse", "not built: its input shapes are open"
-    target = deployment.target
     asked = {
         "code": choice.backend.code,
         "module": choice.backend.module,
@@ -121,7 +122,7 @@ def _question(
         "level": level,
         "capability": choice.capability,
         "precision": deployment.precision,
-        "workspace": target.memory.usable if target is not None else None,
+        "workspace": request.workspace,
         "profiles": ranges,
         "symbols": dict(deployment.symbols),
         "provider": _provider(deployment),

@@ -21,6 +21,7 @@ _FIGURES = {
     "weight_bytes": re.compile(r"Total Weights Memory: (\d+)"),
     "scratch_bytes": re.compile(r"(?:Max|Total) Scratch Memory: (\d+)"),
 }
+_OUT_OF_MEMORY = re.compile(r"OutOfMemory \(Requested size was (?P<bytes>\d+) bytes")
 LAYERS = ("Engine Layer Information", "Layer(")
 """How a message that lists layers begins."""
 _LAYER = re.compile(r"^Layer\((?P<kind>[^)]*)\): (?P<rest>.*)$", re.MULTILINE)
@@ -102,6 +103,9 @@ def build_failure(lines: Iterable[Line]) -> Remark:
     if not errors:
         return Remark("build-failed", "it gives no reason")
     first = errors[0]
+    memory = _OUT_OF_MEMORY.search(first)
+    if memory:
+        return Remark("workspace-exceeded", memory["bytes"])
     kind = "build-failed"
     if any(words in first for words in _SHAPE_CONFLICTS):
         kind = "shape-conflict"

@@ -74,6 +74,10 @@ class Example:
     precision: str | None = None
     batch: int | None = None
     shapes: Mapping[str, str] = field(default_factory=dict)
+    probe: str | None = None
+    """The runtime that is asked, for rules that need one; without it the example is not run."""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    """What a runtime said elsewhere, for what cannot be had everywhere; instead of `probe`."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -103,11 +107,13 @@ class Rule:
     """Other wordings, for hits that name a variant."""
     note: str = ""
     """What stands under the offending row of the frame."""
-    needs: tuple[Literal["graph", "weights", "quantization", "metadata"], ...] = ("graph",)
+    needs: tuple[Literal["graph", "weights", "quantization", "metadata", "probe"], ...] = ("graph",)
     runtimes: tuple[str, ...] = ()
     """Runtimes the question makes sense for; empty means all, also when none is known."""
     per: tuple[Facet, ...] = ()
     """What the answer depends on besides the model; it is asked once for each combination."""
+    refused: bool = False
+    """Whether the rule foretells that the runtime refuses the model: a probe can contradict it."""
     confidence: str | None = None
     default: bool = True
     """Whether the rule runs unless it is selected by name."""

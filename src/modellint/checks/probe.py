@@ -1,0 +1,253 @@
+"""What a real runtime said of a model, as hits at the nodes it means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
+from modellint.model import Model, Node, Value
+from modellint.probes import BACKENDS, Outcome, Remark
+
+REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
+TRT_PREFIX = "node_of_"
+"""What TensorRT's parser calls a node without a name, before the name of its output."""
+
+WARNINGS = {
+    "unused-input": Severity.INFO,
+    "old-opset": Severity.INFO,
+    "int64-narrowed": Severity.INFO,
+    "int64-clamped": Severity.WARNING,
+    "fp16-layernorm": Severity.WARNING,
+    "subnormal-weights": Severity.WARNING,
+    "overflowing-weights": Severity.WARNING,
+}
+CPU = "CPUExecutionProvider"
+
+
+def runtime_died(context: Context) -> Iterator[Hit]:
+    """The runtime crashed, hung or ate all memory."""
+    outcome = context.outcome
+    if outcome is not None and outcome.died:
+        facts = {"compiler": compiler(outcome), "level": outcome.level, "detail": outcome.detail}
+        yield Hit(None, facts, variant=outcome.status)
+
+
+def node_refused(context: Context) -> Iterator[Hit]:
+    """A node that the runtime does not take."""
+    for outcome, remark in _remarks(context, *REFUSALS):
+        place = find_node(context.model, remark)
+        facts = {
+            **_facts(outcome, remark),
+            "op": place.qualified_op if place is not None else remark.op,
+            "where": f"node '{place.label}'" if place is not None else "a node without a name",
+            "parts": _parts(context.model, outcome),
+        }
+        variant = "" if remark.kind == "node-refused" else remark.kind
+        yield Hit(place, facts, variant=variant)
+
+
+def _parts(model: Model, outcome: Outcome) -> str:
+    """What would still run, where the runtime cuts the graph at what it refuses."""
+    taken, pieces = outcome.figures.nodes_taken, outcome.figures.subgraphs_taken
+    if not taken or not pieces or model.graph is None:
+        return ""
+    of = len(model.graph.nodes)
+    where = "one part" if pieces == 1 else f"{pieces} parts"
+    return f"; it takes the other nodes, {taken} of {of}, in {where}"
+
+
+def model_refused(context: Context) -> Iterator[Hit]:
+    """The runtime does not take the model, and names no node."""
+    for outcome, remark in _remarks(context, "model-refused"):
+        yield Hit(None, _facts(outcome, remark))
+
+
+def shape_conflict(context: Context) -> Iterator[Hit]:
+    """Shapes that cannot be, as the runtime worked them out."""
+    for outcome, remark in _remarks(context, "shape-conflict"):
+        yield Hit(find_node(context.model, remark), _facts(outcome, remark))
+
+
+def build_failed(context: Context) -> Iterator[Hit]:
+    """The parser took the model, and the builder made no engine of it."""
+    for outcome, remark in _remarks(context, "build-failed"):
+        yield Hit(find_node(context.model, remark), _facts(outcome, remark))
+
+
+def profile_missing(context: Context) -> Iterator[Hit]:
+    """Inputs of open shape, for which nobody states a range; so nothing was built."""
+    outcome = _answer(context)
+    missing = outcome.of("profile-missing") if outcome else []
+    if outcome is None or not missing:
+        return
+    shapes = ", ".join(f"'{remark.value}' ({remark.text})" for remark in missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    first = missing[0]
+    facts = {
+        **_facts(outcome, first),
+        "inputs": shapes + more,
+        "count": len(missing),
+        "option": " ".join(f"--shape '{each.value}'={_suggestion(each)}" for each in missing[:3]),
+    }
+    yield Hit(_input(context.model, first.value), facts)
+
+
+def _suggestion(remark: Remark) -> str:
+    if "×" not in remark.text:
+        return "MIN..OPT..MAX"
+    dims = [dim if dim.isdigit() else dim.upper() for dim in remark.text.split("×")]
+    low = "x".join("1" if not dim.isdigit() else dim for dim in dims)
+    return f"{low}.." + "x".join(dim if dim.isdigit() else "N" for dim in dims)
+
+
+def profile_invalid(context: Context) -> Iterator[Hit]:
+    """Configured shapes that the input, or the builder, does not take."""
+    for outcome, remark in _remarks(context, "profile-invalid"):
+        yield Hit(_input(context.model, remark.value), _facts(outcome, remark))
+
+
+def compiler_warning(context: Context) -> Iterator[Hit]:
+    """What the compiler warns of and the owner of the model can mend."""
+    for outcome, remark in _remarks(context, *WARNINGS):
+        place = _input(context.model, remark.value)
+        facts = {**_facts(outcome, remark), "value": remark.value}
+        yield Hit(place, facts, variant=remark.kind, severity=WARNINGS[remark.kind])
+
+
+def engine_exceeds_target(context: Context) -> Iterator[Hit]:
+    """The memory that the planner set aside is more than the device offers."""
+    for outcome, remark in _remarks(context, "workspace-exceeded"):
+        yield Hit(None, {**_facts(outcome), "limit": int(remark.text)}, variant="workspace")
+    outcome, target = _answer(context), context.deployment.target
+    if outcome is None or not outcome.built or target is None:
+        return
+    weights, activations = outcome.figures.weight_bytes, outcome.figures.activation_bytes
+    if weights is None or activations is None:
+        return
+    overhead = target.overhead(context.deployment.runtime)
+    parts = weights + activations + (overhead.low if overhead else 0)
+    if parts > target.memory.usable:
+        facts = {
+            **_facts(outcome),
+            "weights": weights,
+            "activations": activations,
+            "overhead": overhead.low if overhead else 0,
+            "total": parts,
+            "usable": target.memory.usable,
+        }
+        yield Hit(None, facts, confidence="measured")
+
+
+def split_between_providers(context: Context) -> Iterator[Hit]:
+    """Nodes that fall to the CPU beside another provider: each border copies between devices."""
+    outcome = _answer(context)
+    if outcome is None or len(outcome.placement) < 2 or CPU not in outcome.placement:
+        return
+    left = outcome.of("on-cpu")
+    total, here = sum(outcome.placement.values()), outcome.placement[CPU]
+    ops = Counter(remark.op for remark in left)
+    named = ", ".join(f"{op} ×{count}" for op, count in ops.most_common(4))
+    first = next((node for each in left if (node := find_node(context.model, each))), None)
+    provider = next(name for name in outcome.placement if name != CPU)
+    facts = {
+        **_facts(outcome),
+        "here": here,
+        "total": total,
+        "provider": provider.removesuffix("ExecutionProvider"),
+        "ops": named,
+    }
+    yield Hit(first, facts, count=max(1, here))
+
+
+def provider_failed(context: Context) -> Iterator[Hit]:
+    """The provider is installed and did not start, so that everything runs on the CPU."""
+    for outcome, remark in _remarks(context, "provider-failed"):
+        yield Hit(None, {**_facts(outcome, remark), "provider": remark.value})
+
+
+def _answer(context: Context) -> Outcome | None:
+    """The outcome, when it is of a runtime that the rule's family is about."""
+    outcome = context.outcome
+    if outcome is None or not outcome.asked:
+        return None
+    family = "onnxruntime" if outcome.backend == "onnxruntime" else "tensorrt"
+    return outcome if family == context.rule.family else None
+
+
+def _remarks(context: Context, *kinds: str) -> list[tuple[Outcome, Remark]]:
+    outcome = _answer(context)
+    return [(outcome, remark) for remark in outcome.of(*kinds)] if outcome is not None else []
+
+
+def compiler(outcome: Outcome) -> str:
+    """Who said it: ``TensorRT for RTX 1.7.1.116``."""
+    return f"{BACKENDS[outcome.backend].title} {outcome.version}".strip()
+
+
+def _facts(outcome: Outcome, remark: Remark | None = None) -> dict[str, object]:
+    facts: dict[str, object] = {"compiler": compiler(outcome)}
+    return facts if remark is None else {**facts, "reason": remark.text}
+
+
+def find_node(model: Model, remark: Remark) -> Node | None:
+    """The node that a runtime means; None when several could be meant."""
+    if model.graph is None:
+        return None
+    named = _by_name(model, remark.node, remark.op)
+    if named is not None:
+        return named
+    at = remark.index
+    if at is not None and at < len(model.graph.nodes):
+        node = model.graph.nodes[at]
+        if node.op_type == remark.op and remark.node in ("", node.name):
+            return node
+    if remark.value:
+        value = model.graph.resolve(remark.value)
+        if value is not None and value.producer is not None:
+            return value.producer
+    if remark.kind == "no-importer":  # none of them runs: the first is as good as any
+        return next((node for node in model.nodes() if node.op_type == remark.op), None)
+    if remark.op:
+        return _only(node for node in model.nodes() if _could_be(node, remark))
+    return _in_words(model, remark.text)
+
+
+def _by_name(model: Model, name: str, op: str) -> Node | None:
+    if not name:
+        return None
+    named = (node for node in model.nodes() if node.name == name and op in ("", node.op_type))
+    return _unnamed(model, name) or _only(named)
+
+
+def _unnamed(model: Model, name: str) -> Node | None:
+    """The node that TensorRT calls after its output, having no other name."""
+    if not name.startswith(TRT_PREFIX) or model.graph is None:
+        return None
+    value = model.graph.resolve(name.removeprefix(TRT_PREFIX))
+    return value.producer if value is not None else None
+
+
+def _could_be(node: Node, remark: Remark) -> bool:
+    return node.op_type == remark.op and not node.name and not remark.node
+
+
+def _only(nodes: Iterator[Node]) -> Node | None:
+    first = next(nodes, None)
+    return first if next(nodes, None) is None else None
+
+
+def _in_words(model: Model, text: str) -> Node | None:
+    """The first node that a sentence names."""
+    names = {node.name: node for node in model.nodes() if node.name}
+    for word in text.split():
+        name = word.strip("()[]{}:;,.'\"`")
+        node = names.get(name) or _unnamed(model, name)
+        if node is not None:
+            return node
+    return None
+
+
+def _input(model: Model, name: str) -> Value | None:
+    return model.graph.resolve(name) if model.graph is not None and name else None
