@@ -8,7 +8,7 @@ from math import isclose
 from typing import Literal
 
 from modellint.analysis.shapes import DeployedTypes
-from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.model import Graph, Model, Node, Value
 from modellint.targets.deployment import Deployment
 
 TRANSPARENT = frozenset({"Cast", "Identity", "Dropout"})
@@ -106,9 +106,20 @@ def shared(nodes: Iterable[Node], last: Node) -> tuple[Node, Node | None] | None
             if value.is_output:
                 return node, None
             for use in value.consumers:
-                if id(use.node) not in inside:
+                if not _leads_inside(use.node, inside):
                     return node, use.node
     return None
+
+
+def _leads_inside(node: Node, inside: Collection[int]) -> bool:
+    """Whether a node is one of those, or a Cast that only they take."""
+    while id(node) not in inside:
+        output = node.output()
+        following = output.sole_consumer if output is not None else None
+        if node.qualified_op not in TRANSPARENT or following is None:
+            return False
+        node = following
+    return True
 
 
 def axes_of(node: Node) -> tuple[int, ...] | None:
@@ -182,7 +193,8 @@ class Norms:
         base = _squared(square)
         if square is None or base is None:
             return None
-        centred = through(base, casts)
+        leading: list[Node] = []
+        centred = through(base, leading)
         nodes = [square, variance, add, root]
         difference = made_by(centred, "Sub")
         mean = self._mean_taken_off(difference)
@@ -198,6 +210,9 @@ class Norms:
         if kind == "layer" and self._is_spatial(variance, axes):
             kind = "instance"
         norm = Norm(kind, root, quotient, nodes, axes)
+        through(quotient.input(1), casts)
+        if all(base is not operand for operand in quotient.inputs):
+            casts += leading
         self._judge(norm, square, add, variance, inverse, quotient, casts)
         return norm
 
@@ -298,6 +313,8 @@ class Norms:
         else:
             norm.nodes.append(scale)
             norm.last = scale
+            if norm.kind == "rms":
+                casts += [node for node in takers(quotient.output()) if node is not scale]
             weight = next((v for v in scale.inputs if v is not None and v.is_constant), None)
             if weight is not None and weight.tensor is not None and len(weight.tensor.shape) != 1:
                 blockers.append(Blocker("rank", scale, str(len(weight.tensor.shape))))
@@ -307,9 +324,10 @@ class Norms:
                 norm.last = bias
         norm.nodes = _in_order(norm.nodes)
         inner = [node for node in norm.nodes if node.op_type not in ("Sub", "ReduceMean")]
-        taken = shared([*inner, variance, *casts], norm.last)
-        if taken is not None and taken[0] not in casts and taken[0] is not scale:
+        taken = shared([*inner, variance], norm.last)
+        if taken is not None and taken[0] is not scale:
             blockers.append(Blocker("shared", taken[0], taken[1].label if taken[1] else ""))
+        blockers += [Blocker("cast", node) for node in casts if _changes_type(node)]
 
     def _scale(self, quotient: Node) -> Node | None:
         """The Mul by the weight that follows; None when something else comes first."""
@@ -339,6 +357,15 @@ class Norms:
         return node if weight is not None and self._is_weight(weight) else None
 
 
+def _changes_type(cast: Node) -> bool:
+    """Whether a Cast does something; between float32 and what is narrower, passes allow it."""
+    before, after = cast.input(0), cast.output()
+    if cast.op_type != "Cast" or before is None or after is None:
+        return False
+    types = {before.dtype, after.dtype}
+    return None not in types and len(types) == 2 and not {str(t) for t in types} & NARROW
+
+
 def _squared(square: Node | None) -> Value | None:
     if square is None:
         return None
@@ -350,6 +377,3 @@ def _squared(square: Node | None) -> Value | None:
 def _in_order(nodes: Collection[Node]) -> list[Node]:
     unique = {id(node): node for node in nodes}
     return sorted(unique.values(), key=lambda node: node.index)
-
-
-__all__ = ["Blocker", "Norm", "Norms", "Tensor"]

@@ -1,0 +1,115 @@
+"""What every fusion rule needs: who fuses by himself, and what is lost where nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from modellint.analysis.cost import cost
+from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.shapes import DeployedTypes
+from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
+from modellint.model import Node
+from modellint.rules.message import format_bytes
+from modellint.rules.rule import Fuser
+
+ORT = "onnxruntime"
+RUNTIME_NAMES = {ORT: "ONNX Runtime", "tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX"}
+SAME_BUILDER = {"tensorrt-rtx": "tensorrt"}
+"""A runtime that fuses as another does, where the rule's file does not name it."""
+_LEAST_SHARE = 0.001
+
+
+def unfused(
+    context: Context,
+    place: Node,
+    nodes: Sequence[Node],
+    facts: Mapping[str, object] | None = None,
+    *,
+    variant: str = "",
+    vanishes: bool = False,
+    stopped: Collection[str] = (),
+    witness: Node | None = None,
+    severity: Severity | None = None,
+) -> Iterator[Hit]:
+    """A hit about nodes that could be one, or none if it `vanishes`.
+
+    It is silent where the runtime sees to it by itself; `stopped` names the runtimes whose pass
+    does not recognise this variation of the pattern.
+    """
+    runtime = context.deployment.runtime
+    loud = _loudness(context.rule.fused_by, runtime, stopped)
+    if loud is None:
+        return
+    yield Hit(
+        place,
+        {**lost(context, nodes, vanishes=vanishes), **(facts or {})},
+        variant=variant,
+        severity=min(severity, loud) if severity is not None else _at_most(context, loud),
+        related=tuple(nodes),
+        witness=witness,
+    )
+
+
+def _loudness(
+    fusers: Mapping[str, Fuser], runtime: str | None, stopped: Collection[str]
+) -> Severity | None:
+    """How loud a finding may be; None when the runtime does it by itself."""
+    if runtime is not None:
+        runtime = SAME_BUILDER.get(runtime, runtime)
+        if runtime in stopped:
+            return Severity.ERROR
+        if runtime in fusers:
+            return None if fusers[runtime].by else Severity.ERROR
+    left = any(not fuser.by for fuser in fusers.values())
+    return Severity.ERROR if runtime is None and (left or stopped) else Severity.INFO
+
+
+def _at_most(context: Context, loud: Severity) -> Severity | None:
+    return Severity.INFO if loud is Severity.INFO else None
+
+
+def lost(context: Context, nodes: Iterable[Node], *, vanishes: bool = False) -> dict[str, object]:
+    """Ops, bytes and share of the model's memory traffic that go when the nodes become one."""
+    nodes = list({id(node): node for node in nodes}.values())
+    ops = len(nodes) - (not vanishes)
+    moved = _all_traffic(context, nodes) if vanishes else _inner_traffic(context, nodes)
+    total = context.analysis(cost).total.bytes_moved
+    share = moved / total if moved and total else None
+    return {"ops": ops, "bytes": moved, "share": share, "lost": describe(ops, moved, share)}
+
+
+def describe(ops: int, moved: int | None, share: float | None) -> str:
+    """``8 ops and 3.1 MiB of memory traffic (2.4% of the model's)``."""
+    text = f"{ops} op{'' if ops == 1 else 's'}"
+    if moved:
+        text += f" and {format_bytes(moved)} of memory traffic"
+        if share is not None and share >= _LEAST_SHARE:
+            text += f" ({share:.1%} of the model's)"
+    return text
+
+
+def _inner_traffic(context: Context, nodes: Sequence[Node]) -> int | None:
+    """What is written by one of the nodes only to be read by another."""
+    inside = {id(node) for node in nodes}
+    types, precision = context.analysis(DeployedTypes), context.deployment.precision
+    moved = 0
+    for node in nodes:
+        for value in node.outputs:
+            if value is None or node.op_type in VIEWS:
+                continue
+            reads = sum(id(use.node) in inside for use in value.consumers)
+            if not reads:
+                continue
+            size = nbytes(value, types, precision)
+            if size is None:
+                return None
+            wanted_outside = value.is_output or reads < len(value.consumers)
+            moved += size * (reads + (not wanted_outside))
+    return moved
+
+
+def _all_traffic(context: Context, nodes: Sequence[Node]) -> int | None:
+    moved = [context.analysis(cost).of(node).bytes_moved for node in nodes]
+    known = [size for size in moved if size is not None]
+    return sum(known) if len(known) == len(moved) else None
