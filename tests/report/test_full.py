@@ -118,6 +118,13 @@ def test_a_clean_run_is_one_line() -> None:
     assert text_of(SUPPRESSED) == "No findings (1 suppressed).  1 model in 0.08 s\n"
 
 
+def test_suppressed_findings_are_shown_on_demand() -> None:
+    text = render("full", SUPPRESSED, Options(color="never", width=200, suppressed=True))
+    assert f" hidden  NUM002  {OVERFLOW.message[:40]}" in text
+    assert "(known)" in text
+    assert "hidden" not in text_of(SUPPRESSED)
+
+
 def test_quiet_leaves_the_findings_only() -> None:
     text = text_of(SAMPLE, quiet=True)
     assert "why" not in text

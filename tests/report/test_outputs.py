@@ -101,6 +101,17 @@ def test_a_link_and_a_pipe_are_written_through(tmp_path: Path) -> None:
     assert json.loads(heard[0])["version"] == 1
 
 
+def test_what_is_suppressed_is_shown_on_demand(tmp_path: Path) -> None:
+    baseline = ("--target", "a10", "--baseline", str(tmp_path / "known.json"))
+    run_cli(MODEL, *baseline, "--write-baseline")
+    sarif = run_cli(MODEL, *baseline, "-o", "sarif", "--show-suppressed", "--sarif-category", "x")
+    (run,) = json.loads(sarif.stdout)["runs"]
+    assert run["automationDetails"]["id"] == "x/"
+    assert all(result["suppressions"] for result in run["results"])
+    assert "hidden  NUM002" in run_cli(MODEL, *baseline, "--show-suppressed").stdout
+    assert "NUM002" not in run_cli(MODEL, *baseline).stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes by name there")
 def test_statistics_leave_a_machine_s_report_alone() -> None:
     done = run_cli(MODEL, "--target", "a10", "--no-cache", "--statistics", "-o", "json")

@@ -94,6 +94,10 @@ EPILOG = """Exit codes:
     help=f"{', '.join(FORMATS)}; repeatable.",
 )
 @option("--statistics", group=OUTPUT, is_flag=True, help="Counts and time by rule.")
+@option("--show-suppressed", group=OUTPUT, is_flag=True,
+        help="Show what is suppressed too: in full, and in sarif.")  # fmt: skip
+@option("--sarif-category", group=OUTPUT, metavar="NAME",
+        help="Tells apart uploads of one repository.  [default: the deployments]")  # fmt: skip
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Findings only.")
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Every place, and the evidence.")
 @option(
@@ -149,7 +153,12 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         with Progress(wanted=not given["quiet"]) as progress:
             outcome = lint(request, progress)
     options = Options(
-        quiet=given["quiet"], verbose=given["verbose"], color=given["color"], root=_root()
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        color=given["color"],
+        root=_root(),
+        category=given["sarif_category"],
+        suppressed=given["show_suppressed"],
     )
     for output in outputs:
         output.write(outcome.result, options)

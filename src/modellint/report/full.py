@@ -122,7 +122,7 @@ class _Writer:
 
     def report(self, result: Result) -> None:
         for section in sections(result):
-            if section.findings:
+            if section.findings or (section.suppressed and self.options.suppressed):
                 self._section(section)
         if not self.options.quiet:
             self._summary(result)
@@ -137,6 +137,10 @@ class _Writer:
             else:
                 self.console.print()
                 self._group(group)
+        if section.suppressed and self.options.suppressed:
+            self.console.print()
+            for finding in section.suppressed:
+                self._suppressed(finding)
         self.console.print()
 
     def _heading(self, section: Section) -> None:
@@ -188,6 +192,10 @@ class _Writer:
         if self.options.quiet and group.rest:
             message.append(f" (and {len(group.rest):,} more)")
         self._paragraph(Text(str(finding.severity), style), message)
+
+    def _suppressed(self, finding: Finding) -> None:
+        said = f"{finding.code}  {finding.message} ({finding.suppressed})"
+        self._paragraph(Text("hidden"), Text(self._words(said)))
 
     def _origin(self, finding: Finding) -> Text:
         """Which rule says so, and for which deployment."""
@@ -274,7 +282,7 @@ class _Writer:
             [
                 Text(self._words(part.path)),
                 *(self._count(part.count(severity), severity) for severity in WORST_FIRST),
-                *([self._count(part.suppressed)] if hidden else ()),
+                *([self._count(len(part.suppressed))] if hidden else ()),
             ]
             for part in told[:MOST_TABLE_ROWS]
         ]

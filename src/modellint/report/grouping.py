@@ -38,7 +38,7 @@ class Section:
     model: ModelSummary | None
     findings: tuple[Finding, ...]
     """All that count, the worst first."""
-    suppressed: int
+    suppressed: tuple[Finding, ...]
 
     @property
     def groups(self) -> list[Group]:
@@ -66,7 +66,8 @@ def sections(result: Result) -> list[Section]:
     made = []
     for path, findings in by_file(result).items():
         active = tuple(finding for finding in findings if finding.suppressed is None)
-        made.append(Section(path, models.get(path), active, len(findings) - len(active)))
+        hidden = tuple(finding for finding in findings if finding.suppressed is not None)
+        made.append(Section(path, models.get(path), active, hidden))
     return made
 
 

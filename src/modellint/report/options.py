@@ -25,4 +25,4 @@ class Options:
     category: str | None = None
     """`sarif`: what tells this configuration's results from another's in the same tool."""
     suppressed: bool = False
-    """`sarif`: include suppressed findings. GitHub would show them as open alerts."""
+    """`full`, `sarif`: show suppressed findings too. GitHub would take them for open alerts."""
