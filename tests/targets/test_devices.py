@@ -30,6 +30,18 @@ FP16_PER_CLOCK = {
 }
 
 
+# The first and the last compute capability whose tensor cores take a precision.
+TENSOR_CORES: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    "fp16": ((7, 0), (99, 0)),
+    "int8": ((7, 2), (99, 0)),
+    "int4": ((7, 5), (8, 9)),
+    "bf16": ((8, 0), (99, 0)),
+    "tf32": ((8, 0), (99, 0)),
+    "fp8": ((8, 9), (99, 0)),
+    "fp4": ((10, 0), (99, 0)),
+}
+
+
 def ratio(upper: str, lower: str) -> Callable[[Target], float | None]:
     def of(target: Target) -> float | None:
         high, low = target.peak(upper), target.peak(lower)
@@ -117,6 +129,29 @@ def test_nvidia_devices_are_complete(target: Target) -> None:
         assert target.memory.bandwidth
         assert target.tdp_watts
         assert target.rates
+
+
+@each_target
+def test_what_a_device_computes_in_is_known(target: Target) -> None:
+    assert target.matrix_precisions or target.vector_precisions
+    assert not set(target.matrix_precisions) & set(target.vector_precisions)
+
+
+@each_target
+def test_tensor_cores_are_those_of_the_compute_capability(target: Target) -> None:
+    if target.compute_capability:
+        expected = {
+            precision
+            for precision, (first, last) in TENSOR_CORES.items()
+            if first <= target.compute_capability <= last
+        }
+        assert set(target.matrix_precisions) - {"fp64"} == expected
+
+
+@each_target
+def test_notes_are_sentences(target: Target) -> None:
+    for text in (target.notes, *(f"{reason}." for reason in target.exceptions.values())):
+        assert not text or text.endswith(".")
 
 
 @pytest.mark.parametrize(
