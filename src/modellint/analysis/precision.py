@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from modellint.model import DTYPES, DType
+from modellint.analysis.quantization.scheme import precision_of
+from modellint.model import DTYPES, DType, Model
+from modellint.targets.deployment import Deployment
 
 _FLOATS = {
     "fp64": "float64",
@@ -29,3 +31,20 @@ def activation_dtype(stored: DType, precision: str | None) -> DType:
     if precision in ("fp8", "fp4", "int8", "int4"):
         precision = "fp16"
     return weight_dtype(stored, precision)
+
+
+def running_precision(model: Model, deployment: Deployment) -> str:
+    """What floats are computed in: as the deployment says, else as most weights are stored."""
+    if deployment.precision is not None:
+        return deployment.precision
+    stored: dict[str, int] = {}
+    for tensor in model.tensors:
+        if tensor.dtype.is_float and tensor.dtype.bits >= 16:
+            name = precision_of(tensor.dtype)
+            stored[name] = stored.get(name, 0) + tensor.nbytes
+    return max(stored, key=lambda name: stored[name], default="fp32")
+
+
+def is_narrow(precision: str) -> bool:
+    """16 bits or fewer."""
+    return precision not in ("fp64", "fp32", "tf32")

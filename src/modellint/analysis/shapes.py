@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.folding_ops import small_constants
-from modellint.model import Graph, Model, Shape, Value, bind, is_static
+from modellint.model import Graph, InferTypes, Model, Shape, Value, bind, is_static
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -62,6 +62,17 @@ class DeployedTypes:
         if self._inferred or infer_types is None or graph is None:
             return
         self._inferred = True
+        key = ("deployed types", tuple(sorted(self._inputs.items())), self._frozen_symbols)
+        if key not in self._model.memo:
+            self._infer_anew(infer_types, graph)
+            self._model.memo[key] = self._types, self._numbers
+        self._types, self._numbers = self._model.memo[key]
+
+    @property
+    def _frozen_symbols(self) -> tuple[tuple[str, int], ...]:
+        return tuple(sorted(self._symbols.items()))
+
+    def _infer_anew(self, infer_types: InferTypes, graph: Graph) -> None:
         if self._inputs:
             self._types = infer_types(self._inputs).types
         self._numbers = small_constants(graph, self._shape_so_far)

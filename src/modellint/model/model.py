@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -62,8 +62,8 @@ class Model:
 
     __slots__ = (
         "_inference", "_strict_inference", "capabilities", "external_files", "file_size",
-        "format", "functions", "graph", "infer_types", "ir_version", "metadata", "opsets", "path",
-        "problems", "producer_name", "producer_version", "tensors", "training",
+        "format", "functions", "graph", "infer_types", "ir_version", "memo", "metadata", "opsets",
+        "path", "problems", "producer_name", "producer_version", "tensors", "training",
     )  # fmt: skip
 
     def __init__(self, path: Path, format: str) -> None:
@@ -87,6 +87,8 @@ class Model:
         """Weight files that the model names and that belong in its folder, there or missing."""
         self.problems: list[Problem] = []
         self.infer_types: InferTypes | None = None
+        self.memo: dict[Hashable, Any] = {}
+        """What analyses keep because it is the same for several deployments."""
         self._inference: Inference | None = None
         self._strict_inference: Inference | None = None
 

@@ -15,12 +15,7 @@ those savings out, and `expected` is what a planner with those savings is seen t
 
 from __future__ import annotations
 
-from modellint.analysis.memory.estimate import (
-    TIGHT,
-    MemoryEstimate,
-    Part,
-    Verdict,
-    memory,
-)
+from modellint.analysis.memory.estimate import TIGHT, MemoryEstimate, Verdict, memory
+from modellint.analysis.memory.footprint import Part
 
 __all__ = ["TIGHT", "MemoryEstimate", "Part", "Verdict", "memory"]

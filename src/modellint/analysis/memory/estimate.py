@@ -2,132 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
-from modellint.analysis.assume import settle
-from modellint.analysis.folding import Folding
-from modellint.analysis.kv_cache import KvCache, kv_cache
-from modellint.analysis.liveness import Buffer, Program, best_profile, build_program, profile
-from modellint.analysis.memory.fusion import PRODUCTS, Kernels
-from modellint.analysis.memory.planner import planned_bytes
+from modellint.analysis.kv_cache import KvCache
+from modellint.analysis.liveness import Alive
+from modellint.analysis.memory.footprint import Footprint, Part
 from modellint.analysis.memory.runtimes import RuntimeMemory, runtime_memory
-from modellint.analysis.memory.weights import Weights, deployed_weights
-from modellint.model import Graph, Model, Node, Value
+from modellint.analysis.memory.scaling import largest_size
+from modellint.model import Model, Node, Value
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence, Target
 
 Verdict = Literal["fits", "tight", "does not fit"]
 
 TIGHT = 0.9
-"""A model that may take more than this share of the usable memory fits tightly."""
-_LARGEST = 1 << 20
-_NARROW = frozenset({"fp16", "bf16", "fp8", "fp4", "int8", "int4"})
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One thing that takes memory, in bytes."""
-
-    name: str
-    low: int
-    expected: int
-    high: int
-    confidence: Confidence
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        assert self.low <= self.expected <= self.high, self
-
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """One tensor alive where activations peak."""
-
-    value: Value
-    nbytes: int
-
-    @property
-    def name(self) -> str:
-        return self.value.name
+"""A model expected to take more than this share of the usable memory fits tightly."""
+_TRUST: tuple[Confidence, ...] = ("measured", "calibrated", "derived", "theoretical")
 
 
 class MemoryEstimate:
     """What one model takes in one deployment."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
-        settled = settle(model, deployment)
         self.model = model
         self.deployment = deployment
-        self.assumed: Mapping[str, int] = settled.assumed
-        """Sizes of open dims that nobody stated."""
-        self._settled = settled.deployment
-        self._folding = Folding(model, settled.deployment)
-        self._runtime: RuntimeMemory = runtime_memory(_runtime_name(deployment))
-        self.unknown: list[Value] = []
-        """Tensors whose size depends on data or on ops nobody defined: counted as nothing."""
-        self.cache: KvCache | None = kv_cache(model, deployment)
+        self.footprint = footprint(model, deployment)
 
     # Parts
 
-    @cached_property
-    def weights_by_dtype(self) -> Weights:
-        return deployed_weights(self.model, self._folding, self._settled)
-
-    @cached_property
+    @property
     def weights(self) -> Part:
-        found = self.weights_by_dtype
-        size = found.nbytes
-        note = f"{found.folded} of them computed by the graph" if found.folded else ""
-        return Part("weights", size, size, size, "derived", note)
+        return self.footprint.weights
 
-    @cached_property
+    @property
     def activations(self) -> Part:
-        """Everything between inputs and outputs, at the step that needs most."""
-        graph = self.model.graph
-        if graph is None:
-            return Part("activations", 0, 0, 0, "theoretical", "the format states no graph")
-        fused = self._fused
-        low = best_profile(_inner(fused)).peak
-        planned = planned_bytes(fused, alignment=self._runtime.alignment, scratch=0)
-        high = profile(_inner(self._plain), self._plain.tasks, in_place=False).peak
-        expected = max(low, planned)
-        return Part("activations", low, expected, max(expected, high), "derived")
+        return self.footprint.activations
 
-    @cached_property
+    @property
     def workspace(self) -> Part:
-        """Scratch memory of convolutions and matrix products."""
-        products = sum(
-            node.op_type in PRODUCTS for task in self._fused.tasks for node in task.nodes
-        )
-        if not products:
-            return Part("workspace", 0, 0, 0, "derived")
-        runtime = self._runtime
-        together = planned_bytes(self._fused, alignment=runtime.alignment, scratch=runtime.scratch)
-        expected = max(0, together - self.activations.expected)
-        return Part(
-            "workspace", min(expected, runtime.scratch), expected,
-            max(expected, runtime.scratch_high), "calibrated",
-        )  # fmt: skip
+        return self.footprint.workspace
 
-    @cached_property
+    @property
     def inputs_outputs(self) -> Part:
-        size = sum(buffer.nbytes for buffer in self._callers if not self._is_cache(buffer.value))
-        return Part("inputs and outputs", size, size, size, "derived")
+        return self.footprint.inputs_outputs
 
-    @cached_property
+    @property
     def kv_cache(self) -> Part:
-        """Keys and values, once where past and present share a buffer, else twice."""
-        if self.cache is None:
-            return Part("kv cache", 0, 0, 0, "derived")
-        pasts = {id(pair.past) for pair in self.cache.pairs}
-        presents = {id(pair.present) for pair in self.cache.pairs}
-        before = sum(b.nbytes for b in self._callers if id(b.value) in pasts)
-        after = sum(b.nbytes for b in self._callers if id(b.value) in presents)
-        low = max(before, after)
-        return Part("kv cache", low, before + after, before + after, "derived")
+        return self.footprint.kv_cache
 
     @cached_property
     def overhead(self) -> Part:
@@ -135,40 +59,56 @@ class MemoryEstimate:
         target = self.deployment.target
         known = target.overhead(_runtime_name(self.deployment)) if target is not None else None
         if known is None:
-            return Part("runtime", 0, 0, 0, "theoretical", "not known for this target")
+            return Part("runtime", 0, 0, 0, "theoretical", "not known")
         middle = (known.low + known.high) // 2
         return Part("runtime", known.low, middle, known.high, known.origin.confidence)
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return (
-            self.weights, self.activations, self.workspace, self.inputs_outputs, self.kv_cache,
-            self.overhead,
-        )  # fmt: skip
+        return (*self.footprint.parts, self.overhead)
 
     @cached_property
     def total(self) -> Part:
-        order: list[Confidence] = ["measured", "calibrated", "derived", "theoretical"]
         parts = [part for part in self.parts if part.high]
-        weakest = order[max((order.index(part.confidence) for part in parts), default=2)]
+        weakest = max((_TRUST.index(part.confidence) for part in parts), default=0)
         return Part(
             "total",
             sum(part.low for part in parts),
             sum(part.expected for part in parts),
             sum(part.high for part in parts),
-            weakest,
-            "tensors of unknown size are missing" if self.unknown else "",
+            _TRUST[weakest],
+            "tensors of unknown size are missing" if self.footprint.unknown else "",
         )
 
-    @cached_property
-    def at_peak(self) -> tuple[Filling, ...]:
-        """Tensors alive where the fused activations peak, largest first."""
-        played = best_profile(_inner(self._fused))
-        return tuple(Filling(t.value, t.nbytes) for t in played.alive_at(played.peak_step))
+    # What it rests on
 
-    @cached_property
+    @property
+    def assumed(self) -> Mapping[str, int]:
+        """Sizes of open dims that nobody stated."""
+        return self.footprint.assumed
+
+    @property
+    def unknown(self) -> list[Value]:
+        """Tensors whose size depends on data or on ops nobody defined: counted as nothing."""
+        return self.footprint.unknown
+
+    @property
+    def weights_by_dtype(self) -> Mapping[str, int]:
+        """Bytes of the weights as deployed."""
+        return self.footprint.stored_weights.by_dtype
+
+    @property
+    def cache(self) -> KvCache | None:
+        return self.footprint.cache
+
+    @property
+    def at_peak(self) -> list[Alive]:
+        """The tensors that fill the memory where the fused activations peak, largest first."""
+        return self.footprint.at_peak
+
+    @property
     def peak_node(self) -> Node | None:
-        return best_profile(_inner(self._fused)).peak_node
+        return self.footprint.profile.peak_node
 
     # The answer
 
@@ -180,65 +120,59 @@ class MemoryEstimate:
 
     @property
     def verdict(self) -> Verdict | None:
-        """Whether it fits the target, None without one: `tight` is when it may not."""
+        """Whether it fits the target: None without one, `tight` when it may not."""
         return self.verdict_for(TIGHT)
 
     def verdict_for(self, headroom: float) -> Verdict | None:
         """The verdict when up to `headroom` (0 to 1) of the usable memory may be taken."""
-        return None if self.usable is None else _verdict(self.total, self.usable, headroom)
+        if self.usable is None:
+            return None
+        if self.total.low > self.usable:
+            return "does not fit"
+        return "fits" if self.total.expected <= self.usable * headroom else "tight"
 
-    def on(self, target: Target, runtime: str | None = None) -> MemoryEstimate:
-        """The same estimate for another device; what is computed already stays."""
-        deployment = replace(
-            self.deployment, target=target, runtime=runtime or self.deployment.runtime
-        )
-        if runtime_memory(_runtime_name(deployment)) is not self._runtime:
-            return MemoryEstimate(self.model, deployment)
-        other = MemoryEstimate.__new__(MemoryEstimate)
-        other.__dict__ = {
-            key: value for key, value in self.__dict__.items() if key not in ("overhead", "total")
-        }
-        other.deployment = deployment
-        return other
+    def on(self, target: Target) -> MemoryEstimate:
+        """The same model on another device, with that device's usual runtime unless one is set."""
+        return MemoryEstimate(self.model, replace(self.deployment, target=target))
 
     def smallest_target(self, targets: Iterable[Target]) -> Target | None:
-        """The device with the least memory that the model fits, not tightly."""
+        """Of devices of the same kind, the one with the least memory that the model fits."""
         for target in sorted(targets, key=lambda each: (each.memory.usable, each.id)):
-            if self.on(target).verdict == "fits":
+            if self._is_akin(target) and self.on(target).verdict == "fits":
                 return target
         return None
 
+    def with_size(self, symbol: str, size: int) -> MemoryEstimate:
+        """The estimate with another size of an open dim: a batch, a sequence length."""
+        return MemoryEstimate(self.model, self._resized(symbol, size))
+
     @cached_property
     def largest_batch(self) -> int | None:
-        """The largest batch that fits the target; 0 when none does, None when it is not free."""
-        symbol = self._batch_symbol
+        """The largest batch expected to fit; 0 when none does, None when it is not free."""
+        symbol = self.batch_symbol
         return None if symbol is None else self.largest(symbol)
 
     def largest(self, symbol: str) -> int | None:
-        """The largest size of an open dim that fits the target, all else as it is."""
-        usable = self.usable
-        if usable is None or symbol not in self._open:
+        """The largest size of an open dim that is expected to fit, all else as it is."""
+        if self.usable is None or symbol not in self.open_symbols:
             return None
-        return _largest(lambda size: self._with(symbol, size).total.expected <= usable)
-
-    def with_size(self, symbol: str, size: int) -> MemoryEstimate:
-        """The estimate with another size of an open dim: a batch, a sequence length."""
-        return self._with(symbol, size)
-
-    # Inside
+        room = self.usable - self.overhead.expected
+        return largest_size(lambda size: footprint(self.model, self._resized(symbol, size)), room)
 
     @property
-    def _open(self) -> set[str]:
+    def open_symbols(self) -> dict[str, int]:
+        """Named dims of the model's inputs, with the sizes they have here."""
         graph = self.model.graph
         return {
-            dim
+            dim: self.footprint.symbols[dim]
             for value in (graph.inputs if graph is not None else ())
             for dim in value.shape or ()
-            if isinstance(dim, str)
+            if isinstance(dim, str) and dim in self.footprint.symbols
         }
 
     @property
-    def _batch_symbol(self) -> str | None:
+    def batch_symbol(self) -> str | None:
+        """The name of the inputs' first dim, where the model leaves it open."""
         graph = self.model.graph
         for value in graph.inputs if graph is not None else ():
             shape = value.shape
@@ -246,62 +180,30 @@ class MemoryEstimate:
                 return shape[0]
         return None
 
-    def _with(self, symbol: str, size: int) -> MemoryEstimate:
-        batch = size if symbol == self._batch_symbol else self.deployment.batch
-        return MemoryEstimate(
-            self.model,
-            replace(
-                self.deployment,
-                batch=batch,
-                shapes={},
-                symbols={**self._settled.symbols, symbol: size},
-            ),
+    def _is_akin(self, target: Target) -> bool:
+        """Of the same vendor, in one of the same groups, and able to run the precision."""
+        mine, precision = self.deployment.target, self.deployment.precision
+        if precision is not None and not target.supports(precision):
+            return False
+        if mine is None:
+            return True
+        shared = not mine.groups or bool(set(mine.groups) & set(target.groups))
+        return mine.vendor == target.vendor and shared
+
+    def _resized(self, symbol: str, size: int) -> Deployment:
+        is_batch = symbol == self.batch_symbol
+        return replace(
+            self.deployment,
+            batch=size if is_batch else self.deployment.batch,
+            shapes={},
+            symbols={**self.footprint.symbols, **self._batches(size, is_batch), symbol: size},
         )
 
-    @cached_property
-    def _fused(self) -> Program:
+    def _batches(self, size: int, is_batch: bool) -> dict[str, int]:
+        """Every input's first dim grows with the batch, under whatever name."""
         graph = self.model.graph
-        assert graph is not None
-        return self._program(graph, self._runtime)
-
-    @cached_property
-    def _plain(self) -> Program:
-        graph = self.model.graph
-        assert graph is not None
-        groups = [(node,) for node in graph.nodes if not self._folding.is_folded(node)]
-        return build_program(
-            graph, groups, self._folding, self.deployment.precision, [], inside=self._inside
-        )
-
-    def _program(self, graph: Graph, runtime: RuntimeMemory) -> Program:
-        narrow = self.deployment.precision in _NARROW
-        kernels = Kernels(graph.nodes, self._folding, runtime, narrow=narrow)
-        return build_program(
-            graph, kernels.groups(), self._folding, self.deployment.precision, self.unknown,
-            inside=self._inside,
-        )  # fmt: skip
-
-    def _inside(self, node: Node) -> int:
-        return max(
-            (
-                planned_bytes(
-                    self._program(graph, self._runtime),
-                    alignment=self._runtime.alignment,
-                    scratch=0,
-                )
-                for graph in node.subgraphs.values()
-            ),
-            default=0,
-        )
-
-    @cached_property
-    def _callers(self) -> list[Buffer]:
-        """Buffers of the model's inputs and outputs."""
-        return [buffer for buffer in self._plain.buffers if buffer.held] if self.model.graph else []
-
-    def _is_cache(self, value: Value) -> bool:
-        pairs = self.cache.pairs if self.cache is not None else ()
-        return any(value is pair.past or value is pair.present for pair in pairs)
+        firsts = [v.shape[0] for v in (graph.inputs if graph is not None else ()) if v.shape]
+        return {dim: size for dim in firsts if is_batch and isinstance(dim, str)}
 
 
 def memory(model: Model, deployment: Deployment) -> MemoryEstimate:
@@ -309,38 +211,17 @@ def memory(model: Model, deployment: Deployment) -> MemoryEstimate:
     return MemoryEstimate(model, deployment)
 
 
+def footprint(model: Model, deployment: Deployment) -> Footprint:
+    """The part of an estimate that no device changes, computed once for all of them."""
+    runtime: RuntimeMemory = runtime_memory(_runtime_name(deployment))
+    key = ("footprint", runtime, deployment.precision, deployment.facet("shapes"))
+    if key not in model.memo:
+        model.memo[key] = Footprint(model, deployment, runtime)
+    found: Footprint = model.memo[key]
+    return found
+
+
 def _runtime_name(deployment: Deployment) -> str | None:
     if deployment.runtime is None and deployment.target is not None:
         return deployment.target.default_runtime
     return deployment.runtime
-
-
-def _inner(program: Program) -> Program:
-    """Without what is the caller's: inputs and outputs."""
-    buffers = [
-        Buffer(buffer.value, 0 if buffer.held else buffer.nbytes, buffer.held)
-        for buffer in program.buffers
-    ]
-    return Program(program.tasks, buffers)
-
-
-def _verdict(total: Part, usable: int, headroom: float) -> Verdict:
-    if total.low > usable:
-        return "does not fit"
-    return "fits" if total.expected <= usable * headroom else "tight"
-
-
-def _largest(fits: Callable[[int], bool]) -> int:
-    """The largest size for which `fits` holds, which it does for all smaller ones."""
-    if not fits(1):
-        return 0
-    low = 1
-    while low < _LARGEST and fits(2 * low):
-        low *= 2
-    if low >= _LARGEST:
-        return low
-    high = 2 * low
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low

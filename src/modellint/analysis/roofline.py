@@ -1,0 +1,236 @@
+"""How fast a model can be on a device at best: each node bound by arithmetic or by memory.
+
+    >>> bound = roofline(model, deployment)      # None without a target, or without its figures
+    >>> bound.seconds, bound.memory_share, bound.intensity, bound.ridge
+    >>> [(cost.node.label, cost.seconds, cost.bound) for cost in bound.slowest(5)]
+
+A lower bound on time from peak figures, theoretical by nature: real kernels stay below both peaks.
+Tensors that fused kernels keep on the chip are not counted as traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from modellint.analysis.assume import settle
+from modellint.analysis.cost import ModelCost
+from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.folding import Folding
+from modellint.analysis.memory.fusion import Kernels
+from modellint.analysis.memory.runtimes import runtime_memory
+from modellint.analysis.precision import is_narrow, running_precision
+from modellint.analysis.quantization import QuantizationMap
+from modellint.model import Model, Node, Value
+from modellint.targets.deployment import Deployment
+from modellint.targets.target import Target
+
+Bound = Literal["compute", "memory"]
+
+_FALLBACKS: Mapping[str, tuple[str, ...]] = {
+    "int4": ("int8", "fp16", "bf16", "fp32"),
+    "fp4": ("fp8", "fp16", "bf16", "fp32"),
+    "int8": ("fp16", "bf16", "fp32"),
+    "fp8": ("fp16", "bf16", "fp32"),
+    "fp16": ("bf16", "fp32"),
+    "bf16": ("fp16", "fp32"),
+    "tf32": ("fp32",),
+    "fp64": (),
+    "fp32": ("tf32", "fp16"),
+}
+"""What a device without a rate for a precision computes in instead, and never faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBound:
+    """The least time one node can take, and why."""
+
+    node: Node
+    flops: int
+    nbytes: int
+    compute_seconds: float
+    memory_seconds: float
+    precision: str
+
+    @property
+    def seconds(self) -> float:
+        return max(self.compute_seconds, self.memory_seconds)
+
+    @property
+    def bound(self) -> Bound:
+        return "compute" if self.compute_seconds >= self.memory_seconds else "memory"
+
+    @property
+    def intensity(self) -> float | None:
+        """Operations for each byte moved."""
+        return self.flops / self.nbytes if self.nbytes else None
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """The bound for the whole model on one target."""
+
+    target: Target
+    precision: str
+    peak: float
+    """Operations per second at that precision."""
+    bandwidth: float
+    """Bytes per second."""
+    batch: int | None
+    nodes: tuple[NodeBound, ...]
+    uncounted: tuple[Node, ...]
+    """Nodes whose cost is unknown: the bound holds without them."""
+    assumed: Mapping[str, int]
+
+    confidence = "theoretical"
+
+    @cached_property
+    def seconds(self) -> float:
+        return sum(node.seconds for node in self.nodes)
+
+    @cached_property
+    def compute_seconds(self) -> float:
+        return sum(node.compute_seconds for node in self.nodes)
+
+    @cached_property
+    def memory_seconds(self) -> float:
+        return sum(node.memory_seconds for node in self.nodes)
+
+    @property
+    def memory_share(self) -> float:
+        """The share of the time, 0 to 1, in nodes that wait for memory."""
+        waiting = sum(node.seconds for node in self.nodes if node.bound == "memory")
+        return waiting / self.seconds if self.seconds else 0.0
+
+    @property
+    def bottleneck(self) -> Bound:
+        return "memory" if self.memory_share > 0.5 else "compute"
+
+    @property
+    def flops(self) -> int:
+        return sum(node.flops for node in self.nodes)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(node.nbytes for node in self.nodes)
+
+    @property
+    def intensity(self) -> float | None:
+        return self.flops / self.nbytes if self.nbytes else None
+
+    @property
+    def ridge(self) -> float:
+        """The intensity at which the device's arithmetic and memory are equally busy."""
+        return self.peak / self.bandwidth
+
+    @property
+    def inferences_per_second(self) -> float | None:
+        """At most; of single items where the batch is known."""
+        return (self.batch or 1) / self.seconds if self.seconds else None
+
+    @property
+    def joules(self) -> float | None:
+        """At most, if the device drew its full power for the bound's time."""
+        watts = self.target.tdp_watts
+        return watts * self.seconds if watts is not None else None
+
+    def slowest(self, count: int) -> list[NodeBound]:
+        return sorted(self.nodes, key=lambda node: -node.seconds)[:count]
+
+
+def roofline(model: Model, deployment: Deployment) -> Roofline | None:
+    """The analysis: None where the target's peak or bandwidth is not known."""
+    target, graph = deployment.target, model.graph
+    if target is None or graph is None or not target.memory.bandwidth:
+        return None
+    precision = running_precision(model, deployment)
+    found = peak_rate(target, precision)
+    if found is None:
+        return None
+    precision_used, peak = found
+    settled = settle(model, deployment)
+    cost = ModelCost(model, settled.deployment)
+    folding = Folding(model, settled.deployment)
+    kept = _kept_on_chip(model, folding, deployment)
+    quantized = _quantized(model, deployment)
+    nodes, uncounted = [], []
+    for node in graph.nodes:
+        if folding.is_folded(node):
+            continue
+        work = cost.of(node)
+        flops = work.flops
+        if flops is None:
+            uncounted.append(node)
+            continue
+        moved = _traffic(node, folding, deployment.precision, kept, work.bytes_moved)
+        name, rate = quantized.get(id(node)) or (precision_used, peak)
+        matrix = 2 * (work.macs or 0)
+        vector = target.peak("fp32") or peak
+        seconds = matrix / rate + (flops - matrix) / vector
+        nodes.append(NodeBound(node, flops, moved, seconds, moved / target.memory.bandwidth, name))
+    return Roofline(
+        target, precision_used, peak, target.memory.bandwidth, deployment.batch, tuple(nodes),
+        tuple(uncounted), settled.assumed,
+    )  # fmt: skip
+
+
+def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
+    """The rate a precision runs at, in it or in what stands in for it; and the name of that."""
+    for name in (precision, *_FALLBACKS.get(precision, ())):
+        rate = target.peak(name)
+        if rate:
+            return name, rate
+    return None
+
+
+def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> frozenset[int]:
+    """Values that only the kernel which makes them reads."""
+    if model.graph is None:
+        return frozenset()
+    runtime = runtime_memory(deployment.runtime or _default_runtime(deployment))
+    narrow = is_narrow(running_precision(model, deployment))
+    kernels = Kernels(model.graph.nodes, folding, runtime, narrow=narrow)
+    kept = set()
+    for nodes in kernels.groups():
+        members = {id(node) for node in nodes}
+        for node in nodes:
+            for value in node.outputs:
+                if value is None or value.is_output or not value.consumers:
+                    continue
+                if all(id(use.node) in members for use in value.consumers):
+                    kept.add(id(value))
+    return frozenset(kept)
+
+
+def _default_runtime(deployment: Deployment) -> str | None:
+    return deployment.target.default_runtime if deployment.target is not None else None
+
+
+def _traffic(
+    node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int | None
+) -> int:
+    """Bytes a node moves, without what stays on the chip."""
+    if node.op_type in VIEWS:
+        return 0
+    values: dict[int, Value] = {
+        id(value): value for value in (*node.inputs, *node.outputs) if value is not None
+    }
+    saved = sum(
+        nbytes(value, folding.types, precision) or 0 for key, value in values.items() if key in kept
+    )
+    return max(0, (moved or 0) - saved)
+
+
+def _quantized(model: Model, deployment: Deployment) -> dict[int, tuple[str, float]]:
+    """Nodes that the graph itself runs in 8 bits or fewer, with the rate of that."""
+    target = deployment.target
+    if target is None:
+        return {}
+    rates = {}
+    for op in QuantizationMap(model, deployment).ops:
+        rate = peak_rate(target, op.precision) if op.is_quantized else None
+        if rate is not None:
+            rates[id(op.node)] = rate
+    return rates
