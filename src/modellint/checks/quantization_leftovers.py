@@ -1,0 +1,265 @@
+"""What training, calibration and other toolchains left in the graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from modellint.analysis.quantization import Converter, QuantizationMap
+from modellint.analysis.quantization.ops import MOVING
+from modellint.checks.api import Context, Hit
+from modellint.checks.quantization_legality import together
+from modellint.finding import Severity
+from modellint.model import Model, Node, Value
+
+# Ops
+
+
+def fake_quantize_left(context: Context) -> Iterator[Hit]:
+    """Training's fake quantization, as an op that no runtime has."""
+    found = [
+        node
+        for graph in context.graphs()
+        for nodes in graph.by_op.values()
+        if "fakequant" in nodes[0].op_type.replace("_", "").lower()
+        and not nodes[0].domain.startswith("org.openvinotoolkit")
+        and context.model.function_of(nodes[0]) is None
+        for node in nodes
+    ]
+    yield from together(found, {})
+
+
+_QAT_OPS = {"BipolarQuant", "FloatQuant", "IntQuant", "MultiThreshold", "Quant", "Trunc"}
+_QAT_DOMAINS = ("finn", "onnx.brevitas", "qonnx")
+
+
+def qat_domain_left(context: Context) -> Iterator[Hit]:
+    """Quantizers of Brevitas, QONNX and FINN."""
+    by_domain: dict[str, list[Node]] = {}
+    for graph in context.graphs():
+        for nodes in graph.by_op.values():
+            node = nodes[0]
+            if (
+                node.op_type in _QAT_OPS
+                and node.domain.startswith(_QAT_DOMAINS)
+                and context.model.function_of(node) is None
+            ):
+                by_domain.setdefault(node.domain, []).extend(nodes)
+    for domain, nodes in by_domain.items():
+        kinds = sorted({node.op_type for node in nodes})
+        yield from together(nodes, {"domain": domain, "kinds": kinds})
+
+
+def tensorrt_op_left(context: Context) -> Iterator[Hit]:
+    """Q and DQ as TensorRT's custom operators, for another runtime."""
+    runtime = context.deployment.runtime
+    is_tensorrt = (runtime or "").startswith("tensorrt")
+    found = [
+        node
+        for graph in context.graphs()
+        for nodes in graph.by_op.values()
+        if _is_tensorrt_converter(nodes[0])
+        and not (is_tensorrt and not nodes[0].op_type.startswith("TRT_INT8"))
+        for node in nodes
+    ]
+    severity = None if runtime else Severity.WARNING
+    variant = "int8" if is_tensorrt else ""
+    yield from together(found, {}, severity=severity, variant=variant)
+
+
+def _is_tensorrt_converter(node: Node) -> bool:
+    return node.op_type.startswith("TRT_") and "uantize" in node.op_type
+
+
+def arithmetic_fake_quantize(context: Context) -> Iterator[Hit]:
+    """Fake quantization written out: scale, round, clip, scale back."""
+    found = []
+    for node in context.nodes("Round"):
+        before = _producer(node.input(0), ("Div", "Mul"), past=("Add",))
+        after = _consumer(node.output(), ("Mul", "Div"), past=("Add", "Clip", "Max", "Min", "Sub"))
+        if before is None or after is None or before.op_type == after.op_type:
+            continue
+        if _constant_operand(before) is not None and _constant_operand(after) is not None:
+            found.append(node)
+    yield from together(found, {})
+
+
+def _producer(value: Value | None, wanted: tuple[str, ...], past: tuple[str, ...]) -> Node | None:
+    for _ in range(3):
+        node = value.producer if value is not None else None
+        if node is None or node.op_type in wanted:
+            return node
+        if node.op_type not in past:
+            return None
+        value = node.input(0)
+    return None
+
+
+def _consumer(value: Value | None, wanted: tuple[str, ...], past: tuple[str, ...]) -> Node | None:
+    is_bounded = False
+    for _ in range(5):
+        node = value.sole_consumer if value is not None else None
+        if node is None:
+            return None
+        if node.op_type in wanted:
+            return node if is_bounded else None
+        if node.op_type not in past:
+            return None
+        is_bounded |= node.op_type in ("Clip", "Max", "Min")
+        value = node.output()
+    return None
+
+
+def _constant_operand(node: Node) -> Value | None:
+    return next((value for value in node.inputs if value is not None and value.is_constant), None)
+
+
+def calibration_outputs_left(context: Context) -> Iterator[Hit]:
+    """Outputs that a calibrator added to watch ranges."""
+    graph = context.model.graph
+    watched: dict[int, tuple[Value, set[str]]] = {}
+    for output in graph.outputs if graph is not None else ():
+        node = _past_moves(output).producer
+        source = node.input(0) if node is not None else None
+        if node is not None and source is not None and node.op_type in ("ReduceMin", "ReduceMax"):
+            watched.setdefault(id(source), (source, set()))[1].add(node.op_type)
+    found = [value for value, ops in watched.values() if len(ops) == 2]
+    if len(found) >= 2:
+        yield Hit(found[0], {"watched": len(found), "names": [v.name for v in found]})
+
+
+def _past_moves(value: Value) -> Value:
+    while value.producer is not None and value.producer.op_type in MOVING:
+        source = value.producer.input(0)
+        if source is None:
+            break
+        value = source
+    return value
+
+
+_OBSERVERS = (
+    "activation_post_process",
+    "fake_quant_enabled",
+    "observer_enabled",
+    "weight_fake_quant",
+)
+
+
+def observers_left(context: Context) -> Iterator[Hit]:
+    """Buffers of training's observers among the stored tensors."""
+    found = [
+        value
+        for graph in context.graphs()
+        for value in graph.initializers
+        if any(name in value.name for name in _OBSERVERS) and not _is_parameter(value)
+    ]
+    if found:
+        yield Hit(found[0], {"tensors": len(found), "names": [value.name for value in found]})
+
+
+def _is_parameter(value: Value) -> bool:
+    """Whether a tensor serves as the scale or zero point of a Q or DQ."""
+    return any(
+        use.index in (1, 2) and "uantizeLinear" in use.node.op_type for use in value.consumers
+    )
+
+
+# Parameters
+
+
+def uncalibrated(context: Context) -> Iterator[Hit]:
+    """Activation scales that are all the same."""
+    quantizers = [
+        q
+        for q in context.analysis(QuantizationMap).activation_quantizers
+        if q.scheme.granularity == "tensor" and not _only_moves(q)
+    ]
+    scales = Counter(scale for q in quantizers if (scale := _scale(q)) is not None)
+    total = sum(scales.values())
+    if total < 4:
+        return
+    scale, count = scales.most_common(1)[0]
+    if count == total:
+        first = next(q for q in quantizers if _scale(q) == scale)
+        yield Hit(first.node, {"scale": f"{scale:.4g}", "activations": total}, count=total)
+    elif scales[1.0] >= max(4, total / 2):
+        first = next(q for q in quantizers if _scale(q) == 1.0)
+        facts = {"scale": "1", "unset": scales[1.0], "activations": total}
+        yield Hit(first.node, facts, variant="default", count=scales[1.0])
+
+
+def _only_moves(q: Converter) -> bool:
+    producer = q.source.producer
+    return producer is not None and producer.op_type in MOVING
+
+
+def _scale(q: Converter) -> float | None:
+    scales = q.scheme.scales
+    return float(scales.reshape(-1)[0]) if scales is not None and scales.size else None
+
+
+_LEAST_RANGE, _LARGEST_RANGE = 1e-6, 1e6
+
+
+def degenerate_range(context: Context) -> Iterator[Hit]:
+    """Activations calibrated to next to nothing, or to next to everything."""
+    for q in context.analysis(QuantizationMap).activation_quantizers:
+        scheme = q.scheme
+        if scheme.dtype is None or not scheme.dtype.is_integer or scheme.granularity != "tensor":
+            continue
+        scale = _scale(q)
+        if scale is None or not 0 < scale < float("inf"):
+            continue
+        width = scale * (2**scheme.dtype.bits - 1)
+        if not _LEAST_RANGE <= width <= _LARGEST_RANGE:
+            facts = {"scale": f"{scale:.3g}", "width": f"{width:.3g}"}
+            yield Hit(q.node, facts, variant="wide" if width > 1 else "")
+
+
+def weights_quantized_on_load(context: Context) -> Iterator[Hit]:
+    """Weights stored in float in front of a Q."""
+    quantization = context.analysis(QuantizationMap)
+    found = [
+        q
+        for q in quantization.quantizers
+        if q.is_weight and q.source.tensor is not None and q.source.tensor.dtype.is_float
+    ]
+    stored = sum(q.source.tensor.nbytes for q in found if q.source.tensor is not None)
+    quantized = sum(
+        q.scheme.dtype.nbytes(q.source.tensor.elements)
+        for q in found
+        if q.scheme.dtype is not None and q.source.tensor is not None
+    )
+    if found and stored - quantized >= context.options["min-bytes"]:
+        facts = {"stored": stored, "saved": stored - quantized}
+        yield from together([q.node for q in found], facts)
+
+
+# Where it came from
+
+
+def not_preprocessed(context: Context) -> Iterator[Hit]:
+    """Quantized by ONNX Runtime without its pre-processing."""
+    model = context.model
+    if model.producer_name != "onnx.quantize" or "onnx.quant.pre_process" in model.metadata:
+        return
+    quantization = context.analysis(QuantizationMap)
+    untidy = Counter(node.op_type for node in context.nodes(*_UNTIDY))
+    if quantization.is_quantized and untidy:
+        kind, count = untidy.most_common(1)[0]
+        yield Hit(None, {"kind": kind, "left": count})
+
+
+_UNTIDY = ("BatchNormalization", "Dropout")
+
+
+def calibration_unrecorded(context: Context) -> Iterator[Hit]:
+    """Static quantization of unknown origin."""
+    quantization = context.analysis(QuantizationMap)
+    if quantization.activation_quantizers and not _records_calibration(context.model):
+        yield Hit(None, {"activations": len(quantization.activation_quantizers)})
+
+
+def _records_calibration(model: Model) -> bool:
+    texts = [model.producer_name, *model.metadata, *model.metadata.values()]
+    return any(word in text.lower() for text in texts for word in ("quant", "calib"))
