@@ -20,11 +20,10 @@ from modellint.rules.selection import (
     Selection,
     covers,
     nearest,
-    require_known,
     unknown_selectors,
 )
 from modellint.rules.suppression import Suppression
-from modellint.targets import expand_targets, load_targets, parse_bytes
+from modellint.targets import UnknownTarget, expand_targets, load_targets, parse_bytes
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.shapes import parse_shape
 
@@ -89,32 +88,39 @@ class Scope:
             for rule in self.plan.rules
             if not any(covers(selector, rule) for selector in ignored)
         )
-        limits = [budgets[glob] for glob in globs if glob in budgets]
-        options = _with_budgets(self.plan.options, rules, limits, self.config)
+        limits: dict[str, float] = {}
+        for glob in globs:
+            if glob in budgets:
+                limits |= budget_limits(budgets[glob], self.config, ("per-file-budgets", glob))
+        options = _with_budgets(self.plan.options, rules, limits)
         return replace(self.plan, rules=rules, options=options)
 
 
 def make_scope(config: Config) -> Scope:
     """Load the rules and targets a configuration names, and check what it says of them."""
     settings = config.settings
+    _require_folders(config)
+    _require_positive(config)
     catalogue = load_rules([config.path(folder) for folder in settings.rules])
-    place = _place(config)
-    require_known(settings.select or (), catalogue, f"{place}select")
-    require_known(settings.extend_select, catalogue, f"{place}extend-select")
+    for key in ("select", "extend-select"):
+        unknown = unknown_selectors(getattr(settings, key.replace("-", "_")) or (), catalogue)
+        if unknown:
+            raise config.mistake((key,), unknown[0])
     selection = Selection(
         settings.select, settings.extend_select, settings.ignore, settings.severity
     )
     rules = tuple(rule for rule in catalogue.values() if selection.runs(rule))
     options = rule_options(config, catalogue)
-    budgets = [settings.budgets] if settings.budgets is not None else []
+    limits = budget_limits(settings.budgets or Budgets(), config, ("budgets",))
     plan = Plan(
         rules=rules,
         deployments=deployments(config, catalogue),
-        options=_with_budgets(options, rules, budgets, config),
+        options=_with_budgets(options, rules, limits),
         severities=selection.severities(rules),
         read_weights=settings.weights,
         inline_suppressions=settings.inline_suppressions,
         verify=_verify(config),
+        probe=_probe(config),
     )
     return Scope(config, catalogue, plan)
 
@@ -127,15 +133,74 @@ def _verify(config: Config) -> str | None:
     return config.settings.verify
 
 
+def _probe(config: Config) -> ProbeRequest | None:
+    settings = config.settings
+    if settings.probe is None:
+        return None
+    require(settings.probe)
+    if settings.probe_timeout <= 0:
+        raise mistake(config, ("probe-timeout",), f"{settings.probe_timeout} s is no time")
+    folder = config.path(settings.save_engine) if settings.save_engine else None
+    if folder is not None and not folder.is_dir():
+        raise mistake(config, ("save-engine",), f"there is no folder {folder}")
+    return ProbeRequest(
+        settings.probe,
+        settings.probe_level,
+        settings.probe_timeout,
+        _size(config, "probe-memory") or memory_to_spare(),
+        workspace=_size(config, "probe-workspace"),
+        save_engines=folder,
+        cache=_cache_folder(config),
+        versions=installed_versions(),
+    )
+
+
+def _size(config: Config, key: str) -> int | None:
+    value = getattr(config.settings, key.replace("-", "_"))
+    if value is None:
+        return None
+    try:
+        return parse_bytes(str(value))
+    except UsageError as error:
+        raise mistake(config, (key,), str(error)) from None
+
+
+def _cache_folder(config: Config) -> Path | None:
+    settings = config.settings
+    if not settings.cache:
+        return None
+    return config.path(settings.cache_dir) if settings.cache_dir else cache_dir()
+
+
+def _require_folders(config: Config) -> None:
+    for key in ("rules", "target-dirs"):
+        for place, text in enumerate(getattr(config.settings, key.replace("-", "_"))):
+            if not config.path(text).is_dir():
+                raise config.mistake((key, place), f"there is no folder {config.path(text)}")
+
+
+def _require_positive(config: Config) -> None:
+    settings = config.settings
+    numbers: dict[tuple[str, ...], int | None] = {
+        ("jobs",): settings.jobs,
+        ("batch",): settings.batch,
+        **{("symbols", name): value for name, value in settings.symbols.items()},
+    }
+    for keys, number in numbers.items():
+        if number is not None and number < 1:
+            raise config.mistake(keys, f"{number} is less than 1")
+
+
 def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployment, ...]:
     """One for each target; without a target, one for whatever else is known."""
     settings = config.settings
     folders = [config.path(folder) for folder in settings.target_dirs]
-    targets = expand_targets(settings.targets, folders) if settings.targets else []
+    try:
+        targets = expand_targets(settings.targets, folders) if settings.targets else []
+    except UnknownTarget as error:
+        raise config.mistake(("targets",), str(error)) from None
     if settings.runtime is not None:
         _require_runtime(settings.runtime, catalogue, config)
-    if settings.batch is not None and settings.batch < 1:
-        raise _mistake(config, ("batch",), f"{settings.batch} is no batch size")
     common = Deployment(
         runtime=settings.runtime,
         precision=settings.precision,
@@ -145,8 +210,8 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         dla=settings.dla,
     )
     if settings.dla and not any(target.dla_cores for target in targets):
-        raise _mistake(
-            config, ("dla",), "none of the targets has a DLA; name one, as jetson-agx-orin-64gb"
+        raise config.mistake(
+            ("dla",), "none of the targets has a DLA; name one, as jetson-agx-orin-64gb"
         )
     each = [
         replace(common, target=target, runtime=settings.runtime or target.default_runtime)
@@ -163,7 +228,7 @@ def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config
     if runtime not in known:
         near = nearest(runtime, sorted(known))
         hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
-        raise _mistake(config, ("runtime",), f"unknown runtime {runtime!r}; {hint}")
+        raise config.mistake(("runtime",), f"unknown runtime {runtime!r}; {hint}")
 
 
 def _shapes(config: Config) -> dict[str, ShapeProfile]:
@@ -172,7 +237,7 @@ def _shapes(config: Config) -> dict[str, ShapeProfile]:
         try:
             shapes[name] = parse_shape(shape if isinstance(shape, str) else shape.text())
         except UsageError as error:
-            raise _mistake(config, ("shapes", name), str(error)) from None
+            raise config.mistake(("shapes", name), str(error)) from None
     return shapes
 
 
@@ -186,11 +251,11 @@ def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dic
         if rule is None:
             near = nearest(named, [*catalogue, *(rule.name for rule in catalogue.values())])
             hint = f"; did you mean {near}?" if near else ""
-            raise _mistake(config, ("rule-options", named), f"there is no such rule{hint}")
+            raise config.mistake(("rule-options", named), f"there is no such rule{hint}")
         for name, value in values.items():
             wrong = wrong_option(rule, name, value)
             if wrong:
-                raise _mistake(config, ("rule-options", named, name), wrong)
+                raise config.mistake(("rule-options", named, name), wrong)
         by_code.setdefault(rule.code, {}).update(values)
     return by_code
 
@@ -237,13 +302,9 @@ def _kind(option: Option) -> str:
 def _with_budgets(
     options: Mapping[str, Mapping[str, Any]],
     rules: Iterable[Rule],
-    budgets: Iterable[Budgets],
-    config: Config,
+    limits: Mapping[str, float],
 ) -> Mapping[str, Mapping[str, Any]]:
     """Budgets are options of the same name of the rules that watch over them."""
-    limits: dict[str, float] = {}
-    for entry in budgets:
-        limits |= budget_limits(entry, config)
     if not limits:
         return options
     merged = {code: dict(values) for code, values in options.items()}
@@ -254,7 +315,7 @@ def _with_budgets(
     return merged
 
 
-def budget_limits(budgets: Budgets, config: Config) -> dict[str, float]:
+def budget_limits(budgets: Budgets, config: Config, keys: tuple[str, ...]) -> dict[str, float]:
     """The limits that are set, in plain numbers: counts, bytes, seconds."""
     stated = {kebab(item.name): getattr(budgets, item.name) for item in fields(budgets)}
     limits = {}
@@ -263,7 +324,7 @@ def budget_limits(budgets: Budgets, config: Config) -> dict[str, float]:
             try:
                 limits[key] = _quantity(key, value)
             except UsageError as error:
-                raise _mistake(config, ("budgets", key), str(error)) from None
+                raise config.mistake((*keys, key), str(error)) from None
     return limits
 
 
@@ -281,17 +342,6 @@ def _quantity(key: str, value: float | str) -> float:
     if count is None:
         raise UsageError(f"{value!r} is not a number, as 25M")
     return round(float(count[1]) * _FACTORS[count[2]])
-
-
-def _mistake(config: Config, keys: tuple[str, ...], text: str) -> UsageError:
-    """Names file and line where the value comes from a file."""
-    if config.file is not None:
-        from modellint.config.load import line_of
-        from modellint.config.mistakes import at
-
-        if line_of(config.file, keys[:1]) is not None:
-            return UsageError(at(config.file, keys, text))
-    return UsageError(f"{keys[0]}: {text}" if len(keys) < 2 else f"{keys[0]} {keys[1]}: {text}")
 
 
 def _place(config: Config) -> str:

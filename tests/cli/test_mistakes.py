@@ -18,7 +18,7 @@ def model(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--select", "HYG0O5"], ["select", "'HYG0O5'", "did you mean HYG005?"]),
+        (["--select", "HYGOO5"], ["select", "'HYGOO5'", "did you mean HYG0"]),
         (["--select", "hygeine"], ["did you mean hygiene?"]),
         (["--select", "zzzzzz"], ["see 'modellint rules'"]),
         (["--extend-select", "FUS02"], ["extend-select", "did you mean FUS0"]),

@@ -130,7 +130,6 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
 
     Without a path, the current folder; '-' is standard input.
     """
-    from modellint.cli.outputs import parse_outputs
     from modellint.cli.stdin import spooled
     from modellint.report import Options
 
@@ -142,7 +141,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
 
         show_settings(paths or (Path(),), configs, command_line)
         return 0
-    outputs = parse_outputs(_outputs(given, configs))
+    outputs = _outputs(given, configs)
 
     from modellint.lint import Request, lint
 
@@ -215,13 +214,20 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, (), {})}
 
 
-def _outputs(given: Mapping[str, Any], configs: Configs) -> Sequence[str]:
+def _outputs(given: Mapping[str, Any], configs: Configs) -> list[Output]:
     """Reports asked for on the command line, or by the configuration of the working folder."""
+    from modellint.cli.outputs import parse_outputs
+
     if given["output"]:
-        return tuple(given["output"])
+        return parse_outputs(given["output"])
     config = configs.of(Path.cwd())
     parts = [text.partition(":") for text in config.settings.output]
-    return [name + (f":{config.path(file)}" if file else colon) for name, colon, file in parts]
+    try:
+        return parse_outputs(
+            [name + (f":{config.path(file)}" if file else colon) for name, colon, file in parts]
+        )
+    except UsageError as error:
+        raise config.mistake(("output",), str(error)) from None
 
 
 def _is_machine_read(outputs: Sequence[Output]) -> bool:

@@ -18,7 +18,7 @@ from modellint.cli.console import SEVERITY_COLORS, printable
 from modellint.cli.given import one_of
 from modellint.errors import UsageError
 from modellint.rules.rule import Rule, SeverityName
-from modellint.rules.selection import covers, nearest, require_known
+from modellint.rules.selection import covers, nearest, unknown_selectors
 
 FILTER = "Filter"
 
@@ -47,7 +47,8 @@ def command(
 ) -> None:
     """List the rules: all, or those that codes, prefixes, families or names stand for."""
     everything = catalogue(config, isolated)
-    require_known(selectors, everything, "rules")
+    for sentence in unknown_selectors(selectors, everything):
+        raise UsageError(sentence)
     rules = list(everything.values())
     _require(family, {rule.family for rule in rules}, "family")
     _require(runtime, {each for rule in rules for each in rule.runtimes}, "runtime")

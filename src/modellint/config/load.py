@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,20 @@ class Config:
     settings: Settings
     root: Path
     file: Path | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """What the command line put over the file, by field name."""
+
+    def mistake(self, keys: Sequence[str | int], text: str) -> UsageError:
+        """What is wrong with a setting that is valid in itself: key, and file and line if any."""
+        from modellint.config.mistakes import at, dotted
+
+        if self.file is not None and not self._is_overridden(keys):
+            return ConfigError(at(self.file, keys, text))
+        return UsageError(f"{dotted(keys)}: {text}")
+
+    def _is_overridden(self, keys: Sequence[str | int]) -> bool:
+        given = self.overrides.get(str(keys[0]).replace("-", "_"))
+        return keys[1] in given if isinstance(given, Mapping) else given is not None
 
     def path(self, text: str) -> Path:
         return self.root / Path(text).expanduser()
@@ -90,8 +104,9 @@ class Configs:
         """One Config object for each file, however many folders it holds for."""
         if file not in self._by_file:
             config = Config(Settings(), Path.cwd()) if file is None else read_config(file)
-            settings = merge(config.settings, self._command_line.values)
-            self._by_file[file] = replace(config, settings=settings)
+            overrides = self._command_line.values
+            settings = merge(config.settings, overrides)
+            self._by_file[file] = replace(config, settings=settings, overrides=overrides)
         return self._by_file[file]
 
 

@@ -130,6 +130,8 @@ def _mistake(key: tuple[str | int, ...], errors: Sequence[Any]) -> str:
         hint = f"; did you mean {near!r}?" if near else ""
         return f"{dotted(key)}: {error['input']!r} is not one of {', '.join(choices)}{hint}"
     expected = [_EXPECTED.get(each["type"], "") for each in errors]
+    if "a number" in expected:
+        expected = [text for text in expected if text != "a whole number"]
     wanted = " or ".join(dict.fromkeys(text for text in expected if text))
     if not wanted:
         return f"{dotted(key)}: {error['msg']}"

@@ -252,6 +252,37 @@ class Settings:
         ),
     )
 
+    probe: Literal["auto", "tensorrt", "tensorrt-rtx", "onnxruntime"] | None = field(
+        default=None,
+        metadata=about(
+            "Ask a real runtime about every model, in a process of its own: one by name, or auto "
+            "for the best that is installed and fits the target.",
+            '"auto"',
+            section="Asking real runtimes",
+        ),
+    )
+    probe_level: Literal["parse", "build"] = field(
+        default="build",
+        metadata=about("How far to ask: whether it parses, or whether it builds.", '"parse"'),
+    )
+    probe_timeout: float = field(
+        default=300.0, metadata=about("Seconds that one probe may take.", "60.0")
+    )
+    probe_memory: Quantity | None = field(
+        default=None,
+        metadata=about(
+            "Memory that one probe may take. Left out, three quarters of this machine's.", '"8GiB"'
+        ),
+    )
+    probe_workspace: Quantity | None = field(
+        default=None,
+        metadata=about("Scratch memory that a compiler may plan with.", '"4GiB"'),
+    )
+    save_engine: str | None = field(
+        default=None,
+        metadata=about("Folder for the engines that probes build.", '"engines"'),
+    )
+
     output: tuple[str, ...] = field(
         default=(),
         metadata=about(

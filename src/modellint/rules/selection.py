@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from modellint.errors import UsageError
 from modellint.finding import Severity
 from modellint.rules.rule import Rule
 
@@ -93,13 +92,6 @@ class Selection:
             for code, level in stated.items()
             if level is not None and level != "off"
         }
-
-
-def require_known(selectors: Iterable[str], rules: Mapping[str, Rule], where: str) -> None:
-    """An error for the first selector that names no rule."""
-    for selector in selectors:
-        if not _is_known(selector, rules):
-            raise UsageError(f"{where}: {unknown(selector, rules)}")
 
 
 def unknown_selectors(selectors: Iterable[str], rules: Mapping[str, Rule]) -> list[str]:
