@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modellint.targets import Target, format_bytes, load_targets, target_groups
 from modellint.targets.deployment import Precision
-from modellint.targets.target import natural_order
+from modellint.targets.target import natural_order, vendor_name
 from modellint.targets.units import format_bandwidth, format_rate, format_watts
 
 PAGE = Path(__file__).parent.parent / "docs" / "devices.md"
@@ -41,7 +41,7 @@ def _lines(targets: list[Target]) -> Iterator[str]:
 
 def _table(vendor: str, targets: list[Target]) -> Iterator[str]:
     columns = ("device", "id", "memory", "bandwidth", *RATES, "power")
-    yield from ("", f"## {vendor}", "", _row(columns), _row("---" for _ in columns))
+    yield from ("", f"## {vendor_name(vendor)}", "", _row(columns), _row("---" for _ in columns))
     for target in sorted(targets, key=lambda target: natural_order(target.id)):
         memory, power = target.memory, target.tdp_watts
         yield _row(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from modellint.cli.command import Command, option
+from modellint.cli.completion import complete_targets
+from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import note
+from modellint.cli.given import comma_lists, one_of
 from modellint.errors import UsageError
 from modellint.targets.deployment import Precision
 from modellint.targets.units import (
@@ -63,22 +65,16 @@ def _quantity(parse: Callable[[str], float]) -> Callable[..., float | None]:
 def _precisions(
     ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
 ) -> tuple[str, ...]:
-    names = tuple(name.strip().lower() for text in given for name in text.split(","))
+    names = tuple(name.lower() for name in comma_lists(ctx, parameter, given))
     for name in names:
-        if name not in PRECISIONS:
-            raise click.BadParameter(_unknown(name, PRECISIONS), ctx, parameter)
+        one_of(*PRECISIONS)(ctx, parameter, name)
     return names
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
-    from modellint.rules.selection import nearest
-
-    near = nearest(name, known)
-    return f"{name!r}: " + (f"did you mean {near!r}?" if near else f"one of {', '.join(known)}")
-
-
 @click.command(cls=Command, epilog=EPILOG)
-@click.argument("names", nargs=-1, metavar="[list|show|compare] [NAME]...")
+@click.argument(
+    "names", nargs=-1, metavar="[list|show|compare] [NAME]...", shell_complete=complete_targets
+)
 @option("--min-memory", group=FILTERS, metavar="SIZE", callback=_quantity(parse_bytes),
         help="At least so much memory, as 24GB.")  # fmt: skip
 @option("--max-tdp", group=FILTERS, metavar="POWER", callback=_quantity(parse_watts),
@@ -88,9 +84,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
         help=f"Computed by the hardware, not emulated: {', '.join(PRECISIONS)}; repeatable.",
 )  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="Everything, for programs.")
-@option("--config", metavar="FILE", type=click.Path(path_type=Path), envvar="MODELLINT_CONFIG",
-        help="Where folders of your own targets are named.")  # fmt: skip
-@option("--isolated", is_flag=True, help="Use no configuration file.")
+@configurable
 def command(names: tuple[str, ...], **given: Any) -> None:
     """List devices, show one in full, or compare several.
 
@@ -99,7 +93,8 @@ def command(names: tuple[str, ...], **given: Any) -> None:
     from modellint.targets.loader import expand_targets
 
     verb, names = _verb(names)
-    folders = _folders(given["config"], given["isolated"])
+    config = configuration(given["config"], given["isolated"])
+    folders = [config.path(folder) for folder in config.settings.target_dirs]
     asked = expand_targets(names or ("all",), folders)
     targets = _filtered(asked, given)
     if given["as_json"]:
@@ -126,22 +121,17 @@ def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     return verb, names
 
 
-def _folders(file: Path | None, isolated: bool) -> list[Path]:
-    """The user's own folders of targets."""
-    from modellint.config.load import CommandLine, Configs
-
-    config = Configs(CommandLine({}, file, isolated)).of(Path.cwd())
-    return [config.path(folder) for folder in config.settings.target_dirs]
-
-
 def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Target]:
+    from modellint.rules.selection import nearest
     from modellint.targets.loader import filter_targets, load_targets, normalize
 
     vendor = given["vendor"]
     if vendor is not None:
         vendors = sorted({target.vendor for target in (*load_targets(), *targets)})
         if normalize(vendor) not in vendors:
-            raise UsageError(f"--vendor {_unknown(vendor, vendors)}")
+            near = nearest(vendor, vendors)
+            hint = f"did you mean {near!r}?" if near else f"there are {', '.join(vendors)}"
+            raise UsageError(f"unknown vendor {vendor!r}; {hint}")
     return filter_targets(
         targets,
         min_memory=given["min_memory"],
@@ -197,7 +187,7 @@ def _plain(value: Any) -> Any:
 
 def _listed(targets: Sequence[Target]) -> Iterator[Text]:
     """One line a device, by vendor; names only where there is room for them."""
-    from modellint.targets.target import natural_order
+    from modellint.targets.target import natural_order, vendor_name
 
     header = ("target", "memory", "bandwidth", *LISTED, "cc", "name")
     rows = {target.id: _row(target) for target in targets}
@@ -205,8 +195,8 @@ def _listed(targets: Sequence[Target]) -> Iterator[Text]:
     if sys.stdout.isatty() and len(GAP) * len(widths) + sum(widths) > _width():
         header, widths = header[:-1], widths[:-1]
     for vendor in sorted({target.vendor for target in targets}):
-        yield _styled((_vendor(vendor), "bold"))
-        yield _styled((_aligned(header, widths), "bright_black"))
+        yield _styled((vendor_name(vendor), "bold"))
+        yield _styled((_aligned(header, widths), "bright_blue"))
         for target in sorted(targets, key=lambda target: natural_order(target.id)):
             if target.vendor == vendor:
                 rest = _aligned(rows[target.id], widths).removeprefix(GAP + target.id)
@@ -253,13 +243,6 @@ def _capability(target: Target) -> str:
     return ".".join(map(str, target.compute_capability or ()))
 
 
-def _vendor(vendor: str) -> str:
-    """Short ones are initials, but for a few."""
-    names = {name.casefold(): name for name in ("Apple", "Google", "Hailo", "Huawei", "Intel")}
-    initials = vendor.upper() if len(vendor) <= 6 else vendor.replace("-", " ").title()
-    return names.get(vendor, initials)
-
-
 # One device
 
 
@@ -284,9 +267,11 @@ def _shown(target: Target) -> Iterator[Text]:
 
 
 def _identity(target: Target) -> Iterator[tuple[str, str]]:
+    from modellint.targets.target import vendor_name
+
     capability = _capability(target)
     parts = (
-        _vendor(target.vendor),
+        vendor_name(target.vendor),
         target.architecture,
         capability and f"compute capability {capability}",
         target.released and str(target.released),
@@ -371,7 +356,7 @@ def _line(label: str, text: str, reference: str = "") -> Text:
         fits = len(lines[-1]) + len(GAP) + len(reference) <= width
         tail = (GAP if fits else f"\n{indent}") + reference
     return _styled(
-        GAP, (f"{label:{LABEL}} ", "bold"), f"\n{indent}".join(lines), (tail, "bright_black")
+        GAP, (f"{label:{LABEL}} ", "bold"), f"\n{indent}".join(lines), (tail, "bright_blue")
     )
 
 

@@ -127,3 +127,10 @@ class Target:
 def natural_order(target_id: str) -> list[tuple[str, int]]:
     """A key that sorts ``a2`` before ``a10`` before ``a100``."""
     return [(word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", target_id)]
+
+
+def vendor_name(vendor: str) -> str:
+    """As its owner writes it: short ones are initials, but for a few."""
+    names = {name.casefold(): name for name in ("Apple", "Google", "Hailo", "Huawei", "Intel")}
+    initials = vendor.upper() if len(vendor) <= 6 else vendor.replace("-", " ").title()
+    return names.get(vendor, initials)
