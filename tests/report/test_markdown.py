@@ -46,6 +46,15 @@ def test_every_file_with_findings_has_a_table() -> None:
     assert "mobilenet" not in page
 
 
+def test_the_worst_file_comes_first() -> None:
+    result = replace(SAMPLE, models=SAMPLE.models[::-1])
+    assert re.findall(r"<h3><code>models/(.*?)</code>", page_of(result)) == [
+        "not fetched.onnx",
+        "bert-base.onnx",
+        "resnet50.onnx",
+    ]
+
+
 def test_a_row_says_what_is_wrong_where_and_how_to_mend_it() -> None:
     page = page_of(replace(SAMPLE, findings=(OVERFLOW,)))
     (row,) = re.findall(r"<tr>\n<td>.*?</tr>", page, re.DOTALL)

@@ -29,7 +29,8 @@ _UNSAFE_IN_CODE = re.compile(r"[^ \w./,=+-]|_")
 
 
 def render(result: Result, options: Options) -> str:
-    parts = [_Part(section, options.root) for section in sections(result) if section.findings]
+    told = sorted(sections(result), key=lambda part: [-part.count(severity) for severity in NOUNS])
+    parts = [_Part(section, options.root) for section in told if section.findings]
     text = _lines(_head(result))
     room = MOST_CHARACTERS - len(text)
     for severity in NOUNS:  # what is left out for want of room is the least severe
