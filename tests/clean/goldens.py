@@ -1,0 +1,106 @@
+"""What modellint says of real exports with nothing wrong with them, and why it may say so.
+
+`golden/<name>.txt` holds a line for each rule that has something to say, in two deployments:
+
+    [tensorrt on a10, fp16]
+    warning  NUM007   16   # why this is right, although the model is fine
+
+Run this file to write them anew; reasons are kept, and those of DEFENCES are filled in:
+
+    python -m tests.clean.goldens [NAME ...]
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from modellint.engine import lint_file
+from modellint.plan import Plan
+from modellint.rules.registry import load_rules
+from modellint.rules.rule import Rule
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+from tests.exports import exports, materialise
+
+GOLDEN = Path(__file__).parent / "golden"
+
+DEPLOYMENTS = {
+    "tensorrt on a10, fp16": Deployment(
+        target=find_target("a10"), runtime="tensorrt", precision="fp16"
+    ),
+    "onnxruntime": Deployment(runtime="onnxruntime"),
+}
+
+DEFENCES = {
+    "NUM002": "the mask becomes -inf in fp16, and a row masked throughout gives NaN",
+    "NUM006": "the epsilon is 0 in fp16; opset 17's LayerNormalization would be safe",
+    "NUM007": "written-out normalizations overflow in fp16 from 256 on, as known of T5 and Llama",
+}
+"""Why a warning is right on a model that is fine, where the reason is the same for all."""
+
+
+class Line(NamedTuple):
+    severity: str
+    code: str
+    places: int
+
+
+def rules() -> tuple[Rule, ...]:
+    """All rules that run unless told otherwise, but those that read weights: there are none."""
+    return tuple(rule for rule in load_rules(plugins=False).values() if rule.default)
+
+
+def findings(name: str, folder: Path) -> dict[str, list[Line]]:
+    """What is found in an export, counted by severity and code, in each deployment."""
+    path = materialise(name, folder)
+    found = {}
+    for title, deployment in DEPLOYMENTS.items():
+        plan = Plan(rules=rules(), deployments=(deployment,), read_weights=False)
+        counts = Counter(
+            (str(finding.severity), finding.code)
+            for finding in lint_file(path, path.name, plan).findings
+        )
+        found[title] = [Line(*key, count) for key, count in sorted(counts.items())]
+    return found
+
+
+def read_golden(name: str) -> tuple[dict[str, list[Line]], dict[tuple[str, str], str]]:
+    """The expected lines of an export, and the reasons by deployment and code."""
+    lines: dict[str, list[Line]] = {}
+    reasons = {}
+    title = ""
+    path = GOLDEN / f"{name}.txt"
+    for row in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        if row.startswith("["):
+            title = row.strip("[]")
+            lines[title] = []
+        elif row.strip():
+            stated, _, reason = row.partition("#")
+            severity, code, count = stated.split()
+            lines[title].append(Line(severity, code, int(count)))
+            reasons[title, code] = reason.strip()
+    return lines, reasons
+
+
+def write_golden(name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = findings(name, Path(folder))
+    reasons = read_golden(name)[1]
+    rows = []
+    for title, lines in found.items():
+        rows.append(f"[{title}]")
+        for line in lines:
+            reason = reasons.get((title, line.code)) or DEFENCES.get(line.code, "")
+            row = f"{line.severity:<8} {line.code} {line.places:>4}"
+            rows.append(f"{row}   # {reason}" if reason and line.severity != "info" else row)
+        rows.append("")
+    (GOLDEN / f"{name}.txt").write_text("\n".join(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or exports():
+        write_golden(each)
