@@ -11,9 +11,12 @@ from modellint.analysis.quantization.mapping import (
     walk_consumers,
     weight_bytes,
 )
+from modellint.analysis.quantization.readiness import Obstacle, Readiness
 from modellint.analysis.quantization.scheme import Scheme, numbers, precision_of
+from modellint.analysis.quantization.weights import Spread, spread, used_levels
 
 __all__ = [
-    "Converter", "Island", "Operand", "QuantizationMap", "Scheme", "WeightedOp", "find_islands",
-    "numbers", "precision_of", "root_of", "stored_root", "walk_consumers", "weight_bytes",
+    "Converter", "Island", "Obstacle", "Operand", "QuantizationMap", "Readiness", "Scheme",
+    "Spread", "WeightedOp", "find_islands", "numbers", "precision_of", "root_of", "spread",
+    "stored_root", "used_levels", "walk_consumers", "weight_bytes",
 ]  # fmt: skip

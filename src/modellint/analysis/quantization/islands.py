@@ -71,6 +71,13 @@ def _between(quantization: QuantizationMap) -> dict[int, Node]:
     sources = [dq.output for dq in quantization.activation_dequantizers]
     sources += [value for op in paired for value in op.node.outputs if value is not None]
     sinks = [q.source for q in quantization.activation_quantizers]
+    return between(sources, sinks, is_border)
+
+
+def between(
+    sources: Iterable[Value], sinks: Iterable[Value], is_border: Callable[[Node], bool]
+) -> dict[int, Node]:
+    """Nodes, by id, that lie on a way from a source to a sink without crossing a border."""
     below = _reach(sources, _consumers, is_border)
     above = _reach(sinks, _producers, is_border)
     return {key: node for key, node in below.items() if key in above}

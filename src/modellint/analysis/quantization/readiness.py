@@ -1,0 +1,344 @@
+"""How well a model is prepared for few bits, and what stands in the way: every point explained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from modellint.analysis.quantization.islands import between, find_islands
+from modellint.analysis.quantization.mapping import QuantizationMap, WeightedOp, walk_consumers
+from modellint.analysis.quantization.ops import rides_along
+from modellint.analysis.quantization.weights import Spread, spread
+from modellint.model import Model, Node
+from modellint.targets.deployment import Deployment
+
+OUTLIER_RATIO = 10.0
+"""A channel this many times the median leaves the median channel 12 of 127 levels."""
+OUTLIER_CREST = 25.0
+"""A number this many times its channel's mean size costs about 16 dB against a bell curve."""
+ALIGNMENT = 16
+"""Channels that an 8-bit matrix unit takes at once."""
+TINY = 0.001
+"""Of the model's work: a layer below this gains nothing worth its conversions."""
+
+_CURVED = frozenset({
+    "Elu", "Exp", "FastGelu", "Gelu", "HardSwish", "Mish", "QuickGelu", "Selu", "Softplus", "Swish",
+})  # fmt: skip
+"""A long tail on one side and a small dip on the other: few levels where most numbers are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One thing that keeps work out of few bits, or makes it inaccurate there."""
+
+    kind: str
+    title: str
+    remedy: str
+    share: float
+    """Of the model's work, 0 to 1."""
+    weight: float
+    """Points for all of the work."""
+    nodes: tuple[Node, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def points(self) -> int:
+        """What it takes from the score; what is there at all takes one point."""
+        return max(1, round(self.weight * self.share))
+
+
+class Readiness:
+    """Everything that stands in the way of few bits. What reads weights says so."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.map = QuantizationMap(model, deployment)
+        self.model = model
+
+    # The score
+
+    @cached_property
+    def obstacles(self) -> list[Obstacle]:
+        """All of them, those that cost most first."""
+        if self.map.is_quantized:
+            found = self._left_out()
+        else:
+            found = [
+                self.unfolded, self.float_only, self.no_kernel, self.outlier_channels, self.spikes,
+                self.curved_activations, self.misaligned, self.depthwise, self.tiny,
+            ]  # fmt: skip
+        return sorted((o for o in found if o is not None), key=lambda o: -o.points)
+
+    @cached_property
+    def score(self) -> int | None:
+        """0 to 100; None when there is nothing that could be quantized."""
+        if not self.map.ops:
+            return None
+        return max(0, 100 - sum(obstacle.points for obstacle in self.obstacles))
+
+    @property
+    def is_by_work(self) -> bool:
+        """Whether shares are of MACs; otherwise shapes are open and they are of layers."""
+        return bool(self.map.total_macs)
+
+    def share(self, ops: Iterable[WeightedOp]) -> float:
+        """The share of the work, 0 to 1: MACs where they are known, else layers."""
+        ops = list(ops)
+        share = self.map.share(ops)
+        return share if share is not None else len(ops) / max(1, len(self.map.ops))
+
+    # A float model
+
+    @cached_property
+    def unfolded(self) -> Obstacle | None:
+        """BatchNormalization behind its layer."""
+        nodes, ops = [], []
+        for node in self.model.nodes("BatchNormalization", functions=True):
+            source = node.input(0)
+            op = self.map.op(source.producer) if source is not None else None
+            if op is not None and op.node.op_type.endswith(("Conv", "ConvTranspose", "Gemm")):
+                nodes.append(node)
+                ops.append(op)
+        return self._obstacle(
+            "unfolded", "BatchNormalization not folded", "fold it before quantizing",
+            30, ops, nodes,
+        )  # fmt: skip
+
+    @cached_property
+    def float_only(self) -> Obstacle | None:
+        """Recurrent layers."""
+        ops = [op for op in self.map.ops if op.is_recurrent]
+        return self._obstacle(
+            "float-only", "recurrent layers without integer kernels",
+            "leave them in fp16, or write the cell out as matrix products", 100, ops,
+        )  # fmt: skip
+
+    @cached_property
+    def no_kernel(self) -> Obstacle | None:
+        """Ops between layers that only run in float."""
+        region = between(
+            [v for op in self.map.ops for v in op.node.outputs if v is not None],
+            [op.data.value for op in self.map.ops],
+            lambda node: self.map.op(node) is not None,
+        )
+        nodes = [n for n in region.values() if not rides_along(n) and not n.subgraphs]
+        keys = {id(node) for node in nodes}
+        ops = [op for op in self.map.ops if _is_next_to(op, keys)]
+        kinds = Counter(node.op_type for node in nodes)
+        names = [name for name, _ in kinds.most_common()]
+        return self._obstacle(
+            "no-kernel", f"no 8-bit kernel for {', '.join(names[:4])}",
+            "expect a conversion on either side of each", 15, ops,
+            sorted(nodes, key=lambda node: node.index), {"kinds": names, "nodes": len(nodes)},
+        )  # fmt: skip
+
+    @cached_property
+    def curved_activations(self) -> Obstacle | None:
+        """Layers fed by activations that few levels fit badly."""
+        ops, kinds = [], Counter[str]()
+        for op in self.map.ops:
+            kind = _curve(op.data.root.producer)
+            if kind is not None:
+                ops.append(op)
+                kinds[kind] += 1
+        names = [name for name, _ in kinds.most_common()]
+        return self._obstacle(
+            "curved-activations", f"activations with long tails ({', '.join(names[:3])})",
+            "calibrate by percentile or entropy, or train with quantization", 15, ops,
+            facts={"kinds": names},
+        )  # fmt: skip
+
+    @cached_property
+    def misaligned(self) -> Obstacle | None:
+        """Layers whose channels do not fill the matrix units."""
+        found = [(op, sizes) for op in self.map.ops if (sizes := _odd_channels(op)) is not None]
+        ops = [op for op, _ in found]
+        first = max(found, key=lambda one: self.share([one[0]]), default=None)
+        facts = (
+            {"layer": first[0].node.label, "inputs": first[1][0], "outputs": first[1][1]}
+            if first
+            else {}
+        )
+        if not self.is_by_work or self.share(ops) < 0.01:
+            return None
+        return self._obstacle(
+            "misaligned", f"channels that are no multiple of {ALIGNMENT}",
+            f"round channels up to multiples of {ALIGNMENT}", 15, ops,
+            facts={**facts, "multiple": ALIGNMENT},
+        )  # fmt: skip
+
+    @cached_property
+    def depthwise(self) -> Obstacle | None:
+        """Convolutions that move more than they compute."""
+        ops = [op for op in self.map.ops if op.is_depthwise]
+        return self._obstacle(
+            "depthwise", "depthwise convolutions, which gain little in 8 bits",
+            "quantize their weights per channel; measure whether fp16 is as fast", 15, ops,
+        )  # fmt: skip
+
+    @cached_property
+    def tiny(self) -> Obstacle | None:
+        """Layers too small to gain from it."""
+        if not self.is_by_work:
+            return None
+        ops = [op for op in self.map.ops if self.share([op]) < TINY]
+        if len(ops) < 2:
+            return None
+        title = f"layers below {TINY:.1%} of the work each"
+        return self._obstacle("tiny", title, "leave them in float", 15, ops)
+
+    # What the weights say
+
+    @cached_property
+    def spreads(self) -> list[tuple[WeightedOp, Spread]]:
+        """Reads the weights."""
+        seen: dict[int, Spread | None] = {}
+        found = []
+        for op in self.map.ops:
+            if not op.weight.is_constant or op.is_recurrent or op.weight.is_quantized:
+                continue
+            key = id(op.weight.root.tensor)
+            if key not in seen:
+                seen[key] = spread(op)
+            measured = seen[key]
+            if measured is not None:
+                found.append((op, measured))
+        return found
+
+    @cached_property
+    def outlier_channels(self) -> Obstacle | None:
+        """Layers where one channel sets the scale of all. Reads the weights."""
+        found = [(op, s) for op, s in self.spreads if s.ratio >= OUTLIER_RATIO]
+        worst = max(found, key=lambda one: one[1].ratio, default=None)
+        facts: dict[str, object] = {}
+        if worst is not None:
+            op, measured = worst
+            facts = {"layer": op.node.label, "channel": measured.largest, "ratio": measured.ratio}
+        return self._obstacle(
+            "outlier-channels", "weights dominated by outlier channels",
+            "quantize weights per channel, or equalize channels first", 20,
+            [op for op, _ in found], facts=facts,
+        )  # fmt: skip
+
+    @cached_property
+    def spikes(self) -> Obstacle | None:
+        """Layers where one number sets the scale of its channel. Reads the weights."""
+        found = [(op, s) for op, s in self.spreads if s.crest >= OUTLIER_CREST]
+        worst = max(found, key=lambda one: one[1].crest, default=None)
+        facts: dict[str, object] = {}
+        if worst is not None:
+            op, measured = worst
+            facts = {"layer": op.node.label, "channel": measured.spiky, "crest": measured.crest}
+        return self._obstacle(
+            "spikes", "single weights that dominate their channel",
+            "clip them (percentile or mean-square calibration of weights), or use blocks", 20,
+            [op for op, _ in found], facts=facts,
+        )  # fmt: skip
+
+    # A quantized model: where work is left in float
+
+    def _left_out(self) -> list[Obstacle | None]:
+        islands = {id(op.node) for island in find_islands(self.map) for op in island.ops}
+        by_reason: dict[str, list[WeightedOp]] = {}
+        for op in self.map.ops:
+            reason = _reason(op, islands)
+            if reason is not None:
+                by_reason.setdefault(reason, []).append(op)
+        return [
+            self._obstacle(reason, *_REASONS[reason], 100, ops) for reason, ops in by_reason.items()
+        ]
+
+    def _obstacle(
+        self,
+        kind: str,
+        title: str,
+        remedy: str,
+        weight: float,
+        ops: Sequence[WeightedOp],
+        nodes: Sequence[Node] | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> Obstacle | None:
+        places = tuple(nodes) if nodes is not None else tuple(op.node for op in ops)
+        if not places:
+            return None
+        share = self.share({id(op): op for op in ops}.values())
+        return Obstacle(kind, title, remedy, share, weight, places, facts or {})
+
+
+_REASONS = {
+    "weight-left-float": ("float weights behind quantized activations", "quantize the weights"),
+    "activation-left-float": (
+        "float activations in front of quantized weights",
+        "quantize the activations too",
+    ),
+    "one-activation-left-float": (
+        "products with one quantized operand",
+        "quantize the other operand too",
+    ),
+    "island": ("float layers between quantized ones", "quantize them too"),
+    "float-only": ("recurrent layers without integer kernels", "leave them in fp16"),
+    "weight-only": (
+        "products of packed weights, computed in float",
+        "nothing, if memory is what limits you",
+    ),
+    "not-quantized": ("layers outside the quantized part", "quantize them too"),
+}
+
+
+def _reason(op: WeightedOp, islands: set[int]) -> str | None:
+    """Why an op does not run in few bits; None if it does."""
+    if op.is_quantized:
+        return None
+    if op.is_recurrent:
+        return "float-only"
+    if op.weight_bits is not None:
+        return "weight-only"
+    if op.data.is_quantized != op.weight.is_quantized:
+        if not op.weight.is_constant:
+            return "one-activation-left-float"
+        return "weight-left-float" if op.data.is_quantized else "activation-left-float"
+    return "island" if id(op.node) in islands else "not-quantized"
+
+
+def _is_next_to(op: WeightedOp, keys: set[int]) -> bool:
+    """Whether one of these nodes gives an op its input or takes its output."""
+    result = op.node.output()
+    after = walk_consumers(result) if result is not None else ()
+    return id(op.data.root.producer) in keys or any(id(node) in keys for node in after)
+
+
+def _curve(node: Node | None) -> str | None:
+    """The name of a curved activation that a node ends, as one op or written out."""
+    if node is None:
+        return None
+    if node.op_type in _CURVED:
+        return node.op_type
+    if node.op_type == "Mul":
+        for near in node.predecessors:
+            if near.op_type == "Sigmoid" and near.input(0) in node.inputs:
+                return "SiLU"
+            if any(before.op_type == "Erf" for before in near.predecessors):
+                return "GELU"
+            if any(deep.op_type == "Erf" for b in near.predecessors for deep in b.predecessors):
+                return "GELU"
+    return None
+
+
+def _odd_channels(op: WeightedOp) -> tuple[int, int] | None:
+    """Input and output channels of an op, if one of them does not fill a matrix unit."""
+    tensor = op.weight.root.tensor
+    if tensor is None or op.is_depthwise or op.is_recurrent or len(tensor.shape) < 2:
+        return None
+    shape, kind = tensor.shape, op.node.op_type
+    if kind.endswith("ConvTranspose"):
+        inputs, outputs = shape[0], shape[1]
+    elif kind.endswith("Conv"):
+        inputs, outputs = shape[1], shape[0] // (op.node.get_int("group", 1) or 1)
+    elif kind.endswith("Gemm") and op.node.get_int("transB", 0):
+        inputs, outputs = shape[1], shape[0]
+    else:
+        inputs, outputs = shape[-2], shape[-1]
+    if inputs <= 4 or (inputs % ALIGNMENT == 0 and outputs % ALIGNMENT == 0):
+        return None  # runtimes have kernels of their own for images of up to four channels
+    return inputs, outputs

@@ -1,0 +1,111 @@
+"""How evenly the numbers of a weight are spread: what integers of few bits need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modellint.analysis.quantization.mapping import WeightedOp
+from modellint.analysis.quantization.ops import output_axis
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHUNK = 1 << 22
+"""Elements looked at together, so that a large weight never lies in memory whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The sizes of a weight's output channels."""
+
+    largest: int
+    """The channel with the largest number."""
+    ratio: float
+    """That number, over the largest number of the median channel."""
+    spiky: int
+    """The channel whose largest number stands out most from its own others."""
+    crest: float
+    """How many times the root mean square of its channel that is."""
+    channels: int
+
+
+def spread(op: WeightedOp) -> Spread | None:
+    """How the stored float weight of an op is spread; None when it cannot be read."""
+    import numpy as np
+
+    tensor = op.weight.root.tensor
+    if tensor is None or not tensor.dtype.is_float or tensor.dtype.bits < 16:
+        return None
+    axis = output_axis(op.node, len(tensor.shape))
+    if len(tensor.shape) < 2 or axis is None or not 0 <= axis < len(tensor.shape):
+        return None
+    array = tensor.numpy()
+    if array is None or not array.size:
+        return None
+    peaks, squares = _measure(array, axis)
+    alive = np.flatnonzero((peaks > 0) & np.isfinite(squares))
+    if not len(alive):
+        return None
+    crests = peaks[alive] / np.sqrt(squares[alive] / (array.size / len(peaks)))
+    top = alive[peaks[alive].argmax()]
+    return Spread(
+        largest=int(top),
+        ratio=float(peaks[top] / np.median(peaks[alive])),
+        spiky=int(alive[crests.argmax()]),
+        crest=float(crests.max()),
+        channels=len(peaks),
+    )
+
+
+def _measure(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The largest number and the sum of squares of each channel."""
+    import numpy as np
+
+    peaks = np.zeros(array.shape[axis], np.float64)
+    squares = np.zeros(array.shape[axis], np.float64)
+    for start, part in _chunks(array):
+        numbers = np.abs(np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1))
+        numbers = numbers.astype(np.float32, copy=False)
+        at = slice(start, start + len(part)) if axis == 0 else slice(None)
+        peaks[at] = np.maximum(peaks[at], numbers.max(axis=1))
+        squares[at] += np.einsum("ij,ij->i", numbers, numbers)
+    return peaks, squares
+
+
+def _chunks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    rows = max(1, _CHUNK // max(1, array.size // len(array)))
+    for start in range(0, len(array), rows):
+        yield start, array[start : start + rows]
+
+
+def used_levels(op: WeightedOp) -> list[int] | None:
+    """The largest stored number of each output channel of an 8-bit weight with one scale."""
+    import numpy as np
+
+    scheme, tensor = op.weight.scheme, op.weight.root.tensor
+    if scheme is None or tensor is None or scheme.granularity != "tensor":
+        return None
+    if tensor.dtype.name not in ("int8", "uint8"):
+        return None
+    axis = output_axis(op.node, len(tensor.shape))
+    points = scheme.zero_points
+    point = (
+        0
+        if scheme.zero_point is None
+        else int(points.reshape(-1)[0])
+        if points is not None
+        else None
+    )
+    if point is None or axis is None or len(tensor.shape) < 2 or not 0 <= axis < len(tensor.shape):
+        return None
+    array = tensor.numpy()
+    if array is None or not array.size:
+        return None
+    peaks = np.zeros(array.shape[axis], np.int64)
+    for start, part in _chunks(array):
+        numbers = np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1).astype(np.int16)
+        at = slice(start, start + len(part)) if axis == 0 else slice(None)
+        peaks[at] = np.maximum(peaks[at], np.abs(numbers - point).max(axis=1))
+    return [int(peak) for peak in peaks]

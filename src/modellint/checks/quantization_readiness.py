@@ -1,0 +1,106 @@
+"""What stands between a float model and few bits. Asked when few bits are what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from modellint.analysis.quantization import (
+    Obstacle,
+    QuantizationMap,
+    Readiness,
+    used_levels,
+)
+from modellint.checks.api import Context, Hit, Place
+from modellint.checks.quantization_effect import percent
+
+_FEW_BITS = ("int8", "fp8", "int4", "fp4")
+
+
+def unfolded(context: Context) -> Iterator[Hit]:
+    """BatchNormalization behind its layer."""
+    yield from _obstacle(context, lambda readiness: readiness.unfolded)
+
+
+def float_only(context: Context) -> Iterator[Hit]:
+    """Recurrent layers."""
+    yield from _obstacle(context, lambda readiness: readiness.float_only)
+
+
+def no_kernel(context: Context) -> Iterator[Hit]:
+    """Ops between layers that only run in float."""
+    yield from _obstacle(context, lambda readiness: readiness.no_kernel)
+
+
+def outlier_channels(context: Context) -> Iterator[Hit]:
+    """Weights where one channel sets the scale of all."""
+    yield from _obstacle(context, lambda readiness: readiness.outlier_channels)
+
+
+def spikes(context: Context) -> Iterator[Hit]:
+    """Weights where one number sets the scale of its channel."""
+    yield from _obstacle(context, lambda readiness: readiness.spikes)
+
+
+def curved_activations(context: Context) -> Iterator[Hit]:
+    """Layers fed by activations that few levels fit badly."""
+    yield from _obstacle(context, lambda readiness: readiness.curved_activations)
+
+
+def misaligned(context: Context) -> Iterator[Hit]:
+    """Layers whose channels do not fill the matrix units."""
+    yield from _obstacle(context, lambda readiness: readiness.misaligned)
+
+
+def depthwise(context: Context) -> Iterator[Hit]:
+    """Convolutions that move more than they compute."""
+    yield from _obstacle(context, lambda readiness: readiness.depthwise)
+
+
+def tiny(context: Context) -> Iterator[Hit]:
+    """Layers too small to gain anything."""
+    yield from _obstacle(context, lambda readiness: readiness.tiny)
+
+
+def _obstacle(context: Context, pick: Callable[[Readiness], Obstacle | None]) -> Iterator[Hit]:
+    if context.deployment.precision not in _FEW_BITS:
+        return
+    readiness = context.analysis(Readiness)
+    if readiness.map.is_quantized:
+        return
+    found = pick(readiness)
+    if found is None:
+        return
+    unit = "the model's MACs" if readiness.is_by_work else "the model's layers"
+    others = len(found.nodes) - 1
+    yield Hit(
+        _place(readiness, found),
+        {
+            **found.facts,
+            "rest": f" and {others} more" if others else "",
+            "share": found.share,
+            "work": f"{percent(found.share)} of {unit}",
+            "points": found.points,
+            "nodes": [node.label for node in found.nodes],
+        },
+        count=len(found.nodes),
+    )
+
+
+def _place(readiness: Readiness, found: Obstacle) -> Place:
+    """The layer that the facts name, else the first."""
+    name = found.facts.get("layer")
+    return next((node for node in found.nodes if node.label == name), found.nodes[0])
+
+
+def collapsed_channels(context: Context) -> Iterator[Hit]:
+    """Stored integers that leave most of their levels unused in some channels."""
+    quantization = context.analysis(QuantizationMap)
+    for op in quantization.ops:
+        levels = used_levels(op)
+        if levels is None:
+            continue
+        poor = [channel for channel, used in enumerate(levels) if 0 < used < 8]
+        if len(poor) >= 0.1 * len(levels):
+            worst = min(poor, key=levels.__getitem__)
+            facts = {"poor": len(poor), "channels": len(levels), "channel": worst}
+            yield Hit(op.node, {**facts, "levels": levels[worst]})
