@@ -60,7 +60,7 @@ def _rate(target: Target, precision: Precision) -> str:
     rate = target.peak(precision)
     if rate is not None:
         return format_rate(rate)
-    return "?" if target.supports(precision) else "-"
+    return "-" if target.lacks(precision) else "?"
 
 
 def _row(cells: Iterator[str] | tuple[str, ...]) -> str:

@@ -83,7 +83,13 @@ def test_a_mac_is_its_chip(machine: Machine) -> None:
     target = machine({"sysctl": "Apple M2 Pro"}, memory=16 * GIB, platform="darwin")
     assert target.aliases == ("apple-m2-pro",)
     assert target.default_runtime == "coreml"
-    assert target.memory.usable == 16 * GIB
+    assert target.memory.nominal == 16 * GIB
+    assert target.memory.usable == 16 * GIB * 2 // 3
+
+
+def test_a_large_mac_lends_its_gpu_more(machine: Machine) -> None:
+    target = machine({"sysctl": "Apple M2 Max"}, memory=96 * GIB, platform="darwin")
+    assert target.memory == find_target("apple-m2-max").memory
 
 
 def test_a_cpu_computes_what_its_flags_say(machine: Machine) -> None:

@@ -82,6 +82,8 @@ def test_the_a10_is_not_the_a10g() -> None:
     assert a10.supports("fp32")
     assert not a10.accelerates("fp32")
     assert a10.accelerates("int8")
+    assert a10.lacks("fp8")
+    assert not a10.lacks("int8")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,9 @@ def test_filters() -> None:
 
 
 def test_a_users_folder_adds_a_target(folder: Path) -> None:
-    assert find_target("acme one", [folder]).id == "my-board"
+    mine = find_target("acme one", [folder])
+    assert mine.id == "my-board"
+    assert not mine.lacks("fp8"), "nothing is said of precisions"
     assert find_target("a10", [folder]).id == "a10"
     assert [target.id for target in expand_targets(["desk"], [folder])] == ["my-board"]
     with pytest.raises(UnknownTarget):

@@ -230,13 +230,8 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _rate(target: Target, precision: Precision) -> str:
     rate = target.peak(precision)
     if rate is None:
-        return UNKNOWN if _may_support(target, precision) else LACKS
+        return LACKS if target.lacks(precision) else UNKNOWN
     return format_rate(rate)
-
-
-def _may_support(target: Target, precision: Precision) -> bool:
-    known = target.matrix_precisions or target.vector_precisions
-    return target.supports(precision) or not known
 
 
 def _capability(target: Target) -> str:

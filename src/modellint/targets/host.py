@@ -14,7 +14,7 @@ from modellint.targets.deployment import Precision
 from modellint.targets.loader import HOST, UnknownTarget, find_target, load_targets
 from modellint.targets.target import Memory, Origin, Target
 
-MIB = 1024**2
+MIB, GIB = 1024**2, 1024**3
 _TIMEOUT_S = 5
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 _MEASURED = Origin("this machine", "measured")
@@ -79,6 +79,8 @@ def _driver_gpu() -> str:
 def _cpu(extra_dirs: Sequence[Path]) -> Target:
     name, memory = _cpu_name(), _system_memory()
     known = _known(name, extra_dirs)
+    if known and sys.platform == "darwin":
+        return _as_host(known, known.name, _metal_share(memory), memory)
     if known:
         return _as_host(known, known.name, memory)
     flags = {*_cpuinfo("flags").split(), *_cpuinfo("Features").split()}
@@ -110,16 +112,21 @@ _VECTOR_FLAGS: dict[Precision, set[str]] = {
 }
 
 
-def _as_host(known: Target, name: str, usable: int | None) -> Target:
+def _metal_share(memory: int) -> int:
+    """What macOS lends the GPU, unless told otherwise; the files of Apple's chips have sources."""
+    return memory * 2 // 3 if memory < 36 * GIB else memory * 3 // 4
+
+
+def _as_host(known: Target, name: str, usable: int | None, memory: int | None = None) -> Target:
     """A known device with the memory that this one of them really has, if that can be said."""
-    memory, origins = known.memory, dict(known.origins)
+    figures, origins = known.memory, dict(known.origins)
     if usable:
         # Sold in several sizes under one name, where memory is the system's.
-        nominal = usable if known.is_unified_memory else max(memory.nominal, usable)
-        memory = replace(memory, usable=usable, nominal=nominal)
+        nominal = usable if known.is_unified_memory else max(figures.nominal, usable)
+        figures = replace(figures, usable=usable, nominal=memory or nominal)
         origins["usable"] = _MEASURED
     return replace(
-        known, id=HOST, name=name, memory=memory, origins=origins, aliases=(known.id,), groups=()
+        known, id=HOST, name=name, memory=figures, origins=origins, aliases=(known.id,), groups=()
     )
 
 

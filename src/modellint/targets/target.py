@@ -106,6 +106,11 @@ class Target:
         """Whether the hardware computes in this precision at all, rather than emulating it."""
         return precision in self.matrix_precisions or precision in self.vector_precisions
 
+    def lacks(self, precision: str) -> bool:
+        """Whether the hardware is known not to compute in this precision."""
+        known = self.matrix_precisions or self.vector_precisions
+        return bool(known) and not self.supports(precision)
+
     def accelerates(self, precision: str) -> bool:
         """Whether the hardware's matrix units take this precision."""
         return precision in self.matrix_precisions
