@@ -64,7 +64,7 @@ def export(
     with torch.no_grad():
         if dynamo:
             shapes = tuple(
-                dict.fromkeys(axes.get(n, {}), torch.export.Dim.DYNAMIC) for n in input_names
+                {axis: dim(name) for axis, name in axes.get(n, {}).items()} for n in input_names
             )
             torch.onnx.export(
                 module, inputs, path, dynamo=True, dynamic_shapes=(shapes,), opset_version=20,
@@ -81,6 +81,11 @@ def export(
     onnx.save(model, path)
     sys.stdout.write(f"{name}: {path.stat().st_size / 1000:.0f} kB\n")
     sys.stdout.flush()
+
+
+def dim(name: str) -> Any:
+    """The same for every dim of that name; what is no name follows from the others."""
+    return torch.export.Dim(name) if name.isidentifier() else torch.export.Dim.DYNAMIC
 
 
 def tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:

@@ -1,0 +1,447 @@
+"""What a graph is made of: repeated blocks and attention, found by structure, not by names.
+
+>>> found = blocks(model, deployment)
+>>> [(block.kind, block.count) for block in found.summary]      # [("transformer", 12)]
+>>> found.attention                                              # Attention(variant="GQA", …)
+>>> found.of("residual")[0].nodes
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from modellint.analysis.folding import Folding
+from modellint.analysis.kv_cache import attention_variant
+from modellint.model import Graph, Model, Node, Value
+from modellint.targets.deployment import Deployment
+
+Kind = Literal["transformer", "inverted residual", "residual", "squeeze and excitation"]
+
+_CONVOLUTIONS = frozenset({
+    "Conv", "QLinearConv", "ConvInteger", "FusedConv", "NhwcConv", "NhwcFusedConv",
+})  # fmt: skip
+_PRODUCTS = frozenset({"MatMul", "Gemm", "FusedMatMul", "MatMulNBits", "QLinearMatMul", "QGemm"})
+_ADDITIONS = frozenset({"Add", "QLinearAdd", "Sum"})
+_SKIP_NORMS = frozenset({"SkipLayerNormalization", "SkipSimplifiedLayerNormalization"})
+_ATTENTION_OPS = frozenset({
+    "Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedMultiHeadAttention",
+    "QAttention", "PagedAttention", "SparseAttention", "DecoderMaskedMultiHeadAttention",
+})  # fmt: skip
+_GATES = frozenset({"Sigmoid", "HardSigmoid", "QLinearSigmoid"})
+_POOLS = frozenset({"GlobalAveragePool", "ReduceMean", "QLinearGlobalAveragePool"})
+_BROADCASTING = frozenset({"Expand", "Tile"})
+LONGEST = 200
+"""Nodes in the branch of a residual; a longer branch is the model, not a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One occurrence, from the node after its input to the node that ends it."""
+
+    kind: Kind
+    nodes: tuple[Node, ...]
+    source: Value
+    end: Node
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCount:
+    kind: Kind
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionLayer:
+    """One attention: its op, or the softmax between two products."""
+
+    node: Node
+    query_heads: int | None
+    kv_heads: int | None
+    head_size: int | None
+
+    @property
+    def variant(self) -> str | None:
+        """``MHA``, ``GQA`` or ``MQA``."""
+        return attention_variant(self.query_heads, self.kv_heads)
+
+
+class Blocks:
+    """All blocks of the main graph."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self._graph = model.graph
+        self._folding = Folding(model, deployment)
+        self._types = self._folding.types
+
+    @cached_property
+    def all(self) -> tuple[Block, ...]:
+        if self._graph is None:
+            return ()
+        residuals = _without_outer(list(self._residuals(self._graph)))
+        inverted = list(self._inverted(self._graph))
+        inside = {id(node) for block in inverted for node in block.nodes}
+        plain = [block for block in residuals if not any(id(n) in inside for n in block.nodes)]
+        return (*_transformers(plain), *inverted, *plain, *_squeezes(self._graph))
+
+    def of(self, kind: Kind) -> tuple[Block, ...]:
+        return tuple(block for block in self.all if block.kind == kind)
+
+    @property
+    def summary(self) -> tuple[BlockCount, ...]:
+        """How many of each kind; residuals inside transformer blocks are not told again."""
+        inner = {id(b.end) for t in self.of("transformer") for b in self.of("residual")
+                 if any(node is b.end for node in t.nodes)}  # fmt: skip
+        counts = Counter(
+            block.kind
+            for block in self.all
+            if block.kind != "residual" or id(block.end) not in inner
+        )
+        return tuple(BlockCount(kind, count) for kind, count in counts.most_common())
+
+    @cached_property
+    def attention_layers(self) -> tuple[AttentionLayer, ...]:
+        return tuple(self._attentions(self._graph)) if self._graph is not None else ()
+
+    @property
+    def attention(self) -> AttentionLayer | None:
+        """The layer that most others are like; None for a model without attention."""
+        layers = self.attention_layers
+        if not layers:
+            return None
+        shapes = Counter((layer.query_heads, layer.kv_heads, layer.head_size) for layer in layers)
+        usual = shapes.most_common(1)[0][0]
+        return next(
+            layer
+            for layer in layers
+            if (layer.query_heads, layer.kv_heads, layer.head_size) == usual
+        )
+
+    # Residuals
+
+    def _residuals(self, graph: Graph) -> Iterator[Block]:
+        """Additions of two paths, one of which leaves from a tensor that the other is or adds."""
+        masks = {
+            id(node)
+            for softmax in graph.by_op.get("Softmax", ())
+            for node in _product_before(softmax)[1]
+        }
+        for node in graph.nodes:
+            if node.op_type not in _ADDITIONS | _SKIP_NORMS or id(node) in masks:
+                continue
+            sides = [v for v in _summands(node) if not self._folding.is_constant(v)]
+            if len(sides) != 2:
+                continue
+            block = self._residual(node, *sides)
+            if block is not None:
+                yield block
+
+    def _residual(self, end: Node, one: Value, other: Value) -> Block | None:
+        for skip, main in ((one, other), (other, one)):
+            adapted_from = _source_of_skip(skip)
+            branch = _branch_to(main, skip) or _branch_to(main, adapted_from)
+            if branch is None:
+                continue
+            nodes, start = branch
+            weighted = [n for n in nodes if n.op_type in _CONVOLUTIONS | _PRODUCTS]
+            if not weighted and not any(n.op_type in _ATTENTION_OPS for n in nodes):
+                continue
+            return Block("residual", (*reversed(nodes), end), start, end)
+        return None
+
+    # Inverted residuals
+
+    def _inverted(self, graph: Graph) -> Iterator[Block]:
+        """A depthwise convolution between one that widens and one that narrows."""
+        for node in graph.nodes:
+            if not self._is_depthwise(node):
+                continue
+            expand, project = self._pointwise_before(node), self._pointwise_after(node)
+            if expand is None or project is None:
+                continue
+            source = expand.input(0)
+            wide, before, after = _width_of(node, 0), _width_of(expand, 1), _width_of(project, 0)
+            if source is None or None in (wide, before, after):
+                continue
+            if int(before or 0) < int(wide or 0) > int(after or 0):
+                yield Block("inverted residual", (expand, node, project), source, project)
+
+    def _pointwise_before(self, node: Node) -> Node | None:
+        value = node.input(0)
+        for _ in range(8):
+            before = value.producer if value is not None else None
+            if before is None or before.op_type in _CONVOLUTIONS:
+                return before if before is not None and _is_pointwise(before) else None
+            value = next((v for v in before.inputs if v is not None and not v.is_constant), None)
+        return None
+
+    def _pointwise_after(self, node: Node) -> Node | None:
+        """The next convolution on the straight way; a gate beside it does not count."""
+        for _ in range(10):
+            value = node.output()
+            users = [use.node for use in value.consumers] if value is not None else []
+            gate = next((user for user in users if user.op_type in ("Mul", "QLinearMul")), None)
+            follower = gate or next(iter(users), None)
+            if follower is None or follower.op_type in _CONVOLUTIONS:
+                return follower if follower is not None and _is_pointwise(follower) else None
+            node = follower
+        return None
+
+    def _is_depthwise(self, node: Node) -> bool:
+        group = node.get_int("group", 1) or 1
+        return node.op_type in _CONVOLUTIONS and group > 1 and group == _width_of(node, 0)
+
+    # Attention
+
+    def _attentions(self, graph: Graph) -> Iterator[AttentionLayer]:
+        for node in graph.nodes:
+            if node.op_type in _ATTENTION_OPS:
+                yield self._attention_op(node)
+            elif node.op_type == "Softmax" and _is_between_products(node):
+                yield self._spelled_out(node)
+
+    def _attention_op(self, node: Node) -> AttentionLayer:
+        heads = node.get_int("q_num_heads") or node.get_int("num_heads")
+        kv_heads = node.get_int("kv_num_heads") or heads
+        query, key = node.input(0), node.input(1)
+        shape = self._types.shape(query) if query is not None else None
+        if heads is None and shape is not None and len(shape) == 4:
+            key_shape = self._types.shape(key) if key is not None else None
+            heads = _number(shape[1])
+            kv_heads = _number(key_shape[1]) if key_shape and len(key_shape) == 4 else heads
+            return AttentionLayer(node, heads, kv_heads, _number(shape[-1]))
+        hidden = _number(shape[-1]) if shape is not None else None
+        return AttentionLayer(node, heads, kv_heads, hidden // heads if hidden and heads else None)
+
+    def _spelled_out(self, softmax: Node) -> AttentionLayer:
+        source = softmax.input(0)
+        shape = self._types.shape(source) if source is not None else None
+        heads = _number(shape[-3]) if shape is not None and len(shape) >= 4 else None
+        product, _ = _product_before(softmax)
+        query = product.input(0) if product is not None else None
+        query_shape = self._types.shape(query) if query is not None else None
+        size = _number(query_shape[-1]) if query_shape else None
+        shared = self._sharing(product, heads)
+        kv_heads = heads // shared if heads is not None and heads % shared == 0 else heads
+        return AttentionLayer(softmax, heads, kv_heads, size)
+
+    def _sharing(self, product: Node | None, heads: int | None) -> int:
+        """How many query heads read one key head: by how much the keys are broadcast."""
+        value = product.input(1) if product is not None else None
+        for _ in range(8):
+            node = value.producer if value is not None else None
+            if node is None or heads is None:
+                return 1
+            if node.op_type in _BROADCASTING:
+                before, after = node.input(0), node.output()
+                old = self._types.shape(before) if before is not None else None
+                new = self._types.shape(after) if after is not None else None
+                return _growth(old, new)
+            value = node.input(0)
+        return 1
+
+
+def blocks(model: Model, deployment: Deployment) -> Blocks:
+    """The analysis: ``context.analysis(blocks)``."""
+    return Blocks(model, deployment)
+
+
+def _summands(node: Node) -> list[Value]:
+    if node.op_type == "QLinearAdd":
+        return [value for value in (node.input(0), node.input(3)) if value is not None]
+    return [value for value in node.inputs[:2] if value is not None]
+
+
+def _source_of_skip(skip: Value) -> Value:
+    """Where the short side begins: itself, or what one convolution or product adapts."""
+    value = skip
+    adapted = 0
+    for _ in range(6):
+        node = value.producer
+        if node is None or value.is_constant or len(value.consumers) != 1:
+            return value
+        source = node.input(0)
+        adapted += node.op_type in _CONVOLUTIONS | _PRODUCTS
+        if source is None or adapted > 1 or node.op_type in _ADDITIONS:
+            return value
+        value = source
+    return value
+
+
+def _branch_to(main: Value, start: Value) -> tuple[list[Node], Value] | None:
+    """All nodes between `start` and `main`.
+
+    What was computed before the start, such as a mask, flows in from the side.
+    """
+    earliest = start.producer.index if start.producer is not None else -1
+    nodes: dict[int, Node] = {}
+    reached = False
+    pending = [main]
+    while pending:
+        value = pending.pop()
+        if value is start:
+            reached = True
+            continue
+        node = value.producer
+        if value.is_constant or node is None or node.index <= earliest or id(node) in nodes:
+            continue
+        nodes[id(node)] = node
+        if len(nodes) > LONGEST:
+            return None
+        pending += [each for each in node.inputs if each is not None]
+    if not reached or not nodes:
+        return None
+    return sorted(nodes.values(), key=lambda node: -node.index), start
+
+
+def _without_outer(found: list[Block]) -> list[Block]:
+    """Without residuals around others: a sum of the whole model with its input is no block."""
+    ends = sorted(block.end.index for block in found)
+    return [
+        block
+        for block in found
+        if bisect_left(ends, block.end.index) == bisect_left(ends, block.nodes[0].index)
+    ]
+
+
+def _is_pointwise(node: Node) -> bool:
+    weight = _weight(node)
+    shape = weight.shape if weight is not None else None
+    return shape is not None and len(shape) >= 3 and all(dim == 1 for dim in shape[2:])
+
+
+def _width_of(node: Node, axis: int) -> int | None:
+    """Output channels (0) or input channels (1) of a convolution."""
+    weight = _weight(node)
+    shape = weight.shape if weight is not None else None
+    return _number(shape[axis]) if shape is not None and len(shape) > axis else None
+
+
+def _weight(node: Node) -> Value | None:
+    return node.input(3 if node.op_type == "QLinearConv" else 1)
+
+
+def _transformers(residuals: list[Block]) -> Iterator[Block]:
+    """A residual with attention, and the one with a feed-forward that takes up its result."""
+    for one in residuals:
+        if not _has_attention(one.nodes):
+            continue
+        for other in residuals:
+            if other is not one and not _has_attention(other.nodes) and _continues(one, other):
+                yield Block("transformer", (*one.nodes, *other.nodes), one.source, other.end)
+                break
+
+
+def _continues(one: Block, other: Block) -> bool:
+    value: Value | None = other.source
+    for _ in range(16):
+        node = value.producer if value is not None else None
+        if node is None:
+            return False
+        if node is one.end:
+            return True
+        value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
+    return False
+
+
+def _has_attention(nodes: Iterable[Node]) -> bool:
+    return any(
+        node.op_type in _ATTENTION_OPS or (node.op_type == "Softmax" and _is_between_products(node))
+        for node in nodes
+    )
+
+
+def _squeezes(graph: Graph) -> Iterator[Block]:
+    """A product of a tensor with a gate computed from its mean: Squeeze-and-Excitation."""
+    for node in graph.nodes:
+        if node.op_type not in ("Mul", "QLinearMul") or len(node.inputs) < 2:
+            continue
+        operands = _summands(node) if node.op_type == "Mul" else [
+            value for value in (node.input(0), node.input(3)) if value is not None
+        ]  # fmt: skip
+        for gate, tensor in ((operands[0], operands[-1]), (operands[-1], operands[0])):
+            nodes = _gate(gate, tensor)
+            if nodes is not None:
+                yield Block("squeeze and excitation", (*reversed(nodes), node), tensor, node)
+                break
+
+
+def _gate(value: Value, tensor: Value) -> list[Node] | None:
+    """From the gate back through two weighted layers to the mean of `tensor`."""
+    nodes: list[Node] = []
+    weighted = 0
+    gated = False
+    for _ in range(16):
+        node = value.producer
+        if node is None:
+            return None
+        nodes.append(node)
+        gated |= node.op_type in _GATES
+        weighted += node.op_type in _CONVOLUTIONS | _PRODUCTS
+        source = node.input(0)
+        if source is None:
+            return None
+        if node.op_type in _POOLS:
+            return nodes if gated and weighted >= 1 and source is tensor else None
+        if not gated and weighted:
+            # The gate itself may be spelled out as Clip(x + 3) / 6.
+            gated = any(each.op_type in ("Clip", "Div", "HardSwish") for each in nodes)
+        value = next((v for v in node.inputs if v is not None and not v.is_constant), source)
+    return None
+
+
+def _is_between_products(softmax: Node) -> bool:
+    return _product_before(softmax)[0] is not None and _product_after(softmax) is not None
+
+
+def _product_before(softmax: Node) -> tuple[Node | None, list[Node]]:
+    """The product of two computed tensors, and what scales and masks it before the softmax."""
+    pending = [softmax]
+    between: list[Node] = []
+    for _ in range(12):
+        if not pending:
+            break
+        node = pending.pop(0)
+        for producer in node.predecessors:
+            if producer.op_type in ("MatMul", "Einsum", "FusedMatMul"):
+                if not any(v is not None and v.is_constant for v in producer.inputs[:2]):
+                    return producer, between
+            elif producer.op_type in _SCALING:
+                pending.append(producer)
+                between.append(producer)
+    return None, []
+
+
+_SCALING = frozenset({
+    "Add", "Cast", "Clip", "Div", "Expand", "Max", "Mul", "Reshape", "Sub", "Where",
+})  # fmt: skip
+
+
+def _product_after(softmax: Node) -> Node | None:
+    pending = [softmax]
+    for _ in range(12):
+        if not pending:
+            return None
+        node = pending.pop(0)
+        for successor in node.successors:
+            if successor.op_type in ("MatMul", "Einsum", "FusedMatMul"):
+                return successor
+            if successor.op_type in _SCALING | {"Dropout", "IsNaN", "Transpose", "Identity"}:
+                pending.append(successor)
+    return None
+
+
+def _growth(old: Iterable[object] | None, new: Iterable[object] | None) -> int:
+    """The factor by which one axis grows."""
+    for before, after in zip(old or (), new or (), strict=False):
+        if isinstance(before, int) and isinstance(after, int) and before and after > before:
+            return after // before
+    return 1
+
+
+def _number(dim: object) -> int | None:
+    return dim if isinstance(dim, int) else None
