@@ -90,6 +90,14 @@ def test_only_the_first_places_are_named() -> None:
     assert also(group, most=None) == "at 5 more places: b, c, d, e, f"
 
 
+def test_places_that_differ_in_numbers_are_named_as_one() -> None:
+    labels = ["first", "a.1", "a.2", "b"]
+    findings = [replace(OVERFLOW, location=Location(node=label)) for label in labels]
+    assert also(grouped(findings)[0]) == "at 3 more places: a.* (×2), b"
+    assert also(grouped(findings[:3])[0]) == "at 2 more places: a.*"
+    assert also(grouped(findings[:1])[0]) == ""
+
+
 def test_a_run_in_a_line() -> None:
     assert overview(SAMPLE) == "2 errors, 36 warnings, 1 info in 4 models (1 finding suppressed)"
     assert overview(CLEAN) == "No findings in 1 model"

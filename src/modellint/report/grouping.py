@@ -105,8 +105,10 @@ def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = 
     if not labels:
         return total
     names = [(label, 1) for label in labels] if most is None else patterns(labels)
+    alone = len(names) == 1  # the total has said how many
     shown = [
-        shorten(clean(name), LONGEST_NAME, ellipsis) + (f" ({times}{number})" if number > 1 else "")
+        shorten(clean(name), LONGEST_NAME, ellipsis)
+        + ("" if alone or number == 1 else f" ({times}{number})")
         for name, number in names[:most]
     ]
     more = [ellipsis] if len(names) > len(shown) else []
