@@ -84,6 +84,8 @@ def test_the_a10_is_not_the_a10g() -> None:
     assert a10.accelerates("int8")
     assert a10.lacks("fp8")
     assert not a10.lacks("int8")
+    assert a10.overhead() == a10.overhead("tensorrt") == a10.overhead("tensorrt-rtx")
+    assert a10.overhead("openvino") is None
 
 
 @pytest.mark.parametrize(

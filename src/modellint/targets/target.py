@@ -121,12 +121,17 @@ class Target:
 
     def overhead(self, runtime: str | None = None) -> Overhead | None:
         """What the runtime itself takes; the device's default runtime when none is named."""
-        return self.overheads.get(runtime or self.default_runtime)
+        name = runtime or self.default_runtime
+        # A relative stands on the same context of the driver, which is most of it.
+        return self.overheads.get(name) or self.overheads.get(_RELATIVES.get(name, ""))
 
     def confidence(self, figures: str) -> Confidence | None:
         """How well a group of figures (``memory``, ``usable``, ``peak``, …) is known."""
         origin = self.origins.get(figures)
         return origin.confidence if origin else None
+
+
+_RELATIVES = {"tensorrt-rtx": "tensorrt"}
 
 
 def natural_order(target_id: str) -> list[tuple[str, int]]:
