@@ -112,6 +112,25 @@ class RuleInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What a report says of one model that a real runtime was asked about."""
+
+    path: str
+    backend: str
+    version: str
+    target: str | None
+    status: str
+    level: str
+    detail: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Seconds, bytes and counts by name, as far as the runtime told them."""
+    placement: Mapping[str, int] = field(default_factory=dict)
+    """Nodes by execution provider."""
+    layers: tuple[str, ...] = ()
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A whole lint run."""
 
@@ -126,6 +145,8 @@ class Result:
     """What was linted for, in words, for example ``a10 (tensorrt, fp16)``."""
     timings: Mapping[str, float] = field(default_factory=dict)
     """Seconds per rule code, and per stage under ``(read)``, ``(infer)``."""
+    probes: tuple[Probed, ...] = ()
+    """What real runtimes said, by model and deployment, when they were asked."""
 
     @property
     def active(self) -> list[Finding]:

@@ -6,7 +6,7 @@ import datetime
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from modellint.cache import Cache, identify, plan_key
@@ -14,9 +14,10 @@ from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import FailOn
 from modellint.data import cache_dir
 from modellint.discovery import Discovery, Found, discover, shown_path
-from modellint.finding import Finding, ModelSummary, Result, RuleInfo, Severity
+from modellint.finding import Finding, ModelSummary, Probed, Result, RuleInfo, Severity
 from modellint.plan import FileReport, Plan
 from modellint.planning import Scope, make_scope
+from modellint.probes import Outcome as ProbeOutcome
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
 from modellint.rules.remark import remark
 from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
@@ -75,6 +76,7 @@ class _Run:
         plans = {found: self._scope(found).plan_for(found.path) for found in files}
         reports = self._reports(files, plans, here)
         findings = self._weigh(files, reports, plans, discovery)
+        self._note_unanswered(reports)
         for scope in self.scopes.values():
             self.notes += scope.notes
         return Outcome(self._result(files, reports, plans, findings), tuple(self.notes))
@@ -96,6 +98,14 @@ class _Run:
         if not discovery.files:
             self.notes.append("no model files found")
 
+    def _note_unanswered(self, reports: Mapping[Found, FileReport]) -> None:
+        for found, report in reports.items():
+            for outcome in report.probes:
+                if not outcome.asked:
+                    self.notes.append(f"{found.shown} was not probed: {outcome.detail}")
+                elif outcome.detail and not outcome.died:
+                    self.notes.append(f"{found.shown}: {outcome.detail}")
+
     # Linting, or remembering.
 
     def _reports(
@@ -106,6 +116,9 @@ class _Run:
         cache = self._cache(here)
         if cache is not None:
             for found in files:
+                probing = plans[found].probe
+                if probing is not None and probing.save_engines is not None:
+                    continue  # an engine is wanted, not what is remembered of it
                 report = cache.load(found.path, found.shown, keys.of(plans[found]))
                 if report is not None:
                     reports[found] = report
@@ -142,13 +155,15 @@ class _Run:
         def done(job: Job, report: FileReport) -> None:
             found = jobs[job]
             reports[found] = report
-            if cache is not None and not _is_internal(report.findings):
+            if cache is not None and _is_lasting(report):
                 key = keys.of(plans[found])
                 cache.store(found.path, found.shown, key, before[found], report)
             if self.progress is not None:
                 self.progress(len(reports), len(files))
 
-        run(list(jobs), list(different.values()), here.settings.jobs, done)
+        # One probe at a time: each takes all cores, and its limits are meant for it alone.
+        probing = any(plan.probe is not None for plan in different.values())
+        run(list(jobs), list(different.values()), 1 if probing else here.settings.jobs, done)
         return reports
 
     # Weighing what was found.
@@ -234,6 +249,9 @@ class _Run:
             seconds=time.perf_counter() - self.started,
             deployments=tuple(deployments),
             timings=dict(timings),
+            probes=tuple(
+                _probed(found, outcome) for found in files for outcome in reports[found].probes
+            ),
         )
 
     def _rule_infos(
@@ -326,8 +344,30 @@ def exit_code(weighed: Iterable[tuple[Finding, FailOn]], *, exit_zero: bool = Fa
     return FINDINGS if fails and not exit_zero else 0
 
 
+def _is_lasting(report: FileReport) -> bool:
+    """Whether the same would be found tomorrow: a runtime may have died of this machine's load."""
+    return not _is_internal(report.findings) and not any(each.died for each in report.probes)
+
+
 def _is_internal(findings: Iterable[Finding]) -> bool:
     return any(finding.family == "internal" for finding in findings)
+
+
+def _probed(found: Found, outcome: ProbeOutcome) -> Probed:
+    figures = {key: value for key, value in asdict(outcome.figures).items() if value is not None}
+    return Probed(
+        path=found.shown,
+        backend=outcome.backend,
+        version=outcome.version,
+        target=outcome.target,
+        status=outcome.status,
+        level=outcome.level,
+        detail=outcome.detail,
+        figures=figures,
+        placement=outcome.placement,
+        layers=outcome.layers,
+        cached=outcome.cached,
+    )
 
 
 def _summary(report: FileReport, found: Found) -> ModelSummary:

@@ -11,9 +11,11 @@ from typing import Any
 
 from modellint.config.load import Config, shown
 from modellint.config.settings import Budgets, kebab
+from modellint.data import cache_dir
 from modellint.errors import UsageError
 from modellint.globs import Globs
 from modellint.plan import Plan
+from modellint.probes import ProbeRequest, installed_versions, memory_to_spare, require
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Option, Rule
 from modellint.rules.selection import (
@@ -139,10 +141,10 @@ def _probe(config: Config) -> ProbeRequest | None:
         return None
     require(settings.probe)
     if settings.probe_timeout <= 0:
-        raise mistake(config, ("probe-timeout",), f"{settings.probe_timeout} s is no time")
+        raise config.mistake(("probe-timeout",), f"{settings.probe_timeout} s is no time")
     folder = config.path(settings.save_engine) if settings.save_engine else None
     if folder is not None and not folder.is_dir():
-        raise mistake(config, ("save-engine",), f"there is no folder {folder}")
+        raise config.mistake(("save-engine",), f"there is no folder {folder}")
     return ProbeRequest(
         settings.probe,
         settings.probe_level,
@@ -162,7 +164,7 @@ def _size(config: Config, key: str) -> int | None:
     try:
         return parse_bytes(str(value))
     except UsageError as error:
-        raise mistake(config, (key,), str(error)) from None
+        raise config.mistake((key,), str(error)) from None
 
 
 def _cache_folder(config: Config) -> Path | None:

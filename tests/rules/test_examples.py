@@ -10,8 +10,8 @@ from unittest.mock import patch
 import pytest
 
 from modellint.engine import lint_file
-from modellint.plan import Plan
 from modellint.finding import Finding
+from modellint.plan import Plan
 from modellint.probes import BACKENDS, ProbeRequest
 from modellint.probes.outcome import from_json
 from modellint.rules.registry import load_rules

@@ -80,7 +80,7 @@ def profile_missing(context: Context) -> Iterator[Hit]:
     """Inputs of open shape, for which nobody states a range; so nothing was built."""
     outcome = _answer(context)
     missing = outcome.of("profile-missing") if outcome else []
-    if outcome is None or not missing:
+    if outcome is None or outcome.status != "accepted" or not missing:
         return
     shapes = ", ".join(f"'{remark.value}' ({remark.text})" for remark in missing[:3])
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -89,7 +89,7 @@ def profile_missing(context: Context) -> Iterator[Hit]:
         **_facts(outcome, first),
         "inputs": shapes + more,
         "count": len(missing),
-        "option": " ".join(f"--shape '{each.value}'={_suggestion(each)}" for each in missing[:3]),
+        "option": " ".join(f"--shape '{each.value}={_suggestion(each)}'" for each in missing[:3]),
     }
     yield Hit(_input(context.model, first.value), facts)
 
@@ -120,17 +120,17 @@ def engine_exceeds_target(context: Context) -> Iterator[Hit]:
     """The memory that the planner set aside is more than the device offers."""
     for outcome, remark in _remarks(context, "workspace-exceeded"):
         yield Hit(None, {**_facts(outcome), "limit": int(remark.text)}, variant="workspace")
-    outcome, target = _answer(context), context.deployment.target
-    if outcome is None or not outcome.built or target is None:
+    answer, target = _answer(context), context.deployment.target
+    if answer is None or not answer.built or target is None:
         return
-    weights, activations = outcome.figures.weight_bytes, outcome.figures.activation_bytes
+    weights, activations = answer.figures.weight_bytes, answer.figures.activation_bytes
     if weights is None or activations is None:
         return
     overhead = target.overhead(context.deployment.runtime)
     parts = weights + activations + (overhead.low if overhead else 0)
     if parts > target.memory.usable:
         facts = {
-            **_facts(outcome),
+            **_facts(answer),
             "weights": weights,
             "activations": activations,
             "overhead": overhead.low if overhead else 0,
@@ -188,7 +188,10 @@ def compiler(outcome: Outcome) -> str:
 
 def _facts(outcome: Outcome, remark: Remark | None = None) -> dict[str, object]:
     facts: dict[str, object] = {"compiler": compiler(outcome)}
-    return facts if remark is None else {**facts, "reason": remark.text}
+    if remark is None:
+        return facts
+    reason = remark.text.removeprefix(f"{remark.node}: ") if remark.node else remark.text
+    return {**facts, "reason": reason}
 
 
 def find_node(model: Model, remark: Remark) -> Node | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from modellint.cli.command import Command, option
+from modellint.cli import probing
+from modellint.cli.command import option
 from modellint.cli.completion import complete_outputs, complete_rules, complete_targets
 from modellint.cli.console import Progress, note
 from modellint.cli.given import as_given, comma_lists, levels, one_of, pairs, sizes
@@ -47,7 +48,7 @@ EPILOG = """Exit codes:
 """
 
 
-@click.command(cls=Command, epilog=EPILOG)
+@click.command(cls=probing.ProbingCommand, epilog=EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @_many("--target", "-t", group=DEPLOYMENT, metavar="ID", shell_complete=complete_targets,
        help="Device, group or 'host'; repeatable.")  # fmt: skip
@@ -79,6 +80,9 @@ EPILOG = """Exit codes:
 @option("--no-weights", group=RULES, is_flag=True, help="Leave the values of weights unread.")
 @option("--verify", group=RULES, metavar="ort", callback=one_of("ort"),
         help="Compare what is predicted with what ONNX Runtime's optimizer does.")  # fmt: skip
+@option("--probe", group=probing.GROUP, metavar="[BACKEND]", callback=one_of(*probing.BACKENDS),
+        help=f"Ask a real runtime: {', '.join(probing.BACKENDS)}.")  # fmt: skip
+@probing.limits
 @_many("--exclude", group=FILES, metavar="GLOB", help="Leave out files and folders.")
 @_many("--include", group=FILES, metavar="GLOB", help="Lint files of other suffixes too.")
 @option("--force-exclude", group=FILES, is_flag=True, help="Exclude files even when named.")
@@ -149,7 +153,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         request = Request(
             files, command_line, given["write_baseline"], given["exit_zero"], shown_as
         )
-        with Progress(wanted=not given["quiet"]) as progress:
+        with Progress(wanted=not given["quiet"]) as progress, probing.announced(progress):
             outcome = lint(request, progress)
     options = Options(
         quiet=given["quiet"],
@@ -161,6 +165,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
     )
     for output in outputs:
         output.write(outcome.result, options)
+    probing.write_report(given["probe_report"], outcome.result)
     if given["statistics"]:
         from modellint.report.full import write_statistics
 
@@ -210,6 +215,7 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
         "cache_dir": given["cache_dir"],
         "weights": False if given["no_weights"] else None,
         "verify": given["verify"],
+        **probing.settings(given),
     }
     return {name: value for name, value in values.items() if value not in (None, (), {})}
 

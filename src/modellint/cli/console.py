@@ -43,7 +43,7 @@ class Progress:
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted and sys.stderr.isatty() and not _is_ci()
         self._lock = threading.Lock()
-        self._done, self._total = 0, 0
+        self._done, self._total, self._doing = 0, 0, "linting"
         self._bar: Any = None
         self._timer = threading.Timer(PATIENCE, self._show)
         self._timer.daemon = True
@@ -56,6 +56,12 @@ class Progress:
     def __call__(self, done: int, total: int) -> None:
         with self._lock:
             self._done, self._total = done, total
+            self._update()
+
+    def say(self, text: str) -> None:
+        """What is being done just now, where that takes long."""
+        with self._lock:
+            self._doing = printable(text)
             self._update()
 
     def __exit__(
@@ -72,13 +78,20 @@ class Progress:
 
     def _show(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         with self._lock, suppress(OSError):
             if not self._wanted:
                 return
             self._bar = Progress(
-                "linting", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                TextColumn("{task.description}", markup=False), BarColumn(),
+                MofNCompleteColumn(), TimeElapsedColumn(),
                 console=Console(stderr=True), transient=True,
             )  # fmt: skip
             self._bar.add_task("linting", total=None)
@@ -87,7 +100,9 @@ class Progress:
 
     def _update(self) -> None:
         if self._bar is not None:
-            self._bar.update(0, completed=self._done, total=self._total or None)
+            self._bar.update(
+                0, completed=self._done, total=self._total or None, description=self._doing
+            )
 
 
 def _is_ci() -> bool:

@@ -6,6 +6,7 @@ in this process, and only when somebody asked for it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -60,6 +61,14 @@ def listen(listener: Listener | None) -> None:
     """Have `listener` told, several times a second, what is being probed and for how long."""
     global _listener
     _listener = listener
+
+
+def memory_to_spare() -> int | None:
+    """Three quarters of this machine's memory, where it tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def installed_versions() -> tuple[str, ...]:
@@ -192,5 +201,5 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
 
 __all__ = [
     "AUTO", "BACKENDS", "TENSORRT_RTX", "Availability", "Figures", "Outcome", "ProbeRequest",
-    "Remark", "available", "installed_versions", "listen", "probe", "require",
+    "Remark", "available", "installed_versions", "listen", "memory_to_spare", "probe", "require",
 ]  # fmt: skip

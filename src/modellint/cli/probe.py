@@ -1,0 +1,97 @@
+"""`modellint probe`: ask real runtimes about models, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from modellint.cli import probing
+from modellint.cli.command import Command, option
+from modellint.cli.completion import complete_targets
+from modellint.cli.configuration import configurable
+from modellint.cli.console import Progress, note
+from modellint.cli.given import comma_lists, one_of, pairs, sizes
+from modellint.config.load import CommandLine
+from modellint.errors import UsageError
+from modellint.targets.deployment import Precision
+
+DEPLOYMENT = "Where the models will run"
+OUTPUT = "Output"
+ANSWERS = ("TRT", "ORT", "PRB", "FIL")
+"""Rules about what a runtime said, and about files that none could be shown."""
+
+EPILOG = """Examples:
+  modellint probe model.onnx --target a10,l4         builds for two devices, without either
+  modellint probe model.onnx --backend onnxruntime   makes a session on the CPU
+  modellint probe *.onnx -t t4 --save-engine out     keeps the engines
+
+Exit codes: as for 'modellint check'.
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path),
+                metavar="MODEL...")  # fmt: skip
+@option("--target", "-t", group=DEPLOYMENT, metavar="ID", multiple=True, callback=comma_lists,
+        shell_complete=complete_targets, help="Device, group or 'host'; repeatable.")  # fmt: skip
+@option("--runtime", group=DEPLOYMENT, metavar="NAME", help="Such as tensorrt or onnxruntime.")
+@option("--precision", group=DEPLOYMENT, metavar="NAME", callback=one_of(*get_args(Precision)),
+        help=f"{', '.join(get_args(Precision))}.")  # fmt: skip
+@option("--batch", group=DEPLOYMENT, type=click.IntRange(min=1), metavar="N", help="Batch size.")
+@option("--shape", group=DEPLOYMENT, metavar="INPUT=SHAPE", multiple=True, callback=pairs,
+        help="1x3x224x224, or a range as min..max or min..opt..max.")  # fmt: skip
+@option("--symbol", group=DEPLOYMENT, metavar="NAME=N", multiple=True, callback=sizes,
+        help="Value of a symbolic dim.")  # fmt: skip
+@option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
+        callback=one_of(*probing.BACKENDS), help=f"{', '.join(probing.BACKENDS)}.")  # fmt: skip
+@probing.limits
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="The table for programs.")
+@option("--quiet", "-q", group=OUTPUT, is_flag=True, help="The table only.")
+@option("--no-cache", group=OUTPUT, is_flag=True, help="Ask again what was asked before.")
+@configurable
+def command(models: tuple[Path, ...], **given: Any) -> int:
+    """Ask a real compiler or runtime about models.
+
+    It runs in a process of its own, with limits on time and memory; TensorRT for RTX needs no GPU.
+    """
+    for path in models:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+    values = {
+        "targets": given["target"],
+        "runtime": given["runtime"],
+        "precision": given["precision"],
+        "batch": given["batch"],
+        "shapes": given["shape"],
+        "symbols": given["symbol"],
+        "select": ANSWERS,
+        "cache": False if given["no_cache"] else None,
+        **probing.settings(given),
+        "probe": given["probe"] or probing.AUTO,
+    }
+    values = {name: value for name, value in values.items() if value not in (None, (), {})}
+
+    from modellint.lint import Request, lint
+    from modellint.report import Options, write
+    from modellint.report.probe import to_json, write_table
+
+    request = Request(models, CommandLine(values, given["config"], given["isolated"]))
+    with Progress(wanted=not given["quiet"]) as progress, probing.announced(progress):
+        outcome = lint(request, progress)
+    options = Options(quiet=given["quiet"], root=str(Path.cwd()))
+    if given["as_json"]:
+        click.echo(json.dumps(to_json(outcome.result), indent=2))
+    else:
+        write_table(outcome.result, sys.stdout, options)
+        if not given["quiet"] and outcome.result.active:
+            click.echo()
+            write("full", outcome.result, sys.stdout, options)
+    probing.write_report(given["probe_report"], outcome.result)
+    if not given["quiet"]:
+        for text in dict.fromkeys(outcome.notes):
+            note(text)
+    return outcome.result.exit_code

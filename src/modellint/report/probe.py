@@ -1,0 +1,155 @@
+"""What real runtimes said: a table for people, and how far it agrees with what rules foretell."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+from modellint.finding import Finding, Probed, Result
+from modellint.report.options import Options
+from modellint.report.text import byte_size, clean, counted, duration
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+VERDICTS = ("confirmed", "contradicted", "unforeseen")
+EVIDENCE = "probe"
+MEANINGS = {
+    "confirmed": "foretold by a rule, and the runtime refused it",
+    "contradicted": "foretold by a rule, and the runtime took it",
+    "unforeseen": "refused by the runtime, and foretold by no rule",
+}
+COLORS = {"builds": "green", "parses": "green", "refused": "red"}
+COLUMNS = ("model", "target", "runtime", "answer", "time", "engine", "weights", "activ.", "scratch")
+ROOMY = 90
+"""Columns of a terminal that have room for all of them."""
+MOST_LAYERS = 12
+
+
+def answer(probed: Probed) -> str:
+    """In one or two words."""
+    if probed.status == "accepted":
+        return "builds" if probed.level == "build" else "parses"
+    return {"unanswered": "not asked", "refused": "refused"}.get(probed.status, probed.status)
+
+
+def write_table(result: Result, stream: TextIO, options: Options) -> None:
+    """One line for each model and deployment."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from modellint.report.full import console_for
+
+    console = console_for(stream, options)
+    shown = len(COLUMNS) if console.width >= ROOMY else len(COLUMNS) - 1
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in COLUMNS[:shown]:
+        text = name in ("model", "target", "runtime", "answer")
+        fold: Any = "fold" if name == "model" else "ellipsis"
+        table.add_column(name, justify="left" if text else "right", overflow=fold,
+                         no_wrap=name != "model")  # fmt: skip
+    for probed in result.probes:
+        model, target, *figures = map(Text, _row(probed))
+        row = [model, target, Text(probed.backend or "-"), _verdict(probed), *figures]
+        table.add_row(*row[:shown])
+    console.print(table)
+    asked = sorted({f"{each.backend} {each.version}" for each in result.probes if each.backend})
+    remembered = sum(probed.cached for probed in result.probes)
+    words = [*asked, f"{remembered} remembered"] if remembered else asked
+    console.print(Text(", ".join(words)))
+
+
+def _verdict(probed: Probed) -> Text:
+    from rich.text import Text
+
+    words = answer(probed)
+    return Text(words, style=COLORS.get(words, "yellow"))
+
+
+def _row(probed: Probed) -> list[str]:
+    figures = probed.figures
+    seconds = sum(figures.get(name, 0) for name in ("parse_seconds", "build_seconds"))
+    sizes = ("engine_bytes", "weight_bytes", "activation_bytes", "scratch_bytes")
+    return [
+        clean(probed.path),
+        probed.target or "-",
+        duration(seconds) if seconds else "-",
+        *(byte_size(int(figures[name])) if name in figures else "-" for name in sizes),
+    ]
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """The same for programs."""
+    return {"version": 1, "probes": [asdict(probed) for probed in result.probes]}
+
+
+def agreement(result: Result) -> str:
+    """How rules and runtimes agree, as Markdown: every verdict with its place."""
+    out = io.StringIO()
+    for line in _agreement(result):
+        out.write(f"{line}\n")
+    return out.getvalue()
+
+
+def _agreement(result: Result) -> Iterator[str]:
+    verdicts = [(finding.evidence.get(EVIDENCE), finding) for finding in result.findings]
+    counts = Counter(str(verdict) for verdict, _ in verdicts if verdict in VERDICTS)
+    yield "# Rules and runtimes"
+    yield ""
+    yield f"{_rate(counts)}"
+    yield ""
+    yield "| model | target | runtime | answer | nodes left after optimization |"
+    yield "| --- | --- | --- | --- | --- |"
+    for probed in result.probes:
+        path, target = _row(probed)[:2]
+        runtime = f"{probed.backend} {probed.version}".strip() or "-"
+        left = probed.figures.get("nodes_optimized")
+        nodes = f"{left:.0f}" if left is not None else "-"
+        yield f"| {_cell(path)} | {target} | {runtime} | {answer(probed)} | {nodes} |"
+    for verdict in VERDICTS:
+        found = [finding for each, finding in verdicts if each == verdict]
+        if found:
+            yield from _listed(verdict, found)
+    for probed in result.probes:
+        yield from _layers(probed)
+
+
+def _rate(counts: Counter[str]) -> str:
+    foretold = counts["confirmed"] + counts["contradicted"]
+    if not foretold and not counts["unforeseen"]:
+        return "No rule foretold a refusal, and no runtime refused anything."
+    words = [f"{counts['confirmed']} of {counted(foretold, 'refusal')} foretold by rules came true"]
+    if counts["unforeseen"]:
+        words.append(f"{counts['unforeseen']} came unforeseen")
+    return "; ".join(words) + "."
+
+
+def _listed(verdict: str, findings: Sequence[Finding]) -> Iterator[str]:
+    yield ""
+    yield f"## {verdict.capitalize()}: {MEANINGS[verdict]}"
+    yield ""
+    for finding in findings:
+        where = f"{clean(finding.path)}" + (f" for {finding.target}" if finding.target else "")
+        yield f"- {finding.code} in {_cell(where)}: {_cell(clean(finding.message))}"
+
+
+def _layers(probed: Probed) -> Iterator[str]:
+    if not probed.layers:
+        return
+    yield ""
+    yield f"## Layers of {_cell(clean(probed.path))}" + (
+        f" for {probed.target}" if probed.target else ""
+    )
+    yield ""
+    for layer in probed.layers[:MOST_LAYERS]:
+        yield f"- `{clean(layer)[:300].replace('`', '')}`"
+    if len(probed.layers) > MOST_LAYERS:
+        yield f"- and {len(probed.layers) - MOST_LAYERS} more"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a table or a list."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
