@@ -68,6 +68,24 @@ def test_a_target_is_found_however_it_is_spelled(name: str, target_id: str) -> N
     assert find_target(name).id == target_id
 
 
+@pytest.mark.parametrize(
+    ("name", "target_id"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "a100-80gb"),
+        ("NVIDIA A100 80GB PCIe", "a100-80gb-pcie"),
+        ("Tesla V100-SXM2-32GB", "v100-32gb"),
+        ("NVIDIA GH200 480GB", "gh200-96gb"),
+        ("NVIDIA GB10", "dgx-spark"),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada"),
+        ("NVIDIA Jetson AGX Thor Developer Kit", "jetson-agx-thor"),
+        ("Raspberry Pi 5 Model B Rev 1.0", "raspberry-pi-5"),
+        ("Apple M3 Max", "apple-m3-max"),
+    ],
+)
+def test_a_target_is_found_by_what_drivers_call_it(name: str, target_id: str) -> None:
+    assert find_target(name).id == target_id
+
+
 def test_the_a10_is_not_the_a10g() -> None:
     a10, a10g = find_target("a10"), find_target("a10g")
     assert a10.memory.nominal == 24 * 1024**3
