@@ -36,7 +36,7 @@ def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> 
     started = time.monotonic()
     for count, job in enumerate(jobs):
         elapsed = time.monotonic() - started
-        if elapsed > PATIENCE and elapsed / count * (len(jobs) - count) > WORTH:
+        if count and elapsed > PATIENCE and elapsed / count * (len(jobs) - count) > WORTH:
             return jobs[count:]
         done(job, lint_job(job, plans))
     return ()

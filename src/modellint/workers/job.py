@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modellint.cache import plain
 from modellint.engine import lint_file
-from modellint.finding import ModelSummary
+from modellint.finding import Finding, ModelSummary
 from modellint.plan import FileReport, Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.remark import remark
 
-DIED = "INT002"
+DIED, FAILED = "INT002", "INT003"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,30 @@ Done = Callable[[Job, FileReport], None]
 
 
 def lint_job(job: Job, plans: Sequence[Plan]) -> FileReport:
-    report = lint_file(job.path, job.shown, plans[job.plan])
-    return replace(
-        report,
-        findings=tuple(
-            replace(
-                finding, evidence={key: plain(value) for key, value in finding.evidence.items()}
-            )
-            for finding in report.findings
-        ),
-    )
+    """The report of one file, whatever happens; only the death of the process prevents it."""
+    try:
+        report = lint_file(job.path, job.shown, plans[job.plan])
+    except Exception as error:
+        return _failed(job, error)
+    return replace(report, findings=tuple(map(_with_plain_evidence, report.findings)))
+
+
+def _with_plain_evidence(finding: Finding) -> Finding:
+    return replace(finding, evidence={key: plain(each) for key, each in finding.evidence.items()})
 
 
 def died(job: Job) -> FileReport:
     """What is said of a file whose linting ended the process."""
-    rule = load_rules(plugins=False)[DIED]
-    finding = remark(rule, job.shown, {"error": "it was ended by the operating system"})
+    return _without_result(job, DIED, {"error": "it was ended by the operating system"})
+
+
+def _failed(job: Job, error: Exception) -> FileReport:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    return _without_result(job, FAILED, {"error": text, "where": where})
+
+
+def _without_result(job: Job, code: str, facts: Mapping[str, object]) -> FileReport:
+    finding = remark(load_rules(plugins=False)[code], job.shown, facts)
     return FileReport(ModelSummary(job.shown, "unknown"), (finding,))

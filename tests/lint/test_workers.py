@@ -1,0 +1,226 @@
+"""Several processes: the same findings, and a process that dies takes one model with it only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from modellint import workers
+from modellint.finding import Finding
+from modellint.plan import FileReport, Plan
+from modellint.rules.registry import load_rules
+from modellint.workers import job as work
+from modellint.workers import pool, run
+from modellint.workers.job import Job, lint_job
+from tests.samples import GOOD, INFO, RULES, codes, lint_json, project
+from tests.support import save
+
+DEADLY = """
+summary = "A Relu."
+severity = "info"
+message = "There is a Relu."
+why = "Because."
+fix = "None."
+check = "deadly_checks:{check}"
+"""
+CHECKS = '''
+"""Checks that end their process, or never end."""
+import os, signal, time
+
+def kill(context):
+    if "deadly" in context.model.path.name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return []
+
+def hang(context):
+    time.sleep(600)
+    return []
+'''
+
+
+def plans(*codes_: str) -> list[Plan]:
+    rules = load_rules(plugins=False)
+    return [Plan(tuple(rules[code] for code in codes_))]
+
+
+def lint(folder: Path, names: list[str], processes: int | None) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+
+    def done(job: Job, report: FileReport) -> None:
+        assert job.shown not in found
+        found[job.shown] = list(report.findings)
+
+    jobs = [Job(folder / name, name, 0) for name in names]
+    run(jobs, plans("HYG005", "FIL003"), processes, done)
+    return found
+
+
+@pytest.mark.parametrize("processes", [1, 2, None])
+def test_every_model_is_linted_once(tmp_path: Path, processes: int | None) -> None:
+    names = [f"{number}.onnx" for number in range(7)]
+    project(tmp_path, dict.fromkeys(names[:-1], INFO))
+    (tmp_path / names[-1]).write_bytes((tmp_path / names[0]).read_bytes()[:-9])
+    found = lint(tmp_path, names, processes)
+    assert {name: [each.code for each in found[name]] for name in names} == {
+        **{name: ["HYG005"] for name in names[:-1]},
+        names[-1]: ["FIL003"],
+    }
+    assert all(each.path == name for name in names for each in found[name])
+
+
+def test_processes_are_started_when_the_work_proves_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}.onnx" for number in range(5)]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    shared_out: list[int] = []
+
+    class Pool(pool.Pool):
+        def run(self, jobs: object, done: object) -> None:
+            assert isinstance(jobs, list | tuple)
+            shared_out.append(len(jobs))
+            for job in jobs:
+                done(job, lint_job(job, self._plans))  # type: ignore[operator]
+
+    monkeypatch.setattr(pool, "Pool", Pool)
+    monkeypatch.setattr(workers, "_cores", lambda: 2)
+    lint(tmp_path, names, None)
+    assert shared_out == []  # quick enough for one
+    monkeypatch.setattr(workers, "PATIENCE", 0.0)
+    monkeypatch.setattr(workers, "WORTH", 0.0)
+    assert len(lint(tmp_path, names, None)) == 5
+    assert shared_out == [4]
+
+
+def test_one_core_shares_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "PATIENCE", 0.0)
+    monkeypatch.setattr(workers, "WORTH", 0.0)
+    monkeypatch.setattr(workers, "_cores", lambda: 1)
+    monkeypatch.setattr(pool, "Pool", None)
+    names = ["1.onnx", "2.onnx", "3.onnx"]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    assert len(lint(tmp_path, names, None)) == 3
+
+
+def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= workers._cores() <= (os.cpu_count() or 1)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert workers._cores() == (os.cpu_count() or 1)
+
+
+def test_a_failure_outside_of_the_rules_is_a_finding_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(path: Path, *_: object) -> None:
+        raise RecursionError("too deep")
+
+    save(INFO, tmp_path / "info.onnx")
+    monkeypatch.setattr(work, "lint_file", crash)
+    document = lint_json("info.onnx", *RULES, cwd=tmp_path)
+    assert document["exit"] == 3
+    (found,) = document["findings"]
+    assert found["code"] == "INT003"
+    assert "RecursionError: too deep (test_workers.py:" in found["message"]
+
+
+@pytest.fixture
+def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed plugin whose rules do harm; gives a folder with models."""
+    site = project(
+        tmp_path / "site",
+        {
+            "deadly_checks.py": CHECKS,
+            "deadly_rules/__init__.py": "",
+            "deadly_rules/own/DIE001-kills.toml": DEADLY.format(check="kill"),
+            "deadly_rules/own/DIE002-hangs.toml": DEADLY.format(check="hang"),
+            "deadly-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: deadly\nVersion: 1.0\n",
+            "deadly-1.0.dist-info/entry_points.txt": "[modellint.rules]\ndeadly = deadly_rules\n",
+        },
+    )
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    names = ("a.onnx", "b.onnx", "deadly.onnx", "y.onnx", "z.onnx")
+    return project(tmp_path / "models", dict.fromkeys(names, INFO))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die otherwise there")
+def test_a_worker_that_dies_takes_one_model_with_it(deadly: Path) -> None:
+    options = ("--select", "HYG005,DIE001", "--jobs", "2", "--no-cache")
+    document = lint_json(".", *options, cwd=deadly)
+    found = sorted((each["path"], each["code"]) for each in document["findings"])
+    assert found == [
+        ("a.onnx", "HYG005"),
+        ("b.onnx", "HYG005"),
+        ("deadly.onnx", "INT002"),
+        ("y.onnx", "HYG005"),
+        ("z.onnx", "HYG005"),
+    ]
+    assert document["exit"] == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
+def test_ctrl_c_ends_the_workers_too(deadly: Path) -> None:
+    command = [sys.executable, "-m", "modellint", ".", "--select", "DIE002", "--jobs", "2"]
+    process = subprocess.Popen(
+        command, cwd=deadly, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stderr is not None
+    time.sleep(4)
+    started = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers alike
+    _, stderr = process.communicate(timeout=30)
+    assert time.monotonic() - started < 20
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+    assert all_gone(process.pid)
+
+
+def all_gone(group: int) -> bool:
+    """Whether every process of the group ends within a moment."""
+    for _ in range(50):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_progress_is_told_of_every_model(tmp_path: Path) -> None:
+    from modellint.config.load import CommandLine
+    from modellint.lint import Request, lint
+
+    project(tmp_path, {"a.onnx": GOOD, "b.onnx": GOOD})
+    told: list[tuple[int, int]] = []
+    request = Request([tmp_path], CommandLine({"cache": False}, isolated=True))
+    lint(request, lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_threads_are_no_matter(tmp_path: Path) -> None:
+    """The progress bar runs in one, so workers must not be forked."""
+    names = ["1.onnx", "2.onnx"]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert len(lint(tmp_path, names, 2)) == 2
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_findings_are_in_the_order_of_the_files_whoever_linted_them(tmp_path: Path) -> None:
+    names = [f"{number}.onnx" for number in range(6)]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    options = ("--select", "HYG005", "--no-cache", "--jobs", "2")
+    assert [each["path"] for each in lint_json(".", *options, cwd=tmp_path)["findings"]] == names
+    assert codes(".", *options, cwd=tmp_path) == ["HYG005"] * 6
