@@ -1,0 +1,225 @@
+"""Attention written out: a product, a Softmax of it, and a second product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from modellint.analysis.fusion import made_by, number, operands, other_input, takers
+from modellint.model import Graph, Model, Node, Value
+from modellint.targets.deployment import Deployment
+
+MOST_STEPS = 8
+"""Ops between a product and the Softmax; more is another arrangement."""
+_PATH = frozenset(
+    {"Reshape", "Transpose", "Mul", "Div", "Cast", "Unsqueeze", "Squeeze", "Identity"}
+)
+
+
+@dataclass(slots=True)
+class Attention:
+    """One attention block; lists are in the order of execution."""
+
+    scores: Node
+    """The MatMul of queries and keys."""
+    softmax: Node
+    result: Node
+    """The MatMul of probabilities and values."""
+    between: list[Node] = field(default_factory=list)
+    """From the scores to the Softmax: scales, masks, and what else stands there."""
+    after: list[Node] = field(default_factory=list)
+    """From the Softmax to the result."""
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.scores, *self.between, self.softmax, *self.after, self.result]
+
+    @property
+    def scales(self) -> list[Node]:
+        return [n for n in self.between if n.op_type in ("Mul", "Div") and _constant_side(n)]
+
+    @property
+    def masks(self) -> list[Node]:
+        return [n for n in self.between if n.op_type in ("Add", "Where", "Sub")]
+
+    @property
+    def casts(self) -> list[Node]:
+        """Casts in the block that are more than a detour of a half-precision Softmax."""
+        casts = [n for n in (*self.between, *self.after) if n.op_type == "Cast"]
+        return [n for n in casts if _changes(n)]
+
+    @property
+    def guard(self) -> list[Node]:
+        """What replaces the NaNs of rows that are masked whole."""
+        return self.after if any(n.op_type == "IsNaN" for n in self.after) else []
+
+    @property
+    def expands(self) -> list[Node]:
+        """Keys and values copied for every query head that shares them."""
+        found = (_upstream(side, "Expand", "Tile") for side in (self.scores, self.result))
+        return [node for node in found if node is not None]
+
+
+class Attentions:
+    """Every attention block of a model."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.found = [block for graph in model.graphs(functions=True) for block in self._of(graph)]
+
+    def _of(self, graph: Graph) -> Iterator[Attention]:
+        for softmax in graph.by_op.get("Softmax", ()):
+            start = _scores(softmax)
+            end = _result(softmax)
+            if start is not None and end is not None:
+                (scores, between), (result, after) = start, end
+                yield Attention(scores, softmax, result, between, after)
+
+
+def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:
+    """The MatMul whose product the Softmax is of, and what lies between."""
+    between: list[Node] = []
+    value = softmax.input(0)
+    for _ in range(MOST_STEPS):
+        node = value.producer if value is not None else None
+        if node is None:
+            return None
+        if node.qualified_op in ("MatMul", "com.microsoft.FusedMatMul"):
+            both_computed = not any(v is None or v.is_constant for v in node.inputs[:2])
+            return (node, between[::-1]) if both_computed else None
+        value = _main_input(node)
+        between.append(node)
+    return None
+
+
+def _main_input(node: Node) -> Value | None:
+    """The operand of a node that leads to the scores, not to a mask or scale."""
+    op = node.op_type
+    if op in ("Cast", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Dropout", "Clip"):
+        return node.input(0)
+    if op in ("Mul", "Div") and _constant_side(node):
+        return next((v for v in node.inputs if v is not None and not v.is_constant), None)
+    if op == "Where":
+        return next((v for v in node.inputs[1:] if _leads_to_product(v)), None)
+    if op in ("Add", "Sub", "Mul", "Div"):
+        return next((v for v in node.inputs if _leads_to_product(v)), None)
+    return None
+
+
+def _leads_to_product(value: Value | None) -> bool:
+    for _ in range(MOST_STEPS):
+        node = value.producer if value is not None else None
+        if node is None:
+            return False
+        if node.op_type == "MatMul":
+            return not any(v is None or v.is_constant for v in node.inputs[:2])
+        if node.op_type in ("Add", "Where", "Sub"):
+            return any(_leads_to_product_directly(v) for v in node.inputs)
+        if node.op_type not in ("Cast", "Reshape", "Mul", "Div", "Identity", "Clip"):
+            return False
+        value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
+    return False
+
+
+def _leads_to_product_directly(value: Value | None) -> bool:
+    """As above, without going through another mask: paths would multiply."""
+    for _ in range(MOST_STEPS):
+        node = value.producer if value is not None else None
+        if node is None:
+            return False
+        if node.op_type == "MatMul":
+            return not any(v is None or v.is_constant for v in node.inputs[:2])
+        if node.op_type not in ("Cast", "Reshape", "Mul", "Div", "Identity"):
+            return False
+        value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
+    return False
+
+
+def _result(softmax: Node) -> tuple[Node, list[Node]] | None:
+    """The MatMul that takes the probabilities, and what lies between."""
+    after: list[Node] = []
+    value = softmax.output()
+    for _ in range(4):
+        users = takers(value)
+        product = next((n for n in users if n.op_type == "MatMul" and n.input(0) is value), None)
+        if product is not None:
+            return product, after
+        isnan = next((n for n in users if n.op_type == "IsNaN"), None)
+        if isnan is not None and len(users) == 2:
+            where = next((n for n in users if n.op_type == "Where"), None)
+            if where is None or where.input(0) is not isnan.output():
+                return None
+            after += [isnan, where]
+            value = where.output()
+            continue
+        passing = ("Cast", "Dropout", "Identity", "Reshape")
+        if len(users) != 1 or users[0].op_type not in passing:
+            return None
+        after.append(users[0])
+        value = users[0].output()
+    return None
+
+
+def _constant_side(node: Node) -> bool:
+    return any(number(value) is not None for value in node.inputs)
+
+
+def _changes(cast: Node) -> bool:
+    before, after = cast.input(0), cast.output()
+    if before is None or after is None or before.dtype is None or after.dtype is None:
+        return False
+    return before.dtype is not after.dtype
+
+
+def _upstream(product: Node, *ops: str) -> Node | None:
+    """An op on the way of a product's second operand."""
+    value = product.input(1)
+    for _ in range(MOST_STEPS):
+        node = value.producer if value is not None else None
+        if node is None:
+            return None
+        if node.op_type in ops:
+            return node
+        if node.op_type not in _PATH:
+            return None
+        value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
+    return None
+
+
+@dataclass(slots=True)
+class Rotation:
+    """A rotary embedding written out: x cos + rotated(x) sin."""
+
+    last: Node
+    nodes: list[Node]
+
+
+class Rotations:
+    """Every rotary embedding of a model that is written out."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.found = [
+            rotation
+            for graph in model.graphs(functions=True)
+            for neg in graph.by_op.get("Neg", ())
+            if (rotation := _rotation(neg)) is not None
+        ]
+
+
+def _rotation(neg: Node) -> Rotation | None:
+    half = made_by(neg.input(0), "Slice", "Split")
+    concat = next((n for n in takers(neg.output()) if n.op_type == "Concat"), None)
+    if half is None or concat is None or len(concat.inputs) != 2:
+        return None
+    rest = other_input(concat, neg.output())
+    other = made_by(rest, half.op_type)
+    if other is None or rest is neg.input(0) or other.input(0) is not half.input(0):
+        return None
+    sine = next((n for n in takers(concat.output()) if n.op_type == "Mul"), None)
+    total = next((n for n in takers(sine.output()) if n.op_type == "Add"), None) if sine else None
+    if sine is None or total is None:
+        return None
+    cosine = made_by(other_input(total, sine.output()), "Mul")
+    if cosine is None or not any(v is half.input(0) for v, _ in operands(cosine)):
+        return None
+    nodes = {id(n): n for n in (half, other, neg, concat, sine, cosine, total)}
+    return Rotation(total, sorted(nodes.values(), key=lambda node: node.index))

@@ -1,0 +1,140 @@
+"""Attention: what keeps it apart, and what surrounds it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from modellint.analysis.attention import Attention, Attentions, Rotations
+from modellint.analysis.cost import cost
+from modellint.analysis.cost.traffic import nbytes
+from modellint.analysis.shapes import DeployedTypes
+from modellint.checks.api import Context, Hit
+from modellint.checks.fusion import describe, unfused
+from modellint.finding import Severity
+from modellint.model import Node, Value
+
+_HALF = frozenset({"fp16", "bf16", "fp8", "int8", "int4", "fp4"})
+
+
+def unfused_attention(context: Context) -> Iterator[Hit]:
+    """Attention that ONNX Runtime runs as separate ops."""
+    for block in context.analysis(Attentions).found:
+        if (context.model.opset or 0) >= 13 or not _is_as_in_bert(block):
+            breaker, reason = _breaker(block)
+            facts = {"nodes": len(block.nodes), "breaker": breaker.label, "reason": reason}
+            place = breaker if reason else block.softmax
+            yield from unfused(
+                context, place, block.nodes, facts, variant=reason, witness=block.softmax
+            )
+
+
+def _breaker(block: Attention) -> tuple[Node, str]:
+    """The node that no fusion, in the session or offline, gets over."""
+    if block.casts:
+        return block.casts[0], "cast"
+    reshapes = [node for node in block.between if node.op_type == "Reshape"]
+    if reshapes:
+        return reshapes[0], "reshape"
+    return block.softmax, ""
+
+
+def _is_as_in_bert(block: Attention) -> bool:
+    """The one arrangement that ONNX Runtime's session fuses: BERT's, as old exporters write it."""
+    scaled = [node for node in block.scales if node.op_type == "Div"]
+    added = [node for node in block.masks if node.op_type == "Add"]
+    if len(block.between) != 2 or not scaled or not added or block.after:
+        return False
+    mask = next((v for v in added[0].inputs if v is not None and v is not scaled[0].output()), None)
+    return mask is not None and mask.producer is not None and mask.producer.op_type == "Mul"
+
+
+def nan_guard(context: Context) -> Iterator[Hit]:
+    """IsNaN and Where between a Softmax and the MatMul that takes it."""
+    for block in context.analysis(Attentions).found:
+        if block.guard:
+            facts = {"softmax": block.softmax.label, "matmul": block.result.label}
+            yield from unfused(
+                context, block.guard[0], block.guard, facts, vanishes=True, witness=block.guard[0]
+            )
+
+
+def late_scale(context: Context) -> Iterator[Hit]:
+    """The scale applied to the scores instead of to the queries."""
+    for block in context.analysis(Attentions).found:
+        for scale in block.scales[:1]:
+            facts = {"scores": block.scores.label}
+            half = context.deployment.precision in _HALF or _is_half(context, scale.output())
+            yield from unfused(
+                context,
+                scale,
+                [scale],
+                facts,
+                vanishes=True,
+                severity=None if half else Severity.INFO,
+            )
+
+
+def _is_half(context: Context, value: Value | None) -> bool:
+    return value is not None and str(context.dtype(value)) in ("float16", "bfloat16")
+
+
+def expanded_heads(context: Context) -> Iterator[Hit]:
+    """Keys and values copied for every query head that shares them."""
+    for block in context.analysis(Attentions).found:
+        expands = block.expands
+        if expands:
+            facts = {"heads": _copies(context, expands[0]), "softmax": block.softmax.label}
+            yield from unfused(context, expands[0], expands, facts, vanishes=True)
+
+
+def _copies(context: Context, expand: Node) -> str:
+    """How often each head is copied, as far as shapes tell."""
+    before, after = expand.input(0), expand.output()
+    if before is None or after is None:
+        return "several"
+    shapes = context.shape(before), context.shape(after)
+    for small, large in zip(shapes[0] or (), shapes[1] or (), strict=False):
+        if small == 1 and isinstance(large, int) and large > 1:
+            return str(large)
+    return "several"
+
+
+def rotary_embedding(context: Context) -> Iterator[Hit]:
+    """Rotary position embeddings by halves, negation and concatenation."""
+    for rotation in context.analysis(Rotations).found:
+        facts = {"nodes": len(rotation.nodes)}
+        yield from unfused(context, rotation.last, rotation.nodes, facts)
+
+
+def parallel_projections(context: Context) -> Iterator[Hit]:
+    """MatMuls of one input by several weights, as queries, keys and values are made."""
+    for graph in context.graphs():
+        siblings: dict[int, list[Node]] = defaultdict(list)
+        for node in graph.by_op.get("MatMul", ()):
+            data, weight = node.input(0), node.input(1)
+            tensor = weight.tensor if weight is not None and weight.is_initializer else None
+            if data is not None and tensor is not None and len(tensor.shape) == 2:
+                siblings[id(data)].append(node)
+        for nodes in siblings.values():
+            if len(nodes) > 1:
+                data = nodes[0].input(0)
+                yield from _projections(context, nodes, data)
+
+
+def _projections(context: Context, nodes: list[Node], data: Value | None) -> Iterator[Hit]:
+    """The input is read once for each of them, where once would do."""
+    types = context.analysis(DeployedTypes)
+    size = nbytes(data, types, context.deployment.precision) if data is not None else None
+    moved = size * (len(nodes) - 1) if size is not None else None
+    total = context.analysis(cost).total.bytes_moved
+    share = moved / total if moved and total else None
+    facts: dict[str, object] = {
+        "nodes": len(nodes),
+        "names": [node.label for node in nodes],
+        "value": data.name if data is not None else "",
+        "bytes": moved,
+        "share": share,
+        "lost": describe(len(nodes) - 1, moved, share),
+    }
+    yield from unfused(context, nodes[0], nodes, facts, witness=nodes[-1])
