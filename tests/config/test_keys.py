@@ -378,6 +378,52 @@ def _(mine: Project) -> None:
     assert "max-nodes = 7" in mine.shown()
 
 
+UNKNOWN_OP = GOOD.replace("Relu", "my.Op").replace('"" : 21', '"" : 21, "my" : 1')
+
+
+def probed(mine: Project, settings: str) -> list[str]:
+    """What ONNX Runtime is found to say of a model with an operator that nobody knows."""
+    pytest.importorskip("onnxruntime")
+    project(mine.folder, {"unknown.onnx": UNKNOWN_OP})
+    mine.configure(f'select = ["ORT", "PRB"]\nruntime = "onnxruntime"\n{settings}')
+    return mine.codes("unknown.onnx")
+
+
+@key("probe")
+def _(mine: Project) -> None:
+    assert probed(mine, "") == []
+    assert probed(mine, 'probe = "auto"') == ["ORT010"]
+    assert probed(mine, 'probe = "onnxruntime"') == ["ORT010"]
+
+
+@key("probe-level")
+def _(mine: Project) -> None:
+    assert probed(mine, 'probe = "auto"\nprobe-level = "parse"') == ["ORT010"]
+
+
+@key("probe-timeout")
+def _(mine: Project) -> None:
+    assert probed(mine, 'probe = "auto"\nprobe-timeout = 0.01\ncache = false') == ["PRB001"]
+
+
+@key("probe-memory")
+def _(mine: Project) -> None:
+    assert probed(mine, 'probe = "auto"\nprobe-memory = "64kB"\ncache = false') == ["PRB001"]
+
+
+@key("probe-workspace")
+def _(mine: Project) -> None:
+    assert probed(mine, 'probe = "auto"\nprobe-workspace = "1GiB"') == ["ORT010"]
+
+
+@key("save-engine")
+def _(mine: Project) -> None:
+    (mine.folder / "engines").mkdir()
+    assert probed(mine, 'probe = "auto"\nsave-engine = "engines"') == ["ORT010"]
+    mine.configure('probe = "onnxruntime"\nsave-engine = "nowhere"')
+    assert mine.exit_code("good.onnx") == 2
+
+
 @pytest.mark.usefixtures("budget")
 @pytest.mark.parametrize(
     ("limit", "said"),
