@@ -6,7 +6,11 @@ import pytest
 
 from modellint.errors import UsageError
 from modellint.targets.units import (
+    format_bandwidth,
     format_bytes,
+    format_hertz,
+    format_rate,
+    format_watts,
     parse_bandwidth,
     parse_bytes,
     parse_hertz,
@@ -58,3 +62,16 @@ def test_other_quantities() -> None:
 )
 def test_formatting(count: int, text: str) -> None:
     assert format_bytes(count) == text
+
+
+def test_formatting_as_datasheets_do() -> None:
+    assert format_bandwidth(600e9) == "600 GB/s"
+    assert format_bandwidth(3.35e12) == "3.35 TB/s"
+    assert [format_rate(rate) for rate in (1979e12, 125e12, 31.2e12, 0.472e12)] == [
+        "1,979",
+        "125",
+        "31.2",
+        "0.472",
+    ]
+    assert format_hertz(1.695e9) == "1,695 MHz"
+    assert format_watts(150.0) == "150 W"
