@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
 
 
-def effect(
-    quantization: QuantizationMap, ops: Iterable[WeightedOp], verb: str = "leave"
-) -> dict[str, object]:
+def effect(quantization: QuantizationMap, ops: Iterable[WeightedOp]) -> dict[str, object]:
     """Facts about ops that run in float where they could be quantized.
 
     ``{effect}`` is a clause that a message ends with, empty where no shape is known.
@@ -19,15 +17,17 @@ def effect(
     facts: dict[str, object] = {"share": share, "slowdown": None, "effect": ""}
     if not share:
         return facts
+    if quantization.assumed:
+        facts["assumed"] = dict(quantization.assumed)
     fast, slow = quantization.main_precision, ops[0].float_precision
-    facts["effect"] = f"; {percent(share)} of the model's MACs {verb} {fast}"
+    work = f"{'about ' if quantization.assumed else ''}{percent(share)} of the model's MACs"
+    facts["effect"] = f"; {work} leave {fast}"
     slowdown = quantization.slowdown(fast, slow)
     target = quantization.deployment.target
     if slowdown is not None and target is not None:
         facts["slowdown"] = slowdown
         facts["effect"] = (
-            f"; {percent(share)} of the model's MACs {verb} {fast} for {slow}, which peaks "
-            f"{slowdown:.1f}× lower on {target.name}"
+            f"; {work} leave {fast} for {slow}, which peaks {slowdown:.1f}× lower on {target.name}"
         )
     return facts
 

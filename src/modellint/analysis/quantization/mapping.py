@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from modellint.analysis.assume import Settled, settle
 from modellint.analysis.quantization.ops import (
     BLOCK_WEIGHT_OPS,
     FLOAT_ONLY,
@@ -153,6 +154,7 @@ class WeightedOp:
 
 _WIDTHS = ("int2", "fp4", "int4", "fp8", "int8", "int16")
 _KNOWN = frozenset(_WIDTHS)
+_NUMERIC = _KNOWN | {"bf16", "fp16", "fp32", "fp64"}
 
 
 def root_of(value: Value) -> Value:
@@ -326,14 +328,65 @@ class QuantizationMap:
     def activation_dequantizers(self) -> list[Converter]:
         return [dq for dq in self.dequantizers if not dq.is_weight]
 
+    # Values
+
+    def precision_of(self, value: Value) -> str:
+        """What a value travels in once pairs are merged into the kernels around them."""
+        dequantizer = self.dequantizer_of(value)
+        if dequantizer is not None:
+            scheme = dequantizer.scheme
+            takes = [self._takes_integers(use.node) for use in value.consumers]
+            if takes and all(takes) and scheme.precision is not None:
+                return scheme.precision
+        quantizers = self.quantizers_after(value)
+        if quantizers and len(quantizers) == len(value.consumers) and not value.is_output:
+            return quantizers[0].scheme.precision or "int8"
+        dtype = known_type(value) or value.dtype
+        return precision_of(dtype) if dtype is not None else "unknown"
+
+    def _takes_integers(self, node: Node) -> bool:
+        op = self.op(node)
+        if op is not None:
+            return op.is_quantized
+        if self.converter(node) is not None:
+            return True
+        outputs = [value for value in node.outputs if value is not None]
+        return any(self.quantizers_after(value) for value in outputs)
+
+    def activations(self) -> dict[Value, str]:
+        """The precision of every activation that is a number of any kind of float."""
+        found = {}
+        for graph in self.model.graphs(functions=True):
+            for value in graph.values.values():
+                if value.is_constant or (value.producer is None and not value.is_input):
+                    continue
+                precision = self.precision_of(value)
+                if precision in _NUMERIC:
+                    found[value] = precision
+        return found
+
+    @cached_property
+    def end_conversions(self) -> int:
+        """Conversions at the ends: inputs that are quantized, outputs that are dequantized."""
+        entering = sum(q.source.is_input for q in self.activation_quantizers)
+        return entering + sum(dq.output.is_output for dq in self.activation_dequantizers)
+
     # What it is worth
 
     @cached_property
+    def _settled(self) -> Settled:
+        return settle(self.model, self.deployment)
+
+    @property
+    def assumed(self) -> Mapping[str, int]:
+        """Dims that MACs are counted for, and that nobody stated."""
+        return self._settled.assumed
+
+    @cached_property
     def cost(self) -> ModelCost:
-        """Costs for one sample where the batch is open: shares do not depend on it."""
         from modellint.analysis.cost import ModelCost
 
-        return ModelCost(self.model, replace(self.deployment, batch=self.deployment.batch or 1))
+        return ModelCost(self.model, self._settled.deployment)
 
     @cached_property
     def total_macs(self) -> int | None:

@@ -129,8 +129,8 @@ class Readiness:
         names = [name for name, _ in kinds.most_common()]
         return self._obstacle(
             "no-kernel", f"no 8-bit kernel for {', '.join(names[:4])}",
-            "expect a conversion on either side of each", 15, ops,
-            sorted(nodes, key=lambda node: node.index), {"kinds": names, "nodes": len(nodes)},
+            "replace them where an equivalent has one, else leave conversions around them", 15, ops,
+            sorted(nodes, key=lambda node: node.index), {"kinds": names, "operators": len(nodes)},
         )  # fmt: skip
 
     @cached_property
@@ -241,8 +241,11 @@ class Readiness:
     def _left_out(self) -> list[Obstacle | None]:
         islands = {id(op.node) for island in find_islands(self.map) for op in island.ops}
         by_reason: dict[str, list[WeightedOp]] = {}
+        is_weight_only = not self.map.quantized_ops
         for op in self.map.ops:
             reason = _reason(op, islands)
+            if is_weight_only and (not op.has_weight or op.is_weight_only):
+                continue  # few bits for what is stored, none for products: meant so
             if reason is not None:
                 by_reason.setdefault(reason, []).append(op)
         return [
@@ -279,8 +282,8 @@ _REASONS = {
     "island": ("float layers between quantized ones", "quantize them too"),
     "float-only": ("recurrent layers without integer kernels", "leave them in fp16"),
     "weight-only": (
-        "products of packed weights, computed in float",
-        "nothing, if memory is what limits you",
+        "packed weights, whose products are computed in float",
+        "quantize their activations too, where time is what limits you",
     ),
     "not-quantized": ("layers outside the quantized part", "quantize them too"),
 }

@@ -1,0 +1,232 @@
+"""What `inspect --quant` tells: precisions, islands, and a score whose every point is explained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modellint.analysis.quantization.islands import Island, find_islands
+from modellint.analysis.quantization.mapping import QuantizationMap, WeightedOp, weight_bytes
+from modellint.analysis.quantization.readiness import Obstacle, Readiness
+from modellint.model import Model
+from modellint.targets.deployment import Deployment
+
+GAINS = 3
+"""How many changes are put forward."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What runs in one precision."""
+
+    ops: int
+    ops_share: float
+    macs: int | None
+    macs_share: float | None
+    weight_bytes: int
+    """Of weights stored in this precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class IslandSummary:
+    """A float region between quantized ops."""
+
+    node: str
+    op_type: str
+    nodes: int
+    products: int
+    """Weighted ops that run in float because of it."""
+    conversions: int
+    macs_share: float | None
+    precision: str
+    slowdown: float | None
+    """On the target, from its peak rates."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """One weighted op, and why it runs in the precision it does."""
+
+    node: str
+    op_type: str
+    precision: str
+    weight_precision: str
+    data_scheme: str | None
+    weight_scheme: str | None
+    macs: int | None
+    macs_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deduction:
+    """Points that one obstacle takes from the score, and what would give them back."""
+
+    kind: str
+    title: str
+    points: int
+    share: float
+    nodes: int
+    first: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationSummary:
+    """How a model is quantized, or how ready it is to be."""
+
+    method: str
+    """``none``, ``QDQ``, ``QOperator``, ``dynamic``, ``weight-only``, or several joined by +."""
+    precision: str
+    """What most of it runs in."""
+    coverage: Mapping[str, Coverage]
+    """By the precision that products are computed in."""
+    values: Mapping[str, int]
+    """Activations by the precision that they travel in."""
+    schemes: Mapping[str, Mapping[str, int]]
+    """How activations and weights are quantized: descriptions and how often."""
+    conversions: int
+    """Between precisions, at the borders of islands and at the ends of the model."""
+    islands: tuple[IslandSummary, ...]
+    layers: tuple[LayerSummary, ...]
+    score: int | None
+    deductions: tuple[Deduction, ...]
+    by_work: bool
+    """Whether shares are of MACs; otherwise shapes are open and they are of layers."""
+    assumed: Mapping[str, int]
+    """Dims that MACs are counted for, and that nobody stated."""
+    target: str | None
+
+    @property
+    def gains(self) -> tuple[Deduction, ...]:
+        """The changes that would gain most."""
+        return self.deductions[:GAINS]
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that machines read; what is not known is null."""
+        plain = asdict(self)
+        for name in ("islands", "layers", "deductions"):
+            plain[name] = list(plain[name])
+        return {**plain, "gains": [asdict(gain) for gain in self.gains]}
+
+
+def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSummary:
+    """Everything about how a model is quantized. Reads the weights of a float model."""
+    readiness = Readiness(model, deployment)
+    quantization = readiness.map
+    islands = find_islands(quantization)
+    return QuantizationSummary(
+        method=_method(quantization),
+        precision=_mostly(quantization),
+        coverage=_coverage(quantization),
+        values=dict(Counter(quantization.activations().values()).most_common()),
+        schemes={
+            "activations": _schemes(quantization.activation_quantizers),
+            "weights": _schemes(quantization.weight_dequantizers),
+        },
+        conversions=sum(island.conversions for island in islands) + quantization.end_conversions,
+        islands=tuple(_island(quantization, island) for island in islands),
+        layers=tuple(_layer(quantization, op) for op in quantization.ops),
+        score=readiness.score,
+        deductions=tuple(_deduction(obstacle) for obstacle in readiness.obstacles),
+        by_work=readiness.is_by_work,
+        assumed=dict(quantization.assumed),
+        target=deployment.target.name if deployment.target is not None else None,
+    )
+
+
+def _method(quantization: QuantizationMap) -> str:
+    found = []
+    if any(not q.is_weight for q in quantization.quantizers) and any(
+        op.is_quantized and op.integer is None for op in quantization.ops
+    ):
+        found.append("QDQ")
+    integer = {op.node.op_type for op in quantization.ops if op.integer}
+    if any(op.startswith(("QLinear", "QGemm", "QAttention")) for op in integer):
+        found.append("QOperator")
+    if any(op.endswith(("Integer", "Integer16", "IntegerToFloat")) for op in integer) or any(
+        op.startswith("Dynamic") for op in integer
+    ):
+        found.append("dynamic")
+    if not found and any(op.is_weight_only for op in quantization.ops):
+        found.append("weight-only")
+    if not found and quantization.is_quantized:
+        found.append("QDQ")
+    return "+".join(found) or "none"
+
+
+def _mostly(quantization: QuantizationMap) -> str:
+    counts = Counter(op.precision for op in quantization.ops)
+    return counts.most_common(1)[0][0] if counts else "fp32"
+
+
+def _coverage(quantization: QuantizationMap) -> dict[str, Coverage]:
+    computed: dict[str, list[WeightedOp]] = {}
+    for op in quantization.ops:
+        computed.setdefault(op.precision, []).append(op)
+    stored: Counter[str] = Counter()
+    seen: set[int] = set()
+    for op in quantization.ops:
+        tensor = op.weight.root.tensor
+        if tensor is not None and id(tensor) not in seen:
+            seen.add(id(tensor))
+            stored[op.weight_precision] += weight_bytes(op)
+    names = sorted({*computed, *stored}, key=lambda name: (-len(computed.get(name, ())), name))
+    return {name: _covered(quantization, computed.get(name, []), stored[name]) for name in names}
+
+
+def _covered(quantization: QuantizationMap, ops: list[WeightedOp], stored: int) -> Coverage:
+    counts = [quantization.macs(op) for op in ops]
+    known = [count for count in counts if count is not None]
+    return Coverage(
+        ops=len(ops),
+        ops_share=len(ops) / max(1, len(quantization.ops)),
+        macs=sum(known) if len(known) == len(counts) else None,
+        macs_share=quantization.share(ops),
+        weight_bytes=stored,
+    )
+
+
+def _schemes(converters: Iterable[Any]) -> dict[str, int]:
+    return dict(Counter(one.scheme.describe() for one in converters).most_common())
+
+
+def _island(quantization: QuantizationMap, island: Island) -> IslandSummary:
+    floating = next((op.float_precision for op in island.ops), _mostly(quantization))
+    return IslandSummary(
+        node=island.opener.label,
+        op_type=island.opener.qualified_op,
+        nodes=len(island.nodes),
+        products=len(island.ops),
+        conversions=island.conversions,
+        macs_share=quantization.share(island.ops),
+        precision=floating,
+        slowdown=quantization.slowdown(quantization.main_precision, floating),
+    )
+
+
+def _layer(quantization: QuantizationMap, op: WeightedOp) -> LayerSummary:
+    data, weight = op.data.scheme, op.weight.scheme
+    return LayerSummary(
+        node=op.node.label,
+        op_type=op.node.qualified_op,
+        precision=op.precision,
+        weight_precision=op.weight_precision,
+        data_scheme=data.describe() if data is not None else None,
+        weight_scheme=weight.describe() if weight is not None else None,
+        macs=quantization.macs(op),
+        macs_share=quantization.share([op]),
+    )
+
+
+def _deduction(obstacle: Obstacle) -> Deduction:
+    return Deduction(
+        kind=obstacle.kind,
+        title=obstacle.title,
+        points=obstacle.points,
+        share=obstacle.share,
+        nodes=len(obstacle.nodes),
+        first=obstacle.nodes[0].label,
+        remedy=obstacle.remedy,
+    )
