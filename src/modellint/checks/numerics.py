@@ -131,7 +131,7 @@ def dtype_beyond_target(context: Context) -> Iterator[Hit]:
     if target is None:
         return
     for name, precision in (("bfloat16", "bf16"), ("float64", "fp64")):
-        if target.supports(precision) or not (target.matrix_precisions or target.vector_precisions):
+        if not target.lacks(precision):
             continue
         nodes = [node for node in context.nodes() if _makes(node, name)]
         if nodes:
