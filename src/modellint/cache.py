@@ -24,7 +24,7 @@ FOLDER = "lint"
 RACY_NS = 2_000_000_000
 """A file changed less than this before it was read may change again within one clock tick."""
 MOST_HASHED = 64 << 20
-"""Files larger than this are not hashed: until they are old enough, they are not cached."""
+"""Files larger than this, and pipes, are not hashed: while they are new, they are not cached."""
 MOST_BYTES = 200 << 20
 MOST_DAYS = 30
 
@@ -128,11 +128,11 @@ def identify(path: Path) -> Identity | None:
     """
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     identity: Identity = {"size": stat.st_size, "mtime": stat.st_mtime_ns, "inode": stat.st_ino}
     if time.time_ns() - stat.st_mtime_ns < RACY_NS:
-        if stat.st_size > MOST_HASHED:
+        if stat.st_size > MOST_HASHED or not path.is_file():
             return {**identity, "volatile": True}
         identity["sha256"] = _hash(path)
     return identity

@@ -70,7 +70,7 @@ def embedded_weights(path: Path, tensors: int, side: int) -> Path:
 def _tensor_header(name: str, side: int, payload: int) -> bytes:
     """An initializer of a graph up to where its data begins."""
     tensor = TensorProto(name=name, dims=[side, side], data_type=ELEMENT)
-    body = tensor.SerializeToString() + _tag(9) + _varint(payload)
+    body: bytes = tensor.SerializeToString() + _tag(9) + _varint(payload)
     return _tag(5) + _varint(len(body) + payload) + body
 
 
