@@ -57,7 +57,19 @@ def _read_user_rule(path: Path) -> Rule:
             f"{path}: check {rule.check!r} imports Python code, which only an installed plugin "
             f"may do (entry point group {PLUGIN_GROUP!r})"
         )
+    if rule.match is not None:
+        _require_pattern(rule.match, path)
     return rule
+
+
+def _require_pattern(match: Match, path: Path) -> None:
+    """Ours are compiled in the tests; a user's mistake should not wait for a model to be told."""
+    from modellint.rules.pattern import PatternError, compile_match
+
+    try:
+        compile_match(match)
+    except PatternError as error:
+        raise RuleFileError(f"{path}: match: {error}") from error
 
 
 def read_rule(path: Path) -> Rule:
