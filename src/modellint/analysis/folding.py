@@ -10,11 +10,11 @@ Shapes count as constants where the deployment makes them so, as in a static eng
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.shapes import DeployedTypes
-from modellint.model import Graph, Model, Node, Value, is_static
+from modellint.model import Graph, Model, Node, Shape, Tensor, Value, is_static
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Folding:
         self.types = DeployedTypes(model, deployment)
         self._constant: set[int] = set()
         self._folded: set[int] = set()
+        self._contents: dict[int, int] = {}
+        self._interned: dict[Hashable, int] = {}
         self._model = model
         if model.graph is not None:
             for graph in model.graph.walk():
@@ -43,6 +45,7 @@ class Folding:
                     if self._folds(node):
                         self._folded.add(id(node))
                         self._constant.update(id(v) for v in node.outputs if v is not None)
+                        self._note_content(node)
 
     def is_folded(self, node: Node) -> bool:
         return id(node) in self._folded
@@ -52,15 +55,45 @@ class Folding:
         return value.is_constant or id(value) in self._constant
 
     def weights(self) -> Iterator[Value]:
-        """Constants that nodes which run, or the caller, ask for: each once."""
-        seen: set[int] = set()
+        """Constants that nodes which run, or the caller, ask for: each once.
+
+        What is computed twice in the same way, from the same constants, is one.
+        """
+        seen: set[Hashable] = set()
         for graph in self._model.graphs():
             for value in self._asked_for(graph):
-                tensor = value.tensor
-                key = id(tensor) if tensor is not None else id(value)
-                if self.is_constant(value) and key not in seen:
+                if not self.is_constant(value):
+                    continue
+                key = self._content(value)
+                if key not in seen:
                     seen.add(key)
                     yield value
+
+    def _content(self, value: Value) -> int:
+        """The same number for constants of the same elements, as far as their making tells."""
+        if value.tensor is not None:
+            return self._intern(_tensor_content(value.tensor))
+        return self._contents[id(value)]
+
+    def _note_content(self, node: Node) -> None:
+        sources = tuple(self._content(v) if v is not None else None for v in node.inputs)
+        if node.op_type in _SHAPE_OPS:
+            sources = (self._intern(("shape", self._static_shape(node))),)
+        attributes = tuple(
+            (name, _tensor_content(value) if isinstance(value, Tensor) else repr(value))
+            for name, value in sorted(node.attributes.items())
+        )
+        made = self._intern((node.qualified_op, attributes, sources))
+        for value in node.outputs:
+            if value is not None:
+                self._contents[id(value)] = self._intern((made, value.index))
+
+    def _intern(self, content: Hashable) -> int:
+        return self._interned.setdefault(content, len(self._interned))
+
+    def _static_shape(self, node: Node) -> Shape | None:
+        source = node.input(0)
+        return self.types.shape(source) if source is not None else None
 
     def _asked_for(self, graph: Graph) -> Iterator[Value]:
         for node in graph.nodes:
@@ -81,8 +114,16 @@ class Folding:
             return False
         sources = [value for value in node.inputs if value is not None]
         if node.op_type in _SHAPE_OPS:
-            return bool(sources) and is_static(self.types.shape(sources[0]))
+            return is_static(self._static_shape(node))
         return all(self.is_constant(value) for value in sources)
+
+
+def _tensor_content(tensor: Tensor) -> Hashable:
+    """Its elements where they are at hand, else which tensor it is."""
+    elements = tensor.if_small()
+    if elements is None or elements.dtype.hasobject:
+        return id(tensor)
+    return (tensor.dtype.name, tensor.shape, elements.tobytes())
 
 
 def folding(model: Model, deployment: Deployment) -> Folding:

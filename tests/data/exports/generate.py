@@ -132,7 +132,7 @@ def shorten(graph: onnx.GraphProto) -> None:
 def classifier(name: str, size: int = 224, *, dynamo: bool = False, **options: Any) -> None:
     model = getattr(vision, name)(weights=None, **options)
     module = Call(model, lambda m, x: m(x))
-    image = torch.randn(1, 3, size, size)
+    image = torch.randn(2 if dynamo else 1, 3, size, size)
     axes = {"image": {0: "batch"}, "logits": {0: "batch"}}
     export(name, module, (image,), ["image"], ["logits"], axes, dynamo=dynamo)
 
@@ -259,7 +259,7 @@ def yolos_tiny() -> None:
     export(
         "yolos_tiny",
         Call(hf.YolosForObjectDetection(config), lambda m, x: (m(x).logits, m(x).pred_boxes)),
-        (torch.randn(1, 3, 512, 864),), ["image"], ["logits", "boxes"], axes,
+        (torch.randn(2, 3, 512, 864),), ["image"], ["logits", "boxes"], axes,
         dynamo=True,
     )  # fmt: skip
 
