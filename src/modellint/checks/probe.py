@@ -39,13 +39,25 @@ def node_refused(context: Context) -> Iterator[Hit]:
     for outcome, remark in _remarks(context, *REFUSALS):
         place = find_node(context.model, remark)
         facts = {
-            **_facts(outcome, remark),
+            **_facts(context, outcome, remark),
             "op": place.qualified_op if place is not None else remark.op,
             "where": f"node '{place.label}'" if place is not None else "a node without a name",
             "parts": _parts(context.model, outcome),
         }
         variant = "" if remark.kind == "node-refused" else remark.kind
-        yield Hit(place, facts, variant=variant)
+        yield Hit(place, facts, variant=variant, severity=_severity(context, outcome))
+
+
+def _severity(context: Context, outcome: Outcome) -> Severity | None:
+    """A refusal by a stand-in is a hint: the runtime itself may take the model."""
+    return Severity.WARNING if _stand_in_for(context, outcome) else None
+
+
+def _stand_in_for(context: Context, outcome: Outcome) -> str:
+    """The runtime that the model is meant for, when another was asked in its place."""
+    meant = context.deployment.runtime
+    backend = BACKENDS.get(meant or "")
+    return backend.title if backend is not None and meant != outcome.backend else ""
 
 
 def _parts(model: Model, outcome: Outcome) -> str:
@@ -61,19 +73,22 @@ def _parts(model: Model, outcome: Outcome) -> str:
 def model_refused(context: Context) -> Iterator[Hit]:
     """The runtime does not take the model, and names no node."""
     for outcome, remark in _remarks(context, "model-refused"):
-        yield Hit(None, _facts(outcome, remark))
+        facts = _facts(context, outcome, remark)
+        yield Hit(None, facts, severity=_severity(context, outcome))
 
 
 def shape_conflict(context: Context) -> Iterator[Hit]:
     """Shapes that cannot be, as the runtime worked them out."""
     for outcome, remark in _remarks(context, "shape-conflict"):
-        yield Hit(find_node(context.model, remark), _facts(outcome, remark))
+        yield Hit(find_node(context.model, remark), _facts(context, outcome, remark))
 
 
 def build_failed(context: Context) -> Iterator[Hit]:
     """The parser took the model, and the builder made no engine of it."""
     for outcome, remark in _remarks(context, "build-failed"):
-        yield Hit(find_node(context.model, remark), _facts(outcome, remark))
+        place = find_node(context.model, remark)
+        facts = _facts(context, outcome, remark)
+        yield Hit(place, facts, severity=_severity(context, outcome))
 
 
 def profile_missing(context: Context) -> Iterator[Hit]:
@@ -86,7 +101,7 @@ def profile_missing(context: Context) -> Iterator[Hit]:
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
     first = missing[0]
     facts = {
-        **_facts(outcome, first),
+        **_facts(context, outcome, first),
         "inputs": shapes + more,
         "count": len(missing),
         "option": " ".join(f"--shape '{each.value}={_suggestion(each)}'" for each in missing[:3]),
@@ -105,21 +120,23 @@ def _suggestion(remark: Remark) -> str:
 def profile_invalid(context: Context) -> Iterator[Hit]:
     """Configured shapes that the input, or the builder, does not take."""
     for outcome, remark in _remarks(context, "profile-invalid"):
-        yield Hit(_input(context.model, remark.value), _facts(outcome, remark))
+        yield Hit(_input(context.model, remark.value), _facts(context, outcome, remark))
 
 
 def compiler_warning(context: Context) -> Iterator[Hit]:
     """What the compiler warns of and the owner of the model can mend."""
     for outcome, remark in _remarks(context, *WARNINGS):
         place = _input(context.model, remark.value)
-        facts = {**_facts(outcome, remark), "value": remark.value}
+        facts = {**_facts(context, outcome, remark), "value": remark.value}
         yield Hit(place, facts, variant=remark.kind, severity=WARNINGS[remark.kind])
 
 
 def engine_exceeds_target(context: Context) -> Iterator[Hit]:
     """The memory that the planner set aside is more than the device offers."""
     for outcome, remark in _remarks(context, "workspace-exceeded"):
-        yield Hit(None, {**_facts(outcome), "limit": int(remark.text)}, variant="workspace")
+        yield Hit(
+            None, {**_facts(context, outcome), "limit": int(remark.text)}, variant="workspace"
+        )
     answer, target = _answer(context), context.deployment.target
     if answer is None or not answer.built or target is None:
         return
@@ -130,7 +147,7 @@ def engine_exceeds_target(context: Context) -> Iterator[Hit]:
     parts = weights + activations + (overhead.low if overhead else 0)
     if parts > target.memory.usable:
         facts = {
-            **_facts(answer),
+            **_facts(context, answer),
             "weights": weights,
             "activations": activations,
             "overhead": overhead.low if overhead else 0,
@@ -152,7 +169,7 @@ def split_between_providers(context: Context) -> Iterator[Hit]:
     first = next((node for each in left if (node := find_node(context.model, each))), None)
     provider = next(name for name in outcome.placement if name != CPU)
     facts = {
-        **_facts(outcome),
+        **_facts(context, outcome),
         "here": here,
         "total": total,
         "provider": provider.removesuffix("ExecutionProvider"),
@@ -164,7 +181,7 @@ def split_between_providers(context: Context) -> Iterator[Hit]:
 def provider_failed(context: Context) -> Iterator[Hit]:
     """The provider is installed and did not start, so that everything runs on the CPU."""
     for outcome, remark in _remarks(context, "provider-failed"):
-        yield Hit(None, {**_facts(outcome, remark), "provider": remark.value})
+        yield Hit(None, {**_facts(context, outcome, remark), "provider": remark.value})
 
 
 def _answer(context: Context) -> Outcome | None:
@@ -186,8 +203,10 @@ def compiler(outcome: Outcome) -> str:
     return f"{BACKENDS[outcome.backend].title} {outcome.version}".strip()
 
 
-def _facts(outcome: Outcome, remark: Remark | None = None) -> dict[str, object]:
-    facts: dict[str, object] = {"compiler": compiler(outcome)}
+def _facts(context: Context, outcome: Outcome, remark: Remark | None = None) -> dict[str, object]:
+    meant = _stand_in_for(context, outcome)
+    proviso = f"; {meant} itself, which was not asked, may differ" if meant else ""
+    facts: dict[str, object] = {"compiler": compiler(outcome), "proviso": proviso}
     if remark is None:
         return facts
     reason = remark.text.removeprefix(f"{remark.node}: ") if remark.node else remark.text

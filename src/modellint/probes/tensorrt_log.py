@@ -27,6 +27,7 @@ LAYERS = ("Engine Layer Information", "Layer(")
 _LAYER = re.compile(r"^Layer\((?P<kind>[^)]*)\): (?P<rest>.*)$", re.MULTILINE)
 
 _SOURCE = re.compile(r"\s*In [\w:<>~ ]+? at [^\s()]+:\d+")
+_PLACE = re.compile(r"^\[[\w.]+:\d+: \w+\] ")
 _WRAPPED = re.compile(
     r"(?:\[[^\]]*\] )?(?:[\w:]+: )?Error Code:? \d+: [\w ]*? ?\((?P<text>.*)\)?", re.DOTALL
 )
@@ -53,7 +54,7 @@ def distil(text: str) -> str:
     ]
     if not lines:
         return ""
-    reason = _SOURCE.sub("", _unwrapped(" ".join(lines[:2])))
+    reason = _PLACE.sub("", _SOURCE.sub("", _unwrapped(" ".join(lines[:2]))))
     asserted = _ASSERTED.fullmatch(reason)
     condition = asserted["condition"] if asserted else reason
     quoted = _QUOTED.search(condition)
