@@ -149,8 +149,9 @@ def skip_branch_left_float(context: Context) -> Iterator[Hit]:
         loose = [o for o in floating if not _fuses(quantization, o)]
         if not floating or not _is_quantized_behind(quantization, node):
             continue
-        if len(loose) == 1 or (not loose and len(floating) == 2):
-            branch = (loose or floating)[0]
+        fusing = [o for o in floating if _is_quantized_layer(quantization, o)]
+        if len(loose) == 1 or len(fusing) == 2:
+            branch = (loose or fusing)[0]
             if branch.root.is_constant or _is_stored_operand(branch):
                 continue
             facts = {"branch": branch.value.name, "output": _label(branch.value)}
@@ -158,9 +159,14 @@ def skip_branch_left_float(context: Context) -> Iterator[Hit]:
 
 
 def _fuses(quantization: QuantizationMap, operand: Operand) -> bool:
-    """Whether the addition can be part of the quantized op that makes this operand."""
-    op = quantization.op(operand.root.producer)
-    return op is not None and op.is_quantized and operand.root.sole_consumer is not None
+    """Whether the addition can be part of the layer that makes this operand."""
+    layer = quantization.op(operand.root.producer)
+    return layer is not None and operand.root.sole_consumer is not None
+
+
+def _is_quantized_layer(quantization: QuantizationMap, operand: Operand) -> bool:
+    layer = quantization.op(operand.root.producer)
+    return layer is not None and layer.is_quantized
 
 
 def _is_stored_operand(operand: Operand) -> bool:
@@ -193,15 +199,16 @@ def concat_of_scales(context: Context) -> Iterator[Hit]:
             for value in node.inputs
             if value is not None and (dq := quantization.dequantizer_of(value)) is not None
         ]
-        scales = sorted({float(s.scales.max()) for s in schemes if _has_one_scale(s)})  # type: ignore[union-attr]
-        if len(scales) < 2 or not quantization.quantizers_after(node.outputs[0]):  # type: ignore[arg-type]
+        scales = sorted({scale for s in schemes if (scale := _only_scale(s)) is not None})
+        if len(scales) < 2 or not _is_quantized_behind(quantization, node):
             continue
         facts = {"different": len(scales), "low": f"{scales[0]:.3g}", "high": f"{scales[-1]:.3g}"}
         yield Hit(node, {**facts, "inputs": len(node.inputs)})
 
 
-def _has_one_scale(scheme: Scheme) -> bool:
-    return scheme.scales is not None and scheme.scales.size == 1
+def _only_scale(scheme: Scheme) -> float | None:
+    scales = scheme.scales
+    return float(scales.reshape(-1)[0]) if scales is not None and scales.size == 1 else None
 
 
 def move_rescales(context: Context) -> Iterator[Hit]:
@@ -214,7 +221,7 @@ def move_rescales(context: Context) -> Iterator[Hit]:
         before, after = operand.dequantizer.scheme, q.scheme
         if before.dtype is not after.dtype or before.same_as(after) is not False:
             continue
-        if _has_one_scale(before) and _has_one_scale(after):
+        if _only_scale(before) is not None and _only_scale(after) is not None:
             facts = {"before": _scale(before), "after": _scale(after)}
             yield Hit(operand.moves[-1], facts, related=(operand.dequantizer.node, q.node))
 

@@ -1,0 +1,62 @@
+"""One clean network, one defect at a time: the rule that is meant speaks, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from modellint.engine import lint_file
+from modellint.finding import Finding, Severity
+from modellint.plan import Plan
+from modellint.rules.registry import load_rules
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+from tests.quantization.clean import clean
+from tests.quantization.defects import DEFECTS, Defect
+
+RULES = tuple(rule for rule in load_rules(plugins=False).values() if rule.default)
+RUNTIMES = ("tensorrt", "tensorrt-rtx", "onnxruntime", None)
+
+
+def findings(model: onnx.ModelProto, folder: Path, deployment: Deployment) -> list[Finding]:
+    path = folder / "model.onnx"
+    onnx.save(model, path)
+    report = lint_file(path, path.name, Plan(rules=RULES, deployments=(deployment,)))
+    return [finding for finding in report.findings if finding.family == "quantization"]
+
+
+def shown(found: list[Finding]) -> str:
+    return "\n".join(f"{one.code} {one.location.label}: {one.message}" for one in found)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_clean_network_is_clean(runtime: str | None, tmp_path: Path) -> None:
+    found = findings(clean().model(), tmp_path, Deployment(runtime=runtime))
+    assert not found, shown(found)
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
+def test_defect_is_named(defect: Defect, tmp_path: Path) -> None:
+    graph = clean()
+    defect.plant(graph)
+    target = find_target(defect.target) if defect.target else None
+    found = findings(graph.model(), tmp_path, Deployment(target, runtime=defect.runtime))
+    assert {one.code for one in found} <= {defect.code, *defect.also}, shown(found)
+    assert defect.at in [one.location.label for one in found if one.code == defect.code], shown(
+        found
+    )
+    errors = {one.code for one in found if one.severity is Severity.ERROR}
+    assert errors <= {defect.code}, shown(found)
+
+
+def test_every_rule_of_the_first_three_hundreds_is_planted() -> None:
+    """Rules of a float model, and those that need a model of their own, are tested elsewhere."""
+    elsewhere = {
+        "QNT103", "QNT115", "QNT117", "QNT119",  # attention and embeddings
+        "QNT205", "QNT206", "QNT209", "QNT210",  # what other tools leave
+    }  # fmt: skip
+    planted = {defect.code for defect in DEFECTS}
+    asked = {r.code for r in RULES if r.family == "quantization" and r.code < "QNT3"}
+    assert asked - planted == elsewhere
