@@ -123,7 +123,7 @@ class Settings:
         default_factory=dict,
         metadata=about(
             "Options of rules; `modellint rule CODE` lists those of a rule.",
-            "{ NUM001 = { limit = 60000.0 } }",
+            "{ HYG001 = { heavy-bytes = 4096 } }",
         ),
     )
     rules: tuple[str, ...] = field(
