@@ -31,7 +31,13 @@ _NOT_LEARNED: dict[str, frozenset[int]] = {
     "Resize": frozenset({1, 2}),
     "Upsample": frozenset({1}),
     "Pad": frozenset({2}),
+    "ScatterND": frozenset({2}),
+    "ScatterElements": frozenset({2}),
 }
+_PASSES = frozenset({"Identity", "Reshape", "Transpose", "Cast", "Squeeze", "Unsqueeze"})
+"""Ops that hand a weight on as it is: the node after them says what it is."""
+_SCALARS = frozenset({"Add", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Where"})
+"""Ops whose single numbers are part of a formula, not of what was learned."""
 _PACKED = {"MatMulNBits": ("K", "N"), "MatMulBnb4": ("K", "N")}
 
 
@@ -44,25 +50,41 @@ class Parameters:
             self.total = sum(tensor.elements for tensor in model.tensors if _may_learn(tensor))
             return
         for node in model.nodes(functions=True):
+            if node.op_type in _PASSES:
+                continue
             for index, value in enumerate(node.inputs):
-                if value is not None and value.tensor is not None:
-                    self._count(node, index, value, value.tensor)
+                tensor = _stored(value)
+                if tensor is not None:
+                    self._count(node, index, tensor)
         self.total = sum(self._counts.values())
 
     def of(self, node: Node) -> int:
         """Learned weights that the node itself reads."""
-        mine = {id(v.tensor): v for v in node.inputs if v is not None and v.tensor is not None}
-        return sum(self._counts.get(tensor, 0) for tensor in mine)
+        mine = {id(tensor) for value in node.inputs if (tensor := _stored(value)) is not None}
+        return 0 if node.op_type in _PASSES else sum(self._counts.get(each, 0) for each in mine)
 
-    def _count(self, node: Node, index: int, value: Value, tensor: Tensor) -> None:
-        learned = _may_learn(tensor) and index not in _NOT_LEARNED.get(node.op_type, ())
-        if not learned or (value.producer is not None and tensor.elements == 1):
+    def _count(self, node: Node, index: int, tensor: Tensor) -> None:
+        if not _may_learn(tensor) or index in _NOT_LEARNED.get(node.op_type, ()):
+            return
+        if tensor.elements == 1 and node.op_type in _SCALARS:
             return
         elements = tensor.elements
         if node.op_type in _PACKED and index == 1:
             rows, columns = (node.get_int(name, 0) or 0 for name in _PACKED[node.op_type])
             elements = rows * columns
         self._counts[id(tensor)] = elements
+
+
+def _stored(value: Value | None) -> Tensor | None:
+    """The tensor behind a value, through what only hands it on."""
+    for _ in range(8):
+        if value is None or value.tensor is not None:
+            break
+        node = value.producer
+        if node is None or node.op_type not in _PASSES:
+            return None
+        value = node.input(0)
+    return value.tensor if value is not None else None
 
 
 def _may_learn(tensor: Tensor) -> bool:
