@@ -269,7 +269,8 @@ def _concat(graph: Graph) -> None:
     graph["add"].attribute.append(helper.make_attribute("axis", 1))
     shape = (CHANNELS, CHANNELS * 2, 3, 3)
     graph.constant("depthwise_w", np.full(shape, 3), "i1")
-    graph["depthwise"].attribute[1].i = 1
+    del graph["depthwise"].attribute[:]
+    graph["depthwise"].attribute.append(helper.make_attribute("pads", [1] * 4))
 
 
 def _foreign(domain: str, op: str) -> Callable[[Graph], object]:

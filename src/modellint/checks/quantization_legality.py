@@ -229,6 +229,7 @@ def per_channel_activation(context: Context) -> Iterator[Hit]:
 
 def scale_not_constant(context: Context) -> Iterator[Hit]:
     """Scales that the graph computes or takes as an input."""
+    is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
     quantization = context.analysis(QuantizationMap)
     for converter in quantization.quantizers + quantization.dequantizers:
         scale = converter.scheme.scale
@@ -240,7 +241,8 @@ def scale_not_constant(context: Context) -> Iterator[Hit]:
         if maker is not None and _comes_from_dynamic(maker):
             continue
         source = f"{maker.op_type} '{maker.label}'" if maker is not None else "a graph input"
-        yield Hit(converter.node, {"scale": scale.name, "source": source})
+        facts = {"scale": scale.name, "source": source}
+        yield Hit(converter.node, facts, severity=Severity.ERROR if is_tensorrt else None)
 
 
 def _is_folded(value: Value) -> bool:
