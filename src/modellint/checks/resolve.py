@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modellint.checks.api import Check, Context, Hit
 from modellint.errors import UsageError
+from modellint.model import Node
 from modellint.rules.rule import Rule
 
 
@@ -26,10 +27,15 @@ def resolve_check(rule: Rule) -> Check:
 
 
 def _pattern_check(context: Context) -> Iterator[Hit]:
+    from modellint.checks.fusion import unfused
     from modellint.rules.pattern import compile_match
 
     assert context.rule.match is not None
     match = compile_match(context.rule.match)
     for graph in context.graphs():
         for found in match.find(graph, context):
-            yield Hit(found.place, found.facts, related=tuple(found.nodes.values()))
+            nodes = tuple(found.nodes.values())
+            if context.rule.fused_by and isinstance(found.place, Node):
+                yield from unfused(context, found.place, nodes, found.facts)
+            else:
+                yield Hit(found.place, found.facts, related=nodes)

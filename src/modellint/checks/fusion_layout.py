@@ -1,0 +1,287 @@
+"""What only moves data: transposes, copies, casts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from modellint.analysis.fusion import ints, made_by, takers
+from modellint.checks.api import Context, Hit
+from modellint.checks.fusion import ORT, unfused
+from modellint.model import Node, Shape, Value
+
+_POINTWISE = frozenset({
+    "Add", "Sub", "Mul", "Div", "Relu", "Sigmoid", "Tanh", "Gelu", "Erf", "Clip", "LeakyRelu",
+    "HardSwish", "HardSigmoid", "Softmax", "Cast", "Identity", "Dropout", "Abs", "Neg", "Sqrt",
+    "Exp", "Log", "Pow", "com.microsoft.Gelu",
+})  # fmt: skip
+_UNMOVED = frozenset({"LayerNormalization", "MatMul", "Gather", "CumSum", "Einsum"})
+"""Ops that ONNX Runtime's TransposeOptimizer does not push a Transpose through."""
+_LONGEST_ISLAND = 6
+_VIEWS = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten"})
+_BROADCASTING = frozenset({
+    "Add", "Sub", "Mul", "Div", "Pow", "Where", "And", "Or", "Equal", "Less", "Greater",
+    "LessOrEqual", "GreaterOrEqual", "Min", "Max", "PRelu",
+})  # fmt: skip
+_NARROW = frozenset({"float16", "bfloat16"})
+_WIDE_ON_PURPOSE = frozenset({
+    "Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "InstanceNormalization",
+    "GroupNormalization", "SimplifiedLayerNormalization", "BatchNormalization", "ReduceMean",
+    "ReduceSum", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "CumSum", "Pow", "Exp", "Log",
+    "Sqrt", "Reciprocal", "Sin", "Cos", "Erf", "Resize", "TopK", "NonMaxSuppression", "GridSample",
+    "DFT", "STFT", "QuantizeLinear", "DequantizeLinear", "Range", "CumProd", "Softplus",
+})  # fmt: skip
+"""Ops that lose accuracy or range in half precision, and are widened for that."""
+
+
+def cancelling_transposes(context: Context) -> Iterator[Hit]:
+    """Two Transposes in a row that undo each other."""
+    for second in context.nodes("Transpose"):
+        first = made_by(second.input(0), "Transpose")
+        if first is not None and _cancel(context, first, second):
+            gone = [first, second] if _feeds_only(first, second) else [second]
+            facts = {"first": first.label}
+            yield from unfused(context, second, gone, facts, vanishes=True)
+
+
+def transposed_island(context: Context) -> Iterator[Hit]:
+    """Transposes that undo each other around ops that none can be pushed through."""
+    for first in context.nodes("Transpose"):
+        inside = _island(context, first)
+        if inside is None:
+            continue
+        *between, last = inside
+        breaker = next((node for node in between if node.op_type in _UNMOVED), None)
+        if breaker is None:
+            continue
+        linear = breaker.op_type == "MatMul" and _stored(breaker.input(1))
+        facts = {"first": first.label, "last": last.label, "breaker": breaker.label}
+        yield from unfused(
+            context,
+            breaker,
+            [first, last],
+            {**facts, "nodes": len(between)},
+            variant="linear" if linear else "",
+            vanishes=True,
+            witness=last,
+        )
+
+
+def _island(context: Context, first: Node) -> list[Node] | None:
+    """What lies between a Transpose and the one that undoes it, and that one."""
+    nodes, value = [], first.output()
+    for _ in range(_LONGEST_ISLAND):
+        node = value.sole_consumer if value is not None else None
+        if node is None or value is None:
+            return None
+        nodes.append(node)
+        if node.op_type == "Transpose":
+            return nodes if len(nodes) > 1 and _cancel(context, first, node) else None
+        others = [v for v in node.inputs if v is not None and v is not value]
+        if node.qualified_op not in _POINTWISE | _UNMOVED or not all(map(_stored, others)):
+            return None
+        value = node.output()
+    return None
+
+
+def _cancel(context: Context, first: Node, second: Node) -> bool:
+    one, two = _perm(context, first), _perm(context, second)
+    if one is None or two is None or len(one) != len(two):
+        return False
+    return all(one[axis] == place for place, axis in enumerate(two))
+
+
+def _perm(context: Context, node: Node) -> tuple[int, ...] | None:
+    perm, value = node.get_ints("perm"), node.input(0)
+    if perm is not None or value is None:
+        return perm
+    shape = context.shape(value)
+    return tuple(reversed(range(len(shape)))) if shape is not None else None
+
+
+def view_chain(context: Context) -> Iterator[Hit]:
+    """Several ops in a row that only give the same data other shapes."""
+    for last in context.nodes(*sorted(_VIEWS)):
+        if any(node.qualified_op in _VIEWS for node in takers(last.output())):
+            continue
+        chain, value = [last], last.input(0)
+        while (node := made_by(value, *_VIEWS)) is not None:
+            if value is None or value.sole_consumer is None:
+                break
+            chain.append(node)
+            value = node.input(0)
+        if len(chain) > 1:
+            ops = " → ".join(node.op_type for node in reversed(chain))
+            stopped = () if {node.op_type for node in chain} == {"Reshape"} else (ORT,)
+            facts = {"nodes": len(chain), "chain": ops, "first": chain[-1].label}
+            yield from unfused(context, last, chain[::-1], facts, stopped=stopped)
+
+
+def needless_expand(context: Context) -> Iterator[Hit]:
+    """An Expand whose takers broadcast by themselves."""
+    for expand in context.nodes("Expand"):
+        output, source = expand.output(), expand.input(0)
+        if output is None or source is None or source.is_constant or output.is_output:
+            continue
+        users = takers(output)
+        if not users or any(user.qualified_op not in _BROADCASTING for user in users):
+            continue
+        wide = context.shape(output)
+        if wide is None or context.shape(source) == wide:
+            continue
+        if all(_is_as_wide_without(context, user, output, wide) for user in users):
+            facts = {"taker": users[0].label, "op": users[0].op_type}
+            yield from unfused(context, expand, [expand], facts, vanishes=True)
+
+
+def _is_as_wide_without(context: Context, user: Node, expanded: Value, wide: Shape) -> bool:
+    """Whether another operand already gives the result every dim that the Expand gives."""
+    shapes = [context.shape(v) for v in user.inputs if v is not None and v is not expanded]
+    return None not in wide and any(
+        shape is not None and len(shape) >= len(wide) and shape[len(shape) - len(wide) :] == wide
+        for shape in shapes
+    )
+
+
+def focus(context: Context) -> Iterator[Hit]:
+    """Every second row and column in four Slices, joined as channels."""
+    for concat in context.nodes("Concat"):
+        if len(concat.inputs) != 4 or concat.get_int("axis") not in (1, -3):
+            continue
+        chains = [_strided(value) for value in concat.inputs]
+        sources = {id(source) for chain in chains if chain for source, _ in [chain]}
+        if None in chains or len(sources) != 1:
+            continue
+        slices = {id(node): node for chain in chains if chain for node in chain[1]}
+        nodes = sorted(slices.values(), key=lambda node: node.index)
+        stopped = (ORT,) if len(nodes) > 4 else ()
+        facts = {"nodes": len(nodes) + 1}
+        yield from unfused(context, concat, [*nodes, concat], facts, stopped=stopped)
+
+
+def _strided(value: Value | None) -> tuple[Value, list[Node]] | None:
+    """The image that Slices with a step of 2 in both directions are of, and those Slices."""
+    nodes: list[Node] = []
+    steps = 1
+    while (node := made_by(value, "Slice")) is not None and len(nodes) < 2:
+        by = ints(node.input(4)) or ()
+        if any(step not in (1, 2) for step in by):
+            return None
+        steps *= prod(by)
+        nodes.append(node)
+        value = node.input(0)
+    return (value, nodes) if value is not None and nodes and steps == 4 else None
+
+
+def moves_nothing(context: Context) -> Iterator[Hit]:
+    """Copies that change nothing: neither order nor content nor size."""
+    for node in context.nodes("Concat", "Split", "Transpose", "Pad", "Resize", "Tile", "Slice"):
+        what = _null_copy(context, node)
+        if what is not None:
+            stopped = (ORT,) if node.op_type != "Slice" else ()
+            facts = {"what": what}
+            yield from unfused(context, node, [node], facts, vanishes=True, stopped=stopped)
+
+
+def _null_copy(context: Context, node: Node) -> str | None:
+    inputs = [value for value in node.inputs if value is not None]
+    source, output = node.input(0), node.output()
+    if source is None or output is None or source.is_constant:
+        return None
+    op = node.op_type
+    if op == "Concat":
+        return "joins a single tensor" if len(inputs) == 1 else None
+    if op == "Split":
+        return "splits into a single part" if len(node.outputs) == 1 else None
+    if op == "Transpose":
+        perm = _perm(context, node)
+        identity = perm is not None and perm == tuple(range(len(perm)))
+        return "keeps the order of the axes" if identity else None
+    if op == "Pad":
+        pads = node.get_ints("pads") or ints(node.input(1))
+        return "adds no padding" if pads is not None and not any(pads) else None
+    if op == "Tile":
+        repeats = ints(node.input(1))
+        return "repeats once" if repeats is not None and set(repeats) <= {1} else None
+    before, after = context.shape(source), context.shape(output)
+    if before is None or before != after or not all(isinstance(dim, int) for dim in before):
+        return None
+    if op == "Resize":
+        return "keeps the size"
+    forward = all(step > 0 for step in ints(node.input(4)) or (1,))
+    return "takes everything" if op == "Slice" and forward else None
+
+
+def split_joined_again(context: Context) -> Iterator[Hit]:
+    """A Split whose parts are joined again in the same order."""
+    for concat in context.nodes("Concat"):
+        split = made_by(concat.inputs[0] if concat.inputs else None, "Split")
+        if split is None or len(split.outputs) < 2 or concat.inputs != split.outputs:
+            continue
+        if _axis(context, split) != _axis(context, concat):
+            continue
+        alone = all(v is not None and v.sole_consumer is concat for v in split.outputs)
+        facts = {"split": split.label, "parts": len(split.outputs)}
+        gone = [split, concat] if alone else [concat]
+        yield from unfused(context, concat, gone, facts, vanishes=True)
+
+
+def _axis(context: Context, node: Node) -> int | None:
+    axis, value = node.get_int("axis", 0), node.input(0)
+    shape = context.shape(value) if value is not None else None
+    return axis % len(shape) if axis is not None and shape else axis
+
+
+def cast_round_trip(context: Context) -> Iterator[Hit]:
+    """A Cast that is undone by the next."""
+    for second in context.nodes("Cast"):
+        first = made_by(second.input(0), "Cast")
+        source = first.input(0) if first is not None else None
+        types = [_dtype(context, v) for v in (source, second.input(0), second.output())]
+        if first is None or None in types or types[0] != types[2] or types[0] == types[1]:
+            continue
+        if not all(name is not None and "float" in name for name in types):
+            continue
+        gone = [first, second] if _feeds_only(first, second) else [second]
+        facts = {"first": first.label, "dtype": types[2], "between": types[1]}
+        narrows = _width(types[1]) < _width(types[0])
+        yield from unfused(
+            context, second, gone, facts, vanishes=True, stopped=(ORT,) if narrows else ()
+        )
+
+
+def cast_island(context: Context) -> Iterator[Hit]:
+    """One op in float32 between Casts from and to half precision."""
+    for back in context.nodes("Cast"):
+        node = next(back.predecessors, None)
+        if node is None or node.op_type in _WIDE_ON_PURPOSE or node.op_type == "Cast":
+            continue
+        narrow, wide = _dtype(context, back.output()), _dtype(context, back.input(0))
+        if narrow not in _NARROW or wide != "float32":
+            continue
+        computed = [v for v in node.inputs if v is not None and not v.is_constant]
+        casts = [c for v in computed if (c := made_by(v, "Cast")) is not None]
+        widened = [c for c in casts if _dtype(context, c.input(0)) == narrow]
+        if not computed or len(widened) != len(computed) or not _feeds_only(node, back):
+            continue
+        gone = [*(c for c in widened if len(takers(c.output())) == 1), back]
+        facts = {"op": node.op_type, "narrow": narrow, "casts": len(widened) + 1}
+        yield from unfused(context, node, gone, facts, vanishes=True, witness=back)
+
+
+def _feeds_only(first: Node, second: Node) -> bool:
+    output = first.output()
+    return output is not None and output.sole_consumer is second
+
+
+def _dtype(context: Context, value: Value | None) -> str | None:
+    dtype = context.dtype(value) if value is not None else None
+    return dtype.name if dtype is not None else None
+
+
+def _width(name: str | None) -> int:
+    return {"float16": 16, "bfloat16": 16, "float64": 64}.get(name or "", 32)
+
+
+def _stored(value: Value | None) -> bool:
+    return value is not None and value.is_constant
