@@ -21,7 +21,7 @@ def model(tmp_path: Path) -> Path:
         (["--select", "HYGOO5"], ["select", "'HYGOO5'", "did you mean HYG0"]),
         (["--select", "hygeine"], ["did you mean hygiene?"]),
         (["--select", "zzzzzz"], ["see 'modellint rules'"]),
-        (["--extend-select", "FUS02"], ["extend-select", "did you mean FUS0"]),
+        (["--extend-select", "FUSS02"], ["extend-select", "did you mean FUS"]),
         (["--target", "a1O"], ["unknown target 'a1O'", "did you mean", "'a10'"]),
         (["--runtime", "tensorr"], ["unknown runtime 'tensorr'", "did you mean 'tensorrt'?"]),
         (["--runtime", "zzz"], ["unknown runtime 'zzz'", "known:"]),

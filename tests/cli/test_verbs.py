@@ -201,6 +201,15 @@ def test_doctor_names_packages_machine_and_folder(tmp_path: Path, isolated: Path
     assert "modellint.toml" in result.stdout
 
 
+def test_doctor_says_what_can_be_probed() -> None:
+    from modellint.probes.backends import available
+
+    printed = run_cli("doctor").stdout
+    for each in available():
+        assert each.backend.title in printed
+        assert each.detail in printed
+
+
 def test_doctor_says_how_to_get_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(name: str) -> str:
         if name in ("tensorrt", "onnx"):

@@ -52,7 +52,11 @@ class Fact:
 def command(as_json: bool, config: Path | None, isolated: bool) -> int:
     """Say what is installed, what each extra would add, and what is seen of this machine."""
     packages = [*required(), *optional()]
-    facts = {"machine": list(machine()), "here": list(here(config, isolated))}
+    facts = {
+        "machine": list(machine()),
+        "probes": list(probes()),
+        "here": list(here(config, isolated)),
+    }
     if as_json:
         click.echo(
             json.dumps(
@@ -82,12 +86,12 @@ def _lines(packages: list[Package], facts: Mapping[str, list[Fact]]) -> Iterator
     yield from ("", click.style("Optional", bold=True))
     for extra in dict.fromkeys(package.extra for package in packages if package.extra):
         yield from _extra_lines(extra, [each for each in packages if each.extra == extra])
-    for title, group in (("This machine", facts["machine"]), ("Here", facts["here"])):
+    for title, group in zip(("This machine", "Probes", "Here"), facts.values(), strict=True):
         yield from ("", click.style(title, bold=True))
         for fact in group:
-            yield f"  {fact.name:<14} {printable(fact.value)}"
+            yield f"  {fact.name:<17} {printable(fact.value)}"
             if fact.remedy:
-                yield f"  {'':<14} {click.style(printable(fact.remedy), fg='red')}"
+                yield f"  {'':<17} {click.style(printable(fact.remedy), fg='red')}"
 
 
 def _package_line(package: Package) -> str:
@@ -159,6 +163,15 @@ def machine() -> Iterator[Fact]:
         yield Fact("gpu", "none seen (nvidia-smi does not name one)")
     else:
         yield Fact("gpu", host.name)
+
+
+def probes() -> Iterator[Fact]:
+    """Which runtimes can be asked here, and for what."""
+    from modellint.probes.backends import available
+
+    for each in available():
+        version = f"{each.version}, " if each.version else ""
+        yield Fact(each.backend.title, f"{version}{each.detail}")
 
 
 def here(config: Path | None, isolated: bool) -> Iterator[Fact]:
