@@ -76,9 +76,11 @@ class Folding:
         return self._contents[id(value)]
 
     def _note_content(self, node: Node) -> None:
-        sources = tuple(self._content(v) if v is not None else None for v in node.inputs)
+        sources: Hashable
         if node.op_type in _SHAPE_OPS:
-            sources = (self._intern(("shape", self._static_shape(node))),)
+            sources = self._static_shape(node)
+        else:
+            sources = tuple(self._content(v) if v is not None else None for v in node.inputs)
         attributes = tuple(
             (name, _tensor_content(value) if isinstance(value, Tensor) else repr(value))
             for name, value in sorted(node.attributes.items())

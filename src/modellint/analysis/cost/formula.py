@@ -33,9 +33,12 @@ class Formula:
     def at(self, sizes: Mapping[str, int]) -> int:
         """The value for these sizes of all symbols."""
         values = [sizes[symbol] for symbol in self.symbols]
-        total = sum(
-            factor * prod(value**power for value, power in zip(values, powers, strict=True))
-            for powers, factor in self.terms.items()
+        total: Fraction = sum(
+            (
+                factor * prod(value**power for value, power in zip(values, powers, strict=True))
+                for powers, factor in self.terms.items()
+            ),
+            Fraction(0),
         )
         return round(total)
 
