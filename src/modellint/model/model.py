@@ -33,19 +33,31 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A node whose inputs it cannot take, or whose output is `recorded` with another shape."""
+
+    op_type: str
+    node: str
+    """Its name, which may be empty."""
+    detail: str
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Inference:
     """What shape inference found: types by graph path and value name, or why it failed."""
 
     types: Mapping[tuple[str, str], tuple[DType | None, Shape | None]]
     error: str | None = None
-    error_node: str | None = None
+    contradiction: Contradiction | None = None
+    """The first one, as what follows may only follow from it."""
 
 
 class InferTypes(Protocol):
     """A reader's shape inference: shapes for the main graph's inputs in, types of values out.
 
     `constants` are elements of values of the main graph that are known besides. It never raises.
-    With `strict`, it stops at the first contradiction and reports it.
+    With `strict`, it gives no types where anything contradicts, but says what.
     """
 
     def __call__(
@@ -103,7 +115,8 @@ class Model:
             if self.infer_types is None or self.graph is None:
                 self._inference = Inference({})
             else:
-                self._inference = self.infer_types({})
+                strict = self.infer_strictly()
+                self._inference = strict if strict.types else self.infer_types({})
                 for graph in self.graphs():
                     path = graph.path
                     for name, value in graph.values.items():
@@ -113,7 +126,7 @@ class Model:
         return self._inference
 
     def infer_strictly(self) -> Inference:
-        """Inference that stops at the first contradiction: its `error`, if any, says which."""
+        """Inference that fails at any contradiction, and says which."""
         if self._strict_inference is None:
             if self.infer_types is None or self.graph is None:
                 self._strict_inference = Inference({})
@@ -149,4 +162,4 @@ class Model:
         return f"Model({str(self.path)!r}, {self.format})"
 
 
-__all__ = ["Capability", "Inference", "Model", "Problem", "Tensor", "Value"]
+__all__ = ["Capability", "Contradiction", "Inference", "Model", "Problem", "Tensor", "Value"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx.types import type_of
-from modellint.model import DType, Function, Graph, Inference, Model, Shape
+from modellint.model import Contradiction, DType, Function, Graph, Inference, Model, Shape
 from modellint.native import library, messages
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ STANDARD_DOMAINS = frozenset({
 })  # fmt: skip
 _WHERE = re.compile(r"\(op_type:\s*(?P<op>[^,)]*)(?:, node name:\s*(?P<node>[^)]*))?\)")
 _LEFT_OUT = "Cannot parse data from external tensors"
+_RECORDED = "Inferred shape and existing shape differ"
+_UNSAID = (
+    " null", " Null", "No opset import", "Cannot infer", "Cannot parse", "already exist", "missing",
+    "type info", "Type info", "type case mismatch",
+)  # fmt: skip
+"""What inference says where it knows too little, which is no contradiction."""
 
 _ONNX_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9}
 _TENSOR = 4  # AttributeProto.TENSOR
@@ -126,9 +132,21 @@ def _failure(message: str) -> Inference:
     """A failure, unless it is only that we left the data out."""
     if _LEFT_OUT in message:
         return Inference({})
-    found = _WHERE.search(message)
-    node = (found["node"] or "").strip() if found is not None else ""
-    return Inference({}, message.strip(), node or None)
+    return Inference({}, message.strip(), _contradiction(message))
+
+
+def _contradiction(message: str) -> Contradiction | None:
+    """The first of a list of complaints, one a line, each with the nodes that lead to it."""
+    for line in message.splitlines():
+        places = list(_WHERE.finditer(line))
+        if not places:
+            continue
+        detail = line[places[-1].end() :].rpartition("Error]")[2].strip(" :")
+        if not detail or any(words in detail for words in _UNSAID):
+            continue
+        op_type, node = places[-1]["op"].strip(), (places[-1]["node"] or "").strip()
+        return Contradiction(op_type, node, detail, recorded=_RECORDED in detail)
+    return None
 
 
 def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
