@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import time
 import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from modellint.checks.resolve import resolve_check
 from modellint.finding import Finding, Location, ModelSummary, Severity
 from modellint.formats import read_model
 from modellint.frame import frame_of
+from modellint.garbage import no_garbage_collection
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
 from modellint.probes import Outcome
@@ -38,22 +37,10 @@ CRASH = "INT001"
 
 def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     """Lint one file. Whatever is in it, this returns."""
-    with _no_garbage_collection(), warnings.catch_warnings():
+    with no_garbage_collection(), warnings.catch_warnings():
         # What a model's infinities do in numpy's arithmetic is no news: rules look for them.
         warnings.simplefilter("ignore", RuntimeWarning)
         return _lint_file(path, shown_path, plan)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """The view of a model lives as long as its linting: walking it for garbage finds none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
