@@ -64,12 +64,12 @@ class Folding:
             for value in self._asked_for(graph):
                 if not self.is_constant(value):
                     continue
-                key = self._content(value)
+                key = self.content(value)
                 if key not in seen:
                     seen.add(key)
                     yield value
 
-    def _content(self, value: Value) -> int:
+    def content(self, value: Value) -> int:
         """The same number for constants of the same elements, as far as their making tells."""
         if value.tensor is not None:
             return self._intern(_tensor_content(value.tensor))
@@ -80,7 +80,7 @@ class Folding:
         if node.op_type in _SHAPE_OPS:
             sources = self._static_shape(node)
         else:
-            sources = tuple(self._content(v) if v is not None else None for v in node.inputs)
+            sources = tuple(self.content(v) if v is not None else None for v in node.inputs)
         attributes = tuple(
             (name, _tensor_content(value) if isinstance(value, Tensor) else repr(value))
             for name, value in sorted(node.attributes.items())

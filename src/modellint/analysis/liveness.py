@@ -61,6 +61,8 @@ class Task:
     inside: int = 0
     """Bytes needed only while it runs: the peak of its subgraphs, or scratch memory."""
     in_place: bool = False
+    after: tuple[int, ...] = ()
+    """Tasks, by their place in the program, whose results it reads."""
 
 
 @dataclass(slots=True)
@@ -102,7 +104,8 @@ class Profile:
 
     @property
     def peak_node(self) -> Node | None:
-        return self.order[self.peak_step].nodes[-1] if self.order else None
+        nodes = self.order[self.peak_step].nodes if self.order else ()
+        return nodes[-1] if nodes else None
 
     def alive_at(self, step: int) -> list[Alive]:
         """What fills the memory at a step, largest first."""
@@ -179,54 +182,112 @@ def build_program(
     unknown: list[Value],
     *,
     inside: Callable[[Node], int],
+    joins: bool = False,
+    fills: Sequence[Value] = (),
 ) -> Program:
     """Tasks and buffers of a graph whose nodes run in these groups.
 
-    A tensor that no node outside its group reads stays in registers and has no buffer.
+    A tensor that no node outside its group reads stays in registers and has no buffer. With
+    `joins`, what a Concat joins is written where the Concat wants it. `fills` are constants that
+    are made anew in every run, at its beginning.
     """
-    program = Program()
-    group_of = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
-    buffer_of: dict[int, int] = {}
+    return _Builder(graph, groups, folding, precision, unknown, inside, joins, fills).program
 
-    def new_buffer(value: Value, *, held: bool) -> int:
-        size = nbytes(value, folding.types, precision)
-        if size is None:
-            unknown.append(value)
-        program.buffers.append(Buffer(value, size or 0, held))
-        return len(program.buffers) - 1
 
-    for value in graph.inputs:
-        if not value.is_constant:
-            buffer_of[id(value)] = new_buffer(value, held=True)
-    for at, nodes in enumerate(groups):
+class _Builder:
+    def __init__(
+        self,
+        graph: Graph,
+        groups: Sequence[tuple[Node, ...]],
+        folding: Folding,
+        precision: str | None,
+        unknown: list[Value],
+        inside: Callable[[Node], int],
+        joins: bool,
+        fills: Sequence[Value],
+    ) -> None:
+        self.program = Program()
+        self._folding = folding
+        self._precision = precision
+        self._unknown = unknown
+        self._inside = inside
+        self._group_of = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
+        self._shift = 1 if fills else 0
+        self._buffers: dict[int, int] = {}
+        self._fills: dict[int, int] = {}
+        self._home = _joined_into(graph, folding) if joins else {}
+        for value in graph.inputs:
+            if not value.is_constant:
+                self._buffers[id(value)] = self._new(value, held=True)
+        if fills:
+            self._fills = {folding.content(v): self._new(v, held=False) for v in fills}
+            self.program.tasks.append(Task((), (), tuple(self._fills.values())))
+        for at, nodes in enumerate(groups):
+            self.program.tasks.append(self._task(at, nodes))
+
+    def _task(self, at: int, nodes: tuple[Node, ...]) -> Task:
         reads: dict[int, None] = {}
         writes: dict[int, None] = {}
+        after: dict[int, None] = {}
         for node in nodes:
             for source in _sources(node):
-                found = buffer_of.get(id(source))
+                found = self._buffer_read(source)
                 if found is not None and found not in writes:
                     reads[found] = None
-            viewed = viewed_value(node)
+                maker = self._group_of.get(id(source.producer))
+                if maker is not None and maker != at:
+                    after[maker + self._shift] = None
             for result in node.outputs:
-                if result is None:
-                    continue
-                if viewed is not None and id(viewed) in buffer_of:
-                    # A view has no memory of its own, whoever returns it.
-                    found = buffer_of[id(result)] = buffer_of[id(viewed)]
-                    program.buffers[found].held |= result.is_output
-                elif _leaves(result, at, group_of):
-                    found = buffer_of[id(result)] = new_buffer(result, held=result.is_output)
-                    writes[found] = None
-        program.tasks.append(
-            Task(
-                nodes,
-                tuple(reads),
-                tuple(writes),
-                sum(inside(node) for node in nodes if node.subgraphs),
-                nodes[-1].qualified_op in IN_PLACE,
-            )
-        )
-    return program
+                if result is not None:
+                    self._write(node, result, at, writes)
+        inside = sum(self._inside(node) for node in nodes if node.subgraphs)
+        in_place = nodes[-1].qualified_op in IN_PLACE
+        return Task(nodes, tuple(reads), tuple(writes), inside, in_place, tuple(after))
+
+    def _write(self, node: Node, result: Value, at: int, writes: dict[int, None]) -> None:
+        viewed = viewed_value(node)
+        if viewed is not None and id(viewed) in self._buffers:
+            # A view has no memory of its own, whoever returns it.
+            found = self._buffers[id(result)] = self._buffers[id(viewed)]
+            self.program.buffers[found].held |= result.is_output
+        elif _leaves(result, at, self._group_of):
+            found = self._buffer_for(result)
+            self._buffers[id(result)] = found
+            writes[found] = None
+
+    def _buffer_for(self, value: Value) -> int:
+        while id(value) in self._home:
+            value = self._home[id(value)]
+        if id(value) not in self._buffers:
+            self._buffers[id(value)] = self._new(value, held=value.is_output)
+        return self._buffers[id(value)]
+
+    def _buffer_read(self, value: Value) -> int | None:
+        if self._fills and self._folding.is_constant(value):
+            return self._fills.get(self._folding.content(value))
+        return self._buffers.get(id(value))
+
+    def _new(self, value: Value, *, held: bool) -> int:
+        size = nbytes(value, self._folding.types, self._precision)
+        if size is None:
+            self._unknown.append(value)
+        self.program.buffers.append(Buffer(value, size or 0, held))
+        return len(self.program.buffers) - 1
+
+
+def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
+    """For what a Concat joins, the result it can be written into at once."""
+    home: dict[int, Value] = {}
+    for node in graph.by_op.get("Concat", ()):
+        result = node.output()
+        if result is None or folding.is_folded(node):
+            continue
+        for value in node.inputs:
+            if value is None or value.producer is None or value.is_output or id(value) in home:
+                continue
+            if not folding.is_constant(value) and value.producer.op_type not in VIEWS:
+                home[id(value)] = result
+    return home
 
 
 def viewed_value(node: Node) -> Value | None:
@@ -266,15 +327,15 @@ def greedy_order(program: Program) -> list[Task]:
     """A topological order that takes the task which adds least to the memory in use."""
     tasks, buffers = program.tasks, program.buffers
     readers = [0] * len(buffers)
-    waiting = [0] * len(tasks)
-    users: list[list[int]] = [[] for _ in buffers]
-    written = {buffer for task in tasks for buffer in task.writes}
-    for at, task in enumerate(tasks):
+    for task in tasks:
         for buffer in task.reads:
             readers[buffer] += 1
-            if buffer in written:
-                waiting[at] += 1
-                users[buffer].append(at)
+    waiting = [len(task.after) for task in tasks]
+    followers: list[list[int]] = [[] for _ in tasks]
+    for at, task in enumerate(tasks):
+        for before in task.after:
+            followers[before].append(at)
+    written = [False] * len(buffers)
     ready = [at for at, count in enumerate(waiting) if not count]
     order: list[Task] = []
 
@@ -283,7 +344,7 @@ def greedy_order(program: Program) -> list[Task]:
         freed = sum(
             buffers[b].nbytes for b in task.reads if readers[b] == 1 and not buffers[b].held
         )
-        added = sum(buffers[b].nbytes for b in task.writes if not buffers[b].held)
+        added = sum(buffers[b].nbytes for b in task.writes if not (buffers[b].held or written[b]))
         return added - freed, at
 
     while ready:
@@ -293,23 +354,18 @@ def greedy_order(program: Program) -> list[Task]:
         for buffer in tasks[at].reads:
             readers[buffer] -= 1
         for buffer in tasks[at].writes:
-            for user in users[buffer]:
-                waiting[user] -= 1
-                if not waiting[user]:
-                    ready.append(user)
+            written[buffer] = True
+        for follower in followers[at]:
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                ready.append(follower)
     return order if len(order) == len(tasks) else list(tasks)
 
 
 def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -> Profile:
     """Play the tasks in order and note what is alive at each."""
     buffers = program.buffers
-    last_read = [-1] * len(buffers)
-    first = [0] * len(buffers)
-    for step, task in enumerate(order):
-        for buffer in task.reads:
-            last_read[buffer] = step
-        for buffer in task.writes:
-            first[buffer] = last_read[buffer] = step
+    first, last_read = lifetimes(program, order)
     end = max(len(order) - 1, 0)
     for at, buffer_ in enumerate(buffers):
         if buffer_.held:
@@ -317,7 +373,7 @@ def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -
     over: dict[int, int] = {}  # a buffer that is written over another takes its memory along
     if in_place:
         for step, task in enumerate(order):
-            target = _overwritten(task, step, buffers, last_read, over)
+            target = _overwritten(task, step, buffers, first, last_read)
             if target is not None:
                 over[task.writes[0]] = target
     merged: dict[int, list[int]] = {}
@@ -343,13 +399,29 @@ def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -
     return Profile(tuple(order), tuple(timeline), tuple(tensors))
 
 
+def lifetimes(program: Program, order: Sequence[Task]) -> tuple[list[int], list[int]]:
+    """For each buffer, the step that first writes it and the last that touches it."""
+    first = [-1] * len(program.buffers)
+    last = [-1] * len(program.buffers)
+    for step, task in enumerate(order):
+        for buffer in task.reads:
+            last[buffer] = step
+        for buffer in task.writes:
+            first[buffer] = step if first[buffer] < 0 else first[buffer]
+            last[buffer] = step
+    return [max(step, 0) for step in first], last
+
+
 def _overwritten(
-    task: Task, step: int, buffers: list[Buffer], last_read: list[int], over: dict[int, int]
+    task: Task, step: int, buffers: list[Buffer], first: list[int], last_read: list[int]
 ) -> int | None:
-    """The buffer that a task's only result may replace: dead after it, and large enough."""
-    if not task.in_place or len(task.writes) != 1 or buffers[task.writes[0]].held:
+    """The buffer that a task's only result may replace: dead after it, and as large."""
+    if not task.in_place or len(task.writes) != 1:
         return None
-    wanted = buffers[task.writes[0]].nbytes
+    result = task.writes[0]
+    if buffers[result].held or first[result] != step:
+        return None
+    wanted = buffers[result].nbytes
     for read in task.reads:
         if last_read[read] == step and not buffers[read].held and buffers[read].nbytes == wanted:
             return read

@@ -19,9 +19,9 @@ from modellint.analysis.liveness import (
     profile,
 )
 from modellint.analysis.memory.fusion import PRODUCTS, Kernels
-from modellint.analysis.memory.planner import planned_bytes
+from modellint.analysis.memory.planner import add_copies, peak_with_scratch, planned_bytes
 from modellint.analysis.memory.runtimes import RuntimeMemory
-from modellint.analysis.memory.weights import Weights, deployed_weights
+from modellint.analysis.memory.weights import Weights, deployed_weights, is_fill
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.model import Graph, Model, Node, Value
 from modellint.targets.deployment import Deployment
@@ -38,6 +38,10 @@ class Part:
     high: int
     confidence: Confidence
     note: str = ""
+
+
+_PADDING = 1.15
+"""How much more memory than tensors need a planner may lose to padding and holes."""
 
 
 class Footprint:
@@ -60,35 +64,37 @@ class Footprint:
 
     @cached_property
     def stored_weights(self) -> Weights:
-        return deployed_weights(self.model, self._folding, self._deployment)
+        made_anew = frozenset(map(id, self._fills))
+        return deployed_weights(self.model, self._folding, self._deployment, made_anew)
 
     @cached_property
     def weights(self) -> Part:
         found = self.stored_weights
         size = found.nbytes
-        note = f"{found.folded} of them computed by the graph" if found.folded else ""
-        return Part("weights", size, size, size, "derived", note)
+        note = f"{found.folded} bytes of them computed by the graph" if found.folded else ""
+        return Part("weights", found.matrices, size, size, "derived", note)
 
     @cached_property
     def activations(self) -> Part:
         """Everything between inputs and outputs, at the step that needs most."""
         if self.model.graph is None:
             return Part("activations", 0, 0, 0, "theoretical", "the format states no graph")
-        low = self.profile.peak
-        expected = max(low, self._planned(scratch=0))
-        high = profile(without_held(self.plain), self.plain.tasks, in_place=False).peak
-        return Part("activations", low, expected, max(expected, high), "derived")
+        low, expected = self.profile.peak, self._arena
+        apart = profile(without_held(self.plain), self.plain.tasks, in_place=False).peak
+        high = round(max(expected, apart) * _PADDING)
+        return Part("activations", low, expected, high, "derived")
 
     @cached_property
     def workspace(self) -> Part:
         """Scratch memory of convolutions and matrix products."""
-        tasks = self.fused.tasks
+        tasks = self.programs[0].tasks
         if not any(node.op_type in PRODUCTS for task in tasks for node in task.nodes):
             return Part("workspace", 0, 0, 0, "derived")
         one = self._runtime.scratch
-        expected = max(0, self._planned(scratch=one) - self.activations.expected)
+        expected = max(0, self._planned(scratch=one) - self._arena)
+        low = max(0, peak_with_scratch(self.profile, one) - self.profile.peak)
         high = max(expected, self._runtime.scratch_high)
-        return Part("workspace", min(expected, one), expected, high, "calibrated")
+        return Part("workspace", min(low, expected), expected, high, "calibrated")
 
     @cached_property
     def inputs_outputs(self) -> Part:
@@ -115,21 +121,37 @@ class Footprint:
 
     @cached_property
     def expected(self) -> int:
-        return sum(part.expected for part in self.parts)
+        """What the parts are expected to take together, without working out how high each may."""
+        others = (self.weights, self.workspace, self.inputs_outputs, self.kv_cache)
+        return self._arena + sum(part.expected for part in others)
+
+    @cached_property
+    def _arena(self) -> int:
+        """What a planner that fuses gives the activations."""
+        if self.model.graph is None:
+            return 0
+        return max(self.profile.peak, self._planned(scratch=0))
 
     @cached_property
     def profile(self) -> Profile:
         """The kernels over time, inputs and outputs left out."""
-        return best_profile(without_held(self.fused))
+        played = [best_profile(without_held(program)) for program in self.programs]
+        return min(played, key=lambda each: each.peak)
 
     @property
     def at_peak(self) -> list[Alive]:
         return self.profile.alive_at(self.profile.peak_step)
 
     @cached_property
-    def fused(self) -> Program:
-        """Kernels as the runtime forms them."""
-        return self._program(self.model.graph) if self.model.graph is not None else Program()
+    def programs(self) -> tuple[Program, ...]:
+        """Kernels as the runtime forms them; a second time with joins, if it knows those."""
+        graph = self.model.graph
+        if graph is None:
+            return (Program(),)
+        apart = self._program(graph)
+        if not self._runtime.joins or not graph.by_op.get("Concat"):
+            return (apart,)
+        return (apart, self._program(graph, joins=True))
 
     @cached_property
     def plain(self) -> Program:
@@ -141,27 +163,40 @@ class Footprint:
         return build_program(graph, groups, self._folding, self._precision, [], inside=self._inside)
 
     def _planned(self, *, scratch: int) -> int:
-        return planned_bytes(self.fused, alignment=self._runtime.alignment, scratch=scratch)
+        return min(self._plan(program, scratch=scratch) for program in self.programs)
 
-    def _program(self, graph: Graph) -> Program:
+    def _plan(self, program: Program, *, scratch: int = 0) -> int:
+        return planned_bytes(program, alignment=self._runtime.alignment, scratch=scratch)
+
+    def _program(self, graph: Graph, *, joins: bool = False) -> Program:
         kernels = Kernels(graph.nodes, self._folding, self._runtime, narrow=self._narrow)
-        return build_program(
+        program = build_program(
             graph, kernels.groups(), self._folding, self._precision, self.unknown,
-            inside=self._inside,
+            inside=self._inside, joins=joins, fills=self._fills if graph.parent is None else (),
         )  # fmt: skip
+        return self._with_copies(program)
+
+    def _with_copies(self, program: Program) -> Program:
+        if self._runtime.changes_layout:
+            add_copies(program, self._folding.types, narrow=self._narrow)
+        return program
+
+    @cached_property
+    def _fills(self) -> tuple[Value, ...]:
+        """Weights that the runtime makes at the beginning of every run."""
+        if not self._runtime.fills_anew:
+            return ()
+        return tuple(value for value in self._folding.weights() if is_fill(value))
 
     def _inside(self, node: Node) -> int:
         """The branch that takes most; of a loop, its body."""
-        programs = [self._program(graph) for graph in node.subgraphs.values()]
-        alignment = self._runtime.alignment
-        return max(
-            (planned_bytes(each, alignment=alignment, scratch=0) for each in programs), default=0
-        )
+        graphs = node.subgraphs.values()
+        return max((self._plan(self._program(graph)) for graph in graphs), default=0)
 
     @cached_property
     def _callers(self) -> list[Buffer]:
         """Buffers of the model's inputs and outputs."""
-        return [buffer for buffer in self.plain.buffers if buffer.held]
+        return [buffer for buffer in self.programs[0].buffers if buffer.held]
 
     def _is_cache(self, value: Value) -> bool:
         pairs = self.cache.pairs if self.cache is not None else ()

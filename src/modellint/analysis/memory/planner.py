@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.analysis.liveness import Program, Task
+from modellint.analysis.liveness import Buffer, Profile, Program, Task, lifetimes
 from modellint.analysis.memory.fusion import PRODUCTS
+from modellint.analysis.shapes import DeployedTypes
+from modellint.model import is_static
 
+ROW = 8
+"""Elements: what rows of a matrix product have to be a multiple of."""
 MOST_STREAMS = 4
 """Branches that are seen to run at once, each with scratch memory of its own."""
 
@@ -16,7 +20,7 @@ def planned_bytes(program: Program, *, alignment: int, scratch: int) -> int:
 
     Inputs and outputs are the caller's and lie elsewhere.
     """
-    first, last = _lifetimes(program)
+    first, last = lifetimes(program, program.tasks)
     streams = parallel_branches(program)
     placed: list[tuple[int, int, int]] = []  # offset, end, last step
     total = 0
@@ -35,6 +39,43 @@ def planned_bytes(program: Program, *, alignment: int, scratch: int) -> int:
     return total
 
 
+def peak_with_scratch(played: Profile, scratch: int) -> int:
+    """The peak when each convolution holds its scratch memory; products may do without."""
+    sizes = zip(played.timeline, played.order, strict=True)
+    return max((size + scratch * _has_convolution(task) for size, task in sizes), default=0)
+
+
+def add_copies(program: Program, types: DeployedTypes, *, narrow: bool) -> None:
+    """Let tasks hold copies of the caller's tensors that their library cannot take as they are.
+
+    Images are laid out channels last, at 16 bits in channels by the four. Results of products are
+    one matrix inside, copied where they have a batch, and again where its rows are padded.
+    """
+    for task in program.tasks:
+        if _has_convolution(task):
+            held = (program.buffers[at] for at in task.reads)
+            task.inside += sum(_image_copy(buffer, types, narrow) for buffer in held if buffer.held)
+        if _has_product(task):
+            results = (program.buffers[at] for at in task.writes)
+            task.inside += sum(each.nbytes * _copies(each, types) for each in results if each.held)
+
+
+def _image_copy(buffer: Buffer, types: DeployedTypes, narrow: bool) -> int:
+    shape = types.shape(buffer.value) or ()
+    if len(shape) < 3 or not isinstance(shape[1], int) or not shape[1] or not buffer.value.is_input:
+        return 0
+    channels = -(-shape[1] // 4) * 4 if narrow else shape[1]
+    return buffer.nbytes * channels // shape[1]
+
+
+def _copies(buffer: Buffer, types: DeployedTypes) -> int:
+    shape = types.shape(buffer.value) or ()
+    if len(shape) < 3 or not is_static(shape):
+        return 0
+    batch, row = shape[0], shape[-1]
+    return (batch != 1) + (int(row or 0) % ROW != 0)
+
+
 def _first_fit(placed: list[tuple[int, int, int]], size: int) -> int:
     offset = 0
     for begin, end, _ in sorted(placed):
@@ -44,32 +85,20 @@ def _first_fit(placed: list[tuple[int, int, int]], size: int) -> int:
     return offset
 
 
-def _lifetimes(program: Program) -> tuple[list[int], list[int]]:
-    first, last = [0] * len(program.buffers), [0] * len(program.buffers)
-    for step, task in enumerate(program.tasks):
-        for at in task.writes:
-            first[at] = last[at] = step
-        for at in task.reads:
-            last[at] = step
-    return first, last
-
-
 def parallel_branches(program: Program) -> Sequence[int]:
     """For each task, how many branches with convolutions run beside each other there, itself in.
 
-    Branches leave one tensor and meet again in one task: a downsampled residual has two.
+    Branches leave one task and meet again in one: a downsampled residual has two.
     """
-    writer = {at: step for step, task in enumerate(program.tasks) for at in task.writes}
-    readers = [0] * len(program.buffers)
+    followers = [0] * len(program.tasks)
     for task in program.tasks:
-        for at in task.reads:
-            readers[at] += 1
+        for before in task.after:
+            followers[before] += 1
     streams = [1] * len(program.tasks)
     for task in program.tasks:
-        makers = dict.fromkeys(writer[at] for at in task.reads if at in writer)
-        if len(makers) < 2:
+        if len(task.after) < 2:
             continue
-        branches = [_branch(maker, program, writer, readers) for maker in makers]
+        branches = [_branch(before, program.tasks, followers) for before in task.after]
         busy = [b for b in branches if any(_has_convolution(program.tasks[at]) for at in b)]
         count = min(len(busy), MOST_STREAMS)
         for at in (each for branch in busy for each in branch):
@@ -77,18 +106,15 @@ def parallel_branches(program: Program) -> Sequence[int]:
     return streams
 
 
-def _branch(step: int, program: Program, writer: dict[int, int], readers: list[int]) -> list[int]:
-    """Tasks from `step` back to the fork: as long as each is read by one and reads one."""
+def _branch(step: int, tasks: Sequence[Task], followers: Sequence[int]) -> list[int]:
+    """Tasks from `step` back to the fork: as long as each follows one and is followed by one."""
     branch: list[int] = []
-    while True:
-        task = program.tasks[step]
-        if sum(readers[at] for at in task.writes) != 1:
-            return branch
+    while followers[step] == 1:
         branch.append(step)
-        makers = {writer[at] for at in task.reads if at in writer}
-        if len(makers) != 1:
-            return branch
-        step = makers.pop()
+        if len(tasks[step].after) != 1:
+            break
+        step = tasks[step].after[0]
+    return branch
 
 
 def _has_product(task: Task) -> bool:

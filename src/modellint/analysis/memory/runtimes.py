@@ -19,6 +19,12 @@ class RuntimeMemory:
     """What one convolution or matrix product asks for besides its tensors."""
     scratch_high: int
     alignment: int
+    changes_layout: bool = False
+    """Whether convolutions want images in a layout of their own, so inputs are copied."""
+    joins: bool = False
+    """Whether what a Concat joins is written in its place at once."""
+    fills_anew: bool = False
+    """Whether constants made by ConstantOfShape are made in every run, not stored."""
 
 
 TENSORRT = RuntimeMemory(
@@ -27,6 +33,9 @@ TENSORRT = RuntimeMemory(
     scratch=8_192_000,
     scratch_high=32 * MIB,
     alignment=512,
+    changes_layout=True,
+    joins=True,
+    fills_anew=True,
 )
 """Read from the plans of TensorRT for RTX: see docs/accuracy.md."""
 ONNXRUNTIME = RuntimeMemory(

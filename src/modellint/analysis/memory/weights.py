@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modellint.analysis.cost.traffic import VIEWS
 from modellint.analysis.folding import Folding
+from modellint.analysis.folding_ops import SMALL
 from modellint.analysis.precision import weight_dtype
 from modellint.model import DTYPES, DType, Model, Value, element_count
 from modellint.targets.deployment import Deployment
@@ -21,6 +23,8 @@ class Weights:
     stored: int
     folded: int
     """Of them, computed by the graph before the first run, not stored."""
+    matrices: int
+    """Of them, of two dims or more: vectors may vanish into kernels."""
     unknown: tuple[Value, ...] = ()
 
     @property
@@ -28,10 +32,12 @@ class Weights:
         return sum(self.by_dtype.values())
 
 
-def deployed_weights(model: Model, folding: Folding, deployment: Deployment) -> Weights:
+def deployed_weights(
+    model: Model, folding: Folding, deployment: Deployment, left_out: frozenset[int]
+) -> Weights:
     """Every constant that a running node reads, once; folded BatchNormalizations leave nothing."""
     by_dtype: dict[str, int] = {}
-    stored = folded = 0
+    stored = folded = matrices = 0
     unknown: list[Value] = []
     if model.graph is None:
         for tensor in model.tensors:
@@ -39,9 +45,9 @@ def deployed_weights(model: Model, folding: Folding, deployment: Deployment) -> 
             size = tensor.nbytes if kept is tensor.dtype else kept.nbytes(tensor.elements)
             by_dtype[kept.name] = by_dtype.get(kept.name, 0) + size
             stored += tensor.nbytes
-        return Weights(by_dtype, stored, 0)
+        return Weights(by_dtype, stored, 0, sum(by_dtype.values()))
     for value in folding.weights():
-        if _merges(value, folding):
+        if id(value) in left_out or _merges(value):
             continue
         dtype = value.tensor.dtype if value.tensor is not None else value.dtype
         elements = element_count(folding.types.shape(value))
@@ -59,7 +65,18 @@ def deployed_weights(model: Model, folding: Folding, deployment: Deployment) -> 
         if not dtype.is_float and size <= _SHAPE_BYTES and not _is_quantized(value):
             continue
         by_dtype[deployed.name] = by_dtype.get(deployed.name, 0) + size
-    return Weights(by_dtype, stored, folded, tuple(unknown))
+        matrices += size if len(folding.types.shape(value) or ()) > 1 else 0
+    return Weights(by_dtype, stored, folded, matrices, tuple(unknown))
+
+
+def is_fill(value: Value) -> bool:
+    """A constant of one number over and over, too large to be worth storing."""
+    node = value.producer
+    while node is not None and node.op_type in VIEWS | {"Cast", "Expand"}:
+        source = node.input(0)
+        node = source.producer if source is not None else None
+    count = element_count(value.shape)
+    return node is not None and node.op_type == "ConstantOfShape" and (count or 0) > SMALL
 
 
 def _deployed(value: Value, dtype: DType, precision: str | None) -> DType:
@@ -75,7 +92,7 @@ def _is_quantized(value: Value) -> bool:
     return any(use.node.op_type == "DequantizeLinear" for use in value.consumers)
 
 
-def _merges(value: Value, folding: Folding) -> bool:
+def _merges(value: Value) -> bool:
     """The numbers of a BatchNormalization that disappears into the convolution before it."""
     if not value.consumers:
         return False

@@ -1,0 +1,127 @@
+"""What a model computes twice, or stores twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING
+
+from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_CHANCE = frozenset({
+    "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
+    "Multinomial", "Dropout",
+})  # fmt: skip
+_SAMPLES, _SAMPLE = 8, 64
+"""Of two tensors of a kind, so many runs of so many elements are compared before all are read."""
+_PIECE = 1 << 22
+
+
+class Repeated:
+    """Nodes that compute what an earlier node of their graph has computed, by value numbering."""
+
+    def __init__(self, model: Model, deployment: Deployment) -> None:
+        self.twins: dict[int, Node] = {}
+        """The earlier node, by the id of the later."""
+        self.clusters: list[list[Node]] = []
+        """Repeated nodes that hang together, in file order."""
+        for graph in model.graphs(functions=True):
+            self._number(graph)
+
+    def _number(self, graph: Graph) -> None:
+        known: dict[Hashable, Node] = {}
+        stands_for: dict[int, int] = {}
+        repeated: list[Node] = []
+        for node in graph.nodes:
+            if node.subgraphs or node.op_type in _CHANCE or not node.inputs:
+                continue
+            key = _key(node, stands_for)
+            first = known.setdefault(key, node)
+            if first is node or len(first.outputs) != len(node.outputs):
+                continue
+            repeated.append(node)
+            self.twins[id(node)] = first
+            for mine, theirs in zip(node.outputs, first.outputs, strict=True):
+                if mine is not None and theirs is not None:
+                    stands_for[id(mine)] = stands_for.get(id(theirs), id(theirs))
+        self.clusters += _hanging_together(repeated)
+
+
+def _key(node: Node, stands_for: dict[int, int]) -> Hashable:
+    inputs = tuple(_identity(value, stands_for) for value in node.inputs)
+    attributes = tuple((name, repr(value)) for name, value in sorted(node.attributes.items()))
+    return node.qualified_op, inputs, attributes
+
+
+def _identity(value: Value | None, stands_for: dict[int, int]) -> Hashable:
+    """Equal for the same value, for values computed alike, and for small equal constants."""
+    if value is None:
+        return None
+    array = value.tensor.if_small() if value.tensor is not None else None
+    if array is not None and array.nbytes <= 1024:
+        return str(array.dtype), array.shape, array.tobytes()
+    return stands_for.get(id(value), id(value))
+
+
+def _hanging_together(nodes: list[Node]) -> list[list[Node]]:
+    """Groups of nodes of which each makes what another takes."""
+    inside = {id(node) for node in nodes}
+    group: dict[int, list[Node]] = {}
+    for node in nodes:
+        mine = [node]
+        for before in node.predecessors:
+            if id(before) in inside and group.get(id(before)) is not mine:
+                theirs = group[id(before)]
+                if len(theirs) < len(mine):
+                    theirs, mine = mine, theirs
+                theirs += mine
+                for member in mine:
+                    group[id(member)] = theirs
+                mine = theirs
+        group[id(node)] = mine
+    unique = {id(members): members for members in group.values()}
+    return [sorted(members, key=lambda n: n.index) for members in unique.values()]
+
+
+def equal_tensors(model: Model, least: int) -> Iterator[list[Tensor]]:
+    """Stored tensors of at least so many bytes that hold the same elements."""
+    alike: dict[Hashable, list[Tensor]] = defaultdict(list)
+    for tensor in model.tensors:
+        if tensor.nbytes >= least:
+            alike[tensor.dtype.name, tensor.shape].append(tensor)
+    for candidates in alike.values():
+        places = {(t.region.path, t.region.offset) for t in candidates if t.region is not None}
+        if len(candidates) < 2 or len(places) < 2:
+            continue
+        for sampled in _grouped(candidates, _sample):
+            yield from _grouped(sampled, _content)
+
+
+def _grouped(
+    tensors: list[Tensor], digest: Callable[[NDArray[np.generic]], bytes]
+) -> Iterator[list[Tensor]]:
+    groups: dict[bytes, list[Tensor]] = defaultdict(list)
+    for tensor in tensors:
+        array = tensor.numpy()
+        if array is not None:
+            groups[digest(array)].append(tensor)
+    yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _sample(array: NDArray[np.generic]) -> bytes:
+    flat = array.reshape(-1)
+    step = max(1, flat.size // _SAMPLES)
+    return b"".join(flat[at : at + _SAMPLE].tobytes() for at in range(0, flat.size, step))
+
+
+def _content(array: NDArray[np.generic]) -> bytes:
+    flat, digest = array.reshape(-1), hashlib.blake2b(digest_size=16)
+    for at in range(0, flat.size, _PIECE):
+        digest.update(flat[at : at + _PIECE].tobytes())
+    return digest.digest()
