@@ -17,8 +17,6 @@ from modellint import __version__
 from modellint.files import write_atomically
 from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
 from modellint.plan import FileReport, Plan
-from modellint.probes.outcome import from_json as outcome_from_json
-from modellint.probes.outcome import to_json as outcome_to_json
 
 FOLDER = "lint"
 RACY_NS = 2_000_000_000
@@ -195,8 +193,24 @@ def report_to_json(report: FileReport) -> dict[str, Any]:
         "summary": asdict(report.summary),
         "findings": [_finding_to_json(finding) for finding in report.findings],
         "companions": list(report.companions),
-        "probes": [outcome_to_json(outcome) for outcome in report.probes],
+        "probes": _probes_to_json(report),
     }
+
+
+def _probes_to_json(report: FileReport) -> list[Any]:
+    if not report.probes:  # most runs probe nothing, and should not load what does
+        return []
+    from modellint.probes.outcome import to_json
+
+    return [to_json(outcome) for outcome in report.probes]
+
+
+def _probes_from_json(data: Sequence[Any]) -> tuple[Any, ...]:
+    if not data:
+        return ()
+    from modellint.probes.outcome import from_json
+
+    return tuple(map(from_json, data))
 
 
 def _finding_to_json(finding: Finding) -> dict[str, Any]:
@@ -211,7 +225,7 @@ def report_from_json(data: Mapping[str, Any]) -> FileReport:
         ),
         findings=tuple(_finding_from_json(finding) for finding in data["findings"]),
         companions=tuple(data["companions"]),
-        probes=tuple(map(outcome_from_json, data["probes"])),
+        probes=_probes_from_json(data["probes"]),
     )
 
 

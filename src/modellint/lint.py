@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modellint.cache import Cache, identify, plan_key
 from modellint.config.load import CommandLine, Config, Configs
@@ -17,10 +18,12 @@ from modellint.discovery import Discovery, Found, discover, shown_path
 from modellint.finding import Finding, ModelSummary, Probed, Result, RuleInfo, Severity
 from modellint.plan import FileReport, Plan
 from modellint.planning import Scope, make_scope
-from modellint.probes import Outcome as ProbeOutcome
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
 from modellint.rules.remark import remark
 from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
+
+if TYPE_CHECKING:
+    from modellint.probes import Outcome as ProbeOutcome
 
 FINDINGS, INTERNAL_ERROR = 1, 3
 """Exit codes; 0 is none of these, and 2 and 130 end a run before there is a result."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modellint.finding import Finding, ModelSummary, Severity
-from modellint.probes import Outcome, ProbeRequest
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from modellint.probes import Outcome, ProbeRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modellint.config.load import Config, shown
 from modellint.config.settings import Budgets, kebab
@@ -15,7 +15,6 @@ from modellint.data import cache_dir
 from modellint.errors import UsageError
 from modellint.globs import Globs
 from modellint.plan import Plan
-from modellint.probes import ProbeRequest, installed_versions, memory_to_spare, require
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Option, Rule
 from modellint.rules.selection import (
@@ -28,6 +27,9 @@ from modellint.rules.suppression import Suppression
 from modellint.targets import UnknownTarget, expand_targets, load_targets, parse_bytes
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.shapes import parse_shape
+
+if TYPE_CHECKING:
+    from modellint.probes import ProbeRequest
 
 BUDGET_FAMILY = "budget"
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGTB]?)")
@@ -139,6 +141,8 @@ def _probe(config: Config) -> ProbeRequest | None:
     settings = config.settings
     if settings.probe is None:
         return None
+    from modellint.probes import ProbeRequest, installed_versions, memory_to_spare, require
+
     require(settings.probe)
     if settings.probe_timeout <= 0:
         raise config.mistake(("probe-timeout",), f"{settings.probe_timeout} s is no time")

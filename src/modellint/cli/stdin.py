@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,9 @@ def spooled(
     if DASH not in paths:
         yield paths, {}
         return
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
         file = Path(folder) / (Path(name).name if name else "model")
         with file.open("wb") as spool:

@@ -151,18 +151,36 @@ def read_table(file: Path) -> dict[str, Any] | None:
 
 
 def validate(table: dict[str, Any], file: Path) -> Settings:
-    """The table as Settings, or an error that names key, line and remedy."""
+    """The table as Settings, or an error that names key, line and remedy.
+
+    A table that was found valid once is taken as it is: most runs need no pydantic.
+    """
+    from modellint.config.known import is_known_valid, remember_valid, settings_of
+
+    if is_known_valid(table):
+        return settings_of(table)
+    settings = _validated(table, file)
+    if settings_of(table) == settings:
+        remember_valid(table)
+    return settings
+
+
+def _validated(table: dict[str, Any], file: Path) -> Settings:
     from pydantic import ValidationError
 
     from modellint.config.mistakes import describe
 
     try:
         # JSON mode is the strict one in which a list of strings may become a tuple of strings.
-        text = json.dumps(table, default=_date_text)
+        text = as_json(table)
         settings: Settings = adapter().validate_json(text, strict=True)
     except ValidationError as error:
         raise ConfigError(describe(error.errors(), table, file)) from None
     return settings
+
+
+def as_json(table: Mapping[str, Any]) -> str:
+    return json.dumps(table, default=_date_text)
 
 
 def _date_text(value: object) -> str:

@@ -1,0 +1,97 @@
+"""Tables of settings that were valid the last time, and what they say, without validating them."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from modellint import __version__
+from modellint.config.load import as_json
+from modellint.config.settings import Budgets, ProfileTable, Settings, SuppressTable
+from modellint.data import cache_dir
+from modellint.files import write_atomically
+
+FOLDER = "settings"
+
+
+def is_known_valid(table: Mapping[str, Any]) -> bool:
+    return _marker(table).exists()
+
+
+def remember_valid(table: Mapping[str, Any]) -> None:
+    marker = _marker(table)
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(marker, "")
+    except OSError:
+        pass  # a cache that cannot be written only costs time
+
+
+def _marker(table: Mapping[str, Any]) -> Path:
+    """Another for every table, and for every edition of the settings."""
+    definition = Path(__file__).with_name("settings.py").stat()
+    edition = f"{__version__}:{definition.st_size}:{definition.st_mtime_ns}"
+    return (
+        cache_dir() / FOLDER / hashlib.sha256(f"{edition}\0{as_json(table)}".encode()).hexdigest()
+    )
+
+
+def settings_of(table: Mapping[str, Any]) -> Settings:
+    """What a valid table says."""
+    return Settings(
+        **{
+            _field(key): _READERS.get(_field(key), _tuple_of_list)(value)
+            for key, value in table.items()
+        }
+    )
+
+
+def _field(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _tuple_of_list(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) for key, value in table.items()}
+
+
+def _shapes(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: shape if isinstance(shape, str) else ProfileTable(**shape)
+        for name, shape in table.items()
+    }
+
+
+def _budgets(table: Mapping[str, Any]) -> Budgets:
+    return Budgets(**{_field(key): value for key, value in table.items()})
+
+
+def _budgets_by_glob(table: Mapping[str, Any]) -> dict[str, Budgets]:
+    return {glob: _budgets(budgets) for glob, budgets in table.items()}
+
+
+def _suppressions(entries: list[dict[str, Any]]) -> tuple[SuppressTable, ...]:
+    return tuple(SuppressTable(**{**entry, **_expires(entry)}) for entry in entries)
+
+
+def _expires(entry: Mapping[str, Any]) -> dict[str, datetime.date]:
+    date = entry.get("expires")
+    with suppress(ValueError):  # another spelling: pydantic has to say what it means
+        return {"expires": datetime.date.fromisoformat(date)} if isinstance(date, str) else {}
+    return {}
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "per_file_ignores": _tuples,
+    "shapes": _shapes,
+    "budgets": _budgets,
+    "per_file_budgets": _budgets_by_glob,
+    "suppress": _suppressions,
+}
