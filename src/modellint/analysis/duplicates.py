@@ -96,11 +96,17 @@ def equal_tensors(model: Model, least: int) -> Iterator[list[Tensor]]:
         if tensor.nbytes >= least:
             alike[tensor.dtype.name, tensor.shape].append(tensor)
     for candidates in alike.values():
-        places = {(t.region.path, t.region.offset) for t in candidates if t.region is not None}
-        if len(candidates) < 2 or len(places) < 2:
+        apart = list({_place(tensor): tensor for tensor in candidates}.values())
+        if len(apart) < 2:
             continue
-        for sampled in _grouped(candidates, _sample):
+        for sampled in _grouped(apart, _sample):
             yield from _grouped(sampled, _content)
+
+
+def _place(tensor: Tensor) -> Hashable:
+    """Two tensors may share one place in an external file, and then nothing is stored twice."""
+    region = tensor.region
+    return (region.path, region.offset) if region is not None else id(tensor)
 
 
 def _grouped(

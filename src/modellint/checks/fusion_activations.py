@@ -304,16 +304,7 @@ def softmax(context: Context) -> Iterator[Hit]:
         value = exp.input(0)
         limit = 11 if value is not None and _is_half(context, value) else 88
         facts = {"nodes": len(nodes), "limit": limit}
-        unstable = variant == "unstable"
-        yield from unfused(
-            context,
-            quotient,
-            nodes,
-            facts,
-            variant=variant,
-            witness=exp,
-            stopped=("tensorrt",) if unstable else (),
-        )
+        yield from unfused(context, quotient, nodes, facts, variant=variant, witness=exp)
 
 
 def log_of_softmax(context: Context) -> Iterator[Hit]:

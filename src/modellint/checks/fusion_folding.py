@@ -1,0 +1,367 @@
+"""What need not be computed in every run, or not that way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from modellint.analysis.cost import cost
+from modellint.analysis.cost.traffic import nbytes
+from modellint.analysis.duplicates import Repeated, equal_tensors
+from modellint.analysis.folding import Folding
+from modellint.analysis.fusion import Norms, ints, made_by, number, takers
+from modellint.analysis.shapes import DeployedTypes
+from modellint.checks.api import Context, Hit
+from modellint.checks.fusion import ORT, unfused
+from modellint.finding import Severity
+from modellint.model import DType, Graph, Node, Value
+
+_BOTH = (ORT, "tensorrt")
+_SHAPE_MAKERS = frozenset({"Shape", "Size"})
+_ROOTS = {0.5: "Sqrt", -1.0: "Reciprocal", 1.0: "the input itself"}
+
+
+def constant_subgraph(context: Context) -> Iterator[Hit]:
+    """Ops that hang on constants alone; one hit for all of a graph, and one for each that grows."""
+    folding = context.analysis(Folding)
+    for graph in context.model.graphs():
+        folded = [node for node in graph.nodes if folding.is_folded(node)]
+        folded = [node for node in folded if node.op_type not in ("Constant", "Identity")]
+        folded = [node for node in folded if not _is_shape_arithmetic(node)]
+        ends = [node for node in folded if not all(map(folding.is_folded, node.successors))]
+        growing = [node for node in ends if _growth(context, node) >= context.options["bytes"]]
+        for node in growing:
+            facts: dict[str, object] = {"growth": _growth(context, node), "nodes": 1}
+            yield from unfused(context, node, [node], facts, variant="growth", stopped=_BOTH)
+        if ends:
+            facts = {"nodes": len(folded), "first": folded[0].label}
+            yield from unfused(context, ends[0], folded, facts, vanishes=True)
+
+
+def _is_shape_arithmetic(node: Node) -> bool:
+    output = node.output()
+    dtype = output.dtype if output is not None else None
+    return dtype is None or not dtype.is_float
+
+
+def _growth(context: Context, node: Node) -> int:
+    """Bytes of a folded result beyond what it is folded from."""
+    types = context.analysis(DeployedTypes)
+    made = [nbytes(v, types, None) or 0 for v in node.outputs if v is not None]
+    given = [nbytes(v, types, None) or 0 for v in node.inputs if v is not None]
+    return sum(made) - sum(given)
+
+
+def repeated_subgraph(context: Context) -> Iterator[Hit]:
+    """What is computed twice from the same inputs."""
+    repeated = context.analysis(Repeated)
+    for cluster in repeated.clusters:
+        moved = [context.analysis(cost).of(node).bytes_moved for node in cluster]
+        if not any(_is_activation(node) for node in cluster):
+            continue
+        if None not in moved and sum(m for m in moved if m is not None) < context.options["bytes"]:
+            continue
+        last = cluster[-1]
+        facts = {"nodes": len(cluster), "twin": repeated.twins[id(last)].label}
+        yield from unfused(context, last, cluster, facts, vanishes=True)
+
+
+def _is_activation(node: Node) -> bool:
+    output = node.output()
+    dtype = output.dtype if output is not None else None
+    return dtype is not None and dtype.is_float
+
+
+def duplicate_weight(context: Context) -> Iterator[Hit]:
+    """Stored tensors with the same elements."""
+    for tensors in equal_tensors(context.model, context.options["bytes"]):
+        first, *others = tensors
+        size = first.nbytes * len(others)
+        total = context.model.weight_bytes
+        yield Hit(
+            _value_of(context, others[0].name) or others[0],
+            {
+                "copies": len(tensors),
+                "names": [tensor.name for tensor in tensors],
+                "size": size,
+                "share": size / total if total else None,
+            },
+        )
+
+
+def _value_of(context: Context, name: str) -> Value | None:
+    return context.model.graph.values.get(name) if context.model.graph is not None else None
+
+
+def shape_arithmetic(context: Context) -> Iterator[Hit]:
+    """Ops that compute shapes in every run, because an input's dims are open."""
+    graph = context.model.graph
+    if graph is None:
+        return
+    nodes = _shape_nodes(graph)
+    folding = context.analysis(Folding)
+    running = [node for node in nodes if not folding.is_folded(node)]
+    symbols = sorted({
+        dim
+        for value in graph.inputs
+        if not value.is_constant
+        for dim in value.declared_shape or ()
+        if isinstance(dim, str)
+    })  # fmt: skip
+    if len(running) < context.options["ops"] or not symbols:
+        return
+    share = len(running) / max(1, len(graph.nodes))
+    facts = {"nodes": len(running), "part": share, "symbols": symbols}
+    yield Hit(running[0], facts, count=len(running), severity=Severity.INFO)
+
+
+def _shape_nodes(graph: Graph) -> list[Node]:
+    """Shape and what is computed of it, up to what takes it as an argument."""
+    found: dict[int, Node] = {}
+    for node in graph.nodes:
+        if node.qualified_op in _SHAPE_MAKERS or (
+            node.qualified_op != "Constant"
+            and any(id(before) in found for before in node.predecessors)
+            and _makes_integers(node)
+        ):
+            found[id(node)] = node
+    return list(found.values())
+
+
+def _makes_integers(node: Node) -> bool:
+    output = node.output()
+    dtype: DType | None = output.dtype if output is not None else None
+    return dtype is not None and dtype.is_integer
+
+
+def einsum(context: Context) -> Iterator[Hit]:
+    """An Einsum of two operands that is a matrix product."""
+    for node in context.nodes("Einsum"):
+        equation = (node.get_str("equation") or "").replace(" ", "")
+        if len(node.inputs) == 2 and _is_matmul(equation):
+            facts = {"equation": equation}
+            yield from unfused(context, node, [node], facts)
+
+
+def _is_matmul(equation: str) -> bool:
+    """Two operands, no diagonal, and one index that is summed over."""
+    given, arrow, wanted = equation.partition("->")
+    left, _, right = given.partition(",")
+    if not arrow or "." in equation or not left.isalpha() or not right.isalpha():
+        return False
+    if any(len(set(part)) != len(part) for part in (left, right, wanted)):
+        return False
+    summed = (set(left) & set(right)) - set(wanted)
+    free = set(left) ^ set(right)
+    return len(summed) == 1 and free <= set(wanted) and len(free) == 2
+
+
+def slow_power(context: Context) -> Iterator[Hit]:
+    """Pow by an exponent that another op is for."""
+    roots = {id(norm.root) for norm in context.analysis(Norms).found}
+    for node in context.nodes("Pow"):
+        exponent, base = number(node.input(1)), node.input(0)
+        if exponent is None or base is None or base.is_constant or id(node) in roots:
+            continue
+        better = "Reciprocal and Sqrt" if exponent == -0.5 else _ROOTS.get(exponent)
+        output = node.output()
+        if better is not None and output is not None and _is_activation(node):
+            yield from unfused(context, node, [node], {"exponent": exponent, "better": better})
+
+
+def gather_of_range(context: Context) -> Iterator[Hit]:
+    """A Gather whose indices count up one by one."""
+    for node in context.nodes("Gather"):
+        wanted, indices = node.input(1), None
+        if wanted is not None and wanted.tensor is not None and len(wanted.tensor.shape) == 1:
+            indices = ints(wanted)
+        data = node.input(0)
+        if indices is None or len(indices) < 2 or data is None or data.is_constant:
+            continue
+        first, last = indices[0], indices[-1]
+        if indices == tuple(range(first, first + len(indices))) and (first >= 0 or last < 0):
+            facts = {"start": first, "end": last + 1, "axis": node.get_int("axis", 0)}
+            yield from unfused(context, node, [node], facts)
+
+
+def mask_by_indices(context: Context) -> Iterator[Hit]:
+    """Elements set where a mask holds, by way of the mask's indices."""
+    for scatter in context.nodes("ScatterND"):
+        indices, data = scatter.input(1), scatter.input(0)
+        turned = made_by(indices, "Transpose")
+        nonzero = made_by(turned.input(0) if turned is not None else indices, "NonZero")
+        if nonzero is None or data is None or scatter.get_str("reduction", "none") != "none":
+            continue
+        mask, updates = nonzero.input(0), scatter.input(2)
+        filler = made_by(updates, "Expand", "ConstantOfShape")
+        one_value = (filler is not None and _is_single(filler)) or number(updates) is not None
+        if mask is None or not one_value or not _same_rank(context, mask, data):
+            continue
+        nodes = [n for n in (nonzero, turned, filler, scatter) if n is not None]
+        facts = {"mask": mask.name, "nodes": len(nodes)}
+        yield from unfused(context, scatter, nodes, facts)
+
+
+def _is_single(filler: Node) -> bool:
+    value = filler.input(0)
+    return filler.op_type == "ConstantOfShape" or (
+        value is not None and value.tensor is not None and value.tensor.elements == 1
+    )
+
+
+def _same_rank(context: Context, one: Value, other: Value) -> bool:
+    shapes = context.shape(one), context.shape(other)
+    return None not in shapes and len(shapes[0] or ()) == len(shapes[1] or ())
+
+
+def countable_loop(context: Context) -> Iterator[Hit]:
+    """A Loop that always runs the same few times."""
+    for node in context.nodes("Loop"):
+        count, condition = number(node.input(0)), node.input(1)
+        body = node.subgraphs.get("body")
+        if count is None or body is None or not 0 < count <= context.options["rounds"]:
+            continue
+        if condition is not None and number(condition) != 1:
+            continue
+        carried = body.outputs[0] if body.outputs else None
+        if carried is None or not _always_true(carried, body):
+            continue
+        size = int(count) * len(body.nodes)
+        if size <= context.options["ops"]:
+            facts = {"rounds": int(count), "nodes": len(body.nodes), "unrolled": size}
+            yield from unfused(context, node, [node], facts)
+
+
+def _always_true(value: Value, body: Graph) -> bool:
+    """A constant, or the condition handed on."""
+    if value.is_constant:
+        return number(value) == 1
+    source = made_by(value, "Identity")
+    origin = source.input(0) if source is not None else value
+    if origin is not None and origin.is_constant:
+        return number(origin) == 1
+    return origin is not None and origin in body.inputs
+
+
+def unrolled_recurrence(context: Context) -> Iterator[Hit]:
+    """A recurrent cell written out once for every time step."""
+    for graph in context.graphs():
+        for value in list(graph.values.values()):
+            if value.tensor is None or len(value.tensor.shape) != 2:
+                continue
+            steps = [n for n in takers(value) if n.qualified_op in ("MatMul", "Gemm")]
+            if len(steps) >= context.options["steps"]:
+                yield from _recurrence(context, value, steps)
+
+
+def _recurrence(context: Context, weight: Value, steps: list[Node]) -> Iterator[Hit]:
+    """Each step depends on the one before through a gate."""
+    cell = _between(steps[0], steps[1])
+    gates = sum(node.op_type == "Sigmoid" for node in cell)
+    curves = sum(node.op_type == "Tanh" for node in cell)
+    if not gates or not curves or len(cell) * len(steps) > 4 * len(weight.graph.nodes):
+        return
+    facts = {
+        "steps": len(steps),
+        "kind": "LSTM" if gates >= 3 else "GRU",
+        "nodes": len(cell) * len(steps),
+        "weight": weight.name,
+    }
+    yield from unfused(context, steps[0], cell, facts, witness=steps[-1])
+
+
+def _between(first: Node, second: Node, most: int = 60) -> list[Node]:
+    """Nodes on paths from one step to the next; none when the second does not depend on it."""
+    ahead: dict[int, Node] = {}
+    pending = [first]
+    while pending and len(ahead) < most:
+        node = pending.pop()
+        if id(node) not in ahead and node.index <= second.index:
+            ahead[id(node)] = node
+            pending.extend(node.successors)
+    if id(second) not in ahead:
+        return []
+    behind: dict[int, Node] = {}
+    pending = [second]
+    while pending:
+        node = pending.pop()
+        if id(node) not in behind and id(node) in ahead:
+            behind[id(node)] = node
+            pending.extend(node.predecessors)
+    behind.pop(id(second), None)
+    return sorted(behind.values(), key=lambda node: node.index)
+
+
+def slow_resize(context: Context) -> Iterator[Hit]:
+    """A nearest-neighbour Resize by 2 that only its attributes keep off the fast path."""
+    for node in context.nodes("Resize"):
+        if node.get_str("mode", "nearest") != "nearest" or not _doubles(context, node):
+            continue
+        how = node.get_str("coordinate_transformation_mode", "half_pixel")
+        rounding = node.get_str("nearest_mode", "round_prefer_floor")
+        same = (how, rounding) in _SAME_AS_FLOOR
+        if same:
+            yield from unfused(context, node, [node], {"how": how, "rounding": rounding})
+
+
+_SAME_AS_FLOOR = frozenset({
+    ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"),
+    ("pytorch_half_pixel", "round_prefer_floor"), ("pytorch_half_pixel", "round_prefer_ceil"),
+})  # fmt: skip
+"""Ways of rounding that for a factor of 2 pick what `asymmetric` and `floor` pick."""
+
+
+def _doubles(context: Context, node: Node) -> bool:
+    source, output = node.input(0), node.output()
+    if source is None or output is None:
+        return False
+    before, after = context.shape(source), context.shape(output)
+    if before is None or after is None or len(before) != 4 or len(after) != 4:
+        return False
+    return all(
+        isinstance(b, int) and isinstance(a, int) and a == 2 * b
+        for b, a in zip(before[2:], after[2:], strict=True)
+    )
+
+
+def misaligned_channels(context: Context) -> Iterator[Hit]:
+    """Channels that are no multiple of what the matrix units take at once."""
+    target, precision = context.deployment.target, context.deployment.precision
+    unit = _UNITS.get(precision or "")
+    if target is None or unit is None or not target.accelerates(precision or ""):
+        return
+    if target.vendor != "nvidia":
+        return
+    costs = context.analysis(cost)
+    for node in context.nodes("Conv", "Gemm", "MatMul"):
+        share = costs.share([node])
+        channels = _channels(context, node)
+        if share is None or channels is None or share < context.options["share"]:
+            continue
+        padded = [-(-count // unit) * unit for count in channels]
+        waste = prod(padded) / prod(channels) - 1
+        if waste >= context.options["waste"]:
+            facts = {
+                "channels": " × ".join(map(str, channels)),
+                "padded": " × ".join(map(str, padded)),
+                "unit": unit,
+                "waste": waste,
+                "share": share,
+            }
+            yield Hit(node, facts)
+
+
+_UNITS = {"fp16": 8, "bf16": 8, "int8": 16, "fp8": 16}
+
+
+def _channels(context: Context, node: Node) -> tuple[int, int] | None:
+    """Input and output channels of a layer; none of a grouped convolution or a stem."""
+    weight = node.input(1)
+    if weight is None or weight.tensor is None:
+        return None
+    shape = weight.tensor.shape
+    if node.op_type == "Conv":
+        if len(shape) < 3 or node.get_int("group", 1) != 1 or shape[1] <= 4:
+            return None
+        return shape[1], shape[0]
+    return (shape[0], shape[1]) if len(shape) == 2 and min(shape) > 4 else None
