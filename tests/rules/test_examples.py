@@ -114,4 +114,5 @@ def _deployment(example: Example) -> Deployment:
         precision=example.precision,
         batch=example.batch,
         shapes={name: parse_shape(text) for name, text in example.shapes.items()},
+        dla=example.dla,
     )

@@ -74,6 +74,7 @@ class Example:
     precision: str | None = None
     batch: int | None = None
     shapes: Mapping[str, str] = field(default_factory=dict)
+    dla: bool = False
     probe: str | None = None
     """The runtime that is asked, for rules that need one; without it the example is not run."""
     recorded: Mapping[str, Any] = field(default_factory=dict)

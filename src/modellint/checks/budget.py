@@ -1,0 +1,50 @@
+"""Limits that a team sets itself. An option of 0 sets none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modellint.analysis.cost import ModelCost
+from modellint.analysis.memory import memory
+from modellint.analysis.roofline import roofline
+from modellint.checks.api import Context, Hit
+
+
+def parameters(context: Context) -> Iterator[Hit]:
+    yield from _over(context, "max-params", context.analysis(ModelCost).parameters)
+
+
+def file_size(context: Context) -> Iterator[Hit]:
+    """The file, and the weights that lie outside it."""
+    outside = sum(
+        tensor.nbytes
+        for tensor in context.model.tensors
+        if tensor.region is not None and tensor.region.external
+    )
+    yield from _over(context, "max-file-size", context.model.file_size + outside)
+
+
+def nodes(context: Context) -> Iterator[Hit]:
+    yield from _over(context, "max-nodes", sum(1 for _ in context.model.nodes()))
+
+
+def macs(context: Context) -> Iterator[Hit]:
+    if context.options["max-macs"]:
+        yield from _over(context, "max-macs", context.analysis(ModelCost).known_macs)
+
+
+def vram(context: Context) -> Iterator[Hit]:
+    if context.options["max-vram"]:
+        yield from _over(context, "max-vram", context.analysis(memory).total.expected)
+
+
+def latency_bound(context: Context) -> Iterator[Hit]:
+    bound = context.analysis(roofline) if context.options["max-latency-bound"] else None
+    if bound is not None:
+        yield from _over(context, "max-latency-bound", bound.seconds)
+
+
+def _over(context: Context, option: str, found: float) -> Iterator[Hit]:
+    limit = context.options[option]
+    if limit and found > limit:
+        yield Hit(None, {"found": found, "limit": limit, "over": found / limit - 1})

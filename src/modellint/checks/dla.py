@@ -1,0 +1,59 @@
+"""What a Jetson's deep-learning accelerator cannot run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from modellint.analysis.cost import ModelCost
+from modellint.analysis.origins import Origin, Origins
+from modellint.checks.api import Context, Hit
+from modellint.data import data_dir, read_toml
+from modellint.model import Node, is_static
+
+
+def op_not_on_dla(context: Context) -> Iterator[Hit]:
+    """Ops that fall back to the GPU, when the accelerator is asked for."""
+    target = context.deployment.target
+    if not context.deployment.dla or target is None or not target.dla_cores:
+        return
+    origins = context.analysis(Origins)
+    refused = [
+        node
+        for node in context.nodes()
+        if not _runs(node) and any(origins.of(v) is Origin.DATA for v in node.outputs if v)
+    ]
+    if refused:
+        counts = Counter(node.qualified_op for node in refused)
+        share = context.analysis(ModelCost).share(refused)
+        facts = {
+            "ops": [f"{op} ×{count}" for op, count in counts.most_common()],
+            "nodes": len(refused),
+            "share": "" if share is None else f", {share:.0%} of the MACs",
+        }
+        yield Hit(refused[0], facts, count=len(refused))
+
+
+def dynamic_on_dla(context: Context) -> Iterator[Hit]:
+    """Open dims, of which the accelerator takes none."""
+    target, graph = context.deployment.target, context.model.graph
+    if not context.deployment.dla or target is None or not target.dla_cores or graph is None:
+        return
+    for value in graph.inputs:
+        if not value.is_constant and not is_static(context.shape(value)):
+            yield Hit(value)
+
+
+def _runs(node: Node) -> bool:
+    table = _table()
+    if node.domain or node.op_type not in table["operators"]:
+        return False
+    kernel = node.get_ints("kernel_shape") or ()
+    return "Pool" not in node.op_type or max(kernel, default=1) <= table["largest-pooling-window"]
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    return read_toml(data_dir("rules") / "support" / "dla.toml")

@@ -1,0 +1,209 @@
+"""Does it fit, and if not, what would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from modellint.analysis.kv_cache import KvCache
+from modellint.analysis.memory import MemoryEstimate, memory
+from modellint.analysis.precision import weight_dtype
+from modellint.checks.api import Context, Hit
+from modellint.model import format_shape
+from modellint.rules.message import format_bytes
+from modellint.targets import load_targets
+from modellint.targets.target import Target
+
+LARGER_GROUPS = (2, 4, 8, 16, 32, 64)
+"""How many devices a model is spread over: powers of two."""
+
+
+def does_not_fit(context: Context) -> Iterator[Hit]:
+    """Models that need more than the target has, whatever the batch."""
+    estimate = _estimate(context)
+    if estimate is None or estimate.verdict != "does not fit" or _smaller_sizes(estimate):
+        return
+    facts = _facts(estimate)
+    fitting = _fitting_target(estimate)
+    variant = "" if fitting is None else "elsewhere"
+    yield Hit(None, facts | {"fitting": fitting.name if fitting else ""}, variant=variant)
+
+
+def fits_only_smaller(context: Context) -> Iterator[Hit]:
+    """Models that fit the target, but not at the batch or length that is asked for."""
+    estimate = _estimate(context)
+    if estimate is None or estimate.verdict != "does not fit":
+        return
+    sizes = _smaller_sizes(estimate)
+    if sizes:
+        asked = [f"{symbol} {estimate.open_symbols[symbol]}" for symbol in sizes]
+        fits = [f"{symbol} {size}" for symbol, size in sizes.items()]
+        facts = {"asked": " and ".join(asked), "largest": " or ".join(fits)}
+        yield Hit(None, _facts(estimate) | facts)
+
+
+def _smaller_sizes(estimate: MemoryEstimate) -> dict[str, int]:
+    """For each open dim, all else left as it is, the largest size that fits."""
+    sizes = {symbol: estimate.largest(symbol) for symbol in estimate.open_symbols}
+    return {symbol: size for symbol, size in sizes.items() if size}
+
+
+def fits_tightly(context: Context) -> Iterator[Hit]:
+    """Models that leave less of the target's memory free than is wise."""
+    estimate = _estimate(context)
+    if estimate is None or estimate.usable is None:
+        return
+    if estimate.verdict_for(1 - context.options["headroom"]) == "tight":
+        share = estimate.total.expected / estimate.usable
+        yield Hit(None, _facts(estimate) | {"share": share})
+
+
+def fits_smaller_target(context: Context) -> Iterator[Hit]:
+    """Models that a device with less memory would hold as well."""
+    estimate, target = _estimate(context), context.deployment.target
+    if estimate is None or target is None or estimate.verdict != "fits":
+        return
+    smaller = _fitting_target(estimate)
+    if smaller is not None and smaller.memory.usable < target.memory.usable / 2:
+        facts = {"smaller": smaller.name, "smaller_usable": smaller.memory.usable}
+        yield Hit(None, _facts(estimate) | facts)
+
+
+def _fitting_target(estimate: MemoryEstimate) -> Target | None:
+    return estimate.smallest_target(load_targets())
+
+
+def one_tensor_peak(context: Context) -> Iterator[Hit]:
+    """Models whose activation memory is mostly one tensor."""
+    estimate = _estimate(context)
+    if estimate is None or not estimate.at_peak:
+        return
+    largest, peak = estimate.at_peak[0], estimate.activations.low
+    if largest.nbytes < context.options["min-bytes"] or not peak:
+        return
+    share = largest.nbytes / peak
+    if share >= context.options["share"]:
+        value = largest.value
+        shape = format_shape(context.shape(value))
+        facts = {"tensor": value.name, "size": largest.nbytes, "share": share, "shape": shape}
+        yield Hit(value.producer or value, facts)
+
+
+def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
+    """Files that store weights in more bits than will be run."""
+    precision = context.deployment.precision
+    stored = [tensor for tensor in context.model.tensors if tensor.dtype.is_float]
+    now = sum(tensor.nbytes for tensor in stored)
+    then = sum(weight_dtype(t.dtype, precision).nbytes(t.elements) for t in stored)
+    if now - then >= context.options["min-bytes"]:
+        widest = max({tensor.dtype for tensor in stored}, key=lambda dtype: dtype.bits)
+        yield Hit(None, {"stored": now, "deployed": then, "dtype": str(widest)})
+
+
+def kv_cache_larger_than_weights(context: Context) -> Iterator[Hit]:
+    """Decoders whose cache takes more than they do."""
+    estimate = _estimate(context)
+    if estimate is None or estimate.cache is None:
+        return
+    if estimate.kv_cache.low > estimate.weights.expected:
+        facts = {
+            "cache": estimate.kv_cache.low,
+            "weights": estimate.weights.expected,
+            "token": estimate.cache.bytes_per_token or 0,
+        }
+        yield Hit(estimate.cache.pairs[0].past, facts | _sizes(estimate))
+
+
+def shared_memory(context: Context) -> Iterator[Hit]:
+    """Models that take a good part of the memory that the system lives in too."""
+    estimate, target = _estimate(context), context.deployment.target
+    if estimate is None or target is None or not target.is_unified_memory or not estimate.usable:
+        return
+    share = estimate.total.expected / estimate.usable
+    if estimate.verdict != "does not fit" and share >= context.options["share"]:
+        yield Hit(None, _facts(estimate) | {"share": share})
+
+
+def build_needs_more(context: Context) -> Iterator[Hit]:
+    """Models that the device would run, but whose engine it cannot build itself."""
+    estimate, target = _estimate(context), context.deployment.target
+    if estimate is None or target is None or estimate.usable is None:
+        return
+    if not target.is_unified_memory or estimate.verdict == "does not fit":
+        return
+    build = context.model.weight_bytes + 2 * estimate.weights.expected
+    build += estimate.activations.expected + estimate.overhead.expected
+    if build > estimate.usable:
+        yield Hit(None, _facts(estimate) | {"build": build})
+
+
+def needs_several_devices(context: Context) -> Iterator[Hit]:
+    """Models whose weights alone are more than one device holds: how many it takes."""
+    estimate = _estimate(context)
+    if estimate is None or not estimate.usable:
+        return
+    room = estimate.usable - estimate.overhead.expected
+    if room <= 0 or estimate.weights.low <= room:
+        return
+    needed = ceil((estimate.footprint.expected) / room)
+    devices = next((size for size in LARGER_GROUPS if size >= needed), None)
+    if devices is None:
+        return
+    divided, undivided = _divisibility(estimate.cache, devices)
+    facts = {"devices": devices, "divided": divided, "undivided": undivided}
+    yield Hit(None, _facts(estimate) | facts, variant=_split_variant(divided, undivided))
+
+
+def _divisibility(cache: KvCache | None, devices: int) -> tuple[str, str]:
+    """Which counts of heads divide among so many devices, and which do not."""
+    counts = {
+        "query heads": cache.query_heads if cache is not None else None,
+        "key and value heads": cache.kv_heads if cache is not None else None,
+    }
+    known = {name: count for name, count in counts.items() if count}
+    even = [f"{count} {name}" for name, count in known.items() if count % devices == 0]
+    odd = [f"{count} {name}" for name, count in known.items() if count % devices]
+    return " and ".join(even), " and ".join(odd)
+
+
+def _split_variant(divided: str, undivided: str) -> str:
+    if undivided:
+        return "odd"
+    return "even" if divided else ""
+
+
+def precision_not_on_target(context: Context) -> Iterator[Hit]:
+    """Deployments in a precision that the device does not compute in."""
+    target, precision = context.deployment.target, context.deployment.precision
+    known = target is not None and bool(target.matrix_precisions or target.vector_precisions)
+    if target is None or precision is None or not known or target.supports(precision):
+        return
+    has = ", ".join((*target.matrix_precisions, *target.vector_precisions))
+    yield Hit(None, {"precisions": has})
+
+
+def _estimate(context: Context) -> MemoryEstimate | None:
+    """The estimate, where there is a device to hold it against."""
+    return context.analysis(memory) if context.deployment.target is not None else None
+
+
+def _facts(estimate: MemoryEstimate) -> dict[str, object]:
+    """What every finding about memory may name."""
+    total = estimate.total
+    return {
+        "low": total.low,
+        "expected": total.expected,
+        "high": total.high,
+        "usable": estimate.usable or 0,
+        "parts": ", ".join(
+            f"{part.name} {format_bytes(part.expected)}" for part in estimate.parts if part.expected
+        ),
+        **_sizes(estimate),
+    }
+
+
+def _sizes(estimate: MemoryEstimate) -> dict[str, object]:
+    """At which sizes of its open dims, and which of them nobody stated."""
+    sizes = [f"{symbol} {size}" for symbol, size in estimate.open_symbols.items()]
+    assumed = " (assumed)" if estimate.assumed else ""
+    return {"sizes": f" at {', '.join(sizes)}{assumed}" if sizes else ""}

@@ -1,0 +1,61 @@
+"""What bounds the time, by the roofline of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from modellint.analysis.roofline import Roofline, roofline
+from modellint.checks.api import Context, Hit
+from modellint.model import Model
+from modellint.targets.deployment import Deployment
+
+
+def memory_bound(context: Context) -> Iterator[Hit]:
+    """Models that wait for memory most of their time."""
+    bound = context.analysis(roofline)
+    if bound is None or not bound.seconds or bound.memory_share < context.options["share"]:
+        return
+    slowest = max(bound.nodes, key=lambda node: node.memory_seconds)
+    facts = {
+        "share": bound.memory_share,
+        "intensity": bound.intensity or 0.0,
+        "ridge": bound.ridge,
+        "moved": bound.nbytes,
+        "slowest": slowest.node.label,
+    }
+    yield Hit(slowest.node, facts)
+
+
+def batch_too_small(context: Context) -> Iterator[Hit]:
+    """Batches that leave the device waiting for weights which a larger one would share."""
+    bound = context.analysis(roofline)
+    if bound is None or not bound.seconds or context.deployment.batch is None:
+        return
+    batch = context.deployment.batch
+    double = _at_batch(context.model, context.deployment, 2 * batch)
+    if double is None:
+        return
+    gain = 2 * bound.seconds / double.seconds
+    if gain >= context.options["gain"]:
+        yield Hit(None, {"batch": batch, "double": 2 * batch, "gain": gain - 1})
+
+
+def _at_batch(model: Model, deployment: Deployment, batch: int) -> Roofline | None:
+    return roofline(model, replace(deployment, batch=batch))
+
+
+def slower_precision(context: Context) -> Iterator[Hit]:
+    """Deployments in a precision that the matrix units leave to the ordinary ones."""
+    target, precision = context.deployment.target, context.deployment.precision
+    if target is None or precision is None or target.accelerates(precision):
+        return
+    rate = target.peak(precision)
+    faster = [
+        (peak, name)
+        for name in ("tf32", "bf16", "fp16")
+        if target.accelerates(name) and (peak := target.peak(name))
+    ]
+    if rate and faster and max(faster)[0] > rate:
+        peak, name = max(faster)
+        yield Hit(None, {"rate": rate, "faster": name, "peak": peak, "times": peak / rate})
