@@ -17,13 +17,15 @@ SRC = ROOT / "src"
 # Which room may import which others, as docs/architecture.md draws it. Its own modules, and the
 # package root (the version), every room may.
 MODELS = {"model", "targets", "analysis"}
-VALUES = {"data", "errors", "files", "finding", "globs"}
+VALUES = {"data", "errors", "files", "finding", "garbage", "globs"}
 MAY_IMPORT: dict[str, set[str]] = {
     "data": set(),
     "errors": set(),
     "files": set(),
     "finding": set(),
+    "garbage": set(),
     "globs": set(),
+    "inspection": set(),
     "native": set(),
     "model": set(),
     "formats": {"model", "errors", "native"},
@@ -35,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"model", "targets"} | VALUES,
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes"} | VALUES,
+    "inspector": MODELS | VALUES | {"formats", "rules", "inspection"},
     "engine": MODELS | VALUES | {"plan", "formats", "rules", "checks", "frame", "verify", "probes"},
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
@@ -43,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}
     | VALUES,
-    "report": {"finding"},
+    "report": {"finding", "inspection"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}

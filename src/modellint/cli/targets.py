@@ -145,7 +145,7 @@ def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Targe
 
 
 def _print(lines: Iterator[Text]) -> None:
-    from modellint.report.full import console_for
+    from modellint.report.page import console_for
     from modellint.report.options import Options
 
     console = console_for(sys.stdout, Options())

@@ -14,9 +14,9 @@ from rich.text import Text
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
+from modellint.report.page import HEADING, LABEL, LINES, Page, console_for
 from modellint.report.statistics import statistics
 from modellint.report.text import (
-    brief,
     byte_size,
     cells,
     counted,
@@ -39,35 +39,13 @@ MOST_TABLE_ROWS = 20
 MOST_SILENT_RULES = 10
 """Without a finding, shown in the statistics for their time."""
 
-# Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
-# dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue
-# too dark on black.
 STYLES = {
     Severity.ERROR: Style(color="red", bold=True),
     Severity.WARNING: Style(color="yellow"),
     Severity.INFO: Style(color="cyan"),
 }
 WORST_FIRST = sorted(Severity, reverse=True)
-LINES = Style(color="bright_blue")
-LABEL = Style(bold=True)
 FIX = Style(color="green", bold=True)
-HEADING = Style(bold=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Glyphs:
-    """What lines are drawn with."""
-
-    top: str = "╭─"
-    bar: str = "│"
-    bottom: str = "╰─"
-    rule: str = "─"
-    dot: str = "·"
-    ellipsis: str = "…"
-    times: str = "×"
-
-
-ASCII = Glyphs(top=",-", bar="|", bottom="`-", rule="-", dot="-", ellipsis="...", times="x")
 
 
 def render(result: Result, options: Options) -> str:
@@ -88,34 +66,11 @@ def write_statistics(result: Result, stream: TextIO, options: Options) -> None:
         writer.print(line)
 
 
-def console_for(stream: TextIO, options: Options) -> Console:
-    """A console on the stream; what NO_COLOR, FORCE_COLOR and TERM say is heeded by rich."""
-    plain = options.color == "never"
-    return Console(
-        file=stream,
-        width=options.width,
-        force_terminal={"always": True, "never": False, "auto": None}[options.color],
-        color_system=None if plain else "standard" if options.color == "always" else "auto",
-        no_color=plain or None,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        soft_wrap=False,
-    )
-
-
-PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
-"""How our own words are put where they cannot be encoded."""
-
-
-class _Writer:
+class _Writer(Page):
     def __init__(self, console: Console, options: Options) -> None:
-        self.console = console
+        super().__init__(console)
         self.options = options
-        self.width = console.width
         self.page = min(console.width, PROSE + GUTTER)
-        self.encoding = console.encoding
-        self.glyphs = Glyphs() if _can_encode(self.encoding) else ASCII
         self.links = console.is_terminal and console.file.isatty()
         self.explained: set[str] = set()
         """What was said once: in a folder of models the same goes wrong in many."""
@@ -145,7 +100,7 @@ class _Writer:
 
     def _heading(self, section: Section) -> None:
         room = self.page - 4
-        path = Text(shorten(self._words(section.path), room, self.glyphs.ellipsis), HEADING)
+        path = Text(shorten(self.words(section.path), room, self.glyphs.ellipsis), HEADING)
         line = self.glyphs.rule * (room - path.cell_len)
         self.print(Text(self.glyphs.rule * 2 + " ", LINES), path, Text(f" {line}", LINES))
         if section.model is not None and not self.options.quiet:
@@ -153,14 +108,14 @@ class _Writer:
                 self.print(Text("   "), traits)
 
     def _traits(self, model: ModelSummary) -> str:
-        traits = [self._words(model.format)]
+        traits = [self.words(model.format)]
         if model.nodes is not None:
             traits.append(counted(model.nodes, "node"))
         if model.parameters is not None:
             traits.append(f"{quantity(model.parameters)} parameters")
         if model.weight_bytes is not None:
             traits.append(f"{byte_size(model.weight_bytes)} of weights")
-        return self._dotted(traits)
+        return self.dotted(traits)
 
     # One finding
 
@@ -187,7 +142,7 @@ class _Writer:
         style = STYLES[finding.severity]
         link = Style(link=rule_url(finding.code) if self.links else None)
         message = Text.assemble(
-            (self._words(finding.code), style + link), (f"  {self._words(finding.message)}", LABEL)
+            (self.words(finding.code), style + link), (f"  {self.words(finding.message)}", LABEL)
         )
         if self.options.quiet and group.rest:
             message.append(f" (and {len(group.rest):,} more)")
@@ -195,7 +150,7 @@ class _Writer:
 
     def _suppressed(self, finding: Finding) -> None:
         said = f"{finding.code}  {finding.message} ({finding.suppressed})"
-        self._paragraph(Text("hidden"), Text(self._words(said)))
+        self._paragraph(Text("hidden"), Text(self.words(said)))
 
     def _origin(self, finding: Finding) -> Text:
         """Which rule says so, and for which deployment."""
@@ -203,7 +158,7 @@ class _Writer:
         said = [finding.rule, deployment]
         if finding.confidence:
             said.append(f"confidence: {finding.confidence}")
-        return Text(self._dotted([self._words(part) for part in said if part]))
+        return Text(self.dotted([self.words(part) for part in said if part]))
 
     def _also(self, group: Group) -> str:
         most = None if self.options.verbose else MOST_PATTERNS
@@ -211,7 +166,7 @@ class _Writer:
 
     def _evidence(self, finding: Finding) -> str:
         return ", ".join(
-            self._words(f"{name} = {value}") for name, value in finding.evidence.items()
+            self.words(f"{name} = {value}") for name, value in finding.evidence.items()
         )
 
     # The place in its graph
@@ -219,7 +174,7 @@ class _Writer:
     def _frame(self, finding: Finding, frame: Frame) -> None:
         place = finding.location
         node = f"node {place.index}" if place.index is not None else ""
-        graph = self._words(place.graph or "")
+        graph = self.words(place.graph or "")
         room = self.page - GUTTER - len(self.glyphs.top) - len(node) - 3
         heading = ", ".join(filter(None, (shorten(graph, room, self.glyphs.ellipsis), node)))
         self.print(self._margin(), Text(f"{self.glyphs.top} {heading}".rstrip(), LINES))
@@ -233,11 +188,11 @@ class _Writer:
         for at, (row, cut) in enumerate(zip(frame.rows, columns.rows, strict=True)):
             self._bar(_row_text(cut, columns, row.focus))
             if row.focus:
-                note = self._words(frame.note) if at == last_focus else ""
+                note = self.words(frame.note) if at == last_focus else ""
                 self._carets(cut, columns, note, style)
 
     def _row(self, row: FrameRow) -> FrameRow:
-        return FrameRow(self._words(row.op), self._words(row.name), self._words(row.detail))
+        return FrameRow(self.words(row.op), self.words(row.name), self.words(row.detail))
 
     def _carets(self, row: FrameRow, columns: _Columns, note: str, style: Style) -> None:
         """Marks under the name, and what is to say about it beside them, or below."""
@@ -280,7 +235,7 @@ class _Writer:
         told.sort(key=lambda part: [-part.count(severity) for severity in WORST_FIRST])
         rows = [
             [
-                Text(self._words(part.path)),
+                Text(self.words(part.path)),
                 *(self._count(part.count(severity), severity) for severity in WORST_FIRST),
                 *([self._count(len(part.suppressed))] if hidden else ()),
             ]
@@ -324,7 +279,7 @@ class _Writer:
         shown = told[: found + MOST_SILENT_RULES]
         rows = [
             [
-                Text(self._words(f"{row.code}  {row.rule}")),
+                Text(self.words(f"{row.code}  {row.rule}")),
                 self._count(row.findings),
                 self._count(row.suppressed),
                 Text("cached" if row.seconds is None else f"{row.seconds * 1000:,.1f} ms"),
@@ -359,7 +314,7 @@ class _Writer:
 
     def _labelled(self, label: str, prose: str, style: Style = LABEL) -> None:
         if prose:
-            self._paragraph(Text(label, style), Text(self._words(prose)))
+            self._paragraph(Text(label, style), Text(self.words(prose)))
 
     def _paragraph(self, label: Text, prose: Text) -> None:
         """A word in the gutter, and wrapped prose beside it."""
@@ -371,22 +326,6 @@ class _Writer:
 
     def _margin(self) -> Text:
         return Text(" " * GUTTER)
-
-    def _dotted(self, parts: Sequence[str]) -> str:
-        return f" {self.glyphs.dot} ".join(parts)
-
-    def print(self, *parts: Text) -> None:
-        line = Text.assemble(*parts)
-        line.rstrip()
-        self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
-
-    def _words(self, text: str) -> str:
-        """Harmless, and within what the stream can show."""
-        text = brief(text, self.glyphs.ellipsis)
-        if self.glyphs is ASCII:
-            plain = text.translate(PLAIN).encode(self.encoding, "backslashreplace")
-            return plain.decode(self.encoding)
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,12 +369,3 @@ def _row_text(row: FrameRow, columns: _Columns, focus: bool) -> Text:
 
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - cells(text))
-
-
-def _can_encode(encoding: str) -> bool:
-    glyphs = Glyphs()
-    try:
-        "".join(getattr(glyphs, name) for name in Glyphs.__slots__).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

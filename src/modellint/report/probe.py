@@ -41,7 +41,7 @@ def write_table(result: Result, stream: TextIO, options: Options) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from modellint.report.full import console_for
+    from modellint.report.page import console_for
 
     console = console_for(stream, options)
     shown = len(COLUMNS) if console.width >= ROOMY else len(COLUMNS) - 1

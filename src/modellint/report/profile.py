@@ -4,45 +4,45 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from modellint.targets.profiles import InputProfile
+Profiles = Mapping[str, Mapping[str, Sequence[int]]]
+"""By input name: its shape as ``min``, ``opt`` and ``max``."""
 
 WHICH = ("min", "opt", "max")
 
 
-def trtexec(profiles: Sequence[InputProfile], model: str) -> str:
+def trtexec(profiles: Profiles, model: str) -> str:
     """A command line of TensorRT's trtexec."""
-    flags = [f"--{which}Shapes={_joined(profiles, at)}" for at, which in enumerate(WHICH)]
+    flags = [f"--{which}Shapes={_joined(profiles, which)}" for which in WHICH]
     return _command("trtexec", f"--onnx={model}", *flags)
 
 
-def polygraphy(profiles: Sequence[InputProfile], model: str) -> str:
+def polygraphy(profiles: Profiles, model: str) -> str:
     """A command line of Polygraphy."""
     arguments = []
-    for at, which in enumerate(WHICH):
+    for which in WHICH:
         arguments.append(f"--trt-{which}-shapes")
-        arguments += [f"{each.value.name}:{json.dumps(each.bound(at))}" for each in profiles]
+        arguments += [f"{name}:{json.dumps(shapes[which])}" for name, shapes in profiles.items()]
     return _command("polygraphy", "run", model, "--trt", *arguments)
 
 
-def tensorrt_python(profiles: Sequence[InputProfile]) -> str:
+def tensorrt_python(profiles: Profiles) -> str:
     """Statements for TensorRT's Python API."""
-    shapes = []
-    for each in profiles:
-        bounds = ", ".join(str(each.bound(at)) for at in range(len(WHICH)))
-        shapes.append(f"profile.set_shape({each.value.name!r}, {bounds})")
+    statements = []
+    for name, shapes in profiles.items():
+        bounds = ", ".join(str(tuple(shapes[which])) for which in WHICH)
+        statements.append(f"profile.set_shape({name!r}, {bounds})")
     return "\n".join(
-        ["profile = builder.create_optimization_profile()", *shapes,
+        ["profile = builder.create_optimization_profile()", *statements,
          "config.add_optimization_profile(profile)"]
     )  # fmt: skip
 
 
-def onnxruntime_python(profiles: Sequence[InputProfile], model: str) -> str:
+def onnxruntime_python(profiles: Profiles, model: str) -> str:
     """Options of ONNX Runtime's TensorRT execution provider."""
     options = [
-        f'    "trt_profile_{which}_shapes": {_joined(profiles, at)!r},'
-        for at, which in enumerate(WHICH)
+        f'    "trt_profile_{which}_shapes": {_joined(profiles, which)!r},' for which in WHICH
     ]
     return "\n".join(
         ["options = {", *options, "}",
@@ -59,17 +59,9 @@ FORMS = {
 }
 
 
-def as_json(profiles: Sequence[InputProfile]) -> dict[str, dict[str, list[int]]]:
-    """The same by input name, for programs."""
-    return {
-        each.value.name: {which: list(each.bound(at)) for at, which in enumerate(WHICH)}
-        for each in profiles
-    }
-
-
-def _joined(profiles: Sequence[InputProfile], at: int) -> str:
+def _joined(profiles: Profiles, which: str) -> str:
     """``x:1x3x224x224,mask:1x128``, which trtexec and ONNX Runtime share."""
-    return ",".join(f"{each.value.name}:{'x'.join(map(str, each.bound(at)))}" for each in profiles)
+    return ",".join(f"{name}:{'x'.join(map(str, s[which]))}" for name, s in profiles.items())
 
 
 def _command(*words: str) -> str:

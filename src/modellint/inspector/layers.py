@@ -1,0 +1,54 @@
+"""Layers with most weights; a layer and its repetitions count as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from modellint.analysis.cost import ModelCost, NodeCost
+from modellint.inspection import Layer
+from modellint.model import Model, Node, Tensor
+
+MOST = 6
+
+
+@dataclass(slots=True)
+class _Group:
+    nodes: list[Node] = field(default_factory=list)
+    tensors: dict[int, Tensor] = field(default_factory=dict)
+    cost: NodeCost = field(default_factory=NodeCost)
+    parameters: int = 0
+
+
+def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
+    """Grouped by op and the shape of the largest weight, by bytes."""
+    groups: dict[tuple[str, tuple[int, ...]], _Group] = {}
+    seen: set[int] = set()
+    for node in model.graph.nodes if model.graph is not None else ():
+        tensors = [v.tensor for v in node.inputs if v is not None and v.tensor is not None]
+        if node.subgraphs or not tensors or not cost.of(node).parameters:
+            continue
+        largest = max(tensors, key=lambda tensor: tensor.nbytes)
+        group = groups.setdefault((node.qualified_op, largest.shape), _Group())
+        group.nodes.append(node)
+        group.cost = group.cost.plus(cost.of(node))
+        fresh = {id(tensor): tensor for tensor in tensors if id(tensor) not in seen}
+        if len(fresh) == len({id(tensor) for tensor in tensors}):
+            group.parameters += cost.of(node).parameters
+        seen |= fresh.keys()
+        group.tensors |= fresh
+    layers = [_layer(op, shape, group, cost) for (op, shape), group in groups.items()]
+    return sorted(layers, key=lambda layer: -layer.weight_bytes)[:MOST]
+
+
+def _layer(op: str, shape: tuple[int, ...], group: _Group, cost: ModelCost) -> Layer:
+    total, macs = cost.total.macs, group.cost.macs
+    return Layer(
+        op_type=op,
+        shape=list(shape),
+        count=len(group.nodes),
+        first=group.nodes[0].label,
+        parameters=group.parameters,
+        weight_bytes=sum(tensor.nbytes for tensor in group.tensors.values()),
+        macs=macs,
+        macs_share=macs / total if macs is not None and total else None,
+    )

@@ -1,0 +1,256 @@
+"""One file in, one `Inspection` out, whatever is in the file."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modellint.analysis.assume import Settled, settle
+from modellint.analysis.blocks import Blocks
+from modellint.analysis.cost import ModelCost
+from modellint.analysis.kv_cache import kv_cache
+from modellint.analysis.quantization import quantization_summary
+from modellint.formats import read_model
+from modellint.garbage import no_garbage_collection
+from modellint.inspection import (
+    Attention,
+    Block,
+    Cache,
+    Identity,
+    Inspection,
+    Port,
+    Trouble,
+)
+from modellint.inspector.formula import macs_formula
+from modellint.inspector.layers import largest_layers
+from modellint.inspector.needs import Needs
+from modellint.model import Model, Problem, Value
+from modellint.rules.message import fill
+from modellint.rules.rule import Rule
+from modellint.targets.deployment import Deployment
+from modellint.targets.profiles import InputProfile, input_profiles
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of every model."""
+
+    deployments: tuple[Deployment, ...]
+    rules: Mapping[str, Rule]
+    """Give words to what is wrong with a file."""
+    quantization: bool = False
+    profile: bool = False
+    targets: Callable[[], Iterable[Any]] = tuple
+    """Devices among which the smallest that fits is looked for."""
+
+
+def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
+    """Look into one file. Whatever is in it, this returns."""
+    with no_garbage_collection():
+        return _inspect(path, shown, asked)
+
+
+def _inspect(path: Path, shown: str, asked: Asked) -> Inspection:
+    model = read_model(path)
+    problems = [_trouble(problem, model, shown, asked.rules) for problem in model.problems]
+    if any(problem.fatal for problem in problems):
+        return Inspection(shown, model.format, problems)
+    return _Look(model, shown, asked, problems).inspection()
+
+
+class _Look:
+    """One model that could be read."""
+
+    def __init__(self, model: Model, shown: str, asked: Asked, problems: list[Trouble]) -> None:
+        self.model = model
+        self.shown = shown
+        self.asked = asked
+        self.problems = problems
+
+    def inspection(self) -> Inspection:
+        plain = Inspection(
+            self.shown,
+            self.model.format,
+            self.problems,
+            identity=_identity(self.model),
+            weight_bytes=_stored(self.model),
+        )
+        with_graph = self._graph(plain) if self.model.graph is not None else plain
+        return self._deployed(with_graph)
+
+    def _graph(self, plain: Inspection) -> Inspection:
+        model, graph = self.model, self.model.graph
+        assert graph is not None
+        graphs = list(model.graphs())
+        ops = Counter(node.qualified_op for each in graphs for node in each.nodes)
+        return replace(
+            plain,
+            inputs=[_port(value) for value in graph.inputs if not value.is_constant],
+            outputs=[_port(value) for value in graph.outputs],
+            nodes=sum(ops.values()),
+            subgraphs=len(graphs) - 1,
+            functions=len(model.functions),
+            ops=dict(ops.most_common()),
+        )
+
+    def _deployed(self, plain: Inspection) -> Inspection:
+        """What depends on where and how it runs; sizes are those of the first deployment."""
+        first = self.asked.deployments[0]
+        looks: dict[str, Callable[[], dict[str, Any]]] = {
+            "cost": lambda: self._cost(first),
+            "blocks": lambda: self._structure(first),
+            "memory": self._memory,
+        }
+        if self.asked.quantization:
+            looks["quantization"] = lambda: self._quantization(first)
+        if self.asked.profile:
+            looks["profiles"] = lambda: self._profile(first)
+        found: dict[str, Any] = {}
+        for what, look in looks.items():
+            found |= self._try(what, look)
+        return replace(plain, **found)
+
+    def _try(self, what: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A look that fails must not take the others with it."""
+        try:
+            return look()
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(where.filename).name}:{where.lineno}"
+            said = f"modellint failed to find out about {what}: {type(error).__name__} ({place})."
+            self.problems.append(Trouble(None, "internal", said, fatal=False))
+            return {}
+
+    def _cost(self, deployment: Deployment) -> dict[str, Any]:
+        settled = settle(self.model, deployment)
+        cost = ModelCost(self.model, settled.deployment)
+        if self.model.graph is None:
+            return {"parameters": cost.parameters}
+        return {
+            "parameters": cost.parameters,
+            "macs": cost.total.macs,
+            "flops": cost.total.flops,
+            "known_macs": cost.known_macs,
+            "uncounted": len(cost.uncounted),
+            "sizes": _sizes(self.model, settled),
+            "assumed": dict(settled.assumed),
+            "macs_formula": macs_formula(self.model, settled.deployment, cost),
+            "layers": largest_layers(self.model, cost),
+        }
+
+    def _structure(self, deployment: Deployment) -> dict[str, Any]:
+        if self.model.graph is None:
+            return {}
+        blocks = Blocks(self.model, settle(self.model, deployment).deployment)
+        usual = blocks.attention
+        cache = kv_cache(self.model, deployment)
+        return {
+            "blocks": [Block(each.kind, each.count) for each in blocks.summary],
+            "attention": usual
+            and Attention(
+                usual.variant,
+                len(blocks.attention_layers),
+                usual.query_heads,
+                usual.kv_heads,
+                usual.head_size,
+            ),
+            "kv_cache": cache
+            and Cache(cache.layers, cache.kv_heads, cache.head_size, cache.bytes_per_token),
+        }
+
+    def _memory(self) -> dict[str, Any]:
+        deployments = self.asked.deployments
+        needs = Needs(self.model, self.asked.targets, brief=len(deployments) > 1)
+        told = [needs.of(deployment) for deployment in deployments]
+        if deployments[0].target is None:
+            return {"anywhere": told[0]}
+        return {"memory": {each.target: each for each in told}}
+
+    def _quantization(self, deployment: Deployment) -> dict[str, Any]:
+        if self.model.graph is None:
+            return {}
+        return {"quantization": quantization_summary(self.model, deployment).to_json()}
+
+    def _profile(self, deployment: Deployment) -> dict[str, Any]:
+        if self.model.graph is None:
+            return {}
+        profiles = [p for p in input_profiles(self.model, deployment) if p.is_dynamic]
+        return {
+            "profile": {
+                each.value.name: input_bounds(each) for each in profiles if not each.open_axes
+            },
+            "profile_open": {
+                each.value.name: _open_dims(each) for each in profiles if each.open_axes
+            },
+        }
+
+
+def _trouble(problem: Problem, model: Model, shown: str, rules: Mapping[str, Rule]) -> Trouble:
+    """A problem of the file in the words of the rule that answers to it."""
+    rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
+    if rule is None:
+        return Trouble(None, problem.kind, f"{problem.kind}.", problem.fatal)
+    words = {"location": model.path.name, **problem.facts, "file": shown, "count": 1}
+    words.setdefault("graph", "")
+    variant = next((fact for fact in problem.facts.values() if fact in rule.messages), None)
+    message = rule.messages[str(variant)] if variant else rule.message
+    return Trouble(rule.code, problem.kind, fill(message, words), problem.fatal)
+
+
+def _identity(model: Model) -> Identity:
+    there = [file.stat().st_size for file in model.external_files if file.is_file()]
+    producer = f"{model.producer_name} {model.producer_version}".strip()
+    return Identity(
+        producer=producer or None,
+        ir_version=model.ir_version,
+        opsets={domain or "ai.onnx": version for domain, version in model.opsets.items()},
+        file_bytes=model.file_size,
+        external_files=len(model.external_files),
+        external_bytes=sum(there),
+        metadata=dict(model.metadata),
+    )
+
+
+def _stored(model: Model) -> dict[str, int]:
+    """Bytes of stored tensors by element type, most bytes first."""
+    sizes: Counter[str] = Counter()
+    for tensor in model.tensors:
+        sizes[tensor.dtype.name] += tensor.nbytes
+    return dict(sizes.most_common())
+
+
+def _port(value: Value) -> Port:
+    shape = value.shape
+    return Port(
+        value.name,
+        value.dtype.name if value.dtype is not None else None,
+        list(shape) if shape is not None else None,
+        value.type_name,
+    )
+
+
+def _sizes(model: Model, settled: Settled) -> dict[str, int]:
+    """Sizes of the inputs' open dims, and nothing else that a configuration may name."""
+    graph = model.graph
+    declared: Sequence[Any] = [
+        dim
+        for value in (graph.inputs if graph is not None else ())
+        for dim in value.declared_shape or ()
+        if isinstance(dim, str)
+    ]
+    symbols = settled.deployment.symbols
+    return {name: symbols[name] for name in declared if name in symbols} | dict(settled.assumed)
+
+
+def input_bounds(profile: InputProfile) -> dict[str, list[int]]:
+    return {name: list(profile.bound(at)) for at, name in enumerate(("min", "opt", "max"))}
+
+
+def _open_dims(profile: InputProfile) -> list[str]:
+    """Symbols, and the axes of dims without one, that nobody has given a size."""
+    dims = ((axis, profile.declared[axis]) for axis in profile.open_axes)
+    return [dim if isinstance(dim, str) else f"axis {axis}" for axis, dim in dims]

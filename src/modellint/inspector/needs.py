@@ -1,0 +1,183 @@
+"""Memory and time on each device: the estimates, told as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from modellint.analysis.memory import TIGHT, MemoryEstimate, Part, Verdict, memory
+from modellint.analysis.precision import running_precision
+from modellint.analysis.roofline import roofline
+from modellint.inspection import Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode, Tensor
+from modellint.model import Model, bind
+from modellint.targets import Target
+from modellint.targets.deployment import Deployment
+
+BATCHES = (1, 4, 16, 64, 256)
+PRECISIONS = (("fp32", "tf32"), ("fp16", "bf16"), ("int8", "fp8"), ("int4", "fp4"))
+"""Rows of the table; the first of each that the device runs."""
+_BITS = {"fp64": 64, "fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8}
+SLOWEST = 3
+FILLERS = 4
+
+
+class Needs:
+    """Asks the estimates for one model; `brief` leaves out what only a single target's page has."""
+
+    def __init__(
+        self, model: Model, targets: Callable[[], Iterable[Target]], *, brief: bool
+    ) -> None:
+        self._model = model
+        self._targets = targets
+        self._brief = brief
+
+    def of(self, deployment: Deployment) -> Memory:
+        estimate = memory(self._model, deployment)
+        target, total = deployment.target, estimate.total
+        sequence = _sequence_symbol(estimate) if target is not None else None
+        return Memory(
+            target=deployment.target_id,
+            device=target.name if target is not None else None,
+            runtime=deployment.runtime,
+            precision=running_precision(self._model, deployment),
+            usable=estimate.usable,
+            usable_confidence=_trust(target),
+            weights=estimate.weights.expected,
+            weight_bytes=dict(estimate.weights_by_dtype),
+            activations=_estimate(estimate.activations),
+            workspace=_estimate(estimate.workspace),
+            inputs_outputs=_estimate(estimate.inputs_outputs),
+            kv_cache=_estimate(estimate.kv_cache),
+            overhead=_estimate(estimate.overhead),
+            total=_estimate(total),
+            unknown_tensors=len(estimate.unknown),
+            verdict=estimate.verdict,
+            largest_batch=estimate.largest_batch if estimate.usable is not None else None,
+            largest_sequence=estimate.largest(sequence) if sequence is not None else None,
+            sequence=sequence,
+            smallest_target=self._smallest(estimate),
+            peak=_peak(estimate),
+            roofline=self._roofline(deployment),
+            table=None if self._brief else list(self._table(deployment, estimate)),
+        )
+
+    def _smallest(self, estimate: MemoryEstimate) -> str | None:
+        if self._brief or estimate.usable is None:
+            return None
+        target = estimate.smallest_target(self._targets())
+        return target.id if target is not None else None
+
+    def _roofline(self, deployment: Deployment) -> Roofline | None:
+        bound = roofline(self._model, deployment)
+        if bound is None or not bound.seconds:
+            return None
+        return Roofline(
+            precision=bound.precision,
+            peak=bound.peak,
+            bandwidth=bound.bandwidth,
+            seconds=bound.seconds,
+            memory_share=bound.memory_share,
+            bottleneck=bound.bottleneck,
+            intensity=bound.intensity,
+            ridge=bound.ridge,
+            per_second=bound.inferences_per_second,
+            joules=bound.joules,
+            uncounted=len(bound.uncounted),
+            slowest=[
+                SlowNode(
+                    each.node.label,
+                    each.node.qualified_op,
+                    each.seconds,
+                    each.seconds / bound.seconds,
+                    each.bound,
+                )
+                for each in bound.slowest(SLOWEST)
+            ],
+        )
+
+    def _table(self, deployment: Deployment, estimate: MemoryEstimate) -> Iterator[Row]:
+        """Precision by batch; where the batch is fixed, the one there is."""
+        if self._model.graph is None:
+            return
+        symbol = estimate.batch_symbol
+        batches: tuple[int | None, ...] = BATCHES if symbol is not None else (None,)
+        running = running_precision(self._model, deployment)
+        for precision in _rows(running, deployment):
+            at = memory(self._model, replace(deployment, precision=precision))
+            cells: list[Cell] = []
+            for batch in batches:
+                if cells and cells[-1].verdict == "does not fit":
+                    cells.append(Cell(batch or 1, None, "does not fit"))
+                    continue
+                sized = at if batch is None or symbol is None else at.with_size(symbol, batch)
+                expected = sized.footprint.expected + sized.overhead.expected
+                cells.append(Cell(batch or _batch(sized), expected, _verdict(sized, expected)))
+            yield Row(precision, precision == running, cells)
+
+
+def _verdict(estimate: MemoryEstimate, expected: int) -> Verdict | None:
+    """The estimate's, without working out its bounds where what is expected settles it."""
+    if estimate.usable is not None and expected <= estimate.usable * TIGHT:
+        return "fits"
+    return estimate.verdict
+
+
+def _rows(running: str, deployment: Deployment) -> Iterator[str]:
+    """What the device computes in, and what the weights do not have to be widened for."""
+    target = deployment.target
+    for alternatives in PRECISIONS:
+        names = [running] if running in alternatives else list(alternatives)
+        able = [name for name in names if target is None or not target.lacks(name)]
+        if running in names:
+            yield running
+        elif able and _BITS.get(able[0], 4) < _BITS.get(running, 4):
+            yield able[0]
+
+
+def _batch(estimate: MemoryEstimate) -> int:
+    """The batch of a model that leaves none open: the first dim of its first input."""
+    graph = estimate.model.graph
+    for value in graph.inputs if graph is not None else ():
+        if not value.is_constant and value.shape and isinstance(value.shape[0], int):
+            return value.shape[0]
+    return 1
+
+
+def _sequence_symbol(estimate: MemoryEstimate) -> str | None:
+    """The open dim that a longer text makes longer: the cache's, else one that is called so."""
+    cache = estimate.cache
+    if cache is not None:
+        return cache.sequence_symbol
+    named = [s for s in estimate.open_symbols if s != estimate.batch_symbol and "seq" in s.lower()]
+    return named[0] if len(named) == 1 else None
+
+
+def _peak(estimate: MemoryEstimate) -> Peak | None:
+    node = estimate.peak_node
+    if node is None or not estimate.at_peak:
+        return None
+    return Peak(
+        node.label,
+        node.qualified_op,
+        estimate.activations.low,
+        [
+            Tensor(
+                alive.name,
+                alive.value.dtype.name if alive.value.dtype is not None else None,
+                list(bind(alive.value.shape, estimate.footprint.symbols) or ()) or None,
+                alive.nbytes,
+            )
+            for alive in estimate.at_peak[:FILLERS]
+        ],
+    )
+
+
+def _estimate(part: Part) -> Estimate:
+    return Estimate(part.low, part.expected, part.high, part.confidence, part.note)
+
+
+def _trust(target: Target | None) -> str | None:
+    """How well the usable memory is known; where nobody measured it, as the nominal one."""
+    if target is None:
+        return None
+    return target.confidence("usable") or target.confidence("memory")

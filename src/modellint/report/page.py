@@ -1,0 +1,92 @@
+"""What reports for people share: a console, and a page to write lines of text on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from modellint.report.options import Options
+from modellint.report.text import brief
+
+# Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
+# dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue
+# too dark on black.
+LINES = Style(color="bright_blue")
+LABEL = Style(bold=True)
+HEADING = Style(bold=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """What lines are drawn with."""
+
+    top: str = "╭─"
+    bar: str = "│"
+    bottom: str = "╰─"
+    rule: str = "─"
+    dot: str = "·"
+    ellipsis: str = "…"
+    times: str = "×"
+
+
+ASCII = Glyphs(top=",-", bar="|", bottom="`-", rule="-", dot="-", ellipsis="...", times="x")
+
+
+def console_for(stream: TextIO, options: Options) -> Console:
+    """A console on the stream; what NO_COLOR, FORCE_COLOR and TERM say is heeded by rich."""
+    plain = options.color == "never"
+    return Console(
+        file=stream,
+        width=options.width,
+        force_terminal={"always": True, "never": False, "auto": None}[options.color],
+        color_system=None if plain else "standard" if options.color == "always" else "auto",
+        no_color=plain or None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+
+
+PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
+"""How our own words are put where they cannot be encoded."""
+
+
+class Page:
+    """Lines of text, never wider than the console, in characters that its stream can show."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.width = console.width
+        self.encoding = console.encoding
+        self.glyphs = Glyphs() if _can_encode(self.encoding) else ASCII
+
+    def print(self, *parts: Text) -> None:
+        line = Text.assemble(*parts)
+        line.rstrip()
+        self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
+
+    def dotted(self, parts: Sequence[str]) -> str:
+        return f" {self.glyphs.dot} ".join(parts)
+
+    def words(self, text: str) -> str:
+        """Harmless, and within what the stream can show."""
+        text = brief(text, self.glyphs.ellipsis)
+        if self.glyphs is ASCII:
+            plain = text.translate(PLAIN).encode(self.encoding, "backslashreplace")
+            return plain.decode(self.encoding)
+        return text
+
+
+def _can_encode(encoding: str) -> bool:
+    glyphs = Glyphs()
+    try:
+        "".join(getattr(glyphs, name) for name in Glyphs.__slots__).encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
