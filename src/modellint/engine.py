@@ -21,14 +21,13 @@ from modellint.frame import frame_of
 from modellint.garbage import no_garbage_collection
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
-from modellint.probes import Outcome
-from modellint.probes.agreement import weigh
 from modellint.rules.inline import inline_ignores, is_ignored
 from modellint.rules.message import fill
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
+    from modellint.probes import Outcome
     from modellint.verify.judge import Judge
 
 CRASH = "INT001"
@@ -63,6 +62,10 @@ def _weighed(
     findings: tuple[Finding, ...], outcomes: tuple[Outcome, ...], plan: Plan
 ) -> tuple[Finding, ...]:
     """Mark what the runtimes that were asked confirm or contradict."""
+    if not outcomes:
+        return findings
+    from modellint.probes.agreement import weigh
+
     refused = {rule.code: "probe" in rule.needs for rule in plan.rules if rule.refused}
     foretelling = {code for code, by_probe in refused.items() if not by_probe}
     return weigh(findings, outcomes, foretelling, refused.keys() - foretelling)

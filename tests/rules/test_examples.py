@@ -89,7 +89,7 @@ def _replaying(example: Example) -> Iterator[None]:
     if not example.recorded:
         yield
         return
-    with patch("modellint.checks.api.probe", return_value=from_json(example.recorded)):
+    with patch("modellint.probes.probe", return_value=from_json(example.recorded)):
         yield
 
 

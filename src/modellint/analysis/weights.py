@@ -79,7 +79,7 @@ class Weights:
 
 
 def _measure(tensor: Tensor) -> Statistics | None:
-    if not tensor.dtype.is_float or not tensor.elements:
+    if not tensor.dtype.is_float or not tensor.elements or tensor.read is None:
         return None
     import numpy as np
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modellint.analysis.shapes import DeployedTypes
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Shape, Tensor, Value
-from modellint.probes import Outcome, ProbeRequest, probe
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
+    from modellint.probes import Outcome, ProbeRequest
     from modellint.rules.rule import Rule
 
 Place = Node | Value | Graph | Tensor | None
@@ -57,6 +57,8 @@ class Analyses:
         """What a real runtime says of the model; None when none is to be asked."""
         if self._probing is None:
             return None
+        from modellint.probes import probe
+
         return probe(self.model, self.deployment, self._probing)
 
     def get(self, analyse: Callable[[Model, Deployment], T]) -> T:

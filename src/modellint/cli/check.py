@@ -153,7 +153,11 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         request = Request(
             files, command_line, given["write_baseline"], given["exit_zero"], shown_as
         )
-        with Progress(wanted=not given["quiet"]) as progress, probing.announced(progress):
+        probes = configs.of(Path.cwd()).settings.probe is not None
+        with (
+            Progress(wanted=not given["quiet"]) as progress,
+            probing.announced(progress, probes),
+        ):
             outcome = lint(request, progress)
     options = Options(
         quiet=given["quiet"],

@@ -66,8 +66,11 @@ def settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def announced(progress: Progress) -> Iterator[None]:
-    """Have the progress bar say what is being probed, and for how long."""
+def announced(progress: Progress, wanted: bool = True) -> Iterator[None]:
+    """Have the progress bar say what is being probed, and for how long, where anything is."""
+    if not wanted:
+        yield
+        return
     from modellint.probes import listen
 
     listen(lambda what, seconds: progress.say(f"{what}, {seconds:.0f} s"))
