@@ -41,7 +41,7 @@ class Folding:
         self._model = model
         if model.graph is not None:
             for graph in model.graph.walk():
-                for node in graph.nodes:
+                for node in graph.ordered:
                     if self._folds(node):
                         self._folded.add(id(node))
                         self._constant.update(id(v) for v in node.outputs if v is not None)
@@ -98,7 +98,7 @@ class Folding:
         return self.types.shape(source) if source is not None else None
 
     def _asked_for(self, graph: Graph) -> Iterator[Value]:
-        for node in graph.nodes:
+        for node in graph.ordered:
             if not self.is_folded(node):
                 yield from (value for value in node.inputs if value is not None)
         yield from graph.outputs

@@ -32,7 +32,7 @@ def small_constants(
 ) -> dict[str, NDArray[Any]]:
     """What the graph computes from its small constants and from shapes, by value name."""
     known: dict[str, NDArray[Any]] = {}
-    for node in graph.nodes:
+    for node in graph.ordered:
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if evaluate is None:
             continue

@@ -156,7 +156,7 @@ class Liveness:
         return self.shared.alive_at(self.shared.peak_step)
 
     def _program(self, graph: Graph) -> Program:
-        tasks = [(node,) for node in graph.nodes if not self._folding.is_folded(node)]
+        tasks = [(node,) for node in graph.ordered if not self._folding.is_folded(node)]
         return build_program(
             graph, tasks, self._folding, self._precision, self.unknown, inside=self._inside
         )
@@ -370,18 +370,15 @@ def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -
     for at, buffer_ in enumerate(buffers):
         if buffer_.held:
             last_read[at] = end
-    over: dict[int, int] = {}  # a buffer that is written over another takes its memory along
+    roots: dict[int, int] = {}  # a buffer that is written over another takes its memory along
     if in_place:
         for step, task in enumerate(order):
             target = _overwritten(task, step, buffers, first, last_read)
             if target is not None:
-                over[task.writes[0]] = target
+                roots[task.writes[0]] = roots.get(target, target)
     merged: dict[int, list[int]] = {}
     for at in range(len(buffers)):
-        root = at
-        while root in over:
-            root = over[root]
-        merged.setdefault(root, []).append(at)
+        merged.setdefault(roots.get(at, at), []).append(at)
     change = [0] * (len(order) + 2)
     tensors = []
     for root, members in merged.items():

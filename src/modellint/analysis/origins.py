@@ -38,7 +38,7 @@ class Origins:
         return self._origins.get(value, Origin.DATA)
 
     def _visit(self, graph: Graph) -> None:
-        for node in graph.nodes:
+        for node in graph.ordered:
             for subgraph in node.subgraphs.values():
                 self._visit(subgraph)
             origin = self._of_node(node)

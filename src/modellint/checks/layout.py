@@ -80,7 +80,7 @@ def deep_without_skip(context: Context) -> Iterator[Hit]:
         return
     depths: dict[int, int] = {}
     deepest: Node | None = None
-    for node in graph.nodes:
+    for node in graph.ordered:
         if node.op_type in JOINS and len([v for v in node.inputs if v and not v.is_constant]) > 1:
             continue  # a path leads around: the count starts anew
         before = max((depths.get(id(each), 0) for each in node.predecessors), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Union
 
@@ -202,6 +203,18 @@ class Node:
         return (v.producer for v in self.inputs if v is not None and v.producer is not None)
 
     @property
+    def sources(self) -> list[Node]:
+        """Nodes of the same graph that this one, or a subgraph below it, reads from."""
+        values = list(self.inputs)
+        for graph in self.subgraphs.values():
+            for inner in graph.walk():
+                for node in inner.nodes:
+                    values += node.inputs
+                values += inner.outputs
+        producers = [value.producer for value in values if value is not None]
+        return [each for each in producers if each is not None and each.graph is self.graph]
+
+    @property
     def successors(self) -> Iterator[Node]:
         return (use.node for v in self.outputs if v is not None for use in v.consumers)
 
@@ -213,8 +226,8 @@ class Graph:
     """Nodes in file order, and the values they exchange. A subgraph knows the node it hangs on."""
 
     __slots__ = (
-        "_by_op", "_path", "function", "inputs", "metadata", "model", "name", "nodes", "outputs",
-        "parent", "sparse", "values",
+        "_by_op", "_labels", "_ordered", "_path", "_subgraphs", "function", "inputs", "metadata",
+        "model", "name", "nodes", "outputs", "parent", "sparse", "values",
     )  # fmt: skip
 
     def __init__(self, model: Model, name: str, parent: Node | None = None) -> None:
@@ -230,7 +243,10 @@ class Graph:
         """Names of initializers that are stored sparse."""
         self.metadata: Mapping[str, str] = {}
         self._by_op: dict[str, list[Node]] | None = None
+        self._ordered: list[Node] | None = None
         self._path: str | None = None
+        self._labels: Counter[str] | None = None
+        self._subgraphs: list[Graph] | None = None
 
     @property
     def initializers(self) -> list[Value]:
@@ -244,6 +260,13 @@ class Graph:
             for node in self.nodes:
                 self._by_op.setdefault(node.qualified_op, []).append(node)
         return self._by_op
+
+    @property
+    def ordered(self) -> list[Node]:
+        """The nodes, each after those it reads from; files need not keep to that."""
+        if self._ordered is None:
+            self._ordered = _in_order(self)
+        return self._ordered
 
     def resolve(self, name: str) -> Value | None:
         """The value a name means here: this graph's own, else an outer graph's."""
@@ -270,11 +293,10 @@ class Graph:
             return self.name or "main"
         node, outer = self.parent, self.parent.graph
         key = next((key for key, graph in node.subgraphs.items() if graph is self), "body")
-        twins = any(
-            other.subgraphs and other is not node and other.label == node.label
-            for other in outer.nodes
-        )
-        label = f"{node.label}#{node.index}" if twins else node.label
+        if outer._labels is None:
+            outer._labels = Counter(other.label for other in outer.nodes)
+        is_alone = outer._labels[node.label] == 1
+        label = node.label if is_alone else f"{node.label}#{node.index}"
         return f"{outer.path}/{label}.{key}"
 
     def walk(self) -> Iterator[Graph]:
@@ -283,12 +305,41 @@ class Graph:
         while pending:
             graph = pending.pop()
             yield graph
-            pending.extend(
-                reversed([sub for node in graph.nodes for sub in node.subgraphs.values()])
-            )
+            pending.extend(reversed(graph.subgraphs))
+
+    @property
+    def subgraphs(self) -> list[Graph]:
+        """The graphs that hang on this one's nodes."""
+        if self._subgraphs is None:
+            self._subgraphs = [sub for node in self.nodes for sub in node.subgraphs.values()]
+        return self._subgraphs
 
     def __repr__(self) -> str:
         return f"Graph({self.path!r}, {len(self.nodes)} nodes)"
+
+
+def _in_order(graph: Graph) -> list[Node]:
+    """File order, with nodes moved up to where they are first needed; a cycle stays as it is."""
+    ordered: list[Node] = []
+    placed: set[int] = set()
+    for first in graph.nodes:
+        pending = [first]
+        begun: set[int] = set()
+        while pending:
+            node = pending[-1]
+            if id(node) in placed:
+                pending.pop()
+            elif id(node) in begun:
+                placed.add(id(node))
+                ordered.append(pending.pop())
+            else:
+                begun.add(id(node))
+                pending += [
+                    near
+                    for near in node.sources
+                    if id(near) not in placed and id(near) not in begun
+                ]
+    return ordered
 
 
 class Function:

@@ -159,7 +159,7 @@ class Footprint:
         graph = self.model.graph
         if graph is None:
             return Program()
-        groups = [(node,) for node in graph.nodes if not self._folding.is_folded(node)]
+        groups = [(node,) for node in graph.ordered if not self._folding.is_folded(node)]
         return build_program(graph, groups, self._folding, self._precision, [], inside=self._inside)
 
     def _planned(self, *, scratch: int) -> int:
@@ -169,7 +169,7 @@ class Footprint:
         return planned_bytes(program, alignment=self._runtime.alignment, scratch=scratch)
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:
-        kernels = Kernels(graph.nodes, self._folding, self._runtime, narrow=self._narrow)
+        kernels = Kernels(graph.ordered, self._folding, self._runtime, narrow=self._narrow)
         program = build_program(
             graph, kernels.groups(), self._folding, self._precision, self.unknown,
             inside=self._inside, joins=joins, fills=self._fills if graph.parent is None else (),

@@ -63,13 +63,14 @@ class Kernels:
     def groups(self) -> list[tuple[Node, ...]]:
         """In an order in which they can run, as near to the file's as that allows."""
         done: set[int] = set()
+        begun: set[int] = set()
         ordered: list[Kernel] = []
         pending = list(reversed(self._kernels))
         while pending:
             kernel = pending[-1]
-            missing = [k for k in self._needs(kernel) if id(k) not in done and k is not kernel]
-            if missing and id(kernel) not in done:
-                pending += missing
+            if id(kernel) not in begun:
+                begun.add(id(kernel))  # needs that lead back here, as in a cyclic graph, end here
+                pending += [k for k in self._needs(kernel) if id(k) not in begun]
                 continue
             pending.pop()
             if id(kernel) not in done:
