@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import subprocess
@@ -108,4 +109,6 @@ def _exit_code_of(main: Callable[[], object]) -> int:
         code = main()
     except SystemExit as stop:
         code = stop.code
+    finally:
+        gc.enable()  # which the program does without until it ends
     return code if isinstance(code, int) else int(code is not None)

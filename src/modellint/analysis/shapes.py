@@ -27,6 +27,7 @@ class DeployedTypes:
         self._model = model
         self._inferred = False
         self._numbers: Mapping[str, NDArray[Any]] = {}
+        self._shapes: dict[Value, Shape | None] = {}
         for name, shape in self._inputs.items():
             declared = model.graph.values[name].shape if model.graph else None
             for old, new in zip(declared or (), shape, strict=False):
@@ -35,6 +36,11 @@ class DeployedTypes:
 
     def shape(self, value: Value) -> Shape | None:
         """The most that is known of a value's shape."""
+        if value not in self._shapes:
+            self._shapes[value] = self._find_shape(value)
+        return self._shapes[value]
+
+    def _find_shape(self, value: Value) -> Shape | None:
         shape = bind(value.shape, self._symbols)
         if is_static(shape) or not (self._inputs or self._is_closed):
             return shape

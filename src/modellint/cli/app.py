@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -106,6 +107,7 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit."""
+    gc.disable()  # a run is short, and says itself when there is garbage to collect
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 
 Dim = int | str | None
 Shape = tuple[Dim, ...]
@@ -11,20 +10,29 @@ Shape = tuple[Dim, ...]
 
 def is_static(shape: Shape | None) -> bool:
     """Whether every dim is a number."""
-    return shape is not None and all(isinstance(dim, int) for dim in shape)
+    if shape is None:
+        return False
+    for dim in shape:  # noqa: SIM110 - asked of every value, often: a generator takes thrice as long
+        if not isinstance(dim, int):
+            return False
+    return True
 
 
 def element_count(shape: Shape | None) -> int | None:
     """The number of elements, or None when a dim is not a number."""
     if shape is None:
         return None
-    numbers = [dim for dim in shape if isinstance(dim, int)]
-    return prod(numbers) if len(numbers) == len(shape) else None
+    count = 1
+    for dim in shape:
+        if not isinstance(dim, int):
+            return None
+        count *= dim
+    return count
 
 
 def bind(shape: Shape | None, bindings: Mapping[str, int]) -> Shape | None:
     """The shape with named symbols replaced where a binding is known."""
-    if shape is None or not bindings:
+    if shape is None or not bindings or is_static(shape):
         return shape
     return tuple(bindings.get(dim, dim) if isinstance(dim, str) else dim for dim in shape)
 
