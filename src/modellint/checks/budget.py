@@ -11,7 +11,8 @@ from modellint.checks.api import Context, Hit
 
 
 def parameters(context: Context) -> Iterator[Hit]:
-    yield from _over(context, "max-params", context.analysis(ModelCost).parameters)
+    if context.options["max-params"]:
+        yield from _over(context, "max-params", context.analysis(ModelCost).parameters)
 
 
 def file_size(context: Context) -> Iterator[Hit]:

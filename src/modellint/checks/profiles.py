@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
+from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
 from modellint.model import format_shape
+from modellint.targets.deployment import ShapeProfile
 from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
 
 LISTED = 4
@@ -94,14 +97,23 @@ def profile_too_wide(context: Context) -> Iterator[Hit]:
             continue
         usual, largest = prod(profile.bound(1)), prod(profile.bound(2))
         if usual and largest / usual >= context.options["factor"]:
-            yield Hit(
-                profile.value,
-                {
-                    "factor": f"{largest / usual:.0f}",
-                    "optimum": format_shape(profile.bound(1)),
-                    "maximum": format_shape(profile.bound(2)),
-                },
-            )
+            facts = {
+                "factor": f"{largest / usual:.0f}",
+                "optimum": format_shape(profile.bound(1)),
+                "maximum": format_shape(profile.bound(2)),
+            }
+            yield Hit(profile.value, facts | _activations(context))
+
+
+def _activations(context: Context) -> dict[str, object]:
+    """Bytes of activations at the configured maximum, and at the optimum."""
+    optimum = {
+        name: ShapeProfile(profile.optimum, profile.optimum, profile.optimum)
+        for name, profile in context.deployment.shapes.items()
+    }
+    usual = memory(context.model, replace(context.deployment, shapes=optimum))
+    largest = context.analysis(memory)
+    return {"most": largest.activations.expected, "usual": usual.activations.expected}
 
 
 def static_batch_one(context: Context) -> Iterator[Hit]:
