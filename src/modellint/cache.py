@@ -8,15 +8,18 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from modellint import __version__
+from modellint.data import data_dir
 from modellint.files import write_atomically
 from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
 from modellint.plan import FileReport, Plan
+from modellint.rules.registry import built_in_edition
+from modellint.rules.rule import Rule
 
 FOLDER = "lint"
 RACY_NS = 2_000_000_000
@@ -160,7 +163,15 @@ def plan_key(plan: Plan) -> str:
     """Changes with everything but the file that findings depend on, the program's code included."""
     plugins = {check.partition(":")[0] for rule in plan.rules if ":" in (check := rule.check or "")}
     code = [code_digest(name.partition(".")[0]) for name in ("modellint", "onnx", *sorted(plugins))]
-    return _digest([__version__, *code, repr(plan)])
+    rules = [_rule_key(rule) for rule in plan.rules]
+    rest = repr(replace(plan, rules=()))
+    return _digest([__version__, *code, built_in_edition(), *rules, rest])
+
+
+def _rule_key(rule: Rule) -> str:
+    """Of ours, the edition tells the content; any other's content is its key."""
+    ours = rule.path is not None and data_dir("rules") in rule.path.parents
+    return rule.code if ours else repr(rule)
 
 
 @cache

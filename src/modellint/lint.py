@@ -147,11 +147,9 @@ class _Run:
         # A run that finds all it needs in the cache needs no workers, nor what they load.
         from modellint.workers import Job, run
 
-        different = {keys.of(plans[found]): plans[found] for found in files}
-        places = {key: place for place, key in enumerate(different)}
-        jobs = {
-            Job(found.path, found.shown, places[keys.of(plans[found])]): found for found in files
-        }
+        different = list({id(plans[found]): plans[found] for found in files}.values())
+        places = {id(plan): place for place, plan in enumerate(different)}
+        jobs = {Job(found.path, found.shown, places[id(plans[found])]): found for found in files}
         before = {found: identify(found.path) for found in files} if cache is not None else {}
         reports: dict[Found, FileReport] = {}
 
@@ -165,8 +163,8 @@ class _Run:
                 self.progress(len(reports), len(files))
 
         # One probe at a time: each takes all cores, and its limits are meant for it alone.
-        probing = any(plan.probe is not None for plan in different.values())
-        run(list(jobs), list(different.values()), 1 if probing else here.settings.jobs, done)
+        probing = any(plan.probe is not None for plan in different)
+        run(list(jobs), different, 1 if probing else here.settings.jobs, done)
         return reports
 
     # Weighing what was found.

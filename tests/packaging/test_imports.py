@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": MODELS | VALUES | {"plan", "formats", "rules", "checks", "frame", "verify", "probes"},
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
-    "cache": {"plan", "probes"} | VALUES,
+    "cache": {"rules", "plan", "probes"} | VALUES,
     "planning": {"config", "rules", "plan", "targets", "verify", "probes"} | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}

@@ -153,7 +153,7 @@ def _plugin_dir(point: EntryPoint) -> Path:
 @cache
 def _built_in() -> dict[str, Rule]:
     folder = data_dir("rules")
-    index = cache_dir() / f"rules-{_digest(folder)}.json"
+    index = cache_dir() / f"rules-{built_in_edition()}.json"
     rules = _read_index(index)
     if rules is None:
         rules = {rule.code: rule for rule in map(read_rule, _rule_files(folder))}
@@ -161,10 +161,12 @@ def _built_in() -> dict[str, Rule]:
     return rules
 
 
-def _digest(folder: Path) -> str:
-    """Changes whenever a rule file, or this program, does."""
+@cache
+def built_in_edition() -> str:
+    """Changes whenever one of the built-in rule files, or this program, does."""
     digest = hashlib.sha256(__version__.encode())
-    for path in [*_rule_files(folder), Path(__file__), Path(__file__).with_name("rule.py")]:
+    ours = [*_rule_files(data_dir("rules")), Path(__file__), Path(__file__).with_name("rule.py")]
+    for path in ours:
         stat = path.stat()
         digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

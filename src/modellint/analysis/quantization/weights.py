@@ -82,13 +82,13 @@ def _chunks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 
 def used_levels(op: WeightedOp) -> list[int] | None:
     """The largest stored number of each output channel of an 8-bit weight with one scale."""
-    import numpy as np
-
     scheme, tensor = op.weight.scheme, op.weight.root.tensor
     if scheme is None or tensor is None or scheme.granularity != "tensor":
         return None
     if tensor.dtype.name not in ("int8", "uint8"):
         return None
+    import numpy as np
+
     axis = output_axis(op.node, len(tensor.shape))
     points = scheme.zero_points
     point = (
