@@ -13,6 +13,7 @@ _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ("", " K", " M", " B", " T")
+_SI = ("", " k", " M", " G", " T", " P")
 
 
 def rule_url(code: str) -> str:
@@ -75,6 +76,11 @@ def byte_size(size: int) -> str:
 def quantity(number: int) -> str:
     """`950`, `25.6 M`."""
     return _scaled(float(number), 1000, _DECIMAL)
+
+
+def work(number: float) -> str:
+    """Operations, in SI units: `4.1 G`."""
+    return _scaled(float(number), 1000, _SI)
 
 
 def duration(seconds: float) -> str:

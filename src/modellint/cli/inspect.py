@@ -1,0 +1,112 @@
+"""`modellint inspect`: what a model is made of, and what it needs where it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modellint.cli.command import Command, option
+from modellint.cli.configuration import configurable
+from modellint.cli.console import note
+from modellint.cli.deployment import deployable, given_settings
+from modellint.config.load import CommandLine, Config, Configs
+
+if TYPE_CHECKING:
+    from modellint.inspection import Inspection
+    from modellint.inspector import Asked
+
+OUTPUT = "Output"
+SHOWN = "What is shown"
+UNREADABLE, INTERNAL_ERROR = 1, 3
+
+EPILOG = """Examples:
+  modellint inspect model.onnx                     what is in it
+  modellint inspect model.onnx -t a10 --batch 8    does it fit, and what is it bound by
+  modellint inspect model.onnx -t nvidia           a table of devices, the smallest first
+  modellint inspect model.onnx --quant             precisions, and readiness for fewer bits
+
+Exit codes:
+  0  all were shown    1  a file could not be read    2  usage or configuration
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path),
+                metavar="MODEL...")  # fmt: skip
+@deployable
+@option("--quant", group=SHOWN, is_flag=True,
+        help="Also how it is quantized, or how ready it is to be.")  # fmt: skip
+@option("--profile", group=SHOWN, is_flag=True,
+        help="Also optimization profiles, as TensorRT's tools and ONNX Runtime take them.")  # fmt: skip
+@option("--json", "as_json", group=OUTPUT, is_flag=True,
+        help="For programs: an object for each model, one a line if several.")  # fmt: skip
+@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Leave no row out.")
+@option("--color", group=OUTPUT, type=click.Choice(["auto", "always", "never"]), default="auto",
+        help="When to use colour.  [default: auto]")  # fmt: skip
+@configurable
+def command(models: tuple[Path, ...], **given: Any) -> int:
+    """Show on one page what a model is made of, and what it needs where it runs."""
+    from modellint.discovery import discover
+    from modellint.report.options import Options
+
+    configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
+    found = discover(models, configs)
+    options = Options(verbose=given["verbose"], color=given["color"])
+    codes = [0]
+    for inspection in _inspections(found.files, given):
+        if given["as_json"]:
+            _write_json(inspection, several=len(found.files) > 1)
+        else:
+            from modellint.report.inspect import write
+
+            write(inspection, sys.stdout, options)
+        codes.append(_exit_code(inspection))
+    for text in dict.fromkeys(found.notes):
+        note(text)
+    return max(codes)
+
+
+def _inspections(files: Sequence[Any], given: dict[str, Any]) -> Iterator[Inspection]:
+    from modellint.inspector import inspect_model
+
+    asked: dict[int, Asked] = {}
+    for file in files:
+        key = id(file.config)  # files of one folder share theirs
+        if key not in asked:
+            asked[key] = _asked(file.config, given)
+        yield inspect_model(file.path, file.shown, asked[key])
+
+
+def _asked(config: Config, given: dict[str, Any]) -> Asked:
+    from modellint.inspector import Asked
+    from modellint.planning import deployments
+    from modellint.rules.registry import load_rules
+    from modellint.targets import load_targets
+
+    folders = [config.path(folder) for folder in config.settings.target_dirs]
+    rules = load_rules([config.path(folder) for folder in config.settings.rules])
+    return Asked(
+        deployments(config, rules),
+        rules,
+        quantization=given["quant"],
+        profile=given["profile"],
+        targets=lambda: load_targets(folders),
+    )
+
+
+def _write_json(inspection: Inspection, *, several: bool) -> None:
+    text = json.dumps(
+        inspection.to_json(), indent=None if several else 2, ensure_ascii=False, allow_nan=False
+    )
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def _exit_code(inspection: Inspection) -> int:
+    if any(problem.kind == "internal" for problem in inspection.problems):
+        return INTERNAL_ERROR
+    return 0 if inspection.is_readable else UNREADABLE
