@@ -1,0 +1,203 @@
+"""The memory estimate: its parts, its laws, and what it says would fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modellint.analysis.memory import memory
+from modellint.analysis.memory.scaling import largest_size
+from modellint.model import Model
+from modellint.targets import find_target, load_targets
+from modellint.targets.deployment import Deployment
+from modellint.targets.target import Memory
+from tests.analysis.kept import export, graph
+
+MODELS = ["resnet18", "mobilenet_v2", "bert_base_uncased", "gpt2", "unet", "lstm_tagger"]
+A10 = find_target("a10")
+
+
+def test_parts_add_up() -> None:
+    estimate = memory(export("resnet50"), Deployment(target=A10, precision="fp16"))
+    assert estimate.total.low == sum(part.low for part in estimate.parts)
+    assert estimate.total.high == sum(part.high for part in estimate.parts)
+    assert estimate.weights.expected == pytest.approx(2 * 25.5e6, rel=0.01)
+    assert estimate.inputs_outputs.expected == 2 * (3 * 224 * 224 + 1000)
+    assert estimate.overhead.low == 180 << 20  # as the target's file says
+    assert estimate.verdict == "fits"
+
+
+def test_a_batch_norm_leaves_nothing_behind() -> None:
+    """It merges into the convolution before it: its four vectors are gone."""
+    body = "c = Conv(x, w, b) y = BatchNormalization(c, s, o, m, v)"
+    vectors = ", ".join(f"float[2] {name} = {{1.0, 1.0}}" for name in "bsomv")
+    model = graph(
+        body, "float[1,2,4,4] x", "float[1,2,4,4] y",
+        weights=f"float[2,2,1,1] w = {{1.0, 2.0, 3.0, 4.0}}, {vectors}",
+    )  # fmt: skip
+    assert memory(model, Deployment()).weights.expected == 4 * 4 + 2 * 4
+
+
+def test_a_tied_weight_counts_once() -> None:
+    weights = "float[2,2] w = {1.0, 2.0, 3.0, 4.0}"
+    model = graph(
+        "a = MatMul(x, w) y = MatMul(a, w)", "float[1,2] x", "float[1,2] y", weights=weights
+    )
+    assert memory(model, Deployment()).weights.expected == 16
+
+
+def test_what_is_quantized_stays_so_with_its_scales() -> None:
+    weights = "int8[2,2] w = {1, 2, 3, 4}, float[2] s = {0.5, 0.5}"
+    model = graph(
+        "d = DequantizeLinear<axis=0>(w, s) y = MatMul(x, d)", "float[1,2] x", "float[1,2] y",
+        weights=weights,
+    )  # fmt: skip
+    estimate = memory(model, Deployment(precision="fp16"))
+    assert estimate.weights_by_dtype == {"int8": 4, "float16": 4}
+
+
+@pytest.mark.parametrize(
+    ("precision", "share"), [("fp32", 1.0), ("fp16", 0.5), ("int8", 0.25), ("int4", 0.125)]
+)
+def test_weights_narrow_to_the_precision(precision: str, share: float) -> None:
+    wide = memory(export("vit_b_16"), Deployment(precision="fp32")).weights.expected
+    found = memory(export("vit_b_16"), Deployment(precision=precision)).weights.expected
+    assert found == pytest.approx(wide * share, rel=0.02)
+
+
+def test_the_cache_is_a_part_of_its_own() -> None:
+    sizes = {"batch": 2, "past": 100, "sequence": 1, "s22": 101}
+    estimate = memory(export("gpt2"), Deployment(precision="fp16", symbols=sizes))
+    per_token = 12 * 2 * 12 * 64 * 2
+    assert estimate.cache is not None
+    assert estimate.kv_cache.low == 2 * 101 * per_token
+    assert estimate.kv_cache.high == 2 * (100 + 101) * per_token
+
+
+def test_attention_at_16_bits_keeps_its_scores_on_the_chip() -> None:
+    model = export("whisper_tiny_encoder")
+    scores = 6 * 1500 * 1500
+    wide = memory(model, Deployment(precision="fp32", runtime="tensorrt"))
+    narrow = memory(model, Deployment(precision="fp16", runtime="tensorrt"))
+    assert wide.activations.expected > 2 * scores * 4
+    assert narrow.activations.expected < scores * 2
+
+
+def test_the_peak_is_named() -> None:
+    estimate = memory(export("vgg16"), Deployment())
+    assert estimate.peak_node is not None
+    assert estimate.at_peak[0].nbytes == 64 * 224 * 224 * 4
+
+
+# What would fit
+
+
+def small(gigabytes: float) -> Deployment:
+    size = int(gigabytes * (1 << 30))
+    return Deployment(
+        target=replace(A10, memory=Memory(size, size)), precision="fp16", runtime="tensorrt"
+    )
+
+
+@pytest.mark.parametrize("name", ["resnet50", "bert_base_uncased", "gpt2", "unet"])
+def test_the_largest_batch_fits_and_the_next_does_not(name: str) -> None:
+    estimate = memory(export(name), small(4))
+    largest = estimate.largest_batch
+    symbol = estimate.batch_symbol
+    assert largest is not None
+    assert symbol is not None
+    assert estimate.usable is not None
+    assert estimate.with_size(symbol, largest).total.expected <= estimate.usable
+    assert estimate.with_size(symbol, largest + 1).total.expected > estimate.usable
+
+
+def test_the_longest_sequence_that_fits() -> None:
+    estimate = memory(export("bert_base_uncased"), small(1))
+    longest = estimate.largest("sequence")
+    assert longest is not None
+    assert longest > 512
+    assert estimate.with_size("sequence", longest).verdict != "does not fit"
+    assert estimate.largest("nothing of the kind") is None
+
+
+def test_a_fixed_batch_has_no_largest() -> None:
+    assert memory(export("detr"), small(8)).largest_batch is None
+
+
+def test_verdicts() -> None:
+    model = export("vgg16")
+    assert memory(model, small(0.3)).verdict == "does not fit"
+    assert memory(model, small(0.3)).largest_batch == 0
+    assert memory(model, small(24)).verdict == "fits"
+    needed = memory(model, small(24)).total.expected / (1 << 30)
+    assert memory(model, small(needed * 1.02)).verdict == "tight"
+    assert memory(model, Deployment()).verdict is None
+
+
+def test_the_smallest_target_is_of_the_same_kind() -> None:
+    targets = load_targets()
+    estimate = memory(export("gpt2"), small(0.5))
+    found = estimate.smallest_target(targets)
+    assert found is not None
+    assert found.vendor == "nvidia"
+    assert estimate.on(found).verdict == "fits"
+    smaller = [t for t in targets if t.vendor == "nvidia" and set(t.groups) & set(A10.groups)]
+    assert found.memory.usable == min(
+        t.memory.usable for t in smaller if estimate.on(t).verdict == "fits"
+    )
+
+
+def test_many_targets_share_what_no_device_changes() -> None:
+    model = export("resnet18")
+    estimates = [memory(model, Deployment(target=target)) for target in load_targets()]
+    assert len({id(estimate.footprint) for estimate in estimates}) <= 3  # by runtime
+
+
+# Laws
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("runtime", ["tensorrt", "onnxruntime"])
+def test_low_expected_high(name: str, runtime: str) -> None:
+    for precision in ("fp32", "fp16", "int8"):
+        estimate = memory(export(name), Deployment(runtime=runtime, precision=precision))
+        for part in (*estimate.parts, estimate.total):
+            assert part.low <= part.expected <= part.high
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.sampled_from(MODELS), st.integers(1, 64), st.integers(1, 64))
+def test_a_larger_batch_never_takes_less(name: str, one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    first, second = (memory(export(name), Deployment(batch=size)).total for size in (low, high))
+    assert first.low <= second.low
+    assert first.expected <= second.expected
+    assert first.high <= second.high
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.sampled_from(MODELS), st.sampled_from([("fp32", "fp16"), ("fp16", "int8")]))
+def test_a_narrower_precision_never_takes_more(name: str, pair: tuple[str, str]) -> None:
+    wide, narrow = (memory(export(name), Deployment(precision=each)) for each in pair)
+    assert narrow.weights.expected <= wide.weights.expected
+    assert narrow.activations.expected <= wide.activations.expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 10**6), st.integers(0, 1000), st.integers(1, 10**9), st.integers(0, 3))
+def test_the_search_finds_the_largest_size(base: int, slope: int, room: int, square: int) -> None:
+    class Fake:
+        def __init__(self, size: int) -> None:
+            self.expected = base + slope * size + square * size * size
+
+    found = largest_size(Fake, room)  # type: ignore[arg-type]
+    assert found == 0 or Fake(found).expected <= room
+    assert found >= 1 << 20 or Fake(found + 1).expected > room
+
+
+def test_an_unknown_model_has_an_estimate_without_activations() -> None:
+    model = Model(export("resnet18").path, "gguf")
+    assert memory(model, Deployment(target=A10)).activations.high == 0
