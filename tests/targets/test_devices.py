@@ -16,8 +16,10 @@ TARGETS = load_targets()
 FOLDER = data_dir("hardware_targets")
 each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: str(target.id))
 
-# Multiply-accumulates count as two. Dense fp16 operations of one unit in one clock.
-FP16_PER_CLOCK = {
+# Dense operations of one unit in one clock, a multiply-accumulate counting as two.
+FP16_PER_CLOCK: dict[tuple[int, int] | str, int] = {
+    (5, 3): 512,
+    (6, 2): 512,
     (7, 0): 1024,
     (7, 2): 1024,
     (7, 5): 1024,
@@ -27,6 +29,24 @@ FP16_PER_CLOCK = {
     (8, 9): 1024,
     (9, 0): 4096,
     (12, 0): 1024,
+    "cdna": 1024,
+    "cdna2": 1024,
+    "cdna3": 2048,
+    "cdna4": 4096,
+    "rdna3": 512,
+    "rdna3-5": 512,
+    "rdna4": 1024,
+    "xe-hpc": 4096,
+}
+FP32_PER_CLOCK: dict[tuple[int, int] | str, int] = {
+    (7, 0): 128,
+    (7, 5): 128,
+    (8, 0): 128,
+    (8, 6): 256,
+    (8, 7): 256,
+    (8, 9): 256,
+    (9, 0): 256,
+    (12, 0): 256,
 }
 
 
@@ -52,12 +72,17 @@ def ratio(upper: str, lower: str) -> Callable[[Target], float | None]:
     return of
 
 
-def of_clock(target: Target) -> float | None:
-    rate = FP16_PER_CLOCK.get(target.compute_capability or (0, 0))
-    fp16 = target.peak("fp16")
-    if not (rate and fp16 and target.units and target.clock):
-        return None
-    return fp16 / (target.units * target.clock * rate)
+def of_clock(
+    precision: str, per_clock: dict[tuple[int, int] | str, int]
+) -> Callable[[Target], float | None]:
+    def of(target: Target) -> float | None:
+        operations = per_clock.get(target.compute_capability or target.architecture or "")
+        rate = target.peak(precision)
+        if not (operations and rate and target.units and target.clock):
+            return None
+        return rate / (target.units * target.clock * operations)
+
+    return of
 
 
 # What holds for matrix units of a kind; the datasheet trap is a factor of two (sparsity).
@@ -68,7 +93,8 @@ PHYSICS: dict[str, tuple[Callable[[Target], float | None], float]] = {
     "fp8 = 2 × fp16": (ratio("fp8", "fp16"), 2),
     "int4 = 2 × int8": (ratio("int4", "int8"), 2),
     "fp4 = 2 × fp8": (ratio("fp4", "fp8"), 2),
-    "fp16 = units × clock": (of_clock, 1),
+    "fp16 = units × clock": (of_clock("fp16", FP16_PER_CLOCK), 1),
+    "fp32 = units × clock": (of_clock("fp32", FP32_PER_CLOCK), 1),
 }
 ROUNDING = 0.025
 
