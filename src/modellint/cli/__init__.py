@@ -6,6 +6,6 @@ import os
 # all the rest of it; nothing here multiplies any.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from modellint.cli.app import main
+from modellint.cli.app import main, script
 
-__all__ = ["main"]
+__all__ = ["main", "script"]
