@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from modellint.model import Model, Shape
+from modellint.model import Model, Shape, Value
 from modellint.targets.deployment import Deployment, ShapeProfile
-from modellint.targets.profiles import input_profiles
+from modellint.targets.profiles import InputProfile, input_profiles
 
 BATCH = 1
 SEQUENCE = 128
@@ -28,25 +28,65 @@ def settle(model: Model, deployment: Deployment) -> Settled:
 
     Batch 1, images of 224 x 224 and sequences of 128 are assumed, and reported as assumed.
     """
+    profiles = [each for each in input_profiles(model, deployment) if each.is_dynamic]
     assumed: dict[str, int] = {}
+    for profile in profiles:
+        for axis in profile.open_axes:  # the first to name a dim says what it is
+            assumed.setdefault(_name(profile, axis), _usual(profile.declared, axis))
+    known = {
+        dim: size[2]
+        for profile in profiles
+        for dim, size in zip(profile.declared, profile.ranges, strict=True)
+        if isinstance(dim, str) and size is not None
+    }
+    assumed |= _length_with_cache(model, deployment, {**assumed, **known}, assumed)
     shapes = dict(deployment.shapes)
     symbols = dict(deployment.symbols)
-    for profile in input_profiles(model, deployment):
-        if not profile.is_dynamic:
-            continue
+    for profile in profiles:
         closed = []
-        for axis, (dim, known) in enumerate(zip(profile.declared, profile.ranges, strict=True)):
-            if known is None:
-                name = dim if isinstance(dim, str) else f"{profile.value.name}[{axis}]"
-                size = assumed.setdefault(name, _usual(profile.declared, axis))
-            else:
-                size = known[2]
+        for axis, (dim, size) in enumerate(zip(profile.declared, profile.ranges, strict=True)):
+            closed.append(assumed[_name(profile, axis)] if size is None else size[2])
             if isinstance(dim, str):
-                symbols[dim] = size
-            closed.append(size)
+                symbols[dim] = closed[-1]
         shape = tuple(closed)
         shapes[profile.value.name] = ShapeProfile(shape, shape, shape)
     return Settled(replace(deployment, shapes=shapes, symbols=symbols), assumed)
+
+
+def _name(profile: InputProfile, axis: int) -> str:
+    dim = profile.declared[axis]
+    return dim if isinstance(dim, str) else f"{profile.value.name}[{axis}]"
+
+
+def _length_with_cache(
+    model: Model, deployment: Deployment, sizes: Mapping[str, int], assumed: Mapping[str, int]
+) -> dict[str, int]:
+    """A decoder's mask covers what is cached and what is new, where nobody says how much."""
+    from modellint.analysis.kv_cache import kv_cache  # its precision rests on settled sizes
+
+    texts = [value for value, shape in _texts(model) if shape[1] in sizes]
+    new = next((value for value in texts if _is_looked_up(value)), None)
+    others = {str(value.declared_shape[1]) for value in texts if value.declared_shape}
+    if new is None or new.declared_shape is None or len(others) < 2:
+        return {}
+    length = str(new.declared_shape[1])
+    cache = kv_cache(model, deployment)
+    past = sizes.get(cache.sequence_symbol or "") if cache is not None else None
+    if past is None:
+        return {}
+    return {name: past + sizes[length] for name in others - {length} if name in assumed}
+
+
+def _texts(model: Model) -> Iterator[tuple[Value, Shape]]:
+    """Inputs of batch by length: tokens, their positions, their mask."""
+    for value in model.graph.inputs if model.graph is not None else ():
+        shape = value.declared_shape
+        if not value.is_constant and shape is not None and len(shape) == 2:
+            yield value, shape
+
+
+def _is_looked_up(value: Value) -> bool:
+    return any(node.op_type == "Gather" and index == 1 for node, index in value.consumers)
 
 
 def _usual(shape: Shape, axis: int) -> int:
@@ -60,6 +100,7 @@ def _usual(shape: Shape, axis: int) -> int:
 
 
 def _is_image(shape: Shape) -> bool:
-    """Channels are stated, and few."""
-    channels = shape[1]
-    return isinstance(channels, int) and channels <= 4
+    """Few channels, and every side open: a cache has few heads too, but their size is stated."""
+    channels, *sides = shape[1:]
+    is_open = not any(isinstance(side, int) for side in sides)
+    return isinstance(channels, int) and channels <= 4 and is_open

@@ -15,6 +15,9 @@ _PATH = frozenset(
     {"Reshape", "Transpose", "Mul", "Div", "Cast", "Unsqueeze", "Squeeze", "Identity"}
 )
 
+_PASSING = frozenset({"Cast", "Dropout", "Identity", "Reshape", "Mul", "Relu", "Transpose"})
+_HARMLESS = frozenset({"Cast", "Dropout", "Identity", "Reshape", "IsNaN", "Where"})
+
 
 @dataclass(slots=True)
 class Attention:
@@ -52,6 +55,23 @@ class Attention:
     def guard(self) -> list[Node]:
         """What replaces the NaNs of rows that are masked whole."""
         return self.after if any(n.op_type == "IsNaN" for n in self.after) else []
+
+    @property
+    def shared(self) -> Node | None:
+        """What makes probabilities that are wanted besides, as an output of their own perhaps."""
+        inside = {id(node) for node in self.nodes}
+        for node in (self.softmax, *self.after):
+            output = node.output()
+            if output is not None and (
+                output.is_output or any(id(taker) not in inside for taker in takers(output))
+            ):
+                return node
+        return None
+
+    @property
+    def alterations(self) -> list[Node]:
+        """What changes the probabilities before they are used."""
+        return [node for node in self.after if node.op_type not in _HARMLESS]
 
     @property
     def expands(self) -> list[Node]:
@@ -144,18 +164,16 @@ def _result(softmax: Node) -> tuple[Node, list[Node]] | None:
         if product is not None:
             return product, after
         isnan = next((n for n in users if n.op_type == "IsNaN"), None)
-        if isnan is not None and len(users) == 2:
-            where = next((n for n in users if n.op_type == "Where"), None)
-            if where is None or where.input(0) is not isnan.output():
-                return None
+        where = next((n for n in users if n.op_type == "Where"), None)
+        if isnan is not None and where is not None and where.input(0) is isnan.output():
             after += [isnan, where]
             value = where.output()
             continue
-        passing = ("Cast", "Dropout", "Identity", "Reshape")
-        if len(users) != 1 or users[0].op_type not in passing:
+        following = [n for n in users if n.op_type in _PASSING]
+        if len(following) != 1:
             return None
-        after.append(users[0])
-        value = users[0].output()
+        after.append(following[0])
+        value = following[0].output()
     return None
 
 

@@ -19,7 +19,7 @@ from functools import cached_property
 from modellint.analysis.assume import settle
 from modellint.analysis.cost.traffic import VIEWS, nbytes
 from modellint.analysis.folding import Folding
-from modellint.model import Graph, Model, Node, Value
+from modellint.model import Graph, Model, Node, Shape, Value
 from modellint.targets.deployment import Deployment
 
 READY = 64
@@ -49,6 +49,7 @@ class Buffer:
     nbytes: int
     held: bool = False
     """An input or output of the graph: the caller's, so alive to the end."""
+    shape: Shape | None = None
 
 
 @dataclass(slots=True)
@@ -271,7 +272,8 @@ class _Builder:
         size = nbytes(value, self._folding.types, self._precision)
         if size is None:
             self._unknown.append(value)
-        self.program.buffers.append(Buffer(value, size or 0, held))
+        shape = self._folding.types.shape(value)
+        self.program.buffers.append(Buffer(value, size or 0, held, shape))
         return len(self.program.buffers) - 1
 
 
@@ -362,20 +364,16 @@ def greedy_order(program: Program) -> list[Task]:
     return order if len(order) == len(tasks) else list(tasks)
 
 
-def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -> Profile:
-    """Play the tasks in order and note what is alive at each."""
+def profile(
+    program: Program, order: Sequence[Task], *, in_place: bool = True, recycles: bool = False
+) -> Profile:
+    """Play the tasks in order and note what is alive at each.
+
+    With `recycles`, memory is kept for the next tensor of the same shape rather than given back.
+    """
     buffers = program.buffers
-    first, last_read = lifetimes(program, order)
-    end = max(len(order) - 1, 0)
-    for at, buffer_ in enumerate(buffers):
-        if buffer_.held:
-            last_read[at] = end
-    roots: dict[int, int] = {}  # a buffer that is written over another takes its memory along
-    if in_place:
-        for step, task in enumerate(order):
-            target = _overwritten(task, step, buffers, first, last_read)
-            if target is not None:
-                roots[task.writes[0]] = roots.get(target, target)
+    first, last = lifetimes(program, order)
+    roots = _shared_memory(program, order, first, last, in_place=in_place, recycles=recycles)
     merged: dict[int, list[int]] = {}
     for at in range(len(buffers)):
         merged.setdefault(roots.get(at, at), []).append(at)
@@ -383,7 +381,7 @@ def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -
     tensors = []
     for root, members in merged.items():
         size = buffers[root].nbytes
-        begin, until = min(first[at] for at in members), max(last_read[at] for at in members)
+        begin, until = min(first[at] for at in members), max(last[at] for at in members)
         if size == 0 or not order:
             continue
         change[begin] += size
@@ -396,6 +394,38 @@ def profile(program: Program, order: Sequence[Task], *, in_place: bool = True) -
     return Profile(tuple(order), tuple(timeline), tuple(tensors))
 
 
+def _shared_memory(
+    program: Program,
+    order: Sequence[Task],
+    first: list[int],
+    last: list[int],
+    *,
+    in_place: bool,
+    recycles: bool,
+) -> dict[int, int]:
+    """For buffers that lie in another's memory, the first that lay there."""
+    roots: dict[int, int] = {}
+    if not (in_place or recycles):
+        return roots
+    spare: dict[tuple[int, Shape | None], list[int]] = {}
+    for step, task in enumerate(order):
+        target = _overwritten(task, step, program.buffers, first, last) if in_place else None
+        if target is not None:
+            roots[task.writes[0]] = roots.get(target, target)
+        if not recycles:
+            continue
+        for at in task.writes:
+            buffer = program.buffers[at]
+            found = spare.get((buffer.nbytes, buffer.shape))
+            if found and at not in roots and not buffer.held and first[at] == step:
+                roots[at] = found.pop()
+        for at in {*task.reads, *task.writes}:
+            buffer = program.buffers[at]
+            if last[at] == step and not buffer.held and at != target:
+                spare.setdefault((buffer.nbytes, buffer.shape), []).append(roots.get(at, at))
+    return roots
+
+
 def lifetimes(program: Program, order: Sequence[Task]) -> tuple[list[int], list[int]]:
     """For each buffer, the step that first writes it and the last that touches it."""
     first = [-1] * len(program.buffers)
@@ -406,6 +436,9 @@ def lifetimes(program: Program, order: Sequence[Task]) -> tuple[list[int], list[
         for buffer in task.writes:
             first[buffer] = step if first[buffer] < 0 else first[buffer]
             last[buffer] = step
+    for at, buffer_ in enumerate(program.buffers):
+        if buffer_.held:
+            last[at] = max(len(order) - 1, 0)
     return [max(step, 0) for step in first], last
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal
@@ -10,9 +10,9 @@ from typing import Literal
 from modellint.analysis.kv_cache import KvCache
 from modellint.analysis.liveness import Alive
 from modellint.analysis.memory.footprint import Footprint, Part
-from modellint.analysis.memory.runtimes import RuntimeMemory, runtime_memory
+from modellint.analysis.memory.runtimes import runtime_memory
 from modellint.analysis.memory.scaling import largest_size
-from modellint.model import Model, Node, Value
+from modellint.model import Dim, Model, Node, Value
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence, Target
 
@@ -157,7 +157,12 @@ class MemoryEstimate:
         if self.usable is None or symbol not in self.open_symbols:
             return None
         room = self.usable - self.overhead.expected
-        return largest_size(lambda size: footprint(self.model, self._resized(symbol, size)), room)
+        known = ("needs", symbol, *_footprint_key(self.deployment))
+        return largest_size(
+            lambda size: footprint(self.model, self._resized(symbol, size)),
+            room,
+            self.model.memo.setdefault(known, {}),
+        )
 
     @property
     def open_symbols(self) -> dict[str, int]:
@@ -191,19 +196,30 @@ class MemoryEstimate:
         return mine.vendor == target.vendor and shared
 
     def _resized(self, symbol: str, size: int) -> Deployment:
+        """What nobody stated stays open: a mask's length follows from that of the cache."""
         is_batch = symbol == self.batch_symbol
+        stated = {
+            name: known
+            for name, known in self.footprint.symbols.items()
+            if name not in self.assumed
+        }
         return replace(
             self.deployment,
             batch=size if is_batch else self.deployment.batch,
             shapes={},
-            symbols={**self.footprint.symbols, **self._batches(size, is_batch), symbol: size},
+            symbols={**stated, **dict.fromkeys(self._tied(symbol), size), symbol: size},
         )
 
-    def _batches(self, size: int, is_batch: bool) -> dict[str, int]:
-        """Every input's first dim grows with the batch, under whatever name."""
+    def _tied(self, symbol: str) -> Iterator[str]:
+        """Dims that grow together under whatever name: all batches, all lengths of the cache."""
         graph = self.model.graph
-        firsts = [v.shape[0] for v in (graph.inputs if graph is not None else ()) if v.shape]
-        return {dim: size for dim in firsts if is_batch and isinstance(dim, str)}
+        dims: list[Dim] = []
+        if symbol == self.batch_symbol:
+            dims = [v.shape[0] for v in (graph.inputs if graph is not None else ()) if v.shape]
+        elif self.cache is not None and symbol == self.cache.sequence_symbol:
+            axis = self.cache.sequence_axis
+            dims = [(pair.past.shape or ())[axis] for pair in self.cache.pairs]
+        return (dim for dim in dims if isinstance(dim, str))
 
 
 def memory(model: Model, deployment: Deployment) -> MemoryEstimate:
@@ -213,12 +229,18 @@ def memory(model: Model, deployment: Deployment) -> MemoryEstimate:
 
 def footprint(model: Model, deployment: Deployment) -> Footprint:
     """The part of an estimate that no device changes, computed once for all of them."""
-    runtime: RuntimeMemory = runtime_memory(_runtime_name(deployment))
-    key = ("footprint", runtime, deployment.precision, deployment.facet("shapes"))
+    key = ("footprint", *_footprint_key(deployment))
     if key not in model.memo:
+        runtime = runtime_memory(_runtime_name(deployment))
         model.memo[key] = Footprint(model, deployment, runtime)
     found: Footprint = model.memo[key]
     return found
+
+
+def _footprint_key(deployment: Deployment) -> tuple[Hashable, ...]:
+    """All of a deployment that a footprint depends on."""
+    runtime = runtime_memory(_runtime_name(deployment))
+    return runtime, deployment.precision, deployment.facet("shapes")
 
 
 def _runtime_name(deployment: Deployment) -> str | None:

@@ -19,7 +19,12 @@ from modellint.analysis.liveness import (
     profile,
 )
 from modellint.analysis.memory.fusion import PRODUCTS, Kernels
-from modellint.analysis.memory.planner import add_copies, peak_with_scratch, planned_bytes
+from modellint.analysis.memory.planner import (
+    add_copies,
+    peak_with_scratch,
+    planned_bytes,
+    without_held,
+)
 from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.memory.weights import Weights, deployed_weights, is_fill
 from modellint.analysis.precision import is_narrow, running_precision
@@ -166,7 +171,7 @@ class Footprint:
         return min(self._plan(program, scratch=scratch) for program in self.programs)
 
     def _plan(self, program: Program, *, scratch: int = 0) -> int:
-        return planned_bytes(program, alignment=self._runtime.alignment, scratch=scratch)
+        return planned_bytes(program, self._runtime, scratch=scratch)
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:
         kernels = Kernels(graph.ordered, self._folding, self._runtime, narrow=self._narrow)
@@ -201,12 +206,3 @@ class Footprint:
     def _is_cache(self, value: Value) -> bool:
         pairs = self.cache.pairs if self.cache is not None else ()
         return any(value is pair.past or value is pair.present for pair in pairs)
-
-
-def without_held(program: Program) -> Program:
-    """Without what is the caller's: inputs and outputs."""
-    buffers = [
-        Buffer(buffer.value, 0 if buffer.held else buffer.nbytes, buffer.held)
-        for buffer in program.buffers
-    ]
-    return Program(program.tasks, buffers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.analysis.liveness import Buffer, Profile, Program, Task, lifetimes
+from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
 from modellint.analysis.memory.fusion import PRODUCTS
+from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import is_static
 
@@ -15,28 +16,48 @@ MOST_STREAMS = 4
 """Branches that are seen to run at once, each with scratch memory of its own."""
 
 
-def planned_bytes(program: Program, *, alignment: int, scratch: int) -> int:
+def planned_bytes(program: Program, runtime: RuntimeMemory, *, scratch: int = 0) -> int:
     """The size of the block: no tensor moves once it is placed, so holes remain.
 
     Inputs and outputs are the caller's and lie elsewhere.
     """
-    first, last = lifetimes(program, program.tasks)
+    played = profile(
+        without_held(program), program.tasks,
+        in_place=runtime.in_place, recycles=runtime.recycles,
+    )  # fmt: skip
+    begins: dict[int, list[Alive]] = {}
+    for tensor in played.tensors:
+        begins.setdefault(tensor.first, []).append(tensor)
     streams = parallel_branches(program)
     placed: list[tuple[int, int, int]] = []  # offset, end, last step
     total = 0
     for step, task in enumerate(program.tasks):
         placed = [each for each in placed if each[2] >= step]
-        for at in task.writes:
-            buffer = program.buffers[at]
-            if buffer.held or not buffer.nbytes or first[at] != step:
-                continue
-            size = -(-buffer.nbytes // alignment) * alignment
+        for tensor in begins.get(step, ()):
+            size = -(-tensor.nbytes // runtime.alignment) * runtime.alignment
             offset = _first_fit(placed, size)
-            placed.append((offset, offset + size, last[at]))
-        top = max((end for _, end, _ in placed), default=0)
-        wanted = scratch * streams[step] if _has_product(task) else 0
-        total = max(total, top + task.inside + wanted)
+            placed.append((offset, offset + size, tensor.last))
+        meanwhile = list(placed)
+        for size in _scratch_blocks(task, scratch, streams[step]):
+            offset = _first_fit(meanwhile, size)
+            meanwhile.append((offset, offset + size, step))
+        total = max(total, max((end for _, end, _ in meanwhile), default=0))
     return total
+
+
+def without_held(program: Program) -> Program:
+    """Without what is the caller's: inputs and outputs."""
+    buffers = [
+        Buffer(buffer.value, 0 if buffer.held else buffer.nbytes, buffer.held, buffer.shape)
+        for buffer in program.buffers
+    ]
+    return Program(program.tasks, buffers)
+
+
+def _scratch_blocks(task: Task, scratch: int, streams: int) -> list[int]:
+    """What a task wants beside its tensors: for itself, and for those that run beside it."""
+    library = [scratch] * streams if _has_product(task) and scratch else []
+    return [task.inside, *library] if task.inside else library
 
 
 def peak_with_scratch(played: Profile, scratch: int) -> int:
@@ -95,6 +116,8 @@ def parallel_branches(program: Program) -> Sequence[int]:
         for before in task.after:
             followers[before] += 1
     streams = [1] * len(program.tasks)
+    if any(not task.nodes for task in program.tasks):
+        return streams  # weights made in the run itself keep branches from running apart
     for task in program.tasks:
         if len(task.after) < 2:
             continue

@@ -19,6 +19,10 @@ class RuntimeMemory:
     """What one convolution or matrix product asks for besides its tensors."""
     scratch_high: int
     alignment: int
+    in_place: bool = False
+    """Whether pointwise results are written over inputs that nobody reads any more."""
+    recycles: bool = False
+    """Whether memory is kept for the next tensor of the same shape rather than given back."""
     changes_layout: bool = False
     """Whether convolutions want images in a layout of their own, so inputs are copied."""
     joins: bool = False
@@ -44,6 +48,8 @@ ONNXRUNTIME = RuntimeMemory(
     scratch=0,
     scratch_high=32 * MIB,
     alignment=256,
+    in_place=True,
+    recycles=True,
 )
 """It fuses activations into convolutions and little else, and allocates from an arena."""
 OTHER = RuntimeMemory(

@@ -10,28 +10,32 @@ MOST = 1 << 20
 """Where the search ends: no batch and no sequence is longer."""
 
 
-def largest_size(at: Callable[[int], Footprint], room: int) -> int:
+def largest_size(at: Callable[[int], Footprint], room: int, needs: dict[int, int]) -> int:
     """The largest size at which the footprint is expected to stay within `room` bytes.
 
     Memory grows with size, nearly on a line: each guess lies where the line through the last
-    size that fits and the first that does not meets the limit.
+    size that fits and the first that does not meets the limit. `needs` holds what earlier
+    searches, for devices with other room, have found out.
     """
-    low, high = 1, 2
-    needs = {1: at(1).expected}
-    if needs[1] > room:
+
+    def fits(size: int) -> bool:
+        if size not in needs:
+            needs[size] = at(size).expected
+        return needs[size] <= room
+
+    if not fits(1):
         return 0
-    needs[2] = at(2).expected
-    while needs[high] <= room:
-        low, high = high, min(MOST, max(2 * high, _guess(needs, high // 2, high, room) + 1))
-        needs[high] = at(high).expected
-        if high == MOST and needs[high] <= room:
+    low = max(size for size in needs if fits(size))
+    high = min((size for size in needs if size > low), default=2)
+    while fits(high):
+        if high == MOST:
             return MOST
+        low, high = high, min(MOST, max(2 * high, _guess(needs, high // 2, high, room) + 1))
     turn = 0
     while high - low > 1:
         guess = _guess(needs, low, high, room) if turn % 3 < 2 else (low + high) // 2
         middle = min(max(guess + turn % 2, low + 1), high - 1)
-        needs[middle] = at(middle).expected
-        low, high = (middle, high) if needs[middle] <= room else (low, middle)
+        low, high = (middle, high) if fits(middle) else (low, middle)
         turn += 1
     return low
 

@@ -32,6 +32,8 @@ class Island:
 
 def find_islands(quantization: QuantizationMap) -> list[Island]:
     """The islands of a model, in file order. Ops that ride along with a kernel make none."""
+    if not _may_have_any(quantization):
+        return []
     inside = _between(quantization)
     islands = [
         island
@@ -39,6 +41,21 @@ def find_islands(quantization: QuantizationMap) -> list[Island]:
         if (island := _island(quantization, nodes)) is not None
     ]
     return sorted(islands, key=lambda island: island.nodes[0].index)
+
+
+def _may_have_any(quantization: QuantizationMap) -> bool:
+    """Whether there is anything in the model at all that could open one."""
+    if not quantization.activation_quantizers and not quantization.activation_dequantizers:
+        return False
+    if any(not op.is_quantized for op in quantization.ops):
+        return True
+    return any(
+        not rides_along(nodes[0])
+        and quantization.converter(nodes[0]) is None
+        and quantization.op(nodes[0]) is None
+        for graph in quantization.model.graphs(functions=True)
+        for nodes in graph.by_op.values()
+    )
 
 
 def _island(quantization: QuantizationMap, nodes: list[Node]) -> Island | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +19,7 @@ from modellint.analysis.quantization.ops import (
 from modellint.analysis.quantization.scheme import (
     DEQUANTIZE,
     QUANTIZE,
+    Arrays,
     Scheme,
     known_type,
     precision_of,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 Kind = Literal["quantize", "dequantize"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Converter:
     """A Q or DQ node."""
 
@@ -44,9 +45,19 @@ class Converter:
     output: Value
     is_weight: bool
     """Whether what is converted is stored in the file, quantized or not yet."""
+    feeds_layer: bool = False
+    """Whether a weighted op takes it, past ops that only move numbers."""
+    before: Converter | None = None
+    """What made its source, where that is one too: of a DQ the Q that it undoes."""
+
+    @property
+    def undoes(self) -> Converter | None:
+        """The Q in front of a DQ."""
+        before = self.before
+        return before if before is not None and before.kind == "quantize" else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Operand:
     """One input of a weighted op, followed up to where its precision is decided."""
 
@@ -72,7 +83,7 @@ class Operand:
         return self.root.is_constant
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class WeightedOp:
     """A node that multiplies two operands: most of a model's work."""
 
@@ -191,10 +202,12 @@ class QuantizationMap:
         self.quantizers: list[Converter] = []
         self.dequantizers: list[Converter] = []
         self.ops: list[WeightedOp] = []
+        self._arrays: Arrays = {}
         self._by_node: dict[int, Converter] = {}
         self._op_by_node: dict[int, WeightedOp] = {}
         for graph in model.graphs(functions=True):
             self._find_converters(graph)
+        self._link_converters()
         for graph in model.graphs(functions=True):
             self._find_ops(graph)
 
@@ -211,12 +224,18 @@ class QuantizationMap:
                     source, output = node.input(0), node.output()
                     if source is None or output is None:
                         continue
-                    scheme = scheme_of(node, dequantize=kind == "dequantize")
-                    converter = Converter(
-                        node, kind, scheme, source, output, stored_root(source) is not None
-                    )
+                    scheme = scheme_of(node, self._arrays, dequantize=kind == "dequantize")
+                    is_weight = stored_root(source) is not None
+                    converter = Converter(node, kind, scheme, source, output, is_weight)
                     found.append(converter)
                     self._by_node[id(node)] = converter
+
+    def _link_converters(self) -> None:
+        by_node = self._by_node
+        for converter in self.dequantizers:
+            converter.before = by_node.get(id(converter.source.producer))
+        for converter in self.quantizers:
+            converter.before = by_node.get(id(converter.source.producer))
 
     def _find_ops(self, graph: Graph) -> None:
         for op in WEIGHTED:
@@ -246,6 +265,11 @@ class QuantizationMap:
         op = WeightedOp(node, self.operand(left), self.operand(right), integer, weight_bits)
         if op.data.is_constant and not op.weight.is_constant and node.op_type.endswith("MatMul"):
             op = WeightedOp(node, op.weight, op.data, integer, weight_bits)  # w @ x
+        for operand in (op.data, op.weight):
+            if operand.dequantizer is not None:
+                operand.dequantizer.feeds_layer = True
+            if operand.quantizer is not None:
+                operand.quantizer.feeds_layer = True
         self.ops.append(op)
         self._op_by_node[id(node)] = op
 
@@ -288,7 +312,7 @@ class QuantizationMap:
                 break
             dequantizer = self.dequantizer_of(value)
             if dequantizer is not None:
-                quantizer = self.quantizer_of(dequantizer.source)
+                quantizer = dequantizer.undoes
                 source = quantizer.source if quantizer is not None else dequantizer.source
                 return Operand(start, root_of(source), dequantizer, quantizer, tuple(moves))
             source_value = producer.input(0)
@@ -316,8 +340,48 @@ class QuantizationMap:
         return counts.most_common(1)[0][0] if counts else "int8"
 
     @cached_property
+    def converters(self) -> list[Converter]:
+        """All Q, then all DQ."""
+        return self.quantizers + self.dequantizers
+
+    @cached_property
+    def by_type(self) -> dict[str, list[Converter]]:
+        """Converters by the name of the type that they quantize to; unknown ones under ``""``."""
+        found: dict[str, list[Converter]] = {}
+        for converter in self.converters:
+            dtype = converter.scheme.dtype
+            found.setdefault(dtype.name if dtype is not None else "", []).append(converter)
+        return found
+
+    @cached_property
+    def asymmetric(self) -> list[Converter]:
+        """Converters that are known to have a zero point other than zero."""
+        verdicts: dict[int, bool] = {}
+        found = []
+        for converter in self.converters:
+            scheme = converter.scheme
+            if scheme.zero_point is None:
+                continue
+            key = id(scheme.zero_point)
+            if key not in verdicts:
+                verdicts[key] = scheme.is_symmetric is False
+            if verdicts[key]:
+                found.append(converter)
+        return found
+
+    @cached_property
+    def scale_ranges(self) -> ScaleRanges:
+        return ScaleRanges(self.converters)
+
+    @cached_property
     def activation_quantizers(self) -> list[Converter]:
         return [q for q in self.quantizers if not q.is_weight]
+
+    @cached_property
+    def per_activation(self) -> list[Converter]:
+        """One converter for each quantized activation: its Q, or a DQ without one."""
+        lone = [dq for dq in self.activation_dequantizers if dq.undoes is None]
+        return self.activation_quantizers + lone
 
     @cached_property
     def weight_dequantizers(self) -> list[Converter]:
@@ -353,7 +417,7 @@ class QuantizationMap:
         outputs = [value for value in node.outputs if value is not None]
         return any(self.quantizers_after(value) for value in outputs)
 
-    def activations(self) -> dict[Value, str]:
+    def value_precisions(self) -> dict[Value, str]:
         """The precision of every activation that is a number of any kind of float."""
         found = {}
         for graph in self.model.graphs(functions=True):
@@ -418,6 +482,46 @@ class QuantizationMap:
         fast = target.peak(quantized)
         slow = (target.peak("tf32") if floating == "fp32" else None) or target.peak(floating)
         return fast / slow if fast and slow and fast > slow else None
+
+
+class ScaleRanges:
+    """Each scale once, at the first node that takes it, with its smallest and largest number."""
+
+    def __init__(self, converters: Sequence[Converter]) -> None:
+        self.converters: list[Converter] = []
+        if not converters:  # most models are not quantized, and need no numpy for it
+            return
+        import numpy as np
+
+        seen: set[int] = set()
+        arrays = []
+        for converter in converters:
+            scale = converter.scheme.scale
+            if scale is None or id(scale) in seen:
+                continue
+            seen.add(id(scale))
+            array = converter.scheme.scales
+            if array is not None and array.size and array.dtype.kind in "fV":
+                self.converters.append(converter)
+                arrays.append(array.reshape(-1).astype(np.float32, copy=False))
+        flat = np.concatenate(arrays) if arrays else np.zeros(0, np.float32)
+        starts = np.cumsum([0, *map(len, arrays)])[:-1].astype(np.intp)
+        self.lowest = np.minimum.reduceat(flat, starts) if arrays else flat
+        self.highest = np.maximum.reduceat(flat, starts) if arrays else flat
+        self.smallest = np.minimum.reduceat(np.abs(flat), starts) if arrays else flat
+
+    def outside(self, low: float, high: float) -> list[Converter]:
+        """Those with a number that is not above `low` and below `high`, NaN included."""
+        if not self.converters:
+            return []
+        inside = (self.lowest > low) & (self.highest < high)
+        return [self.converters[at] for at in (~inside).nonzero()[0]]
+
+    def below(self, size: float) -> list[Converter]:
+        """Those with a number that is smaller than this, whatever its sign."""
+        if not self.converters:
+            return []
+        return [self.converters[at] for at in (self.smallest < size).nonzero()[0]]
 
 
 def weight_bytes(op: WeightedOp) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.model import DTYPES, DType, Node, Shape, Value
@@ -51,24 +50,45 @@ def numbers(value: Value | None) -> NDArray[Any] | None:
     return tensor.numpy()
 
 
-@dataclass(frozen=True, eq=False)
-class Scheme:
-    """The parameters of one Q or DQ node, or of one operand of an integer op."""
+Arrays = dict[int, "NDArray[Any] | None"]
+"""What constants hold, by the id of their value: many nodes share a zero point."""
 
+
+@dataclass(slots=True, eq=False)
+class Scheme:
+    """The parameters of one Q or DQ node. There are thousands: attributes wait to be asked for."""
+
+    node: Node
     dtype: DType | None
     scale: Value | None
     zero_point: Value | None
-    axis: int = 1
-    block: int = 0
+    arrays: Arrays
 
-    @cached_property
+    @property
+    def axis(self) -> int:
+        axis = self.node.get_int("axis", 1)
+        return axis if axis is not None else 1
+
+    @property
+    def block(self) -> int:
+        return self.node.get_int("block_size", 0) or 0
+
+    @property
     def scales(self) -> NDArray[Any] | None:
         """The scale's numbers, or None when they are not constant."""
-        return numbers(self.scale)
+        return self._numbers(self.scale)
 
-    @cached_property
+    @property
     def zero_points(self) -> NDArray[Any] | None:
-        return numbers(self.zero_point)
+        return self._numbers(self.zero_point)
+
+    def _numbers(self, value: Value | None) -> NDArray[Any] | None:
+        if value is None:
+            return None
+        key = id(value)
+        if key not in self.arrays:
+            self.arrays[key] = numbers(value)
+        return self.arrays[key]
 
     @property
     def scale_shape(self) -> Shape | None:
@@ -76,10 +96,12 @@ class Scheme:
             return None
         return self.scale.tensor.shape if self.scale.tensor else self.scale.declared_shape
 
-    @cached_property
+    @property
     def granularity(self) -> Granularity | None:
         """None when the scale's shape is unknown."""
         shape = self.scale_shape
+        if shape == ():
+            return "tensor"
         if self.block:
             return "block"
         if shape is None:
@@ -88,7 +110,7 @@ class Scheme:
             return "tensor"
         return "channel" if len(shape) == 1 else "block"
 
-    @cached_property
+    @property
     def is_symmetric(self) -> bool | None:
         """Whether every zero point is zero; None when that is not known."""
         if self.zero_point is None:
@@ -104,10 +126,11 @@ class Scheme:
         """Whether both stand for the same numbers; None when one is not constant."""
         if self.dtype is not other.dtype and None not in (self.dtype, other.dtype):
             return False
-        scale = _equal(self.scale, other.scale, self.scales, other.scales)
-        if not scale:
-            return scale
-        if self.is_symmetric and other.is_symmetric:
+        if self.scale is not other.scale:
+            scale = _equal(self.scale, other.scale, self.scales, other.scales)
+            if not scale:
+                return scale
+        if self.zero_point is other.zero_point or (self.is_symmetric and other.is_symmetric):
             return True
         return _equal(
             self.zero_point, other.zero_point, self.zero_points, other.zero_points, default=0
@@ -145,26 +168,22 @@ def _equal(
     return bool((left_numbers.reshape(-1) == right_numbers.reshape(-1)).all())
 
 
-def scheme_of(node: Node, *, dequantize: bool) -> Scheme:
+def scheme_of(node: Node, arrays: Arrays, *, dequantize: bool) -> Scheme:
     """What a Q or DQ node says of itself."""
-    zero_point = node.input(2)
-    axis = node.get_int("axis", 1)
-    return Scheme(
-        _type_of(node, zero_point, dequantize=dequantize),
-        node.input(1),
-        zero_point,
-        axis if axis is not None else 1,
-        node.get_int("block_size", 0) or 0,
-    )
+    inputs = node.inputs
+    scale = inputs[1] if len(inputs) > 1 else None
+    zero_point = inputs[2] if len(inputs) > 2 else None
+    dtype = _type_of(node, zero_point, dequantize=dequantize)
+    return Scheme(node, dtype, scale, zero_point, arrays)
 
 
 def _type_of(node: Node, zero_point: Value | None, *, dequantize: bool) -> DType | None:
-    for prefix, name in _CUSTOM_TYPES.items():
-        if node.op_type.startswith(prefix):
-            return DTYPES[name]
+    if node.domain:
+        for prefix, name in _CUSTOM_TYPES.items():
+            if node.op_type.startswith(prefix):
+                return DTYPES[name]
     if dequantize:
-        source = node.input(0)
-        known = known_type(source) if source is not None else None
+        known = known_type(node.inputs[0]) if node.inputs else None
         return known if known is not None else known_type(zero_point)
     if zero_point is not None:
         return known_type(zero_point)

@@ -120,7 +120,7 @@ def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSu
         method=_method(quantization),
         precision=_mostly(quantization),
         coverage=_coverage(quantization),
-        values=dict(Counter(quantization.activations().values()).most_common()),
+        values=dict(Counter(quantization.value_precisions().values()).most_common()),
         schemes={
             "activations": _schemes(quantization.activation_quantizers),
             "weights": _schemes(quantization.weight_dequantizers),
