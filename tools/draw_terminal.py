@@ -1,0 +1,82 @@
+"""Draw what the program prints as pictures for the README, and check that they are up to date.
+
+python tools/draw_terminal.py [--check]
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+COLUMNS = 96
+
+PICTURES = {
+    "check": [
+        "examples/detector_baked_batch.onnx",
+        "examples/qat_residual.onnx",
+        "--target",
+        "a10",
+    ],
+}
+"""The arguments of the command that each picture shows."""
+
+PLAINLY = ("--color", "always", "--isolated", "--no-cache")
+"""What the pictures need besides, and no reader does."""
+
+
+def draw(name: str) -> str:
+    """The picture of one command and what it prints, as SVG."""
+    arguments = PICTURES[name]
+    environment = {
+        **os.environ,
+        "COLUMNS": str(COLUMNS),
+        "FORCE_COLOR": "1",
+        "COLORTERM": "truecolor",
+    }
+    shown = subprocess.run(
+        [sys.executable, "-m", "modellint", *arguments, *PLAINLY],
+        cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    if shown.returncode not in (0, 1):
+        raise SystemExit(shown.stderr)
+    console = Console(
+        record=True,
+        width=COLUMNS,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+    )
+    console.print(Text(f"$ modellint {' '.join(arguments)}\n", "bold"))
+    console.print(Text.from_ansi(steady(shown.stdout)), soft_wrap=True)
+    return console.export_svg(title="modellint", unique_id=f"modellint-{name}")
+
+
+def steady(output: str) -> str:
+    """The output with the one number in it that no two runs share."""
+    return re.sub(r"in \d[\d.]* m?s", "in 0.31 s", output)
+
+
+def main() -> None:
+    stale = []
+    for name in PICTURES:
+        path = IMAGES / f"{name}.svg"
+        picture = draw(name)
+        if not path.exists() or path.read_text(encoding="utf-8") != picture:
+            stale.append(str(path.relative_to(ROOT)))
+            if "--check" not in sys.argv:
+                path.write_text(picture, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        sys.exit(f"not up to date: {', '.join(stale)}; run python tools/draw_terminal.py")
+
+
+if __name__ == "__main__":
+    main()
