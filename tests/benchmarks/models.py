@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -40,7 +41,7 @@ def _weights(index: int) -> bytes:
 
 
 def embedded_weights(path: Path, tensors: int, side: int) -> Path:
-    """A model with so many weights of side×side inside its own file, which is made of holes."""
+    """A model with so many weights of side×side inside its own file, which is mostly holes."""
     nodes = [
         helper.make_node("MatMul", [f"x{index}", f"w{index}"], [f"x{index + 1}"])
         for index in range(tensors)
@@ -60,9 +61,11 @@ def embedded_weights(path: Path, tensors: int, side: int) -> Path:
         file.write(model.SerializeToString())
         length = len(small) + sum(map(len, headers)) + tensors * payload
         file.write(_tag(7) + _varint(length) + small)
-        for header in headers:
+        for index, header in enumerate(headers):
             file.write(header)
-            file.seek(payload, 1)
+            beginning = np.random.default_rng(index).standard_normal(1024, np.float32).tobytes()
+            file.write(beginning)  # so that no weight is another's copy
+            file.seek(payload - len(beginning), 1)
         file.truncate()
     return path
 

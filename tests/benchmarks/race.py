@@ -23,7 +23,7 @@ try:
 except ImportError:
     getrusage = None
 started = time.perf_counter()
-code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+code = subprocess.call(sys.argv[1:], stdout=sys.stderr)
 seconds = time.perf_counter() - started
 print(json.dumps([code, seconds, getrusage(RUSAGE_CHILDREN).ru_maxrss if getrusage else 0]))
 """
