@@ -22,7 +22,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     """Parse, then build if asked to. Each step that is done is told, for the next may not end."""
     trt = import_module(request["module"])
     lines: list[log.Line] = []
-    logger = _logger(trt, lines)
+    logger = logger_for(trt, lines)
     builder = trt.Builder(logger)
     network = builder.create_network(_network_flags(trt, request))
     parser = trt.OnnxParser(network, logger)
@@ -43,7 +43,8 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         tell(_build(trt, builder, network, lines, request, said))
 
 
-def _logger(trt: Any, lines: list[log.Line]) -> Any:
+def logger_for(trt: Any, lines: list[log.Line]) -> Any:
+    """A logger that keeps the lines that are worth reading."""
     names: dict[Any, log.Severity] = {
         trt.ILogger.INTERNAL_ERROR: "error",
         trt.ILogger.ERROR: "error",

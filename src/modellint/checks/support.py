@@ -1,0 +1,144 @@
+"""Operators and types that a runtime does not take, by the tables in `rules/support/`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from modellint.checks.api import Context, Hit
+from modellint.checks.compat import STANDARD_DOMAINS
+from modellint.data import data_dir, read_toml
+from modellint.model import Node
+from modellint.model.graph import DEFAULT_DOMAIN
+
+MEASURED_ELSEWHERE = frozenset({"QuantizeLinear", "DequantizeLinear", "Cast", "CastLike"})
+"""Their types say as much of the output as of the input; other rules know more of them."""
+PLAIN_TYPES = frozenset({
+    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "uint64",
+    "uint32", "uint16", "bool", "string",
+})  # fmt: skip
+"""8 bits and fewer often live between quantize and dequantize, where runtimes fuse them away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What one release of a runtime takes."""
+
+    runtime: str
+    version: str
+    measured: bool
+    operators: Mapping[str, Mapping[str, Any]]
+    data_types: frozenset[str]
+    """All types that the runtime has at all; empty when nobody says."""
+
+    def takes(self, op: str) -> bool | None:
+        """Whether an operator of the default domain is taken in any form; None when unknown."""
+        entry = self.operators.get(op)
+        return None if entry is None or "note" in entry else bool(entry["taken"])
+
+
+@cache
+def support(runtime: str) -> Support | None:
+    """The table of the runtime's newest release."""
+    files = data_dir("rules").joinpath("support").glob(f"{runtime}-[0-9]*.toml")
+    newest = max(files, key=lambda path: _version(path.stem.rpartition("-")[2]), default=None)
+    if newest is None:
+        return None
+    table = read_toml(newest)
+    return Support(
+        runtime=table["runtime"],
+        version=table["version"],
+        measured=table["confidence"] == "measured",
+        operators=table["operators"],
+        data_types=frozenset(table.get("data-types", ())),
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def operator_unsupported(context: Context) -> Iterator[Hit]:
+    """An operator that the runtime takes in no form."""
+    table = _table(context)
+    if table is None:
+        return
+    for op, nodes in _by_operator(context).items():
+        never = table.takes(op) is False
+        limit = table.operators.get(op, {}).get("refused-from", math.inf)
+        for node in nodes if never or limit < math.inf else ():
+            opset = _opset(node) or 0
+            if never:
+                yield Hit(node, _facts(table), confidence=_trust(table))
+            elif opset >= limit:
+                facts = {**_facts(table), "opset": opset, "older": limit - 1}
+                yield Hit(node, facts, variant="newer", confidence=_trust(table))
+
+
+def _table(context: Context) -> Support | None:
+    """The runtime's table, unless it is of the CPU and the model goes elsewhere."""
+    table, target = support(context.deployment.runtime or ""), context.deployment.target
+    on_gpu = target is not None and target.compute_capability is not None
+    return None if table is not None and table.runtime == "onnxruntime" and on_gpu else table
+
+
+def _opset(node: Node) -> int | None:
+    graph = node.graph
+    while graph.parent is not None:
+        graph = graph.parent.graph
+    opsets = graph.function.opsets if graph.function is not None else graph.model.opsets
+    return opsets.get(node.domain, opsets.get(DEFAULT_DOMAIN))
+
+
+def type_unsupported(context: Context) -> Iterator[Hit]:
+    """A type that the runtime does not take at this operator, though it takes others."""
+    table = _table(context)
+    if table is None:
+        return
+    for op, nodes in _by_operator(context).items():
+        entry = table.operators.get(op, {})
+        if op in MEASURED_ELSEWHERE or table.takes(op) is False:
+            continue
+        refused = PLAIN_TYPES.intersection(entry.get("not", ()))
+        if table.data_types:
+            refused |= PLAIN_TYPES - table.data_types
+        for node in nodes if refused else ():
+            type_name = _type(node, entry.get("at", 0))
+            if type_name in refused and not _is_foldable(node):
+                facts = {
+                    **_facts(table),
+                    "type": type_name,
+                    "takes": ", ".join(entry.get("types") or sorted(table.data_types)),
+                }
+                yield Hit(node, facts, confidence=_trust(table))
+
+
+def _by_operator(context: Context) -> dict[str, list[Node]]:
+    """Nodes of the default domain that are no calls of the model's own functions."""
+    found: dict[str, list[Node]] = {}
+    for node in context.nodes():
+        is_standard = node.domain in STANDARD_DOMAINS[:2]
+        if is_standard and context.model.function_of(node) is None:
+            found.setdefault(node.op_type, []).append(node)
+    return found
+
+
+def _type(node: Node, at: int) -> str | None:
+    value = node.input(at)
+    return value.dtype.name if value is not None and value.dtype is not None else None
+
+
+def _is_foldable(node: Node) -> bool:
+    """Arithmetic on constants is done once, before any kernel is looked for."""
+    return all(value is None or value.is_constant for value in node.inputs)
+
+
+def _facts(table: Support) -> dict[str, object]:
+    return {"version": table.version}
+
+
+def _trust(table: Support) -> str:
+    return "measured" if table.measured else "theoretical"

@@ -1,0 +1,559 @@
+"""Measures which operators and types a runtime takes, for rules/support/<runtime>-<version>.toml.
+
+    python tools/measure_support.py tensorrt-rtx
+    python tools/measure_support.py onnxruntime
+    python tools/measure_support.py tensorrt --matrix operators.md   # published, not measured
+    python tools/measure_support.py --page                           # docs/support.md
+
+The models are the ONNX project's own node tests, and variants of them with every type that the
+operator's schema allows. Each operator is tried in a process of its own, for some crash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import re
+import sys
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, defs, helper, numpy_helper
+
+from modellint.data import read_toml
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "rules" / "support"
+PAGE = ROOT / "docs" / "support.md"
+SECONDS = 120
+MOST_VARIED = 4
+"""Tests of one operator that are varied in their types: one that is taken is enough."""
+TYPES = {
+    "float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "float16": TensorProto.FLOAT16,
+    "bfloat16": TensorProto.BFLOAT16, "int8": TensorProto.INT8, "int16": TensorProto.INT16,
+    "int32": TensorProto.INT32, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8,
+    "uint16": TensorProto.UINT16, "uint32": TensorProto.UINT32, "uint64": TensorProto.UINT64,
+    "bool": TensorProto.BOOL, "string": TensorProto.STRING,
+    "float8e4m3fn": TensorProto.FLOAT8E4M3FN, "float8e5m2": TensorProto.FLOAT8E5M2,
+    "int4": TensorProto.INT4, "uint4": TensorProto.UINT4, "float4e2m1": TensorProto.FLOAT4E2M1,
+}  # fmt: skip
+SPELT = {"float": "float32", "double": "float64"}
+PUBLISHED = {
+    "FP32": "float32", "FP16": "float16", "BF16": "bfloat16", "INT32": "int32", "INT64": "int64",
+    "INT8": "int8", "INT4": "int4", "FP8": "float8e4m3fn", "FP4": "float4e2m1", "UINT8": "uint8",
+    "BOOL": "bool",
+}  # fmt: skip
+DATA_TYPES = {
+    "DOUBLE": "float64", "FLOAT32": "float32", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
+}  # fmt: skip
+OLDER = (24, 23, 21, 20, 18, 17, 16, 13, 11)
+"""Operator sets that a test is tried at when it is refused at its own."""
+IR_VERSION = 10
+NODE_TESTS = "https://github.com/onnx/onnx/tree/main/onnx/backend/test/case/node"
+MATRIX = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
+
+
+@dataclass
+class Operator:
+    """What was found of one operator."""
+
+    at: int = 0
+    """The input whose type was varied."""
+    taken: list[str] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    accepted: int = 0
+    """Of its node tests."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """The reason, by node test; only where other tests of the operator are accepted."""
+    note: str = ""
+    refused_from: int | None = None
+    """The operator version that is not taken, though an earlier one is."""
+
+
+@dataclass
+class Case:
+    name: str
+    model: onnx.ModelProto
+    data: Sequence[Any]
+
+
+# The models.
+
+
+def cases() -> dict[str, list[Case]]:
+    """Node tests of one node each, by operator."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from onnx.backend.test.case.node import collect_testcases
+
+        tests = collect_testcases(None)
+    found: dict[str, list[Case]] = defaultdict(list)
+    for test in tests:
+        model = test.model
+        if model is None or len(model.graph.node) != 1 or test.name.endswith("_expanded"):
+            continue
+        node = model.graph.node[0]
+        if node.domain in ("", "ai.onnx"):
+            data = test.data_sets[0][0] if test.data_sets else []
+            found[node.op_type].append(Case(test.name, model, data))
+    return dict(sorted(found.items()))
+
+
+def forms(case: Case) -> Iterator[onnx.ModelProto]:
+    """The test as it is, with its first output alone, and with all but one input constant."""
+    yield case.model
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    if len(model.graph.node[0].output) > 1 and model.graph.node[0].output[0]:
+        del model.graph.node[0].output[1:]
+        del model.graph.output[1:]
+        yield model
+        model = onnx.ModelProto.FromString(model.SerializeToString())
+    inputs = list(model.graph.input)
+    if len(inputs) < 2 or len(case.data) != len(inputs):
+        return
+    try:
+        constants = [
+            numpy_helper.from_array(array, value.name)
+            for value, array in zip(inputs[1:], case.data[1:], strict=True)
+        ]
+    except (TypeError, ValueError, AttributeError, KeyError):  # sequences and optionals
+        return
+    model.graph.initializer.extend(constants)
+    del model.graph.input[1:]
+    yield model
+
+
+def varied_input(schema: Any) -> int | None:
+    """The input with the most types to choose from; the first of several."""
+    choices = [len(_types(schema, each.type_str)) for each in schema.inputs]
+    most = max(choices, default=0)
+    return choices.index(most) if most > 1 else None
+
+
+def _types(schema: Any, variable: str) -> list[str]:
+    for constraint in schema.type_constraints:
+        if constraint.type_param_str == variable:
+            names = [re.fullmatch(r"tensor\((\w+)\)", t) for t in constraint.allowed_type_strs]
+            spelt = [SPELT.get(name[1], name[1]) for name in names if name]
+            return [name for name in spelt if name in TYPES]
+    return []
+
+
+def with_type(model: onnx.ModelProto, schema: Any, at: int, name: str) -> list[onnx.ModelProto]:
+    """The model with one type variable changed; also with the others that can follow it.
+
+    Kernels exist for combinations of types, as for OneHot, whose three inputs have one each.
+    """
+    variable = schema.inputs[at].type_str
+    others = {each.type_str for each in schema.inputs} - {variable}
+    found = [_with_types(model, schema, {variable: name})]
+    for follower in (name, "int64", "int32"):
+        following = {each: follower for each in others if follower in _types(schema, each)}
+        if following:
+            found.append(_with_types(model, schema, {variable: name, **following}))
+    return [model for model in found if model is not None]
+
+
+def _with_types(
+    model: onnx.ModelProto, schema: Any, types: Mapping[str, str]
+) -> onnx.ModelProto | None:
+    """The model with type variables changed wherever its schema names them."""
+    node = model.graph.node[0]
+    changed: dict[str, str] = {}
+    for formal, actual in ((schema.inputs, node.input), (schema.outputs, node.output)):
+        for place, value in enumerate(actual):
+            variable = formal[min(place, len(formal) - 1)].type_str
+            if value and variable in types:
+                changed[value] = types[variable]
+    new = onnx.ModelProto()
+    new.CopyFrom(model)
+    for value in [*new.graph.input, *new.graph.output]:
+        if value.name in changed:
+            if not value.type.HasField("tensor_type"):
+                return None
+            value.type.tensor_type.elem_type = TYPES[changed[value.name]]
+    for tensor in new.graph.initializer:
+        if tensor.name in changed:
+            try:
+                dtype = helper.tensor_dtype_to_np_dtype(TYPES[changed[tensor.name]])
+                array = numpy_helper.to_array(tensor).astype(dtype)
+                tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+            except (TypeError, ValueError, KeyError):
+                return None
+    return new
+
+
+def opsets(case: Case, newest: int) -> Iterator[int]:
+    """Operator sets to try, newest first: the test's own, as far as the runtime knows it."""
+    own = min(case.model.opset_import[0].version, newest)
+    yield own
+    yield from (opset for opset in OLDER if opset < own)
+
+
+def at_opset(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    new = onnx.ModelProto()
+    new.CopyFrom(model)
+    new.opset_import[0].version = opset
+    new.ir_version = min(new.ir_version, IR_VERSION)
+    return new
+
+
+def since(op: str, opset: int) -> int | None:
+    """The version of an operator that an operator set holds."""
+    try:
+        version: int = defs.get_schema(op, max_inclusive_version=opset).since_version
+    except defs.SchemaError:
+        return None
+    return version
+
+
+# The runtimes.
+
+
+class TensorRTRtx:
+    """Parses, then builds for one device: some types are refused only there."""
+
+    source = "https://docs.nvidia.com/deeplearning/tensorrt-rtx/latest/index.html"
+
+    def __init__(self) -> None:
+        from modellint.probes.backends import TENSORRT_RTX
+
+        assert TENSORRT_RTX.module is not None, TENSORRT_RTX.install
+        self.module = TENSORRT_RTX.module
+        self.version = TENSORRT_RTX.version
+        self.opset = 25
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        import importlib
+
+        from modellint.probes import tensorrt_log
+        from modellint.probes.tensorrt import logger_for
+
+        trt = importlib.import_module(self.module)
+        lines: list[Any] = []
+        logger = logger_for(trt, lines)
+        builder = trt.Builder(logger)
+        network = builder.create_network(0)
+        parser = trt.OnnxParser(network, logger)
+        if not parser.parse(model.SerializeToString()):
+            error = parser.get_error(0)
+            return tensorrt_log.distil(error.desc()) or "no reason given"
+        if not build or any(-1 in network.get_input(n).shape for n in range(network.num_inputs)):
+            return None
+        config = builder.create_builder_config()
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(trt.ComputeCapability.SM86, 0)
+        profile = builder.create_optimization_profile()
+        for n in range(network.num_inputs):
+            if network.get_input(n).is_shape_tensor:
+                return None  # it would need values, which the test does not constrain
+        config.add_optimization_profile(profile)
+        if builder.build_serialized_network(network, config) is None:
+            return tensorrt_log.build_failure(lines).text
+        return None
+
+
+class OnnxRuntime:
+    """Makes a session on the CPU, which looks a kernel up for every node."""
+
+    source = "https://onnxruntime.ai/docs/reference/operators/"
+
+    def __init__(self) -> None:
+        from modellint.probes.backends import ONNXRUNTIME
+
+        self.version = ONNXRUNTIME.version
+        self.opset = 26
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        import onnxruntime as ort
+
+        from modellint.probes.ort_log import refusal
+
+        ort.set_default_logger_severity(4)
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = 1
+        try:
+            ort.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            remark = refusal(str(error))
+            return remark.text or remark.kind
+        return None
+
+
+RUNTIMES = {"tensorrt-rtx": TensorRTRtx, "onnxruntime": OnnxRuntime}
+
+
+# Measuring.
+
+
+def measure(runtime: Any, tests: Mapping[str, Sequence[Case]]) -> dict[str, Operator]:
+    table = {}
+    context = multiprocessing.get_context("fork")
+    for op, mine in tests.items():
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_measure_into, args=(sender, runtime, op, mine))
+        process.start()
+        sender.close()
+        found = Operator(note="the runtime did not finish with its tests")
+        try:
+            while receiver.poll(SECONDS):
+                found = receiver.recv()
+        except EOFError:
+            pass
+        process.kill()
+        process.join()
+        table[op] = found
+        sys.stderr.write(f"{op}: {found.accepted} of {len(mine)}, {' '.join(found.taken)}\n")
+    return table
+
+
+def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> None:
+    """Send what is known so far, again and again: the next test may crash."""
+    with open("/dev/null", "w") as nowhere:  # noqa: PTH123
+        sys.stdout = nowhere
+    found = Operator(note="the runtime crashed on one of its tests")
+    usable: dict[int, list[onnx.ModelProto]] = defaultdict(list)
+    only_older: list[int] = []
+    for case in tests:
+        taken = _first_taken(runtime, op, case)
+        if isinstance(taken, str):
+            found.refused[case.name] = taken
+        else:
+            found.accepted += 1
+            version = since(op, taken.opset_import[0].version) or 0
+            usable[version].append(taken)
+            if version < (since(op, min(case.model.opset_import[0].version, runtime.opset)) or 0):
+                only_older.append(version)
+        sender.send(found)
+    own = {since(op, min(case.model.opset_import[0].version, runtime.opset)) for case in tests}
+    latest = max((version for version in own if version is not None), default=0)
+    if only_older and latest > max(usable):
+        found.refused_from = latest
+    models = usable[max(usable)] if usable else [each for case in tests[:2] for each in forms(case)]
+    schema = defs.get_schema(op, max_inclusive_version=tests[0].model.opset_import[0].version)
+    at = varied_input(schema)
+    if at is not None and not _has_graphs(tests[0].model):
+        found.at = at
+        bases = models[:MOST_VARIED]
+        for name in _types(schema, schema.inputs[at].type_str):
+            tried = [model for base in bases for model in with_type(base, schema, at, name)]
+            if tried:
+                found.tried.append(name)
+                if any(runtime.refusal(model, build=True) is None for model in tried):
+                    found.taken.append(name)
+            sender.send(found)
+    found.note = ""
+    sender.send(found)
+
+
+def _first_taken(runtime: Any, op: str, case: Case) -> onnx.ModelProto | str:
+    """The test in the first form and at the newest operator set that is taken; else the reason."""
+    reason = "it is not in the operator sets that the runtime knows"
+    tried = set()
+    for opset in opsets(case, runtime.opset):
+        version = since(op, opset)
+        if version is None or version in tried:
+            continue
+        for model in forms(case):
+            candidate = at_opset(model, opset)
+            refused = runtime.refusal(candidate)
+            if refused is None:
+                return candidate
+            if not tried:
+                reason = refused
+        tried.add(version)
+    return reason
+
+
+def _has_graphs(model: onnx.ModelProto) -> bool:
+    """A body states its types itself, and would have to be varied too."""
+    return any(each.HasField("g") for each in model.graph.node[0].attribute)
+
+
+# Writing.
+
+
+def write_table(
+    name: str,
+    version: str,
+    confidence: str,
+    source: str,
+    table: Mapping[str, Operator],
+    types: Sequence[str] = (),
+) -> None:
+    short = ".".join(version.split(".")[:2])
+    path = FOLDER / f"{name}-{short}.toml"
+    file_forms(path, table)
+    lines = [
+        "# Written by tools/measure_support.py; do not edit. What a runtime takes, by operator:",
+        "# `types` are those of the input `at` (0 unless stated) that were taken, `not` those",
+        "# that were tried and refused; from the operator version `refused-from` on, nothing is.",
+        f'runtime = "{name}"',
+        f'version = "{version}"',
+        f'confidence = "{confidence}"',
+        f'source = "{source}"',
+        *([f"data-types = {json.dumps(types)}"] if types else []),
+        "",
+        "[operators]",
+    ]
+    lines += [f"{op} = {_entry(found)}" for op, found in sorted(table.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def file_forms(path: Path, table: Mapping[str, Operator]) -> None:
+    """Node tests that are refused although others of the operator are taken, with the reason."""
+    lines = []
+    for op, found in sorted(table.items()):
+        if found.accepted and found.refused:
+            tests = sorted(found.refused.items())
+            lines += ["", f"[{op}]", *(f"{test} = {_text(reason)}" for test, reason in tests)]
+    if lines:
+        (FOLDER / "forms").mkdir(exist_ok=True)
+        (FOLDER / "forms" / path.name).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
+
+
+def _entry(found: Operator) -> str:
+    parts = [f"taken = {str(bool(found.accepted or found.taken)).lower()}"]
+    if found.at:
+        parts.append(f"at = {found.at}")
+    if found.taken:
+        parts.append(f"types = {json.dumps(found.taken)}")
+    refused = [name for name in found.tried if name not in found.taken]
+    if refused and found.taken:
+        parts.append(f"not = {json.dumps(refused)}")
+    if found.refused_from:
+        parts.append(f"refused-from = {found.refused_from}")
+    if found.note:
+        parts.append(f"note = {_text(found.note)}")
+    return "{ " + ", ".join(parts) + " }"
+
+
+def _text(text: str) -> str:
+    return json.dumps(" ".join(text.split())[:200], ensure_ascii=True)
+
+
+def published(path: Path) -> tuple[str, list[str], dict[str, Operator]]:
+    """TensorRT's own operator matrix, from onnx-tensorrt's docs/operators.md."""
+    text = path.read_text(encoding="utf-8")
+    stated = re.search(r"TensorRT ([\d.]+) supports operators", text)
+    sentence = re.search(r"supports the following ONNX data types: (.*)", text)
+    assert stated, f"{path} is no operator matrix"
+    assert sentence, f"{path} states no data types"
+    names = re.findall(r"[A-Z0-9]+", sentence[1].replace("and ", ""))
+    data_types = [DATA_TYPES.get(name) or PUBLISHED[name] for name in names]
+    table = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if len(cells) < 2 or cells[1] not in ("Y", "N", "Y [EXPERIMENTAL]"):
+            continue
+        types = [PUBLISHED[t] for t in re.findall(r"\w+", cells[2])] if len(cells) > 2 else []
+        table[cells[0]] = Operator(accepted=int(cells[1] != "N"), taken=types, tried=types)
+    return stated[1], data_types, table
+
+
+# The page.
+
+
+def write_page() -> None:
+    tables = [read_toml(path) for path in sorted(FOLDER.glob("*-*.toml"))]
+    PAGE.write_text("\n".join(_page(tables)) + "\n", encoding="utf-8")
+
+
+def _page(tables: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield "# What runtimes take"
+    yield ""
+    yield "Written by `tools/measure_support.py` from the tables in `rules/support/`, which the"
+    yield "rules about unsupported operators and types read."
+    yield ""
+    for table in tables:
+        how = "measured" if table["confidence"] == "measured" else "from its published matrix"
+        yield f"- **{table['runtime']} {table['version']}**: {how}, <{table['source']}>"
+    yield ""
+    yield "An empty cell: the operator is in no test, or on no list. Types are those of the input"
+    yield "that has the most to choose from, and all that were taken."
+    yield ""
+    yield "| operator | " + " | ".join(table["runtime"] for table in tables) + " |"
+    yield "| --- |" + " --- |" * len(tables)
+    for op in sorted({op for table in tables for op in table["operators"]}):
+        yield (
+            f"| {op} | " + " | ".join(_cell(table["operators"].get(op)) for table in tables) + " |"
+        )
+    yield from _differences(tables)
+    for table, path in zip(tables, sorted(FOLDER.glob("*-*.toml")), strict=True):
+        forms = FOLDER / "forms" / path.name
+        if forms.exists():
+            yield from _forms(table["runtime"], read_toml(forms))
+
+
+def _cell(entry: Mapping[str, Any] | None) -> str:
+    if entry is None:
+        return ""
+    if not entry["taken"]:
+        return "**no**"
+    words = " ".join(entry.get("types", ())) or "yes"
+    later = entry.get("refused-from")
+    return f"{words}; not from opset {later} on" if later else words
+
+
+def _differences(tables: Iterable[dict[str, Any]]) -> Iterator[str]:
+    by_name = {table["runtime"]: table["operators"] for table in tables}
+    full, rtx = by_name.get("tensorrt", {}), by_name.get("tensorrt-rtx", {})
+    both = sorted(full.keys() & rtx.keys())
+    more = [op for op in both if rtx[op]["taken"] and not full[op]["taken"]]
+    less = [op for op in both if full[op]["taken"] and not rtx[op]["taken"]]
+    yield ""
+    yield "## TensorRT and TensorRT for RTX"
+    yield ""
+    yield "The one is as published, the other as measured, so a difference may be one of the two"
+    yield "runtimes or of paper and practice."
+    yield ""
+    yield f"- taken by TensorRT for RTX alone: {', '.join(more) or 'none'}"
+    yield f"- taken by TensorRT alone: {', '.join(less) or 'none'}"
+
+
+def _forms(runtime: str, forms: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"## Forms that {runtime} refuses"
+    yield ""
+    yield "Node tests of the ONNX project that are refused, though others of the operator are"
+    yield "taken."
+    yield ""
+    yield "| operator | tests | reason |"
+    yield "| --- | --- | --- |"
+    for op, refused in forms.items():
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for test, reason in refused.items():
+            by_reason[reason.replace("|", "\\|").replace("<", "&lt;")].append(test)
+        for reason, names in by_reason.items():
+            shown = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
+            yield f"| {op} | {shown} | {reason} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runtime", nargs="?", choices=[*RUNTIMES, "tensorrt"])
+    parser.add_argument("--matrix", type=Path)
+    parser.add_argument("--page", action="store_true")
+    given = parser.parse_args()
+    if given.runtime == "tensorrt":
+        version, types, table = published(given.matrix)
+        write_table("tensorrt", version, "theoretical", MATRIX, table, types)
+    elif given.runtime:
+        runtime = RUNTIMES[given.runtime]()
+        table = measure(runtime, cases())
+        write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table)
+    write_page()
+
+
+if __name__ == "__main__":
+    main()
