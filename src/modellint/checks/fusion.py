@@ -13,9 +13,8 @@ from modellint.model import Node
 from modellint.rules.message import format_bytes
 from modellint.rules.rule import Fuser
 
-ORT = "onnxruntime"
-RUNTIME_NAMES = {ORT: "ONNX Runtime", "tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX"}
-SAME_BUILDER = {"tensorrt-rtx": "tensorrt"}
+ORT, TENSORRT = "onnxruntime", "tensorrt"
+SAME_BUILDER = {"tensorrt-rtx": TENSORRT}
 """A runtime that fuses as another does, where the rule's file does not name it."""
 _LEAST_SHARE = 0.001
 
@@ -49,6 +48,11 @@ def unfused(
         related=tuple(nodes),
         witness=witness,
     )
+
+
+def is_tensorrt(context: Context) -> bool:
+    runtime = context.deployment.runtime
+    return runtime is not None and SAME_BUILDER.get(runtime, runtime) == TENSORRT
 
 
 def _loudness(

@@ -18,7 +18,7 @@ from modellint.analysis.fusion import (
     through,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, unfused
+from modellint.checks.fusion import ORT, TENSORRT, is_tensorrt, unfused
 from modellint.model import Node, Value
 
 
@@ -276,7 +276,8 @@ def softplus(context: Context) -> Iterator[Hit]:
             "what": what,
             "limit": 11 if value is not None and _is_half(context, value) else 88,
         }
-        yield from unfused(context, nodes[-1], nodes, facts, witness=log)
+        variant = "numeric" if is_tensorrt(context) else ""
+        yield from unfused(context, nodes[-1], nodes, facts, variant=variant, witness=log)
 
 
 def _is_half(context: Context, value: Value) -> bool:
@@ -304,7 +305,24 @@ def softmax(context: Context) -> Iterator[Hit]:
         value = exp.input(0)
         limit = 11 if value is not None and _is_half(context, value) else 88
         facts = {"nodes": len(nodes), "limit": limit}
-        yield from unfused(context, quotient, nodes, facts, variant=variant, witness=exp)
+        attention = _weighs_values(nodes[0], quotient)
+        yield from unfused(
+            context,
+            quotient,
+            nodes,
+            facts,
+            variant="attention" if attention and is_tensorrt(context) else variant,
+            witness=exp,
+            stopped=(TENSORRT,) if attention else (),
+        )
+
+
+def _weighs_values(first: Node, last: Node) -> bool:
+    """Whether a product comes before, and another after: attention."""
+    scores = through(first.input(0))
+    return made_by(scores, "MatMul", "Add", "Mul", "Div") is not None and any(
+        node.op_type == "MatMul" for node in takers(last.output())
+    )
 
 
 def log_of_softmax(context: Context) -> Iterator[Hit]:
@@ -313,7 +331,8 @@ def log_of_softmax(context: Context) -> Iterator[Hit]:
         value = through(log.input(0))
         node = made_by(value, "Softmax")
         if node is not None and value is not None and onward(value) is log.input(0):
-            yield from unfused(context, log, [node, log], {"softmax": node.label})
+            variant = "numeric" if is_tensorrt(context) else ""
+            yield from unfused(context, log, [node, log], {"softmax": node.label}, variant=variant)
 
 
 def _taker(value: Value | None, op: str) -> Node | None:

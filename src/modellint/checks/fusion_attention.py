@@ -10,33 +10,44 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import describe, unfused
+from modellint.checks.fusion import TENSORRT, describe, is_tensorrt, unfused
 from modellint.finding import Severity
 from modellint.model import Node, Value
 
-_HALF = frozenset({"fp16", "bf16", "fp8", "int8", "int4", "fp4"})
-
 
 def unfused_attention(context: Context) -> Iterator[Hit]:
-    """Attention that ONNX Runtime runs as separate ops."""
+    """Attention that the runtime runs as separate ops."""
     for block in context.analysis(Attentions).found:
-        if (context.model.opset or 0) >= 13 or not _is_as_in_bert(block):
-            breaker, reason = _breaker(block)
-            facts = {"nodes": len(block.nodes), "breaker": breaker.label, "reason": reason}
-            place = breaker if reason else block.softmax
-            yield from unfused(
-                context, place, block.nodes, facts, variant=reason, witness=block.softmax
-            )
+        if (context.model.opset or 0) < 13 and _is_as_in_bert(block):
+            continue
+        breaker, reason = _breaker(context, block)
+        unsure = reason == "float32" and context.deployment.precision is None
+        yield from unfused(
+            context,
+            breaker,
+            block.nodes,
+            {"nodes": len(block.nodes), "breaker": breaker.label, "reason": reason},
+            variant=reason,
+            witness=block.softmax,
+            stopped=(TENSORRT,) if reason in ("shared", "altered", "float32") else (),
+            severity=Severity.INFO if unsure else None,
+        )
 
 
-def _breaker(block: Attention) -> tuple[Node, str]:
-    """The node that no fusion, in the session or offline, gets over."""
+def _breaker(context: Context, block: Attention) -> tuple[Node, str]:
+    """The node that keeps the runtime from fusing the block, and why."""
+    if block.shared is not None:
+        return block.shared, "shared"
+    if block.alterations:
+        return block.alterations[0], "altered"
+    if is_tensorrt(context):
+        wide = context.deployment.precision in (None, "fp32", "tf32", "fp64")
+        single = wide and not _is_half(context, block.scores.output())
+        return block.softmax, "float32" if single else ""
     if block.casts:
         return block.casts[0], "cast"
     reshapes = [node for node in block.between if node.op_type == "Reshape"]
-    if reshapes:
-        return reshapes[0], "reshape"
-    return block.softmax, ""
+    return (reshapes[0], "reshape") if reshapes else (block.softmax, "")
 
 
 def _is_as_in_bert(block: Attention) -> bool:
@@ -64,15 +75,7 @@ def late_scale(context: Context) -> Iterator[Hit]:
     for block in context.analysis(Attentions).found:
         for scale in block.scales[:1]:
             facts = {"scores": block.scores.label}
-            half = context.deployment.precision in _HALF or _is_half(context, scale.output())
-            yield from unfused(
-                context,
-                scale,
-                [scale],
-                facts,
-                vanishes=True,
-                severity=None if half else Severity.INFO,
-            )
+            yield from unfused(context, scale, [scale], facts, vanishes=True)
 
 
 def _is_half(context: Context, value: Value | None) -> bool:

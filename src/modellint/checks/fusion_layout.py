@@ -186,7 +186,7 @@ def moves_nothing(context: Context) -> Iterator[Hit]:
 def _null_copy(context: Context, node: Node) -> str | None:
     inputs = [value for value in node.inputs if value is not None]
     source, output = node.input(0), node.output()
-    if source is None or output is None or source.is_constant:
+    if source is None or output is None or source.is_constant or not _is_activation(output):
         return None
     op = node.op_type
     if op == "Concat":
@@ -210,6 +210,11 @@ def _null_copy(context: Context, node: Node) -> str | None:
         return "keeps the size"
     forward = all(step > 0 for step in ints(node.input(4)) or (1,))
     return "takes everything" if op == "Slice" and forward else None
+
+
+def _is_activation(value: Value) -> bool:
+    """Copies of shapes and indices cost nothing."""
+    return value.dtype is not None and value.dtype.is_float
 
 
 def split_joined_again(context: Context) -> Iterator[Hit]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
+from modellint.checks.support import support
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.probes import BACKENDS, Outcome, Remark
@@ -45,7 +46,25 @@ def node_refused(context: Context) -> Iterator[Hit]:
             "parts": _parts(context.model, outcome),
         }
         variant = "" if remark.kind == "node-refused" else remark.kind
-        yield Hit(place, facts, variant=variant, severity=_severity(context, outcome))
+        severity = _severity(context, outcome)
+        if (
+            severity is not None
+            and _is_missing(remark)
+            and _has(context.deployment.runtime, remark)
+        ):
+            severity = Severity.INFO
+            facts["proviso"] = f"; {_stand_in_for(context, outcome)} itself has it"
+        yield Hit(place, facts, variant=variant, severity=severity)
+
+
+def _is_missing(remark: Remark) -> bool:
+    """Whether the runtime has nothing for the operator, rather than something against its form."""
+    return remark.kind in ("no-importer", "no-plugin") or "plugin registry" in remark.text
+
+
+def _has(runtime: str | None, remark: Remark) -> bool:
+    table = support(runtime or "")
+    return table is not None and table.takes(remark.op) is True
 
 
 def _severity(context: Context, outcome: Outcome) -> Severity | None:

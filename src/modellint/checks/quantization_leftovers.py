@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -137,11 +138,8 @@ def _past_moves(value: Value) -> Value:
     return value
 
 
-_OBSERVERS = (
-    "activation_post_process",
-    "fake_quant_enabled",
-    "observer_enabled",
-    "weight_fake_quant",
+_OBSERVERS = re.compile(
+    "activation_post_process|fake_quant_enabled|observer_enabled|weight_fake_quant"
 )
 
 
@@ -151,7 +149,7 @@ def observers_left(context: Context) -> Iterator[Hit]:
         value
         for graph in context.graphs()
         for value in graph.initializers
-        if any(name in value.name for name in _OBSERVERS) and not _is_parameter(value)
+        if _OBSERVERS.search(value.name) and not _is_parameter(value)
     ]
     if found:
         yield Hit(found[0], {"tensors": len(found), "names": [value.name for value in found]})
@@ -195,7 +193,7 @@ def _only_moves(q: Converter) -> bool:
 
 def _scale(q: Converter) -> float | None:
     scales = q.scheme.scales
-    return float(scales.reshape(-1)[0]) if scales is not None and scales.size else None
+    return float(scales.flat[0]) if scales is not None and scales.size else None
 
 
 _LEAST_RANGE, _LARGEST_RANGE = 1e-6, 1e6
@@ -203,15 +201,18 @@ _LEAST_RANGE, _LARGEST_RANGE = 1e-6, 1e6
 
 def degenerate_range(context: Context) -> Iterator[Hit]:
     """Activations calibrated to next to nothing, or to next to everything."""
-    for q in context.analysis(QuantizationMap).activation_quantizers:
+    quantization = context.analysis(QuantizationMap)
+    suspects = quantization.scale_ranges.outside(_LEAST_RANGE / 15, _LARGEST_RANGE / 65535)
+    scales = {id(suspect.scheme.scale) for suspect in suspects}
+    for q in quantization.activation_quantizers if scales else ():
         scheme = q.scheme
-        if scheme.dtype is None or not scheme.dtype.is_integer or scheme.granularity != "tensor":
+        if id(scheme.scale) not in scales or scheme.granularity != "tensor":
             continue
         scale = _scale(q)
-        if scale is None or not 0 < scale < float("inf"):
+        if scheme.dtype is None or not scheme.dtype.is_integer or scale is None:
             continue
         width = scale * (2**scheme.dtype.bits - 1)
-        if not _LEAST_RANGE <= width <= _LARGEST_RANGE:
+        if 0 < width < _LEAST_RANGE or _LARGEST_RANGE < width < float("inf"):
             facts = {"scale": f"{scale:.3g}", "width": f"{width:.3g}"}
             yield Hit(q.node, facts, variant="wide" if width > 1 else "")
 

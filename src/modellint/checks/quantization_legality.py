@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.quantization import Converter, QuantizationMap, Scheme, WeightedOp
+from modellint.analysis.quantization import (
+    Converter,
+    QuantizationMap,
+    Scheme,
+    WeightedOp,
+    precision_of,
+)
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, output_axis
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_effect import effect
 from modellint.finding import Severity
-from modellint.model import DType, Node, Value, format_shape
+from modellint.model import DTYPES, DType, Node, Value, format_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,16 +30,6 @@ def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) ->
         rest = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
         names = [node.label for node in nodes]
         yield Hit(nodes[0], {**facts, "rest": rest, "nodes": names}, count=len(nodes), **more)
-
-
-def activations(quantization: QuantizationMap) -> list[Converter]:
-    """The Qs and lone DQs of activations: one for each quantized activation."""
-    lone = [
-        dq
-        for dq in quantization.activation_dequantizers
-        if quantization.quantizer_of(dq.source) is None
-    ]
-    return quantization.activation_quantizers + lone
 
 
 def weights(quantization: QuantizationMap) -> list[Converter]:
@@ -58,9 +54,8 @@ def nonzero_zero_point(context: Context) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
     found = [
         converter
-        for converter in quantization.quantizers + quantization.dequantizers
-        if converter.scheme.is_symmetric is False
-        and not _is(converter.scheme.dtype, "uint8", "uint16", "uint4", "uint2")
+        for converter in quantization.asymmetric
+        if not _is(converter.scheme.dtype, "uint8", "uint16", "uint4", "uint2")
     ]
     if found:
         points = found[0].scheme.zero_points
@@ -72,9 +67,12 @@ def nonzero_zero_point(context: Context) -> Iterator[Hit]:
 
 def uint8_activation(context: Context) -> Iterator[Hit]:
     """Activations quantized to unsigned integers."""
+    quantization = context.analysis(QuantizationMap)
+    if "uint8" not in quantization.by_type:
+        return
     found = [
         converter
-        for converter in activations(context.analysis(QuantizationMap))
+        for converter in quantization.per_activation
         if _is(converter.scheme.dtype, "uint8") and converter.scheme.zero_point is not None
     ]
     if found:
@@ -89,11 +87,12 @@ def uint8_activation(context: Context) -> Iterator[Hit]:
 def omitted_zero_point(context: Context) -> Iterator[Hit]:
     """Q nodes that say nothing of the type they quantize to."""
     found = [
-        quantizer
-        for quantizer in context.analysis(QuantizationMap).quantizers
-        if quantizer.scheme.zero_point is None
-        and _is(quantizer.scheme.dtype, "uint8")
-        and quantizer.node.op_type == "QuantizeLinear"
+        converter
+        for converter in context.analysis(QuantizationMap).by_type.get("uint8", ())
+        if converter.kind == "quantize"
+        and converter.scheme.zero_point is None
+        and converter.node.op_type == "QuantizeLinear"
+        and not converter.node.get_int("output_dtype", 0)
     ]
     yield from together(_nodes(found), {})
 
@@ -102,9 +101,9 @@ def uint8_weight(context: Context) -> Iterator[Hit]:
     """Weights stored as unsigned 8-bit integers."""
     quantization = context.analysis(QuantizationMap)
     found = [
-        dq
-        for dq in weights(quantization)
-        if _is(dq.scheme.dtype, "uint8") and quantization.quantizer_of(dq.source) is None
+        converter
+        for converter in quantization.by_type.get("uint8", ())
+        if converter.kind == "dequantize" and converter.is_weight and converter.undoes is None
     ]
     yield from together(_nodes(found), {})
 
@@ -156,22 +155,14 @@ def _takes_half(context: Context, node: Node) -> bool:
 
 def int32_bias(context: Context) -> Iterator[Hit]:
     """Biases stored as int32 behind a DequantizeLinear."""
-    found = [
-        dq for dq in context.analysis(QuantizationMap).dequantizers if _is(dq.scheme.dtype, "int32")
-    ]
-    yield from together(_nodes(found), {})
+    yield from together(_nodes(context.analysis(QuantizationMap).by_type.get("int32", ())), {})
 
 
 def unsupported_type(context: Context) -> Iterator[Hit]:
     """Quantization to a type that TensorRT has no quantization for."""
-    quantization = context.analysis(QuantizationMap)
-    by_type: dict[str, list[Node]] = {}
-    for converter in quantization.quantizers + quantization.dequantizers:
-        dtype = converter.scheme.dtype
-        if dtype is not None and dtype.name not in {*TENSORRT_TYPES, "uint8", "int32"}:
-            by_type.setdefault(dtype.name, []).append(converter.node)
-    for name, nodes in by_type.items():
-        yield from together(nodes, {"type": name})
+    for name, converters in context.analysis(QuantizationMap).by_type.items():
+        if name not in {*TENSORRT_TYPES, "uint8", "int32", ""}:
+            yield from together(_nodes(converters), {"type": name})
 
 
 def wrong_channel_axis(context: Context) -> Iterator[Hit]:
@@ -221,7 +212,7 @@ def _through_moves(op: WeightedOp, axis: int, rank: int) -> int | None:
 
 def per_channel_activation(context: Context) -> Iterator[Hit]:
     """Activations with one scale per channel."""
-    for converter in activations(context.analysis(QuantizationMap)):
+    for converter in context.analysis(QuantizationMap).per_activation:
         scheme = converter.scheme
         if scheme.granularity == "channel" and scheme.scale_shape:
             yield Hit(converter.node, {"axis": scheme.axis, "scales": scheme.scale_shape[0]})
@@ -231,12 +222,12 @@ def scale_not_constant(context: Context) -> Iterator[Hit]:
     """Scales that the graph computes or takes as an input."""
     is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
     quantization = context.analysis(QuantizationMap)
-    for converter in quantization.quantizers + quantization.dequantizers:
+    for converter in quantization.converters:
         scale = converter.scheme.scale
         if scale is None or scale.is_constant or _is_folded(scale):
             continue
         maker = scale.producer
-        if converter.kind == "dequantize" and quantization.quantizer_of(converter.source):
+        if converter.kind == "dequantize" and converter.undoes:
             continue  # said of its Q already
         if maker is not None and _comes_from_dynamic(maker):
             continue
@@ -269,11 +260,10 @@ def invalid_scale(context: Context) -> Iterator[Hit]:
     """Scales that are zero, negative, infinite or not numbers."""
     quantization = context.analysis(QuantizationMap)
     is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
-    for scheme, converter in _distinct_scales(quantization):
-        scales = scheme.scales
-        if scales is None or scales.dtype.kind not in "fV":
-            continue
-        wide = scales.reshape(-1).astype("float32")
+    for converter in quantization.scale_ranges.outside(0, float("inf")):
+        scheme = converter.scheme
+        assert scheme.scales is not None
+        wide = scheme.scales.reshape(-1).astype("float32")
         found = _first_bad(wide, allow_negative=_may_mirror(converter, is_tensorrt))
         if found is None:
             continue
@@ -298,8 +288,6 @@ def _may_mirror(converter: Converter, is_tensorrt: bool) -> bool:
 
 
 def _first_bad(scales: NDArray[Any], *, allow_negative: bool) -> tuple[int, str] | None:
-    if bool((scales > 0).all()) and scales.size and float(scales.max()) < float("inf"):
-        return None
     for index, number in enumerate(scales.tolist()):
         if number != number or number in (float("inf"), float("-inf")):
             return index, "bad"
@@ -308,16 +296,6 @@ def _first_bad(scales: NDArray[Any], *, allow_negative: bool) -> tuple[int, str]
         if number == 0:
             return index, "zero"
     return None
-
-
-def _distinct_scales(quantization: QuantizationMap) -> Iterator[tuple[Scheme, Converter]]:
-    """Each scale once, at the first Q or DQ that uses it."""
-    seen: set[int] = set()
-    for converter in quantization.quantizers + quantization.dequantizers:
-        scale = converter.scheme.scale
-        if scale is not None and id(scale) not in seen:
-            seen.add(id(scale))
-            yield converter.scheme, converter
 
 
 _SMALLEST_NORMAL = {
@@ -329,21 +307,19 @@ _SMALLEST_NORMAL = {
 
 def subnormal_scale(context: Context) -> Iterator[Hit]:
     """Scales too small for their own type."""
-    for scheme, converter in _distinct_scales(context.analysis(QuantizationMap)):
-        scales = scheme.scales
+    quantization = context.analysis(QuantizationMap)
+    for converter in quantization.scale_ranges.below(max(_SMALLEST_NORMAL.values())):
+        scheme = converter.scheme
         tensor = scheme.scale.tensor if scheme.scale is not None else None
         smallest = _SMALLEST_NORMAL.get(tensor.dtype.name) if tensor is not None else None
-        if scales is None or smallest is None or not scales.size:
+        if tensor is None or smallest is None or scheme.scales is None:
             continue
-        least = float(abs(scales).min())
-        if least >= smallest:
-            continue
-        wide = abs(scales.reshape(-1).astype("float64"))
+        wide = abs(scheme.scales.reshape(-1).astype("float64"))
         small = wide[(wide > 0) & (wide < smallest)]
         if small.size:
             yield Hit(
                 converter.node,
-                {"number": f"{small.min():.3g}", "type": tensor.dtype.name if tensor else "",
+                {"number": f"{small.min():.3g}", "type": tensor.dtype.name,
                  "smallest": f"{smallest:.3g}", "affected": int(small.size)},
             )  # fmt: skip
 
@@ -352,29 +328,27 @@ def parameters_disagree(context: Context) -> Iterator[Hit]:
     """Scale and zero point that do not fit each other, or the tensor they belong to."""
     quantization = context.analysis(QuantizationMap)
     is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
-    for converter in quantization.quantizers + quantization.dequantizers:
+    for converter in quantization.converters:
         scheme, shape = converter.scheme, converter.scheme.scale_shape
-        zero_point = scheme.zero_point
-        if zero_point is not None and zero_point.tensor is not None and shape is not None:
-            other = zero_point.tensor.shape
-            if _volume(other) != _volume(shape):
-                yield Hit(
-                    converter.node,
-                    {"scales": _volume(shape), "points": _volume(other)},
-                    variant="volumes",
-                )
+        zero_point, undone = scheme.zero_point, converter.undoes
+        if undone is not None and undone.scheme.scale is scheme.scale:
+            if undone.scheme.zero_point is zero_point:
+                continue  # said of the Q, if there is anything to say
+        point = zero_point.tensor if zero_point is not None else None
+        if point is not None and point.shape != shape and shape is not None:
+            scales, points = _volume(shape), _volume(point.shape)
+            if scales != points:
+                yield Hit(converter.node, {"scales": scales, "points": points}, variant="volumes")
                 continue
         if converter.kind == "dequantize" and zero_point is not None:
             stored, said = scheme.dtype, _declared(zero_point)
-            if stored is not None and said is not None and stored is not said:
-                yield Hit(
-                    converter.node,
-                    {"type": stored.name, "zero_type": said.name},
-                    variant="types",
-                    severity=Severity.WARNING if is_tensorrt else None,
-                )
+            if stored is not said and stored is not None and said is not None:
+                facts = {"type": stored.name, "zero_type": said.name}
+                severity = Severity.WARNING if is_tensorrt else None
+                yield Hit(converter.node, facts, variant="types", severity=severity)
                 continue
-        yield from _length_disagrees(converter)
+        if shape:
+            yield from _length_disagrees(converter)
 
 
 def _declared(value: Value) -> DType | None:
@@ -410,7 +384,7 @@ def pair_disagrees(context: Context) -> Iterator[Hit]:
     """A Q and the DQ behind it with other parameters."""
     quantization = context.analysis(QuantizationMap)
     for dq in quantization.dequantizers:
-        q = quantization.quantizer_of(dq.source)
+        q = dq.undoes
         if q is None or q.scheme.same_as(dq.scheme) is not False:
             continue
         if q.scheme.dtype is not dq.scheme.dtype:
@@ -448,15 +422,7 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
     if opset is None or opset >= 23:
         return
     lenient = (context.deployment.runtime or "").startswith("tensorrt")
-    found: dict[tuple[str, int], list[Node]] = {}
-    quantization = context.analysis(QuantizationMap)
-    for converter in quantization.quantizers + quantization.dequantizers:
-        if converter.node.domain:
-            continue
-        needed = _too_new(converter.scheme, opset)
-        if needed is not None:
-            found.setdefault(needed, []).append(converter.node)
-    for (feature, since), nodes in found.items():
+    for (feature, since), nodes in _too_new(context.analysis(QuantizationMap), opset).items():
         yield from together(
             nodes,
             {"feature": feature, "since": since, "opset": opset},
@@ -464,14 +430,24 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
         )
 
 
-def _too_new(scheme: Scheme, opset: int) -> tuple[str, int] | None:
-    for precision, since, name in _SINCE:
-        if opset < since and scheme.precision == precision:
-            return name, since
-    if opset < 21 and scheme.granularity == "block":
-        return "Blocks of scales", 21
+def _too_new(quantization: QuantizationMap, opset: int) -> dict[tuple[str, int], list[Node]]:
+    """What the operator set lacks, the version that brought it, and the nodes that use it."""
+    found: dict[tuple[str, int], list[Node]] = {}
+    for name, converters in quantization.by_type.items():
+        precision = precision_of(DTYPES[name]) if name else ""
+        feature = next(((w, s) for p, s, w in _SINCE if p == precision and opset < s), None)
+        for converter in converters:
+            needed = feature or _granularity_since(converter.scheme, opset)
+            if needed is not None and not converter.node.domain:
+                found.setdefault(needed, []).append(converter.node)
+    return found
+
+
+def _granularity_since(scheme: Scheme, opset: int) -> tuple[str, int] | None:
     if opset < 13 and scheme.granularity == "channel":
         return "Scales per channel", 13
+    if opset < 21 and len(scheme.scale_shape or ()) > 1 and scheme.granularity == "block":
+        return "Blocks of scales", 21
     return None
 
 
@@ -529,8 +505,9 @@ def target_cannot_run(context: Context) -> Iterator[Hit]:
             continue
         nodes = [
             converter.node
-            for converter in quantization.quantizers + quantization.dequantizers
-            if converter.scheme.precision == precision
+            for name, converters in quantization.by_type.items()
+            if name and precision_of(DTYPES[name]) == precision
+            for converter in converters
         ]
         words = {"type": precision, "needed": "{}.{}".format(*needed)}
         yield from together(nodes, {**words, "capability": "{}.{}".format(*capability)})

@@ -15,6 +15,7 @@ from modellint.analysis.quantization import (
 )
 from modellint.analysis.quantization.ops import (
     ACTIVATIONS,
+    MOVING,
     NORMALIZING,
     SHAPE_READERS,
     rides_along,
@@ -215,6 +216,9 @@ def move_rescales(context: Context) -> Iterator[Hit]:
     """Ops that only move numbers, between a DQ and a Q of other parameters."""
     quantization = context.analysis(QuantizationMap)
     for q in quantization.activation_quantizers:
+        producer = q.source.producer
+        if producer is None or producer.op_type not in MOVING:
+            continue
         operand = quantization.operand(q.source)
         if operand.dequantizer is None or not operand.moves:
             continue
@@ -301,7 +305,7 @@ def round_trip_at_output(context: Context) -> Iterator[Hit]:
     """A pair on an output of the network."""
     quantization = context.analysis(QuantizationMap)
     for dq in quantization.activation_dequantizers:
-        q = quantization.quantizer_of(dq.source)
+        q = dq.undoes
         if q is None or not dq.output.is_output or dq.output.consumers:
             continue
         if not _makes_integer(context, quantization, q):
@@ -312,6 +316,8 @@ def useless_round_trip(context: Context) -> Iterator[Hit]:
     """A pair whose number nobody takes quantized."""
     quantization = context.analysis(QuantizationMap)
     for q in quantization.activation_quantizers:
+        if q.feeds_layer:
+            continue
         outputs = quantization.dequantizers_after(q)
         uses = [use.node for output in outputs for use in output.consumers]
         is_kept = any(output.is_output for output in outputs) or q.output.is_output
@@ -362,6 +368,8 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
 
 def _takes_quantized(quantization: QuantizationMap, node: Node) -> bool:
     """Whether a node, or what rides along behind it, runs on quantized numbers."""
+    if quantization.op(node) is not None:
+        return True
     pending, seen = [node], {id(node)}
     while pending and len(seen) < 64:
         node = pending.pop()
@@ -382,8 +390,8 @@ def redundant_chain(context: Context) -> Iterator[Hit]:
     """A DQ that is quantized again at once."""
     quantization = context.analysis(QuantizationMap)
     for q in quantization.quantizers:
-        dq = quantization.dequantizer_of(q.source)
-        if dq is None or dq.scheme.dtype is not q.scheme.dtype:
+        dq = q.before
+        if dq is None or dq.kind != "dequantize" or dq.scheme.dtype is not q.scheme.dtype:
             continue
         same = dq.scheme.same_as(q.scheme)
         if same is None:
@@ -527,8 +535,7 @@ def edge_layer_quantized(context: Context) -> Iterator[Hit]:
     with_weights.sort(key=lambda op: op.node.index)
     for op, place in ((with_weights[0], "first"), (with_weights[-1], "last")):
         if op.is_quantized:
-            share = quantization.share([op])
-            yield Hit(op.node, {"place": place, "computed": op.precision, "share": share})
+            yield Hit(op.node, {"place": place, "computed": op.precision})
 
 
 def float_island(context: Context) -> Iterator[Hit]:
