@@ -1,0 +1,73 @@
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modellint.data import read_toml
+from modellint.rules.registry import load_rules
+from modellint.targets import load_targets
+from tests.support import run_cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, containing: str) -> str:
+    """The fenced block of a language that holds a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(each for each in blocks if containing in each)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_links_lead_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+def test_number_of_devices() -> None:
+    assert f"{len(load_targets())} devices" in README
+
+
+def test_families_are_those_of_the_rules() -> None:
+    named = {name for row in re.findall(r"^\| ([a-z, ]+) \|", README, re.MULTILINE)
+             for name in row.split(", ")}  # fmt: skip
+    ours = {rule.family for rule in load_rules(plugins=False).values()}
+    beside = {"internal", "suppression", "verify", "probe", "tensorrt", "onnxruntime"}
+    assert ours - beside == named - {"family", "code"}
+
+
+def test_configuration_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(block("toml", "[tool.modellint]"), encoding="utf-8")
+    model = tmp_path / "m.onnxtxt"
+    model.write_text(MODEL, encoding="utf-8")
+    result = run_cli(str(model))
+    assert result.exit_code == 0, result
+
+
+def test_own_rule_works(tmp_path: Path) -> None:
+    rule = block("toml", "[match]")
+    path = tmp_path / re.findall(r"^# (\S+\.toml)", rule)[0]
+    path.parent.mkdir(parents=True)
+    path.write_text(rule, encoding="utf-8")
+    assert read_toml(path)["severity"] == "warning"
+    (tmp_path / "modellint.toml").write_text('rules = ["model-rules"]', encoding="utf-8")
+    model = tmp_path / "m.onnxtxt"
+    model.write_text(MODEL, encoding="utf-8")
+    result = run_cli(str(model), "--output", "concise", "--select", "TEAM001")
+    assert "warning TEAM001 'e' computes GELU with erf." in result.stdout
+
+
+def test_picture_shows_what_the_program_prints() -> None:
+    command = [sys.executable, "tools/draw_terminal.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+MODEL = """<ir_version: 8, opset_import: ["" : 17]>
+main (float[1,4] x) => (float[1,4] e) <float root = {1.4142135}> { d = Div (x, root) e = Erf (d) }
+"""
