@@ -21,6 +21,8 @@ class Settled:
     deployment: Deployment
     assumed: Mapping[str, int]
     """By symbol, or by ``input[axis]`` where the dim has no name: what nobody stated."""
+    following: frozenset[str] = frozenset()
+    """Those assumed that follow from other dims: the mask of a decoder with a cache."""
 
 
 def settle(model: Model, deployment: Deployment) -> Settled:
@@ -39,7 +41,8 @@ def settle(model: Model, deployment: Deployment) -> Settled:
         for dim, size in zip(profile.declared, profile.ranges, strict=True)
         if isinstance(dim, str) and size is not None
     }
-    assumed |= _length_with_cache(model, deployment, {**assumed, **known}, assumed)
+    following = _length_with_cache(model, deployment, {**assumed, **known}, assumed)
+    assumed |= following
     shapes = dict(deployment.shapes)
     symbols = dict(deployment.symbols)
     for profile in profiles:
@@ -50,7 +53,9 @@ def settle(model: Model, deployment: Deployment) -> Settled:
                 symbols[dim] = closed[-1]
         shape = tuple(closed)
         shapes[profile.value.name] = ShapeProfile(shape, shape, shape)
-    return Settled(replace(deployment, shapes=shapes, symbols=symbols), assumed)
+    return Settled(
+        replace(deployment, shapes=shapes, symbols=symbols), assumed, frozenset(following)
+    )
 
 
 def _name(profile: InputProfile, axis: int) -> str:

@@ -7,112 +7,147 @@ different sizes give the coefficients; further counts, at sizes that had no say,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import prod
 
+from modellint.analysis.assume import Settled, settle
 from modellint.analysis.cost import ModelCost
+from modellint.analysis.memory import memory
 from modellint.inspection import Term
 from modellint.model import Model
-from modellint.targets.deployment import Deployment, ShapeProfile
-from modellint.targets.profiles import input_profiles
+from modellint.targets.deployment import Deployment
 
-MOST_SYMBOLS = 3
-MOST_NODES = 20_000
+MOST_DIMS = 3
+MOST_NODES = 30_000
 """Of all counts together: a formula is no reason to wait."""
 DEGREE = 2
+STEP, NEXT = 16, 8
 Monomial = tuple[str, ...]
 Sizes = Mapping[str, int]
 
 
-def macs_formula(model: Model, deployment: Deployment, cost: ModelCost) -> list[Term] | None:
-    """The terms, largest powers last; None where no dim is open, or none of it is exact.
-
-    `deployment` closes every dim; `cost` is what was counted for it.
-    """
-    sizes = _open_sizes(model, deployment)
-    if not cost.total.macs or not sizes or len(sizes) > MOST_SYMBOLS:
+def macs_formula(model: Model, deployment: Deployment) -> list[Term] | None:
+    """The terms; None where no dim is open, or where no such formula is exact."""
+    dims = _OpenDims.of(model, deployment)
+    if model.graph is None or not dims.groups or len(dims.groups) > MOST_DIMS:
         return None
-    monomials = _monomials(tuple(sizes))
-    points = _points(sizes, monomials)
-    if model.graph is None or len(points) * len(model.graph.nodes) > MOST_NODES:
-        return None
-    counts = []
-    for point in points:
-        macs = ModelCost(model, _at(model, deployment, point)).total.macs
-        if macs is None:
+    counts = _Counts(model, deployment, dims)
+    for monomials in dims.monomials():
+        if len(model.graph.nodes) * (len(monomials) + 2) > MOST_NODES:
             return None
-        counts.append(macs)
-    known = len(monomials)
-    coefficients = _solve([[_value(m, p) for m in monomials] for p in points[:known]], counts)
+        terms = _fit(monomials, dims, counts)
+        if terms is not None:
+            return terms
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenDims:
+    """Dims that may vary, each with the others that vary with it under another name."""
+
+    batch: str | None
+    groups: Mapping[str, frozenset[str]]
+    stated: Sizes
+
+    @classmethod
+    def of(cls, model: Model, deployment: Deployment) -> _OpenDims:
+        estimate = memory(model, deployment)
+        settled = settle(model, deployment)
+        groups: dict[str, frozenset[str]] = {}
+        for symbol in estimate.open_symbols:
+            is_new = not any(symbol in members for members in groups.values())
+            if is_new and symbol not in settled.following:
+                groups[symbol] = frozenset({symbol, *estimate.tied(symbol)})
+        batch = estimate.batch_symbol
+        return cls(batch if batch in groups else None, groups, _stated(settled))
+
+    @property
+    def others(self) -> list[str]:
+        return [name for name in self.groups if name != self.batch]
+
+    def monomials(self) -> list[list[Monomial]]:
+        """Powers up to the square: first all times the batch, then also without it."""
+        powers = [
+            monomial
+            for degree in range(DEGREE + 1)
+            for monomial in combinations_with_replacement(self.others, degree)
+        ]
+        if self.batch is None:
+            return [powers]
+        scaled = [(*monomial, self.batch) for monomial in powers]
+        return [scaled, [*powers, *scaled]]
+
+    def point(self, monomial: Monomial) -> dict[str, int]:
+        """Sizes of its own for each monomial, so that no two say the same."""
+        batch = {self.batch: 1 + monomial.count(self.batch)} if self.batch is not None else {}
+        return batch | {
+            name: (STEP + NEXT * at) * (1 + monomial.count(name))
+            for at, name in enumerate(self.others)
+        }
+
+    def checks(self) -> list[dict[str, int]]:
+        """Sizes that no monomial has."""
+        return [
+            {name: factor * (1 if name == self.batch else STEP) for name in self.groups}
+            for factor in (5, 7)
+        ]
+
+
+class _Counts:
+    """MACs at any sizes."""
+
+    def __init__(self, model: Model, deployment: Deployment, dims: _OpenDims) -> None:
+        self._model = model
+        self._deployment = deployment
+        self._dims = dims
+
+    def at(self, point: Sizes) -> int | None:
+        named = {name: size for key, size in point.items() for name in self._dims.groups[key]}
+        sized = replace(
+            self._deployment, batch=None, shapes={}, symbols={**self._dims.stated, **named}
+        )
+        return ModelCost(self._model, settle(self._model, sized).deployment).total.macs
+
+
+def _stated(settled: Settled) -> dict[str, int]:
+    symbols = settled.deployment.symbols
+    return {name: size for name, size in symbols.items() if name not in settled.assumed}
+
+
+def _fit(monomials: Sequence[Monomial], dims: _OpenDims, counts: _Counts) -> list[Term] | None:
+    points = [dims.point(monomial) for monomial in monomials]
+    found = [counts.at(point) for point in points]
+    known = [count for count in found if count is not None]
+    if len(known) < len(found):
+        return None
+    matrix = [[_value(monomial, point) for monomial in monomials] for point in points]
+    coefficients = _solve(matrix, known)
     if coefficients is None or any(c.denominator != 1 for c in coefficients):
         return None
     terms = [(int(c), m) for c, m in zip(coefficients, monomials, strict=True) if c]
-    checks = [*zip(points[known:], counts[known:], strict=True), (sizes, cost.total.macs)]
-    if any(sum(c * _value(m, p) for c, m in terms) != count for p, count in checks):
-        return None
+    for point in dims.checks():
+        if counts.at(point) != sum(c * _value(m, point) for c, m in terms):
+            return None
     return [Term(c, {name: m.count(name) for name in dict.fromkeys(m)}) for c, m in terms]
-
-
-def _open_sizes(model: Model, deployment: Deployment) -> dict[str, int]:
-    """Named dims of the inputs, with the sizes they have here."""
-    return {
-        dim: deployment.symbols[dim]
-        for profile in input_profiles(model, deployment)
-        for dim in profile.declared
-        if isinstance(dim, str) and dim in deployment.symbols
-    }
-
-
-def _monomials(symbols: tuple[str, ...]) -> list[Monomial]:
-    """The first symbol, a batch, comes in at most once; the others up to the square together."""
-    batch, *others = symbols
-    rest = [m for d in range(DEGREE + 1) for m in combinations_with_replacement(others, d)]
-    return [*rest, *((batch, *m) for m in rest)]
-
-
-def _points(sizes: Sizes, monomials: Sequence[Monomial]) -> list[dict[str, int]]:
-    """Sizes at which the monomials are independent, and one point more to check with."""
-    batch, *others = sizes
-    steps = {name: 16 + 8 * at for at, name in enumerate(others)}
-    points = [
-        {batch: 1 + m.count(batch)}
-        | {name: step * (2 + m.count(name)) for name, step in steps.items()}
-        for m in monomials
-    ]
-    return [*points, {batch: 5} | {name: step * 7 for name, step in steps.items()}]
-
-
-def _at(model: Model, deployment: Deployment, point: Sizes) -> Deployment:
-    """The deployment with other sizes for the named dims; unnamed ones stay."""
-    shapes = dict(deployment.shapes)
-    for profile in input_profiles(model, deployment):
-        if profile.is_dynamic and not profile.open_axes:
-            shape = tuple(
-                point.get(dim, size) if isinstance(dim, str) else size
-                for dim, size in zip(profile.declared, profile.bound(1), strict=True)
-            )
-            shapes[profile.value.name] = ShapeProfile(shape, shape, shape)
-    return replace(deployment, batch=None, shapes=shapes, symbols={**deployment.symbols, **point})
 
 
 def _value(monomial: Monomial, point: Sizes) -> int:
     return prod(point[name] for name in monomial)
 
 
-def _solve(matrix: list[list[int]], counts: Sequence[int]) -> list[Fraction] | None:
-    """Gaussian elimination, exactly; None for dependent rows."""
+def _solve(matrix: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Fraction] | None:
+    """Gaussian elimination, exactly; None where rows depend on each other."""
     rows = [[*map(Fraction, row), Fraction(counts[at])] for at, row in enumerate(matrix)]
-    size = len(rows)
-    for column in range(size):
-        pivot = next((at for at in range(column, size) if rows[at][column]), None)
+    for column in range(len(rows)):
+        pivot = next((at for at in range(column, len(rows)) if rows[at][column]), None)
         if pivot is None:
             return None
         rows[column], rows[pivot] = rows[pivot], rows[column]
         rows[column] = [x / rows[column][column] for x in rows[column]]
-        for at in range(size):
-            if at != column and rows[at][column]:
-                factor = rows[at][column]
-                rows[at] = [x - factor * y for x, y in zip(rows[at], rows[column], strict=True)]
+        for at, row in enumerate(rows):
+            if at != column and row[column]:
+                factor = row[column]
+                rows[at] = [x - factor * y for x, y in zip(row, rows[column], strict=True)]
     return [row[-1] for row in rows]

@@ -138,7 +138,7 @@ class _Look:
             "uncounted": len(cost.uncounted),
             "sizes": _sizes(self.model, settled),
             "assumed": dict(settled.assumed),
-            "macs_formula": macs_formula(self.model, settled.deployment, cost),
+            "macs_formula": macs_formula(self.model, deployment),
             "layers": largest_layers(self.model, cost),
         }
 

@@ -207,10 +207,10 @@ class MemoryEstimate:
             self.deployment,
             batch=size if is_batch else self.deployment.batch,
             shapes={},
-            symbols={**stated, **dict.fromkeys(self._tied(symbol), size), symbol: size},
+            symbols={**stated, **dict.fromkeys(self.tied(symbol), size), symbol: size},
         )
 
-    def _tied(self, symbol: str) -> Iterator[str]:
+    def tied(self, symbol: str) -> Iterator[str]:
         """Dims that grow together under whatever name: all batches, all lengths of the cache."""
         graph = self.model.graph
         dims: list[Dim] = []
