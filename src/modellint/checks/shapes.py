@@ -148,6 +148,8 @@ def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
         if node.op_type == "Expand":
             yield from _expanded(node, symbols)
             continue
+        if not any(value is not None and _is_fixed(context, value) for value in node.inputs):
+            continue
         for constant, axis, others in _meetings(node):
             shape = constant.shape or ()
             batch = shape[axis] if axis < len(shape) else None
