@@ -36,8 +36,10 @@ from modellint.formats import read_model  # noqa: E402
 from modellint.targets.deployment import Deployment  # noqa: E402
 from tests.exports import EXPORTS, exports, materialise  # noqa: E402
 
-BATCHES = (1, 8)
-PRECISIONS = ("fp32", "fp16")
+BATCHES = {"tensorrt-rtx": (1, 8), "onnxruntime": (1, 7, 8)}
+PRECISIONS = {"tensorrt-rtx": ("fp32", "fp16"), "onnxruntime": ("fp32",)}
+"""ONNX Runtime's kernels for the CPU compute in fp32: models at fp16 are cast there and back."""
+SILENT = "the block fits what the first run left, so the log does not say how large it is"
 CAPABILITY = "SM86"
 """The GPU that TensorRT for RTX plans for: an A10, an RTX 3090."""
 TIMEOUT = 900
@@ -127,12 +129,9 @@ def light_models() -> dict[str, Path]:
 
 def cases(runtime: str, names: list[str]) -> Iterator[Case]:
     for name in names or [*exports(), *light_models()]:
-        batches = (1,) if _has_fixed_batch(_source(name)) else BATCHES
-        for precision in PRECISIONS:
-            for batch in batches:
-                if name in light_models() and precision != "fp32":
-                    continue
-                yield Case(name, batch, precision, runtime)
+        batches = (1,) if _has_fixed_batch(_source(name)) else BATCHES[runtime]
+        for precision in ("fp32",) if name in light_models() else PRECISIONS[runtime]:
+            yield from (Case(name, batch, precision, runtime) for batch in batches)
 
 
 def _source(name: str) -> Path:
@@ -205,7 +204,11 @@ def _bytes_in(log: str, label: str) -> int:
 
 
 def plan_with_onnxruntime(path: Path, case: Case) -> Plan:
-    """Runs twice: the first run records the pattern, the second allocates it in one block."""
+    """Runs twice: the first run records the pattern, the second allocates it in one block.
+
+    The block stands in the log only if none of the arena's regions, which the first run left and
+    which are powers of two, is large enough for it.
+    """
     import onnxruntime as ort
 
     ort.set_default_logger_severity(1)
@@ -213,19 +216,17 @@ def plan_with_onnxruntime(path: Path, case: Case) -> Plan:
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     feeds = _feeds(session)
-    shrink = ort.RunOptions()
-    shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     for _ in range(2):
         sys.stderr.write("== run\n")
         sys.stderr.flush()
-        session.run(None, feeds, shrink)
+        session.run(None, feeds)
     return Plan(0, None)  # the figure stands in the log, which the parent reads
 
 
 def _planned_block(log: str) -> Plan:
     second = log.split("== run\n")[-1]
     asked = [int(size) for size in re.findall(r"\(requested\) num_bytes: (\d+)", second)]
-    return Plan(sum(asked), None) if asked else Plan(0, None, "no block in the log")
+    return Plan(asked[0], None) if asked else Plan(0, None, SILENT)
 
 
 def measure_with_cuda(path: Path, case: Case) -> Plan:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from modellint.analysis.cost.formula import Formula, find_formula
 from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
 from modellint.analysis.cost.parameters import Parameters
 from modellint.analysis.cost.traffic import bytes_read, bytes_written
@@ -100,18 +99,6 @@ class ModelCost:
         nodes = self._model.graph.nodes if self._model.graph is not None else ()
         return tuple(node for node in nodes if self.of(node).macs is None)
 
-    @cached_property
-    def formula(self) -> Formula | None:
-        """MACs as a formula in the dims that neither model nor deployment states.
-
-        None where there are none, too many, or where the count follows no polynomial in them.
-        """
-        return find_formula(
-            self._model,
-            self._deployment,
-            lambda deployment: ModelCost(self._model, deployment).total.macs,
-        )
-
     def share(self, nodes: Iterable[Node]) -> float | None:
         """The share of the model's MACs that these nodes take, 0 to 1."""
         total = self.total.macs
@@ -196,4 +183,4 @@ def _times(one: int | None, count: int | None) -> int | None:
     return None if one is None or count is None else one * count
 
 
-__all__ = ["Formula", "ModelCost", "NodeCost", "cost"]
+__all__ = ["ModelCost", "NodeCost", "cost"]
