@@ -100,10 +100,8 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
 
 
 def _write_json(inspection: Inspection, *, several: bool) -> None:
-    text = json.dumps(
-        inspection.to_json(), indent=None if several else 2, ensure_ascii=False, allow_nan=False
-    )
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    text = json.dumps(inspection.to_json(), indent=None if several else 2, allow_nan=False)
+    click.echo(text)
 
 
 def _exit_code(inspection: Inspection) -> int:

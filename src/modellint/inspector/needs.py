@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from modellint.analysis.assume import settle
 from modellint.analysis.memory import TIGHT, MemoryEstimate, Part, Verdict, memory
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import roofline
+from modellint.analysis.shapes import DeployedTypes
 from modellint.inspection import Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode, Tensor
-from modellint.model import Model, bind
+from modellint.model import Dim, Model, Shape
 from modellint.targets import Target
 from modellint.targets.deployment import Deployment
 
 BATCHES = (1, 4, 16, 64, 256)
+FEWER_BATCHES = (1, 8, 64)
+LARGE = 1500
+"""Nodes of a graph for which many batches would take long."""
 PRECISIONS = (("fp32", "tf32"), ("fp16", "bf16"), ("int8", "fp8"), ("int4", "fp4"))
 """Rows of the table; the first of each that the device runs."""
 _BITS = {"fp64": 64, "fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8}
@@ -58,7 +63,7 @@ class Needs:
             smallest_target=self._smallest(estimate),
             peak=_peak(estimate),
             roofline=self._roofline(deployment),
-            table=None if self._brief else list(self._table(deployment, estimate)),
+            table=None if self._brief else list(self._table(deployment, estimate)) or None,
         )
 
     def _smallest(self, estimate: MemoryEstimate) -> str | None:
@@ -97,10 +102,11 @@ class Needs:
 
     def _table(self, deployment: Deployment, estimate: MemoryEstimate) -> Iterator[Row]:
         """Precision by batch; where the batch is fixed, the one there is."""
-        if self._model.graph is None:
+        if self._model.graph is None or deployment.target is None:
             return
         symbol = estimate.batch_symbol
-        batches: tuple[int | None, ...] = BATCHES if symbol is not None else (None,)
+        several = BATCHES if len(self._model.graph.nodes) < LARGE else FEWER_BATCHES
+        batches: tuple[int | None, ...] = several if symbol is not None else (None,)
         running = running_precision(self._model, deployment)
         for precision in _rows(running, deployment):
             at = memory(self._model, replace(deployment, precision=precision))
@@ -156,6 +162,8 @@ def _peak(estimate: MemoryEstimate) -> Peak | None:
     node = estimate.peak_node
     if node is None or not estimate.at_peak:
         return None
+    settled = settle(estimate.model, estimate.deployment)
+    types = DeployedTypes(estimate.model, settled.deployment)
     return Peak(
         node.label,
         node.qualified_op,
@@ -164,12 +172,16 @@ def _peak(estimate: MemoryEstimate) -> Peak | None:
             Tensor(
                 alive.name,
                 alive.value.dtype.name if alive.value.dtype is not None else None,
-                list(bind(alive.value.shape, estimate.footprint.symbols) or ()) or None,
+                _listed(types.shape(alive.value)),
                 alive.nbytes,
             )
             for alive in estimate.at_peak[:FILLERS]
         ],
     )
+
+
+def _listed(shape: Shape | None) -> list[Dim] | None:
+    return list(shape) if shape is not None else None
 
 
 def _estimate(part: Part) -> Estimate:

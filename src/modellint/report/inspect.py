@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -99,20 +100,21 @@ class _Sheet(Page):
     # What it is
 
     def _model(self, told: Inspection) -> None:
-        self._line(self._identity(told))
+        for line in self._wrapped(self._identity(told), self.page - INDENT):
+            self.print(Text(" " * INDENT), line)
         self.console.print()
-        self._ports("inputs", told.inputs)
-        self._ports("outputs", told.outputs)
+        self._ports(told)
         self._field("parameters", self._parameters(told))
         self._field("MACs", self._macs(told))
+        self._field("", self._formula(told.macs_formula or []))
         self._field("weights", self._weights(told))
-        self._field("ops", self._ops(told))
-        self._field("blocks", self._blocks(told))
-        self._field("attention", self._attention(told))
+        self._items("ops", self._ops(told))
+        self._items("blocks", self._blocks(told))
+        self._items("attention", self._attention(told))
         self._field("kv cache", self._cache(told))
         self._layers(told)
 
-    def _identity(self, told: Inspection) -> str:
+    def _identity(self, told: Inspection) -> list[str]:
         found = told.identity
         assert found is not None
         opsets = [f"{domain} {version}" for domain, version in found.opsets.items()]
@@ -127,25 +129,34 @@ class _Sheet(Page):
             counted(told.subgraphs, "subgraph") if told.subgraphs else "",
             counted(told.functions, "function") if told.functions else "",
         ]
-        return self.dotted([self.words(part) for part in parts if part])
+        return [self.words(part) for part in parts if part]
 
     def _external(self, files: int, size: int) -> str:
         if not files:
             return ""
         return f"{byte_size(size)} in {counted(files, 'file')} beside it"
 
-    def _ports(self, label: str, ports: Sequence[Port] | None) -> None:
+    def _ports(self, told: Inspection) -> None:
         """Alike ones in one row: a decoder has its cache as dozens of inputs."""
+        labelled = {"inputs": self._alike(told.inputs), "outputs": self._alike(told.outputs)}
+        rows = [row for group in labelled.values() for row in group]
+        lines = list(self._columns(rows, "lll", self.page - GUTTER))
+        at = 0
+        for label, group in labelled.items():
+            for line in lines[at : at + len(group)]:
+                self._beside(label, line)
+                label = ""
+            at += len(group)
+
+    def _alike(self, ports: Sequence[Port] | None) -> list[list[Text]]:
         groups: dict[tuple[object, ...], list[Port]] = {}
         for port in ports or ():
             groups.setdefault((port.type, port.dtype, repr(port.shape)), []).append(port)
         rows = [[self._port_name(group), *self._port_type(group[0])] for group in groups.values()]
-        most = len(rows) if self.options.verbose else MOST_PORTS
-        if len(rows) > most:
-            rows, rest = rows[:most], sum(len(group) for group in [*groups.values()][most:])
-            rows.append([Text(f"and {rest:,} more"), Text(), Text()])
-        for at, line in enumerate(self._columns(rows, "lll", self.page - GUTTER)):
-            self._beside(label if at == 0 else "", line)
+        if len(rows) > MOST_PORTS and not self.options.verbose:
+            rest = sum(len(group) for group in [*groups.values()][MOST_PORTS:])
+            rows[MOST_PORTS:] = [[Text(f"and {rest:,} more"), Text(), Text()]]
+        return rows
 
     def _port_name(self, group: Sequence[Port]) -> Text:
         name = self.words(group[0].name)
@@ -158,8 +169,12 @@ class _Sheet(Page):
     def _shape(self, shape: Sequence[int | str | None] | None) -> str:
         if shape is None:
             return "any rank"
-        dims = ["?" if dim is None else self.words(str(dim)) for dim in shape]
+        dims = ["?" if dim is None else self._dim(str(dim)) for dim in shape]
         return self.glyphs.times.join(dims) or "scalar"
+
+    def _dim(self, dim: str) -> str:
+        dim = self.words(dim)
+        return f"({dim})" if " " in dim else dim
 
     def _parameters(self, told: Inspection) -> str:
         if told.parameters is None:
@@ -174,18 +189,16 @@ class _Sheet(Page):
         if told.macs is None:
             nodes = counted(told.uncounted or 0, "node")
             return f"{self.words('≥')} {work(told.known_macs)}{sizes}; {nodes} cannot be counted"
-        flops = f", {work(told.flops)} FLOPs" if told.flops is not None else ""
-        formula = self._formula(told.macs_formula or [])
-        said = f"{work(told.macs)}{flops}{sizes}"
-        return f"{said}; {formula}" if formula else said
+        flops = f" ({work(told.flops)} FLOPs)" if told.flops is not None else ""
+        return f"{work(told.macs)}{flops}{sizes}"
 
     def _sizes(self, told: Inspection) -> str:
         if not told.sizes:
             return ""
         assumed = told.assumed or {}
         stated = {name: size for name, size in told.sizes.items() if name not in assumed}
-        parts = [self._listed(stated), self._listed(assumed) + " assumed" if assumed else ""]
-        return f" with {', '.join(part for part in parts if part)}"
+        parts = [self._listed(stated), self._listed(assumed) + " (assumed)" if assumed else ""]
+        return f" for {', '.join(part for part in parts if part)}"
 
     def _listed(self, sizes: Mapping[str, int]) -> str:
         shown = [f"{self.words(name)} {size}" for name, size in [*sizes.items()][:MOST_SIZES]]
@@ -193,15 +206,14 @@ class _Sheet(Page):
         return ", ".join([*shown, *more])
 
     def _formula(self, terms: Sequence[Term]) -> str:
-        """``batch × (12.3 G × sequence + 1.2 M × sequence²)``; nothing where no dim matters."""
+        """``= batch × sequence × (12.3 G + 1.2 M × sequence)``; nothing where no dim matters."""
         if not any(term.powers for term in terms):
             return ""
         common = [name for name in terms[0].powers if all(name in t.powers for t in terms)]
-        texts = [self._term(term, common) for term in terms]
-        times = self.words(" × ").center(3)
-        inner = " + ".join(texts)
-        outer = [self.words(name) for name in common]
-        return times.join([f"({inner})" if outer and len(texts) > 1 else inner, *outer])
+        inner = " + ".join(self._term(term, common) for term in terms)
+        outer = [self.words(name) for name in reversed(common)]
+        factors = [*outer, f"({inner})"] if outer and len(terms) > 1 else [inner, *outer]
+        return f"= {f' {self.glyphs.times} '.join(factors)}"
 
     def _term(self, term: Term, common: Sequence[str]) -> str:
         powers = {name: power - (1 if name in common else 0) for name, power in term.powers.items()}
@@ -211,7 +223,7 @@ class _Sheet(Page):
             for name, power in powers.items()
             if power
         ]
-        return self.words(" × ").center(3).join([work(term.coefficient), *names])
+        return f" {self.glyphs.times} ".join([work(term.coefficient), *names])
 
     def _weights(self, told: Inspection) -> str:
         stored = told.weight_bytes or {}
@@ -223,7 +235,7 @@ class _Sheet(Page):
         ]
         return parts[0] if len(parts) == 1 else f"{byte_size(total)}: {', '.join(parts)}"
 
-    def _ops(self, told: Inspection) -> str:
+    def _ops(self, told: Inspection) -> list[str]:
         ops = list((told.ops or {}).items())
         most = len(ops) if self.options.verbose else MOST_OPS
         shown = [f"{self.words(name)} {count:,}" for name, count in ops[:most]]
@@ -231,22 +243,22 @@ class _Sheet(Page):
         if rest:
             nodes = counted(sum(count for _, count in rest), "node")
             shown.append(f"{nodes} of {len(rest)} other ops")
-        return self.dotted(shown)
+        return shown
 
-    def _blocks(self, told: Inspection) -> str:
+    def _blocks(self, told: Inspection) -> list[str]:
         times = self.glyphs.times
-        return self.dotted([f"{block.kind} {times}{block.count}" for block in told.blocks or ()])
+        return [f"{block.kind} {times}{block.count}" for block in told.blocks or ()]
 
-    def _attention(self, told: Inspection) -> str:
+    def _attention(self, told: Inspection) -> list[str]:
         found = told.attention
         if found is None:
-            return ""
+            return []
         heads = counted(found.query_heads, "head") if found.query_heads else ""
         if heads and found.kv_heads and found.kv_heads != found.query_heads:
             heads = f"{counted(found.query_heads or 0, 'query head')} on {found.kv_heads}"
         size = f"head size {found.head_size}" if found.head_size else ""
         layers = counted(found.layers, "layer")
-        return self.dotted([part for part in (found.variant, layers, heads, size) if part])
+        return [part for part in (found.variant, layers, heads, size) if part]
 
     def _cache(self, told: Inspection) -> str:
         found = told.kv_cache
@@ -292,10 +304,11 @@ class _Sheet(Page):
         if needs.usable is not None:
             self._bar(needs)
         self._parts(needs)
-        self.console.print()
-        self._field("largest", self._largest(needs))
-        self._field("smallest", self._smallest(needs))
-        self._field("peak", self._peak(needs))
+        if needs.target is not None:
+            self.console.print()
+            self._field("room for", self._room(needs))
+            self._field("smallest", self._smallest(needs))
+        self._peak(needs)
         if needs.roofline is not None:
             self._time(needs.roofline)
         self._batches(needs)
@@ -350,13 +363,12 @@ class _Sheet(Page):
         rows = [[Text(), *(Text(word, LABEL) for word in ("low", "expected", "high", ""))]]
         for segment in SEGMENTS:
             part = segment.part(needs)
-            if part.high or segment.label in ("weights", "activations"):
+            is_unsure = segment.label == "runtime" and needs.target is not None
+            if part.high or is_unsure or segment.label in ("weights", "activations"):
                 fill = segment.plain if self.is_plain else segment.fill
                 note = part.note or part.confidence
                 if segment.label == "weights":
-                    note = ", ".join(
-                        f"{name} {byte_size(size)}" for name, size in needs.weight_bytes.items()
-                    )
+                    note = self._deployed_types(needs)
                 rows.append(
                     [
                         Text.assemble((fill, segment.style), f" {segment.label}"),
@@ -375,15 +387,22 @@ class _Sheet(Page):
         for line in self._columns(rows, "lrrrl", self.page - GUTTER):
             self._beside("", line)
 
-    def _largest(self, needs: Memory) -> str:
+    def _deployed_types(self, needs: Memory) -> str:
+        """Types that matter: biases and shape arguments are everywhere."""
+        told = {
+            name: size for name, size in needs.weight_bytes.items() if size * 100 > needs.weights
+        }
+        if len(told) == 1:
+            return next(iter(told))
+        return ", ".join(f"{name} {byte_size(size)}" for name, size in told.items())
+
+    def _room(self, needs: Memory) -> str:
         found = []
         if needs.largest_batch is not None:
-            found.append(
-                f"batch {needs.largest_batch:,}" if needs.largest_batch else "no batch fits"
-            )
+            found.append(f"batch {needs.largest_batch:,}" if needs.largest_batch else "no batch")
         if needs.largest_sequence:
             found.append(f"{self.words(needs.sequence or '')} {needs.largest_sequence:,}")
-        return self.dotted(found)
+        return " or ".join(found)
 
     def _smallest(self, needs: Memory) -> str:
         if needs.target is None:
@@ -394,43 +413,58 @@ class _Sheet(Page):
             return "nothing smaller of its kind would do"
         return f"{self.words(needs.smallest_target)} would do"
 
-    def _peak(self, needs: Memory) -> str:
+    def _peak(self, needs: Memory) -> None:
         peak = needs.peak
         if peak is None:
-            return ""
-        filled = [
-            f"{self.words(tensor.name)} {byte_size(tensor.bytes)}"
-            + (f" ({self._shape(tensor.shape)})" if tensor.shape else "")
+            return
+        self.console.print()
+        room = self.page - GUTTER - 40
+        node = shorten(self.words(peak.node), max(room, 20), self.glyphs.ellipsis)
+        at = f"{byte_size(peak.bytes)} of activations at {self.words(peak.op_type)} '{node}'"
+        self._field("peak", at)
+        rows = [
+            [
+                Text(byte_size(tensor.bytes)),
+                Text(self._shape(tensor.shape)),
+                Text(self.words(tensor.name)),
+            ]
             for tensor in peak.tensors
         ]
-        at = f"{self.words(peak.op_type)} '{self.words(peak.node)}'"
-        return f"{byte_size(peak.bytes)} of activations at {at}: {', '.join(filled)}"
+        for line in self._columns(rows, "rll", self.page - GUTTER):
+            self._beside("", line)
 
     def _time(self, bound: Roofline) -> None:
         at_least, at_most = self.words("≥"), self.words("≤")
-        said = [f"{at_least} {_time(bound.seconds)} a run in {bound.precision} (theoretical)"]
+        said = [f"{at_least} {self._seconds(bound.seconds)} a run in {bound.precision}, at peak"]
         if bound.per_second is not None:
             said.append(f"{at_most} {work(bound.per_second)} a second")
         if bound.joules is not None:
             said.append(f"{at_most} {_energy(bound.joules)}")
         if bound.uncounted:
             said.append(f"without {counted(bound.uncounted, 'node')}")
-        self._field("time", self.dotted(said))
-        waiting = f"waits for {bound.bottleneck}"
+        self.console.print()
+        self._items("time", said)
+        waiting = bound.memory_share
+        said = [f"memory for {_percent(waiting)} of it"]
         if bound.bottleneck == "compute":
-            waiting = "bound by arithmetic"
-        share = f"{_percent(bound.memory_share)} of the time goes into moving bytes"
-        said = [waiting, share]
+            said = [f"arithmetic for {_percent(1 - waiting)} of it"]
         if bound.intensity is not None:
-            said.append(
-                f"{bound.intensity:.3g} FLOPs a byte, where {bound.ridge:.3g} would balance"
-            )
-        self._field("bound", self.dotted(said))
-        slow = [
-            f"{self.words(each.op_type)} '{self.words(each.node)}' {_percent(each.share)}"
+            said.append(f"{bound.intensity:.3g} FLOPs a byte, in balance at {bound.ridge:.3g}")
+        self._items("bound by", said)
+        rows = [
+            [Text(_percent(each.share)), Text(self.words(each.op_type)), Text(each.bound),
+             Text(self.words(each.node))]
             for each in bound.slowest
-        ]
-        self._field("slowest", ", ".join(slow))
+        ]  # fmt: skip
+        for at, line in enumerate(self._columns(rows, "rlll", self.page - GUTTER)):
+            self._beside("" if at else "slowest", line)
+
+    def _seconds(self, seconds: float) -> str:
+        """`12 µs`, `3.4 ms`, `1.2 s`."""
+        for unit, scale in (("s", 1.0), ("ms", 1e3)):
+            if seconds * scale >= 1:
+                return f"{seconds * scale:.3g} {unit}"
+        return f"{seconds * 1e6:.3g} {'us' if self.is_plain else 'µs'}"
 
     def _batches(self, needs: Memory) -> None:
         if not needs.table or needs.verdict is None:
@@ -445,7 +479,7 @@ class _Sheet(Page):
         legend = ", ".join(f"{mark} {verdict}" for verdict, mark in marks.items())
         drop = tuple(range(len(batches), 1, -1))
         self._table("what fits", rows, "l" + "r" * len(batches), drop=drop)
-        self._beside("", Text(legend))
+        self.print(Text(" " * (INDENT + 2)), Text(legend))
 
     def _cell(self, cell: Cell) -> Text:
         marks = PLAIN_MARKS if self.is_plain else MARKS
@@ -461,7 +495,7 @@ class _Sheet(Page):
         told = f"{len(estimates)} devices"
         self._heading([told, *sorted(precisions)] if len(precisions) == 1 else [told])
         rows = [[Text(word, LABEL) for word in _DEVICE_COLUMNS]]
-        ordered = sorted(estimates, key=lambda each: (each.usable or 0, each.target or ""))
+        ordered = sorted(estimates, key=_by_size)
         rows += [self._device(needs) for needs in ordered]
         for line in self._columns(rows, "lrrllrrll", self.page - INDENT, drop=(8, 3, 7, 5, 6)):
             self.print(Text(" " * INDENT), line)
@@ -487,7 +521,7 @@ class _Sheet(Page):
             Text.assemble((full * filled, VERDICTS[needs.verdict]), (free * (10 - filled), LINES)),
             Text(needs.verdict or "", VERDICTS[needs.verdict]),
             Text(batch),
-            Text(_time(bound.seconds) if bound is not None else "?"),
+            Text(self._seconds(bound.seconds) if bound is not None else "?"),
             Text(bound.bottleneck if bound is not None else ""),
             Text(self.words(needs.runtime or "")),
         ]
@@ -500,11 +534,11 @@ class _Sheet(Page):
         from modellint.report.quantization import render as drawn
 
         self.console.print()
+        options = self.console.options.update(width=self.page - INDENT)
         shown = drawn(told.quantization, verbose=self.options.verbose)
-        lines = self.console.render_lines(shown, pad=False)
-        for line in lines:
+        for line in self.console.render_lines(shown, options, pad=False):
             text = Text.assemble(*((part.text, part.style or "") for part in line))
-            self.print(self._encodable(text))
+            self.print(Text(" " * INDENT), self._encodable(text))
 
     def _encodable(self, text: Text) -> Text:
         if not self.is_plain:
@@ -554,6 +588,22 @@ class _Sheet(Page):
     def _line(self, text: str) -> None:
         for line in Text(text).wrap(self.console, self.page - INDENT):
             self.print(Text(" " * INDENT), line)
+
+    def _items(self, label: str, items: Sequence[str]) -> None:
+        for line in self._wrapped(items, self.page - GUTTER):
+            self._beside(label, line)
+            label = ""
+
+    def _wrapped(self, items: Sequence[str], width: int) -> Iterator[Text]:
+        """Items with dots between them, on lines that break at the dots."""
+        line = ""
+        for item in items:
+            longer = self.dotted([line, item]) if line else item
+            if line and cells(longer) > width:
+                yield Text(line)
+                longer = item
+            line = longer
+        yield from Text(line).wrap(self.console, width) if line else ()
 
     def _field(self, label: str, value: str) -> None:
         if value:
@@ -623,20 +673,18 @@ _DEVICE_COLUMNS = (
 )  # fmt: skip
 
 
+def _by_size(needs: Memory) -> tuple[object, ...]:
+    return needs.usable or 0, [
+        (word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", needs.target or "")
+    ]
+
+
 def _weights(needs: Memory) -> Estimate:
     return Estimate(needs.weights, needs.weights, needs.weights, "derived")
 
 
 def _percent(share: float) -> str:
     return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
-
-
-def _time(seconds: float) -> str:
-    """`12 µs`, `3.4 ms`, `1.2 s`."""
-    for unit, scale in (("s", 1.0), ("ms", 1e3)):
-        if seconds * scale >= 1:
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} us"
 
 
 def _energy(joules: float) -> str:

@@ -79,8 +79,8 @@ def quantity(number: int) -> str:
 
 
 def work(number: float) -> str:
-    """Operations, in SI units: `4.1 G`."""
-    return _scaled(float(number), 1000, _SI)
+    """Operations, with three digits and SI units: `4.09 G`."""
+    return _scaled(float(number), 1000, _SI, digits=3)
 
 
 def duration(seconds: float) -> str:
@@ -91,10 +91,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def _scaled(number: float, step: int, units: tuple[str, ...] | list[str]) -> str:
+def _scaled(number: float, step: int, units: tuple[str, ...] | list[str], digits: int = 2) -> str:
+    """At most so many digits where there are decimals, and at most one unit's worth of them."""
     for unit in units:
         if number < step * 0.9995 or unit == units[-1]:
             break
         number /= step
-    digits = 0 if unit == units[0] or number >= 99.95 else 1
-    return f"{number:.{digits}f}{unit}"
+    decimals = 0 if unit == units[0] or number >= 99.95 else 1
+    if decimals and number < 9.995:
+        decimals = digits - 1
+    return f"{number:.{decimals}f}{unit}"
