@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import (
     Annotated,
@@ -22,16 +23,16 @@ from modellint.report.contract import Document
 FILE = Path(__file__).parent.parent / "docs" / "schemas" / "report.schema.json"
 ADDRESS = "https://github.com/modellint/modellint/blob/main/docs/schemas/report.schema.json"
 
-SCALARS = {str: "string", int: "integer", float: "number"}
+SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
-def schema() -> str:
+def schema(table: Any, title: str, address: str) -> str:
     definitions: dict[str, Any] = {}
-    top = of_table(Document, definitions)
+    top = of_table(table, definitions)
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": ADDRESS,
-        "title": "modellint's JSON report",
+        "$id": address,
+        "title": title,
         **top,
         "$defs": dict(sorted(definitions.items())),
     }
@@ -39,7 +40,7 @@ def schema() -> str:
 
 
 def of_table(table: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    """A TypedDict: all its fields are there, and others may come later."""
+    """A TypedDict or dataclass: all its fields are there, and others may come later."""
     hints = get_type_hints(table, include_extras=True)
     return {
         "description": " ".join((table.__doc__ or "").split()),
@@ -53,7 +54,7 @@ def of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return {"description": arguments[1], **of(arguments[0], definitions)}
-    if is_typeddict(hint):
+    if is_typeddict(hint) or is_dataclass(hint):
         name = hint.__name__.removesuffix("Entry").lower()
         if name not in definitions:
             definitions[name] = of_table(hint, definitions)
@@ -61,25 +62,29 @@ def of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if origin is Literal:
         return {"const": arguments[0]} if len(arguments) == 1 else {"enum": list(arguments)}
     if origin in (Union, types.UnionType):
-        return {"type": [SCALARS.get(argument, "null") for argument in arguments]}
+        if all(argument in SCALARS for argument in arguments):
+            return {"type": [SCALARS[argument] for argument in arguments]}
+        return {"anyOf": [of(argument, definitions) for argument in arguments]}
     if origin is list:
         return {"type": "array", "items": of(arguments[0], definitions)}
+    if hint is Any:
+        return {}
     if origin is dict:
-        return {"type": "object"}
+        values = of(arguments[1], definitions)
+        return {"type": "object", **({"additionalProperties": values} if values else {})}
     return {"type": SCALARS[hint]}
 
 
-def main(arguments: list[str]) -> int:
-    wanted = schema()
-    if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
+def write(file: Path, wanted: str, arguments: list[str]) -> int:
+    if file.exists() and file.read_text(encoding="utf-8") == wanted:
         return 0
     if "--check" in arguments:
-        sys.stderr.write(f"{FILE} is out of date: run python tools/generate_report_schema.py\n")
+        sys.stderr.write(f"{file} is out of date: run python {sys.argv[0]}\n")
         return 1
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_text(wanted, encoding="utf-8", newline="\n")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(wanted, encoding="utf-8", newline="\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write(FILE, schema(Document, "modellint's JSON report", ADDRESS), sys.argv[1:]))

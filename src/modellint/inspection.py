@@ -44,6 +44,7 @@ class Identity:
     opsets: Annotated[dict[str, int], "Version by domain; ONNX's own domain is ai.onnx."]
     file_bytes: int
     external_files: Annotated[int, "Files with weights beside the model, there or missing."]
+    external_missing: Annotated[int, "How many of them are missing."]
     external_bytes: Annotated[int, "Of those that are there."]
     metadata: Annotated[dict[str, str], "Entries of the model's own metadata."]
 

@@ -210,6 +210,7 @@ def _identity(model: Model) -> Identity:
         opsets={domain or "ai.onnx": version for domain, version in model.opsets.items()},
         file_bytes=model.file_size,
         external_files=len(model.external_files),
+        external_missing=len(model.external_files) - len(there),
         external_bytes=sum(there),
         metadata=dict(model.metadata),
     )

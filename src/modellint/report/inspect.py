@@ -15,6 +15,7 @@ from rich.text import Text
 from modellint.inspection import (
     Cell,
     Estimate,
+    Identity,
     Inspection,
     Memory,
     Port,
@@ -31,7 +32,10 @@ WIDEST = 110
 """Columns of a page; a wider terminal only makes lines harder to follow."""
 INDENT = 3
 GUTTER = 15
+ENDLESS = 1 << 20
+"""Where the estimate gives up looking for the largest size."""
 MOST_PORTS = 6
+MOST_NAMES = 3
 MOST_OPS = 14
 MOST_SIZES = 6
 
@@ -124,17 +128,19 @@ class _Sheet(Page):
             f"opset {', '.join(opsets).removeprefix('ai.onnx ')}" if opsets else "",
             f"IR {found.ir_version}" if found.ir_version is not None else "",
             byte_size(found.file_bytes),
-            self._external(found.external_files, found.external_bytes),
+            self._external(found),
             counted(told.nodes, "node") if told.nodes is not None else "no graph",
             counted(told.subgraphs, "subgraph") if told.subgraphs else "",
             counted(told.functions, "function") if told.functions else "",
         ]
         return [self.words(part) for part in parts if part]
 
-    def _external(self, files: int, size: int) -> str:
-        if not files:
+    def _external(self, found: Identity) -> str:
+        if not found.external_files:
             return ""
-        return f"{byte_size(size)} in {counted(files, 'file')} beside it"
+        said = f"{byte_size(found.external_bytes)} in {counted(found.external_files, 'file')}"
+        missing = f", {found.external_missing:,} missing" if found.external_missing else ""
+        return f"{said} beside it{missing}"
 
     def _ports(self, told: Inspection) -> None:
         """Alike ones in one row: a decoder has its cache as dozens of inputs."""
@@ -159,8 +165,10 @@ class _Sheet(Page):
         return rows
 
     def _port_name(self, group: Sequence[Port]) -> Text:
-        name = self.words(group[0].name)
-        return Text(f"{name} and {len(group) - 1:,} more alike" if len(group) > 1 else name)
+        names = [self.words(port.name) for port in group]
+        if len(names) > MOST_NAMES:
+            return Text(f"{names[0]} and {len(names) - 1:,} more alike")
+        return Text(", ".join(names))
 
     def _port_type(self, port: Port) -> tuple[Text, Text]:
         kind = "" if port.type == "tensor" else f"{port.type} of "
@@ -401,7 +409,10 @@ class _Sheet(Page):
         if needs.largest_batch is not None:
             found.append(f"batch {needs.largest_batch:,}" if needs.largest_batch else "no batch")
         if needs.largest_sequence:
-            found.append(f"{self.words(needs.sequence or '')} {needs.largest_sequence:,}")
+            limit = f"{needs.largest_sequence:,}"
+            if needs.largest_sequence >= ENDLESS:
+                limit = f"{limit} and more"
+            found.append(f"{self.words(needs.sequence or '')} {limit}")
         return " or ".join(found)
 
     def _smallest(self, needs: Memory) -> str:
