@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from unittest.mock import patch
 
 import pytest
 
@@ -16,61 +17,46 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    stream = Terminal()
-    monkeypatch.setattr("sys.stderr", stream)
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(console, "PATIENCE", 0.05)
-    return stream
 
 
-def work(progress: Progress, seconds: float) -> None:
-    with progress:
-        progress(1, 3)
-        time.sleep(seconds)
-        progress(2, 3)
+def work(stream: io.StringIO, seconds: float, *, until: str = "", wanted: bool = True) -> str:
+    """What a progress bar says on a stream, of work that takes so long."""
+    with patch("sys.stderr", stream):  # here: a fixture's patch would be undone by pytest's own
+        with Progress(wanted=wanted) as progress:
+            progress(2, 3)
+            progress.say("probing")
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and not (until and until in stream.getvalue()):
+                time.sleep(0.02)
+        return stream.getvalue()
 
 
-def test_slow_work_on_a_terminal_shows_a_bar(terminal: Terminal) -> None:
-    with Progress() as progress:
-        progress(2, 3)
-        progress.say("probing")
-        wait_for(terminal, "probing")
-    assert "2/3" in terminal.getvalue()
+def test_slow_work_on_a_terminal_shows_a_bar() -> None:
+    said = work(Terminal(), 20, until="probing")
+    assert "probing" in said
+    assert "2/3" in said
 
 
-def wait_for(terminal: Terminal, text: str) -> None:
-    deadline = time.monotonic() + 20
-    while text not in terminal.getvalue():
-        assert time.monotonic() < deadline, terminal.getvalue()
-        time.sleep(0.05)
-
-
-def test_quick_work_shows_nothing(terminal: Terminal) -> None:
-    work(Progress(), 0.0)
-    time.sleep(0.1)
-    assert terminal.getvalue() == ""
+def test_quick_work_shows_nothing() -> None:
+    assert work(Terminal(), 0.0) == ""
 
 
 @pytest.mark.parametrize("name", ["CI", "GITHUB_ACTIONS", "PRE_COMMIT"])
-def test_a_log_shows_no_bar(terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_log_shows_no_bar(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
-    work(Progress(), 0.2)
-    assert terminal.getvalue() == ""
+    assert work(Terminal(), 1.5) == ""
 
 
-def test_no_bar_where_none_is_wanted(terminal: Terminal) -> None:
-    work(Progress(wanted=False), 0.2)
-    assert terminal.getvalue() == ""
+def test_no_bar_where_none_is_wanted() -> None:
+    assert work(Terminal(), 1.5, wanted=False) == ""
 
 
-def test_no_bar_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setattr(console, "PATIENCE", 0.05)
-    work(Progress(), 0.2)
-    assert stream.getvalue() == ""
+def test_no_bar_in_a_pipe() -> None:
+    assert work(io.StringIO(), 1.5) == ""
 
 
 @pytest.mark.parametrize(
