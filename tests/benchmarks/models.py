@@ -40,8 +40,8 @@ def _weights(index: int) -> bytes:
     return (index % 251 + 1).to_bytes(1, "little") * 256
 
 
-def embedded_weights(path: Path, tensors: int, side: int) -> Path:
-    """A model with so many weights of side×side inside its own file, which is mostly holes."""
+def embedded_weights(path: Path, tensors: int, side: int, *, filled: bool = True) -> Path:
+    """A model with so many weights of side×side inside its own file, or with holes for them."""
     nodes = [
         helper.make_node("MatMul", [f"x{index}", f"w{index}"], [f"x{index + 1}"])
         for index in range(tensors)
@@ -63,9 +63,12 @@ def embedded_weights(path: Path, tensors: int, side: int) -> Path:
         file.write(_tag(7) + _varint(length) + small)
         for index, header in enumerate(headers):
             file.write(header)
-            beginning = np.random.default_rng(index).standard_normal(1024, np.float32).tobytes()
-            file.write(beginning)  # so that no weight is another's copy
-            file.seek(payload - len(beginning), 1)
+            if not filled:
+                file.seek(payload, 1)
+                continue
+            block = np.random.default_rng(index).standard_normal(1 << 18, np.float32).tobytes()
+            for start in range(0, payload, len(block)):
+                file.write(block[: payload - start])
         file.truncate()
     return path
 
