@@ -48,15 +48,15 @@ def test_quick_work_shows_nothing() -> None:
 @pytest.mark.parametrize("name", ["CI", "GITHUB_ACTIONS", "PRE_COMMIT"])
 def test_a_log_shows_no_bar(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
-    assert work(Terminal(), 1.5) == ""
+    assert work(Terminal(), 0.4) == ""
 
 
 def test_no_bar_where_none_is_wanted() -> None:
-    assert work(Terminal(), 1.5, wanted=False) == ""
+    assert work(Terminal(), 0.4, wanted=False) == ""
 
 
 def test_no_bar_in_a_pipe() -> None:
-    assert work(io.StringIO(), 1.5) == ""
+    assert work(io.StringIO(), 0.4) == ""
 
 
 @pytest.mark.parametrize(
