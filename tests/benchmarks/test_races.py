@@ -15,6 +15,7 @@ from tests.benchmarks.race import (
     doctor,
     graph_checker,
     lint,
+    lint_for_device,
     modellint,
     race,
 )
@@ -39,7 +40,7 @@ def test_start_up(benchmark: Any) -> None:
 @needs_doctor
 def test_resnet50(benchmark: Any, tmp_path: Path) -> None:
     path = materialise("resnet50", tmp_path, random=True)
-    ours, onnx, other = lint(path), checker(path), doctor(path)
+    ours, onnx, other = lint_for_device(path), checker(path), doctor(path)
     race(benchmark, ours, onnx, other, rounds=5)
     assert ours.median < onnx.median
     assert ours.median < other.median
@@ -61,7 +62,7 @@ def test_resnet50_without_weights(benchmark: Any) -> None:
 def test_twenty_thousand_nodes(benchmark: Any, tmp_path: Path) -> None:
     path = long_chain(tmp_path / "chain.onnx", 20_000)
     ours, onnx, other = lint(path), graph_checker(path), doctor(path)
-    race(benchmark, ours, onnx, other, rounds=3)
+    race(benchmark, ours, onnx, other, lint_for_device(path), rounds=3)
     assert ours.median < other.median
     assert ours.peak_mib <= other.peak_mib
 
@@ -70,7 +71,7 @@ def test_twenty_thousand_nodes(benchmark: Any, tmp_path: Path) -> None:
 def test_gigabyte_of_weights(benchmark: Any, tmp_path: Path) -> None:
     path = embedded_weights(tmp_path / "large.onnx", tensors=16, side=4096)
     try:
-        ours, onnx, other = lint(path), checker(path), doctor(path)
+        ours, onnx, other = lint_for_device(path), checker(path), doctor(path)
         race(benchmark, ours, onnx, other, rounds=1)
         assert ours.median < onnx.median / 2
         assert ours.median < other.median / 2
@@ -82,8 +83,8 @@ def test_gigabyte_of_weights(benchmark: Any, tmp_path: Path) -> None:
 
 def test_time_grows_with_the_graph_and_no_faster(benchmark: Any, tmp_path: Path) -> None:
     """Twice the nodes take about twice the time: nothing is quadratic."""
-    smaller = lint(long_chain(tmp_path / "smaller.onnx", 5_000))
-    larger = lint(long_chain(tmp_path / "larger.onnx", 10_000))
+    smaller = lint_for_device(long_chain(tmp_path / "smaller.onnx", 5_000))
+    larger = lint_for_device(long_chain(tmp_path / "larger.onnx", 10_000))
     larger.name = "modellint, twice the nodes"
     race(benchmark, smaller, larger, rounds=3)
     assert larger.median < 3 * smaller.median

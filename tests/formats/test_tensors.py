@@ -235,7 +235,6 @@ def noting(opened: list[str], original: Any) -> Any:
 
 def test_a_file_past_two_gigabytes(tmp_path: Path) -> None:
     """Protobuf refuses such a file; what is left of it without the weights it does not."""
-    from tests.benchmarks.models import embedded_weights
 
     path = embedded_weights(tmp_path / "large.onnx", tensors=3, side=16384, filled=False)
     assert path.stat().st_size > 3 << 30
