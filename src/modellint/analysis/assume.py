@@ -12,6 +12,9 @@ from modellint.targets.profiles import InputProfile, input_profiles
 BATCH = 1
 SEQUENCE = 128
 IMAGE_SIDE = 224
+REACH = 8
+"""Values looked at between the tokens and their embedding."""
+_MOVES = frozenset({"Reshape", "Cast", "Identity", "Unsqueeze", "Squeeze", "Flatten"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,17 @@ def _texts(model: Model) -> Iterator[tuple[Value, Shape]]:
 
 
 def _is_looked_up(value: Value) -> bool:
-    return any(node.op_type == "Gather" and index == 1 for node, index in value.consumers)
+    """Whether its elements are indices of an embedding, perhaps in another shape."""
+    pending, seen = [value], 0
+    while pending and seen < REACH:
+        seen += 1
+        for node, index in pending.pop(0).consumers:
+            if node.op_type == "Gather" and index == 1:
+                return True
+            result = node.output()
+            if node.op_type in _MOVES and index == 0 and result is not None:
+                pending.append(result)
+    return False
 
 
 def _usual(shape: Shape, axis: int) -> int:

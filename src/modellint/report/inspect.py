@@ -146,7 +146,7 @@ class _Sheet(Page):
         """Alike ones in one row: a decoder has its cache as dozens of inputs."""
         labelled = {"inputs": self._alike(told.inputs), "outputs": self._alike(told.outputs)}
         rows = [row for group in labelled.values() for row in group]
-        lines = list(self._columns(rows, "lll", self.page - GUTTER))
+        lines = list(self._columns(rows, "llll", self.page - GUTTER))
         at = 0
         for label, group in labelled.items():
             for line in lines[at : at + len(group)]:
@@ -158,21 +158,22 @@ class _Sheet(Page):
         groups: dict[tuple[object, ...], list[Port]] = {}
         for port in ports or ():
             groups.setdefault((port.type, port.dtype, repr(port.shape)), []).append(port)
-        rows = [[self._port_name(group), *self._port_type(group[0])] for group in groups.values()]
+        rows = [self._port(group) for group in groups.values()]
         if len(rows) > MOST_PORTS and not self.options.verbose:
             rest = sum(len(group) for group in [*groups.values()][MOST_PORTS:])
-            rows[MOST_PORTS:] = [[Text(f"and {rest:,} more"), Text(), Text()]]
+            rows[MOST_PORTS:] = [[Text(f"and {rest:,} more"), Text(), Text(), Text()]]
         return rows
 
-    def _port_name(self, group: Sequence[Port]) -> Text:
-        names = [self.words(port.name) for port in group]
-        if len(names) > MOST_NAMES:
-            return Text(f"{names[0]} and {len(names) - 1:,} more alike")
-        return Text(", ".join(names))
-
-    def _port_type(self, port: Port) -> tuple[Text, Text]:
-        kind = "" if port.type == "tensor" else f"{port.type} of "
-        return Text(self.words(kind + (port.dtype or "?"))), Text(self._shape(port.shape))
+    def _port(self, group: Sequence[Port]) -> list[Text]:
+        names, first = [self.words(port.name) for port in group], group[0]
+        kind = "" if first.type == "tensor" else f"{first.type} of "
+        many = len(names) > MOST_NAMES
+        return [
+            Text(names[0] if many else ", ".join(names)),
+            Text(f"{self.glyphs.times}{len(names):,}" if many else ""),
+            Text(self.words(kind + (first.dtype or "?"))),
+            Text(self._shape(first.shape)),
+        ]
 
     def _shape(self, shape: Sequence[int | str | None] | None) -> str:
         if shape is None:
@@ -523,7 +524,7 @@ class _Sheet(Page):
         bound = needs.roofline
         share = needs.total.expected / needs.usable if needs.usable else 0.0
         filled = min(round(10 * share), 10)
-        full, free = ("#", ".") if self.is_plain else ("█", "─")
+        full, free = ("#", ".") if self.is_plain else ("━", "─")
         batch = "" if needs.largest_batch is None else f"{needs.largest_batch:,}"
         return [
             Text(self.words(needs.target or "")),
@@ -651,8 +652,8 @@ class _Sheet(Page):
         first, once no word to the left can give way any more."""
         if not rows:
             return
-        kept = list(range(len(align)))
-        widths = [max(row[at].cell_len for row in rows) for at in kept]
+        widths = [max(row[at].cell_len for row in rows) for at in range(len(align))]
+        kept = [at for at, width in enumerate(widths) if width]
         for at in (-1, *drop):
             kept = [each for each in kept if each != at]
             over = sum(widths[each] for each in kept) + 2 * (len(kept) - 1) - room
