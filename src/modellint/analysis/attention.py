@@ -103,7 +103,7 @@ def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:
         node = value.producer if value is not None else None
         if node is None:
             return None
-        if node.qualified_op in ("MatMul", "com.microsoft.FusedMatMul"):
+        if node.op_type == "MatMul":
             both_computed = not any(v is None or v.is_constant for v in node.inputs[:2])
             return (node, between[::-1]) if both_computed else None
         value = _main_input(node)

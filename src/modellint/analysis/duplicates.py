@@ -21,6 +21,10 @@ _CHANCE = frozenset({
 _SAMPLES, _SAMPLE = 8, 64
 """Of two tensors of a kind, so many runs of so many elements are compared before all are read."""
 _PIECE = 1 << 22
+_SMALL = 1024
+"""Bytes up to which constants are compared by what they hold."""
+_MOST_ALIKE = 32
+"""Nodes with inputs of one kind that another one is compared with."""
 
 
 class Repeated:
@@ -35,15 +39,18 @@ class Repeated:
             self._number(graph)
 
     def _number(self, graph: Graph) -> None:
-        known: dict[Hashable, Node] = {}
+        known: dict[Hashable, list[Node]] = {}
         stands_for: dict[int, int] = {}
         repeated: list[Node] = []
         for node in graph.nodes:
             if node.subgraphs or node.op_type in _CHANCE or not node.inputs:
                 continue
-            key = _key(node, stands_for)
-            first = known.setdefault(key, node)
-            if first is node or len(first.outputs) != len(node.outputs):
+            inputs = tuple(_kind(value, stands_for) for value in node.inputs)
+            alike = known.setdefault((node.op_type, inputs), [])
+            first = next((other for other in alike if _is_same(node, other)), None)
+            if first is None:
+                if len(alike) < _MOST_ALIKE:
+                    alike.append(node)
                 continue
             repeated.append(node)
             self.twins[id(node)] = first
@@ -53,20 +60,36 @@ class Repeated:
         self.clusters += _hanging_together(repeated)
 
 
-def _key(node: Node, stands_for: dict[int, int]) -> Hashable:
-    inputs = tuple(_identity(value, stands_for) for value in node.inputs)
-    attributes = tuple((name, repr(value)) for name, value in sorted(node.attributes.items()))
-    return node.qualified_op, inputs, attributes
-
-
-def _identity(value: Value | None, stands_for: dict[int, int]) -> Hashable:
-    """Equal for the same value, for values computed alike, and for small equal constants."""
+def _kind(value: Value | None, stands_for: dict[int, int]) -> Hashable:
+    """Equal for the same value and for values computed alike; of constants, only the type."""
     if value is None:
         return None
-    array = value.tensor.if_small() if value.tensor is not None else None
-    if array is not None and array.nbytes <= 1024:
-        return str(array.dtype), array.shape, array.tobytes()
-    return stands_for.get(id(value), id(value))
+    tensor = value.tensor
+    if tensor is None or not tensor.small or tensor.nbytes > _SMALL:
+        return stands_for.get(id(value), id(value))
+    return tensor.dtype.name, tensor.shape
+
+
+def _is_same(one: Node, other: Node) -> bool:
+    """Asked only of nodes whose inputs are alike: attributes and constants are read late."""
+    return (
+        one.domain == other.domain
+        and len(one.outputs) == len(other.outputs)
+        and one.attributes == other.attributes
+        and all(map(_hold_the_same, one.inputs, other.inputs))
+    )
+
+
+def _hold_the_same(one: Value | None, other: Value | None) -> bool:
+    """Of two inputs of one kind: whether they are equal if they are small constants."""
+    if one is other or one is None or other is None:
+        return True
+    if one.tensor is None or other.tensor is None or not one.tensor.small:
+        return True
+    arrays = one.tensor.numpy(), other.tensor.numpy()
+    return arrays[0] is not None and arrays[1] is not None and (
+        arrays[0].tobytes() == arrays[1].tobytes()
+    )  # fmt: skip
 
 
 def _hanging_together(nodes: list[Node]) -> list[list[Node]]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
@@ -30,15 +31,16 @@ def unfused(
     stopped: Collection[str] = (),
     witness: Node | None = None,
     severity: Severity | None = None,
+    folded: bool = False,
 ) -> Iterator[Hit]:
     """A hit about nodes that could be one, or none if it `vanishes`.
 
-    It is silent where the runtime sees to it by itself; `stopped` names the runtimes whose pass
-    does not recognise this variation of the pattern.
+    It is silent where the runtime sees to it by itself, and about what is computed once and for
+    all, unless that is the point: `folded`. `stopped` names the runtimes whose pass does not
+    recognise this variation of the pattern.
     """
-    runtime = context.deployment.runtime
-    loud = _loudness(context.rule.fused_by, runtime, stopped)
-    if loud is None:
+    loud = _loudness(context.rule.fused_by, context.deployment.runtime, stopped)
+    if loud is None or (not folded and context.analysis(Folding).is_folded(place)):
         return
     yield Hit(
         place,
@@ -48,6 +50,11 @@ def unfused(
         related=tuple(nodes),
         witness=witness,
     )
+
+
+def is_moot(context: Context) -> bool:
+    """Whether the runtime sees to it by itself, so that there is no need to look."""
+    return _loudness(context.rule.fused_by, context.deployment.runtime, ()) is None
 
 
 def is_tensorrt(context: Context) -> bool:

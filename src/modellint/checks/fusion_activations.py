@@ -18,7 +18,7 @@ from modellint.analysis.fusion import (
     through,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, TENSORRT, is_tensorrt, unfused
+from modellint.checks.fusion import ORT, TENSORRT, is_moot, is_tensorrt, unfused
 from modellint.model import Node, Value
 
 
@@ -173,6 +173,8 @@ def _one_plus_square(x: Value, total: Node) -> list[Node] | None:
 
 def sigmoid(context: Context) -> Iterator[Hit]:
     """Sigmoid or SiLU by the exponential function."""
+    if is_moot(context):
+        return
     for exp in context.nodes("Exp"):
         negated, plus = made_by(exp.input(0), "Neg", "Mul"), _taker(exp.output(), "Add")
         if negated is None or plus is None or not is_number(other_input(plus, exp.output()), 1.0):
@@ -209,6 +211,8 @@ def silu(context: Context) -> Iterator[Hit]:
 
 def hard_swish(context: Context) -> Iterator[Hit]:
     """x times a clipped x + 3, over 6."""
+    if is_moot(context):
+        return
     for plus in context.nodes("Add"):
         x = next((v for v, c in operands(plus) if is_number(c, 3.0)), None)
         clip = _taker(plus.output(), "Clip")

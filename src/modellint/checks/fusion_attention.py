@@ -10,7 +10,7 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import TENSORRT, describe, is_tensorrt, unfused
+from modellint.checks.fusion import TENSORRT, describe, is_moot, is_tensorrt, unfused
 from modellint.finding import Severity
 from modellint.model import Node, Value
 
@@ -62,6 +62,8 @@ def _is_as_in_bert(block: Attention) -> bool:
 
 def nan_guard(context: Context) -> Iterator[Hit]:
     """IsNaN and Where between a Softmax and the MatMul that takes it."""
+    if is_moot(context):
+        return
     for block in context.analysis(Attentions).found:
         if block.guard:
             facts = {"softmax": block.softmax.label, "matmul": block.result.label}
@@ -72,6 +74,8 @@ def nan_guard(context: Context) -> Iterator[Hit]:
 
 def late_scale(context: Context) -> Iterator[Hit]:
     """The scale applied to the scores instead of to the queries."""
+    if is_moot(context):
+        return
     for block in context.analysis(Attentions).found:
         for scale in block.scales[:1]:
             facts = {"scores": block.scores.label}
@@ -84,6 +88,8 @@ def _is_half(context: Context, value: Value | None) -> bool:
 
 def expanded_heads(context: Context) -> Iterator[Hit]:
     """Keys and values copied for every query head that shares them."""
+    if is_moot(context):
+        return
     for block in context.analysis(Attentions).found:
         expands = block.expands
         if expands:
@@ -105,6 +111,8 @@ def _copies(context: Context, expand: Node) -> str:
 
 def rotary_embedding(context: Context) -> Iterator[Hit]:
     """Rotary position embeddings by halves, negation and concatenation."""
+    if is_moot(context):
+        return
     for rotation in context.analysis(Rotations).found:
         facts = {"nodes": len(rotation.nodes)}
         yield from unfused(context, rotation.last, rotation.nodes, facts)
@@ -112,6 +120,8 @@ def rotary_embedding(context: Context) -> Iterator[Hit]:
 
 def parallel_projections(context: Context) -> Iterator[Hit]:
     """MatMuls of one input by several weights, as queries, keys and values are made."""
+    if is_moot(context):
+        return
     for graph in context.graphs():
         siblings: dict[int, list[Node]] = defaultdict(list)
         for node in graph.by_op.get("MatMul", ()):

@@ -12,7 +12,7 @@ from modellint.analysis.folding import Folding
 from modellint.analysis.fusion import Norms, ints, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, unfused
+from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Node, Value
 
@@ -23,8 +23,11 @@ _ROOTS = {0.5: "Sqrt", -1.0: "Reciprocal", 1.0: "the input itself"}
 
 def constant_subgraph(context: Context) -> Iterator[Hit]:
     """Ops that hang on constants alone; one hit for all of a graph, and one for each that grows."""
+    graphs = [graph for graph in context.model.graphs() if any(map(_is_a_start, graph.nodes))]
+    if not graphs:
+        return
     folding = context.analysis(Folding)
-    for graph in context.model.graphs():
+    for graph in graphs:
         folded = [node for node in graph.nodes if folding.is_folded(node)]
         folded = [node for node in folded if node.op_type not in ("Constant", "Identity")]
         folded = [node for node in folded if not _is_shape_arithmetic(node)]
@@ -32,10 +35,19 @@ def constant_subgraph(context: Context) -> Iterator[Hit]:
         growing = [node for node in ends if _growth(context, node) >= context.options["bytes"]]
         for node in growing:
             facts: dict[str, object] = {"growth": _growth(context, node), "nodes": 1}
-            yield from unfused(context, node, [node], facts, variant="growth", stopped=_BOTH)
+            yield from unfused(
+                context, node, [node], facts, variant="growth", stopped=_BOTH, folded=True
+            )
         if ends:
             facts = {"nodes": len(folded), "first": folded[0].label}
-            yield from unfused(context, ends[0], folded, facts, vanishes=True)
+            yield from unfused(context, ends[0], folded, facts, vanishes=True, folded=True)
+
+
+def _is_a_start(node: Node) -> bool:
+    """An op on stored constants, where whatever can be folded begins."""
+    if node.op_type in ("Constant", "Identity", "DequantizeLinear") or not node.inputs:
+        return False
+    return all(value is None or value.is_constant for value in node.inputs)
 
 
 def _is_shape_arithmetic(node: Node) -> bool:
@@ -54,6 +66,8 @@ def _growth(context: Context, node: Node) -> int:
 
 def repeated_subgraph(context: Context) -> Iterator[Hit]:
     """What is computed twice from the same inputs."""
+    if is_moot(context):
+        return
     repeated = context.analysis(Repeated)
     for cluster in repeated.clusters:
         moved = [context.analysis(cost).of(node).bytes_moved for node in cluster]
@@ -96,23 +110,21 @@ def _value_of(context: Context, name: str) -> Value | None:
 def shape_arithmetic(context: Context) -> Iterator[Hit]:
     """Ops that compute shapes in every run, because an input's dims are open."""
     graph = context.model.graph
-    if graph is None:
+    symbols = _open_dims(graph) if graph is not None else []
+    if graph is None or not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
         return
-    nodes = _shape_nodes(graph)
     folding = context.analysis(Folding)
-    running = [node for node in nodes if not folding.is_folded(node)]
-    symbols = sorted({
-        dim
-        for value in graph.inputs
-        if not value.is_constant
-        for dim in value.declared_shape or ()
-        if isinstance(dim, str)
-    })  # fmt: skip
-    if len(running) < context.options["ops"] or not symbols:
+    running = [node for node in _shape_nodes(graph) if not folding.is_folded(node)]
+    if len(running) < context.options["ops"]:
         return
     share = len(running) / max(1, len(graph.nodes))
     facts = {"nodes": len(running), "part": share, "symbols": symbols}
     yield Hit(running[0], facts, count=len(running), severity=Severity.INFO)
+
+
+def _open_dims(graph: Graph) -> list[str]:
+    shapes = [value.declared_shape or () for value in graph.inputs if not value.is_constant]
+    return sorted({dim for shape in shapes for dim in shape if isinstance(dim, str)})
 
 
 def _shape_nodes(graph: Graph) -> list[Node]:

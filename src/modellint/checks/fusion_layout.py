@@ -7,7 +7,7 @@ from math import prod
 
 from modellint.analysis.fusion import ints, made_by, takers
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, unfused
+from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.model import Node, Shape, Value
 
 _POINTWISE = frozenset({
@@ -36,6 +36,8 @@ _WIDE_ON_PURPOSE = frozenset({
 
 def cancelling_transposes(context: Context) -> Iterator[Hit]:
     """Two Transposes in a row that undo each other."""
+    if is_moot(context):
+        return
     for second in context.nodes("Transpose"):
         first = made_by(second.input(0), "Transpose")
         if first is not None and _cancel(context, first, second):
@@ -119,6 +121,8 @@ def view_chain(context: Context) -> Iterator[Hit]:
 
 def needless_expand(context: Context) -> Iterator[Hit]:
     """An Expand whose takers broadcast by themselves."""
+    if is_moot(context):
+        return
     for expand in context.nodes("Expand"):
         output, source = expand.output(), expand.input(0)
         if output is None or source is None or source.is_constant or output.is_output:
@@ -219,6 +223,8 @@ def _is_activation(value: Value) -> bool:
 
 def split_joined_again(context: Context) -> Iterator[Hit]:
     """A Split whose parts are joined again in the same order."""
+    if is_moot(context):
+        return
     for concat in context.nodes("Concat"):
         split = made_by(concat.inputs[0] if concat.inputs else None, "Split")
         if split is None or len(split.outputs) < 2 or concat.inputs != split.outputs:
@@ -257,6 +263,8 @@ def cast_round_trip(context: Context) -> Iterator[Hit]:
 
 def cast_island(context: Context) -> Iterator[Hit]:
     """One op in float32 between Casts from and to half precision."""
+    if is_moot(context):
+        return
     for back in context.nodes("Cast"):
         node = next(back.predecessors, None)
         if node is None or node.op_type in _WIDE_ON_PURPOSE or node.op_type == "Cast":
