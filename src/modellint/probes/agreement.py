@@ -10,9 +10,12 @@ from modellint.finding import Finding, Severity
 from modellint.probes.backends import BACKENDS
 from modellint.probes.outcome import Outcome
 
-CONFIRMED, CONTRADICTED, UNFORESEEN = "confirmed", "contradicted", "unforeseen"
+CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
+"""Of what a rule foretold."""
+FORESEEN, UNFORESEEN = "foreseen", "unforeseen"
+"""Of what a runtime refused."""
 EVIDENCE = "probe"
-"""The key under which a finding's evidence holds one of the three."""
+"""The key under which a finding's evidence holds one of the four."""
 
 
 def weigh(
@@ -48,7 +51,7 @@ def _weigh_one(
                 return _marked(finding, CONFIRMED)
             return _contradicted(finding, outcome) if outcome.status == "accepted" else finding
         if finding.code in refusing:
-            return _marked(finding, CONFIRMED if _place(finding) in foretold else UNFORESEEN)
+            return _marked(finding, FORESEEN if _place(finding) in foretold else UNFORESEEN)
         return finding
 
     return tuple(mark(each) if _is_about(each, outcome) else each for each in findings)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from modellint.files import write_atomically
-from modellint.probes.outcome import Outcome, from_json, to_json
+from modellint.probes.outcome import DEATHS, Outcome, from_json, to_json
 
 FOLDER = "probes"
 FORMAT = 1
 """Raised when the meaning of what is kept changes."""
-NOT_KEPT = ("unanswered", "killed", "hung", "out-of-memory")
-"""Outcomes that tell more of the machine and its load than of the model."""
+NOT_KEPT = ("unanswered", *DEATHS)
+"""Outcomes that may tell more of this machine and its load than of the model."""
 
 
 def key(files: Iterable[Path], request: Mapping[str, Any]) -> str:
