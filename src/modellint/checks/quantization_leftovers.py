@@ -170,7 +170,7 @@ def uncalibrated(context: Context) -> Iterator[Hit]:
     quantizers = [
         q
         for q in context.analysis(QuantizationMap).activation_quantizers
-        if q.scheme.granularity == "tensor" and not _only_moves(q)
+        if q.scheme.is_per_tensor and not _only_moves(q)
     ]
     scales = Counter(scale for q in quantizers if (scale := _scale(q)) is not None)
     total = sum(scales.values())
@@ -206,7 +206,7 @@ def degenerate_range(context: Context) -> Iterator[Hit]:
     scales = {id(suspect.scheme.scale) for suspect in suspects}
     for q in quantization.activation_quantizers if scales else ():
         scheme = q.scheme
-        if id(scheme.scale) not in scales or scheme.granularity != "tensor":
+        if id(scheme.scale) not in scales or not scheme.is_per_tensor:
             continue
         scale = _scale(q)
         if scheme.dtype is None or not scheme.dtype.is_integer or scale is None:

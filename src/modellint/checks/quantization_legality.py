@@ -173,9 +173,8 @@ def wrong_channel_axis(context: Context) -> Iterator[Hit]:
         if found is None:
             continue
         axis, right = found
-        if axis != right:
-            assert op.weight.dequantizer is not None
-            shape = op.weight.root.tensor.shape if op.weight.root.tensor else ()
+        if op.weight.dequantizer is not None and op.weight.root.tensor is not None:
+            shape = op.weight.root.tensor.shape
             yield Hit(
                 op.weight.dequantizer.node,
                 {"axis": axis, "right": right, "layer": op.node.label, "layer_op": op.node.op_type,
@@ -185,14 +184,16 @@ def wrong_channel_axis(context: Context) -> Iterator[Hit]:
 
 
 def _channel_axis(op: WeightedOp) -> tuple[int, int] | None:
-    """The axis a weight is quantized along, and the one it should be."""
+    """The axis a weight is quantized along, and another that it should be."""
     scheme = op.weight.scheme
     tensor = op.weight.root.tensor
-    if scheme is None or scheme.granularity != "channel" or tensor is None:
+    if scheme is None or tensor is None or len(scheme.scale_shape or ()) != 1:
         return None
     rank = len(tensor.shape)
     axis, right = _through_moves(op, scheme.axis, rank), output_axis(op.node, rank)
-    return None if axis is None or right is None else (axis, right)
+    if axis == right or axis is None or right is None or scheme.granularity != "channel":
+        return None
+    return axis, right
 
 
 def _through_moves(op: WeightedOp, axis: int, rank: int) -> int | None:
@@ -214,7 +215,7 @@ def per_channel_activation(context: Context) -> Iterator[Hit]:
     """Activations with one scale per channel."""
     for converter in context.analysis(QuantizationMap).per_activation:
         scheme = converter.scheme
-        if scheme.granularity == "channel" and scheme.scale_shape:
+        if not scheme.is_per_tensor and scheme.granularity == "channel" and scheme.scale_shape:
             yield Hit(converter.node, {"axis": scheme.axis, "scales": scheme.scale_shape[0]})
 
 
@@ -331,9 +332,8 @@ def parameters_disagree(context: Context) -> Iterator[Hit]:
     for converter in quantization.converters:
         scheme, shape = converter.scheme, converter.scheme.scale_shape
         zero_point, undone = scheme.zero_point, converter.undoes
-        if undone is not None and undone.scheme.scale is scheme.scale:
-            if undone.scheme.zero_point is zero_point:
-                continue  # said of the Q, if there is anything to say
+        if undone is not None and undone.scheme.takes_same(scheme):
+            continue  # said of the Q, if there is anything to say
         point = zero_point.tensor if zero_point is not None else None
         if point is not None and point.shape != shape and shape is not None:
             scales, points = _volume(shape), _volume(point.shape)
@@ -347,30 +347,30 @@ def parameters_disagree(context: Context) -> Iterator[Hit]:
                 severity = Severity.WARNING if is_tensorrt else None
                 yield Hit(converter.node, facts, variant="types", severity=severity)
                 continue
-        if shape:
-            yield from _length_disagrees(converter)
+        if shape and (wrong := _length_disagrees(converter)) is not None:
+            yield wrong
 
 
 def _declared(value: Value) -> DType | None:
     return value.tensor.dtype if value.tensor is not None else value.declared_dtype
 
 
-def _length_disagrees(converter: Converter) -> Iterator[Hit]:
+def _length_disagrees(converter: Converter) -> Hit | None:
     scheme, source = converter.scheme, converter.source
     shape = source.tensor.shape if source.tensor is not None else source.declared_shape
-    if scheme.granularity != "channel" or shape is None or scheme.scale_shape is None:
-        return
-    axis = scheme.axis + len(shape) if scheme.axis < 0 else scheme.axis
-    if not 0 <= axis < len(shape):
-        yield Hit(converter.node, {"axis": scheme.axis, "rank": len(shape)}, variant="axis")
-        return
-    channels, scales = shape[axis], scheme.scale_shape[0]
-    if isinstance(channels, int) and isinstance(scales, int) and channels != scales:
-        yield Hit(
-            converter.node,
-            {"scales": scales, "channels": channels, "axis": axis},
-            variant="length",
-        )
+    scales = scheme.scale_shape
+    if shape is None or scales is None or len(scales) != 1 or scales[0] == 1:
+        return None
+    axis, rank = scheme.axis, len(shape)
+    at = axis + rank if axis < 0 else axis
+    if 0 <= at < rank and (shape[at] == scales[0] or not isinstance(shape[at], int)):
+        return None
+    if not isinstance(scales[0], int) or scheme.block:
+        return None
+    if not 0 <= at < rank:
+        return Hit(converter.node, {"axis": axis, "rank": rank}, variant="axis")
+    lengths = {"scales": scales[0], "channels": shape[at], "axis": at}
+    return Hit(converter.node, lengths, variant="length")
 
 
 def _volume(shape: tuple[object, ...]) -> int:

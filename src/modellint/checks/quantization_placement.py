@@ -122,7 +122,9 @@ def _mix(quantization: QuantizationMap, softmax: Node) -> WeightedOp | None:
 
 
 def _plain(quantization: QuantizationMap) -> Iterable[WeightedOp]:
-    """Ops that are integer only if Q/DQ around them make them so."""
+    """Ops that would be integer if Q/DQ around them made them so, where some are not."""
+    if len(quantization.quantized_ops) == len(quantization.ops):
+        return ()
     return (
         op
         for op in quantization.ops
@@ -413,10 +415,10 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
     """Ops that only move numbers, and that ONNX Runtime does not move a DQ across."""
     quantization = context.analysis(QuantizationMap)
     by_move: dict[int, tuple[Node, list[WeightedOp]]] = {}
-    for op in _plain(quantization):
-        if not op.is_quantized:
-            continue
+    for op in quantization.quantized_ops:
         for operand in (op.data, op.weight):
+            if op.integer is not None or not operand.moves:
+                continue
             stops = [node for node in operand.moves if node.op_type not in _ORT_MOVES]
             if stops:
                 by_move.setdefault(id(stops[0]), (stops[0], []))[1].append(op)
@@ -492,8 +494,10 @@ def embedding_per_tensor(context: Context) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
     rows_at_least = context.options["rows"]
     for dq in quantization.weight_dequantizers:
+        if not dq.scheme.is_per_tensor:
+            continue
         table = stored_root(dq.source)
-        if table is None or table.tensor is None or dq.scheme.granularity != "tensor":
+        if table is None or table.tensor is None:
             continue
         shape = table.tensor.shape
         if len(shape) == 2 and shape[0] >= rows_at_least and _is_looked_up(dq, table):
@@ -516,9 +520,7 @@ def depthwise_per_tensor(context: Context) -> Iterator[Hit]:
     found = [
         op
         for op in quantization.ops
-        if op.is_depthwise
-        and op.weight.scheme is not None
-        and op.weight.scheme.granularity == "tensor"
+        if op.is_depthwise and op.weight.scheme is not None and op.weight.scheme.is_per_tensor
     ]
     if found:
         tensor = found[0].weight.root.tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -38,22 +39,28 @@ class DType:
     @property
     def numpy(self) -> np.dtype[Any]:
         """The array type that holds one element of this type per array element."""
-        import numpy as np
-
-        if self.name in _ML_DTYPES:
-            import ml_dtypes
-
-            narrow: np.dtype[Any] = np.dtype(getattr(ml_dtypes, _ML_DTYPES[self.name]))
-            return narrow
-        if self.kind == "string":
-            return np.dtype(object)
-        if self.kind in ("int", "uint") and self.bits < 8:
-            return np.dtype(np.int8 if self.kind == "int" else np.uint8)
-        dtype: np.dtype[Any] = np.dtype(self.name).newbyteorder("<")
-        return dtype
+        return _array_type(self.name)
 
     def __str__(self) -> str:
         return self.name
+
+
+@cache
+def _array_type(name: str) -> np.dtype[Any]:
+    import numpy as np
+
+    if name in _ML_DTYPES:
+        import ml_dtypes
+
+        narrow: np.dtype[Any] = np.dtype(getattr(ml_dtypes, _ML_DTYPES[name]))
+        return narrow
+    known = DTYPES.get(name)
+    if known is not None and known.kind == "string":
+        return np.dtype(object)
+    if known is not None and known.kind in ("int", "uint") and known.bits < 8:
+        return np.dtype(np.int8 if known.kind == "int" else np.uint8)
+    dtype: np.dtype[Any] = np.dtype(name).newbyteorder("<")
+    return dtype
 
 
 _ML_DTYPES = {

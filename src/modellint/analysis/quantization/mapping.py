@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.analysis.assume import Settled, settle
 from modellint.analysis.quantization.ops import (
@@ -29,6 +29,8 @@ from modellint.model import Graph, Model, Node, Value
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from modellint.analysis.cost import ModelCost
 
 Kind = Literal["quantize", "dequantize"]
@@ -221,11 +223,13 @@ class QuantizationMap:
         for ops, kind, found in kinds:
             for op in ops:
                 for node in graph.by_op.get(op, ()):
-                    source, output = node.input(0), node.output()
+                    if not node.inputs or not node.outputs:
+                        continue
+                    source, output = node.inputs[0], node.outputs[0]
                     if source is None or output is None:
                         continue
                     scheme = scheme_of(node, self._arrays, dequantize=kind == "dequantize")
-                    is_weight = stored_root(source) is not None
+                    is_weight = source.tensor is not None or stored_root(source) is not None
                     converter = Converter(node, kind, scheme, source, output, is_weight)
                     found.append(converter)
                     self._by_node[id(node)] = converter
@@ -503,7 +507,7 @@ class ScaleRanges:
             array = converter.scheme.scales
             if array is not None and array.size and array.dtype.kind in "fV":
                 self.converters.append(converter)
-                arrays.append(array.reshape(-1).astype(np.float32, copy=False))
+                arrays.append(array.ravel() if array.dtype.kind == "f" else _widened(array))
         flat = np.concatenate(arrays) if arrays else np.zeros(0, np.float32)
         starts = np.cumsum([0, *map(len, arrays)])[:-1].astype(np.intp)
         self.lowest = np.minimum.reduceat(flat, starts) if arrays else flat
@@ -522,6 +526,11 @@ class ScaleRanges:
         if not self.converters:
             return []
         return [self.converters[at] for at in (self.smallest < size).nonzero()[0]]
+
+
+def _widened(array: NDArray[Any]) -> NDArray[Any]:
+    """A type that numpy knows from elsewhere, such as bfloat16."""
+    return array.ravel().astype("float32")
 
 
 def weight_bytes(op: WeightedOp) -> int:

@@ -65,13 +65,14 @@ def rides_along(node: Node) -> bool:
     return op in MOVING or op in POINTWISE or op in POOLING
 
 
+_FIXED_AXIS = {"Conv": 0, "FusedConv": 0, "QLinearConv": 0, "ConvInteger": 0, "ConvTranspose": 1}
+
+
 def output_axis(node: Node, rank: int) -> int | None:
     """The axis of a weight that holds the output channels of its op."""
     op = node.op_type
-    if op.endswith("ConvTranspose"):
-        return 1
-    if op.endswith("Conv"):
-        return 0
+    if op in _FIXED_AXIS:
+        return _FIXED_AXIS[op]
     if op.endswith("Gemm"):
         return 0 if node.get_int("transB", 0) else 1
     if op.endswith("MatMul"):

@@ -45,9 +45,9 @@ def precision_of(dtype: DType) -> str:
 def numbers(value: Value | None) -> NDArray[Any] | None:
     """The elements of a constant that is small enough to be a quantization parameter."""
     tensor = value.tensor if value is not None else None
-    if tensor is None or not (tensor.small or tensor.nbytes <= READABLE):
+    if tensor is None or tensor.read is None or not (tensor.small or tensor.nbytes <= READABLE):
         return None
-    return tensor.numpy()
+    return tensor.read()
 
 
 Arrays = dict[int, "NDArray[Any] | None"]
@@ -97,17 +97,21 @@ class Scheme:
         return self.scale.tensor.shape if self.scale.tensor else self.scale.declared_shape
 
     @property
+    def is_per_tensor(self) -> bool:
+        """Whether one scale is known to serve the whole tensor."""
+        shape = self.scale_shape
+        return shape is not None and (not shape or all(dim == 1 for dim in shape))
+
+    @property
     def granularity(self) -> Granularity | None:
         """None when the scale's shape is unknown."""
-        shape = self.scale_shape
-        if shape == ():
+        if self.is_per_tensor:
             return "tensor"
         if self.block:
             return "block"
+        shape = self.scale_shape
         if shape is None:
             return None
-        if all(dim == 1 for dim in shape):
-            return "tensor"
         return "channel" if len(shape) == 1 else "block"
 
     @property
@@ -121,6 +125,10 @@ class Scheme:
     @property
     def precision(self) -> str | None:
         return precision_of(self.dtype) if self.dtype is not None else None
+
+    def takes_same(self, other: Scheme) -> bool:
+        """Whether both name the very same scale and zero point."""
+        return self.scale is other.scale and self.zero_point is other.zero_point
 
     def same_as(self, other: Scheme) -> bool | None:
         """Whether both stand for the same numbers; None when one is not constant."""

@@ -83,7 +83,7 @@ def _chunks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 def used_levels(op: WeightedOp) -> list[int] | None:
     """The largest stored number of each output channel of an 8-bit weight with one scale."""
     scheme, tensor = op.weight.scheme, op.weight.root.tensor
-    if scheme is None or tensor is None or scheme.granularity != "tensor":
+    if scheme is None or tensor is None or not scheme.is_per_tensor:
         return None
     if tensor.dtype.name not in ("int8", "uint8"):
         return None
