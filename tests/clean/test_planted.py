@@ -214,20 +214,6 @@ def stranger(model: onnx.ModelProto) -> str:
     return "planted"
 
 
-def transpose_pair(model: onnx.ModelProto) -> str:
-    there = helper.make_node("Transpose", [""], ["turned"], "there", perm=[0, 2, 3, 1])
-    back = helper.make_node("Transpose", ["turned"], ["returned"], "planted", perm=[0, 3, 1, 2])
-    insert_after(model, node_of(model, "Relu"), there, back)
-    return "planted"
-
-
-def cast_pair(model: onnx.ModelProto) -> str:
-    there = helper.make_node("Cast", [""], ["half"], "there", to=TensorProto.FLOAT16)
-    back = helper.make_node("Cast", ["half"], ["full"], "planted", to=TensorProto.FLOAT)
-    insert_after(model, node_of(model, "Relu"), there, back)
-    return "planted"
-
-
 def drop(model: onnx.ModelProto) -> str:
     dropout = helper.make_node("Dropout", [""], ["dropped"], "planted")
     insert_after(model, node_of(model, "Relu"), dropout)
@@ -262,8 +248,6 @@ DEFECTS = (
     Defect("HYG015", "resnet18", transposed_image),
     Defect("HYG016", "resnet18", normalized_image),
     Defect("CMP006", "resnet18", stranger),
-    Defect("FUS001", "resnet18", transpose_pair),
-    Defect("FUS003", "resnet18", cast_pair),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,8 @@ from modellint.model.graph import DEFAULT_DOMAIN
 
 MEASURED_ELSEWHERE = frozenset({"QuantizeLinear", "DequantizeLinear", "Cast", "CastLike"})
 """Their types say as much of the output as of the input; other rules know more of them."""
+NO_TENSORS = re.compile("Sequence|Optional")
+"""Operators on what is no tensor."""
 PLAIN_TYPES = frozenset({
     "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "uint64",
     "uint32", "uint16", "bool", "string",
@@ -67,6 +70,8 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
     if table is None:
         return
     for op, nodes in _by_operator(context).items():
+        if NO_TENSORS.search(op):
+            continue  # a rule of its own says what is wrong with sequences, and does so once
         never = table.takes(op) is False
         limit = table.operators.get(op, {}).get("refused-from", math.inf)
         for node in nodes if never or limit < math.inf else ():
