@@ -1,0 +1,280 @@
+"""What an inspection finds out about real graphs and about broken ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from modellint.formats import read_model
+from modellint.inspection import Term
+from modellint.inspector import look
+from modellint.model import DTYPES, Model, Tensor
+from tests.inspect.support import (
+    ATTENTION,
+    BRANCHES,
+    DANGLING,
+    FUNCTIONS,
+    HEADER,
+    NOTHING,
+    deployment,
+    inspect,
+    inspect_export,
+    inspect_text,
+)
+from tests.support import EXAMPLES, save
+
+
+def test_resnet50_is_what_the_papers_say() -> None:
+    told = inspect_export("resnet50")
+    assert told.parameters == 25_557_032
+    assert told.macs == 4_089_184_256
+    assert told.macs_formula == [Term(4_089_184_256, {"batch": 1})]
+    assert told.assumed == {"batch": 1}
+    assert told.ops is not None
+    assert told.ops["Conv"] == 53
+    assert told.blocks is not None
+    assert [(block.kind, block.count) for block in told.blocks] == [("residual", 16)]
+    assert told.attention is None
+    assert told.kv_cache is None
+
+
+def test_a_decoder_s_formula_is_quadratic_in_what_is_new_and_linear_in_the_past() -> None:
+    told = inspect_export("llama")
+    assert told.macs_formula is not None
+    powers = [sorted(term.powers.values()) for term in told.macs_formula]
+    assert powers == [[1, 1], [1, 2], [1, 1, 1]]
+    assert told.attention is not None
+    assert (told.attention.variant, told.attention.layers) == ("GQA", 4)
+    assert told.kv_cache is not None
+    assert told.kv_cache.layers == 4
+    assert told.kv_cache.kv_heads is not None
+    assert told.kv_cache.head_size is not None
+    per_layer = 2 * told.kv_cache.kv_heads * told.kv_cache.head_size * 4
+    assert told.kv_cache.bytes_per_token == 4 * per_layer
+
+
+def test_a_formula_is_exact(tmp_path: Path) -> None:
+    told = inspect_text(ATTENTION, tmp_path)
+    assert told.macs == 2 * 4 * 16 * 128 * (128 + 128)
+    assert told.macs_formula is not None
+    assert {(t.coefficient, *sorted(t.powers.items())) for t in told.macs_formula} == {
+        (128, ("batch", 1), ("new", 2)),
+        (128, ("batch", 1), ("new", 1), ("past", 1)),
+    }
+    assert told.kv_cache is not None
+    assert told.kv_cache.bytes_per_token == 2 * 4 * 16 * 4
+
+
+def test_work_without_the_batch_is_part_of_the_formula(tmp_path: Path) -> None:
+    text = """
+main (float[n, 8] x, float[8, 8] a) => (float[n, 8] y)
+{ w = MatMul (a, a)  y = MatMul (x, w) }"""
+    told = inspect_text(HEADER + text, tmp_path)
+    assert told.macs_formula == [Term(512, {}), Term(64, {"n": 1})]
+
+
+def test_what_is_rounded_has_no_formula(tmp_path: Path) -> None:
+    text = """
+main (float[1, 3, h, w] x) => (float[1, 4, a, b] y)
+<float[4, 3, 3, 3] k = {%s}>
+{ y = Conv <strides = [2, 2]> (x, k) }""" % ", ".join(["0.5"] * 108)
+    told = inspect_text(HEADER + text, tmp_path)
+    assert told.macs
+    assert told.macs_formula is None
+
+
+def test_stated_sizes_are_not_assumed() -> None:
+    told = inspect_export("bert_base_uncased", deployment(batch=2, symbols={"sequence": 384}))
+    assert told.sizes == {"batch": 2, "sequence": 384}
+    assert told.assumed == {}
+    assert told.macs == 2 * (589_824 + 84_934_656 * 384 + 18_432 * 384**2)
+
+
+def test_a_cache_s_mask_is_as_long_as_past_and_new() -> None:
+    told = inspect_export("gpt2")
+    assert told.assumed is not None
+    assert sorted(told.assumed.values()) == [1, 128, 128, 256]
+
+
+def test_alike_layers_count_as_one() -> None:
+    told = inspect_export("vit_b_16")
+    assert told.layers is not None
+    largest = told.layers[0]
+    assert largest.count == 12
+    assert largest.weight_bytes >= 12 * 768 * 3072 * 4
+    assert sum(layer.macs_share or 0 for layer in told.layers) > 0.9
+    sizes = [layer.weight_bytes for layer in told.layers]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_shared_weight_counts_once(tmp_path: Path) -> None:
+    text = """
+main (float[2, 4] x) => (float[2, 4] y)
+<float[4, 4] w = {1,2,3,4, 1,2,3,4, 1,2,3,4, 1,2,3,4}>
+{ a = MatMul (x, w)  y = MatMul (a, w) }"""
+    told = inspect_text(HEADER + text, tmp_path)
+    assert told.layers is not None
+    assert (told.layers[0].count, told.layers[0].parameters) == (2, 16)
+    assert told.layers[0].weight_bytes == 64
+    assert told.parameters == 16
+
+
+def test_memory_has_its_parts() -> None:
+    told = inspect_export("resnet50", deployment("a10", precision="fp16", batch=8))
+    assert told.anywhere is None
+    assert told.memory is not None
+    needs = told.memory["a10"]
+    assert needs.verdict == "fits"
+    assert needs.precision == "fp16"
+    assert needs.weight_bytes["float16"] > 0.95 * needs.weights
+    parts = (needs.activations, needs.workspace, needs.inputs_outputs, needs.kv_cache)
+    expected = needs.weights + needs.overhead.expected + sum(part.expected for part in parts)
+    assert needs.total.expected == expected
+    assert needs.total.low <= needs.total.expected <= needs.total.high
+    assert needs.largest_batch is not None
+    assert needs.largest_batch > 500
+    assert needs.smallest_target is not None
+    assert needs.peak is not None
+    assert 0 < sum(tensor.bytes for tensor in needs.peak.tensors) <= needs.peak.bytes
+    assert needs.roofline is not None
+    assert needs.roofline.seconds >= 8 * 2 * 4.0e9 / needs.roofline.peak
+    assert len(needs.roofline.slowest) == 3
+
+
+def test_the_table_grows_with_the_batch_and_shrinks_with_the_precision() -> None:
+    told = inspect_export("unet", deployment("jetson-orin-nano-4gb"))
+    assert told.memory is not None
+    table = told.memory["jetson-orin-nano-4gb"].table
+    assert table is not None
+    assert [row.precision for row in table][:2] == ["fp32", "fp16"]
+    assert [row.chosen for row in table][:2] == [True, False]
+    rows = [[cell.expected or 1 << 60 for cell in row.cells] for row in table]
+    assert all(row == sorted(row) for row in rows)
+    assert all(wide >= narrow for wide, narrow in zip(rows[0], rows[1], strict=True))
+    verdicts = [cell.verdict for row in table for cell in row.cells]
+    assert {"fits", "does not fit"} <= set(verdicts)
+    unknown = [cell for row in table for cell in row.cells if cell.expected is None]
+    assert all(cell.verdict == "does not fit" for cell in unknown)
+
+
+def test_without_a_target_nothing_is_judged() -> None:
+    told = inspect_export("resnet18")
+    assert told.memory is None
+    assert told.anywhere is not None
+    assert told.anywhere.verdict is None
+    assert told.anywhere.table is None
+    assert told.anywhere.roofline is None
+    assert told.estimates == [told.anywhere]
+
+
+def test_several_targets_agree_with_each_alone() -> None:
+    both = inspect_export("mobilenet_v2", deployment("a10"), deployment("t4"))
+    alone = inspect_export("mobilenet_v2", deployment("t4"))
+    assert both.memory is not None
+    assert alone.memory is not None
+    one, other = both.memory["t4"], alone.memory["t4"]
+    assert one.table is None
+    assert (one.total, one.largest_batch) == (other.total, other.largest_batch)
+
+
+def test_a_fixed_batch_has_one_column(tmp_path: Path) -> None:
+    told = inspect_text(HEADER + "m (float[3, 4] x) => (float[3, 4] y) { y = Relu (x) }",
+                        tmp_path, deployment("t4"))  # fmt: skip
+    assert told.memory is not None
+    needs = told.memory["t4"]
+    assert needs.largest_batch is None
+    assert needs.table is not None
+    assert [cell.batch for cell in needs.table[0].cells] == [3]
+
+
+def test_quantization_and_profiles_only_when_asked() -> None:
+    plain = inspect_export("resnet18")
+    assert (plain.quantization, plain.profile, plain.profile_open) == (None, None, None)
+    asked = inspect_export("resnet18", quantization=True, profile=True)
+    assert asked.quantization is not None
+    assert asked.quantization["method"] == "none"
+    assert asked.profile == {}
+    assert asked.profile_open is not None
+    assert list(asked.profile_open.values()) == [["batch"]]
+    known = inspect_export("resnet18", deployment(batch=4), profile=True)
+    assert known.profile is not None
+    assert next(iter(known.profile.values()))["max"] == [4, 3, 224, 224]
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes", "subgraphs", "functions"),
+    [(BRANCHES, 3, 2, 0), (FUNCTIONS, 1, 0, 1), (NOTHING, 0, 0, 0), (DANGLING, 1, 0, 0)],
+    ids=["branches", "functions", "nothing", "dangling"],
+)
+def test_odd_graphs_are_shown(
+    text: str, nodes: int, subgraphs: int, functions: int, tmp_path: Path
+) -> None:
+    told = inspect_text(text, tmp_path, deployment("a10"), quantization=True, profile=True)
+    assert (told.nodes, told.subgraphs, told.functions) == (nodes, subgraphs, functions)
+    assert told.memory is not None
+    assert not [problem for problem in told.problems if problem.kind == "internal"]
+
+
+def test_a_broken_file_is_named_in_the_words_of_its_rule() -> None:
+    told = inspect(EXAMPLES / "not_pulled.onnx")
+    assert not told.is_readable
+    assert told.problems[0].code == "FIL005"
+    assert "Git LFS" in told.problems[0].message
+    assert told.identity is None
+    assert told.memory is None
+
+
+def test_missing_weights_are_a_problem_beside_the_facts() -> None:
+    told = inspect(EXAMPLES / "weights_left_behind.onnx")
+    assert told.is_readable
+    assert told.problems[0].code == "FIL013"
+    assert told.identity is not None
+    assert (told.identity.external_files, told.identity.external_missing) == (1, 1)
+    assert told.parameters == 5616
+
+
+def test_every_kind_of_problem_has_words(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"")
+    for name in ("empty-file", "truncated"):
+        path = tmp_path / "model.onnx"
+        if name == "truncated":
+            save(NOTHING, path)
+            path.write_bytes(path.read_bytes()[:-3])
+        told = inspect(path)
+        assert not told.is_readable
+        assert told.problems[0].code
+        assert told.problems[0].message.endswith(".")
+
+
+def test_a_format_without_a_graph_still_tells_its_weights(tmp_path: Path) -> None:
+    model = Model(tmp_path / "m.gguf", "gguf")
+    model.tensors.append(Tensor("w", DTYPES["float16"], (4, 8), 64))
+    with patch.object(look, "read_model", lambda path: model):
+        told = inspect(tmp_path / "m.gguf", deployment("a10"), quantization=True, profile=True)
+    assert told.weight_bytes == {"float16": 64}
+    assert told.parameters == 32
+    assert (told.nodes, told.inputs, told.macs, told.ops) == (None, None, None, None)
+    assert told.memory is not None
+    assert told.memory["a10"].weights == 64
+    assert told.memory["a10"].table is None
+
+
+def test_a_look_that_fails_leaves_the_others(tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    path = save(BRANCHES, tmp_path / "model.onnx")
+    with patch.object(look, "Blocks", fail):
+        told = inspect(path)
+    assert told.anywhere is not None
+    assert told.blocks is None
+    assert [problem.kind for problem in told.problems] == ["internal"]
+    assert "blocks: ZeroDivisionError" in told.problems[0].message
+
+
+def test_an_unknown_problem_is_still_told(tmp_path: Path) -> None:
+    model = read_model(save(NOTHING, tmp_path / "model.onnx"))
+    told = look._trouble(look.Problem("new-kind", {}), model, "model.onnx", {})
+    assert (told.code, told.message) == (None, "new-kind.")
