@@ -10,7 +10,7 @@ import pytest
 from modellint.formats import read_model
 from modellint.inspection import Term
 from modellint.inspector import look
-from modellint.model import DTYPES, Model, Tensor
+from modellint.model import DTYPES, Model, Problem, Tensor
 from tests.inspect.support import (
     ATTENTION,
     BRANCHES,
@@ -76,10 +76,11 @@ main (float[n, 8] x, float[8, 8] a) => (float[n, 8] y)
 
 
 def test_what_is_rounded_has_no_formula(tmp_path: Path) -> None:
-    text = """
+    weights = ", ".join(["0.5"] * 108)
+    text = f"""
 main (float[1, 3, h, w] x) => (float[1, 4, a, b] y)
-<float[4, 3, 3, 3] k = {%s}>
-{ y = Conv <strides = [2, 2]> (x, k) }""" % ", ".join(["0.5"] * 108)
+<float[4, 3, 3, 3] k = {{{weights}}}>
+{{ y = Conv <strides = [2, 2]> (x, k) }}"""
     told = inspect_text(HEADER + text, tmp_path)
     assert told.macs
     assert told.macs_formula is None
@@ -276,5 +277,5 @@ def test_a_look_that_fails_leaves_the_others(tmp_path: Path) -> None:
 
 def test_an_unknown_problem_is_still_told(tmp_path: Path) -> None:
     model = read_model(save(NOTHING, tmp_path / "model.onnx"))
-    told = look._trouble(look.Problem("new-kind", {}), model, "model.onnx", {})
+    told = look._trouble(Problem("new-kind", {}), model, "model.onnx", {})
     assert (told.code, told.message) == (None, "new-kind.")
