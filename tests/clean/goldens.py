@@ -36,8 +36,14 @@ DEPLOYMENTS = {
 }
 
 DEFENCES = {
+    "FUS005": "the exporter's form of RMSNorm is not the one ONNX Runtime looks for",
+    "FUS015": "ONNX Runtime leaves attention in pieces; only its offline tool joins them",
+    "FUS016": "PyTorch's guard against NaN stays: no pass of ONNX Runtime removes it",
+    "FUS018": "the heads are copied for each group: nothing in ONNX Runtime undoes that",
+    "FUS019": "ONNX Runtime runs a rotary embedding in pieces; only its offline tool joins them",
+    "FUS023": "the scale of the queries is one multiplication that the weights could hold",
+    "FUS029": "a copy of one tensor to itself, which the export need not have made",
     "NUM002": "the mask becomes -inf in fp16, and a row masked throughout gives NaN",
-    "NUM006": "the epsilon is 0 in fp16; opset 17's LayerNormalization would be safe",
     "NUM007": "written-out normalizations overflow in fp16 from 256 on, as known of T5 and Llama",
 }
 """Why a warning is right on a model that is fine, where the reason is the same for all."""
