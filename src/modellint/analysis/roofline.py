@@ -161,7 +161,7 @@ def roofline(model: Model, deployment: Deployment) -> Roofline | None:
             continue
         work = cost.of(node)
         flops = work.flops
-        if flops is None:
+        if flops is None or work.bytes_moved is None:
             uncounted.append(node)
             continue
         moved = _traffic(node, folding, deployment.precision, kept, work.bytes_moved)
@@ -209,7 +209,7 @@ def _default_runtime(deployment: Deployment) -> str | None:
 
 
 def _traffic(
-    node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int | None
+    node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int
 ) -> int:
     """Bytes a node moves, without what stays on the chip."""
     if node.op_type in VIEWS:
@@ -220,7 +220,7 @@ def _traffic(
     saved = sum(
         nbytes(value, folding.types, precision) or 0 for key, value in values.items() if key in kept
     )
-    return max(0, (moved or 0) - saved)
+    return max(0, moved - saved)
 
 
 def _quantized(model: Model, deployment: Deployment) -> dict[int, tuple[str, float]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import insort
 from collections.abc import Sequence
 
 from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
@@ -28,21 +30,58 @@ def planned_bytes(program: Program, runtime: RuntimeMemory, *, scratch: int = 0)
     begins: dict[int, list[Alive]] = {}
     for tensor in played.tensors:
         begins.setdefault(tensor.first, []).append(tensor)
+    ends = {tensor.last for tensor in played.tensors}
     streams = parallel_branches(program)
-    placed: list[tuple[int, int, int]] = []  # offset, end, last step
+    block = _Block()
     total = 0
     for step, task in enumerate(program.tasks):
-        placed = [each for each in placed if each[2] >= step]
+        if step - 1 in ends:
+            block.release(step)
         for tensor in begins.get(step, ()):
             size = -(-tensor.nbytes // runtime.alignment) * runtime.alignment
-            offset = _first_fit(placed, size)
-            placed.append((offset, offset + size, tensor.last))
-        meanwhile = list(placed)
-        for size in _scratch_blocks(task, scratch, streams[step]):
-            offset = _first_fit(meanwhile, size)
-            meanwhile.append((offset, offset + size, step))
-        total = max(total, max((end for _, end, _ in meanwhile), default=0))
+            total = max(total, block.place(size, tensor.last))
+        scratch_sizes = _scratch_blocks(task, scratch, streams[step])
+        if scratch_sizes:
+            meanwhile = block.copy()
+            total = max(total, *(meanwhile.place(size, step) for size in scratch_sizes))
     return total
+
+
+class _Block:
+    """Memory in use, as offset, end and last step, in order of the offsets."""
+
+    def __init__(self) -> None:
+        self._placed: list[tuple[int, int, int]] = []
+        self._hopeless = math.inf
+        """No hole takes so much; holes only shrink until something is released."""
+
+    def copy(self) -> _Block:
+        block = _Block()
+        block._placed, block._hopeless = list(self._placed), self._hopeless
+        return block
+
+    def release(self, step: int) -> None:
+        """Forget what was last used before `step`."""
+        self._placed = [each for each in self._placed if each[2] >= step]
+        self._hopeless = math.inf
+
+    def place(self, size: int, last: int) -> int:
+        """Put so much into the first hole that takes it; gives its end."""
+        offset = self._first_fit(size)
+        insort(self._placed, (offset, offset + size, last))
+        return offset + size
+
+    def _first_fit(self, size: int) -> int:
+        top = self._placed[-1][1] if self._placed else 0
+        if size >= self._hopeless:
+            return top
+        offset = 0
+        for begin, end, _ in self._placed:
+            if begin - offset >= size:
+                return offset
+            offset = end
+        self._hopeless = size
+        return top
 
 
 def without_held(program: Program) -> Program:
@@ -95,15 +134,6 @@ def _copies(buffer: Buffer, types: DeployedTypes) -> int:
         return 0
     batch, row = shape[0], shape[-1]
     return (batch != 1) + (int(row or 0) % ROW != 0)
-
-
-def _first_fit(placed: list[tuple[int, int, int]], size: int) -> int:
-    offset = 0
-    for begin, end, _ in sorted(placed):
-        if begin - offset >= size:
-            break
-        offset = max(offset, end)
-    return offset
 
 
 def parallel_branches(program: Program) -> Sequence[int]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modellint.formats.onnx.standins import knows, use_standins
 from modellint.formats.onnx.types import type_of
 from modellint.model import Contradiction, DType, Function, Graph, Inference, Model, Shape
 from modellint.native import library, messages
@@ -54,8 +55,8 @@ class Inferrer:
             return Inference({}, "a function calls itself")
         if count_calls(self.model) > MOST_CALLS:
             return Inference({}, f"functions call each other more than {MOST_CALLS} times")
-        deployed = bool(inputs or constants)
-        serialized = self._deployed(inputs, constants or {}) if deployed else self._serialized()
+        changes = inputs or constants or (not strict and knows(self.proto))
+        serialized = self._deployed(inputs, constants or {}) if changes else self._serialized()
         try:
             inferred = messages().ModelProto.FromString(
                 library().shape_inference.infer_shapes(serialized, False, strict, True)
@@ -63,6 +64,8 @@ class Inferrer:
         except Exception as error:  # onnx raises its own, the standard ones and protobuf's
             return _failure(str(error))
         types: Types = {}
+        if strict and knows(self.proto):
+            return Inference({})  # no contradiction; stand-ins, which are not strict, tell more
         if self.model.graph is not None:
             _collect(self.model.graph, inferred.graph, types)
         return Inference(types)
@@ -88,10 +91,12 @@ class Inferrer:
                         entry.dim_value = dim
                     elif dim is not None:
                         entry.dim_param = dim
-        for info in proto.graph.output:
-            if info.type.HasField("tensor_type"):
-                info.type.tensor_type.ClearField("shape")
-        _forget_types(proto.graph)
+        use_standins(proto)
+        if inputs or constants:
+            for info in proto.graph.output:
+                if info.type.HasField("tensor_type"):
+                    info.type.tensor_type.ClearField("shape")
+            _forget_types(proto.graph)
         for node in proto.graph.node:
             known = constants.get(node.output[0]) if len(node.output) == 1 else None
             if known is not None:

@@ -1,0 +1,219 @@
+"""Standard operators that give the same shapes as operators which shape inference does not know.
+
+ONNX's inference stops at every operator of `com.microsoft`. For inference alone, each is replaced
+by one of the standard whose result has the same type and shape; the model itself stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
+
+MICROSOFT = "com.microsoft"
+BLOCKED = "com.microsoft.nchwc"
+INTERNAL = ("SimplifiedLayerNormalization",)
+"""Operators that ONNX Runtime writes into the default domain, where the standard has none."""
+_INT, _INTS, _STRING, _FLOAT_TYPE, _INT64_TYPE = 2, 7, 3, 1, 7
+
+
+def use_standins(proto: ModelProto) -> None:
+    """Replace what inference does not know, in all graphs."""
+    if any(entry.domain in ("", "ai.onnx") for entry in proto.opset_import):
+        _replace_in(proto.graph)
+
+
+def knows(proto: ModelProto) -> bool:
+    """Whether the model may hold operators that have stand-ins."""
+    return any(entry.domain.startswith(MICROSOFT) for entry in proto.opset_import)
+
+
+def _replace_in(graph: GraphProto) -> None:
+    extra: list[NodeProto] = []
+    same: dict[str, str] = {}
+    for node in graph.node:
+        for at, name in enumerate(node.input):
+            if name in same:
+                node.input[at] = same[name]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _replace_in(attribute.g)
+        rule = _rule(node)
+        if rule is not None:
+            added = list(rule(graph, node) or ())
+            extra += added
+            # What stands at the end is not known yet to those that read it.
+            same |= {n.output[0]: n.input[0] for n in added if n.op_type == "Identity"}
+    graph.node.extend(extra)  # at the end, so that nodes keep their places
+
+
+Rule = Callable[["GraphProto", "NodeProto"], "Iterable[NodeProto] | None"]
+
+
+def _rule(node: NodeProto) -> Rule | None:
+    if node.domain == MICROSOFT:
+        return _RULES.get(node.op_type)
+    if node.domain == BLOCKED:
+        return _BLOCKED.get(node.op_type)
+    return _same_as(0) if not node.domain and node.op_type in INTERNAL else None
+
+
+def _become(node: NodeProto, op: str, inputs: Iterable[str], *, keep: Iterable[str] = ()) -> None:
+    """Turn the node into another with these inputs, its first output, and attributes to keep."""
+    kept = [attribute for attribute in node.attribute if attribute.name in set(keep)]
+    names, first = list(inputs), node.output[0]
+    node.op_type, node.domain = op, ""
+    del node.input[:], node.attribute[:], node.output[:]
+    node.input.extend(names)
+    node.output.append(first)
+    node.attribute.extend(kept)
+
+
+def _same_as(index: int, *, also: int | None = None) -> Rule:
+    """The result is like one input; `also` is another output that is, too."""
+
+    def rule(_: GraphProto, node: NodeProto) -> Iterable[NodeProto]:
+        source, outputs = node.input[index], list(node.output)
+        _become(node, "Identity", [source])
+        if also is not None and also < len(outputs) and outputs[also]:
+            yield _node(node, "Identity", [source], outputs[also])
+
+    return lambda graph, node: list(rule(graph, node))
+
+
+def _as(op: str, *inputs: int, keep: tuple[str, ...] = ()) -> Rule:
+    """Another op of some of the inputs; those that are absent are left out."""
+
+    def rule(_: GraphProto, node: NodeProto) -> None:
+        names = [node.input[at] for at in inputs if at < len(node.input) and node.input[at]]
+        _become(node, op, names, keep=keep)
+
+    return rule
+
+
+_WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides", "ceil_mode")
+
+
+def _fused_product(_: GraphProto, node: NodeProto) -> None:
+    left, right = ("ki" if _int(node, "transA") else "ik"), ("jk" if _int(node, "transB") else "kj")
+    if any(_int(node, name) for name in ("transBatchA", "transBatchB")):
+        return
+    plain = (left, right) == ("ik", "kj")
+    _become(node, "MatMul" if plain else "Einsum", node.input[:2])
+    if not plain:
+        attribute = node.attribute.add()
+        attribute.name, attribute.type = "equation", _STRING
+        attribute.s = f"...{left},...{right}->...ij".encode()
+
+
+def _packed_product(graph: GraphProto, node: NodeProto) -> None:
+    """Weights of a few bits: their logical shape is in the attributes."""
+    name = f"{node.output[0]}/weight"
+    weight = graph.initializer.add()
+    weight.name, weight.data_type = name, _FLOAT_TYPE
+    weight.dims.extend([_int(node, "K"), _int(node, "N")])
+    _become(node, "MatMul", [node.input[0], name])
+
+
+def _concat(_: GraphProto, node: NodeProto) -> None:
+    """Scale and zero point stand before, and after each of, what is joined."""
+    _become(node, "Concat", node.input[2::3], keep=("axis",))
+
+
+def _embedding(_: GraphProto, node: NodeProto) -> None:
+    _become(node, "Gather", [node.input[2], node.input[0]])
+
+
+def _attention(key: int, past: int, heads: str) -> Rule:
+    """As long as the queries, and the cache with the new keys and values behind the old."""
+
+    def rule(graph: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+        inputs, outputs = list(node.input), list(node.output)
+        if len(inputs) <= key or not inputs[key]:
+            return  # packed: the shapes of the parts are not to be had from it
+        count = _int(node, heads)
+        for offset in (0, 1):
+            at = past + offset
+            if at < len(inputs) and inputs[at] and len(outputs) > 1 + offset:
+                new = inputs[key + offset]
+                yield from _extended(graph, node, inputs[at], new, outputs[1 + offset], count)
+        _become(node, "Identity", inputs[:1])
+
+    return lambda graph, node: list(rule(graph, node))
+
+
+def _extended(
+    graph: GraphProto, like: NodeProto, old: str, new: str, result: str, heads: int
+) -> Iterator[NodeProto]:
+    """Batch, sequence, heads x size -> batch, heads, sequence, size; then behind the old."""
+    shape = graph.initializer.add()
+    shape.name, shape.data_type = f"{result}/shape", _INT64_TYPE
+    shape.dims.append(4)
+    shape.int64_data.extend([0, 0, heads, -1])
+    yield _node(like, "Reshape", [new, shape.name], f"{result}/apart")
+    transposed = _node(like, "Transpose", [f"{result}/apart"], f"{result}/new")
+    _set_ints(transposed, "perm", [0, 2, 1, 3])
+    yield transposed
+    joined = _node(like, "Concat", [old, f"{result}/new"], result)
+    attribute = joined.attribute.add()
+    attribute.name, attribute.type, attribute.i = "axis", _INT, 2
+    yield joined
+
+
+def _node(like: NodeProto, op: str, inputs: Iterable[str], output: str) -> NodeProto:
+    node: Any = type(like)(op_type=op)
+    node.input.extend(inputs)
+    node.output.append(output)
+    made: NodeProto = node
+    return made
+
+
+def _set_ints(node: NodeProto, name: str, values: Iterable[int]) -> None:
+    attribute = node.attribute.add()
+    attribute.name, attribute.type = name, _INTS
+    attribute.ints.extend(values)
+
+
+def _int(node: NodeProto, name: str) -> int:
+    return next((int(each.i) for each in node.attribute if each.name == name), 0)
+
+
+_RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            "BiasGelu", "BiasSoftmax", "FastGelu", "Gelu", "GroupNorm", "QLinearLeakyRelu",
+            "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "RotaryEmbedding", "Attention",
+        ),
+        _same_as(0),
+    ),
+    "SkipLayerNormalization": _same_as(0, also=3),
+    "SkipSimplifiedLayerNormalization": _same_as(0, also=3),
+    "SkipGroupNorm": _same_as(0, also=1),
+    "GroupQueryAttention": _attention(key=1, past=3, heads="kv_num_heads"),
+    "MultiHeadAttention": _attention(key=1, past=6, heads="num_heads"),
+    "FusedConv": _as("Conv", 0, 1, 2, keep=_WINDOW),
+    "FusedGemm": _as("Gemm", 0, 1, 2, keep=("transA", "transB")),
+    "QGemm": _as("Gemm", 0, 3, keep=("transA", "transB")),
+    "FusedMatMul": _fused_product,
+    "DynamicQuantizeMatMul": _as("MatMul", 0, 1),
+    "MatMulNBits": _packed_product,
+    "MatMulBnb4": _packed_product,
+    "QLinearAdd": _as("Add", 0, 3),
+    "QLinearMul": _as("Mul", 0, 3),
+    "QLinearConcat": _concat,
+    "QLinearGlobalAveragePool": _as("GlobalAveragePool", 0),
+    "QLinearAveragePool": _as("AveragePool", 0, keep=_WINDOW),
+    "EmbedLayerNormalization": _embedding,
+    "QuantizeLinear": _as("QuantizeLinear", 0, 1, 2, keep=("axis",)),
+    "DequantizeLinear": _as("DequantizeLinear", 0, 1, 2, keep=("axis",)),
+}  # fmt: skip
+_BLOCKED: dict[str, Rule] = {
+    "Conv": _as("Conv", 0, 1, 2, keep=_WINDOW),
+    "MaxPool": _as("MaxPool", 0, keep=_WINDOW),
+    "AveragePool": _as("AveragePool", 0, keep=_WINDOW),
+    "GlobalAveragePool": _as("GlobalAveragePool", 0),
+    "ReorderInput": _same_as(0),
+    "ReorderOutput": _same_as(0),
+}
