@@ -163,6 +163,8 @@ class _Look:
         }
 
     def _memory(self) -> dict[str, Any]:
+        if self.model.graph is None and not self.model.tensors:
+            return {}
         deployments = self.asked.deployments
         needs = Needs(self.model, self.asked.targets, brief=len(deployments) > 1)
         told = [needs.of(deployment) for deployment in deployments]
@@ -191,14 +193,15 @@ class _Look:
 
 def _trouble(problem: Problem, model: Model, shown: str, rules: Mapping[str, Rule]) -> Trouble:
     """A problem of the file in the words of the rule that answers to it."""
+    is_fatal = problem.fatal or (model.graph is None and not model.tensors)
     rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
     if rule is None:
-        return Trouble(None, problem.kind, f"{problem.kind}.", problem.fatal)
+        return Trouble(None, problem.kind, f"{problem.kind}.", is_fatal)
     words = {"location": model.path.name, **problem.facts, "file": shown, "count": 1}
     words.setdefault("graph", "")
     variant = next((fact for fact in problem.facts.values() if fact in rule.messages), None)
     message = rule.messages[str(variant)] if variant else rule.message
-    return Trouble(rule.code, problem.kind, fill(message, words), problem.fatal)
+    return Trouble(rule.code, problem.kind, fill(message, words), is_fatal)
 
 
 def _identity(model: Model) -> Identity:

@@ -34,6 +34,8 @@ INDENT = 3
 GUTTER = 15
 ENDLESS = 1 << 20
 """Where the estimate gives up looking for the largest size."""
+NARROWEST = 20
+"""What of a name still tells something."""
 MOST_PORTS = 6
 MOST_NAMES = 3
 MOST_OPS = 14
@@ -333,9 +335,8 @@ class _Sheet(Page):
         if needs.usable is None:
             said = f"{expected} expected ({low_high}), and what the runtime itself takes"
         else:
-            share = total.expected / needs.usable
-            usable = byte_size(needs.usable)
-            said = f"{expected} of {usable} usable, {_percent(share)} ({low_high})"
+            share = _percent(total.expected / needs.usable)
+            said = f"{expected} of {byte_size(needs.usable)} usable, {share} ({low_high})"
         if needs.unknown_tensors:
             unknown = counted(needs.unknown_tensors, "tensor")
             said += f"; without {unknown} whose size only the data decides"
@@ -612,7 +613,7 @@ class _Sheet(Page):
         for item in items:
             longer = self.dotted([line, item]) if line else item
             if line and cells(longer) > width:
-                yield Text(line)
+                yield from Text(line).wrap(self.console, width)
                 longer = item
             line = longer
         yield from Text(line).wrap(self.console, width) if line else ()
@@ -648,20 +649,15 @@ class _Sheet(Page):
         *,
         drop: tuple[int, ...] = (),
     ) -> Iterator[Text]:
-        """Rows in columns two apart. Where room is short, the columns of `drop` go, the first
-        first, once no word to the left can give way any more."""
+        """Rows in columns two apart. Where room is short, words to the left give way down to a
+        width that still tells something, then the columns of `drop` go, the first first."""
         if not rows:
             return
         widths = [max(row[at].cell_len for row in rows) for at in range(len(align))]
         kept = [at for at, width in enumerate(widths) if width]
         for at in (-1, *drop):
             kept = [each for each in kept if each != at]
-            over = sum(widths[each] for each in kept) + 2 * (len(kept) - 1) - room
-            if over <= 0:
-                break
-            text = max((each for each in kept if align[each] == "l"), key=lambda c: widths[c])
-            if widths[text] - over >= 20:
-                widths[text] -= over
+            if _squeeze(widths, [each for each in kept if align[each] == "l"], kept, room):
                 break
         for row in rows:
             line = Text()
@@ -671,6 +667,7 @@ class _Sheet(Page):
                 pair = (padding, cell) if align[each] == "r" else (cell, padding)
                 line.append_text(Text.assemble("  " if len(line) else "", *pair))
             line.rstrip()
+            line.truncate(room)
             yield line
 
     def _shortened(self, text: Text, width: int) -> Text:
@@ -685,6 +682,21 @@ _DEVICE_COLUMNS = (
 )  # fmt: skip
 
 
+def _squeeze(widths: list[int], words: Sequence[int], kept: Sequence[int], room: int) -> bool:
+    """Narrow the widest columns of words until the row fits; leave all as it was if none does."""
+    tried = list(widths)
+    while words:
+        over = sum(tried[each] for each in kept) + 2 * (len(kept) - 1) - room
+        if over <= 0:
+            widths[:] = tried
+            return True
+        widest = max(words, key=lambda each: tried[each])
+        if tried[widest] <= NARROWEST:
+            return False
+        tried[widest] -= 1
+    return False
+
+
 def _by_size(needs: Memory) -> tuple[object, ...]:
     return needs.usable or 0, [
         (word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", needs.target or "")
@@ -696,6 +708,8 @@ def _weights(needs: Memory) -> Estimate:
 
 
 def _percent(share: float) -> str:
+    if share >= 2:
+        return f"{share:,.3g} times"
     return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 
