@@ -70,9 +70,7 @@ class _Decoder:
         self.weights.append(tensor)
         return name
 
-    def add(
-        self, op: str, inputs: list[str], *outputs: str, domain: str = "", **rest: object
-    ) -> str:
+    def add(self, op: str, inputs: list[str], *outputs: str, domain: str = "", **rest: Any) -> str:
         self.nodes.append(helper.make_node(op, inputs, outputs, domain=domain, **rest))
         return outputs[0]
 
