@@ -13,7 +13,6 @@ from modellint.analysis.fusion import Norms, ints, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
-from modellint.finding import Severity
 from modellint.model import DType, Graph, Node, Value
 
 _BOTH = (ORT, "tensorrt")
@@ -110,21 +109,25 @@ def _value_of(context: Context, name: str) -> Value | None:
 def shape_arithmetic(context: Context) -> Iterator[Hit]:
     """Ops that compute shapes in every run, because an input's dims are open."""
     graph = context.model.graph
-    symbols = _open_dims(graph) if graph is not None else []
+    symbols = _open_dims(graph) if graph is not None else {}
     if graph is None or not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
         return
     folding = context.analysis(Folding)
     running = [node for node in _shape_nodes(graph) if not folding.is_folded(node)]
-    if len(running) < context.options["ops"]:
-        return
-    share = len(running) / max(1, len(graph.nodes))
-    facts = {"nodes": len(running), "part": share, "symbols": symbols}
-    yield Hit(running[0], facts, count=len(running), severity=Severity.INFO)
+    if len(running) >= context.options["ops"]:
+        share = len(running) / len(graph.nodes)
+        facts = {"nodes": len(running), "part": share, "symbols": sorted(symbols)}
+        yield Hit(next(iter(symbols.values())), facts, count=len(running))
 
 
-def _open_dims(graph: Graph) -> list[str]:
-    shapes = [value.declared_shape or () for value in graph.inputs if not value.is_constant]
-    return sorted({dim for shape in shapes for dim in shape if isinstance(dim, str)})
+def _open_dims(graph: Graph) -> dict[str, Value]:
+    """The inputs' symbols, and the first input that has each."""
+    symbols: dict[str, Value] = {}
+    for value in graph.inputs:
+        for dim in value.declared_shape or ():
+            if isinstance(dim, str) and not value.is_constant:
+                symbols.setdefault(dim, value)
+    return symbols
 
 
 def _shape_nodes(graph: Graph) -> list[Node]:
