@@ -1,17 +1,19 @@
-"""Limits that a team sets itself. An option of 0 sets none."""
+"""Limits that a team sets itself. An option of 0 sets none.
+
+Few teams set any: what a limit is held against is imported where there is one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modellint.analysis.cost import ModelCost
-from modellint.analysis.memory import memory
-from modellint.analysis.roofline import roofline
 from modellint.checks.api import Context, Hit
 
 
 def parameters(context: Context) -> Iterator[Hit]:
     if context.options["max-params"]:
+        from modellint.analysis.cost import ModelCost
+
         yield from _over(context, "max-params", context.analysis(ModelCost).parameters)
 
 
@@ -31,18 +33,25 @@ def nodes(context: Context) -> Iterator[Hit]:
 
 def macs(context: Context) -> Iterator[Hit]:
     if context.options["max-macs"]:
+        from modellint.analysis.cost import ModelCost
+
         yield from _over(context, "max-macs", context.analysis(ModelCost).known_macs)
 
 
 def vram(context: Context) -> Iterator[Hit]:
     if context.options["max-vram"]:
+        from modellint.analysis.memory import memory
+
         yield from _over(context, "max-vram", context.analysis(memory).total.expected)
 
 
 def latency_bound(context: Context) -> Iterator[Hit]:
-    bound = context.analysis(roofline) if context.options["max-latency-bound"] else None
-    if bound is not None:
-        yield from _over(context, "max-latency-bound", bound.seconds)
+    if context.options["max-latency-bound"]:
+        from modellint.analysis.roofline import roofline
+
+        bound = context.analysis(roofline)
+        if bound is not None:
+            yield from _over(context, "max-latency-bound", bound.seconds)
 
 
 def _over(context: Context, option: str, found: float) -> Iterator[Hit]:
