@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+import onnx
 
 from modellint.engine import lint_file
 from modellint.finding import Finding
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
-from modellint.targets.deployment import Deployment
+from modellint.targets.deployment import Deployment, Precision
 
 RULES: dict[str, Rule] = {
     code: rule for code, rule in load_rules(plugins=False).items() if rule.family == "fusion"
@@ -24,7 +27,7 @@ def lint(
     *,
     runtime: str | None = "onnxruntime",
     codes: Sequence[str] = (),
-    precision: str | None = None,
+    precision: Precision | None = None,
     verify: bool = False,
 ) -> list[Finding]:
     """The findings of fusion rules that are on by default, or of those named."""
@@ -33,10 +36,32 @@ def lint(
     ]
     plan = Plan(
         rules=(*rules, *(VERIFY if verify else ())),
-        deployments=(Deployment(runtime=runtime, precision=precision),),  # type: ignore[arg-type]
+        deployments=(Deployment(runtime=runtime, precision=precision),),
         verify="ort" if verify else None,
     )
     findings = list(lint_file(path, path.name, plan).findings)
     crashes = [finding.message for finding in findings if finding.family == "internal"]
     assert not crashes, crashes
     return findings
+
+
+def optimized(model: Path, result: Path) -> Path:
+    """The model as ONNX Runtime's optimizer leaves it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.graph_optimization_level = level
+    options.optimized_model_filepath = str(result)
+    prefix = "session.optimized_model_external_initializers"
+    options.add_session_config_entry(f"{prefix}_file_name", "optimized.bin")
+    options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "4096")
+    onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    return result
+
+
+def operators(path: Path) -> Counter[str]:
+    """How many nodes of each operator the main graph has."""
+    model = onnx.load(path, load_external_data=False)
+    return Counter(node.op_type for node in model.graph.node)

@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from modellint.finding import Finding
 from tests.exports import exports, materialise
-from tests.fusion.support import RULES, lint
+from tests.fusion.support import RULES, lint, optimized
 
 EXPLAINED: dict[tuple[str, str], str] = {
     ("convnext_tiny", "FUS023"): "through a Transpose",
@@ -45,22 +45,6 @@ def test_rules_and_optimizer_agree(name: str, tmp_path: Path) -> None:
 def test_every_difference_is_explained_in_the_rule_file() -> None:
     for (_, code), words in EXPLAINED.items():
         assert words in RULES[code].fused_by["onnxruntime"].note
-
-
-def optimized(model: Path, result: Path) -> Path:
-    """The model as ONNX Runtime's optimizer leaves it."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.graph_optimization_level = level
-    options.optimized_model_filepath = str(result)
-    prefix = "session.optimized_model_external_initializers"
-    options.add_session_config_entry(f"{prefix}_file_name", "optimized.bin")
-    options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "4096")
-    onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    return result
 
 
 def _place(finding: Finding) -> tuple[str, str | None]:

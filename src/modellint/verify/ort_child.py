@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,8 +48,8 @@ def answer(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> N
 
 def _without_weights(path: Path) -> ModelProto:
     import onnx
-    from google.protobuf.message import DecodeError
 
+    decode_error = import_module("google.protobuf.message").DecodeError  # comes without types
     try:
         with path.open("rb", buffering=0) as file:
             size = path.stat().st_size
@@ -56,7 +57,7 @@ def _without_weights(path: Path) -> ModelProto:
         model = onnx.ModelProto()
         model.ParseFromString(stripped)
         return model
-    except (MalformedError, DecodeError):  # another form than protobuf's own
+    except (MalformedError, decode_error):  # another form than protobuf's own
         return onnx.load(path, load_external_data=False)
 
 
