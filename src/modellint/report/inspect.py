@@ -140,7 +140,10 @@ class _Sheet(Page):
     def _external(self, found: Identity) -> str:
         if not found.external_files:
             return ""
-        said = f"{byte_size(found.external_bytes)} in {counted(found.external_files, 'file')}"
+        files = counted(found.external_files, "file")
+        if found.external_missing == found.external_files:
+            return f"{files} beside it missing"
+        said = f"{byte_size(found.external_bytes)} in {files}"
         missing = f", {found.external_missing:,} missing" if found.external_missing else ""
         return f"{said} beside it{missing}"
 
@@ -394,7 +397,7 @@ class _Sheet(Page):
                 Text(),
             ]
         )
-        for line in self._columns(rows, "lrrrl", self.page - GUTTER):
+        for line in self._columns(rows, "lrrrl", self.page - GUTTER, drop=(4, 1, 3)):
             self._beside("", line)
 
     def _deployed_types(self, needs: Memory) -> str:

@@ -1,0 +1,49 @@
+"""A model of 70 billion parameters is looked into without its weights being read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.inspect.large import BYTES_PER_TOKEN, LAYERS, PARAMETERS, save_large
+
+SECONDS, MEGABYTES = 20, 300
+"""It takes 2 seconds where nothing else runs; what is never allowed is to read 140 GB."""
+
+MEASURED = """
+import re, sys, time
+from pathlib import Path
+from modellint.cli.app import run
+
+started = time.perf_counter()
+code = run(sys.argv[1:])
+seconds = time.perf_counter() - started
+peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]
+print(seconds, int(peak) // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="files of holes, and /proc")
+def test_a_large_model_takes_little_time_and_memory(tmp_path: Path) -> None:
+    model = save_large(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "inspect", "--isolated", "--json", "-t", "h200", model],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert told["parameters"] == PARAMETERS
+    assert told["kv_cache"]["bytes_per_token"] == BYTES_PER_TOKEN
+    assert told["blocks"] == [{"kind": "transformer", "count": LAYERS}]
+    assert told["attention"]["variant"] == "GQA"
+    assert told["memory"]["h200"]["verdict"] == "tight"
+    assert told["macs"] > 128 * (PARAMETERS - 2e9)
+    seconds, peak = map(float, done.stderr.split())
+    assert seconds < SECONDS
+    assert peak < MEGABYTES
