@@ -13,7 +13,8 @@ from modellint.probes import BACKENDS, Outcome, Remark
 
 REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
 TRT_PREFIX = "node_of_"
-"""What TensorRT's parser calls a node without a name, before the name of its output."""
+TRT_SUFFIX = "_OutputLayer"
+"""What TensorRT's parser calls a node without a name, around the name of its output."""
 
 WARNINGS = {
     "unused-input": Severity.INFO,
@@ -266,7 +267,7 @@ def _unnamed(model: Model, name: str) -> Node | None:
     """The node that TensorRT calls after its output, having no other name."""
     if not name.startswith(TRT_PREFIX) or model.graph is None:
         return None
-    value = model.graph.resolve(name.removeprefix(TRT_PREFIX))
+    value = model.graph.resolve(name.removeprefix(TRT_PREFIX).removesuffix(TRT_SUFFIX))
     return value.producer if value is not None else None
 
 

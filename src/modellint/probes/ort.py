@@ -59,12 +59,9 @@ def _session(ort: Any, request: dict[str, Any], providers: list[str]) -> Any:
         options.add_free_dimension_override_by_name(name, size)
     path = request["path"]
     if request["format"] == "onnx-text":
-        from onnx import parser
+        from modellint.probes.text import binary
 
-        text = Path(path).read_text(encoding="utf-8")
-        return ort.InferenceSession(
-            parser.parse_model(text).SerializeToString(), options, providers=providers
-        )
+        return ort.InferenceSession(binary(path), options, providers=providers)
     return ort.InferenceSession(path, options, providers=providers)
 
 

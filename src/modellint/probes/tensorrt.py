@@ -83,10 +83,9 @@ def _parse(parser: Any, request: dict[str, Any]) -> bool:
 
 
 def _binary(path: str) -> bytes:
-    from onnx import parser
+    from modellint.probes.text import binary
 
-    text: bytes = parser.parse_model(Path(path).read_text(encoding="utf-8")).SerializeToString()
-    return text
+    return binary(path)
 
 
 def _errors(parser: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
 Facet = Literal["target", "runtime", "precision", "shapes"]
+Need = Literal["graph", "weights", "quantization", "metadata", "probe", "target"]
 SeverityName = Literal["info", "warning", "error"]
 OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | None
 
@@ -79,6 +80,8 @@ class Example:
     """The runtime that is asked, for rules that need one; without it the example is not run."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     """What a runtime said elsewhere, for what cannot be had everywhere; instead of `probe`."""
+    contradicted: str = ""
+    """Why a runtime that is asked answers otherwise than the rule foretells."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -108,7 +111,7 @@ class Rule:
     """Other wordings, for hits that name a variant."""
     note: str = ""
     """What stands under the offending row of the frame."""
-    needs: tuple[Literal["graph", "weights", "quantization", "metadata", "probe"], ...] = ("graph",)
+    needs: tuple[Need, ...] = ("graph",)
     runtimes: tuple[str, ...] = ()
     """Runtimes the question makes sense for; empty means all, also when none is known."""
     per: tuple[Facet, ...] = ()
@@ -196,7 +199,10 @@ class Rule:
 
 
 def _example_markdown(example: Example) -> str:
-    note = f"{example.note.strip()}\n\n" if example.note else ""
+    words = [example.note.strip()] if example.note else []
+    if example.contradicted:
+        words.append(f"A probe says otherwise: {example.contradicted.strip()}")
+    note = "".join(f"{each}\n\n" for each in words)
     if example.model:
         return f"{note}```\n{example.model.strip()}\n```"
     return note + "\n\n".join(
