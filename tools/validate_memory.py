@@ -241,7 +241,7 @@ def measure_with_cuda(path: Path, case: Case) -> Plan:
         return int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
 
     providers = [("CUDAExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})]
-    ort.InferenceSession(_tiny_model(), providers=providers).run(None, {"x": _zeros((1,))})
+    ort.InferenceSession(_tiny_model(), providers=providers).run(None, {"x": _ones((1,))})
     before = used()
     session = ort.InferenceSession(str(path), providers=providers)
     if session.get_providers()[0] != "CUDAExecutionProvider":
@@ -258,17 +258,18 @@ def _tiny_model() -> bytes:
     return bytes(onnx.parser.parse_model(text).SerializeToString())
 
 
-def _zeros(shape: tuple[int, ...], dtype: str = "float32") -> Any:
+def _ones(shape: tuple[int, ...], dtype: str = "float32") -> Any:
+    """Not zeros: a mask of zeros leaves no position to look at."""
     import numpy as np
 
-    return np.zeros(shape, dtype)
+    return np.ones(shape, dtype)
 
 
 def _feeds(session: Any) -> dict[str, Any]:
     types = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64",
              "tensor(bool)": "bool", "tensor(int32)": "int32"}  # fmt: skip
     return {
-        value.name: _zeros(tuple(value.shape), types[value.type]) for value in session.get_inputs()
+        value.name: _ones(tuple(value.shape), types[value.type]) for value in session.get_inputs()
     }
 
 

@@ -61,7 +61,8 @@ class Task:
     writes: tuple[int, ...] = ()
     inside: int = 0
     """Bytes needed only while it runs: the peak of its subgraphs, or scratch memory."""
-    in_place: bool = False
+    replaces: tuple[int, ...] = ()
+    """What it reads element by element only, and so may write its result over."""
     after: tuple[int, ...] = ()
     """Tasks, by their place in the program, whose results it reads."""
 
@@ -230,11 +231,14 @@ class _Builder:
         reads: dict[int, None] = {}
         writes: dict[int, None] = {}
         after: dict[int, None] = {}
+        whole: set[int] = set()
         for node in nodes:
             for source in _sources(node):
                 found = self._buffer_read(source)
                 if found is not None and found not in writes:
                     reads[found] = None
+                    if node.qualified_op not in IN_PLACE:
+                        whole.add(found)
                 maker = self._group_of.get(id(source.producer))
                 if maker is not None and maker != at:
                     after[maker + self._shift] = None
@@ -242,8 +246,8 @@ class _Builder:
                 if result is not None:
                     self._write(node, result, at, writes)
         inside = sum(self._inside(node) for node in nodes if node.subgraphs)
-        in_place = nodes[-1].qualified_op in IN_PLACE
-        return Task(nodes, tuple(reads), tuple(writes), inside, in_place, tuple(after))
+        replaces = tuple(found for found in reads if found not in whole)
+        return Task(nodes, tuple(reads), tuple(writes), inside, replaces, tuple(after))
 
     def _write(self, node: Node, result: Value, at: int, writes: dict[int, None]) -> None:
         viewed = viewed_value(node)
@@ -416,7 +420,7 @@ def _shared_memory(
             continue
         for at in task.writes:
             buffer = program.buffers[at]
-            found = spare.get((buffer.nbytes, buffer.shape))
+            found = spare.get((buffer.nbytes, buffer.shape)) if buffer.shape else None
             if found and at not in roots and not buffer.held and first[at] == step:
                 roots[at] = found.pop()
         for at in {*task.reads, *task.writes}:
@@ -446,13 +450,13 @@ def _overwritten(
     task: Task, step: int, buffers: list[Buffer], first: list[int], last_read: list[int]
 ) -> int | None:
     """The buffer that a task's only result may replace: dead after it, and as large."""
-    if not task.in_place or len(task.writes) != 1:
+    if len(task.writes) != 1:
         return None
     result = task.writes[0]
     if buffers[result].held or first[result] != step:
         return None
     wanted = buffers[result].nbytes
-    for read in task.reads:
+    for read in task.replaces:
         if last_read[read] == step and not buffers[read].held and buffers[read].nbytes == wanted:
             return read
     return None

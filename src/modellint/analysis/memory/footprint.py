@@ -18,7 +18,7 @@ from modellint.analysis.liveness import (
     build_program,
     profile,
 )
-from modellint.analysis.memory.fusion import PRODUCTS, Kernels
+from modellint.analysis.memory.fusion import PRODUCTS, Kernels, blocked_values
 from modellint.analysis.memory.planner import (
     add_copies,
     peak_with_scratch,
@@ -179,11 +179,17 @@ class Footprint:
             graph, kernels.groups(), self._folding, self._precision, self.unknown,
             inside=self._inside, joins=joins, fills=self._fills if graph.parent is None else (),
         )  # fmt: skip
-        return self._with_copies(program)
+        return self._in_layout(program, graph)
 
-    def _with_copies(self, program: Program) -> Program:
+    def _in_layout(self, program: Program, graph: Graph) -> Program:
+        """What the layout that convolutions want costs, or hides from the planner."""
         if self._runtime.changes_layout:
             add_copies(program, self._folding.types, narrow=self._narrow)
+        if self._runtime.recycles:
+            blocked = blocked_values(graph.nodes, self._folding)
+            for buffer in program.buffers:
+                if id(buffer.value) in blocked:
+                    buffer.shape = None
         return program
 
     @cached_property

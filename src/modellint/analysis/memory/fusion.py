@@ -21,13 +21,18 @@ RIDING = POINTWISE | {
     "Or", "QuantizeLinear", "Round", "Sign", "Sin", "Softsign", "Xor",
 }  # fmt: skip
 """Computed element by element, so they run in the kernel that makes what they read."""
-EPILOGUE = frozenset({"BatchNormalization", "Clip", "LeakyRelu", "Relu", "Sigmoid", "Tanh"})
+EPILOGUE = frozenset({"Add", "BatchNormalization", "Clip", "LeakyRelu", "Relu", "Sigmoid", "Tanh"})
 """What even a runtime that fuses little runs inside a convolution."""
 PRODUCTS = frozenset({
     "Conv", "ConvTranspose", "ConvInteger", "Einsum", "FusedConv", "FusedGemm", "FusedMatMul",
     "Gemm", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearConv", "QLinearMatMul",
 })  # fmt: skip
 """Layers that call on a library, which asks for scratch memory."""
+CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "FusedConv"})
+_KEEPS_LAYOUT = EPILOGUE | {
+    "AveragePool", "Concat", "Div", "GlobalAveragePool", "HardSigmoid", "HardSwish", "MaxPool",
+    "Mul",
+}  # fmt: skip
 _SPREADS = VIEWS | {"Transpose", "Mul", "Div", "Add", "Where", "Cast", "Softmax"}
 
 
@@ -137,8 +142,8 @@ class Kernels:
         if node.op_type in VIEWS:
             return True
         if not self._runtime.fuses:
-            anchor = kernel.nodes[0].op_type
-            return node.op_type in EPILOGUE and anchor in ("Conv", "ConvTranspose", "FusedConv")
+            follows = kernel.nodes[0].op_type in CONVOLUTIONS and node.op_type in EPILOGUE
+            return follows and self._elements(node) == self._elements(kernel.nodes[-1])
         if node.op_type not in RIDING or kernel.nodes[-1].op_type in _MOVERS:
             return False
         return self._elements(node) == self._elements(kernel.nodes[-1])
@@ -150,6 +155,21 @@ class Kernels:
 
 _MOVERS = frozenset({"Concat", "Gather", "Split", "TopK", "NonZero", "Pad", "Resize", "Upsample"})
 """Kernels of a kind that takes nothing along."""
+
+
+def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:
+    """What convolutions make in a layout of their own, and hand to each other."""
+    blocked: set[int] = set()
+    for node in nodes:
+        value = node.output()
+        shape = folding.types.shape(value) if value is not None else None
+        if value is None or shape is None or len(shape) != 4:
+            continue
+        sources = [id(each) for each in node.inputs if each is not None]
+        follows = node.op_type in _KEEPS_LAYOUT and any(each in blocked for each in sources)
+        if node.op_type == "Conv" or follows:
+            blocked.add(id(value))
+    return frozenset(blocked)
 
 
 def _attention_nodes(nodes: Iterable[Node]) -> dict[int, frozenset[int]]:

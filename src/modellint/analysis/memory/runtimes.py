@@ -22,7 +22,10 @@ class RuntimeMemory:
     in_place: bool = False
     """Whether pointwise results are written over inputs that nobody reads any more."""
     recycles: bool = False
-    """Whether memory is kept for the next tensor of the same shape rather than given back."""
+    """Whether memory is kept for the next tensor of the same shape rather than given back.
+
+    Where the planner knows shapes: not of what convolutions hand each other in their own layout.
+    """
     changes_layout: bool = False
     """Whether convolutions want images in a layout of their own, so inputs are copied."""
     joins: bool = False

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.analysis.assume import Settled, settle
+from modellint.analysis.quantization.onnxruntime import held_back
 from modellint.analysis.quantization.ops import (
     BLOCK_WEIGHT_OPS,
     FLOAT_ONLY,
@@ -97,6 +98,8 @@ class WeightedOp:
     """The precision of an op that is integer by itself, such as QLinearConv."""
     weight_bits: int | None = None
     """Of an op that unpacks its weights itself, such as MatMulNBits."""
+    held_back: str = ""
+    """Why the deployment's runtime runs it in float in spite of quantized operands."""
 
     @property
     def is_recurrent(self) -> bool:
@@ -134,7 +137,7 @@ class WeightedOp:
         """What the product is computed in: ``int8``, ``fp8``, ``fp16``, ..."""
         if self.integer is not None:
             return self.integer
-        if self.is_quantized:
+        if self.is_quantized and not self.held_back:
             left, right = self.data.scheme, self.weight.scheme
             found = {s.precision for s in (left, right) if s is not None and s.precision}
             return max(found, key=_WIDTHS.index, default="int8") if found <= _KNOWN else min(found)
@@ -212,6 +215,10 @@ class QuantizationMap:
         self._link_converters()
         for graph in model.graphs(functions=True):
             self._find_ops(graph)
+        if deployment.runtime == "onnxruntime":
+            for op in self.ops:
+                if op.is_quantized and op.integer is None:
+                    op.held_back = held_back(self, op)
 
     # What there is
 

@@ -176,11 +176,20 @@ def _equal(
     return bool((left_numbers.reshape(-1) == right_numbers.reshape(-1)).all())
 
 
+def original(value: Value | None) -> Value | None:
+    """The value behind Identity: exporters share equal parameters this way."""
+    while value is not None and value.tensor is None and value.producer is not None:
+        if value.producer.op_type != "Identity":
+            break
+        value = value.producer.input(0)
+    return value
+
+
 def scheme_of(node: Node, arrays: Arrays, *, dequantize: bool) -> Scheme:
     """What a Q or DQ node says of itself."""
     inputs = node.inputs
-    scale = inputs[1] if len(inputs) > 1 else None
-    zero_point = inputs[2] if len(inputs) > 2 else None
+    scale = original(inputs[1]) if len(inputs) > 1 else None
+    zero_point = original(inputs[2]) if len(inputs) > 2 else None
     dtype = _type_of(node, zero_point, dequantize=dequantize)
     return Scheme(node, dtype, scale, zero_point, arrays)
 

@@ -1,0 +1,132 @@
+"""Which layers ONNX Runtime leaves in float although both their operands are quantized.
+
+Its integer kernels give integers, so that most of them need a Q right behind; and it looks for
+the pairs in fixed places. All of this was seen in the graphs that its optimizer writes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modellint.model import Node, Value
+
+if TYPE_CHECKING:
+    from modellint.analysis.quantization.mapping import Converter, QuantizationMap, WeightedOp
+    from modellint.analysis.quantization.scheme import Scheme
+
+CARRIES = frozenset({
+    "Cast", "Expand", "Identity", "MaxPool", "Reshape", "Slice", "Squeeze", "Transpose",
+    "Unsqueeze",
+})  # fmt: skip
+"""Ops that it moves a Q or DQ across, or removes when they do nothing."""
+
+
+def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
+    """The reason: ``kernel``, ``move``, ``bias`` or ``output``; empty if it runs in integers."""
+    kind = op.node.op_type
+    if kind == "ConvTranspose":
+        return "kernel"
+    for operand in (op.data, op.weight):
+        if operand.moves and any(node.op_type not in CARRIES for node in operand.moves):
+            return "move"
+    bias = op.node.input(2)
+    dequantizer = quantization.dequantizer_of(bias) if bias is not None else None
+    if dequantizer is not None and not bias_fits(op, dequantizer.scheme):
+        return "bias"
+    needs_output = kind.endswith("Conv") or (bias is not None and dequantizer is None)
+    if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
+        return "output"
+    return ""
+
+
+def bias_fits(op: WeightedOp, bias: Scheme) -> bool:
+    """Whether an int32 bias has the scale of the products it is added to, as far as known."""
+    ratio = bias_ratio(op, bias)
+    return ratio is None or 0.99 < ratio < 1.01
+
+
+def bias_ratio(op: WeightedOp, bias: Scheme) -> float | None:
+    """Of a bias's scale to s_x·s_w, where it is furthest from 1; None when they are unknown."""
+    if bias.dtype is None or bias.dtype.name != "int32":
+        return None
+    if op.data.scheme is None or op.weight.scheme is None:
+        return None
+    data, weight, own = op.data.scheme.scales, op.weight.scheme.scales, bias.scales
+    if data is None or weight is None or own is None or data.size != 1:
+        return None
+    wanted = data.reshape(-1).astype("float64") * weight.reshape(-1)
+    found = own.reshape(-1).astype("float64")
+    if wanted.size != found.size and 1 not in (wanted.size, found.size):
+        return None
+    if not (wanted > 0).all() or not (found > 0).all():
+        return None  # invalid scales are another question
+    return float(max((found / wanted).tolist(), key=lambda ratio: max(ratio, 1 / ratio)))
+
+
+def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bool:
+    """Whether a result goes to a Q and nowhere else, past what can be dropped in between."""
+    while value is not None:
+        after = value.sole_consumer
+        if after is None:
+            return False
+        quantizer = quantization.converter(after)
+        if quantizer is not None:
+            return quantizer.kind == "quantize"
+        if after.op_type in ("Relu", "Clip"):
+            return _is_implied(quantization, after)
+        if after.op_type not in CARRIES:
+            return False
+        value = after.output()
+    return False
+
+
+def needs_pair(quantization: QuantizationMap, activation: Node) -> bool:
+    """Whether the layer before an activation is integer only with a pair between the two."""
+    is_dropped = activation.op_type in ("Relu", "Clip") and _is_implied(quantization, activation)
+    return activation.op_type != "BatchNormalization" and not is_dropped
+
+
+def _is_implied(quantization: QuantizationMap, activation: Node) -> bool:
+    """Whether a Relu or Clip cuts off nothing but what the Q behind it cannot hold anyway."""
+    result = activation.output()
+    after = result.sole_consumer if result is not None else None
+    quantizer = quantization.converter(after)
+    if quantizer is None or quantizer.kind != "quantize":
+        return False
+    bounds = _bounds(quantizer)
+    if bounds is None:
+        return True  # unknown: say less
+    low, high = _limits(activation)
+    return low <= bounds[0] and bounds[1] <= high
+
+
+def _bounds(quantizer: Converter) -> tuple[float, float] | None:
+    """The smallest and largest number that a Q can hold."""
+    scheme = quantizer.scheme
+    dtype, scales = scheme.dtype, scheme.scales
+    if dtype is None or not dtype.is_integer or scales is None or scales.size != 1:
+        return None
+    points = scheme.zero_points
+    if scheme.zero_point is not None and (points is None or points.size != 1):
+        return None
+    point = float(points.flat[0]) if points is not None else 0.0
+    least = -(2.0 ** (dtype.bits - 1)) if dtype.kind == "int" else 0.0
+    scale = float(scales.flat[0])
+    return (least - point) * scale, (least + 2.0**dtype.bits - 1 - point) * scale
+
+
+def _limits(activation: Node) -> tuple[float, float]:
+    if activation.op_type == "Relu":
+        return 0.0, float("inf")
+    low, high = (_number(activation.input(index)) for index in (1, 2))
+    low = low if low is not None else activation.get_float("min", float("-inf"))
+    high = high if high is not None else activation.get_float("max", float("inf"))
+    return (
+        low if low is not None else float("-inf"),
+        high if high is not None else float("inf"),
+    )
+
+
+def _number(value: Value | None) -> float | None:
+    stored = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    return float(stored.flat[0]) if stored is not None and stored.size == 1 else None  # type: ignore[arg-type]
