@@ -55,7 +55,16 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
         probes=outcomes,
         timings=timings,
         companions=tuple(str(file) for file in model.external_files),
+        bindable=_bindable(model, plan),
     )
+
+
+def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:
+    if model.graph is None or not any(each.shapes or each.symbols for each in plan.deployments):
+        return ()
+    dims = (dim for value in model.graph.values.values() for dim in value.declared_shape or ())
+    symbols = (dim for dim in dims if isinstance(dim, str))
+    return tuple(dict.fromkeys([*(value.name for value in model.graph.inputs), *symbols]))
 
 
 def _weighed(
@@ -155,7 +164,7 @@ class _Run:
             return False
         if "probe" in rule.needs and self.plan.probe is None:
             return False
-        return set(rule.needs) - {"probe"} <= self.model.capabilities
+        return set(rule.needs) - {"probe", "target"} <= self.model.capabilities
 
     def _deployments(self, rule: Rule) -> Iterator[Analyses]:
         """One set of analyses for each combination of what the rule's answer depends on."""
@@ -163,6 +172,8 @@ class _Run:
         seen = set()
         for analyses in self.analyses:
             if rule.runtimes and analyses.deployment.runtime not in rule.runtimes:
+                continue
+            if "target" in rule.needs and analyses.deployment.target is None:
                 continue
             key = tuple(analyses.deployment.facet(facet) for facet in sorted(facets))
             if key not in seen:

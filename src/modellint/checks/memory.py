@@ -7,7 +7,6 @@ from math import ceil
 
 from modellint.analysis.kv_cache import KvCache
 from modellint.analysis.memory import MemoryEstimate, memory
-from modellint.analysis.precision import weight_dtype
 from modellint.checks.api import Context, Hit
 from modellint.model import format_shape
 from modellint.rules.message import format_bytes
@@ -89,17 +88,6 @@ def one_tensor_peak(context: Context) -> Iterator[Hit]:
         yield Hit(value.producer or value, facts)
 
 
-def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
-    """Files that store weights in more bits than will be run."""
-    precision = context.deployment.precision
-    stored = [tensor for tensor in context.model.tensors if tensor.dtype.is_float]
-    now = sum(tensor.nbytes for tensor in stored)
-    then = sum(weight_dtype(t.dtype, precision).nbytes(t.elements) for t in stored)
-    if now - then >= context.options["min-bytes"]:
-        widest = max({tensor.dtype for tensor in stored}, key=lambda dtype: dtype.bits)
-        yield Hit(None, {"stored": now, "deployed": then, "dtype": str(widest)})
-
-
 def kv_cache_larger_than_weights(context: Context) -> Iterator[Hit]:
     """Decoders whose cache takes more than they do."""
     estimate = _estimate(context)
@@ -170,16 +158,6 @@ def _split_variant(divided: str, undivided: str) -> str:
     if undivided:
         return "odd"
     return "even" if divided else ""
-
-
-def precision_not_on_target(context: Context) -> Iterator[Hit]:
-    """Deployments in a precision that the device does not compute in."""
-    target, precision = context.deployment.target, context.deployment.precision
-    known = target is not None and bool(target.matrix_precisions or target.vector_precisions)
-    if target is None or precision is None or not known or target.supports(precision):
-        return
-    has = ", ".join((*target.matrix_precisions, *target.vector_precisions))
-    yield Hit(None, {"precisions": has})
 
 
 def _estimate(context: Context) -> MemoryEstimate | None:

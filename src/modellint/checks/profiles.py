@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
-from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
 from modellint.model import format_shape
 from modellint.targets.deployment import ShapeProfile
@@ -107,6 +106,8 @@ def profile_too_wide(context: Context) -> Iterator[Hit]:
 
 def _activations(context: Context) -> dict[str, object]:
     """Bytes of activations at the configured maximum, and at the optimum."""
+    from modellint.analysis.memory import memory  # a heavy import for a rare finding
+
     optimum = {
         name: ShapeProfile(profile.optimum, profile.optimum, profile.optimum)
         for name, profile in context.deployment.shapes.items()
