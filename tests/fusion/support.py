@@ -13,6 +13,7 @@ from modellint.finding import Finding
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
+from modellint.targets import find_target
 from modellint.targets.deployment import Deployment, Precision
 
 RULES: dict[str, Rule] = {
@@ -27,7 +28,9 @@ def lint(
     *,
     runtime: str | None = "onnxruntime",
     codes: Sequence[str] = (),
+    target: str | None = None,
     precision: Precision | None = None,
+    batch: int | None = None,
     verify: bool = False,
 ) -> list[Finding]:
     """The findings of fusion rules that are on by default, or of those named."""
@@ -36,7 +39,14 @@ def lint(
     ]
     plan = Plan(
         rules=(*rules, *(VERIFY if verify else ())),
-        deployments=(Deployment(runtime=runtime, precision=precision),),
+        deployments=(
+            Deployment(
+                target=find_target(target) if target else None,
+                runtime=runtime,
+                precision=precision,
+                batch=batch,
+            ),
+        ),
         verify="ort" if verify else None,
     )
     findings = list(lint_file(path, path.name, plan).findings)

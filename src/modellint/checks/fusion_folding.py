@@ -167,8 +167,9 @@ def _is_matmul(equation: str) -> bool:
     if any(len(set(part)) != len(part) for part in (left, right, wanted)):
         return False
     summed = (set(left) & set(right)) - set(wanted)
-    free = set(left) ^ set(right)
-    return len(summed) == 1 and free <= set(wanted) and len(free) == 2
+    alone = set(left) - set(right), set(right) - set(left)
+    kept = all(free <= set(wanted) for free in alone)
+    return len(summed) == 1 and kept and min(map(len, alone)) == 1
 
 
 def slow_power(context: Context) -> Iterator[Hit]:

@@ -34,8 +34,12 @@ class Optimized:
         """Whether a node is still there; None when that cannot be told."""
         if self.error or node.graph.function is not None or node.op_type == "Constant":
             return None
-        names = [value.name for value in node.outputs if value is not None]
-        return any(self.left.get(name) == node.qualified_op for name in names)
+        values = [value for value in node.outputs if value is not None]
+        if any(self.left.get(value.name) == node.qualified_op for value in values):
+            return True
+        # Without kernels for narrow types, the CPU provider widens them under other names.
+        widened = any(str(value.dtype) in ("float16", "bfloat16") for value in values)
+        return None if widened else False
 
 
 def require_onnxruntime() -> None:
