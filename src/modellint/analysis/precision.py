@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from modellint.analysis.quantization.scheme import precision_of
 from modellint.model import DTYPES, DType, Model
 from modellint.targets.deployment import Deployment
 
@@ -15,7 +14,17 @@ _FLOATS = {
     "fp8": "float8e4m3fn",
     "fp4": "float4e2m1",
 }
+_NAMES = {
+    "int8": "int8", "uint8": "int8", "int16": "int16", "uint16": "int16", "int4": "int4",
+    "uint4": "int4", "int2": "int2", "uint2": "int2", "float4e2m1": "fp4", "float64": "fp64",
+    "float32": "fp32", "float16": "fp16", "bfloat16": "bf16",
+}  # fmt: skip
 _INTEGERS = {"int8": "int8", "int4": "int4"}
+
+
+def precision_of(dtype: DType) -> str:
+    """``int8`` for int8 and uint8, ``fp8`` for every float8, ``fp16``: what hardware calls it."""
+    return "fp8" if dtype.name.startswith("float8") else _NAMES.get(dtype.name, dtype.name)
 
 
 def weight_dtype(stored: DType, precision: str | None) -> DType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,6 +66,7 @@ class Footprint:
         self._narrow = is_narrow(running_precision(model, deployment))
         self._runtime = runtime
         self._folding = Folding(model, settled.deployment)
+        self._known_groups: dict[int, Sequence[tuple[Node, ...]]] = {}
 
     @cached_property
     def stored_weights(self) -> Weights:
@@ -174,12 +175,18 @@ class Footprint:
         return planned_bytes(program, self._runtime, scratch=scratch)
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:
-        kernels = Kernels(graph.ordered, self._folding, self._runtime, narrow=self._narrow)
         program = build_program(
-            graph, kernels.groups(), self._folding, self._precision, self.unknown,
+            graph, self._groups(graph), self._folding, self._precision, self.unknown,
             inside=self._inside, joins=joins, fills=self._fills if graph.parent is None else (),
         )  # fmt: skip
         return self._in_layout(program, graph)
+
+    def _groups(self, graph: Graph) -> Sequence[tuple[Node, ...]]:
+        """Nodes by the kernel they run in."""
+        if id(graph) not in self._known_groups:
+            kernels = Kernels(graph.ordered, self._folding, self._runtime, narrow=self._narrow)
+            self._known_groups[id(graph)] = kernels.groups()
+        return self._known_groups[id(graph)]
 
     def _in_layout(self, program: Program, graph: Graph) -> Program:
         """What the layout that convolutions want costs, or hides from the planner."""

@@ -12,6 +12,8 @@ from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import is_static
 
+CROWD = 1000
+"""Tensors alive at once; among more, holes matter little, and finding them takes long."""
 ROW = 8
 """Elements: what rows of a matrix product have to be a multiple of."""
 MOST_STREAMS = 4

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from modellint.analysis.memory.footprint import Footprint
 
+FIRST = 16
+"""The second size tried: far enough from 1 for the slope to be seen over what is aligned."""
 MOST = 1 << 20
 """Where the search ends: no batch and no sequence is longer."""
 
@@ -26,7 +28,7 @@ def largest_size(at: Callable[[int], Footprint], room: int, needs: dict[int, int
     if not fits(1):
         return 0
     low = max(size for size in needs if fits(size))
-    high = min((size for size in needs if size > low), default=2)
+    high = min((size for size in needs if size > low), default=FIRST)
     while fits(high):
         if high == MOST:
             return MOST

@@ -12,13 +12,13 @@ from modellint.analysis.quantization.mapping import (
     weight_bytes,
 )
 from modellint.analysis.quantization.readiness import Obstacle, Readiness
-from modellint.analysis.quantization.scheme import Scheme, numbers, precision_of
+from modellint.analysis.quantization.scheme import Scheme, numbers
 from modellint.analysis.quantization.summary import QuantizationSummary, quantization_summary
 from modellint.analysis.quantization.weights import Spread, spread, used_levels
 
 __all__ = [
     "Converter", "Island", "Obstacle", "Operand", "QuantizationMap", "QuantizationSummary",
-    "Readiness", "Scheme", "Spread", "WeightedOp", "find_islands", "numbers", "precision_of",
+    "Readiness", "Scheme", "Spread", "WeightedOp", "find_islands", "numbers",
     "quantization_summary", "root_of", "spread", "stored_root", "used_levels", "walk_consumers",
     "weight_bytes",
 ]  # fmt: skip

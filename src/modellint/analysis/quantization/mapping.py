@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.analysis.assume import Settled, settle
+from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.onnxruntime import held_back
 from modellint.analysis.quantization.ops import (
     BLOCK_WEIGHT_OPS,
@@ -23,7 +24,6 @@ from modellint.analysis.quantization.scheme import (
     Arrays,
     Scheme,
     known_type,
-    precision_of,
     scheme_of,
 )
 from modellint.model import Graph, Model, Node, Value
@@ -137,11 +137,20 @@ class WeightedOp:
         """What the product is computed in: ``int8``, ``fp8``, ``fp16``, ..."""
         if self.integer is not None:
             return self.integer
-        if self.is_quantized and not self.held_back:
-            left, right = self.data.scheme, self.weight.scheme
-            found = {s.precision for s in (left, right) if s is not None and s.precision}
-            return max(found, key=_WIDTHS.index, default="int8") if found <= _KNOWN else min(found)
-        return self.float_precision
+        return (
+            self.operand_precision
+            if self.is_quantized and not self.held_back
+            else (self.float_precision)
+        )
+
+    @property
+    def operand_precision(self) -> str:
+        """What the operands are quantized to; the wider where they differ."""
+        if self.integer is not None:
+            return self.integer
+        schemes = (self.data.scheme, self.weight.scheme)
+        found = {s.precision for s in schemes if s is not None and s.precision}
+        return max(found, key=_WIDTHS.index, default="int8") if found <= _KNOWN else min(found)
 
     @property
     def float_precision(self) -> str:
@@ -347,7 +356,7 @@ class QuantizationMap:
     @cached_property
     def main_precision(self) -> str:
         """What most quantized ops run in; int8 where there are none yet."""
-        counts = Counter(op.precision for op in self.quantized_ops)
+        counts = Counter(op.operand_precision for op in self.quantized_ops)
         return counts.most_common(1)[0][0] if counts else "int8"
 
     @cached_property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modellint.analysis.quantization.ops import SHAPE_READERS
 from modellint.model import Node, Value
 
 if TYPE_CHECKING:
@@ -61,6 +62,36 @@ def bias_ratio(op: WeightedOp, bias: Scheme) -> float | None:
     if not (wanted > 0).all() or not (found > 0).all():
         return None  # invalid scales are another question
     return float(max((found / wanted).tolist(), key=lambda ratio: max(ratio, 1 / ratio)))
+
+
+def shared_int8_pairs(quantization: QuantizationMap) -> list[Converter]:
+    """DQs of int8 activations that several nodes take.
+
+    On x86 integer kernels want uint8 activations. ONNX Runtime turns an int8 pair into a uint8
+    one where a single node takes it, and leaves the others, with the layers on either side.
+    """
+    return [
+        dq
+        for dq in quantization.activation_dequantizers
+        if dq.scheme.dtype is not None
+        and dq.scheme.dtype.name == "int8"
+        and sum(use.node.op_type not in SHAPE_READERS for use in dq.output.consumers)
+        + dq.output.is_output
+        > 1
+    ]
+
+
+def layers_around(quantization: QuantizationMap, pairs: list[Converter]) -> list[WeightedOp]:
+    """The layers that take one of these pairs, or give their result to one."""
+    keys = {id(pair) for pair in pairs}
+    sources = {id(pair.undoes.source) for pair in pairs if pair.undoes is not None}
+    return [
+        op
+        for op in quantization.quantized_ops
+        if id(op.data.dequantizer) in keys
+        or id(op.weight.dequantizer) in keys
+        or id(op.node.output()) in sources
+    ]
 
 
 def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bool:
@@ -129,4 +160,4 @@ def _limits(activation: Node) -> tuple[float, float]:
 
 def _number(value: Value | None) -> float | None:
     stored = value.tensor.if_small() if value is not None and value.tensor is not None else None
-    return float(stored.flat[0]) if stored is not None and stored.size == 1 else None  # type: ignore[arg-type]
+    return float(stored.flat[0]) if stored is not None and stored.size == 1 else None

@@ -279,6 +279,19 @@ _REASONS = {
         "products with one quantized operand",
         "quantize the other operand too",
     ),
+    "held-back-output": (
+        "layers that ONNX Runtime runs in float for want of a Q behind",
+        "add a pair behind them, or quantize activations to uint8 behind Relu",
+    ),
+    "held-back-move": (
+        "layers whose pair stands before an op that ONNX Runtime does not look past",
+        "move the pair behind that op",
+    ),
+    "held-back-bias": ("layers whose bias has another scale", "quantize the bias with s_x·s_w"),
+    "held-back-kernel": (
+        "layers without an integer kernel in ONNX Runtime",
+        "leave them in float, without pairs",
+    ),
     "island": ("float layers between quantized ones", "quantize them too"),
     "float-only": ("recurrent layers without integer kernels", "leave them in fp16"),
     "weight-only": (
@@ -292,7 +305,7 @@ _REASONS = {
 def _reason(op: WeightedOp, islands: set[int]) -> str | None:
     """Why an op does not run in few bits; None if it does."""
     if op.is_quantized:
-        return None
+        return f"held-back-{op.held_back}" if op.held_back else None
     if op.is_recurrent:
         return "float-only"
     if op.weight_bits is not None:

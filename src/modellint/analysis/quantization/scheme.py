@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from modellint.analysis.precision import precision_of
 from modellint.model import DTYPES, DType, Node, Shape, Value
 
 if TYPE_CHECKING:
@@ -30,16 +31,6 @@ _ONNX_TYPES = {
     2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
     19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1",
 }  # fmt: skip
-_FAMILIES = {
-    "int8": "int8", "uint8": "int8", "int16": "int16", "uint16": "int16", "int4": "int4",
-    "uint4": "int4", "int2": "int2", "uint2": "int2", "float4e2m1": "fp4", "float64": "fp64",
-    "float32": "fp32", "float16": "fp16", "bfloat16": "bf16",
-}  # fmt: skip
-
-
-def precision_of(dtype: DType) -> str:
-    """``int8`` for int8 and uint8, ``fp8`` for every float8, ``fp16``: what hardware calls it."""
-    return "fp8" if dtype.name.startswith("float8") else _FAMILIES.get(dtype.name, dtype.name)
 
 
 def numbers(value: Value | None) -> NDArray[Any] | None:
