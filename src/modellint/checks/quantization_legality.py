@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization import (
     Converter,
     QuantizationMap,
     Scheme,
     WeightedOp,
-    precision_of,
 )
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, output_axis
 from modellint.checks.api import Context, Hit
@@ -167,6 +167,7 @@ def unsupported_type(context: Context) -> Iterator[Hit]:
 
 def wrong_channel_axis(context: Context) -> Iterator[Hit]:
     """Per-channel weights whose channels are not the op's output channels."""
+    is_ignored = context.deployment.runtime == "onnxruntime"
     quantization = context.analysis(QuantizationMap)
     for op in quantization.ops:
         found = _channel_axis(op)
@@ -179,6 +180,8 @@ def wrong_channel_axis(context: Context) -> Iterator[Hit]:
                 op.weight.dequantizer.node,
                 {"axis": axis, "right": right, "layer": op.node.label, "layer_op": op.node.op_type,
                  "shape": format_shape(shape), **effect(quantization, [op])},
+                variant="ignored" if is_ignored else "",
+                severity=Severity.ERROR if is_ignored else None,
                 related=(op.node,),
             )  # fmt: skip
 
