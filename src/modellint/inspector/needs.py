@@ -16,7 +16,7 @@ from modellint.targets import Target
 from modellint.targets.deployment import Deployment
 
 BATCHES = (1, 4, 16, 64, 256)
-FEWER_BATCHES = (1, 8, 64)
+FEWER_BATCHES = (1, 16, 64)
 LARGE = 1500
 """Nodes of a graph for which many batches would take long."""
 PRECISIONS = (("fp32", "tf32"), ("fp16", "bf16"), ("int8", "fp8"), ("int4", "fp4"))
@@ -55,7 +55,7 @@ class Needs:
             kv_cache=_estimate(estimate.kv_cache),
             overhead=_estimate(estimate.overhead),
             total=_estimate(total),
-            unknown_tensors=len(estimate.unknown),
+            unknown_tensors=len({id(value) for value in estimate.unknown}),
             verdict=estimate.verdict,
             largest_batch=estimate.largest_batch if estimate.usable is not None else None,
             largest_sequence=estimate.largest(sequence) if sequence is not None else None,
