@@ -125,7 +125,9 @@ def test_an_unknown_target_suggests_what_was_meant(typed: str, meant: str) -> No
 
 
 def test_nonsense_suggests_nothing() -> None:
-    with pytest.raises(UnknownTarget, match=r"^unknown target 'qqqqqqqq'$"):
+    with pytest.raises(
+        UnknownTarget, match=r"^unknown target 'qqqqqqqq'; see 'modellint targets'$"
+    ):
         find_target("qqqqqqqq")
 
 
