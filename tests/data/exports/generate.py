@@ -350,10 +350,9 @@ def detr() -> None:
             out_features=["stage4"],
         ),
     )  # fmt: skip
-    export(
-        "detr", Call(hf.DetrForObjectDetection(config), lambda m, x: (m(x).logits, m(x).pred_boxes)),
-        (torch.randn(1, 3, 256, 320),), ["image"], ["logits", "boxes"], {}, dynamo=True,
-    )  # fmt: skip
+    model = Call(hf.DetrForObjectDetection(config), lambda m, x: (m(x).logits, m(x).pred_boxes))
+    image = torch.randn(1, 3, 256, 320)
+    export("detr", model, (image,), ["image"], ["logits", "boxes"], {}, dynamo=True)
 
 
 EXPORTS: dict[str, Callable[[], None]] = {
