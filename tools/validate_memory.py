@@ -372,16 +372,45 @@ TITLES = {
     "cuda": "ONNX Runtime on this machine's GPU",
 }
 NOTES = {
-    "tensorrt-rtx": (
-        "The planner's total is its `Total Activation Memory` (scratch memory included) and "
-        "`Total Weights Memory`, plus the buffers of inputs and outputs, which are the caller's."
-    ),
-    "onnxruntime": (
-        "The planner's total is the block that the memory pattern asks for on the second run, plus "
-        "inputs, outputs and weights as estimated: the arena rounds those up to powers of two."
-    ),
+    "tensorrt-rtx": """\
+The planner's total is its `Total Activation Memory`, scratch memory included, and `Total Weights
+Memory`, plus the buffers of inputs and outputs, which are the caller's.
+
+What the figures taught, and the estimate knows:
+
+- Pointwise ops run in the kernel before them, and attention at 16 bits keeps its scores on the
+  chip; at 32 bits scores exist twice, before and after the softmax.
+- Tensors are placed first fit in the order of execution and never moved, so holes remain.
+- A convolution or product asks for 8,192,000 bytes of scratch memory, and up to four branches with
+  convolutions run at once, each with its own: most of what a small model takes.
+- What a Concat joins is written in its place at once. Images are copied into another layout, and
+  the result of a batched product is copied to the caller.
+- Constants made by ConstantOfShape (`light_…`) are made in every run and given back after their
+  last use; equal ones are made once.
+
+Where it is furthest off: in DETR the decoder's first layer works on constants only, and the planner
+runs it beside the backbone with scratch memory of its own; at batch 8 GELU runs apart from the
+product before it (Swin, ConvNeXt), and GoogLeNet's branches take more.""",
+    "onnxruntime": """\
+The planner's total is the block that the memory pattern asks for on the second run, plus inputs,
+outputs and weights as estimated: the arena rounds those up to powers of two.
+
+What the figures taught, and the estimate knows: memory is kept for the next tensor of the same
+shape rather than given back, except between convolutions, whose layout hides the shapes; the sum of
+a residual is written over the skipped tensor. Furthest off are models with many Resize, Slice and
+Transpose (SegFormer, ShuffleNet).""",
     "cuda": "Device memory by NVML before and after loading and running the model.",
 }
+
+
+def _unplanned(rows: list[Row]) -> list[str]:
+    """What could not be compared, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.plan.error is not None:
+            case = f"{row.case.model} ({row.case.precision}, batch {row.case.batch})"
+            reasons.setdefault(" ".join(row.plan.error.split())[:160], []).append(case)
+    return [f"\nNot compared, because {why}: {', '.join(who)}." for why, who in reasons.items()]
 
 
 def report(sections: dict[str, list[Row] | str]) -> str:
@@ -392,7 +421,9 @@ def report(sections: dict[str, list[Row] | str]) -> str:
         if isinstance(rows, str):
             text.append(f"Not run: {rows}.")
             continue
-        text += [NOTES[planner], "", summary(rows), "", HEADER, *map(_line, rows)]
+        planned = [row for row in rows if row.plan.error is None]
+        text += [NOTES[planner], "", summary(rows), "", HEADER, *map(_line, planned)]
+        text += _unplanned(rows)
     return "\n".join(text) + "\n"
 
 
