@@ -204,6 +204,7 @@ def report_to_json(report: FileReport) -> dict[str, Any]:
         "summary": asdict(report.summary),
         "findings": [_finding_to_json(finding) for finding in report.findings],
         "companions": list(report.companions),
+        "bindable": list(report.bindable),
         "probes": _probes_to_json(report),
     }
 
@@ -236,6 +237,7 @@ def report_from_json(data: Mapping[str, Any]) -> FileReport:
         ),
         findings=tuple(_finding_from_json(finding) for finding in data["findings"]),
         companions=tuple(data["companions"]),
+        bindable=tuple(data["bindable"]),
         probes=_probes_from_json(data["probes"]),
     )
 

@@ -183,7 +183,7 @@ def _is_excluded(path: Path, config: Config, *, is_folder: bool) -> bool:
 
 @cache
 def _exclude(patterns: tuple[str, ...]) -> Globs:
-    return Globs(patterns)
+    return Globs.of_setting(patterns)
 
 
 def _count_models(folder: Path) -> int:

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 
+_SEPARATOR = re.compile(r"\\+(?=[\w.*-])")
+"""A backslash before what needs none to be taken literally; ``\\*`` is a star in a folder here."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     regex: re.Pattern[str]
@@ -25,6 +29,11 @@ class Globs:
     def __init__(self, patterns: Iterable[str]) -> None:
         parsed = (_parse(pattern) for pattern in patterns)
         self._patterns = tuple(pattern for pattern in parsed if pattern is not None)
+
+    @classmethod
+    def of_setting(cls, patterns: Iterable[str]) -> Globs:
+        r"""Patterns as people write paths: ``./models`` and Windows' ``models\old`` are meant too."""
+        return cls(_SEPARATOR.sub("/", pattern).removeprefix("./") for pattern in patterns)
 
     def __bool__(self) -> bool:
         return bool(self._patterns)

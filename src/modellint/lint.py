@@ -20,6 +20,7 @@ from modellint.plan import FileReport, Plan
 from modellint.planning import Scope, make_scope
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
 from modellint.rules.remark import remark
+from modellint.rules.selection import nearest
 from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class _Run:
         reports = self._reports(files, plans, here)
         findings = self._weigh(files, reports, plans, discovery)
         self._note_unanswered(reports)
+        self._note_unbound(reports.values())
         for scope in self.scopes.values():
             self.notes += scope.notes
         return Outcome(self._result(files, reports, plans, findings), tuple(self.notes))
@@ -108,6 +110,17 @@ class _Run:
                     self.notes.append(f"{found.shown} was not probed: {outcome.detail}")
                 elif outcome.detail and not outcome.died:
                     self.notes.append(f"{found.shown}: {outcome.detail}")
+
+    def _note_unbound(self, reports: Iterable[FileReport]) -> None:
+        """Sizes given on the command line for what none of the models has."""
+        names = list(dict.fromkeys(name for report in reports for name in report.bindable))
+        given = self.request.command_line.values
+        for option, kind in (("shapes", "input"), ("symbols", "dim")):
+            for name in given.get(option, ()):
+                if names and name not in names:
+                    near = nearest(name, names)
+                    hint = f"; did you mean {near!r}?" if near else ""
+                    self.notes.append(f"no {kind} is called {name!r}{hint}")
 
     # Linting, or remembering.
 

@@ -41,5 +41,7 @@ class FileReport:
     timings: Mapping[str, float] = field(default_factory=dict)
     companions: tuple[str, ...] = ()
     """Other files that the findings depend on."""
+    bindable: tuple[str, ...] = ()
+    """Names of inputs and of dims that a deployment may give sizes to, when it gives any."""
     probes: tuple[Outcome, ...] = ()
     """What runtimes said of the file, one for each deployment, when they were asked."""

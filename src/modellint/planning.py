@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint.config.load import Config, shown
+from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab
 from modellint.data import cache_dir
 from modellint.errors import UsageError
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from modellint.probes import ProbeRequest
 
 BUDGET_FAMILY = "budget"
-_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGTB]?)")
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTB]?)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|ms|us|µs|ns)")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
+_FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +64,10 @@ class Scope:
             "suppress": tuple(entry.rule for entry in settings.suppress),
         }
         return [
-            f"{_place(self.config)}{key}: {sentence}"
+            str(self.config.mistake((key, name) if key == "severity" else (key,), sentence))
             for key, selectors in lenient.items()
-            for sentence in unknown_selectors(dict.fromkeys(selectors), self.catalogue)
+            for name in dict.fromkeys(selectors)
+            for sentence in unknown_selectors([name], self.catalogue)
         ]
 
     def plan_for(self, path: Path) -> Plan:
@@ -76,7 +77,7 @@ class Scope:
             return self.plan
         name = self.config.relative(path)
         globs = dict.fromkeys([*settings.per_file_ignores, *settings.per_file_budgets])
-        matching = tuple(glob for glob in globs if Globs([glob]).match(name))
+        matching = tuple(glob for glob in globs if Globs.of_setting([glob]).match(name))
         if matching not in self._plans:
             self._plans[matching] = self._particular_plan(matching)
         return self._plans[matching]
@@ -256,7 +257,7 @@ def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dic
         )
         if rule is None:
             near = nearest(named, [*catalogue, *(rule.name for rule in catalogue.values())])
-            hint = f"; did you mean {near}?" if near else ""
+            hint = f"; did you mean {near!r}?" if near else "; see 'modellint rules'"
             raise config.mistake(("rule-options", named), f"there is no such rule{hint}")
         for name, value in values.items():
             wrong = wrong_option(rule, name, value)
@@ -348,10 +349,6 @@ def _quantity(key: str, value: float | str) -> float:
     if count is None:
         raise UsageError(f"{value!r} is not a number, as 25M")
     return round(float(count[1]) * _FACTORS[count[2]])
-
-
-def _place(config: Config) -> str:
-    return f"{shown(config.file)}: " if config.file is not None else ""
 
 
 def _flat(groups: Iterable[Iterable[str]]) -> Iterator[str]:

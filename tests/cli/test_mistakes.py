@@ -18,10 +18,10 @@ def model(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--select", "HYGOO5"], ["select", "'HYGOO5'", "did you mean HYG0"]),
-        (["--select", "hygeine"], ["did you mean hygiene?"]),
+        (["--select", "HYGOO5"], ["select", "'HYGOO5'", "did you mean 'HYG0"]),
+        (["--select", "hygeine"], ["did you mean 'hygiene'?"]),
         (["--select", "zzzzzz"], ["see 'modellint rules'"]),
-        (["--extend-select", "FUSS02"], ["extend-select", "did you mean FUS"]),
+        (["--extend-select", "FUSS02"], ["extend-select", "did you mean 'FUS"]),
         (["--target", "a1O"], ["unknown target 'a1O'", "did you mean", "'a10'"]),
         (["--runtime", "tensorr"], ["unknown runtime 'tensorr'", "did you mean 'tensorrt'?"]),
         (["--runtime", "zzz"], ["unknown runtime 'zzz'", "known:"]),
@@ -70,11 +70,11 @@ def test_options(
         (["rul", "FUS002"], ["did you mean 'modellint rule'?"]),
         (["target", "show", "a10"], ["did you mean 'modellint targets'?"]),
         (["--traget", "a10"], ["No such option", "--target"]),
-        (["rule", "FUS0O2"], ["did you mean FUS0"]),
-        (["rule", "batchnorm-after-con"], ["did you mean batchnorm-after-conv?"]),
+        (["rule", "FUS0O2"], ["did you mean 'FUS0"]),
+        (["rule", "batchnorm-after-con"], ["did you mean 'batchnorm-after-conv'?"]),
         (["rule", "FUS"], ["stands for", "modellint rules FUS"]),
         (["rule"], ["Missing argument"]),
-        (["rules", "FUSS"], ["did you mean FUS"]),
+        (["rules", "FUSS"], ["did you mean 'FUS"]),
         (["rules", "--family", "fusin"], ["did you mean 'fusion'?"]),
         (["rules", "--family", "zzz"], ["there are", "fusion"]),
         (["rules", "--runtime", "tensorr"], ["did you mean 'tensorrt'?"]),
@@ -95,8 +95,18 @@ def test_names_are_said_without_control_characters(tmp_path: Path) -> None:
     assert "\x1b" not in result.stderr
 
 
+def test_sizes_for_what_no_model_has(model: Path, tmp_path: Path) -> None:
+    sizes = ("--shape", "xx=1x8", "--symbol", "N=4", "--shape", "x=1x8")
+    for _ in range(2):  # the second time from the cache
+        result = run_cli(model, *sizes, "--cache-dir", tmp_path / "cache")
+        assert result.exit_code == 0
+        assert "note: no input is called 'xx'; did you mean 'x'?" in result.stderr
+        assert "note: no dim is called 'N'\n" in result.stderr
+        assert result.stderr.count("is called") == 2
+
+
 def test_a_selector_that_names_nothing_does_no_harm_in_ignore(model: Path) -> None:
     result = run_cli(model, "--ignore", "HYG9", "--severity", "FUS9=off")
     assert result.exit_code == 0
     assert "ignore: no rule, prefix or family is called 'HYG9'" in result.stderr
-    assert "severity: no rule, prefix or family is called 'FUS9'" in result.stderr
+    assert "severity.FUS9: no rule, prefix or family is called 'FUS9'" in result.stderr

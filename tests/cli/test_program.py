@@ -20,7 +20,9 @@ from tests.support import run_cli, run_process, save
 def test_without_arguments_the_help_is_shown() -> None:
     result = run_cli()
     assert result.exit_code == 2
-    assert "Commands" in result.stdout + result.stderr
+    assert result.stderr.startswith("Usage: modellint")
+    assert "\nCommands:\n" in result.stderr
+    assert not result.stdout
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])

@@ -31,6 +31,8 @@ def test_without_a_file_defaults_hold(tmp_path: Path) -> None:
         ({"pyproject.toml": "[tool.other]\nbatch = 4"}, None),
         ({"pyproject.toml": "[tool.modellint]"}, None),
         ({"modellint.toml": ""}, None),
+        ({"modellint.toml": "\ufeffbatch = 5"}, 5),
+        ({"pyproject.toml": "\ufeff[tool.modellint]\nbatch = 5"}, 5),
         ({"pyproject.toml": "tool = 'modellint'"}, None),
     ],
 )

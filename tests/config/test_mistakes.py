@@ -137,11 +137,11 @@ def test_a_misspelt_key(key: str, folder: Path) -> None:
         ("targets = ['a1O']", [":1: targets: unknown target 'a1O'", "'a10'"]),
         ("target-dirs = ['missing']", [":1: target-dirs[0]: there is no folder"]),
         ("rules = ['missing']", [":1: rules[0]: there is no folder"]),
-        ("select = ['HYG0O1']", [":1: select: no rule", "did you mean HYG0"]),
+        ("select = ['HYG0O1']", [":1: select: no rule", "did you mean 'HYG0"]),
         ("extend-select = ['FUSE']", [":1: extend-select: no rule"]),
         (
             "rule-options = { HYG01 = { x = 1 } }",
-            [":1: rule-options.HYG01: there is no such rule", "did you mean HYG0"],
+            [":1: rule-options.HYG01: there is no such rule", "did you mean 'HYG0"],
         ),
         (
             "[rule-options.HYG001]\nheavy-byte = 1",
@@ -154,6 +154,7 @@ def test_a_misspelt_key(key: str, folder: Path) -> None:
         ("rule-options = { HYG005 = { x = 1 } }", ["options of HYG005: none"]),
         ("output = ['jsn']", [":1: output: unknown output format 'jsn'; did you mean 'json'?"]),
         ("baseline = 'missing.json'", ["missing.json does not exist", "--write-baseline"]),
+        ("[tool.modellint]\nbatch = 1", ["tool: here the keys stand by themselves", "pyproject"]),
         ("select = [", ["modellint.toml: not valid TOML"]),
         ("a = 1\na = 2", ["not valid TOML"]),
     ],

@@ -152,8 +152,11 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     "gzip.onnx": ("FIL006", content(gzip.compress(SERIALIZED))),
     "pickle.onnx": ("FIL008", content(pickle.dumps(Evil()))),
     "old-pickle.onnx": ("FIL008", content(pickle.dumps({"a": Evil()}, protocol=2))),
-    "torch.onnx": ("FIL010", lambda path: zipped(path, "archive/data.pkl")),
+    "torch.onnx": ("FIL001", lambda path: zipped(path, "archive/data.pkl")),
     "engine.onnx": ("FIL009", content(b"ftrt" + bytes(100))),
+    "keras.onnx": ("FIL001", content(b"\x89HDF\r\n\x1a\n" + bytes(100))),
+    "model.gguf": ("FIL010", content(b"GGUF" + bytes(100))),
+    "nameless.onnx": ("FIL017", external("")),
     "wrong-size.onnx": ("FIL017", content(SERIALIZED.replace(DIMS, WRONG_DIMS))),
 }  # fmt: skip
 
@@ -206,6 +209,18 @@ def test_people_can_read_it(folder: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
     for name in BROKEN:
         assert name in done.stdout
+
+
+def test_what_is_wrong_with_the_file_is_said_in_words(folder: Path) -> None:
+    done = run_cli("--isolated", "--output", "concise", *files_of(folder), cwd=folder)
+    assert "None" not in done.stdout
+    for words in (
+        "pickle.onnx: error FIL008 The file is a Python pickle; ",
+        "keras.onnx' is not the ONNX model that its name promises: its format is Keras (HDF5).",
+        "(float32 128×128) has external data in a file that is not named.",
+        "broken.onnxtxt: error FIL004 The file is damaged: line 2, column ",
+    ):
+        assert words in done.stdout
 
 
 def test_a_good_model_passes(folder: Path) -> None:

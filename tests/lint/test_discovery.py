@@ -134,6 +134,21 @@ def test_globs_of_the_configuration(pattern: str, path: str, matches: bool) -> N
     assert Globs([pattern]).match(path) is matches
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("./a/*.onnx", "a/b.onnx"),
+        (r"a\*.onnx", "a/b.onnx"),
+        (r".\a\b.onnx", "a/b.onnx"),
+        (r"a\\b.onnx", "a/b.onnx"),
+        (r"model\[1\].onnx", "model[1].onnx"),
+    ],
+)
+def test_settings_hold_paths_as_people_write_them(pattern: str, path: str) -> None:
+    assert Globs.of_setting([pattern]).match(path)
+    assert not Globs.of_setting([pattern]).match("other.onnx")
+
+
 def test_what_is_hidden_by_git_is_counted(tmp_path: Path) -> None:
     make(tmp_path, "build/a.onnx", "build/sub/b.onnx", "c.onnx")
     make(tmp_path, ".gitignore", text="build/\nc.onnx\n")

@@ -261,6 +261,7 @@ def test_the_index_of_ops_is_in_file_order() -> None:
         ((0, 3), "0×3", 0),
         (("n", 3), "n×3", None),
         ((None, 3), "?×3", None),
+        (("unk__12", 3), "?×3", None),
     ],
 )
 def test_shapes(shape: tuple[int | str | None, ...] | None, text: str, count: int | None) -> None:

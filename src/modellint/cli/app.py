@@ -66,6 +66,9 @@ class Verbs(Group):
         return [(verb, VERBS[verb]) for verb in self.list_commands(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True, color=ctx.color)
+            ctx.exit(USAGE_ERROR)
         if args and args[0] not in (*self.list_commands(ctx), *OWN_OPTIONS):
             args = ["check", *args]
         return super().parse_args(ctx, args)
@@ -93,7 +96,6 @@ def _is_there(verb: str) -> bool:
     cls=Verbs,
     name="modellint",
     epilog=EPILOG,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="modellint", message="%(prog)s %(version)s")

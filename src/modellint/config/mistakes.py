@@ -141,6 +141,8 @@ def _mistake(key: tuple[str | int, ...], errors: Sequence[Any]) -> str:
 def _unknown_key(key: tuple[str | int, ...]) -> str:
     name = str(key[-1])
     known = KEYS if len(key) == 1 else _TABLES.get(str(key[0]), ())
+    if key == ("tool",):
+        return "tool: here the keys stand by themselves; [tool.modellint] is for pyproject.toml"
     meant = _FREQUENT.get(name) if _FREQUENT.get(name) in known else None
     near = meant or nearest(name.replace("_", "-"), known)
     hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"

@@ -78,6 +78,8 @@ def _detect_content(head: bytes, path: Path) -> Detection:
         if facts is not None:
             if signature.kind == "not-a-model":
                 break
+            if signature.kind == "unreadable-format" and _promises_onnx(readers, path):
+                return _problem("not-a-model", **facts, part="misnamed")
             return _problem(signature.kind, **facts)
     else:
         facts = {"detail": "zeros" if not head.strip(b"\0") else "bytes of no known format"}
@@ -85,6 +87,11 @@ def _detect_content(head: bytes, path: Path) -> Detection:
         if path.suffix.lower() in reader.suffixes and reader.name == "onnx-text":
             return Detection(reader.name, reader)
     return _problem("not-a-model", **(facts or {}))
+
+
+def _promises_onnx(readers: Sequence[Reader], path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return any(reader.name.startswith("onnx") and suffix in reader.suffixes for reader in readers)
 
 
 def read_model(path: Path) -> Model:

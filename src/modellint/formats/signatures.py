@@ -81,7 +81,7 @@ def _pickle(head: bytes) -> Facts | None:
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and len(head) > 2:
         opcode = head[2:3]
         if opcode in b"\x95}](cX\x8a\x8c)K" or head[1:2] in b"\x04\x05":
-            return {"detail": "a Python pickle"}
+            return {}
     return None
 
 
@@ -126,7 +126,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("unreadable-format", _magic(b"GGUF", format="GGUF")),
     Signature("unreadable-format", _magic(b"TFL3", at=4, format="TensorFlow Lite")),
     Signature("unreadable-format", _magic(b"ORTM", at=4, format="ONNX Runtime (.ort)")),
-    Signature("unreadable-format", _magic(b"\x89HDF\r\n\x1a\n", format="HDF5 (Keras)")),
+    Signature("unreadable-format", _magic(b"\x89HDF\r\n\x1a\n", format="Keras (HDF5)")),
     Signature("unsupported-format", _tensorrt),
     Signature("unreadable-format", _safetensors),
     Signature(

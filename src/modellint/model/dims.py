@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 Dim = int | str | None
 Shape = tuple[Dim, ...]
+MADE_UP = "unk__"
 
 
 def is_static(shape: Shape | None) -> bool:
@@ -38,9 +39,14 @@ def bind(shape: Shape | None, bindings: Mapping[str, int]) -> Shape | None:
 
 
 def format_shape(shape: Shape | None) -> str:
-    """``1×3×224×224`` with symbols by name, ``?`` for an unknown dim, ``scalar`` for rank 0."""
+    """``1×3×224×224`` with symbols by name, ``?`` for an unknown dim, ``scalar`` for rank 0.
+
+    Names that onnx's shape inference makes up (``unk__3``) are as good as none.
+    """
     if shape is None:
         return "?"
     if not shape:
         return "scalar"
-    return "×".join("?" if dim is None else str(dim) for dim in shape)
+    return "×".join(
+        "?" if dim is None or str(dim).startswith(MADE_UP) else str(dim) for dim in shape
+    )

@@ -34,6 +34,8 @@ PROSE = 100
 """Longer lines are hard to read, however wide the terminal is."""
 NARROWEST = 8
 """What of a name or a type still tells something."""
+UNKNOWN = "unknown"
+"""The format of a file that is no model of any kind; its finding says what it is."""
 MOST_PATTERNS = 3
 MOST_TABLE_ROWS = 20
 MOST_SILENT_RULES = 10
@@ -105,10 +107,11 @@ class _Writer(Page):
         self.print(Text(self.glyphs.rule * 2 + " ", LINES), path, Text(f" {line}", LINES))
         if section.model is not None and not self.options.quiet:
             for traits in Text(self._traits(section.model)).wrap(self.console, self.page - 3):
-                self.print(Text("   "), traits)
+                if traits:
+                    self.print(Text("   "), traits)
 
     def _traits(self, model: ModelSummary) -> str:
-        traits = [self.words(model.format)]
+        traits = [self.words(model.format)] if model.format != UNKNOWN else []
         if model.nodes is not None:
             traits.append(counted(model.nodes, "node"))
         if model.parameters is not None:

@@ -104,9 +104,9 @@ def _is_known(selector: str, rules: Mapping[str, Rule]) -> bool:
 
 
 def unknown(selector: str, rules: Mapping[str, Rule]) -> str:
-    """``no rule, prefix or family is called 'FUS02'; did you mean FUS002?``"""
+    """``no rule, prefix or family is called 'FUS02'; did you mean 'FUS002'?``"""
     near = nearest(selector, _spellings(rules))
-    hint = f"; did you mean {near}?" if near else "; see 'modellint rules'"
+    hint = f"; did you mean {near!r}?" if near else "; see 'modellint rules'"
     return f"no rule, prefix or family is called {selector!r}{hint}"
 
 

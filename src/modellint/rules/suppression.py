@@ -39,7 +39,7 @@ class Suppression:
         return (
             finding.family not in PROTECTED_FAMILIES
             and covers(self.rule, finding)
-            and Globs([self.path]).match(path)
+            and Globs.of_setting([self.path]).match(path)
             and (self.node is None or _is_named(finding, self.node))
         )
 

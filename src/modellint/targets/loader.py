@@ -24,8 +24,8 @@ class UnknownTarget(UsageError):  # noqa: N818 - a name fit to be read in `excep
     """No device, alias or group has this name."""
 
     def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
-        hint = f"; did you mean {_either(suggestions)}?" if suggestions else ""
-        super().__init__(f"unknown target {name!r}{hint}")
+        hint = f"did you mean {_either(suggestions)}?" if suggestions else "see 'modellint targets'"
+        super().__init__(f"unknown target {name!r}; {hint}")
         self.name = name
         self.suggestions = tuple(suggestions)
 

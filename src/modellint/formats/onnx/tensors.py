@@ -171,8 +171,10 @@ class TensorReader:
             offset = length = -1
         region = None
         if offset < 0 or length < 0:
-            detail = "an offset or length of its external data that is no number"
+            detail = "external data at an offset, or of a length, that makes no sense"
             self._invalid(name, dtype, shape, detail=detail)
+        elif not entries.get("location"):
+            self._invalid(name, dtype, shape, detail="external data in a file that is not named")
         elif length != nbytes or dtype.kind == "string":
             self._invalid(name, dtype, shape, nbytes, length, "bytes")
         else:

@@ -16,6 +16,11 @@ _BEGINS = re.compile(
     rb"|doc_string|metadata_props)\s*:|[\w.]+\s*\([^)]{0,2000}\)\s*=>)"
 )
 _SKIPPED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PARSE_ERROR = re.compile(
+    r"\[ParseError at position \(line: (\d+) column: (\d+)\)\]\s*"
+    r"(?:Error context:[^\n]*\n)?(.*?)\.?\s*$",
+    re.DOTALL,
+)
 DEEPEST = 64
 """Braces within braces; onnx's parser calls itself for each."""
 LONGEST = 256 << 20
@@ -48,7 +53,7 @@ def read_text(text: str, path: Path) -> Model:
     try:
         parsed, message, serialized = library().parser.parse_model(text)
         if not parsed:
-            return broken(path, name, "corrupt", detail=_one_line(message))
+            return broken(path, name, "corrupt", detail=_parse_error(message))
         proto = messages().ModelProto.FromString(serialized)
     except Exception as error:  # what the parser lets through of protobuf's and the standard ones
         detail = f"onnx cannot parse it: {_one_line(str(error))}"
@@ -62,6 +67,13 @@ def _depth(text: str) -> int:
         depth += 1 if character in "{([<" else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+def _parse_error(message: bytes) -> str:
+    """``line 2, column 48: Expected character ) not found``, out of several lines of onnx's."""
+    text = _one_line(message)
+    found = _PARSE_ERROR.match(message.decode(errors="backslashreplace"))
+    return f"line {found[1]}, column {found[2]}: {_one_line(found[3])}" if found else text
 
 
 def _one_line(message: str | bytes) -> str:
