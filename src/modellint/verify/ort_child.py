@@ -109,6 +109,7 @@ def _optimize(onnxruntime: Any) -> None:
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.graph_optimization_level = level
     options.optimized_model_filepath = OPTIMIZED
+    options.add_session_config_entry("session.disable_prepacking", "1")
     prefix = "session.optimized_model_external_initializers"
     options.add_session_config_entry(f"{prefix}_file_name", DISCARDED)
     options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(LARGE))
