@@ -71,6 +71,8 @@ class Task:
 class Program:
     tasks: list[Task] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
+    beside: int = 0
+    """Products of constants alone, which no task here waits for."""
 
 
 @dataclass(frozen=True, slots=True)

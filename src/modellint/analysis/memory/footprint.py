@@ -192,6 +192,9 @@ class Footprint:
         """What the layout that convolutions want costs, or hides from the planner."""
         if self._runtime.changes_layout:
             add_copies(program, self._folding.types, narrow=self._narrow)
+        if self._runtime.computes_constants:
+            folded = filter(self._folding.is_folded, graph.nodes)
+            program.beside = sum(node.op_type in PRODUCTS for node in folded)
         if self._runtime.recycles:
             blocked = blocked_values(graph.nodes, self._folding)
             for buffer in program.buffers:

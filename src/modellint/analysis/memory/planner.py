@@ -141,13 +141,15 @@ def _copies(buffer: Buffer, types: DeployedTypes) -> int:
 def parallel_branches(program: Program) -> Sequence[int]:
     """For each task, how many branches with convolutions run beside each other there, itself in.
 
-    Branches leave one task and meet again in one: a downsampled residual has two.
+    Branches leave one task and meet again in one: a downsampled residual has two. Products of
+    constants are branches as well, of which a planner makes use wherever it can.
     """
     followers = [0] * len(program.tasks)
     for task in program.tasks:
         for before in task.after:
             followers[before] += 1
-    streams = [1] * len(program.tasks)
+    beside = program.beside
+    streams = [min(1 + beside * _has_convolution(task), MOST_STREAMS) for task in program.tasks]
     if any(not task.nodes for task in program.tasks):
         return streams  # weights made in the run itself keep branches from running apart
     for task in program.tasks:
@@ -155,7 +157,7 @@ def parallel_branches(program: Program) -> Sequence[int]:
             continue
         branches = [_branch(before, program.tasks, followers) for before in task.after]
         busy = [b for b in branches if any(_has_convolution(program.tasks[at]) for at in b)]
-        count = min(len(busy), MOST_STREAMS)
+        count = min(len(busy) + beside, MOST_STREAMS)
         for at in (each for branch in busy for each in branch):
             streams[at] = max(streams[at], count)
     return streams

@@ -30,6 +30,8 @@ class RuntimeMemory:
     """Whether convolutions want images in a layout of their own, so inputs are copied."""
     joins: bool = False
     """Whether what a Concat joins is written in its place at once."""
+    computes_constants: bool = False
+    """Whether products of constants run every time, beside what needs the input."""
     fills_anew: bool = False
     """Whether constants made by ConstantOfShape are made in every run, not stored."""
 
@@ -42,6 +44,7 @@ TENSORRT = RuntimeMemory(
     alignment=512,
     changes_layout=True,
     joins=True,
+    computes_constants=True,
     fills_anew=True,
 )
 """Read from the plans of TensorRT for RTX: see docs/accuracy.md."""
