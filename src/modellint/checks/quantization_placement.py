@@ -13,6 +13,15 @@ from modellint.analysis.quantization import (
     find_islands,
     stored_root,
 )
+from modellint.analysis.quantization.onnxruntime import (
+    CARRIES,
+    bias_fits,
+    bias_of,
+    bias_ratio,
+    layers_around,
+    needs_pair,
+    shared_int8_pairs,
+)
 from modellint.analysis.quantization.ops import (
     ACTIVATIONS,
     MOVING,
@@ -251,13 +260,16 @@ def quantized_before_batchnorm(context: Context) -> Iterator[Hit]:
 
 def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
+    is_tensorrt = (context.deployment.runtime or "").startswith("tensorrt")
     found: list[tuple[Converter, Node, Node]] = []
     for q in quantization.activation_quantizers:
         layer = q.source.producer
         if layer is None or not _runs_integer(quantization, layer):
             continue
         after = [use.node for dq in quantization.dequantizers_after(q) for use in dq.consumers]
-        if after and all(node.op_type in ops for node in after):
+        if not after or not all(node.op_type in ops for node in after):
+            continue
+        if is_tensorrt or not any(needs_pair(quantization, node) for node in after):
             found.append((q, layer, after[0]))
     if found:
         _, layer, after_layer = found[0]
@@ -290,14 +302,26 @@ def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
     ops = []
     nodes = []
     for node in context.nodes("BatchNormalization"):
-        source = node.input(0)
-        op = quantization.op(source.producer) if source is not None else None
+        op = quantization.op(_layer_before(node))
         if op is not None and op.is_quantized and op.integer is None:
             ops.append(op)
             nodes.append(node)
     if ops:
         facts = {"layer_op": ops[0].node.op_type, "layer": ops[0].node.label}
         yield from together(nodes, {**facts, **effect(quantization, ops)})
+
+
+def _layer_before(node: Node) -> Node | None:
+    """The node in front, past arithmetic with constants: training with quantization folds a
+    normalization by scaling the weight, and divides the result again."""
+    for _ in range(4):
+        value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
+        if value is None or value.producer is None:
+            return None
+        node = value.producer
+        if node.op_type not in ("Add", "Div", "Mul", "Sub"):
+            return node
+    return None
 
 
 # Pairs for nothing
@@ -308,10 +332,21 @@ def round_trip_at_output(context: Context) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
     for dq in quantization.activation_dequantizers:
         q = dq.undoes
-        if q is None or not dq.output.is_output or dq.output.consumers:
+        if q is None or not _only_returned(dq.output):
             continue
         if not _makes_integer(context, quantization, q):
             yield Hit(dq.node, {"type": str(dq.scheme.dtype), "output": dq.output.name})
+
+
+def _only_returned(value: Value) -> bool:
+    """Whether nothing is done with a value but to return it, moved at most."""
+    while value.consumers:
+        after = value.sole_consumer
+        result = after.output() if after is not None and after.op_type in MOVING else None
+        if result is None:
+            return False
+        value = result
+    return value.is_output
 
 
 def useless_round_trip(context: Context) -> Iterator[Hit]:
@@ -327,6 +362,8 @@ def useless_round_trip(context: Context) -> Iterator[Hit]:
             continue
         if any(_takes_quantized(quantization, node) for node in uses):
             continue
+        if all(_only_returned(output) for output in outputs):
+            continue  # the end of the network, which is another question
         if not _makes_integer(context, quantization, q):
             facts = {"consumer": uses[0].label, "consumer_op": uses[0].op_type}
             yield Hit(q.node, facts, related=tuple(uses[:2]))
@@ -404,13 +441,6 @@ def redundant_chain(context: Context) -> Iterator[Hit]:
         yield Hit(q.node, facts, variant=variant, severity=severity, related=(dq.node,))
 
 
-_ORT_MOVES = frozenset({
-    "Cast", "Expand", "Identity", "MaxPool", "Reshape", "Slice", "Squeeze", "Transpose",
-    "Unsqueeze",
-})  # fmt: skip
-"""What ONNX Runtime moves a DQ across, or removes when it does nothing."""
-
-
 def move_stops_pair(context: Context) -> Iterator[Hit]:
     """Ops that only move numbers, and that ONNX Runtime does not move a DQ across."""
     quantization = context.analysis(QuantizationMap)
@@ -419,7 +449,7 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
         for operand in (op.data, op.weight):
             if op.integer is not None or not operand.moves:
                 continue
-            stops = [node for node in operand.moves if node.op_type not in _ORT_MOVES]
+            stops = [node for node in operand.moves if node.op_type not in CARRIES]
             if stops:
                 by_move.setdefault(id(stops[0]), (stops[0], []))[1].append(op)
     for node, ops in by_move.values():
@@ -432,32 +462,70 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
 
 def bias_off_scale(context: Context) -> Iterator[Hit]:
     """int32 biases whose scale is not the product of the other two."""
+    runtime = context.deployment.runtime or ""
+    if runtime.startswith("tensorrt"):
+        return  # which refuses int32 whatever its scale
     quantization = context.analysis(QuantizationMap)
+    by_bias: dict[int, tuple[Converter, list[WeightedOp]]] = {}
     for op in quantization.quantized_ops:
-        value = op.node.input(2) if op.integer is None else None
-        bias = quantization.dequantizer_of(value) if value is not None else None
-        if bias is None or op.data.scheme is None or op.weight.scheme is None:
+        if op.integer is not None or op.held_back == "kernel":
             continue
-        if bias.scheme.dtype is None or bias.scheme.dtype.name != "int32":
-            continue
-        ratio = _worst_ratio(op.data.scheme, op.weight.scheme, bias.scheme)
-        if ratio is not None and not 0.99 < ratio < 1.01:
-            facts = {"layer": op.node.label, "layer_op": op.node.op_type, "ratio": ratio}
-            yield Hit(bias.node, facts, related=(op.node,))
+        bias = bias_of(quantization, op)
+        if bias is not None and not bias_fits(op, bias.scheme) and not _adds_nothing(op, bias):
+            by_bias.setdefault(id(bias), (bias, []))[1].append(op)
+    for bias, ops in by_bias.values():
+        others = len(ops) - 1
+        is_wrong = runtime == "onnxruntime" and ops[0].node.op_type.endswith("Gemm")
+        facts = {
+            "layer": ops[0].node.label,
+            "layer_op": ops[0].node.op_type,
+            "others": f" and {others} more" if others else "",
+            "ratio": bias_ratio(ops[0], bias.scheme),
+            **effect(quantization, ops),
+        }
+        yield Hit(
+            bias.node,
+            facts,
+            variant="wrong" if is_wrong else "",
+            severity=Severity.ERROR if is_wrong else None,
+            count=len(ops),
+            related=(ops[0].node,),
+        )
 
 
-def _worst_ratio(data: Scheme, weight: Scheme, bias: Scheme) -> float | None:
-    """Of a bias's scale to what it should be, where it is furthest from 1."""
-    if data.scales is None or weight.scales is None or bias.scales is None:
-        return None
-    wanted = data.scales.reshape(-1).astype("float64") * weight.scales.reshape(-1)
-    found = bias.scales.reshape(-1).astype("float64")
-    if data.scales.size != 1 or (wanted.size != found.size and 1 not in (wanted.size, found.size)):
-        return None
-    if not (wanted > 0).all() or not (found > 0).all():
-        return None  # invalid scales are another question
-    ratios = found / wanted
-    return float(max(ratios.tolist(), key=lambda ratio: max(ratio, 1 / ratio)))
+def _adds_nothing(op: WeightedOp, bias: Converter) -> bool:
+    """A bias of zeros is right at any scale; only a convolution is left in float for it."""
+    stored = stored_root(bias.source)
+    values = stored.tensor.if_small() if stored is not None and stored.tensor else None
+    return values is not None and not values.any() and op.node.op_type.endswith("Gemm")
+
+
+def output_left_float(context: Context) -> Iterator[Hit]:
+    """Layers with quantized operands that ONNX Runtime runs in float for want of a Q behind."""
+    quantization = context.analysis(QuantizationMap)
+    normalized = {id(_layer_before(node)) for node in context.nodes("BatchNormalization")}
+    found = [
+        op
+        for op in quantization.ops
+        if op.held_back == "output" and id(op.node) not in normalized  # another question
+    ]
+    if found:
+        result = found[0].node.output()
+        after = result.consumers[0].node if result is not None and result.consumers else None
+        facts = {"after": f"{after.op_type} '{after.label}'" if after else "the output"}
+        yield from together(_nodes(found), {**facts, **effect(quantization, found)})
+
+
+def int8_pair_shared(context: Context) -> Iterator[Hit]:
+    """int8 activations that several nodes take, which ONNX Runtime leaves alone on x86."""
+    if context.deployment.target is not None:
+        return  # a device of its own, not the host's processor
+    quantization = context.analysis(QuantizationMap)
+    pairs = shared_int8_pairs(quantization)
+    layers = [op for op in layers_around(quantization, pairs) if not op.held_back]
+    if layers:
+        facts = {"layers": len(layers), **effect(quantization, layers)}
+        yield from together([pair.node for pair in pairs], facts)
 
 
 _SENSITIVE = (NORMALIZING | {"Erf", "FastGelu", "QuickGelu"}) - {"Attention"}

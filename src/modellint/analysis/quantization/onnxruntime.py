@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modellint.analysis.quantization.ops import SHAPE_READERS
+from modellint.analysis.quantization.scheme import original
 from modellint.model import Node, Value
 
 if TYPE_CHECKING:
@@ -25,19 +26,25 @@ CARRIES = frozenset({
 def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     """The reason: ``kernel``, ``move``, ``bias`` or ``output``; empty if it runs in integers."""
     kind = op.node.op_type
-    if kind == "ConvTranspose":
+    if kind == "ConvTranspose" or op.operand_precision != "int8":
         return "kernel"
     for operand in (op.data, op.weight):
         if operand.moves and any(node.op_type not in CARRIES for node in operand.moves):
             return "move"
-    bias = op.node.input(2)
-    dequantizer = quantization.dequantizer_of(bias) if bias is not None else None
-    if dequantizer is not None and not bias_fits(op, dequantizer.scheme):
-        return "bias"
-    needs_output = kind.endswith("Conv") or (bias is not None and dequantizer is None)
+    bias = bias_of(quantization, op)
+    if bias is not None and kind.endswith("Conv") and not bias_fits(op, bias.scheme):
+        return "bias"  # a Gemm takes any, and computes something else
+    has_float_bias = op.node.input(2) is not None and bias is None
+    needs_output = kind.endswith("Conv") or has_float_bias
     if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
         return "output"
     return ""
+
+
+def bias_of(quantization: QuantizationMap, op: WeightedOp) -> Converter | None:
+    """The DQ of an op's bias."""
+    value = original(op.node.input(2))
+    return quantization.dequantizer_of(value) if value is not None else None
 
 
 def bias_fits(op: WeightedOp, bias: Scheme) -> bool:
