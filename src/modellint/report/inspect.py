@@ -202,7 +202,8 @@ class _Sheet(Page):
         sizes = self._sizes(told)
         if told.macs is None:
             nodes = counted(told.uncounted or 0, "node")
-            return f"{self.words('≥')} {work(told.known_macs)}{sizes}; {nodes} cannot be counted"
+            least = f"{self.words('≥')} {work(told.known_macs)}" if told.known_macs else "unknown"
+            return f"{least}{sizes}; {nodes} cannot be counted"
         flops = f" ({work(told.flops)} FLOPs)" if told.flops is not None else ""
         return f"{work(told.macs)}{flops}{sizes}"
 
