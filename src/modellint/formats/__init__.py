@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from modellint.model import Model
 
-READERS = ("modellint.formats.onnx.text", "modellint.formats.onnx.binary")
+READERS = (
+    "modellint.formats.onnx.text",
+    "modellint.formats.onnx.binary",
+    "modellint.formats.trt.engine",
+    "modellint.formats.trt.layers",
+)
 """Asked in this order; imported when a file has to be told apart."""
 MODEL_SUFFIXES = frozenset({
     ".onnx", ".onnxtxt", ".onnxtext", ".ort", ".tflite", ".safetensors", ".gguf",

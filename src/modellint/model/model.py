@@ -15,7 +15,7 @@ from modellint.model.tensor import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Capability = Literal["graph", "weights", "quantization", "metadata"]
+Capability = Literal["graph", "weights", "quantization", "metadata", "layers"]
 
 
 @dataclass(frozen=True, slots=True)

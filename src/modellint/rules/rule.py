@@ -11,7 +11,7 @@ from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
 Facet = Literal["target", "runtime", "precision", "shapes"]
-Need = Literal["graph", "weights", "quantization", "metadata", "probe", "target"]
+Need = Literal["graph", "weights", "quantization", "metadata", "layers", "probe", "target"]
 SeverityName = Literal["info", "warning", "error"]
 OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | None
 

@@ -1,0 +1,195 @@
+"""An engine's layers: what each does, in which precision, and where they are at odds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from modellint.model import Model, Node
+from modellint.targets.deployment import Deployment
+
+REFORMATS = frozenset({"Reformat", "NoOp"})
+HEAVY = ("convolution", "gemm", "matrixmultiply", "deconvolution", "fullyconnected", "attention")
+"""Words in the kinds of layers that do most of the arithmetic."""
+LIGHT = frozenset({
+    "PointWise", "PointWiseV2", "ElementWise", "Unary", "Scale", "Activation", "Reduce", "SoftMax",
+    "Shuffle", "Slice", "Concatenation", "Select", "Cast", "Resize", "Pooling", "Padding",
+})  # fmt: skip
+"""Kinds that move memory rather than compute, and are cheap only inside another layer."""
+QUANTIZED = frozenset({"int8", "float8e4m3fn", "int4", "float4e2m1"})
+ZONE = 3
+"""Light layers in a row, each of its own, that are worth a word."""
+
+
+def onnx_names(layer: Node) -> list[str]:
+    """The ONNX nodes that a layer was made of."""
+    return [each for each in layer.metadata.get("onnx", "").split("\x1e") if each]
+
+
+def is_reformat(layer: Node) -> bool:
+    return layer.op_type in REFORMATS or layer.name.startswith("Reformatting CopyNode")
+
+
+def is_heavy(layer: Node) -> bool:
+    kind = layer.op_type.lower()
+    return any(word in kind for word in HEAVY)
+
+
+def precision(layer: Node) -> str | None:
+    """The type a layer computes in: that of its weights, else of its first input."""
+    stated = layer.metadata.get("weights", "").lower()
+    known = {"half": "float16", "float": "float32", "int8": "int8", "fp8": "float8e4m3fn"}
+    if stated in known:
+        return known[stated]
+    value = layer.input(0) or layer.output(0)
+    dtype = value.declared_dtype if value is not None else None
+    return dtype.name if dtype is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """A heavy layer in a wide type between quantized ones: two conversions, and slow arithmetic."""
+
+    layer: Node
+    type: str
+    neighbours: tuple[Node, ...]
+
+
+class Layers:
+    """The layers of one export, and what stands out among them."""
+
+    def __init__(self, model: Model, deployment: Deployment | None = None) -> None:
+        self.all = list(model.graph.nodes) if model.graph is not None else []
+
+    @cached_property
+    def reformats(self) -> list[Node]:
+        return [layer for layer in self.all if is_reformat(layer)]
+
+    @cached_property
+    def bottlenecks(self) -> list[Bottleneck]:
+        return list(self._bottlenecks())
+
+    def _bottlenecks(self) -> Iterator[Bottleneck]:
+        for layer in self.all:
+            kind = precision(layer) if is_heavy(layer) else None
+            if kind is None or kind in QUANTIZED:
+                continue
+            before, after = _beyond(layer, forward=False), _beyond(layer, forward=True)
+            quantized = [each for each in (*before, *after) if precision(each) in QUANTIZED]
+            if any(each in quantized for each in before) and any(
+                each in quantized for each in after
+            ):
+                yield Bottleneck(layer, kind, tuple(quantized))
+
+    @cached_property
+    def zones(self) -> list[list[Node]]:
+        """Chains of light layers that each stayed a layer of its own."""
+        found: list[list[Node]] = []
+        seen: set[int] = set()
+        for layer in self.all:
+            if layer.index in seen or not _is_light(layer):
+                continue
+            chain = [layer]
+            while (following := _only_follower(chain[-1])) is not None and _is_light(following):
+                chain.append(following)
+            seen |= {each.index for each in chain}
+            if len(chain) >= ZONE:
+                found.append(chain)
+        return found
+
+    def by_precision(self) -> Counter[str]:
+        kinds = (precision(layer) or "unknown" for layer in self.all if not is_reformat(layer))
+        return Counter(kinds)
+
+
+def _is_light(layer: Node) -> bool:
+    return layer.op_type in LIGHT and len(onnx_names(layer)) <= 1 and not is_reformat(layer)
+
+
+def _only_follower(layer: Node) -> Node | None:
+    followers = list(layer.successors)
+    if len(followers) != 1:
+        return None
+    other = list(followers[0].predecessors)
+    return followers[0] if len(other) == 1 and followers[0].index > layer.index else None
+
+
+def _beyond(layer: Node, *, forward: bool) -> list[Node]:
+    """The neighbours on one side, seen through the reformats between."""
+    found: list[Node] = []
+    pending, seen = [layer], {layer.index}
+    while pending:
+        current = pending.pop()
+        for other in current.successors if forward else current.predecessors:
+            if other.index in seen:
+                continue
+            seen.add(other.index)
+            (pending if is_reformat(other) else found).append(other)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of an ONNX model's nodes in an engine."""
+
+    nodes: int
+    layers: int
+    reformats: int
+    placed: dict[str, Node]
+    """The layer of each ONNX node that one names."""
+    gone: Counter[str]
+    """Nodes that no layer names, by op type: folded, or inside a layer that does not say."""
+    precisions: Counter[str]
+    fused: list[tuple[Node, int]]
+    """Layers made of the most nodes, with how many."""
+    left_float: list[tuple[Node, str]]
+    """Nodes between quantize and dequantize in the model that run in a wide type all the same."""
+    unknown: list[str]
+    """Names that layers state and the model does not have: it is another model's export."""
+
+
+def compare(source: Model, export: Model) -> Comparison:
+    """Find the nodes of an ONNX model again in the layers of an engine built from it."""
+    layers = Layers(export)
+    named = {name: layer for layer in layers.all for name in onnx_names(layer)}
+    nodes = list(source.nodes())
+    by_name = {_trt_name(node): node for node in nodes}
+    placed = {name: layer for name, layer in named.items() if name in by_name}
+    counted = Counter(layer.index for layer in placed.values())
+    by_index = {layer.index: layer for layer in layers.all}
+    left_float = [
+        (by_name[name], precision(layer) or "an unknown type")
+        for name, layer in placed.items()
+        if _is_quantized(by_name[name]) and precision(layer) not in {*QUANTIZED, None}
+    ]
+    return Comparison(
+        nodes=len(nodes),
+        layers=len(layers.all),
+        reformats=len(layers.reformats),
+        placed=placed,
+        gone=Counter(node.qualified_op for node in nodes if _trt_name(node) not in placed),
+        precisions=layers.by_precision(),
+        fused=[(by_index[index], count) for index, count in counted.most_common(5) if count > 1],
+        left_float=left_float,
+        unknown=sorted(set(named) - set(by_name)),
+    )
+
+
+def _trt_name(node: Node) -> str:
+    """The name that TensorRT's parser gives a node."""
+    if node.name:
+        return node.name
+    output = node.output(0)
+    return f"node_of_{output.name}" if output is not None else ""
+
+
+def _is_quantized(node: Node) -> bool:
+    """Whether all that a heavy node computes from comes out of dequantizers."""
+    if not any(word in node.op_type.lower() for word in ("conv", "gemm", "matmul")):
+        return False
+    producers = [value.producer for value in node.inputs[:2] if value is not None]
+    return len(producers) == 2 and all(
+        each is not None and each.op_type == "DequantizeLinear" for each in producers
+    )

@@ -1,0 +1,51 @@
+"""Engines that are already built: which release they need, and how their layers fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modellint.analysis.layers import Layers
+from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
+
+ENGINE = "tensorrt-engine"
+
+
+def engine_release(context: Context) -> Iterator[Hit]:
+    """The release that wrote the engine, which is the one that loads it."""
+    model = context.model
+    if model.format != ENGINE:
+        return
+    wanted = str(context.options["runtime-version"])
+    facts = {"writer": model.producer_name, "version": model.producer_version, "wanted": wanted}
+    if not wanted:
+        yield Hit(None, facts)
+    elif not f"{model.producer_version}.".startswith(f"{wanted}."):
+        yield Hit(None, facts, variant="other", severity=Severity.ERROR)
+
+
+def many_reformats(context: Context) -> Iterator[Hit]:
+    """Layers that only bring tensors into another type or layout."""
+    layers = context.analysis(Layers)
+    share = len(layers.reformats) / max(1, len(layers.all))
+    if layers.reformats and share >= context.options["share"]:
+        first = [each.label for each in layers.reformats[:3]]
+        facts = {
+            "reformats": len(layers.reformats), "layers": len(layers.all), "share": share,
+            "first": first,
+        }  # fmt: skip
+        yield Hit(layers.reformats[0], facts, count=len(layers.reformats))
+
+
+def quantization_bottleneck(context: Context) -> Iterator[Hit]:
+    """A heavy layer in a wide type whose neighbours are quantized."""
+    for found in context.analysis(Layers).bottlenecks:
+        names = [each.label for each in found.neighbours]
+        yield Hit(found.layer, {"type": found.type, "neighbours": names}, related=found.neighbours)
+
+
+def unfused_zone(context: Context) -> Iterator[Hit]:
+    """Light layers in a row that were not fused."""
+    for zone in context.analysis(Layers).zones:
+        facts = {"layers": len(zone), "last": zone[-1].label}
+        yield Hit(zone[0], facts, count=len(zone), related=tuple(zone))

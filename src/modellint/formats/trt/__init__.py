@@ -1,0 +1,1 @@
+"""What TensorRT leaves behind: engines, and exports of their layers."""

@@ -1,0 +1,98 @@
+"""TensorRT engines, also called plans: what their header says. The rest is not published.
+
+The header holds, little-endian: a magic of four bytes, eight bytes of no known meaning besides a
+format version, the file's size at 16 (TensorRT for RTX), and the release that wrote it at 24, one
+byte each for major, minor, patch and build; see <https://github.com/NVIDIA/TensorRT/issues/3073>.
+Ultralytics' exporter puts its own JSON before the engine, and its length before that.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from modellint.formats.problems import broken
+from modellint.model import Model
+
+name = "tensorrt-engine"
+suffixes = (".engine", ".plan", ".trt")
+
+WRITERS = {b"ftrt": "TensorRT", b"ptrt": "TensorRT", b"vtrt": "TensorRT for RTX"}
+HEADER = 32
+OLDEST, NEWEST = 1, 40
+"""Major versions that a header may name; anything else is no header."""
+LONGEST_METADATA = 1 << 20
+
+
+class Header(NamedTuple):
+    """What the first bytes of an engine say."""
+
+    writer: str
+    version: str
+    size: int | None
+    """Of the whole engine, where the writer states it."""
+
+
+def read_header(data: bytes) -> Header | None:
+    """The header that the bytes begin with, if they begin with one."""
+    writer = WRITERS.get(data[:4])
+    if writer is None or len(data) < HEADER or not OLDEST <= data[24] <= NEWEST:
+        return None
+    # Ten and later need more than a byte for their build, which is cut off there.
+    version = ".".join(map(str, data[24:28] if data[:4] == b"vtrt" else data[24:27]))
+    size = int.from_bytes(data[16:24], "little") if data[:4] == b"vtrt" else None
+    return Header(writer, version, size)
+
+
+def _metadata_length(head: bytes) -> int | None:
+    """The length of the JSON that Ultralytics puts first."""
+    length = int.from_bytes(head[:4], "little")
+    return length if 2 <= length <= LONGEST_METADATA and head[4:6] == b'{"' else None
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return read_header(head) is not None or _begins_with_metadata(head, path)
+
+
+def _begins_with_metadata(head: bytes, path: Path) -> bool:
+    length = _metadata_length(head)
+    if length is None:
+        return False
+    with path.open("rb") as file:
+        file.seek(4 + length)
+        return read_header(file.read(HEADER)) is not None
+
+
+def read(path: Path) -> Model:
+    with path.open("rb") as file:
+        head = file.read(HEADER)
+        length = _metadata_length(head)
+        start = 0
+        metadata: dict[str, str] = {}
+        if read_header(head) is None and length is not None:
+            file.seek(4)
+            metadata = _metadata(file.read(length))
+            start = 4 + length
+            file.seek(start)
+            head = file.read(HEADER)
+    header = read_header(head)
+    if header is None:
+        return broken(path, name, "corrupt", detail="its header is damaged")
+    size = path.stat().st_size - start
+    if header.size is not None and header.size > size:
+        detail = "it ends before the engine does"
+        return broken(path, name, "truncated", detail=detail, expected=header.size, size=size)
+    model = Model(path, name)
+    model.capabilities = frozenset({"metadata"})
+    model.producer_name, model.producer_version = header.writer, header.version
+    model.metadata = metadata
+    return model
+
+
+def _metadata(raw: bytes) -> dict[str, str]:
+    try:
+        table: Any = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return {str(key): str(value) for key, value in table.items()} if isinstance(table, dict) else {}

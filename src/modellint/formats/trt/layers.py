@@ -1,0 +1,121 @@
+"""An engine's layers, as `trtexec --exportLayerInfo` and the engine inspector export them.
+
+A layer becomes a node of the domain `tensorrt`: its op type is the layer's kind, its metadata hold
+the ONNX nodes it was made of, its tactic, and the type of its weights.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from modellint.formats.problems import broken
+from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
+
+name = "tensorrt-layers"
+suffixes = (".json",)
+DOMAIN = "tensorrt"
+LONGEST = 512 << 20
+
+_BEGINS = re.compile(
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:Layers"\s*:\s*\[|Bindings"\s*:\s*\[[^\]]*\]\s*,\s*"Layers")'
+)
+_ONNX = re.compile(r"\[ONNX Layer: (.*?)\](?=\x1e|\s*$|\s*\[ONNX)", re.DOTALL)
+_TYPES = {
+    "fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16",
+    "bf16": "bfloat16", "bfloat16": "bfloat16", "int8": "int8", "int32": "int32",
+    "int64": "int64", "bool": "bool", "fp8": "float8e4m3fn", "int4": "int4", "fp4": "float4e2m1",
+    "uint8": "uint8",
+}  # fmt: skip
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return _BEGINS.match(head) is not None
+
+
+def read(path: Path) -> Model:
+    if path.stat().st_size > LONGEST:
+        return broken(path, name, "unsupported-format", format=name, detail="its length")
+    try:
+        table = json.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        return broken(path, name, "too-deep", detail="brackets within brackets", limit=0)
+    except ValueError as error:
+        return broken(path, name, "corrupt", detail=str(error))
+    layers = table.get("Layers") if isinstance(table, dict) else None
+    if not isinstance(layers, list) or not all(isinstance(each, (dict, str)) for each in layers):
+        return broken(path, name, "corrupt", detail="its layers are no list of layers")
+    return _model(path, layers, table.get("Bindings"))
+
+
+def _model(path: Path, layers: list[Any], bindings: object) -> Model:
+    model = Model(path, name)
+    model.capabilities = frozenset({"layers"})
+    model.producer_name = "TensorRT"
+    graph = model.graph = Graph(model, "engine")
+    for layer in layers:
+        _add(graph, {"Name": layer} if isinstance(layer, str) else layer)
+    outside = (
+        {each for each in bindings if isinstance(each, str)} if isinstance(bindings, list) else ()
+    )
+    for value in graph.values.values():
+        if value.name in outside or not outside:
+            value.is_input = value.producer is None
+            value.is_output = not value.consumers
+    graph.inputs = [value for value in graph.values.values() if value.is_input]
+    graph.outputs = [value for value in graph.values.values() if value.is_output]
+    return model
+
+
+def _add(graph: Graph, layer: Mapping[str, Any]) -> None:
+    kind = str(layer.get("LayerType") or "Layer")
+    node = Node(graph, len(graph.nodes), kind, DOMAIN, str(layer.get("Name") or ""))
+    inputs = tuple(_values(graph, layer.get("Inputs")))
+    outputs = tuple(_values(graph, layer.get("Outputs")))
+    node.inputs, node.outputs = inputs, outputs
+    for place, value in enumerate(inputs):
+        value.consumers.append(Use(node, place))
+    for place, value in enumerate(outputs):
+        if value.producer is None:
+            value.producer, value.index = node, place
+    weights = layer.get("Weights")
+    node.metadata = {
+        "onnx": "\x1e".join(onnx_nodes(layer)),
+        "tactic": str(layer.get("TacticName") or ""),
+        "weights": str(weights.get("Type") or "") if isinstance(weights, dict) else "",
+    }
+    graph.nodes.append(node)
+
+
+def onnx_nodes(layer: Mapping[str, Any]) -> list[str]:
+    """The ONNX nodes a layer was made of, as its metadata state them."""
+    return list(dict.fromkeys(_ONNX.findall(str(layer.get("Metadata") or ""))))
+
+
+def _values(graph: Graph, tensors: object) -> Iterator[Value]:
+    for tensor in tensors if isinstance(tensors, list) else ():
+        if not isinstance(tensor, dict):
+            continue
+        label = str(tensor.get("Name") or "")
+        value = graph.values.get(label)
+        if value is None:
+            value = graph.values[label] = Value(label, graph)
+        value.declare(_dtype(tensor.get("Format/Datatype")), _shape(tensor.get("Dimensions")))
+        yield value
+
+
+def _dtype(text: object) -> DType | None:
+    """From ``Half``, ``Int8`` or ``Row major linear FP16 format``."""
+    for word in re.findall(r"[a-z]+\d*", str(text).lower()):
+        if word in _TYPES:
+            return DTYPES[_TYPES[word]]
+    return None
+
+
+def _shape(dims: object) -> Shape | None:
+    if not isinstance(dims, list) or not all(isinstance(dim, int) for dim in dims):
+        return None
+    return tuple(None if dim < 0 else dim for dim in dims)
