@@ -48,6 +48,8 @@ Exit codes: as for 'modellint check'.
         help="Value of a symbolic dim.")  # fmt: skip
 @option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
         callback=one_of(*probing.BACKENDS), help=f"{', '.join(probing.BACKENDS)}.")  # fmt: skip
+@option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
+        help="Instead, compare with the layers that trtexec --exportLayerInfo wrote.")  # fmt: skip
 @probing.limits
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="The table for programs.")
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="The table only.")
@@ -61,6 +63,10 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     for path in models:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
+    if given["layers"] is not None:
+        for path in models:
+            click.echo(_compared(path, given["layers"]), nl=False)
+        return 0
     values = {
         "targets": given["target"],
         "runtime": given["runtime"],
@@ -95,3 +101,33 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         for text in dict.fromkeys(outcome.notes):
             note(text)
     return outcome.result.exit_code
+
+
+def _compared(path: Path, export: Path) -> str:
+    """What became of a model's nodes in an engine, by an export of its layers."""
+    from modellint.analysis.layers import Layers, compare
+    from modellint.formats import read_model
+    from modellint.report.layers import Became, comparison
+
+    source, layers = read_model(path), read_model(export)
+    for model, wanted in ((source, "graph"), (layers, "layers")):
+        if wanted not in model.capabilities:
+            raise UsageError(f"{model.path} holds no {wanted} of a model ({model.format})")
+    found, engine = compare(source, layers), Layers(layers)
+    return comparison(
+        Became(
+            model=str(path),
+            export=str(export),
+            nodes=found.nodes,
+            layers=found.layers,
+            reformats=found.reformats,
+            placed=len(found.placed),
+            gone=found.gone,
+            precisions=found.precisions,
+            fused=tuple((layer.label, count) for layer, count in found.fused),
+            left_float=tuple((node.label, kind) for node, kind in found.left_float),
+            bottlenecks=tuple((each.layer.label, each.type) for each in engine.bottlenecks),
+            zones=tuple((zone[0].label, zone[-1].label, len(zone)) for zone in engine.zones),
+            unknown=tuple(found.unknown),
+        )
+    )

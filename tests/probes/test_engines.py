@@ -1,0 +1,226 @@
+"""Engines and exports of their layers: recognised, read, and compared with their model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modellint.analysis.layers import Layers, compare
+from modellint.formats import read_model
+from modellint.formats.trt.engine import read_header
+from modellint.probes.backends import TENSORRT_RTX
+from tests.support import run_cli, save
+
+HEADER = b"ftrt" + bytes(4) + (2).to_bytes(8, "little") + bytes(8) + bytes([10, 3, 0, 26])
+
+
+def engine(
+    magic: bytes = b"ftrt", version: bytes = bytes([10, 3, 0, 26]), size: int = 200
+) -> bytes:
+    head = magic + bytes(4) + (2).to_bytes(8, "little") + size.to_bytes(8, "little") + version
+    return head.ljust(size, b"\x01")
+
+
+@pytest.mark.parametrize(
+    ("magic", "version", "said"),
+    [
+        (b"ftrt", bytes([10, 3, 0, 26]), ("TensorRT", "10.3.0")),
+        (b"ptrt", bytes([8, 6, 1, 6]), ("TensorRT", "8.6.1")),
+        (b"vtrt", bytes([1, 7, 1, 116]), ("TensorRT for RTX", "1.7.1.116")),
+    ],
+)
+def test_the_header_names_its_writer(
+    magic: bytes, version: bytes, said: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "any.bin").write_bytes(engine(magic, version))
+    model = read_model(tmp_path / "any.bin")
+    assert (model.format, model.problems) == ("tensorrt-engine", [])
+    assert (model.producer_name, model.producer_version) == said
+
+
+@pytest.mark.skipif(TENSORRT_RTX.module is None, reason=TENSORRT_RTX.install)
+def test_an_engine_just_built_is_recognised(tmp_path: Path) -> None:
+    save(
+        '<ir_version: 10, opset_import: ["" : 21]> '
+        "good (float[1, 8] x) => (float[1, 8] y) { y = Relu (x) }",
+        tmp_path / "good.onnx",
+    )
+    run_cli("probe", "good.onnx", "-t", "a10", "--save-engine", ".", cwd=tmp_path)
+    model = read_model(tmp_path / "good.a10.engine")
+    assert model.format == "tensorrt-engine"
+    assert model.producer_version == TENSORRT_RTX.version
+
+
+def test_metadata_before_the_engine(tmp_path: Path) -> None:
+    notes = json.dumps({"task": "detect", "imgsz": [640, 640]}).encode()
+    content = len(notes).to_bytes(4, "little") + notes + engine()
+    (tmp_path / "yolo.engine").write_bytes(content)
+    model = read_model(tmp_path / "yolo.engine")
+    assert (model.format, model.producer_version) == ("tensorrt-engine", "10.3.0")
+    assert model.metadata == {"task": "detect", "imgsz": "[640, 640]"}
+
+
+def test_half_an_engine_is_truncated(tmp_path: Path) -> None:
+    (tmp_path / "half.engine").write_bytes(engine(b"vtrt", bytes([1, 7, 1, 116]), 4000)[:300])
+    (problem,) = read_model(tmp_path / "half.engine").problems
+    assert (problem.kind, problem.facts["expected"], problem.facts["size"]) == (
+        "truncated", 4000, 300,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b"ftrt", b"ftrt" + bytes(100), b"ftrt" + b"\xff" * 100])
+def test_what_has_no_header_is_no_engine(content: bytes, tmp_path: Path) -> None:
+    assert read_header(content) is None
+    (tmp_path / "x.engine").write_bytes(content)
+    assert read_model(tmp_path / "x.engine").problems
+
+
+# Exports of layers.
+
+
+def layer(name: str, kind: str, takes: str, gives: str, **more: Any) -> dict[str, Any]:
+    def tensors(text: str) -> list[dict[str, Any]]:
+        found = []
+        for each in text.split():
+            tensor, _, dtype = each.partition(":")
+            found.append({"Name": tensor, "Dimensions": [1, 8, 8, 8], "Format/Datatype": dtype})
+        return found
+
+    nodes = more.pop("nodes", [])
+    return {
+        "Name": name,
+        "LayerType": kind,
+        "Inputs": tensors(takes),
+        "Outputs": tensors(gives),
+        "Metadata": "\x1e".join(f"[ONNX Layer: {node}]" for node in nodes),
+        **more,
+    }
+
+
+def weights(kind: str) -> dict[str, Any]:
+    return {"Weights": {"Type": kind, "Count": 64}}
+
+
+EXPORT = {
+    "Layers": [
+        layer("Reformatting CopyNode for Input Tensor 0 to c1", "Reformat", "x:Float", "xq:Int8"),
+        layer("c1 + r1", "CaskConvolution", "xq:Int8", "h:Int8", nodes=["c1", "r1"],
+              **weights("Int8")),
+        layer("Reformatting CopyNode for Input Tensor 0 to c2", "Reformat", "h:Int8", "hf:Half"),
+        layer("c2", "CaskConvolution", "hf:Half", "g:Int8", nodes=["c2"], **weights("Half")),
+        layer("c3", "CaskConvolution", "g:Int8", "k:Half", nodes=["c3"], **weights("Int8")),
+        layer("s1", "PointWise", "k:Half", "l:Half", nodes=["s1"]),
+        layer("m1", "Reduce", "l:Half", "n:Half", nodes=["m1"]),
+        layer("a1", "ElementWise", "n:Half", "y:Half", nodes=["a1"]),
+    ],
+    "Bindings": ["x", "y"],
+}  # fmt: skip
+
+SOURCE = """
+<ir_version: 10, opset_import: ["" : 21]>
+net (float[1,8,8,8] x) => (float[1,8,1,1] y)
+<float s = {0.05}, int8 z = {0}, int8[8,8,1,1] w, float one = {1}>
+{
+    [q1] xq = QuantizeLinear (x, s, z)
+    [d1] xd = DequantizeLinear (xq, s, z)
+    [dw] wd = DequantizeLinear (w, s, z)
+    [c1] c = Conv (xd, wd)
+    [r1] h = Relu (c)
+    [q2] hq = QuantizeLinear (h, s, z)
+    [d2] hd = DequantizeLinear (hq, s, z)
+    [c2] g = Conv (hd, wd)
+    [q3] gq = QuantizeLinear (g, s, z)
+    [d3] gd = DequantizeLinear (gq, s, z)
+    [c3] k = Conv (gd, wd)
+    [s1] l = Sigmoid (k)
+    [m1] n = GlobalAveragePool (l)
+    [a1] y = Add (n, one)
+}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "layers.json").write_text(json.dumps(EXPORT))
+    (tmp_path / "net.onnxtxt").write_text(SOURCE)
+    return tmp_path
+
+
+def test_layers_are_a_graph(folder: Path) -> None:
+    model = read_model(folder / "layers.json")
+    assert model.format == "tensorrt-layers"
+    assert model.capabilities == frozenset({"layers"})
+    assert model.graph is not None
+    assert len(model.graph.nodes) == 8
+    assert [value.name for value in model.graph.inputs] == ["x"]
+    assert [value.name for value in model.graph.outputs] == ["y"]
+    dtype = model.graph.values["hf"].declared_dtype
+    assert dtype is not None
+    assert dtype.name == "float16"
+
+
+def test_what_stands_out(folder: Path) -> None:
+    layers = Layers(read_model(folder / "layers.json"))
+    assert len(layers.reformats) == 2
+    assert [(each.layer.label, each.type) for each in layers.bottlenecks] == [("c2", "float16")]
+    assert [[each.label for each in zone] for zone in layers.zones] == [["s1", "m1", "a1"]]
+
+
+def test_the_engine_beside_its_model(folder: Path) -> None:
+    found = compare(read_model(folder / "net.onnxtxt"), read_model(folder / "layers.json"))
+    assert (found.nodes, found.layers, found.reformats) == (14, 8, 2)
+    assert found.placed.keys() == {"c1", "r1", "c2", "c3", "s1", "m1", "a1"}
+    assert found.gone == {"QuantizeLinear": 3, "DequantizeLinear": 4}
+    assert [(node.label, kind) for node, kind in found.left_float] == [("c2", "float16")]
+    assert [(each.label, count) for each, count in found.fused] == [("c1 + r1", 2)]
+    assert not found.unknown
+
+
+def test_the_comparison_on_the_command_line(folder: Path) -> None:
+    result = run_cli("probe", "net.onnxtxt", "--layers", "layers.json", cwd=folder)
+    assert result.exit_code == 0
+    for words in (
+        "14 nodes became 8 layers, 2 of them reformats",
+        "7 of 14 nodes",
+        "DequantizeLinear ×4, QuantizeLinear ×3",
+        "c2 runs in float16",
+        "3 light layers from s1 to a1",
+    ):
+        assert words in result.stdout
+    wrong = run_cli("probe", "net.onnxtxt", "--layers", "net.onnxtxt", cwd=folder)
+    assert wrong.exit_code == 2
+    assert "holds no layers" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"Layers": [',
+        '{"Layers": [1, 2]}',
+        '{"Layers": [' + "[" * 100000,
+        '{"Layers": [{"Name": 1, "Inputs": 3, "Outputs": [4], "Metadata": [], "Weights": 1}]}',
+        '{"Layers": ["a", "b"], "Bindings": 7}',
+        '{"Layers": [{"Inputs": [{"Name": "x", "Dimensions": ["a"]}]}]}',
+    ],
+    ids=range(6),
+)
+def test_hostile_exports_are_survived(content: str, tmp_path: Path) -> None:
+    (tmp_path / "layers.json").write_text(content)
+    result = run_cli("layers.json", cwd=tmp_path)
+    assert result.exit_code in (0, 1), result
+
+
+def test_loops_between_layers_end(tmp_path: Path) -> None:
+    loop = {
+        "Layers": [
+            layer("a", "PointWise", "y:Half", "x:Half"),
+            layer("b", "Reformat", "x:Half", "y:Half"),
+        ]
+    }
+    (tmp_path / "layers.json").write_text(json.dumps(loop))
+    layers = Layers(read_model(tmp_path / "layers.json"))
+    assert not layers.zones
+    assert not layers.bottlenecks
