@@ -1,4 +1,7 @@
-"""Writes the rule reference, docs/rules/, from the rule files. `--check` only compares."""
+"""Writes the rule reference, docs/rules/, from the rule files, and the table of docs/fusion.md.
+
+`--check` only compares.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 
 FOLDER = Path(__file__).parent.parent / "docs" / "rules"
+FUSION = FOLDER.parent / "fusion.md"
+BEGIN, END = "<!-- generated from here -->\n", "<!-- to here -->\n"
 SEVERITIES = ("error", "warning", "info")
 
 
@@ -18,7 +23,28 @@ def pages() -> dict[Path, str]:
     rules = load_rules(plugins=False)
     result = {FOLDER / f"{rule.code}.md": rule.markdown() for rule in rules.values()}
     result[FOLDER / "README.md"] = "\n".join(_index(list(rules.values()))) + "\n"
+    result[FUSION] = _fusion_page(rule for rule in rules.values() if rule.fused_by)
     return result
+
+
+def _fusion_page(rules: Iterable[Rule]) -> str:
+    """The hand-written page with its table made anew."""
+    before, _, rest = FUSION.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    rows = [
+        f"| [{rule.code}](rules/{rule.code}.md) | {rule.summary} "
+        f"| {_fuser(rule, 'onnxruntime')} | {_fuser(rule, 'tensorrt')} |\n"
+        for rule in rules
+    ]
+    header = "| rule | what it finds | ONNX Runtime | TensorRT |\n| --- | --- | --- | --- |\n"
+    return f"{before}{BEGIN}{header}{''.join(rows)}{END}{after}"
+
+
+def _fuser(rule: Rule, runtime: str) -> str:
+    fuser = rule.fused_by.get(runtime)
+    if fuser is None or not fuser.by:
+        return "no"
+    return f"{fuser.by}{f' ({fuser.since})' if fuser.since else ''}"
 
 
 def _index(rules: list[Rule]) -> Iterator[str]:

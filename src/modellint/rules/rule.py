@@ -34,7 +34,7 @@ class Fuser:
     by: str = ""
     """The pass that fuses or removes it; empty when the runtime does not."""
     since: str = ""
-    """The first version that does."""
+    """A version that is known to: the tested one, where nobody looked further back."""
     note: str = ""
     """Where it holds, or why its answer and the rule's differ."""
 
