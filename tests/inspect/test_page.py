@@ -134,9 +134,9 @@ def test_no_line_is_wider_than_the_page(told: object, width: int) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp437", "latin-1"])
 def test_what_the_terminal_cannot_encode_is_spelt(encoding: str) -> None:
     text = as_written(decoder(), encoding, 80)
-    assert text.isascii()
+    assert text.isascii() or encoding != "ascii"
     assert "# weights" in text
-    assert ">= " in field(text, "time")
+    assert ">= " in field(text, "time") or encoding == "cp437"
     assert "x s41^2" not in text
     assert "+ fits, ~ tight, x does not fit" in text
     assert max(map(len, text.splitlines())) <= 80

@@ -11,20 +11,20 @@ import click
 
 from modellint.cli import probing
 from modellint.cli.command import option
-from modellint.cli.completion import complete_outputs, complete_rules, complete_targets
+from modellint.cli.completion import complete_outputs, complete_rules
 from modellint.cli.console import Progress, note
-from modellint.cli.given import as_given, comma_lists, levels, one_of, pairs, sizes
+from modellint.cli.deployment import GROUP as DEPLOYMENT
+from modellint.cli.deployment import deployable, given_settings
+from modellint.cli.given import as_given, comma_lists, levels, one_of
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import FailOn
 from modellint.errors import UsageError
 from modellint.report import FORMATS
-from modellint.targets.deployment import Precision
 
 if TYPE_CHECKING:
     from modellint.cli.outputs import Output
 
 RULES = "Rules"
-DEPLOYMENT = "Where the models will run"
 FILES = "Files"
 OUTPUT = "Output"
 EXIT = "What fails the run"
@@ -50,22 +50,7 @@ EPILOG = """Exit codes:
 
 @click.command(cls=probing.ProbingCommand, epilog=EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@_many("--target", "-t", group=DEPLOYMENT, metavar="ID", shell_complete=complete_targets,
-       help="Device, group or 'host'; repeatable.")  # fmt: skip
-@option("--runtime", group=DEPLOYMENT, metavar="NAME", help="Such as tensorrt or onnxruntime.")
-@option("--precision", group=DEPLOYMENT, metavar="NAME", callback=one_of(*get_args(Precision)),
-        help=f"{', '.join(get_args(Precision))}.")  # fmt: skip
-@option("--batch", group=DEPLOYMENT, type=click.IntRange(min=1), metavar="N", help="Batch size.")
-@_many(
-    "--shape",
-    group=DEPLOYMENT,
-    metavar="INPUT=SHAPE",
-    callback=pairs,
-    help="1x3x224x224, or a range as min..max or min..opt..max.",
-)
-@_many(
-    "--symbol", group=DEPLOYMENT, metavar="NAME=N", callback=sizes, help="Value of a symbolic dim."
-)
+@deployable
 @option("--dla", group=DEPLOYMENT, is_flag=True, help="Use the DLA of a Jetson.")
 @_rules("--select", "-s", help="Run these only: codes, prefixes, families, names, ALL.")
 @_rules("--extend-select", help="Run these too.")
@@ -196,12 +181,7 @@ def _require_paths(paths: tuple[Path, ...]) -> None:
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that are settings and were given, by field name."""
     values = {
-        "targets": given["target"],
-        "runtime": given["runtime"],
-        "precision": given["precision"],
-        "batch": given["batch"],
-        "shapes": given["shape"],
-        "symbols": given["symbol"],
+        **given_settings(given),
         "dla": given["dla"] or None,
         "select": given["select"],
         "extend_select": given["extend_select"],

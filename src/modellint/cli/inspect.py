@@ -42,7 +42,7 @@ Exit codes:
 @option("--quant", group=SHOWN, is_flag=True,
         help="Also how it is quantized, or how ready it is to be.")  # fmt: skip
 @option("--profile", group=SHOWN, is_flag=True,
-        help="Also optimization profiles, as TensorRT's tools and ONNX Runtime take them.")  # fmt: skip
+        help="Also optimization profiles, as the tools of runtimes take them.")  # fmt: skip
 @option("--json", "as_json", group=OUTPUT, is_flag=True,
         help="For programs: an object for each model, one a line if several.")  # fmt: skip
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Leave no row out.")

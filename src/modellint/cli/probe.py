@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from modellint.cli import probing
 from modellint.cli.command import Command, option
-from modellint.cli.completion import complete_targets
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
-from modellint.cli.given import comma_lists, one_of, pairs, sizes
+from modellint.cli.deployment import deployable, given_settings
+from modellint.cli.given import one_of
 from modellint.config.load import CommandLine
 from modellint.errors import UsageError
-from modellint.targets.deployment import Precision
 
-DEPLOYMENT = "Where the models will run"
 OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
 """Rules about what a runtime said, and about files that none could be shown."""
@@ -36,16 +34,7 @@ Exit codes: as for 'modellint check'.
 @click.command(cls=Command, epilog=EPILOG)
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path),
                 metavar="MODEL...")  # fmt: skip
-@option("--target", "-t", group=DEPLOYMENT, metavar="ID", multiple=True, callback=comma_lists,
-        shell_complete=complete_targets, help="Device, group or 'host'; repeatable.")  # fmt: skip
-@option("--runtime", group=DEPLOYMENT, metavar="NAME", help="Such as tensorrt or onnxruntime.")
-@option("--precision", group=DEPLOYMENT, metavar="NAME", callback=one_of(*get_args(Precision)),
-        help=f"{', '.join(get_args(Precision))}.")  # fmt: skip
-@option("--batch", group=DEPLOYMENT, type=click.IntRange(min=1), metavar="N", help="Batch size.")
-@option("--shape", group=DEPLOYMENT, metavar="INPUT=SHAPE", multiple=True, callback=pairs,
-        help="1x3x224x224, or a range as min..max or min..opt..max.")  # fmt: skip
-@option("--symbol", group=DEPLOYMENT, metavar="NAME=N", multiple=True, callback=sizes,
-        help="Value of a symbolic dim.")  # fmt: skip
+@deployable
 @option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
         callback=one_of(*probing.BACKENDS), help=f"{', '.join(probing.BACKENDS)}.")  # fmt: skip
 @option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
@@ -68,12 +57,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
             click.echo(_compared(path, given["layers"]), nl=False)
         return 0
     values = {
-        "targets": given["target"],
-        "runtime": given["runtime"],
-        "precision": given["precision"],
-        "batch": given["batch"],
-        "shapes": given["shape"],
-        "symbols": given["symbol"],
+        **given_settings(given),
         "select": ANSWERS,
         "cache": False if given["no_cache"] else None,
         **probing.settings(given),
