@@ -12,6 +12,8 @@ from modellint.targets.profiles import InputProfile, input_profiles
 BATCH = 1
 SEQUENCE = 128
 IMAGE_SIDE = 224
+SAMPLES = 16_000
+"""A second of sound, as speech models sample it."""
 REACH = 8
 """Values looked at between the tokens and their embedding."""
 _MOVES = frozenset({"Reshape", "Cast", "Identity", "Unsqueeze", "Squeeze", "Flatten"})
@@ -31,13 +33,15 @@ class Settled:
 def settle(model: Model, deployment: Deployment) -> Settled:
     """Close what the deployment leaves open; profiles count at their largest.
 
-    Batch 1, images of 224 x 224 and sequences of 128 are assumed, and reported as assumed.
+    Batch 1, images of 224 x 224, sequences of 128 and a second of sound are assumed, and reported
+    as assumed.
     """
     profiles = [each for each in input_profiles(model, deployment) if each.is_dynamic]
     assumed: dict[str, int] = {}
     for profile in profiles:
         for axis in profile.open_axes:  # the first to name a dim says what it is
-            assumed.setdefault(_name(profile, axis), _usual(profile.declared, axis))
+            usual = _usual(profile.declared, axis) if not _is_sound(model, axis) else SAMPLES
+            assumed.setdefault(_name(profile, axis), usual)
     known = {
         dim: size[2]
         for profile in profiles
@@ -115,6 +119,15 @@ def _usual(shape: Shape, axis: int) -> int:
     if spatial and ("height" in name or "width" in name or _is_image(shape)):
         return IMAGE_SIDE
     return SEQUENCE
+
+
+def _is_sound(model: Model, axis: int) -> bool:
+    """Whether the model takes nothing but one row of floats after another, of any length."""
+    fed = [value for value in model.graph.inputs if not value.is_constant] if model.graph else []
+    if len(fed) != 1 or axis != 1 or len(fed[0].declared_shape or ()) != 2:
+        return False
+    dtype = fed[0].declared_dtype
+    return dtype is not None and dtype.is_float
 
 
 def _is_image(shape: Shape) -> bool:

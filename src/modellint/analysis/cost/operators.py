@@ -10,6 +10,8 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Node, Value, is_static
 
 MICROSOFT = "com.microsoft"
+BLOCKED = "com.microsoft.nchwc"
+"""ONNX Runtime's layout for CPUs: channels in blocks."""
 
 
 class UnknownCostError(Exception):
@@ -409,6 +411,11 @@ FORMULAS: dict[str, Formula] = {
     **dict.fromkeys(
         [f"{MICROSOFT}.{op}" for op in ("FusedConv", "NhwcConv", "NhwcFusedConv")], _conv(1, 2)
     ),
+    f"{BLOCKED}.Conv": _conv(1, 2),
+    **dict.fromkeys([f"{BLOCKED}.{op}" for op in ("MaxPool", "AveragePool")], _pool),
+    f"{BLOCKED}.GlobalAveragePool": _per_input(),
+    f"{BLOCKED}.Upsample": _resize,
+    **dict.fromkeys([f"{BLOCKED}.{op}" for op in ("ReorderInput", "ReorderOutput")], _free),
     f"{MICROSOFT}.QLinearConv": _conv(3, 8),
     f"{MICROSOFT}.CausalConvWithState": _conv(1, 2),
     f"{MICROSOFT}.ConvTransposeWithDynamicPads": _conv_transpose,

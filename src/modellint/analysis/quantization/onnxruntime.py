@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modellint.analysis.quantization.ops import SHAPE_READERS
+from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
 from modellint.model import Node, Value
 
@@ -24,7 +24,12 @@ CARRIES = frozenset({
 
 
 def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
-    """The reason: ``kernel``, ``move``, ``bias`` or ``output``; empty if it runs in integers."""
+    """Why an op runs in float; empty if it runs in integers.
+
+    ``kernel``: there is none. ``move``: the pair stands too far away. ``parameters``: scales that
+    are no constants, or stand for other channels. ``bias``: it has another scale. ``output``:
+    there is no Q behind.
+    """
     kind = op.node.op_type
     if kind == "ConvTranspose" or op.operand_precision != "int8":
         return "kernel"
@@ -32,13 +37,39 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
         if operand.moves and any(node.op_type not in CARRIES for node in operand.moves):
             return "move"
     bias = bias_of(quantization, op)
+    has_float_bias = op.node.input(2) is not None and bias is None
+    if _has_odd_parameters(op, has_float_bias=has_float_bias):
+        return "parameters"
     if bias is not None and kind.endswith("Conv") and not bias_fits(op, bias.scheme):
         return "bias"  # a Gemm takes any, and computes something else
-    has_float_bias = op.node.input(2) is not None and bias is None
     needs_output = kind.endswith("Conv") or has_float_bias
     if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
         return "output"
     return ""
+
+
+def _has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
+    data, weight = op.data.scheme, op.weight.scheme
+    if data is None or weight is None:
+        return False
+    if data.granularity == "channel":
+        return True
+    # A float bias is quantized with both scales, for which they must be known and fit it.
+    tensor = op.weight.root.tensor
+    rank = len(tensor.shape) if tensor is not None else 0
+    is_across = (
+        not weight.is_per_tensor
+        and weight.granularity == "channel"
+        and rank > 0
+        and weight.axis % rank != output_axis(op.node, rank)
+    )
+    is_known = _is_finite(data) and weight.scales is not None
+    return has_float_bias and (is_across or not is_known)
+
+
+def _is_finite(scheme: Scheme) -> bool:
+    scales = scheme.scales
+    return scales is not None and bool((abs(scales) < float("inf")).all())
 
 
 def bias_of(quantization: QuantizationMap, op: WeightedOp) -> Converter | None:
@@ -109,7 +140,7 @@ def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bo
             return False
         quantizer = quantization.converter(after)
         if quantizer is not None:
-            return quantizer.kind == "quantize"
+            return quantizer.kind == "quantize" and quantizer.scheme.granularity != "channel"
         if after.op_type in ("Relu", "Clip"):
             return _is_implied(quantization, after)
         if after.op_type not in CARRIES:
@@ -128,8 +159,13 @@ def _is_implied(quantization: QuantizationMap, activation: Node) -> bool:
     """Whether a Relu or Clip cuts off nothing but what the Q behind it cannot hold anyway."""
     result = activation.output()
     after = result.sole_consumer if result is not None else None
+    while after is not None and after.op_type in CARRIES:
+        result = after.output()
+        after = result.sole_consumer if result is not None else None
     quantizer = quantization.converter(after)
     if quantizer is None or quantizer.kind != "quantize":
+        return False
+    if quantizer.scheme.granularity == "channel":
         return False
     bounds = _bounds(quantizer)
     if bounds is None:
@@ -148,6 +184,8 @@ def _bounds(quantizer: Converter) -> tuple[float, float] | None:
     if scheme.zero_point is not None and (points is None or points.size != 1):
         return None
     point = float(points.flat[0]) if points is not None else 0.0
+    if not 0 < float(scales.flat[0]) < float("inf"):
+        return None
     least = -(2.0 ** (dtype.bits - 1)) if dtype.kind == "int" else 0.0
     scale = float(scales.flat[0])
     return (least - point) * scale, (least + 2.0**dtype.bits - 1 - point) * scale

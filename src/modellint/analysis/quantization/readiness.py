@@ -288,6 +288,10 @@ _REASONS = {
         "move the pair behind that op",
     ),
     "held-back-bias": ("layers whose bias has another scale", "quantize the bias with s_x·s_w"),
+    "held-back-parameters": (
+        "layers whose scales ONNX Runtime cannot use",
+        "quantize activations per tensor and weights along their output channels",
+    ),
     "held-back-kernel": (
         "layers without an integer kernel in ONNX Runtime",
         "leave them in float, without pairs",
