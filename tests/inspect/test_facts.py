@@ -11,6 +11,8 @@ from modellint.formats import read_model
 from modellint.inspection import Term
 from modellint.inspector import look
 from modellint.model import DTYPES, Model, Problem, Tensor
+from modellint.report.inspect import render
+from modellint.report.options import Options
 from tests.inspect.support import (
     ATTENTION,
     BRANCHES,
@@ -279,3 +281,20 @@ def test_an_unknown_problem_is_still_told(tmp_path: Path) -> None:
     model = read_model(save(NOTHING, tmp_path / "model.onnx"))
     told = look._trouble(Problem("new-kind", {}), model, "model.onnx", {})
     assert (told.code, told.message) == (None, "new-kind.")
+
+
+def test_an_engine_tells_who_wrote_it(tmp_path: Path) -> None:
+    notes = b'{"task": "detect", "stride": 32}'
+    header = b"ftrt" + bytes(20) + bytes([10, 3, 0, 26]) + bytes(100)
+    path = tmp_path / "model.engine"
+    path.write_bytes(len(notes).to_bytes(4, "little") + notes + header)
+    told = inspect(path, deployment("a10"), quantization=True, profile=True)
+    assert told.is_readable
+    assert told.identity is not None
+    assert told.identity.producer == "TensorRT 10.3.0"
+    assert told.identity.metadata == {"task": "detect", "stride": "32"}
+    assert (told.memory, told.parameters, told.weight_bytes) == (None, None, None)
+    text = render(told, Options(color="never", width=100))
+    assert "metadata    task: detect · stride: 32" in text
+    assert "parameters" not in text
+    assert "weights" not in text

@@ -77,7 +77,7 @@ class _Look:
             self.model.format,
             self.problems,
             identity=_identity(self.model),
-            weight_bytes=_stored(self.model),
+            weight_bytes=_stored(self.model) if self.model.capabilities != {"metadata"} else None,
         )
         with_graph = self._graph(plain) if self.model.graph is not None else plain
         return self._deployed(with_graph)
@@ -126,6 +126,8 @@ class _Look:
             return {}
 
     def _cost(self, deployment: Deployment) -> dict[str, Any]:
+        if self.model.graph is None and not self.model.tensors:
+            return {}
         settled = settle(self.model, deployment)
         cost = ModelCost(self.model, settled.deployment)
         if self.model.graph is None:
@@ -193,7 +195,7 @@ class _Look:
 
 def _trouble(problem: Problem, model: Model, shown: str, rules: Mapping[str, Rule]) -> Trouble:
     """A problem of the file in the words of the rule that answers to it."""
-    is_fatal = problem.fatal or (model.graph is None and not model.tensors)
+    is_fatal = problem.fatal or not (model.graph or model.tensors or model.capabilities)
     rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
     if rule is None:
         return Trouble(None, problem.kind, f"{problem.kind}.", is_fatal)

@@ -14,8 +14,10 @@ from modellint.report.inspect_needs import FAIR, POOR, NeedsSheet
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, console_for
 from modellint.report.sheet import GUTTER, INDENT, Sheet
-from modellint.report.text import byte_size, clean, counted, quantity, work
+from modellint.report.text import byte_size, clean, counted, quantity, shorten, work
 
+MOST_ENTRIES = 6
+LONGEST_ENTRY = 40
 MOST_PORTS = 6
 MOST_NAMES = 3
 MOST_OPS = 14
@@ -57,6 +59,7 @@ class _ModelSheet(Sheet):
         for line in self.wrapped(self._identity(told), self.page - INDENT):
             self.print(Text(" " * INDENT), line)
         self.console.print()
+        self.items("metadata", self._metadata(told))
         self._ports(told)
         self.field("parameters", self._parameters(told))
         self.field("MACs", self._macs(told))
@@ -84,6 +87,15 @@ class _ModelSheet(Sheet):
             counted(told.functions, "function") if told.functions else "",
         ]
         return [self.words(part) for part in parts if part]
+
+    def _metadata(self, told: Inspection) -> list[str]:
+        entries = list(told.identity.metadata.items()) if told.identity is not None else []
+        most = len(entries) if self.options.verbose else MOST_ENTRIES
+        shown = [
+            f"{self.words(key)}: {shorten(self.words(value), LONGEST_ENTRY, self.glyphs.ellipsis)}"
+            for key, value in entries[:most]
+        ]
+        return [*shown, f"{len(entries) - most} more"] if len(entries) > most else shown
 
     def _external(self, found: Identity) -> str:
         if not found.external_files:
@@ -179,7 +191,9 @@ class _ModelSheet(Sheet):
         return f" {self.glyphs.times} ".join([work(term.coefficient), *names])
 
     def _weights(self, told: Inspection) -> str:
-        stored = told.weight_bytes or {}
+        stored = told.weight_bytes
+        if stored is None:
+            return ""
         total = sum(stored.values())
         if not total:
             return "none stored"
