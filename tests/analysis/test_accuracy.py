@@ -49,6 +49,7 @@ def recorded(runtime: str) -> list[Plan]:
 
 
 def model_of(name: str) -> Model:
+    """A kept export, or one of the onnx package, which other versions may not have."""
     return export(name) if name in exports() else read_model(LIGHT / f"{name}.onnx")
 
 
@@ -57,7 +58,8 @@ def total(estimate: MemoryEstimate, bound: str) -> float:
     parts = (
         estimate.weights, estimate.activations, estimate.workspace, estimate.inputs_outputs,
     )  # fmt: skip
-    return (sum(getattr(part, bound) for part in parts) + estimate.kv_cache.high) / 1e6
+    own = sum(int(getattr(part, bound)) for part in parts)
+    return (own + estimate.kv_cache.high) / 1e6
 
 
 @pytest.mark.parametrize("runtime", ["tensorrt-rtx", "onnxruntime"])
@@ -66,11 +68,14 @@ def test_accuracy(runtime: str) -> None:
     assert len({plan.model for plan in plans}) >= 15
     errors, inside = [], []
     for plan in plans:
+        model = model_of(plan.model)
+        if model.graph is None:
+            continue
         deployment = Deployment(
             runtime=runtime, precision=plan.precision, batch=plan.batch,
             symbols={"sequence": 128, "past": 128},
         )  # fmt: skip
-        estimate = memory(model_of(plan.model), deployment)
+        estimate = memory(model, deployment)
         low, high = total(estimate, "low"), total(estimate, "high")
         errors.append(abs(total(estimate, "expected") / plan.megabytes - 1))
         inside.append(low - 0.1 <= plan.megabytes <= high + 0.1)  # the table rounds

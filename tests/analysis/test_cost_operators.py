@@ -130,3 +130,35 @@ def test_a_shared_weight_counts_once() -> None:
     )
     assert cost(model, Deployment()).total.macs == 32
     assert cost(model, Deployment()).parameters == 16
+
+
+def test_a_loop_costs_its_body_as_often_as_it_runs() -> None:
+    model = graph(
+        """
+        n = Constant<value = int64 {5}>()
+        c = Constant<value = bool {1}>()
+        y = Loop (n, c, x) <
+            body = b (int64 i, bool k, float[1,4] s) => (bool k2, float[1,4] t) {
+                k2 = Identity(k)
+                t = MatMul(s, w)
+            }
+        >
+        """,
+        "float[1,4] x, float[4,4] w",
+        "float[1,4] y",
+    )
+    assert cost(model, Deployment()).total.macs == 5 * 16
+
+
+def test_a_branch_costs_the_dearer_one() -> None:
+    model = graph(
+        """
+        y = If (c) <
+            then_branch = t () => (float[1,4] u) { u = MatMul(x, w) },
+            else_branch = e () => (float[1,4] v) { v = Relu(x) }
+        >
+        """,
+        "bool c, float[1,4] x, float[4,4] w",
+        "float[1,4] y",
+    )
+    assert cost(model, Deployment()).total.macs == 16

@@ -67,6 +67,25 @@ def test_a_subgraph_adds_what_it_needs_inside() -> None:
     assert inside > outside
 
 
+def test_a_loop_needs_what_its_body_needs() -> None:
+    def loop(body: str) -> int:
+        text = f"""
+            n = Constant<value = int64 {{5}}>()
+            c = Constant<value = bool {{1}}>()
+            y = Loop (n, c, x) <
+                body = b (int64 i, bool k, float[1024] s) => (bool k2, float[1024] t) {{
+                    k2 = Identity(k)
+                    {body}
+                }}
+            >
+        """
+        return peak(graph(text, X, Y))
+
+    narrow = loop("t = Exp(s)")
+    wide = loop("a = Concat<axis=0>(s, s, s, s) t = ReduceMax<keepdims=1>(a)")
+    assert wide >= narrow + 3 * 4 * KB
+
+
 def test_a_value_that_a_subgraph_captures_stays_alive() -> None:
     text = """
         a = Exp(x)
