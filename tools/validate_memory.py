@@ -40,8 +40,9 @@ BATCHES = {"tensorrt-rtx": (1, 8), "onnxruntime": (1, 7, 8)}
 PRECISIONS = {"tensorrt-rtx": ("fp32", "fp16"), "onnxruntime": ("fp32",)}
 """ONNX Runtime's kernels for the CPU compute in fp32: models at fp16 are cast there and back."""
 SILENT = "the block fits what the first run left, so the log does not say how large it is"
+CAPABILITIES = ("SM75", "SM80", "SM86", "SM89", "SM120", "SM121")
 CAPABILITY = "SM86"
-"""The GPU that TensorRT for RTX plans for: an A10, an RTX 3090."""
+"""The GPU that TensorRT for RTX plans for unless another is named: an A10, an RTX 3090."""
 TIMEOUT = 900
 SYMBOLS = {"sequence": 128, "past": 128}
 GOAL_MEDIAN, GOAL_WORST, GOAL_INSIDE = 0.10, 0.25, 0.9
@@ -54,6 +55,7 @@ class Case:
     batch: int
     precision: str
     runtime: str
+    capability: str = CAPABILITY
 
     @property
     def deployment(self) -> Deployment:
@@ -127,11 +129,11 @@ def light_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
-def cases(runtime: str, names: list[str]) -> Iterator[Case]:
+def cases(runtime: str, names: list[str], capability: str = CAPABILITY) -> Iterator[Case]:
     for name in names or [*exports(), *light_models()]:
         batches = (1,) if _has_fixed_batch(_source(name)) else BATCHES[runtime]
         for precision in ("fp32",) if name in light_models() else PRECISIONS[runtime]:
-            yield from (Case(name, batch, precision, runtime) for batch in batches)
+            yield from (Case(name, batch, precision, runtime, capability) for batch in batches)
 
 
 def _source(name: str) -> Path:
@@ -189,7 +191,7 @@ def plan_with_tensorrt_rtx(path: Path, case: Case) -> Plan:
         return Plan(0, None, parser.get_error(0).desc())
     config = builder.create_builder_config()
     config.num_compute_capabilities = 1
-    config.set_compute_capability(getattr(trt.ComputeCapability, CAPABILITY), 0)
+    config.set_compute_capability(getattr(trt.ComputeCapability, case.capability), 0)
     if builder.build_serialized_network(network, config) is None:
         return Plan(0, None, next((line for line in lines if "ERROR" in line), "no engine"))
     log = "\n".join(lines)
@@ -323,9 +325,9 @@ def worker(planner: str, case: Case) -> None:
     sys.stdout.write("\n" + json.dumps(asdict(plan)) + "\n")
 
 
-def validate(planner: str, names: list[str]) -> list[Row]:
+def validate(planner: str, names: list[str], capability: str = CAPABILITY) -> list[Row]:
     rows = []
-    for case in cases(RUNTIMES[planner], names):
+    for case in cases(RUNTIMES[planner], names, capability):
         plan = plan_apart(planner, case)
         row = Row(case, plan, memory(read_model(_source(case.model)), case.deployment))
         rows.append(row)
@@ -367,7 +369,7 @@ MB (10^6 bytes) and leave out the runtime's own context."""
 HEADER = """| model | batch | precision | planner, MB | low | expected | high | error | inside |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 TITLES = {
-    "tensorrt-rtx": f"TensorRT for RTX, built for {CAPABILITY}",
+    "tensorrt-rtx": "TensorRT for RTX",
     "onnxruntime": "ONNX Runtime on the CPU",
     "cuda": "ONNX Runtime on this machine's GPU",
 }
@@ -419,7 +421,9 @@ def report(sections: dict[str, list[Row] | str]) -> str:
     """docs/accuracy.md."""
     text = [INTRODUCTION]
     for planner, rows in sections.items():
-        text += ["", f"## {TITLES[planner]}", ""]
+        built = {row.case.capability for row in rows if isinstance(row, Row)}
+        kind = f", built for {', '.join(built)}" if planner == "tensorrt-rtx" and built else ""
+        text += ["", f"## {TITLES[planner]}{kind}", ""]
         if isinstance(rows, str):
             text.append(f"Not run: {rows}.")
             continue
@@ -433,6 +437,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--planner", choices=["tensorrt-rtx", "onnxruntime"], action="append")
     parser.add_argument("--device", choices=["cuda"], help="measure on a GPU as well")
+    parser.add_argument(
+        "--capability", choices=CAPABILITIES, default=CAPABILITY,
+        help="the GPU that TensorRT for RTX builds for",
+    )  # fmt: skip
     parser.add_argument("--model", action="append", default=[], help="only this export")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "accuracy.md")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
@@ -446,7 +454,7 @@ def main() -> None:
         reason = missing(planner)
         if reason is None and planner == "cuda" and not options.device:
             reason = "ask for it with `--device cuda`"
-        sections[planner] = reason or validate(planner, options.model)
+        sections[planner] = reason or validate(planner, options.model, options.capability)
         result = sections[planner]
         line = result if isinstance(result, str) else summary(result)
         sys.stdout.write(f"{planner}: {line}\n")
