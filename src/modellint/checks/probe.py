@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
 from modellint.checks.support import support
 from modellint.finding import Severity
@@ -26,6 +27,8 @@ WARNINGS = {
     "overflowing-weights": Severity.WARNING,
 }
 CPU = "CPUExecutionProvider"
+SLACK = 1.1
+"""Of the estimate: a planner rounds, aligns, and folds constants."""
 
 
 def runtime_died(context: Context) -> Iterator[Hit]:
@@ -175,6 +178,29 @@ def engine_exceeds_target(context: Context) -> Iterator[Hit]:
             "usable": target.memory.usable,
         }
         yield Hit(None, facts, confidence="measured")
+
+
+def plan_beyond_estimate(context: Context) -> Iterator[Hit]:
+    """The planner needs more, or less, than the estimate of memory allows for."""
+    outcome = _answer(context)
+    if outcome is None or not outcome.built or _is_range(outcome):
+        return
+    weights, activations = outcome.figures.weight_bytes, outcome.figures.activation_bytes
+    if weights is None or activations is None:
+        return
+    estimate = context.analysis(memory)
+    parts = estimate.weights, estimate.activations, estimate.workspace
+    low, high = sum(part.low for part in parts), sum(part.high for part in parts)
+    planned = weights + activations
+    if estimate.unknown or low / SLACK <= planned <= high * SLACK:
+        return
+    facts = {**_facts(context, outcome), "planned": planned, "low": low, "high": high}
+    yield Hit(None, facts, confidence="measured")
+
+
+def _is_range(outcome: Outcome) -> bool:
+    """Whether the engine was planned for larger shapes than it was estimated for."""
+    return any(len(set(shapes)) > 1 for shapes in outcome.profiles.values())
 
 
 def split_between_providers(context: Context) -> Iterator[Hit]:
