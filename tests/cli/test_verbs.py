@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -291,10 +293,49 @@ def complete(*words: str, cwd: Path | None = None) -> list[str]:
         (["check", "--select", "HYG001,fusi"], ["HYG001,fusion"]),
         (["models/", "--target", "a1"], ["a10"]),
         (["--output", "sa"], ["sarif"]),
+        (["models/", "--precision", "f"], ["fp16", "fp8"]),
+        (["models/", "--fail-on", "w"], ["warning"]),
+        (["models/", "--runtime", "onnx"], ["onnxruntime"]),
+        (["models/", "--color", "a"], ["auto", "always"]),
+        (["probe", "--backend", "tensorrt-"], ["tensorrt-rtx"]),
+        (["rules", "--family", "hyg"], ["hygiene"]),
+        (["rule", "batchnorm-after"], ["batchnorm-after-conv"]),
+        (["completion", "z"], ["zsh"]),
     ],
 )
 def test_words_are_completed(words: list[str], offered: list[str]) -> None:
     assert set(offered) <= set(complete(*words))
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("modellint insp", ["inspect"]),
+        ("modellint mod", []),  # none of its own, so that bash offers files
+        ("modellint models/ --target jetson-agx-orin-6", ["jetson-agx-orin-64gb"]),
+    ],
+)
+def test_bash_takes_what_is_offered(line: str, offered: list[str], tmp_path: Path) -> None:
+    """Through the printed script: what a shell makes of files among the words is its own affair."""
+    (tmp_path / "modellint").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m modellint "$@"\n')
+    (tmp_path / "modellint").chmod(0o755)
+    words = line.split(" ")
+    script = f"""
+        compopt() {{ :; }}  # knows only completions that a key press asked for
+        eval "$(modellint completion bash)"
+        COMP_WORDS=({shlex.join(words)}) COMP_CWORD={len(words) - 1}
+        _modellint_completion modellint
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == offered, done.stderr
 
 
 def test_completion_knows_the_configuration_and_minds_no_broken_one(own: Path) -> None:

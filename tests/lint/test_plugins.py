@@ -93,8 +93,16 @@ def test_other_files_of_the_folder_are_data(folder: Path) -> None:
     [
         ("summary = 1", "OWN001-a-relu.toml"),
         ("summary = [", "OWN001-a-relu.toml"),
-        (PATTERN.replace("severity", "severeness"), "severity"),
-        (PATTERN.replace('"info"', '"bad"'), "severity"),
+        (
+            PATTERN.replace("severity", "severety"),
+            "severety: unknown key; did you mean 'severity'?",
+        ),
+        (PATTERN.replace("severity", "severety"), "severity is missing"),
+        (
+            PATTERN.replace("pattern", "patern"),
+            "match.patern: unknown key; did you mean 'pattern'?",
+        ),
+        (PATTERN.replace('"info"', '"bad"'), "severity: should be 'info', 'warning' or 'error'"),
         (PATTERN + "\n[extra]\nx = 1", "extra"),
         (PATTERN.partition("[match]")[0], "needs exactly one of [match], check and problem"),
         (PATTERN.replace("y = Relu(x)", "y = Relu(x"), "OWN001-a-relu.toml: match: "),
@@ -105,6 +113,13 @@ def test_other_files_of_the_folder_are_data(folder: Path) -> None:
 def test_a_rule_file_that_cannot_be_used_is_a_mistake(folder: Path, text: str, said: str) -> None:
     project(folder, {"lint/own/OWN001-a-relu.toml": text, "modellint.toml": 'rules = ["lint"]'})
     failed(run_cli(".", cwd=folder), said)
+
+
+def test_a_rule_under_another_name_is_not_passed_over(folder: Path) -> None:
+    project(folder, {"lint/own/relu.toml": PATTERN, "modellint.toml": 'rules = ["lint"]'})
+    failed(run_cli(".", cwd=folder), "relu.toml: a rule file is named CODE-name.toml")
+    project(folder, {"lint/own/relu.toml": "figures = [1, 2]"})
+    assert run_cli(".", cwd=folder).exit_code == 0
 
 
 def test_a_code_that_is_taken_is_a_mistake(folder: Path) -> None:

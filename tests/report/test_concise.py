@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import pytest
 
 from modellint.finding import Location, Result
-from modellint.report import render
+from modellint.report import Options, render, write
 from modellint.report.concise import where
 from tests.report.samples import CLEAN, HOSTILE_NAMES, OVERFLOW, SAMPLE, SUPPRESSED, hostile
 
@@ -23,6 +26,15 @@ def test_a_finding_about_the_file_names_the_file_only() -> None:
 
 def test_every_place_has_its_line() -> None:
     assert len(render("concise", SAMPLE).splitlines()) == len(SAMPLE.active)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437"])
+def test_what_the_stream_cannot_encode_is_spelt(encoding: str) -> None:
+    shaped = replace(OVERFLOW, message="Holds 3×4 … of '名'.")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    write("concise", replace(SAMPLE, findings=(shaped,)), stream, Options())
+    assert r"Holds 3x4 ... of '\u540d'." in raw.getvalue().decode(encoding)
 
 
 @pytest.mark.parametrize("result", [CLEAN, SUPPRESSED], ids=["clean", "suppressed"])

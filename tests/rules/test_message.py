@@ -45,8 +45,8 @@ def test_figures_and_lists_are_put_for_people(template: str, value: object, said
 
 
 def test_a_message_reaches_no_attribute() -> None:
-    with pytest.raises(KeyError):
-        fill("{x.__class__}", {"x": 1})
+    with pytest.raises(LookupError, match="no fact is called 'x.__class__'; there are x, y"):
+        fill("{x.__class__}", {"x": 1, "y": 2})
 
 
 def test_a_name_with_braces_is_left_as_it_is() -> None:

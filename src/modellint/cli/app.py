@@ -80,10 +80,10 @@ class Verbs(Group):
             raise _ReaderGone from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """The first word may be a path as well as a verb."""
+        """The first word may be a path too; bash drops what was offered before a path."""
         from click.shell_completion import CompletionItem
 
-        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
+        return [CompletionItem(incomplete, type="file"), *super().shell_complete(ctx, incomplete)]
 
 
 def _is_there(verb: str) -> bool:

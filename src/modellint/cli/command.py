@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from modellint.cli.given import Choice
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 OTHER = "Other"
 
@@ -16,6 +21,17 @@ class Option(click.Option):
     def __init__(self, *args: Any, group: str = OTHER, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.group = group
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if isinstance(self.callback, Choice):
+            return starting_with(incomplete, self.callback.choices)
+        return super().shell_complete(ctx, incomplete)
+
+
+def starting_with(incomplete: str, words: Iterable[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
 def option(*names: str, group: str = OTHER, **kwargs: Any) -> Callable[[Any], Any]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modellint.cli.command import Command
+from modellint.cli.command import Command, starting_with
 from modellint.cli.given import one_of
 
 if TYPE_CHECKING:
     from modellint.config.load import Config
+    from modellint.rules.rule import Rule
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_MODELLINT_COMPLETE"
@@ -24,7 +25,12 @@ HOW = {
 
 
 @click.command(cls=Command)
-@click.argument("shell", metavar=f"[{'|'.join(SHELLS)}]", callback=one_of(*SHELLS))
+@click.argument(
+    "shell",
+    metavar=f"[{'|'.join(SHELLS)}]",
+    callback=one_of(*SHELLS),
+    shell_complete=lambda ctx, parameter, incomplete: starting_with(incomplete, SHELLS),
+)
 def command(shell: str) -> None:
     """Print a shell's completion script: verbs, options, rules, targets, files."""
     from click.shell_completion import get_completion_class
@@ -37,12 +43,19 @@ def command(shell: str) -> None:
 
 
 def complete_rules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Codes and families; after a comma, the next one."""
-    from modellint.rules.registry import load_rules
+    """Codes, families and, once begun, names; after a comma, the next one."""
+    rules = _rules(ctx)
+    names = [rule.name for rule in rules] if incomplete else []
+    return _after_comma([*(rule.code for rule in rules), *_families(rules), *names], incomplete)
 
-    rules = load_rules(_folders(ctx, "rules"))
-    families = sorted({rule.family for rule in rules.values()})
-    return _after_comma([*rules, *families], incomplete)
+
+def complete_families(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return _after_comma(_families(_rules(ctx)), incomplete)
+
+
+def complete_runtimes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    runtimes = {runtime for rule in _rules(ctx) for runtime in rule.runtimes}
+    return _after_comma(sorted(runtimes), incomplete)
 
 
 def complete_targets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -56,6 +69,16 @@ def complete_outputs(ctx: click.Context, parameter: click.Parameter, incomplete:
     from modellint.report import FORMATS
 
     return [name for name in FORMATS if name.startswith(incomplete)]
+
+
+def _rules(ctx: click.Context) -> list[Rule]:
+    from modellint.rules.registry import load_rules
+
+    return list(load_rules(_folders(ctx, "rules")).values())
+
+
+def _families(rules: Sequence[Rule]) -> list[str]:
+    return sorted({rule.family for rule in rules})
 
 
 def _after_comma(words: Sequence[str], incomplete: str) -> list[str]:

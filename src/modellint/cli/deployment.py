@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from modellint.cli.command import option
-from modellint.cli.completion import complete_targets
+from modellint.cli.completion import complete_runtimes, complete_targets
 from modellint.cli.given import comma_lists, one_of, pairs, sizes
 from modellint.targets.deployment import Precision
 
@@ -20,7 +20,8 @@ def deployable(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         option("--target", "-t", group=GROUP, metavar="ID", multiple=True, callback=comma_lists,
                shell_complete=complete_targets, help="Device, group or 'host'; repeatable."),
-        option("--runtime", group=GROUP, metavar="NAME", help="Such as tensorrt or onnxruntime."),
+        option("--runtime", group=GROUP, metavar="NAME", shell_complete=complete_runtimes,
+               help="Such as tensorrt or onnxruntime."),
         option("--precision", group=GROUP, metavar="NAME", callback=one_of(*get_args(Precision)),
                help=f"{', '.join(get_args(Precision))}."),
         option("--batch", group=GROUP, type=click.IntRange(min=1), metavar="N", help="Batch size."),

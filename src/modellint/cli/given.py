@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -43,15 +43,22 @@ def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[s
     return found
 
 
-def one_of(*choices: str) -> Callable[..., str | None]:
-    """A check that suggests the nearest choice."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A check that suggests the nearest choice; completion offers them all."""
 
-    def check(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
-        if given is None or given in choices:
+    choices: tuple[str, ...]
+
+    def __call__(
+        self, ctx: click.Context, parameter: click.Parameter, given: str | None
+    ) -> str | None:
+        if given is None or given in self.choices:
             return given
-        raise click.BadParameter(f"{given!r}: {_hint(given, choices)}", ctx, parameter)
+        raise click.BadParameter(f"{given!r}: {_hint(given, self.choices)}", ctx, parameter)
 
-    return check
+
+def one_of(*choices: str) -> Choice:
+    return Choice(choices)
 
 
 def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 
 from modellint.cli.command import Command, option
-from modellint.cli.completion import complete_rules
+from modellint.cli.completion import complete_families, complete_rules, complete_runtimes
 from modellint.cli.configuration import catalogue, configurable
 from modellint.cli.console import SEVERITY_COLORS, printable
 from modellint.cli.given import one_of
@@ -25,7 +25,8 @@ FILTER = "Filter"
 
 @click.command(cls=Command)
 @click.argument("selectors", nargs=-1, metavar="[RULES]...", shell_complete=complete_rules)
-@option("--family", group=FILTER, metavar="NAME", help="Rules of this family.")
+@option("--family", group=FILTER, metavar="NAME", shell_complete=complete_families,
+        help="Rules of this family.")  # fmt: skip
 @option(
     "--severity",
     group=FILTER,
@@ -33,7 +34,8 @@ FILTER = "Filter"
     callback=one_of(*get_args(SeverityName)),
     help="Rules of this severity: error, warning or info.",
 )
-@option("--runtime", group=FILTER, metavar="NAME", help="Rules that are asked for this runtime.")
+@option("--runtime", group=FILTER, metavar="NAME", shell_complete=complete_runtimes,
+        help="Rules that are asked for this runtime.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="Everything about each rule, as JSON.")
 @configurable
 def command(

@@ -54,8 +54,9 @@ def write(name: str, result: Result, stream: TextIO, options: Options) -> None:
 
 def _write_text(text: str, stream: TextIO, for_people: bool) -> None:
     if for_people:
-        encoding = stream.encoding or "utf-8"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        from modellint.report.text import encodable
+
+        stream.write(encodable(text, stream.encoding or "utf-8"))
     elif hasattr(stream, "buffer"):
         stream.flush()
         stream.buffer.write(text.encode())

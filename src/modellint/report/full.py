@@ -115,7 +115,8 @@ class _Writer(Page):
         if model.nodes is not None:
             traits.append(counted(model.nodes, "node"))
         if model.parameters is not None:
-            traits.append(f"{quantity(model.parameters)} parameters")
+            noun = "parameter" if model.parameters == 1 else "parameters"
+            traits.append(f"{quantity(model.parameters)} {noun}")
         if model.weight_bytes is not None:
             traits.append(f"{byte_size(model.weight_bytes)} of weights")
         return self.dotted(traits)

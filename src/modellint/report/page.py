@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from modellint.report.options import Options
-from modellint.report.text import brief
+from modellint.report.text import brief, encodable
 
 # Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
 # dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue
@@ -53,10 +53,6 @@ def console_for(stream: TextIO, options: Options) -> Console:
     )
 
 
-PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
-"""How our own words are put where they cannot be encoded."""
-
-
 class Page:
     """Lines of text, never wider than the console, in characters that its stream can show."""
 
@@ -77,10 +73,7 @@ class Page:
     def words(self, text: str) -> str:
         """Harmless, and within what the stream can show."""
         text = brief(text, self.glyphs.ellipsis)
-        if self.glyphs is ASCII:
-            plain = text.translate(PLAIN).encode(self.encoding, "backslashreplace")
-            return plain.decode(self.encoding)
-        return text
+        return encodable(text, self.encoding) if self.glyphs is ASCII else text
 
 
 def _can_encode(encoding: str) -> bool:

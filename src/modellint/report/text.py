@@ -11,6 +11,9 @@ LONGEST_TEXT = 1000
 
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 
+_PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
+"""How our own words are put where they cannot be encoded."""
+
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ("", " K", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
@@ -36,6 +39,16 @@ def brief(text: str, ellipsis: str = "…") -> str:
     if len(text) > LONGEST_WORD:
         text = _LONG_WORD.sub(lambda word: shorten(word[0], LONGEST_WORD, ellipsis), text)
     return shorten(text, LONGEST_TEXT, ellipsis)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text in characters that the encoding has."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_PLAIN).encode(encoding, "backslashreplace")
+        return plain.decode(encoding)
+    return text
 
 
 def clean_lines(text: str) -> str:

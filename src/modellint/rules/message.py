@@ -38,7 +38,11 @@ class _Words(string.Formatter):
         return self.get_value(field_name, args, kwargs), field_name
 
     def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
-        return kwargs[str(key)]
+        try:
+            return kwargs[str(key)]
+        except KeyError:
+            known = ", ".join(sorted(kwargs)) or "none"
+            raise LookupError(f"no fact is called {str(key)!r}; there are {known}") from None
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec == "bytes":

@@ -16,6 +16,7 @@ from modellint import __version__
 from modellint.data import cache_dir, data_dir, read_toml
 from modellint.errors import UsageError
 from modellint.rules.rule import Example, Examples, Fuser, Match, Option, Rule
+from modellint.rules.selection import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -36,7 +37,7 @@ def load_rules(extra_dirs: Sequence[Path] = (), *, plugins: bool = True) -> dict
     for folder in extra_dirs:
         if not folder.is_dir():
             raise RuleFileError(f"rule folder {folder} does not exist")
-        _add(rules, map(_read_user_rule, _rule_files(folder)))
+        _add(rules, map(_read_user_rule, _user_rule_files(folder)))
     return dict(sorted(rules.items()))
 
 
@@ -90,6 +91,13 @@ def _rule_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def _user_rule_files(folder: Path) -> Iterator[Path]:
+    """The same; what holds a rule and is named otherwise would wait to be asked for ever."""
+    for path in sorted(folder.glob("**/*.toml")):
+        if FILE_NAME.fullmatch(path.name) or "match" in _read_table(path):
+            yield path
+
+
 def _read_table(path: Path) -> dict[str, Any]:
     try:
         return read_toml(path)
@@ -104,10 +112,25 @@ def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
     try:
         rule: Rule = _rule_adapter().validate_python({**table, **place})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RuleFileError(f"{path}: {where}: {first['msg']}") from error
+        mistakes = "; ".join(map(_mistake, error.errors()))
+        raise RuleFileError(f"{path}: {mistakes}") from error
     return rule
+
+
+def _mistake(error: Any) -> str:
+    """Where in the file, and what: pydantic speaks of inputs and fields."""
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{where} is missing"
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        near = nearest(str(error["loc"][-1]), _KEYS)
+        return f"{where}: unknown key" + (f"; did you mean {near!r}?" if near else "")
+    return f"{where}: {error['msg'].removeprefix('Input ')}"
+
+
+_KEYS = tuple(
+    dict.fromkeys(item.name for kind in (Rule, Match, Option, Example) for item in fields(kind))
+)
 
 
 @cache
