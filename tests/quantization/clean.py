@@ -18,15 +18,20 @@ CLASSES = 16
 class Graph:
     """A graph in the making, and afterwards the tools to break it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, unsigned: bool = False) -> None:
+        self.unsigned = unsigned
         self.nodes: list[NodeProto] = []
         self.initializers: dict[str, TensorProto] = {}
         self.inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 16, 16))]
         self.outputs = ["logits"]
-        self.opset = 21
+        self.opset = 17
         self.domains: dict[str, int] = {}
         self.producer = "tests"
         self._random = np.random.default_rng(0)
+
+    @property
+    def activation(self) -> str:
+        return "u1" if self.unsigned else "i1"
 
     # Building
 
@@ -47,9 +52,10 @@ class Graph:
         return name
 
     def pair(self, value: str, name: str, scale: float) -> str:
-        """Q and DQ, per tensor."""
+        """Q and DQ, per tensor; unsigned ones around 0 behind a Relu, else around the middle."""
         self.constant(f"{name}_scale", scale)
-        self.constant(f"{name}_zero", 0, "i1")
+        middle = 0 if value.endswith(("_relu", "pool", "mean")) else 128
+        self.constant(f"{name}_zero", middle if self.unsigned else 0, self.activation)
         parameters = [f"{name}_scale", f"{name}_zero"]
         self.add("QuantizeLinear", [value, *parameters], f"{name}_q")
         return self.add("DequantizeLinear", [f"{name}_q", *parameters], f"{name}_dq")
@@ -112,6 +118,21 @@ class Graph:
 def clean() -> Graph:
     """stem - pool - (conv, conv) + skip - depthwise - mean - fc."""
     graph = Graph()
+    return _layers(graph)
+
+
+def clean_for_onnxruntime() -> Graph:
+    """The same as ONNX Runtime wants it on x86: uint8 activations, and a pair behind every layer
+    that no Relu follows."""
+    graph = _layers(Graph(unsigned=True))
+    graph.pair("second", "second_out", 0.05)
+    graph.insert(2, "second")
+    graph.feed("add", 0, "second_out_dq")
+    graph.outputs = [graph.pair("logits", "out", 0.1)]
+    return graph
+
+
+def _layers(graph: Graph) -> Graph:
     value = graph.conv(graph.pair("x", "in", 0.02), "stem", 3)
     value = graph.add("Relu", [value], "stem_relu")
     value = graph.add("MaxPool", [value], "pool", kernel_shape=[2, 2], strides=[2, 2])
@@ -133,4 +154,4 @@ def clean() -> Graph:
     return graph
 
 
-__all__ = ["CHANNELS", "CLASSES", "Graph", "clean"]
+__all__ = ["CHANNELS", "CLASSES", "Graph", "clean", "clean_for_onnxruntime"]

@@ -102,11 +102,17 @@ def _bias_off_scale(graph: Graph) -> None:
 
 
 def _sixteen_bits(graph: Graph) -> None:
+    graph.opset = 21
     graph.constant("middle_zero", 0, "i2")
 
 
 def _wrong_axis(graph: Graph) -> None:
     graph["second_wdq"].attribute[0].i = 1
+
+
+def _wrong_axis_without_bias(graph: Graph) -> None:
+    _wrong_axis(graph)
+    del graph["second"].input[2]
 
 
 def _activation_per_channel(graph: Graph) -> None:
@@ -151,6 +157,7 @@ def _old_opset(graph: Graph) -> None:
 
 def _odd_blocks(graph: Graph) -> None:
     """4-bit weights in blocks of 8."""
+    graph.opset = 21
     _drop_pair(graph, "features")
     graph.typed("fc_w", TensorProto.INT4, (CLASSES, CHANNELS), [1] * (CLASSES * CHANNELS))
     graph.constant("fc_ws", np.full((CLASSES, CHANNELS // 8), 0.1))
@@ -162,6 +169,7 @@ def _odd_blocks(graph: Graph) -> None:
 
 def _float8(graph: Graph) -> None:
     """The last layer in float8."""
+    graph.opset = 19
     graph.typed("features_zero", TensorProto.FLOAT8E4M3FN, (), [0.0])
     count = CLASSES * CHANNELS
     graph.typed("fc_w", TensorProto.FLOAT8E4M3FN, (CLASSES, CHANNELS), [0.5] * count)
@@ -212,11 +220,11 @@ def _unfolded(graph: Graph) -> None:
 
 
 def _pair_at_output(graph: Graph) -> None:
-    graph.outputs = [graph.pair("logits", "out", 0.1)]
+    graph.outputs = [graph.pair(graph.outputs[0], "end", 0.1)]
 
 
 def _pair_for_nobody(graph: Graph) -> None:
-    graph.add("Softmax", [graph.pair("logits", "out", 0.1)], "probabilities")
+    graph.add("Softmax", [graph.pair(graph.outputs[0], "end", 0.1)], "probabilities")
     graph.outputs = ["probabilities"]
 
 
@@ -277,7 +285,9 @@ def _foreign(domain: str, op: str) -> Callable[[Graph], object]:
     def plant(graph: Graph) -> None:
         graph.constant("quant_scale", 0.1)
         graph.nodes.append(
-            helper.make_node(op, ["logits", "quant_scale"], ["quant"], "quant", domain=domain)
+            helper.make_node(
+                op, [graph.outputs[0], "quant_scale"], ["quant"], "quant", domain=domain
+            )
         )
         graph.outputs = ["quant"]
         graph.domains[domain] = 1
@@ -289,7 +299,7 @@ def _written_out(graph: Graph) -> None:
     graph.constant("step", 0.1)
     graph.constant("low", -128.0)
     graph.constant("high", 127.0)
-    graph.add("Div", ["logits", "step"], "divided")
+    graph.add("Div", [graph.outputs[0], "step"], "divided")
     graph.add("Round", ["divided"], "rounded")
     graph.add("Clip", ["rounded", "low", "high"], "clipped")
     graph.add("Mul", ["clipped", "step"], "fake")
@@ -314,7 +324,34 @@ def _collapsed(graph: Graph) -> None:
     del graph["second_wdq"].attribute[:]
 
 
+def _signed_pool(graph: Graph) -> None:
+    graph.constant("pooled_zero", -128, "i1")
+
+
+def _middle_behind_relu(graph: Graph) -> None:
+    graph.constant("middle_zero", 128, "u1")
+
+
+def _no_pair_behind(graph: Graph) -> None:
+    _drop_pair(graph, "second_out")
+
+
+def _pair_before_implied_relu(graph: Graph) -> None:
+    graph.pair("first", "early", 0.04)
+    graph.insert(2, "first")
+    graph.feed("first_relu", 0, "early_dq")
+
+
+def _product_bias_off_scale(graph: Graph) -> None:
+    graph.constant("fc_b", np.arange(CLASSES), "i4")
+    graph.constant("fc_bs", np.full(CLASSES, 0.01))
+    graph.add("DequantizeLinear", ["fc_b", "fc_bs"], "fc_bdq", axis=0)
+    graph.insert(1, "fc_wdq")
+    graph.feed("logits", 2, "fc_bdq")
+
+
 ORT = "onnxruntime"
+"""Defects for this runtime are planted in the network as ONNX Runtime wants it."""
 DEFECTS = [
     Defect("zero point", _nonzero_point, "QNT001", at="middle_q"),
     Defect("uint8 activation", _unsigned_activation, "QNT002", at="middle_q"),
@@ -354,11 +391,22 @@ DEFECTS = [
     Defect("pair before activation", _pair_before_activation, "QNT107", at="early_q"),
     Defect("pair before normalization", _pair_before_normalization, "QNT108", at="early_q"),
     Defect("unfolded normalization", _unfolded, "QNT109", runtime=ORT, at="bn"),
-    Defect("pair at the output", _pair_at_output, "QNT110", at="out_dq"),
-    Defect("pair for nobody", _pair_for_nobody, "QNT111", at="out_q"),
+    Defect("pair at the output", _pair_at_output, "QNT110", at="end_dq"),
+    Defect("pair for nobody", _pair_for_nobody, "QNT111", at="end_q"),
     Defect("quantized twice", _quantized_twice, "QNT112", at="again_q"),
     Defect("Flatten in between", _flatten, "QNT113", runtime=ORT, at="reshape"),
     Defect("bias off scale", _bias_off_scale, "QNT114", runtime=ORT, at="first_bdq"),
+    Defect(
+        "bias of a product off scale", _product_bias_off_scale, "QNT114", runtime=ORT, at="fc_bdq"
+    ),
+    Defect("wrong axis, ignored", _wrong_axis_without_bias, "QNT009", runtime=ORT, at="second_wdq"),
+    Defect(
+        "pair before a Relu that the next implies", _pair_before_implied_relu, "QNT107",
+        runtime=ORT, at="early_q",
+    ),
+    Defect("no pair behind", _no_pair_behind, "QNT123", runtime=ORT, at="second"),
+    Defect("Relu that no Q implies", _middle_behind_relu, "QNT123", runtime=ORT, at="first"),
+    Defect("int8 that branches", _signed_pool, "QNT124", runtime=ORT, at="pooled_dq"),
     Defect("quantized Softmax", _quantized_softmax, "QNT116", at="softmax"),
     Defect("depthwise per tensor", _depthwise_per_tensor, "QNT120", at="depthwise"),
     Defect("float layer in between", _float_layer, "QNT121", at="second"),

@@ -13,11 +13,10 @@ from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
-from tests.quantization.clean import clean
+from tests.quantization.clean import clean, clean_for_onnxruntime
 from tests.quantization.defects import DEFECTS, Defect
 
 RULES = tuple(rule for rule in load_rules(plugins=False).values() if rule.default)
-RUNTIMES = ("tensorrt", "tensorrt-rtx", "onnxruntime", None)
 
 
 def findings(model: onnx.ModelProto, folder: Path, deployment: Deployment) -> list[Finding]:
@@ -31,15 +30,30 @@ def shown(found: list[Finding]) -> str:
     return "\n".join(f"{one.code} {one.location.label}: {one.message}" for one in found)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", ["tensorrt", "tensorrt-rtx", None])
 def test_clean_network_is_clean(runtime: str | None, tmp_path: Path) -> None:
     found = findings(clean().model(), tmp_path, Deployment(runtime=runtime))
     assert not found, shown(found)
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", None])
+def test_clean_network_for_onnxruntime_is_clean(runtime: str | None, tmp_path: Path) -> None:
+    found = findings(clean_for_onnxruntime().model(), tmp_path, Deployment(runtime=runtime))
+    assert not found, shown(found)
+
+
+def test_each_runtime_wants_its_own(tmp_path: Path) -> None:
+    """What is clean for TensorRT runs on ONNX Runtime, in float; the reverse does not build."""
+    found = findings(clean().model(), tmp_path, Deployment(runtime="onnxruntime"))
+    assert {one.code for one in found} == {"QNT123"}, shown(found)
+    assert not [one for one in found if one.severity is Severity.ERROR]
+    there = findings(clean_for_onnxruntime().model(), tmp_path, Deployment(runtime="tensorrt"))
+    assert {one.code for one in there} == {"QNT002", "QNT110"}, shown(there)
+
+
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_defect_is_named(defect: Defect, tmp_path: Path) -> None:
-    graph = clean()
+    graph = clean_for_onnxruntime() if defect.runtime == "onnxruntime" else clean()
     defect.plant(graph)
     target = find_target(defect.target) if defect.target else None
     found = findings(graph.model(), tmp_path, Deployment(target, runtime=defect.runtime))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -44,6 +44,8 @@ class Recipe:
     anywhere: dict[str, str]
     tensorrt: dict[str, str]
     """In addition."""
+    host: dict[str, str] = field(default_factory=dict)
+    """In addition, for ONNX Runtime on the processor."""
     models: tuple[str, ...] = ALL
 
 
@@ -52,6 +54,8 @@ INT32_BIAS = {"QNT007": "biases are int32 behind a DQ, which TensorRT refuses"}
 UNSIGNED = {"QNT002": "activations are uint8 around 128", **INT32_BIAS}
 OUTPUT = {"QNT110": "the output is rounded, which TensorRT's kernels do not need"}
 CLIPPED = {"QNT107": "symmetric calibration leaves the Relu or Clip behind the pair"}
+SIGNED = {"QNT124": "int8 activations that branch, which x86 processors have no kernels for"}
+BARE = {"QNT123": "no pair behind convolutions, without which ONNX Runtime has no kernel"}
 
 # What only one of the models has.
 OF_MODEL: dict[tuple[str, str], dict[str, str]] = {
@@ -68,9 +72,9 @@ OF_MODEL: dict[tuple[str, str], dict[str, str]] = {
 }
 RECIPES = {
     "qdq int8 per channel": Recipe(
-        real.static(per_channel=True), CLIPPED, {**INT32_BIAS, **OUTPUT}
+        real.static(per_channel=True), {}, {**INT32_BIAS, **OUTPUT, **CLIPPED}, SIGNED
     ),
-    "qdq int8 per tensor": Recipe(real.static(), CLIPPED, {**INT32_BIAS, **OUTPUT}),
+    "qdq int8 per tensor": Recipe(real.static(), {}, {**INT32_BIAS, **OUTPUT, **CLIPPED}, SIGNED),
     "qdq uint8 and int8": Recipe(
         real.static(activation="QUInt8", symmetric=False), {}, {**UNSIGNED, **OUTPUT}
     ),
@@ -88,12 +92,13 @@ RECIPES = {
         real.dynamic, {}, {"QNT005": "ConvInteger, MatMulInteger and DynamicQuantizeLinear"}
     ),
     "for tensorrt, convolutions": Recipe(
-        real.for_tensorrt("Conv", "Add"), {}, {}, models=CONVOLUTIONS
+        real.for_tensorrt("Conv", "Add"), {}, {}, {**BARE, **SIGNED}, models=CONVOLUTIONS
     ),
     "for tensorrt, products": Recipe(
         real.for_tensorrt("MatMul"),
         {"QNT115": "the residual stream takes the rounded numbers"},
         {},
+        SIGNED,
         models=(BERT,),
     ),
     "4 bits packed": Recipe(
@@ -108,7 +113,7 @@ each_case = pytest.mark.parametrize(("model", "name"), CASES, ids=lambda part: s
 def expected(model: str, name: str, *, tensorrt: bool) -> set[str]:
     """The codes to be said of a case."""
     recipe = RECIPES[name]
-    codes = {**recipe.anywhere, **(recipe.tensorrt if tensorrt else {})}
+    codes = {**recipe.anywhere, **(recipe.tensorrt if tensorrt else recipe.host)}
     is_static = name.startswith("q")
     if model == "mobilenet_v2" and is_static and name not in ("qdq int8 per channel", "qoperator"):
         codes |= OF_MODEL[model, "one scale"]
@@ -184,7 +189,8 @@ def test_float_models_are_left_alone(model: str, workshop: Workshop) -> None:
 @each_case
 def test_map_says_what_was_done(model: str, name: str, workshop: Workshop) -> None:
     """Every layer that the recipe quantizes is found to be, in the precision it asked for."""
-    summary = quantization_summary(read_model(workshop.quantized(model, name)), CPU)
+    deployment = GPU if name.startswith("for tensorrt") else CPU
+    summary = quantization_summary(read_model(workshop.quantized(model, name)), deployment)
     methods = {"qoperator": "QOperator", "dynamic": "dynamic"}
     is_packed = name.startswith("4 bits")
     method = "weight-only" if is_packed else methods.get(name, "QDQ")

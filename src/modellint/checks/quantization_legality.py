@@ -180,8 +180,8 @@ def wrong_channel_axis(context: Context) -> Iterator[Hit]:
                 op.weight.dequantizer.node,
                 {"axis": axis, "right": right, "layer": op.node.label, "layer_op": op.node.op_type,
                  "shape": format_shape(shape), **effect(quantization, [op])},
-                variant="ignored" if is_ignored else "",
-                severity=Severity.ERROR if is_ignored else None,
+                variant="ignored" if is_ignored and not op.held_back else "",
+                severity=Severity.ERROR if is_ignored and not op.held_back else None,
                 related=(op.node,),
             )  # fmt: skip
 

@@ -43,7 +43,13 @@ def weight_left_float(context: Context) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
     for op in _plain(quantization):
         if op.data.is_quantized and op.weight.is_constant and not op.weight.is_quantized:
-            yield Hit(op.node, {"float": op.float_precision, **effect(quantization, [op])})
+            is_mended = context.deployment.runtime == "onnxruntime" and op.node.op_type != "MatMul"
+            yield Hit(
+                op.node,
+                {"float": op.float_precision, **effect(quantization, [op])},
+                variant="mended" if is_mended else "",
+                severity=Severity.INFO if is_mended else None,
+            )
 
 
 def activation_left_float(context: Context) -> Iterator[Hit]:
