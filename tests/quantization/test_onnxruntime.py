@@ -18,35 +18,40 @@ from tests.quantization.defects import DEFECTS, Defect
 from tests.quantization.test_planted import findings, shown
 
 ort = pytest.importorskip("onnxruntime")
-pytestmark = pytest.mark.skipif(
-    platform.machine() not in ("x86_64", "AMD64"), reason="integer kernels differ by processor"
-)
+IS_X86 = platform.machine() in ("x86_64", "AMD64")
+pytestmark = pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
 
 LAYERS = ("stem", "first", "second", "depthwise", "logits")
 INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize")
 HOST = Deployment(runtime="onnxruntime")
 
 
-def integer_layers(path: Path) -> set[str] | str:
-    """The layers that become integer when a session is made, or why none is made."""
+def optimized(path: Path) -> list[onnx.NodeProto]:
+    """The nodes that are left when a session is made."""
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    optimized = path.with_suffix(".optimized.onnx")
-    options.optimized_model_filepath = str(optimized)
+    written = path.with_suffix(".optimized.onnx")
+    options.optimized_model_filepath = str(written)
+    ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return list(onnx.load(written).graph.node)
+
+
+def integer_layers(path: Path) -> set[str] | str:
+    """The layers that become integer when a session is made, or why none is made."""
     try:
-        ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        nodes = optimized(path)
     except Exception as error:
         return str(error)
-    graph = onnx.load(optimized).graph
-    return {n.name for n in graph.node if n.op_type.startswith(INTEGER)} & set(LAYERS)
+    return {node.name for node in nodes if node.op_type.startswith(INTEGER)} & set(LAYERS)
 
 
 def predicted(path: Path) -> set[str]:
+    """The labels of the layers that the map says run in integers on this processor."""
     quantization = QuantizationMap(read_model(path), HOST)
     left = {id(op) for op in layers_around(quantization, shared_int8_pairs(quantization))}
     return {
-        op.node.name for op in quantization.ops if op.precision == "int8" and id(op) not in left
+        op.node.label for op in quantization.ops if op.precision == "int8" and id(op) not in left
     }
 
 

@@ -20,6 +20,7 @@ from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.quantization import real
+from tests.quantization.test_onnxruntime import IS_X86, optimized, predicted
 
 pytest.importorskip("onnxruntime")
 
@@ -31,6 +32,7 @@ RULES = tuple(
 CPU = Deployment(runtime="onnxruntime")
 GPU = Deployment(find_target("a10"), runtime="tensorrt")
 RTX = Deployment(find_target("a10"), runtime="tensorrt-rtx")
+INTEGER_PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat")
 CONVOLUTIONS = ("resnet18", "mobilenet_v2")
 BERT = "distilbert_base"
 ALL = (*CONVOLUTIONS, BERT)
@@ -207,6 +209,17 @@ def test_map_says_what_was_done(model: str, name: str, workshop: Workshop) -> No
     elif name != "qoperator":
         assert summary.coverage["int8"].ops_share == 1
         assert not any(island.products for island in summary.islands)
+
+
+@pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
+@pytest.mark.parametrize(
+    ("model", "name"), [case for case in CASES if case[1] != "dynamic"], ids=str
+)
+def test_onnxruntime_agrees(model: str, name: str, workshop: Workshop) -> None:
+    """As many layers become integer as the map says."""
+    path = workshop.quantized(model, name)
+    integer = [node for node in optimized(path) if node.op_type in INTEGER_PRODUCTS]
+    assert len(integer) == len(predicted(path))
 
 
 @pytest.mark.skipif(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
-from modellint.model import Node, Value
+from modellint.model import Node, Value, is_static
 
 if TYPE_CHECKING:
     from modellint.analysis.quantization.mapping import Converter, QuantizationMap, WeightedOp
@@ -111,12 +111,16 @@ def shared_int8_pairs(quantization: QuantizationMap) -> list[Converter]:
     return [
         dq
         for dq in quantization.activation_dequantizers
-        if dq.scheme.dtype is not None
-        and dq.scheme.dtype.name == "int8"
-        and sum(use.node.op_type not in SHAPE_READERS for use in dq.output.consumers)
-        + dq.output.is_output
-        > 1
+        if dq.scheme.dtype is not None and dq.scheme.dtype.name == "int8" and _takers(dq.output) > 1
     ]
+
+
+def _takers(value: Value) -> int:
+    """How many take a value; whoever asks for a shape that is known is gone by then."""
+    is_known = is_static(value.declared_shape)
+    return value.is_output + sum(
+        not (is_known and use.node.op_type in SHAPE_READERS) for use in value.consumers
+    )
 
 
 def layers_around(quantization: QuantizationMap, pairs: list[Converter]) -> list[WeightedOp]:
