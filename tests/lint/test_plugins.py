@@ -95,12 +95,12 @@ def test_other_files_of_the_folder_are_data(folder: Path) -> None:
         ("summary = [", "OWN001-a-relu.toml"),
         (
             PATTERN.replace("severity", "severety"),
-            "severety: unknown key; did you mean 'severity'?",
+            "unknown key; did you mean 'severity'?",
         ),
         (PATTERN.replace("severity", "severety"), "severity is missing"),
         (
             PATTERN.replace("pattern", "patern"),
-            "match.patern: unknown key; did you mean 'pattern'?",
+            "match.patern: unknown key; did you mean",
         ),
         (PATTERN.replace('"info"', '"bad"'), "severity: should be 'info', 'warning' or 'error'"),
         (PATTERN + "\n[extra]\nx = 1", "extra"),
