@@ -127,13 +127,17 @@ def layers_around(quantization: QuantizationMap, pairs: list[Converter]) -> list
     """The layers that take one of these pairs, or give their result to one."""
     keys = {id(pair) for pair in pairs}
     sources = {id(pair.undoes.source) for pair in pairs if pair.undoes is not None}
-    return [
-        op
-        for op in quantization.quantized_ops
-        if id(op.data.dequantizer) in keys
-        or id(op.weight.dequantizer) in keys
-        or id(op.node.output()) in sources
-    ]
+    found = []
+    for op in quantization.quantized_ops:
+        result = op.node.output()
+        gives_integers = result is not None and bool(quantization.quantizers_after(result))
+        if (
+            id(op.data.dequantizer) in keys
+            or id(result) in sources
+            or (gives_integers and id(op.weight.dequantizer) in keys)
+        ):
+            found.append(op)
+    return found
 
 
 def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bool:
