@@ -54,10 +54,9 @@ class Cache:
         self, path: Path, shown: str, plan_key: str, before: Identity | None, report: FileReport
     ) -> None:
         """Keep a report, unless the file has changed since `before`, while it was read."""
-        identities = {str(path): before}
-        identities |= {each: identify(Path(each)) for each in report.companions}
-        if before is None or identify(path) != before:
+        if before is None or "volatile" in before or not is_same(path, before):
             return
+        identities = {each: identify(Path(each)) for each in (str(path), *report.companions)}
         if any(identity is not None and "volatile" in identity for identity in identities.values()):
             return
         stored = {

@@ -421,6 +421,25 @@ def test_identities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_same(path, fresh)
 
 
+def test_files_that_age_during_a_long_run_are_remembered(
+    folder: Path, linted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = lint_file_as_it_is
+
+    def lint_file(*given: Any) -> Any:
+        report = original(*given)
+        linted.append(given[0].name)
+        monkeypatch.setattr(cache, "RACY_NS", 0)  # as if it had taken long
+        return report
+
+    with monkeypatch.context() as slow:
+        slow.setattr(job, "lint_file", lint_file)
+        run(folder)
+    assert len(linted) == 3
+    run(folder)
+    assert len(linted) == 3
+
+
 def test_a_large_file_of_this_moment_is_not_remembered(
     folder: Path, linted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
