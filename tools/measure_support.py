@@ -55,6 +55,8 @@ DATA_TYPES = {
 OLDER = (24, 23, 21, 20, 18, 17, 16, 13, 11)
 """Operator sets that a test is tried at when it is refused at its own."""
 IR_VERSION = 10
+OWN = ("com.microsoft", "com.microsoft.nchwc")
+"""Domains of operators that ONNX Runtime's optimizer puts into models."""
 NODE_TESTS = "https://github.com/onnx/onnx/tree/main/onnx/backend/test/case/node"
 MATRIX = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
 
@@ -259,11 +261,30 @@ class TensorRTRtx:
             return tensorrt_log.build_failure(lines).text
         return None
 
+    def foreign(self) -> list[str]:
+        """Operators of ONNX Runtime's own that the parser has no importer for."""
+        import importlib
+
+        from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
+
+        from modellint.probes.tensorrt import logger_for
+
+        trt = importlib.import_module(self.module)
+        logger = logger_for(trt, [])
+        builder = trt.Builder(logger)
+        network = builder.create_network(0)
+        parser = trt.OnnxParser(network, logger)
+        own = sorted({(s.domain, s.name) for s in get_all_operator_schema() if s.domain in OWN})
+        return [f"{domain}.{op}" for domain, op in own if not parser.supports_operator(op)]
+
 
 class OnnxRuntime:
     """Makes a session on the CPU, which looks a kernel up for every node."""
 
     source = "https://onnxruntime.ai/docs/reference/operators/"
+
+    def foreign(self) -> list[str]:
+        return []
 
     def __init__(self) -> None:
         from modellint.probes.backends import ONNXRUNTIME
@@ -390,6 +411,7 @@ def write_table(
     source: str,
     table: Mapping[str, Operator],
     types: Sequence[str] = (),
+    foreign: Sequence[str] = (),
 ) -> None:
     short = ".".join(version.split(".")[:2])
     path = FOLDER / f"{name}-{short}.toml"
@@ -403,6 +425,7 @@ def write_table(
         f'confidence = "{confidence}"',
         f'source = "{source}"',
         *([f"data-types = {json.dumps(types)}"] if types else []),
+        *([f"foreign = {json.dumps(foreign)}"] if foreign else []),
         "",
         "[operators]",
     ]
@@ -551,7 +574,8 @@ def main() -> None:
     elif given.runtime:
         runtime = RUNTIMES[given.runtime]()
         table = measure(runtime, cases())
-        write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table)
+        foreign = runtime.foreign()
+        write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table, foreign=foreign)
     write_page()
 
 

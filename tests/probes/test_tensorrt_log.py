@@ -30,10 +30,11 @@ from modellint.probes.tensorrt_log import Line, distil, refusal
                 "Assertion failed: shiftIsAllZeros(zeroPoint): Non-zero zero point is not supported. "
                 "Please set kENABLE_UINT8_AND_ASYMMETRIC_QUANTIZATION_DLA to enable it."
             ),
-            (
-                "Non-zero zero point is not supported. "
-                "Please set kENABLE_UINT8_AND_ASYMMETRIC_QUANTIZATION_DLA to enable it"
-            ),
+            ("Non-zero zero point is not supported"),
+        ),
+        (
+            "Failed to import initializer: In node -1 with name:  and operator:  (importInitializers): UNSUPPORTED_NODE: Assertion failed: ctx->getWeightsContext().convertOnnxWeights(initializer, &weights): Failed to import initializer: conv.weight",
+            "it cannot read the stored tensor 'conv.weight'",
         ),
         (
             (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
 from modellint.data import data_dir, read_toml
@@ -36,6 +37,8 @@ class Support:
     operators: Mapping[str, Mapping[str, Any]]
     data_types: frozenset[str]
     """All types that the runtime has at all; empty when nobody says."""
+    foreign: frozenset[str] = frozenset()
+    """Operators of other runtimes, with their domain, that this one has no importer for."""
 
     def takes(self, op: str) -> bool | None:
         """Whether an operator of the default domain is taken in any form; None when unknown."""
@@ -57,6 +60,7 @@ def support(runtime: str) -> Support | None:
         measured=table["confidence"] == "measured",
         operators=table["operators"],
         data_types=frozenset(table.get("data-types", ())),
+        foreign=frozenset(table.get("foreign", ())),
     )
 
 
@@ -96,6 +100,20 @@ def _opset(node: Node) -> int | None:
         graph = graph.parent.graph
     opsets = graph.function.opsets if graph.function is not None else graph.model.opsets
     return opsets.get(node.domain, opsets.get(DEFAULT_DOMAIN))
+
+
+def foreign_operator(context: Context) -> Iterator[Hit]:
+    """An operator of ONNX Runtime's own in a model for TensorRT."""
+    table = support("tensorrt-rtx")  # measured there; TensorRT's own matrix lists none of them
+    if table is None:
+        return
+    known = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS}  # other rules know more of these
+    for graph in context.graphs():
+        for op, nodes in graph.by_op.items():
+            if op in table.foreign - known and context.model.function_of(nodes[0]) is None:
+                yield from (
+                    Hit(node, {"nodes": len(nodes)}, confidence="measured") for node in nodes
+                )
 
 
 def type_unsupported(context: Context) -> Iterator[Hit]:

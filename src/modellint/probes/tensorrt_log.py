@@ -40,6 +40,9 @@ _SHAPE_CONFLICTS = (
     "violate shape constraints", "Shape Error", "broadcast dimensions", "dimensions mismatched",
 )  # fmt: skip
 _PROFILE_TROUBLES = ("optimization profile", "but profile")
+_INITIALIZER = re.compile(r"Failed to import initializer: (?!In node)(?P<name>[^:]+)$")
+_ADVICE = re.compile(r"Please set k[A-Z_0-9]+ .*", re.DOTALL)
+"""To change a flag of the parser, which the reader does not hold in hand."""
 NO_IMPORTER = ("false", "")
 NO_PLUGIN = "Plugin not found"
 
@@ -58,12 +61,15 @@ def distil(text: str) -> str:
     asserted = _ASSERTED.fullmatch(reason)
     condition = asserted["condition"] if asserted else reason
     quoted = _QUOTED.search(condition)
-    if quoted:
+    initializer = _INITIALIZER.search(reason)
+    if initializer:
+        reason = f"it cannot read the stored tensor {initializer['name']!r}"
+    elif quoted:
         reason = quoted["text"]
     elif asserted:
         spoken = _SPOKEN.search(condition)
         reason = spoken["text"] if spoken else condition
-    return _balanced(reason.strip().rstrip(".! "))
+    return _balanced(_ADVICE.sub("", reason).strip().rstrip(".! "))
 
 
 def _unwrapped(text: str) -> str:
