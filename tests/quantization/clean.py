@@ -46,6 +46,11 @@ class Graph:
         self.initializers[name] = numpy_helper.from_array(np.asarray(array, dtype), name)
         return name
 
+    def constant_of(self, name: str, dtype: str) -> TensorProto:
+        """A constant's numbers in another type."""
+        array = numpy_helper.to_array(self.initializers[name])
+        return numpy_helper.from_array(array.astype(dtype), name)
+
     def typed(self, name: str, kind: int, shape: Sequence[int], numbers: Sequence[float]) -> str:
         """A constant of a type that numpy lacks."""
         self.initializers[name] = helper.make_tensor(name, kind, shape, numbers)
