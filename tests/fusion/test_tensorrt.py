@@ -20,7 +20,7 @@ from tests.support import model_from_text
 
 trt: Any = pytest.importorskip("tensorrt_rtx_bindings")
 
-LENGTH = 1024
+LENGTH = 2048
 SCORES = 8 * LENGTH * LENGTH * 2
 """Bytes of the scores of 8 heads in half precision."""
 QKV = f"float16[1,8,{LENGTH},64] q, float16[1,8,64,{LENGTH}] k, float16[1,8,{LENGTH},64] v"
@@ -34,6 +34,7 @@ ATTENTION = {
     's = Einsum <equation = "bhid,bhjd->bhij"> (q, kt) p = Softmax <axis = -1> (s) '
     "y = MatMul (p, v)",
     "altered": "s = MatMul (q, k) p = Softmax <axis = -1> (s) r = Relu (p) y = MatMul (r, v)",
+    "capped": "s = MatMul (q, k) t = Tanh (s) p = Softmax <axis = -1> (t) y = MatMul (p, v)",
     "written out": "s = MatMul (q, k) m = ReduceMax <axes = [-1]> (s) d = Sub (s, m) e = Exp (d) "
     "t = ReduceSum <keepdims = 1> (e, last) p = Div (e, t) y = MatMul (p, v)",
 }
@@ -65,7 +66,21 @@ def test_attention(name: str, tmp_path: Path) -> None:
     found = lint(path, runtime="tensorrt", precision="fp16", codes=["FUS013", "FUS015", "FUS016"])
     told = [finding.message for finding in found if str(finding.severity) == "warning"]
     assert fused == (not told), told
-    assert fused == (name not in ("altered", "written out"))
+    assert fused == (name not in ("altered", "capped", "written out"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "stays"),
+    [("1,8", 256, False), ("1,8", 512, True), ("8", 64, True)],
+    ids=["256", "512", "merged"],
+)
+def test_heads(shape: str, size: int, stays: bool, tmp_path: Path) -> None:
+    wide, tall = f"float16[{shape},{LENGTH},{size}]", f"float16[{shape},{size},{LENGTH}]"
+    model = _model(f"{wide} q, {tall} k, {wide} v", f"{wide} y", ATTENTION["plain"])
+    assert (planned(model) >= SCORES) == stays
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path)
+    assert bool(lint(path, runtime="tensorrt", precision="fp16", codes=["FUS015"])) == stays
 
 
 def test_attention_in_float32_is_not_fused() -> None:

@@ -17,6 +17,7 @@ _PATH = frozenset(
 
 _PASSING = frozenset({"Cast", "Dropout", "Identity", "Reshape", "Mul", "Relu", "Transpose"})
 _HARMLESS = frozenset({"Cast", "Dropout", "Identity", "Reshape", "IsNaN", "Where"})
+_CURVES = frozenset({"Tanh", "Clip", "Relu", "Sigmoid", "Exp"})
 
 
 @dataclass(slots=True)
@@ -70,8 +71,11 @@ class Attention:
 
     @property
     def alterations(self) -> list[Node]:
-        """What changes the probabilities before they are used."""
-        return [node for node in self.after if node.op_type not in _HARMLESS]
+        """What changes scores or probabilities in ways that are not attention's."""
+        return [
+            *(node for node in self.between if node.op_type in _CURVES),
+            *(node for node in self.after if node.op_type not in _HARMLESS),
+        ]
 
     @property
     def expands(self) -> list[Node]:
@@ -114,7 +118,7 @@ def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:
 def _main_input(node: Node) -> Value | None:
     """The operand of a node that leads to the scores, not to a mask or scale."""
     op = node.op_type
-    if op in ("Cast", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Dropout", "Clip"):
+    if op in ("Cast", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Dropout", *_CURVES):
         return node.input(0)
     if op in ("Mul", "Div") and _constant_side(node):
         return next((v for v in node.inputs if v is not None and not v.is_constant), None)
@@ -134,7 +138,7 @@ def _leads_to_product(value: Value | None) -> bool:
             return not any(v is None or v.is_constant for v in node.inputs[:2])
         if node.op_type in ("Add", "Where", "Sub"):
             return any(_leads_to_product_directly(v) for v in node.inputs)
-        if node.op_type not in ("Cast", "Reshape", "Mul", "Div", "Identity", "Clip"):
+        if node.op_type not in ("Cast", "Reshape", "Mul", "Div", "Identity", *_CURVES):
             return False
         value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
     return False

@@ -26,12 +26,21 @@ def unfused_attention(context: Context) -> Iterator[Hit]:
             context,
             breaker,
             block.nodes,
-            {"nodes": len(block.nodes), "breaker": breaker.label, "reason": reason},
+            {
+                "nodes": len(block.nodes),
+                "breaker": breaker.label,
+                "reason": reason,
+                "size": _head_size(context, block),
+            },
             variant=reason,
             witness=block.softmax,
-            stopped=(TENSORRT,) if reason in ("shared", "altered", "float32") else (),
+            stopped=(TENSORRT,) if reason in _TENSORRT_REASONS else (),
             severity=Severity.INFO if unsure else None,
         )
+
+
+_TENSORRT_REASONS = frozenset({"shared", "altered", "rank", "heads", "float32"})
+_LARGEST_HEAD = 256
 
 
 def _breaker(context: Context, block: Attention) -> tuple[Node, str]:
@@ -41,13 +50,29 @@ def _breaker(context: Context, block: Attention) -> tuple[Node, str]:
     if block.alterations:
         return block.alterations[0], "altered"
     if is_tensorrt(context):
-        wide = context.deployment.precision in (None, "fp32", "tf32", "fp64")
-        single = wide and not _is_half(context, block.scores.output())
-        return block.softmax, "float32" if single else ""
+        return _tensorrt_breaker(context, block)
     if block.casts:
         return block.casts[0], "cast"
     reshapes = [node for node in block.between if node.op_type == "Reshape"]
     return (reshapes[0], "reshape") if reshapes else (block.softmax, "")
+
+
+def _tensorrt_breaker(context: Context, block: Attention) -> tuple[Node, str]:
+    """What TensorRT's kernels do not cover."""
+    scores = block.scores.output()
+    shape = context.shape(scores) if scores is not None else None
+    if shape is not None and len(shape) == 3:
+        return block.scores, "rank"
+    if (_head_size(context, block) or 0) > _LARGEST_HEAD:
+        return block.scores, "heads"
+    wide = context.deployment.precision in (None, "fp32", "tf32", "fp64")
+    return block.softmax, "float32" if wide and not _is_half(context, scores) else ""
+
+
+def _head_size(context: Context, block: Attention) -> int | None:
+    queries = block.scores.input(0)
+    shape = context.shape(queries) if queries is not None else None
+    return shape[-1] if shape and isinstance(shape[-1], int) else None
 
 
 def _is_as_in_bert(block: Attention) -> bool:
