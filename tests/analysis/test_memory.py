@@ -193,7 +193,7 @@ def test_the_search_finds_the_largest_size(base: int, slope: int, room: int, squ
         def __init__(self, size: int) -> None:
             self.expected = base + slope * size + square * size * size
 
-    found = largest_size(Fake, room, {})  # type: ignore[arg-type]
+    found = largest_size(lambda size: Fake(size).expected, room, {})
     assert found == 0 or Fake(found).expected <= room
     assert found >= 1 << 20 or Fake(found + 1).expected > room
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from modellint.model import Model, Shape, Value
+from modellint.model import Dim, Model, Shape, Value
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.profiles import InputProfile, input_profiles
 
@@ -76,25 +76,34 @@ def _length_with_cache(
     """A decoder's mask covers what is cached and what is new, where nobody says how much."""
     from modellint.analysis.kv_cache import kv_cache  # its precision rests on settled sizes
 
-    texts = [value for value, shape in _texts(model) if shape[1] in sizes]
-    new = next((value for value in texts if _is_looked_up(value)), None)
-    others = {str(value.declared_shape[1]) for value in texts if value.declared_shape}
-    if new is None or new.declared_shape is None or len(others) < 2:
+    length, others = token_lengths(model)
+    if length not in sizes or not others:
         return {}
-    length = str(new.declared_shape[1])
     cache = kv_cache(model, deployment)
     past = sizes.get(cache.sequence_symbol or "") if cache is not None else None
     if past is None:
         return {}
-    return {name: past + sizes[length] for name in others - {length} if name in assumed}
+    return {name: past + sizes[length] for name in others if name in assumed}
 
 
-def _texts(model: Model) -> Iterator[tuple[Value, Shape]]:
+def token_lengths(model: Model) -> tuple[str, frozenset[str]]:
+    """The name of the tokens' open length, and other names: of masks over it, and over a cache.
+
+    Both are empty where there are no tokens, or tokens of several lengths.
+    """
+    named = [(value, dim) for value, (_, dim) in _texts(model) if isinstance(dim, str)]
+    lengths = {dim for value, dim in named if _is_looked_up(value)}
+    if len(lengths) != 1:
+        return "", frozenset()
+    return next(iter(lengths)), frozenset(dim for _, dim in named) - lengths
+
+
+def _texts(model: Model) -> Iterator[tuple[Value, tuple[Dim, Dim]]]:
     """Inputs of batch by length: tokens, their positions, their mask."""
     for value in model.graph.inputs if model.graph is not None else ():
         shape = value.declared_shape
         if not value.is_constant and shape is not None and len(shape) == 2:
-            yield value, shape
+            yield value, (shape[0], shape[1])
 
 
 def _is_looked_up(value: Value) -> bool:

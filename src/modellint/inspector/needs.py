@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from modellint.analysis.assume import settle
+from modellint.analysis.assume import settle, token_lengths
 from modellint.analysis.memory import TIGHT, MemoryEstimate, Part, Verdict, memory
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import roofline
@@ -154,8 +154,9 @@ def _sequence_symbol(estimate: MemoryEstimate) -> str | None:
     cache = estimate.cache
     if cache is not None:
         return cache.sequence_symbol
+    length, _ = token_lengths(estimate.model)
     named = [s for s in estimate.open_symbols if s != estimate.batch_symbol and "seq" in s.lower()]
-    return named[0] if len(named) == 1 else None
+    return length or (named[0] if len(named) == 1 else None)
 
 
 def _peak(estimate: MemoryEstimate) -> Peak | None:

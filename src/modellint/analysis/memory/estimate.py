@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
+from modellint.analysis.assume import token_lengths
 from modellint.analysis.kv_cache import KvCache
 from modellint.analysis.liveness import Alive
 from modellint.analysis.memory.footprint import Footprint, Part
 from modellint.analysis.memory.runtimes import runtime_memory
-from modellint.analysis.memory.scaling import largest_size
+from modellint.analysis.memory.scaling import NOWHERE, largest_size
 from modellint.model import Dim, Model, Node, Value
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence, Target
@@ -159,10 +160,19 @@ class MemoryEstimate:
         room = self.usable - self.overhead.expected
         known = ("needs", symbol, *_footprint_key(self.deployment))
         return largest_size(
-            lambda size: footprint(self.model, self._resized(symbol, size)),
+            lambda size: self._need(symbol, size),
             room,
             self.model.memo.setdefault(known, {}),
         )
+
+    def _need(self, symbol: str, size: int) -> int:
+        """Bytes expected at another size; beyond all bounds where the model does not work at it,
+        as past the end of its table of positions."""
+        found = footprint(self.model, self._resized(symbol, size))
+        expected = found.expected
+        known = {id(value) for value in self.unknown}
+        breaks = any(id(value) not in known for value in found.unknown)
+        return NOWHERE if breaks else expected
 
     @property
     def open_symbols(self) -> dict[str, int]:
@@ -211,14 +221,18 @@ class MemoryEstimate:
         )
 
     def tied(self, symbol: str) -> Iterator[str]:
-        """Dims that grow together under whatever name: all batches, all lengths of the cache."""
+        """Dims that grow together under whatever name: all batches, all lengths of the tokens, all
+        lengths of the cache."""
         graph = self.model.graph
+        length, masks = token_lengths(self.model)
         dims: list[Dim] = []
         if symbol == self.batch_symbol:
             dims = [v.shape[0] for v in (graph.inputs if graph is not None else ()) if v.shape]
         elif self.cache is not None and symbol == self.cache.sequence_symbol:
             axis = self.cache.sequence_axis
             dims = [(pair.past.shape or ())[axis] for pair in self.cache.pairs]
+        elif self.cache is None and symbol in (length, *masks):
+            dims = [length, *masks]
         return (dim for dim in dims if isinstance(dim, str))
 
 

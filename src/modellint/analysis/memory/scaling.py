@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from modellint.analysis.memory.footprint import Footprint
-
 FIRST = 16
 """The second size tried: far enough from 1 for the slope to be seen over what is aligned."""
+NOWHERE = 1 << 62
+"""What is needed at a size that the model does not work at."""
 MOST = 1 << 20
 """Where the search ends: no batch and no sequence is longer."""
 
 
-def largest_size(at: Callable[[int], Footprint], room: int, needs: dict[int, int]) -> int:
-    """The largest size at which the footprint is expected to stay within `room` bytes.
+def largest_size(need: Callable[[int], int], room: int, needs: dict[int, int]) -> int:
+    """The largest size at which what is needed stays within `room` bytes.
 
     Memory grows with size, nearly on a line: each guess lies where the line through the last
     size that fits and the first that does not meets the limit. `needs` holds what earlier
@@ -22,7 +22,7 @@ def largest_size(at: Callable[[int], Footprint], room: int, needs: dict[int, int
 
     def fits(size: int) -> bool:
         if size not in needs:
-            needs[size] = at(size).expected
+            needs[size] = need(size)
         return needs[size] <= room
 
     if not fits(1):
@@ -35,7 +35,8 @@ def largest_size(at: Callable[[int], Footprint], room: int, needs: dict[int, int
         low, high = high, min(MOST, max(2 * high, _guess(needs, high // 2, high, room) + 1))
     turn = 0
     while high - low > 1:
-        guess = _guess(needs, low, high, room) if turn % 3 < 2 else (low + high) // 2
+        is_line = needs[high] < NOWHERE and turn % 3 < 2
+        guess = _guess(needs, low, high, room) if is_line else (low + high) // 2
         middle = min(max(guess + turn % 2, low + 1), high - 1)
         low, high = (middle, high) if fits(middle) else (low, middle)
         turn += 1
