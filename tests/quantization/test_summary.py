@@ -109,7 +109,7 @@ def test_text_says_the_same(tmp_path: Path) -> None:
     defects._float_layer(graph)
     found = summary(graph, tmp_path)
     shown = text(found)
-    assert f"Score  {found.score} of 100" in shown
+    assert f"Coverage  {found.score} of 100" in shown
     assert "float layers between quantized ones" in shown
     assert "What would gain most" in shown
     assert "4.0×" in shown

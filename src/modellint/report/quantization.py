@@ -118,7 +118,7 @@ def _score(summary: Summary) -> list[RenderableType]:
     if score is None:
         return [Text(), Text("Nothing here could be quantized: no layer multiplies weights.")]
     style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
-    what = "Readiness  " if summary["method"] == "none" else "Score  "
+    what = "Readiness  " if summary["method"] == "none" else "Coverage  "
     line = Text(what, HEADING).append(f"{score}", style).append(" of 100")
     table = _table("points", "of the work", "because of", "first", "")
     for one in summary["deductions"]:
