@@ -516,10 +516,17 @@ def output_left_float(context: Context) -> Iterator[Hit]:
         if op.held_back == "output" and id(op.node) not in normalized  # another question
     ]
     if found:
-        result = found[0].node.output()
-        after = result.consumers[0].node if result is not None and result.consumers else None
-        facts = {"after": f"{after.op_type} '{after.label}'" if after else "the output"}
+        facts = {"after": _what_follows(found[0].node.output())}
         yield from together(_nodes(found), {**facts, **effect(quantization, found)})
+
+
+def _what_follows(value: Value | None) -> str:
+    if value is None or not value.consumers:
+        return "the output"
+    if len(value.consumers) > 1 or value.is_output:
+        return "several consumers"
+    after = value.consumers[0].node
+    return f"{after.op_type} '{after.label}'"
 
 
 def int8_pair_shared(context: Context) -> Iterator[Hit]:

@@ -31,7 +31,8 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     there is no Q behind.
     """
     kind = op.node.op_type
-    if kind == "ConvTranspose" or op.operand_precision != "int8":
+    schemes = (op.data.scheme, op.weight.scheme)
+    if kind == "ConvTranspose" or any(s is None or s.precision != "int8" for s in schemes):
         return "kernel"
     for operand in (op.data, op.weight):
         if operand.moves and any(node.op_type not in CARRIES for node in operand.moves):
