@@ -259,6 +259,14 @@ def test_doctor_as_json() -> None:
     assert {fact["name"] for fact in document["here"]} >= {"configuration", "rules", "cache"}
 
 
+def test_a_rule_says_what_its_examples_rest_on_and_who_fuses_it() -> None:
+    said = run_cli("rule", "BUD001", "HYG004", "FUS002").stdout
+    assert "  With max-params = " in said
+    assert "  With --runtime onnxruntime:" in said
+    assert "Who fuses it\n  onnxruntime: yes" in said
+    assert "With `--runtime onnxruntime`:" in run_cli("rule", "FUS002", "--markdown").stdout
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script(shell: str) -> None:
     result = run_cli("completion", shell)

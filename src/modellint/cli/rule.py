@@ -74,6 +74,9 @@ def _explanation(rule: Rule, width: int) -> Iterator[str]:
     yield from _section("Says", rule.wordings, width)
     yield from _section("Why", [rule.why], width)
     yield from _section("Fix", [rule.fix], width)
+    if rule.fused_by:
+        answers = [f"{runtime}: {fuser.answer}" for runtime, fuser in rule.fused_by.items()]
+        yield from _section("Who fuses it", answers, width)
     if rule.options:
         yield from ("", _title("Options"))
         for name, each in rule.options.items():
@@ -132,6 +135,8 @@ def _examples(title: str, examples: Iterable[Example], width: int) -> Iterator[s
         if number:
             yield ""
         yield from _wrapped(example.note, width, INDENT)
+        if example.circumstances:
+            yield from _wrapped(f"With {example.circumstances}:", width, INDENT)
         for name, content in ({"": example.model} if example.model else example.files).items():
             yield from ([f"{INDENT}{name}:"] if name else [])
             body = textwrap.indent(textwrap.dedent(content).strip("\n"), INDENT * 2)

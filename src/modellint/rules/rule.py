@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -39,6 +40,12 @@ class Fuser:
     """Where it holds, or why its answer and the rule's differ."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    @property
+    def answer(self) -> str:
+        since = f" since {self.since}" if self.since else ""
+        answer = f"yes{since}, {self.by}" if self.by else "no"
+        return f"{answer}; {self.note.strip()}" if self.note else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,17 @@ class Example:
     """Why a runtime that is asked answers otherwise than the rule foretells."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    @property
+    def circumstances(self) -> str:
+        """``--runtime tensorrt --batch 8, layers = 4``: what the answer rests on, besides."""
+        said = {"target": self.target, "runtime": self.runtime, "precision": self.precision,
+                "batch": self.batch}  # fmt: skip
+        flags = [f"--{name} {value}" for name, value in said.items() if value is not None]
+        flags += [f"--shape {name}={shape}" for name, shape in self.shapes.items()]
+        flags += ["--dla"] if self.dla else []
+        options = [f"{name} = {json.dumps(value)}" for name, value in self.options.items()]
+        return ", ".join(filter(None, (" ".join(flags), *options)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +180,7 @@ class Rule:
         parts += ["## What it says", *(f"> {as_prose(text)}" for text in self.wordings)]
         parts += ["## Why", as_prose(self.why), "## How to mend it", as_prose(self.fix)]
         if self.fused_by:
-            parts += ["## Who fuses it", "\n".join(map(self._fuser_line, self.fused_by))]
+            parts += ["## Who fuses it", "\n".join(self._fuser_lines())]
         if self.options:
             parts += ["## Options", "\n".join(map(self._option_line, self.options))]
         for title, examples in (
@@ -186,11 +204,9 @@ class Rule:
             traits.append("off unless selected")
         return " · ".join([*traits, f"since {self.since}"])
 
-    def _fuser_line(self, runtime: str) -> str:
-        fuser = self.fused_by[runtime]
-        since = f" since {fuser.since}" if fuser.since else ""
-        answer = f"yes{since}, {fuser.by}" if fuser.by else "no"
-        return f"- **{runtime}**: {answer}{'; ' + fuser.note.strip() if fuser.note else ''}"
+    def _fuser_lines(self) -> Iterator[str]:
+        for runtime, fuser in self.fused_by.items():
+            yield f"- **{runtime}**: {fuser.answer}"
 
     def _option_line(self, name: str) -> str:
         option = self.options[name]
@@ -200,6 +216,8 @@ class Rule:
 
 def _example_markdown(example: Example) -> str:
     words = [example.note.strip()] if example.note else []
+    if example.circumstances:
+        words.append(f"With `{example.circumstances}`:")
     if example.contradicted:
         words.append(f"A probe says otherwise: {example.contradicted.strip()}")
     note = "".join(f"{each}\n\n" for each in words)
