@@ -18,7 +18,7 @@ SECONDS, MEGABYTES = 12, 300
 """Far more time than it takes, for machines that do other things besides; memory is exact."""
 
 LOOK = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 start = time.perf_counter()
 from modellint.analysis.blocks import blocks
@@ -45,7 +45,8 @@ print(json.dumps({
     "variant": found.attention.variant,
     "bound by": bound.bottleneck,
     "seconds": time.perf_counter() - start,
-    "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    # Unlike ru_maxrss, this does not begin with what the parent had.
+    "megabytes": int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024,
 }))
 """
 
@@ -143,6 +144,7 @@ def build(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much it took")
 def test_seventy_billion_parameters(tmp_path: Path) -> None:
     path = build(tmp_path)
     done = subprocess.run(

@@ -300,23 +300,26 @@ def test_an_engine_tells_who_wrote_it(tmp_path: Path) -> None:
     assert "weights" not in text
 
 
-def test_a_sequence_is_no_longer_than_the_table_of_positions(tmp_path: Path) -> None:
-    numbers = ", ".join(["0.5"] * 300 * 4)
+@pytest.mark.parametrize("limit", [300, 77])
+def test_a_sequence_is_no_longer_than_the_table_of_positions(limit: int, tmp_path: Path) -> None:
+    numbers = ", ".join(["0.5"] * limit * 4)
     text = f"""
 main (int64[batch, length] tokens, float[batch, mask] m) => (float[batch, length, 4] y)
-<float[300, 4] embedding = {{{numbers}}}, float[300, 4] positions = {{{numbers}}},
+<float[{limit}, 4] embedding = {{{numbers}}}, float[{limit}, 4] positions = {{{numbers}}},
  int64[1] zero = {{0}}, int64[1] first = {{1}}, int64[1] second = {{2}}>
 {{
     x = Gather (embedding, tokens)
     shape = Shape (tokens)
     end = Slice (shape, first, second)
-    places = Slice (positions, zero, end)
+    places = Slice (positions, zero, end, zero)
     sum = Add (x, places)
     y = Tanh (sum)
 }}"""
     told = inspect_text(HEADER + text, tmp_path, deployment("t4"))
     assert told.memory is not None
     needs = told.memory["t4"]
-    assert (needs.sequence, needs.largest_sequence) == ("length", 300)
+    assert (needs.sequence, needs.largest_sequence) == ("length", limit)
+    assert told.assumed is not None
+    assert told.assumed["length"] == min(limit, 128)
     assert needs.largest_batch is not None
     assert needs.largest_batch > 1000

@@ -42,6 +42,7 @@ def settle(model: Model, deployment: Deployment) -> Settled:
         for axis in profile.open_axes:  # the first to name a dim says what it is
             usual = _usual(profile.declared, axis) if not _is_sound(model, axis) else SAMPLES
             assumed.setdefault(_name(profile, axis), usual)
+    assumed |= _as_long_as_positions(model, assumed)
     known = {
         dim: size[2]
         for profile in profiles
@@ -68,6 +69,26 @@ def settle(model: Model, deployment: Deployment) -> Settled:
 def _name(profile: InputProfile, axis: int) -> str:
     dim = profile.declared[axis]
     return dim if isinstance(dim, str) else f"{profile.value.name}[{axis}]"
+
+
+def _as_long_as_positions(model: Model, assumed: Mapping[str, int]) -> dict[str, int]:
+    """Tokens, where the model has positions for fewer than one would assume."""
+    length, masks = token_lengths(model)
+    names = [name for name in (length, *masks) if assumed.get(name) == SEQUENCE]
+    limit = min(_tables(model), default=SEQUENCE) if names else SEQUENCE
+    return dict.fromkeys(names, limit) if limit < SEQUENCE else {}
+
+
+def _tables(model: Model) -> Iterator[int]:
+    """Lengths of constants that a computed length cuts a piece from."""
+    for node in model.nodes("Slice"):
+        table, ends, axes = node.input(0), node.input(2), node.input(3)
+        if table is None or table.tensor is None or ends is None or ends.is_constant:
+            continue
+        axis = axes.tensor.if_small() if axes is not None and axes.tensor is not None else None
+        rank = len(table.tensor.shape)
+        if axis is not None and axis.size == 1 and -rank <= int(axis.reshape(-1)[0]) < rank:
+            yield table.tensor.shape[int(axis.reshape(-1)[0])]
 
 
 def _length_with_cache(
