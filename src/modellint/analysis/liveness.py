@@ -22,6 +22,7 @@ from modellint.analysis.folding import Folding
 from modellint.model import Graph, Model, Node, Shape, Value
 from modellint.targets.deployment import Deployment
 
+DEQUANTIZE = frozenset({"DequantizeLinear"})
 READY = 64
 """How many of the tasks that could run next are compared; more is a search without end."""
 
@@ -219,6 +220,7 @@ class _Builder:
         self._shift = 1 if fills else 0
         self._buffers: dict[int, int] = {}
         self._fills: dict[int, int] = {}
+        self._weights: set[int] = set()
         self._home = _joined_into(graph, folding) if joins else {}
         for value in graph.inputs:
             if not value.is_constant:
@@ -253,7 +255,9 @@ class _Builder:
 
     def _write(self, node: Node, result: Value, at: int, writes: dict[int, None]) -> None:
         viewed = viewed_value(node)
-        if viewed is not None and id(viewed) in self._buffers:
+        if viewed is not None and self._is_weight(viewed):
+            self._weights.add(id(result))
+        elif viewed is not None and id(viewed) in self._buffers:
             # A view has no memory of its own, whoever returns it.
             found = self._buffers[id(result)] = self._buffers[id(viewed)]
             self.program.buffers[found].held |= result.is_output
@@ -261,6 +265,10 @@ class _Builder:
             found = self._buffer_for(result)
             self._buffers[id(result)] = found
             writes[found] = None
+
+    def _is_weight(self, value: Value) -> bool:
+        """Stored, or unpacked from what is stored on the way into the op that takes it."""
+        return id(value) in self._weights or self._folding.is_constant(value)
 
     def _buffer_for(self, value: Value) -> int:
         while id(value) in self._home:
@@ -299,7 +307,13 @@ def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
 
 
 def viewed_value(node: Node) -> Value | None:
-    """The input whose bytes a node only gives another shape."""
+    """The input whose bytes a node only gives another shape, or another meaning.
+
+    Quantized tensors stay so in memory: whoever takes them dequantizes on the way.
+    """
+    result = node.output()
+    if node.op_type in DEQUANTIZE and result is not None and not result.is_output:
+        return node.input(0)
     return node.input(0) if node.op_type in VIEWS else None
 
 

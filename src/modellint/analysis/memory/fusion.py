@@ -16,7 +16,7 @@ from modellint.analysis.quantization.ops import POINTWISE
 from modellint.model import Node, Value, element_count
 
 RIDING = POINTWISE | {
-    "And", "Cast", "Ceil", "Celu", "Cos", "DequantizeLinear", "Equal", "Floor", "GatedAdd",
+    "And", "Cast", "Ceil", "Celu", "Cos", "Equal", "Floor", "GatedAdd",
     "Greater", "GreaterOrEqual", "HardSwish", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "Not",
     "Or", "QuantizeLinear", "Round", "Sign", "Sin", "Softsign", "Xor",
 }  # fmt: skip
