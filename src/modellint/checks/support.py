@@ -13,7 +13,7 @@ from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
 from modellint.data import data_dir, read_toml
-from modellint.model import Node
+from modellint.model import AttributeRef, Node
 from modellint.model.graph import DEFAULT_DOMAIN
 
 MEASURED_ELSEWHERE = frozenset({"QuantizeLinear", "DequantizeLinear", "Cast", "CastLike"})
@@ -114,6 +114,43 @@ def foreign_operator(context: Context) -> Iterator[Hit]:
                 yield from (
                     Hit(node, {"nodes": len(nodes)}, confidence="measured") for node in nodes
                 )
+
+
+def form_unsupported(context: Context) -> Iterator[Hit]:
+    """A form of an operator that TensorRT's parser refuses, though it has the operator."""
+    by_operator = _by_operator(context)
+    for op, restrictions in _restrictions("tensorrt").items():
+        for node in by_operator.get(op, ()):
+            forms = [form for each in restrictions if (form := _refused_form(node, each))]
+            if forms:
+                yield Hit(node, {"form": " and ".join(forms)}, confidence="measured")
+
+
+@cache
+def _restrictions(runtime: str) -> dict[str, list[Mapping[str, Any]]]:
+    """By operator."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in read_toml(data_dir("rules") / "support" / "restrictions.toml")[runtime]:
+        found.setdefault(entry["op"], []).append(entry)
+    return found
+
+
+def _refused_form(node: Node, restriction: Mapping[str, Any]) -> str:
+    """What of a node is refused, in words; empty when it is taken."""
+    if "output" in restriction:
+        place = restriction["output"]
+        return f"output {place + 1}" if node.output(place) is not None else ""
+    name = restriction["attribute"]
+    value = node.attributes.get(name)
+    values = value if isinstance(value, tuple) else (value,)
+    if value is None or isinstance(value, AttributeRef):
+        return ""
+    if "largest" in restriction:
+        numbers = [each for each in values if isinstance(each, int)]
+        size = math.prod(numbers) if len(numbers) == 2 else 0  # of three dims there is no limit
+        return f"a {name} of {size}" if size > restriction["largest"] else ""
+    refused = [each for each in values if each not in restriction["only"]]
+    return f"{name} {', '.join(map(str, refused))}" if refused else ""
 
 
 def type_unsupported(context: Context) -> Iterator[Hit]:

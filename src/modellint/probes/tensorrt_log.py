@@ -57,7 +57,7 @@ def distil(text: str) -> str:
     ]
     if not lines:
         return ""
-    reason = _PLACE.sub("", _SOURCE.sub("", _unwrapped(" ".join(lines[:2]))))
+    reason = _PLACE.sub("", _SOURCE.sub("", _unwrapped(lines[0])))
     asserted = _ASSERTED.fullmatch(reason)
     condition = asserted["condition"] if asserted else reason
     quoted = _QUOTED.search(condition)
