@@ -342,6 +342,11 @@ def _pair_before_implied_relu(graph: Graph) -> None:
     graph.feed("first_relu", 0, "early_dq")
 
 
+def _pair_moved_before_relu(graph: Graph) -> None:
+    _drop_pair(graph, "middle")
+    _pair_before_implied_relu(graph)
+
+
 def _product_bias_off_scale(graph: Graph) -> None:
     graph.constant("fc_b", np.arange(CLASSES), "i4")
     graph.constant("fc_bs", np.full(CLASSES, 0.01))
@@ -403,6 +408,9 @@ DEFECTS = [
     Defect(
         "pair before a Relu that the next implies", _pair_before_implied_relu, "QNT107",
         runtime=ORT, at="early_q",
+    ),
+    Defect(
+        "pair moved before the Relu", _pair_moved_before_relu, "QNT102", runtime=ORT, at="second"
     ),
     Defect("no pair behind", _no_pair_behind, "QNT123", runtime=ORT, at="second"),
     Defect("Relu that no Q implies", _middle_behind_relu, "QNT123", runtime=ORT, at="first"),

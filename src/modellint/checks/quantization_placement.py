@@ -65,12 +65,27 @@ def activation_left_float(context: Context) -> Iterator[Hit]:
     ]
     if not found:
         return
+    is_sure = context.deployment.runtime == "onnxruntime"
     if quantization.quantized_ops:
         for op in found:
-            yield Hit(op.node, {"float": op.float_precision, **effect(quantization, [op])})
+            via = _activation_behind_pair(quantization, op)
+            facts = {"float": op.float_precision, **effect(quantization, [op])}
+            if via is None:
+                yield Hit(op.node, facts)
+            else:
+                facts |= {"via": via.label, "via_op": via.op_type}
+                severity = None if is_sure else Severity.INFO  # TensorRT may move the pair
+                yield Hit(op.node, facts, variant="via", severity=severity, related=(via,))
     else:  # no activation is quantized anywhere: somebody chose to
         facts = {"float": found[0].float_precision, **effect(quantization, found)}
         yield from together(_nodes(found), facts, variant="whole", severity=Severity.INFO)
+
+
+def _activation_behind_pair(quantization: QuantizationMap, op: WeightedOp) -> Node | None:
+    """The activation between a pair and the layer that should have it right in front."""
+    node = op.data.root.producer
+    source = node.input(0) if node is not None and node.op_type in ACTIVATIONS else None
+    return node if source is not None and quantization.operand(source).is_quantized else None
 
 
 def one_activation_left_float(context: Context) -> Iterator[Hit]:
