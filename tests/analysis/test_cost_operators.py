@@ -62,6 +62,18 @@ CASES = [
     ("grouped-query attention",
      "y = com.microsoft.GroupQueryAttention<num_heads=8, kv_num_heads=2>(x, k, v, p, q, l, t)",
      GROUPED, "float[1,5,256] y", 8 * 5 * 8 * 64, None),
+    ("attention", "y = Attention(x, k, v)",
+     "float[2,4,5,8] x, float[2,4,7,8] k, float[2,4,7,6] v", "float[2,4,5,6] y",
+     2 * 4 * 5 * 7 * (8 + 6), None),
+    ("attention, heads in one dim", "y = Attention<q_num_heads=4, kv_num_heads=2>(x, k, v)",
+     "float[2,5,32] x, float[2,7,16] k, float[2,7,16] v", "float[2,5,32] y",
+     2 * 4 * 5 * 7 * 16, None),
+    ("multi-head attention", "y = com.microsoft.MultiHeadAttention<num_heads=4>(x, k, v)",
+     "float[2,5,32] x, float[2,7,32] k, float[2,7,32] v", "float[2,5,32] y",
+     2 * 4 * 5 * 7 * 16, None),
+    ("attention with its projections", "y = com.microsoft.Attention<num_heads=4>(x, w, b)",
+     "float[2,5,32] x, float[32,96] w, float[96] b", "float[2,5,32] y",
+     2 * 5 * 32 * 96 + 2 * 4 * 5 * 5 * 16, None),
     ("packed weights", "y = com.microsoft.MatMulNBits<K=64, N=32, bits=4, block_size=32>(x, w, s)",
      "float[3,64] x, uint8[32,2,16] w, float[64] s", "float[3,32] y", 3 * 64 * 32, None),
     ("pooling", "y = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)", "float[1,3,8,8] x",
@@ -78,7 +90,7 @@ CASES = [
     [pytest.param(*case[1:], id=case[0]) for case in CASES],
 )
 def test_operator(body: str, inputs: str, output: str, macs: int, flops: int | None) -> None:
-    model = graph(body, inputs, output, opset=20)
+    model = graph(body, inputs, output, opset=23)
     assert model.graph is not None, model.problems
     found = cost(model, Deployment()).of(model.graph.nodes[0])
     assert found.macs == macs

@@ -13,8 +13,9 @@ from modellint.targets.deployment import Deployment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ROUNDS = 32
-"""How often inference is helped with numbers; each lets it see past one more computed shape."""
+ROUNDS, MOST_NODES = 32, 40_000
+"""How often inference is helped with numbers, and over how many nodes altogether: each round lets
+it see past one more computed shape."""
 
 
 class DeployedTypes:
@@ -82,7 +83,7 @@ class DeployedTypes:
         if self._inputs:
             self._types = infer_types(self._inputs).types
         self._numbers = small_constants(graph, self._shape_so_far)
-        for _ in range(ROUNDS):
+        for _ in range(min(ROUNDS, 1 + MOST_NODES // max(len(graph.nodes), 1))):
             if not self._is_open(graph):
                 return
             self._types = infer_types(self._inputs, self._numbers).types

@@ -168,7 +168,9 @@ class MemoryEstimate:
     def _need(self, symbol: str, size: int) -> int:
         """Bytes expected at another size; beyond all bounds where the model does not work at it,
         as past the end of its table of positions."""
-        found = footprint(self.model, self._resized(symbol, size))
+        deployment = self._resized(symbol, size)
+        # Not kept: one search asks for many, and each holds a program of the whole graph.
+        found = Footprint(self.model, deployment, runtime_memory(_runtime_name(deployment)))
         expected = found.expected
         known = {id(value) for value in self.unknown}
         breaks = any(id(value) not in known for value in found.unknown)
