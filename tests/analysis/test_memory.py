@@ -87,6 +87,13 @@ def test_weights_narrow_to_the_precision(precision: str, share: float) -> None:
     assert found == pytest.approx(wide * share, rel=0.02)
 
 
+def test_embeddings_stay_at_16_bits_where_products_go_below() -> None:
+    found = memory(export("gpt2"), Deployment(precision="int4")).weights_by_dtype
+    tokens, positions = 50257 * 768, 1024 * 768  # the tokens' table is a product's weight, too
+    assert found["float16"] == pytest.approx(2 * tokens, rel=0.01)
+    assert found["int4"] == pytest.approx((124.4e6 - positions) / 2, rel=0.01)
+
+
 def test_the_cache_is_a_part_of_its_own() -> None:
     sizes = {"batch": 2, "past": 100, "sequence": 1, "s22": 101}
     estimate = memory(export("gpt2"), Deployment(precision="fp16", symbols=sizes))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from modellint.analysis.cost.traffic import VIEWS
 from modellint.analysis.folding import Folding
 from modellint.analysis.folding_ops import SMALL
+from modellint.analysis.memory.fusion import PRODUCTS
 from modellint.analysis.precision import weight_dtype
-from modellint.model import DTYPES, DType, Model, Value, element_count
+from modellint.model import DType, Model, Value, element_count
 from modellint.targets.deployment import Deployment
 
 _SHAPE_BYTES = 1024
@@ -80,12 +81,13 @@ def is_fill(value: Value) -> bool:
 
 
 def _deployed(value: Value, dtype: DType, precision: str | None) -> DType:
-    """Matrices narrow to the deployed precision; vectors not below 16 bits."""
+    """Below 16 bits go the weights of products alone: not vectors, and not embeddings."""
     deployed = weight_dtype(dtype, precision)
+    if not dtype.is_float or deployed.bits >= 16:
+        return deployed
     shape = value.tensor.shape if value.tensor is not None else value.shape or ()
-    if len(shape) < 2 and deployed.bits < 16 and dtype.is_float:
-        return weight_dtype(dtype, "fp16") if dtype.bits > 16 else DTYPES[dtype.name]
-    return deployed
+    multiplied = any(use.node.op_type in PRODUCTS for use in value.consumers)
+    return deployed if multiplied and len(shape) > 1 else weight_dtype(dtype, "fp16")
 
 
 def _is_quantized(value: Value) -> bool:
