@@ -142,7 +142,7 @@ def test_a_group_of_devices_is_a_table(tmp_path: Path) -> None:
     result = run_cli("inspect", "--isolated", path, "--target", "jetson")
     assert result.exit_code == 0
     assert "jetson-nano" in result.stdout
-    assert "largest batch" in result.stdout
+    assert "max batch" in result.stdout
 
 
 def test_profiles_come_in_every_form() -> None:

@@ -17,6 +17,9 @@ from modellint.report.text import byte_size, cells, counted, shorten, work
 ENDLESS = 1 << 20
 """Where the estimate gives up looking for the largest size."""
 
+BAR = 8
+"""Columns of a device's bar in the table."""
+
 GOOD, FAIR, POOR = Style(color="green"), Style(color="yellow"), Style(color="red", bold=True)
 VERDICTS: Mapping[Verdict | None, Style] = {
     "fits": GOOD,
@@ -272,14 +275,14 @@ class NeedsSheet(Sheet):
     def _device(self, needs: Memory) -> list[Text]:
         bound = needs.roofline
         share = needs.total.expected / needs.usable if needs.usable else 0.0
-        filled = min(round(10 * share), 10)
+        filled = min(round(BAR * share), BAR)
         full, free = ("#", ".") if self.is_plain else ("━", "─")
         batch = "" if needs.largest_batch is None else f"{needs.largest_batch:,}"
         return [
             Text(self.words(needs.target or "")),
             Text(byte_size(needs.usable or 0)),
             Text(byte_size(needs.total.expected)),
-            Text.assemble((full * filled, VERDICTS[needs.verdict]), (free * (10 - filled), LINES)),
+            Text.assemble((full * filled, VERDICTS[needs.verdict]), (free * (BAR - filled), LINES)),
             Text(needs.verdict or "", VERDICTS[needs.verdict]),
             Text(batch),
             Text(self._seconds(bound.seconds) if bound is not None else "?"),
@@ -289,7 +292,7 @@ class NeedsSheet(Sheet):
 
 
 _DEVICE_COLUMNS = (
-    "device", "usable", "needs", "", "", "largest batch", "time", "bound by", "runtime",
+    "device", "usable", "needs", "", "", "max batch", "time", "bound by", "runtime",
 )  # fmt: skip
 
 
