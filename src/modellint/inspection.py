@@ -204,7 +204,7 @@ class Memory:
     smallest_target: Annotated[str | None, "Of the same kind of device, the smallest it fits."]
     peak: Peak | None
     roofline: Annotated[Roofline | None, "Null where the device's rates are not known."]
-    table: Annotated[list[Row] | None, "Precision by batch; null without a target, or with several."]
+    table: Annotated[list[Row] | None, "Precision by batch; null unless there is one target."]
 
 
 @dataclass(frozen=True, slots=True)
