@@ -31,9 +31,9 @@ CHANNELS = 64
 PER_LAYER = 5  # Q, DQ, DQ of the weight, Conv, Relu
 
 
-def quantized_chain(path: Path) -> Path:
-    """Convolutions as a clean symmetric export has them, so many that there are NODES nodes."""
-    nodes, initializers = [], [numpy_helper.from_array(np.zeros((), np.int8), "zero")]
+def quantized_chain(path: Path, activation: str) -> Path:
+    """Convolutions as a clean export has them, so many that there are NODES nodes."""
+    nodes, initializers = [], [numpy_helper.from_array(np.zeros((), activation), "zero")]
     random = np.random.default_rng(0)
     points = numpy_helper.from_array(np.zeros(CHANNELS, np.int8), "zeros")
     initializers.append(points)
@@ -53,6 +53,12 @@ def quantized_chain(path: Path) -> Path:
             helper.make_node("Relu", [f"c{index}"], [f"x{index + 1}"]),
         ]
     last = f"x{NODES // PER_LAYER}"
+    if activation == "uint8":  # ONNX Runtime's integer layers need a pair behind them, too
+        nodes += [
+            helper.make_node("QuantizeLinear", [last, "s0", "zero"], ["q_last"]),
+            helper.make_node("DequantizeLinear", ["q_last", "s0", "zero"], ["y"]),
+        ]
+        last = "y"
     first_value, last_value = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ("batch", CHANNELS, 8, 8))
         for name in ("x0", last)
@@ -83,7 +89,8 @@ def rules_for(runtime: str) -> list[Rule]:
 
 @pytest.mark.parametrize("runtime", ["tensorrt", "onnxruntime"])
 def test_map_and_rules(runtime: str, benchmark: Any, tmp_path: Path) -> None:
-    path = quantized_chain(tmp_path / "chain.onnx")
+    activation = "int8" if runtime == "tensorrt" else "uint8"  # as each of them wants it
+    path = quantized_chain(tmp_path / "chain.onnx", activation)
     proto = onnx.load(path)
     deployment = Deployment(find_target("a10"), runtime=runtime)
     rules = rules_for(runtime)

@@ -418,6 +418,9 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
     if (context.deployment.runtime or "").startswith("tensorrt"):
         return False
     producer = q.source.producer
+    while producer is not None and producer.op_type in {"Relu", "Clip", *CARRIES}:
+        source = producer.input(0)
+        producer = source.producer if source is not None else None
     if producer is None:
         return False
     op = quantization.op(producer)
