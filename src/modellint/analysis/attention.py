@@ -88,15 +88,19 @@ class Attentions:
     """Every attention block of a model."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
-        self.found = [block for graph in model.graphs(functions=True) for block in self._of(graph)]
+        self.found = [
+            block for graph in model.graphs(functions=True) for block in attention_blocks(graph)
+        ]
 
-    def _of(self, graph: Graph) -> Iterator[Attention]:
-        for softmax in graph.by_op.get("Softmax", ()):
-            start = _scores(softmax)
-            end = _result(softmax)
-            if start is not None and end is not None:
-                (scores, between), (result, after) = start, end
-                yield Attention(scores, softmax, result, between, after)
+
+def attention_blocks(graph: Graph) -> Iterator[Attention]:
+    """Every attention block of one graph."""
+    for softmax in graph.by_op.get("Softmax", ()):
+        start = _scores(softmax)
+        end = _result(softmax)
+        if start is not None and end is not None:
+            (scores, between), (result, after) = start, end
+            yield Attention(scores, softmax, result, between, after)
 
 
 def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:

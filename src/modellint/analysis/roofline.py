@@ -191,7 +191,7 @@ def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> fro
         return frozenset()
     runtime = runtime_memory(deployment.runtime or _default_runtime(deployment))
     narrow = is_narrow(running_precision(model, deployment))
-    kernels = Kernels(model.graph.ordered, folding, runtime, narrow=narrow)
+    kernels = Kernels(model.graph, folding, runtime, narrow=narrow)
     kept = set()
     for nodes in kernels.groups():
         members = {id(node) for node in nodes}

@@ -184,7 +184,7 @@ class Footprint:
     def _groups(self, graph: Graph) -> Sequence[tuple[Node, ...]]:
         """Nodes by the kernel they run in."""
         if id(graph) not in self._known_groups:
-            kernels = Kernels(graph.ordered, self._folding, self._runtime, narrow=self._narrow)
+            kernels = Kernels(graph, self._folding, self._runtime, narrow=self._narrow)
             self._known_groups[id(graph)] = kernels.groups()
         return self._known_groups[id(graph)]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from modellint.analysis.attention import attention_blocks
 from modellint.analysis.cost.traffic import VIEWS
 from modellint.analysis.folding import Folding
 from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.quantization.ops import POINTWISE
-from modellint.model import Node, Value, element_count
+from modellint.model import Graph, Node, element_count
 
 RIDING = POINTWISE | {
     "And", "Cast", "Ceil", "Celu", "Cos", "Equal", "Floor", "GatedAdd",
@@ -33,7 +34,6 @@ _KEEPS_LAYOUT = EPILOGUE | {
     "AveragePool", "Concat", "Div", "GlobalAveragePool", "HardSigmoid", "HardSwish", "MaxPool",
     "Mul",
 }  # fmt: skip
-_SPREADS = VIEWS | {"Transpose", "Mul", "Div", "Add", "Where", "Cast", "Softmax"}
 
 
 @dataclass(slots=True)
@@ -54,14 +54,14 @@ class Kernels:
     """The kernels of one graph, as a runtime is known to form them."""
 
     def __init__(
-        self, nodes: Iterable[Node], folding: Folding, runtime: RuntimeMemory, *, narrow: bool
+        self, graph: Graph, folding: Folding, runtime: RuntimeMemory, *, narrow: bool
     ) -> None:
         self._folding = folding
         self._runtime = runtime
         self._of: dict[int, Kernel] = {}
         self._kernels: list[Kernel] = []
-        self._attention = _attention_nodes(nodes) if runtime.fuses_attention and narrow else {}
-        for node in nodes:
+        self._attention = _attention_nodes(graph) if runtime.fuses_attention and narrow else {}
+        for node in graph.ordered:
             if not folding.is_folded(node):
                 self._place(node)
 
@@ -172,60 +172,10 @@ def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:
     return frozenset(blocked)
 
 
-def _attention_nodes(nodes: Iterable[Node]) -> dict[int, frozenset[int]]:
+def _attention_nodes(graph: Graph) -> dict[int, frozenset[int]]:
     """For each node of an attention, product to product, the nodes it runs with."""
     mates: dict[int, frozenset[int]] = {}
-    for node in nodes:
-        if node.op_type != "Softmax":
-            continue
-        scores = _back_to_product(node)
-        values = _forward_to_product(node)
-        if scores is not None and values is not None:
-            members = frozenset(map(id, (*scores, node, *values)))
-            mates.update(dict.fromkeys(members, members))
+    for block in attention_blocks(graph):
+        members = frozenset(map(id, block.nodes))
+        mates.update(dict.fromkeys(members, members))
     return mates
-
-
-def _back_to_product(softmax: Node) -> list[Node] | None:
-    """From the softmax to the product of queries and keys, through scale and mask."""
-    path: list[Node] = []
-    node = softmax
-    for _ in range(8):
-        sources = [v.producer for v in node.inputs if v is not None and v.producer is not None]
-        before = next((s for s in sources if s.op_type == "MatMul"), None)
-        if before is not None:
-            return [*path, before]
-        before = next((s for s in sources if s.op_type in _SPREADS and _leads_on(s)), None)
-        if before is None:
-            return None
-        path.append(before)
-        node = before
-    return None
-
-
-def _leads_on(node: Node) -> bool:
-    value: Value | None = node.output()
-    return value is not None and len(value.consumers) == 1 and len(node.inputs) > 0
-
-
-def _forward_to_product(softmax: Node) -> list[Node] | None:
-    path: list[Node] = []
-    node = softmax
-    for _ in range(6):
-        value = node.output()
-        if value is None or not value.consumers:
-            return None
-        after = [use.node for use in value.consumers]
-        product = next((n for n in after if n.op_type == "MatMul"), None)
-        if product is not None:
-            return [*path, *(n for n in after if n is not product), product]
-        if len(after) != 1 or after[0].op_type not in _SPREADS | {"Dropout", "Where", "IsNaN"}:
-            # torch guards against rows that are masked whole: Where(IsNaN(p), 0, p)
-            guard = next((n for n in after if n.op_type == "Where"), None)
-            if guard is None or any(n.op_type not in ("IsNaN", "Where") for n in after):
-                return None
-            path += [n for n in after if n is not guard]
-            after = [guard]
-        path.append(after[0])
-        node = after[0]
-    return None
