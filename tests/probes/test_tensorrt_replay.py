@@ -140,3 +140,37 @@ def test_the_findings_are_tensorrts_own(folder: Path) -> None:
     assert failure["severity"] == "error"  # nobody stands in for anybody
     assert failure["location"]["node"] == "act"
     assert "TensorRT 10.9.0.34 parses the model but builds no engine" in failure["message"]
+
+
+def engine_file(folder: Path) -> Path:
+    head = b"ftrt" + bytes(20) + bytes([10, 9, 0, 34])
+    (folder / "net.engine").write_bytes(head.ljust(100, b"\0"))
+    return folder / "net.engine"
+
+
+def test_the_inspector_tells_an_engines_layers(folder: Path) -> None:
+    tensor = {"Dimensions": [1, 3, 8, 8], "Format/Datatype": "Half"}
+    fused = {
+        "Name": "PWN(act, nms)",
+        "LayerType": "PointWiseV2",
+        "Inputs": [{"Name": "x", **tensor}],
+        "Outputs": [{"Name": "y", **tensor}],
+        "Metadata": "[ONNX Layer: act]\x1e[ONNX Layer: nms]",
+    }
+    said = {"layers": {"Layers": [fused], "Bindings": ["x", "y"]}}
+    (folder / "said.json").write_text(json.dumps(said), encoding="utf-8")
+    engine_file(folder)
+    result = run_cli("probe", "net.onnx", "--layers", "net.engine", cwd=folder)
+    assert result.exit_code == 0, result
+    assert "2 nodes became 1 layer, 0 of them reformats" in result.stdout
+    assert "2 nodes in PWN(act, nms)" in result.stdout
+
+
+def test_an_engine_of_another_release_says_so(folder: Path) -> None:
+    error = "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed.Version tag does not match.)"  # noqa: E501
+    said = {"loading": [["ERROR", error]]}
+    (folder / "said.json").write_text(json.dumps(said), encoding="utf-8")
+    engine_file(folder)
+    result = run_cli("probe", "net.onnx", "--layers", "net.engine", cwd=folder)
+    assert result.exit_code == 2
+    assert "Version tag does not match" in result.stderr

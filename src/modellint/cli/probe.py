@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from modellint.cli.deployment import deployable, given_settings
 from modellint.cli.given import one_of
 from modellint.config.load import CommandLine
 from modellint.errors import UsageError
+
+if TYPE_CHECKING:
+    from modellint.model import Model
 
 OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
@@ -38,7 +41,7 @@ Exit codes: as for 'modellint check'.
 @option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
         callback=one_of(*probing.BACKENDS), help=f"{', '.join(probing.BACKENDS)}.")  # fmt: skip
 @option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
-        help="Instead, compare with the layers that trtexec --exportLayerInfo wrote.")  # fmt: skip
+        help="Instead, compare with an engine, or what trtexec exported of it.")  # fmt: skip
 @probing.limits
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="The table for programs.")
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="The table only.")
@@ -87,6 +90,17 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     return outcome.result.exit_code
 
 
+def _inspected(engine: Path, writer: str) -> Model:
+    """The layers of an engine, where the runtime that wrote it is here to tell them."""
+    import tempfile
+
+    from modellint.formats import read_model
+    from modellint.probes.inspector import exported_layers
+
+    with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
+        return read_model(exported_layers(engine, writer, Path(folder)))
+
+
 def _compared(path: Path, export: Path) -> str:
     """What became of a model's nodes in an engine, by an export of its layers."""
     from modellint.analysis.layers import Layers, compare
@@ -94,6 +108,8 @@ def _compared(path: Path, export: Path) -> str:
     from modellint.report.layers import Became, comparison
 
     source, layers = read_model(path), read_model(export)
+    if layers.format == "tensorrt-engine":
+        layers = _inspected(export, layers.producer_name)
     for model, wanted in ((source, "graph"), (layers, "layers")):
         if wanted not in model.capabilities:
             raise UsageError(f"{model.path} holds no {wanted} of a model ({model.format})")
