@@ -118,8 +118,8 @@ DEFECTS = [
     Defect("FUS015", "y = Mul (x, w)", "y", PROBABILITIES, {"w": full(1, 12, 1, 1)}),
     Defect("FUS016", "n = IsNaN (x)\ny = Where (n, zero, x)", "n", PROBABILITIES),
     Defect("FUS019", ROTARY, "y", ("gpt2_prompt", "Transpose", 0), {"w": random(1, 64)}),
-    Defect("FUS020", "q = MatMul (x, w)\nk2 = MatMul (x, u)\nv = MatMul (x, t)\n"
-           "a = Add (q, k2)\ny = Mul (a, v)", "q", TOKENS,
+    Defect("FUS020", "z = Relu (x)\nq = MatMul (z, w)\nk2 = MatMul (z, u)\nv = MatMul (z, t)\n"
+           "a = Add (q, k2)\ny = Mul (a, v)", "z", TOKENS,
            {"w": random(768, 768), "u": random(768, 768), "t": random(768, 768)}),
     Defect("FUS021", "y = BatchNormalization (x, s, b, b, s)", "y", SCORES,
            {"s": full(1, 1000), "b": full(0, 1000)}),

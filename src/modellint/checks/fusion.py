@@ -10,7 +10,7 @@ from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
-from modellint.model import Node
+from modellint.model import Node, Value
 from modellint.rules.message import format_bytes
 from modellint.rules.rule import Fuser
 
@@ -22,7 +22,7 @@ _LEAST_SHARE = 0.001
 
 def unfused(
     context: Context,
-    place: Node,
+    place: Node | Value,
     nodes: Sequence[Node],
     facts: Mapping[str, object] | None = None,
     *,
@@ -40,7 +40,7 @@ def unfused(
     recognise this variation of the pattern.
     """
     loud = _loudness(context.rule.fused_by, context.deployment.runtime, stopped)
-    if loud is None or (not folded and context.analysis(Folding).is_folded(place)):
+    if loud is None or (not folded and context.analysis(Folding).is_folded(nodes[0])):
         return
     yield Hit(
         place,
@@ -88,6 +88,19 @@ def lost(context: Context, nodes: Iterable[Node], *, vanishes: bool = False) -> 
     total = context.analysis(cost).total.bytes_moved
     share = moved / total if moved and total else None
     return {"ops": ops, "bytes": moved, "share": share, "lost": describe(ops, moved, share)}
+
+
+def constant_shape(context: Context, value: Value | None) -> tuple[int, ...] | None:
+    """The shape of a constant, stored or computed from what is stored; None for all else."""
+    if value is None:
+        return None
+    if value.tensor is not None:
+        return value.tensor.shape
+    if not context.analysis(Folding).is_constant(value):
+        return None
+    shape = context.shape(value)
+    known = tuple(dim for dim in shape or () if isinstance(dim, int))
+    return known if shape is not None and len(known) == len(shape) else None
 
 
 def describe(ops: int, moved: int | None, share: float | None) -> str:

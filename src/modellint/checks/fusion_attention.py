@@ -10,7 +10,14 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import TENSORRT, describe, is_moot, is_tensorrt, unfused
+from modellint.checks.fusion import (
+    TENSORRT,
+    constant_shape,
+    describe,
+    is_moot,
+    is_tensorrt,
+    unfused,
+)
 from modellint.finding import Severity
 from modellint.model import Node, Value
 
@@ -151,8 +158,8 @@ def parallel_projections(context: Context) -> Iterator[Hit]:
         siblings: dict[int, list[Node]] = defaultdict(list)
         for node in graph.by_op.get("MatMul", ()):
             data, weight = node.input(0), node.input(1)
-            tensor = weight.tensor if weight is not None and weight.is_initializer else None
-            if data is not None and tensor is not None and len(tensor.shape) == 2:
+            shape = constant_shape(context, weight)
+            if data is not None and shape is not None and len(shape) == 2:
                 siblings[id(data)].append(node)
         for nodes in siblings.values():
             if len(nodes) > 1:
@@ -175,4 +182,5 @@ def _projections(context: Context, nodes: list[Node], data: Value | None) -> Ite
         "share": share,
         "lost": describe(len(nodes) - 1, moved, share),
     }
-    yield from unfused(context, nodes[0], nodes, facts, witness=nodes[-1])
+    # About the input: the MatMuls may become Gemms and still be several.
+    yield from unfused(context, data if data is not None else nodes[0], nodes, facts)

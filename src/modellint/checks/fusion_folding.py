@@ -13,7 +13,8 @@ from modellint.analysis.fusion import Norms, ints, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
-from modellint.model import DType, Graph, Node, Value
+from modellint.model import DType, Graph, Model, Node, Value, is_static
+from modellint.targets.deployment import Deployment
 
 _BOTH = (ORT, "tensorrt")
 _SHAPE_MAKERS = frozenset({"Shape", "Size"})
@@ -112,12 +113,23 @@ def shape_arithmetic(context: Context) -> Iterator[Hit]:
     symbols = _open_dims(graph) if graph is not None else {}
     if graph is None or not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
         return
-    folding = context.analysis(Folding)
+    folding = context.analysis(_as_loaded)
     running = [node for node in _shape_nodes(graph) if not folding.is_folded(node)]
     if len(running) >= context.options["ops"]:
         share = len(running) / len(graph.nodes)
         facts = {"nodes": len(running), "part": share, "symbols": sorted(symbols)}
-        yield Hit(next(iter(symbols.values())), facts, count=len(running))
+        variant = "fixed" if _is_fixed(context, symbols) else ""
+        yield Hit(next(iter(symbols.values())), facts, count=len(running), variant=variant)
+
+
+def _as_loaded(model: Model, deployment: Deployment) -> Folding:
+    """What is constant by the file alone, whatever the deployment binds."""
+    return Folding(model, Deployment())
+
+
+def _is_fixed(context: Context, symbols: dict[str, Value]) -> bool:
+    """Whether the deployment leaves none of the dims open."""
+    return all(is_static(context.shape(value)) for value in symbols.values())
 
 
 def _open_dims(graph: Graph) -> dict[str, Value]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from modellint.analysis.fusion import ints, made_by, number, onward, other_input, takers, through
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, unfused
-from modellint.model import Node, Value
+from modellint.checks.fusion import ORT, constant_shape, unfused
+from modellint.model import Node, Shape, Value, is_static
 
 _CONVS = ("Conv", "ConvTranspose")
 _AFFINE = frozenset({"Mul", "Div", "Add", "Sub"})
@@ -18,7 +18,7 @@ def batchnorm_after_linear(context: Context) -> Iterator[Hit]:
     """A BatchNormalization behind Gemm, or MatMul and Add, with constant weights."""
     for norm in context.nodes("BatchNormalization"):
         value = norm.input(0)
-        layer = _linear_layer(value)
+        layer = _linear_layer(context, value)
         if layer is None or norm.get_int("training_mode", 0) or not _all_constant(norm.inputs[1:]):
             continue
         stopped = () if [node.op_type for node in layer] == ["MatMul"] else (ORT,)
@@ -73,6 +73,44 @@ def _is_per_channel(constant: Value, rank: int) -> bool:
     )
 
 
+def separate_bias(context: Context) -> Iterator[Hit]:
+    """The Add of a stored bias behind a MatMul with a stored weight."""
+    for matmul in context.nodes("MatMul"):
+        output, data, weight = matmul.output(), matmul.input(0), matmul.input(1)
+        add = output.sole_consumer if output is not None else None
+        if add is None or add.op_type != "Add" or data is None or not _is_constant(context, weight):
+            continue
+        # As the file says it: what the deployment knows, the runtime does not know when it loads.
+        bias, shape = other_input(add, output), data.shape
+        tensor = bias.tensor if bias is not None else None
+        if tensor is None or shape is None or tensor.elements != _columns(context, [matmul]):
+            continue
+        reason = _bias_blocker(shape, tensor.shape, taken=_takes_bias(add))
+        if reason is not None:
+            facts = {"matmul": matmul.label, "rank": len(tensor.shape)}
+            stopped = (ORT,) if reason else ()
+            yield from unfused(context, add, [matmul, add], facts, variant=reason, stopped=stopped)
+
+
+def _bias_blocker(data: Shape, bias: tuple[int, ...], *, taken: bool) -> str | None:
+    """What ONNX Runtime's MatMulAddFusion passes over; None where another pass takes the Add."""
+    if taken:
+        return None
+    if len(bias) > (2 if len(data) == 2 else 1):
+        return "rank"
+    return "open" if len(data) > 2 and not is_static(data) else ""
+
+
+def _takes_bias(add: Node) -> bool:
+    """Whether the Add goes into BiasGelu, FastGelu or SkipLayerNormalization instead."""
+    users = takers(add.output())
+    return any(
+        user.op_type in ("Add", "Gelu", "LayerNormalization", "Erf", "Tanh")
+        or (user.op_type in ("Mul", "Div", "Pow") and len(users) > 1)
+        for user in users
+    )
+
+
 def linear_scale(context: Context) -> Iterator[Hit]:
     """A constant that the output of a linear layer is multiplied by, or divided by."""
     for node in context.nodes("Mul", "Div"):
@@ -82,10 +120,10 @@ def linear_scale(context: Context) -> Iterator[Hit]:
             continue
         if node.op_type == "Div" and node.input(1) is value:
             continue
-        layer = _linear_layer(value)
+        layer = _linear_layer(context, value)
         if layer is None or any(dim != 1 for dim in constant.tensor.shape[:-1]):
             continue
-        columns = _columns(layer)
+        columns = _columns(context, layer)
         if constant.tensor.elements not in (1, columns):
             continue
         bare = layer[-1].op_type == "MatMul" and constant.tensor.elements == 1
@@ -93,7 +131,7 @@ def linear_scale(context: Context) -> Iterator[Hit]:
         yield from unfused(context, node, [*layer, node], facts, stopped=() if bare else (ORT,))
 
 
-def _linear_layer(value: Value | None) -> list[Node] | None:
+def _linear_layer(context: Context, value: Value | None) -> list[Node] | None:
     """Gemm, MatMul, or MatMul and Add with stored weights, whose output nobody else takes."""
     if value is None or value.sole_consumer is None:
         return None
@@ -102,23 +140,23 @@ def _linear_layer(value: Value | None) -> list[Node] | None:
         return [gemm] if _all_constant(gemm.inputs[1:]) else None
     matmul = made_by(value, "MatMul")
     if matmul is not None:
-        return [matmul] if _stored(matmul.input(1)) else None
+        return [matmul] if _is_constant(context, matmul.input(1)) else None
     add = made_by(value, "Add")
     for operand in add.inputs if add is not None else ():
         matmul = made_by(operand, "MatMul")
         if matmul is None or add is None or operand is None or operand.sole_consumer is None:
             continue
         bias = other_input(add, operand)
-        if _stored(matmul.input(1)) and _stored(bias):
+        if _is_constant(context, matmul.input(1)) and _is_constant(context, bias):
             return [matmul, add]
     return None
 
 
-def _columns(layer: list[Node]) -> int | None:
-    weight = layer[0].input(1)
-    if weight is None or weight.tensor is None or len(weight.tensor.shape) != 2:
+def _columns(context: Context, layer: list[Node]) -> int | None:
+    shape = constant_shape(context, layer[0].input(1))
+    if shape is None or len(shape) != 2:
         return None
-    return weight.tensor.shape[0 if layer[0].get_int("transB", 0) else 1]
+    return shape[0 if layer[0].get_int("transB", 0) else 1]
 
 
 def pad_before_window(context: Context) -> Iterator[Hit]:
@@ -175,9 +213,8 @@ def _rank(context: Context, value: Value) -> int | None:
     return len(shape) if shape is not None else None
 
 
-def _stored(value: Value | None) -> bool:
-    source = through(value)
-    return source is not None and source.is_constant
+def _is_constant(context: Context, value: Value | None) -> bool:
+    return constant_shape(context, through(value)) is not None
 
 
 def _all_constant(values: tuple[Value | None, ...]) -> bool:
