@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from modellint.analysis.attention import Attention, attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.kv_cache import attention_variant
 from modellint.model import Graph, Model, Node, Value
@@ -77,6 +78,9 @@ class Blocks:
         self._graph = model.graph
         self._folding = Folding(model, deployment)
         self._types = self._folding.types
+        graph = model.graph
+        self._written_out = list(attention_blocks(graph)) if graph is not None else []
+        self._softmaxes = {id(block.softmax) for block in self._written_out}
 
     @cached_property
     def all(self) -> tuple[Block, ...]:
@@ -86,7 +90,7 @@ class Blocks:
         inverted = list(self._inverted(self._graph))
         inside = {id(node) for block in inverted for node in block.nodes}
         plain = [block for block in residuals if not any(id(n) in inside for n in block.nodes)]
-        return (*_transformers(plain), *inverted, *plain, *_squeezes(self._graph))
+        return (*self._transformers(plain), *inverted, *plain, *_squeezes(self._graph))
 
     def of(self, kind: Kind) -> tuple[Block, ...]:
         return tuple(block for block in self.all if block.kind == kind)
@@ -94,8 +98,7 @@ class Blocks:
     @property
     def summary(self) -> tuple[BlockCount, ...]:
         """How many of each kind; residuals inside transformer blocks are not told again."""
-        inner = {id(b.end) for t in self.of("transformer") for b in self.of("residual")
-                 if any(node is b.end for node in t.nodes)}  # fmt: skip
+        inner = {id(node) for block in self.of("transformer") for node in block.nodes}
         counts = Counter(
             block.kind
             for block in self.all
@@ -121,15 +124,27 @@ class Blocks:
             if (layer.query_heads, layer.kv_heads, layer.head_size) == usual
         )
 
+    # Transformers
+
+    def _transformers(self, residuals: list[Block]) -> Iterator[Block]:
+        """A residual with attention, and the one with a feed-forward that takes up its result."""
+        attending = [block for block in residuals if self._attends(block)]
+        feeding = [block for block in residuals if not self._attends(block)]
+        for one in attending:
+            other = next((block for block in feeding if _continues(one, block)), None)
+            if other is not None:
+                yield Block("transformer", (*one.nodes, *other.nodes), one.source, other.end)
+
+    def _attends(self, block: Block) -> bool:
+        return any(
+            node.op_type in _ATTENTION_OPS or id(node) in self._softmaxes for node in block.nodes
+        )
+
     # Residuals
 
     def _residuals(self, graph: Graph) -> Iterator[Block]:
         """Additions of two paths, one of which leaves from a tensor that the other is or adds."""
-        masks = {
-            id(node)
-            for softmax in graph.by_op.get("Softmax", ())
-            for node in _product_before(softmax)[1]
-        }
+        masks = {id(node) for block in self._written_out for node in block.between}
         for node in graph.nodes:
             if node.op_type not in _ADDITIONS | _SKIP_NORMS or id(node) in masks:
                 continue
@@ -201,8 +216,8 @@ class Blocks:
         for node in graph.nodes:
             if node.op_type in _ATTENTION_OPS:
                 yield self._attention_op(node)
-            elif node.op_type == "Softmax" and _is_between_products(node):
-                yield self._spelled_out(node)
+        for block in self._written_out:
+            yield self._spelled_out(block)
 
     def _attention_op(self, node: Node) -> AttentionLayer:
         heads = node.get_int("q_num_heads") or node.get_int("num_heads")
@@ -217,21 +232,20 @@ class Blocks:
         hidden = _number(shape[-1]) if shape is not None else None
         return AttentionLayer(node, heads, kv_heads, hidden // heads if hidden and heads else None)
 
-    def _spelled_out(self, softmax: Node) -> AttentionLayer:
-        source = softmax.input(0)
+    def _spelled_out(self, block: Attention) -> AttentionLayer:
+        source = block.softmax.input(0)
         shape = self._types.shape(source) if source is not None else None
         heads = _number(shape[-3]) if shape is not None and len(shape) >= 4 else None
-        product, _ = _product_before(softmax)
-        query = product.input(0) if product is not None else None
+        query = block.scores.input(0)
         query_shape = self._types.shape(query) if query is not None else None
         size = _number(query_shape[-1]) if query_shape else None
-        shared = self._sharing(product, heads)
+        shared = self._sharing(block.scores, heads)
         kv_heads = heads // shared if heads is not None and heads % shared == 0 else heads
-        return AttentionLayer(softmax, heads, kv_heads, size)
+        return AttentionLayer(block.softmax, heads, kv_heads, size)
 
-    def _sharing(self, product: Node | None, heads: int | None) -> int:
+    def _sharing(self, product: Node, heads: int | None) -> int:
         """How many query heads read one key head: by how much the keys are broadcast."""
-        value = product.input(1) if product is not None else None
+        value = product.input(1)
         for _ in range(8):
             node = value.producer if value is not None else None
             if node is None or heads is None:
@@ -325,17 +339,6 @@ def _weight(node: Node) -> Value | None:
     return node.input(3 if node.op_type == "QLinearConv" else 1)
 
 
-def _transformers(residuals: list[Block]) -> Iterator[Block]:
-    """A residual with attention, and the one with a feed-forward that takes up its result."""
-    for one in residuals:
-        if not _has_attention(one.nodes):
-            continue
-        for other in residuals:
-            if other is not one and not _has_attention(other.nodes) and _continues(one, other):
-                yield Block("transformer", (*one.nodes, *other.nodes), one.source, other.end)
-                break
-
-
 def _continues(one: Block, other: Block) -> bool:
     value: Value | None = other.source
     for _ in range(16):
@@ -346,13 +349,6 @@ def _continues(one: Block, other: Block) -> bool:
             return True
         value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
     return False
-
-
-def _has_attention(nodes: Iterable[Node]) -> bool:
-    return any(
-        node.op_type in _ATTENTION_OPS or (node.op_type == "Softmax" and _is_between_products(node))
-        for node in nodes
-    )
 
 
 def _squeezes(graph: Graph) -> Iterator[Block]:
@@ -391,47 +387,6 @@ def _gate(value: Value, tensor: Value) -> list[Node] | None:
             # The gate itself may be spelled out as Clip(x + 3) / 6.
             gated = any(each.op_type in ("Clip", "Div", "HardSwish") for each in nodes)
         value = next((v for v in node.inputs if v is not None and not v.is_constant), source)
-    return None
-
-
-def _is_between_products(softmax: Node) -> bool:
-    return _product_before(softmax)[0] is not None and _product_after(softmax) is not None
-
-
-def _product_before(softmax: Node) -> tuple[Node | None, list[Node]]:
-    """The product of two computed tensors, and what scales and masks it before the softmax."""
-    pending = [softmax]
-    between: list[Node] = []
-    for _ in range(12):
-        if not pending:
-            break
-        node = pending.pop(0)
-        for producer in node.predecessors:
-            if producer.op_type in ("MatMul", "Einsum", "FusedMatMul"):
-                if not any(v is not None and v.is_constant for v in producer.inputs[:2]):
-                    return producer, between
-            elif producer.op_type in _SCALING:
-                pending.append(producer)
-                between.append(producer)
-    return None, []
-
-
-_SCALING = frozenset({
-    "Add", "Cast", "Clip", "Div", "Expand", "Max", "Mul", "Reshape", "Sub", "Where",
-})  # fmt: skip
-
-
-def _product_after(softmax: Node) -> Node | None:
-    pending = [softmax]
-    for _ in range(12):
-        if not pending:
-            return None
-        node = pending.pop(0)
-        for successor in node.successors:
-            if successor.op_type in ("MatMul", "Einsum", "FusedMatMul"):
-                return successor
-            if successor.op_type in _SCALING | {"Dropout", "IsNaN", "Transpose", "Identity"}:
-                pending.append(successor)
     return None
 
 
