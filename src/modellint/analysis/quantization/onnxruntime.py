@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
-from modellint.model import Node, Value, is_static
+from modellint.model import DTYPES, Node, Value, is_static
 
 if TYPE_CHECKING:
     from modellint.analysis.quantization.mapping import Converter, QuantizationMap, WeightedOp
@@ -21,6 +21,7 @@ CARRIES = frozenset({
     "Unsqueeze",
 })  # fmt: skip
 """Ops that it moves a Q or DQ across, or removes when they do nothing."""
+_INT8, _UINT8 = DTYPES["int8"], DTYPES["uint8"]
 
 
 def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
@@ -31,8 +32,7 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     there is no Q behind.
     """
     kind = op.node.op_type
-    schemes = (op.data.scheme, op.weight.scheme)
-    if kind == "ConvTranspose" or any(s is None or s.precision != "int8" for s in schemes):
+    if kind == "ConvTranspose" or not (_is_8_bits(op.data.scheme) and _is_8_bits(op.weight.scheme)):
         return "kernel"
     for operand in (op.data, op.weight):
         if operand.moves and any(node.op_type not in CARRIES for node in operand.moves):
@@ -49,12 +49,18 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     return ""
 
 
+def _is_8_bits(scheme: Scheme | None) -> bool:
+    return scheme is not None and (scheme.dtype is _INT8 or scheme.dtype is _UINT8)
+
+
 def _has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
     data, weight = op.data.scheme, op.weight.scheme
     if data is None or weight is None:
         return False
-    if data.granularity == "channel":
+    if not data.is_per_tensor and data.granularity == "channel":
         return True
+    if not has_float_bias:
+        return False
     # A float bias is quantized with both scales, for which they must be known and fit it.
     tensor = op.weight.root.tensor
     rank = len(tensor.shape) if tensor is not None else 0
@@ -64,8 +70,7 @@ def _has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
         and rank > 0
         and weight.axis % rank != output_axis(op.node, rank)
     )
-    is_known = _is_finite(data) and weight.scales is not None
-    return has_float_bias and (is_across or not is_known)
+    return is_across or weight.scales is None or not _is_finite(data)
 
 
 def _is_finite(scheme: Scheme) -> bool:
@@ -149,7 +154,9 @@ def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bo
             return False
         quantizer = quantization.converter(after)
         if quantizer is not None:
-            return quantizer.kind == "quantize" and quantizer.scheme.granularity != "channel"
+            scheme = quantizer.scheme
+            is_usable = scheme.is_per_tensor or scheme.granularity != "channel"
+            return quantizer.kind == "quantize" and is_usable
         if after.op_type in ("Relu", "Clip"):
             return _is_implied(quantization, after)
         if after.op_type not in CARRIES:
@@ -174,7 +181,7 @@ def _is_implied(quantization: QuantizationMap, activation: Node) -> bool:
     quantizer = quantization.converter(after)
     if quantizer is None or quantizer.kind != "quantize":
         return False
-    if quantizer.scheme.granularity == "channel":
+    if not quantizer.scheme.is_per_tensor and quantizer.scheme.granularity == "channel":
         return False
     bounds = _bounds(quantizer)
     if bounds is None:
@@ -192,11 +199,10 @@ def _bounds(quantizer: Converter) -> tuple[float, float] | None:
     points = scheme.zero_points
     if scheme.zero_point is not None and (points is None or points.size != 1):
         return None
-    point = float(points.flat[0]) if points is not None else 0.0
-    if not 0 < float(scales.flat[0]) < float("inf"):
+    point, scale = float(points.item()) if points is not None else 0.0, float(scales.item())
+    if not 0 < scale < float("inf"):
         return None
     least = -(2.0 ** (dtype.bits - 1)) if dtype.kind == "int" else 0.0
-    scale = float(scales.flat[0])
     return (least - point) * scale, (least + 2.0**dtype.bits - 1 - point) * scale
 
 
