@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from onnx import TensorProto, helper
 
 from modellint.formats import read_proto, read_text
 from modellint.model import AttributeRef, Graph, Model, Node, bind, element_count, format_shape
+from tests.support import model_from_text
 
 NESTED = """
     <ir_version: 8, opset_import: ["" : 17]>
@@ -177,6 +180,42 @@ def test_failed_inference_is_a_fact() -> None:
     assert failed.contradiction.node == "product"
     assert not failed.contradiction.recorded
     assert model.infer().error is None
+
+
+LONG = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    main (float[SHAPE] x) => (float[n] y) { l = Reshape (x, all) a = Add (l, l) y = Mul (a, a) }
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="does not say how much memory was taken")
+@pytest.mark.parametrize("shape", ["16000000", "4000, 4000"])
+def test_inference_keeps_no_list_of_millions_of_elements(shape: str) -> None:
+    text = LONG.replace("SHAPE", shape).replace(" { ", " <int64[1] all = {-1}> { ")
+    script = f"""if True:
+        import resource, sys
+        from modellint.formats import read_text
+        model = read_text({text!r})
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak()
+        assert model.graph.values["a"].shape == (16000000,)
+        assert model.infer_strictly().contradiction is None
+        taken = (peak() - before) * (1 if sys.platform == "darwin" else 1024)
+        assert taken < 300e6, taken
+    """
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_sparse_initializer_contradicts_nothing() -> None:
+    values = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
+    indices = helper.make_tensor("w_indices", TensorProto.INT64, [2], [1, 3])
+    proto = model_from_text("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        main (float[1, 4] x) => (float[1, 1] y) { y = MatMul (x, w) }
+    """)
+    proto.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [4, 1]))
+    model = read_proto(proto)
+    assert model.infer_strictly().contradiction is None
 
 
 def test_a_function_that_calls_itself_is_not_inferred() -> None:

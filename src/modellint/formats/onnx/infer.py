@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx.standins import knows, use_standins
 from modellint.formats.onnx.types import type_of
-from modellint.model import Contradiction, DType, Function, Graph, Inference, Model, Shape
+from modellint.model import (
+    Contradiction,
+    DType,
+    Function,
+    Graph,
+    Inference,
+    Model,
+    Shape,
+    element_count,
+)
 from modellint.native import library, messages
 
 if TYPE_CHECKING:
@@ -17,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_CALLS = 100_000
 """Functions that call functions can double with every step; inference walks every call."""
+LONGEST_LIST = 1 << 20
+"""To propagate data, onnx keeps some 80 bytes for each element of whatever has one dim."""
 STANDARD_DOMAINS = frozenset({
     "", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training",
     "ai.onnx.training",
@@ -43,6 +54,7 @@ class Inferrer:
         self.model = model
         self.proto = proto
         self.stripped = stripped
+        self._propagates: dict[bytes, bool] = {}
 
     def __call__(
         self,
@@ -55,12 +67,13 @@ class Inferrer:
             return Inference({}, "a function calls itself")
         if count_calls(self.model) > MOST_CALLS:
             return Inference({}, f"functions call each other more than {MOST_CALLS} times")
+        if strict and any(graph.sparse for graph in self.model.graphs()):
+            return Inference({})  # onnx takes a sparse initializer for a scalar, and complains
         changes = inputs or constants or (not strict and knows(self.proto))
         serialized = self._deployed(inputs, constants or {}) if changes else self._serialized()
         try:
-            inferred = messages().ModelProto.FromString(
-                library().shape_inference.infer_shapes(serialized, False, strict, True)
-            )
+            propagates = self._can_propagate(serialized, inputs)
+            inferred = _infer(serialized, strict=strict, propagates=propagates)
         except Exception as error:  # onnx raises its own, the standard ones and protobuf's
             return _failure(str(error))
         types: Types = {}
@@ -69,6 +82,30 @@ class Inferrer:
         if self.model.graph is not None:
             _collect(self.model.graph, inferred.graph, types)
         return Inference(types)
+
+    def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
+        """Whether nothing with one dim is so long that lists of its elements fill the memory.
+
+        Looked at where something is as large to begin with, and a Reshape may make a list of it;
+        an Expand that makes one of next to nothing is not foreseen.
+        """
+        if self._largest(inputs) <= LONGEST_LIST:
+            return True
+        if serialized not in self._propagates:
+            graph = _infer(serialized, strict=False, propagates=False).graph
+            infos = (*graph.input, *graph.value_info, *graph.output)
+            shapes = (type_of(info.type).shape for info in infos)
+            stored = (tensor.shape for tensor in self.model.tensors)
+            self._propagates[serialized] = not any(map(_is_long_list, (*shapes, *stored)))
+        return self._propagates[serialized]
+
+    def _largest(self, inputs: Mapping[str, Shape]) -> int:
+        """The elements of the largest tensor that is stored or goes in."""
+        graph = self.model.graph
+        declared = {value.name: value.declared_shape for value in graph.inputs} if graph else {}
+        shapes = {**declared, **inputs}.values()
+        counts = (element_count(shape) or 0 for shape in shapes)
+        return max(0, *counts, *(tensor.elements for tensor in self.model.tensors))
 
     def _serialized(self) -> bytes:
         if self.stripped is None:
@@ -102,6 +139,18 @@ class Inferrer:
             if known is not None:
                 _make_constant(node, known)
         return bytes(proto.SerializeToString())
+
+
+def _infer(serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
+    infer_shapes = library().shape_inference.infer_shapes
+    inferred: ModelProto = messages().ModelProto.FromString(
+        infer_shapes(serialized, False, strict, propagates)
+    )
+    return inferred
+
+
+def _is_long_list(shape: Shape | None) -> bool:
+    return shape is not None and len(shape) == 1 and (element_count(shape) or 0) > LONGEST_LIST
 
 
 def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
