@@ -104,6 +104,10 @@ class Graph:
             self.nodes.remove(node)
 
     def model(self) -> ModelProto:
+        return onnx.shape_inference.infer_shapes(self.unchecked())
+
+    def unchecked(self) -> ModelProto:
+        """Also where nothing fits."""
         used = {value for node in self.nodes for value in node.input}
         graph = helper.make_graph(
             self.nodes,
@@ -114,10 +118,9 @@ class Graph:
         )
         opsets = [helper.make_opsetid("", self.opset)]
         opsets += [helper.make_opsetid(name, version) for name, version in self.domains.items()]
-        model = helper.make_model(
+        return helper.make_model(
             graph, opset_imports=opsets, ir_version=10, producer_name=self.producer
         )
-        return onnx.shape_inference.infer_shapes(model)
 
 
 def clean() -> Graph:

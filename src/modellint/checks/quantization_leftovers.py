@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from modellint.analysis.quantization import Converter, QuantizationMap
+from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.analysis.quantization.ops import MOVING
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_legality import together
@@ -120,22 +120,13 @@ def calibration_outputs_left(context: Context) -> Iterator[Hit]:
     graph = context.model.graph
     watched: dict[int, tuple[Value, set[str]]] = {}
     for output in graph.outputs if graph is not None else ():
-        node = _past_moves(output).producer
+        node = root_of(output).producer
         source = node.input(0) if node is not None else None
         if node is not None and source is not None and node.op_type in ("ReduceMin", "ReduceMax"):
             watched.setdefault(id(source), (source, set()))[1].add(node.op_type)
     found = [value for value, ops in watched.values() if len(ops) == 2]
     if len(found) >= 2:
         yield Hit(found[0], {"watched": len(found), "names": [v.name for v in found]})
-
-
-def _past_moves(value: Value) -> Value:
-    while value.producer is not None and value.producer.op_type in MOVING:
-        source = value.producer.input(0)
-        if source is None:
-            break
-        value = source
-    return value
 
 
 _OBSERVERS = re.compile(

@@ -24,6 +24,7 @@ from modellint.analysis.quantization.onnxruntime import (
 )
 from modellint.analysis.quantization.ops import (
     ACTIVATIONS,
+    LONGEST,
     MOVING,
     NORMALIZING,
     SHAPE_READERS,
@@ -361,7 +362,9 @@ def round_trip_at_output(context: Context) -> Iterator[Hit]:
 
 def _only_returned(value: Value) -> bool:
     """Whether nothing is done with a value but to return it, moved at most."""
-    while value.consumers:
+    for _ in range(LONGEST):
+        if not value.consumers:
+            break
         after = value.sole_consumer
         result = after.output() if after is not None and after.op_type in MOVING else None
         if result is None:
@@ -418,7 +421,9 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
     if (context.deployment.runtime or "").startswith("tensorrt"):
         return False
     producer = q.source.producer
-    while producer is not None and producer.op_type in {"Relu", "Clip", *CARRIES}:
+    for _ in range(LONGEST):
+        if producer is None or producer.op_type not in {"Relu", "Clip", *CARRIES}:
+            break
         source = producer.input(0)
         producer = source.producer if source is not None else None
     if producer is None:

@@ -15,6 +15,7 @@ from modellint.analysis.quantization.ops import (
     BLOCK_WEIGHT_OPS,
     FLOAT_ONLY,
     INTEGER_OPS,
+    LONGEST,
     MOVING,
     WEIGHTED,
 )
@@ -184,8 +185,8 @@ _NUMERIC = _KNOWN | {"bf16", "fp16", "fp32", "fp64"}
 
 def root_of(value: Value) -> Value:
     """The value before ops that only move its elements."""
-    while not value.is_constant:
-        producer = value.producer
+    for _ in range(LONGEST):
+        producer = value.producer if value.tensor is None else None
         source = producer.input(0) if producer is not None else None
         if producer is None or source is None or producer.op_type not in MOVING:
             break
@@ -198,13 +199,15 @@ _KEEPING = MOVING | {"Gather"} | {op.rpartition(".")[2] for op in (*QUANTIZE, *D
 
 def stored_root(value: Value) -> Value | None:
     """The stored weight that a value is, or was only converted, moved or selected from."""
-    while not value.is_constant:
+    for _ in range(LONGEST):
+        if value.tensor is not None:
+            return value
         producer = value.producer
         source = producer.input(0) if producer is not None else None
         if producer is None or source is None or producer.op_type not in _KEEPING:
             return None
         value = source
-    return value
+    return None
 
 
 class QuantizationMap:
@@ -326,8 +329,8 @@ class QuantizationMap:
         """Follow an input of an op up to where its precision is decided."""
         start = value
         moves: list[Node] = []
-        while not value.is_constant:
-            producer = value.producer
+        while len(moves) < LONGEST:
+            producer = value.producer if value.tensor is None else None
             if producer is None:
                 break
             dequantizer = self.dequantizer_of(value)

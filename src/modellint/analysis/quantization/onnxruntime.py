@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
+from modellint.analysis.quantization.ops import LONGEST, SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
 from modellint.model import DTYPES, Node, Value, is_static
 
@@ -148,8 +148,8 @@ def layers_around(quantization: QuantizationMap, pairs: list[Converter]) -> list
 
 def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bool:
     """Whether a result goes to a Q and nowhere else, past what can be dropped in between."""
-    while value is not None:
-        after = value.sole_consumer
+    for _ in range(LONGEST):
+        after = value.sole_consumer if value is not None else None
         if after is None:
             return False
         quantizer = quantization.converter(after)
@@ -175,7 +175,9 @@ def _is_implied(quantization: QuantizationMap, activation: Node) -> bool:
     """Whether a Relu or Clip cuts off nothing but what the Q behind it cannot hold anyway."""
     result = activation.output()
     after = result.sole_consumer if result is not None else None
-    while after is not None and after.op_type in CARRIES:
+    for _ in range(LONGEST):
+        if after is None or after.op_type not in CARRIES:
+            break
         result = after.output()
         after = result.sole_consumer if result is not None else None
     quantizer = quantization.converter(after)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from modellint.model import Node
 
+LONGEST = 500
+"""Steps along a chain of ops: in a real model it ends sooner, in a broken one it may be a ring."""
+
 MOVING = frozenset({
     "Cast", "DepthToSpace", "Expand", "Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Slice",
     "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",

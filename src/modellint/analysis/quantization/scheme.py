@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.analysis.precision import precision_of
+from modellint.analysis.quantization.ops import LONGEST
 from modellint.model import DTYPES, DType, Node, Shape, Value
 
 if TYPE_CHECKING:
@@ -169,10 +170,11 @@ def _equal(
 
 def original(value: Value | None) -> Value | None:
     """The value behind Identity: exporters share equal parameters this way."""
-    while value is not None and value.tensor is None and value.producer is not None:
-        if value.producer.op_type != "Identity":
+    for _ in range(LONGEST):
+        producer = value.producer if value is not None and value.tensor is None else None
+        if producer is None or producer.op_type != "Identity":
             break
-        value = value.producer.input(0)
+        value = producer.input(0)
     return value
 
 
