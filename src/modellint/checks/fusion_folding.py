@@ -13,6 +13,7 @@ from modellint.analysis.fusion import Norms, ints, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
+from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Value, is_static
 from modellint.targets.deployment import Deployment
 
@@ -88,18 +89,19 @@ def _is_activation(node: Node) -> bool:
 
 def duplicate_weight(context: Context) -> Iterator[Hit]:
     """Stored tensors with the same elements."""
-    for tensors in equal_tensors(context.model, context.options["bytes"]):
-        first, *others = tensors
+    total = context.model.weight_bytes
+    for first, *others in equal_tensors(context.model, context.options["bytes"]):
         size = first.nbytes * len(others)
-        total = context.model.weight_bytes
+        share = size / total
         yield Hit(
             _value_of(context, others[0].name) or others[0],
             {
-                "copies": len(tensors),
-                "names": [tensor.name for tensor in tensors],
+                "copies": len(others) + 1,
+                "names": [first.name, *(tensor.name for tensor in others)],
                 "size": size,
-                "share": size / total if total else None,
+                "share": share,
             },
+            severity=None if share >= context.options["share"] else Severity.INFO,
         )
 
 
