@@ -74,6 +74,11 @@ CASES = {
         " int32[1] l, int32 t"),
         "float[A,B,C] y, float[D,E,F,G] k2, float[H,I,J,K] v2",
     ),
+    "Attention, cached": (
+        "y, z = com.microsoft.Attention<num_heads=4, unidirectional=1>(x, w, b, , p)",
+        "float[2,3,32] x, float[32,96] w, float[96] b, float[2,2,4,5,8] p",
+        "float[A,B,C] y, float[D,E,F,G,H] z",
+    ),
     "Attention": (
         "y = com.microsoft.Attention<num_heads=4>(x, w, b)",
         "float[2,3,32] x, float[32,96] w, float[96] b", "float[A,B,C] y",

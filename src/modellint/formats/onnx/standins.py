@@ -144,22 +144,54 @@ def _attention(key: int, past: int, heads: str) -> Rule:
     return lambda graph, node: list(rule(graph, node))
 
 
+def _stacked_attention(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
+    """Keys and values in one cache: 2, batch, heads, sequence, size."""
+    inputs, outputs = list(node.input), list(node.output)
+    extra: list[NodeProto] = []
+    if len(inputs) > 4 and inputs[4] and len(outputs) > 1 and outputs[1]:
+        result = outputs[1]
+        axis = _numbers(graph, f"{result}/axis", [0])
+        apart = _numbers(graph, f"{result}/shape", [0, 0, 0, _int(node, "num_heads"), -1])
+        steps = [f"{result}/{at}" for at in range(4)]
+        swap = _node(node, "Transpose", [steps[1]], steps[2])
+        _set_ints(swap, "perm", [0, 1, 3, 2, 4])
+        extra = [
+            _node(node, "Unsqueeze", [inputs[0], axis], steps[0]),
+            _node(node, "Reshape", [steps[0], apart], steps[1]),
+            swap,
+            _joined(node, [steps[2], steps[2]], steps[3], 0),
+            _joined(node, [inputs[4], steps[3]], result, 3),
+        ]
+    _become(node, "Identity", inputs[:1])
+    return extra
+
+
 def _extended(
     graph: GraphProto, like: NodeProto, old: str, new: str, result: str, heads: int
 ) -> Iterator[NodeProto]:
     """Batch, sequence, heads x size -> batch, heads, sequence, size; then behind the old."""
-    shape = graph.initializer.add()
-    shape.name, shape.data_type = f"{result}/shape", _INT64_TYPE
-    shape.dims.append(4)
-    shape.int64_data.extend([0, 0, heads, -1])
-    yield _node(like, "Reshape", [new, shape.name], f"{result}/apart")
+    shape = _numbers(graph, f"{result}/shape", [0, 0, heads, -1])
+    yield _node(like, "Reshape", [new, shape], f"{result}/apart")
     transposed = _node(like, "Transpose", [f"{result}/apart"], f"{result}/new")
     _set_ints(transposed, "perm", [0, 2, 1, 3])
     yield transposed
-    joined = _node(like, "Concat", [old, f"{result}/new"], result)
-    attribute = joined.attribute.add()
-    attribute.name, attribute.type, attribute.i = "axis", _INT, 2
-    yield joined
+    yield _joined(like, [old, f"{result}/new"], result, 2)
+
+
+def _joined(like: NodeProto, inputs: Iterable[str], output: str, axis: int) -> NodeProto:
+    node = _node(like, "Concat", inputs, output)
+    attribute = node.attribute.add()
+    attribute.name, attribute.type, attribute.i = "axis", _INT, axis
+    return node
+
+
+def _numbers(graph: GraphProto, name: str, numbers: list[int]) -> str:
+    """A small constant, for the shape arguments of stand-ins."""
+    tensor = graph.initializer.add()
+    tensor.name, tensor.data_type = name, _INT64_TYPE
+    tensor.dims.append(len(numbers))
+    tensor.int64_data.extend(numbers)
+    return name
 
 
 def _node(like: NodeProto, op: str, inputs: Iterable[str], output: str) -> NodeProto:
@@ -184,13 +216,14 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
             "BiasGelu", "BiasSoftmax", "FastGelu", "Gelu", "GroupNorm", "QLinearLeakyRelu",
-            "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "RotaryEmbedding", "Attention",
+            "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "RotaryEmbedding",
         ),
         _same_as(0),
     ),
     "SkipLayerNormalization": _same_as(0, also=3),
     "SkipSimplifiedLayerNormalization": _same_as(0, also=3),
     "SkipGroupNorm": _same_as(0, also=1),
+    "Attention": _stacked_attention,
     "GroupQueryAttention": _attention(key=1, past=3, heads="kv_num_heads"),
     "MultiHeadAttention": _attention(key=1, past=6, heads="num_heads"),
     "FusedConv": _as("Conv", 0, 1, 2, keep=_WINDOW),
