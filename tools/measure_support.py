@@ -1,4 +1,4 @@
-"""Measures which operators and types a runtime takes, for rules/support/<runtime>-<version>.toml.
+"""Measures which operators and types a runtime takes, for rules/support/<runtime>-<version>.json.
 
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
@@ -52,6 +52,11 @@ PUBLISHED = {
 DATA_TYPES = {
     "DOUBLE": "float64", "FLOAT32": "float32", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
 }  # fmt: skip
+ABOUT = (
+    "Written by tools/measure_support.py; do not edit. Of each operator: whether it is taken in "
+    "any form; the types of its input 'at' (0 unless stated) that were taken, and 'not' taken; "
+    "the version of it that is 'refused-from' on. JSON, for it is read in every run."
+)
 OLDER = (24, 23, 21, 20, 18, 17, 16, 13, 11)
 """Operator sets that a test is tried at when it is refused at its own."""
 IR_VERSION = 10
@@ -413,24 +418,23 @@ def write_table(
     types: Sequence[str] = (),
     foreign: Sequence[str] = (),
 ) -> None:
-    short = ".".join(version.split(".")[:2])
-    path = FOLDER / f"{name}-{short}.toml"
+    path = FOLDER / f"{name}-{'.'.join(version.split('.')[:2])}.json"
     file_forms(path, table)
-    lines = [
-        "# Written by tools/measure_support.py; do not edit. What a runtime takes, by operator:",
-        "# `types` are those of the input `at` (0 unless stated) that were taken, `not` those",
-        "# that were tried and refused; from the operator version `refused-from` on, nothing is.",
-        f'runtime = "{name}"',
-        f'version = "{version}"',
-        f'confidence = "{confidence}"',
-        f'source = "{source}"',
-        *([f"data-types = {json.dumps(types)}"] if types else []),
-        *([f"foreign = {json.dumps(foreign)}"] if foreign else []),
-        "",
-        "[operators]",
+    about = {
+        "about": ABOUT,
+        "runtime": name,
+        "version": version,
+        "confidence": confidence,
+        "source": source,
+        "data-types": list(types),
+        "foreign": list(foreign),
+    }
+    entries = [
+        f"    {json.dumps(op)}: {json.dumps(_entry(each))}" for op, each in sorted(table.items())
     ]
-    lines += [f"{op} = {_entry(found)}" for op, found in sorted(table.items())]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    head = json.dumps(about, indent=2).removesuffix("\n}")
+    text = head + ',\n  "operators": {\n' + ",\n".join(entries) + "\n  }\n}\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def file_forms(path: Path, table: Mapping[str, Operator]) -> None:
@@ -442,23 +446,23 @@ def file_forms(path: Path, table: Mapping[str, Operator]) -> None:
             lines += ["", f"[{op}]", *(f"{test} = {_text(reason)}" for test, reason in tests)]
     if lines:
         (FOLDER / "forms").mkdir(exist_ok=True)
-        (FOLDER / "forms" / path.name).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
+        (FOLDER / "forms" / f"{path.stem}.toml").write_text(
+            "\n".join(lines[1:]) + "\n", encoding="utf-8"
+        )
 
 
-def _entry(found: Operator) -> str:
-    parts = [f"taken = {str(bool(found.accepted or found.taken)).lower()}"]
-    if found.at:
-        parts.append(f"at = {found.at}")
-    if found.taken:
-        parts.append(f"types = {json.dumps(found.taken)}")
+def _entry(found: Operator) -> dict[str, Any]:
+    """What is worth keeping: what goes without saying is left out."""
     refused = [name for name in found.tried if name not in found.taken]
-    if refused and found.taken:
-        parts.append(f"not = {json.dumps(refused)}")
-    if found.refused_from:
-        parts.append(f"refused-from = {found.refused_from}")
-    if found.note:
-        parts.append(f"note = {_text(found.note)}")
-    return "{ " + ", ".join(parts) + " }"
+    entry = {
+        "taken": bool(found.accepted or found.taken),
+        "at": found.at,
+        "types": found.taken,
+        "not": refused if found.taken else [],
+        "refused-from": found.refused_from,
+        "note": found.note,
+    }
+    return {key: value for key, value in entry.items() if key == "taken" or value}
 
 
 def _text(text: str) -> str:
@@ -488,7 +492,7 @@ def published(path: Path) -> tuple[str, list[str], dict[str, Operator]]:
 
 
 def write_page() -> None:
-    tables = [read_toml(path) for path in sorted(FOLDER.glob("*-*.toml"))]
+    tables = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
     PAGE.write_text("\n".join(_page(tables)) + "\n", encoding="utf-8")
 
 
@@ -512,8 +516,8 @@ def _page(tables: Sequence[dict[str, Any]]) -> Iterator[str]:
             f"| {op} | " + " | ".join(_cell(table["operators"].get(op)) for table in tables) + " |"
         )
     yield from _differences(tables)
-    for table, path in zip(tables, sorted(FOLDER.glob("*-*.toml")), strict=True):
-        forms = FOLDER / "forms" / path.name
+    for table, path in zip(tables, sorted(FOLDER.glob("*.json")), strict=True):
+        forms = FOLDER / "forms" / f"{path.stem}.toml"
         if forms.exists():
             yield from _forms(table["runtime"], read_toml(forms))
 

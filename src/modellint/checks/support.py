@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -49,11 +50,11 @@ class Support:
 @cache
 def support(runtime: str) -> Support | None:
     """The table of the runtime's newest release."""
-    files = data_dir("rules").joinpath("support").glob(f"{runtime}-[0-9]*.toml")
+    files = data_dir("rules").joinpath("support").glob(f"{runtime}-[0-9]*.json")
     newest = max(files, key=lambda path: _version(path.stem.rpartition("-")[2]), default=None)
     if newest is None:
         return None
-    table = read_toml(newest)
+    table = json.loads(newest.read_text(encoding="utf-8"))
     return Support(
         runtime=table["runtime"],
         version=table["version"],
