@@ -18,6 +18,7 @@ from modellint.analysis.quantization.onnxruntime import (
     bias_fits,
     bias_of,
     bias_ratio,
+    blocking_move,
     layers_around,
     needs_pair,
     shared_int8_pairs,
@@ -475,12 +476,8 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
     by_move: dict[int, tuple[Node, list[WeightedOp]]] = {}
     for op in quantization.quantized_ops:
-        for operand in (op.data, op.weight):
-            if op.integer is not None or not operand.moves:
-                continue
-            stops = [node for node in operand.moves if node.op_type not in CARRIES]
-            if stops:
-                by_move.setdefault(id(stops[0]), (stops[0], []))[1].append(op)
+        if op.integer is None and (node := blocking_move(op)) is not None:
+            by_move.setdefault(id(node), (node, []))[1].append(op)
     for node, ops in by_move.values():
         facts = {"layer": ops[0].node.label, "layer_op": ops[0].node.op_type}
         yield Hit(node, {**facts, **effect(quantization, ops)}, related=(ops[0].node,))

@@ -34,9 +34,8 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     kind = op.node.op_type
     if kind == "ConvTranspose" or not (_is_8_bits(op.data.scheme) and _is_8_bits(op.weight.scheme)):
         return "kernel"
-    for operand in (op.data, op.weight):
-        if operand.moves and any(node.op_type not in CARRIES for node in operand.moves):
-            return "move"
+    if blocking_move(op) is not None:
+        return "move"
     bias = bias_of(quantization, op)
     has_float_bias = op.node.input(2) is not None and bias is None
     if _has_odd_parameters(op, has_float_bias=has_float_bias):
@@ -47,6 +46,22 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
         return "output"
     return ""
+
+
+def blocking_move(op: WeightedOp) -> Node | None:
+    """The op between a DQ and its layer that a DQ is not moved across.
+
+    Scales per channel are moved across nothing: a Transpose is folded into a convolution's weight
+    or a Gemm, but a MatMul takes it for itself.
+    """
+    for operand in (op.data, op.weight):
+        for node in operand.moves:
+            if node.op_type not in CARRIES:
+                return node
+    scheme = op.weight.scheme
+    if op.node.op_type == "MatMul" and scheme is not None and not scheme.is_per_tensor:
+        return next((n for n in op.weight.moves if n.op_type not in ("Cast", "Identity")), None)
+    return None
 
 
 def _is_8_bits(scheme: Scheme | None) -> bool:
