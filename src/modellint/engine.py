@@ -190,7 +190,7 @@ class _Run:
         if deployment is not None:
             words |= {
                 "target": deployment.target.name if deployment.target else "the target",
-                "runtime": deployment.runtime or "the runtime",
+                "runtime": deployment.runtime_name,
                 "precision": deployment.precision or "its stored precision",
             }
         severity = self.plan.severities.get(rule.code, hit.severity or rule.default_severity)

@@ -21,6 +21,14 @@ class ShapeProfile:
     maximum: tuple[int, ...]
 
 
+RUNTIME_NAMES: Mapping[str, str] = {
+    "coreml": "Core ML", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO",
+    "qnn": "Qualcomm's QNN", "tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX",
+    "tflite": "LiteRT", "xla": "XLA",
+}  # fmt: skip
+"""How runtimes are called in a sentence, where not by their id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """Target device, runtime, precision, batch and input shapes; what is not known is None."""
@@ -39,6 +47,10 @@ class Deployment:
     @property
     def target_id(self) -> str | None:
         return self.target.id if self.target is not None else None
+
+    @property
+    def runtime_name(self) -> str:
+        return RUNTIME_NAMES.get(self.runtime or "", self.runtime or "the runtime")
 
     def describe(self) -> str:
         """``a10 (tensorrt, fp16, batch 8)``, or ``any runtime`` when nothing is known."""
