@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from modellint.probes.outcome import Figures, Outcome, Remark, from_json, to_json
 from modellint.probes.runner import Ended, Limits, run_child
 
 ANSWER = "import json, pathlib; pathlib.Path('answer.json').write_text(json.dumps({'n': 1}))"
@@ -128,6 +130,32 @@ def test_what_was_answered_before_a_crash_is_kept() -> None:
     assert ended.death == "crashed"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"status": "splendid"},
+        {"status": "accepted", "remarks": "none"},
+        {"status": "accepted", "remarks": [{"kind": "x", "colour": "red"}]},
+        {"status": "accepted", "figures": {"engine_bytes": "many"}},
+        {"status": "accepted", "figures": {"legs": 4}},
+        {"status": "accepted", "profiles": [1]},
+    ],
+    ids=range(7),
+)
+def test_an_answer_that_makes_no_sense_is_none(answer: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        from_json(answer)
+
+
+def test_an_outcome_survives_its_json() -> None:
+    outcome = Outcome(
+        "refused", "tensorrt", "10.9.0", "a10", "8.6", "build", "so", (Remark("kind", index=3),),
+        Figures(engine_bytes=7), {"x": ((1, 2), (1, 2), (4, 2))}, {"CPU": 1}, ("layer",),
+    )  # fmt: skip
+    assert from_json(json.loads(json.dumps(to_json(outcome)))) == outcome
+
+
 @posix
 def test_what_the_child_started_ends_with_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     number = tmp_path_factory.mktemp("child") / "pid"
@@ -205,7 +233,8 @@ def test_the_child_dies_with_its_parent(tmp_path_factory: pytest.TempPathFactory
     code = (
         "import os, pathlib, subprocess, sys, time\n"
         f"subprocess.Popen([sys.executable, '-c', {grandchild!r}], start_new_session=True)\n"
-        f"while not pathlib.Path({str(number)!r}).exists(): time.sleep(0.02)\n"
+        f"number = pathlib.Path({str(number)!r})\n"
+        "while not number.exists() or not number.stat().st_size: time.sleep(0.02)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     assert run(code).death == "killed"

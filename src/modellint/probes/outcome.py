@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Level = Literal["parse", "build"]
 Status = Literal[
@@ -90,6 +90,12 @@ class Outcome:
         return [remark for remark in self.remarks if remark.kind in kinds]
 
 
+def _numbers(figures: Mapping[str, Any]) -> dict[str, Any]:
+    if not all(isinstance(value, (int, float, type(None))) for value in figures.values()):
+        raise ValueError("a figure is no number")
+    return dict(figures)
+
+
 def to_json(outcome: Outcome) -> dict[str, Any]:
     return asdict(outcome)
 
@@ -99,13 +105,15 @@ def from_json(data: Mapping[str, Any]) -> Outcome:
 
     A child says as much as it knows: what is left out takes its default.
     """
+    if data.get("status") not in get_args(Status):
+        raise ValueError(f"{data.get('status')!r} is no answer")
     try:
         known = {item.name for item in fields(Outcome)}
         outcome = Outcome(**{key: value for key, value in data.items() if key in known})
         return replace(
             outcome,
             remarks=tuple(Remark(**remark) for remark in data.get("remarks", ())),
-            figures=Figures(**data.get("figures", {})),
+            figures=Figures(**_numbers(data.get("figures", {}))),
             profiles={
                 name: tuple(tuple(shape) for shape in shapes)
                 for name, shapes in data.get("profiles", {}).items()

@@ -96,6 +96,7 @@ class _Watch:
     started: float
     tick: Callable[[float], None] | None
     peak: int | None = None
+    asked_at: float = 0.0
 
     def until_end(self) -> tuple[Status | None, str]:
         while True:
@@ -108,7 +109,7 @@ class _Watch:
                 self.tick(elapsed)
             if elapsed > self.limits.seconds:
                 return "hung", f"it did not finish within {self.limits.seconds:g} s"
-            memory = memory_of(self.child.pid)
+            memory = self._memory(elapsed)
             if memory is not None:
                 self.peak = max(memory, self.peak or 0)
                 if self.limits.memory is not None and memory > self.limits.memory:
@@ -116,6 +117,13 @@ class _Watch:
                     return "out-of-memory", f"it took {size:.2f} GiB, the limit is {limit:.2f} GiB"
             if (self.folder / "said").stat().st_size > MOST_CHATTER:
                 return "garbage", "it did not stop printing"
+
+    def _memory(self, elapsed: float) -> int | None:
+        """Elsewhere than on Linux it takes a process to ask, so not every time."""
+        if not _LINUX and elapsed < self.asked_at + 1:
+            return None
+        self.asked_at = elapsed
+        return memory_of(self.child.pid)
 
     def _verdict(self, code: int) -> tuple[Status | None, str]:
         if code == 0:

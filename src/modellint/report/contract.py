@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
-from modellint.finding import Finding, ModelSummary, Result, Severity
+from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
 from modellint.report.grouping import ordered
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -54,10 +54,26 @@ class ModelEntry(TypedDict):
 
     path: str
     format: Annotated[str, "`unknown` when the file could not be read as a model."]
-    capabilities: Annotated[list[str], "Among graph, metadata, quantization, weights."]
+    capabilities: Annotated[list[str], "Among graph, layers, metadata, quantization, weights."]
     nodes: Annotated[int | None, "In all graphs; null when there is no graph."]
     parameters: int | None
     weight_bytes: int | None
+
+
+class ProbeEntry(TypedDict):
+    """What a real runtime said of one model for one deployment."""
+
+    path: Annotated[str, "The model's file, as in `models`."]
+    backend: Annotated[str | None, "The runtime that was asked; null when none could be."]
+    version: Annotated[str | None, "Its version."]
+    target: Annotated[str | None, "The device it was asked for."]
+    status: Annotated[str, "accepted, refused, unanswered, or how the runtime died of it."]
+    level: Annotated[str, "How far it was asked: parse or build."]
+    detail: Annotated[str | None, "Why it was not asked further, or how it died."]
+    figures: Annotated[dict[str, Any], "Seconds, bytes and counts, as far as it told them."]
+    placement: Annotated[dict[str, Any], "Nodes by execution provider, of ONNX Runtime."]
+    layers: Annotated[list[str], "Of the engine, or what was fused."]
+    cached: Annotated[bool, "Whether the answer was remembered from an earlier run."]
 
 
 class SummaryEntry(TypedDict):
@@ -77,6 +93,7 @@ class Document(TypedDict):
     modellint: Annotated[str, "The version of modellint that wrote this."]
     models: Annotated[list[ModelEntry], "Every file that was linted, in the order of the run."]
     findings: Annotated[list[FindingEntry], "All of them, suppressed ones too; the worst first."]
+    probes: Annotated[list[ProbeEntry] | None, "Null when no runtime was asked."]
     summary: SummaryEntry
 
 
@@ -86,6 +103,7 @@ def document(result: Result) -> Document:
         "modellint": __version__,
         "models": [model_entry(model) for model in result.models],
         "findings": [finding_entry(finding) for finding in ordered(result)],
+        "probes": [probe_entry(probed) for probed in result.probes] or None,
         "summary": {
             "error": result.count(Severity.ERROR),
             "warning": result.count(Severity.WARNING),
@@ -104,6 +122,22 @@ def model_entry(model: ModelSummary) -> ModelEntry:
         "nodes": model.nodes,
         "parameters": model.parameters,
         "weight_bytes": model.weight_bytes,
+    }
+
+
+def probe_entry(probed: Probed) -> ProbeEntry:
+    return {
+        "path": probed.path,
+        "backend": probed.backend or None,
+        "version": probed.version or None,
+        "target": probed.target,
+        "status": probed.status,
+        "level": probed.level,
+        "detail": probed.detail or None,
+        "figures": dict(probed.figures),
+        "placement": dict(probed.placement),
+        "layers": list(probed.layers),
+        "cached": probed.cached,
     }
 
 

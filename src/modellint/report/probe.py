@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
 from modellint.finding import Finding, Probed, Result
+from modellint.report.contract import probe_entry
 from modellint.report.options import Options
 from modellint.report.text import byte_size, clean, counted, duration
 
@@ -83,7 +83,7 @@ def _row(probed: Probed) -> list[str]:
 
 def to_json(result: Result) -> dict[str, Any]:
     """The same for programs."""
-    return {"version": 1, "probes": [asdict(probed) for probed in result.probes]}
+    return {"version": 1, "probes": [probe_entry(probed) for probed in result.probes]}
 
 
 def agreement(result: Result) -> str:
