@@ -31,6 +31,13 @@ class Found:
     path: Path
     shown: str
     config: Config
+    stands_for: Path | None = None
+    """Where it would lie, if it did not come through standard input."""
+
+    @property
+    def place(self) -> Path:
+        """What the globs and baselines of a configuration are held against."""
+        return self.stands_for or self.path
 
 
 @dataclass(slots=True)

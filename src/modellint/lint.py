@@ -77,7 +77,7 @@ class _Run:
         discovery = discover(self.request.paths, self.configs)
         files = [self._renamed(found) for found in discovery.files]
         self._note_discovery(discovery)
-        plans = {found: self._scope(found).plan_for(found.path) for found in files}
+        plans = {found: self._scope(found).plan_for(found.place) for found in files}
         reports = self._reports(files, plans, here)
         findings = self._weigh(files, reports, plans, discovery)
         self._note_unanswered(reports)
@@ -88,7 +88,11 @@ class _Run:
 
     def _renamed(self, found: Found) -> Found:
         shown = self.request.shown_as.get(found.path)
-        return found if shown is None else replace(found, shown=shown)
+        if shown is None:
+            return found
+        place = Path(shown)
+        config = self.configs.of(place.parent if place.parent.is_dir() else Path.cwd())
+        return replace(found, shown=shown, config=config, stands_for=place)
 
     def _scope(self, found: Found) -> Scope:
         if found.config not in self.scopes:
@@ -196,12 +200,12 @@ class _Run:
         today = datetime.date.today()
         for found in files:
             scope = self.scopes[found.config]
-            name = found.config.relative(found.path)
+            name = found.config.relative(found.place)
             findings, hits = suppress(reports[found].findings, name, scope.suppressions, today)
             used[found.config] |= hits
             baseline = self._baseline(found.config)
             if baseline is not None:
-                path = _below(self._baseline_path(found.config), found.path)
+                path = _below(self._baseline_path(found.config), found.place)
                 if self.request.write_baseline:
                     baseline.record(findings, path)
                 findings, gone = baseline.apply(findings, path)

@@ -54,6 +54,24 @@ def test_standard_input_is_a_model(tmp_path: Path) -> None:
     assert named.stdout.startswith("a/b.onnx:")
 
 
+def test_standard_input_has_the_configuration_of_its_name(tmp_path: Path) -> None:
+    configurations = {
+        "modellint.toml": "severity = { HYG005 = 'error' }",
+        "a/modellint.toml": "per-file-ignores = { 'b.*' = ['HYG'] }",
+    }
+    project(tmp_path, {"info.onnx": INFO, **configurations})
+    data = (tmp_path / "info.onnx").read_bytes()
+
+    def said(*options: str) -> str:
+        return run_cli("-", *RULES, "-o", "concise", *options, stdin=data, cwd=tmp_path).stdout
+
+    assert said().startswith("<stdin>:info/drop: error HYG005")
+    assert said("--stdin-filename", "c.onnx").startswith("c.onnx:info/drop: error HYG005")
+    assert said("--stdin-filename", "gone/b.onnx").startswith("gone/b.onnx:info/drop: error")
+    assert said("--stdin-filename", "a/b.onnx") == ""
+    assert said("--stdin-filename", "a/c.onnx").startswith("a/c.onnx:info/drop: info HYG005")
+
+
 def test_standard_input_may_be_text_empty_or_beside_files(tmp_path: Path) -> None:
     good = save(GOOD, tmp_path / "good.onnx")
     text = run_cli("-", good, *RULES, "-o", "concise", stdin=INFO.encode())
