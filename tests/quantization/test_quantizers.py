@@ -117,7 +117,8 @@ def expected(model: str, name: str, *, tensorrt: bool) -> set[str]:
     recipe = RECIPES[name]
     codes = {**recipe.anywhere, **(recipe.tensorrt if tensorrt else recipe.host)}
     is_static = name.startswith("q")
-    if model == "mobilenet_v2" and is_static and name not in ("qdq int8 per channel", "qoperator"):
+    has_one_scale = (is_static and name != "qdq int8 per channel") or name == "dynamic"
+    if model == "mobilenet_v2" and has_one_scale:
         codes |= OF_MODEL[model, "one scale"]
     if model == BERT:
         codes.pop("QNT107", None)  # it has neither Relu nor Clip
@@ -197,6 +198,9 @@ def test_map_says_what_was_done(model: str, name: str, workshop: Workshop) -> No
     is_packed = name.startswith("4 bits")
     method = "weight-only" if is_packed else methods.get(name, "QDQ")
     assert summary.method == method
+    if name == "qoperator":
+        kinds = {layer.weight_scheme for layer in summary.layers}
+        assert "int8, per-tensor, symmetric" in kinds
     by_weight = {layer.weight_precision for layer in summary.layers if layer.macs != 0}
     assert ("int4" if is_packed else "int8") in by_weight
     if is_packed:

@@ -18,6 +18,7 @@ from modellint.analysis.quantization.ops import (
     LONGEST,
     MOVING,
     WEIGHTED,
+    output_axis,
 )
 from modellint.analysis.quantization.scheme import (
     DEQUANTIZE,
@@ -25,6 +26,7 @@ from modellint.analysis.quantization.scheme import (
     Arrays,
     Scheme,
     known_type,
+    original,
     scheme_of,
 )
 from modellint.model import Graph, Model, Node, Value
@@ -73,10 +75,12 @@ class Operand:
     quantizer: Converter | None = None
     moves: tuple[Node, ...] = ()
     """Ops that only move elements between the DQ and the op, nearest to the op first."""
+    own_scheme: Scheme | None = None
+    """Of an integer op, which is given its parameters itself."""
 
     @property
     def scheme(self) -> Scheme | None:
-        return self.dequantizer.scheme if self.dequantizer is not None else None
+        return self.dequantizer.scheme if self.dequantizer is not None else self.own_scheme
 
     @property
     def is_quantized(self) -> bool:
@@ -112,7 +116,7 @@ class WeightedOp:
         tensor = self.weight.root.tensor
         return (
             tensor is not None
-            and self.node.op_type.endswith("Conv")
+            and self.node.op_type.endswith(("Conv", "ConvInteger"))
             and len(tensor.shape) > 2
             and tensor.shape[1] == 1
             and (self.node.get_int("group", 1) or 1) > 1
@@ -176,6 +180,14 @@ class WeightedOp:
         if scheme is not None and scheme.precision is not None:
             return scheme.precision
         return self.integer or self.float_precision
+
+
+Parameters = tuple[int, "int | None", "int | None"]
+"""Which inputs are an operand, its scale and its zero point."""
+
+
+def _input(node: Node, index: int | None) -> Value | None:
+    return original(node.input(index)) if index is not None else None
 
 
 _WIDTHS = ("int2", "fp4", "int4", "fp8", "int8", "int16")
@@ -266,7 +278,10 @@ class QuantizationMap:
                 self._add(node, 0, 1)
         for op, (data, weight) in INTEGER_OPS.items():
             for node in graph.by_op.get(op, ()):
-                self._add(node, data, weight, integer="int16" if op.endswith("16") else "int8")
+                self._add(
+                    node, data[0], weight[0], integer="int16" if op.endswith("16") else "int8"
+                )
+                self._give_schemes(node, data, weight)
         for op in BLOCK_WEIGHT_OPS:
             for node in graph.by_op.get(op, ()):
                 self._add(node, 0, 1, weight_bits=node.get_int("bits", 4))
@@ -295,6 +310,24 @@ class QuantizationMap:
                 operand.quantizer.feeds_layer = True
         self.ops.append(op)
         self._op_by_node[id(node)] = op
+
+    def _give_schemes(self, node: Node, data: Parameters, weight: Parameters) -> None:
+        """Tell the operands of an integer op what its other inputs say of them."""
+        op = self.op(node)
+        if op is None:
+            return
+        for operand, (index, scale, zero_point) in ((op.data, data), (op.weight, weight)):
+            value = node.input(index)
+            tensor = operand.root.tensor
+            axis = output_axis(node, len(tensor.shape)) if tensor is not None else None
+            operand.own_scheme = Scheme(
+                node,
+                known_type(value) or known_type(_input(node, zero_point)),
+                _input(node, scale),
+                _input(node, zero_point),
+                self._arrays,
+                axis,
+            )
 
     # Who is who
 

@@ -45,13 +45,20 @@ WEIGHTED = (
 )  # fmt: skip
 """Multiply two operands: inputs 0 and 1."""
 
+_QLINEAR = ((0, 1, 2), (3, 4, 5))
 INTEGER_OPS = {
-    "ConvInteger": (0, 1), "MatMulInteger": (0, 1), "QLinearConv": (0, 3), "QLinearMatMul": (0, 3),
-    "com.microsoft.DynamicQuantizeMatMul": (0, 1), "com.microsoft.MatMulInteger16": (0, 1),
-    "com.microsoft.MatMulIntegerToFloat": (0, 1), "com.microsoft.QAttention": (0, 1),
-    "com.microsoft.QGemm": (0, 3), "com.microsoft.QLinearConv": (0, 3),
-}  # fmt: skip
-"""Weighted ops on integers, and which inputs are data and weight."""
+    "ConvInteger": ((0, None, 2), (1, None, 3)),
+    "MatMulInteger": ((0, None, 2), (1, None, 3)),
+    "QLinearConv": _QLINEAR,
+    "QLinearMatMul": _QLINEAR,
+    "com.microsoft.DynamicQuantizeMatMul": ((0, None, None), (1, 2, 3)),
+    "com.microsoft.MatMulInteger16": ((0, None, None), (1, None, None)),
+    "com.microsoft.MatMulIntegerToFloat": ((0, 2, 4), (1, 3, 5)),
+    "com.microsoft.QAttention": ((0, 3, 6), (1, 4, 7)),
+    "com.microsoft.QGemm": _QLINEAR,
+    "com.microsoft.QLinearConv": _QLINEAR,
+}
+"""Weighted ops on integers, and which inputs are data and weight, with their scales and points."""
 
 BLOCK_WEIGHT_OPS = (
     "com.microsoft.MatMulNBits", "com.microsoft.MatMulBnb4", "com.microsoft.MatMulFpQ4",

@@ -55,9 +55,13 @@ class Scheme:
     scale: Value | None
     zero_point: Value | None
     arrays: Arrays
+    fixed_axis: int | None = None
+    """Of an integer op, which has no attribute for it."""
 
     @property
     def axis(self) -> int:
+        if self.fixed_axis is not None:
+            return self.fixed_axis
         axis = self.node.get_int("axis", 1)
         return axis if axis is not None else 1
 
@@ -84,9 +88,10 @@ class Scheme:
 
     @property
     def scale_shape(self) -> Shape | None:
-        if self.scale is None:
+        given = self.scale if self.scale is not None else self.zero_point
+        if given is None:
             return None
-        return self.scale.tensor.shape if self.scale.tensor else self.scale.declared_shape
+        return given.tensor.shape if given.tensor else given.declared_shape
 
     @property
     def is_per_tensor(self) -> bool:
@@ -212,4 +217,6 @@ def known_type(value: Value | None) -> DType | None:
     producer = value.producer
     if producer is not None and producer.qualified_op in QUANTIZE:
         return _type_of(producer, producer.input(2), dequantize=False)
+    if producer is not None and producer.op_type == "DynamicQuantizeLinear" and value.index == 0:
+        return DTYPES["uint8"]
     return None

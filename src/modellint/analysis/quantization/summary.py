@@ -10,6 +10,7 @@ from typing import Any
 from modellint.analysis.quantization.islands import Island, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap, WeightedOp, weight_bytes
 from modellint.analysis.quantization.readiness import Obstacle, Readiness
+from modellint.analysis.quantization.scheme import Scheme
 from modellint.model import Model
 from modellint.targets.deployment import Deployment
 
@@ -122,8 +123,14 @@ def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSu
         coverage=_coverage(quantization),
         values=dict(Counter(quantization.value_precisions().values()).most_common()),
         schemes={
-            "activations": _schemes(quantization.activation_quantizers),
-            "weights": _schemes(quantization.weight_dequantizers),
+            "activations": _schemes(
+                [q.scheme for q in quantization.activation_quantizers]
+                + [op.data.own_scheme for op in quantization.ops]
+            ),
+            "weights": _schemes(
+                [dq.scheme for dq in quantization.weight_dequantizers]
+                + [op.weight.own_scheme for op in quantization.ops]
+            ),
         },
         conversions=sum(island.conversions for island in islands) + quantization.end_conversions,
         islands=tuple(_island(quantization, island) for island in islands),
@@ -188,8 +195,8 @@ def _covered(quantization: QuantizationMap, ops: list[WeightedOp], stored: int) 
     )
 
 
-def _schemes(converters: Iterable[Any]) -> dict[str, int]:
-    return dict(Counter(one.scheme.describe() for one in converters).most_common())
+def _schemes(schemes: Iterable[Scheme | None]) -> dict[str, int]:
+    return dict(Counter(one.describe() for one in schemes if one is not None).most_common())
 
 
 def _island(quantization: QuantizationMap, island: Island) -> IslandSummary:
