@@ -253,6 +253,36 @@ def test_the_level_and_the_workspace_are_heeded(folder: Path) -> None:
     assert json.loads(said.stdout)["probes"][0]["level"] == "parse"
 
 
+@rtx
+def test_scratch_memory_that_is_not_enough(folder: Path) -> None:
+    big = """
+    <ir_version: 10, opset_import: ["" : 21]>
+    big (float[1, 64, 256, 256] x) => (float[1, 64, 256, 256] y) <int64[4] s = {64, 64, 3, 3}> {
+        w = ConstantOfShape (s)
+        a = Conv <pads = [1, 1, 1, 1]> (x, w)
+        y = Softmax <axis = 1> (a)
+    }
+    """
+    save(big, folder / "big.onnx")
+    args = ("probe", "big.onnx", "-t", "a10", "--probe-workspace")
+    assert run_cli(*args, "1GiB", cwd=folder).exit_code == 0
+    tight = run_cli(*args, "1MiB", cwd=folder)
+    assert tight.exit_code == 1
+    assert "within 1 MiB of scratch memory" in " ".join(tight.stdout.split())
+
+
+@ort
+def test_a_provider_that_is_not_there_is_said(folder: Path) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("it is there")
+    args = ("probe", "good.onnx", "-t", "a10", "--runtime", "onnxruntime")
+    result = run_cli(*args, cwd=folder)
+    assert result.exit_code == 0
+    assert "asked on the CPU alone: this ONNX Runtime has no CUDAExec" in result.stderr
+
+
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     result = run_cli("probe", "nowhere.onnx", cwd=tmp_path)
     assert result.exit_code == 2

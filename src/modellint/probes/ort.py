@@ -30,6 +30,8 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     missing = wanted not in ort.get_available_providers()
     said: dict[str, Any] = {"version": ort.__version__, "level": request["level"], "figures": {}}
     remarks = [Remark("provider-missing", value=wanted)] if missing else []
+    if missing:
+        said["detail"] = f"asked on the CPU alone: this ONNX Runtime has no {wanted}"
     started = time.perf_counter()
     try:
         session = _session(ort, request, [CPU] if missing or wanted == CPU else [wanted, CPU])

@@ -149,7 +149,7 @@ def _build(
     new = lines[before:]
     remarks = said["remarks"] + _plain(log.warnings(new))
     if engine is None or not engine.nbytes:
-        failure = _plain([log.build_failure(new)])
+        failure = _plain([log.build_failure(new, request["workspace"])])
         return {**said, "status": "refused", "level": "build", "remarks": remarks + failure}
     if request["save_engine"]:
         _save(engine, Path(request["save_engine"]))

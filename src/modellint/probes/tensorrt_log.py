@@ -69,7 +69,8 @@ def distil(text: str) -> str:
     elif asserted:
         spoken = _SPOKEN.search(condition)
         reason = spoken["text"] if spoken else condition
-    return _balanced(_ADVICE.sub("", reason).strip().rstrip(".! "))
+    reason = _ADVICE.sub("", reason).partition("; [")[0]
+    return _balanced(reason.strip().rstrip(".! "))
 
 
 def _unwrapped(text: str) -> str:
@@ -103,8 +104,11 @@ def refusal(code: str, text: str, node: str, op: str, index: int) -> Remark:
     return Remark(kind, reason, node, op, index if index >= 0 else None)
 
 
-def build_failure(lines: Iterable[Line]) -> Remark:
-    """Why there is no engine: the first error is the cause, later ones follow from it."""
+def build_failure(lines: Iterable[Line], workspace: int | None = None) -> Remark:
+    """Why there is no engine: the first error is the cause, later ones follow from it.
+
+    `workspace` is the limit that was set, which not every message about it names.
+    """
     errors = [text for severity, text in lines if severity == "error"]
     errors = [text for text in errors if "Cuda Runtime" not in text]
     if not errors:
@@ -113,6 +117,8 @@ def build_failure(lines: Iterable[Line]) -> Remark:
     memory = _OUT_OF_MEMORY.search(first)
     if memory:
         return Remark("workspace-exceeded", memory["bytes"])
+    if workspace is not None and "within workspace limit" in first:
+        return Remark("workspace-exceeded", str(workspace))
     kind = "build-failed"
     if any(words in first for words in _SHAPE_CONFLICTS):
         kind = "shape-conflict"
