@@ -43,8 +43,9 @@ def _rules(*names: str, help: str) -> Callable[[Any], Any]:
 
 
 EPILOG = """Exit codes:
-  0  nothing at or above --fail-on    1  something found     2  usage or configuration
-  3  an internal error                130  interrupted
+  0  nothing at or above --fail-on    1    something found
+  2  usage or configuration           3    an internal error
+                                      130  interrupted
 """
 
 
