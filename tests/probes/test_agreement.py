@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,12 +92,17 @@ def ask(
     TENSORRT_RTX.module is None or ONNXRUNTIME.module is None,
     reason=f"{TENSORRT_RTX.install} and {ONNXRUNTIME.install}",
 )
-def test_what_is_foretold_comes_true(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_foretold_comes_true(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Every disagreement is explained in the rule's file, and every explanation is of one."""
     said = answers(tmp_path)
     agreeing = sum(answer.agrees for answer in said)
-    with capsys.disabled():
-        print(f"\n{agreeing} of {len(said)} predictions of {len(FORETELLING)} rules agree")  # noqa: T201
+    record_property(
+        "summary",
+        f"rules and runtimes: {agreeing} of {len(said)} predictions of {len(FORETELLING)} rules "
+        f"come true ({agreeing / len(said):.0%})",
+    )
     unexplained = [str(each) for each in said if not each.agrees and not each.example.contradicted]
     assert not unexplained, "\n".join(unexplained)
     outdated = [str(each) for each in said if each.agrees and each.example.contradicted]
