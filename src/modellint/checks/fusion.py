@@ -103,7 +103,7 @@ def constant_shape(context: Context, value: Value | None) -> tuple[int, ...] | N
     return known if shape is not None and len(known) == len(shape) else None
 
 
-def describe(ops: int, moved: int | None, share: float | None) -> str:
+def describe(ops: int, moved: int | None = None, share: float | None = None) -> str:
     """``8 ops and 3.1 MiB of memory traffic (2.4% of the model's)``."""
     text = f"{ops} op{'' if ops == 1 else 's'}"
     if moved:

@@ -25,9 +25,9 @@ from modellint.model import Node, Value
 def unfused_attention(context: Context) -> Iterator[Hit]:
     """Attention that the runtime runs as separate ops."""
     for block in context.analysis(Attentions).found:
-        if (context.model.opset or 0) < 13 and _is_as_in_bert(block):
-            continue
         breaker, reason = _breaker(context, block)
+        if not reason and (context.model.opset or 0) < 13 and not is_tensorrt(context):
+            continue  # the exports that ONNX Runtime's pass was written for
         unsure = reason == "float32" and context.deployment.precision is None
         yield from unfused(
             context,
@@ -80,16 +80,6 @@ def _head_size(context: Context, block: Attention) -> int | None:
     queries = block.scores.input(0)
     shape = context.shape(queries) if queries is not None else None
     return shape[-1] if shape and isinstance(shape[-1], int) else None
-
-
-def _is_as_in_bert(block: Attention) -> bool:
-    """The one arrangement that ONNX Runtime's session fuses: BERT's, as old exporters write it."""
-    scaled = [node for node in block.scales if node.op_type == "Div"]
-    added = [node for node in block.masks if node.op_type == "Add"]
-    if len(block.between) != 2 or not scaled or not added or block.after:
-        return False
-    mask = next((v for v in added[0].inputs if v is not None and v is not scaled[0].output()), None)
-    return mask is not None and mask.producer is not None and mask.producer.op_type == "Mul"
 
 
 def nan_guard(context: Context) -> Iterator[Hit]:

@@ -12,7 +12,7 @@ from modellint.analysis.folding import Folding
 from modellint.analysis.fusion import Norms, ints, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, is_moot, unfused
+from modellint.checks.fusion import ORT, describe, is_moot, unfused
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Value, is_static
 from modellint.targets.deployment import Deployment
@@ -35,9 +35,11 @@ def constant_subgraph(context: Context) -> Iterator[Hit]:
         ends = [node for node in folded if not all(map(folding.is_folded, node.successors))]
         growing = [node for node in ends if _growth(context, node) >= context.options["bytes"]]
         for node in growing:
-            facts: dict[str, object] = {"growth": _growth(context, node), "nodes": 1}
+            made: Node | Value = node.output() or node  # to be folded is its fate, not its defence
+            facts: dict[str, object] = {"growth": _growth(context, node), "node": node.label}
+            facts |= {"op": node.op_type, "nodes": 1}
             yield from unfused(
-                context, node, [node], facts, variant="growth", stopped=_BOTH, folded=True
+                context, made, [node], facts, variant="growth", stopped=_BOTH, folded=True
             )
         if ends:
             facts = {"nodes": len(folded), "first": folded[0].label}
@@ -208,6 +210,8 @@ def gather_of_range(context: Context) -> Iterator[Hit]:
         data = node.input(0)
         if indices is None or len(indices) < 2 or data is None or data.is_constant:
             continue
+        if not _is_activation(node):
+            continue
         first, last = indices[0], indices[-1]
         if indices == tuple(range(first, first + len(indices))) and (first >= 0 or last < 0):
             facts = {"start": first, "end": last + 1, "axis": node.get_int("axis", 0)}
@@ -257,8 +261,9 @@ def countable_loop(context: Context) -> Iterator[Hit]:
         if carried is None or not _always_true(carried, body):
             continue
         size = int(count) * len(body.nodes)
-        if size <= context.options["ops"]:
-            facts = {"rounds": int(count), "nodes": len(body.nodes), "unrolled": size}
+        if 0 < size <= context.options["ops"]:
+            times = "once" if count == 1 else f"{int(count)} times"
+            facts = {"times": times, "nodes": len(body.nodes), "unrolled": describe(size)}
             yield from unfused(context, node, [node], facts)
 
 

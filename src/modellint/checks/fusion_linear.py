@@ -75,6 +75,8 @@ def _is_per_channel(constant: Value, rank: int) -> bool:
 
 def separate_bias(context: Context) -> Iterator[Hit]:
     """The Add of a stored bias behind a MatMul with a stored weight."""
+    if (context.model.opset or 0) < 13:
+        return  # ONNX Runtime's AttentionFusion takes many of them, by rules of its own
     for matmul in context.nodes("MatMul"):
         output, data, weight = matmul.output(), matmul.input(0), matmul.input(1)
         add = output.sole_consumer if output is not None else None

@@ -69,6 +69,7 @@ class Judge:
                     "before": sum(optimized.before.values()),
                     "after": sum(optimized.after.values()),
                     "changes": _changes(optimized.before, optimized.after),
+                    "verdict": self._verdict(),
                     "confirmed": self._confirmed,
                     "refuted": self._refuted,
                     "ops": dict(optimized.before),
@@ -78,6 +79,16 @@ class Judge:
             ),
         )
 
+    def _verdict(self) -> str:
+        looked = self._confirmed + self._refuted
+        if not looked:
+            return ""
+        fusions = "fusion that was" if looked == 1 else "fusions that were"
+        return (
+            f". Of {looked} {fusions} looked at, it misses {self._confirmed} "
+            f"and does {self._refuted} by itself"
+        )
+
 
 def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     """The operators whose number changed most, such as ``Erf 12 → 0``."""
@@ -85,6 +96,8 @@ def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     most = sorted(
         (op for op in change if change[op] and op not in _UNTOLD), key=lambda op: (-change[op], op)
     )
+    if not any(change.values()):
+        return "none is another than before"
     return ", ".join(
         f"{op.rpartition('.')[2]} {before.get(op, 0)} → {after.get(op, 0)}"
         for op in most[:_MOST_CHANGES]

@@ -38,7 +38,8 @@ class Optimized:
         if any(self.left.get(value.name) == node.qualified_op for value in values):
             return True
         # Without kernels for narrow types, the CPU provider widens them under other names.
-        widened = any(str(value.dtype) in ("float16", "bfloat16") for value in values)
+        touched = [*values, *(value for value in node.inputs if value is not None)]
+        widened = any(str(value.dtype) in ("float16", "bfloat16") for value in touched)
         return None if widened else False
 
 
