@@ -55,6 +55,7 @@ def test_options_may_stand_before_the_paths(models: Path) -> None:
         (["--select", "HYG002", "--ignore", "HYG"], ["HYG002"]),
         (["--select", "HYG", "--ignore", f"HYG002,{LATER}"], ["HYG005"]),
         (["--select", "HYG", "--severity", "HYG002=off", "--ignore", LATER], ["HYG005"]),
+        (["--select", "HYG", "--severity", "HYG002=off,HYG005=off", "--ignore", LATER], []),
     ],
 )
 def test_selection(models: Path, options: list[str], found: list[str]) -> None:

@@ -35,7 +35,7 @@ def sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[st
 
 
 def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
-    found = pairs(ctx, parameter, given)
+    found = pairs(ctx, parameter, comma_lists(ctx, parameter, given))
     for name, value in found.items():
         if value not in LEVELS:
             text = f"{name}={value}: no severity; {_hint(value, LEVELS)}"
