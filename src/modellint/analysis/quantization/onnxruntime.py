@@ -36,8 +36,9 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
         return "kernel"
     if blocking_move(op) is not None:
         return "move"
-    bias = bias_of(quantization, op)
-    has_float_bias = op.node.input(2) is not None and bias is None
+    has_bias = len(op.node.inputs) > 2 and op.node.inputs[2] is not None
+    bias = bias_of(quantization, op) if has_bias else None
+    has_float_bias = has_bias and bias is None
     if _has_odd_parameters(op, has_float_bias=has_float_bias):
         return "parameters"
     if bias is not None and kind.endswith("Conv") and not bias_fits(op, bias.scheme):
@@ -200,11 +201,25 @@ def _is_implied(quantization: QuantizationMap, activation: Node) -> bool:
         return False
     if not quantizer.scheme.is_per_tensor and quantizer.scheme.granularity == "channel":
         return False
+    if activation.op_type == "Relu":
+        return _starts_at_zero(quantizer) is not False
     bounds = _bounds(quantizer)
     if bounds is None:
         return True  # unknown: say less
     low, high = _limits(activation)
     return low <= bounds[0] and bounds[1] <= high
+
+
+def _starts_at_zero(quantizer: Converter) -> bool | None:
+    """Whether a Q can hold nothing below zero; None when that is not known."""
+    scheme = quantizer.scheme
+    points = scheme.zero_points
+    if scheme.dtype is None or (scheme.zero_point is not None and points is None):
+        return None
+    least = -(1 << int(scheme.dtype.bits) - 1) if scheme.dtype.kind == "int" else 0
+    if points is None:
+        return least == 0
+    return points.item() == least if points.size == 1 else None
 
 
 def _bounds(quantizer: Converter) -> tuple[float, float] | None:
@@ -224,8 +239,6 @@ def _bounds(quantizer: Converter) -> tuple[float, float] | None:
 
 
 def _limits(activation: Node) -> tuple[float, float]:
-    if activation.op_type == "Relu":
-        return 0.0, float("inf")
     low, high = (_number(activation.input(index)) for index in (1, 2))
     low = low if low is not None else activation.get_float("min", float("-inf"))
     high = high if high is not None else activation.get_float("max", float("inf"))

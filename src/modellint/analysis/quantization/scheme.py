@@ -186,8 +186,12 @@ def original(value: Value | None) -> Value | None:
 def scheme_of(node: Node, arrays: Arrays, *, dequantize: bool) -> Scheme:
     """What a Q or DQ node says of itself."""
     inputs = node.inputs
-    scale = original(inputs[1]) if len(inputs) > 1 else None
-    zero_point = original(inputs[2]) if len(inputs) > 2 else None
+    scale = inputs[1] if len(inputs) > 1 else None
+    if scale is not None and scale.tensor is None:
+        scale = original(scale)
+    zero_point = inputs[2] if len(inputs) > 2 else None
+    if zero_point is not None and zero_point.tensor is None:
+        zero_point = original(zero_point)
     dtype = _type_of(node, zero_point, dequantize=dequantize)
     return Scheme(node, dtype, scale, zero_point, arrays)
 
