@@ -226,3 +226,28 @@ def _agree(code: str, op: str, text: str, folder: Path) -> None:
 def _model(kind: str, constants: str, body: str, made: str = "") -> str:
     header = '<ir_version: 8, opset_import: ["" : 17]>'
     return f"{header}\nmain ({kind} x) => ({made or kind} y)\n<{constants}>\n{{ {body} }}"
+
+
+@pytest.mark.parametrize(
+    ("runtime", "severity"),
+    [(None, "warning"), ("onnxruntime", "warning"), ("tensorrt", None), ("tensorrt-rtx", None),
+     ("openvino", None)],
+)  # fmt: skip
+def test_a_near_miss_is_told_where_it_matters(
+    runtime: str | None, severity: str | None, tmp_path: Path
+) -> None:
+    parts = {**RMS, **RMS_CASES["by Reciprocal"]}
+    path = save(_model("float[2,16,8]", SEQUENCE, " ".join(parts.values())), tmp_path / "m.onnx")
+    found = [str(finding.severity) for finding in lint(path, runtime=runtime, codes=["FUS005"])]
+    assert found == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("runtime", "severity"), [(None, "info"), ("onnxruntime", None), ("openvino", None)]
+)
+def test_what_both_fuse_is_at_most_worth_knowing(
+    runtime: str | None, severity: str | None, tmp_path: Path
+) -> None:
+    path = save(_model("float[2,16,8]", SEQUENCE, " ".join(RMS.values())), tmp_path / "m.onnx")
+    found = [str(finding.severity) for finding in lint(path, runtime=runtime, codes=["FUS005"])]
+    assert found == ([severity] if severity else [])

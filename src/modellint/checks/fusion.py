@@ -65,15 +65,17 @@ def is_tensorrt(context: Context) -> bool:
 def _loudness(
     fusers: Mapping[str, Fuser], runtime: str | None, stopped: Collection[str]
 ) -> Severity | None:
-    """How loud a finding may be; None when the runtime does it by itself."""
-    if runtime is not None:
-        runtime = SAME_BUILDER.get(runtime, runtime)
-        if runtime in stopped:
-            return Severity.ERROR
-        if runtime in fusers:
-            return None if fusers[runtime].by else Severity.ERROR
-    left = any(not fuser.by for fuser in fusers.values())
-    return Severity.ERROR if runtime is None and (left or stopped) else Severity.INFO
+    """How loud a finding may be; None when the runtime does it, or may well do it, by itself."""
+    done_by_some = any(fuser.by for fuser in fusers.values())
+    done_by_all = all(fuser.by for fuser in fusers.values())
+    if runtime is None:
+        return Severity.INFO if done_by_all and not stopped else Severity.ERROR
+    runtime = SAME_BUILDER.get(runtime, runtime)
+    if runtime in stopped:
+        return Severity.ERROR
+    if runtime in fusers:
+        return None if fusers[runtime].by else Severity.ERROR
+    return None if done_by_some or stopped else Severity.INFO
 
 
 def _at_most(context: Context, loud: Severity) -> Severity | None:

@@ -12,7 +12,7 @@ from modellint.analysis.folding import Folding
 from modellint.analysis.fusion import Norms, ints, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, describe, is_moot, unfused
+from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Value, is_static
 from modellint.targets.deployment import Deployment
@@ -249,22 +249,31 @@ def _same_rank(context: Context, one: Value, other: Value) -> bool:
 
 
 def countable_loop(context: Context) -> Iterator[Hit]:
-    """A Loop that always runs the same few times."""
-    for node in context.nodes("Loop"):
-        count, condition = number(node.input(0)), node.input(1)
+    """A Loop or Scan that always runs the same few times."""
+    for node in context.nodes("Loop", "Scan"):
         body = node.subgraphs.get("body")
-        if count is None or body is None or not 0 < count <= context.options["rounds"]:
+        rounds = _rounds(context, node, body) if body is not None else None
+        if rounds is None or body is None or not 0 < rounds <= context.options["rounds"]:
             continue
-        if condition is not None and number(condition) != 1:
-            continue
-        carried = body.outputs[0] if body.outputs else None
-        if carried is None or not _always_true(carried, body):
-            continue
-        size = int(count) * len(body.nodes)
+        size = rounds * len(body.nodes)
         if 0 < size <= context.options["ops"]:
-            times = "once" if count == 1 else f"{int(count)} times"
-            facts = {"times": times, "nodes": len(body.nodes), "unrolled": describe(size)}
+            facts = {"rounds": rounds, "nodes": len(body.nodes), "unrolled": size}
             yield from unfused(context, node, [node], facts)
+
+
+def _rounds(context: Context, node: Node, body: Graph) -> int | None:
+    """How often the body runs; None where that depends on what is computed."""
+    if node.op_type == "Scan":
+        scanned, axes = node.inputs[-1] if node.inputs else None, node.get_ints("scan_input_axes")
+        shape = context.shape(scanned) if scanned is not None else None
+        axis = axes[-1] if axes else 0
+        length = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+        return length if isinstance(length, int) else None
+    count, condition = number(node.input(0)), node.input(1)
+    if count is None or (condition is not None and number(condition) != 1):
+        return None
+    carried = body.outputs[0] if body.outputs else None
+    return int(count) if carried is not None and _always_true(carried, body) else None
 
 
 def _always_true(value: Value, body: Graph) -> bool:
