@@ -246,6 +246,14 @@ def test_an_answer_is_remembered_by_content(folder: Path) -> None:
 
 
 @rtx
+def test_what_is_remembered_is_not_why_it_was_asked(folder: Path) -> None:
+    """The parser says the same for both devices, and each is not built for its own reason."""
+    for device, reason in (("h100-sxm", "not 9.0"), ("v100-16gb", "not 7.0")):
+        result = run_cli("probe", "good.onnx", "-t", device, cwd=folder)
+        assert reason in result.stderr
+
+
+@rtx
 def test_the_level_and_the_workspace_are_heeded(folder: Path) -> None:
     said = run_cli(
         "probe", "good.onnx", "-t", "a10", "--probe-level", "parse", "--json", cwd=folder

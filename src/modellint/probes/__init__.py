@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from modellint import __version__
 from modellint.model import Model
 from modellint.probes.backends import (
     AUTO,
@@ -85,6 +86,9 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
     outcome = _remembered(model, question, choice, request)
     return replace(
         outcome,
+        detail=outcome.detail or question.note,
+        remarks=question.remarks + outcome.remarks,
+        profiles=question.request["profiles"],
         backend=choice.backend.name,
         version=outcome.version or choice.backend.version,
         target=target,
@@ -122,7 +126,11 @@ def _question(
         found = profiles(model, deployment)
         remarks, ranges = found.remarks, found.ranges
         if remarks:
-            level, note = "parse", "not built: its input shapes are open"
+            invalid = any(remark.kind == "profile-invalid" for remark in remarks)
+            trouble = (
+                "the configured shapes do not fit it" if invalid else "its input shapes are open"
+            )
+            level, note = "parse", f"not built: {trouble}"
     asked = {
         "code": choice.backend.code,
         "module": choice.backend.module,
@@ -164,7 +172,8 @@ def _remembered(
     # The same bytes elsewhere get the same answer, and so does the same question with more time.
     asked = {key: value for key, value in question.request.items() if key != "path"}
     name = cache.key(
-        [model.path, *model.external_files], {**asked, "version": choice.backend.version}
+        [model.path, *model.external_files],
+        {**asked, "version": choice.backend.version, "modellint": __version__},
     )
     known = cache.load(request.cache, name)
     if known is not None:
@@ -192,9 +201,6 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
     return replace(
         outcome,
         level=question.request["level"] if outcome.died else outcome.level,
-        detail=outcome.detail or question.note,
-        remarks=question.remarks + outcome.remarks,
-        profiles=question.request["profiles"],
         figures=replace(outcome.figures, peak_bytes=ended.peak),
     )
 
