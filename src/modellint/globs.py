@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-
 _SEPARATOR = re.compile(r"\\+(?=[\w.*-])")
 """A backslash before what needs none to be taken literally; ``\\*`` is a star in a folder here."""
 

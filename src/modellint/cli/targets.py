@@ -145,8 +145,8 @@ def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Targe
 
 
 def _print(lines: Iterator[Text]) -> None:
-    from modellint.report.page import console_for
     from modellint.report.options import Options
+    from modellint.report.page import console_for
 
     console = console_for(sys.stdout, Options())
     for line in lines:
