@@ -31,7 +31,7 @@ class Globs:
 
     @classmethod
     def of_setting(cls, patterns: Iterable[str]) -> Globs:
-        r"""Patterns as people write paths, with ``./`` and Windows' ``models\\old`` too."""
+        r"""Patterns as people write paths, with ``./`` and Windows' ``models\old`` too."""
         return cls(_SEPARATOR.sub("/", pattern).removeprefix("./") for pattern in patterns)
 
     def __bool__(self) -> bool:
