@@ -15,7 +15,7 @@ from modellint.analysis.quantization import (
     find_islands,
     quantization_summary,
 )
-from modellint.checks.quantization_effect import effect
+from modellint.checks.quantization_common import effect
 from modellint.formats import read_model
 from modellint.report.options import Options
 from modellint.report.quantization import write

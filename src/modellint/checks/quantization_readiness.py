@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 
 from modellint.analysis.quantization import (
     Obstacle,
-    QuantizationMap,
     Readiness,
-    used_levels,
 )
 from modellint.checks.api import Context, Hit, Place
-from modellint.checks.quantization_effect import percent
+from modellint.checks.quantization_common import percent
 
 _FEW_BITS = ("int8", "fp8", "int4", "fp4")
 
@@ -90,17 +88,3 @@ def _place(readiness: Readiness, found: Obstacle) -> Place:
     """The layer that the facts name, else the first."""
     name = found.facts.get("layer")
     return next((node for node in found.nodes if node.label == name), found.nodes[0])
-
-
-def collapsed_channels(context: Context) -> Iterator[Hit]:
-    """Stored integers that leave most of their levels unused in some channels."""
-    quantization = context.analysis(QuantizationMap)
-    for op in quantization.ops:
-        levels = used_levels(op)
-        if levels is None:
-            continue
-        poor = [channel for channel, used in enumerate(levels) if 0 < used < 8]
-        if len(poor) >= 0.1 * len(levels):
-            worst = min(poor, key=levels.__getitem__)
-            facts = {"poor": len(poor), "channels": len(levels), "channel": worst}
-            yield Hit(op.node, {**facts, "levels": levels[worst]})

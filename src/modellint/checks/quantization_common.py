@@ -1,0 +1,69 @@
+"""What checks of quantization share: how hits are put together, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from modellint.analysis.quantization import QuantizationMap, WeightedOp
+from modellint.analysis.quantization.ops import ACTIVATIONS, NORMALIZING
+from modellint.checks.api import Hit
+from modellint.model import Node
+
+SENSITIVE = (NORMALIZING | {"Erf", "FastGelu", "QuickGelu"}) - {"Attention"}
+"""Ops that are best left in float: little work, much accuracy."""
+
+
+def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
+    """One answer for a choice made once for the whole model, at its first place."""
+    if nodes:
+        rest = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
+        names = [node.label for node in nodes]
+        yield Hit(nodes[0], {**facts, "rest": rest, "nodes": names}, count=len(nodes), **more)
+
+
+def nodes_of(ops: Iterable[WeightedOp]) -> list[Node]:
+    return [op.node for op in ops]
+
+
+def is_quantized_behind(quantization: QuantizationMap, node: Node) -> bool:
+    """Whether the result, past an activation at most, is quantized."""
+    value = node.output()
+    for _ in range(2):
+        if value is None:
+            return False
+        if quantization.quantizers_after(value):
+            return True
+        after = value.sole_consumer
+        value = after.output() if after is not None and after.op_type in ACTIVATIONS else None
+    return False
+
+
+def effect(quantization: QuantizationMap, ops: Iterable[WeightedOp]) -> dict[str, object]:
+    """Facts about ops that run in float where they could be quantized.
+
+    ``{effect}`` is a clause that a message ends with, empty where no shape is known.
+    """
+    ops = list(ops)
+    share = quantization.share(ops)
+    facts: dict[str, object] = {"share": share, "slowdown": None, "effect": ""}
+    if not share:
+        return facts
+    if quantization.assumed:
+        facts["assumed"] = dict(quantization.assumed)
+    fast, slow = quantization.main_precision, ops[0].float_precision
+    work = f"{'about ' if quantization.assumed else ''}{percent(share)} of the model's MACs"
+    facts["effect"] = f"; {work} leave {fast}"
+    slowdown = quantization.slowdown(fast, slow)
+    target = quantization.deployment.target
+    if slowdown is not None and target is not None:
+        facts["slowdown"] = slowdown
+        facts["effect"] = (
+            f"; {work} leave {fast} for {slow}, which peaks {slowdown:.1f}× lower on {target.name}"
+        )
+    return facts
+
+
+def percent(share: float) -> str:
+    """``11.3%``; what is small but not nothing is ``<0.1%``."""
+    return f"{share:.1%}" if share >= 0.001 or share == 0 else "<0.1%"
