@@ -23,7 +23,7 @@ def batchnorm_after_linear(context: Context) -> Iterator[Hit]:
             continue
         stopped = () if [node.op_type for node in layer] == ["MatMul"] else (ORT,)
         facts = {"layer": layer[0].label, "between": layer[-1].op_type}
-        yield from unfused(context, norm, [*layer, norm], facts, stopped=stopped)
+        yield from unfused(context, norm, [layer[-1], norm], facts, stopped=stopped)
 
 
 def channel_scale(context: Context) -> Iterator[Hit]:
@@ -130,7 +130,7 @@ def linear_scale(context: Context) -> Iterator[Hit]:
             continue
         bare = layer[-1].op_type == "MatMul" and constant.tensor.elements == 1
         facts = {"layer": layer[0].label, "between": layer[-1].op_type}
-        yield from unfused(context, node, [*layer, node], facts, stopped=() if bare else (ORT,))
+        yield from unfused(context, node, [layer[-1], node], facts, stopped=() if bare else (ORT,))
 
 
 def _linear_layer(context: Context, value: Value | None) -> list[Node] | None:
