@@ -102,6 +102,17 @@ def test_a_build_with_profiles_flags_and_workspace(folder: Path) -> None:
     )
 
 
+def test_int8_is_only_asked_for_where_the_model_has_scales(folder: Path) -> None:
+    assert heard(folder, BUILT, precision="int8")[1]["flags"] == ["FP16"]
+    quantized = MODEL.replace(
+        "[act] h = Relu (x)",
+        "s = Constant <value_float = 0.05> () z = Constant <value = int8 {0}> () "
+        "q = QuantizeLinear (x, s, z) d = DequantizeLinear (q, s, z) [act] h = Relu (d)",
+    )
+    save(quantized, folder / "net.onnx")
+    assert heard(folder, BUILT, precision="int8")[1]["flags"] == ["INT8", "FP16"]
+
+
 def test_types_are_the_models_when_no_precision_is_asked_for(folder: Path) -> None:
     _, asked = heard(folder, BUILT)
     assert asked["flags"] == []

@@ -139,6 +139,7 @@ def _question(
         "level": level,
         "capability": choice.capability,
         "precision": deployment.precision,
+        "quantized": any(model.nodes("QuantizeLinear", "DequantizeLinear", functions=True)),
         "workspace": request.workspace,
         "profiles": ranges,
         "symbols": dict(deployment.symbols),

@@ -14,6 +14,8 @@ MOST_BYTES = 2_000_000_000
 """Larger models cannot be handed over in memory, which the search for subgraphs asks for."""
 FLAGS = {"fp16": ("FP16",), "bf16": ("BF16",), "int8": ("INT8", "FP16"), "fp8": ("FP8", "FP16")}
 """Builder flags by precision, in releases that still choose precisions themselves."""
+NEED_SCALES = ("INT8", "FP8")
+"""Of use only where the model says how to quantize: calibration is no business of a probe."""
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -69,7 +71,7 @@ def logger_for(trt: Any, lines: list[log.Line]) -> Any:
 def _network_flags(trt: Any, request: dict[str, Any]) -> int:
     """Types as the model states them, unless a precision is asked of a builder that has a say."""
     flags = trt.NetworkDefinitionCreationFlag
-    chooses = any(hasattr(trt.BuilderFlag, flag) for flag in FLAGS.get(request["precision"], ()))
+    chooses = any(hasattr(trt.BuilderFlag, flag) for flag in _precision_flags(request))
     explicit = [getattr(flags, "EXPLICIT_BATCH", None)]  # the only kind there is from 10 on
     if not chooses:
         explicit.append(getattr(flags, "STRONGLY_TYPED", None))
@@ -163,13 +165,18 @@ def _build(
     }
 
 
+def _precision_flags(request: dict[str, Any]) -> list[str]:
+    flags = FLAGS.get(request["precision"], ())
+    return [flag for flag in flags if request["quantized"] or flag not in NEED_SCALES]
+
+
 def _config(trt: Any, builder: Any, request: dict[str, Any]) -> Any:
     config = builder.create_builder_config()
     if request["capability"]:
         major, minor = request["capability"]
         config.num_compute_capabilities = 1
         config.set_compute_capability(getattr(trt.ComputeCapability, f"SM{major}{minor}"), 0)
-    for name in FLAGS.get(request["precision"], ()):
+    for name in _precision_flags(request):
         if hasattr(trt.BuilderFlag, name):
             config.set_flag(getattr(trt.BuilderFlag, name))
     if request["precision"] == "fp32":
