@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modellint.analysis.parameters import Parameters
 from modellint.analysis.structure import place_digest
 from modellint.checks.api import Analyses, Context, Hit
 from modellint.checks.resolve import resolve_check
@@ -87,17 +88,8 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
         format=model.format,
         capabilities=tuple(sorted(model.capabilities)),
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.graph else None,
-        parameters=None if fatal else _parameters(model),
+        parameters=None if fatal else Parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
-    )
-
-
-def _parameters(model: Model) -> int:
-    """Elements of stored floating-point and quantized tensors; shape arguments do not count."""
-    return sum(
-        tensor.elements
-        for tensor in model.tensors
-        if tensor.dtype.is_float or (tensor.dtype.is_integer and tensor.dtype.bits <= 8)
     )
 
 

@@ -7,13 +7,13 @@ as in the papers; every other arithmetic operation counts in FLOPs alone (FLOPs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
-from modellint.analysis.cost.parameters import Parameters
 from modellint.analysis.cost.traffic import bytes_read, bytes_written
+from modellint.analysis.parameters import Parameters
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node
 from modellint.targets.deployment import Deployment
@@ -62,6 +62,7 @@ class ModelCost:
         self._types = DeployedTypes(model, deployment)
         self._parameters = Parameters(model)
         self._nodes: dict[int, NodeCost] = {}
+        self._works: dict[int, Work] = {}
 
     def of(self, node: Node) -> NodeCost:
         """The cost of one node; of a node with subgraphs, that of what they do."""
@@ -69,6 +70,10 @@ class ModelCost:
         if known is None:
             known = self._nodes[id(node)] = self._measure(node)
         return known
+
+    def macs_of(self, node: Node) -> int | None:
+        """Of one node, without working out what it moves."""
+        return self.of(node).macs if node.subgraphs else self._work(node).macs
 
     @property
     def parameters(self) -> int:
@@ -88,24 +93,32 @@ class ModelCost:
         )
 
     @cached_property
+    def macs(self) -> int | None:
+        """`total.macs`, for which nothing else has to be worked out."""
+        counts = [self.macs_of(node) for node in self._main_nodes]
+        known = [macs for macs in counts if macs is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    @cached_property
     def known_macs(self) -> int:
-        """MACs of the nodes that can be counted: a lower bound where `total.macs` is None."""
-        nodes = self._model.graph.nodes if self._model.graph is not None else ()
-        return sum(self.of(node).macs or 0 for node in nodes)
+        """MACs of the nodes that can be counted: a lower bound where `macs` is None."""
+        return sum(self.macs_of(node) or 0 for node in self._main_nodes)
 
     @cached_property
     def uncounted(self) -> tuple[Node, ...]:
         """Nodes of the main graph whose MACs are unknown: shapes open, or an op nobody defined."""
-        nodes = self._model.graph.nodes if self._model.graph is not None else ()
-        return tuple(node for node in nodes if self.of(node).macs is None)
+        return tuple(node for node in self._main_nodes if self.macs_of(node) is None)
 
     def share(self, nodes: Iterable[Node]) -> float | None:
         """The share of the model's MACs that these nodes take, 0 to 1."""
-        total = self.total.macs
-        mine = [self.of(node).macs for node in nodes]
-        if not total or None in mine:
+        mine = [self.macs_of(node) for node in nodes]
+        if not self.macs or None in mine:
             return None
-        return sum(macs for macs in mine if macs is not None) / total
+        return sum(macs for macs in mine if macs is not None) / self.macs
+
+    @property
+    def _main_nodes(self) -> Sequence[Node]:
+        return self._model.graph.nodes if self._model.graph is not None else ()
 
     def _sum(self, graph: Graph) -> NodeCost:
         total = NodeCost()
@@ -116,10 +129,7 @@ class ModelCost:
     def _measure(self, node: Node) -> NodeCost:
         if node.subgraphs:
             return self._measure_subgraphs(node)
-        try:
-            work = node_work(node, self._types, is_function=self._calls_function(node))
-        except UnknownCostError:
-            work = Work(None, None)
+        work = self._work(node)
         return NodeCost(
             work.macs,
             work.flops,
@@ -127,6 +137,17 @@ class ModelCost:
             bytes_written(node, self._types, self._precision),
             self._parameters.of(node),
         )
+
+    def _work(self, node: Node) -> Work:
+        """Of a node without subgraphs."""
+        known = self._works.get(id(node))
+        if known is None:
+            try:
+                known = node_work(node, self._types, is_function=self._calls_function(node))
+            except UnknownCostError:
+                known = Work(None, None)
+            self._works[id(node)] = known
+        return known
 
     def _calls_function(self, node: Node) -> bool:
         return bool(self._model.functions) and self._model.function_of(node) is not None

@@ -1,10 +1,10 @@
 """Which precision a model really runs in: the quantization map that rules and reports share."""
 
 from modellint.analysis.quantization.islands import Island, find_islands
-from modellint.analysis.quantization.mapping import (
+from modellint.analysis.quantization.mapping import QuantizationMap
+from modellint.analysis.quantization.parts import (
     Converter,
     Operand,
-    QuantizationMap,
     WeightedOp,
     root_of,
     stored_root,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from modellint.analysis.quantization.mapping import QuantizationMap, WeightedOp
+from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.ops import SHAPE_READERS, rides_along
+from modellint.analysis.quantization.parts import WeightedOp
 from modellint.model import Node, Value
 
 

@@ -13,7 +13,8 @@ from modellint.analysis.quantization.scheme import original
 from modellint.model import DTYPES, Node, Value, is_static
 
 if TYPE_CHECKING:
-    from modellint.analysis.quantization.mapping import Converter, QuantizationMap, WeightedOp
+    from modellint.analysis.quantization.mapping import QuantizationMap
+    from modellint.analysis.quantization.parts import Converter, WeightedOp
     from modellint.analysis.quantization.scheme import Scheme
 
 CARRIES = frozenset({

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from modellint.analysis.quantization.islands import between, find_islands
-from modellint.analysis.quantization.mapping import QuantizationMap, WeightedOp, walk_consumers
+from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.ops import rides_along
+from modellint.analysis.quantization.parts import WeightedOp, walk_consumers
 from modellint.analysis.quantization.weights import Spread, spread
 from modellint.model import Model, Node
 from modellint.targets.deployment import Deployment

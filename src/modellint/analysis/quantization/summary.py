@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from modellint.analysis.quantization.islands import Island, find_islands
-from modellint.analysis.quantization.mapping import QuantizationMap, WeightedOp, weight_bytes
+from modellint.analysis.quantization.mapping import QuantizationMap
+from modellint.analysis.quantization.parts import WeightedOp, weight_bytes
 from modellint.analysis.quantization.readiness import Obstacle, Readiness
 from modellint.analysis.quantization.scheme import Scheme
 from modellint.model import Model

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.quantization.mapping import WeightedOp
 from modellint.analysis.quantization.ops import output_axis
+from modellint.analysis.quantization.parts import WeightedOp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
