@@ -1,29 +1,35 @@
 """Compares memory estimates with what planners really plan, and writes docs/accuracy.md.
 
-    python tools/validate_memory.py                       # every planner that works here
-    python tools/validate_memory.py --planner onnxruntime --model resnet50
-    python tools/validate_memory.py --device cuda         # measured on the GPU of this machine
+    python tools/validate_memory.py --held-out FOLDER --cache plans.jsonl     # the whole page
+    python tools/validate_memory.py --table onnxruntime --model resnet50      # one model, printed
+    python tools/validate_memory.py --table held-out --held-out my.onnx       # a model of yours
+    python tools/validate_memory.py --table cuda              # measured on the GPU of this machine
 
 Planners are TensorRT for RTX, which builds for a named GPU on a machine without one
 (`tensorrt-rtx-cu13-libs`, `tensorrt-rtx-cu13-bindings`), and ONNX Runtime on the CPU, whose memory
-pattern is read from its log. `--device cuda` runs the models with ONNX Runtime's CUDA provider and
+pattern is read from its log. `--table cuda` runs the models with ONNX Runtime's CUDA provider and
 reads the device's memory through NVML (`onnxruntime-gpu`, `nvidia-ml-py`).
 
-The models are the real exports of tests/data/exports with random weights, and the models of the
-onnx package whose weights are computed by the graph. Each case runs in a process of its own.
+The models are the real exports of tests/data/exports with random weights, the models of the onnx
+package whose weights are computed by the graph, some of the exports quantized by ONNX Runtime, and
+the held-out ones, which the command line names. Each case runs in a process of its own. The page's
+prose is tools/accuracy.template.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +39,7 @@ sys.path.insert(0, str(ROOT))
 from modellint.analysis.assume import settle  # noqa: E402
 from modellint.analysis.memory import MemoryEstimate, memory  # noqa: E402
 from modellint.formats import read_model  # noqa: E402
+from modellint.model import Model  # noqa: E402
 from modellint.targets.deployment import Deployment  # noqa: E402
 from tests.exports import EXPORTS, exports, materialise  # noqa: E402
 
@@ -45,17 +52,35 @@ CAPABILITY = "SM86"
 """The GPU that TensorRT for RTX plans for unless another is named: an A10, an RTX 3090."""
 TIMEOUT = 900
 SYMBOLS = {"sequence": 128, "past": 128}
+TABLES = {
+    "tensorrt-rtx": "tensorrt-rtx",
+    "held-out": "tensorrt-rtx",
+    "int8": "tensorrt-rtx",
+    "onnxruntime": "onnxruntime",
+    "cuda": "cuda",
+}
+"""The planner behind each table of the page."""
+QUANTIZED = ("resnet18", "resnet50", "vgg16", "squeezenet1_0", "mobilenet_v2")
+HEADER = """| model | batch | precision | planner, MB | low | expected | high | error | inside |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+TEMPLATE = Path(__file__).with_name("accuracy.template.md")
 GOAL_MEDIAN, GOAL_WORST, GOAL_INSIDE = 0.10, 0.25, 0.9
 MB = 1_000_000
 
 
 @dataclass(frozen=True)
 class Case:
-    model: str
+    source: str
+    """The path of the model's file."""
     batch: int
-    precision: str
+    precision: str | None
+    """None: as the model is stored."""
     runtime: str
     capability: str = CAPABILITY
+
+    @property
+    def model(self) -> str:
+        return Path(self.source).stem
 
     @property
     def deployment(self) -> Deployment:
@@ -107,6 +132,11 @@ class Row:
         return self.expected / self.planned - 1
 
     @property
+    def error_without_weights(self) -> float:
+        tensors = self.estimate.activations.expected + self.estimate.workspace.expected
+        return tensors / self.plan.activations - 1
+
+    @property
     def is_inside(self) -> bool:
         return self.low <= self.planned <= self.high
 
@@ -121,28 +151,86 @@ class Row:
 # The models
 
 
-def light_models() -> dict[str, Path]:
+def kept() -> list[Path]:
+    """The exports of the repository, and those of the onnx package whose weights are computed."""
+    return [*(EXPORTS / f"{name}.onnx" for name in exports()), *light_models()]
+
+
+@cache
+def light_models() -> tuple[Path, ...]:
     """Models of the onnx package whose weights the graph computes; their batch is fixed at 1."""
     import onnx.backend.test
 
     folder = Path(onnx.backend.test.__file__).parent / "data" / "light"
-    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    return tuple(sorted(folder.glob("*.onnx")))
 
 
-def cases(runtime: str, names: list[str], capability: str = CAPABILITY) -> Iterator[Case]:
-    for name in names or [*exports(), *light_models()]:
-        batches = (1,) if _has_fixed_batch(_source(name)) else BATCHES[runtime]
-        for precision in ("fp32",) if name in light_models() else PRECISIONS[runtime]:
-            yield from (Case(name, batch, precision, runtime, capability) for batch in batches)
+def found_in(paths: Sequence[Path]) -> list[Path]:
+    """Model files, and those in folders."""
+    found = (path.glob("*.onnx") if path.is_dir() else [path] for path in paths)
+    return sorted(path for group in found for path in group)
 
 
-def _source(name: str) -> Path:
-    return light_models().get(name) or EXPORTS / f"{name}.onnx"
+def quantize(source: Path, folder: Path) -> Path:
+    """The export at 8 bits as ONNX Runtime writes it for TensorRT: Q and DQ, symmetric."""
+    import onnx
+    import onnxruntime as ort
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class RandomImage(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self, path: Path) -> None:
+            session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            value = session.get_inputs()[0]
+            shape = [size if isinstance(size, int) else 1 for size in value.shape]
+            self._left = iter([{value.name: _noise(shape)}])
+
+        def get_next(self) -> dict[str, Any] | None:
+            return next(self._left, None)
+
+    path = folder / source.name
+    with tempfile.TemporaryDirectory() as scratch:
+        full, fused = Path(scratch) / "full.onnx", Path(scratch) / "fused.onnx"
+        onnx.save(onnx.load(materialise(source.stem, Path(scratch), random=True)), full)
+        quant_pre_process(full, fused, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            fused, path, RandomImage(fused), per_channel=True,
+            extra_options={
+                "ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False,
+            },
+        )  # fmt: skip
+    return path
 
 
-def _has_fixed_batch(path: Path) -> bool:
-    graph = read_model(path).graph
-    inputs = graph.inputs if graph is not None else []
+def cases(runtime: str, sources: Sequence[Path], capability: str = CAPABILITY) -> Iterator[Case]:
+    for source in sources:
+        model = read_model(source)
+        batches = (1,) if _has_fixed_batch(model) else BATCHES[runtime]
+        for precision in _precisions(source, model, runtime):
+            yield from (
+                Case(str(source), batch, precision, runtime, capability) for batch in batches
+            )
+
+
+def _precisions(source: Path, model: Model, runtime: str) -> tuple[str | None, ...]:
+    if source in light_models():
+        return ("fp32",)
+    return (None,) if _is_narrow(model) else PRECISIONS[runtime]
+
+
+def _is_narrow(model: Model) -> bool:
+    """Whether the model is stored below 32 bits: quantized, or in half precision."""
+    graph = model.graph
+    if graph is None:
+        return False
+    return "DequantizeLinear" in graph.by_op or any(
+        value.dtype is not None and value.dtype.name in ("float16", "bfloat16")
+        for value in graph.initializers
+    )
+
+
+def _has_fixed_batch(model: Model) -> bool:
+    inputs = model.graph.inputs if model.graph is not None else []
     return all(isinstance(value.shape[0], int) for value in inputs if value.shape)
 
 
@@ -150,7 +238,9 @@ def prepare(case: Case, folder: Path) -> Path:
     """The model with random weights, its input shapes fixed, at the case's precision."""
     import onnx
 
-    source = light_models().get(case.model) or materialise(case.model, folder, random=True)
+    source = Path(case.source)
+    if source.parent == EXPORTS:
+        source = materialise(case.model, folder, random=True)
     view = read_model(source)
     shapes = settle(view, case.deployment).deployment.shapes
     model = onnx.load(source)
@@ -267,6 +357,12 @@ def _ones(shape: tuple[int, ...], dtype: str = "float32") -> Any:
     return np.ones(shape, dtype)
 
 
+def _noise(shape: Sequence[int]) -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0).standard_normal(tuple(shape), dtype=np.float32)
+
+
 def _feeds(session: Any) -> dict[str, Any]:
     types = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64",
              "tensor(bool)": "bool", "tensor(int32)": "int32"}  # fmt: skip
@@ -281,6 +377,19 @@ PLANNERS = {
     "cuda": measure_with_cuda,
 }
 RUNTIMES = {"tensorrt-rtx": "tensorrt-rtx", "onnxruntime": "onnxruntime", "cuda": "onnxruntime"}
+PACKAGES = {
+    "tensorrt-rtx": "tensorrt-rtx-cu13-bindings",
+    "onnxruntime": "onnxruntime",
+    "cuda": "onnxruntime-gpu",
+}
+
+
+@cache
+def planner_version(planner: str) -> str:
+    try:
+        return version(PACKAGES[planner])
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def missing(planner: str) -> str | None:
@@ -306,6 +415,30 @@ def missing(planner: str) -> str | None:
 # The run
 
 
+class Cache:
+    """Plans already made, one a line, so that a run which was stopped goes on where it was."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text("utf-8").splitlines() if path is not None and path.exists() else []
+        self._plans = dict(json.loads(line) for line in lines)
+
+    def get(self, key: str) -> Plan | None:
+        return Plan(**self._plans[key]) if key in self._plans else None
+
+    def add(self, key: str, plan: Plan) -> None:
+        if self._path is not None and plan.error in (None, SILENT):
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, asdict(plan)]) + "\n")
+
+
+def _key(planner: str, case: Case) -> str:
+    """The same case of the same file, planned by the same version."""
+    content = hashlib.sha256(Path(case.source).read_bytes()).hexdigest()[:16]
+    parts = (planner, planner_version(planner), case.model, content, case.batch, case.precision)
+    return " ".join(map(str, [*parts, case.capability] if planner == "tensorrt-rtx" else parts))
+
+
 def plan_apart(planner: str, case: Case) -> Plan:
     """The plan, made in a process of its own: a planner that crashes takes nobody along."""
     command = [sys.executable, __file__, "--worker", planner, json.dumps(asdict(case))]
@@ -325,25 +458,60 @@ def worker(planner: str, case: Case) -> None:
     sys.stdout.write("\n" + json.dumps(asdict(plan)) + "\n")
 
 
-def validate(planner: str, names: list[str], capability: str = CAPABILITY) -> list[Row]:
+def validate(planner: str, sources: Sequence[Path], capability: str, plans: Cache) -> list[Row]:
     rows = []
-    for case in cases(RUNTIMES[planner], names, capability):
-        plan = plan_apart(planner, case)
-        row = Row(case, plan, memory(read_model(_source(case.model)), case.deployment))
+    for case in cases(RUNTIMES[planner], sources, capability):
+        key = _key(planner, case)
+        plan = plans.get(key)
+        if plan is None:
+            plan = plan_apart(planner, case)
+            plans.add(key, plan)
+        row = Row(case, plan, memory(read_model(Path(case.source)), case.deployment))
         rows.append(row)
         sys.stdout.write(f"{planner}: {_line(row)}\n")
         sys.stdout.flush()
     return rows
 
 
+def compare(table: str, options: argparse.Namespace, plans: Cache) -> list[Row] | str:
+    """The rows of a table, or why there are none."""
+    if table not in (options.table or TABLES):
+        return "not asked for"
+    planner = TABLES[table]
+    reason = missing(planner)
+    if reason is not None:
+        return reason
+    if table == "held-out" and not options.held_out:
+        return "name exports with `--held-out`"
+    with tempfile.TemporaryDirectory() as folder:
+        if table == "held-out":
+            sources = found_in(options.held_out)
+        elif table == "int8":
+            sources = [
+                quantize(EXPORTS / f"{name}.onnx", Path(folder))
+                for name in QUANTIZED if name in (options.model or QUANTIZED)
+            ]  # fmt: skip
+        else:
+            sources = kept()
+        chosen = [path for path in sources if not options.model or path.stem in options.model]
+        return validate(planner, chosen, options.capability, plans)
+
+
+# The page
+
+
 def _line(row: Row) -> str:
     case = row.case
-    head = f"| {case.model} | {case.batch} | {case.precision} |"
+    head = f"| {case.model} | {case.batch} | {case.precision or 'as stored'} |"
     if row.plan.error is not None:
-        return f"{head} no plan: {' '.join(row.plan.error.split())[:120]} |"
+        return f"{head} no plan: {_shorten(row.plan.error, 120)} |"
     sizes = (row.planned, row.low, row.expected, row.high)
     figures = " | ".join(f"{size / MB:.1f}" for size in sizes)
     return f"{head} {figures} | {row.error:+.1%} | {'yes' if row.is_inside else '**no**'} |"
+
+
+def _shorten(text: str, length: int) -> str:
+    return " ".join(text.split())[:length]
 
 
 def summary(rows: list[Row]) -> str:
@@ -351,66 +519,16 @@ def summary(rows: list[Row]) -> str:
     if not good:
         return "No model could be planned."
     errors = [abs(row.error) for row in good]
+    tensors = [abs(row.error_without_weights) for row in good if row.plan.activations]
     inside = sum(row.is_inside for row in good) / len(good)
     models = len({row.case.model for row in good})
     return (
         f"{len(good)} plans of {models} models: the error of the expected total is "
         f"{statistics.median(errors):.1%} at the median (goal {GOAL_MEDIAN:.0%}) and "
         f"{max(errors):.1%} at worst (goal {GOAL_WORST:.0%}); the planner's total lies between low "
-        f"and high in {inside:.0%} of them (goal {GOAL_INSIDE:.0%})."
+        f"and high in {inside:.0%} of them (goal {GOAL_INSIDE:.0%}). Without weights, inputs and "
+        f"outputs the error is {statistics.median(tensors):.1%} at the median."
     )
-
-
-INTRODUCTION = """# How accurate the memory estimates are
-
-Written by `tools/validate_memory.py`: real exports with random weights, and models of the onnx
-package whose weights are computed by the graph (`light_…`), planned by real runtimes. Totals are in
-MB (10^6 bytes) and leave out the runtime's own context."""
-HEADER = """| model | batch | precision | planner, MB | low | expected | high | error | inside |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
-TITLES = {
-    "tensorrt-rtx": "TensorRT for RTX",
-    "onnxruntime": "ONNX Runtime on the CPU",
-    "cuda": "ONNX Runtime on this machine's GPU",
-}
-NOTES = {
-    "tensorrt-rtx": """\
-The planner's total is its `Total Activation Memory`, scratch memory included, and `Total Weights
-Memory`, plus the buffers of inputs and outputs, which are the caller's.
-
-What the figures taught, and the estimate knows:
-
-- Pointwise ops run in the kernel before them, and attention at 16 bits keeps its scores on the
-  chip; at 32 bits scores exist twice, before and after the softmax.
-- Tensors are placed first fit in the order of execution and never moved, so holes remain.
-- A convolution or product asks for 8,192,000 bytes of scratch memory, and up to four branches with
-  convolutions run at once, each with its own: most of what a small model takes. Products of
-  constants alone are not folded, but run beside the others (DETR; folding them first takes 17 MB
-  off its plan).
-- What a Concat joins is written in its place at once. Images are copied into another layout, and
-  the result of a batched product is copied to the caller.
-- Constants made by ConstantOfShape (`light_…`) are made in every run and given back after their
-  last use; equal ones are made once.
-
-Where it is furthest off: at batch 8 GELU runs apart from the product before it (Swin, ConvNeXt),
-GoogLeNet's branches take more, and SegFormer's joined features are only partly written in
-place.
-
-The plans hold for other GPUs, too: ResNet-50, BERT and MobileNetV2 take the same on SM89 and SM120.
-On SM75 the library takes networks at 16 bits only, and unfolds depthwise convolutions: MobileNetV2
-at batch 8 takes 471 MB there instead of 47. Explicitly quantized (Q and DQ around every Conv and
-Gemm), VGG-16, ResNet-50 and SqueezeNet are within 5 %; depthwise convolutions at 8 bits are
-unfolded again.""",
-    "onnxruntime": """\
-The planner's total is the block that the memory pattern asks for on the second run, plus inputs,
-outputs and weights as estimated: the arena rounds those up to powers of two.
-
-What the figures taught, and the estimate knows: memory is kept for the next tensor of the same
-shape rather than given back, except between convolutions, whose layout hides the shapes; the sum of
-a residual is written over the skipped tensor. Furthest off are models with many Resize, Slice and
-Transpose (SegFormer, ShuffleNet).""",
-    "cuda": "Device memory by NVML before and after loading and running the model.",
-}
 
 
 def _unplanned(rows: list[Row]) -> list[str]:
@@ -418,56 +536,59 @@ def _unplanned(rows: list[Row]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row.plan.error is not None:
-            case = f"{row.case.model} ({row.case.precision}, batch {row.case.batch})"
-            reasons.setdefault(" ".join(row.plan.error.split())[:160], []).append(case)
+            case = f"{row.case.model} ({row.case.precision or 'as stored'}, batch {row.case.batch})"
+            reasons.setdefault(_shorten(row.plan.error, 160), []).append(case)
     return [f"\nNot compared, because {why}: {', '.join(who)}." for why, who in reasons.items()]
 
 
-def report(sections: dict[str, list[Row] | str]) -> str:
-    """docs/accuracy.md."""
-    text = [INTRODUCTION]
-    for planner, rows in sections.items():
-        built = {row.case.capability for row in rows if isinstance(row, Row)}
-        kind = f", built for {', '.join(built)}" if planner == "tensorrt-rtx" and built else ""
-        text += ["", f"## {TITLES[planner]}{kind}", ""]
-        if isinstance(rows, str):
-            text.append(f"Not run: {rows}.")
-            continue
-        planned = [row for row in rows if row.plan.error is None]
-        text += [NOTES[planner], "", summary(rows), "", HEADER, *map(_line, planned)]
-        text += _unplanned(rows)
-    return "\n".join(text) + "\n"
+def _table(rows: list[Row] | str) -> str:
+    if isinstance(rows, str):
+        return f"Not run: {rows}."
+    planned = [row for row in rows if row.plan.error is None]
+    lines = [HEADER, *map(_line, planned)] if planned else []
+    return "\n".join([summary(rows), "", *lines, *_unplanned(rows)])
+
+
+def report(tables: dict[str, list[Row] | str], capability: str) -> str:
+    """The template, its tables and versions filled in."""
+    text = TEMPLATE.read_text(encoding="utf-8").replace("<!-- capability -->", capability)
+    for planner in PACKAGES:
+        text = text.replace(f"<!-- version: {planner} -->", planner_version(planner))
+    for table, rows in tables.items():
+        text = text.replace(f"<!-- table: {table} -->", _table(rows))
+    return text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--planner", choices=["tensorrt-rtx", "onnxruntime"], action="append")
-    parser.add_argument("--device", choices=["cuda"], help="measure on a GPU as well")
+    parser.add_argument("--table", choices=TABLES, action="append", help="only this table")
+    parser.add_argument("--model", action="append", default=[], help="only this model")
+    parser.add_argument(
+        "--held-out", type=Path, nargs="+", default=[], metavar="PATH",
+        help="exports, or folders of them, that the estimate was not written by",
+    )  # fmt: skip
     parser.add_argument(
         "--capability", choices=CAPABILITIES, default=CAPABILITY,
         help="the GPU that TensorRT for RTX builds for",
     )  # fmt: skip
-    parser.add_argument("--model", action="append", default=[], help="only this export")
-    parser.add_argument("--output", type=Path, help="docs/accuracy.md, when all models are run")
+    parser.add_argument("--cache", type=Path, help="a file for the plans, to go on from")
+    parser.add_argument("--output", type=Path, help="docs/accuracy.md, when all tables are made")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         worker(options.worker[0], Case(**json.loads(options.worker[1])))
         return
-    planners = options.planner or ["tensorrt-rtx", "onnxruntime"]
-    sections: dict[str, list[Row] | str] = {}
-    for planner in [*planners, "cuda"] if options.device or not options.planner else planners:
-        reason = missing(planner)
-        if reason is None and planner == "cuda" and not options.device:
-            reason = "ask for it with `--device cuda`"
-        sections[planner] = reason or validate(planner, options.model, options.capability)
-        result = sections[planner]
-        line = result if isinstance(result, str) else summary(result)
-        sys.stdout.write(f"{planner}: {line}\n")
-    everything = None if options.model else ROOT / "docs" / "accuracy.md"
-    output = options.output or everything
+    plans = Cache(options.cache)
+    tables = {}
+    for table in TABLES:
+        rows = tables[table] = compare(table, options, plans)
+        if rows != "not asked for":
+            line = rows if isinstance(rows, str) else summary(rows)
+            sys.stdout.write(f"{table}: {line}\n")
+    is_whole = not options.table and not options.model and options.held_out
+    output = options.output or (ROOT / "docs" / "accuracy.md" if is_whole else None)
     if output is not None:
-        output.write_text(report(sections), encoding="utf-8")
+        output.write_text(report(tables, options.capability), encoding="utf-8")
 
 
 if __name__ == "__main__":
