@@ -7,11 +7,16 @@ from typing import Any
 
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
 from modellint.analysis.quantization.ops import ACTIVATIONS, NORMALIZING
-from modellint.checks.api import Hit
+from modellint.checks.api import Context, Hit
 from modellint.model import Node
 
 SENSITIVE = (NORMALIZING | {"Erf", "FastGelu", "QuickGelu"}) - {"Attention"}
 """Ops that are best left in float: little work, much accuracy."""
+
+
+def for_tensorrt(context: Context) -> bool:
+    """Whether the model is for TensorRT, or its sister for RTX cards."""
+    return (context.deployment.runtime or "").startswith("tensorrt")
 
 
 def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization import (
@@ -13,12 +12,9 @@ from modellint.analysis.quantization import (
 )
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import together
+from modellint.checks.quantization_common import for_tensorrt, together
 from modellint.finding import Severity
 from modellint.model import DTYPES, DType, Node
-
-if TYPE_CHECKING:
-    pass
 
 TENSORRT_TYPES = {"int8", "int4", "float8e4m3fn", "float4e2m1"}
 
@@ -169,7 +165,7 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
     opset = context.model.opset
     if opset is None or opset >= 23:
         return
-    lenient = (context.deployment.runtime or "").startswith("tensorrt")
+    lenient = for_tensorrt(context)
     for (feature, since), nodes in _too_new(context.analysis(QuantizationMap), opset).items():
         yield from together(
             nodes,

@@ -14,14 +14,14 @@ from modellint.analysis.quantization.onnxruntime import (
     shared_int8_pairs,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, nodes_of, together
+from modellint.checks.quantization_common import effect, for_tensorrt, nodes_of, together
 from modellint.finding import Severity
 from modellint.model import Node, Value
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
     """BatchNormalization behind a quantized op: what it scales is frozen already."""
-    if (context.deployment.runtime or "").startswith("tensorrt"):
+    if for_tensorrt(context):
         return  # TensorRT multiplies it into the scales of the weight
     quantization = context.analysis(QuantizationMap)
     ops = []

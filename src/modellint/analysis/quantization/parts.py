@@ -1,0 +1,208 @@
+"""The parts of the quantization map: converters, operands, and the ops that multiply them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from modellint.analysis.precision import precision_of
+from modellint.analysis.quantization.ops import FLOAT_ONLY, LONGEST, MOVING
+from modellint.analysis.quantization.scheme import DEQUANTIZE, QUANTIZE, Scheme, known_type
+from modellint.model import Node, Value
+
+Kind = Literal["quantize", "dequantize"]
+
+_WIDTHS = ("int2", "fp4", "int4", "fp8", "int8", "int16")
+"""Narrow ones first: what is computed on two widths is computed on the wider."""
+_KNOWN = frozenset(_WIDTHS)
+
+
+@dataclass(slots=True, eq=False)
+class Converter:
+    """A Q or DQ node."""
+
+    node: Node
+    kind: Kind
+    scheme: Scheme
+    source: Value
+    output: Value
+    is_weight: bool
+    """Whether what is converted is stored in the file, quantized or not yet."""
+    feeds_layer: bool = False
+    """Whether a weighted op takes it, past ops that only move numbers."""
+    before: Converter | None = None
+    """What made its source, where that is one too: of a DQ the Q that it undoes."""
+
+    @property
+    def undoes(self) -> Converter | None:
+        """The Q in front of a DQ."""
+        before = self.before
+        return before if before is not None and before.kind == "quantize" else None
+
+
+@dataclass(slots=True, eq=False)
+class Operand:
+    """One input of a weighted op, followed up to where its precision is decided."""
+
+    value: Value
+    """As the op takes it."""
+    root: Value
+    """The stored tensor or computed activation, before quantization."""
+    dequantizer: Converter | None = None
+    quantizer: Converter | None = None
+    moves: tuple[Node, ...] = ()
+    """Ops that only move elements between the DQ and the op, nearest to the op first."""
+    own_scheme: Scheme | None = None
+    """Of an integer op, which is given its parameters itself."""
+
+    @property
+    def scheme(self) -> Scheme | None:
+        return self.dequantizer.scheme if self.dequantizer is not None else self.own_scheme
+
+    @property
+    def is_quantized(self) -> bool:
+        return self.dequantizer is not None
+
+    @property
+    def is_constant(self) -> bool:
+        return self.root.is_constant
+
+
+@dataclass(slots=True, eq=False)
+class WeightedOp:
+    """A node that multiplies two operands: most of a model's work."""
+
+    node: Node
+    data: Operand
+    weight: Operand
+    """The second operand: a stored weight, or an activation too where two are multiplied."""
+    integer: str | None = None
+    """The precision of an op that is integer by itself, such as QLinearConv."""
+    weight_bits: int | None = None
+    """Of an op that unpacks its weights itself, such as MatMulNBits."""
+    held_back: str = ""
+    """Why the deployment's runtime runs it in float in spite of quantized operands."""
+
+    @property
+    def is_recurrent(self) -> bool:
+        return self.node.op_type in FLOAT_ONLY
+
+    @property
+    def is_depthwise(self) -> bool:
+        """A Conv that mixes no channels."""
+        tensor = self.weight.root.tensor
+        return (
+            tensor is not None
+            and self.node.op_type.endswith(("Conv", "ConvInteger"))
+            and len(tensor.shape) > 2
+            and tensor.shape[1] == 1
+            and (self.node.get_int("group", 1) or 1) > 1
+        )
+
+    @property
+    def has_weight(self) -> bool:
+        return self.weight.is_constant or self.weight_bits is not None
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the product itself is computed on quantized numbers."""
+        return self.integer is not None or (self.data.is_quantized and self.weight.is_quantized)
+
+    @property
+    def is_weight_only(self) -> bool:
+        """Quantized weights, float product."""
+        quantized = self.weight_bits is not None or self.weight.is_quantized
+        return quantized and not self.is_quantized
+
+    @property
+    def precision(self) -> str:
+        """What the product is computed in: ``int8``, ``fp8``, ``fp16``, ..."""
+        if self.integer is not None:
+            return self.integer
+        return (
+            self.operand_precision
+            if self.is_quantized and not self.held_back
+            else (self.float_precision)
+        )
+
+    @property
+    def operand_precision(self) -> str:
+        """What the operands are quantized to; the wider where they differ."""
+        if self.integer is not None:
+            return self.integer
+        schemes = (self.data.scheme, self.weight.scheme)
+        found = {s.precision for s in schemes if s is not None and s.precision}
+        return max(found, key=_WIDTHS.index, default="int8") if found <= _KNOWN else min(found)
+
+    @property
+    def float_precision(self) -> str:
+        """The precision of the float numbers that come in, or would without Q/DQ."""
+        for operand in (self.weight, self.data):
+            known = known_type(operand.value)
+            if known is None and operand.scheme is not None:
+                known = known_type(operand.scheme.scale)
+            if known is None and operand.is_constant:
+                known = known_type(operand.root)
+            if known is not None and known.is_float and known.bits >= 16:
+                return precision_of(known)
+        dtype = self.data.value.dtype
+        return precision_of(dtype) if dtype is not None and dtype.is_float else "fp32"
+
+    @property
+    def weight_precision(self) -> str:
+        """What the weight is stored in."""
+        if self.weight_bits is not None:
+            return f"int{self.weight_bits}"
+        scheme = self.weight.scheme
+        if scheme is not None and scheme.precision is not None:
+            return scheme.precision
+        return self.integer or self.float_precision
+
+
+def root_of(value: Value) -> Value:
+    """The value before ops that only move its elements."""
+    for _ in range(LONGEST):
+        producer = value.producer if value.tensor is None else None
+        source = producer.input(0) if producer is not None else None
+        if producer is None or source is None or producer.op_type not in MOVING:
+            break
+        value = source
+    return value
+
+
+_KEEPING = MOVING | {"Gather"} | {op.rpartition(".")[2] for op in (*QUANTIZE, *DEQUANTIZE)}
+
+
+def stored_root(value: Value) -> Value | None:
+    """The stored weight that a value is, or was only converted, moved or selected from."""
+    for _ in range(LONGEST):
+        if value.tensor is not None:
+            return value
+        producer = value.producer
+        source = producer.input(0) if producer is not None else None
+        if producer is None or source is None or producer.op_type not in _KEEPING:
+            return None
+        value = source
+    return None
+
+
+def walk_consumers(value: Value) -> Iterator[Node]:
+    """The nodes that take a value, past ops that only move its elements."""
+    pending, seen = [value], set()
+    while pending:
+        for use in pending.pop().consumers:
+            node = use.node
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if node.op_type in MOVING and use.index == 0:
+                pending.extend(output for output in node.outputs if output is not None)
+            else:
+                yield node
+
+
+def weight_bytes(op: WeightedOp) -> int:
+    """What the op's weight takes in the file."""
+    tensor = op.weight.root.tensor
+    return tensor.nbytes if tensor is not None else 0
