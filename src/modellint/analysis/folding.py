@@ -11,6 +11,7 @@ Shapes count as constants where the deployment makes them so, as in a static eng
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.shapes import DeployedTypes
@@ -46,6 +47,11 @@ class Folding:
                         self._folded.add(id(node))
                         self._constant.update(id(v) for v in node.outputs if v is not None)
                         self._note_content(node)
+
+    @cached_property
+    def folded(self) -> frozenset[int]:
+        """The ids of all nodes that never run."""
+        return frozenset(self._folded)
 
     def is_folded(self, node: Node) -> bool:
         return id(node) in self._folded

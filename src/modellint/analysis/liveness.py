@@ -6,19 +6,22 @@
     >>> [(tensor.name, tensor.nbytes) for tensor in live.at_peak]
     >>> live.shared.timeline                 # bytes alive at each step of `live.order`
 
-A graph is first turned into a `Program`: tasks that read and write buffers. Nodes are its tasks
-here; the memory estimate makes the same of kernels, in which several nodes run together.
+A graph is first turned into a `Layout`: tasks that read and write buffers. Nodes are its tasks
+here; the memory estimate makes the same of kernels, in which several nodes run together. With the
+sizes that tensors have in one deployment, it is a `Program`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost.traffic import VIEWS, nbytes
 from modellint.analysis.folding import Folding
+from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node, Shape, Value
 from modellint.targets.deployment import Deployment
 
@@ -53,24 +56,61 @@ class Buffer:
     shape: Shape | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Task:
     """What runs at one step."""
 
     nodes: tuple[Node, ...]
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
-    inside: int = 0
-    """Bytes needed only while it runs: the peak of its subgraphs, or scratch memory."""
     replaces: tuple[int, ...] = ()
     """What it reads element by element only, and so may write its result over."""
     after: tuple[int, ...] = ()
     """Tasks, by their place in the program, whose results it reads."""
+    inside: int = 0
+    """Bytes needed only while it runs: the peak of its subgraphs, or scratch memory."""
+
+
+class Layout:
+    """Who reads and writes what, whatever the sizes: the same for many deployments."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.values: list[Value] = []
+        """What each buffer is for."""
+        self.held: list[bool] = []
+
+    @cached_property
+    def lifetimes(self) -> tuple[list[int], list[int]]:
+        """In the order of the tasks as they are."""
+        return _lifetimes(self.tasks, self.held)
+
+    @cached_property
+    def readers(self) -> list[int]:
+        """For each buffer, how many tasks read it."""
+        counts = [0] * len(self.values)
+        for task in self.tasks:
+            for buffer in task.reads:
+                counts[buffer] += 1
+        return counts
+
+    @cached_property
+    def followers(self) -> list[list[int]]:
+        """For each task, those that wait for it."""
+        followers: list[list[int]] = [[] for _ in self.tasks]
+        for at, task in enumerate(self.tasks):
+            for before in task.after:
+                followers[before].append(at)
+        return followers
 
 
 @dataclass(slots=True)
 class Program:
+    """A layout with sizes."""
+
+    layout: Layout = field(default_factory=Layout)
     tasks: list[Task] = field(default_factory=list)
+    """The layout's, with what each needs inside."""
     buffers: list[Buffer] = field(default_factory=list)
     beside: int = 0
     """Products of constants alone, which no task here waits for."""
@@ -125,7 +165,7 @@ class Liveness:
         settled = settle(model, deployment)
         self.assumed = settled.assumed
         self._folding = Folding(model, settled.deployment)
-        self._precision = deployment.precision
+        self._sizes = Sizes(self._folding.types, deployment.precision)
         self.unknown: list[Value] = []
         """Tensors whose size cannot be known; they count as nothing."""
         self.program = Program()
@@ -162,9 +202,8 @@ class Liveness:
 
     def _program(self, graph: Graph) -> Program:
         tasks = [(node,) for node in graph.ordered if not self._folding.is_folded(node)]
-        return build_program(
-            graph, tasks, self._folding, self._precision, self.unknown, inside=self._inside
-        )
+        layout = lay_out(graph, tasks, self._folding)
+        return sized(layout, self._sizes, self.unknown, inside=self._inside)
 
     def _inside(self, node: Node) -> int:
         """The branch that takes most; a loop's body holds what it carries twice by itself."""
@@ -179,24 +218,55 @@ def liveness(model: Model, deployment: Deployment) -> Liveness:
     return Liveness(model, deployment)
 
 
-def build_program(
+class Sizes:
+    """Bytes that values take in one deployment, each found out once."""
+
+    def __init__(self, types: DeployedTypes, precision: str | None) -> None:
+        self.types = types
+        self._precision = precision
+        self._known: dict[int, int | None] = {}
+
+    def of(self, value: Value) -> int | None:
+        key = id(value)
+        if key not in self._known:
+            self._known[key] = nbytes(value, self.types, self._precision)
+        return self._known[key]
+
+
+def sized(
+    layout: Layout, sizes: Sizes, unknown: list[Value], *, inside: Callable[[Node], int]
+) -> Program:
+    """The program for one deployment; values whose size cannot be known go to `unknown`."""
+    buffers = []
+    for value, held in zip(layout.values, layout.held, strict=True):
+        size = sizes.of(value)
+        if size is None:
+            unknown.append(value)
+        buffers.append(Buffer(value, size or 0, held, sizes.types.shape(value)))
+    tasks = [
+        replace(task, inside=sum(inside(node) for node in task.nodes if node.subgraphs))
+        if any(node.subgraphs for node in task.nodes)
+        else task
+        for task in layout.tasks
+    ]
+    return Program(layout, tasks, buffers)
+
+
+def lay_out(
     graph: Graph,
     groups: Sequence[tuple[Node, ...]],
     folding: Folding,
-    precision: str | None,
-    unknown: list[Value],
     *,
-    inside: Callable[[Node], int],
     joins: bool = False,
     fills: Sequence[Value] = (),
-) -> Program:
+) -> Layout:
     """Tasks and buffers of a graph whose nodes run in these groups.
 
     A tensor that no node outside its group reads stays in registers and has no buffer. With
     `joins`, what a Concat joins is written where the Concat wants it. `fills` are constants that
     are made anew in every run, at its beginning.
     """
-    return _Builder(graph, groups, folding, precision, unknown, inside, joins, fills).program
+    return _Builder(graph, groups, folding, joins, fills).layout
 
 
 class _Builder:
@@ -205,17 +275,11 @@ class _Builder:
         graph: Graph,
         groups: Sequence[tuple[Node, ...]],
         folding: Folding,
-        precision: str | None,
-        unknown: list[Value],
-        inside: Callable[[Node], int],
         joins: bool,
         fills: Sequence[Value],
     ) -> None:
-        self.program = Program()
+        self.layout = Layout()
         self._folding = folding
-        self._precision = precision
-        self._unknown = unknown
-        self._inside = inside
         self._group_of = {id(node): at for at, nodes in enumerate(groups) for node in nodes}
         self._shift = 1 if fills else 0
         self._buffers: dict[int, int] = {}
@@ -227,9 +291,9 @@ class _Builder:
                 self._buffers[id(value)] = self._new(value, held=True)
         if fills:
             self._fills = {folding.content(v): self._new(v, held=False) for v in fills}
-            self.program.tasks.append(Task((), (), tuple(self._fills.values())))
+            self.layout.tasks.append(Task((), (), tuple(self._fills.values())))
         for at, nodes in enumerate(groups):
-            self.program.tasks.append(self._task(at, nodes))
+            self.layout.tasks.append(self._task(at, nodes))
 
     def _task(self, at: int, nodes: tuple[Node, ...]) -> Task:
         reads: dict[int, None] = {}
@@ -237,11 +301,12 @@ class _Builder:
         after: dict[int, None] = {}
         whole: set[int] = set()
         for node in nodes:
+            may_replace = node.qualified_op in IN_PLACE
             for source in _sources(node):
                 found = self._buffer_read(source)
                 if found is not None and found not in writes:
                     reads[found] = None
-                    if node.qualified_op not in IN_PLACE:
+                    if not may_replace:
                         whole.add(found)
                 maker = self._group_of.get(id(source.producer))
                 if maker is not None and maker != at:
@@ -249,9 +314,8 @@ class _Builder:
             for result in node.outputs:
                 if result is not None:
                     self._write(node, result, at, writes)
-        inside = sum(self._inside(node) for node in nodes if node.subgraphs)
         replaces = tuple(found for found in reads if found not in whole)
-        return Task(nodes, tuple(reads), tuple(writes), inside, replaces, tuple(after))
+        return Task(nodes, tuple(reads), tuple(writes), replaces, tuple(after))
 
     def _write(self, node: Node, result: Value, at: int, writes: dict[int, None]) -> None:
         viewed = viewed_value(node)
@@ -260,7 +324,7 @@ class _Builder:
         elif viewed is not None and id(viewed) in self._buffers:
             # A view has no memory of its own, whoever returns it.
             found = self._buffers[id(result)] = self._buffers[id(viewed)]
-            self.program.buffers[found].held |= result.is_output
+            self.layout.held[found] |= result.is_output
         elif _leaves(result, at, self._group_of):
             found = self._buffer_for(result)
             self._buffers[id(result)] = found
@@ -283,12 +347,9 @@ class _Builder:
         return self._buffers.get(id(value))
 
     def _new(self, value: Value, *, held: bool) -> int:
-        size = nbytes(value, self._folding.types, self._precision)
-        if size is None:
-            self._unknown.append(value)
-        shape = self._folding.types.shape(value)
-        self.program.buffers.append(Buffer(value, size or 0, held, shape))
-        return len(self.program.buffers) - 1
+        self.layout.values.append(value)
+        self.layout.held.append(held)
+        return len(self.layout.values) - 1
 
 
 def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
@@ -319,9 +380,11 @@ def viewed_value(node: Node) -> Value | None:
 
 def _sources(node: Node) -> Iterable[Value]:
     """What a node reads, what its subgraphs take from outside included."""
-    for value in node.inputs:
-        if value is not None:
-            yield value
+    direct = [value for value in node.inputs if value is not None]
+    return chain(direct, _captured(node)) if node.subgraphs else direct
+
+
+def _captured(node: Node) -> Iterator[Value]:
     for graph in node.subgraphs.values():
         for inner in graph.walk():
             for each in inner.nodes:
@@ -347,30 +410,23 @@ def best_profile(program: Program) -> Profile:
 
 def greedy_order(program: Program) -> list[Task]:
     """A topological order that takes the task which adds least to the memory in use."""
-    tasks, buffers = program.tasks, program.buffers
-    readers = [0] * len(buffers)
-    for task in tasks:
-        for buffer in task.reads:
-            readers[buffer] += 1
+    tasks, followers = program.tasks, program.layout.followers
+    readers = list(program.layout.readers)
     waiting = [len(task.after) for task in tasks]
-    followers: list[list[int]] = [[] for _ in tasks]
-    for at, task in enumerate(tasks):
-        for before in task.after:
-            followers[before].append(at)
-    written = [False] * len(buffers)
+    # What a task gives back or takes; inputs and outputs are there anyway.
+    sizes = [0 if buffer.held else buffer.nbytes for buffer in program.buffers]
     ready = [at for at, count in enumerate(waiting) if not count]
+    written = [False] * len(sizes)
     order: list[Task] = []
 
     def growth(at: int) -> tuple[int, int]:
         task = tasks[at]
-        freed = sum(
-            buffers[b].nbytes for b in task.reads if readers[b] == 1 and not buffers[b].held
-        )
-        added = sum(buffers[b].nbytes for b in task.writes if not (buffers[b].held or written[b]))
+        freed = sum([sizes[b] for b in task.reads if readers[b] == 1])
+        added = sum([sizes[b] for b in task.writes if not written[b]])
         return added - freed, at
 
     while ready:
-        at = min(ready[:READY], key=growth)
+        at = min(ready[:READY], key=growth) if len(ready) > 1 else ready[0]
         ready.remove(at)
         order.append(tasks[at])
         for buffer in tasks[at].reads:
@@ -392,16 +448,20 @@ def profile(
     With `recycles`, memory is kept for the next tensor of the same shape rather than given back.
     """
     buffers = program.buffers
-    first, last = lifetimes(program, order)
+    if order is program.tasks:
+        first, last = program.layout.lifetimes
+    else:
+        first, last = _lifetimes(order, program.layout.held)
     roots = _shared_memory(program, order, first, last, in_place=in_place, recycles=recycles)
-    merged: dict[int, list[int]] = {}
-    for at in range(len(buffers)):
-        merged.setdefault(roots.get(at, at), []).append(at)
+    spans: dict[int, tuple[int, int]] = {}
+    for at, span in enumerate(zip(first, last, strict=True)):
+        root = roots.get(at, at)
+        known = spans.get(root)
+        spans[root] = (min(known[0], span[0]), max(known[1], span[1])) if known else span
     change = [0] * (len(order) + 2)
     tensors = []
-    for root, members in merged.items():
+    for root, (begin, until) in spans.items():
         size = buffers[root].nbytes
-        begin, until = min(first[at] for at in members), max(last[at] for at in members)
         if size == 0 or not order:
             continue
         change[begin] += size
@@ -446,20 +506,20 @@ def _shared_memory(
     return roots
 
 
-def lifetimes(program: Program, order: Sequence[Task]) -> tuple[list[int], list[int]]:
+def _lifetimes(order: Sequence[Task], held: Sequence[bool]) -> tuple[list[int], list[int]]:
     """For each buffer, the step that first writes it and the last that touches it."""
-    first = [-1] * len(program.buffers)
-    last = [-1] * len(program.buffers)
+    first, last = [-1] * len(held), [-1] * len(held)
     for step, task in enumerate(order):
         for buffer in task.reads:
             last[buffer] = step
         for buffer in task.writes:
-            first[buffer] = step if first[buffer] < 0 else first[buffer]
+            if first[buffer] < 0:
+                first[buffer] = step
             last[buffer] = step
-    for at, buffer_ in enumerate(program.buffers):
-        if buffer_.held:
-            last[at] = max(len(order) - 1, 0)
-    return [max(step, 0) for step in first], last
+    end = max(len(order) - 1, 0)
+    return [max(step, 0) for step in first], [
+        end if is_held else step for is_held, step in zip(held, last, strict=True)
+    ]
 
 
 def _overwritten(

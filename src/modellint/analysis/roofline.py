@@ -19,7 +19,7 @@ from modellint.analysis.assume import settle
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.cost.traffic import VIEWS, nbytes
 from modellint.analysis.folding import Folding
-from modellint.analysis.memory.fusion import Kernels
+from modellint.analysis.memory.fusion import find_grouping
 from modellint.analysis.memory.runtimes import runtime_memory
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
@@ -191,9 +191,9 @@ def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> fro
         return frozenset()
     runtime = runtime_memory(deployment.runtime or _default_runtime(deployment))
     narrow = is_narrow(running_precision(model, deployment))
-    kernels = Kernels(model.graph, folding, runtime, narrow=narrow)
+    grouping = find_grouping(model.graph, folding, runtime, narrow=narrow)
     kept = set()
-    for nodes in kernels.groups():
+    for nodes in grouping.groups:
         members = {id(node) for node in nodes}
         for node in nodes:
             for value in node.outputs:

@@ -28,18 +28,20 @@ class DeployedTypes:
         self._model = model
         self._inferred = False
         self._numbers: Mapping[str, NDArray[Any]] = {}
-        self._shapes: dict[Value, Shape | None] = {}
         for name, shape in self._inputs.items():
             declared = model.graph.values[name].shape if model.graph else None
             for old, new in zip(declared or (), shape, strict=False):
                 if isinstance(old, str) and isinstance(new, int):
                     self._symbols.setdefault(old, new)
+        self._sizes = (tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items())))
+        self._shapes: dict[int, Shape | None] = model.memo.setdefault(("shapes", *self._sizes), {})
 
     def shape(self, value: Value) -> Shape | None:
         """The most that is known of a value's shape."""
-        if value not in self._shapes:
-            self._shapes[value] = self._find_shape(value)
-        return self._shapes[value]
+        key = id(value)
+        if key not in self._shapes:
+            self._shapes[key] = self._find_shape(value)
+        return self._shapes[key]
 
     def _find_shape(self, value: Value) -> Shape | None:
         shape = bind(value.shape, self._symbols)
@@ -69,15 +71,11 @@ class DeployedTypes:
         if self._inferred or infer_types is None or graph is None:
             return
         self._inferred = True
-        key = ("deployed types", tuple(sorted(self._inputs.items())), self._frozen_symbols)
+        key = ("deployed types", *self._sizes)
         if key not in self._model.memo:
             self._infer_anew(infer_types, graph)
             self._model.memo[key] = self._types, self._numbers
         self._types, self._numbers = self._model.memo[key]
-
-    @property
-    def _frozen_symbols(self) -> tuple[tuple[str, int], ...]:
-        return tuple(sorted(self._symbols.items()))
 
     def _infer_anew(self, infer_types: InferTypes, graph: Graph) -> None:
         if self._inputs:

@@ -109,7 +109,7 @@ class _Counts:
         sized = replace(
             self._deployment, batch=None, shapes={}, symbols={**self._dims.stated, **named}
         )
-        return ModelCost(self._model, settle(self._model, sized).deployment).total.macs
+        return ModelCost(self._model, settle(self._model, sized).deployment).macs
 
 
 def _stated(settled: Settled) -> dict[str, int]:

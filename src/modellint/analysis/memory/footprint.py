@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,17 +12,22 @@ from modellint.analysis.kv_cache import KvCache, kv_cache
 from modellint.analysis.liveness import (
     Alive,
     Buffer,
+    Layout,
     Profile,
     Program,
+    Sizes,
     best_profile,
-    build_program,
+    lay_out,
     profile,
+    sized,
 )
-from modellint.analysis.memory.fusion import PRODUCTS, Kernels, blocked_values
+from modellint.analysis.memory.fusion import PRODUCTS, blocked_values, find_grouping
 from modellint.analysis.memory.planner import (
+    Plan,
     add_copies,
+    has_product,
     peak_with_scratch,
-    planned_bytes,
+    plan,
     without_held,
 )
 from modellint.analysis.memory.runtimes import RuntimeMemory
@@ -62,11 +67,10 @@ class Footprint:
         """Tensors whose size depends on data or on ops nobody defined: counted as nothing."""
         self.cache: KvCache | None = kv_cache(model, deployment)
         self._deployment = settled.deployment
-        self._precision = deployment.precision
         self._narrow = is_narrow(running_precision(model, deployment))
         self._runtime = runtime
         self._folding = Folding(model, settled.deployment)
-        self._known_groups: dict[int, Sequence[tuple[Node, ...]]] = {}
+        self._sizes = Sizes(self._folding.types, deployment.precision)
 
     @cached_property
     def stored_weights(self) -> Weights:
@@ -94,10 +98,11 @@ class Footprint:
     def workspace(self) -> Part:
         """Scratch memory of convolutions and matrix products."""
         tasks = self.programs[0].tasks
-        if not any(node.op_type in PRODUCTS for task in tasks for node in task.nodes):
+        if not any(map(has_product, tasks)):
             return Part("workspace", 0, 0, 0, "derived")
         one = self._runtime.scratch
-        expected = max(0, self._planned(scratch=one) - self._arena)
+        planned = min(plan.with_scratch for plan in self._plans)
+        expected = max(0, planned - self._arena)
         low = max(0, peak_with_scratch(self.profile, one) - self.profile.peak)
         high = max(expected, self._runtime.scratch_high)
         return Part("workspace", min(low, expected), expected, high, "calibrated")
@@ -136,7 +141,7 @@ class Footprint:
         """What a planner that fuses gives the activations."""
         if self.model.graph is None:
             return 0
-        return max(self.profile.peak, self._planned(scratch=0))
+        return max(self.profile.peak, min(plan.nbytes for plan in self._plans))
 
     @cached_property
     def profile(self) -> Profile:
@@ -166,27 +171,23 @@ class Footprint:
         if graph is None:
             return Program()
         groups = [(node,) for node in graph.ordered if not self._folding.is_folded(node)]
-        return build_program(graph, groups, self._folding, self._precision, [], inside=self._inside)
+        layout = lay_out(graph, groups, self._folding)
+        return sized(layout, self._sizes, [], inside=self._inside)
 
-    def _planned(self, *, scratch: int) -> int:
-        return min(self._plan(program, scratch=scratch) for program in self.programs)
-
-    def _plan(self, program: Program, *, scratch: int = 0) -> int:
-        return planned_bytes(program, self._runtime, scratch=scratch)
+    @cached_property
+    def _plans(self) -> list[Plan]:
+        return [plan(program, self._runtime) for program in self.programs]
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:
-        program = build_program(
-            graph, self._groups(graph), self._folding, self._precision, self.unknown,
-            inside=self._inside, joins=joins, fills=self._fills if graph.parent is None else (),
-        )  # fmt: skip
-        return self._in_layout(program, graph)
+        layout = self._layout(graph, joins=joins)
+        return self._in_layout(sized(layout, self._sizes, self.unknown, inside=self._inside), graph)
 
-    def _groups(self, graph: Graph) -> Sequence[tuple[Node, ...]]:
-        """Nodes by the kernel they run in."""
-        if id(graph) not in self._known_groups:
-            kernels = Kernels(graph, self._folding, self._runtime, narrow=self._narrow)
-            self._known_groups[id(graph)] = kernels.groups()
-        return self._known_groups[id(graph)]
+    def _layout(self, graph: Graph, *, joins: bool) -> Layout:
+        grouping = find_grouping(graph, self._folding, self._runtime, narrow=self._narrow)
+        fills = self._fills if graph.parent is None else ()
+        if fills:  # which of them are equal may depend on sizes
+            return lay_out(graph, grouping.groups, self._folding, joins=joins, fills=fills)
+        return grouping.layout(self._folding, joins=joins)
 
     def _in_layout(self, program: Program, graph: Graph) -> Program:
         """What the layout that convolutions want costs, or hides from the planner."""
@@ -212,7 +213,8 @@ class Footprint:
     def _inside(self, node: Node) -> int:
         """The branch that takes most; of a loop, its body."""
         graphs = node.subgraphs.values()
-        return max((self._plan(self._program(graph)) for graph in graphs), default=0)
+        plans = (plan(self._program(graph), self._runtime) for graph in graphs)
+        return max((each.nbytes for each in plans), default=0)
 
     @cached_property
     def _callers(self) -> list[Buffer]:

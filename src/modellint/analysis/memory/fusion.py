@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from modellint.analysis.attention import attention_blocks
 from modellint.analysis.cost.traffic import VIEWS
 from modellint.analysis.folding import Folding
+from modellint.analysis.liveness import Layout, lay_out
 from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.quantization.ops import POINTWISE
+from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Node, element_count
 
 RIDING = POINTWISE | {
@@ -50,6 +52,40 @@ class Kernel:
         return sum(node.op_type in PRODUCTS for node in self.nodes)
 
 
+class Grouping:
+    """Nodes by the kernel they run in, and why: it holds wherever sizes compare in the same way."""
+
+    def __init__(
+        self, graph: Graph, groups: list[tuple[Node, ...]], premises: list[tuple[Node, Node, bool]]
+    ) -> None:
+        self.groups = groups
+        self._graph = graph
+        self._premises = premises
+        self._layouts: dict[bool, Layout] = {}
+
+    def holds(self, types: DeployedTypes) -> bool:
+        return all(_are_alike(one, other, types) is was for one, other, was in self._premises)
+
+    def layout(self, folding: Folding, *, joins: bool) -> Layout:
+        if joins not in self._layouts:
+            self._layouts[joins] = lay_out(self._graph, self.groups, folding, joins=joins)
+        return self._layouts[joins]
+
+
+def find_grouping(
+    graph: Graph, folding: Folding, runtime: RuntimeMemory, *, narrow: bool
+) -> Grouping:
+    """What `Kernels` would form, from an earlier deployment where nothing that matters differs."""
+    key = ("grouping", graph, runtime, narrow, folding.folded)
+    known: list[Grouping] = graph.model.memo.setdefault(key, [])
+    for grouping in known:
+        if grouping.holds(folding.types):
+            return grouping
+    kernels = Kernels(graph, folding, runtime, narrow=narrow)
+    known.append(Grouping(graph, kernels.groups(), kernels.premises))
+    return known[-1]
+
+
 class Kernels:
     """The kernels of one graph, as a runtime is known to form them."""
 
@@ -58,6 +94,8 @@ class Kernels:
     ) -> None:
         self._folding = folding
         self._runtime = runtime
+        self.premises: list[tuple[Node, Node, bool]] = []
+        """Results that were compared, and whether they have as many elements."""
         self._of: dict[int, Kernel] = {}
         self._kernels: list[Kernel] = []
         self._attention = _attention_nodes(graph) if runtime.fuses_attention and narrow else {}
@@ -101,6 +139,7 @@ class Kernels:
 
     def _makers(self, node: Node) -> list[Kernel]:
         """Kernels that make what the node reads, latest first."""
+        of = self._of
         sources = [v.producer for v in node.inputs if v is not None and v.producer is not None]
         for graph in node.subgraphs.values():
             sources += [
@@ -110,7 +149,9 @@ class Kernels:
                 for value in each.inputs
                 if value is not None and value.producer is not None and value.graph is node.graph
             ]
-        found = {id(self._of[id(s)]): self._of[id(s)] for s in sources if id(s) in self._of}
+        found = {id(of[id(s)]): of[id(s)] for s in sources if id(s) in of}
+        if len(found) < 2:
+            return list(found.values())
         return sorted(found.values(), key=lambda kernel: -kernel.level)
 
     def _home(self, node: Node, makers: list[Kernel]) -> Kernel | None:
@@ -143,14 +184,15 @@ class Kernels:
             return True
         if not self._runtime.fuses:
             follows = kernel.nodes[0].op_type in CONVOLUTIONS and node.op_type in EPILOGUE
-            return follows and self._elements(node) == self._elements(kernel.nodes[-1])
+            return follows and self._is_like(node, kernel.nodes[-1])
         if node.op_type not in RIDING or kernel.nodes[-1].op_type in _MOVERS:
             return False
-        return self._elements(node) == self._elements(kernel.nodes[-1])
+        return self._is_like(node, kernel.nodes[-1])
 
-    def _elements(self, node: Node) -> int | None:
-        value = node.output()
-        return element_count(self._folding.types.shape(value)) if value is not None else None
+    def _is_like(self, one: Node, other: Node) -> bool:
+        alike = _are_alike(one, other, self._folding.types)
+        self.premises.append((one, other, alike))
+        return alike
 
 
 _MOVERS = frozenset({"Concat", "Gather", "Split", "TopK", "NonZero", "Pad", "Resize", "Upsample"})
@@ -170,6 +212,16 @@ def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:
         if node.op_type == "Conv" or follows:
             blocked.add(id(value))
     return frozenset(blocked)
+
+
+def _are_alike(one: Node, other: Node, types: DeployedTypes) -> bool:
+    """Whether the results of both have as many elements."""
+    return _elements(one, types) == _elements(other, types)
+
+
+def _elements(node: Node, types: DeployedTypes) -> int | None:
+    value = node.output()
+    return element_count(types.shape(value)) if value is not None else None
 
 
 def _attention_nodes(graph: Graph) -> dict[int, frozenset[int]]:

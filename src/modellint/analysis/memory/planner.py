@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
 from modellint.analysis.memory.fusion import PRODUCTS
@@ -20,8 +21,16 @@ MOST_STREAMS = 4
 """Branches that are seen to run at once, each with scratch memory of its own."""
 
 
-def planned_bytes(program: Program, runtime: RuntimeMemory, *, scratch: int = 0) -> int:
-    """The size of the block: no tensor moves once it is placed, so holes remain.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The size of the block that holds all tensors, without scratch memory and with it."""
+
+    nbytes: int
+    with_scratch: int
+
+
+def plan(program: Program, runtime: RuntimeMemory) -> Plan:
+    """Place each tensor in turn: none moves once it is placed, so holes remain.
 
     Inputs and outputs are the caller's and lie elsewhere.
     """
@@ -35,18 +44,20 @@ def planned_bytes(program: Program, runtime: RuntimeMemory, *, scratch: int = 0)
     ends = {tensor.last for tensor in played.tensors}
     streams = parallel_branches(program)
     block = _Block()
-    total = 0
+    bare = full = 0
     for step, task in enumerate(program.tasks):
         if step - 1 in ends:
             block.release(step)
         for tensor in begins.get(step, ()):
             size = -(-tensor.nbytes // runtime.alignment) * runtime.alignment
-            total = max(total, block.place(size, tensor.last))
-        scratch_sizes = _scratch_blocks(task, scratch, streams[step])
-        if scratch_sizes:
-            meanwhile = block.copy()
-            total = max(total, *(meanwhile.place(size, step) for size in scratch_sizes))
-    return total
+            bare = max(bare, block.place(size, tensor.last))
+        scratch = [runtime.scratch] * streams[step] if has_product(task) else []
+        if task.inside:
+            bare = max(bare, block.end_with([task.inside], step))
+            scratch.insert(0, task.inside)
+        if scratch:
+            full = max(full, block.end_with(scratch, step))
+    return Plan(bare, max(bare, full))
 
 
 class _Block:
@@ -57,10 +68,13 @@ class _Block:
         self._hopeless = math.inf
         """No hole takes so much; holes only shrink until something is released."""
 
-    def copy(self) -> _Block:
-        block = _Block()
-        block._placed, block._hopeless = list(self._placed), self._hopeless
-        return block
+    def end_with(self, sizes: Sequence[int], step: int) -> int:
+        """How far it would reach with these in it as well, for one step."""
+        if len(sizes) == 1:
+            return self._first_fit(sizes[0]) + sizes[0]
+        meanwhile = _Block()
+        meanwhile._placed, meanwhile._hopeless = list(self._placed), self._hopeless
+        return max(meanwhile.place(size, step) for size in sizes)
 
     def release(self, step: int) -> None:
         """Forget what was last used before `step`."""
@@ -92,13 +106,7 @@ def without_held(program: Program) -> Program:
         Buffer(buffer.value, 0 if buffer.held else buffer.nbytes, buffer.held, buffer.shape)
         for buffer in program.buffers
     ]
-    return Program(program.tasks, buffers)
-
-
-def _scratch_blocks(task: Task, scratch: int, streams: int) -> list[int]:
-    """What a task wants beside its tensors: for itself, and for those that run beside it."""
-    library = [scratch] * streams if _has_product(task) and scratch else []
-    return [task.inside, *library] if task.inside else library
+    return Program(program.layout, program.tasks, buffers)
 
 
 def peak_with_scratch(played: Profile, scratch: int) -> int:
@@ -113,13 +121,18 @@ def add_copies(program: Program, types: DeployedTypes, *, narrow: bool) -> None:
     Images are laid out channels last, at 16 bits in channels by the four. Results of products are
     one matrix inside, copied where they have a batch, and again where its rows are padded.
     """
-    for task in program.tasks:
-        if _has_convolution(task):
-            held = (program.buffers[at] for at in task.reads)
-            task.inside += sum(_image_copy(buffer, types, narrow) for buffer in held if buffer.held)
-        if _has_product(task):
-            results = (program.buffers[at] for at in task.writes)
-            task.inside += sum(each.nbytes * _copies(each, types) for each in results if each.held)
+    buffers = program.buffers
+    program.tasks = list(program.tasks)
+    for at, task in enumerate(program.tasks):
+        images = [buffers[read] for read in task.reads if buffers[read].held]
+        results = [buffers[written] for written in task.writes if buffers[written].held]
+        copies = 0
+        if images and _has_convolution(task):
+            copies += sum(_image_copy(image, types, narrow) for image in images)
+        if results and has_product(task):
+            copies += sum(result.nbytes * _copies(result, types) for result in results)
+        if copies:
+            program.tasks[at] = replace(task, inside=task.inside + copies)
 
 
 def _image_copy(buffer: Buffer, types: DeployedTypes, narrow: bool) -> int:
@@ -144,10 +157,7 @@ def parallel_branches(program: Program) -> Sequence[int]:
     Branches leave one task and meet again in one: a downsampled residual has two. Products of
     constants are branches as well, of which a planner makes use wherever it can.
     """
-    followers = [0] * len(program.tasks)
-    for task in program.tasks:
-        for before in task.after:
-            followers[before] += 1
+    followers = list(map(len, program.layout.followers))
     beside = program.beside
     streams = [min(1 + beside * _has_convolution(task), MOST_STREAMS) for task in program.tasks]
     if any(not task.nodes for task in program.tasks):
@@ -174,7 +184,7 @@ def _branch(step: int, tasks: Sequence[Task], followers: Sequence[int]) -> list[
     return branch
 
 
-def _has_product(task: Task) -> bool:
+def has_product(task: Task) -> bool:
     return any(node.op_type in PRODUCTS for node in task.nodes)
 
 
