@@ -204,15 +204,17 @@ def test_the_table(folder: Path) -> None:
         "probe", "good.onnx", "bad.onnx", "open.onnx", "--target", "a10,h100-sxm",
         cwd=folder, env={"COLUMNS": "120"},
     )  # fmt: skip
-    lines = [line.split() for line in result.stdout.splitlines()]
-    table = [line[:4] for line in lines if line and line[0].endswith(".onnx") and len(line) > 5]
+    table = [" ".join(line.split()[:3]) for line in result.stdout.splitlines()[1:10]]
     assert table == [
-        ["good.onnx", "a10", "tensorrt-rtx", "builds"],
-        ["good.onnx", "h100-sxm", "tensorrt-rtx", "parses"],
-        ["bad.onnx", "a10", "tensorrt-rtx", "refused"],
-        ["bad.onnx", "h100-sxm", "tensorrt-rtx", "refused"],
-        ["open.onnx", "a10", "tensorrt-rtx", "parses"],
-        ["open.onnx", "h100-sxm", "tensorrt-rtx", "parses"],
+        "good.onnx",
+        "a10 tensorrt-rtx builds",
+        "h100-sxm tensorrt-rtx parses",
+        "bad.onnx",
+        "a10 tensorrt-rtx refused",
+        "h100-sxm tensorrt-rtx refused",
+        "open.onnx",
+        "a10 tensorrt-rtx parses",
+        "h100-sxm tensorrt-rtx parses",
     ]
     assert "tensorrt-rtx 1." in result.stdout
     assert "TRT013" in result.stdout

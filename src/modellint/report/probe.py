@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from modellint.finding import Finding, Probed, Result
 from modellint.report.contract import probe_entry
 from modellint.report.options import Options
-from modellint.report.text import byte_size, clean, counted, duration
+from modellint.report.text import byte_size, clean, counted, duration, shorten
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
 
 VERDICTS = ("confirmed", "contradicted", "unforeseen")
@@ -23,9 +24,9 @@ MEANINGS = {
     "unforeseen": "refused by the runtime, and foretold by no rule",
 }
 COLORS = {"builds": "green", "parses": "green", "refused": "red"}
-COLUMNS = ("model", "target", "runtime", "answer", "time", "engine", "weights", "activ.", "scratch")
-ROOMY = 90
-"""Columns of a terminal that have room for all of them."""
+COLUMNS = ("  target", "runtime", "answer", "time", "engine", "weights", "activ.", "scratch")
+ROOM = {8: 76, 7: 67, 6: 58, 5: 48, 4: 0}
+"""How many of them a terminal of so many columns has room for."""
 MOST_LAYERS = 12
 
 
@@ -37,29 +38,42 @@ def answer(probed: Probed) -> str:
 
 
 def write_table(result: Result, stream: TextIO, options: Options) -> None:
-    """One line for each model and deployment."""
-    from rich.table import Table
+    """The models, and below each a line for every deployment."""
+    from rich.segment import SegmentLines
     from rich.text import Text
 
     from modellint.report.page import console_for
 
     console = console_for(stream, options)
-    shown = len(COLUMNS) if console.width >= ROOMY else len(COLUMNS) - 1
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in COLUMNS[:shown]:
-        text = name in ("model", "target", "runtime", "answer")
-        fold: Any = "fold" if name == "model" else "ellipsis"
-        table.add_column(name, justify="left" if text else "right", overflow=fold,
-                         no_wrap=name != "model")  # fmt: skip
-    for probed in result.probes:
-        model, target, *figures = map(Text, _row(probed))
-        row = [model, target, Text(probed.backend or "-"), _verdict(probed), *figures]
-        table.add_row(*row[:shown])
-    console.print(table)
+    head, *rows = console.render_lines(_table(result, console.width), pad=False)
+    console.print(SegmentLines([head], new_lines=True), end="")
+    path = ""
+    for probed, row in zip(result.probes, rows, strict=True):
+        if probed.path != path:
+            path = probed.path
+            console.print(Text(shorten(clean(path), console.width), style="bold"))
+        console.print(SegmentLines([row], new_lines=True), end="")
     asked = sorted({f"{each.backend} {each.version}" for each in result.probes if each.backend})
     remembered = sum(probed.cached for probed in result.probes)
     words = [*asked, f"{remembered} remembered"] if remembered else asked
     console.print(Text(", ".join(words)))
+
+
+def _table(result: Result, width: int) -> Table:
+    """One line for each model and deployment, without the models' names."""
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = next(columns for columns, room in ROOM.items() if width >= room)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in COLUMNS[:shown]:
+        justify: Any = "left" if name in ("  target", "runtime", "answer") else "right"
+        table.add_column(name, justify=justify, overflow="ellipsis", no_wrap=True)
+    for probed in result.probes:
+        _, target, *figures = map(Text, _row(probed))
+        row = [Text("  ") + target, Text(probed.backend or "-"), _verdict(probed), *figures]
+        table.add_row(*row[:shown])
+    return table
 
 
 def _verdict(probed: Probed) -> Text:
