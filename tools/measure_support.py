@@ -316,7 +316,10 @@ class OnnxRuntime:
         return None
 
 
-RUNTIMES = {"tensorrt-rtx": TensorRTRtx, "onnxruntime": OnnxRuntime}
+RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime]] = {
+    "tensorrt-rtx": TensorRTRtx,
+    "onnxruntime": OnnxRuntime,
+}
 
 
 # Measuring.
@@ -385,7 +388,7 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
 def _first_taken(runtime: Any, op: str, case: Case) -> onnx.ModelProto | str:
     """The test in the first form and at the newest operator set that is taken; else the reason."""
     reason = "it is not in the operator sets that the runtime knows"
-    tried = set()
+    tried: set[int] = set()
     for opset in opsets(case, runtime.opset):
         version = since(op, opset)
         if version is None or version in tried:
