@@ -378,13 +378,15 @@ def misaligned_channels(context: Context) -> Iterator[Hit]:
         return
     costs = context.analysis(cost)
     for node in context.nodes("Conv", "Gemm", "MatMul"):
-        share = costs.share([node])
         channels = _channels(context, node)
-        if share is None or channels is None or share < context.options["share"]:
+        if channels is None:
             continue
         padded = [-(-count // unit) * unit for count in channels]
         waste = prod(padded) / prod(channels) - 1
-        if waste >= context.options["waste"]:
+        if waste < context.options["waste"]:
+            continue
+        share = costs.share([node])
+        if share is not None and share >= context.options["share"]:
             facts = {
                 "channels": " × ".join(map(str, channels)),
                 "padded": " × ".join(map(str, padded)),
