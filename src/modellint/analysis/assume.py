@@ -38,9 +38,11 @@ def settle(model: Model, deployment: Deployment) -> Settled:
     """
     profiles = [each for each in input_profiles(model, deployment) if each.is_dynamic]
     assumed: dict[str, int] = {}
+    takes_sound = _takes_sound(model)
     for profile in profiles:
         for axis in profile.open_axes:  # the first to name a dim says what it is
-            usual = _usual(profile.declared, axis) if not _is_sound(model, axis) else SAMPLES
+            is_sound = takes_sound and axis == 1
+            usual = SAMPLES if is_sound else _usual(profile.declared, axis)
             assumed.setdefault(_name(profile, axis), usual)
     assumed |= _as_long_as_positions(model, assumed)
     known = {
@@ -151,10 +153,10 @@ def _usual(shape: Shape, axis: int) -> int:
     return SEQUENCE
 
 
-def _is_sound(model: Model, axis: int) -> bool:
+def _takes_sound(model: Model) -> bool:
     """Whether the model takes nothing but one row of floats after another, of any length."""
     fed = [value for value in model.graph.inputs if not value.is_constant] if model.graph else []
-    if len(fed) != 1 or axis != 1 or len(fed[0].declared_shape or ()) != 2:
+    if len(fed) != 1 or len(fed[0].declared_shape or ()) != 2:
         return False
     dtype = fed[0].declared_dtype
     return dtype is not None and dtype.is_float

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.shapes import DeployedTypes
@@ -65,11 +66,9 @@ class Folding:
 
         What is computed twice in the same way, from the same constants, is one.
         """
-        seen: set[Hashable] = set()
+        seen: set[int] = set()
         for graph in self._model.graphs():
             for value in self._asked_for(graph):
-                if not self.is_constant(value):
-                    continue
                 key = self.content(value)
                 if key not in seen:
                     seen.add(key)
@@ -104,10 +103,12 @@ class Folding:
         return self.types.shape(source) if source is not None else None
 
     def _asked_for(self, graph: Graph) -> Iterator[Value]:
-        for node in graph.ordered:
-            if not self.is_folded(node):
-                yield from (value for value in node.inputs if value is not None)
-        yield from graph.outputs
+        """Constants that are not only there to compute others."""
+        folded, constant = self._folded, self._constant
+        asking = [node.inputs for node in graph.ordered if id(node) not in folded]
+        for value in chain(*asking, graph.outputs):
+            if value is not None and (value.tensor is not None or id(value) in constant):
+                yield value
 
     def numbers(self, value: Value) -> NDArray[Any] | None:
         """The elements of a constant, when there are few and computing them is simple."""
@@ -120,10 +121,9 @@ class Folding:
             return False
         if self._model.functions and self._model.function_of(node) is not None:
             return False
-        sources = [value for value in node.inputs if value is not None]
         if node.op_type in _SHAPE_OPS:
             return is_static(self._static_shape(node))
-        return all(self.is_constant(value) for value in sources)
+        return all(value is None or self.is_constant(value) for value in node.inputs)
 
 
 def _tensor_content(tensor: Tensor) -> Hashable:

@@ -398,7 +398,10 @@ def _leaves(value: Value, at: int, group_of: dict[int, int]) -> bool:
     """Whether anyone outside the group at `at` reads a value, or it is never read at all."""
     if value.is_output or not value.consumers:
         return True
-    return any(group_of.get(id(use.node)) != at for use in value.consumers)
+    for node, _ in value.consumers:  # noqa: SIM110 - asked of every value: a generator takes longer
+        if group_of.get(id(node)) != at:
+            return True
+    return False
 
 
 def best_profile(program: Program) -> Profile:

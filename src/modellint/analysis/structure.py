@@ -71,6 +71,13 @@ def _neighbours(nodes: Iterable[Node]) -> Iterable[Node]:
 
 
 def _kind(node: Node) -> str:
+    known: dict[int, str] = node.graph.model.memo.setdefault("kinds", {})
+    if id(node) not in known:
+        known[id(node)] = _describe(node)
+    return known[id(node)]
+
+
+def _describe(node: Node) -> str:
     constants = ";".join(_tensor(value) for value in node.inputs if value is not None)
     attributes = ";".join(
         f"{name}={value!r}"

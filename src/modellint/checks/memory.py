@@ -75,9 +75,10 @@ def _fitting_target(estimate: MemoryEstimate) -> Target | None:
 def one_tensor_peak(context: Context) -> Iterator[Hit]:
     """Models whose activation memory is mostly one tensor."""
     estimate = _estimate(context)
-    if estimate is None or not estimate.at_peak:
+    at_peak = estimate.at_peak if estimate is not None else []
+    if estimate is None or not at_peak:
         return
-    largest, peak = estimate.at_peak[0], estimate.activations.low
+    largest, peak = at_peak[0], estimate.peak
     if largest.nbytes < context.options["min-bytes"] or not peak:
         return
     share = largest.nbytes / peak
@@ -107,7 +108,7 @@ def shared_memory(context: Context) -> Iterator[Hit]:
     estimate, target = _estimate(context), context.deployment.target
     if estimate is None or target is None or not target.is_unified_memory or not estimate.usable:
         return
-    share = estimate.total.expected / estimate.usable
+    share = estimate.expected / estimate.usable
     if estimate.verdict != "does not fit" and share >= context.options["share"]:
         yield Hit(None, _facts(estimate) | {"share": share})
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from modellint.analysis.assume import settle, token_lengths
-from modellint.analysis.memory import TIGHT, MemoryEstimate, Part, Verdict, memory
+from modellint.analysis.memory import MemoryEstimate, Part, memory
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
@@ -116,16 +116,8 @@ class Needs:
                     cells.append(Cell(batch or 1, None, "does not fit"))
                     continue
                 sized = at if batch is None or symbol is None else at.with_size(symbol, batch)
-                expected = sized.footprint.expected + sized.overhead.expected
-                cells.append(Cell(batch or _batch(sized), expected, _verdict(sized, expected)))
+                cells.append(Cell(batch or _batch(sized), sized.expected, sized.verdict))
             yield Row(precision, precision == running, cells)
-
-
-def _verdict(estimate: MemoryEstimate, expected: int) -> Verdict | None:
-    """The estimate's, without working out its bounds where what is expected settles it."""
-    if estimate.usable is not None and expected <= estimate.usable * TIGHT:
-        return "fits"
-    return estimate.verdict
 
 
 def _rows(running: str, deployment: Deployment) -> Iterator[str]:

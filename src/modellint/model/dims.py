@@ -35,7 +35,7 @@ def bind(shape: Shape | None, bindings: Mapping[str, int]) -> Shape | None:
     """The shape with named symbols replaced where a binding is known."""
     if shape is None or not bindings or is_static(shape):
         return shape
-    return tuple(bindings.get(dim, dim) if isinstance(dim, str) else dim for dim in shape)
+    return tuple([bindings.get(dim, dim) if isinstance(dim, str) else dim for dim in shape])
 
 
 def format_shape(shape: Shape | None) -> str:

@@ -81,6 +81,11 @@ class MemoryEstimate:
             "tensors of unknown size are missing" if self.footprint.unknown else "",
         )
 
+    @property
+    def expected(self) -> int:
+        """`total.expected`, for which bounds need not be worked out."""
+        return self.footprint.expected + self.overhead.expected
+
     # What it rests on
 
     @property
@@ -108,6 +113,11 @@ class MemoryEstimate:
         return self.footprint.at_peak
 
     @property
+    def peak(self) -> int:
+        """`activations.low`, for which bounds need not be worked out."""
+        return self.footprint.profile.peak
+
+    @property
     def peak_node(self) -> Node | None:
         return self.footprint.profile.peak_node
 
@@ -128,9 +138,9 @@ class MemoryEstimate:
         """The verdict when up to `headroom` (0 to 1) of the usable memory may be taken."""
         if self.usable is None:
             return None
-        if self.total.low > self.usable:
-            return "does not fit"
-        return "fits" if self.total.expected <= self.usable * headroom else "tight"
+        if self.expected <= self.usable * headroom:
+            return "fits"
+        return "does not fit" if self.total.low > self.usable else "tight"
 
     def on(self, target: Target) -> MemoryEstimate:
         """The same model on another device, with that device's usual runtime unless one is set."""

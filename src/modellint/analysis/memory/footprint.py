@@ -109,7 +109,9 @@ class Footprint:
 
     @cached_property
     def inputs_outputs(self) -> Part:
-        size = sum(buffer.nbytes for buffer in self._callers if not self._is_cache(buffer.value))
+        pairs = self.cache.pairs if self.cache is not None else ()
+        cached = {id(value) for pair in pairs for value in (pair.past, pair.present)}
+        size = sum(buffer.nbytes for buffer in self._callers if id(buffer.value) not in cached)
         return Part("inputs and outputs", size, size, size, "derived")
 
     @cached_property
@@ -220,7 +222,3 @@ class Footprint:
     def _callers(self) -> list[Buffer]:
         """Buffers of the model's inputs and outputs."""
         return [buffer for buffer in self.programs[0].buffers if buffer.held]
-
-    def _is_cache(self, value: Value) -> bool:
-        pairs = self.cache.pairs if self.cache is not None else ()
-        return any(value is pair.past or value is pair.present for pair in pairs)

@@ -89,7 +89,7 @@ class Inferrer:
         Looked at where something is as large to begin with, and a Reshape may make a list of it;
         an Expand that makes one of next to nothing is not foreseen.
         """
-        if self._largest(inputs) <= LONGEST_LIST:
+        if self._largest(inputs) <= LONGEST_LIST or self._keeps_lists_short(inputs):
             return True
         if serialized not in self._propagates:
             graph = _infer(serialized, strict=False, propagates=False).graph
@@ -98,6 +98,24 @@ class Inferrer:
             stored = (tensor.shape for tensor in self.model.tensors)
             self._propagates[serialized] = not any(map(_is_long_list, (*shapes, *stored)))
         return self._propagates[serialized]
+
+    def _keeps_lists_short(self, inputs: Mapping[str, Shape]) -> bool:
+        """Whether all that has one dim is known to be short, and `inputs` only close open dims."""
+        graph = self.model.graph
+        if graph is None or self.model.functions:
+            return False
+        for name, shape in inputs.items():
+            declared = graph.values[name].declared_shape
+            if declared is None or len(declared) != len(shape):
+                return False
+            pairs = zip(declared, shape, strict=True)
+            if any(isinstance(old, int) and old != new for old, new in pairs):
+                return False
+        return all(
+            _is_short(value.declared_shape)
+            for inner in self.model.graphs()
+            for value in inner.values.values()
+        )
 
     def _largest(self, inputs: Mapping[str, Shape]) -> int:
         """The elements of the largest tensor that is stored or goes in."""
@@ -153,6 +171,13 @@ def _is_long_list(shape: Shape | None) -> bool:
     return shape is not None and len(shape) == 1 and (element_count(shape) or 0) > LONGEST_LIST
 
 
+def _is_short(shape: Shape | None) -> bool:
+    """Known to be no long list, whatever its open dims will be."""
+    if shape is None or len(shape) != 1:
+        return shape is not None
+    return isinstance(shape[0], int) and shape[0] <= LONGEST_LIST
+
+
 def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
     """What the node would compute, in its place."""
     data_type = _ONNX_TYPES.get(elements.dtype.name)
@@ -205,10 +230,14 @@ def _contradiction(message: str) -> Contradiction | None:
 
 def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
     path = graph.path
+    known: dict[bytes, tuple[DType | None, Shape | None]] = {}  # a graph repeats a few types
     for infos in (proto.value_info, proto.input, proto.output):
         for info in infos:
-            kind = type_of(info.type)
-            types[path, info.name] = (kind.dtype, kind.shape)
+            serialized = info.type.SerializeToString()
+            if serialized not in known:
+                kind = type_of(info.type)
+                known[serialized] = (kind.dtype, kind.shape)
+            types[path, info.name] = known[serialized]
     for node in graph.nodes:
         if not node.subgraphs:
             continue
