@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import islice
 
 from modellint.model import Graph, Node, Tensor, Value
 
@@ -11,6 +12,8 @@ RADIUS = 3
 """How many edges around a place its identity reaches."""
 BREADTH = 8
 """How many consumers of one value are looked at; hubs would make the neighbourhood the graph."""
+INPUTS = 32
+"""How many inputs of a node are looked at, for the same reason."""
 
 
 def place_digest(place: Node | Value | Graph | Tensor | None) -> str:
@@ -64,7 +67,7 @@ def _unseen(nodes: Iterable[Node], seen: set[int]) -> list[Node]:
 
 def _neighbours(nodes: Iterable[Node]) -> Iterable[Node]:
     for node in nodes:
-        yield from node.predecessors
+        yield from islice(node.predecessors, INPUTS)
         for value in node.outputs:
             if value is not None:
                 yield from (use.node for use in value.consumers[:BREADTH])
