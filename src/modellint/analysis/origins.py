@@ -51,7 +51,9 @@ class Origins:
             return Origin.SHAPE
         if node.op_type in _RANDOM:
             return Origin.DATA
-        sources = [self.of(value) for value in node.inputs]
+        known = self._origins
+        computed = [value for value in node.inputs if value is not None and value.tensor is None]
+        sources = [known.get(value, Origin.DATA) for value in computed]
         for subgraph in node.subgraphs.values():
             sources += [self.of(value) for value in subgraph.outputs]
         return max(sources, default=Origin.CONSTANT)

@@ -323,6 +323,10 @@ def _in_order(graph: Graph) -> list[Node]:
     ordered: list[Node] = []
     placed: set[int] = set()
     for first in graph.nodes:
+        if id(first) not in placed and all(id(near) in placed for near in first.sources):
+            placed.add(id(first))  # as nearly always
+            ordered.append(first)
+            continue
         pending = [first]
         begun: set[int] = set()
         while pending:
