@@ -19,6 +19,8 @@ from tests.exports import exports
 from tests.support import ROOT
 
 SECTIONS = {"TensorRT for RTX": "tensorrt-rtx", "ONNX Runtime on the CPU": "onnxruntime"}
+PAGE = ROOT / "docs" / "accuracy.md"
+TEMPLATE = ROOT / "tools" / "accuracy.template.md"
 ROW = re.compile(
     r"\| (?P<model>\S+) \| (?P<batch>\d+) \| (?P<precision>\S+) \| (?P<total>[\d.]+) \|"
 )
@@ -38,7 +40,7 @@ class Plan:
 
 def recorded(runtime: str) -> list[Plan]:
     found, current = [], ""
-    for line in (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8").splitlines():
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             current = next((r for title, r in SECTIONS.items() if title in line), "")
         row = ROW.match(line)
@@ -82,3 +84,12 @@ def test_accuracy(runtime: str) -> None:
     assert median(errors) < 0.10
     assert max(errors) < WORST[runtime]
     assert sum(inside) / len(inside) >= 0.9
+
+
+def test_the_page_is_what_the_tool_writes() -> None:
+    """Its prose is the template's, its tables are there; planners are asked by the tool alone."""
+    page = PAGE.read_text(encoding="utf-8")
+    prose = re.split(r"<!-- .*? -->", TEMPLATE.read_text(encoding="utf-8"))
+    assert re.fullmatch("(?s:.*?)".join(map(re.escape, prose)), page)
+    assert page.count("plans of") == len(SECTIONS) + 2
+    assert "<!--" not in page
