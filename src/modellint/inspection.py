@@ -208,6 +208,69 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLayer:
+    """One layer of an engine."""
+
+    name: str
+    kind: Annotated[str | None, "Such as CaskConvolution; null where only names are told."]
+    type: Annotated[str | None, "The element type it computes in."]
+    reformat: Annotated[bool, "Whether it only changes type or layout."]
+    nodes: Annotated[list[str], "ONNX nodes that it was made of, where it says so."]
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """A heavy layer in a wide type between quantized ones."""
+
+    layer: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Light layers in a row that were not fused."""
+
+    first: str
+    last: str
+    layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFloat:
+    """A node that the model quantizes, and that runs in a wide type all the same."""
+
+    node: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What the engine made of the model's nodes."""
+
+    nodes: int
+    placed: Annotated[int, "Nodes that a layer names."]
+    gone: Annotated[dict[str, int], "The others by op: folded, or in a layer that does not say."]
+    left_float: list[LeftFloat]
+    unknown: Annotated[list[str], "Nodes that layers name and the model has not."]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine's layers, as its runtime tells them."""
+
+    layers: list[EngineLayer]
+    kinds: Annotated[dict[str, int], "How many layers of each kind, reformats among them."]
+    types: Annotated[dict[str, int], "How many compute in each type, reformats left out."]
+    bottlenecks: list[Bottleneck]
+    zones: list[Zone]
+    became: Annotated[Became | None, "Null where the engine is looked at by itself."]
+
+    @property
+    def reformats(self) -> int:
+        return sum(layer.reformat for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """One model. Every field is there; what does not apply, or is not known, is null."""
 
@@ -238,6 +301,7 @@ class Inspection:
     attention: Attention | None = None
     kv_cache: Cache | None = None
     layers: Annotated[list[Layer] | None, "With most weights, the largest first."] = None
+    engine: Annotated[Engine | None, "Of an engine, or of one beside the model: --layers."] = None
     memory: Annotated[dict[str, Memory] | None, "By target; null without one."] = None
     anywhere: Annotated[Memory | None, "The same without a device; null with one."] = None
     quantization: Annotated[dict[str, Any] | None, "With --quant: precisions, score, islands."] = (
@@ -253,6 +317,11 @@ class Inspection:
         return not any(problem.fatal for problem in self.problems)
 
     @property
+    def is_of_engine(self) -> bool:
+        """Whether its nodes are the layers of an engine."""
+        return self.engine is not None and self.engine.became is None
+
+    @property
     def estimates(self) -> list[Memory]:
         """One for each deployment."""
         placed = list((self.memory or {}).values())
@@ -265,6 +334,7 @@ class Inspection:
 
 
 __all__ = [
-    "Attention", "Block", "Cache", "Cell", "Estimate", "Identity", "Inspection", "Layer",
-    "Memory", "Peak", "Port", "Roofline", "Row", "SlowNode", "Tensor", "Term", "Trouble",
+    "Attention", "Became", "Block", "Bottleneck", "Cache", "Cell", "Engine", "EngineLayer",
+    "Estimate", "Identity", "Inspection", "Layer", "LeftFloat", "Memory", "Peak", "Port",
+    "Roofline", "Row", "SlowNode", "Tensor", "Term", "Trouble", "Zone",
 ]  # fmt: skip

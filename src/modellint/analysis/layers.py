@@ -135,30 +135,22 @@ class Comparison:
     """What became of an ONNX model's nodes in an engine."""
 
     nodes: int
-    layers: int
-    reformats: int
     placed: dict[str, Node]
     """The layer of each ONNX node that one names."""
     gone: Counter[str]
     """Nodes that no layer names, by op type: folded, or inside a layer that does not say."""
-    precisions: Counter[str]
-    fused: list[tuple[Node, int]]
-    """Layers made of the most nodes, with how many."""
     left_float: list[tuple[Node, str]]
     """Nodes between quantize and dequantize in the model that run in a wide type all the same."""
     unknown: list[str]
     """Names that layers state and the model does not have: it is another model's export."""
 
 
-def compare(source: Model, export: Model) -> Comparison:
+def compare(source: Model, layers: Layers) -> Comparison:
     """Find the nodes of an ONNX model again in the layers of an engine built from it."""
-    layers = Layers(export)
     named = {name: layer for layer in layers.all for name in onnx_names(layer)}
     nodes = list(source.nodes())
     by_name = {_trt_name(node): node for node in nodes}
     placed = {name: layer for name, layer in named.items() if name in by_name}
-    counted = Counter(layer.index for layer in placed.values())
-    by_index = {layer.index: layer for layer in layers.all}
     left_float = [
         (by_name[name], precision(layer) or "an unknown type")
         for name, layer in placed.items()
@@ -166,12 +158,8 @@ def compare(source: Model, export: Model) -> Comparison:
     ]
     return Comparison(
         nodes=len(nodes),
-        layers=len(layers.all),
-        reformats=len(layers.reformats),
         placed=placed,
         gone=Counter(node.qualified_op for node in nodes if _trt_name(node) not in placed),
-        precisions=layers.by_precision(),
-        fused=[(by_index[index], count) for index, count in counted.most_common(5) if count > 1],
         left_float=left_float,
         unknown=sorted(set(named) - set(by_name)),
     )

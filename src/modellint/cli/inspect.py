@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from modellint.config.load import CommandLine, Config, Configs
 if TYPE_CHECKING:
     from modellint.inspection import Inspection
     from modellint.inspector import Asked
+    from modellint.model import Model
 
 OUTPUT = "Output"
 SHOWN = "What is shown"
@@ -29,6 +30,7 @@ EPILOG = """Examples:
   modellint inspect model.onnx -t a10 --batch 8    does it fit, and what is it bound by
   modellint inspect model.onnx -t nvidia           a table of devices, the smallest first
   modellint inspect model.onnx --quant             precisions, and readiness for fewer bits
+  modellint inspect model.onnx --layers out.json   what an engine made of its nodes
 
 Exit codes:
   0  all were shown    1  a file could not be read    2  usage or configuration
@@ -43,6 +45,8 @@ Exit codes:
         help="Also how it is quantized, or how ready it is to be.")  # fmt: skip
 @option("--profile", group=SHOWN, is_flag=True,
         help="Also optimization profiles, as the tools of runtimes take them.")  # fmt: skip
+@option("--layers", group=SHOWN, metavar="FILE", type=click.Path(path_type=Path),
+        help="Also what became of it in an engine, or in an export of its layers.")  # fmt: skip
 @option("--json", "as_json", group=OUTPUT, is_flag=True,
         help="For programs: an object for each model, one a line if several.")  # fmt: skip
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Leave no row out.")
@@ -95,8 +99,23 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         rules,
         quantization=given["quant"],
         profile=given["profile"],
+        layers=_layers(given["layers"]),
         targets=lambda: load_targets(folders),
     )
+
+
+def _layers(export: Path | None) -> Callable[[Model], Model | None]:
+    """Those of the export, else those that an engine's own runtime tells."""
+    from modellint.cli.layers import layers_in, told_by_runtime
+
+    told = layers_in(export) if export is not None else None
+
+    def layers(model: Model) -> Model | None:
+        if told is None and model.format == "tensorrt-engine":
+            return told_by_runtime(model)
+        return told
+
+    return layers
 
 
 def _write_json(inspection: Inspection, *, several: bool) -> None:

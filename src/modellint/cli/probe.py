@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,9 +17,6 @@ from modellint.cli.deployment import deployable, given_settings
 from modellint.cli.given import one_of
 from modellint.config.load import CommandLine
 from modellint.errors import UsageError
-
-if TYPE_CHECKING:
-    from modellint.model import Model
 
 OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
@@ -90,44 +87,14 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     return outcome.result.exit_code
 
 
-def _inspected(engine: Path, writer: str) -> Model:
-    """The layers of an engine, where the runtime that wrote it is here to tell them."""
-    import tempfile
-
-    from modellint.formats import read_model
-    from modellint.probes.inspector import exported_layers
-
-    with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
-        return read_model(exported_layers(engine, writer, Path(folder)))
-
-
 def _compared(path: Path, export: Path) -> str:
     """What became of a model's nodes in an engine, by an export of its layers."""
-    from modellint.analysis.layers import Layers, compare
+    from modellint.cli.layers import layers_in
     from modellint.formats import read_model
-    from modellint.report.layers import Became, comparison
+    from modellint.inspector import engine_of
+    from modellint.report.layers import comparison
 
-    source, layers = read_model(path), read_model(export)
-    if layers.format == "tensorrt-engine":
-        layers = _inspected(export, layers.producer_name)
-    for model, wanted in ((source, "graph"), (layers, "layers")):
-        if wanted not in model.capabilities:
-            raise UsageError(f"{model.path} holds no {wanted} of a model ({model.format})")
-    found, engine = compare(source, layers), Layers(layers)
-    return comparison(
-        Became(
-            model=str(path),
-            export=str(export),
-            nodes=found.nodes,
-            layers=found.layers,
-            reformats=found.reformats,
-            placed=len(found.placed),
-            gone=found.gone,
-            precisions=found.precisions,
-            fused=tuple((layer.label, count) for layer, count in found.fused),
-            left_float=tuple((node.label, kind) for node, kind in found.left_float),
-            bottlenecks=tuple((each.layer.label, each.type) for each in engine.bottlenecks),
-            zones=tuple((zone[0].label, zone[-1].label, len(zone)) for zone in engine.zones),
-            unknown=tuple(found.unknown),
-        )
-    )
+    source = read_model(path)
+    if "graph" not in source.capabilities:
+        raise UsageError(f"{path} holds no graph of a model ({source.format})")
+    return comparison(str(path), str(export), engine_of(layers_in(export), source))

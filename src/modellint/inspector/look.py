@@ -14,6 +14,7 @@ from modellint.analysis.blocks import Blocks
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.quantization import quantization_summary
+from modellint.errors import UsageError
 from modellint.formats import read_model
 from modellint.garbage import no_garbage_collection
 from modellint.inspection import (
@@ -25,6 +26,7 @@ from modellint.inspection import (
     Port,
     Trouble,
 )
+from modellint.inspector.engine import engine_of
 from modellint.inspector.formula import macs_formula
 from modellint.inspector.layers import largest_layers
 from modellint.inspector.needs import Needs
@@ -46,6 +48,8 @@ class Asked:
     profile: bool = False
     targets: Callable[[], Iterable[Any]] = tuple
     """Devices among which the smallest that fits is looked for."""
+    layers: Callable[[Model], Model | None] = lambda model: None
+    """Tells the layers of an engine, or of one built from the model; None where none is meant."""
 
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
@@ -70,6 +74,18 @@ class _Look:
         self.shown = shown
         self.asked = asked
         self.problems = problems
+        self.export = model if "layers" in model.capabilities else self._layers_told()
+
+    @property
+    def _is_of_engine(self) -> bool:
+        return self.model.capabilities in ({"metadata"}, {"layers"})
+
+    def _layers_told(self) -> Model | None:
+        try:
+            return self.asked.layers(self.model)
+        except UsageError as error:
+            self.problems.append(Trouble(None, "layers", f"{error}.", fatal=False))
+            return None
 
     def inspection(self) -> Inspection:
         plain = Inspection(
@@ -77,13 +93,17 @@ class _Look:
             self.model.format,
             self.problems,
             identity=_identity(self.model),
-            weight_bytes=_stored(self.model) if self.model.capabilities != {"metadata"} else None,
+            weight_bytes=_stored(self.model) if not self._is_of_engine else None,
         )
-        with_graph = self._graph(plain) if self.model.graph is not None else plain
+        if self.export is not None and self._is_of_engine:
+            return self._graph(replace(plain, engine=engine_of(self.export)), self.export)
+        if self.export is not None:
+            plain = replace(plain, engine=engine_of(self.export, self.model))
+        with_graph = self._graph(plain, self.model) if self.model.graph is not None else plain
         return self._deployed(with_graph)
 
-    def _graph(self, plain: Inspection) -> Inspection:
-        model, graph = self.model, self.model.graph
+    def _graph(self, plain: Inspection, model: Model) -> Inspection:
+        graph = model.graph
         assert graph is not None
         graphs = list(model.graphs())
         ops = Counter(node.qualified_op for each in graphs for node in each.nodes)

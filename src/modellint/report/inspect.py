@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from modellint.inspection import Identity, Inspection, Port, Term, Trouble
+from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
 from modellint.report.inspect_needs import FAIR, POOR, NeedsSheet
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, console_for
@@ -23,6 +23,7 @@ MOST_NAMES = 3
 MOST_OPS = 14
 MOST_SIZES = 6
 _LAYER_COLUMNS = ("op", "weight", "times", "parameters", "bytes", "MACs", "share", "first")
+_ENGINE_COLUMNS = ("kind", "type", "layer", "ONNX nodes")
 
 
 def render(inspection: Inspection, options: Options) -> str:
@@ -48,6 +49,7 @@ class _ModelSheet(Sheet):
             self._problem(problem)
         if told.is_readable:
             self._model(told)
+            self._engine(told)
             NeedsSheet(self.console).draw(told.estimates)
             self._quantization(told)
             self._profile(told)
@@ -65,7 +67,7 @@ class _ModelSheet(Sheet):
         self.field("MACs", self._macs(told))
         self.field("", self._formula(told.macs_formula or []))
         self.field("weights", self._weights(told))
-        self.items("ops", self._ops(told))
+        self.items("ops", self._ops(told) if not told.is_of_engine else [])
         self.items("blocks", self._blocks(told))
         self.items("attention", self._attention(told))
         self.field("kv cache", self._cache(told))
@@ -75,6 +77,7 @@ class _ModelSheet(Sheet):
         found = told.identity
         assert found is not None
         opsets = [f"{domain} {version}" for domain, version in found.opsets.items()]
+        unit = "layer" if told.is_of_engine else "node"
         parts = [
             told.format,
             found.producer or "",
@@ -82,7 +85,7 @@ class _ModelSheet(Sheet):
             f"IR {found.ir_version}" if found.ir_version is not None else "",
             byte_size(found.file_bytes),
             self._external(found),
-            counted(told.nodes, "node") if told.nodes is not None else "no graph",
+            counted(told.nodes, unit) if told.nodes is not None else "no graph",
             counted(told.subgraphs, "subgraph") if told.subgraphs else "",
             counted(told.functions, "function") if told.functions else "",
         ]
@@ -257,6 +260,32 @@ class _ModelSheet(Sheet):
         self.table("largest layers", rows, "llrrrrrl", drop=(7, 3, 1))
 
     # What was asked for besides
+
+    def _engine(self, told: Inspection) -> None:
+        if told.engine is None:
+            return
+        from modellint.report.layers import WIDEST_LABEL, facts
+
+        self.console.print()
+        self.heading(["engine"])
+        for label, text in facts(told.engine):
+            word = Text(label.ljust(WIDEST_LABEL), LABEL)
+            for line in Text(self.words(text)).wrap(
+                self.console, max(self.page - INDENT - WIDEST_LABEL, 20)
+            ):
+                line.rstrip()
+                self.print(Text(" " * INDENT), word, line)
+                word = Text(" " * WIDEST_LABEL)
+        if self.options.verbose:
+            self._engine_layers(told.engine)
+
+    def _engine_layers(self, engine: Engine) -> None:
+        rows = [[Text(word, LABEL) for word in _ENGINE_COLUMNS]]
+        for layer in engine.layers:
+            words = (layer.kind or "?", layer.type or "?", layer.name, ", ".join(layer.nodes))
+            rows.append([Text(self.words(word)) for word in words])
+        self.console.print()
+        self.table("layers", rows, "llll", drop=(3, 1))
 
     def _quantization(self, told: Inspection) -> None:
         if told.quantization is None:

@@ -1,59 +1,77 @@
-"""What became of a model in an engine, as text for people."""
+"""An engine's layers, and what became of a model in them, as labelled text for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
+from modellint.inspection import Became, Engine
 from modellint.report.text import clean, counted
 
 MOST = 8
+MOST_FUSED = 5
+WIDEST_LABEL = 20
+Labelled = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Became:
-    """A model compared with the layers of an engine built from it, in names and numbers."""
-
-    model: str
-    export: str
-    nodes: int
-    layers: int
-    reformats: int
-    placed: int
-    gone: Mapping[str, int]
-    precisions: Mapping[str, int]
-    fused: tuple[tuple[str, int], ...]
-    left_float: tuple[tuple[str, str], ...]
-    bottlenecks: tuple[tuple[str, str], ...]
-    zones: tuple[tuple[str, str, int], ...]
-    unknown: tuple[str, ...]
+def comparison(model: str, export: str, engine: Engine) -> str:
+    """A model beside the engine built from it, a fact a line."""
+    rows = [(label.ljust(WIDEST_LABEL), text) for label, text in facts(engine)]
+    lines = [f"{clean(model)} in {clean(export)}", "", *(f"  {a}{b}" for a, b in rows)]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def comparison(became: Became) -> str:
-    return "".join(f"{line}\n" for line in _lines(became))
+def facts(engine: Engine) -> Iterator[Labelled]:
+    """What stands out: a few words, and what they are about."""
+    if engine.became is not None:
+        yield from _origin(engine.became, engine)
+    else:
+        yield "in short", f"{counted(len(engine.layers), 'layer')}, {_reformats(engine)}"
+    if engine.kinds:
+        yield "layers by kind", _counts(engine.kinds)
+        yield "layers by type", _counts(engine.types)
+    elif engine.layers:
+        how = "build it with --profilingVerbosity=detailed"
+        yield "layers by type", f"not told: the engine keeps only names; {how}"
+    most = sorted(engine.layers, key=lambda layer: -len(layer.nodes))[:MOST_FUSED]
+    for layer in most:
+        if len(layer.nodes) > 1:
+            yield "fused", f"{len(layer.nodes)} nodes in {clean(layer.name)}"
+    if engine.became is not None:
+        for node in engine.became.left_float[:MOST]:
+            yield "quantized in vain", f"{clean(node.node)} runs in {node.type}"
+        yield from _more("quantized in vain", engine.became.left_float)
+    for heavy in engine.bottlenecks[:MOST]:
+        where = f"runs in {heavy.type} between quantized layers"
+        yield "bottleneck", f"{clean(heavy.layer)} {where}"
+    yield from _more("bottleneck", engine.bottlenecks)
+    for zone in engine.zones[:MOST]:
+        ends = f"from {clean(zone.first)} to {clean(zone.last)}"
+        yield "not fused", f"{zone.layers} light layers {ends}"
+    yield from _more("not fused", engine.zones)
+    if engine.became is not None and engine.became.unknown:
+        yield "not in the model", f"{_named(engine.became.unknown)}: is the engine of another one?"
 
 
-def _lines(became: Became) -> Iterator[str]:
-    yield f"{clean(became.model)} in {clean(became.export)}"
-    yield ""
-    layers = counted(became.layers, "layer")
-    yield f"  {counted(became.nodes, 'node')} became {layers}, {became.reformats} of them reformats"
-    yield f"  named by a layer    {became.placed} of {became.nodes} nodes"
+def _origin(became: Became, engine: Engine) -> Iterator[Labelled]:
+    layers = counted(len(engine.layers), "layer")
+    yield "in short", f"{counted(became.nodes, 'node')} became {layers}, {_reformats(engine)}"
+    yield "named by a layer", f"{became.placed} of {became.nodes} nodes"
     if became.gone:
-        yield f"  folded or unnamed   {_counts(became.gone)}"
-    yield f"  layers by type      {_counts(became.precisions)}"
-    for name, count in became.fused:
-        yield f"  fused               {count} nodes in {clean(name)}"
-    for node, kind in became.left_float[:MOST]:
-        yield f"  quantized in vain   {clean(node)} runs in {kind}"
-    for layer, kind in became.bottlenecks[:MOST]:
-        yield f"  bottleneck          {clean(layer)} runs in {kind} between quantized layers"
-    for first, last, count in became.zones[:MOST]:
-        yield f"  not fused           {count} light layers from {clean(first)} to {clean(last)}"
-    if became.unknown:
-        names = ", ".join(map(clean, became.unknown[:3]))
-        some = f"{names} and {len(became.unknown) - 3} more" if became.unknown[3:] else names
-        yield f"  not in the model    {some}: is the engine of another one?"
+        yield "folded or unnamed", _counts(became.gone)
+
+
+def _reformats(engine: Engine) -> str:
+    return f"{engine.reformats} of them reformats"
+
+
+def _more(label: str, all_of_them: Sequence[object]) -> Iterator[Labelled]:
+    if len(all_of_them) > MOST:
+        yield label, f"and {len(all_of_them) - MOST} more"
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(map(clean, names[:3]))
+    return f"{shown} and {len(names) - 3} more" if names[3:] else shown
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -18,10 +18,13 @@ from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
 name = "tensorrt-layers"
 suffixes = (".json",)
 DOMAIN = "tensorrt"
+UNTOLD = "Layer"
+"""The kind of a layer that nothing but the name is told of."""
 LONGEST = 512 << 20
 
 _BEGINS = re.compile(
-    rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:Layers"\s*:\s*\[|Bindings"\s*:\s*\[[^\]]*\]\s*,\s*"Layers")'
+    rb'(?:\xef\xbb\xbf)?\s*\{\s*"'
+    rb'(?:(?:Layers|I/O Tensors)"\s*:\s*\[|Bindings"\s*:\s*\[[^\]]*\]\s*,\s*"Layers")'
 )
 _ONNX = re.compile(r"\[ONNX Layer: (.*?)\](?=\x1e|\s*$|\s*\[ONNX)", re.DOTALL)
 _TYPES = {
@@ -48,19 +51,24 @@ def read(path: Path) -> Model:
     layers = table.get("Layers") if isinstance(table, dict) else None
     if not isinstance(layers, list) or not all(isinstance(each, (dict, str)) for each in layers):
         return broken(path, name, "corrupt", detail="its layers are no list of layers")
-    return _model(path, layers, table.get("Bindings"))
+    return _model(path, layers, _outside(table))
 
 
-def _model(path: Path, layers: list[Any], bindings: object) -> Model:
+def _outside(table: Mapping[str, Any]) -> set[str]:
+    """The names of inputs and outputs; since TensorRT 11 each with a table of its own."""
+    listed = table.get("Bindings") or table.get("I/O Tensors")
+    tensors = listed if isinstance(listed, list) else []
+    names = [each.get("Name") if isinstance(each, dict) else each for each in tensors]
+    return {name for name in names if isinstance(name, str)}
+
+
+def _model(path: Path, layers: list[Any], outside: set[str]) -> Model:
     model = Model(path, name)
     model.capabilities = frozenset({"layers"})
     model.producer_name = "TensorRT"
     graph = model.graph = Graph(model, "engine")
     for layer in layers:
         _add(graph, {"Name": layer} if isinstance(layer, str) else layer)
-    outside = (
-        {each for each in bindings if isinstance(each, str)} if isinstance(bindings, list) else ()
-    )
     for value in graph.values.values():
         if value.name in outside or not outside:
             value.is_input = value.producer is None
@@ -71,7 +79,7 @@ def _model(path: Path, layers: list[Any], bindings: object) -> Model:
 
 
 def _add(graph: Graph, layer: Mapping[str, Any]) -> None:
-    kind = str(layer.get("LayerType") or "Layer")
+    kind = str(layer.get("LayerType") or UNTOLD)
     node = Node(graph, len(graph.nodes), kind, DOMAIN, str(layer.get("Name") or ""))
     inputs = tuple(_values(graph, layer.get("Inputs")))
     outputs = tuple(_values(graph, layer.get("Outputs")))
@@ -103,7 +111,8 @@ def _values(graph: Graph, tensors: object) -> Iterator[Value]:
         value = graph.values.get(label)
         if value is None:
             value = graph.values[label] = Value(label, graph)
-        value.declare(_dtype(tensor.get("Format/Datatype")), _shape(tensor.get("Dimensions")))
+        stated = tensor.get("Format/Datatype") or tensor.get("DataType")
+        value.declare(_dtype(stated), _shape(tensor.get("Dimensions")))
         yield value
 
 

@@ -1,0 +1,45 @@
+"""What an engine is made of, from the layers that its runtime tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from modellint.analysis.layers import Layers, compare, is_reformat, onnx_names, precision
+from modellint.formats.trt.layers import UNTOLD
+from modellint.inspection import Became, Bottleneck, Engine, EngineLayer, LeftFloat, Zone
+from modellint.model import Model, Node
+
+
+def engine_of(export: Model, source: Model | None = None) -> Engine:
+    """Of an export of layers, beside the model that the engine was built from."""
+    layers = Layers(export)
+    kinds = Counter(layer.op_type for layer in layers.all if layer.op_type != UNTOLD)
+    return Engine(
+        layers=[_layer(layer) for layer in layers.all],
+        kinds=dict(kinds.most_common()),
+        types=dict(layers.by_precision().most_common()),
+        bottlenecks=[Bottleneck(each.layer.label, each.type) for each in layers.bottlenecks],
+        zones=[Zone(zone[0].label, zone[-1].label, len(zone)) for zone in layers.zones],
+        became=_became(source, layers) if source is not None else None,
+    )
+
+
+def _layer(layer: Node) -> EngineLayer:
+    return EngineLayer(
+        name=layer.label,
+        kind=layer.op_type if layer.op_type != UNTOLD else None,
+        type=precision(layer),
+        reformat=is_reformat(layer),
+        nodes=onnx_names(layer),
+    )
+
+
+def _became(source: Model, layers: Layers) -> Became:
+    found = compare(source, layers)
+    return Became(
+        nodes=found.nodes,
+        placed=len(found.placed),
+        gone=dict(found.gone.most_common()),
+        left_float=[LeftFloat(node.label, kind) for node, kind in found.left_float],
+        unknown=found.unknown,
+    )
