@@ -215,7 +215,7 @@ class EngineLayer:
     kind: Annotated[str | None, "Such as CaskConvolution; null where only names are told."]
     type: Annotated[str | None, "The element type it computes in."]
     reformat: Annotated[bool, "Whether it only changes type or layout."]
-    nodes: Annotated[list[str], "ONNX nodes that it was made of, where it says so."]
+    nodes: Annotated[list[str], "ONNX nodes that it was made of, by its metadata or its name."]
 
 
 @dataclass(frozen=True, slots=True)

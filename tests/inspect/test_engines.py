@@ -86,9 +86,10 @@ def test_verbose_lists_each_layer(folder: Path) -> None:
     assert line == ["CaskConvolution", "int8", "c1", "+", "r1", "c1,", "r1"]
 
 
-def test_an_export_since_tensorrt_11(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["Datatype", "DataType"])
+def test_an_export_since_tensorrt_11(key: str, tmp_path: Path) -> None:
     ports = [{"Name": name, "DataType": "Float", "Dimensions": [1, 8, 8, 8]} for name in "xy"]
-    renamed = json.loads(json.dumps(EXPORT["Layers"]).replace("Format/Datatype", "DataType"))
+    renamed = json.loads(json.dumps(EXPORT["Layers"]).replace("Format/Datatype", key))
     (tmp_path / "layers.json").write_text(json.dumps({"I/O Tensors": ports, "Layers": renamed}))
     told = inspect_json(tmp_path / "layers.json")
     assert [port["name"] for port in told["inputs"] + told["outputs"]] == ["x", "y"]

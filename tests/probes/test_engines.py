@@ -179,6 +179,30 @@ def test_the_engine_beside_its_model(folder: Path) -> None:
     assert not found.unknown
 
 
+@pytest.mark.parametrize("only_names", [False, True])
+def test_older_releases_tell_nodes_by_the_names_of_layers(only_names: bool, folder: Path) -> None:
+    conv = layer("w + dw + c1 + PWN(r1)", "CaskConvolution", "x:Int8", "h:Int8")
+    copy = layer("Reformatting CopyNode for Input Tensor 0 to c2", "Reformat", "h:Int8", "i:Half")
+    chain = layer("PWN(PWN(s1, m1), a1)", "PointWise", "i:Half", "y:Half")
+    layers = [conv, copy, chain]
+    told = {"Layers": [each["Name"] for each in layers] if only_names else layers}
+    (folder / "layers.json").write_text(json.dumps(told))
+    found = compare(read_model(folder / "net.onnxtxt"), Layers(read_model(folder / "layers.json")))
+    assert {name: each.index for name, each in found.placed.items()} == {
+        "dw": 0, "c1": 0, "r1": 0, "s1": 2, "m1": 2, "a1": 2,
+    }  # fmt: skip
+    assert not found.unknown  # weights go into names too
+
+
+def test_a_fused_chain_is_no_zone(tmp_path: Path) -> None:
+    chain = [
+        layer(f"PWN(a{at}, b{at})", "PointWise", f"t{at}:Half", f"t{at + 1}:Half")
+        for at in range(4)
+    ]
+    (tmp_path / "layers.json").write_text(json.dumps({"Layers": chain}))
+    assert not Layers(read_model(tmp_path / "layers.json")).zones
+
+
 def test_the_comparison_on_the_command_line(folder: Path) -> None:
     result = run_cli("probe", "net.onnxtxt", "--layers", "layers.json", cwd=folder)
     assert result.exit_code == 0

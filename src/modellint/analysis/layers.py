@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from modellint.model import Model, Node
 from modellint.targets.deployment import Deployment
 
 REFORMATS = frozenset({"Reformat", "NoOp"})
+COPY = "Reformatting CopyNode"
+_BETWEEN_PARTS = re.compile(r" \+ |, |PWN\(|\)")
 HEAVY = ("convolution", "gemm", "matrixmultiply", "deconvolution", "fullyconnected", "attention")
 """Words in the kinds of layers that do most of the arithmetic."""
 LIGHT = frozenset({
@@ -28,8 +31,18 @@ def onnx_names(layer: Node) -> list[str]:
     return [each for each in layer.metadata.get("onnx", "").split("\x1e") if each]
 
 
+def parts_of_name(layer: Node) -> list[str]:
+    """What a layer's name is put together from: nodes, and whatever else went into it.
+
+    All there is of older releases, and of engines that keep nothing but names.
+    """
+    if layer.name.startswith(COPY):
+        return []
+    return [part for part in _BETWEEN_PARTS.split(layer.name) if part]
+
+
 def is_reformat(layer: Node) -> bool:
-    return layer.op_type in REFORMATS or layer.name.startswith("Reformatting CopyNode")
+    return layer.op_type in REFORMATS or layer.name.startswith(COPY)
 
 
 def is_heavy(layer: Node) -> bool:
@@ -105,7 +118,8 @@ class Layers:
 
 
 def _is_light(layer: Node) -> bool:
-    return layer.op_type in LIGHT and len(onnx_names(layer)) <= 1 and not is_reformat(layer)
+    parts = onnx_names(layer) or parts_of_name(layer)
+    return layer.op_type in LIGHT and len(parts) <= 1 and not is_reformat(layer)
 
 
 def _only_follower(layer: Node) -> Node | None:
@@ -147,10 +161,15 @@ class Comparison:
 
 def compare(source: Model, layers: Layers) -> Comparison:
     """Find the nodes of an ONNX model again in the layers of an engine built from it."""
-    named = {name: layer for layer in layers.all for name in onnx_names(layer)}
     nodes = list(source.nodes())
     by_name = {_trt_name(node): node for node in nodes}
-    placed = {name: layer for name, layer in named.items() if name in by_name}
+    stated = {name for layer in layers.all for name in onnx_names(layer)}
+    placed = {
+        name: layer
+        for layer in layers.all
+        for name in onnx_names(layer) or parts_of_name(layer)
+        if name in by_name
+    }
     left_float = [
         (by_name[name], precision(layer) or "an unknown type")
         for name, layer in placed.items()
@@ -161,7 +180,7 @@ def compare(source: Model, layers: Layers) -> Comparison:
         placed=placed,
         gone=Counter(node.qualified_op for node in nodes if _trt_name(node) not in placed),
         left_float=left_float,
-        unknown=sorted(set(named) - set(by_name)),
+        unknown=sorted(stated - set(by_name)),
     )
 
 

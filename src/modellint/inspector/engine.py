@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modellint.analysis.layers import Layers, compare, is_reformat, onnx_names, precision
+from modellint.analysis.layers import (
+    Comparison,
+    Layers,
+    compare,
+    is_reformat,
+    onnx_names,
+    precision,
+)
 from modellint.formats.trt.layers import UNTOLD
 from modellint.inspection import Became, Bottleneck, Engine, EngineLayer, LeftFloat, Zone
 from modellint.model import Model, Node
@@ -13,29 +20,36 @@ from modellint.model import Model, Node
 def engine_of(export: Model, source: Model | None = None) -> Engine:
     """Of an export of layers, beside the model that the engine was built from."""
     layers = Layers(export)
+    found = compare(source, layers) if source is not None else None
     kinds = Counter(layer.op_type for layer in layers.all if layer.op_type != UNTOLD)
     return Engine(
-        layers=[_layer(layer) for layer in layers.all],
+        layers=_layers(layers, found),
         kinds=dict(kinds.most_common()),
         types=dict(layers.by_precision().most_common()),
         bottlenecks=[Bottleneck(each.layer.label, each.type) for each in layers.bottlenecks],
         zones=[Zone(zone[0].label, zone[-1].label, len(zone)) for zone in layers.zones],
-        became=_became(source, layers) if source is not None else None,
+        became=_became(found) if found is not None else None,
     )
 
 
-def _layer(layer: Node) -> EngineLayer:
+def _layers(layers: Layers, found: Comparison | None) -> list[EngineLayer]:
+    recognised: dict[int, list[str]] = {}
+    for name, layer in found.placed.items() if found is not None else ():
+        recognised.setdefault(layer.index, []).append(name)
+    return [_layer(layer, recognised.get(layer.index, [])) for layer in layers.all]
+
+
+def _layer(layer: Node, recognised: list[str]) -> EngineLayer:
     return EngineLayer(
         name=layer.label,
         kind=layer.op_type if layer.op_type != UNTOLD else None,
         type=precision(layer),
         reformat=is_reformat(layer),
-        nodes=onnx_names(layer),
+        nodes=onnx_names(layer) or recognised,
     )
 
 
-def _became(source: Model, layers: Layers) -> Became:
-    found = compare(source, layers)
+def _became(found: Comparison) -> Became:
     return Became(
         nodes=found.nodes,
         placed=len(found.placed),

@@ -84,7 +84,8 @@ class _Look:
         try:
             return self.asked.layers(self.model)
         except UsageError as error:
-            self.problems.append(Trouble(None, "layers", f"{error}.", fatal=False))
+            said = f"{error}; --layers takes an export of its layers."
+            self.problems.append(Trouble(None, "layers", said, fatal=False))
             return None
 
     def inspection(self) -> Inspection:

@@ -27,6 +27,8 @@ _BEGINS = re.compile(
     rb'(?:(?:Layers|I/O Tensors)"\s*:\s*\[|Bindings"\s*:\s*\[[^\]]*\]\s*,\s*"Layers")'
 )
 _ONNX = re.compile(r"\[ONNX Layer: (.*?)\](?=\x1e|\s*$|\s*\[ONNX)", re.DOTALL)
+_TYPE_KEYS = ("Format/Datatype", "Datatype", "DataType")
+"""Under which releases tell a tensor's type; with its format, or by itself."""
 _TYPES = {
     "fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16",
     "bf16": "bfloat16", "bfloat16": "bfloat16", "int8": "int8", "int32": "int32",
@@ -111,7 +113,7 @@ def _values(graph: Graph, tensors: object) -> Iterator[Value]:
         value = graph.values.get(label)
         if value is None:
             value = graph.values[label] = Value(label, graph)
-        stated = tensor.get("Format/Datatype") or tensor.get("DataType")
+        stated = next((tensor[key] for key in _TYPE_KEYS if tensor.get(key)), None)
         value.declare(_dtype(stated), _shape(tensor.get("Dimensions")))
         yield value
 
