@@ -11,6 +11,7 @@ import pytest
 from modellint.analysis.layers import Layers, compare
 from modellint.formats import read_model
 from modellint.formats.trt.engine import read_header
+from modellint.formats.trt.layers import onnx_nodes
 from modellint.probes.backends import TENSORRT_RTX
 from tests.support import run_cli, save
 
@@ -160,6 +161,12 @@ def test_layers_are_a_graph(folder: Path) -> None:
     dtype = model.graph.values["hf"].declared_dtype
     assert dtype is not None
     assert dtype.name == "float16"
+
+
+@pytest.mark.parametrize("between", ["\x1e", "\x1f", ""])
+def test_nodes_in_metadata_however_parted(between: str) -> None:
+    told = between.join(["[ONNX Layer: /a/Conv]", "[ONNX Layer: b[0]]", "[ONNX Layer: c]"])
+    assert onnx_nodes({"Metadata": told}) == ["/a/Conv", "b[0]", "c"]
 
 
 def test_what_stands_out(folder: Path) -> None:
