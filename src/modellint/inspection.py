@@ -260,7 +260,7 @@ class Engine:
 
     layers: list[EngineLayer]
     kinds: Annotated[dict[str, int], "How many layers of each kind, reformats among them."]
-    types: Annotated[dict[str, int], "How many compute in each type, reformats left out."]
+    types: Annotated[dict[str, int], "How many compute in each type; reformats and NoOps do not."]
     bottlenecks: list[Bottleneck]
     zones: list[Zone]
     became: Annotated[Became | None, "Null where the engine is looked at by itself."]

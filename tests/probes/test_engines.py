@@ -176,6 +176,20 @@ def test_what_stands_out(folder: Path) -> None:
     assert [[each.label for each in zone] for zone in layers.zones] == [["s1", "m1", "a1"]]
 
 
+def test_what_does_nothing_is_no_reformat(tmp_path: Path) -> None:
+    told = [
+        layer("c1", "CaskConvolution", "x:Int8", "a:Int8", **weights("Int8")),
+        layer("Reformatting CopyNode for Output Tensor 0 to c1", "NoOp", "a:Int8", "b:Int8"),
+        layer("c2", "CaskConvolution", "b:Int8", "c:Int8", **weights("Half")),
+        layer("c3", "CaskConvolution", "c:Int8", "y:Int8", **weights("Int8")),
+    ]
+    (tmp_path / "layers.json").write_text(json.dumps({"Layers": told}))
+    layers = Layers(read_model(tmp_path / "layers.json"))
+    assert not layers.reformats
+    assert [each.layer.label for each in layers.bottlenecks] == ["c2"]  # it is seen through
+    assert layers.by_precision() == {"int8": 2, "float16": 1}
+
+
 def test_the_engine_beside_its_model(folder: Path) -> None:
     layers = Layers(read_model(folder / "layers.json"))
     found = compare(read_model(folder / "net.onnxtxt"), layers)

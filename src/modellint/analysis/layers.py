@@ -11,7 +11,7 @@ from functools import cached_property
 from modellint.model import Model, Node
 from modellint.targets.deployment import Deployment
 
-REFORMATS = frozenset({"Reformat", "NoOp"})
+REFORMAT, NO_OP = "Reformat", "NoOp"
 COPY = "Reformatting CopyNode"
 _BETWEEN_PARTS = re.compile(r" \+ |, |PWN\(|\)")
 HEAVY = ("convolution", "gemm", "matrixmultiply", "deconvolution", "fullyconnected", "attention")
@@ -42,7 +42,13 @@ def parts_of_name(layer: Node) -> list[str]:
 
 
 def is_reformat(layer: Node) -> bool:
-    return layer.op_type in REFORMATS or layer.name.startswith(COPY)
+    """Whether it reads a tensor only to write it in another type or layout."""
+    copies = layer.name.startswith(COPY) and layer.op_type != NO_OP
+    return layer.op_type == REFORMAT or copies
+
+
+def computes(layer: Node) -> bool:
+    return layer.op_type != NO_OP and not is_reformat(layer)
 
 
 def is_heavy(layer: Node) -> bool:
@@ -113,13 +119,13 @@ class Layers:
         return found
 
     def by_precision(self) -> Counter[str]:
-        kinds = (precision(layer) or "unknown" for layer in self.all if not is_reformat(layer))
+        kinds = (precision(layer) or "unknown" for layer in self.all if computes(layer))
         return Counter(kinds)
 
 
 def _is_light(layer: Node) -> bool:
     parts = onnx_names(layer) or parts_of_name(layer)
-    return layer.op_type in LIGHT and len(parts) <= 1 and not is_reformat(layer)
+    return layer.op_type in LIGHT and len(parts) <= 1 and computes(layer)
 
 
 def _only_follower(layer: Node) -> Node | None:
@@ -131,7 +137,7 @@ def _only_follower(layer: Node) -> Node | None:
 
 
 def _beyond(layer: Node, *, forward: bool) -> list[Node]:
-    """The neighbours on one side, seen through the reformats between."""
+    """The neighbours on one side, seen through what does not compute."""
     found: list[Node] = []
     pending, seen = [layer], {layer.index}
     while pending:
@@ -140,7 +146,7 @@ def _beyond(layer: Node, *, forward: bool) -> list[Node]:
             if other.index in seen:
                 continue
             seen.add(other.index)
-            (pending if is_reformat(other) else found).append(other)
+            (found if computes(other) else pending).append(other)
     return found
 
 
