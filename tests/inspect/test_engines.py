@@ -16,7 +16,7 @@ from tests.inspect.support import inspect_json
 from tests.inspect.test_command import validator
 from tests.probes.test_engines import EXPORT, SOURCE, engine
 from tests.probes.test_tensorrt_replay import STAND_IN
-from tests.support import run_cli, save
+from tests.support import ROOT, run_cli, save
 
 
 @pytest.fixture
@@ -78,6 +78,17 @@ def test_the_page_says_what_the_probe_verb_says(folder: Path) -> None:
     words = page.split()
     for fact in facts:
         assert any(words[at : at + len(fact)] == fact for at in range(len(words))), fact
+
+
+@pytest.mark.parametrize(("verb", "page"), [("inspect", "inspect.md"), ("probe", "probes.md")])
+def test_the_pages_show_what_is_printed(verb: str, page: str, folder: Path) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    _, _, after = text.partition(f"$ modellint {verb} model.onnx --layers layers.json\n")
+    shown = after.partition("```")[0].splitlines()
+    printed = run_cli(verb, "--isolated", "net.onnxtxt", "--layers", "layers.json", cwd=folder)
+    said = printed.stdout.replace("net.onnxtxt", "model.onnx").splitlines()
+    assert shown
+    assert [line for line in shown if line not in said] == []
 
 
 def test_verbose_lists_each_layer(folder: Path) -> None:
