@@ -26,7 +26,7 @@ from modellint.targets.deployment import Deployment
 pytest.importorskip("pytest_benchmark", reason="install the dev group: pytest-benchmark")
 
 NODES = 20_000
-ROUNDS = 7
+ROUNDS = 11
 CHANNELS = 64
 PER_LAYER = 5  # Q, DQ, DQ of the weight, Conv, Relu
 
@@ -108,7 +108,7 @@ def test_map_and_rules(runtime: str, benchmark: Any, tmp_path: Path) -> None:
     benchmark.pedantic(run, setup=setup, rounds=ROUNDS, warmup_rounds=1)
     for name, seconds in (("map and all rules", ours), ("onnx.shape_inference", theirs)):
         benchmark.extra_info[name] = {"median": median(seconds), "peak_mib": 0}
-    assert median(ours) < median(theirs)
+    assert min(ours) < min(theirs)  # what noise adds, it adds to either
 
 
 def timed(work: Callable[[], object]) -> float:
