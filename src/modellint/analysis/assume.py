@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from modellint.model import Dim, Model, Shape, Value
+from modellint.model import Dim, Model, Shape, Value, small_constant
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.profiles import InputProfile, input_profiles
 
@@ -87,7 +87,7 @@ def _tables(model: Model) -> Iterator[int]:
         table, ends, axes = node.input(0), node.input(2), node.input(3)
         if table is None or table.tensor is None or ends is None or ends.is_constant:
             continue
-        axis = axes.tensor.if_small() if axes is not None and axes.tensor is not None else None
+        axis = small_constant(axes)
         rank = len(table.tensor.shape)
         if axis is not None and axis.size == 1 and -rank <= int(axis.reshape(-1)[0]) < rank:
             yield table.tensor.shape[int(axis.reshape(-1)[0])]

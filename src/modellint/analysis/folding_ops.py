@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from modellint.model import Graph, Node, Shape, Tensor, Value, is_static
+from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> list[Any] | Non
         if value is None:
             inputs.append(None)
             continue
-        stored = value.tensor.if_small() if value.tensor is not None else None
+        stored = small_constant(value)
         elements = known.get(value.name) if stored is None else stored
         if elements is None:
             return None

@@ -8,7 +8,7 @@ from math import isclose
 from typing import Literal
 
 from modellint.analysis.shapes import DeployedTypes
-from modellint.model import Graph, Model, Node, Value
+from modellint.model import Graph, Model, Node, Value, small_constant
 from modellint.targets.deployment import Deployment
 
 TRANSPARENT = frozenset({"Cast", "Identity", "Dropout"})
@@ -58,7 +58,7 @@ def takers(value: Value | None) -> list[Node]:
 
 def number(value: Value | None) -> float | None:
     """The one number that a small constant holds."""
-    array = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    array = small_constant(value)
     if array is None or array.size == 0 or array.dtype.kind not in "fiub":
         return None
     flat = array.reshape(-1)
@@ -67,7 +67,7 @@ def number(value: Value | None) -> float | None:
 
 def ints(value: Value | None) -> tuple[int, ...] | None:
     """The integers that a small constant holds."""
-    array = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    array = small_constant(value)
     if array is None or array.dtype.kind not in "iu":
         return None
     return tuple(int(element) for element in array.reshape(-1))

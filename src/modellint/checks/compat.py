@@ -27,10 +27,11 @@ def _support(context: Context) -> dict[str, Any] | None:
     wanted = context.options.get("runtime-version")
     if not wanted:
         return rows[0] if rows else None
-    return next((row for row in rows if _version(row["version"]) <= _version(wanted)), None)
+    return next((row for row in rows if version_key(row["version"]) <= version_key(wanted)), None)
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_key(text: str) -> tuple[int, ...]:
+    """The numbers of a version, to compare by."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
@@ -86,7 +87,7 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
                 continue
             if _is_local_function(context.model, node) or _schema(node, version) is not None:
                 continue
-            first = _first_version(node.op_type, _normal(node.domain))
+            first = _firstversion_key(node.op_type, _normal(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
             yield Hit(node, facts, variant="" if first else "nowhere", count=len(nodes))
 
@@ -154,7 +155,7 @@ def _find_schema(op_type: str, domain: str, version: int) -> Any:
 
 
 @cache
-def _first_version(op_type: str, domain: str) -> int | None:
+def _firstversion_key(op_type: str, domain: str) -> int | None:
     """The version of the domain that brought an op, if any did."""
     versions = [
         schema.since_version

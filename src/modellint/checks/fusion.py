@@ -11,8 +11,8 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.model import Node, Value
-from modellint.rules.message import format_bytes
 from modellint.rules.rule import Fuser
+from modellint.targets.units import format_bytes
 
 ORT, TENSORRT = "onnxruntime", "tensorrt"
 SAME_BUILDER = {"tensorrt-rtx": TENSORRT}

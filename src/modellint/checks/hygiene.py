@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
-from modellint.model import Graph, Node
+from modellint.model import Graph, Node, small_constant
 from modellint.model.graph import DEFAULT_DOMAIN
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
@@ -106,14 +106,12 @@ def _trains_by_outputs(context: Context, node: Node) -> bool:
 
 
 def _flag(node: Node, index: int) -> bool:
-    value = node.input(index)
-    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    data = small_constant(node.input(index))
     return data is not None and data.size == 1 and bool(data.reshape(-1)[0])
 
 
 def _ratio(node: Node) -> float:
-    value = node.input(1)
-    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    data = small_constant(node.input(1))
     return float(data.reshape(-1)[0]) if data is not None and data.size == 1 else 0.5
 
 
@@ -126,14 +124,14 @@ def dropout_left_over(context: Context) -> Iterator[Hit]:
 
 def unused_input(context: Context) -> Iterator[Hit]:
     """Inputs of the model that no node reads."""
-    for value in context.model.graph.inputs if context.model.graph is not None else ():
+    for value in context.model.inputs:
         if not value.consumers and not value.is_output and not value.is_constant:
             yield Hit(value)
 
 
 def output_without_work(context: Context) -> Iterator[Hit]:
     """Outputs of the model that are a stored constant, or an input handed through."""
-    for value in context.model.graph.outputs if context.model.graph is not None else ():
+    for value in context.model.outputs:
         if value.is_constant:
             yield Hit(value)
         elif value.is_input:

@@ -38,8 +38,8 @@ def normalization_left_in(context: Context) -> Iterator[Hit]:
 
 
 def _images(context: Context) -> Iterator[Value]:
-    for value in context.model.graph.inputs if context.model.graph is not None else ():
-        if not value.is_constant and len(value.declared_shape or ()) == 4:
+    for value in context.model.fed:
+        if len(value.declared_shape or ()) == 4:
             yield value
 
 

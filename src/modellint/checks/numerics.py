@@ -7,7 +7,7 @@ from math import isfinite
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Use, Value
+from modellint.model import Node, Use, Value, small_constant
 
 ROOTS = ("Sqrt", "Pow", "Reciprocal")
 UNBOUNDED_USES = {"Clip": (1, 2), "Cast": (0,), "Shape": (0,), "Size": (0,), "Pad": (2,)}
@@ -171,7 +171,7 @@ def _bound(node: Node, index: int, attribute: str) -> float | None:
 
 def _numbers(value: Value | None) -> list[float]:
     """The elements of a small constant."""
-    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    data = small_constant(value)
     if data is None or data.dtype.kind not in "iuf":
         return []
     numbers: list[float] = data.reshape(-1).tolist()

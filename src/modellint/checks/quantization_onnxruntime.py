@@ -16,7 +16,7 @@ from modellint.analysis.quantization.onnxruntime import (
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import effect, for_tensorrt, nodes_of, together
 from modellint.finding import Severity
-from modellint.model import Node, Value
+from modellint.model import Node, Value, small_constant
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
@@ -96,8 +96,7 @@ def bias_off_scale(context: Context) -> Iterator[Hit]:
 
 def _adds_nothing(op: WeightedOp, bias: Converter) -> bool:
     """A bias of zeros is right at any scale; only a convolution is left in float for it."""
-    stored = stored_root(bias.source)
-    values = stored.tensor.if_small() if stored is not None and stored.tensor else None
+    values = small_constant(stored_root(bias.source))
     return values is not None and not values.any() and op.node.op_type.endswith("Gemm")
 
 

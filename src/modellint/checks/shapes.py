@@ -8,7 +8,7 @@ from math import prod
 
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Shape, Value, format_shape
+from modellint.model import Node, Shape, Value, format_shape, small_constant
 
 ELEMENTWISE = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Where")
 RECURRENT = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
@@ -34,7 +34,7 @@ MAKERS = {
 
 def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
     """Inputs of the model with dims, or a rank, that nobody has named."""
-    for value in _fed(context):
+    for value in context.model.fed:
         shape = value.declared_shape
         if shape is None:
             yield Hit(value, variant="rank")
@@ -45,7 +45,7 @@ def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
 
 def symbol_for_two_dims(context: Context) -> Iterator[Hit]:
     """Inputs whose batch dim shares its name with another of their dims."""
-    for value in _fed(context):
+    for value in context.model.fed:
         shape = value.declared_shape or ()
         if len(shape) < 3 or not isinstance(shape[0], str) or shape[0].isdigit():
             continue
@@ -95,22 +95,15 @@ def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
             yield Hit(node, {"symbol": symbol, "batch": batch, "shape": shape})
 
 
-def _fed(context: Context) -> Iterator[Value]:
-    """Tensors that the caller of the model feeds."""
-    for value in context.model.graph.inputs if context.model.graph is not None else ():
-        if not value.is_constant and value.type_name == "tensor":
-            yield value
-
-
 def _batch_symbols(context: Context) -> frozenset[str]:
     """Names of the leading dims of the model's inputs."""
-    shapes = [value.declared_shape for value in _fed(context)]
+    shapes = [value.declared_shape for value in context.model.fed]
     return frozenset(shape[0] for shape in shapes if shape and isinstance(shape[0], str))
 
 
 def _symbols(context: Context) -> frozenset[str]:
     """Names of all open dims of the model's inputs."""
-    dims = (dim for value in _fed(context) for dim in value.declared_shape or ())
+    dims = (dim for value in context.model.fed for dim in value.declared_shape or ())
     return frozenset(dim for dim in dims if isinstance(dim, str))
 
 
@@ -134,7 +127,7 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
 
 def _numbers(value: Value | None) -> list[int] | None:
     """The elements of a small constant."""
-    data = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    data = small_constant(value)
     return [int(number) for number in data.reshape(-1)] if data is not None else None
 
 
@@ -268,7 +261,7 @@ def _length_is_known(value: Value) -> bool:
 
 def output_rank_unknown(context: Context) -> Iterator[Hit]:
     """Outputs of the model of which not even the rank can be inferred."""
-    for value in context.model.graph.outputs if context.model.graph is not None else ():
+    for value in context.model.outputs:
         if value.type_name == "tensor" and context.shape(value) is None:
             yield Hit(value)
 
@@ -384,7 +377,7 @@ def if_branches_disagree(context: Context) -> Iterator[Hit]:
 
 def not_a_tensor(context: Context) -> Iterator[Hit]:
     """Where sequences, optionals and maps enter the graph."""
-    for value in context.model.graph.inputs if context.model.graph is not None else ():
+    for value in context.model.inputs:
         if value.type_name not in ("tensor", "sparse_tensor"):
             yield Hit(value, {"type": value.type_name}, variant="input")
     for op, kind in MAKERS.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
-from modellint.checks.compat import STANDARD_DOMAINS
+from modellint.checks.compat import STANDARD_DOMAINS, version_key
 from modellint.data import data_dir, read_toml
 from modellint.model import AttributeRef, Node
 from modellint.model.graph import DEFAULT_DOMAIN
@@ -51,7 +51,7 @@ class Support:
 def support(runtime: str) -> Support | None:
     """The table of the runtime's newest release."""
     files = data_dir("rules").joinpath("support").glob(f"{runtime}-[0-9]*.json")
-    newest = max(files, key=lambda path: _version(path.stem.rpartition("-")[2]), default=None)
+    newest = max(files, key=lambda path: version_key(path.stem.rpartition("-")[2]), default=None)
     if newest is None:
         return None
     table = json.loads(newest.read_text(encoding="utf-8"))
@@ -63,10 +63,6 @@ def support(runtime: str) -> Support | None:
         data_types=frozenset(table.get("data-types", ())),
         foreign=frozenset(table.get("foreign", ())),
     )
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
 def operator_unsupported(context: Context) -> Iterator[Hit]:

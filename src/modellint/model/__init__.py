@@ -2,7 +2,16 @@
 
 from modellint.model.dims import Dim, Shape, bind, element_count, format_shape, is_static
 from modellint.model.dtypes import DTYPES, DType
-from modellint.model.graph import Attribute, AttributeRef, Function, Graph, Node, Use, Value
+from modellint.model.graph import (
+    Attribute,
+    AttributeRef,
+    Function,
+    Graph,
+    Node,
+    Use,
+    Value,
+    small_constant,
+)
 from modellint.model.model import Capability, Contradiction, Inference, InferTypes, Model, Problem
 from modellint.model.tensor import Region, Tensor
 
@@ -10,4 +19,5 @@ __all__ = [
     "DTYPES", "Attribute", "AttributeRef", "Capability", "Contradiction", "DType", "Dim",
     "Function", "Graph", "InferTypes", "Inference", "Model", "Node", "Problem", "Region", "Shape",
     "Tensor", "Use", "Value", "bind", "element_count", "format_shape", "is_static",
+    "small_constant",
 ]  # fmt: skip

@@ -10,6 +10,9 @@ from modellint.model.dims import Shape
 from modellint.model.dtypes import DType
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from modellint.model.model import Model
     from modellint.model.tensor import Tensor
 
@@ -111,6 +114,11 @@ class Value:
 
     def __repr__(self) -> str:
         return f"Value({self.name!r})"
+
+
+def small_constant(value: Value | None) -> NDArray[np.generic] | None:
+    """The elements of a constant that cost nothing to read; None of anything else."""
+    return value.tensor.if_small() if value is not None and value.tensor is not None else None
 
 
 class Node:

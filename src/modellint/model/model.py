@@ -105,6 +105,19 @@ class Model:
         self._strict_inference: Inference | None = None
 
     @property
+    def inputs(self) -> list[Value]:
+        return self.graph.inputs if self.graph is not None else []
+
+    @property
+    def outputs(self) -> list[Value]:
+        return self.graph.outputs if self.graph is not None else []
+
+    @property
+    def fed(self) -> list[Value]:
+        """Tensors that whoever calls the model feeds: inputs that no stored one fills."""
+        return [v for v in self.inputs if not v.is_constant and v.type_name == "tensor"]
+
+    @property
     def opset(self) -> int | None:
         """The version of the default operator set."""
         return self.opsets.get(DEFAULT_DOMAIN)

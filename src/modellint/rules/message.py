@@ -6,16 +6,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def format_bytes(count: float) -> str:
-    """``512 B``, ``1.5 MiB``: three significant digits, binary units."""
-    for unit in _UNITS:
-        if abs(count) < 1024 or unit == _UNITS[-1]:
-            break
-        count /= 1024
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"
+from modellint.targets.units import format_bytes
 
 
 def format_count(count: float) -> str:

@@ -64,9 +64,9 @@ def dim_ranges(profile: ShapeProfile) -> Iterator[Range]:
 
 
 def _fed(model: Model) -> Iterator[tuple[Value, Shape]]:
-    for value in model.graph.inputs if model.graph is not None else ():
+    for value in model.fed:
         shape = value.declared_shape
-        if not value.is_constant and value.type_name == "tensor" and shape is not None:
+        if shape is not None:
             yield value, shape
 
 

@@ -15,7 +15,7 @@ from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
 from modellint.analysis.cost.traffic import bytes_read, bytes_written
 from modellint.analysis.parameters import Parameters
 from modellint.analysis.shapes import DeployedTypes
-from modellint.model import Graph, Model, Node
+from modellint.model import Graph, Model, Node, small_constant
 from modellint.targets.deployment import Deployment
 
 
@@ -168,7 +168,7 @@ class ModelCost:
 
     def _loop_count(self, node: Node) -> int | None:
         count, condition = node.input(0), node.input(1)
-        values = count.tensor.if_small() if count is not None and count.tensor else None
+        values = small_constant(count)
         body = node.subgraphs.get("body")
         if values is None or values.size != 1 or body is None or not body.outputs:
             return None

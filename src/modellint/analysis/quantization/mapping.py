@@ -180,11 +180,6 @@ class QuantizationMap:
         found = self.converter(value.producer)
         return found if found is not None and found.kind == "dequantize" else None
 
-    def quantizer_of(self, value: Value) -> Converter | None:
-        """The Q that makes a value directly."""
-        found = self.converter(value.producer)
-        return found if found is not None and found.kind == "quantize" else None
-
     def quantizers_after(self, value: Value) -> list[Converter]:
         """The Qs that take a value directly."""
         found = (self.converter(use.node) for use in value.consumers if use.index == 0)

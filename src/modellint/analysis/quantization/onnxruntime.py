@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modellint.analysis.quantization.ops import LONGEST, SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
-from modellint.model import DTYPES, Node, Value, is_static
+from modellint.model import DTYPES, Node, Value, is_static, small_constant
 
 if TYPE_CHECKING:
     from modellint.analysis.quantization.mapping import QuantizationMap
@@ -250,5 +250,5 @@ def _limits(activation: Node) -> tuple[float, float]:
 
 
 def _number(value: Value | None) -> float | None:
-    stored = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    stored = small_constant(value)
     return float(stored.flat[0]) if stored is not None and stored.size == 1 else None
