@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.parameters import Parameters
 from modellint.analysis.structure import place_digest
-from modellint.checks.api import Analyses, Context, Hit
+from modellint.checks.api import Analyses, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
-from modellint.finding import Finding, Location, ModelSummary, Severity
-from modellint.formats import read_model
+from modellint.checks.wording import message_of, words_of
+from modellint.finding import Finding, Location, ModelSummary
 from modellint.frame import frame_of
 from modellint.garbage import no_garbage_collection
-from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.model import Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
 from modellint.rules.inline import inline_ignores, is_ignored
 from modellint.rules.message import fill
+from modellint.rules.remark import internal_remark
 from modellint.rules.rule import Rule
+from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -44,17 +46,16 @@ def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
 
 
 def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
-    started = time.perf_counter()
-    model = read_model(path)
-    timings = {"(read)": time.perf_counter() - started}
-    run = _Run(model, shown_path, plan, timings)
-    findings = _number(run.findings())
-    outcomes = run.outcomes()
+    opened = Session(plan.deployments, plan.probe).open(path, shown_path)
+    model = opened.model
+    linting = _Linting(opened, plan)
+    findings = _number(linting.findings())
+    outcomes = opened.outcomes()
     return FileReport(
         summary=_summarise(model, shown_path),
-        findings=_weighed(findings, outcomes, plan),
+        findings=_confronted(findings, outcomes, plan),
         probes=outcomes,
-        timings=timings,
+        timings=linting.timings,
         companions=tuple(str(file) for file in model.external_files),
         bindable=_bindable(model, plan),
     )
@@ -68,17 +69,17 @@ def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(value.name for value in model.graph.inputs), *symbols]))
 
 
-def _weighed(
+def _confronted(
     findings: tuple[Finding, ...], outcomes: tuple[Outcome, ...], plan: Plan
 ) -> tuple[Finding, ...]:
     """Mark what the runtimes that were asked confirm or contradict."""
     if not outcomes:
         return findings
-    from modellint.probes.agreement import weigh
+    from modellint.probes.agreement import confront
 
     refused = {rule.code: "probe" in rule.needs for rule in plan.rules if rule.refused}
-    foretelling = {code for code, by_probe in refused.items() if not by_probe}
-    return weigh(findings, outcomes, foretelling, refused.keys() - foretelling)
+    predicting = {code for code, by_probe in refused.items() if not by_probe}
+    return confront(findings, outcomes, predicting, refused.keys() - predicting)
 
 
 def _summarise(model: Model, shown_path: str) -> ModelSummary:
@@ -93,23 +94,16 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
     )
 
 
-class _Run:
-    """One file's rules, deployments and findings."""
+class _Linting:
+    """An open model under the rules of a plan."""
 
-    def __init__(
-        self, model: Model, shown_path: str, plan: Plan, timings: dict[str, float]
-    ) -> None:
-        self.model = model
-        self.shown_path = shown_path
+    def __init__(self, opened: OpenModel, plan: Plan) -> None:
+        self.opened = opened
+        self.model = opened.model
         self.plan = plan
-        self.timings = timings
-        self.analyses = [Analyses(model, deployment, plan.probe) for deployment in plan.deployments]
-        self.ignores = inline_ignores(model) if plan.inline_suppressions else None
-        self.judge = _judge(model) if plan.verify is not None else None
-
-    def outcomes(self) -> tuple[Outcome, ...]:
-        asked = [analyses.outcome for analyses in self.analyses]
-        return tuple(outcome for outcome in asked if outcome is not None)
+        self.timings = {"(read)": opened.read_seconds}
+        self.ignores = inline_ignores(self.model) if plan.inline_suppressions else None
+        self.judge = _judge(self.model) if plan.verify is not None else None
 
     def findings(self) -> Iterator[Finding]:
         for rule in self.plan.rules:
@@ -126,7 +120,7 @@ class _Run:
 
     def _rule_findings(self, rule: Rule) -> Iterator[Finding]:
         if rule.problem is not None:
-            hits: Iterable[Hit] = list(_problem_hits(rule, self.model))
+            hits = list(self.opened.problem_hits(rule))
             yield from (self._finding(rule, hit, None) for hit in hits)
             return
         if not self._applies(rule):
@@ -140,14 +134,14 @@ class _Run:
             )
             try:
                 for hit in resolve_check(rule)(context):
-                    weighed = self._weigh(rule, hit, analyses.deployment)
-                    if weighed is not None:
-                        yield self._finding(rule, weighed, analyses.deployment)
+                    verified = self._verified(rule, hit, analyses.deployment)
+                    if verified is not None:
+                        yield self._finding(rule, verified, analyses.deployment)
             except Exception as error:  # a broken rule must not take the run with it
                 yield self._crash(rule, error)
 
-    def _weigh(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
-        return hit if self.judge is None else self.judge.weigh(rule, hit, deployment.runtime)
+    def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
+        return hit if self.judge is None else self.judge.verify(rule, hit, deployment.runtime)
 
     def _applies(self, rule: Rule) -> bool:
         if rule.check == "engine":
@@ -162,7 +156,7 @@ class _Run:
         """One set of analyses for each combination of what the rule's answer depends on."""
         facets = {*rule.per, "runtime"} if rule.runtimes else set(rule.per)
         seen = set()
-        for analyses in self.analyses:
+        for analyses in self.opened.analyses:
             if rule.runtimes and analyses.deployment.runtime not in rule.runtimes:
                 continue
             if "target" in rule.needs and analyses.deployment.target is None:
@@ -178,13 +172,7 @@ class _Run:
 
     def _finding(self, rule: Rule, hit: Hit, deployment: Deployment | None) -> Finding:
         place = hit.place
-        words = {**_names(place), **hit.facts, "file": self.shown_path, "count": hit.count}
-        if deployment is not None:
-            words |= {
-                "target": deployment.target.name if deployment.target else "the target",
-                "runtime": deployment.runtime_name,
-                "precision": deployment.precision or "its stored precision",
-            }
+        words = words_of(hit, self.opened.shown, deployment)
         severity = self.plan.severities.get(rule.code, hit.severity or rule.default_severity)
         target = deployment.target_id if deployment and "target" in rule.per else None
         by_runtime = bool(rule.runtimes) or "runtime" in rule.per
@@ -194,8 +182,8 @@ class _Run:
             rule=rule.name,
             family=rule.family,
             severity=severity,
-            message=fill(rule.messages[hit.variant] if hit.variant else rule.message, words),
-            path=self.shown_path,
+            message=message_of(hit, rule, words),
+            path=self.opened.shown,
             location=_location(place),
             why=fill(rule.why, words),
             fix=fill(rule.fix, words),
@@ -212,25 +200,18 @@ class _Run:
 
     def _crash(self, rule: Rule, error: Exception) -> Finding:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return Finding(
-            code=CRASH,
-            rule="rule-crashed",
-            family="internal",
-            severity=Severity.ERROR,
-            message=(
-                f"Rule {rule.code} ({rule.name}) crashed: {type(error).__name__}: {error} "
-                f"({Path(where.filename).name}:{where.lineno})."
-            ),
-            path=self.shown_path,
-            why="This is a bug in the rule, not in the model. All other rules were still run.",
-            fix=f"Please report it with the model if you can. Meanwhile: --ignore {rule.code}",
-            evidence={"rule": rule.code, "error": f"{type(error).__name__}: {error}"},
-            fingerprint=f"{CRASH}:{rule.code}::{place_digest(None)}",
-        )
+        facts = {
+            "rule": rule.code,
+            "name": rule.name,
+            "error": f"{type(error).__name__}: {error}",
+            "where": f"{Path(where.filename).name}:{where.lineno}",
+        }
+        crash = internal_remark(CRASH, self.opened.shown, facts)
+        return replace(crash, fingerprint=f"{CRASH}:{rule.code}::{place_digest(None)}")
 
 
 def _judge(model: Model) -> Judge | None:
-    """Who weighs hits against a runtime's optimizer, where there is an ONNX graph to optimize."""
+    """What compares hits with a runtime's optimizer, where there is an ONNX graph to optimize."""
     if model.graph is None or not model.format.startswith("onnx"):
         return None
     from modellint.verify.judge import Judge
@@ -238,15 +219,7 @@ def _judge(model: Model) -> Judge | None:
     return Judge(model.path)
 
 
-def _problem_hits(rule: Rule, model: Model) -> Iterator[Hit]:
-    for problem in model.problems:
-        if problem.kind == rule.problem:
-            place = model.graph.resolve(problem.value) if model.graph and problem.value else None
-            variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
-            yield Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
-
-
-def _location(place: Node | Value | Graph | Tensor | None) -> Location:
+def _location(place: Place) -> Location:
     if isinstance(place, Node):
         return Location(
             graph=place.graph.path,
@@ -260,17 +233,6 @@ def _location(place: Node | Value | Graph | Tensor | None) -> Location:
     if isinstance(place, Tensor):
         return Location(value=place.name)
     return Location(graph=place.path if place is not None else None)
-
-
-def _names(place: Node | Value | Graph | Tensor | None) -> dict[str, object]:
-    """What every message may name: ``{node}``, ``{op}``, ``{value}``, ``{graph}``."""
-    if isinstance(place, Node):
-        return {"node": place.label, "op": place.qualified_op, "graph": place.graph.path}
-    if isinstance(place, Value):
-        return {"value": place.name, "graph": place.graph.path}
-    if isinstance(place, Tensor):
-        return {"value": place.name}
-    return {"graph": place.path if place is not None else ""}
 
 
 def _number(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -43,8 +43,8 @@ def node_of(path: Path, op: str) -> Node:
 def test_a_prediction_that_the_optimizer_refutes_is_no_finding_there(model: Path) -> None:
     judge = Judge(model)
     norm = node_of(model, "BatchNormalization")
-    assert judge.weigh(RULES["FUS002"], Hit(norm), "onnxruntime") is None
-    kept = judge.weigh(RULES["FUS002"], Hit(norm), "tensorrt")
+    assert judge.verify(RULES["FUS002"], Hit(norm), "onnxruntime") is None
+    kept = judge.verify(RULES["FUS002"], Hit(norm), "tensorrt")
     assert kept is not None
     assert str(kept.facts["onnxruntime"]).startswith("undone by ONNX Runtime")
     assert kept.confidence is None
@@ -52,7 +52,7 @@ def test_a_prediction_that_the_optimizer_refutes_is_no_finding_there(model: Path
 
 def test_a_prediction_that_the_optimizer_confirms_is_measured(model: Path) -> None:
     judge = Judge(model)
-    hit = judge.weigh(RULES["FUS002"], Hit(node_of(model, "Exp")), "onnxruntime")
+    hit = judge.verify(RULES["FUS002"], Hit(node_of(model, "Exp")), "onnxruntime")
     assert hit is not None
     assert hit.confidence == "measured"
     ((code, remark),) = judge.remarks()
@@ -106,7 +106,7 @@ def test_half_precision_that_the_cpu_widens_proves_nothing(tmp_path: Path) -> No
     text = f"""{HEADER}
     main (float16[4,4] x) => (float16[4,4] y) {{ e = Exp (x)  y = Sin (e) }}"""
     path = save(text, tmp_path / "model.onnx")
-    assert Judge(path).weigh(RULES["FUS002"], Hit(node_of(path, "Exp")), "onnxruntime") is not None
+    assert Judge(path).verify(RULES["FUS002"], Hit(node_of(path, "Exp")), "onnxruntime") is not None
 
 
 def test_on_the_command_line(model: Path) -> None:

@@ -7,12 +7,12 @@ from unittest.mock import patch
 
 import pytest
 
-from modellint.formats import read_model
 from modellint.inspection import Term
 from modellint.inspector import look
 from modellint.model import DTYPES, Model, Problem, Tensor
 from modellint.report.inspect import render
 from modellint.report.options import Options
+from modellint.session import Session
 from tests.inspect.support import (
     ATTENTION,
     BRANCHES,
@@ -254,7 +254,7 @@ def test_every_kind_of_problem_has_words(tmp_path: Path) -> None:
 def test_a_format_without_a_graph_still_tells_its_weights(tmp_path: Path) -> None:
     model = Model(tmp_path / "m.gguf", "gguf")
     model.tensors.append(Tensor("w", DTYPES["float16"], (4, 8), 64))
-    with patch.object(look, "read_model", lambda path: model):
+    with patch("modellint.session.read_model", lambda path: model):
         told = inspect(tmp_path / "m.gguf", deployment("a10"), quantization=True, profile=True)
     assert told.weight_bytes == {"float16": 64}
     assert told.parameters == 32
@@ -278,8 +278,8 @@ def test_a_look_that_fails_leaves_the_others(tmp_path: Path) -> None:
 
 
 def test_an_unknown_problem_is_still_told(tmp_path: Path) -> None:
-    model = read_model(save(NOTHING, tmp_path / "model.onnx"))
-    told = look._trouble(Problem("new-kind", {}), model, "model.onnx", {})
+    opened = Session().open(save(NOTHING, tmp_path / "model.onnx"), "model.onnx")
+    told = look._trouble(Problem("new-kind", {}), opened, {})
     assert (told.code, told.message) == (None, "new-kind.")
 
 

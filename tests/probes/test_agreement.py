@@ -12,7 +12,7 @@ from modellint.checks.probe import find_node
 from modellint.finding import Finding, Location, Severity
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
-from modellint.probes.agreement import weigh
+from modellint.probes.agreement import confront
 from modellint.probes.backends import ONNXRUNTIME, TENSORRT_RTX
 from modellint.probes.outcome import Outcome
 from modellint.rules.registry import load_rules
@@ -119,8 +119,8 @@ def finding(code: str, node: str | None, runtime: str = "tensorrt") -> Finding:
 
 
 def verdicts(outcome: Outcome, *findings: Finding) -> list[object]:
-    weighed = weigh(findings, [outcome], {"QNT001"}, {"TRT010"})
-    return [each.evidence.get("probe") for each in weighed]
+    confronted = confront(findings, [outcome], {"QNT001"}, {"TRT010"})
+    return [each.evidence.get("probe") for each in confronted]
 
 
 REFUSED = Outcome("refused", backend="tensorrt-rtx", version="1.7", target="a10")
@@ -138,10 +138,10 @@ def test_a_refusal_that_no_rule_foretold() -> None:
 
 
 def test_a_prediction_that_the_runtime_contradicts_is_no_error_any_more() -> None:
-    (weighed,) = weigh((finding("QNT001", "q"),), [TAKEN], {"QNT001"}, {"TRT010"})
-    assert weighed.severity is Severity.INFO
-    assert weighed.evidence["probe"] == "contradicted"
-    assert weighed.message.endswith("TensorRT for RTX 1.7 took the model all the same.")
+    (confronted,) = confront((finding("QNT001", "q"),), [TAKEN], {"QNT001"}, {"TRT010"})
+    assert confronted.severity is Severity.INFO
+    assert confronted.evidence["probe"] == "contradicted"
+    assert confronted.message.endswith("TensorRT for RTX 1.7 took the model all the same.")
 
 
 def test_other_runtimes_and_other_rules_are_left_alone() -> None:

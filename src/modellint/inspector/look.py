@@ -15,7 +15,6 @@ from modellint.analysis.cost import ModelCost
 from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.quantization import quantization_summary
 from modellint.errors import UsageError
-from modellint.formats import read_model
 from modellint.garbage import no_garbage_collection
 from modellint.inspection import (
     Attention,
@@ -31,8 +30,8 @@ from modellint.inspector.formula import macs_formula
 from modellint.inspector.layers import largest_layers
 from modellint.inspector.needs import Needs
 from modellint.model import Model, Problem, Value
-from modellint.rules.message import fill
 from modellint.rules.rule import Rule
+from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 from modellint.targets.profiles import InputProfile, input_profiles
 
@@ -59,22 +58,22 @@ def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
 
 
 def _inspect(path: Path, shown: str, asked: Asked) -> Inspection:
-    model = read_model(path)
-    problems = [_trouble(problem, model, shown, asked.rules) for problem in model.problems]
+    opened = Session(asked.deployments).open(path, shown)
+    problems = [_trouble(problem, opened, asked.rules) for problem in opened.model.problems]
     if any(problem.fatal for problem in problems):
-        return Inspection(shown, model.format, problems)
-    return _Look(model, shown, asked, problems).inspection()
+        return Inspection(shown, opened.model.format, problems)
+    return _Look(opened, asked, problems).inspection()
 
 
 class _Look:
     """One model that could be read."""
 
-    def __init__(self, model: Model, shown: str, asked: Asked, problems: list[Trouble]) -> None:
-        self.model = model
-        self.shown = shown
+    def __init__(self, opened: OpenModel, asked: Asked, problems: list[Trouble]) -> None:
+        self.opened = opened
+        self.model = opened.model
         self.asked = asked
         self.problems = problems
-        self.export = model if "layers" in model.capabilities else self._layers_told()
+        self.export = self.model if "layers" in self.model.capabilities else self._layers_told()
 
     @property
     def _is_of_engine(self) -> bool:
@@ -90,7 +89,7 @@ class _Look:
 
     def inspection(self) -> Inspection:
         plain = Inspection(
-            self.shown,
+            self.opened.shown,
             self.model.format,
             self.problems,
             identity=_identity(self.model),
@@ -149,8 +148,8 @@ class _Look:
     def _cost(self, deployment: Deployment) -> dict[str, Any]:
         if self.model.graph is None and not self.model.tensors:
             return {}
-        settled = settle(self.model, deployment)
-        cost = ModelCost(self.model, settled.deployment)
+        settled = self.opened.under(deployment).get(settle)
+        cost = self.opened.under(settled.deployment).get(ModelCost)
         if self.model.graph is None:
             return {"parameters": cost.parameters}
         return {
@@ -168,9 +167,10 @@ class _Look:
     def _structure(self, deployment: Deployment) -> dict[str, Any]:
         if self.model.graph is None:
             return {}
-        blocks = Blocks(self.model, settle(self.model, deployment).deployment)
+        settled = self.opened.under(deployment).get(settle)
+        blocks = self.opened.under(settled.deployment).get(Blocks)
         usual = blocks.attention
-        cache = kv_cache(self.model, deployment)
+        cache = self.opened.under(deployment).get(kv_cache)
         return {
             "blocks": [Block(each.kind, each.count) for each in blocks.summary],
             "attention": usual
@@ -189,7 +189,7 @@ class _Look:
         if self.model.graph is None and not self.model.tensors:
             return {}
         deployments = self.asked.deployments
-        needs = Needs(self.model, self.asked.targets, brief=len(deployments) > 1)
+        needs = Needs(self.opened, self.asked.targets, brief=len(deployments) > 1)
         told = [needs.of(deployment) for deployment in deployments]
         if deployments[0].target is None:
             return {"anywhere": told[0]}
@@ -214,17 +214,14 @@ class _Look:
         }
 
 
-def _trouble(problem: Problem, model: Model, shown: str, rules: Mapping[str, Rule]) -> Trouble:
+def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> Trouble:
     """A problem of the file in the words of the rule that answers to it."""
+    model = opened.model
     is_fatal = problem.fatal or not (model.graph or model.tensors or model.capabilities)
     rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
     if rule is None:
         return Trouble(None, problem.kind, f"{problem.kind}.", is_fatal)
-    words = {"location": model.path.name, **problem.facts, "file": shown, "count": 1}
-    words.setdefault("graph", "")
-    variant = next((fact for fact in problem.facts.values() if fact in rule.messages), None)
-    message = rule.messages[str(variant)] if variant else rule.message
-    return Trouble(rule.code, problem.kind, fill(message, words), is_fatal)
+    return Trouble(rule.code, problem.kind, opened.describe(problem, rule), is_fatal)
 
 
 def _identity(model: Model) -> Identity:

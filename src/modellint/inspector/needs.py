@@ -11,7 +11,8 @@ from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
 from modellint.inspection import Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode, Tensor
-from modellint.model import Dim, Model, Shape
+from modellint.model import Dim, Shape
+from modellint.session import OpenModel
 from modellint.targets import Target
 from modellint.targets.deployment import Deployment
 
@@ -30,14 +31,15 @@ class Needs:
     """Asks the estimates for one model; `brief` leaves out what only a single target's page has."""
 
     def __init__(
-        self, model: Model, targets: Callable[[], Iterable[Target]], *, brief: bool
+        self, opened: OpenModel, targets: Callable[[], Iterable[Target]], *, brief: bool
     ) -> None:
-        self._model = model
+        self._opened = opened
+        self._model = opened.model
         self._targets = targets
         self._brief = brief
 
     def of(self, deployment: Deployment) -> Memory:
-        estimate = memory(self._model, deployment)
+        estimate = self._opened.under(deployment).get(memory)
         target, total = deployment.target, estimate.total
         sequence = _sequence_symbol(estimate) if target is not None else None
         return Memory(
@@ -73,7 +75,7 @@ class Needs:
         return target.id if target is not None else None
 
     def _roofline(self, deployment: Deployment) -> Roofline | None:
-        bound = roofline(self._model, deployment)
+        bound = self._opened.under(deployment).get(roofline)
         if bound is None or not bound.seconds:
             return None
         return Roofline(
@@ -109,7 +111,7 @@ class Needs:
         batches: tuple[int | None, ...] = several if symbol is not None else (None,)
         running = running_precision(self._model, deployment)
         for precision in _rows(running, deployment):
-            at = memory(self._model, replace(deployment, precision=precision))
+            at = self._opened.under(replace(deployment, precision=precision)).get(memory)
             cells: list[Cell] = []
             for batch in batches:
                 if cells and cells[-1].verdict == "does not fit":

@@ -18,7 +18,7 @@ EVIDENCE = "probe"
 """The key under which a finding's evidence holds one of the four."""
 
 
-def weigh(
+def confront(
     findings: tuple[Finding, ...],
     outcomes: Iterable[Outcome],
     foretelling: AbstractSet[str],

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from modellint.finding import Finding, Severity
 from modellint.rules.message import fill
+from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 
 
@@ -26,3 +27,8 @@ def remark(
         evidence=dict(facts),
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
     )
+
+
+def internal_remark(code: str, path: str, facts: Mapping[str, object]) -> Finding:
+    """A failure of modellint itself, which no configuration takes away."""
+    return remark(load_rules(plugins=False)[code], path, facts)

@@ -1,4 +1,4 @@
-"""Weighs what the static rules say against what ONNX Runtime's optimizer does."""
+"""Compares what the static rules say with what ONNX Runtime's optimizer does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Judge:
     def optimized(self) -> Optimized:
         return optimize(self._path)
 
-    def weigh(self, rule: Rule, hit: Hit, runtime: str | None) -> Hit | None:
+    def verify(self, rule: Rule, hit: Hit, runtime: str | None) -> Hit | None:
         """The hit with what is known now; None when the runtime did after all what it says."""
         witness = hit.witness or hit.place
         if RUNTIME not in rule.fused_by or not isinstance(witness, Node):

@@ -11,8 +11,7 @@ from modellint.cache import plain
 from modellint.engine import lint_file
 from modellint.finding import Finding, ModelSummary
 from modellint.plan import FileReport, Plan
-from modellint.rules.registry import load_rules
-from modellint.rules.remark import remark
+from modellint.rules.remark import internal_remark
 
 DIED, FAILED = "INT002", "INT003"
 
@@ -56,5 +55,5 @@ def _failed(job: Job, error: Exception) -> FileReport:
 
 
 def _without_result(job: Job, code: str, facts: Mapping[str, object]) -> FileReport:
-    finding = remark(load_rules(plugins=False)[code], job.shown, facts)
+    finding = internal_remark(code, job.shown, facts)
     return FileReport(ModelSummary(job.shown, "unknown"), (finding,))

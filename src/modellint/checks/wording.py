@@ -1,0 +1,43 @@
+"""Puts hits into the words of their rules."""
+
+from __future__ import annotations
+
+from modellint.checks.api import Hit, Place
+from modellint.model import Model, Node, Problem, Tensor, Value
+from modellint.rules.message import fill
+from modellint.rules.rule import Rule
+from modellint.targets.deployment import Deployment
+
+
+def problem_hit(problem: Problem, rule: Rule, model: Model) -> Hit:
+    """A problem of the file as a hit of the rule that answers to it."""
+    place = model.graph.resolve(problem.value) if model.graph and problem.value else None
+    variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
+    return Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
+
+
+def words_of(hit: Hit, file: str, deployment: Deployment | None = None) -> dict[str, object]:
+    """Everything that the rule's texts may name."""
+    words = {**_names(hit.place), **hit.facts, "file": file, "count": hit.count}
+    if deployment is not None:
+        words |= {
+            "target": deployment.target.name if deployment.target else "the target",
+            "runtime": deployment.runtime_name,
+            "precision": deployment.precision or "its stored precision",
+        }
+    return words
+
+
+def message_of(hit: Hit, rule: Rule, words: dict[str, object]) -> str:
+    return fill(rule.messages[hit.variant] if hit.variant else rule.message, words)
+
+
+def _names(place: Place) -> dict[str, object]:
+    """What every message may name: ``{node}``, ``{op}``, ``{value}``, ``{graph}``."""
+    if isinstance(place, Node):
+        return {"node": place.label, "op": place.qualified_op, "graph": place.graph.path}
+    if isinstance(place, Value):
+        return {"value": place.name, "graph": place.graph.path}
+    if isinstance(place, Tensor):
+        return {"value": place.name}
+    return {"graph": place.path if place is not None else ""}

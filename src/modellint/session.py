@@ -1,0 +1,71 @@
+"""Models opened once, for the deployments they are asked about. Every verb works on these."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modellint.checks.api import Analyses, Hit
+from modellint.checks.wording import message_of, problem_hit, words_of
+from modellint.formats import read_model
+from modellint.model import Model, Problem
+from modellint.rules.rule import Rule
+from modellint.targets.deployment import Deployment
+
+if TYPE_CHECKING:
+    from modellint.probes import Outcome, ProbeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The deployments that models are opened for, and the runtimes that are asked about them."""
+
+    deployments: Sequence[Deployment] = (Deployment(),)
+    probing: ProbeRequest | None = None
+
+    def open(self, path: Path, shown: str) -> OpenModel:
+        """Read a file; whatever is wrong with it becomes a problem of the model."""
+        started = time.perf_counter()
+        model = read_model(path)
+        return OpenModel(self, model, shown, time.perf_counter() - started)
+
+
+class OpenModel:
+    """A model, and what has been found out about it for each deployment."""
+
+    def __init__(self, session: Session, model: Model, shown: str, read_seconds: float) -> None:
+        self.model = model
+        self.shown = shown
+        """What the file is called in reports."""
+        self.read_seconds = read_seconds
+        self._probing = session.probing
+        self._analyses: list[Analyses] = []
+        self.analyses = tuple(self.under(deployment) for deployment in session.deployments)
+        """For each of the session's deployments."""
+
+    def under(self, deployment: Deployment) -> Analyses:
+        """The analyses for any deployment, shared by all who ask for the same one."""
+        for analyses in self._analyses:
+            if analyses.deployment == deployment:
+                return analyses
+        self._analyses.append(Analyses(self.model, deployment, self._probing))
+        return self._analyses[-1]
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What the runtimes said, where any were asked."""
+        asked = (analyses.outcome for analyses in self.analyses)
+        return tuple(outcome for outcome in asked if outcome is not None)
+
+    def problem_hits(self, rule: Rule) -> Iterator[Hit]:
+        """The problems of the file that a rule answers to."""
+        for problem in self.model.problems:
+            if problem.kind == rule.problem:
+                yield problem_hit(problem, rule, self.model)
+
+    def describe(self, problem: Problem, rule: Rule) -> str:
+        """A problem of the file in the words of its rule."""
+        hit = problem_hit(problem, rule, self.model)
+        return message_of(hit, rule, words_of(hit, self.shown))
