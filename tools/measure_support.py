@@ -26,7 +26,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto, defs, helper, numpy_helper
 
-from modellint.data import read_toml
+from modellint.base.data import read_toml
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "rules" / "support"

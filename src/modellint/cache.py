@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from modellint import __version__
-from modellint.data import data_dir
-from modellint.files import write_atomically
+from modellint.base.data import data_dir
+from modellint.base.files import write_atomically
 from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
 from modellint.plan import FileReport, Plan
 from modellint.rules.registry import built_in_edition

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from modellint.base.errors import UsageError
+from modellint.base.globs import Globs
 from modellint.config.load import Config, Configs
-from modellint.errors import UsageError
 from modellint.formats import MODEL_SUFFIXES
-from modellint.globs import Globs
 
 NEVER_WALKED = frozenset(
     {

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.parameters import Parameters
 from modellint.analysis.structure import place_digest
+from modellint.base.garbage import no_garbage_collection
 from modellint.checks.api import Analyses, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import Finding, Location, ModelSummary
 from modellint.frame import frame_of
-from modellint.garbage import no_garbage_collection
 from modellint.model import Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
 from modellint.rules.inline import inline_ignores, is_ignored

@@ -10,17 +10,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.data import cache_dir
+from modellint.base.suggest import nearest
 from modellint.cache import Cache, identify, plan_key
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import FailOn
-from modellint.data import cache_dir
 from modellint.discovery import Discovery, Found, discover, shown_path
 from modellint.finding import Finding, ModelSummary, Probed, Result, RuleInfo, Severity
 from modellint.plan import FileReport, Plan
 from modellint.planning import Scope, make_scope
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
 from modellint.rules.remark import remark
-from modellint.rules.selection import nearest
 from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.data import cache_dir
+from modellint.base.errors import UsageError
+from modellint.base.globs import Globs
+from modellint.base.suggest import nearest
 from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab
-from modellint.data import cache_dir
-from modellint.errors import UsageError
-from modellint.globs import Globs
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Option, Rule
 from modellint.rules.selection import (
     Selection,
     covers,
-    nearest,
     unknown_selectors,
 )
 from modellint.rules.suppression import Suppression

@@ -13,10 +13,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from modellint.base.garbage import no_garbage_collection
 from modellint.checks.api import Analyses, Context
 from modellint.checks.resolve import resolve_check
 from modellint.formats import read_model
-from modellint.garbage import no_garbage_collection
 from modellint.model import Model
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule

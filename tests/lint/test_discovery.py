@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from modellint.base.errors import UsageError
+from modellint.base.globs import Globs
 from modellint.config.load import CommandLine, Configs
 from modellint.discovery import discover, shown_path
-from modellint.errors import UsageError
-from modellint.globs import Globs
 from tests.samples import GOOD, codes, project
 from tests.support import run_cli
 

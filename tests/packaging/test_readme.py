@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modellint.data import read_toml
+from modellint.base.data import read_toml
 from modellint.rules.registry import load_rules
 from modellint.targets import load_targets
 from tests.support import run_cli

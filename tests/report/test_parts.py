@@ -8,12 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modellint.finding import Location
-from modellint.report.grouping import also, grouped, ordered, patterns, sections
-from modellint.report.overview import overview
-from modellint.report.places import source_path, source_uri
-from modellint.report.statistics import statistics
-from modellint.report.text import (
+from modellint.base.text import (
     LONGEST_WORD,
     brief,
     byte_size,
@@ -25,6 +20,11 @@ from modellint.report.text import (
     quantity,
     shorten,
 )
+from modellint.finding import Location
+from modellint.report.grouping import also, grouped, ordered, patterns, sections
+from modellint.report.overview import overview
+from modellint.report.places import source_path, source_uri
+from modellint.report.statistics import statistics
 from tests.report.samples import CLEAN, OVERFLOW, SAMPLE, SUPPRESSED, UNNAMED, batchnorm
 
 

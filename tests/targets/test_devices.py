@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from modellint.data import data_dir
+from modellint.base.data import data_dir
 from modellint.targets import Target, load_targets
 from modellint.targets.loader import normalize
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modellint.errors import ModellintError
+from modellint.base.errors import ModellintError
 from modellint.targets import (
     TargetFileError,
     UnknownTarget,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from modellint.base.data import data_dir, read_toml
 from modellint.checks.api import Context, Hit
-from modellint.data import data_dir, read_toml
 from modellint.model import Graph, Model, Node
 from modellint.native import library
 

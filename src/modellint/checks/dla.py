@@ -9,8 +9,8 @@ from typing import Any
 
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.origins import Origin, Origins
+from modellint.base.data import data_dir, read_toml
 from modellint.checks.api import Context, Hit
-from modellint.data import data_dir, read_toml
 from modellint.model import Node, is_static
 
 

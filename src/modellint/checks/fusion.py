@@ -8,11 +8,11 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import VIEWS, nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.rules.rule import Fuser
-from modellint.targets.units import format_bytes
 
 ORT, TENSORRT = "onnxruntime", "tensorrt"
 SAME_BUILDER = {"tensorrt-rtx": TENSORRT}

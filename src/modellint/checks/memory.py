@@ -7,11 +7,11 @@ from math import ceil
 
 from modellint.analysis.kv_cache import KvCache
 from modellint.analysis.memory import MemoryEstimate, memory
+from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.model import format_shape
 from modellint.targets import load_targets
 from modellint.targets.target import Target
-from modellint.targets.units import format_bytes
 
 LARGER_GROUPS = (2, 4, 8, 16, 32, 64)
 """How many devices a model is spread over: powers of two."""

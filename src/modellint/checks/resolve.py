@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
+from modellint.base.errors import UsageError
 from modellint.checks.api import Check, Context, Hit
-from modellint.errors import UsageError
 from modellint.model import Node
 from modellint.rules.rule import Rule
 

@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any
 
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
+from modellint.base.data import data_dir, read_toml
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS, version_key
-from modellint.data import data_dir, read_toml
 from modellint.model import AttributeRef, Node
 from modellint.model.graph import DEFAULT_DOMAIN
 

@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from modellint import __version__
+from modellint.base.errors import ModellintError
 from modellint.cli.command import Group
 from modellint.cli.console import printable, use_color
-from modellint.errors import ModellintError
 
 VERBS = {
     "check": "Lint models; what bare paths do.",

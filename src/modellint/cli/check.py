@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from modellint.base.errors import UsageError
 from modellint.cli import probing
 from modellint.cli.command import option
 from modellint.cli.completion import complete_outputs, complete_rules
@@ -18,7 +19,6 @@ from modellint.cli.deployment import deployable, given_settings
 from modellint.cli.given import as_given, comma_lists, levels, one_of
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import FailOn
-from modellint.errors import UsageError
 from modellint.report import FORMATS
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
 
 def _require_paths(paths: tuple[Path, ...]) -> None:
     """A path that is not there may be a misspelt verb."""
+    from modellint.base.suggest import nearest
     from modellint.cli.app import VERBS
-    from modellint.rules.selection import nearest
 
     for path in paths:
         if str(path) != "-" and not path.exists():

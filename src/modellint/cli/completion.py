@@ -88,8 +88,8 @@ def _after_comma(words: Sequence[str], incomplete: str) -> list[str]:
 
 def _folders(ctx: click.Context, setting: str) -> list[Path]:
     """Folders that the configuration names; a broken configuration is no matter while typing."""
+    from modellint.base.errors import UsageError
     from modellint.cli.configuration import configuration
-    from modellint.errors import UsageError
 
     try:
         config: Config = configuration(ctx.params.get("config"), bool(ctx.params.get("isolated")))

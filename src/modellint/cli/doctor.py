@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 
 from modellint import __version__
+from modellint.base.data import cache_dir, data_dir
+from modellint.base.errors import ModellintError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import printable
-from modellint.data import cache_dir, data_dir
-from modellint.errors import ModellintError
 
 EXTRAS: Mapping[str, str] = {
     "ort": "probe with ONNX Runtime: does it load the model, and how does it place the nodes",

@@ -66,7 +66,7 @@ def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
 
 
 def _hint(given: str, choices: tuple[str, ...]) -> str:
-    from modellint.rules.selection import nearest
+    from modellint.base.suggest import nearest
 
     near = nearest(given, choices)
     return f"did you mean {near!r}?" if near else f"one of {', '.join(choices)}"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_targets
 from modellint.cli.given import comma_lists
-from modellint.errors import UsageError
 
 
 @click.command(cls=Command)
@@ -29,9 +29,9 @@ def command(file: Path, targets: tuple[str, ...]) -> None:
 
     Given a pyproject.toml, add [tool.modellint] to it.
     """
+    from modellint.base.files import write_atomically
     from modellint.config.load import NAMES, read_table, shown
     from modellint.config.starter import starter
-    from modellint.files import write_atomically
     from modellint.targets import expand_targets
 
     expand_targets(targets)  # an unknown one is a mistake now, not in the next run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
 
 if TYPE_CHECKING:
     from modellint.model import Model

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modellint.errors import UsageError
-from modellint.files import write_atomically
+from modellint.base.errors import UsageError
+from modellint.base.files import write_atomically
+from modellint.base.suggest import nearest
 from modellint.finding import Result
 from modellint.report import FORMATS, Options, render, write
-from modellint.rules.selection import nearest
 
 _BY_SUFFIX = {
     ".sarif": "sarif",

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from modellint.base.errors import UsageError
 from modellint.cli import probing
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
@@ -16,7 +17,6 @@ from modellint.cli.console import Progress, note
 from modellint.cli.deployment import deployable, given_settings
 from modellint.cli.given import one_of
 from modellint.config.load import CommandLine
-from modellint.errors import UsageError
 
 OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")

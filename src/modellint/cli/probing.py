@@ -84,8 +84,8 @@ def write_report(file: str | None, result: Any) -> None:
     """The agreement of rules and runtimes, where `--probe-report` wants it."""
     if file is None:
         return
-    from modellint.errors import UsageError
-    from modellint.files import write_atomically
+    from modellint.base.errors import UsageError
+    from modellint.base.files import write_atomically
     from modellint.report.probe import agreement
 
     text = agreement(result)

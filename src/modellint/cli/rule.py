@@ -10,11 +10,11 @@ from shutil import get_terminal_size
 
 import click
 
+from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_rules
 from modellint.cli.configuration import catalogue, configurable
 from modellint.cli.console import SEVERITY_COLORS
-from modellint.errors import UsageError
 from modellint.rules.message import as_prose
 from modellint.rules.rule import Example, Rule
 from modellint.rules.selection import covers, unknown

@@ -11,14 +11,15 @@ from typing import Any, get_args
 
 import click
 
+from modellint.base.errors import UsageError
+from modellint.base.suggest import nearest
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_families, complete_rules, complete_runtimes
 from modellint.cli.configuration import catalogue, configurable
 from modellint.cli.console import SEVERITY_COLORS, printable
 from modellint.cli.given import one_of
-from modellint.errors import UsageError
 from modellint.rules.rule import Rule, SeverityName
-from modellint.rules.selection import covers, nearest, unknown_selectors
+from modellint.rules.selection import covers, unknown_selectors
 
 FILTER = "Filter"
 

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from modellint.cli.command import Command, option
-from modellint.cli.completion import complete_targets
-from modellint.cli.configuration import configurable, configuration
-from modellint.cli.console import note
-from modellint.cli.given import comma_lists, one_of
-from modellint.errors import UsageError
-from modellint.targets.deployment import Precision
-from modellint.targets.units import (
+from modellint.base.errors import UsageError
+from modellint.base.units import (
     format_bandwidth,
     format_bytes,
     format_hertz,
@@ -25,6 +19,12 @@ from modellint.targets.units import (
     parse_bytes,
     parse_watts,
 )
+from modellint.cli.command import Command, option
+from modellint.cli.completion import complete_targets
+from modellint.cli.configuration import configurable, configuration
+from modellint.cli.console import note
+from modellint.cli.given import comma_lists, one_of
+from modellint.targets.deployment import Precision
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -122,7 +122,7 @@ def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Target]:
-    from modellint.rules.selection import nearest
+    from modellint.base.suggest import nearest
     from modellint.targets.loader import filter_targets, load_targets, normalize
 
     vendor = given["vendor"]
@@ -340,7 +340,7 @@ def _line(label: str, text: str, reference: str = "") -> Text:
     """A label, its text with wrapped lines under their first, and where the text comes from."""
     from textwrap import wrap
 
-    from modellint.report.text import clean
+    from modellint.base.text import clean
 
     text = clean(text)
     indent = " " * (LABEL + 1 + len(GAP))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from modellint import __version__
+from modellint.base.data import cache_dir
+from modellint.base.files import write_atomically
 from modellint.config.load import as_json
 from modellint.config.settings import Budgets, ProfileTable, Settings, SuppressTable
-from modellint.data import cache_dir
-from modellint.files import write_atomically
 
 FOLDER = "settings"
 

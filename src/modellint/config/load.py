@@ -10,9 +10,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from modellint.base.data import read_toml
+from modellint.base.errors import UsageError
 from modellint.config.settings import ADDED, Settings
-from modellint.data import read_toml
-from modellint.errors import UsageError
 
 NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
 """In one folder the first of these wins; a pyproject.toml without our table does not count."""

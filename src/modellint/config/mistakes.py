@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from modellint.base.suggest import nearest
 from modellint.config.load import line_of, shown
 from modellint.config.settings import (
     KEYS,
@@ -17,7 +18,6 @@ from modellint.config.settings import (
     SuppressTable,
     kebab,
 )
-from modellint.rules.selection import nearest
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "suppress": tuple(item.name for item in fields(SuppressTable)),

@@ -14,8 +14,8 @@ from modellint.analysis.blocks import Blocks
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.quantization import quantization_summary
-from modellint.errors import UsageError
-from modellint.garbage import no_garbage_collection
+from modellint.base.errors import UsageError
+from modellint.base.garbage import no_garbage_collection
 from modellint.inspection import (
     Attention,
     Block,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
 from modellint.probes.outcome import Level
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Target

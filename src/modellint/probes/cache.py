@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.files import write_atomically
+from modellint.base.files import write_atomically
 from modellint.probes.outcome import DEATHS, Outcome, from_json, to_json
 
 FOLDER = "probes"

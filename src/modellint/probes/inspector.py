@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
 from modellint.probes.backends import TENSORRT, TENSORRT_RTX
 
 TIMEOUT = 300.0

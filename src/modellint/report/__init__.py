@@ -54,7 +54,7 @@ def write(name: str, result: Result, stream: TextIO, options: Options) -> None:
 
 def _write_text(text: str, stream: TextIO, for_people: bool) -> None:
     if for_people:
-        from modellint.report.text import encodable
+        from modellint.base.text import encodable
 
         stream.write(encodable(text, stream.encoding or "utf-8"))
     elif hasattr(stream, "buffer"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from modellint.base.text import brief, clean
 from modellint.finding import Finding, Location, Result
 from modellint.report.grouping import ordered
 from modellint.report.options import Options
-from modellint.report.text import brief, clean
 
 
 def render(result: Result, options: Options) -> str:

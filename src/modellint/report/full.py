@@ -11,12 +11,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
-from modellint.report.grouping import Group, Section, also, sections
-from modellint.report.options import Options
-from modellint.report.page import HEADING, LABEL, LINES, Page, console_for
-from modellint.report.statistics import statistics
-from modellint.report.text import (
+from modellint.base.text import (
     byte_size,
     cells,
     counted,
@@ -25,6 +20,11 @@ from modellint.report.text import (
     rule_url,
     shorten,
 )
+from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
+from modellint.report.grouping import Group, Section, also, sections
+from modellint.report.options import Options
+from modellint.report.page import HEADING, LABEL, LINES, Page, console_for
+from modellint.report.statistics import statistics
 
 GUTTER = 9
 """Columns for the word at the left, and the gap after it."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from modellint.base.text import clean, counted, shorten
 from modellint.finding import Finding, ModelSummary, Result, Severity
-from modellint.report.text import clean, counted, shorten
 
 LONGEST_NAME = 60
 """Of a name among others."""

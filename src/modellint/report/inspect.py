@@ -9,12 +9,12 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from modellint.base.text import byte_size, clean, counted, quantity, shorten, work
 from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
 from modellint.report.inspect_needs import FAIR, POOR, NeedsSheet
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, console_for
 from modellint.report.sheet import GUTTER, INDENT, Sheet
-from modellint.report.text import byte_size, clean, counted, quantity, shorten, work
 
 MOST_ENTRIES = 6
 LONGEST_ENTRY = 40

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from rich.style import Style
 from rich.text import Text
 
+from modellint.base.text import byte_size, cells, counted, shorten, work
 from modellint.inspection import Cell, Estimate, Memory, Roofline, Verdict
 from modellint.report.page import LABEL, LINES
 from modellint.report.sheet import GUTTER, INDENT, Sheet
-from modellint.report.text import byte_size, cells, counted, shorten, work
 
 ENDLESS = 1 << 20
 """Where the estimate gives up looking for the largest size."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
+from modellint.base.text import brief, clean, rule_url
 from modellint.finding import Finding, Result, Severity
 from modellint.report.concise import where
 from modellint.report.grouping import by_file
 from modellint.report.options import Options
 from modellint.report.places import source_path
-from modellint.report.text import brief, clean, rule_url
 
 OUTCOMES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 """What may become of a case, and the attribute that counts it."""

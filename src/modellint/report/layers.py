@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from modellint.base.text import clean, counted
 from modellint.inspection import Became, Engine
-from modellint.report.text import clean, counted
 
 MOST = 8
 MOST_FUSED = 5

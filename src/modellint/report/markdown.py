@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from modellint.base.text import brief, counted, rule_url, shorten
 from modellint.finding import Result, Severity
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS, overview
 from modellint.report.places import source_path
-from modellint.report.text import brief, counted, rule_url, shorten
 
 MARK = "<!-- modellint -->"
 """By which a workflow finds the comment that it wrote before, to replace it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from modellint.base.text import counted
 from modellint.finding import Result, Severity
-from modellint.report.text import counted
 
 NOUNS = {
     Severity.ERROR: ("error", "errors"),

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from modellint.base.text import brief, encodable
 from modellint.report.options import Options
-from modellint.report.text import brief, encodable
 
 # Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
 # dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from modellint.base.text import byte_size, clean, counted, duration, shorten
 from modellint.finding import Finding, Probed, Result
 from modellint.report.contract import probe_entry
 from modellint.report.options import Options
-from modellint.report.text import byte_size, clean, counted, duration, shorten
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -14,9 +14,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from modellint.base.text import brief, byte_size, counted, quantity, shorten
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, LINES, console_for
-from modellint.report.text import brief, byte_size, counted, quantity, shorten
 
 Summary = Mapping[str, Any]
 _NUMBERS = frozenset({

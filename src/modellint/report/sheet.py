@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from modellint.base.text import cells, shorten
 from modellint.report.page import ASCII, HEADING, LABEL, LINES, Page
-from modellint.report.text import cells, shorten
 
 WIDEST = 110
 """Columns of a page; a wider terminal only makes lines harder to follow."""

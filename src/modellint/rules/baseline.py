@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from modellint.errors import UsageError
-from modellint.files import write_atomically
+from modellint.base.errors import UsageError
+from modellint.base.files import write_atomically
 from modellint.finding import Finding
 
 DEFAULT_NAME = "modellint-baseline.json"

@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from modellint.targets.units import format_bytes
+from modellint.base.units import format_bytes
 
 
 def format_count(count: float) -> str:

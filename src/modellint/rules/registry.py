@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint import __version__
-from modellint.data import cache_dir, data_dir, read_toml
-from modellint.errors import UsageError
+from modellint.base.data import cache_dir, data_dir, read_toml
+from modellint.base.errors import UsageError
+from modellint.base.suggest import nearest
 from modellint.rules.rule import Example, Examples, Fuser, Match, Option, Rule
-from modellint.rules.selection import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -196,7 +196,7 @@ def built_in_edition() -> str:
 
 
 def _write_index(index: Path, rules: Mapping[str, Rule]) -> None:
-    from modellint.files import write_atomically
+    from modellint.base.files import write_atomically
 
     tables = [{**asdict(rule), "path": str(rule.path)} for rule in rules.values()]
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from modellint.base.suggest import did_you_mean
 from modellint.finding import Severity
 from modellint.rules.rule import Rule
 
@@ -105,19 +105,11 @@ def _is_known(selector: str, rules: Mapping[str, Rule]) -> bool:
 
 def unknown(selector: str, rules: Mapping[str, Rule]) -> str:
     """``no rule, prefix or family is called 'FUS02'; did you mean 'FUS002'?``"""
-    near = nearest(selector, _spellings(rules))
-    hint = f"; did you mean {near!r}?" if near else "; see 'modellint rules'"
-    return f"no rule, prefix or family is called {selector!r}{hint}"
+    hint = did_you_mean(selector, _spellings(rules), "see 'modellint rules'")
+    return f"no rule, prefix or family is called {selector!r}; {hint}"
 
 
 def _spellings(rules: Mapping[str, Rule]) -> list[str]:
     families = sorted({rule.family for rule in rules.values()})
     prefixes = sorted({code.rstrip("0123456789") for code in rules})
     return [*rules, *prefixes, *families, *(rule.name for rule in rules.values()), ALL]
-
-
-def nearest(word: str, words: Sequence[str]) -> str | None:
-    """The known word that was probably meant."""
-    by_lower = {known.lower(): known for known in reversed(words)}
-    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[near[0]] if near else None

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from modellint.base.globs import Globs
 from modellint.finding import Finding
-from modellint.globs import Globs
 from modellint.rules.rule import Rule
 from modellint.rules.selection import covers
 

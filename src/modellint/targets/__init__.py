@@ -1,5 +1,6 @@
 """Where a model may run: devices as data, one file each in `hardware_targets/`."""
 
+from modellint.base.units import format_bytes, parse_bytes
 from modellint.targets.loader import (
     TargetFileError,
     UnknownTarget,
@@ -11,7 +12,6 @@ from modellint.targets.loader import (
     target_ids,
 )
 from modellint.targets.target import Memory, Overhead, Target
-from modellint.targets.units import format_bytes, parse_bytes
 
 __all__ = [
     "Memory",

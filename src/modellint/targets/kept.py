@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint import __version__
-from modellint.data import cache_dir
+from modellint.base.data import cache_dir
 from modellint.targets.target import Dla, Interconnect, Memory, Origin, Overhead, Target
 
 FOLDER = "targets"
@@ -34,7 +34,7 @@ def load_kept(target_id: str, state: str) -> Target | None:
 
 
 def keep(target: Target, state: str) -> None:
-    from modellint.files import write_atomically
+    from modellint.base.files import write_atomically
 
     file = _file(target.id)
     try:

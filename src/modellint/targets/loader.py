@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from modellint.data import data_dir
-from modellint.errors import UsageError
+from modellint.base.data import data_dir, read_toml
+from modellint.base.errors import UsageError
+from modellint.base.suggest import similar
 from modellint.targets.target import Target
 
 ALL = "all"
@@ -183,7 +182,7 @@ def _extended(
 ) -> _Table:
     """A file's table over that of the device it extends, which may be its own namesake."""
     path = index[target_id][layer]
-    table = _read_toml(path)
+    table = _read_table(path)
     base = table.pop("extends", None)
     if base is None:
         return table
@@ -209,14 +208,10 @@ def _merged(below: _Table, above: _Table) -> _Table:
     return {**below, **above, **both}
 
 
-def _read_toml(path: Path) -> _Table:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+def _read_table(path: Path) -> _Table:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return read_toml(path)
+    except ValueError as error:  # of TOML, or of its encoding
         raise TargetFileError(f"{path}: {error}") from error
 
 
@@ -244,8 +239,8 @@ def _near(key: str, tables: Mapping[str, _Table]) -> list[str]:
         named.update(dict.fromkeys(_spellings(table), target_id))
         named.update({group: group for group in _groups(table)})
     containing = [target_id for target_id in tables if key and key in target_id]
-    similar = [named[name] for name in get_close_matches(key, named, n=5)]
-    return list(dict.fromkeys([*sorted(containing), *similar]))[:4]
+    alike = [named[name] for name in similar(key, named, most=5)]
+    return list(dict.fromkeys([*sorted(containing), *alike]))[:4]
 
 
 def _either(names: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
@@ -18,7 +17,9 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
+from modellint.base.suggest import did_you_mean
+from modellint.base.units import parse_bandwidth, parse_bytes, parse_hertz, parse_watts
 from modellint.targets.deployment import Precision
 from modellint.targets.target import (
     Confidence,
@@ -29,7 +30,6 @@ from modellint.targets.target import (
     Overhead,
     Target,
 )
-from modellint.targets.units import parse_bandwidth, parse_bytes, parse_hertz, parse_watts
 
 T = TypeVar("T")
 
@@ -236,8 +236,8 @@ def _describe_one(place: tuple[int | str, ...], detail: Any) -> str:
     if detail["type"] != "extra_forbidden":
         message = detail["msg"].removeprefix("Value error, ")
         return f"{where}: {message}" if where else message
-    near = get_close_matches(str(place[-1]), _keys_beside(place), n=1)
-    return f"{where}: there is no such key" + (f"; did you mean {near[0]!r}?" if near else "")
+    guess = did_you_mean(str(place[-1]), _keys_beside(place))
+    return f"{where}: there is no such key" + (f"; {guess}" if guess else "")
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
 from modellint.targets.deployment import ShapeProfile
 
 EXAMPLE = "1x3x224x224, or 1x3x224x224..8x3x224x224..16x3x224x224 for minimum, optimum and maximum"

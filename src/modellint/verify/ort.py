@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
 from modellint.model import Node
 from modellint.probes.runner import Limits, run_child
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from modellint.rules.pattern.errors import PatternError, did_you_mean
+from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.expression import Expression, compile_expression
 from modellint.rules.pattern.scope import Environment, Scope
 from modellint.rules.pattern.search import Plan, Search, plan, rarest
@@ -125,8 +125,8 @@ def _compile(
 ) -> CompiledMatch:
     pattern = parse(text)
     if report not in pattern.variables:
-        hint = did_you_mean(report, pattern.variables)
-        raise PatternError(f"the pattern has no variable {report!r}{hint}", "report", report, 1, 1)
+        guess = hint(report, pattern.variables)
+        raise PatternError(f"the pattern has no variable {report!r}{guess}", "report", report, 1, 1)
     if report in pattern.optional:
         raise PatternError(f"{report!r} may be left out", "report", report, 1, 1)
     return CompiledMatch(

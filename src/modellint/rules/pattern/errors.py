@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from modellint.errors import ModellintError
+from collections.abc import Collection
+
+from modellint.base.errors import ModellintError
+from modellint.base.suggest import did_you_mean
 
 
 class PatternError(ModellintError):
@@ -22,9 +25,7 @@ class PatternError(ModellintError):
         self.column = column
 
 
-def did_you_mean(word: str, known: object) -> str:
+def hint(word: str, known: Collection[str]) -> str:
     """`` (did you mean 'rank'?)`` when something near is known, else nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, [str(name) for name in known], 1)  # type: ignore[attr-defined]
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    guess = did_you_mean(word, known)
+    return f" ({guess})" if guess else ""

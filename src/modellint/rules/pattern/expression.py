@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from modellint.rules.pattern.errors import PatternError, did_you_mean
+from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.functions import FUNCTIONS, Function
 from modellint.rules.pattern.scope import Scope, Symbol, equal, every, some, truth
 
@@ -138,8 +138,8 @@ class _Compiler:
             return _always(CONSTANTS[name])
         if name in FUNCTIONS:
             raise self._error(f"{name!r} is a function: call it, as in {name}(...)", node)
-        hint = did_you_mean(name, [*self.variables, *self.items, *CONSTANTS])
-        raise self._error(f"the pattern has no variable {name!r}{hint}", node)
+        guess = hint(name, [*self.variables, *self.items, *CONSTANTS])
+        raise self._error(f"the pattern has no variable {name!r}{guess}", node)
 
     def sequence(self, node: ast.List | ast.Tuple) -> Run:
         items = [self._compile(item) for item in node.elts]
@@ -251,9 +251,7 @@ class _Compiler:
         name = node.func.id
         function = FUNCTIONS.get(name)
         if function is None:
-            raise self._error(
-                f"there is no function {name!r}{did_you_mean(name, FUNCTIONS)}", node.func
-            )
+            raise self._error(f"there is no function {name!r}{hint(name, FUNCTIONS)}", node.func)
         if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
             raise self._error(f"{name}() takes plain arguments only", node)
         if not function.least <= len(node.args) <= function.most:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from modellint.errors import UsageError
+from modellint.base.errors import UsageError
 
 _QUANTITY = re.compile(r"\s*(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)\s*")
 _PREFIXES = "kmgtp"

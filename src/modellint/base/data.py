@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 
 
 def data_dir(name: str) -> Path:

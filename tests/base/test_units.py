@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modellint.errors import UsageError
-from modellint.targets.units import (
+from modellint.base.errors import UsageError
+from modellint.base.units import (
     format_bandwidth,
     format_bytes,
     format_hertz,
