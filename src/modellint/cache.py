@@ -32,7 +32,7 @@ MOST_DAYS = 30
 Identity = dict[str, Any]
 
 
-class Cache:
+class ReportCache:
     """One entry for each file and plan, in a folder that any number of runs may share."""
 
     def __init__(self, folder: Path) -> None:

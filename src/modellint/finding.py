@@ -82,6 +82,11 @@ class Finding:
     """Which of the rule's wordings this is: reports group findings of the same one."""
     frame: Frame | None = None
 
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is about a failure of modellint, not about the model."""
+        return self.family == "internal"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:

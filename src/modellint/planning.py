@@ -39,7 +39,7 @@ _FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "
 
 
 @dataclass(frozen=True, eq=False)
-class Scope:
+class Setup:
     """One configuration, made ready to lint the files it holds for."""
 
     config: Config
@@ -101,7 +101,7 @@ class Scope:
         return replace(self.plan, rules=rules, options=options)
 
 
-def make_scope(config: Config) -> Scope:
+def make_setup(config: Config) -> Setup:
     """Load the rules and targets a configuration names, and check what it says of them."""
     settings = config.settings
     _require_folders(config)
@@ -127,7 +127,7 @@ def make_scope(config: Config) -> Scope:
         verify=_verify(config),
         probe=_probe(config),
     )
-    return Scope(config, catalogue, plan)
+    return Setup(config, catalogue, plan)
 
 
 def _verify(config: Config) -> str | None:

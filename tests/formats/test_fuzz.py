@@ -44,7 +44,7 @@ def lint(data: bytes, path: Path) -> list[str]:
     started = time.monotonic()
     findings = lint_file(path, path.name, PLAN).findings
     seconds = time.monotonic() - started
-    crashes = [finding.message for finding in findings if finding.family == "internal"]
+    crashes = [finding.message for finding in findings if finding.is_internal]
     assert not crashes, crashes
     assert seconds < SLOWEST
     for finding in findings:

@@ -50,7 +50,7 @@ def lint(
         verify="ort" if verify else None,
     )
     findings = list(lint_file(path, path.name, plan).findings)
-    crashes = [finding.message for finding in findings if finding.family == "internal"]
+    crashes = [finding.message for finding in findings if finding.is_internal]
     assert not crashes, crashes
     return findings
 

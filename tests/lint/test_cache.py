@@ -17,7 +17,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from modellint import cache
-from modellint.cache import Cache, identify, is_same, plain, prune
+from modellint.cache import ReportCache, identify, is_same, plain, prune
 from modellint.engine import lint_file as lint_file_as_it_is
 from modellint.workers import job
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, lint_json, project
@@ -454,7 +454,7 @@ def test_a_large_file_of_this_moment_is_not_remembered(
 
 
 def test_the_cache_knows_a_folder_that_is_gone(tmp_path: Path) -> None:
-    assert Cache(tmp_path).load(tmp_path / "gone" / "x.onnx", "x.onnx", "key") is None
+    assert ReportCache(tmp_path).load(tmp_path / "gone" / "x.onnx", "x.onnx", "key") is None
 
 
 @pytest.mark.parametrize(

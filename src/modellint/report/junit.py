@@ -57,7 +57,7 @@ def _case(path: str, finding: Finding) -> ET.Element:
 
 
 def _outcome(finding: Finding) -> str:
-    if finding.family == "internal":
+    if finding.is_internal:
         return "error"
     return "skipped" if finding.severity is Severity.INFO else "failure"
 

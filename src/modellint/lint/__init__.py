@@ -1,0 +1,49 @@
+"""A run: discover files, plan each, lint or remember it, judge its findings, sum up the result."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from modellint.config.load import Configs
+from modellint.discovery import discover
+from modellint.finding import Result
+from modellint.lint.judging import judge
+from modellint.lint.notes import about_discovery, about_probes, about_unbound
+from modellint.lint.record import plan_files
+from modellint.lint.reporting import Progress, add_reports
+from modellint.lint.request import Request
+from modellint.lint.result import make_result
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """The result, and notes for the user about the run itself."""
+
+    result: Result
+    notes: tuple[str, ...] = ()
+
+
+def lint(request: Request, progress: Progress | None = None) -> Linted:
+    """Lint everything the request names."""
+    started = time.perf_counter()
+    configs = Configs(request.command_line)
+    here = configs.of(Path.cwd())
+    discovery = discover(request.paths, configs)
+    records = plan_files(discovery.files, request.shown_as, configs)
+    setups = tuple(dict.fromkeys(record.setup for record in records))
+    add_reports(records, here, progress, remember=not request.shown_as)
+    judged = judge(records, setups, discovery.walked, request)
+    result = make_result(records, setups, judged.remarks, request.exit_zero, started)
+    notes = (
+        *about_discovery(discovery),
+        *judged.notes,
+        *about_probes(records),
+        *about_unbound(records, request.command_line),
+        *(note for setup in setups for note in setup.notes),
+    )
+    return Linted(result, notes)
+
+
+__all__ = ["Linted", "Progress", "Request", "lint"]

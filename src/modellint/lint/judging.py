@@ -1,0 +1,156 @@
+"""Which findings count: suppressions, baselines, and remarks about suppressions themselves."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modellint.base.text import counted
+from modellint.config.load import CommandLine, Config
+from modellint.discovery import shown_path
+from modellint.finding import Finding
+from modellint.lint.record import FileRecord
+from modellint.lint.request import Request
+from modellint.planning import Setup
+from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
+from modellint.rules.remark import remark
+from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
+
+DEPLOYMENT_SETTINGS = frozenset(
+    {"targets", "runtime", "precision", "batch", "shapes", "symbols", "dla"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What judging found out besides: findings about suppressions, and notes."""
+
+    remarks: Mapping[Setup, tuple[Finding, ...]]
+    notes: tuple[str, ...]
+
+
+def judge(
+    records: Sequence[FileRecord],
+    setups: Sequence[Setup],
+    walked: Sequence[Path],
+    request: Request,
+) -> Judged:
+    """Add to each record its findings, marked where they are suppressed or known."""
+    today = datetime.date.today()
+    baselines = _Baselines(request)
+    used: dict[Setup, set[Suppression]] = defaultdict(set)
+    for record in records:
+        config = record.setup.config
+        name = config.relative(record.found.place)
+        findings, hits = suppress(record.report.findings, name, record.setup.suppressions, today)
+        used[record.setup] |= hits
+        record.findings = tuple(baselines.judge(findings, config, record.found.place))
+    remarks = {
+        setup: tuple(_Review(setup, walked, request.command_line).remarks(used[setup], today))
+        for setup in setups
+    }
+    return Judged(remarks, tuple(baselines.finish()))
+
+
+class _Baselines:
+    """The baselines of a run's configurations, read or written."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._by_path: dict[Path, Baseline] = {}
+        self._stale = 0
+
+    def judge(self, findings: Sequence[Finding], config: Config, model: Path) -> Sequence[Finding]:
+        """The findings of one model, the known ones marked."""
+        if config.settings.baseline is None and not self._request.write_baseline:
+            return findings
+        file = self._file(config)
+        baseline, path = self._read(file), _below(file, model)
+        if self._request.write_baseline:
+            baseline.record(findings, path)
+        marked, stale = baseline.apply(findings, path)
+        self._stale += stale
+        return marked
+
+    def finish(self) -> Iterator[str]:
+        """Write what is to be written; what there is to say about it."""
+        if self._request.write_baseline:
+            for file, baseline in self._by_path.items():
+                write_baseline(file, baseline)
+                known = counted(len(baseline), "finding")
+                yield f"{known} written to baseline {shown_path(file)}"
+        if self._stale:
+            stale = counted(self._stale, "baseline entry", "baseline entries")
+            yield f"{stale} no longer found; --write-baseline drops them"
+
+    def _file(self, config: Config) -> Path:
+        name = config.settings.baseline or DEFAULT_NAME
+        return Path(name) if self._is_given else config.path(name)
+
+    @property
+    def _is_given(self) -> bool:
+        return "baseline" in self._request.command_line.values
+
+    def _read(self, file: Path) -> Baseline:
+        if file not in self._by_path:
+            fresh = self._request.write_baseline and not file.exists()
+            self._by_path[file] = Baseline() if fresh else read_baseline(file)
+        return self._by_path[file]
+
+
+def _below(baseline: Path, model: Path) -> str:
+    """A model's path as its baseline knows it."""
+    full, folder = model.resolve(), baseline.parent.resolve()
+    return (full.relative_to(folder) if full.is_relative_to(folder) else full).as_posix()
+
+
+@dataclass(frozen=True, slots=True)
+class _Review:
+    """Finds the suppressions of a configuration that this run shows to be unused or expired."""
+
+    setup: Setup
+    walked: Sequence[Path]
+    command_line: CommandLine
+
+    def remarks(self, used: set[Suppression], today: datetime.date) -> Iterator[Finding]:
+        for entry in self.setup.suppressions:
+            facts: dict[str, object] = {"entry": entry.describe(), "reason": entry.reason}
+            if entry.expired(today):
+                yield from self._remark(EXPIRED, {**facts, "expires": str(entry.expires)})
+            elif entry not in used and self._was_put_to_the_test(entry):
+                yield from self._remark(UNUSED, facts)
+
+    def _remark(self, code: str, facts: Mapping[str, object]) -> Iterator[Finding]:
+        file, plan = self.setup.config.file, self.setup.plan
+        place = shown_path(file) if file is not None else "."
+        for rule in plan.rules:
+            if rule.code == code:
+                yield remark(rule, place, facts, plan.severities.get(code))
+
+    def _was_put_to_the_test(self, entry: Suppression) -> bool:
+        """Whether this run would have used the entry if it were of any use.
+
+        A run over some of the files, with some of the rules, or for another deployment than the
+        configured one, proves nothing.
+        """
+        if not any(folder in self._reach(entry) for folder in self.walked):
+            return False
+        rules = [rule for rule in self.setup.catalogue.values() if entry.covers(rule)]
+        if not all(rule in self.setup.plan.rules for rule in rules if rule.default):
+            return False
+        return not (
+            DEPLOYMENT_SETTINGS & self.command_line.values.keys()
+            and any(rule.per or rule.runtimes for rule in rules)
+        )
+
+    def _reach(self, entry: Suppression) -> tuple[Path, ...]:
+        """The folders of which one must have been walked for every file of the entry to be seen."""
+        folder = self.setup.config.root.resolve()
+        for part in entry.path.strip("/").split("/")[:-1]:
+            if any(character in part for character in "*?[\\"):
+                break
+            folder /= part
+        return (folder, *folder.parents)

@@ -1,0 +1,41 @@
+"""What a user may want to know about a run besides its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modellint.base.suggest import nearest
+from modellint.base.text import counted
+from modellint.config.load import CommandLine
+from modellint.discovery import Discovery
+from modellint.lint.record import FileRecord
+
+
+def about_discovery(discovery: Discovery) -> Iterator[str]:
+    yield from discovery.notes
+    if discovery.hidden_by_git:
+        count = counted(discovery.hidden_by_git, "model file")
+        yield f"{count} left out because git ignores them (--no-respect-gitignore)"
+    if not discovery.files:
+        yield "no model files found"
+
+
+def about_probes(records: Sequence[FileRecord]) -> Iterator[str]:
+    """Models that no runtime could be asked about, and what runtimes said besides."""
+    for record in records:
+        for outcome in record.report.probes:
+            if not outcome.asked:
+                yield f"{record.found.shown} was not probed: {outcome.detail}"
+            elif outcome.detail and not outcome.died:
+                yield f"{record.found.shown}: {outcome.detail}"
+
+
+def about_unbound(records: Sequence[FileRecord], command_line: CommandLine) -> Iterator[str]:
+    """Sizes given on the command line for what none of the models has."""
+    names = list(dict.fromkeys(name for record in records for name in record.report.bindable))
+    for option, kind in (("shapes", "input"), ("symbols", "dim")):
+        for name in command_line.values.get(option, ()):
+            if names and name not in names:
+                near = nearest(name, names)
+                hint = f"; did you mean {near!r}?" if near else ""
+                yield f"no {kind} is called {name!r}{hint}"

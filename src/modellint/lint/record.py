@@ -1,0 +1,50 @@
+"""One record for each file, which every stage of a run adds to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from modellint.config.load import Config, Configs
+from modellint.discovery import Found
+from modellint.finding import Finding
+from modellint.plan import FileReport, Plan
+from modellint.planning import Setup, make_setup
+
+
+@dataclass(slots=True, eq=False)
+class FileRecord:
+    """A file on its way through a run."""
+
+    found: Found
+    setup: Setup
+    plan: Plan
+    report: FileReport = field(init=False)
+    """Added when the file has been linted, or its report was in the cache."""
+    findings: tuple[Finding, ...] = ()
+    """Those of the report, with the accepted ones marked; added when they have been judged."""
+
+
+def plan_files(
+    files: Iterable[Found], shown_as: Mapping[Path, str], configs: Configs
+) -> list[FileRecord]:
+    """A record for each file, with the setup of its configuration and its own plan."""
+    setups: dict[Config, Setup] = {}
+    records = []
+    for file in files:
+        found = _renamed(file, shown_as, configs)
+        if found.config not in setups:
+            setups[found.config] = make_setup(found.config)
+        setup = setups[found.config]
+        records.append(FileRecord(found, setup, setup.plan_for(found.place)))
+    return records
+
+
+def _renamed(found: Found, shown_as: Mapping[Path, str], configs: Configs) -> Found:
+    shown = shown_as.get(found.path)
+    if shown is None:
+        return found
+    place = Path(shown)
+    config = configs.of(place.parent if place.parent.is_dir() else Path.cwd())
+    return replace(found, shown=shown, config=config, stands_for=place)

@@ -1,0 +1,97 @@
+"""The report of each file: from the cache, or from linting it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from modellint.base.data import cache_dir
+from modellint.cache import ReportCache, identify, plan_key
+from modellint.config.load import Config
+from modellint.lint.record import FileRecord
+from modellint.plan import FileReport, Plan
+
+Progress = Callable[[int, int], None]
+"""Called with how many files are done, and of how many."""
+
+
+def add_reports(
+    records: Sequence[FileRecord], here: Config, progress: Progress | None, *, remember: bool
+) -> None:
+    """Give every record its report; `here` is the configuration of the working folder."""
+    cache = _PlanCache(_report_cache(here)) if remember and here.settings.cache else None
+    left = [record for record in records if cache is None or not cache.load(record)]
+    if left:
+        _lint(left, here.settings.jobs, cache, progress)
+
+
+def _report_cache(here: Config) -> ReportCache:
+    folder = here.settings.cache_dir
+    return ReportCache(here.path(folder) if folder else cache_dir())
+
+
+class _PlanCache:
+    """The cache by record. Most files share one plan, whose key is computed once."""
+
+    def __init__(self, cache: ReportCache) -> None:
+        self._cache = cache
+        self._keys: dict[int, tuple[Plan, str]] = {}
+
+    def load(self, record: FileRecord) -> bool:
+        """Add the report to the record, if there is one."""
+        probing = record.plan.probe
+        if probing is not None and probing.save_engines is not None:
+            return False  # an engine is wanted, not what is remembered of it
+        found = record.found
+        report = self._cache.load(found.path, found.shown, self._key(record.plan))
+        if report is not None:
+            record.report = report
+        return report is not None
+
+    def store(self, record: FileRecord, before: dict[str, object] | None) -> None:
+        if _is_lasting(record.report):
+            found, key = record.found, self._key(record.plan)
+            self._cache.store(found.path, found.shown, key, before, record.report)
+
+    def _key(self, plan: Plan) -> str:
+        if id(plan) not in self._keys:
+            self._keys[id(plan)] = plan, plan_key(plan)
+        return self._keys[id(plan)][1]
+
+
+def _is_lasting(report: FileReport) -> bool:
+    """Whether the same would be found tomorrow: a runtime may have died of this machine's load."""
+    return not any(finding.is_internal for finding in report.findings) and not any(
+        outcome.died for outcome in report.probes
+    )
+
+
+def _lint(
+    records: Sequence[FileRecord],
+    processes: int | None,
+    cache: _PlanCache | None,
+    progress: Progress | None,
+) -> None:
+    # A run that finds all it needs in the cache needs no workers, nor what they load.
+    from modellint.workers import Job, run
+
+    plans = list({id(record.plan): record.plan for record in records}.values())
+    places = {id(plan): place for place, plan in enumerate(plans)}
+    jobs = {
+        Job(record.found.path, record.found.shown, places[id(record.plan)]): record
+        for record in records
+    }
+    before = {job: identify(job.path) for job in jobs} if cache is not None else {}
+    finished = 0
+
+    def done(job: Job, report: FileReport) -> None:
+        nonlocal finished
+        finished += 1
+        jobs[job].report = report
+        if cache is not None:
+            cache.store(jobs[job], before[job])
+        if progress is not None:
+            progress(finished, len(jobs))
+
+    # One probe at a time: each takes all cores, and its limits are meant for it alone.
+    probing = any(plan.probe is not None for plan in plans)
+    run(list(jobs), plans, 1 if probing else processes, done)

@@ -1,0 +1,98 @@
+"""The result of a run, and its exit code."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from modellint.config.settings import FailOn
+from modellint.finding import Finding, Probed, Result, RuleInfo, Severity
+from modellint.lint.record import FileRecord
+from modellint.planning import Setup
+
+if TYPE_CHECKING:
+    from modellint.probes import Outcome
+
+FINDINGS, INTERNAL_ERROR = 1, 3
+"""Exit codes; 0 is none of these, and 2 and 130 end a run before there is a result."""
+
+
+def make_result(
+    records: Sequence[FileRecord],
+    setups: Sequence[Setup],
+    remarks: Mapping[Setup, Sequence[Finding]],
+    exit_zero: bool,
+    started: float,
+) -> Result:
+    judged = [(record.setup, finding) for record in records for finding in record.findings]
+    judged += [(setup, finding) for setup in setups for finding in remarks[setup]]
+    findings = tuple(finding for _, finding in judged)
+    deployments = (each.describe() for record in records for each in record.plan.deployments)
+    return Result(
+        models=tuple(replace(each.report.summary, path=each.found.shown) for each in records),
+        findings=findings,
+        rules=_rule_infos(records, setups, findings),
+        exit_code=_exit_code(
+            ((setup.config.settings.fail_on, finding) for setup, finding in judged), exit_zero
+        ),
+        seconds=time.perf_counter() - started,
+        deployments=tuple(dict.fromkeys(deployments)),
+        timings=_timings(records),
+        probes=tuple(
+            _probed(record.found.shown, outcome)
+            for record in records
+            for outcome in record.report.probes
+        ),
+    )
+
+
+def _exit_code(judged: Iterable[tuple[FailOn, Finding]], exit_zero: bool) -> int:
+    """3 when modellint itself failed somewhere, 1 when a finding is severe enough, else 0."""
+    active = [(fail_on, finding) for fail_on, finding in judged if finding.suppressed is None]
+    if any(finding.is_internal for _, finding in active):
+        return INTERNAL_ERROR
+    fails = any(
+        fail_on != "never" and finding.severity >= Severity.parse(fail_on)
+        for fail_on, finding in active
+    )
+    return FINDINGS if fails and not exit_zero else 0
+
+
+def _rule_infos(
+    records: Sequence[FileRecord], setups: Sequence[Setup], findings: Iterable[Finding]
+) -> dict[str, RuleInfo]:
+    """Every rule that ran, and every one that a finding is of."""
+    plans = {id(record.plan): record.plan for record in records}
+    rules = {rule.code: rule for plan in plans.values() for rule in plan.rules}
+    for code in dict.fromkeys(finding.code for finding in findings):
+        for setup in setups:
+            if code in setup.catalogue:
+                rules.setdefault(code, setup.catalogue[code])
+    return {code: rule.info() for code, rule in sorted(rules.items())}
+
+
+def _timings(records: Sequence[FileRecord]) -> dict[str, float]:
+    timings: Counter[str] = Counter()
+    for record in records:
+        timings.update(record.report.timings)
+    return dict(timings)
+
+
+def _probed(shown: str, outcome: Outcome) -> Probed:
+    figures = {key: value for key, value in asdict(outcome.figures).items() if value is not None}
+    return Probed(
+        path=shown,
+        backend=outcome.backend,
+        version=outcome.version,
+        target=outcome.target,
+        status=outcome.status,
+        level=outcome.level,
+        detail=outcome.detail,
+        figures=figures,
+        placement=outcome.placement,
+        layers=outcome.layers,
+        cached=outcome.cached,
+    )
