@@ -11,7 +11,6 @@ import pytest
 from modellint.base.text import (
     LONGEST_WORD,
     brief,
-    byte_size,
     cells,
     clean,
     clean_lines,
@@ -20,6 +19,7 @@ from modellint.base.text import (
     quantity,
     shorten,
 )
+from modellint.base.units import format_bytes
 from modellint.finding import Location
 from modellint.report.grouping import also, grouped, ordered, patterns, sections
 from modellint.report.overview import overview
@@ -143,9 +143,9 @@ def test_shortened_text_fits(text: str, width: int) -> None:
     [
         (counted(1, "node"), "1 node"),
         (counted(12345, "entry", "entries"), "12,345 entries"),
-        (byte_size(512), "512 B"),
-        (byte_size(102_228_128), "97.5 MiB"),
-        (byte_size(1 << 60), "1024 PiB"),
+        (format_bytes(512), "512 B"),
+        (format_bytes(102_228_128), "97.5 MiB"),
+        (format_bytes(1 << 60), "1024 PiB"),
         (quantity(950), "950"),
         (quantity(25_557_032), "25.6 M"),
         (quantity(999_950), "1.0 M"),

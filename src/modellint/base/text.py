@@ -14,8 +14,7 @@ _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 _PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
 """How our own words are put where they cannot be encoded."""
 
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_DECIMAL = ("", " K", " M", " B", " T")
+_COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
 
 
@@ -81,19 +80,14 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def byte_size(size: int) -> str:
-    """`512 B`, `97.5 MiB`."""
-    return _scaled(float(size), 1024, [f" {unit}" for unit in _BINARY])
-
-
 def quantity(number: int) -> str:
     """`950`, `25.6 M`."""
-    return _scaled(float(number), 1000, _DECIMAL)
+    return _scaled(number, _COUNTS)
 
 
 def work(number: float) -> str:
     """Operations, with three digits and SI units: `4.09 G`."""
-    return _scaled(float(number), 1000, _SI, digits=3)
+    return _scaled(number, _SI, digits=3)
 
 
 def duration(seconds: float) -> str:
@@ -104,12 +98,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def _scaled(number: float, step: int, units: tuple[str, ...] | list[str], digits: int = 2) -> str:
+def _scaled(number: float, units: tuple[str, ...], digits: int = 2) -> str:
     """At most so many digits where there are decimals, and at most one unit's worth of them."""
+    number = float(number)
     for unit in units:
-        if number < step * 0.9995 or unit == units[-1]:
+        if number < 999.5 or unit == units[-1]:
             break
-        number /= step
+        number /= 1000
     decimals = 0 if unit == units[0] or number >= 99.95 else 1
     if decimals and number < 9.995:
         decimals = digits - 1

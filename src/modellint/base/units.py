@@ -40,12 +40,12 @@ def parse_hertz(text: str) -> float:
 
 def format_bytes(count: float) -> str:
     """``512 B``, ``1.5 MiB``, ``22.5 GiB``: three significant digits, binary units."""
-    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
     for unit in units:
-        if abs(count) < 1024 or unit == units[-1]:
+        if abs(count) < 1023.5 or unit == units[-1]:
             break
         count /= 1024
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.3g} {unit}"
+    return f"{count:.0f} {unit}" if unit == "B" or abs(count) >= 99.95 else f"{count:.3g} {unit}"
 
 
 def format_bandwidth(rate: float) -> str:

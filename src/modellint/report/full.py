@@ -11,15 +11,8 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from modellint.base.text import (
-    byte_size,
-    cells,
-    counted,
-    duration,
-    quantity,
-    rule_url,
-    shorten,
-)
+from modellint.base.text import cells, counted, duration, quantity, rule_url, shorten
+from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
@@ -118,7 +111,7 @@ class _Writer(Page):
             noun = "parameter" if model.parameters == 1 else "parameters"
             traits.append(f"{quantity(model.parameters)} {noun}")
         if model.weight_bytes is not None:
-            traits.append(f"{byte_size(model.weight_bytes)} of weights")
+            traits.append(f"{format_bytes(model.weight_bytes)} of weights")
         return self.dotted(traits)
 
     # One finding

@@ -9,7 +9,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from modellint.base.text import byte_size, clean, counted, quantity, shorten, work
+from modellint.base.text import clean, counted, quantity, shorten, work
+from modellint.base.units import format_bytes
 from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
 from modellint.report.inspect_needs import FAIR, POOR, NeedsSheet
 from modellint.report.options import Options
@@ -83,7 +84,7 @@ class _ModelSheet(Sheet):
             found.producer or "",
             f"opset {', '.join(opsets).removeprefix('ai.onnx ')}" if opsets else "",
             f"IR {found.ir_version}" if found.ir_version is not None else "",
-            byte_size(found.file_bytes),
+            format_bytes(found.file_bytes),
             self._external(found),
             counted(told.nodes, unit) if told.nodes is not None else "no graph",
             counted(told.subgraphs, "subgraph") if told.subgraphs else "",
@@ -106,7 +107,7 @@ class _ModelSheet(Sheet):
         files = counted(found.external_files, "file")
         if found.external_missing == found.external_files:
             return f"{files} beside it missing"
-        said = f"{byte_size(found.external_bytes)} in {files}"
+        said = f"{format_bytes(found.external_bytes)} in {files}"
         missing = f", {found.external_missing:,} missing" if found.external_missing else ""
         return f"{said} beside it{missing}"
 
@@ -201,9 +202,9 @@ class _ModelSheet(Sheet):
         if not total:
             return "none stored"
         parts = [
-            f"{self.words(name)} {byte_size(size)}" for name, size in stored.items() if size > 0
+            f"{self.words(name)} {format_bytes(size)}" for name, size in stored.items() if size > 0
         ]
-        return parts[0] if len(parts) == 1 else f"{byte_size(total)}: {', '.join(parts)}"
+        return parts[0] if len(parts) == 1 else f"{format_bytes(total)}: {', '.join(parts)}"
 
     def _ops(self, told: Inspection) -> list[str]:
         ops = list((told.ops or {}).items())
@@ -236,7 +237,7 @@ class _ModelSheet(Sheet):
             return ""
         if found.bytes_per_token is None:
             return counted(found.layers, "layer")
-        return f"{byte_size(found.bytes_per_token)} per token, {counted(found.layers, 'layer')}"
+        return f"{format_bytes(found.bytes_per_token)} per token, {counted(found.layers, 'layer')}"
 
     def _layers(self, told: Inspection) -> None:
         if not told.layers:
@@ -250,7 +251,7 @@ class _ModelSheet(Sheet):
                     Text(self.shape(layer.shape)),
                     Text(f"{layer.count:,}"),
                     Text(quantity(layer.parameters)),
-                    Text(byte_size(layer.weight_bytes)),
+                    Text(format_bytes(layer.weight_bytes)),
                     Text("?" if layer.macs is None else work(layer.macs)),
                     Text("" if share is None else f"{share:.1%}"),
                     Text(self.words(layer.first)),

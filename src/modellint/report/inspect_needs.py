@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from rich.style import Style
 from rich.text import Text
 
-from modellint.base.text import byte_size, cells, counted, shorten, work
+from modellint.base.text import cells, counted, shorten, work
+from modellint.base.units import format_bytes
 from modellint.inspection import Cell, Estimate, Memory, Roofline, Verdict
 from modellint.report.page import LABEL, LINES
 from modellint.report.sheet import GUTTER, INDENT, Sheet
@@ -81,13 +82,13 @@ class NeedsSheet(Sheet):
 
     def _answer(self, needs: Memory) -> None:
         total = needs.total
-        low_high = f"{byte_size(total.low)} to {byte_size(total.high)}, {total.confidence}"
-        expected = byte_size(total.expected)
+        low_high = f"{format_bytes(total.low)} to {format_bytes(total.high)}, {total.confidence}"
+        expected = format_bytes(total.expected)
         if needs.usable is None:
             said = f"{expected} expected ({low_high}), and what the runtime itself takes"
         else:
             share = _percent(total.expected / needs.usable)
-            said = f"{expected} of {byte_size(needs.usable)} usable, {share} ({low_high})"
+            said = f"{expected} of {format_bytes(needs.usable)} usable, {share} ({low_high})"
         if needs.unknown_tensors:
             unknown = counted(needs.unknown_tensors, "tensor")
             said += f"; without {unknown} whose size only the data decides"
@@ -133,7 +134,10 @@ class NeedsSheet(Sheet):
                 rows.append(
                     [
                         Text.assemble((fill, segment.style), f" {segment.label}"),
-                        *(Text(byte_size(size)) for size in (part.low, part.expected, part.high)),
+                        *(
+                            Text(format_bytes(size))
+                            for size in (part.low, part.expected, part.high)
+                        ),
                         Text(self.words(note)),
                     ]
                 )
@@ -141,7 +145,10 @@ class NeedsSheet(Sheet):
         rows.append(
             [
                 Text("  total", LABEL),
-                *(Text(byte_size(size), LABEL) for size in (total.low, total.expected, total.high)),
+                *(
+                    Text(format_bytes(size), LABEL)
+                    for size in (total.low, total.expected, total.high)
+                ),
                 Text(),
             ]
         )
@@ -155,7 +162,7 @@ class NeedsSheet(Sheet):
         }
         if len(told) == 1:
             return next(iter(told))
-        return ", ".join(f"{name} {byte_size(size)}" for name, size in told.items())
+        return ", ".join(f"{name} {format_bytes(size)}" for name, size in told.items())
 
     def _room(self, needs: Memory) -> str:
         found = []
@@ -184,11 +191,11 @@ class NeedsSheet(Sheet):
         self.console.print()
         room = self.page - GUTTER - 40
         node = shorten(self.words(peak.node), max(room, 20), self.glyphs.ellipsis)
-        at = f"{byte_size(peak.bytes)} of activations at {self.words(peak.op_type)} '{node}'"
+        at = f"{format_bytes(peak.bytes)} of activations at {self.words(peak.op_type)} '{node}'"
         self.field("peak", at)
         rows = [
             [
-                Text(byte_size(tensor.bytes)),
+                Text(format_bytes(tensor.bytes)),
                 Text(self.shape(tensor.shape)),
                 Text(self.words(tensor.name)),
             ]
@@ -247,7 +254,7 @@ class NeedsSheet(Sheet):
 
     def _cell(self, cell: Cell) -> Text:
         marks = PLAIN_MARKS if self.is_plain else MARKS
-        size = "" if cell.expected is None else f"{byte_size(cell.expected)} "
+        size = "" if cell.expected is None else f"{format_bytes(cell.expected)} "
         return Text.assemble(size, (marks[cell.verdict or "fits"], VERDICTS[cell.verdict]))
 
     # Many devices
@@ -280,8 +287,8 @@ class NeedsSheet(Sheet):
         batch = "" if needs.largest_batch is None else f"{needs.largest_batch:,}"
         return [
             Text(self.words(needs.target or "")),
-            Text(byte_size(needs.usable or 0)),
-            Text(byte_size(needs.total.expected)),
+            Text(format_bytes(needs.usable or 0)),
+            Text(format_bytes(needs.total.expected)),
             Text.assemble((full * filled, VERDICTS[needs.verdict]), (free * (BAR - filled), LINES)),
             Text(needs.verdict or "", VERDICTS[needs.verdict]),
             Text(batch),

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from modellint.base.text import byte_size, clean, counted, duration, shorten
+from modellint.base.text import clean, counted, duration, shorten
+from modellint.base.units import format_bytes
 from modellint.finding import Finding, Probed, Result
 from modellint.report.contract import probe_entry
 from modellint.report.options import Options
@@ -91,7 +92,7 @@ def _row(probed: Probed) -> list[str]:
         clean(probed.path),
         probed.target or "-",
         duration(seconds) if seconds else "-",
-        *(byte_size(int(figures[name])) if name in figures else "-" for name in sizes),
+        *(format_bytes(int(figures[name])) if name in figures else "-" for name in sizes),
     ]
 
 

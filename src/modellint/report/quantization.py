@@ -14,7 +14,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from modellint.base.text import brief, byte_size, counted, quantity, shorten
+from modellint.base.text import brief, counted, quantity, shorten
+from modellint.base.units import format_bytes
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, LINES, console_for
 
@@ -70,7 +71,7 @@ def _coverage(summary: Summary) -> RenderableType:
             Text(f"{covered['ops']:,}"),
             Text(macs),
             Text("█" * round(BAR * known), LINES),
-            Text(byte_size(covered["weight_bytes"])),
+            Text(format_bytes(covered["weight_bytes"])),
         )
     return _indented(table)
 
