@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 
 from modellint import __version__
 from modellint.base.data import data_dir
-from modellint.base.files import write_atomically
+from modellint.base.store import Store
 from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
 from modellint.plan import FileReport, Plan
 from modellint.rules.registry import built_in_edition
@@ -37,13 +36,13 @@ class ReportCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
+        self._entries = Store(self._folder)
         self._listings: dict[Path, str] = {}
 
     def load(self, path: Path, shown: str, plan_key: str) -> FileReport | None:
         """What was found the last time, when nothing that it depends on has changed."""
-        entry = self._entry(path, shown, plan_key)
         try:
-            stored = json.loads(entry.read_text(encoding="utf-8"))
+            stored = self._entries.load(_key(path, shown, plan_key))
             if not self._is_current(path, stored):
                 return None
             return report_from_json(stored["report"])
@@ -64,17 +63,8 @@ class ReportCache:
             "listing": self._listing(path.parent),
             "report": report_to_json(report),
         }
-        entry = self._entry(path, shown, plan_key)
-        try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(entry, json.dumps(stored))
-        except OSError:
-            return  # a cache that cannot be written only costs time
-        self._prune_now_and_then()
-
-    def _entry(self, path: Path, shown: str, plan_key: str) -> Path:
-        name = _digest([str(path.absolute()), shown, plan_key])
-        return self._folder / name[:2] / f"{name[2:]}.json"
+        if self._entries.save(_key(path, shown, plan_key), stored):
+            self._prune_now_and_then()
 
     def _is_current(self, path: Path, stored: Mapping[str, Any]) -> bool:
         files: Mapping[str, Identity | None] = stored["files"]
@@ -103,6 +93,10 @@ class ReportCache:
             prune(self._folder)
         except OSError:
             pass
+
+
+def _key(path: Path, shown: str, plan_key: str) -> str:
+    return _digest([str(path.absolute()), shown, plan_key])
 
 
 def prune(folder: Path, most_bytes: int = MOST_BYTES) -> None:

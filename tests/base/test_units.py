@@ -57,7 +57,8 @@ def test_other_quantities() -> None:
         (512, "512 B"),
         (1536, "1.5 KiB"),
         (23028 * 2**20, "22.5 GiB"),
-        (2**50, "1 PiB"), (2**20 - 1, "1 MiB"),
+        (2**50, "1 PiB"),
+        (2**20 - 1, "1 MiB"),
     ],
 )
 def test_formatting(count: int, text: str) -> None:

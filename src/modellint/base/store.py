@@ -15,7 +15,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def load(self, key: str) -> Any | None:
+    def load(self, key: str) -> Any:
         """The content kept under a key, or None."""
         try:
             return json.loads(self.path(key).read_text(encoding="utf-8"))

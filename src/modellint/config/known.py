@@ -11,7 +11,7 @@ from typing import Any
 
 from modellint import __version__
 from modellint.base.data import cache_dir
-from modellint.base.files import write_atomically
+from modellint.base.store import Store
 from modellint.config.load import as_json
 from modellint.config.settings import Budgets, ProfileTable, Settings, SuppressTable
 
@@ -19,25 +19,22 @@ FOLDER = "settings"
 
 
 def is_known_valid(table: Mapping[str, Any]) -> bool:
-    return _marker(table).exists()
+    return _store().load(_key(table)) is not None
 
 
 def remember_valid(table: Mapping[str, Any]) -> None:
-    marker = _marker(table)
-    try:
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(marker, "")
-    except OSError:
-        pass  # a cache that cannot be written only costs time
+    _store().save(_key(table), True)
 
 
-def _marker(table: Mapping[str, Any]) -> Path:
+def _store() -> Store:
+    return Store(cache_dir() / FOLDER)
+
+
+def _key(table: Mapping[str, Any]) -> str:
     """Another for every table, and for every edition of the settings."""
     definition = Path(__file__).with_name("settings.py").stat()
     edition = f"{__version__}:{definition.st_size}:{definition.st_mtime_ns}"
-    return (
-        cache_dir() / FOLDER / hashlib.sha256(f"{edition}\0{as_json(table)}".encode()).hexdigest()
-    )
+    return hashlib.sha256(f"{edition}\0{as_json(table)}".encode()).hexdigest()
 
 
 def settings_of(table: Mapping[str, Any]) -> Settings:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.base.files import write_atomically
+from modellint.base.store import Store
 from modellint.probes.outcome import DEATHS, Outcome, from_json, to_json
 
 FOLDER = "probes"
@@ -35,22 +35,11 @@ def key(files: Iterable[Path], request: Mapping[str, Any]) -> str:
 
 def load(folder: Path, name: str) -> Outcome | None:
     try:
-        data = json.loads(_entry(folder, name).read_text(encoding="utf-8"))
-        return replace(from_json(data), cached=True)
-    except (OSError, ValueError):
+        return replace(from_json(Store(folder / FOLDER).load(name)), cached=True)
+    except (AttributeError, ValueError):  # absent, or another version's
         return None
 
 
 def store(folder: Path, name: str, outcome: Outcome) -> None:
-    if outcome.status in NOT_KEPT:
-        return
-    entry = _entry(folder, name)
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(entry, json.dumps(to_json(outcome)))
-    except OSError:
-        return  # a cache that cannot be written only costs time
-
-
-def _entry(folder: Path, name: str) -> Path:
-    return folder / FOLDER / name[:2] / f"{name[2:]}.json"
+    if outcome.status not in NOT_KEPT:
+        Store(folder / FOLDER).save(name, to_json(outcome))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from modellint import __version__
 from modellint.base.data import cache_dir, data_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.store import Store
 from modellint.base.suggest import nearest
 from modellint.rules.rule import Example, Examples, Fuser, Match, Option, Rule
 
@@ -176,11 +177,14 @@ def _plugin_dir(point: EntryPoint) -> Path:
 @cache
 def _built_in() -> dict[str, Rule]:
     folder = data_dir("rules")
-    index = cache_dir() / f"rules-{built_in_edition()}.json"
-    rules = _read_index(index)
+    store, key = Store(cache_dir()), f"rules-{built_in_edition()}"
+    rules = _from_index(store.load(key))
     if rules is None:
         rules = {rule.code: rule for rule in map(read_rule, _rule_files(folder))}
-        _write_index(index, rules)
+        with suppress(OSError):
+            for old in store.folder.glob("rules-*.json"):
+                old.unlink(missing_ok=True)
+        store.save(key, [{**asdict(rule), "path": str(rule.path)} for rule in rules.values()])
     return rules
 
 
@@ -195,24 +199,10 @@ def built_in_edition() -> str:
     return digest.hexdigest()[:16]
 
 
-def _write_index(index: Path, rules: Mapping[str, Rule]) -> None:
-    from modellint.base.files import write_atomically
-
-    tables = [{**asdict(rule), "path": str(rule.path)} for rule in rules.values()]
+def _from_index(tables: Any) -> dict[str, Rule] | None:
     try:
-        index.parent.mkdir(parents=True, exist_ok=True)
-        for old in index.parent.glob("rules-*.json"):
-            old.unlink(missing_ok=True)
-        write_atomically(index, json.dumps(tables))
-    except OSError:
-        pass  # a cache that cannot be written only costs time
-
-
-def _read_index(index: Path) -> dict[str, Rule] | None:
-    try:
-        tables = json.loads(index.read_text(encoding="utf-8"))
         return {table["code"]: _from_json(table) for table in tables}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):  # absent, or another version's
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from modellint import __version__
 from modellint.base.data import cache_dir
+from modellint.base.store import Store
 from modellint.targets.target import Dla, Interconnect, Memory, Origin, Overhead, Target
 
 FOLDER = "targets"
@@ -27,25 +27,18 @@ def state_of(files: Iterable[Path]) -> str:
 def load_kept(target_id: str, state: str) -> Target | None:
     """The target, when no file it could depend on has changed since."""
     try:
-        kept = json.loads(_file(target_id).read_text(encoding="utf-8"))
+        kept = _store().load(target_id)
         return _from_json(kept["target"]) if kept["state"] == state else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):  # absent, or another version's
         return None
 
 
 def keep(target: Target, state: str) -> None:
-    from modellint.base.files import write_atomically
-
-    file = _file(target.id)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps({"state": state, "target": asdict(target)}))
-    except OSError:
-        pass  # a cache that cannot be written only costs time
+    _store().save(target.id, {"state": state, "target": asdict(target)})
 
 
-def _file(target_id: str) -> Path:
-    return cache_dir() / FOLDER / f"{target_id}.json"
+def _store() -> Store:
+    return Store(cache_dir() / FOLDER)
 
 
 def _from_json(table: Mapping[str, Any]) -> Target:
