@@ -249,20 +249,3 @@ def _finding_from_json(data: Mapping[str, Any]) -> Finding:
 
 def _frame_from_json(data: Mapping[str, Any]) -> Frame:
     return Frame(tuple(FrameRow(**row) for row in data["rows"]), data["note"])
-
-
-def plain(value: object) -> object:
-    """Evidence as JSON knows it, so that a finding is the same fresh and from the cache."""
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (Sequence, set, frozenset)):
-        items = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
-        return [plain(item) for item in items]
-    item = getattr(value, "item", None)  # numpy's scalars
-    return plain(item()) if callable(item) and getattr(value, "ndim", None) == 0 else str(value)

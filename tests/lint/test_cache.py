@@ -17,7 +17,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from modellint import cache
-from modellint.cache import ReportCache, identify, is_same, plain, prune
+from modellint.base.plain import plain
+from modellint.cache import ReportCache, identify, is_same, prune
 from modellint.engine import lint_file as lint_file_as_it_is
 from modellint.workers import job
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, lint_json, project

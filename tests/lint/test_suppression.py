@@ -154,7 +154,9 @@ def test_entries_describe_themselves() -> None:
 SPARED = '<metadata_props: ["modellint.ignore": "{}"], ir_version'
 
 
-@pytest.mark.parametrize("entry", ["HYG005", "HYG", "HYG005, VAL001", "dropout-left-over"])
+@pytest.mark.parametrize(
+    "entry", ["HYG005", "HYG", "HYG005, VAL001", "dropout-left-over", "hygiene", "ALL"]
+)
 def test_a_model_asks_to_be_spared(folder: Path, entry: str) -> None:
     save(TWO.replace("<ir_version", SPARED.format(entry)), folder / "two.onnx")
     document = lint_json("two.onnx", "--select", "HYG005", cwd=folder)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
+from modellint.base.plain import plain
 from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
 from modellint.report.grouping import ordered
 
@@ -178,23 +179,15 @@ def finding_entry(finding: Finding) -> FindingEntry:
 
 def dumps(content: object, indent: int | None = None) -> str:
     """Strict JSON in plain ASCII: whatever a name holds, it cannot act upon a terminal."""
-    return json.dumps(plain(content), indent=indent, ensure_ascii=True, allow_nan=False)
+    return json.dumps(_strict(plain(content)), indent=indent, ensure_ascii=True, allow_nan=False)
 
 
-def plain(content: object) -> Any:
-    """Evidence comes as the rules made it: NumPy's numbers, tuples, dtypes, infinities."""
-    if content is None or isinstance(content, bool | int):
-        return content
+def _strict(content: Any) -> Any:
+    """Without what strict JSON has no form for: infinities, halves of surrogate pairs."""
     if isinstance(content, str):
         return _SURROGATE.sub("\ufffd", content)
     if isinstance(content, float):
         return content if math.isfinite(content) else str(content)
-    if isinstance(content, Mapping):
-        return {str(plain(str(key))): plain(value) for key, value in content.items()}
-    if isinstance(content, Set):
-        return sorted((plain(item) for item in content), key=str)
-    if isinstance(content, list | tuple):
-        return [plain(item) for item in content]
-    if hasattr(content, "tolist"):  # NumPy's scalars and arrays
-        return plain(content.tolist())
-    return plain(str(content))
+    if isinstance(content, dict):
+        return {_strict(key): _strict(value) for key, value in content.items()}
+    return [_strict(item) for item in content] if isinstance(content, list) else content

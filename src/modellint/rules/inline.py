@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.rules.rule import Rule
+from modellint.rules.selection import covers
 
 KEY = "modellint.ignore"
 PROTECTED_FAMILIES = frozenset({"file", "internal"})
@@ -13,7 +14,7 @@ PROTECTED_FAMILIES = frozenset({"file", "internal"})
 
 
 def inline_ignores(model: Model) -> frozenset[str]:
-    """Codes, prefixes or names that the model as a whole asks to be spared."""
+    """Codes, prefixes, families or names that the model as a whole asks to be spared."""
     return _entries(model.metadata)
 
 
@@ -30,7 +31,7 @@ def is_ignored(
         entries = entries | _entries(place.metadata) | _entries(place.graph.metadata)
     elif isinstance(place, Graph):
         entries = entries | _entries(place.metadata)
-    return any(rule.code.startswith(entry) or entry == rule.name for entry in entries)
+    return any(covers(entry, rule) for entry in entries)
 
 
 def _entries(metadata: Mapping[str, str]) -> frozenset[str]:

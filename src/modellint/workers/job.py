@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modellint.cache import plain
+from modellint.base.plain import plain
 from modellint.engine import lint_file
 from modellint.finding import Finding, ModelSummary
 from modellint.plan import FileReport, Plan
