@@ -7,8 +7,9 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,55 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A rule of a plan, and all of its circumstances that no model changes."""
+
+    rule: Rule
+    reads: frozenset[str]
+    """What a model must have for the rule to be asked."""
+    deployments: tuple[int, ...]
+    """One of the plan's for each combination of what the rule's answer depends on."""
+    options: Mapping[str, Any]
+
+
+@lru_cache(maxsize=4)
+def _questions(plan: Plan) -> tuple[_Question, ...]:
+    return tuple(
+        _Question(
+            rule,
+            frozenset(rule.needs) - {"probe", "target"},
+            _deployments(rule, plan.deployments),
+            {name: option.default for name, option in rule.options.items()}
+            | dict(plan.options.get(rule.code, {})),
+        )
+        for rule in plan.rules
+        if _may_run(rule, plan)
+    )
+
+
+def _may_run(rule: Rule, plan: Plan) -> bool:
+    if rule.problem is not None:
+        return True
+    return not (
+        rule.check == "engine"
+        or ("weights" in rule.needs and not plan.read_weights)
+        or ("probe" in rule.needs and plan.probe is None)
+    )
+
+
+def _deployments(rule: Rule, deployments: Sequence[Deployment]) -> tuple[int, ...]:
+    facets = sorted({*rule.per, "runtime"} if rule.runtimes else rule.per)
+    chosen: dict[tuple[object, ...], int] = {}
+    for index, deployment in enumerate(deployments):
+        if rule.runtimes and deployment.runtime not in rule.runtimes:
+            continue
+        if "target" in rule.needs and deployment.target is None:
+            continue
+        chosen.setdefault(tuple(deployment.facet(facet) for facet in facets), index)
+    return tuple(chosen.values())
+
+
 class _Linting:
     """An open model under the rules of a plan."""
 
@@ -106,69 +156,35 @@ class _Linting:
         self.judge = _judge(self.model) if plan.verify is not None else None
 
     def findings(self) -> Iterator[Finding]:
-        for rule in self.plan.rules:
+        capabilities = self.model.capabilities
+        for question in _questions(self.plan):
             started = time.perf_counter()
-            try:
-                yield from self._rule_findings(rule)
-            finally:
-                self.timings[rule.code] = time.perf_counter() - started
+            if question.rule.problem is not None:
+                for hit in self.opened.problem_hits(question.rule):
+                    yield self._finding(question.rule, hit, None)
+            elif question.reads <= capabilities:
+                for index in question.deployments:
+                    yield from self._ask(question, self.opened.analyses[index])
+            self.timings[question.rule.code] = time.perf_counter() - started
         if self.judge is not None:
             rules = {rule.code: rule for rule in self.plan.rules}
             for code, hit in self.judge.remarks():
                 if code in rules:
                     yield self._finding(rules[code], hit, None)
 
-    def _rule_findings(self, rule: Rule) -> Iterator[Finding]:
-        if rule.problem is not None:
-            hits = list(self.opened.problem_hits(rule))
-            yield from (self._finding(rule, hit, None) for hit in hits)
-            return
-        if not self._applies(rule):
-            return
-        for analyses in self._deployments(rule):
-            context = Context(
-                rule,
-                analyses,
-                self._options(rule),
-                read_weights=self.plan.read_weights,
-            )
-            try:
-                for hit in resolve_check(rule)(context):
-                    verified = self._verified(rule, hit, analyses.deployment)
-                    if verified is not None:
-                        yield self._finding(rule, verified, analyses.deployment)
-            except Exception as error:  # a broken rule must not take the run with it
-                yield self._crash(rule, error)
+    def _ask(self, question: _Question, analyses: Analyses) -> Iterator[Finding]:
+        rule = question.rule
+        context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
+        try:
+            for hit in resolve_check(rule)(context):
+                verified = self._verified(rule, hit, analyses.deployment)
+                if verified is not None:
+                    yield self._finding(rule, verified, analyses.deployment)
+        except Exception as error:  # a broken rule must not take the run with it
+            yield self._crash(rule, error)
 
     def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
         return hit if self.judge is None else self.judge.verify(rule, hit, deployment.runtime)
-
-    def _applies(self, rule: Rule) -> bool:
-        if rule.check == "engine":
-            return False
-        if "weights" in rule.needs and not self.plan.read_weights:
-            return False
-        if "probe" in rule.needs and self.plan.probe is None:
-            return False
-        return set(rule.needs) - {"probe", "target"} <= self.model.capabilities
-
-    def _deployments(self, rule: Rule) -> Iterator[Analyses]:
-        """One set of analyses for each combination of what the rule's answer depends on."""
-        facets = {*rule.per, "runtime"} if rule.runtimes else set(rule.per)
-        seen = set()
-        for analyses in self.opened.analyses:
-            if rule.runtimes and analyses.deployment.runtime not in rule.runtimes:
-                continue
-            if "target" in rule.needs and analyses.deployment.target is None:
-                continue
-            key = tuple(analyses.deployment.facet(facet) for facet in sorted(facets))
-            if key not in seen:
-                seen.add(key)
-                yield analyses
-
-    def _options(self, rule: Rule) -> Mapping[str, Any]:
-        defaults = {name: option.default for name, option in rule.options.items()}
-        return {**defaults, **self.plan.options.get(rule.code, {})}
 
     def _finding(self, rule: Rule, hit: Hit, deployment: Deployment | None) -> Finding:
         place = hit.place

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from modellint.probes import Outcome, ProbeRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything that linting one file needs besides the file."""
+    """Everything that linting one file needs besides the file. A plan is equal to itself alone."""
 
     rules: tuple[Rule, ...]
     deployments: tuple[Deployment, ...] = (Deployment(),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from math import ceil
 
 from modellint.analysis.kv_cache import KvCache
@@ -69,7 +70,13 @@ def fits_smaller_target(context: Context) -> Iterator[Hit]:
 
 
 def _fitting_target(estimate: MemoryEstimate) -> Target | None:
-    return estimate.smallest_target(load_targets())
+    return estimate.smallest_target(_devices())
+
+
+@cache
+def _devices() -> tuple[Target, ...]:
+    """Every known device, read once for all models of a run."""
+    return tuple(load_targets())
 
 
 def one_tensor_peak(context: Context) -> Iterator[Hit]:

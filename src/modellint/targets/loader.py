@@ -36,7 +36,7 @@ class TargetFileError(UsageError):
 def load_targets(extra_dirs: Sequence[Path] = ()) -> list[Target]:
     """Every device, sorted by id; those of later folders replace earlier ones of the same id."""
     index = _index(extra_dirs)
-    return [_load(index, target_id) for target_id in sorted(index)]
+    return _load_all(index, sorted(index))
 
 
 def find_target(name: str, extra_dirs: Sequence[Path] = ()) -> Target:
@@ -122,8 +122,7 @@ def _expand(name: str, extra_dirs: Sequence[Path]) -> list[Target]:
         members = target_groups(extra_dirs).get(key)
         if members is None:
             raise
-        index = _index(extra_dirs)
-        return [_load(index, target_id) for target_id in members]
+        return _load_all(_index(extra_dirs), members)
 
 
 _Index = Mapping[str, Sequence[Path]]
@@ -152,14 +151,21 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
 
 
 def _load(index: _Index, target_id: str) -> Target:
+    return _load_all(index, [target_id])[0]
+
+
+def _load_all(index: _Index, target_ids: Iterable[str]) -> list[Target]:
     from modellint.targets.kept import keep, load_kept, state_of
 
     state = state_of(path for layers in index.values() for path in layers)
-    target = load_kept(target_id, state)
-    if target is None:
-        target = _validated(index, target_id)
-        keep(target, state)
-    return target
+    targets = []
+    for target_id in target_ids:
+        target = load_kept(target_id, state)
+        if target is None:
+            target = _validated(index, target_id)
+            keep(target, state)
+        targets.append(target)
+    return targets
 
 
 def _validated(index: _Index, target_id: str) -> Target:
