@@ -9,14 +9,14 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.parameters import Parameters
 from modellint.analysis.structure import place_digest
 from modellint.base.garbage import no_garbage_collection
-from modellint.checks.api import Analyses, Context, Hit, Place
+from modellint.checks.api import Analyses, Check, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import Finding, Location, ModelSummary
@@ -95,7 +95,7 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Question:
     """A rule of a plan, and all of its circumstances that no model changes."""
 
@@ -105,6 +105,10 @@ class _Question:
     deployments: tuple[int, ...]
     """One of the plan's for each combination of what the rule's answer depends on."""
     options: Mapping[str, Any]
+
+    @cached_property
+    def check(self) -> Check:
+        return resolve_check(self.rule)
 
 
 @lru_cache(maxsize=4)
@@ -176,7 +180,7 @@ class _Linting:
         rule = question.rule
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
         try:
-            for hit in resolve_check(rule)(context):
+            for hit in question.check(context):
                 verified = self._verified(rule, hit, analyses.deployment)
                 if verified is not None:
                     yield self._finding(rule, verified, analyses.deployment)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from functools import cache
 
 from modellint.base.errors import UsageError
 from modellint.checks.api import Check, Context, Hit
@@ -17,18 +16,13 @@ def resolve_check(rule: Rule) -> Check:
     if rule.match is not None:
         return _pattern_check
     name = rule.check or ""
-    try:
-        return _function(name)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"rule {rule.code}: there is no check {name!r} ({error})") from error
-
-
-@cache
-def _function(name: str) -> Check:
     module, _, function = name.rpartition(":") if ":" in name else name.rpartition(".")
     if ":" not in name:
         module = f"modellint.checks.{module}"
-    check: Check = getattr(importlib.import_module(module), function)
+    try:
+        check: Check = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"rule {rule.code}: there is no check {name!r} ({error})") from error
     return check
 
 
