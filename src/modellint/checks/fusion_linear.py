@@ -12,6 +12,7 @@ from modellint.model import Node, Shape, Value, is_static
 _CONVS = ("Conv", "ConvTranspose")
 _AFFINE = frozenset({"Mul", "Div", "Add", "Sub"})
 _POOLS = ("MaxPool", "AveragePool")
+_NEVER_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softplus", "Abs", "Exp", "Softmax")
 
 
 def batchnorm_after_linear(context: Context) -> Iterator[Hit]:
@@ -174,6 +175,8 @@ def pad_before_window(context: Context) -> Iterator[Hit]:
         windows = [n for n in users if n.qualified_op in (*_CONVS[:1], *_POOLS)]
         if not windows or len(windows) != len(users) or not _is_spatial(pad, pads):
             continue
+        if any(node.op_type == "MaxPool" for node in windows) and not _never_negative(pad.input(0)):
+            continue  # a maximum is padded with the least number, not with zeros
         reason, breaker = _pad_blocker(pad, windows)
         facts = {"window": windows[0].label, "op": windows[0].op_type, "takers": len(windows)}
         yield from unfused(
@@ -192,10 +195,24 @@ def _pad_blocker(pad: Node, windows: list[Node]) -> tuple[str, Node]:
     """What ONNX Runtime's PadFusion passes over."""
     if len(windows) > 1:
         return "shared", pad
+    if windows[0].op_type == "MaxPool":
+        return "maximum", pad
     automatic = windows[0].get_str("auto_pad", "NOTSET") != "NOTSET"
     if automatic:
         return "auto_pad", windows[0]
     return ("axes", pad) if pad.input(3) is not None else ("", pad)
+
+
+def _never_negative(value: Value | None) -> bool:
+    """Zeros around such a value cannot change a maximum."""
+    value = through(value)
+    if made_by(value, *_NEVER_NEGATIVE) is not None:
+        return True
+    clip = made_by(value, "Clip")
+    if clip is None:
+        return False
+    least = number(clip.input(1)) if len(clip.inputs) > 1 else clip.get_float("min", -1.0)
+    return least is not None and least >= 0
 
 
 def _is_spatial(pad: Node, pads: tuple[int, ...]) -> bool:
