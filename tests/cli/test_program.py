@@ -14,7 +14,7 @@ import pytest
 from modellint import __version__
 from modellint.cli.app import VERBS
 from tests.samples import ERROR, GOOD, INFO, RULES, failed, lint_json, project
-from tests.support import run_cli, run_process, save
+from tests.support import ROOT, run_cli, run_process, save
 
 
 def test_without_arguments_the_help_is_shown() -> None:
@@ -179,6 +179,57 @@ def test_interrupting_is_exit_code_130(tmp_path: Path, monkeypatch: pytest.Monke
     result = run_cli("good.onnx", cwd=tmp_path)
     assert result.exit_code == 130
     assert result.stderr.strip() == "interrupted"
+
+
+INTERRUPTED_AT = """
+import os, signal, sys
+
+def interrupt(event, arguments):
+    if event == "import" and arguments[0] == name:
+        os.kill(os.getpid(), signal.SIGINT)
+
+name = sys.argv.pop(1)
+sys.addaudithook(interrupt)
+from modellint.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
+@pytest.mark.parametrize("module", ["modellint.cli", "click", "modellint.session", "numpy"])
+def test_ctrl_c_during_imports(module: str, tmp_path: Path) -> None:
+    model = str(ROOT / "examples" / "qat_residual.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT, module, "inspect", model],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr.strip() == "interrupted"
+    assert not done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
+def test_ctrl_c_in_a_finalizer_is_not_lost(tmp_path: Path) -> None:
+    code = """
+import os, signal, time
+from modellint.base import interrupts
+
+class Thing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+interrupts.catch()
+try:
+    Thing()
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")

@@ -32,7 +32,14 @@ check = "deadly_checks:{check}"
 """
 CHECKS = '''
 """Checks that end their process, or never end."""
-import os, signal, time
+import multiprocessing, os, signal, time
+from pathlib import Path
+
+def is_worker():
+    return multiprocessing.parent_process() is not None
+
+if is_worker() and "INTERRUPT_IMPORTS" in os.environ:
+    os.killpg(0, signal.SIGINT)  # as a terminal does: parent and workers alike
 
 def kill(context):
     if "deadly" in context.model.path.name:
@@ -40,6 +47,8 @@ def kill(context):
     return []
 
 def hang(context):
+    if is_worker():
+        Path("hangs").touch()
     time.sleep(600)
     return []
 '''
@@ -167,16 +176,29 @@ def test_a_worker_that_dies_takes_one_model_with_it(deadly: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
 def test_ctrl_c_ends_the_workers_too(deadly: Path) -> None:
-    command = [sys.executable, "-m", "modellint", ".", "--select", "DIE002", "--jobs", "2"]
-    process = subprocess.Popen(
-        command, cwd=deadly, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-    )
-    assert process.stderr is not None
-    time.sleep(4)
-    started = time.monotonic()
+    process = start_hanging(deadly)
+    while not (deadly / "hangs").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: parent and workers alike
-    _, stderr = process.communicate(timeout=30)
-    assert time.monotonic() - started < 20
+    assert_interrupted(process)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
+def test_ctrl_c_while_workers_start(deadly: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERRUPT_IMPORTS", "1")
+    assert_interrupted(start_hanging(deadly))
+
+
+def start_hanging(folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "modellint", ".", "--select", "DIE002", "--jobs", "2"]
+    return subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+
+
+def assert_interrupted(process: subprocess.Popen[bytes]) -> None:
+    _, stderr = process.communicate(timeout=60)  # the checks hang for ten minutes
     assert process.returncode == 130
     assert b"Traceback" not in stderr
     assert all_gone(process.pid)

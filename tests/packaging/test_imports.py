@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"finding", "inspection", "base"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
-MAY_IMPORT["__main__"] = {"cli"}
+MAY_IMPORT["__main__"] = {"base", "cli"}
 
 HEAVY = ("numpy", "onnx", "onnxruntime", "pydantic", "rich", "sarif_om")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
+from modellint.base import interrupts
 from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, died, lint_job
 
@@ -19,11 +20,17 @@ _plans: Sequence[Plan] = ()
 def _begin(plans: Sequence[Plan]) -> None:
     global _plans
     _plans = plans
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C, and ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back: Windows
 
 
 def _work(job: Job) -> FileReport:
     return lint_job(job, _plans)
+
+
+def _submit(executor: ProcessPoolExecutor, job: Job) -> Future[FileReport]:
+    """This starts workers too; the parent answers Ctrl-C, and ends them."""
+    with interrupts.held():
+        return executor.submit(_work, job)
 
 
 class Pool:
@@ -50,7 +57,7 @@ class Pool:
                 while True:
                     while len(running) < self._processes and waiting:
                         job = waiting.popleft()
-                        running[executor.submit(_work, job)] = job
+                        running[_submit(executor, job)] = job
                     if not running:
                         return []
                     for ended in wait(running, return_when=FIRST_COMPLETED).done:
@@ -66,7 +73,7 @@ class Pool:
         """In a process of its own, so that its death is its own."""
         with self._executor(1) as executor:
             try:
-                report = executor.submit(_work, job).result()
+                report = _submit(executor, job).result()
             except BrokenProcessPool:
                 report = died(job)
             except BaseException:
