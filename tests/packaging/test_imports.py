@@ -17,16 +17,17 @@ SRC = ROOT / "src"
 # Which room may import which others, as docs/architecture.md draws it. Its own modules, and the
 # package root (the version), every room may.
 MODELS = {"model", "targets", "analysis"}
-VALUES = {"base", "finding"}
+VALUES = {"base", "finding", "operators"}
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
+    "operators": {"base"},
     "finding": set(),
     "inspection": set(),
     "native": set(),
     "model": set(),
-    "formats": {"model", "base", "native"},
+    "formats": {"model", "base", "native", "operators"},
     "targets": {"model"} | VALUES,
-    "analysis": {"model", "targets", "base"},
+    "analysis": {"model", "targets", "base", "operators"},
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES,
     "checks": MODELS | VALUES | {"rules", "native", "probes"},

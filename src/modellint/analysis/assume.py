@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from modellint.model import Dim, Model, Shape, Value, small_constant
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.profiles import InputProfile, input_profiles
 
@@ -16,7 +17,7 @@ SAMPLES = 16_000
 """A second of sound, as speech models sample it."""
 REACH = 8
 """Values looked at between the tokens and their embedding."""
-_MOVES = frozenset({"Reshape", "Cast", "Identity", "Unsqueeze", "Squeeze", "Flatten"})
+_MOVES = having(Trait.VIEW, Trait.CAST)
 
 
 @dataclass(frozen=True, slots=True)

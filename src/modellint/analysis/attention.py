@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from modellint.analysis.fusion import made_by, number, operands, other_input, takers
 from modellint.model import Graph, Model, Node, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 MOST_STEPS = 8
 """Ops between a product and the Softmax; more is another arrangement."""
-_PATH = frozenset(
-    {"Reshape", "Transpose", "Mul", "Div", "Cast", "Unsqueeze", "Squeeze", "Identity"}
-)
-
-_PASSING = frozenset({"Cast", "Dropout", "Identity", "Reshape", "Mul", "Relu", "Transpose"})
-_HARMLESS = frozenset({"Cast", "Dropout", "Identity", "Reshape", "IsNaN", "Where"})
-_CURVES = frozenset({"Tanh", "Clip", "Relu", "Sigmoid", "Exp"})
+_SAME = having(Trait.VIEW, Trait.CAST)
+"""Ops that leave every number as it is."""
+_SCALINGS = having(Trait.SCALING)
+_PATH = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE, Trait.SCALING)
+_CURVES = having(Trait.ACTIVATION, Trait.CURVED)
+_SCORING = having(Trait.VIEW, Trait.CAST, Trait.SCALING)
+_ARITHMETIC = having(Trait.ARITHMETIC)
+_BROADCASTS = having(Trait.BROADCAST)
+_MASKS = frozenset({"Add", "Where", "Sub"})
+_GUARD = frozenset({"IsNaN", "Where"})
+_AFTER = frozenset({"Mul", "Relu", "Transpose"})
+"""What stands between the Softmax and the result besides."""
 
 
 @dataclass(slots=True)
@@ -40,11 +46,11 @@ class Attention:
 
     @property
     def scales(self) -> list[Node]:
-        return [n for n in self.between if n.op_type in ("Mul", "Div") and _constant_side(n)]
+        return [n for n in self.between if n.op_type in _SCALINGS and _constant_side(n)]
 
     @property
     def masks(self) -> list[Node]:
-        return [n for n in self.between if n.op_type in ("Add", "Where", "Sub")]
+        return [n for n in self.between if n.op_type in _MASKS]
 
     @property
     def casts(self) -> list[Node]:
@@ -74,13 +80,13 @@ class Attention:
         """What changes scores or probabilities in ways that are not attention's."""
         return [
             *(node for node in self.between if node.op_type in _CURVES),
-            *(node for node in self.after if node.op_type not in _HARMLESS),
+            *(n for n in self.after if n.op_type not in _SAME and n.op_type not in _GUARD),
         ]
 
     @property
     def expands(self) -> list[Node]:
         """Keys and values copied for every query head that shares them."""
-        found = (_upstream(side, "Expand", "Tile") for side in (self.scores, self.result))
+        found = (_upstream(side, _BROADCASTS) for side in (self.scores, self.result))
         return [node for node in found if node is not None]
 
 
@@ -122,13 +128,13 @@ def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:
 def _main_input(node: Node) -> Value | None:
     """The operand of a node that leads to the scores, not to a mask or scale."""
     op = node.op_type
-    if op in ("Cast", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Dropout", *_CURVES):
+    if op in _SAME or op in _CURVES:
         return node.input(0)
-    if op in ("Mul", "Div") and _constant_side(node):
+    if op in _SCALINGS and _constant_side(node):
         return next((v for v in node.inputs if v is not None and not v.is_constant), None)
     if op == "Where":
         return next((v for v in node.inputs[1:] if _leads_to_product(v)), None)
-    if op in ("Add", "Sub", "Mul", "Div"):
+    if op in _ARITHMETIC:
         return next((v for v in node.inputs if _leads_to_product(v)), None)
     return None
 
@@ -140,9 +146,9 @@ def _leads_to_product(value: Value | None) -> bool:
             return False
         if node.op_type == "MatMul":
             return not any(v is None or v.is_constant for v in node.inputs[:2])
-        if node.op_type in ("Add", "Where", "Sub"):
+        if node.op_type in _MASKS:
             return any(_leads_to_product_directly(v) for v in node.inputs)
-        if node.op_type not in ("Cast", "Reshape", "Mul", "Div", "Identity", *_CURVES):
+        if node.op_type not in _SCORING and node.op_type not in _CURVES:
             return False
         value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
     return False
@@ -156,7 +162,7 @@ def _leads_to_product_directly(value: Value | None) -> bool:
             return False
         if node.op_type == "MatMul":
             return not any(v is None or v.is_constant for v in node.inputs[:2])
-        if node.op_type not in ("Cast", "Reshape", "Mul", "Div", "Identity"):
+        if node.op_type not in _SCORING:
             return False
         value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
     return False
@@ -177,7 +183,7 @@ def _result(softmax: Node) -> tuple[Node, list[Node]] | None:
             after += [isnan, where]
             value = where.output()
             continue
-        following = [n for n in users if n.op_type in _PASSING]
+        following = [n for n in users if n.op_type in _SAME or n.op_type in _AFTER]
         if len(following) != 1:
             return None
         after.append(following[0])
@@ -196,7 +202,7 @@ def _changes(cast: Node) -> bool:
     return before.dtype is not after.dtype
 
 
-def _upstream(product: Node, *ops: str) -> Node | None:
+def _upstream(product: Node, ops: Collection[str]) -> Node | None:
     """An op on the way of a product's second operand."""
     value = product.input(1)
     for _ in range(MOST_STEPS):

@@ -19,23 +19,20 @@ from modellint.analysis.attention import Attention, attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.kv_cache import attention_variant
 from modellint.model import Graph, Model, Node, Value
+from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
 
 Kind = Literal["transformer", "inverted residual", "residual", "squeeze and excitation"]
 
-_CONVOLUTIONS = frozenset({
-    "Conv", "QLinearConv", "ConvInteger", "FusedConv", "NhwcConv", "NhwcFusedConv",
-})  # fmt: skip
-_PRODUCTS = frozenset({"MatMul", "Gemm", "FusedMatMul", "MatMulNBits", "QLinearMatMul", "QGemm"})
-_ADDITIONS = frozenset({"Add", "QLinearAdd", "Sum"})
-_SKIP_NORMS = frozenset({"SkipLayerNormalization", "SkipSimplifiedLayerNormalization"})
-_ATTENTION_OPS = frozenset({
-    "Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedMultiHeadAttention",
-    "QAttention", "PagedAttention", "SparseAttention", "DecoderMaskedMultiHeadAttention",
-})  # fmt: skip
-_GATES = frozenset({"Sigmoid", "HardSigmoid", "QLinearSigmoid"})
-_POOLS = frozenset({"GlobalAveragePool", "ReduceMean", "QLinearGlobalAveragePool"})
-_BROADCASTING = frozenset({"Expand", "Tile"})
+_CONVOLUTIONS = having(Trait.CONVOLUTION)
+_LAYERS = having(Trait.CONVOLUTION, Trait.MATMUL, Trait.GEMM)
+_ADDITIONS = having(Trait.ADDITION)
+_SUMS = having(Trait.ADDITION, Trait.SKIP_NORMALIZATION)
+_MULTIPLICATIONS = having(Trait.MULTIPLICATION)
+_ATTENTION_OPS = having(Trait.ATTENTION)
+_GATES = having(Trait.SIGMOID)
+_MEANS = having(Trait.MEAN)
+_BROADCASTS = having(Trait.BROADCAST)
 LONGEST = 200
 """Nodes in the branch of a residual; a longer branch is the model, not a block."""
 
@@ -146,9 +143,9 @@ class Blocks:
         """Additions of two paths, one of which leaves from a tensor that the other is or adds."""
         masks = {id(node) for block in self._written_out for node in block.between}
         for node in graph.nodes:
-            if node.op_type not in _ADDITIONS | _SKIP_NORMS or id(node) in masks:
+            if node.op_type not in _SUMS or id(node) in masks:
                 continue
-            sides = [v for v in _summands(node) if not self._folding.is_constant(v)]
+            sides = [v for v in _operands(node) if not self._folding.is_constant(v)]
             if len(sides) != 2:
                 continue
             block = self._residual(node, *sides)
@@ -162,7 +159,7 @@ class Blocks:
             if branch is None:
                 continue
             nodes, start = branch
-            weighted = [n for n in nodes if n.op_type in _CONVOLUTIONS | _PRODUCTS]
+            weighted = [n for n in nodes if n.op_type in _LAYERS]
             if not weighted and not any(n.op_type in _ATTENTION_OPS for n in nodes):
                 continue
             return Block("residual", (*reversed(nodes), end), start, end)
@@ -199,7 +196,7 @@ class Blocks:
         for _ in range(10):
             value = node.output()
             users = [use.node for use in value.consumers] if value is not None else []
-            gate = next((user for user in users if user.op_type in ("Mul", "QLinearMul")), None)
+            gate = next((user for user in users if user.op_type in _MULTIPLICATIONS), None)
             follower = gate or next(iter(users), None)
             if follower is None or follower.op_type in _CONVOLUTIONS:
                 return follower if follower is not None and _is_pointwise(follower) else None
@@ -250,7 +247,7 @@ class Blocks:
             node = value.producer if value is not None else None
             if node is None or heads is None:
                 return 1
-            if node.op_type in _BROADCASTING:
+            if node.op_type in _BROADCASTS:
                 before, after = node.input(0), node.output()
                 old = self._types.shape(before) if before is not None else None
                 new = self._types.shape(after) if after is not None else None
@@ -264,10 +261,9 @@ def blocks(model: Model, deployment: Deployment) -> Blocks:
     return Blocks(model, deployment)
 
 
-def _summands(node: Node) -> list[Value]:
-    if node.op_type == "QLinearAdd":
-        return [value for value in (node.input(0), node.input(3)) if value is not None]
-    return [value for value in node.inputs[:2] if value is not None]
+def _operands(node: Node) -> list[Value]:
+    second = of(node).place("other") or 1
+    return [value for value in (node.input(0), node.input(second)) if value is not None]
 
 
 def _source_of_skip(skip: Value) -> Value:
@@ -279,7 +275,7 @@ def _source_of_skip(skip: Value) -> Value:
         if node is None or value.is_constant or len(value.consumers) != 1:
             return value
         source = node.input(0)
-        adapted += node.op_type in _CONVOLUTIONS | _PRODUCTS
+        adapted += node.op_type in _LAYERS
         if source is None or adapted > 1 or node.op_type in _ADDITIONS:
             return value
         value = source
@@ -336,7 +332,7 @@ def _width_of(node: Node, axis: int) -> int | None:
 
 
 def _weight(node: Node) -> Value | None:
-    return node.input(3 if node.op_type == "QLinearConv" else 1)
+    return node.input(of(node).place("weight") or 1)
 
 
 def _continues(one: Block, other: Block) -> bool:
@@ -354,11 +350,9 @@ def _continues(one: Block, other: Block) -> bool:
 def _squeezes(graph: Graph) -> Iterator[Block]:
     """A product of a tensor with a gate computed from its mean: Squeeze-and-Excitation."""
     for node in graph.nodes:
-        if node.op_type not in ("Mul", "QLinearMul") or len(node.inputs) < 2:
+        if node.op_type not in _MULTIPLICATIONS or len(node.inputs) < 2:
             continue
-        operands = _summands(node) if node.op_type == "Mul" else [
-            value for value in (node.input(0), node.input(3)) if value is not None
-        ]  # fmt: skip
+        operands = _operands(node)
         for gate, tensor in ((operands[0], operands[-1]), (operands[-1], operands[0])):
             nodes = _gate(gate, tensor)
             if nodes is not None:
@@ -377,11 +371,11 @@ def _gate(value: Value, tensor: Value) -> list[Node] | None:
             return None
         nodes.append(node)
         gated |= node.op_type in _GATES
-        weighted += node.op_type in _CONVOLUTIONS | _PRODUCTS
+        weighted += node.op_type in _LAYERS
         source = node.input(0)
         if source is None:
             return None
-        if node.op_type in _POOLS:
+        if node.op_type in _MEANS:
             return nodes if gated and weighted >= 1 and source is tensor else None
         if not gated and weighted:
             # The gate itself may be spelled out as Clip(x + 3) / 6.

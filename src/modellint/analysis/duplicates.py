@@ -8,16 +8,14 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import TYPE_CHECKING
 
 from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_CHANCE = frozenset({
-    "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
-    "Multinomial", "Dropout",
-})  # fmt: skip
+_CHANCE = having(Trait.RANDOM, Trait.DROPS)
 _SAMPLES, _SAMPLE = 8, 64
 """Of two tensors of a kind, so many runs of so many elements are compared before all are read."""
 _PIECE = 1 << 22

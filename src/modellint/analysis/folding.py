@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node, Shape, Tensor, Value, is_static
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEPT = frozenset({"DequantizeLinear"})
+_KEPT = having(Trait.RANDOM, Trait.DROPS, Trait.DEQUANTIZE)
 """Runtimes keep quantized weights as they are stored and dequantize on the way."""
-_RANDOM = frozenset(
-    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
-     "RandomUniformLike", "Dropout"}
-)  # fmt: skip
-_SHAPE_OPS = frozenset({"Shape", "Size"})
+_SHAPE_OPS = having(Trait.READS_SHAPE)
 
 
 class Folding:
@@ -117,7 +114,7 @@ class Folding:
         return self.types.numbers(value)
 
     def _folds(self, node: Node) -> bool:
-        if node.op_type in _RANDOM or node.op_type in _KEPT or node.subgraphs:
+        if node.op_type in _KEPT or node.subgraphs:
             return False
         if self._model.functions and self._model.function_of(node) is not None:
             return False

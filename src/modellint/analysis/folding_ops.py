@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
+from modellint.operators import Trait, having
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def small_constants(
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if evaluate is None:
             continue
-        describes = node.op_type in ("Shape", "Size")
+        describes = node.op_type in having(Trait.READS_SHAPE)
         inputs = _shape_as_input(node, shape_of) if describes else _known_inputs(node, known)
         if inputs is None:
             continue

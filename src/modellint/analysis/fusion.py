@@ -9,9 +9,10 @@ from typing import Literal
 
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node, Value, small_constant
+from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment
 
-TRANSPARENT = frozenset({"Cast", "Identity", "Dropout"})
+TRANSPARENT = frozenset(names(Trait.TRANSPARENT))
 """Ops that a mathematician does not see."""
 NARROW = frozenset({"float16", "bfloat16"})
 

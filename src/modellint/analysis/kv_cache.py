@@ -14,24 +14,19 @@ from dataclasses import dataclass
 
 from modellint.analysis.precision import activation_dtype
 from modellint.model import DTYPES, Graph, Model, Node, Shape, Value, element_count
+from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
 
-_MICROSOFT = "com.microsoft"
-# Ops that extend a cache themselves: past inputs and the outputs that hold the longer ones.
-_CACHING_OPS: dict[str, tuple[tuple[int, int], ...]] = {
-    f"{_MICROSOFT}.GroupQueryAttention": ((3, 1), (4, 2)),
-    f"{_MICROSOFT}.PagedAttention": ((3, 1), (4, 2)),
-    f"{_MICROSOFT}.MultiHeadAttention": ((6, 1), (7, 2)),
-    f"{_MICROSOFT}.DecoderMaskedMultiHeadAttention": ((5, 1), (6, 2)),
-    f"{_MICROSOFT}.SparseAttention": ((3, 1), (4, 2)),
-    f"{_MICROSOFT}.Attention": ((4, 1),),
-    "Attention": ((4, 1), (5, 2)),
-}
-_EXTENDING = frozenset({"Concat", "TensorScatter", "ScatterND", "ScatterElements"})
-_PASSING = frozenset(
-    {"Identity", "Cast", "Transpose", "Reshape", "Unsqueeze", "Squeeze", "Slice", "Where",
-     "QuantizeLinear", "DequantizeLinear", "Add", "Gather", "Split"}
-)  # fmt: skip
+_EXTENDING = having(Trait.EXTENDS)
+_PASSING = {"Where", "Add"} | having(
+    Trait.VIEW,
+    Trait.CAST,
+    Trait.TRANSPOSE,
+    Trait.SELECTS,
+    Trait.QUANTIZE,
+    Trait.DEQUANTIZE,
+).keys()
+_TO_PRODUCT = _PASSING | {"Concat"} | having(Trait.BROADCAST, Trait.MULTIPLICATION).keys()
 REACH = 8
 """How many moves of elements may lie between the model's input and what extends it."""
 
@@ -135,12 +130,10 @@ def _follow(past: Value) -> tuple[Value, Node] | None:
     while pending:
         value, distance = pending.pop(0)
         for node, index in value.consumers:
-            for past_at, present_at in _CACHING_OPS.get(node.qualified_op, ()):
-                present = node.output(present_at)
-                if index == past_at and present is not None:
-                    returned = _returned(present)
-                    if returned is not None:
-                        return returned, node
+            present = _extended(node, index)
+            returned = _returned(present) if present is not None else None
+            if returned is not None:
+                return returned, node
             result = node.output()
             if result is None or id(result) in seen:
                 continue
@@ -153,6 +146,13 @@ def _follow(past: Value) -> tuple[Value, Node] | None:
                 seen.add(id(result))
                 pending.append((result, distance + 1))
     return None
+
+
+def _extended(node: Node, index: int) -> Value | None:
+    """What an op that extends caches itself makes of its input at `index`."""
+    roles = of(node).inputs
+    role = roles[index] if index < len(roles) else ""
+    return node.output(int(role.removeprefix("past>"))) if role.startswith("past>") else None
 
 
 def _returned(value: Value) -> Value | None:
@@ -219,7 +219,6 @@ def _heads_of_product(value: Value | None) -> int | None:
     if value is None:
         return None
     pending = [(value, 0)]
-    moving = _PASSING | {"Expand", "Tile", "Mul", "Concat"}
     while pending:
         value, distance = pending.pop(0)
         for node, _ in value.consumers:
@@ -228,12 +227,13 @@ def _heads_of_product(value: Value | None) -> int | None:
                 heads = [
                     count
                     for shape in shapes
-                    if shape is not None and len(shape) >= 4
+                    if shape is not None
+                    and len(shape) >= 4
                     and (count := element_count(shape[1:-2])) is not None
-                ]  # fmt: skip
+                ]
                 if heads:
                     return max(heads)
             result = node.output()
-            if node.op_type in moving and result is not None and distance < 2 * REACH:
+            if node.op_type in _TO_PRODUCT and result is not None and distance < 2 * REACH:
                 pending.append((result, distance + 1))
     return None

@@ -19,29 +19,19 @@ from functools import cached_property
 from itertools import chain
 
 from modellint.analysis.assume import settle
-from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node, Shape, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
-DEQUANTIZE = frozenset({"DequantizeLinear"})
+VIEWS = having(Trait.VIEW)
+DEQUANTIZE = having(Trait.DEQUANTIZE)
 READY = 64
 """How many of the tasks that could run next are compared; more is a search without end."""
 
-IN_PLACE = frozenset({
-    "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh",
-    "BatchNormalization", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil",
-    "Celu", "Clip", "Cos", "Cosh", "Div", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid",
-    "HardSwish", "LeakyRelu", "Log", "Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg", "Not",
-    "Or", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign",
-    "Sin", "Sinh", "Softmax", "LogSoftmax", "Softplus", "Softsign", "Sqrt", "Sub", "Sum",
-    "Swish", "Tan", "Tanh", "ThresholdedRelu", "Where", "Xor", "LayerNormalization",
-    "RMSNormalization", "com.microsoft.Gelu", "com.microsoft.FastGelu",
-    "com.microsoft.BiasGelu", "com.microsoft.QuickGelu",
-    "com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization",
-    "SimplifiedLayerNormalization",
-})  # fmt: skip
+IN_PLACE = having(Trait.IN_PLACE)
 """Ops that may write their result over an input they are the last to read."""
 
 
@@ -301,7 +291,7 @@ class _Builder:
         after: dict[int, None] = {}
         whole: set[int] = set()
         for node in nodes:
-            may_replace = node.qualified_op in IN_PLACE
+            may_replace = node.op_type in IN_PLACE
             for source in _sources(node):
                 found = self._buffer_read(source)
                 if found is not None and found not in writes:

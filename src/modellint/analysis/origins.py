@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 
 from modellint.model import Graph, Model, Node, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
-_RANDOM = frozenset({
-    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
-    "RandomUniformLike",
-})  # fmt: skip
+_RANDOM = having(Trait.RANDOM)
+_READS_SHAPE = having(Trait.READS_SHAPE)
 
 
 class Origin(IntEnum):
@@ -47,7 +46,7 @@ class Origins:
                     self._origins[value] = origin
 
     def _of_node(self, node: Node) -> Origin:
-        if node.domain == "" and node.op_type in ("Shape", "Size"):
+        if node.domain == "" and node.op_type in _READS_SHAPE:
             return Origin.SHAPE
         if node.op_type in _RANDOM:
             return Origin.DATA

@@ -8,37 +8,30 @@ is stored packed counts its elements, not its bytes.
 from __future__ import annotations
 
 from modellint.model import Model, Node, Tensor, Value
+from modellint.operators import Trait, having, with_input
 
-# Inputs that are stored, but not learned, by op type.
-_NOT_LEARNED: dict[str, frozenset[int]] = {
-    "BatchNormalization": frozenset({3, 4}),
-    "QuantizeLinear": frozenset({1, 2}),
-    "DequantizeLinear": frozenset({1, 2}),
-    "QLinearConv": frozenset({1, 2, 4, 5, 6, 7}),
-    "QLinearMatMul": frozenset({1, 2, 4, 5, 6, 7}),
-    "QLinearAdd": frozenset({1, 2, 4, 5, 6, 7}),
-    "QLinearMul": frozenset({1, 2, 4, 5, 6, 7}),
-    "QGemm": frozenset({1, 2, 4, 5, 7, 8}),
-    "ConvInteger": frozenset({2, 3}),
-    "MatMulInteger": frozenset({2, 3}),
-    "MatMulIntegerToFloat": frozenset({2, 3, 4, 5}),
-    "DynamicQuantizeMatMul": frozenset({2, 3}),
-    "QAttention": frozenset({3, 4, 6, 7}),
-    "MatMulNBits": frozenset({2, 3, 4}),
-    "MatMulBnb4": frozenset({2}),
-    "GatherBlockQuantized": frozenset({2, 3}),
-    "Clip": frozenset({1, 2}),
-    "Resize": frozenset({1, 2}),
-    "Upsample": frozenset({1}),
-    "Pad": frozenset({2}),
-    "ScatterND": frozenset({2}),
-    "ScatterElements": frozenset({2}),
-}
-_PASSES = frozenset({"Identity", "Reshape", "Transpose", "Cast", "Squeeze", "Unsqueeze"})
+_NOT_LEARNED = with_input(
+    "data-scale",
+    "data-zero",
+    "weight-scale",
+    "weight-zero",
+    "other-scale",
+    "other-zero",
+    "output-scale",
+    "output-zero",
+    "group-index",
+    "statistic",
+    "bound",
+    "filler",
+    "update",
+    "region",
+    "factors",
+)
+"""Inputs that are stored, but not learned, by op type."""
+_PASSES = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE)
 """Ops that hand a weight on as it is: the node after them says what it is."""
-_SCALARS = frozenset({"Add", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Where"})
-"""Ops whose single numbers are part of a formula, not of what was learned."""
-_PACKED = {"MatMulNBits": ("K", "N"), "MatMulBnb4": ("K", "N")}
+_SCALARS = having(Trait.FORMULA_SCALAR)
+_PACKED = having(Trait.BLOCK_WEIGHTS)
 
 
 class Parameters:
@@ -70,7 +63,7 @@ class Parameters:
             return
         elements = tensor.elements
         if node.op_type in _PACKED and index == 1:
-            rows, columns = (node.get_int(name, 0) or 0 for name in _PACKED[node.op_type])
+            rows, columns = node.get_int("K", 0) or 0, node.get_int("N", 0) or 0
             elements = rows * columns
         self._counts[id(tensor)] = elements
 

@@ -17,13 +17,14 @@ from typing import Literal
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost import ModelCost
-from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.memory.fusion import find_grouping
 from modellint.analysis.memory.runtimes import runtime_memory
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
 from modellint.model import Model, Node, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Target
 
@@ -212,7 +213,7 @@ def _traffic(
     node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int
 ) -> int:
     """Bytes a node moves, without what stays on the chip."""
-    if node.op_type in VIEWS:
+    if node.op_type in having(Trait.VIEW):
         return 0
     values: dict[int, Value] = {
         id(value): value for value in (*node.inputs, *node.outputs) if value is not None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modellint.model import Model, Tensor, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -25,15 +26,15 @@ FLOAT16_MAX = 65504.0
 FLOAT16_ZERO = 2.0**-25
 """Up to this, a number becomes 0 in fp16 (half of its smallest subnormal)."""
 
-WEIGHTED = {
-    "Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1, "LSTM": 1, "GRU": 1, "RNN": 1,
-}  # fmt: skip
-"""Ops with a weight, and the input it is."""
+WEIGHTED = having(Trait.FLOAT_PRODUCT, Trait.RECURRENT)
+"""Ops that multiply with a stored weight in floating point."""
+WEIGHT = 1
+"""The input it is."""
 
 
 def is_weight(value: Value) -> bool:
     """Whether a layer multiplies with the value."""
-    return any(WEIGHTED.get(use.node.op_type) == use.index for use in value.consumers)
+    return any(use.index == WEIGHT and use.node.op_type in WEIGHTED for use in value.consumers)
 
 
 @dataclass(frozen=True, slots=True)

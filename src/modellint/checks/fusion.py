@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from modellint.analysis.cost import cost
-from modellint.analysis.cost.traffic import VIEWS, nbytes
+from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.model import Node, Value
+from modellint.operators import Trait, having
 from modellint.rules.rule import Fuser
 
 ORT, TENSORRT = "onnxruntime", "tensorrt"
@@ -122,7 +123,7 @@ def _inner_traffic(context: Context, nodes: Sequence[Node]) -> int | None:
     moved = 0
     for node in nodes:
         for value in node.outputs:
-            if value is None or node.op_type in VIEWS:
+            if value is None or node.op_type in having(Trait.VIEW):
                 continue
             reads = sum(id(use.node) in inside for use in value.consumers)
             if not reads:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from modellint.analysis.weights import WEIGHTED
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Value, element_count
+from modellint.operators import Trait, having
 
 TO_CHANNELS_FIRST = (0, 3, 1, 2)
-SCALINGS = ("Add", "Sub", "Mul", "Div")
-JOINS = ("Add", "Concat", "Mul", "Sum", "Max")
-"""Ops at which a path around a layer comes back."""
+SCALINGS = having(Trait.ARITHMETIC)
+JOINS = having(Trait.JOINS)
 
 
 def channels_last_input(context: Context) -> Iterator[Hit]:

@@ -8,10 +8,12 @@ from math import isfinite
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Use, Value, small_constant
+from modellint.operators import Trait, having, with_input
 
-ROOTS = ("Sqrt", "Pow", "Reciprocal")
-UNBOUNDED_USES = {"Clip": (1, 2), "Cast": (0,), "Shape": (0,), "Size": (0,), "Pad": (2,)}
-"""Inputs for which a huge number only means "no bound", or is not computed with."""
+ROOTS = having(Trait.ROOT)
+_BOUNDS = with_input("bound", "filler")
+_READ_ONLY = having(Trait.CAST, Trait.READS_SHAPE)
+"""A huge number is not computed with there."""
 
 
 def float64_left_over(context: Context) -> Iterator[Hit]:
@@ -55,7 +57,7 @@ def _extreme(value: Value) -> float:
 
 
 def _unbounded(node: Node, index: int) -> bool:
-    return index in UNBOUNDED_USES.get(node.op_type, ())
+    return node.op_type in _READ_ONLY or index in _BOUNDS.get(node.op_type, ())
 
 
 def _around(node: Node) -> tuple[Node, ...]:

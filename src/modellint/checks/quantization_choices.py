@@ -8,6 +8,7 @@ from modellint.analysis.quantization import Converter, QuantizationMap, stored_r
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import SENSITIVE, nodes_of, together
 from modellint.model import Node, Value
+from modellint.operators import Trait, having
 
 
 def sensitive_op_quantized(context: Context) -> Iterator[Hit]:
@@ -25,7 +26,7 @@ def sensitive_op_quantized(context: Context) -> Iterator[Hit]:
         yield from together(nodes, {"kind": op}, variant="gelu" if op in _GELU else "")
 
 
-_GELU = ("Erf", "Gelu", "FastGelu", "QuickGelu")
+_GELU = having(Trait.GELU)
 
 
 def _is_between(quantization: QuantizationMap, node: Node) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
-from modellint.analysis.quantization.ops import ACTIVATIONS, NORMALIZING
 from modellint.checks.api import Context, Hit
 from modellint.model import Node
+from modellint.operators import Trait, having
 
-SENSITIVE = (NORMALIZING | {"Erf", "FastGelu", "QuickGelu"}) - {"Attention"}
-"""Ops that are best left in float: little work, much accuracy."""
+ACTIVATIONS = having(Trait.ACTIVATION)
+SENSITIVE = having(Trait.SENSITIVE)
 
 
 def for_tensorrt(context: Context) -> bool:

@@ -12,6 +12,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import together
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
+from modellint.operators import Trait, names
 
 # Ops
 
@@ -76,8 +77,10 @@ def arithmetic_fake_quantize(context: Context) -> Iterator[Hit]:
     """Fake quantization written out: scale, round, clip, scale back."""
     found = []
     for node in context.nodes("Round"):
-        before = _producer(node.input(0), ("Div", "Mul"), past=("Add",))
-        after = _consumer(node.output(), ("Mul", "Div"), past=("Add", "Clip", "Max", "Min", "Sub"))
+        before = _producer(node.input(0), names(Trait.SCALING), past=("Add",))
+        after = _consumer(
+            node.output(), names(Trait.SCALING), past=("Add", "Clip", "Max", "Min", "Sub")
+        )
         if before is None or after is None or before.op_type == after.op_type:
             continue
         if _constant_operand(before) is not None and _constant_operand(after) is not None:

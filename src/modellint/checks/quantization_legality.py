@@ -15,6 +15,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import for_tensorrt, together
 from modellint.finding import Severity
 from modellint.model import DTYPES, DType, Node
+from modellint.operators import Trait, names
 
 TENSORRT_TYPES = {"int8", "int4", "float8e4m3fn", "float4e2m1"}
 
@@ -95,23 +96,9 @@ def uint8_weight(context: Context) -> Iterator[Hit]:
     yield from together(_nodes(found), {})
 
 
-_MORE_INTEGER_OPS = (
-    "DynamicQuantizeLinear",
-    *(
-        f"com.microsoft.{name}"
-        for name in (
-            "DynamicQuantizeLSTM", "QEmbedLayerNormalization", "QLinearAdd", "QLinearAveragePool",
-            "QLinearConcat", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearMul",
-            "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere",
-            "QOrderedAttention", "QOrderedGelu", "QOrderedLayerNormalization", "QOrderedMatMul",
-        )
-    ),
-)  # fmt: skip
-
-
 def integer_operator(context: Context) -> Iterator[Hit]:
     """Integer ops of ONNX Runtime's QOperator format, and dynamic quantization."""
-    found = list(context.nodes(*INTEGER_OPS, *_MORE_INTEGER_OPS))
+    found = list(context.nodes(*INTEGER_OPS, *names(Trait.INTEGER_KERNEL)))
     if found:
         found.sort(key=lambda node: node.index)
         kinds = sorted({node.op_type for node in found})

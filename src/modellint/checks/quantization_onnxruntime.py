@@ -17,6 +17,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import effect, for_tensorrt, nodes_of, together
 from modellint.finding import Severity
 from modellint.model import Node, Value, small_constant
+from modellint.operators import Trait, having
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
@@ -44,7 +45,7 @@ def _layer_before(node: Node) -> Node | None:
         if value is None or value.producer is None:
             return None
         node = value.producer
-        if node.op_type not in ("Add", "Div", "Mul", "Sub"):
+        if node.op_type not in having(Trait.ARITHMETIC):
             return node
     return None
 
@@ -76,7 +77,7 @@ def bias_off_scale(context: Context) -> Iterator[Hit]:
             by_bias.setdefault(id(bias), (bias, []))[1].append(op)
     for bias, ops in by_bias.values():
         others = len(ops) - 1
-        is_wrong = runtime == "onnxruntime" and ops[0].node.op_type.endswith("Gemm")
+        is_wrong = runtime == "onnxruntime" and ops[0].node.op_type in having(Trait.GEMM)
         facts = {
             "layer": ops[0].node.label,
             "layer_op": ops[0].node.op_type,
@@ -97,7 +98,7 @@ def bias_off_scale(context: Context) -> Iterator[Hit]:
 def _adds_nothing(op: WeightedOp, bias: Converter) -> bool:
     """A bias of zeros is right at any scale; only a convolution is left in float for it."""
     values = small_constant(stored_root(bias.source))
-    return values is not None and not values.any() and op.node.op_type.endswith("Gemm")
+    return values is not None and not values.any() and op.node.op_type in having(Trait.GEMM)
 
 
 def output_left_float(context: Context) -> Iterator[Hit]:

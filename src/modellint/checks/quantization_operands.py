@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from modellint.analysis.quantization import Operand, QuantizationMap, WeightedOp, find_islands
-from modellint.analysis.quantization.ops import ACTIVATIONS, rides_along
+from modellint.analysis.quantization.ops import rides_along
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import (
-    SENSITIVE,
     effect,
     is_quantized_behind,
     nodes_of,
@@ -16,6 +15,7 @@ from modellint.checks.quantization_common import (
 )
 from modellint.finding import Severity
 from modellint.model import Node, Value
+from modellint.operators import Trait, having
 
 
 def weight_left_float(context: Context) -> Iterator[Hit]:
@@ -64,7 +64,9 @@ def activation_left_float(context: Context) -> Iterator[Hit]:
 def _activation_behind_pair(quantization: QuantizationMap, op: WeightedOp) -> Node | None:
     """The activation between a pair and the layer that should have it right in front."""
     node = op.data.root.producer
-    source = node.input(0) if node is not None and node.op_type in ACTIVATIONS else None
+    source = (
+        node.input(0) if node is not None and node.op_type in having(Trait.ACTIVATION) else None
+    )
     return node if source is not None and quantization.operand(source).is_quantized else None
 
 
@@ -209,4 +211,4 @@ def float_island(context: Context) -> Iterator[Hit]:
 
 def _is_sensitive(nodes: Iterable[Node]) -> bool:
     """Whether an island is there for the sake of accuracy."""
-    return any(node.op_type in SENSITIVE or node.op_type == "Attention" for node in nodes)
+    return any(node.op_type in having(Trait.SENSITIVE, Trait.ATTENTION) for node in nodes)

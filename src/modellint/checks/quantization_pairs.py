@@ -11,6 +11,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import for_tensorrt, is_quantized_behind, together
 from modellint.finding import Severity
 from modellint.model import Node, Value
+from modellint.operators import Trait, having
 
 
 def quantized_before_activation(context: Context) -> Iterator[Hit]:
@@ -140,7 +141,7 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
         return False
     op = quantization.op(producer)
     if op is not None:
-        return op.is_quantized and not op.node.op_type.endswith("MatMul")
+        return op.is_quantized and op.node.op_type not in having(Trait.MATMUL)
     return any(v is not None and quantization.operand(v).is_quantized for v in producer.inputs)
 
 

@@ -16,6 +16,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import effect, for_tensorrt
 from modellint.finding import Severity
 from modellint.model import DType, Node, Value, format_shape
+from modellint.operators import Trait, having
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def _through_moves(op: WeightedOp, axis: int, rank: int) -> int | None:
     """Where an axis of the stored weight is once the ops between DQ and op have moved it."""
     axis = axis + rank if axis < 0 else axis
     for node in reversed(op.weight.moves):
-        if node.op_type in ("Cast", "Identity"):
+        if node.op_type in having(Trait.TRANSPARENT):
             continue
         if node.op_type != "Transpose":
             return None

@@ -9,23 +9,18 @@ from math import prod
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Shape, Value, format_shape, small_constant
+from modellint.operators import Trait, having, names, with_input
 
-ELEMENTWISE = ("Add", "And", "Div", "Equal", "Greater", "Less", "Mul", "Or", "Pow", "Sub", "Where")
-RECURRENT = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
-"""Where the initial states stand among the inputs."""
-SIZED_BY_DATA = ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit")
-SIZE_INPUTS = {
-    "Reshape": (1,), "Expand": (1,), "Tile": (1,), "ConstantOfShape": (0,), "TopK": (1,),
-    "Range": (0, 1, 2), "Slice": (1, 2, 4), "OneHot": (1,), "Pad": (1,),
-}  # fmt: skip
+ELEMENTWISE = having(Trait.BROADCASTS)
+RECURRENT = with_input("state")
+SIZE_INPUTS = with_input("shape", "size")
 """Inputs whose elements decide how large the output is."""
-RANK_INPUTS = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0, "Squeeze": 1, "Unsqueeze": 1}
+RANK_INPUTS = with_input("shape", "axes")
 """Inputs whose length decides how many dims the output has."""
-
 MAKERS = {
-    "SequenceConstruct": "sequence", "SequenceEmpty": "sequence", "SplitToSequence": "sequence",
-    "SequenceMap": "sequence", "Optional": "optional",
-}  # fmt: skip
+    **dict.fromkeys(names(Trait.MAKES_SEQUENCE), "sequence"),
+    **dict.fromkeys(names(Trait.MAKES_OPTIONAL), "optional"),
+}
 """Ops that make something other than a tensor out of tensors."""
 
 
@@ -220,7 +215,7 @@ def _is_bound(node: Node, index: int) -> bool:
 def data_dependent_shape(context: Context) -> Iterator[Hit]:
     """Ops whose output is as large as the data says."""
     origins = context.analysis(Origins)
-    for node in context.nodes(*SIZED_BY_DATA):
+    for node in context.nodes(*names(Trait.SIZED_BY_DATA)):
         if origins.of(node.input(0)) is Origin.DATA:
             yield Hit(node)
     for node in context.nodes(*SIZE_INPUTS):
@@ -247,7 +242,7 @@ def dynamic_rank(context: Context) -> Iterator[Hit]:
         data, output = node.input(0), node.output(0)
         if data is None or output is None or data.shape is None or output.shape is not None:
             continue
-        length = node.input(RANK_INPUTS[node.op_type])
+        length = node.input(RANK_INPUTS[node.op_type][0])
         if length is not None and not _length_is_known(length):
             yield Hit(node, {"axes": length.name})
         elif node.op_type == "Squeeze" and length is None and not node.get_ints("axes"):

@@ -16,8 +16,9 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS, version_key
 from modellint.model import AttributeRef, Node
 from modellint.model.graph import DEFAULT_DOMAIN
+from modellint.operators import Trait, having
 
-MEASURED_ELSEWHERE = frozenset({"QuantizeLinear", "DequantizeLinear", "Cast", "CastLike"})
+MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 """Their types say as much of the output as of the input; other rules know more of them."""
 NO_TENSORS = re.compile("Sequence|Optional")
 """Operators on what is no tensor."""

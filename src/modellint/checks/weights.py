@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.weights import FLOAT16_MAX, WEIGHTED, Statistics, Weights, is_weight
+from modellint.analysis.weights import FLOAT16_MAX, WEIGHT, Statistics, Weights, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Tensor, Value
+from modellint.operators import Trait, names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,8 +147,8 @@ def _statistics(context: Context) -> Iterator[tuple[Value, Statistics]]:
 
 def _weighted(context: Context) -> Iterator[tuple[Node, Tensor]]:
     """Layers with a stored floating-point weight."""
-    for node in context.nodes(*WEIGHTED):
-        value = node.input(WEIGHTED[node.op_type])
+    for node in context.nodes(*names(Trait.FLOAT_PRODUCT, Trait.RECURRENT)):
+        value = node.input(WEIGHT)
         if value is not None and value.tensor is not None and value.tensor.dtype.is_float:
             yield node, value.tensor
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from modellint.analysis.precision import activation_dtype, weight_dtype
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Node, Value, element_count
+from modellint.operators import Trait, having
 
-VIEWS = frozenset(
-    {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout", "ExpandDims"}
-)
-"""Ops that give the same bytes another shape."""
-_METADATA = frozenset({"Shape", "Size", "Constant"})
-# Ops that read of their first input only as much as they write.
-_SELECT = frozenset({"Gather", "GatherElements", "GatherND", "Slice", "Split", "Compress"})
+_MOVES_NOTHING = having(Trait.VIEW, Trait.READS_SHAPE, Trait.CONSTANT)
+_SELECTS = having(Trait.SELECTS)
 
 
 def nbytes(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
@@ -25,16 +21,16 @@ def nbytes(value: Value, types: DeployedTypes, precision: str | None) -> int | N
 
 
 def bytes_written(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
-    if node.op_type in VIEWS or node.op_type in _METADATA:
+    if node.op_type in _MOVES_NOTHING:
         return 0
     return _sum([nbytes(value, types, precision) for value in node.outputs if value is not None])
 
 
 def bytes_read(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
-    if node.op_type in VIEWS or node.op_type in _METADATA:
+    if node.op_type in _MOVES_NOTHING:
         return 0
     values = {id(value): value for value in node.inputs if value is not None}
-    if node.op_type in _SELECT and node.inputs and node.inputs[0] is not None:
+    if node.op_type in _SELECTS and node.inputs and node.inputs[0] is not None:
         values.pop(id(node.inputs[0]), None)
         selected = bytes_written(node, types, precision)
     else:

@@ -10,32 +10,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from modellint.analysis.attention import attention_blocks
-from modellint.analysis.cost.traffic import VIEWS
 from modellint.analysis.folding import Folding
 from modellint.analysis.liveness import Layout, lay_out
 from modellint.analysis.memory.runtimes import RuntimeMemory
-from modellint.analysis.quantization.ops import POINTWISE
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Node, element_count
+from modellint.operators import Trait, having
 
-RIDING = POINTWISE | {
-    "And", "Cast", "Ceil", "Celu", "Cos", "Equal", "Floor", "GatedAdd",
-    "Greater", "GreaterOrEqual", "HardSwish", "IsInf", "IsNaN", "Less", "LessOrEqual", "Mod", "Not",
-    "Or", "QuantizeLinear", "Round", "Sign", "Sin", "Softsign", "Xor",
-}  # fmt: skip
-"""Computed element by element, so they run in the kernel that makes what they read."""
-EPILOGUE = frozenset({"Add", "BatchNormalization", "Clip", "LeakyRelu", "Relu", "Sigmoid", "Tanh"})
-"""What even a runtime that fuses little runs inside a convolution."""
-PRODUCTS = frozenset({
-    "Conv", "ConvTranspose", "ConvInteger", "Einsum", "FusedConv", "FusedGemm", "FusedMatMul",
-    "Gemm", "MatMul", "MatMulInteger", "MatMulNBits", "QLinearConv", "QLinearMatMul",
-})  # fmt: skip
+VIEWS = having(Trait.VIEW)
+RIDING = having(Trait.POINTWISE)
+EPILOGUE = having(Trait.EPILOGUE)
+CONVOLUTIONS = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION)
+PRODUCTS = having(
+    Trait.CONVOLUTION,
+    Trait.TRANSPOSED_CONVOLUTION,
+    Trait.MATMUL,
+    Trait.GEMM,
+    Trait.CONTRACTION,
+)
 """Layers that call on a library, which asks for scratch memory."""
-CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "FusedConv"})
-_KEEPS_LAYOUT = EPILOGUE | {
-    "AveragePool", "Concat", "Div", "GlobalAveragePool", "HardSigmoid", "HardSwish", "MaxPool",
-    "Mul",
-}  # fmt: skip
+_KEEPS_LAYOUT = having(Trait.KEEPS_LAYOUT)
+_ALONE = having(Trait.RUNS_ALONE)
 
 
 @dataclass(slots=True)
@@ -185,7 +180,7 @@ class Kernels:
         if not self._runtime.fuses:
             follows = kernel.nodes[0].op_type in CONVOLUTIONS and node.op_type in EPILOGUE
             return follows and self._is_like(node, kernel.nodes[-1])
-        if node.op_type not in RIDING or kernel.nodes[-1].op_type in _MOVERS:
+        if node.op_type not in RIDING or kernel.nodes[-1].op_type in _ALONE:
             return False
         return self._is_like(node, kernel.nodes[-1])
 
@@ -193,10 +188,6 @@ class Kernels:
         alike = _are_alike(one, other, self._folding.types)
         self.premises.append((one, other, alike))
         return alike
-
-
-_MOVERS = frozenset({"Concat", "Gather", "Split", "TopK", "NonZero", "Pad", "Resize", "Upsample"})
-"""Kernels of a kind that takes nothing along."""
 
 
 def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:

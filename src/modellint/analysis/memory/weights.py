@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modellint.analysis.cost.traffic import VIEWS
 from modellint.analysis.folding import Folding
 from modellint.analysis.folding_ops import SMALL
 from modellint.analysis.memory.fusion import PRODUCTS
 from modellint.analysis.precision import weight_dtype
 from modellint.model import DType, Model, Value, element_count
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
+_FILLING = having(Trait.VIEW, Trait.CAST, Trait.BROADCAST)
+"""Ops that leave a tensor of one number what it is."""
+_DEQUANTIZES = having(Trait.DEQUANTIZE)
 _SHAPE_BYTES = 1024
 """Integers of up to this size are shapes and axes, which stay with the host."""
 
@@ -73,7 +76,7 @@ def deployed_weights(
 def is_fill(value: Value) -> bool:
     """A constant of one number over and over, too large to be worth storing."""
     node = value.producer
-    while node is not None and node.op_type in VIEWS | {"Cast", "Expand"}:
+    while node is not None and node.op_type in _FILLING:
         source = node.input(0)
         node = source.producer if source is not None else None
     count = element_count(value.shape)
@@ -91,7 +94,7 @@ def _deployed(value: Value, dtype: DType, precision: str | None) -> DType:
 
 
 def _is_quantized(value: Value) -> bool:
-    return any(use.node.op_type == "DequantizeLinear" for use in value.consumers)
+    return any(use.node.op_type in _DEQUANTIZES for use in value.consumers)
 
 
 def _merges(value: Value) -> bool:

@@ -13,10 +13,11 @@ from modellint.analysis.quantization.onnxruntime import held_back
 from modellint.analysis.quantization.ops import (
     BLOCK_WEIGHT_OPS,
     FLOAT_ONLY,
+    FLOAT_PRODUCTS,
     INTEGER_OPS,
     LONGEST,
     MOVING,
-    WEIGHTED,
+    Operands,
     output_axis,
 )
 from modellint.analysis.quantization.parts import (
@@ -37,6 +38,7 @@ from modellint.analysis.quantization.scheme import (
     scheme_of,
 )
 from modellint.model import Graph, Model, Node, Value
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -45,14 +47,11 @@ if TYPE_CHECKING:
     from modellint.analysis.cost import ModelCost
 
 
-Parameters = tuple[int, "int | None", "int | None"]
-"""Which inputs are an operand, its scale and its zero point."""
-
-
 def _input(node: Node, index: int | None) -> Value | None:
     return original(node.input(index)) if index is not None else None
 
 
+_MATMULS = having(Trait.MATMUL)
 _NUMERIC = frozenset(
     ("int2", "fp4", "int4", "fp8", "int8", "int16", "bf16", "fp16", "fp32", "fp64")
 )
@@ -110,13 +109,13 @@ class QuantizationMap:
             converter.before = by_node.get(id(converter.source.producer))
 
     def _find_ops(self, graph: Graph) -> None:
-        for op in WEIGHTED:
+        for op in FLOAT_PRODUCTS:
             for node in graph.by_op.get(op, ()):
                 self._add(node, 0, 1)
         for op, (data, weight) in INTEGER_OPS.items():
             for node in graph.by_op.get(op, ()):
                 self._add(
-                    node, data[0], weight[0], integer="int16" if op.endswith("16") else "int8"
+                    node, data.value, weight.value, integer="int16" if op.endswith("16") else "int8"
                 )
                 self._give_schemes(node, data, weight)
         for op in BLOCK_WEIGHT_OPS:
@@ -138,7 +137,7 @@ class QuantizationMap:
         if left is None or right is None:
             return
         op = WeightedOp(node, self.operand(left), self.operand(right), integer, weight_bits)
-        if op.data.is_constant and not op.weight.is_constant and node.op_type.endswith("MatMul"):
+        if op.data.is_constant and not op.weight.is_constant and node.op_type in _MATMULS:
             op = WeightedOp(node, op.weight, op.data, integer, weight_bits)  # w @ x
         for operand in (op.data, op.weight):
             if operand.dequantizer is not None:
@@ -148,7 +147,7 @@ class QuantizationMap:
         self.ops.append(op)
         self._op_by_node[id(node)] = op
 
-    def _give_schemes(self, node: Node, data: Parameters, weight: Parameters) -> None:
+    def _give_schemes(self, node: Node, data: Operands, weight: Operands) -> None:
         """Tell the operands of an integer op what its other inputs say of them."""
         op = self.op(node)
         if op is None:

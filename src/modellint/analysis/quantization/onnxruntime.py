@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from modellint.analysis.quantization.ops import LONGEST, SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
 from modellint.model import DTYPES, Node, Value, is_static, small_constant
+from modellint.operators import Trait, having, of
 
 if TYPE_CHECKING:
     from modellint.analysis.quantization.mapping import QuantizationMap
     from modellint.analysis.quantization.parts import Converter, WeightedOp
     from modellint.analysis.quantization.scheme import Scheme
 
-CARRIES = frozenset({
-    "Cast", "Expand", "Identity", "MaxPool", "Reshape", "Slice", "Squeeze", "Transpose",
-    "Unsqueeze",
-})  # fmt: skip
+CARRIES = having(Trait.CROSSED_BY_ORT)
 """Ops that it moves a Q or DQ across, or removes when they do nothing."""
+_MATMULS = having(Trait.MATMUL)
+_SAME_PLACE = having(Trait.TRANSPARENT)
 _INT8, _UINT8 = DTYPES["int8"], DTYPES["uint8"]
 
 
@@ -32,8 +32,10 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     are no constants, or stand for other channels. ``bias``: it has another scale. ``output``:
     there is no Q behind.
     """
-    kind = op.node.op_type
-    if kind == "ConvTranspose" or not (_is_8_bits(op.data.scheme) and _is_8_bits(op.weight.scheme)):
+    traits = of(op.node).traits
+    if Trait.TRANSPOSED_CONVOLUTION in traits or not (
+        _is_8_bits(op.data.scheme) and _is_8_bits(op.weight.scheme)
+    ):
         return "kernel"
     if blocking_move(op) is not None:
         return "move"
@@ -42,9 +44,9 @@ def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
     has_float_bias = has_bias and bias is None
     if _has_odd_parameters(op, has_float_bias=has_float_bias):
         return "parameters"
-    if bias is not None and kind.endswith("Conv") and not bias_fits(op, bias.scheme):
+    if bias is not None and Trait.CONVOLUTION in traits and not bias_fits(op, bias.scheme):
         return "bias"  # a Gemm takes any, and computes something else
-    needs_output = kind.endswith("Conv") or has_float_bias
+    needs_output = Trait.CONVOLUTION in traits or has_float_bias
     if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
         return "output"
     return ""
@@ -61,8 +63,8 @@ def blocking_move(op: WeightedOp) -> Node | None:
             if node.op_type not in CARRIES:
                 return node
     scheme = op.weight.scheme
-    if op.node.op_type == "MatMul" and scheme is not None and not scheme.is_per_tensor:
-        return next((n for n in op.weight.moves if n.op_type not in ("Cast", "Identity")), None)
+    if op.node.op_type in _MATMULS and scheme is not None and not scheme.is_per_tensor:
+        return next((n for n in op.weight.moves if n.op_type not in _SAME_PLACE), None)
     return None
 
 

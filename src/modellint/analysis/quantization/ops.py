@@ -2,89 +2,60 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from modellint.model import Node
+from modellint.operators import Operator, Trait, having, names, of, rows
 
 LONGEST = 500
 """Steps along a chain of ops: in a real model it ends sooner, in a broken one it may be a ring."""
 
-MOVING = frozenset({
-    "Cast", "DepthToSpace", "Expand", "Flatten", "Identity", "MaxPool", "Pad", "Reshape", "Slice",
-    "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
-})  # fmt: skip
-"""Move or select elements without computing new ones, so that a Q or DQ can pass through."""
+MOVING = having(Trait.MOVES)
+SHAPE_READERS = having(Trait.MAKES_SHAPES)
+FLOAT_PRODUCTS = names(Trait.FLOAT_PRODUCT)
+BLOCK_WEIGHT_OPS = names(Trait.BLOCK_WEIGHTS)
+FLOAT_ONLY = names(Trait.RECURRENT)
+"""Weighted, and never run in 8 bits from Q/DQ pairs."""
 
-ACTIVATIONS = frozenset({
-    "Clip", "Elu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu", "Selu",
-    "Sigmoid", "Softplus", "Swish", "Tanh", "ThresholdedRelu",
-})  # fmt: skip
 
-POINTWISE = ACTIVATIONS | {
-    "Abs", "Add", "BatchNormalization", "Div", "Dropout", "Erf", "Exp", "FastGelu", "Gelu", "Log",
-    "Max", "Min", "Mul", "Neg", "Pow", "QuickGelu", "Reciprocal", "Sqrt", "Sub", "Sum", "Where",
-}  # fmt: skip
-"""Computed element by element: they ride along with a kernel before or after them."""
+class Operands(NamedTuple):
+    """Where an integer op has an operand, its scale and its zero point."""
 
-POOLING = frozenset({
-    "AveragePool", "Concat", "Gather", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Resize",
-})  # fmt: skip
-"""Not pointwise, but runtimes have 8-bit kernels for them."""
+    value: int
+    scale: int | None
+    zero: int | None
 
-NORMALIZING = frozenset({
-    "Attention", "Gelu", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
-    "LogSoftmax", "LpNormalization", "MeanVarianceNormalization", "RMSNormalization",
-    "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
-    "Softmax",
-})  # fmt: skip
-"""Best left in float: their results are sensitive, their cost is small."""
 
-SHAPE_READERS = frozenset({"ConstantOfShape", "EyeLike", "Range", "Shape", "Size"})
+def _integer_operands(row: Operator) -> tuple[Operands, Operands]:
+    data, weight = (
+        Operands(row.place(role) or 0, row.place(f"{role}-scale"), row.place(f"{role}-zero"))
+        for role in ("data", "weight")
+    )
+    return data, weight
 
-WEIGHTED = (
-    "Conv", "ConvTranspose", "Gemm", "MatMul", "com.microsoft.FusedConv", "com.microsoft.FusedGemm",
-    "com.microsoft.FusedMatMul",
-)  # fmt: skip
-"""Multiply two operands: inputs 0 and 1."""
 
-_QLINEAR = ((0, 1, 2), (3, 4, 5))
-INTEGER_OPS = {
-    "ConvInteger": ((0, None, 2), (1, None, 3)),
-    "MatMulInteger": ((0, None, 2), (1, None, 3)),
-    "QLinearConv": _QLINEAR,
-    "QLinearMatMul": _QLINEAR,
-    "com.microsoft.DynamicQuantizeMatMul": ((0, None, None), (1, 2, 3)),
-    "com.microsoft.MatMulInteger16": ((0, None, None), (1, None, None)),
-    "com.microsoft.MatMulIntegerToFloat": ((0, 2, 4), (1, 3, 5)),
-    "com.microsoft.QAttention": ((0, 3, 6), (1, 4, 7)),
-    "com.microsoft.QGemm": _QLINEAR,
-    "com.microsoft.QLinearConv": _QLINEAR,
-}
+INTEGER_OPS = {name: _integer_operands(rows()[name]) for name in names(Trait.INTEGER_PRODUCT)}
 """Weighted ops on integers, and which inputs are data and weight, with their scales and points."""
 
-BLOCK_WEIGHT_OPS = (
-    "com.microsoft.MatMulNBits", "com.microsoft.MatMulBnb4", "com.microsoft.MatMulFpQ4",
-)  # fmt: skip
-"""Weights of a few bits, dequantized on the fly: the product is computed in float."""
-
-FLOAT_ONLY = ("GRU", "LSTM", "RNN")
-"""Weighted, and never run in 8 bits from Q/DQ pairs."""
+_RIDING = having(Trait.MOVES, Trait.QUANTIZABLE)
 
 
 def rides_along(node: Node) -> bool:
     """Whether a node costs no extra conversion between two quantized ones."""
-    op = node.op_type
-    return op in MOVING or op in POINTWISE or op in POOLING
-
-
-_FIXED_AXIS = {"Conv": 0, "FusedConv": 0, "QLinearConv": 0, "ConvInteger": 0, "ConvTranspose": 1}
+    return node.op_type in _RIDING
 
 
 def output_axis(node: Node, rank: int) -> int | None:
     """The axis of a weight that holds the output channels of its op."""
-    op = node.op_type
-    if op in _FIXED_AXIS:
-        return _FIXED_AXIS[op]
-    if op.endswith("Gemm"):
+    traits = of(node).traits
+    if Trait.BLOCK_WEIGHTS in traits:
+        return None  # packed
+    if Trait.CONVOLUTION in traits:
+        return 0
+    if Trait.TRANSPOSED_CONVOLUTION in traits:
+        return 1
+    if Trait.GEMM in traits:
         return 0 if node.get_int("transB", 0) else 1
-    if op.endswith("MatMul"):
+    if Trait.MATMUL in traits:
         return rank - 2 if node.get_int("transB", 0) else rank - 1
     return None

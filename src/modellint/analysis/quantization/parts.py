@@ -8,8 +8,9 @@ from typing import Literal
 
 from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.ops import FLOAT_ONLY, LONGEST, MOVING
-from modellint.analysis.quantization.scheme import DEQUANTIZE, QUANTIZE, Scheme, known_type
+from modellint.analysis.quantization.scheme import Scheme, known_type
 from modellint.model import Node, Value
+from modellint.operators import Trait, having
 
 Kind = Literal["quantize", "dequantize"]
 
@@ -94,7 +95,7 @@ class WeightedOp:
         tensor = self.weight.root.tensor
         return (
             tensor is not None
-            and self.node.op_type.endswith(("Conv", "ConvInteger"))
+            and self.node.op_type in having(Trait.CONVOLUTION)
             and len(tensor.shape) > 2
             and tensor.shape[1] == 1
             and (self.node.get_int("group", 1) or 1) > 1
@@ -171,7 +172,7 @@ def root_of(value: Value) -> Value:
     return value
 
 
-_KEEPING = MOVING | {"Gather"} | {op.rpartition(".")[2] for op in (*QUANTIZE, *DEQUANTIZE)}
+_KEEPING = {"Gather"} | having(Trait.MOVES, Trait.QUANTIZE, Trait.DEQUANTIZE).keys()
 
 
 def stored_root(value: Value) -> Value | None:

@@ -13,6 +13,7 @@ from modellint.analysis.quantization.ops import rides_along
 from modellint.analysis.quantization.parts import WeightedOp, walk_consumers
 from modellint.analysis.quantization.weights import Spread, spread
 from modellint.model import Model, Node
+from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
 
 OUTLIER_RATIO = 10.0
@@ -24,10 +25,8 @@ ALIGNMENT = 16
 TINY = 0.001
 """Of the model's work: a layer below this gains nothing worth its conversions."""
 
-_CURVED = frozenset({
-    "Elu", "Exp", "FastGelu", "Gelu", "HardSwish", "Mish", "QuickGelu", "Selu", "Softplus", "Swish",
-})  # fmt: skip
-"""A long tail on one side and a small dip on the other: few levels where most numbers are."""
+_CURVED = having(Trait.CURVED)
+_FOLDS_NORMALIZATION = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION, Trait.GEMM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class Readiness:
         for node in self.model.nodes("BatchNormalization", functions=True):
             source = node.input(0)
             op = self.map.op(source.producer) if source is not None else None
-            if op is not None and op.node.op_type.endswith(("Conv", "ConvTranspose", "Gemm")):
+            if op is not None and op.node.op_type in _FOLDS_NORMALIZATION:
                 nodes.append(node)
                 ops.append(op)
         return self._obstacle(
@@ -351,12 +350,12 @@ def _odd_channels(op: WeightedOp) -> tuple[int, int] | None:
     tensor = op.weight.root.tensor
     if tensor is None or op.is_depthwise or op.is_recurrent or len(tensor.shape) < 2:
         return None
-    shape, kind = tensor.shape, op.node.op_type
-    if kind.endswith("ConvTranspose"):
+    shape, traits = tensor.shape, of(op.node).traits
+    if Trait.TRANSPOSED_CONVOLUTION in traits:
         inputs, outputs = shape[0], shape[1]
-    elif kind.endswith("Conv"):
+    elif Trait.CONVOLUTION in traits:
         inputs, outputs = shape[1], shape[0] // (op.node.get_int("group", 1) or 1)
-    elif kind.endswith("Gemm") and op.node.get_int("transB", 0):
+    elif Trait.GEMM in traits and op.node.get_int("transB", 0):
         inputs, outputs = shape[1], shape[0]
     else:
         inputs, outputs = shape[-2], shape[-1]

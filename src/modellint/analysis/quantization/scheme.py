@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.ops import LONGEST
 from modellint.model import DTYPES, DType, Node, Shape, Value
+from modellint.operators import Trait, names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,14 +18,8 @@ Granularity = Literal["tensor", "channel", "block"]
 READABLE = 1 << 20
 """Parameters of up to this many bytes are read; more is a matter for rules that read weights."""
 
-QUANTIZE = (
-    "QuantizeLinear",
-    "com.microsoft.QuantizeLinear",
-    "trt.TRT_INT8QuantizeLinear",
-    "trt.TRT_FP8QuantizeLinear",
-    "trt.TRT_INT4QuantizeLinear",
-)
-DEQUANTIZE = tuple(op.replace("Quantize", "Dequantize") for op in QUANTIZE)
+QUANTIZE = names(Trait.QUANTIZE)
+DEQUANTIZE = names(Trait.DEQUANTIZE)
 
 _CUSTOM_TYPES = {"TRT_INT8": "int8", "TRT_FP8": "float8e4m3fn", "TRT_INT4": "int4"}
 # The values of onnx.TensorProto.DataType that `output_dtype` may name.

@@ -1,0 +1,15 @@
+"""The catalogue of operators: what each is, costs, and is called in other formats.
+
+    >>> node.op_type in having(Trait.VIEW)          # by op type, whatever the domain
+    >>> context.nodes(*names(Trait.RECURRENT))      # qualified names, to iterate over nodes
+    >>> of(node).place("weight")                    # the row of one node's operator
+
+To add an operator, add a row to `catalogue.py`.
+"""
+
+from __future__ import annotations
+
+from modellint.operators.operator import Dialect, Operator, having, names, of, rows, with_input
+from modellint.operators.trait import Trait
+
+__all__ = ["Dialect", "Operator", "Trait", "having", "names", "of", "rows", "with_input"]

@@ -1,0 +1,455 @@
+"""One row per operator: its name, the formula of its cost, its traits, inputs and other names.
+
+    Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activation]
+
+is the operator ``Conv``, whose work the formula ``conv`` of `analysis.cost.operators` counts
+(``2/output`` is two operations per element of the output, ``free`` none, ``-`` unknown), which has
+the traits ``convolution`` and ``float-product`` (see `trait.py`), takes data, a weight and a bias,
+and is called ``CONV_2D`` in TFLite, where it is channels last and may end in an activation.
+``past>1`` is a cache that comes back, longer, as output 1. Indented lines continue a row.
+"""
+
+from __future__ import annotations
+
+ROWS = """
+# Convolutions
+
+CausalConvWithState conv (data weight bias)
+Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activation]
+    tflite:DEPTHWISE_CONV_2D[nhwc,activation] tflite:CONV_3D[nhwc,activation]
+    openvino:Convolution openvino:GroupConvolution[weight-by-group] openvino:BinaryConvolution
+    coreml:conv
+ConvInteger conv convolution integer-product (data weight data-zero weight-zero)
+ConvTranspose conv_transpose transposed-convolution float-product (data weight bias)
+    tflite:TRANSPOSE_CONV[nhwc,activation] tflite:CONV_3D_TRANSPOSE[nhwc,activation]
+    openvino:ConvolutionBackpropData openvino:GroupConvolutionBackpropData[weight-by-group]
+    coreml:conv_transpose
+DeformConv deform_conv (data weight offset bias mask) openvino:DeformableConvolution
+QLinearConv conv convolution integer-product
+    (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero bias)
+com.microsoft.CausalConvWithState conv (data weight bias)
+com.microsoft.ConvTransposeWithDynamicPads conv_transpose transposed-convolution
+    (data weight pads bias)
+com.microsoft.FusedConv conv convolution float-product (data weight bias)
+com.microsoft.NhwcConv conv convolution (data weight bias)
+com.microsoft.NhwcFusedConv conv convolution (data weight bias)
+com.microsoft.QLinearConv conv convolution integer-product
+    (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero bias)
+com.microsoft.nchwc.Conv conv convolution (data weight bias)
+
+# Matrix products
+
+Einsum einsum contraction openvino:Einsum coreml:einsum
+Gemm matmul gemm float-product (data weight bias)
+    tflite:FULLY_CONNECTED[activation,weight-transposed] coreml:linear[weight-transposed]
+MatMul matmul matmul float-product (data weight) tflite:BATCH_MATMUL openvino:MatMul
+    coreml:matmul
+MatMulInteger matmul matmul integer-product (data weight data-zero weight-zero)
+QLinearMatMul matmul matmul integer-product
+    (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero)
+com.microsoft.DynamicQuantizeMatMul matmul matmul integer-product
+    (data weight weight-scale weight-zero bias)
+com.microsoft.FusedGemm matmul gemm float-product (data weight bias)
+com.microsoft.FusedMatMul matmul matmul float-product (data weight)
+com.microsoft.FusedMatMulActivation matmul matmul (data weight)
+com.microsoft.GemmFastGelu matmul gemm (data weight bias)
+com.microsoft.GemmFloat8 matmul gemm (data weight bias)
+com.microsoft.MatMulBnb4 matmul_blocks matmul block-weights (data weight weight-scale)
+com.microsoft.MatMulFpQ4 - matmul block-weights (data weight weight-shape)
+com.microsoft.MatMulInteger16 matmul matmul integer-product (data weight)
+com.microsoft.MatMulIntegerToFloat matmul matmul integer-product
+    (data weight data-scale weight-scale data-zero weight-zero bias)
+com.microsoft.MatMulNBits matmul_blocks matmul block-weights
+    (data weight weight-scale weight-zero group-index)
+com.microsoft.QGemm matmul gemm integer-product
+    (data data-scale data-zero weight weight-scale weight-zero bias output-scale output-zero)
+com.microsoft.QOrderedMatMul matmul matmul integer-kernel
+com.microsoft.SparseToDenseMatMul matmul matmul (data weight)
+com.microsoft.TransposeMatMul matmul matmul (data weight)
+
+# Attention and recurrence
+
+Attention attention attention (query key value mask past>1 past>2)
+    openvino:ScaledDotProductAttention coreml:scaled_dot_product_attention
+GRU recurrent recurrent (data weight recurrence bias lengths state) openvino:GRUSequence
+    openvino:GRUCell[one-step] coreml:gru
+LSTM recurrent recurrent (data weight recurrence bias lengths state state peephole)
+    tflite:LSTM[one-step] tflite:UNIDIRECTIONAL_SEQUENCE_LSTM tflite:BIDIRECTIONAL_SEQUENCE_LSTM
+    openvino:LSTMSequence openvino:LSTMCell[one-step] coreml:lstm
+LinearAttention -
+RNN recurrent recurrent (data weight recurrence bias lengths state) tflite:RNN[one-step]
+    tflite:UNIDIRECTIONAL_SEQUENCE_RNN tflite:BIDIRECTIONAL_SEQUENCE_RNN openvino:RNNSequence
+    openvino:RNNCell[one-step] coreml:rnn
+RotaryEmbedding 4/output
+com.microsoft.Attention projected_attention attention (data weight bias mask past>1)
+com.microsoft.DecoderMaskedMultiHeadAttention - attention
+    (query key value mask bias past>1 past>2)
+com.microsoft.DynamicQuantizeLSTM recurrent integer-kernel
+com.microsoft.GemmaRotaryEmbedding 4/output
+com.microsoft.GroupQueryAttention grouped_query_attention attention
+    (query key value past>1 past>2)
+com.microsoft.MRotaryEmbedding 4/output
+com.microsoft.MultiHeadAttention multi_head_attention attention
+    (query key value bias mask bias past>1 past>2)
+com.microsoft.PackedMultiHeadAttention - attention
+com.microsoft.PagedAttention - attention (query key value past>1 past>2)
+com.microsoft.QAttention projected_attention integer-product attention
+    (data weight bias data-scale weight-scale mask data-zero weight-zero past)
+com.microsoft.QOrderedAttention - integer-kernel
+com.microsoft.RotaryEmbedding 4/output
+com.microsoft.SparseAttention - attention (query key value past>1 past>2)
+
+# Normalization
+
+BatchNormalization 2/output normalization pointwise quantizable in-place epilogue keeps-layout
+    (data scale bias statistic statistic) openvino:BatchNormInference coreml:batch_norm
+GroupNormalization 8/input normalization sensitive openvino:GroupNormalization
+InstanceNormalization 8/input normalization sensitive coreml:instance_norm
+LRN local_response tflite:LOCAL_RESPONSE_NORMALIZATION[nhwc] openvino:LRN
+    coreml:local_response_norm
+LayerNormalization 8/input normalization sensitive in-place coreml:layer_norm
+LpNormalization 2/input normalization sensitive tflite:L2_NORMALIZATION[activation]
+    openvino:NormalizeL2 coreml:l2_norm
+MeanVarianceNormalization 8/input normalization sensitive openvino:MVN
+RMSNormalization 8/input normalization sensitive in-place openvino:RMS
+SimplifiedLayerNormalization 8/input normalization sensitive in-place
+com.microsoft.EmbedLayerNormalization 10/output normalization
+com.microsoft.GroupNorm 8/input normalization
+com.microsoft.QEmbedLayerNormalization - integer-kernel
+com.microsoft.QOrderedLayerNormalization 8/input integer-kernel normalization
+com.microsoft.SimplifiedLayerNormalization 8/input normalization sensitive
+com.microsoft.SkipGroupNorm 9/input normalization
+com.microsoft.SkipLayerNormalization 9/input normalization skip-normalization sensitive in-place
+com.microsoft.SkipSimplifiedLayerNormalization 9/input normalization skip-normalization
+    sensitive in-place
+ai.onnx.ml.Normalizer 2/input
+
+# Quantization
+
+DequantizeLinear 2/output dequantize (data data-scale data-zero) tflite:DEQUANTIZE
+    coreml:dequantize coreml:constexpr_affine_dequantize coreml:constexpr_blockwise_shift_scale
+DynamicQuantizeLinear 3/output integer-kernel
+QuantizeLinear 2/output pointwise quantize (data data-scale data-zero) tflite:QUANTIZE
+    openvino:FakeQuantize[quantizes-and-dequantizes] coreml:quantize
+trt.TRT_FP8DequantizeLinear - dequantize (data data-scale data-zero)
+trt.TRT_FP8QuantizeLinear - quantize (data data-scale data-zero)
+trt.TRT_INT4DequantizeLinear - dequantize (data data-scale data-zero)
+trt.TRT_INT4QuantizeLinear - quantize (data data-scale data-zero)
+trt.TRT_INT8DequantizeLinear - dequantize (data data-scale data-zero)
+trt.TRT_INT8QuantizeLinear - quantize (data data-scale data-zero)
+com.microsoft.DequantizeBFP 2/output
+com.microsoft.DequantizeLinear 2/output dequantize (data data-scale data-zero)
+com.microsoft.DequantizeWithOrder 2/output
+com.microsoft.GatherBlockQuantized 2/output (data index data-scale data-zero)
+com.microsoft.QuantizeBFP 2/output
+com.microsoft.QuantizeLinear 2/output pointwise quantize (data data-scale data-zero)
+com.microsoft.QuantizeWithOrder 2/output
+
+# Activations
+
+Celu 2/output pointwise in-place
+Clip clip activation pointwise quantizable in-place epilogue keeps-layout (data bound bound)
+    tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
+Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
+Gelu 5/output curved gelu pointwise quantizable sensitive in-place tflite:GELU openvino:Gelu
+    coreml:gelu
+HardSigmoid 2/output activation sigmoid pointwise quantizable in-place keeps-layout
+    openvino:HardSigmoid coreml:sigmoid_hard
+HardSwish 3/output activation curved pointwise quantizable in-place keeps-layout
+    tflite:HARD_SWISH openvino:HSwish
+Hardmax 1/input
+LeakyRelu 1/output activation pointwise quantizable in-place epilogue keeps-layout
+    tflite:LEAKY_RELU coreml:leaky_relu
+LogSoftmax 5/input softmax sensitive in-place tflite:LOG_SOFTMAX openvino:LogSoftmax
+Mish 5/output activation curved pointwise quantizable in-place openvino:Mish
+PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:PReLU
+    coreml:prelu
+Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout tflite:RELU
+    openvino:ReLU coreml:relu
+Selu 2/output activation curved pointwise quantizable in-place openvino:Selu
+Shrink 2/output in-place
+Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
+    tflite:LOGISTIC openvino:Sigmoid coreml:sigmoid
+Softmax 5/input softmax sensitive in-place tflite:SOFTMAX openvino:SoftMax coreml:softmax
+Softplus 2/output activation curved pointwise quantizable in-place openvino:SoftPlus
+    coreml:softplus coreml:softplus_parametric
+Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
+SwiGLU 5/output
+Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
+Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout tflite:TANH
+    openvino:Tanh coreml:tanh coreml:scaled_tanh
+ThresholdedRelu 1/output activation pointwise quantizable in-place coreml:thresholded_relu
+com.microsoft.BiasGelu 6/output in-place
+com.microsoft.BiasSoftmax 5/input softmax
+com.microsoft.BiasSplitGelu 6/output
+com.microsoft.FastGelu 6/output curved gelu pointwise quantizable sensitive in-place
+com.microsoft.Gelu 5/output curved gelu pointwise quantizable sensitive in-place
+com.microsoft.QLinearLeakyRelu 5/output integer-kernel
+com.microsoft.QLinearSigmoid 6/output integer-kernel sigmoid
+com.microsoft.QLinearSoftmax 5/input integer-kernel softmax
+com.microsoft.QOrderedGelu 5/output integer-kernel
+com.microsoft.QuickGelu 4/output curved gelu pointwise quantizable sensitive in-place
+com.microsoft.ScaledSiLU 3/output
+
+# Pooling and reductions
+
+ArgMax 1/input reduces tflite:ARG_MAX coreml:reduce_argmax
+ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
+AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation]
+    openvino:AvgPool coreml:avg_pool
+CumProd 1/input
+CumSum 1/input tflite:CUMSUM openvino:CumSum coreml:cumsum
+GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
+GlobalLpPool 2/input reduces
+GlobalMaxPool 1/input reduces quantizable openvino:AdaptiveMaxPool
+LpPool pool pool tflite:L2_POOL_2D[nhwc,activation] coreml:l2_pool
+MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,activation]
+    openvino:MaxPool coreml:max_pool
+MaxRoiPool roi openvino:ROIPooling
+MaxUnpool free
+ReduceL1 1/input reduces openvino:ReduceL1 coreml:reduce_l1_norm
+ReduceL2 2/input reduces openvino:ReduceL2 coreml:reduce_l2_norm
+ReduceLogSum 2/input reduces coreml:reduce_log_sum
+ReduceLogSumExp 3/input reduces coreml:reduce_log_sum_exp
+ReduceMax 1/input reduces tflite:REDUCE_MAX tflite:REDUCE_ANY openvino:ReduceMax
+    openvino:ReduceLogicalOr coreml:reduce_max
+ReduceMean 1/input mean reduces quantizable tflite:MEAN openvino:ReduceMean coreml:reduce_mean
+ReduceMin 1/input reduces tflite:REDUCE_MIN tflite:REDUCE_ALL openvino:ReduceMin
+    openvino:ReduceLogicalAnd coreml:reduce_min
+ReduceProd 1/input reduces tflite:REDUCE_PROD openvino:ReduceProd coreml:reduce_prod
+ReduceSum 1/input reduces tflite:SUM openvino:ReduceSum coreml:reduce_sum
+ReduceSumSquare 2/input reduces coreml:reduce_sum_square
+RoiAlign roi openvino:ROIAlign coreml:crop_resize
+com.microsoft.NhwcMaxPool pool pool
+com.microsoft.QLinearAveragePool pool integer-kernel pool
+com.microsoft.QLinearGlobalAveragePool 1/input integer-kernel mean reduces
+com.microsoft.QLinearReduceMean 1/input integer-kernel mean reduces
+com.microsoft.ReduceSumInteger 1/input reduces
+com.microsoft.nchwc.AveragePool pool pool keeps-layout
+com.microsoft.nchwc.GlobalAveragePool 1/input mean reduces keeps-layout
+com.microsoft.nchwc.MaxPool pool pool keeps-layout
+
+# Views and layout
+
+BitCast free tflite:BITCAST openvino:Bitcast
+Cast free pointwise transparent cast moves crossed-by-ort tflite:CAST openvino:Convert
+    coreml:cast
+CastLike free cast openvino:ConvertLike
+DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
+    coreml:pixel_shuffle
+Dropout free pointwise quantizable view transparent drops
+Flatten free view moves coreml:flatten2d
+Identity free view transparent moves crossed-by-ort coreml:identity
+Optional free makes-optional
+Reshape free view moves crossed-by-ort (data shape) tflite:RESHAPE openvino:Reshape
+    coreml:reshape coreml:reshape_like
+SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
+    coreml:pixel_unshuffle
+Squeeze free view moves crossed-by-ort (data axes) tflite:SQUEEZE openvino:Squeeze
+    coreml:squeeze
+Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
+    coreml:transpose
+Unsqueeze free view moves crossed-by-ort (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
+    coreml:expand_dims
+com.microsoft.ExpandDims free view
+com.microsoft.nchwc.ReorderInput free
+com.microsoft.nchwc.ReorderOutput free
+
+# Control flow, sequences and optionals
+
+ConcatFromSequence free
+If - control-flow tflite:IF openvino:If coreml:cond
+Loop - control-flow tflite:WHILE openvino:Loop coreml:while_loop
+OptionalGetElement free
+OptionalHasElement free
+Scan - control-flow openvino:TensorIterator
+SequenceAt free coreml:list_read
+SequenceConstruct free makes-sequence coreml:make_list
+SequenceEmpty free makes-sequence
+SequenceErase free
+SequenceInsert free coreml:list_write
+SequenceLength free coreml:list_length
+SequenceMap - makes-sequence control-flow
+SplitToSequence free makes-sequence
+
+# Selecting, joining and filling
+
+BlackmanWindow free
+CenterCropPad free
+Col2Im free openvino:Col2Im
+Compress free selects sized-by-data
+Concat free quantizable extends joins runs-alone keeps-layout tflite:CONCATENATION[activation]
+    tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
+Constant free constant openvino:Constant coreml:const
+ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
+Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
+EyeLike free makes-shapes openvino:Eye
+Gather free quantizable selects runs-alone tflite:GATHER tflite:EMBEDDING_LOOKUP openvino:Gather
+    coreml:gather
+GatherElements free selects openvino:GatherElements coreml:gather_along_axis
+GatherND free selects tflite:GATHER_ND openvino:GatherND coreml:gather_nd
+HammingWindow free
+HannWindow free
+ImageDecoder free
+MelWeightMatrix free
+NonMaxSuppression free sized-by-data tflite:NON_MAX_SUPPRESSION_V4 tflite:NON_MAX_SUPPRESSION_V5
+    openvino:NonMaxSuppression coreml:non_maximum_suppression
+NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero coreml:non_zero
+OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
+Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
+    openvino:Pad coreml:pad
+Range free makes-shapes (size size size) tflite:RANGE openvino:Range coreml:range_1d
+RegexFullMatch free
+Resize resize quantizable runs-alone (data region factors extent) tflite:RESIZE_BILINEAR[nhwc]
+    tflite:RESIZE_NEAREST_NEIGHBOR[nhwc] openvino:Interpolate coreml:resize
+    coreml:resize_bilinear coreml:resize_nearest_neighbor coreml:upsample_bilinear
+    coreml:upsample_nearest_neighbor
+ReverseSequence free tflite:REVERSE_SEQUENCE tflite:REVERSE_V2 openvino:ReverseSequence
+    coreml:reverse_sequence coreml:reverse
+Scatter free
+ScatterElements free extends (data index update) openvino:ScatterElementsUpdate
+    coreml:scatter_along_axis
+ScatterND free extends (data index update) tflite:SCATTER_ND openvino:ScatterNDUpdate
+    coreml:scatter_nd
+Shape free reads-shape makes-shapes tflite:SHAPE openvino:ShapeOf coreml:shape
+Size free reads-shape makes-shapes
+Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
+    tflite:STRIDED_SLICE openvino:Slice openvino:StridedSlice coreml:slice_by_index
+    coreml:slice_by_size
+Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
+    openvino:Split openvino:VariadicSplit coreml:split
+StringSplit free sized-by-data
+TensorScatter free extends
+TfIdfVectorizer free
+Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
+TopK sort runs-alone (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
+Trilu free coreml:band_part
+Unique free sized-by-data tflite:UNIQUE openvino:Unique
+Upsample resize runs-alone (data factors)
+Where free broadcasts formula-scalar pointwise quantizable in-place tflite:SELECT
+    tflite:SELECT_V2 openvino:Select coreml:select
+com.microsoft.CropAndResize free
+com.microsoft.EPContext free
+com.microsoft.GatherND free selects
+com.microsoft.MurmurHash3 free
+com.microsoft.Pad free moves runs-alone (data size filler)
+com.microsoft.QLinearConcat free integer-kernel
+com.microsoft.QLinearWhere free integer-kernel
+com.microsoft.Range free makes-shapes
+com.microsoft.RemovePadding free
+com.microsoft.RestorePadding free
+com.microsoft.Tokenizer free
+com.microsoft.TorchEmbedding free
+com.microsoft.Trilu free
+com.microsoft.UnfoldTensor free
+com.microsoft.Unique free
+com.microsoft.nchwc.Upsample resize runs-alone
+
+# Random numbers
+
+Bernoulli free random coreml:random_bernoulli
+Multinomial free random tflite:MULTINOMIAL openvino:Multinomial coreml:random_categorical
+RandomNormal free random tflite:RANDOM_STANDARD_NORMAL coreml:random_normal
+RandomNormalLike free random
+RandomUniform free random tflite:RANDOM_UNIFORM openvino:RandomUniform coreml:random_uniform
+RandomUniformLike free random
+
+# Arithmetic, element by element
+
+Abs 1/output pointwise quantizable in-place tflite:ABS openvino:Abs coreml:abs
+Acos 1/output in-place openvino:Acos coreml:acos
+Acosh 1/output in-place openvino:Acosh
+Add 1/output addition arithmetic broadcasts formula-scalar pointwise quantizable joins in-place
+    epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
+AffineGrid 4/output
+And 1/output broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
+    coreml:logical_and
+Asin 1/output in-place openvino:Asin coreml:asin
+Asinh 1/output in-place openvino:Asinh
+Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
+Atanh 1/output in-place openvino:Atanh coreml:atanh
+BitShift 1/output tflite:RIGHT_SHIFT
+BitwiseAnd 1/output in-place openvino:BitwiseAnd
+BitwiseNot 1/output in-place openvino:BitwiseNot
+BitwiseOr 1/output in-place openvino:BitwiseOr
+BitwiseXor 1/output in-place tflite:BITWISE_XOR openvino:BitwiseXor
+Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
+Cos 1/output pointwise in-place tflite:COS openvino:Cos coreml:cos
+Cosh 1/output in-place openvino:Cosh coreml:cosh
+Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
+    keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
+Equal 1/output broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
+Erf 1/output gelu pointwise quantizable sensitive in-place openvino:Erf coreml:erf
+Exp 1/output curved pointwise quantizable in-place tflite:EXP openvino:Exp coreml:exp
+Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
+Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
+GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
+    coreml:greater_equal
+IsInf 1/output pointwise openvino:IsInf
+IsNaN 1/output pointwise openvino:IsNaN
+Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
+LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
+Log 1/output pointwise quantizable in-place tflite:LOG openvino:Log coreml:log
+Max variadic formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM openvino:Maximum
+    coreml:maximum
+Mean variadic in-place
+Min variadic formula-scalar pointwise quantizable in-place tflite:MINIMUM openvino:Minimum
+    coreml:minimum
+Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
+Mul 1/output multiplication scaling arithmetic broadcasts formula-scalar pointwise quantizable
+    joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
+Neg 1/output pointwise quantizable in-place tflite:NEG openvino:Negative
+Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
+Or 1/output broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr coreml:logical_or
+Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place tflite:POW
+    tflite:SQUARE openvino:Power coreml:pow coreml:square
+Reciprocal 1/output root pointwise quantizable in-place tflite:RSQRT[of-the-root] coreml:inverse
+    coreml:rsqrt[of-the-root]
+Round 1/output pointwise in-place tflite:ROUND openvino:Round coreml:round
+Sign 1/output pointwise in-place tflite:SIGN openvino:Sign coreml:sign
+Sin 1/output pointwise in-place tflite:SIN openvino:Sin coreml:sin
+Sinh 1/output in-place openvino:Sinh coreml:sinh
+Sqrt 1/output root pointwise quantizable in-place tflite:SQRT openvino:Sqrt coreml:sqrt
+Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
+    tflite:SUB[activation] openvino:Subtract coreml:sub
+Sum variadic addition pointwise quantizable joins in-place tflite:ADD_N
+Tan 1/output in-place openvino:Tan coreml:tan
+Xor 1/output pointwise in-place openvino:LogicalXor coreml:logical_xor
+com.microsoft.BiasAdd 1/output
+com.microsoft.BiasDropout 1/output
+com.microsoft.ComplexMul 6/output
+com.microsoft.ComplexMulConj 6/output
+com.microsoft.GatedAdd 2/output pointwise
+com.microsoft.MulInteger 1/output
+com.microsoft.QLinearAdd 5/output integer-kernel addition
+    (data data-scale data-zero other other-scale other-zero output-scale output-zero)
+com.microsoft.QLinearMul 5/output integer-kernel multiplication
+    (data data-scale data-zero other other-scale other-zero output-scale output-zero)
+
+# Everything else
+
+DFT fourier tflite:RFFT2D openvino:DFT openvino:RDFT
+Det -
+GridSample grid_sample openvino:GridSample coreml:resample
+NegativeLogLikelihoodLoss 5/input
+STFT fourier openvino:STFT
+SoftmaxCrossEntropyLoss 5/input
+StringConcat free
+StringNormalizer free
+com.microsoft.GridSample grid_sample
+com.microsoft.Irfft fourier
+com.microsoft.IsAllFinite 1/input
+com.microsoft.Rfft fourier
+ai.onnx.ml.ArrayFeatureExtractor free
+ai.onnx.ml.Binarizer 1/output
+ai.onnx.ml.CastMap free
+ai.onnx.ml.CategoryMapper free
+ai.onnx.ml.DictVectorizer free
+ai.onnx.ml.FeatureVectorizer free
+ai.onnx.ml.Imputer 1/output
+ai.onnx.ml.LabelEncoder free
+ai.onnx.ml.OneHotEncoder free
+ai.onnx.ml.Scaler 2/output
+ai.onnx.ml.ZipMap free
+
+"""

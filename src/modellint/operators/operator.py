@@ -1,0 +1,139 @@
+"""Rows of the catalogue, and how code asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import NamedTuple, Protocol
+
+from modellint.operators.catalogue import ROWS
+from modellint.operators.trait import Trait
+
+
+class Dialect(NamedTuple):
+    """What another format calls an operator."""
+
+    format: str
+    name: str
+    differs: tuple[str, ...] = ()
+    """``nhwc`` (channels last), ``activation`` (fused into it), ``weight-transposed``, …"""
+
+
+class Operator(NamedTuple):
+    """One row: everything the linter knows of an operator."""
+
+    name: str
+    """``Conv``, or ``com.microsoft.FusedConv`` outside the default domain."""
+    cost: str = ""
+    """Which formula of `analysis.cost` counts its work; empty where none does."""
+    traits: frozenset[Trait] = frozenset()
+    inputs: tuple[str, ...] = ()
+    """The role of each input, as far as code asks for it: ``data weight bias``."""
+    dialects: tuple[Dialect, ...] = ()
+
+    @property
+    def op_type(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    def places(self, *roles: str) -> tuple[int, ...]:
+        """The indices of the inputs with one of these roles."""
+        return tuple(at for at, role in enumerate(self.inputs) if role in roles)
+
+    def place(self, role: str) -> int | None:
+        """The index of the first input with this role."""
+        return self.inputs.index(role) if role in self.inputs else None
+
+
+class Named(Protocol):
+    """A node, as far as its operator is concerned."""
+
+    @property
+    def op_type(self) -> str: ...
+
+    @property
+    def domain(self) -> str: ...
+
+
+def of(node: Named) -> Operator:
+    """The row of a node's operator; one without traits for an operator that is not known."""
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    name = f"{domain}.{node.op_type}" if domain else node.op_type
+    return rows().get(name) or _dialects().get(name) or Operator(name)
+
+
+def having(*traits: Trait) -> Mapping[str, Operator]:
+    """Operators with any of these traits by op type, whatever their domain.
+
+    Exporters and optimizers keep the usual names in domains of their own, so most code asks for
+    the op type alone: ``node.op_type in having(Trait.VIEW)``. Of two domains with an operator of
+    one name, the default domain's counts.
+    """
+    return _having(frozenset(traits))
+
+
+def names(*traits: Trait) -> tuple[str, ...]:
+    """The qualified names of operators with any of these traits, in the catalogue's order."""
+    wanted = frozenset(traits)
+    return tuple(row.name for row in rows().values() if wanted & row.traits)
+
+
+@cache
+def with_input(*roles: str) -> Mapping[str, tuple[int, ...]]:
+    """Op types with an input of one of these roles, and the indices of those inputs."""
+    found = {op: row.places(*roles) for op, row in _by_op_type().items()}
+    return {op: places for op, places in found.items() if places}
+
+
+@cache
+def rows() -> Mapping[str, Operator]:
+    """The whole catalogue by qualified name."""
+    return {row.name: row for row in _parse(ROWS)}
+
+
+@cache
+def _dialects() -> Mapping[str, Operator]:
+    """By format and name, such as ``tflite.CONV_2D``."""
+    return {f"{each.format}.{each.name}": row for row in rows().values() for each in row.dialects}
+
+
+@cache
+def _by_op_type() -> Mapping[str, Operator]:
+    found: dict[str, Operator] = {}
+    for row in rows().values():
+        if row.name == row.op_type or row.op_type not in found:
+            found[row.op_type] = row
+    return found
+
+
+@cache
+def _having(traits: frozenset[Trait]) -> Mapping[str, Operator]:
+    return {op: row for op, row in _by_op_type().items() if traits & row.traits}
+
+
+def _parse(text: str) -> Iterator[Operator]:
+    """One row begins at each line that is not indented; indented lines continue it."""
+    pending: list[str] = []
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        if pending and not line.startswith(" "):
+            yield _row(" ".join(pending))
+            pending = []
+        pending.append(line)
+    if pending:
+        yield _row(" ".join(pending))
+
+
+def _row(text: str) -> Operator:
+    before, _, rest = text.partition("(")
+    inputs, _, after = rest.partition(")")
+    name, cost, *words = (before + after).split()
+    traits = frozenset([Trait(word) for word in words if ":" not in word])
+    dialects = tuple([_dialect(word) for word in words if ":" in word])
+    return Operator(name, cost.strip("-"), traits, tuple(inputs.split()), dialects)
+
+
+def _dialect(word: str) -> Dialect:
+    kind, _, rest = word.partition(":")
+    name, _, differs = rest.rstrip("]").partition("[")
+    return Dialect(kind, name, tuple(differs.split(",")) if differs else ())
