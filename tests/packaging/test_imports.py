@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
     "engine": MODELS | VALUES | {"plan", "rules", "checks", "frame", "verify", "probes", "session"},
+    "examples": {"engine", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
     "cache": {"rules", "plan", "probes"} | VALUES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
@@ -176,18 +176,27 @@ def probes() -> Iterator[Fact]:
 
 def here(config: Path | None, isolated: bool) -> Iterator[Fact]:
     """The configuration that holds in this folder, what it adds, and the cache."""
-    from modellint.config.load import shown
-    from modellint.rules.registry import load_rules
+    from modellint.config.places import shown
 
     try:
         settings = configuration(config, isolated)
-        yield Fact("configuration", shown(settings.file) if settings.file else "none; defaults")
-        rules = load_rules([settings.path(folder) for folder in settings.settings.rules])
-        own = sum(data_dir("rules") not in (rule.path or Path()).parents for rule in rules.values())
-        yield Fact("rules", f"{len(rules)}, of which {own} from plugins and your own folders")
     except ModellintError as error:
         yield Fact("configuration", "cannot be used", str(error))
+    else:
+        yield Fact("configuration", shown(settings.file) if settings.file else "none; defaults")
+        yield _rules([settings.path(folder) for folder in settings.settings.rules])
     yield _cache()
+
+
+def _rules(folders: Sequence[Path]) -> Fact:
+    from modellint.rules.registry import load_rules
+
+    try:
+        rules = load_rules(folders)
+    except ModellintError as error:
+        return Fact("rules", "a rule file cannot be used", str(error))
+    own = sum(data_dir("rules") not in (rule.path or Path()).parents for rule in rules.values())
+    return Fact("rules", f"{len(rules)}, of which {own} from plugins and your own folders")
 
 
 def _cache() -> Fact:

@@ -30,7 +30,8 @@ def command(file: Path, targets: tuple[str, ...]) -> None:
     Given a pyproject.toml, add [tool.modellint] to it.
     """
     from modellint.base.files import write_atomically
-    from modellint.config.load import NAMES, read_table, shown
+    from modellint.config.load import NAMES, read_table
+    from modellint.config.places import shown
     from modellint.config.starter import starter
     from modellint.targets import expand_targets
 

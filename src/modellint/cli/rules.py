@@ -24,7 +24,32 @@ from modellint.rules.selection import covers, unknown_selectors
 FILTER = "Filter"
 
 
-@click.command(cls=Command)
+class RulesCommand(Command):
+    """Lists rules, unless the first word is one of the verbs for those who write rules."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        if args and args[0] in AUTHORING:
+            from modellint.cli import rule_files
+
+            verb: click.Command = getattr(rule_files, args[0])
+            return verb.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+AUTHORING = ("new", "test")
+EPILOG = """Writing rules:
+  modellint rules new CODE [NAME]    write a rule file to start from
+  modellint rules test [PATH]...     run the examples of rule files
+"""
+
+
+@click.command(cls=RulesCommand, epilog=EPILOG)
 @click.argument("selectors", nargs=-1, metavar="[RULES]...", shell_complete=complete_rules)
 @option("--family", group=FILTER, metavar="NAME", shell_complete=complete_families,
         help="Rules of this family.")  # fmt: skip

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from modellint.config.load import CommandLine, Config, Configs, read_config, shown
+from modellint.config.load import CommandLine, Config, Configs, read_config
+from modellint.config.places import shown
 from modellint.config.settings import Settings, kebab
 from modellint.discovery import shown_path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 from modellint import __version__
 from modellint.base.data import cache_dir
 from modellint.base.store import Store
-from modellint.config.load import as_json
 from modellint.config.settings import Budgets, ProfileTable, Settings, SuppressTable
 
 FOLDER = "settings"
@@ -35,6 +35,14 @@ def _key(table: Mapping[str, Any]) -> str:
     definition = Path(__file__).with_name("settings.py").stat()
     edition = f"{__version__}:{definition.st_size}:{definition.st_mtime_ns}"
     return hashlib.sha256(f"{edition}\0{as_json(table)}".encode()).hexdigest()
+
+
+def as_json(table: Mapping[str, Any]) -> str:
+    return json.dumps(table, default=_date_text)
+
+
+def _date_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)
 
 
 def settings_of(table: Mapping[str, Any]) -> Settings:

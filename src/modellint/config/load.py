@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
@@ -12,6 +10,7 @@ from typing import Any
 
 from modellint.base.data import read_toml
 from modellint.base.errors import UsageError
+from modellint.config.places import shown
 from modellint.config.settings import ADDED, Settings
 
 NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
@@ -168,6 +167,7 @@ def validate(table: dict[str, Any], file: Path) -> Settings:
 def _validated(table: dict[str, Any], file: Path) -> Settings:
     from pydantic import ValidationError
 
+    from modellint.config.known import as_json
     from modellint.config.mistakes import describe
 
     try:
@@ -177,14 +177,6 @@ def _validated(table: dict[str, Any], file: Path) -> Settings:
     except ValidationError as error:
         raise ConfigError(describe(error.errors(), table, file)) from None
     return settings
-
-
-def as_json(table: Mapping[str, Any]) -> str:
-    return json.dumps(table, default=_date_text)
-
-
-def _date_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else str(value)
 
 
 @cache
@@ -222,19 +214,3 @@ def _simplified(schema: Any) -> Any:
         del simple["anyOf"]
         simple = {**choices[0], **simple}
     return simple
-
-
-def shown(file: Path) -> str:
-    """A path as short as it can be said from here."""
-    try:
-        return file.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return str(file)
-
-
-def line_of(file: Path, keys: Sequence[str | int]) -> int | None:
-    """The line of a setting in its file."""
-    from modellint.config.lines import find_line
-
-    prefix = ("tool", "modellint") if file.name == "pyproject.toml" else ()
-    return find_line(file.read_text(encoding="utf-8-sig"), (*prefix, *keys))

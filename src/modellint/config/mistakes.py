@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.suggest import nearest
-from modellint.config.load import line_of, shown
+from modellint.config.places import line_of, shown
 from modellint.config.settings import (
     KEYS,
     REQUIRED_IN_SUPPRESS,

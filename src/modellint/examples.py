@@ -1,0 +1,123 @@
+"""Runs the examples of rule files: a rule must fire on some models and stay silent on others."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from modellint.base.errors import UsageError
+from modellint.engine import lint_file
+from modellint.finding import Finding
+from modellint.plan import Plan
+from modellint.probes import BACKENDS, ProbeRequest
+from modellint.probes.outcome import from_json
+from modellint.rules.rule import Example, Rule
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+from modellint.targets.shapes import parse_shape
+
+FIRES, SILENT = "invalid", "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One example of a rule, and what is expected of it."""
+
+    rule: Rule
+    kind: str
+    number: int
+    example: Example
+
+    @property
+    def name(self) -> str:
+        return f"{self.rule.code}-{self.kind}-{self.number}"
+
+    @property
+    def missing(self) -> str:
+        """The runtime that the example asks and that is not installed, with how to install it."""
+        if self.example.probe is None or self.example.recorded:
+            return ""
+        backend = BACKENDS[self.example.probe]
+        return "" if backend.module else f"{backend.title} is not installed: {backend.install}"
+
+    def failure(self) -> str:
+        """Why the rule does not answer as its file says; empty when it does."""
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                findings = run_example(self.rule, self.example, Path(folder))
+        except UsageError as error:
+            return str(error)
+        return _difference(self, findings)
+
+
+def cases_of(rule: Rule) -> Iterator[Case]:
+    for kind in (FIRES, SILENT):
+        for number, example in enumerate(getattr(rule.examples, kind)):
+            yield Case(rule, kind, number, example)
+
+
+def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
+    """Lint the example as a file in an empty folder, for its rule alone."""
+    path = _write(example, folder)
+    plan = Plan(
+        rules=(rule,),
+        deployments=(_deployment(example),),
+        options={rule.code: example.options},
+        probe=_probe(example),
+    )
+    return list(lint_file(path, path.name, plan).findings)
+
+
+def _difference(case: Case, findings: list[Finding]) -> str:
+    """What was found instead of what the example says."""
+    found = "".join(f"\n  {each.location.label}: {each.message}" for each in findings)
+    if any(finding.code != case.rule.code for finding in findings):
+        return f"the rule crashed:{found}"
+    if case.kind == SILENT:
+        return f"expected no findings, found {len(findings)}:{found}" if findings else ""
+    example = case.example
+    if len(findings) != example.findings:
+        return f"expected {example.findings} findings, found {len(findings)}{found and ':'}{found}"
+    labels = sorted(finding.location.label for finding in findings)
+    if example.at and labels != sorted(example.at):
+        return f"expected findings at {', '.join(sorted(example.at))}:{found}"
+    if findings and example.message not in findings[0].message:
+        return f"expected a message with {example.message!r}:{found}"
+    return ""
+
+
+def _probe(example: Example) -> ProbeRequest | None:
+    """The recorded answer of a runtime, or a request to ask the one that the example names."""
+    if example.recorded:
+        return ProbeRequest(recorded=from_json(example.recorded))
+    return ProbeRequest(example.probe, timeout=60) if example.probe is not None else None
+
+
+def _write(example: Example, folder: Path) -> Path:
+    contents = dict(example.files) or {"model.onnxtxt": example.model}
+    for name, content in contents.items():
+        inside = PurePosixPath(name)
+        if inside.is_absolute() or ".." in inside.parts:
+            raise UsageError(f"file {name!r} of an example lies outside the example's folder")
+        path = folder / name
+        if name.endswith("/"):
+            path.mkdir(parents=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hexadecimal = content.removeprefix("hex:") if content.startswith("hex:") else None
+        path.write_bytes(bytes.fromhex(hexadecimal) if hexadecimal else content.encode())
+    return folder / next(iter(contents))
+
+
+def _deployment(example: Example) -> Deployment:
+    target = find_target(example.target) if example.target else None
+    return Deployment(
+        target=target,
+        runtime=example.runtime or (target.default_runtime if target else None),
+        precision=example.precision,
+        batch=example.batch,
+        shapes={name: parse_shape(text) for name, text in example.shapes.items()},
+        dla=example.dla,
+    )

@@ -1,0 +1,98 @@
+"""`modellint rules new` and `modellint rules test`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_verbs import OWN_RULE
+from tests.samples import project
+from tests.support import run_cli
+
+EXAMPLES = '''
+[[examples.invalid]]
+model = """<ir_version: 8, opset_import: ["" : 17]>
+main (float[2] x) => (float[2] y) { y = Relu (x) }"""
+at = ["y"]
+[[examples.valid]]
+model = """<ir_version: 8, opset_import: ["" : 17]>
+main (float[2] x) => (float[2] y) { y = Neg (x) }"""
+'''
+WITH_EXAMPLES = OWN_RULE + EXAMPLES
+
+
+def test_a_new_rule_passes_its_own_examples(tmp_path: Path) -> None:
+    done = run_cli("rules", "new", "ACM", "--folder", "lint", cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "lint/ACM001-new-rule.toml").is_file()
+    tested = run_cli("rules", "test", "lint", cwd=tmp_path)
+    assert (tested.exit_code, tested.stdout) == (0, "1 rule: 2 examples passed\n")
+
+
+def test_numbers_are_given_once(tmp_path: Path) -> None:
+    project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/OWN041-a.toml": OWN_RULE})
+    assert "OWN042-again.toml" in run_cli("rules", "new", "OWN", "again", cwd=tmp_path).stdout
+    taken = run_cli("rules", "new", "OWN041", cwd=tmp_path)
+    assert taken.exit_code == 2
+    assert "OWN041 is taken; the next free code is OWN043" in taken.stderr
+
+
+def test_a_built_in_prefix_goes_on_in_its_family(tmp_path: Path) -> None:
+    (tmp_path / "rules/fusion").mkdir(parents=True)
+    done = run_cli("rules", "new", "FUS", "x", "--folder", "rules", cwd=tmp_path)
+    assert done.stdout.startswith("rules/fusion/FUS")
+
+
+@pytest.mark.parametrize(("code", "name"), [("acm", "x"), ("ACM1", "x"), ("ACM", "Two Words")])
+def test_codes_and_names_are_checked(code: str, name: str, tmp_path: Path) -> None:
+    done = run_cli("rules", "new", code, name, "--folder", ".", cwd=tmp_path)
+    assert done.exit_code == 2
+    assert "(example" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('at = ["y"]', 'at = ["q"]'), "examples.invalid[0]: expected findings at q:"),
+        (("y = Relu (x)", "y = Neg (x)"), "examples.invalid[0]: expected 1 findings, found 0"),
+        (("y = Neg (x)", "y = Relu (x)"), "examples.valid[0]: expected no findings, found 1:"),
+        (('at = ["y"]', 'message = "no"'), "examples.invalid[0]: expected a message with 'no':"),
+        ((EXAMPLES, ""), "needs examples that it fires on"),
+        (("summary", "sumary"), "did you mean 'summary'?"),
+        (('at = ["y"]', 'target = "a11"'), "examples.invalid[0]: "),
+        (("model =", "files = { '../x.onnxtxt' = 'x' }\nnote ="), "outside the example's folder"),
+    ],
+)
+def test_what_fails_is_reported(change: tuple[str, str], said: str, tmp_path: Path) -> None:
+    text = WITH_EXAMPLES.replace(*change, 1)
+    project(tmp_path, {"lint/OWN001-a.toml": text, "lint/OWN002-b.toml": WITH_EXAMPLES})
+    done = run_cli("rules", "test", "lint", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert said in done.stdout
+    assert "1 failed" in done.stdout
+
+
+def test_only_a_plugin_may_import_code(tmp_path: Path) -> None:
+    text = WITH_EXAMPLES.partition("[match]")[0] + 'check = "os:getcwd"\n' + EXAMPLES
+    project(tmp_path, {"lint/OWN001-a.toml": text})
+    done = run_cli("rules", "test", "lint/OWN001-a.toml", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert "which only an installed plugin may do" in done.stdout
+
+
+def test_without_a_folder_the_configured_ones_are_tested(tmp_path: Path) -> None:
+    none = run_cli("rules", "test", "--isolated", cwd=tmp_path)
+    assert none.exit_code == 2
+    assert "name a folder" in none.stderr
+    project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/OWN001-a.toml": WITH_EXAMPLES})
+    assert run_cli("rules", "test", cwd=tmp_path).stdout == "1 rule: 2 examples passed\n"
+
+
+def test_doctor_shows_a_broken_rule_file_for_what_it_is(tmp_path: Path) -> None:
+    broken = OWN_RULE.replace("summary", "sumary")
+    project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/OWN001-a.toml": broken})
+    done = run_cli("doctor", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert "a rule file cannot be used" in done.stdout
+    assert "sumary: unknown key; did you mean 'summary'?" in done.stdout
