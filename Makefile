@@ -4,35 +4,61 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+BENCH := .venv-bench
+GENERATORS := generate_docs generate_devices generate_configuration generate_report_schema \
+  generate_inspect_schema draw_terminal
+
+.PHONY: demo test lint bench generate lock clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
 demo: $(VENV)/.installed
 	$(BIN)/modellint examples/ --target a10 || test $$? -eq 1
 
+# ARGS goes to pytest: make test ARGS="tests/rules -x"
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/benchmarks
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/benchmarks $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# On their own, without coverage and without a second worker: both would be in the figures.
+bench: $(BENCH)/.installed-bench
+	$(BENCH)/bin/python -m pytest tests/benchmarks -q
+
+# Everything in the repository that is made from something else in it.
+generate: $(VENV)/.installed-dev
+	@for each in $(GENERATORS); do echo $$each; $(BIN)/python tools/$$each.py || exit 1; done
+
+lock: $(VENV)/.installed-dev
+	$(BIN)/python tools/lock.py
+
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(BENCH) build dist
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"  # the first that knows --group
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+PIP := -m pip install --quiet --disable-pip-version-check
+LOCKED := --editable '.[ort,trt-rtx]' --constraint constraints.txt
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python $(PIP) --upgrade "pip>=25.1"  # the first that knows --group
+	$(BIN)/python $(PIP) $(LOCKED) --group dev
 	@touch $(VENV)/.installed $@
 
+# An environment of its own: the peers that modellint is timed against bring packages along,
+# and tests must not pass because of those.
+$(BENCH)/.installed-bench: pyproject.toml constraints.txt | $(BENCH)/bin/python
+	$(BENCH)/bin/python $(PIP) --upgrade "pip>=25.1"
+	$(BENCH)/bin/python $(PIP) $(LOCKED) --group dev --group bench
+	@touch $@
+
 # "|| rm": a virtual environment without pip (Debian without python3-venv) must not be taken for one.
-$(BIN)/python:
+%/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "modellint needs Python 3.10 or newer; name one with: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	$(PYTHON) -m venv $* || { rm -rf $*; exit 1; }

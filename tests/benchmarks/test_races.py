@@ -24,9 +24,7 @@ from tests.exports import EXPORTS, materialise
 pytest.importorskip("pytest_benchmark", reason="install the dev group: pytest-benchmark")
 
 HAS_DOCTOR = find_spec("onnx_doctor") is not None
-needs_doctor = pytest.mark.skipif(
-    not HAS_DOCTOR, reason="onnx-doctor is missing: python -m pip install --group bench"
-)
+needs_doctor = pytest.mark.skipif(not HAS_DOCTOR, reason="onnx-doctor is missing; run: make bench")
 
 
 def test_start_up(benchmark: Any) -> None:
