@@ -8,8 +8,7 @@ from pathlib import Path
 
 from modellint.base.units import format_bandwidth, format_rate, format_watts
 from modellint.targets import Target, format_bytes, load_targets, target_groups
-from modellint.targets.deployment import Precision
-from modellint.targets.target import natural_order, vendor_name
+from modellint.targets.target import Precision, natural_order, vendor_name
 
 PAGE = Path(__file__).parent.parent / "docs" / "devices.md"
 RATES: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")

@@ -230,18 +230,19 @@ class TensorRTRtx:
     source = "https://docs.nvidia.com/deeplearning/tensorrt-rtx/latest/index.html"
 
     def __init__(self) -> None:
-        from modellint.probes.backends import TENSORRT_RTX
+        from modellint.probes.backends import known_backends
 
-        assert TENSORRT_RTX.module is not None, TENSORRT_RTX.install
-        self.module = TENSORRT_RTX.module
-        self.version = TENSORRT_RTX.version
+        backend = known_backends()["tensorrt-rtx"]
+        assert backend.module is not None, backend.install
+        self.module = backend.module
+        self.version = backend.version
         self.opset = 25
 
     def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
         import importlib
 
-        from modellint.probes import tensorrt_log
-        from modellint.probes.tensorrt import logger_for
+        from modellint.runtimes.tensorrt import log as tensorrt_log
+        from modellint.runtimes.tensorrt.probe import logger_for
 
         trt = importlib.import_module(self.module)
         lines: list[Any] = []
@@ -272,7 +273,7 @@ class TensorRTRtx:
 
         from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-        from modellint.probes.tensorrt import logger_for
+        from modellint.runtimes.tensorrt.probe import logger_for
 
         trt = importlib.import_module(self.module)
         logger = logger_for(trt, [])
@@ -292,15 +293,15 @@ class OnnxRuntime:
         return []
 
     def __init__(self) -> None:
-        from modellint.probes.backends import ONNXRUNTIME
+        from modellint.probes.backends import known_backends
 
-        self.version = ONNXRUNTIME.version
+        self.version = known_backends()["onnxruntime"].version
         self.opset = 26
 
     def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
         import onnxruntime as ort
 
-        from modellint.probes.ort_log import refusal
+        from modellint.runtimes.onnxruntime.log import refusal
 
         ort.set_default_logger_severity(4)
         options = ort.SessionOptions()

@@ -11,7 +11,7 @@ from modellint.base.errors import UsageError
 from modellint.engine import lint_file
 from modellint.finding import Finding
 from modellint.plan import Plan
-from modellint.probes import BACKENDS, ProbeRequest
+from modellint.probes import ProbeRequest, known_backends
 from modellint.probes.outcome import from_json
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
@@ -39,7 +39,7 @@ class Case:
         """The runtime that the example asks and that is not installed, with how to install it."""
         if self.example.probe is None or self.example.recorded:
             return ""
-        backend = BACKENDS[self.example.probe]
+        backend = known_backends()[self.example.probe]
         return "" if backend.module else f"{backend.title} is not installed: {backend.install}"
 
     def failure(self) -> str:

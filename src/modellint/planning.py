@@ -24,6 +24,7 @@ from modellint.rules.selection import (
     unknown_selectors,
 )
 from modellint.rules.suppression import Suppression
+from modellint.runtimes import find_runtime, runtimes
 from modellint.targets import UnknownTarget, expand_targets, load_targets, parse_bytes
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.shapes import parse_shape
@@ -142,9 +143,18 @@ def _probe(config: Config) -> ProbeRequest | None:
     settings = config.settings
     if settings.probe is None:
         return None
-    from modellint.probes import ProbeRequest, installed_versions, memory_to_spare, require
+    from modellint.probes import (
+        ProbeRequest,
+        UnknownProbe,
+        installed_versions,
+        memory_to_spare,
+        require,
+    )
 
-    require(settings.probe)
+    try:
+        require(settings.probe)
+    except UnknownProbe as error:
+        raise config.mistake(("probe",), str(error)) from None
     if settings.probe_timeout <= 0:
         raise config.mistake(("probe-timeout",), f"{settings.probe_timeout} s is no time")
     folder = config.path(settings.save_engine) if settings.save_engine else None
@@ -228,10 +238,10 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
 
 
 def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config) -> None:
-    known = set(_flat(rule.runtimes for rule in catalogue.values()))
-    if runtime in known:
+    if find_runtime(runtime) is not None:
         return
-    known |= {target.default_runtime for target in load_targets()}  # dear, hence only now
+    known = {*runtimes(), *_flat(rule.runtimes for rule in catalogue.values())}
+    known |= {target.default_runtime for target in load_targets()}
     if runtime not in known:
         near = nearest(runtime, sorted(known))
         hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"

@@ -14,7 +14,8 @@ from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 from modellint.targets import find_target
-from modellint.targets.deployment import Deployment, Precision
+from modellint.targets.deployment import Deployment
+from modellint.targets.target import Precision
 
 RULES: dict[str, Rule] = {
     code: rule for code, rule in load_rules(plugins=False).items() if rule.family == "fusion"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from modellint.probes.backends import TENSORRT_RTX
 from tests.inspect.support import inspect_json
 from tests.inspect.test_command import validator
 from tests.probes.test_engines import EXPORT, SOURCE, engine
 from tests.probes.test_tensorrt_replay import STAND_IN
+from tests.runtimes import TENSORRT_RTX
 from tests.support import ROOT, run_cli, save
 
 

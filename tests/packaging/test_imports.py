@@ -16,7 +16,7 @@ SRC = ROOT / "src"
 
 # Which room may import which others, as docs/architecture.md draws it. Its own modules, and the
 # package root (the version), every room may.
-MODELS = {"model", "targets", "analysis"}
+MODELS = {"model", "targets", "analysis", "runtimes"}
 VALUES = {"base", "finding", "operators"}
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
@@ -25,13 +25,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": set(),
     "native": set(),
     "model": set(),
+    "runtimes": {"base"},
     "formats": {"model", "base", "native", "operators"},
-    "targets": {"model"} | VALUES,
-    "analysis": {"model", "targets", "base", "operators"},
+    "targets": {"model", "runtimes"} | VALUES,
+    "analysis": {"model", "targets", "runtimes", "base", "operators"},
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES,
     "checks": MODELS | VALUES | {"rules", "native", "probes"},
-    "probes": {"model", "targets"} | VALUES,
+    "probes": {"model", "targets", "runtimes"} | VALUES,
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
     "cache": {"rules", "plan", "probes"} | VALUES,
-    "planning": {"config", "rules", "plan", "targets", "verify", "probes"} | VALUES,
+    "planning": {"config", "rules", "runtimes", "plan", "targets", "verify", "probes"} | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}
     | VALUES,

@@ -13,13 +13,13 @@ from modellint.finding import Finding, Location, Severity
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
 from modellint.probes.agreement import confront
-from modellint.probes.backends import ONNXRUNTIME, TENSORRT_RTX
 from modellint.probes.outcome import Outcome
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from modellint.targets.shapes import parse_shape
+from tests.runtimes import ONNXRUNTIME, TENSORRT_RTX
 
 BACKENDS = {
     "tensorrt": TENSORRT_RTX,  # in its place: TensorRT itself needs a GPU

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection
 import pytest
 
 from modellint.probes import backends
-from modellint.probes.backends import TENSORRT, TENSORRT_RTX, Choice, available, choose
+from modellint.probes.backends import Backend, Choice, available, choose
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
+from tests.runtimes import TENSORRT, TENSORRT_RTX
 
 Install = Callable[[Collection[str]], None]
 
@@ -32,7 +33,7 @@ def on(target: str | None, runtime: str | None = None) -> Deployment:
 
 def chosen(answer: Choice | str) -> tuple[str, str, tuple[int, int] | None]:
     assert isinstance(answer, Choice), answer
-    return answer.backend.name, answer.level, answer.capability
+    return answer.backend.name, answer.reach.level, answer.reach.capability
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def chosen(answer: Choice | str) -> tuple[str, str, tuple[int, int] | None]:
     ],
 )
 def test_a_module_is_found_under_each_of_its_names(
-    module: str, backend: backends.Backend, install: Install
+    module: str, backend: Backend, install: Install
 ) -> None:
     install(())
     assert backend.module is None

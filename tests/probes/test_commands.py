@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modellint import probes
-from modellint.probes.backends import ONNXRUNTIME, TENSORRT, TENSORRT_RTX
+from tests.runtimes import ONNXRUNTIME, TENSORRT, TENSORRT_RTX
 from tests.support import run_cli, run_process, save
 
 GOOD = """

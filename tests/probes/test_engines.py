@@ -12,7 +12,7 @@ from modellint.analysis.layers import Layers, compare
 from modellint.formats import read_model
 from modellint.formats.trt.engine import read_header
 from modellint.formats.trt.layers import onnx_nodes
-from modellint.probes.backends import TENSORRT_RTX
+from tests.runtimes import TENSORRT_RTX
 from tests.support import run_cli, save
 
 HEADER = b"ftrt" + bytes(4) + (2).to_bytes(8, "little") + bytes(8) + bytes([10, 3, 0, 26])

@@ -7,8 +7,8 @@ import pytest
 
 from modellint.checks.probe import find_node
 from modellint.formats import read_text
-from modellint.probes.ort_log import refusal
-from modellint.probes.outcome import Remark
+from modellint.runtimes.onnxruntime.log import refusal
+from modellint.runtimes.probe import Remark
 
 
 @pytest.mark.parametrize(

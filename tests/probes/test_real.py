@@ -15,12 +15,13 @@ import pytest
 
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
-from modellint.probes.backends import ONNXRUNTIME, TENSORRT_RTX, Backend
+from modellint.probes.backends import Backend
 from modellint.probes.outcome import Outcome
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from modellint.targets.shapes import parse_shape
 from tests.exports import materialise
+from tests.runtimes import ONNXRUNTIME, TENSORRT_RTX
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that make the variants
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from modellint.probes.outcome import Figures, Outcome, Remark, from_json, to_json
+from modellint.probes.outcome import Figures, Outcome, from_json, to_json
 from modellint.probes.runner import Ended, Limits, run_child
+from modellint.runtimes.probe import Remark
 
 ANSWER = "import json, pathlib; pathlib.Path('answer.json').write_text(json.dumps({'n': 1}))"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")

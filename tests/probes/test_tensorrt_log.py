@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from modellint.probes import tensorrt_log
-from modellint.probes.tensorrt_log import Line, distil, refusal
+from modellint.runtimes.tensorrt import log as tensorrt_log
+from modellint.runtimes.tensorrt.log import Line, distil, refusal
 
 
 @pytest.mark.parametrize(

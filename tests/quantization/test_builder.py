@@ -11,16 +11,17 @@ import pytest
 from modellint.finding import Severity
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
-from modellint.probes.backends import BACKENDS
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.quantization.clean import clean
 from tests.quantization.defects import DEFECTS, Defect
 from tests.quantization.test_planted import findings, shown
+from tests.runtimes import TENSORRT_RTX
 
 RTX = "tensorrt-rtx"
 pytestmark = pytest.mark.skipif(
-    BACKENDS[RTX].module is None, reason=f"needs TensorRT for RTX: {BACKENDS[RTX].install}"
+    TENSORRT_RTX.module is None,
+    reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
 )
 AMPERE = Deployment(find_target("a10"), runtime=RTX)
 CLEAN = Defect("clean", lambda graph: None, code="")

@@ -15,12 +15,12 @@ from modellint.finding import Finding, Severity
 from modellint.formats import read_model
 from modellint.plan import Plan
 from modellint.probes import ProbeRequest, probe
-from modellint.probes.backends import BACKENDS
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.quantization import real
 from tests.quantization.test_onnxruntime import IS_X86, optimized, predicted
+from tests.runtimes import TENSORRT_RTX
 
 pytest.importorskip("onnxruntime")
 
@@ -227,8 +227,8 @@ def test_onnxruntime_agrees(model: str, name: str, workshop: Workshop) -> None:
 
 
 @pytest.mark.skipif(
-    BACKENDS["tensorrt-rtx"].module is None,
-    reason=f"needs TensorRT for RTX: {BACKENDS['tensorrt-rtx'].install}",
+    TENSORRT_RTX.module is None,
+    reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
 )
 @pytest.mark.parametrize(
     ("model", "name"), [case for case in CASES if case[0] != "mobilenet_v2"], ids=str

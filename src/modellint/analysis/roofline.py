@@ -20,11 +20,11 @@ from modellint.analysis.cost import ModelCost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.memory.fusion import find_grouping
-from modellint.analysis.memory.runtimes import runtime_memory
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, having
+from modellint.runtimes import memory_of
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Target
 
@@ -190,7 +190,7 @@ def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> fro
     """Values that only the kernel which makes them reads."""
     if model.graph is None:
         return frozenset()
-    runtime = runtime_memory(deployment.runtime or _default_runtime(deployment))
+    runtime = memory_of(deployment.runtime or _default_runtime(deployment))
     narrow = is_narrow(running_precision(model, deployment))
     grouping = find_grouping(model.graph, folding, runtime, narrow=narrow)
     kept = set()

@@ -16,8 +16,6 @@ from modellint.operators import Trait, having
 from modellint.rules.rule import Fuser
 
 ORT, TENSORRT = "onnxruntime", "tensorrt"
-SAME_BUILDER = {"tensorrt-rtx": TENSORRT}
-"""A runtime that fuses as another does, where the rule's file does not name it."""
 _LEAST_SHARE = 0.001
 
 
@@ -40,7 +38,7 @@ def unfused(
     all, unless that is the point: `folded`. `stopped` names the runtimes whose pass does not
     recognise this variation of the pattern.
     """
-    loud = _loudness(context.rule.fused_by, context.deployment.runtime, stopped)
+    loud = _loudness(context.rule.fused_by, context.deployment.builder, stopped)
     if loud is None or (not folded and context.analysis(Folding).is_folded(nodes[0])):
         return
     yield Hit(
@@ -55,27 +53,25 @@ def unfused(
 
 def is_moot(context: Context) -> bool:
     """Whether the runtime sees to it by itself, so that there is no need to look."""
-    return _loudness(context.rule.fused_by, context.deployment.runtime, ()) is None
+    return _loudness(context.rule.fused_by, context.deployment.builder, ()) is None
 
 
 def is_tensorrt(context: Context) -> bool:
-    runtime = context.deployment.runtime
-    return runtime is not None and SAME_BUILDER.get(runtime, runtime) == TENSORRT
+    return context.deployment.builder == TENSORRT
 
 
 def _loudness(
-    fusers: Mapping[str, Fuser], runtime: str | None, stopped: Collection[str]
+    fusers: Mapping[str, Fuser], builder: str, stopped: Collection[str]
 ) -> Severity | None:
     """How loud a finding may be; None when the runtime does it, or may well do it, by itself."""
     done_by_some = any(fuser.by for fuser in fusers.values())
     done_by_all = all(fuser.by for fuser in fusers.values())
-    if runtime is None:
+    if not builder:
         return Severity.INFO if done_by_all and not stopped else Severity.ERROR
-    runtime = SAME_BUILDER.get(runtime, runtime)
-    if runtime in stopped:
+    if builder in stopped:
         return Severity.ERROR
-    if runtime in fusers:
-        return None if fusers[runtime].by else Severity.ERROR
+    if builder in fusers:
+        return None if fusers[builder].by else Severity.ERROR
     return None if done_by_some or stopped else Severity.INFO
 
 

@@ -10,7 +10,8 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.support import support
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
-from modellint.probes import BACKENDS, Outcome, Remark
+from modellint.probes import Outcome, Remark, known_backends
+from modellint.runtimes import builder_of, title_of
 
 REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
 TRT_PREFIX = "node_of_"
@@ -79,7 +80,7 @@ def _severity(context: Context, outcome: Outcome) -> Severity | None:
 def _stand_in_for(context: Context, outcome: Outcome) -> str:
     """The runtime that the model is meant for, when another was asked in its place."""
     meant = context.deployment.runtime
-    backend = BACKENDS.get(meant or "")
+    backend = known_backends().get(meant or "")
     return backend.title if backend is not None and meant != outcome.backend else ""
 
 
@@ -235,8 +236,7 @@ def _answer(context: Context) -> Outcome | None:
     outcome = context.outcome
     if outcome is None or not outcome.asked:
         return None
-    family = "onnxruntime" if outcome.backend == "onnxruntime" else "tensorrt"
-    return outcome if family == context.rule.family else None
+    return outcome if builder_of(outcome.backend) == context.rule.family else None
 
 
 def _remarks(context: Context, *kinds: str) -> list[tuple[Outcome, Remark]]:
@@ -246,7 +246,7 @@ def _remarks(context: Context, *kinds: str) -> list[tuple[Outcome, Remark]]:
 
 def compiler(outcome: Outcome) -> str:
     """Who said it: ``TensorRT for RTX 1.7.1.116``."""
-    return f"{BACKENDS[outcome.backend].title} {outcome.version}".strip()
+    return f"{title_of(outcome.backend)} {outcome.version}".strip()
 
 
 def _facts(context: Context, outcome: Outcome, remark: Remark | None = None) -> dict[str, object]:

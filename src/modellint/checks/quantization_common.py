@@ -16,7 +16,7 @@ SENSITIVE = having(Trait.SENSITIVE)
 
 def for_tensorrt(context: Context) -> bool:
     """Whether the model is for TensorRT, or its sister for RTX cards."""
-    return (context.deployment.runtime or "").startswith("tensorrt")
+    return context.deployment.builder == "tensorrt"
 
 
 def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:

@@ -65,7 +65,7 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
 def bias_off_scale(context: Context) -> Iterator[Hit]:
     """int32 biases whose scale is not the product of the other two."""
     runtime = context.deployment.runtime or ""
-    if runtime.startswith("tensorrt"):
+    if for_tensorrt(context):
         return  # which refuses int32 whatever its scale
     quantization = context.analysis(QuantizationMap)
     by_bias: dict[int, tuple[Converter, list[WeightedOp]]] = {}

@@ -16,7 +16,7 @@ from modellint.cli.completion import complete_outputs, complete_rules
 from modellint.cli.console import Progress, note
 from modellint.cli.deployment import GROUP as DEPLOYMENT
 from modellint.cli.deployment import deployable, given_settings
-from modellint.cli.given import as_given, comma_lists, levels, one_of
+from modellint.cli.given import as_given, comma_lists, levels, one_of, one_of_found
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import FailOn
 from modellint.report import FORMATS
@@ -66,8 +66,8 @@ EPILOG = """Exit codes:
 @option("--no-weights", group=RULES, is_flag=True, help="Leave the values of weights unread.")
 @option("--verify", group=RULES, metavar="ort", callback=one_of("ort"),
         help="Compare what is predicted with what ONNX Runtime's optimizer does.")  # fmt: skip
-@option("--probe", group=probing.GROUP, metavar="[BACKEND]", callback=one_of(*probing.BACKENDS),
-        help=f"Ask a real runtime: {', '.join(probing.BACKENDS)}.")  # fmt: skip
+@option("--probe", group=probing.GROUP, metavar="[BACKEND]", callback=one_of_found(probing.names),
+        help=f"Ask a real runtime: {probing.NAMES}.")  # fmt: skip
 @probing.limits
 @_many("--exclude", group=FILES, metavar="GLOB", help="Leave out files and folders.")
 @_many("--include", group=FILES, metavar="GLOB", help="Lint files of other suffixes too.")

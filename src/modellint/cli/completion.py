@@ -54,8 +54,9 @@ def complete_families(ctx: click.Context, parameter: click.Parameter, incomplete
 
 
 def complete_runtimes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    runtimes = {runtime for rule in _rules(ctx) for runtime in rule.runtimes}
-    return _after_comma(sorted(runtimes), incomplete)
+    from modellint.runtimes import runtimes
+
+    return _after_comma(list(runtimes()), incomplete)
 
 
 def complete_targets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -10,7 +10,7 @@ import click
 from modellint.cli.command import option
 from modellint.cli.completion import complete_runtimes, complete_targets
 from modellint.cli.given import comma_lists, one_of, pairs, sizes
-from modellint.targets.deployment import Precision
+from modellint.targets.target import Precision
 
 GROUP = "Where the models will run"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,12 @@ def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[s
 class Choice:
     """A check that suggests the nearest choice; completion offers them all."""
 
-    choices: tuple[str, ...]
+    among: Sequence[str] | Callable[[], Sequence[str]]
+    """The choices, or what finds them when they are needed."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return tuple(self.among() if callable(self.among) else self.among)
 
     def __call__(
         self, ctx: click.Context, parameter: click.Parameter, given: str | None
@@ -59,6 +65,11 @@ class Choice:
 
 def one_of(*choices: str) -> Choice:
     return Choice(choices)
+
+
+def one_of_found(find: Callable[[], Sequence[str]]) -> Choice:
+    """For choices that take time to find, which only a run that is given one should pay for."""
+    return Choice(find)
 
 
 def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:

@@ -30,7 +30,7 @@ def told_by_runtime(engine: Model) -> Model:
     import tempfile
 
     from modellint.formats import read_model
-    from modellint.probes.inspector import exported_layers
+    from modellint.probes.layers import exported_layers
 
     with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
         layers = read_model(exported_layers(engine.path, engine.producer_name, Path(folder)))

@@ -15,7 +15,7 @@ from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
 from modellint.cli.deployment import deployable, given_settings
-from modellint.cli.given import one_of
+from modellint.cli.given import one_of_found
 from modellint.config.load import CommandLine
 
 OUTPUT = "Output"
@@ -36,7 +36,7 @@ Exit codes: as for 'modellint check'.
                 metavar="MODEL...")  # fmt: skip
 @deployable
 @option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
-        callback=one_of(*probing.BACKENDS), help=f"{', '.join(probing.BACKENDS)}.")  # fmt: skip
+        callback=one_of_found(probing.names), help=f"{probing.NAMES}.")  # fmt: skip
 @option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
         help="Instead, compare with an engine, or what trtexec exported of it.")  # fmt: skip
 @probing.limits

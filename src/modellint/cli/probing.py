@@ -14,7 +14,14 @@ from modellint.cli.console import Progress
 
 GROUP = "Asking real runtimes"
 AUTO = "auto"
-BACKENDS = (AUTO, "tensorrt", "tensorrt-rtx", "onnxruntime")
+NAMES = "auto, or a runtime that 'modellint doctor' lists under Probes"
+
+
+def names() -> tuple[str, ...]:
+    """All that may stand after `--probe`."""
+    from modellint.runtimes import runtimes
+
+    return (AUTO, *(name for name, runtime in runtimes().items() if runtime.probe is not None))
 
 
 class ProbingCommand(Command):
@@ -29,7 +36,7 @@ def _with_backend(args: Sequence[str]) -> Sequence[str]:
     options_end = args.index("--") if "--" in args else len(args)
     for at, arg in enumerate(args):
         follows = args[at + 1] if at + 1 < len(args) else ""
-        alone = arg == "--probe" and at < options_end and follows not in BACKENDS
+        alone = arg == "--probe" and at < options_end and follows not in names()
         spelt.append(f"--probe={AUTO}" if alone else arg)
     return spelt
 

@@ -24,7 +24,7 @@ from modellint.cli.completion import complete_targets
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import note
 from modellint.cli.given import comma_lists, one_of
-from modellint.targets.deployment import Precision
+from modellint.targets.target import Precision
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from modellint.rules.suppression import Suppression
-from modellint.targets.deployment import Precision
+from modellint.targets.target import Precision
 
 FailOn = Literal["error", "warning", "info", "never"]
 Level = Literal["error", "warning", "info", "off"]
@@ -252,7 +252,7 @@ class Settings:
         ),
     )
 
-    probe: Literal["auto", "tensorrt", "tensorrt-rtx", "onnxruntime"] | None = field(
+    probe: str | None = field(
         default=None,
         metadata=about(
             "Ask a real runtime about every model, in a process of its own: one by name, or auto "

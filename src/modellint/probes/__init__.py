@@ -17,16 +17,17 @@ from modellint import __version__
 from modellint.model import Model
 from modellint.probes.backends import (
     AUTO,
-    BACKENDS,
-    TENSORRT_RTX,
     Availability,
     Backend,
     Choice,
+    UnknownProbe,
     available,
     choose,
+    known_backends,
     require,
 )
-from modellint.probes.outcome import Figures, Level, Outcome, Remark
+from modellint.probes.outcome import Figures, Outcome
+from modellint.runtimes.probe import Level, Remark
 from modellint.targets.deployment import Deployment
 
 CHILD = (sys.executable, "-m", "modellint.probes.child")
@@ -75,7 +76,7 @@ def memory_to_spare() -> int | None:
 
 
 def installed_versions() -> tuple[str, ...]:
-    return tuple(f"{each.name} {each.version}" for each in BACKENDS.values() if each.module)
+    return tuple(f"{each.name} {each.version}" for each in known_backends().values() if each.module)
 
 
 def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcome:
@@ -88,6 +89,7 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
         return Outcome("unanswered", target=target, detail=choice)
     question = _question(model, deployment, choice, request)
     outcome = _remembered(model, question, choice, request)
+    capability = choice.reach.capability
     return replace(
         outcome,
         detail=outcome.detail or question.note,
@@ -96,7 +98,7 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
         backend=choice.backend.name,
         version=outcome.version or choice.backend.version,
         target=target,
-        capability=".".join(map(str, choice.capability)) if choice.capability else None,
+        capability=".".join(map(str, capability)) if capability else None,
     )
 
 
@@ -123,8 +125,8 @@ class _Question:
 def _question(
     model: Model, deployment: Deployment, choice: Choice, request: ProbeRequest
 ) -> _Question:
-    level, note, remarks, ranges = choice.level, choice.note, [], {}
-    if choice.backend.name != "onnxruntime" and level == "build":
+    level, note, remarks, ranges = choice.reach.level, choice.reach.note, [], {}
+    if choice.backend.probe.needs_ranges and level == "build":
         from modellint.probes.profiles import profiles
 
         found = profiles(model, deployment)
@@ -136,28 +138,26 @@ def _question(
             )
             level, note = "parse", f"not built: {trouble}"
     asked = {
-        "code": choice.backend.code,
+        "code": choice.backend.probe.code,
         "module": choice.backend.module,
         "path": str(model.path.absolute()),
         "format": model.format,
         "level": level,
-        "capability": choice.capability,
+        "capability": choice.reach.capability,
         "precision": deployment.precision,
         "quantized": any(model.nodes("QuantizeLinear", "DequantizeLinear", functions=True)),
         "workspace": request.workspace,
         "profiles": ranges,
         "symbols": dict(deployment.symbols),
-        "provider": _provider(deployment),
+        "on_cuda": _is_on_cuda(deployment),
         "weight_bytes": model.weight_bytes,
         "save_engine": _engine_file(model, deployment, request),
     }
     return _Question(asked, tuple(remarks), note)
 
 
-def _provider(deployment: Deployment) -> str:
-    """The execution provider that ONNX Runtime would be given on the target."""
-    on_cuda = deployment.target is not None and deployment.target.compute_capability is not None
-    return "CUDAExecutionProvider" if on_cuda else "CPUExecutionProvider"
+def _is_on_cuda(deployment: Deployment) -> bool:
+    return deployment.target is not None and deployment.target.compute_capability is not None
 
 
 def _engine_file(model: Model, deployment: Deployment, request: ProbeRequest) -> str | None:
@@ -211,6 +211,18 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
 
 
 __all__ = [
-    "AUTO", "BACKENDS", "TENSORRT_RTX", "Availability", "Figures", "Outcome", "ProbeRequest",
-    "Remark", "available", "installed_versions", "listen", "memory_to_spare", "probe", "require",
-]  # fmt: skip
+    "AUTO",
+    "Availability",
+    "Figures",
+    "Outcome",
+    "ProbeRequest",
+    "Remark",
+    "UnknownProbe",
+    "available",
+    "installed_versions",
+    "known_backends",
+    "listen",
+    "memory_to_spare",
+    "probe",
+    "require",
+]

@@ -7,8 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from modellint.finding import Finding, Severity
-from modellint.probes.backends import BACKENDS
+from modellint.probes.backends import known_backends
 from modellint.probes.outcome import Outcome
+from modellint.runtimes import title_of
 
 CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
 """Of what a rule foretold."""
@@ -58,8 +59,8 @@ def _weigh_one(
 
 
 def _is_about(finding: Finding, outcome: Outcome) -> bool:
-    runtimes = BACKENDS[outcome.backend].runtimes
-    right_runtime = finding.runtime is None or finding.runtime in runtimes
+    answers_for = known_backends()[outcome.backend].answers_for
+    right_runtime = finding.runtime is None or finding.runtime in answers_for
     return right_runtime and finding.target in (None, outcome.target)
 
 
@@ -73,7 +74,7 @@ def _marked(finding: Finding, verdict: str) -> Finding:
 
 def _contradicted(finding: Finding, outcome: Outcome) -> Finding:
     """What the runtime takes is no error, whatever else may be said against it."""
-    compiler = f"{BACKENDS[outcome.backend].title} {outcome.version}"
+    compiler = f"{title_of(outcome.backend)} {outcome.version}"
     return replace(
         _marked(finding, CONTRADICTED),
         severity=Severity.INFO,

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
 
 from modellint.base.errors import UsageError
-from modellint.probes.outcome import Level
+from modellint.base.suggest import nearest
+from modellint.runtimes import runtimes
+from modellint.runtimes.probe import Capability, Level, Probe, Reach
 from modellint.targets.deployment import Deployment
-from modellint.targets.target import Target
 
-RTX_CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
-"""What TensorRT for RTX builds for, as the members of its `ComputeCapability` say."""
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One runtime: what it is called, where its Python module comes from, what it answers for."""
+    """A runtime that can be asked, as it is installed here."""
 
     name: str
     title: str
-    extra: str
-    modules: tuple[str, ...]
-    """The same module under the names it has, depending on which wheels are installed."""
-    packages: tuple[str, ...]
-    """Those that may tell its version without its being imported."""
-    code: str
-    """The module of the child process that asks it."""
-    runtimes: tuple[str, ...]
-    """Deployment runtimes that its word is good for."""
+    probe: Probe
 
     @property
     def module(self) -> str | None:
         """The name it can be imported by here."""
-        return next((name for name in self.modules if _is_there(name)), None)
+        return next((name for name in self.probe.modules if _is_there(name)), None)
 
     @property
     def version(self) -> str:
-        for package in self.packages:
+        for package in self.probe.packages:
             try:
                 return metadata.version(package)
             except metadata.PackageNotFoundError:
@@ -48,33 +40,22 @@ class Backend:
 
     @property
     def install(self) -> str:
-        return f"pip install 'modellint[{self.extra}]'"
+        return self.probe.install
+
+    @property
+    def answers_for(self) -> tuple[str, ...]:
+        """The runtimes that its answer is good for."""
+        return (self.name, *self.probe.stands_in_for)
 
 
-ONNXRUNTIME = Backend(
-    "onnxruntime", "ONNX Runtime", "ort",
-    modules=("onnxruntime",),
-    packages=("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml"),
-    code="modellint.probes.ort",
-    runtimes=("onnxruntime",),
-)  # fmt: skip
-TENSORRT = Backend(
-    "tensorrt", "TensorRT", "trt",
-    modules=("tensorrt", "tensorrt_bindings"),
-    packages=("tensorrt", "tensorrt-cu13-bindings", "tensorrt-cu12-bindings"),
-    code="modellint.probes.tensorrt",
-    runtimes=("tensorrt",),
-)  # fmt: skip
-TENSORRT_RTX = Backend(
-    "tensorrt-rtx", "TensorRT for RTX", "trt-rtx",
-    modules=("tensorrt_rtx", "tensorrt_rtx_bindings"),
-    packages=("tensorrt-rtx", "tensorrt-rtx-cu13-bindings", "tensorrt-rtx-cu12-bindings"),
-    code="modellint.probes.tensorrt",
-    runtimes=("tensorrt-rtx", "tensorrt"),
-)  # fmt: skip
-BACKENDS = {backend.name: backend for backend in (TENSORRT, TENSORRT_RTX, ONNXRUNTIME)}
-"""The best first: for a `tensorrt` deployment, TensorRT itself goes before TensorRT for RTX."""
-AUTO = "auto"
+@cache
+def known_backends() -> Mapping[str, Backend]:
+    """By runtime, all that can be asked where they are installed."""
+    return {
+        each.name: Backend(each.name, each.title, each.probe)
+        for each in runtimes().values()
+        if each.probe is not None
+    }
 
 
 def _is_there(module: str) -> bool:
@@ -86,27 +67,22 @@ def _is_there(module: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who is asked, how far, and what is not asked because nobody here could answer."""
+    """The runtime that is asked, and how far."""
 
     backend: Backend
-    level: Level
-    capability: tuple[int, int] | None = None
-    note: str = ""
+    reach: Reach
 
 
 def choose(name: str, level: Level, deployment: Deployment) -> Choice | str:
     """The best installed backend for a deployment, or why there is none."""
     if name != AUTO:
-        return _choice(BACKENDS[name], level, deployment)
-    if deployment.runtime is None and deployment.target is None:
-        order: Sequence[Backend] = (ONNXRUNTIME, TENSORRT_RTX)
-    else:
-        order = [each for each in BACKENDS.values() if deployment.runtime in each.runtimes]
+        return _choice(known_backends()[name], level, deployment)
+    order = _candidates(deployment)
     if not order:
         return f"there is no probe for the runtime {deployment.runtime!r}"
     answers = [_choice(backend, level, deployment) for backend in order if backend.module]
     choices = [answer for answer in answers if isinstance(answer, Choice)]
-    deepest = max(choices, key=lambda choice: choice.level == level, default=None)
+    deepest = max(choices, key=lambda choice: choice.reach.level == level, default=None)
     if deepest is not None:
         return deepest
     if answers:
@@ -115,65 +91,46 @@ def choose(name: str, level: Level, deployment: Deployment) -> Choice | str:
     return f"nothing is installed that could be asked about {deployment.describe()}: {missing}"
 
 
+def _candidates(deployment: Deployment) -> list[Backend]:
+    """The deployment's own runtime first, then those that stand in for it."""
+    every = known_backends().values()
+    if deployment.runtime is None and deployment.target is None:
+        return [each for each in every if each.probe.asked_by_default]
+    fit = [each for each in every if deployment.runtime in each.answers_for]
+    return sorted(fit, key=lambda each: each.name != deployment.runtime)
+
+
 def _choice(backend: Backend, level: Level, deployment: Deployment) -> Choice | str:
-    target = deployment.target
-    if backend is TENSORRT:
-        return _tensorrt(level, target)
-    if backend is TENSORRT_RTX:
-        return _tensorrt_rtx(level, target)
-    return Choice(backend, level)
-
-
-def _tensorrt(level: Level, target: Target | None) -> Choice | str:
-    """It needs a GPU even to begin, and builds for that GPU alone."""
-    here = gpu_capability()
-    if here is None:
-        return "TensorRT needs an NVIDIA GPU, and there is none here"
-    wanted = target.compute_capability if target is not None else None
-    if level == "build" and wanted is not None and wanted != here:
-        note = f"not built: TensorRT builds for the GPU it runs on ({_dotted(here)}), not {_dotted(wanted)}"  # noqa: E501
-        return Choice(TENSORRT, "parse", None, note)
-    return Choice(TENSORRT, level, None)
-
-
-def _tensorrt_rtx(level: Level, target: Target | None) -> Choice:
-    """It parses for any target, and builds for the compute capabilities it names."""
-    if level == "parse":
-        return Choice(TENSORRT_RTX, level)
-    if target is None:
-        return Choice(TENSORRT_RTX, "parse", note="not built: no target is named (--target)")
-    wanted = target.compute_capability
-    if wanted is None:
-        return Choice(TENSORRT_RTX, "parse", note=f"not built: {target.name} is no CUDA device")
-    if wanted not in RTX_CAPABILITIES:
-        known = ", ".join(map(_dotted, RTX_CAPABILITIES))
-        note = f"not built: TensorRT for RTX builds for compute capability {known}, not {_dotted(wanted)}"  # noqa: E501
-        return Choice(TENSORRT_RTX, "parse", note=note)
-    return Choice(TENSORRT_RTX, level, wanted)
-
-
-def _dotted(capability: tuple[int, int]) -> str:
-    return f"{capability[0]}.{capability[1]}"
+    reach = backend.probe.reach(level, deployment.target, gpu_capability)
+    return reach if isinstance(reach, str) else Choice(backend, reach)
 
 
 @cache
-def gpu_capability() -> tuple[int, int] | None:
+def gpu_capability() -> Capability | None:
     """The compute capability of this machine's first NVIDIA GPU."""
     from modellint.targets.host import host_target
 
     return host_target().compute_capability
 
 
+class UnknownProbe(UsageError):  # noqa: N818 - a name fit to be read in `except`
+    """No runtime that can be asked has this name."""
+
+
 def require(name: str) -> None:
     """Refuse a backend that is unknown or not installed, with what to do about it."""
+    known = known_backends()
     if name == AUTO:
-        if not any(backend.module for backend in BACKENDS.values()):
-            ways = ", ".join(f"{each.install} for {each.title}" for each in BACKENDS.values())
+        if not any(backend.module for backend in known.values()):
+            ways = ", ".join(f"{each.install} for {each.title}" for each in known.values())
             raise UsageError(f"there is no runtime here to probe with: {ways}")
         return
-    backend = BACKENDS.get(name)
+    backend = known.get(name)
     if backend is None:
-        raise UsageError(f"unknown probe {name!r}; there are {', '.join((AUTO, *BACKENDS))}")
+        names = (AUTO, *known)
+        near = nearest(name, names)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+        raise UnknownProbe(f"unknown probe {name!r}; {hint}")
     if backend.module is None:
         raise UsageError(f"{backend.title} is not installed: {backend.install}")
 
@@ -190,19 +147,12 @@ class Availability:
 
 def available() -> list[Availability]:
     """What can be probed here, and what it would take to probe more."""
-    return [_availability(backend) for backend in BACKENDS.values()]
+    return [_availability(backend) for backend in known_backends().values()]
 
 
 def _availability(backend: Backend) -> Availability:
     if backend.module is None:
         return Availability(backend, None, f"not installed: {backend.install}")
-    version = backend.version or "unknown version"
-    if backend is TENSORRT:
-        here = gpu_capability()
-        detail = f"builds for compute capability {_dotted(here)}" if here else "needs an NVIDIA GPU"
-    elif backend is TENSORRT_RTX:
-        known = ", ".join(map(_dotted, RTX_CAPABILITIES))
-        detail = f"builds for compute capability {known}, without a GPU"
-    else:
-        detail = "makes sessions on the CPU, and on the GPU providers it was built with"
-    return Availability(backend, version, detail)
+
+    detail = backend.probe.ability(gpu_capability)
+    return Availability(backend, backend.version or "unknown version", detail)

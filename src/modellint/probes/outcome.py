@@ -6,30 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-Level = Literal["parse", "build"]
-Status = Literal[
-    "accepted", "refused", "unanswered",
-    "crashed", "hung", "out-of-memory", "killed", "garbage", "failed",
-]  # fmt: skip
-"""`unanswered` when nobody could be asked; the last six when the child process died of it."""
+from modellint.runtimes.probe import Level, Remark
 
-DEATHS: tuple[Status, ...] = (
-    "crashed", "hung", "out-of-memory", "killed", "garbage", "failed",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """One thing a runtime said, as far as it could be told which part of the model it means."""
-
-    kind: str
-    text: str = ""
-    node: str = ""
-    op: str = ""
-    index: int | None = None
-    """Of the node in the main graph; None when the runtime does not say."""
-    value: str = ""
-    """An input or tensor, where the remark is about one."""
+Death = Literal["crashed", "hung", "out-of-memory", "killed", "garbage", "failed"]
+"""The ways in which a child process may end without an answer."""
+Status = Literal["accepted", "refused", "unanswered", Death]
+"""`unanswered` when no runtime could be asked."""
+DEATHS: tuple[Status, ...] = get_args(Death)
 
 
 @dataclass(frozen=True, slots=True)

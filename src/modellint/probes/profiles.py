@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from modellint.model import Model, Shape, Value, bind, format_shape
-from modellint.probes.outcome import Remark
+from modellint.runtimes.probe import Remark
 from modellint.targets.deployment import Deployment, ShapeProfile
 
 Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from modellint import __version__
 from modellint.base.data import cache_dir, data_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.store import Store
 from modellint.base.suggest import nearest
 from modellint.rules.rule import Example, Examples, Fuser, Match, Option, Rule
@@ -152,26 +152,7 @@ def _rule_adapter() -> Any:
 
 def _plugin_dirs() -> Iterable[Path]:
     """Folders of rule files that installed packages offer under `modellint.rules`."""
-    if not _any_plugin():
-        return []
-    from importlib.metadata import entry_points
-
-    return [_plugin_dir(point) for point in entry_points(group=PLUGIN_GROUP)]
-
-
-def _any_plugin() -> bool:
-    """Whether it is worth importing what parses entry points, which most runs are better without.
-
-    Only what lies in plain folders can be told so fast; of anything else on the path, who knows.
-    """
-    group = f"[{PLUGIN_GROUP}]".encode()
-    for place in map(Path, sys.path):
-        if place.is_file():
-            return True
-        for pattern in ("*.dist-info/entry_points.txt", "*.egg-info/entry_points.txt"):
-            if any(group in file.read_bytes() for file in place.glob(pattern)):
-                return True
-    return False
+    return [_plugin_dir(point) for point in installed_plugins(PLUGIN_GROUP)]
 
 
 def _plugin_dir(point: EntryPoint) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from modellint.runtimes import builder_of, title_of
 
 if TYPE_CHECKING:
     from modellint.targets.target import Target
-
-Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,6 @@ class ShapeProfile:
     minimum: tuple[int, ...]
     optimum: tuple[int, ...]
     maximum: tuple[int, ...]
-
-
-RUNTIME_NAMES: Mapping[str, str] = {
-    "coreml": "Core ML", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO",
-    "qnn": "Qualcomm's QNN", "tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT for RTX",
-    "tflite": "LiteRT", "xla": "XLA",
-}  # fmt: skip
-"""How runtimes are called in a sentence, where not by their id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,12 @@ class Deployment:
 
     @property
     def runtime_name(self) -> str:
-        return RUNTIME_NAMES.get(self.runtime or "", self.runtime or "the runtime")
+        return title_of(self.runtime) if self.runtime else "the runtime"
+
+    @property
+    def builder(self) -> str:
+        """The runtime whose compiler builds the model: the same for TensorRT and its variants."""
+        return builder_of(self.runtime)
 
     def describe(self) -> str:
         """``a10 (tensorrt, fp16, batch 8)``, or ``any runtime`` when nothing is known."""

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modellint.targets.deployment import Precision
 from modellint.targets.loader import HOST, UnknownTarget, find_target, load_targets
-from modellint.targets.target import Memory, Origin, Target
+from modellint.targets.target import Memory, Origin, Precision, Target
 
 MIB, GIB = 1024**2, 1024**3
 _TIMEOUT_S = 5

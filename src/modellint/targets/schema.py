@@ -20,7 +20,6 @@ from typing_extensions import Self
 from modellint.base.errors import UsageError
 from modellint.base.suggest import did_you_mean
 from modellint.base.units import parse_bandwidth, parse_bytes, parse_hertz, parse_watts
-from modellint.targets.deployment import Precision
 from modellint.targets.target import (
     Confidence,
     Dla,
@@ -28,6 +27,7 @@ from modellint.targets.target import (
     Memory,
     Origin,
     Overhead,
+    Precision,
     Target,
 )
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from modellint.targets.deployment import Precision
+from modellint.runtimes import builder_of
 
+Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"]
 Confidence = Literal["measured", "calibrated", "derived", "theoretical"]
 
 
@@ -122,16 +123,13 @@ class Target:
     def overhead(self, runtime: str | None = None) -> Overhead | None:
         """What the runtime itself takes; the device's default runtime when none is named."""
         name = runtime or self.default_runtime
-        # A relative stands on the same context of the driver, which is most of it.
-        return self.overheads.get(name) or self.overheads.get(_RELATIVES.get(name, ""))
+        # The same builder's runtimes stand on the same context of the driver, which is most of it.
+        return self.overheads.get(name) or self.overheads.get(builder_of(name))
 
     def confidence(self, figures: str) -> Confidence | None:
         """How well a group of figures (``memory``, ``usable``, ``peak``, …) is known."""
         origin = self.origins.get(figures)
         return origin.confidence if origin else None
-
-
-_RELATIVES = {"tensorrt-rtx": "tensorrt"}
 
 
 def natural_order(target_id: str) -> list[tuple[str, int]]:

@@ -11,9 +11,9 @@ from modellint.analysis.assume import token_lengths
 from modellint.analysis.kv_cache import KvCache
 from modellint.analysis.liveness import Alive
 from modellint.analysis.memory.footprint import Footprint, Part
-from modellint.analysis.memory.runtimes import runtime_memory
 from modellint.analysis.memory.scaling import NOWHERE, largest_size
 from modellint.model import Dim, Model, Node, Value
+from modellint.runtimes import memory_of
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence, Target
 
@@ -180,7 +180,7 @@ class MemoryEstimate:
         as past the end of its table of positions."""
         deployment = self._resized(symbol, size)
         # Not kept: one search asks for many, and each holds a program of the whole graph.
-        found = Footprint(self.model, deployment, runtime_memory(_runtime_name(deployment)))
+        found = Footprint(self.model, deployment, memory_of(_runtime_name(deployment)))
         expected = found.expected
         known = {id(value) for value in self.unknown}
         breaks = any(id(value) not in known for value in found.unknown)
@@ -257,7 +257,7 @@ def footprint(model: Model, deployment: Deployment) -> Footprint:
     """The part of an estimate that no device changes, computed once for all of them."""
     key = ("footprint", *_footprint_key(deployment))
     if key not in model.memo:
-        runtime = runtime_memory(_runtime_name(deployment))
+        runtime = memory_of(_runtime_name(deployment))
         model.memo[key] = Footprint(model, deployment, runtime)
     found: Footprint = model.memo[key]
     return found
@@ -265,7 +265,7 @@ def footprint(model: Model, deployment: Deployment) -> Footprint:
 
 def _footprint_key(deployment: Deployment) -> tuple[Hashable, ...]:
     """All of a deployment that a footprint depends on."""
-    runtime = runtime_memory(_runtime_name(deployment))
+    runtime = memory_of(_runtime_name(deployment))
     return runtime, deployment.precision, deployment.facet("shapes")
 
 

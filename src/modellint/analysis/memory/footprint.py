@@ -30,10 +30,10 @@ from modellint.analysis.memory.planner import (
     plan,
     without_held,
 )
-from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.memory.weights import Weights, deployed_weights, is_fill
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.model import Graph, Model, Node, Value
+from modellint.runtimes import RuntimeMemory
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from modellint.analysis.attention import attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.liveness import Layout, lay_out
-from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Node, element_count
 from modellint.operators import Trait, having
+from modellint.runtimes import RuntimeMemory
 
 VIEWS = having(Trait.VIEW)
 RIDING = having(Trait.POINTWISE)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
 from modellint.analysis.memory.fusion import PRODUCTS
-from modellint.analysis.memory.runtimes import RuntimeMemory
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import is_static
+from modellint.runtimes import RuntimeMemory
 
 CROWD = 1000
 """Tensors alive at once; among more, holes matter little, and finding them takes long."""

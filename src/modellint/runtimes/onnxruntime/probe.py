@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from modellint.probes.ort_log import refusal
-from modellint.probes.outcome import Remark
+from modellint.runtimes.onnxruntime.log import refusal
+from modellint.runtimes.probe import Remark, Tell
 
-CPU = "CPUExecutionProvider"
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ASSIGNMENT = "session.record_ep_graph_assignment_info"
 OPTIMIZED = "optimized.onnx"
 MOST_COPIED = 512 << 20
 """Bytes of weights up to which the optimized model may be written out, only to be looked at."""
 MOST_LISTED = 500
 
-Tell = Callable[[dict[str, Any]], None]
-
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
     import onnxruntime as ort
 
     ort.set_default_logger_severity(4)
-    wanted = request["provider"]
+    wanted = CUDA if request["on_cuda"] else CPU
     missing = wanted not in ort.get_available_providers()
     said: dict[str, Any] = {"version": ort.__version__, "level": request["level"], "figures": {}}
     remarks = [Remark("provider-missing", value=wanted)] if missing else []
@@ -61,7 +58,7 @@ def _session(ort: Any, request: dict[str, Any], providers: list[str]) -> Any:
         options.add_free_dimension_override_by_name(name, size)
     path = request["path"]
     if request["format"] == "onnx-text":
-        from modellint.probes.text import binary
+        from modellint.runtimes.onnx_text import binary
 
         return ort.InferenceSession(binary(path), options, providers=providers)
     return ort.InferenceSession(path, options, providers=providers)

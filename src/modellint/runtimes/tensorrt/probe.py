@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from modellint.probes import tensorrt_log as log
+from modellint.runtimes.probe import Tell
+from modellint.runtimes.tensorrt import log
 
 MOST_BYTES = 2_000_000_000
 """Larger models cannot be handed over in memory, which the search for subgraphs asks for."""
@@ -16,8 +16,6 @@ FLAGS = {"fp16": ("FP16",), "bf16": ("BF16",), "int8": ("INT8", "FP16"), "fp8": 
 """Builder flags by precision, in releases that still choose precisions themselves."""
 NEED_SCALES = ("INT8", "FP8")
 """Of use only where the model says how to quantize: calibration is no business of a probe."""
-
-Tell = Callable[[dict[str, Any]], None]
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
@@ -85,7 +83,7 @@ def _parse(parser: Any, request: dict[str, Any]) -> bool:
 
 
 def _binary(path: str) -> bytes:
-    from modellint.probes.text import binary
+    from modellint.runtimes.onnx_text import binary
 
     return binary(path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from modellint.probes.outcome import Remark
+from modellint.runtimes.probe import Remark
 
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : (?P<code>\w+) : ", re.DOTALL)
 _LOADING = re.compile(r"(?:Load model from .*? failed:\s*|Exception during initialization: )")

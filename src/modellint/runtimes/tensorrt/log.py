@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from modellint.probes.outcome import Remark
+from modellint.runtimes.probe import Remark
 
 Severity = Literal["error", "warning", "info", "verbose"]
 Line = tuple[Severity, str]

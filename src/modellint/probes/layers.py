@@ -1,0 +1,40 @@
+"""The layers of an engine, from the runtime that wrote it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from modellint.base.errors import UsageError
+from modellint.probes import CHILD, memory_to_spare
+from modellint.probes.backends import known_backends
+from modellint.probes.runner import Limits, run_child
+
+TIMEOUT = 300.0
+
+
+def exported_layers(engine: Path, writer: str, folder: Path) -> Path:
+    """A file of the engine's layers, as trtexec would write it; `writer` is from its header."""
+    readers = (each for each in known_backends().values() if each.probe.reads_engines)
+    backend = next((each for each in readers if each.title == writer), None)
+    if backend is None:
+        raise UsageError(f"{engine} was written by {writer}, whose engines cannot be read here")
+    if backend.module is None:
+        raise UsageError(
+            f"{engine} was written by {writer}, which is not installed: {backend.probe.install}"
+        )
+    request = {
+        "code": backend.probe.reads_engines,
+        "module": backend.module,
+        "path": str(engine.absolute()),
+    }
+    ended = run_child(CHILD, request, Limits(TIMEOUT, memory_to_spare()))
+    said = ended.answer or {}
+    if "layers" not in said:
+        reason = said.get("reason") or ended.detail or "it gives no reason"
+        raise UsageError(f"{writer} cannot read {engine}: {reason}")
+    with tempfile.NamedTemporaryFile(
+        "w", suffix=".json", dir=folder, delete=False, encoding="utf-8"
+    ) as file:
+        file.write(str(said["layers"]))
+    return Path(file.name)

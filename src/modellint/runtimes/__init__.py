@@ -1,0 +1,17 @@
+"""The runtimes that models are deployed on: one package each, which states all that is known of it.
+
+See docs/adding-a-runtime.md.
+"""
+
+from modellint.runtimes.registry import builder_of, find_runtime, memory_of, runtimes, title_of
+from modellint.runtimes.runtime import Runtime, RuntimeMemory
+
+__all__ = [
+    "Runtime",
+    "RuntimeMemory",
+    "builder_of",
+    "find_runtime",
+    "memory_of",
+    "runtimes",
+    "title_of",
+]

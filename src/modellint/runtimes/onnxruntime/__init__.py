@@ -1,0 +1,41 @@
+"""ONNX Runtime."""
+
+from pathlib import Path
+
+from modellint.runtimes.probe import Gpu, Probe
+from modellint.runtimes.runtime import MIB, Runtime, RuntimeMemory
+
+
+def ability(gpu: Gpu) -> str:
+    return "makes sessions on the CPU, and on the GPU providers it was built with"
+
+
+RUNTIME = Runtime(
+    "onnxruntime",
+    "ONNX Runtime",
+    # It fuses activations into convolutions and little else, and allocates from an arena.
+    memory=RuntimeMemory(
+        fuses=False,
+        fuses_attention=False,
+        scratch=0,
+        scratch_high=32 * MIB,
+        alignment=256,
+        in_place=True,
+        recycles=True,
+    ),
+    tables=Path(__file__).parent,
+    measured_on_cpu=True,
+    probe=Probe(
+        code=f"{__name__}.probe",
+        modules=("onnxruntime",),
+        packages=(
+            "onnxruntime",
+            "onnxruntime-gpu",
+            "onnxruntime-openvino",
+            "onnxruntime-directml",
+        ),
+        install="pip install 'modellint[ort]'",
+        ability=ability,
+        asked_by_default=True,
+    ),
+)

@@ -1,0 +1,58 @@
+"""TensorRT, whose Python interface TensorRT for RTX shares."""
+
+from pathlib import Path
+
+from modellint.runtimes.probe import Capability, Device, Gpu, Level, Probe, Reach
+from modellint.runtimes.runtime import MIB, Runtime, RuntimeMemory
+
+# Read from the plans of TensorRT for RTX: see docs/accuracy.md.
+MEMORY = RuntimeMemory(
+    fuses=True,
+    fuses_attention=True,
+    scratch=8_192_000,
+    scratch_high=32 * MIB,
+    alignment=512,
+    changes_layout=True,
+    joins=True,
+    computes_constants=True,
+    fills_anew=True,
+)
+
+
+def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
+    """It needs a GPU even to begin, and builds for that GPU alone."""
+    here = gpu()
+    if here is None:
+        return "TensorRT needs an NVIDIA GPU, and there is none here"
+    wanted = device.compute_capability if device is not None else None
+    if level == "build" and wanted is not None and wanted != here:
+        here_only = f"TensorRT builds for the GPU it runs on ({dotted(here)})"
+        return Reach("parse", note=f"not built: {here_only}, not {dotted(wanted)}")
+    return Reach(level)
+
+
+def ability(gpu: Gpu) -> str:
+    here = gpu()
+    return f"builds for compute capability {dotted(here)}" if here else "needs an NVIDIA GPU"
+
+
+def dotted(capability: Capability) -> str:
+    return f"{capability[0]}.{capability[1]}"
+
+
+RUNTIME = Runtime(
+    "tensorrt",
+    "TensorRT",
+    memory=MEMORY,
+    tables=Path(__file__).parent,
+    probe=Probe(
+        code=f"{__name__}.probe",
+        modules=("tensorrt", "tensorrt_bindings"),
+        packages=("tensorrt", "tensorrt-cu13-bindings", "tensorrt-cu12-bindings"),
+        install="pip install 'modellint[trt]'",
+        ability=ability,
+        reach=reach,
+        needs_ranges=True,
+        reads_engines=f"{__name__}.inspector",
+    ),
+)

@@ -1,0 +1,52 @@
+"""TensorRT for RTX: TensorRT's builder for consumer cards, which needs no GPU to build."""
+
+from pathlib import Path
+
+from modellint.runtimes import tensorrt
+from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
+from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.tensorrt import dotted
+
+CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
+"""What it builds for: the members of its `ComputeCapability`."""
+_KNOWN = ", ".join(map(dotted, CAPABILITIES))
+
+
+def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach:
+    """It parses for any target, and builds for the compute capabilities it names."""
+    if level == "parse":
+        return Reach(level)
+    if device is None:
+        return Reach("parse", note="not built: no target is named (--target)")
+    wanted = device.compute_capability
+    if wanted is None:
+        return Reach("parse", note=f"not built: {device.name} is no CUDA device")
+    if wanted not in CAPABILITIES:
+        limit = f"TensorRT for RTX builds for compute capability {_KNOWN}"
+        return Reach("parse", note=f"not built: {limit}, not {dotted(wanted)}")
+    return Reach(level, wanted)
+
+
+def ability(gpu: Gpu) -> str:
+    return f"builds for compute capability {_KNOWN}, without a GPU"
+
+
+RUNTIME = Runtime(
+    "tensorrt-rtx",
+    "TensorRT for RTX",
+    builder="tensorrt",
+    memory=tensorrt.MEMORY,
+    tables=Path(__file__).parent,
+    probe=Probe(
+        code=f"{tensorrt.__name__}.probe",
+        modules=("tensorrt_rtx", "tensorrt_rtx_bindings"),
+        packages=("tensorrt-rtx", "tensorrt-rtx-cu13-bindings", "tensorrt-rtx-cu12-bindings"),
+        install="pip install 'modellint[trt-rtx]'",
+        ability=ability,
+        reach=reach,
+        stands_in_for=("tensorrt",),
+        needs_ranges=True,
+        asked_by_default=True,
+        reads_engines=f"{tensorrt.__name__}.inspector",
+    ),
+)

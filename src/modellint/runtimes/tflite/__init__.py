@@ -1,0 +1,5 @@
+"""LiteRT: known by name only so far."""
+
+from modellint.runtimes.runtime import Runtime
+
+RUNTIME = Runtime("tflite", "LiteRT")
