@@ -6,7 +6,8 @@ import onnx
 import pytest
 
 from modellint.analysis.cost import cost
-from modellint.analysis.cost.operators import NO_FORMULA, has_formula
+from modellint.analysis.cost.operators import FORMULAS, formula_named
+from modellint.operators import rows
 from modellint.targets.deployment import Deployment
 from tests.analysis.kept import graph
 
@@ -14,6 +15,8 @@ GROUPED = (
     "float[1,5,256] x, float[1,5,64] k, float[1,5,64] v, float[1,2,3,32] p, float[1,2,3,32] q, "
     "int32[1] l, int32 t"
 )
+NO_FORMULA = {"Det", "FlexAttention", "LinearAttention", "If", "Loop", "Scan", "SequenceMap"}
+"""Control flow is counted by its subgraphs; the others depend on more than shapes."""
 # What it is, the graph, its inputs, its output, MACs, and FLOPs where they are the point.
 CASES = [
     ("convolution", "y = Conv(x, w)", "float[2,8,10,10] x, float[16,8,3,3] w",
@@ -115,7 +118,13 @@ def test_every_operator_of_the_standard_has_a_formula_or_a_reason() -> None:
         if schema.domain in ("", "ai.onnx.ml") and not schema.deprecated
     }
     models = {name for name in names if name.startswith("ai.onnx.ml.")}  # classical learners
-    assert {name for name in names - models if not has_formula(name)} <= NO_FORMULA
+    assert {name for name in names - models if not rows()[name].cost} <= NO_FORMULA
+
+
+def test_every_formula_of_the_catalogue_is_there_and_used() -> None:
+    costs = {row.cost for row in rows().values() if row.cost}
+    assert all(formula_named(each) for each in costs)
+    assert FORMULAS.keys() <= costs
 
 
 def test_an_open_shape_gives_none_and_never_a_guess() -> None:

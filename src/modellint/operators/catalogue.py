@@ -94,7 +94,7 @@ com.microsoft.MultiHeadAttention multi_head_attention attention
 com.microsoft.PackedMultiHeadAttention - attention
 com.microsoft.PagedAttention - attention (query key value past>1 past>2)
 com.microsoft.QAttention projected_attention integer-product attention
-    (data weight bias data-scale weight-scale mask data-zero weight-zero past)
+    (data weight bias data-scale weight-scale mask data-zero weight-zero past>1)
 com.microsoft.QOrderedAttention - integer-kernel
 com.microsoft.RotaryEmbedding 4/output
 com.microsoft.SparseAttention - attention (query key value past>1 past>2)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import log2, prod
 
+from modellint import operators
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Node, Value, is_static
-
-MICROSOFT = "com.microsoft"
-BLOCKED = "com.microsoft.nchwc"
-"""ONNX Runtime's layout for CPUs: channels in blocks."""
+from modellint.operators import Operator
 
 
 class UnknownCostError(Exception):
@@ -32,6 +31,7 @@ class Operands:
 
     node: Node
     types: DeployedTypes
+    row: Operator
 
     def input(self, index: int) -> tuple[int, ...]:
         return self._static(self.node.input(index))
@@ -41,6 +41,18 @@ class Operands:
 
     def has(self, index: int) -> bool:
         return self.node.input(index) is not None
+
+    def place(self, role: str) -> int:
+        """Which input has a role; raises where none has."""
+        place = self.row.place(role)
+        if place is None:
+            raise UnknownCostError
+        return place
+
+    @property
+    def is_biased(self) -> bool:
+        place = self.row.place("bias")
+        return place is not None and self.has(place)
 
     def attribute(self, name: str) -> int:
         value = self.node.get_int(name)
@@ -70,36 +82,35 @@ def node_work(node: Node, types: DeployedTypes, *, is_function: bool = False) ->
     """What a node computes; raises `UnknownCostError` for open shapes and ops nobody defined."""
     if is_function:
         raise UnknownCostError
-    formula = FORMULAS.get(node.qualified_op) or FORMULAS.get(_default_name(node))
-    if formula is None:
+    row = operators.of(node)
+    if not row.cost:
         raise UnknownCostError
-    macs, others = formula(Operands(node, types))
+    macs, others = formula_named(row.cost)(Operands(node, types, row))
     return Work(macs, 2 * macs + others)
 
 
-def _default_name(node: Node) -> str:
-    """``ai.onnx.Conv`` is ``Conv``."""
-    return node.op_type if node.domain == "ai.onnx" else node.qualified_op
-
-
-def has_formula(qualified_op: str) -> bool:
-    return qualified_op in FORMULAS
+@cache
+def formula_named(cost: str) -> Formula:
+    """The formula that a row of the catalogue names."""
+    count, _, each = cost.partition("/")
+    if each == "output":
+        return _per_output(int(count))
+    if each == "input":
+        return _per_input(int(count))
+    return FORMULAS[cost]
 
 
 # Layers whose work is multiply-accumulates
 
 
-def _conv(weight: int, bias: int | None) -> Formula:
-    def formula(of: Operands) -> tuple[int, int]:
-        out = prod(of.output())
-        # The weight is out_channels x in_channels/group x kernel, whatever the rank.
-        return out * prod(of.input(weight)[1:]), out if bias is not None and of.has(bias) else 0
-
-    return formula
+def _conv(of: Operands) -> tuple[int, int]:
+    out = prod(of.output())
+    # The weight is out_channels x in_channels/group x kernel, whatever the rank.
+    return out * prod(of.input(of.place("weight"))[1:]), out if of.is_biased else 0
 
 
 def _conv_transpose(of: Operands) -> tuple[int, int]:
-    bias = prod(of.output()) if of.has(2) else 0
+    bias = prod(of.output()) if of.is_biased else 0
     return prod(of.input(0)) * prod(of.input(1)[1:]), bias
 
 
@@ -107,20 +118,17 @@ def _deform_conv(of: Operands) -> tuple[int, int]:
     out, weight = of.output(), of.input(1)
     samples = out[0] * prod(out[2:]) * of.input(0)[1] * prod(weight[2:])
     bilinear = 8 * samples  # four products, three sums, and the mask
-    return prod(out) * prod(weight[1:]), bilinear + (prod(out) if of.has(3) else 0)
+    return prod(out) * prod(weight[1:]), bilinear + (prod(out) if of.is_biased else 0)
 
 
-def _matmul(bias: int | None = None) -> Formula:
-    def formula(of: Operands) -> tuple[int, int]:
-        left = of.input(0)
-        if not left:
-            raise UnknownCostError
-        transposed = bool(of.node.get_int("transA", 0)) and len(left) > 1
-        reduced = left[-2] if transposed else left[-1]
-        out = prod(of.output())  # knows rows, columns and broadcast batches
-        return out * reduced, out if bias is not None and of.has(bias) else 0
-
-    return formula
+def _matmul(of: Operands) -> tuple[int, int]:
+    left = of.input(0)
+    if not left:
+        raise UnknownCostError
+    transposed = bool(of.node.get_int("transA", 0)) and len(left) > 1
+    reduced = left[-2] if transposed else left[-1]
+    out = prod(of.output())  # knows rows, columns and broadcast batches
+    return out * reduced, out if of.is_biased else 0
 
 
 def _matmul_blocks(of: Operands) -> tuple[int, int]:
@@ -166,6 +174,10 @@ def _recurrent(of: Operands) -> tuple[int, int]:
 
 
 # Attention
+
+
+_SOFTMAX = 5
+"""Operations per element: the maximum, a difference, an exponential, the sum, a division."""
 
 
 def _attention_work(
@@ -219,31 +231,28 @@ def _grouped_query_attention(of: Operands) -> tuple[int, int]:
     return _attention_work(batch, heads, queries, keys, size, size)
 
 
-def _attention_with_projection(past_index: int) -> Formula:
+def _projected_attention(of: Operands) -> tuple[int, int]:
     """com.microsoft.Attention, QAttention: the projections to Q, K and V are part of the op."""
-
-    def formula(of: Operands) -> tuple[int, int]:
-        (batch, queries, depth), weights = of.input(0), of.input(1)
-        heads = of.attribute("num_heads")
-        sizes = of.node.get_ints("qkv_hidden_sizes") or (weights[1] // 3,) * 3
-        past = of.input(past_index)[3] if of.has(past_index) else 0
-        macs, others = _attention_work(
-            batch, heads, queries, queries + past, sizes[0] // heads, sizes[2] // heads
-        )
-        projections = batch * queries * depth * weights[1]
-        return macs + projections, others + batch * queries * weights[1]
-
-    return formula
+    (batch, queries, depth), weights = of.input(0), of.input(of.place("weight"))
+    heads = of.attribute("num_heads")
+    sizes = of.node.get_ints("qkv_hidden_sizes") or (weights[1] // 3,) * 3
+    past_at = of.place("past>1")
+    past = of.input(past_at)[3] if of.has(past_at) else 0
+    macs, others = _attention_work(
+        batch, heads, queries, queries + past, sizes[0] // heads, sizes[2] // heads
+    )
+    projections = batch * queries * depth * weights[1]
+    return macs + projections, others + batch * queries * weights[1]
 
 
 # Everything else
 
 
-def _per_output(count: int = 1) -> Formula:
+def _per_output(count: int) -> Formula:
     return lambda of: (0, count * of.elements())
 
 
-def _per_input(count: int = 1) -> Formula:
+def _per_input(count: int) -> Formula:
     return lambda of: (0, count * prod(of.input(0)))
 
 
@@ -299,169 +308,27 @@ def _roi(of: Operands) -> tuple[int, int]:
     return 0, of.elements() * 8 * ratio * ratio
 
 
-_SOFTMAX = 5
-"""Per element: the maximum, a difference, an exponential, the sum, a division."""
-_NORMALIZATION = 8
-"""Per element: mean, difference, square, variance, root, product, scale, bias."""
-
-_FREE = """
-    Constant ConstantOfShape Identity Reshape Flatten Squeeze Unsqueeze Transpose Concat Split Slice
-    Gather GatherElements GatherND Scatter ScatterElements ScatterND TensorScatter Pad Tile Expand
-    Shape Size Cast CastLike BitCast DepthToSpace SpaceToDepth Range EyeLike OneHot Dropout Trilu
-    CenterCropPad Compress NonZero ReverseSequence Unique MaxUnpool Optional OptionalGetElement
-    OptionalHasElement ConcatFromSequence SequenceAt SequenceConstruct SequenceEmpty SequenceErase
-    SequenceInsert SequenceLength SplitToSequence ImageDecoder StringConcat StringNormalizer
-    StringSplit RegexFullMatch TfIdfVectorizer Col2Im Where NonMaxSuppression
-    BlackmanWindow HammingWindow HannWindow MelWeightMatrix Bernoulli Multinomial RandomNormal
-    RandomNormalLike RandomUniform RandomUniformLike
-    com.microsoft.ExpandDims com.microsoft.GatherND com.microsoft.Pad com.microsoft.Range
-    com.microsoft.Trilu com.microsoft.Unique com.microsoft.RemovePadding com.microsoft.EPContext
-    com.microsoft.RestorePadding com.microsoft.CropAndResize com.microsoft.QLinearConcat
-    com.microsoft.QLinearWhere com.microsoft.UnfoldTensor com.microsoft.TorchEmbedding
-    com.microsoft.Tokenizer com.microsoft.MurmurHash3
-    ai.onnx.ml.ArrayFeatureExtractor ai.onnx.ml.CastMap ai.onnx.ml.CategoryMapper
-    ai.onnx.ml.DictVectorizer ai.onnx.ml.FeatureVectorizer ai.onnx.ml.LabelEncoder
-    ai.onnx.ml.OneHotEncoder ai.onnx.ml.ZipMap
-"""
-_ELEMENTWISE = """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-    Ceil Cos Cosh Div Equal Erf Exp Floor Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Log
-    Mod Mul Neg Not Or Pow Reciprocal Relu Round Sign Sin Sinh Sqrt Sub Tan Tanh Xor
-    LeakyRelu PRelu ThresholdedRelu
-    com.microsoft.BiasAdd com.microsoft.BiasDropout com.microsoft.MulInteger
-    ai.onnx.ml.Binarizer ai.onnx.ml.Imputer
-"""
-_PER_OUTPUT = {
-    1: _ELEMENTWISE,
-    2: """
-        Celu Elu Selu Shrink Softplus Softsign HardSigmoid BatchNormalization QuantizeLinear
-        DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear
-        com.microsoft.QuantizeBFP com.microsoft.DequantizeBFP com.microsoft.DequantizeWithOrder
-        com.microsoft.QuantizeWithOrder com.microsoft.GatherBlockQuantized ai.onnx.ml.Scaler
-        com.microsoft.GatedAdd
-    """,
-    3: "DynamicQuantizeLinear Sigmoid HardSwish com.microsoft.ScaledSiLU",
-    4: """
-        Swish RotaryEmbedding AffineGrid com.microsoft.QuickGelu com.microsoft.RotaryEmbedding
-        com.microsoft.GemmaRotaryEmbedding com.microsoft.MRotaryEmbedding
-    """,
-    5: """
-        Gelu Mish SwiGLU com.microsoft.Gelu com.microsoft.QOrderedGelu com.microsoft.QLinearAdd
-        com.microsoft.QLinearMul com.microsoft.QLinearLeakyRelu
-    """,
-    6: """
-        com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.BiasSplitGelu
-        com.microsoft.ComplexMul com.microsoft.ComplexMulConj com.microsoft.QLinearSigmoid
-    """,
+FORMULAS: Mapping[str, Formula] = {
+    "attention": _attention,
+    "clip": _clip,
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "deform_conv": _deform_conv,
+    "einsum": _einsum,
+    "fourier": _fourier,
+    "free": _free,
+    "grid_sample": _grid_sample,
+    "grouped_query_attention": _grouped_query_attention,
+    "local_response": _local_response,
+    "matmul": _matmul,
+    "matmul_blocks": _matmul_blocks,
+    "multi_head_attention": _multi_head_attention,
+    "pool": _pool,
+    "projected_attention": _projected_attention,
+    "recurrent": _recurrent,
+    "resize": _resize,
+    "roi": _roi,
+    "sort": _sort,
+    "variadic": _variadic,
 }
-_PER_INPUT = {
-    1: """
-        ArgMax ArgMin CumSum CumProd GlobalAveragePool GlobalMaxPool ReduceMax ReduceMean ReduceMin
-        ReduceProd ReduceSum ReduceL1 Hardmax com.microsoft.ReduceSumInteger
-        com.microsoft.QLinearReduceMean com.microsoft.QLinearGlobalAveragePool
-        com.microsoft.IsAllFinite
-    """,
-    2: "GlobalLpPool ReduceL2 ReduceLogSum ReduceSumSquare ai.onnx.ml.Normalizer LpNormalization",
-    3: "ReduceLogSumExp",
-    _SOFTMAX: """
-        Softmax LogSoftmax SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss
-        com.microsoft.BiasSoftmax com.microsoft.QLinearSoftmax
-    """,
-    _NORMALIZATION: """
-        LayerNormalization InstanceNormalization GroupNormalization MeanVarianceNormalization
-        RMSNormalization SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization
-        com.microsoft.QOrderedLayerNormalization com.microsoft.GroupNorm
-    """,
-    _NORMALIZATION + 1: """
-        com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization
-        com.microsoft.SkipGroupNorm
-    """,
-}
-
-FORMULAS: dict[str, Formula] = {
-    "Conv": _conv(1, 2),
-    "ConvInteger": _conv(1, None),
-    "QLinearConv": _conv(3, 8),
-    "CausalConvWithState": _conv(1, 2),
-    "ConvTranspose": _conv_transpose,
-    "DeformConv": _deform_conv,
-    "MatMul": _matmul(),
-    "MatMulInteger": _matmul(),
-    "QLinearMatMul": _matmul(),
-    "Gemm": _matmul(bias=2),
-    "Einsum": _einsum,
-    "RNN": _recurrent,
-    "GRU": _recurrent,
-    "LSTM": _recurrent,
-    "Attention": _attention,
-    "MaxPool": _pool,
-    "AveragePool": _pool,
-    "LpPool": _pool,
-    "Resize": _resize,
-    "Upsample": _resize,
-    "GridSample": _grid_sample,
-    "LRN": _local_response,
-    "Clip": _clip,
-    "TopK": _sort,
-    "DFT": _fourier,
-    "STFT": _fourier,
-    "RoiAlign": _roi,
-    "MaxRoiPool": _roi,
-    **dict.fromkeys(("Sum", "Mean", "Max", "Min"), _variadic),
-    **dict.fromkeys(
-        [f"{MICROSOFT}.{op}" for op in ("FusedConv", "NhwcConv", "NhwcFusedConv")], _conv(1, 2)
-    ),
-    f"{BLOCKED}.Conv": _conv(1, 2),
-    **dict.fromkeys([f"{BLOCKED}.{op}" for op in ("MaxPool", "AveragePool")], _pool),
-    f"{BLOCKED}.GlobalAveragePool": _per_input(),
-    f"{BLOCKED}.Upsample": _resize,
-    **dict.fromkeys([f"{BLOCKED}.{op}" for op in ("ReorderInput", "ReorderOutput")], _free),
-    f"{MICROSOFT}.QLinearConv": _conv(3, 8),
-    f"{MICROSOFT}.CausalConvWithState": _conv(1, 2),
-    f"{MICROSOFT}.ConvTransposeWithDynamicPads": _conv_transpose,
-    **dict.fromkeys(
-        [
-            f"{MICROSOFT}.{op}"
-            for op in (
-                "FusedMatMul",
-                "FusedMatMulActivation",
-                "TransposeMatMul",
-                "MatMulInteger16",
-                "MatMulIntegerToFloat",
-                "SparseToDenseMatMul",
-                "QOrderedMatMul",
-            )
-        ],
-        _matmul(),
-    ),
-    f"{MICROSOFT}.DynamicQuantizeMatMul": _matmul(bias=4),
-    **dict.fromkeys(
-        [f"{MICROSOFT}.{op}" for op in ("FusedGemm", "GemmFastGelu", "GemmFloat8")],
-        _matmul(bias=2),
-    ),
-    f"{MICROSOFT}.QGemm": _matmul(bias=6),
-    **dict.fromkeys(
-        [f"{MICROSOFT}.{op}" for op in ("MatMulNBits", "MatMulBnb4")],
-        _matmul_blocks,
-    ),
-    f"{MICROSOFT}.DynamicQuantizeLSTM": _recurrent,
-    f"{MICROSOFT}.MultiHeadAttention": _multi_head_attention,
-    f"{MICROSOFT}.GroupQueryAttention": _grouped_query_attention,
-    f"{MICROSOFT}.Attention": _attention_with_projection(4),
-    f"{MICROSOFT}.QAttention": _attention_with_projection(8),
-    f"{MICROSOFT}.NhwcMaxPool": _pool,
-    f"{MICROSOFT}.QLinearAveragePool": _pool,
-    f"{MICROSOFT}.GridSample": _grid_sample,
-    f"{MICROSOFT}.Rfft": _fourier,
-    f"{MICROSOFT}.Irfft": _fourier,
-    f"{MICROSOFT}.EmbedLayerNormalization": _per_output(_NORMALIZATION + 2),
-    **dict.fromkeys(_FREE.split(), _free),
-    **{op: _per_output(count) for count, ops in _PER_OUTPUT.items() for op in ops.split()},
-    **{op: _per_input(count) for count, ops in _PER_INPUT.items() for op in ops.split()},
-}
-
-NO_FORMULA = frozenset(
-    {"Det", "FlexAttention", "LinearAttention", "If", "Loop", "Scan", "SequenceMap"}
-)
-"""Ops of the standard that have no cost of their own here: control flow is counted by its
-subgraphs, and the others depend on more than shapes."""
+"""By the name that rows of the catalogue give them."""
