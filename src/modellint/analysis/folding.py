@@ -125,10 +125,8 @@ class Folding:
 
 def _tensor_content(tensor: Tensor) -> Hashable:
     """Its elements where they are at hand, else which tensor it is."""
-    elements = tensor.if_small()
-    if elements is None or elements.dtype.hasobject:
-        return id(tensor)
-    return (tensor.dtype.name, tensor.shape, elements.tobytes())
+    elements = tensor.small_bytes()
+    return id(tensor) if elements is None else (tensor.dtype.name, tensor.shape, elements)
 
 
 def folding(model: Model, deployment: Deployment) -> Folding:

@@ -6,8 +6,9 @@ a tensor is like, and to do so for a model of any size in a fraction of a second
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING, Any
 
 from modellint.model import Model, Tensor, Value
@@ -82,6 +83,9 @@ class Weights:
 def _measure(tensor: Tensor) -> Statistics | None:
     if not tensor.dtype.is_float or not tensor.elements or tensor.read is None:
         return None
+    plain = tensor.plain()
+    if plain is not None and len(plain) <= PIECE:
+        return _measure_plain(plain)
     import numpy as np
 
     read = nans = infinities = zeros = vanishing = 0
@@ -105,6 +109,21 @@ def _measure(tensor: Tensor) -> Statistics | None:
     if lowest > highest:  # not one finite number
         lowest = highest = 0.0
     return Statistics(read, tensor.elements, nans, infinities, zeros, lowest, highest, vanishing)
+
+
+def _measure_plain(numbers: Sequence[float]) -> Statistics:
+    """The same of a few numbers, faster than numpy is loaded."""
+    finite = [number for number in numbers if isfinite(number)]
+    return Statistics(
+        read=len(numbers),
+        elements=len(numbers),
+        nans=sum(map(isnan, numbers)),
+        infinities=sum(map(isinf, numbers)),
+        zeros=finite.count(0.0),
+        lowest=min(finite, default=0.0),
+        highest=max(finite, default=0.0),
+        vanishing=sum(0.0 < abs(number) <= FLOAT16_ZERO for number in finite),
+    )
 
 
 def pieces(tensor: Tensor) -> Iterator[NDArray[np.floating[Any]]]:

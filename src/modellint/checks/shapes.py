@@ -122,6 +122,9 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
 
 def _numbers(value: Value | None) -> list[int] | None:
     """The elements of a small constant."""
+    plain = value.tensor.plain() if value is not None and value.tensor is not None else None
+    if plain is not None:
+        return list(map(int, plain))
     data = small_constant(value)
     return [int(number) for number in data.reshape(-1)] if data is not None else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from modellint.config.settings import FailOn
 from modellint.finding import Finding, Probed, Result, RuleInfo, Severity
 from modellint.lint.record import FileRecord
 from modellint.planning import Setup
+from modellint.rules.rule import Rule
 
 if TYPE_CHECKING:
     from modellint.probes import Outcome
@@ -63,7 +64,7 @@ def _exit_code(judged: Iterable[tuple[FailOn, Finding]], exit_zero: bool) -> int
 
 def _rule_infos(
     records: Sequence[FileRecord], setups: Sequence[Setup], findings: Iterable[Finding]
-) -> dict[str, RuleInfo]:
+) -> Mapping[str, RuleInfo]:
     """Every rule that ran, and every one that a finding is of."""
     plans = {id(record.plan): record.plan for record in records}
     rules = {rule.code: rule for plan in plans.values() for rule in plan.rules}
@@ -71,7 +72,23 @@ def _rule_infos(
         for setup in setups:
             if code in setup.catalogue:
                 rules.setdefault(code, setup.catalogue[code])
-    return {code: rule.info() for code, rule in sorted(rules.items())}
+    return _RuleInfos(dict(sorted(rules.items())))
+
+
+class _RuleInfos(Mapping[str, RuleInfo]):
+    """Put together when asked for: only SARIF shows the pages of all rules."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = rules
+
+    def __getitem__(self, code: str) -> RuleInfo:
+        return self._rules[code].info()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
 
 
 def _timings(records: Sequence[FileRecord]) -> dict[str, float]:

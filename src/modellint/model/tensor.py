@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from modellint.model.dtypes import DType
 
 if TYPE_CHECKING:
+    from array import array
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -43,6 +45,10 @@ class Tensor:
     read: Callable[[], NDArray[np.generic] | None] | None = field(
         default=None, repr=False, compare=False
     )
+    read_plain: Callable[[], array[int] | array[float]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """For small tensors of a type that Python knows itself: spares the import of numpy."""
 
     @property
     def elements(self) -> int:
@@ -55,3 +61,15 @@ class Tensor:
     def if_small(self) -> NDArray[np.generic] | None:
         """The elements when they cost nothing to read: shape arguments, scales, zero points."""
         return self.numpy() if self.small else None
+
+    def plain(self) -> array[int] | array[float] | None:
+        """The elements in order without numpy, when they cost nothing to read."""
+        return self.read_plain() if self.read_plain is not None else None
+
+    def small_bytes(self) -> bytes | None:
+        """What the elements are as bytes, when they cost nothing to read and are no objects."""
+        elements = self.plain()
+        if elements is not None:
+            return elements.tobytes()
+        stored = self.if_small()
+        return stored.tobytes() if stored is not None and not stored.dtype.hasobject else None

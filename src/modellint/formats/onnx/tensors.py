@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Sequence
 from functools import partial
 from math import prod
@@ -127,7 +129,9 @@ class TensorReader:
             self._invalid(name, dtype, shape, expected, found, unit)
             return Tensor(name, dtype, shape, nbytes)
         read = partial(_read_proto, proto, dtype, shape)
-        return Tensor(name, dtype, shape, nbytes, small=True, read=read)
+        code = _ARRAY_CODES.get(dtype.name)
+        plain = partial(_read_plain, proto, dtype, code) if code is not None else None
+        return Tensor(name, dtype, shape, nbytes, small=True, read=read, read_plain=plain)
 
     def _left_out(
         self, name: str, dtype: DType, shape: tuple[int, ...], runs: tuple[Payload, ...]
@@ -249,6 +253,18 @@ def _read_proto(proto: TensorProto, dtype: DType, shape: tuple[int, ...]) -> Arr
         return _from_entries(getattr(proto, FIELD_NAMES[_field(dtype)]), dtype, shape)
     except (OverflowError, ValueError):
         return None
+
+
+_ARRAY_CODES = {"float32": "f", "float64": "d", "int32": "i", "int64": "q"}
+
+
+def _read_plain(proto: TensorProto, dtype: DType, code: str) -> array[Any]:
+    if not proto.raw_data:
+        return array(code, getattr(proto, FIELD_NAMES[_field(dtype)]))
+    elements = array(code, proto.raw_data)
+    if sys.byteorder == "big":
+        elements.byteswap()
+    return elements
 
 
 def _read_typed(
