@@ -96,7 +96,7 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
 
 
 @dataclass(frozen=True)
-class _Question:
+class _PlannedRule:
     """A rule of a plan, and all of its circumstances that no model changes."""
 
     rule: Rule
@@ -112,9 +112,9 @@ class _Question:
 
 
 @lru_cache(maxsize=4)
-def _questions(plan: Plan) -> tuple[_Question, ...]:
+def _questions(plan: Plan) -> tuple[_PlannedRule, ...]:
     return tuple(
-        _Question(
+        _PlannedRule(
             rule,
             frozenset(rule.needs) - {"probe", "target"},
             _deployments(rule, plan.deployments),
@@ -176,7 +176,7 @@ class _Linting:
                 if code in rules:
                     yield self._finding(rules[code], hit, None)
 
-    def _ask(self, question: _Question, analyses: Analyses) -> Iterator[Finding]:
+    def _ask(self, question: _PlannedRule, analyses: Analyses) -> Iterator[Finding]:
         rule = question.rule
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
         try:

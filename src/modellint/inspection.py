@@ -112,7 +112,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class AliveTensor:
     """A tensor alive at the peak."""
 
     name: str
@@ -128,7 +128,7 @@ class Peak:
     node: str
     op_type: str
     bytes: Annotated[int, "Of activations there, as in `activations.low`."]
-    tensors: Annotated[list[Tensor], "What fills it, the largest first."]
+    tensors: Annotated[list[AliveTensor], "What fills it, the largest first."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +334,27 @@ class Inspection:
 
 
 __all__ = [
-    "Attention", "Became", "Block", "Bottleneck", "Cache", "Cell", "Engine", "EngineLayer",
-    "Estimate", "Identity", "Inspection", "Layer", "LeftFloat", "Memory", "Peak", "Port",
-    "Roofline", "Row", "SlowNode", "Tensor", "Term", "Trouble", "Zone",
+    "AliveTensor",
+    "Attention",
+    "Became",
+    "Block",
+    "Bottleneck",
+    "Cache",
+    "Cell",
+    "Engine",
+    "EngineLayer",
+    "Estimate",
+    "Identity",
+    "Inspection",
+    "Layer",
+    "LeftFloat",
+    "Memory",
+    "Peak",
+    "Port",
+    "Roofline",
+    "Row",
+    "SlowNode",
+    "Term",
+    "Trouble",
+    "Zone",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from modellint.analysis.memory.scaling import largest_size
 from modellint.model import Model
 from modellint.targets import find_target, load_targets
 from modellint.targets.deployment import Deployment
-from modellint.targets.target import Memory
+from modellint.targets.target import DeviceMemory
 from tests.analysis.kept import export, graph
 
 MODELS = ["resnet18", "mobilenet_v2", "bert_base_uncased", "gpt2", "unet", "lstm_tagger"]
@@ -124,7 +124,7 @@ def test_the_peak_is_named() -> None:
 def small(gigabytes: float) -> Deployment:
     size = int(gigabytes * (1 << 30))
     return Deployment(
-        target=replace(A10, memory=Memory(size, size)), precision="fp16", runtime="tensorrt"
+        target=replace(A10, memory=DeviceMemory(size, size)), precision="fp16", runtime="tensorrt"
     )
 
 

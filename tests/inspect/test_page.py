@@ -10,12 +10,12 @@ import pytest
 from rich.cells import cell_len
 
 from modellint.inspection import (
+    AliveTensor,
     Inspection,
     Layer,
     Port,
     Roofline,
     SlowNode,
-    Tensor,
     Term,
     Trouble,
 )
@@ -188,7 +188,7 @@ def test_hostile_names_do_no_harm(name: str) -> None:
                 needs,
                 device=name,
                 target=name,
-                peak=replace(needs.peak, node=name, tensors=[Tensor(name, None, [name], 3)]),
+                peak=replace(needs.peak, node=name, tensors=[AliveTensor(name, None, [name], 3)]),
                 roofline=replace(needs.roofline, slowest=[slow]),
                 sequence=name,
                 largest_sequence=7,

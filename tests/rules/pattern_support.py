@@ -9,7 +9,7 @@ from typing import Any
 
 from modellint.formats.onnx.build import build
 from modellint.model import DType, Graph, Shape, Value
-from modellint.rules.pattern import Found, compile_match
+from modellint.rules.pattern import PatternMatch, compile_match
 from modellint.rules.rule import Match
 from modellint.targets.deployment import Deployment
 from tests.support import model_from_text
@@ -53,7 +53,7 @@ def find(
     facts: Mapping[str, str] | None = None,
     light: Light = Light(),
     strict: bool = True,
-) -> list[Found]:
+) -> list[PatternMatch]:
     """What a pattern finds; it reports its last output unless told otherwise."""
     report = report or pattern.strip().splitlines()[-1].split("=")[0].split(",")[0].strip()
     match = compile_match(Match(pattern, report, where, facts or {}))

@@ -27,7 +27,7 @@ _AFTER = frozenset({"Mul", "Relu", "Transpose"})
 
 
 @dataclass(slots=True)
-class Attention:
+class AttentionBlock:
     """One attention block; lists are in the order of execution."""
 
     scores: Node
@@ -99,14 +99,14 @@ class Attentions:
         ]
 
 
-def attention_blocks(graph: Graph) -> Iterator[Attention]:
+def attention_blocks(graph: Graph) -> Iterator[AttentionBlock]:
     """Every attention block of one graph."""
     for softmax in graph.by_op.get("Softmax", ()):
         start = _scores(softmax)
         end = _result(softmax)
         if start is not None and end is not None:
             (scores, between), (result, after) = start, end
-            yield Attention(scores, softmax, result, between, after)
+            yield AttentionBlock(scores, softmax, result, between, after)
 
 
 def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:

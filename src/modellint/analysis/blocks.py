@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from modellint.analysis.attention import Attention, attention_blocks
+from modellint.analysis.attention import AttentionBlock, attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.kv_cache import attention_variant
 from modellint.model import Graph, Model, Node, Value
@@ -38,7 +38,7 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class GraphBlock:
     """One occurrence, from the node after its input to the node that ends it."""
 
     kind: Kind
@@ -80,7 +80,7 @@ class Blocks:
         self._softmaxes = {id(block.softmax) for block in self._written_out}
 
     @cached_property
-    def all(self) -> tuple[Block, ...]:
+    def all(self) -> tuple[GraphBlock, ...]:
         if self._graph is None:
             return ()
         residuals = _without_outer(list(self._residuals(self._graph)))
@@ -89,7 +89,7 @@ class Blocks:
         plain = [block for block in residuals if not any(id(n) in inside for n in block.nodes)]
         return (*self._transformers(plain), *inverted, *plain, *_squeezes(self._graph))
 
-    def of(self, kind: Kind) -> tuple[Block, ...]:
+    def of(self, kind: Kind) -> tuple[GraphBlock, ...]:
         return tuple(block for block in self.all if block.kind == kind)
 
     @property
@@ -123,23 +123,23 @@ class Blocks:
 
     # Transformers
 
-    def _transformers(self, residuals: list[Block]) -> Iterator[Block]:
+    def _transformers(self, residuals: list[GraphBlock]) -> Iterator[GraphBlock]:
         """A residual with attention, and the one with a feed-forward that takes up its result."""
         attending = [block for block in residuals if self._attends(block)]
         feeding = [block for block in residuals if not self._attends(block)]
         for one in attending:
             other = next((block for block in feeding if _continues(one, block)), None)
             if other is not None:
-                yield Block("transformer", (*one.nodes, *other.nodes), one.source, other.end)
+                yield GraphBlock("transformer", (*one.nodes, *other.nodes), one.source, other.end)
 
-    def _attends(self, block: Block) -> bool:
+    def _attends(self, block: GraphBlock) -> bool:
         return any(
             node.op_type in _ATTENTION_OPS or id(node) in self._softmaxes for node in block.nodes
         )
 
     # Residuals
 
-    def _residuals(self, graph: Graph) -> Iterator[Block]:
+    def _residuals(self, graph: Graph) -> Iterator[GraphBlock]:
         """Additions of two paths, one of which leaves from a tensor that the other is or adds."""
         masks = {id(node) for block in self._written_out for node in block.between}
         for node in graph.nodes:
@@ -152,7 +152,7 @@ class Blocks:
             if block is not None:
                 yield block
 
-    def _residual(self, end: Node, one: Value, other: Value) -> Block | None:
+    def _residual(self, end: Node, one: Value, other: Value) -> GraphBlock | None:
         for skip, main in ((one, other), (other, one)):
             adapted_from = _source_of_skip(skip)
             branch = _branch_to(main, skip) or _branch_to(main, adapted_from)
@@ -162,12 +162,12 @@ class Blocks:
             weighted = [n for n in nodes if n.op_type in _LAYERS]
             if not weighted and not any(n.op_type in _ATTENTION_OPS for n in nodes):
                 continue
-            return Block("residual", (*reversed(nodes), end), start, end)
+            return GraphBlock("residual", (*reversed(nodes), end), start, end)
         return None
 
     # Inverted residuals
 
-    def _inverted(self, graph: Graph) -> Iterator[Block]:
+    def _inverted(self, graph: Graph) -> Iterator[GraphBlock]:
         """A depthwise convolution between one that widens and one that narrows."""
         for node in graph.nodes:
             if not self._is_depthwise(node):
@@ -180,7 +180,7 @@ class Blocks:
             if source is None or None in (wide, before, after):
                 continue
             if int(before or 0) < int(wide or 0) > int(after or 0):
-                yield Block("inverted residual", (expand, node, project), source, project)
+                yield GraphBlock("inverted residual", (expand, node, project), source, project)
 
     def _pointwise_before(self, node: Node) -> Node | None:
         value = node.input(0)
@@ -229,7 +229,7 @@ class Blocks:
         hidden = _number(shape[-1]) if shape is not None else None
         return AttentionLayer(node, heads, kv_heads, hidden // heads if hidden and heads else None)
 
-    def _spelled_out(self, block: Attention) -> AttentionLayer:
+    def _spelled_out(self, block: AttentionBlock) -> AttentionLayer:
         source = block.softmax.input(0)
         shape = self._types.shape(source) if source is not None else None
         heads = _number(shape[-3]) if shape is not None and len(shape) >= 4 else None
@@ -308,7 +308,7 @@ def _branch_to(main: Value, start: Value) -> tuple[list[Node], Value] | None:
     return sorted(nodes.values(), key=lambda node: -node.index), start
 
 
-def _without_outer(found: list[Block]) -> list[Block]:
+def _without_outer(found: list[GraphBlock]) -> list[GraphBlock]:
     """Without residuals around others: a sum of the whole model with its input is no block."""
     ends = sorted(block.end.index for block in found)
     return [
@@ -335,7 +335,7 @@ def _weight(node: Node) -> Value | None:
     return node.input(of(node).place("weight") or 1)
 
 
-def _continues(one: Block, other: Block) -> bool:
+def _continues(one: GraphBlock, other: GraphBlock) -> bool:
     value: Value | None = other.source
     for _ in range(16):
         node = value.producer if value is not None else None
@@ -347,7 +347,7 @@ def _continues(one: Block, other: Block) -> bool:
     return False
 
 
-def _squeezes(graph: Graph) -> Iterator[Block]:
+def _squeezes(graph: Graph) -> Iterator[GraphBlock]:
     """A product of a tensor with a gate computed from its mean: Squeeze-and-Excitation."""
     for node in graph.nodes:
         if node.op_type not in _MULTIPLICATIONS or len(node.inputs) < 2:
@@ -356,7 +356,7 @@ def _squeezes(graph: Graph) -> Iterator[Block]:
         for gate, tensor in ((operands[0], operands[-1]), (operands[-1], operands[0])):
             nodes = _gate(gate, tensor)
             if nodes is not None:
-                yield Block("squeeze and excitation", (*reversed(nodes), node), tensor, node)
+                yield GraphBlock("squeeze and excitation", (*reversed(nodes), node), tensor, node)
                 break
 
 

@@ -68,7 +68,7 @@ def precision(layer: Node) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bottleneck:
+class WideLayer:
     """A heavy layer in a wide type between quantized ones: two conversions, and slow arithmetic."""
 
     layer: Node
@@ -87,10 +87,10 @@ class Layers:
         return [layer for layer in self.all if is_reformat(layer)]
 
     @cached_property
-    def bottlenecks(self) -> list[Bottleneck]:
+    def bottlenecks(self) -> list[WideLayer]:
         return list(self._bottlenecks())
 
-    def _bottlenecks(self) -> Iterator[Bottleneck]:
+    def _bottlenecks(self) -> Iterator[WideLayer]:
         for layer in self.all:
             kind = precision(layer) if is_heavy(layer) else None
             if kind is None or kind in QUANTIZED:
@@ -100,7 +100,7 @@ class Layers:
             if any(each in quantized for each in before) and any(
                 each in quantized for each in after
             ):
-                yield Bottleneck(layer, kind, tuple(quantized))
+                yield WideLayer(layer, kind, tuple(quantized))
 
     @cached_property
     def zones(self) -> list[list[Node]]:

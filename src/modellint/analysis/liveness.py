@@ -256,10 +256,10 @@ def lay_out(
     `joins`, what a Concat joins is written where the Concat wants it. `fills` are constants that
     are made anew in every run, at its beginning.
     """
-    return _Builder(graph, groups, folding, joins, fills).layout
+    return _LivenessBuilder(graph, groups, folding, joins, fills).layout
 
 
-class _Builder:
+class _LivenessBuilder:
     def __init__(
         self,
         graph: Graph,

@@ -70,7 +70,7 @@ class NodeBound:
 
 
 @dataclass(frozen=True)
-class Roofline:
+class TimeBound:
     """The bound for the whole model on one target."""
 
     target: Target
@@ -141,7 +141,7 @@ class Roofline:
         return sorted(self.nodes, key=lambda node: -node.seconds)[:count]
 
 
-def roofline(model: Model, deployment: Deployment) -> Roofline | None:
+def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     """The analysis: None where the target's peak or bandwidth is not known."""
     target, graph = deployment.target, model.graph
     if target is None or graph is None or not target.memory.bandwidth:
@@ -171,7 +171,7 @@ def roofline(model: Model, deployment: Deployment) -> Roofline | None:
         vector = target.peak("fp32") or peak
         seconds = matrix / rate + (flops - matrix) / vector
         nodes.append(NodeBound(node, flops, moved, seconds, moved / target.memory.bandwidth, name))
-    return Roofline(
+    return TimeBound(
         target, precision_used, peak, target.memory.bandwidth, deployment.batch, tuple(nodes),
         tuple(uncounted), settled.assumed,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from modellint.analysis.attention import Attention, Attentions, Rotations
+from modellint.analysis.attention import AttentionBlock, Attentions, Rotations
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.shapes import DeployedTypes
@@ -50,7 +50,7 @@ _TENSORRT_REASONS = frozenset({"shared", "altered", "rank", "heads", "float32"})
 _LARGEST_HEAD = 256
 
 
-def _breaker(context: Context, block: Attention) -> tuple[Node, str]:
+def _breaker(context: Context, block: AttentionBlock) -> tuple[Node, str]:
     """The node that keeps the runtime from fusing the block, and why."""
     if block.shared is not None:
         return block.shared, "shared"
@@ -64,7 +64,7 @@ def _breaker(context: Context, block: Attention) -> tuple[Node, str]:
     return (reshapes[0], "reshape") if reshapes else (block.softmax, "")
 
 
-def _tensorrt_breaker(context: Context, block: Attention) -> tuple[Node, str]:
+def _tensorrt_breaker(context: Context, block: AttentionBlock) -> tuple[Node, str]:
     """What TensorRT's kernels do not cover."""
     scores = block.scores.output()
     shape = context.shape(scores) if scores is not None else None
@@ -76,7 +76,7 @@ def _tensorrt_breaker(context: Context, block: Attention) -> tuple[Node, str]:
     return block.softmax, "float32" if wide and not _is_half(context, scores) else ""
 
 
-def _head_size(context: Context, block: Attention) -> int | None:
+def _head_size(context: Context, block: AttentionBlock) -> int | None:
     queries = block.scores.input(0)
     shape = context.shape(queries) if queries is not None else None
     return shape[-1] if shape and isinstance(shape[-1], int) else None

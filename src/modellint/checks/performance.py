@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from modellint.analysis.roofline import Roofline, roofline
+from modellint.analysis.roofline import TimeBound, roofline
 from modellint.checks.api import Context, Hit
 from modellint.model import Model
 from modellint.targets.deployment import Deployment
@@ -41,7 +41,7 @@ def batch_too_small(context: Context) -> Iterator[Hit]:
         yield Hit(None, {"batch": batch, "double": 2 * batch, "gain": gain - 1})
 
 
-def _at_batch(model: Model, deployment: Deployment, batch: int) -> Roofline | None:
+def _at_batch(model: Model, deployment: Deployment, batch: int) -> TimeBound | None:
     return roofline(model, replace(deployment, batch=batch))
 
 

@@ -15,7 +15,7 @@ import click
 
 from modellint import __version__
 from modellint.base.errors import ModellintError
-from modellint.cli.command import Group
+from modellint.cli.command import VerbGroup
 from modellint.cli.console import printable, use_color
 
 VERBS = {
@@ -50,7 +50,7 @@ class _ReaderGone(Exception):  # noqa: N818 - not an error: `head` has seen enou
     """Nobody reads our output any more. Click would make exit code 1 of the original."""
 
 
-class Verbs(Group):
+class Verbs(VerbGroup):
     """Knows the verbs without importing them; what is not a verb is a path to check."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modellint.cli.given import Choice
+from modellint.cli.given import OneOf
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OTHER = "Other"
 
 
-class Option(click.Option):
+class GroupedOption(click.Option):
     """An option that stands under a heading in the help."""
 
     def __init__(self, *args: Any, group: str = OTHER, **kwargs: Any) -> None:
@@ -23,7 +23,7 @@ class Option(click.Option):
         self.group = group
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        if isinstance(self.callback, Choice):
+        if isinstance(self.callback, OneOf):
             return starting_with(incomplete, self.callback.choices)
         return super().shell_complete(ctx, incomplete)
 
@@ -35,7 +35,7 @@ def starting_with(incomplete: str, words: Iterable[str]) -> list[CompletionItem]
 
 
 def option(*names: str, group: str = OTHER, **kwargs: Any) -> Callable[[Any], Any]:
-    return click.option(*names, cls=Option, group=group, **kwargs)
+    return click.option(*names, cls=GroupedOption, group=group, **kwargs)
 
 
 class Command(click.Command):
@@ -56,7 +56,7 @@ class Command(click.Command):
         _write_epilog(self.epilog, formatter)
 
 
-class Group(click.Group):
+class VerbGroup(click.Group):
     """A program with verbs, which may say what its verbs are for without importing them."""
 
     def summaries(self, ctx: click.Context) -> Sequence[tuple[str, str]]:

@@ -45,7 +45,7 @@ def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[s
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OneOf:
     """A check that suggests the nearest choice; completion offers them all."""
 
     among: Sequence[str] | Callable[[], Sequence[str]]
@@ -63,13 +63,13 @@ class Choice:
         raise click.BadParameter(f"{given!r}: {_hint(given, self.choices)}", ctx, parameter)
 
 
-def one_of(*choices: str) -> Choice:
-    return Choice(choices)
+def one_of(*choices: str) -> OneOf:
+    return OneOf(choices)
 
 
-def one_of_found(find: Callable[[], Sequence[str]]) -> Choice:
+def one_of_found(find: Callable[[], Sequence[str]]) -> OneOf:
     """For choices that take time to find, which only a run that is given one should pay for."""
-    return Choice(find)
+    return OneOf(find)
 
 
 def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:

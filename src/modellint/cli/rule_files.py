@@ -67,7 +67,7 @@ def test(paths: tuple[Path, ...], config: Path | None, isolated: bool) -> int:
     files = [file for path in paths for file in ([path] if path.is_file() else rule_files(path))]
     if not files:
         raise UsageError(f"no rule files in {', '.join(map(str, paths))}")
-    report = _Report()
+    report = _TestReport()
     for rule in _read(files, report):
         report.run(rule)
     click.echo(report.summary())
@@ -81,7 +81,7 @@ def _configured_folders(config: Path | None, isolated: bool) -> Sequence[Path]:
     return [settings.path(folder) for folder in settings.settings.rules]
 
 
-def _read(files: Sequence[Path], report: _Report) -> Iterator[Rule]:
+def _read(files: Sequence[Path], report: _TestReport) -> Iterator[Rule]:
     """The rules of the files; every file that holds none is a failure by itself."""
     from modellint.rules.registry import read_tested_rule
 
@@ -98,7 +98,7 @@ def _read(files: Sequence[Path], report: _Report) -> Iterator[Rule]:
             yield rule
 
 
-class _Report:
+class _TestReport:
     """Prints what fails, and counts."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ from modellint.targets.target import Precision
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from modellint.targets.target import Origin, Target
+    from modellint.targets.target import Provenance, Target
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LISTED: tuple[Precision, ...] = ("fp16", "int8", "fp8")
@@ -278,7 +278,7 @@ def _identity(target: Target) -> Iterator[tuple[str, str]]:
     yield "runtime", target.default_runtime
 
 
-def _figures(target: Target) -> Iterator[tuple[str, str, Origin | None]]:
+def _figures(target: Target) -> Iterator[tuple[str, str, Provenance | None]]:
     origins, memory = target.origins, target.memory
     unified = ", shared with the system" if memory.unified else ""
     kind = f" {memory.kind}" if memory.kind else ""
@@ -327,7 +327,7 @@ def _chip(target: Target) -> list[str]:
     return [part for part in parts if part]
 
 
-def _reference(origin: Origin | None, sources: list[str]) -> str:
+def _reference(origin: Provenance | None, sources: list[str]) -> str:
     """``theoretical [1]``; remembers the source for the list below."""
     if origin is None:
         return ""

@@ -10,7 +10,7 @@ from modellint.analysis.memory import MemoryEstimate, Part, memory
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
-from modellint.inspection import Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode, Tensor
+from modellint.inspection import AliveTensor, Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode
 from modellint.model import Dim, Shape
 from modellint.session import OpenModel
 from modellint.targets import Target
@@ -164,7 +164,7 @@ def _peak(estimate: MemoryEstimate) -> Peak | None:
         node.qualified_op,
         estimate.activations.low,
         [
-            Tensor(
+            AliveTensor(
                 alive.name,
                 alive.value.dtype.name if alive.value.dtype is not None else None,
                 _listed(types.shape(alive.value)),

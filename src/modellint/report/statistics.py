@@ -9,7 +9,7 @@ from modellint.finding import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RuleRow:
     """A rule, or a stage of the run such as ``(read)``."""
 
     code: str
@@ -20,14 +20,14 @@ class Row:
     """None when its time was not taken: the findings came from the cache."""
 
 
-def statistics(result: Result) -> list[Row]:
+def statistics(result: Result) -> list[RuleRow]:
     """Rules and stages, those with the most findings first, then the slowest."""
     active = Counter(finding.code for finding in result.active)
     found = Counter(finding.code for finding in result.findings)
     names = {finding.code: finding.rule for finding in result.findings}
     names |= {code: rule.name for code, rule in result.rules.items()}
     rows = [
-        Row(
+        RuleRow(
             code=code,
             rule=names.get(code, ""),
             findings=active[code],

@@ -11,10 +11,10 @@ from modellint.targets.loader import (
     target_groups,
     target_ids,
 )
-from modellint.targets.target import Memory, Overhead, Target
+from modellint.targets.target import DeviceMemory, Overhead, Target
 
 __all__ = [
-    "Memory",
+    "DeviceMemory",
     "Overhead",
     "Target",
     "TargetFileError",

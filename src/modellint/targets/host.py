@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from modellint.targets.loader import HOST, UnknownTarget, find_target, load_targets
-from modellint.targets.target import Memory, Origin, Precision, Target
+from modellint.targets.target import DeviceMemory, Precision, Provenance, Target
 
 MIB, GIB = 1024**2, 1024**3
 _TIMEOUT_S = 5
 _DRIVER = Path("/proc/driver/nvidia/gpus")
-_MEASURED = Origin("this machine", "measured")
+_MEASURED = Provenance("this machine", "measured")
 
 
 def host_target(extra_dirs: Sequence[Path] = ()) -> Target:
@@ -54,7 +54,7 @@ def _gpu(extra_dirs: Sequence[Path]) -> Target | None:
         id=HOST,
         name=name,
         vendor="nvidia",
-        memory=Memory(nominal=usable, usable=usable),
+        memory=DeviceMemory(nominal=usable, usable=usable),
         default_runtime="tensorrt",
         architecture=like.architecture if like else None,
         compute_capability=capability,
@@ -89,7 +89,7 @@ def _cpu(extra_dirs: Sequence[Path]) -> Target:
         id=HOST,
         name=name,
         vendor="cpu",
-        memory=Memory(nominal=memory, usable=memory, unified=True),
+        memory=DeviceMemory(nominal=memory, usable=memory, unified=True),
         default_runtime="onnxruntime",
         matrix_precisions=matrix,
         vector_precisions=("fp64", "fp32", *vector),

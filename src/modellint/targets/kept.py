@@ -10,7 +10,7 @@ from typing import Any
 from modellint import __version__
 from modellint.base.data import cache_dir
 from modellint.base.store import Store
-from modellint.targets.target import Dla, Interconnect, Memory, Origin, Overhead, Target
+from modellint.targets.target import DeviceMemory, Dla, Interconnect, Overhead, Provenance, Target
 
 FOLDER = "targets"
 
@@ -48,13 +48,13 @@ def _from_json(table: Mapping[str, Any]) -> Target:
             **table,
             **{name: tuple(table[name]) for name in _TUPLES},
             "compute_capability": tuple(capability) if capability is not None else None,
-            "memory": Memory(**table["memory"]),
+            "memory": DeviceMemory(**table["memory"]),
             "dla": Dla(**table["dla"]) if table["dla"] else None,
             "interconnect": Interconnect(**table["interconnect"])
             if table["interconnect"]
             else None,
             "overheads": {name: _overhead(each) for name, each in table["overheads"].items()},
-            "origins": {name: Origin(**each) for name, each in table["origins"].items()},
+            "origins": {name: Provenance(**each) for name, each in table["origins"].items()},
         }
     )
 
@@ -63,4 +63,4 @@ _TUPLES = ("aliases", "groups", "matrix_precisions", "vector_precisions")
 
 
 def _overhead(table: Mapping[str, Any]) -> Overhead:
-    return Overhead(table["low"], table["high"], Origin(**table["origin"]))
+    return Overhead(table["low"], table["high"], Provenance(**table["origin"]))

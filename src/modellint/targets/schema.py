@@ -22,12 +22,12 @@ from modellint.base.suggest import did_you_mean
 from modellint.base.units import parse_bandwidth, parse_bytes, parse_hertz, parse_watts
 from modellint.targets.target import (
     Confidence,
+    DeviceMemory,
     Dla,
     Interconnect,
-    Memory,
-    Origin,
     Overhead,
     Precision,
+    Provenance,
     Target,
 )
 
@@ -67,8 +67,8 @@ class _Figures(_Table):
     confidence: Confidence
 
     @property
-    def origin(self) -> Origin:
-        return Origin(self.source, self.confidence)
+    def origin(self) -> Provenance:
+        return Provenance(self.source, self.confidence)
 
 
 class MemoryFigures(_Figures):
@@ -187,7 +187,7 @@ class TargetFile(_Table):
             id=target_id,
             name=self.name,
             vendor=self.vendor,
-            memory=Memory(
+            memory=DeviceMemory(
                 nominal=self.memory.nominal,
                 usable=self.usable.size if self.usable else self.memory.nominal,
                 kind=self.memory.kind,

@@ -14,7 +14,7 @@ Confidence = Literal["measured", "calibrated", "derived", "theoretical"]
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class Provenance:
     """Where a group of figures comes from, and how far to trust it."""
 
     source: str
@@ -22,7 +22,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class DeviceMemory:
     """All sizes in bytes, bandwidth in bytes per second."""
 
     nominal: int
@@ -40,7 +40,7 @@ class Overhead:
 
     low: int
     high: int
-    origin: Origin
+    origin: Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Target:
     id: str
     name: str
     vendor: str
-    memory: Memory
+    memory: DeviceMemory
     default_runtime: str
     aliases: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class Target:
     interconnect: Interconnect | None = None
     overheads: Mapping[str, Overhead] = field(default_factory=dict, hash=False)
     """By runtime."""
-    origins: Mapping[str, Origin] = field(default_factory=dict, hash=False)
+    origins: Mapping[str, Provenance] = field(default_factory=dict, hash=False)
     """By group of figures, as the target file has them: memory, usable, peak, chip, …"""
     exceptions: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Rules of thumb between the figures that do not hold here, and why."""

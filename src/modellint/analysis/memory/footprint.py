@@ -23,14 +23,14 @@ from modellint.analysis.liveness import (
 )
 from modellint.analysis.memory.fusion import PRODUCTS, blocked_values, find_grouping
 from modellint.analysis.memory.planner import (
-    Plan,
+    BufferPlan,
     add_copies,
     has_product,
     peak_with_scratch,
     plan,
     without_held,
 )
-from modellint.analysis.memory.weights import Weights, deployed_weights, is_fill
+from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.model import Graph, Model, Node, Value
 from modellint.runtimes import RuntimeMemory
@@ -73,7 +73,7 @@ class Footprint:
         self._sizes = Sizes(self._folding.types, deployment.precision)
 
     @cached_property
-    def stored_weights(self) -> Weights:
+    def stored_weights(self) -> DeployedWeights:
         made_anew = frozenset(map(id, self._fills))
         return deployed_weights(self.model, self._folding, self._deployment, made_anew)
 
@@ -177,7 +177,7 @@ class Footprint:
         return sized(layout, self._sizes, [], inside=self._inside)
 
     @cached_property
-    def _plans(self) -> list[Plan]:
+    def _plans(self) -> list[BufferPlan]:
         return [plan(program, self._runtime) for program in self.programs]
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:

@@ -22,14 +22,14 @@ MOST_STREAMS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BufferPlan:
     """The size of the block that holds all tensors, without scratch memory and with it."""
 
     nbytes: int
     with_scratch: int
 
 
-def plan(program: Program, runtime: RuntimeMemory) -> Plan:
+def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
     """Place each tensor in turn: none moves once it is placed, so holes remain.
 
     Inputs and outputs are the caller's and lie elsewhere.
@@ -57,7 +57,7 @@ def plan(program: Program, runtime: RuntimeMemory) -> Plan:
             scratch.insert(0, task.inside)
         if scratch:
             full = max(full, block.end_with(scratch, step))
-    return Plan(bare, max(bare, full))
+    return BufferPlan(bare, max(bare, full))
 
 
 class _Block:

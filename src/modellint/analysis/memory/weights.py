@@ -20,7 +20,7 @@ _SHAPE_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class DeployedWeights:
     """Bytes at the deployed precision, by element type, and as they are stored in the file."""
 
     by_dtype: dict[str, int]
@@ -38,7 +38,7 @@ class Weights:
 
 def deployed_weights(
     model: Model, folding: Folding, deployment: Deployment, left_out: frozenset[int]
-) -> Weights:
+) -> DeployedWeights:
     """Every constant that a running node reads, once; folded BatchNormalizations leave nothing."""
     by_dtype: dict[str, int] = {}
     stored = folded = matrices = 0
@@ -49,7 +49,7 @@ def deployed_weights(
             size = tensor.nbytes if kept is tensor.dtype else kept.nbytes(tensor.elements)
             by_dtype[kept.name] = by_dtype.get(kept.name, 0) + size
             stored += tensor.nbytes
-        return Weights(by_dtype, stored, 0, sum(by_dtype.values()))
+        return DeployedWeights(by_dtype, stored, 0, sum(by_dtype.values()))
     for value in folding.weights():
         if id(value) in left_out or _merges(value):
             continue
@@ -70,7 +70,7 @@ def deployed_weights(
             continue
         by_dtype[deployed.name] = by_dtype.get(deployed.name, 0) + size
         matrices += size if len(folding.types.shape(value) or ()) > 1 else 0
-    return Weights(by_dtype, stored, folded, matrices, tuple(unknown))
+    return DeployedWeights(by_dtype, stored, folded, matrices, tuple(unknown))
 
 
 def is_fill(value: Value) -> bool:

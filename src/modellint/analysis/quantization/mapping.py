@@ -17,7 +17,7 @@ from modellint.analysis.quantization.ops import (
     INTEGER_OPS,
     LONGEST,
     MOVING,
-    Operands,
+    OperandPlaces,
     output_axis,
 )
 from modellint.analysis.quantization.parts import (
@@ -147,7 +147,7 @@ class QuantizationMap:
         self.ops.append(op)
         self._op_by_node[id(node)] = op
 
-    def _give_schemes(self, node: Node, data: Operands, weight: Operands) -> None:
+    def _give_schemes(self, node: Node, data: OperandPlaces, weight: OperandPlaces) -> None:
         """Tell the operands of an integer op what its other inputs say of them."""
         op = self.op(node)
         if op is None:

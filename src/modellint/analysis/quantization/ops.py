@@ -18,7 +18,7 @@ FLOAT_ONLY = names(Trait.RECURRENT)
 """Weighted, and never run in 8 bits from Q/DQ pairs."""
 
 
-class Operands(NamedTuple):
+class OperandPlaces(NamedTuple):
     """Where an integer op has an operand, its scale and its zero point."""
 
     value: int
@@ -26,9 +26,9 @@ class Operands(NamedTuple):
     zero: int | None
 
 
-def _integer_operands(row: Operator) -> tuple[Operands, Operands]:
+def _integer_operands(row: Operator) -> tuple[OperandPlaces, OperandPlaces]:
     data, weight = (
-        Operands(row.place(role) or 0, row.place(f"{role}-scale"), row.place(f"{role}-zero"))
+        OperandPlaces(row.place(role) or 0, row.place(f"{role}-scale"), row.place(f"{role}-zero"))
         for role in ("data", "weight")
     )
     return data, weight

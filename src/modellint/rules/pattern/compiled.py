@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PatternMatch:
     """One place of a graph where a pattern matches."""
 
     place: Node | Value
@@ -56,7 +56,7 @@ class CompiledMatch:
 
     def find(
         self, graph: Graph, environment: Environment, *, strict: bool = False
-    ) -> Iterator[Found]:
+    ) -> Iterator[PatternMatch]:
         """Every place where the pattern matches, each place and each set of nodes once.
 
         An expression that cannot be evaluated is a match that does not hold; with `strict` it
@@ -72,7 +72,7 @@ class CompiledMatch:
             return
         places: set[int] = set()
         node_sets: set[frozenset[int]] = set()
-        found: list[Found] = []
+        found: list[PatternMatch] = []
 
         def accept() -> None:
             place = self._place(scope)
@@ -95,9 +95,9 @@ class CompiledMatch:
         assert value is not None
         return value
 
-    def _found(self, place: Node | Value, scope: Scope) -> Found:
+    def _found(self, place: Node | Value, scope: Scope) -> PatternMatch:
         lines = self._pattern.lines
-        return Found(
+        return PatternMatch(
             place=place,
             nodes={
                 name: scope.nodes[lines[index].number]

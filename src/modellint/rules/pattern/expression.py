@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from modellint.rules.pattern.errors import PatternError, hint
-from modellint.rules.pattern.functions import FUNCTIONS, Function
+from modellint.rules.pattern.functions import FUNCTIONS, PatternFunction
 from modellint.rules.pattern.scope import Scope, Symbol, equal, every, some, truth
 
 Run = Callable[[Scope], Any]
@@ -279,7 +279,7 @@ def _always(value: object) -> Run:
     return lambda scope: value
 
 
-def _over_values(function: Function, variables: list[str]) -> Run:
+def _over_values(function: PatternFunction, variables: list[str]) -> Run:
     run = function.run
 
     def call(scope: Scope) -> Any:
@@ -289,7 +289,7 @@ def _over_values(function: Function, variables: list[str]) -> Run:
     return call
 
 
-def _of_value(function: Function, variable: str, arguments: list[Run]) -> Run:
+def _of_value(function: PatternFunction, variable: str, arguments: list[Run]) -> Run:
     run = function.run
 
     def call(scope: Scope) -> Any:
@@ -301,7 +301,7 @@ def _of_value(function: Function, variable: str, arguments: list[Run]) -> Run:
     return call
 
 
-def _of_arguments(function: Function, arguments: list[Run]) -> Run:
+def _of_arguments(function: PatternFunction, arguments: list[Run]) -> Run:
     run = function.run
     first = (lambda scope: (scope,)) if function.kind == "surroundings" else (lambda scope: ())
 
@@ -314,7 +314,7 @@ def _of_arguments(function: Function, arguments: list[Run]) -> Run:
     return call
 
 
-def _count(function: Function) -> str:
+def _count(function: PatternFunction) -> str:
     if function.most == float("inf"):
         return f"at least {function.least}"
     if function.least == function.most:

@@ -17,7 +17,7 @@ Body = TypeVar("Body", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class PatternFunction:
     """One function: what it takes, and when the search may call it.
 
     ``values`` takes variables, passed over when they stand for a value left out; ``value`` one
@@ -36,7 +36,7 @@ class Function:
     """Whether it is asked even when an argument is unknown or left out."""
 
 
-FUNCTIONS: dict[str, Function] = {}
+FUNCTIONS: dict[str, PatternFunction] = {}
 
 
 def _function(
@@ -47,7 +47,7 @@ def _function(
         most = code.co_argcount - (kind != "plain")
         least = most - len(body.__defaults__ or ())
         unlimited = bool(code.co_flags & CO_VARARGS)
-        FUNCTIONS[body.__name__.strip("_")] = Function(
+        FUNCTIONS[body.__name__.strip("_")] = PatternFunction(
             run=body,
             kind=kind,
             least=least + unlimited,

@@ -1,0 +1,19 @@
+"""One name means one thing: no two classes are called alike."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+
+from tests.support import ROOT
+
+SRC = ROOT / "src"
+
+
+def test_no_two_classes_are_called_alike() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for file in sorted(SRC.rglob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(file.relative_to(SRC).as_posix())
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
