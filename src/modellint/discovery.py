@@ -12,7 +12,8 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
 from modellint.config.load import Config, Configs
-from modellint.formats import MODEL_SUFFIXES
+from modellint.formats.format import Format
+from modellint.formats.registry import is_model, is_model_folder, looks_like_data, with_companions
 
 NEVER_WALKED = frozenset(
     {
@@ -56,7 +57,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
     discovery = Discovery()
     seen: set[str] = set()
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and not is_model_folder(path):
             discovery.walked.append(path.resolve())
             found = _Walk(path, configs, discovery).models(path)
         elif path.exists():
@@ -82,10 +83,6 @@ def shown_path(path: Path) -> str:
     return os.path.normpath(path).replace(os.sep, "/")
 
 
-def is_model(path: Path) -> bool:
-    return path.name.lower().endswith(tuple(MODEL_SUFFIXES))
-
-
 def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]:
     """A file on the command line is linted whatever it is called, unless it is another's data."""
     config = configs.of(path.parent)
@@ -93,13 +90,13 @@ def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]
         config.relative(path)
     ):
         return
-    if is_model(path):
+    if is_model(path) or is_model_folder(path):
         yield path
         return
-    owners = [model for model in _models_beside(path) if _names_data(model, path)]
+    owners = [model for model in _models_near(path) if _is_owner(model, path)]
     if owners:
         yield from owners
-    elif _looks_like_data(path):
+    elif looks_like_data(path):
         discovery.notes.append(
             f"{shown_path(path)}: looks like external data, but no model beside it names it"
         )
@@ -107,15 +104,30 @@ def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]
         yield path
 
 
-def _looks_like_data(path: Path) -> bool:
-    return path.name.lower().endswith((".data", ".onnx_data", ".onnx.data", "_data"))
-
-
-def _models_beside(path: Path) -> Iterator[Path]:
-    """Models in the folder of a data file, and in the one above it."""
+def _models_near(path: Path) -> Iterator[Path]:
+    """Files with companions in the folder of a data file, and in the one above it."""
     for folder in (path.parent, path.parent.parent):
         if folder.is_dir():
-            yield from sorted(entry for entry in folder.iterdir() if is_model(entry))
+            yield from sorted(each for each in folder.iterdir() if with_companions(each))
+
+
+def _is_owner(model: Path, data: Path) -> bool:
+    """True if a file is a companion of the model."""
+    return model != data and any(
+        _names_data(model, data)
+        if format.names_companions
+        else format.companion_of(model, data) and _is_of(format, model)
+        for format in with_companions(model)
+    )
+
+
+def _is_of(format: Format, model: Path) -> bool:
+    """True if a model is of the format by its name, or by its content where the name is shared."""
+    if format.is_named(model):
+        return True
+    from modellint.formats import detect
+
+    return detect(model).name in (format.name, format.title)
 
 
 def _names_data(model: Path, data: Path) -> bool:
@@ -146,13 +158,14 @@ class _Walk:
             is_folder = entry.is_dir(follow_symlinks=False)
             if is_folder and entry.name in NEVER_WALKED:
                 continue
+            is_walked = is_folder and not is_model_folder(path)
             if not is_folder and not (_is_file(entry) and _is_wanted(path, config)):
                 continue
             if _is_excluded(path, config, is_folder=is_folder):
                 continue
             if config.settings.respect_gitignore and self.ignores.ignored(path, is_folder):
-                self.discovery.hidden_by_git += _count_models(path) if is_folder else 1
-            elif is_folder:
+                self.discovery.hidden_by_git += _count_models(path) if is_walked else 1
+            elif is_walked:
                 folders.append(path)
             else:
                 yield path

@@ -88,7 +88,7 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
     return ModelSummary(
         path=shown_path,
         format=model.format,
-        capabilities=tuple(sorted(model.capabilities)),
+        capabilities=tuple(sorted(each.value for each in model.capabilities)),
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.graph else None,
         parameters=None if fatal else Parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,

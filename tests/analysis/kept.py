@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from modellint.formats import read_model, read_text
+from modellint.formats import read_model
+from modellint.formats.onnx.text import read_text
 from modellint.model import Model
 from tests.exports import EXPORTS
 

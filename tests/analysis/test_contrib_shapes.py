@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from modellint.formats import read_proto
+from modellint.formats.onnx.build import build as read_proto
 
 ort = pytest.importorskip("onnxruntime")
 MS = "com.microsoft"

@@ -12,7 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import convert_model_to_external_data
 
-from modellint.formats import read_model, read_proto
+from modellint.formats import read_model
+from modellint.formats.onnx.build import build as read_proto
 from modellint.formats.onnx.types import BY_CODE
 from modellint.formats.onnx.wire import LARGE
 from modellint.model import Model, Tensor

@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from modellint.formats import read_proto, read_text
+from modellint.formats.onnx.build import build as read_proto
+from modellint.formats.onnx.text import read_text
 from modellint.model import AttributeRef, Graph, Model, Node, bind, element_count, format_shape
 from tests.support import model_from_text
 
@@ -194,7 +195,7 @@ def test_inference_keeps_no_list_of_millions_of_elements(shape: str) -> None:
     text = LONG.replace("SHAPE", shape).replace(" { ", " <int64[1] all = {-1}> { ")
     script = f"""if True:
         import resource, sys
-        from modellint.formats import read_text
+        from modellint.formats.onnx.text import read_text
         model = read_text({text!r})
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         before = peak()

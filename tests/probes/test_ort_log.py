@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from modellint.checks.probe import find_node
-from modellint.formats import read_text
+from modellint.formats.onnx.text import read_text
 from modellint.runtimes.onnxruntime.log import refusal
 from modellint.runtimes.probe import Remark
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.base.errors import UsageError
+from modellint.capability import Capability
 
 if TYPE_CHECKING:
     from modellint.model import Model
@@ -20,7 +21,7 @@ def layers_in(path: Path) -> Model:
     model = read_model(path)
     if model.format == "tensorrt-engine" and not model.problems:
         return told_by_runtime(model)
-    if "layers" not in model.capabilities:
+    if Capability.LAYERS not in model.capabilities:
         raise UsageError(f"{path} holds no layers of an engine ({model.format})")
     return model
 
@@ -34,6 +35,6 @@ def told_by_runtime(engine: Model) -> Model:
 
     with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
         layers = read_model(exported_layers(engine.path, engine.producer_name, Path(folder)))
-    if "layers" not in layers.capabilities:
+    if Capability.LAYERS not in layers.capabilities:
         raise UsageError(f"{engine.producer_name} tells nothing of the layers of {engine.path}")
     return layers

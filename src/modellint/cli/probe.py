@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from modellint.base.errors import UsageError
+from modellint.capability import Capability
 from modellint.cli import probing
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
@@ -95,6 +96,6 @@ def _compared(path: Path, export: Path) -> str:
     from modellint.report.layers import comparison
 
     source = read_model(path)
-    if "graph" not in source.capabilities:
+    if Capability.GRAPH not in source.capabilities:
         raise UsageError(f"{path} holds no graph of a model ({source.format})")
     return comparison(str(path), str(export), engine_of(layers_in(export), source))

@@ -1,54 +1,29 @@
-"""From a file to a `Model`, whatever is in the file.
-
-A format is one module with `name`, `suffixes`, `sniff` and `read`, named in `READERS`.
-"""
+"""From a file to a `Model`, whatever is in the file."""
 
 from __future__ import annotations
 
 import stat
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
+
+from modellint.formats.registry import formats, is_model_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from onnx import ModelProto
-
+    from modellint.formats.format import Format
     from modellint.model import Model
 
-READERS = (
-    "modellint.formats.onnx.text",
-    "modellint.formats.onnx.binary",
-    "modellint.formats.trt.engine",
-    "modellint.formats.trt.layers",
-)
-"""Asked in this order; imported when a file has to be told apart."""
-MODEL_SUFFIXES = frozenset({
-    ".onnx", ".onnxtxt", ".onnxtext", ".ort", ".tflite", ".safetensors", ".gguf",
-})  # fmt: skip
-"""What a walk through a folder picks up: suffixes that mean a model and nothing else."""
 HEAD = 4096
-
-
-class Reader(Protocol):
-    """One format. `read` may raise OSError, and answers for all else that a file can do."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def suffixes(self) -> tuple[str, ...]: ...
-    def sniff(self, head: bytes, path: Path) -> bool: ...
-    def read(self, path: Path) -> Model: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a file is: a reader's format, or a problem with the facts of it."""
+    """What a file is: a format that can be read, or a problem with the facts of it."""
 
-    format: str
-    reader: Reader | None = None
+    name: str
+    format: Format | None = None
     problem: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -59,6 +34,8 @@ def detect(path: Path) -> Detection:
         status = path.stat()
     except (OSError, ValueError) as error:
         return _problem("unreadable", detail=_reason(error))
+    if stat.S_ISDIR(status.st_mode) and is_model_folder(path):
+        return _detect_folder(path)
     if not stat.S_ISREG(status.st_mode):
         return _problem("unreadable", detail=_file_kind(status.st_mode))
     if status.st_size == 0:
@@ -71,32 +48,42 @@ def detect(path: Path) -> Detection:
     return _detect_content(head, path)
 
 
+def _detect_folder(path: Path) -> Detection:
+    for format in formats():
+        if format.is_folder and format.is_named(path) and format.recognises(b"", path):
+            return _recognised(format, path)
+    return _problem("not-a-model", detail="a folder without the files of its format")
+
+
 def _detect_content(head: bytes, path: Path) -> Detection:
     from modellint.formats.signatures import SIGNATURES
 
-    readers = [cast("Reader", import_module(module)) for module in READERS]
-    for reader in readers:
-        if reader.sniff(head, path):
-            return Detection(reader.name, reader)
+    single_files = [format for format in formats() if not format.is_folder]
+    for format in single_files:
+        if format.recognises(head, path):
+            return _recognised(format, path)
+    facts: Mapping[str, object] = {
+        "detail": "zeros" if not head.strip(b"\0") else "bytes of no known format"
+    }
     for signature in SIGNATURES:
-        facts = signature.matches(head)
-        if facts is not None:
-            if signature.kind == "not-a-model":
-                break
-            if signature.kind == "unreadable-format" and _promises_onnx(readers, path):
-                return _problem("not-a-model", **facts, part="misnamed")
-            return _problem(signature.kind, **facts)
-    else:
-        facts = {"detail": "zeros" if not head.strip(b"\0") else "bytes of no known format"}
-    for reader in readers:
-        if path.suffix.lower() in reader.suffixes and reader.name == "onnx-text":
-            return Detection(reader.name, reader)
-    return _problem("not-a-model", **(facts or {}))
+        matched = signature.matches(head)
+        if matched is not None:
+            if signature.kind != "not-a-model":
+                return _problem(signature.kind, **matched)
+            facts = matched
+            break
+    for format in single_files:
+        if format.parses_by_name and format.is_named(path):
+            return Detection(format.name, format)
+    return _problem("not-a-model", **facts)
 
 
-def _promises_onnx(readers: Sequence[Reader], path: Path) -> bool:
-    suffix = path.suffix.lower()
-    return any(reader.name.startswith("onnx") and suffix in reader.suffixes for reader in readers)
+def _recognised(format: Format, path: Path) -> Detection:
+    if format.is_read:
+        return Detection(format.name, format)
+    if any(other.is_read and other.is_named(path) for other in formats()):
+        return _problem("not-a-model", format=format.title, part="misnamed")
+    return _problem("unreadable-format", format=format.title)
 
 
 def read_model(path: Path) -> Model:
@@ -105,34 +92,27 @@ def read_model(path: Path) -> Model:
 
     path = Path(path)
     found = detect(path)
-    if found.reader is None:
-        model = broken(path, found.format, found.problem or "not-a-model", **found.facts)
+    if found.format is None:
+        model = broken(path, found.name, found.problem or "not-a-model", **found.facts)
     else:
         try:
-            model = found.reader.read(path)
+            model = found.format.load().read(path)
         except (OSError, ValueError) as error:
-            model = broken(path, found.format, "unreadable", detail=_reason(error))
+            model = broken(path, found.name, "unreadable", detail=_reason(error))
         except MemoryError:
-            model = broken(path, found.format, "unreadable", detail="it needs too much memory")
+            model = broken(path, found.name, "unreadable", detail="it needs too much memory")
     try:
-        model.file_size = path.stat().st_size
+        model.file_size = _size(path)
     except (OSError, ValueError):
         model.file_size = 0
     return model
 
 
-def read_text(text: str, path: Path = Path("example.onnxtxt")) -> Model:
-    """The model that ONNX text describes."""
-    from modellint.formats.onnx.text import read_text as read
-
-    return read(text, path)
-
-
-def read_proto(proto: ModelProto, path: Path = Path("model.onnx")) -> Model:
-    """The view of a model in memory. External data is looked for beside `path`."""
-    from modellint.formats.onnx.build import build
-
-    return build(proto, path)
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_dir():
+        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return path.stat().st_size
 
 
 def _problem(kind: str, **facts: object) -> Detection:
@@ -156,6 +136,4 @@ def _file_kind(mode: int) -> str:
     return "not a regular file"
 
 
-__all__ = [
-    "MODEL_SUFFIXES", "Detection", "Reader", "detect", "read_model", "read_proto", "read_text",
-]  # fmt: skip
+__all__ = ["Detection", "detect", "read_model"]

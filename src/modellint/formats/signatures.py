@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, for everything that no reader claims."""
+"""What a file that is of no format is, by its first bytes."""
 
 from __future__ import annotations
 
@@ -40,39 +40,13 @@ def lfs_facts(head: bytes) -> Facts | None:
     return {"oid": oid[1].decode() if oid else "", "size": int(size[1]) if size else 0}
 
 
-def _safetensors(head: bytes) -> Facts | None:
-    """A header's length in eight bytes, then the header, which is JSON."""
-    if len(head) < 10 or head[8:9] != b"{" or int.from_bytes(head[:8], "little") > 100 << 20:
-        return None
-    return {"format": "safetensors"}
-
-
 def _zip(head: bytes) -> bool:
     return head[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-
-
-def _first_member(head: bytes) -> str:
-    length = int.from_bytes(head[26:28], "little")
-    return head[30 : 30 + length].decode(errors="replace")
 
 
 def _encrypted_zip(head: bytes) -> Facts | None:
     if _zip(head) and len(head) > 8 and head[6] & 1:
         return {"detail": "a zip archive with a password"}
-    return None
-
-
-def _zipped_model(head: bytes) -> Facts | None:
-    """Formats that are zip archives themselves."""
-    if not _zip(head):
-        return None
-    member = _first_member(head)
-    if re.search(r"(^|/)(data\.pkl|version|\.data/serialization_id|constants\.pkl)$", member):
-        return {"format": "PyTorch archive"}
-    if member in ("metadata.json", "config.json", "model.weights.h5"):
-        return {"format": "Keras"}
-    if member.endswith(".npy"):
-        return {"format": "NumPy archive"}
     return None
 
 
@@ -108,7 +82,6 @@ def _textual(head: bytes) -> Facts | None:
 SIGNATURES: tuple[Signature, ...] = (
     Signature("lfs-pointer", lfs_facts),
     Signature("encrypted", _encrypted_zip),
-    Signature("unreadable-format", _zipped_model),
     Signature("compressed", lambda head: {"archive": "zip"} if _zip(head) else None),
     Signature("compressed", _magic(b"\x1f\x8b", archive="gzip")),
     Signature("compressed", _magic(b"7z\xbc\xaf\x27\x1c", archive="7z")),
@@ -123,18 +96,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("encrypted", _magic(b"-----BEGIN PGP MESSAGE", detail="a PGP message")),
     Signature("encrypted", _magic(b"$ANSIBLE_VAULT;", detail="an Ansible vault")),
     Signature("pickle", _pickle),
-    Signature("unreadable-format", _magic(b"GGUF", format="GGUF")),
-    Signature("unreadable-format", _magic(b"TFL3", at=4, format="TensorFlow Lite")),
-    Signature("unreadable-format", _magic(b"ORTM", at=4, format="ONNX Runtime (.ort)")),
-    Signature("unreadable-format", _magic(b"\x89HDF\r\n\x1a\n", format="Keras (HDF5)")),
     Signature("unsupported-format", _tensorrt),
-    Signature("unreadable-format", _safetensors),
-    Signature(
-        "unreadable-format",
-        _pattern(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>)?\s*(<!--.{0,2000}?-->)?\s*<net\b",
-                 format="OpenVINO"),
-    ),
-    Signature("unreadable-format", _magic(b"\x93NUMPY", format="NumPy array")),
     Signature("not-a-model", _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")),
     Signature("not-a-model", _pattern(rb"\s*<\?xml", detail="XML")),
     Signature("not-a-model", _pattern(rb'\s*[{\[]\s*["{\[}\]]', detail="JSON")),
@@ -143,4 +105,4 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("not-a-model", _magic(b"%PDF", detail="a PDF document")),
     Signature("not-a-model", _magic(b"\x7fELF", detail="an executable")),
     Signature("not-a-model", _textual),
-)  # fmt: skip
+)

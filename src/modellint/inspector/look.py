@@ -16,6 +16,7 @@ from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.quantization import quantization_summary
 from modellint.base.errors import UsageError
 from modellint.base.garbage import no_garbage_collection
+from modellint.capability import Capability
 from modellint.inspection import (
     Attention,
     Block,
@@ -73,11 +74,13 @@ class _Look:
         self.model = opened.model
         self.asked = asked
         self.problems = problems
-        self.export = self.model if "layers" in self.model.capabilities else self._layers_told()
+        self.export = (
+            self.model if Capability.LAYERS in self.model.capabilities else self._layers_told()
+        )
 
     @property
     def _is_of_engine(self) -> bool:
-        return self.model.capabilities in ({"metadata"}, {"layers"})
+        return self.model.capabilities in ({Capability.METADATA}, {Capability.LAYERS})
 
     def _layers_told(self) -> Model | None:
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from modellint.capability import Capability
 from modellint.model.dims import Shape
 from modellint.model.dtypes import DType
 from modellint.model.graph import DEFAULT_DOMAIN, Function, Graph, Node, Value
@@ -14,8 +15,6 @@ from modellint.model.tensor import Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Capability = Literal["graph", "weights", "quantization", "metadata", "layers"]
 
 
 @dataclass(frozen=True, slots=True)

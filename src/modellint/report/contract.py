@@ -55,7 +55,9 @@ class ModelEntry(TypedDict):
 
     path: str
     format: Annotated[str, "`unknown` when the file could not be read as a model."]
-    capabilities: Annotated[list[str], "Among graph, layers, metadata, quantization, weights."]
+    capabilities: Annotated[
+        list[str], "Among architecture, graph, layers, metadata, quantization, weights."
+    ]
     nodes: Annotated[int | None, "In all graphs; null when there is no graph."]
     parameters: int | None
     weight_bytes: int | None

@@ -1,1 +1,31 @@
-"""ONNX: serialized and as text, both through one builder."""
+"""ONNX: files as protobuf, the usual form, and files as ONNX's own text."""
+
+from __future__ import annotations
+
+from modellint.capability import Capability
+from modellint.formats.format import Format
+
+_TELLS = frozenset(
+    {Capability.GRAPH, Capability.WEIGHTS, Capability.QUANTIZATION, Capability.METADATA}
+)
+_EXTERNAL_DATA = ("{name}.data", "{name}_data", "{name}_data_*", "{stem}.data")
+
+ONNX = Format(
+    "onnx",
+    "ONNX",
+    suffixes=(".onnx",),
+    companions=_EXTERNAL_DATA,
+    names_companions=True,
+    tells=_TELLS,
+    reader="modellint.formats.onnx.binary",
+)
+ONNX_TEXT = Format(
+    "onnx-text",
+    "ONNX text",
+    suffixes=(".onnxtxt", ".onnxtext"),
+    companions=_EXTERNAL_DATA,
+    names_companions=True,
+    tells=_TELLS,
+    reader="modellint.formats.onnx.text",
+    parses_by_name=True,
+)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.formats.onnx import ONNX
 from modellint.formats.onnx.wire import (
     LENGTH,
     VARINT,
-    FileWindow,
     MalformedError,
-    Payloads,
     diagnose,
     read_varint,
-    strip,
+    strip_file,
 )
 from modellint.formats.problems import broken
 from modellint.model import Model
@@ -22,8 +20,7 @@ from modellint.model import Model
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-name = "onnx"
-suffixes = (".onnx",)
+name = ONNX.name
 
 _MODEL_FIELDS = {
     1: VARINT, 2: LENGTH, 3: LENGTH, 4: LENGTH, 5: VARINT, 6: LENGTH, 7: LENGTH, 8: LENGTH,
@@ -31,7 +28,6 @@ _MODEL_FIELDS = {
 }  # fmt: skip
 _IR_VERSION, _GRAPH = 1, 7
 HIGHEST_IR_VERSION = 1000
-READ_WHOLE = 8 << 20
 MOST_REMAINING = 1 << 30
 """What protobuf is asked to parse once the payloads are gone. It refuses twice as much."""
 
@@ -64,20 +60,18 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def _is_likely(seen: set[int], path: Path) -> bool:
     """Few fields are an accident, unless the name says the same."""
-    return len(seen) >= 3 or (bool(seen) and path.suffix.lower() in suffixes)
+    return len(seen) >= 3 or (bool(seen) and ONNX.is_named(path))
 
 
 def read(path: Path) -> Model:
     """The model, with its large payloads left in the file."""
     try:
-        stripped, payloads = _strip_file(path)
+        stripped, payloads = strip_file(path)
     except MalformedError as error:
         return broken(path, name, error.kind, **error.facts)
     if len(stripped) > MOST_REMAINING:
-        return broken(
-            path, name, "unsupported-format", format="ONNX",
-            detail=f"{len(stripped)} bytes remain without its weights",
-        )  # fmt: skip
+        detail = f"{len(stripped)} bytes remain without its weights"
+        return broken(path, name, "unsupported-format", format=ONNX.title, detail=detail)
     from modellint.formats.onnx.build import build
 
     proto = parse(stripped)
@@ -100,17 +94,3 @@ def parse(stripped: bytes) -> ModelProto | MalformedError:
             return found
         return MalformedError("corrupt", f"protobuf cannot parse it: {error}")
     return proto
-
-
-def stripped_bytes(path: Path) -> bytes:
-    """What is left of a model without its payloads; nothing when it cannot be had."""
-    try:
-        return _strip_file(path)[0]
-    except (MalformedError, OSError, ValueError):
-        return b""
-
-
-def _strip_file(path: Path) -> tuple[bytes, Payloads]:
-    with path.open("rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        return strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))

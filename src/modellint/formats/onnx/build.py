@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modellint.formats.onnx import ONNX
 from modellint.formats.onnx.infer import Inferrer, call_cycle
 from modellint.formats.onnx.tensors import TensorReader
 from modellint.formats.onnx.types import type_of
@@ -43,7 +44,7 @@ STANDARD_DOMAIN = "ai.onnx"
 
 def build(
     proto: ModelProto,
-    path: Path,
+    path: Path = Path("model.onnx"),
     *,
     payloads: Payloads | None = None,
     stripped: bytes | None = None,
@@ -71,7 +72,7 @@ class _Builder:
 
     def build(self) -> Model:
         model, proto = self.model, self.proto
-        model.capabilities = frozenset({"graph", "weights", "quantization", "metadata"})
+        model.capabilities = ONNX.tells
         model.ir_version = proto.ir_version if proto.HasField("ir_version") else None
         model.producer_name = text(proto.producer_name)
         model.producer_version = text(proto.producer_version)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from modellint.formats.onnx.wire import stripped_bytes
 from modellint.formats.problems import Problems
 from modellint.formats.signatures import lfs_facts
 from modellint.model import Region
@@ -189,6 +190,4 @@ def _pointer(path: Path, size: int) -> Mapping[str, Any] | None:
 
 
 def _mentions(path: Path, name: str) -> bool:
-    from modellint.formats.onnx.binary import stripped_bytes
-
     return name.encode() in stripped_bytes(path)

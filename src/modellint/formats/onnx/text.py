@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from modellint.formats.onnx import ONNX_TEXT
 from modellint.formats.problems import broken
 from modellint.model import Model
 
-name = "onnx-text"
-suffixes = (".onnxtxt", ".onnxtext")
+name = ONNX_TEXT.name
 
 _BEGINS = re.compile(
     rb"\s*(?:<\s*(?:ir_version|opset_import|producer_name|producer_version|domain|model_version"
@@ -32,7 +32,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def read(path: Path) -> Model:
     if path.stat().st_size > LONGEST:
-        return broken(path, name, "unsupported-format", format="ONNX text", detail="its length")
+        return broken(path, name, "unsupported-format", format=ONNX_TEXT.title, detail="its length")
     raw = path.read_bytes()
     try:
         text = raw.decode("utf-8-sig")
@@ -41,7 +41,7 @@ def read(path: Path) -> Model:
     return read_text(text, path)
 
 
-def read_text(text: str, path: Path) -> Model:
+def read_text(text: str, path: Path = Path("example.onnxtxt")) -> Model:
     """The view of a model given as text. The path is where its external data would lie."""
     if _depth(text) > DEEPEST:
         return broken(

@@ -12,8 +12,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import RawIOBase
+from pathlib import Path
 from typing import NamedTuple, overload
 
+READ_WHOLE = 8 << 20
 LARGE = 4096
 """Payloads of fewer bytes stay: shape arguments, scales, zero points."""
 DEEPEST = 100
@@ -277,3 +279,18 @@ class _Stripper:
         return MalformedError(
             "corrupt", f"a {kind} announces {position - end} bytes too many", offset=end
         )
+
+
+def stripped_bytes(path: Path) -> bytes:
+    """What is left of a model without its payloads; nothing when it cannot be had."""
+    try:
+        return strip_file(path)[0]
+    except (MalformedError, OSError, ValueError):
+        return b""
+
+
+def strip_file(path: Path) -> tuple[bytes, Payloads]:
+    """A model without its large payloads, and where those lie."""
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        return strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))

@@ -1,1 +1,21 @@
 """What TensorRT leaves behind: engines, and exports of their layers."""
+
+from __future__ import annotations
+
+from modellint.capability import Capability
+from modellint.formats.format import Format
+
+ENGINE = Format(
+    "tensorrt-engine",
+    "TensorRT engine",
+    shared_suffixes=(".engine", ".plan", ".trt"),
+    tells=frozenset({Capability.METADATA}),
+    reader="modellint.formats.trt.engine",
+)
+LAYERS = Format(
+    "tensorrt-layers",
+    "TensorRT layer export",
+    shared_suffixes=(".json",),
+    tells=frozenset({Capability.LAYERS}),
+    reader="modellint.formats.trt.layers",
+)

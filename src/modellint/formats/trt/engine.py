@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modellint.formats.problems import broken
+from modellint.formats.trt import ENGINE
 from modellint.model import Model
 
-name = "tensorrt-engine"
-suffixes = (".engine", ".plan", ".trt")
+name = ENGINE.name
 
 WRITERS = {b"ftrt": "TensorRT", b"ptrt": "TensorRT", b"vtrt": "TensorRT for RTX"}
 HEADER = 32
@@ -84,7 +84,7 @@ def read(path: Path) -> Model:
         detail = "it ends before the engine does"
         return broken(path, name, "truncated", detail=detail, expected=header.size, size=size)
     model = Model(path, name)
-    model.capabilities = frozenset({"metadata"})
+    model.capabilities = ENGINE.tells
     model.producer_name, model.producer_version = header.writer, header.version
     model.metadata = metadata
     return model

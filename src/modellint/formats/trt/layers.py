@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from modellint.formats.problems import broken
+from modellint.formats.trt import LAYERS
 from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
 
-name = "tensorrt-layers"
-suffixes = (".json",)
+name = LAYERS.name
 DOMAIN = "tensorrt"
 UNTOLD = "Layer"
 """The kind of a layer that nothing but the name is told of."""
@@ -66,7 +66,7 @@ def _outside(table: Mapping[str, Any]) -> set[str]:
 
 def _model(path: Path, layers: list[Any], outside: set[str]) -> Model:
     model = Model(path, name)
-    model.capabilities = frozenset({"layers"})
+    model.capabilities = LAYERS.tells
     model.producer_name = "TensorRT"
     graph = model.graph = Graph(model, "engine")
     for layer in layers:

@@ -1,0 +1,101 @@
+"""The description of a format: everything about it that other modules need to know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from modellint.capability import Capability
+
+if TYPE_CHECKING:
+    from modellint.model import Model
+
+Sniff = Callable[[bytes, Path], bool]
+"""True if the first bytes of the file at a path are those of the format."""
+
+
+class Reader(Protocol):
+    """The module that reads a format. It is imported when a file has to be told apart."""
+
+    def sniff(self, head: bytes, path: Path) -> bool:
+        """True if the file is of the format. For a folder, `head` is empty."""
+
+    def read(self, path: Path) -> Model:
+        """The model. May raise OSError; any other trouble becomes one of the model's problems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format. Importing the description is cheap; the reader is imported on first use."""
+
+    name: str
+    """As in JSON: ``onnx-text``."""
+    title: str
+    """As in prose: ``ONNX text``."""
+    suffixes: tuple[str, ...] = ()
+    """Suffixes that mean this format and nothing else. A walk through a folder picks them up."""
+    shared_suffixes: tuple[str, ...] = ()
+    """Suffixes that other files have too, for example ``.json``."""
+    is_folder: bool = False
+    """True if a model is a folder with such a suffix."""
+    companions: tuple[str, ...] = ()
+    """Names of files that belong to a model. ``*`` is any text, ``{name}`` the model's name, and
+    ``{stem}`` the name without suffix. What follows ``{name}`` marks data of any such model."""
+    names_companions: bool = False
+    """True if the model's bytes contain the names of its companions."""
+    tells: frozenset[Capability] = frozenset()
+    """What its reader can give. A model may have less."""
+    reader: str = ""
+    """The module with `sniff` and `read`; empty if the format is recognised but not read yet."""
+    signature: Sniff | None = None
+    """How to recognise a format that has no reader."""
+    parses_by_name: bool = False
+    """True if unrecognised content under its suffix goes to the reader, which finds the mistake."""
+    write_example: Callable[[str], bytes] = str.encode
+    """The file that an example in a rule file stands for, from its text."""
+
+    @property
+    def all_suffixes(self) -> tuple[str, ...]:
+        return self.suffixes + self.shared_suffixes
+
+    @property
+    def is_read(self) -> bool:
+        return bool(self.reader)
+
+    def load(self) -> Reader:
+        return cast("Reader", import_module(self.reader))
+
+    def recognises(self, head: bytes, path: Path) -> bool:
+        if self.is_read:
+            return self.load().sniff(head, path)
+        return self.signature is not None and self.signature(head, path)
+
+    def is_named(self, path: Path) -> bool:
+        """True if the name can mean nothing but this format."""
+        return path.name.lower().endswith(self.suffixes)
+
+    def companion_of(self, model: Path, other: Path) -> bool:
+        """True if the other file is, by its name, one that belongs to the model."""
+        names = {"{name}": re.escape(model.name), "{stem}": re.escape(model.stem)}
+        return other.parent == model.parent and any(
+            re.fullmatch(_expression(pattern, names), other.name) for pattern in self.companions
+        )
+
+    @property
+    def data_expressions(self) -> tuple[str, ...]:
+        """Regular expressions for the endings of file names that mean data of such a model."""
+        return tuple(
+            _expression(pattern.removeprefix("{name}"), {})
+            for pattern in self.companions
+            if pattern.startswith("{name}")
+        )
+
+
+def _expression(pattern: str, names: dict[str, str]) -> str:
+    """A glob as a regular expression, with what its placeholders stand for."""
+    parts = re.split(r"(\{name\}|\{stem\})", pattern)
+    return "".join(names.get(part) or re.escape(part).replace(r"\*", ".*") for part in parts)

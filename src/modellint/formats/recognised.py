@@ -1,0 +1,74 @@
+"""Formats that are recognised and not read yet. Each waits for a package of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from modellint.formats.format import Format, Sniff
+
+
+def _magic(magic: bytes, at: int = 0) -> Sniff:
+    return lambda head, path: head[at : at + len(magic)] == magic
+
+
+def _is_safetensors(head: bytes, path: Path) -> bool:
+    """A header's length in eight bytes, then the header, which is JSON."""
+    return len(head) >= 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100 << 20
+
+
+_NET = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>)?\s*(<!--.{0,2000}?-->)?\s*<net\b", re.IGNORECASE
+)
+
+
+def _is_openvino(head: bytes, path: Path) -> bool:
+    return _NET.match(head) is not None
+
+
+def _first_member(head: bytes) -> str:
+    """The name of the first file in a zip archive without a password; empty for anything else."""
+    if head[:4] != b"PK\x03\x04" or (len(head) > 8 and head[6] & 1):
+        return ""
+    length = int.from_bytes(head[26:28], "little")
+    return head[30 : 30 + length].decode(errors="replace")
+
+
+_TORCH = re.compile(r"(^|/)(data\.pkl|version|\.data/serialization_id|constants\.pkl)$")
+
+
+def _is_torch(head: bytes, path: Path) -> bool:
+    return _TORCH.search(_first_member(head)) is not None
+
+
+def _is_keras(head: bytes, path: Path) -> bool:
+    return _first_member(head) in ("metadata.json", "config.json", "model.weights.h5")
+
+
+def _is_npz(head: bytes, path: Path) -> bool:
+    return _first_member(head).endswith(".npy")
+
+
+RECOGNISED = (
+    Format("gguf", "GGUF", (".gguf",), signature=_magic(b"GGUF")),
+    Format("tflite", "TensorFlow Lite", (".tflite",), signature=_magic(b"TFL3", at=4)),
+    Format("ort", "ONNX Runtime (.ort)", (".ort",), signature=_magic(b"ORTM", at=4)),
+    Format("safetensors", "safetensors", (".safetensors",), signature=_is_safetensors),
+    Format(
+        "openvino",
+        "OpenVINO",
+        shared_suffixes=(".xml",),
+        companions=("{stem}.bin",),
+        signature=_is_openvino,
+    ),
+    Format("torch", "PyTorch archive", shared_suffixes=(".pt", ".pth"), signature=_is_torch),
+    Format("keras", "Keras", shared_suffixes=(".keras",), signature=_is_keras),
+    Format(
+        "keras-hdf5",
+        "Keras (HDF5)",
+        shared_suffixes=(".h5", ".hdf5"),
+        signature=_magic(b"\x89HDF\r\n\x1a\n"),
+    ),
+    Format("npz", "NumPy archive", shared_suffixes=(".npz",), signature=_is_npz),
+    Format("npy", "NumPy array", shared_suffixes=(".npy",), signature=_magic(b"\x93NUMPY")),
+)

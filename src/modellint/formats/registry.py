@@ -1,0 +1,76 @@
+"""All formats: the built-in ones, and those that installed packages add."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from modellint.base.plugins import plugins
+from modellint.formats.format import Format
+from modellint.formats.onnx import ONNX, ONNX_TEXT
+from modellint.formats.recognised import RECOGNISED
+from modellint.formats.trt import ENGINE, LAYERS
+
+GROUP = "modellint.formats"
+READ: tuple[Format, ...] = (ONNX_TEXT, ONNX, ENGINE, LAYERS)
+"""The formats with a reader, in the order in which they are asked whether a file is theirs."""
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Every format; those of packages come before the ones that are not read yet."""
+    return (*READ, *plugin_formats(), *RECOGNISED)
+
+
+@cache
+def plugin_formats() -> tuple[Format, ...]:
+    """The formats of installed packages, each the target of an entry point."""
+    return tuple(point.load() for point in plugins(GROUP))
+
+
+def is_model(path: Path) -> bool:
+    """True if the name says that this is a model: what a walk through a folder picks up."""
+    return path.name.lower().endswith(_suffixes(is_folder=False))
+
+
+def is_model_folder(path: Path) -> bool:
+    """True if a folder of this name is a model itself."""
+    return path.name.lower().endswith(_suffixes(is_folder=True))
+
+
+@cache
+def _suffixes(*, is_folder: bool) -> tuple[str, ...]:
+    each = (format.suffixes for format in formats() if format.is_folder is is_folder)
+    return tuple(suffix for suffixes in each for suffix in suffixes)
+
+
+def with_companions(path: Path) -> list[Format]:
+    """The formats that a file's suffix allows for and whose models have companion files."""
+    name = path.name.lower()
+    return [each for each in formats() if each.companions and name.endswith(each.all_suffixes)]
+
+
+def looks_like_data(path: Path) -> bool:
+    """True if the name says that this holds the weights of a model and is not one itself."""
+    return re.search(_data_ending(), path.name, re.IGNORECASE) is not None
+
+
+@cache
+def _data_ending() -> str:
+    endings = dict.fromkeys(ending for each in formats() for ending in each.data_expressions)
+    return f"({'|'.join(endings)})$"
+
+
+def file_pattern() -> str:
+    """The regular expression of the names of all models, and of data named after one."""
+    each = (_name_pattern(format) for format in (*READ, *RECOGNISED) if format.suffixes)
+    return rf"(?i)\.({'|'.join(each)})$"
+
+
+def _name_pattern(format: Format) -> str:
+    """``onnx(\\.data|_data)?``"""
+    suffixes = "|".join(re.escape(suffix.removeprefix(".")) for suffix in format.suffixes)
+    names = f"({suffixes})" if len(format.suffixes) > 1 else suffixes
+    data = "|".join(format.data_expressions)
+    return f"{names}({data})?" if data else names

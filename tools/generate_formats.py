@@ -1,0 +1,70 @@
+"""Writes docs/formats.md and the file pattern of the pre-commit hook from the descriptions of the
+formats. `--check` only compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from modellint.formats.format import Format
+from modellint.formats.recognised import RECOGNISED
+from modellint.formats.registry import READ, file_pattern
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "formats.md"
+HOOKS = ROOT / ".pre-commit-hooks.yaml"
+HEAD = """\
+# File formats
+
+A file is told apart by its content. A walk through a folder picks up the suffixes that mean a
+model and nothing else; those in parentheses are shared with other files, which have to be named.
+How to add a format: [adding-a-format.md](adding-a-format.md).
+
+| format | suffixes | files that belong to it | what rules can read |
+| --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    return HEAD + "\n".join(map(_row, (*READ, *RECOGNISED))) + "\n"
+
+
+def _row(format: Format) -> str:
+    suffixes = [f"`{suffix}`" for suffix in format.suffixes]
+    suffixes += [f"(`{suffix}`)" for suffix in format.shared_suffixes]
+    tells = ", ".join(sorted(each.value for each in format.tells)) or "recognised, not read yet"
+    return f"| {format.title} | {', '.join(suffixes)} | {_companions(format)} | {tells} |"
+
+
+def _companions(format: Format) -> str:
+    names = [pattern.format(name="NAME", stem="STEM") for pattern in format.companions]
+    named = ["those it names"] if format.names_companions else []
+    return ", ".join([*named, *(f"`{name}`" for name in names)])
+
+
+def hooks() -> str:
+    """The manifest of the hooks with the current pattern in it."""
+    line = f"files: '{file_pattern()}'"
+    return re.sub(r"files: '.*'", lambda _: line, HOOKS.read_text(encoding="utf-8"))
+
+
+def _outputs() -> Iterator[tuple[Path, str]]:
+    yield PAGE, page()
+    yield HOOKS, hooks()
+
+
+def main() -> int:
+    if "--check" not in sys.argv[1:]:
+        for path, text in _outputs():
+            path.write_text(text, encoding="utf-8")
+        return 0
+    stale = [path.name for path, text in _outputs() if path.read_text(encoding="utf-8") != text]
+    if stale:
+        sys.stderr.write(f"stale: {', '.join(stale)}; run python tools/generate_formats.py\n")
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
