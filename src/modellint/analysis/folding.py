@@ -31,8 +31,10 @@ _SHAPE_OPS = having(Trait.READS_SHAPE)
 class Folding:
     """The part of a model that is constant as deployed."""
 
-    def __init__(self, model: Model, deployment: Deployment) -> None:
-        self.types = DeployedTypes(model, deployment)
+    def __init__(
+        self, model: Model, deployment: Deployment, types: DeployedTypes | None = None
+    ) -> None:
+        self.types = types or DeployedTypes(model, deployment)
         self._constant: set[int] = set()
         self._folded: set[int] = set()
         self._contents: dict[int, int] = {}

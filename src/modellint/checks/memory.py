@@ -82,8 +82,10 @@ def _devices() -> tuple[Target, ...]:
 def one_tensor_peak(context: Context) -> Iterator[Hit]:
     """Models whose activation memory is mostly one tensor."""
     estimate = _estimate(context)
-    at_peak = estimate.at_peak if estimate is not None else []
-    if estimate is None or not at_peak:
+    if estimate is None or estimate.footprint.largest_tensor < context.options["min-bytes"]:
+        return
+    at_peak = estimate.at_peak
+    if not at_peak:
         return
     largest, peak = at_peak[0], estimate.peak
     if largest.nbytes < context.options["min-bytes"] or not peak:
@@ -136,7 +138,7 @@ def build_needs_more(context: Context) -> Iterator[Hit]:
 def needs_several_devices(context: Context) -> Iterator[Hit]:
     """Models whose weights alone are more than one device holds: how many it takes."""
     estimate = _estimate(context)
-    if estimate is None or not estimate.usable:
+    if estimate is None or not estimate.usable or estimate.verdict == "fits":
         return
     room = estimate.usable - estimate.overhead.expected
     if room <= 0 or estimate.weights.low <= room:

@@ -138,7 +138,10 @@ class MemoryEstimate:
         """The verdict when up to `headroom` (0 to 1) of the usable memory may be taken."""
         if self.usable is None:
             return None
-        if self.expected <= self.usable * headroom:
+        room = self.usable * headroom
+        if self.footprint.ceiling + self.overhead.expected <= room:
+            return "fits"  # whatever a plan would say
+        if self.expected <= room:
             return "fits"
         return "does not fit" if self.total.low > self.usable else "tight"
 

@@ -32,6 +32,7 @@ from modellint.analysis.memory.planner import (
 )
 from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill
 from modellint.analysis.precision import is_narrow, running_precision
+from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Graph, Model, Node, Value
 from modellint.runtimes import RuntimeMemory
 from modellint.targets.deployment import Deployment
@@ -50,6 +51,11 @@ class Part:
     note: str = ""
 
 
+_SLACK = 8
+"""More copies of each tensor than any planner makes, its padding and holes included."""
+_LARGEST_ELEMENT = 16
+"""Bytes: no runtime stores an element of a weight in more."""
+_MOST_ALIGNMENT = 1 << 12
 _PADDING = 1.15
 """How much more memory than tensors need a planner may lose to padding and holes."""
 
@@ -69,8 +75,12 @@ class Footprint:
         self._deployment = settled.deployment
         self._narrow = is_narrow(running_precision(model, deployment))
         self._runtime = runtime
-        self._folding = Folding(model, settled.deployment)
-        self._sizes = Sizes(self._folding.types, deployment.precision)
+        self._types = DeployedTypes(model, settled.deployment)
+        self._sizes = Sizes(self._types, deployment.precision)
+
+    @cached_property
+    def _folding(self) -> Folding:
+        return Folding(self.model, self._deployment, self._types)
 
     @cached_property
     def stored_weights(self) -> DeployedWeights:
@@ -131,6 +141,27 @@ class Footprint:
         return (
             self.weights, self.activations, self.workspace, self.inputs_outputs, self.kv_cache,
         )  # fmt: skip
+
+    @cached_property
+    def largest_tensor(self) -> int:
+        """The bytes of the largest tensor of known size."""
+        return max((size for _, size in self._all_sizes), default=0)
+
+    @cached_property
+    def ceiling(self) -> int:
+        """Far more than `expected`, found without a plan: enough to see that a small model fits."""
+        if self.model.graph is None:
+            return self.expected
+        stored = sum(tensor.elements for tensor in self.model.tensors) * _LARGEST_ELEMENT
+        tensors = sum(size + _MOST_ALIGNMENT for _, size in self._all_sizes)
+        scratch = self._runtime.scratch + self._runtime.scratch_high
+        return _SLACK * (stored + tensors + scratch * sum(1 for _ in self.model.graphs()))
+
+    @cached_property
+    def _all_sizes(self) -> list[tuple[Value, int]]:
+        graphs = self.model.graphs()
+        values = (value for graph in graphs for value in graph.values.values())
+        return [(value, self._sizes.of(value) or 0) for value in values]
 
     @cached_property
     def expected(self) -> int:
