@@ -53,7 +53,7 @@ def _scalings(value: Value) -> list[Node]:
         chain.append(node)
         output = node.output(0)
         node = output.sole_consumer if output is not None else None
-    return chain if node is not None and node.op_type == "Conv" else []
+    return chain if node is not None and node.op_type in having(Trait.CONVOLUTION) else []
 
 
 def _bytes(context: Context, value: Value) -> int | None:

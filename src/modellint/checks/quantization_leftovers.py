@@ -239,13 +239,10 @@ def not_preprocessed(context: Context) -> Iterator[Hit]:
     if model.producer_name != "onnx.quantize" or "onnx.quant.pre_process" in model.metadata:
         return
     quantization = context.analysis(QuantizationMap)
-    untidy = Counter(node.op_type for node in context.nodes(*_UNTIDY))
+    untidy = Counter(node.op_type for node in context.nodes("BatchNormalization", "Dropout"))
     if quantization.is_quantized and untidy:
         kind, count = untidy.most_common(1)[0]
         yield Hit(None, {"kind": kind, "left": count})
-
-
-_UNTIDY = ("BatchNormalization", "Dropout")
 
 
 def calibration_unrecorded(context: Context) -> Iterator[Hit]:

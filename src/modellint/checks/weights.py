@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.weights import FLOAT16_MAX, WEIGHT, Statistics, Weights, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Tensor, Value
-from modellint.operators import Trait, names
+from modellint.operators import Trait, having, names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_CONVOLUTIONS = having(Trait.CONVOLUTION)
+_MATMULS = having(Trait.MATMUL)
+_BY_CHANNEL = having(Trait.CONVOLUTION, Trait.MATMUL, Trait.GEMM)
 ZERO_SAMPLE = 64
 """Elements of a channel that are looked at before it is read whole."""
 SPARSE_SAMPLE = 64
@@ -73,11 +76,11 @@ def sparse_stored_dense(context: Context) -> Iterator[Hit]:
 def zero_channels(context: Context) -> Iterator[Hit]:
     """Layers with output channels whose weights are all zero."""
     for node, tensor in _weighted(context):
-        axis = 0 if node.op_type == "Conv" or node.get_int("transB", 0) else 1
-        if len(tensor.shape) < 2 or (node.op_type == "MatMul" and len(tensor.shape) != 2):
+        if node.op_type not in _BY_CHANNEL or len(tensor.shape) < 2:
             continue
-        if node.op_type not in ("Conv", "Gemm", "MatMul"):
+        if node.op_type in _MATMULS and len(tensor.shape) != 2:
             continue
+        axis = 0 if _holds_outputs_first(node) else 1
         statistics = context.analysis(Weights).of(tensor)
         if statistics is None or not statistics.zeros or statistics.is_constant:
             continue
@@ -85,6 +88,10 @@ def zero_channels(context: Context) -> Iterator[Hit]:
         if zero:
             channels = {"zero": len(zero), "channels": tensor.shape[axis], "first": zero[0]}
             yield Hit(node, {"tensor": tensor.name, **channels})
+
+
+def _holds_outputs_first(node: Node) -> bool:
+    return node.op_type in _CONVOLUTIONS or node.get_int("transB", 0) == 1
 
 
 def _zero_channels(tensor: Tensor, axis: int) -> list[int]:
@@ -123,8 +130,7 @@ def _is_two_of_four(node: Node, tensor: Tensor) -> bool:
     stored = tensor.numpy()
     if stored is None or len(tensor.shape) < 2:
         return False
-    inputs_last = node.op_type == "Conv" or node.get_int("transB", 0) == 1
-    if inputs_last:
+    if _holds_outputs_first(node):
         sample: NDArray[Any] = np.moveaxis(stored[:SPARSE_SAMPLE], 1, -1)
     else:
         sample = np.swapaxes(stored[..., :SPARSE_SAMPLE], -1, -2)

@@ -359,26 +359,27 @@ RandomUniformLike free random
 Abs 1/output pointwise quantizable in-place tflite:ABS openvino:Abs coreml:abs
 Acos 1/output in-place openvino:Acos coreml:acos
 Acosh 1/output in-place openvino:Acosh
-Add 1/output addition arithmetic broadcasts formula-scalar pointwise quantizable joins in-place
+Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
+    joins in-place
     epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
 AffineGrid 4/output
-And 1/output broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
+And 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
     coreml:logical_and
 Asin 1/output in-place openvino:Asin coreml:asin
 Asinh 1/output in-place openvino:Asinh
 Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
 Atanh 1/output in-place openvino:Atanh coreml:atanh
 BitShift 1/output tflite:RIGHT_SHIFT
-BitwiseAnd 1/output in-place openvino:BitwiseAnd
+BitwiseAnd 1/output commutative in-place openvino:BitwiseAnd
 BitwiseNot 1/output in-place openvino:BitwiseNot
-BitwiseOr 1/output in-place openvino:BitwiseOr
-BitwiseXor 1/output in-place tflite:BITWISE_XOR openvino:BitwiseXor
+BitwiseOr 1/output commutative in-place openvino:BitwiseOr
+BitwiseXor 1/output commutative in-place tflite:BITWISE_XOR openvino:BitwiseXor
 Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
 Cos 1/output pointwise in-place tflite:COS openvino:Cos coreml:cos
 Cosh 1/output in-place openvino:Cosh coreml:cosh
 Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
     keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
-Equal 1/output broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
+Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
 Erf 1/output gelu pointwise quantizable sensitive in-place openvino:Erf coreml:erf
 Exp 1/output curved pointwise quantizable in-place tflite:EXP openvino:Exp coreml:exp
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
@@ -390,17 +391,21 @@ IsNaN 1/output pointwise openvino:IsNaN
 Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
 Log 1/output pointwise quantizable in-place tflite:LOG openvino:Log coreml:log
-Max variadic formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM openvino:Maximum
+Max variadic commutative formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM
+    openvino:Maximum
     coreml:maximum
-Mean variadic in-place
-Min variadic formula-scalar pointwise quantizable in-place tflite:MINIMUM openvino:Minimum
+Mean variadic commutative in-place
+Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MINIMUM
+    openvino:Minimum
     coreml:minimum
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
-Mul 1/output multiplication scaling arithmetic broadcasts formula-scalar pointwise quantizable
+Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
+    quantizable
     joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
 Neg 1/output pointwise quantizable in-place tflite:NEG openvino:Negative
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
-Or 1/output broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr coreml:logical_or
+Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
+    coreml:logical_or
 Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
 Reciprocal 1/output root pointwise quantizable in-place tflite:RSQRT[of-the-root] coreml:inverse
@@ -412,9 +417,9 @@ Sinh 1/output in-place openvino:Sinh coreml:sinh
 Sqrt 1/output root pointwise quantizable in-place tflite:SQRT openvino:Sqrt coreml:sqrt
 Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
     tflite:SUB[activation] openvino:Subtract coreml:sub
-Sum variadic addition pointwise quantizable joins in-place tflite:ADD_N
+Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
 Tan 1/output in-place openvino:Tan coreml:tan
-Xor 1/output pointwise in-place openvino:LogicalXor coreml:logical_xor
+Xor 1/output commutative pointwise in-place openvino:LogicalXor coreml:logical_xor
 com.microsoft.BiasAdd 1/output
 com.microsoft.BiasDropout 1/output
 com.microsoft.ComplexMul 6/output

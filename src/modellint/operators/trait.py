@@ -46,6 +46,8 @@ class Trait(str, Enum):
     # Arithmetic
     ADDITION = "addition"
     MULTIPLICATION = "multiplication"
+    COMMUTATIVE = "commutative"
+    """Takes its inputs in any order."""
     SCALING = "scaling"
     """Multiplies or divides, as a scale does."""
     ARITHMETIC = "arithmetic"
