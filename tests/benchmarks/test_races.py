@@ -56,6 +56,26 @@ def test_resnet50_without_weights(benchmark: Any) -> None:
     assert ours.peak_mib <= other.peak_mib
 
 
+def test_light_resnet50(benchmark: Any) -> None:
+    """What a user of the checker runs: recorded, as `share` of the processor time."""
+    onnx_package = find_spec("onnx")
+    assert onnx_package is not None
+    assert onnx_package.origin is not None
+    models = Path(onnx_package.origin).parent / "backend" / "test" / "data"
+    path = models / "light" / "light_resnet50.onnx"
+    ours = modellint("check", path, "--target", "a10", "--no-cache", "--isolated")
+    onnx = checker(path)
+    race(benchmark, ours, onnx, rounds=9)
+    assert ours.processor < 2 * onnx.processor
+
+
+@needs_doctor
+def test_many_small_models(benchmark: Any, tmp_path: Path) -> None:
+    """Models of a few nodes each: recorded in the same way."""
+    paths = [long_chain(tmp_path / f"{at}.onnx", 4 + at % 60) for at in range(400)]
+    race(benchmark, lint_for_device(*paths), doctor(*paths), rounds=3)
+
+
 @needs_doctor
 def test_twenty_thousand_nodes(benchmark: Any, tmp_path: Path) -> None:
     path = long_chain(tmp_path / "chain.onnx", 20_000)

@@ -85,13 +85,13 @@ class _Writer(Page):
             if self.options.quiet:
                 self._title(group)
             else:
-                self.console.print()
+                self.blank()
                 self._group(group)
         if section.suppressed and self.options.suppressed:
-            self.console.print()
+            self.blank()
             for finding in section.suppressed:
                 self._suppressed(finding)
-        self.console.print()
+        self.blank()
 
     def _heading(self, section: Section) -> None:
         room = self.page - 4
@@ -220,7 +220,7 @@ class _Writer(Page):
             return
         for line in self._table(result, run, hidden):
             self.print(line)
-        self.console.print()
+        self.blank()
         for line in self._next(result.active).wrap(self.console, self.page):
             self.print(line)
 

@@ -71,6 +71,9 @@ class Page:
         line.rstrip()
         self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
+    def blank(self) -> None:
+        self.print(Text())
+
     def dotted(self, parts: Sequence[str]) -> str:
         return f" {self.glyphs.dot} ".join(parts)
 
