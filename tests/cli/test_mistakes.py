@@ -110,3 +110,25 @@ def test_a_selector_that_names_nothing_does_no_harm_in_ignore(model: Path) -> No
     assert result.exit_code == 0
     assert "ignore: no rule, prefix or family is called 'HYG9'" in result.stderr
     assert "severity.FUS9: no rule, prefix or family is called 'FUS9'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "output"), [("check", "json"), ("inspect", "json"), ("probe", "text")]
+)
+def test_a_report_never_overwrites_a_model(verb: str, output: str, tmp_path: Path) -> None:
+    project(tmp_path, {"good.onnx": GOOD})
+    before = (tmp_path / "good.onnx").read_bytes()
+    result = run_cli(verb, "good.onnx", "--output", f"{output}:good.onnx", cwd=tmp_path)
+    assert result.exit_code == 2
+    assert "good.onnx is a model, and is not overwritten by a report" in result.stderr
+    assert (tmp_path / "good.onnx").read_bytes() == before
+
+
+def test_inspect_writes_several_reports(tmp_path: Path) -> None:
+    project(tmp_path, {"good.onnx": GOOD})
+    options = ("--output", "text", "--output", "json:report.json")
+    result = run_cli("inspect", "good.onnx", *options, cwd=tmp_path)
+    assert result.exit_code == 0
+    assert result.stdout == run_cli("inspect", "good.onnx", cwd=tmp_path).stdout
+    short = run_cli("inspect", "good.onnx", "--json", cwd=tmp_path).stdout
+    assert (tmp_path / "report.json").read_text() == short

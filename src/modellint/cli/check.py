@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import click
 
@@ -16,13 +17,15 @@ from modellint.cli.completion import complete_outputs, complete_rules
 from modellint.cli.console import Progress, note
 from modellint.cli.deployment import GROUP as DEPLOYMENT
 from modellint.cli.deployment import deployable, given_settings
-from modellint.cli.given import as_given, comma_lists, levels, one_of, one_of_found
+from modellint.cli.given import comma_lists, levels, one_of, one_of_found
+from modellint.cli.outputs import Output, output_option, parse_outputs, require_no_model
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import FailOn
 from modellint.report import FORMATS
 
 if TYPE_CHECKING:
-    from modellint.cli.outputs import Output
+    from modellint.finding import Result
+    from modellint.report import Options
 
 RULES = "Rules"
 FILES = "Files"
@@ -74,15 +77,7 @@ EPILOG = """Exit codes:
 @option("--force-exclude", group=FILES, is_flag=True, help="Exclude files even when named.")
 @option("--no-respect-gitignore", group=FILES, is_flag=True, help="Lint what git ignores too.")
 @option("--stdin-filename", group=FILES, metavar="NAME", help="What '-' is called in findings.")
-@_many(
-    "--output",
-    "-o",
-    group=OUTPUT,
-    metavar="FORMAT[:FILE]",
-    callback=as_given,
-    shell_complete=complete_outputs,
-    help=f"{', '.join(FORMATS)}; repeatable.",
-)
+@output_option(tuple(FORMATS), OUTPUT, complete_outputs)
 @option("--statistics", group=OUTPUT, is_flag=True, help="Counts and time by rule.")
 @option("--show-suppressed", group=OUTPUT, is_flag=True,
         help="Show what is suppressed too: in full, and in sarif.")  # fmt: skip
@@ -132,6 +127,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         show_settings(paths or (Path(),), configs, command_line)
         return 0
     outputs = _outputs(given, configs)
+    require_no_model(outputs, paths)
 
     from modellint.lint import Request, lint
 
@@ -154,7 +150,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         suppressed=given["show_suppressed"],
     )
     for output in outputs:
-        output.write(outcome.result, options)
+        output.write(partial(_draw, outcome.result), options)
     probing.write_report(given["probe_report"], outcome.result)
     if given["statistics"]:
         from modellint.report.full import write_statistics
@@ -165,6 +161,12 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         for text in dict.fromkeys(outcome.notes):
             note(text)
     return outcome.result.exit_code
+
+
+def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
+    from modellint.report import write
+
+    write(name, result, stream, options)
 
 
 def _require_paths(paths: tuple[Path, ...]) -> None:
@@ -207,15 +209,15 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _outputs(given: Mapping[str, Any], configs: Configs) -> list[Output]:
     """Reports asked for on the command line, or by the configuration of the working folder."""
-    from modellint.cli.outputs import parse_outputs
-
+    formats = tuple(FORMATS)
     if given["output"]:
-        return parse_outputs(given["output"])
+        return parse_outputs(given["output"], formats)
     config = configs.of(Path.cwd())
     parts = [text.partition(":") for text in config.settings.output]
     try:
         return parse_outputs(
-            [name + (f":{config.path(file)}" if file else colon) for name, colon, file in parts]
+            [name + (f":{config.path(file)}" if file else colon) for name, colon, file in parts],
+            formats,
         )
     except UsageError as error:
         raise config.mistake(("output",), str(error)) from None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -14,12 +14,14 @@ from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
 from modellint.cli.deployment import deployable, given_settings
+from modellint.cli.outputs import JSON, PLAIN_FORMATS, output_option, plain_outputs
 from modellint.config.load import CommandLine, Config, Configs
 
 if TYPE_CHECKING:
     from modellint.inspection import Inspection
     from modellint.inspector import Asked
     from modellint.model import Model
+    from modellint.report.options import Options
 
 OUTPUT = "Output"
 SHOWN = "What is shown"
@@ -47,8 +49,9 @@ Exit codes:
         help="Also optimization profiles, as the tools of runtimes take them.")  # fmt: skip
 @option("--layers", group=SHOWN, metavar="FILE", type=click.Path(path_type=Path),
         help="Also what became of it in an engine, or in an export of its layers.")  # fmt: skip
+@output_option(PLAIN_FORMATS, OUTPUT)
 @option("--json", "as_json", group=OUTPUT, is_flag=True,
-        help="For programs: an object for each model, one a line if several.")  # fmt: skip
+        help="Short for --output json: one object for each model.")  # fmt: skip
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Leave no row out.")
 @option("--color", group=OUTPUT, type=click.Choice(["auto", "always", "never"]), default="auto",
         help="When to use colour.  [default: auto]")  # fmt: skip
@@ -61,18 +64,13 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
-    codes = [0]
-    for inspection in _inspections(found.files, given):
-        if given["as_json"]:
-            _write_json(inspection, several=len(found.files) > 1)
-        else:
-            from modellint.report.inspect import write
-
-            write(inspection, sys.stdout, options)
-        codes.append(_exit_code(inspection))
+    outputs = plain_outputs(given, [file.path for file in found.files])
+    inspections = list(_inspections(found.files, given))
+    for output in outputs:
+        output.write(partial(_draw, inspections), options)
     for text in dict.fromkeys(found.notes):
         note(text)
-    return max(codes)
+    return max(map(_exit_code, inspections), default=0)
 
 
 def _inspections(files: Sequence[Any], given: dict[str, Any]) -> Iterator[Inspection]:
@@ -118,9 +116,17 @@ def _layers(export: Path | None) -> Callable[[Model], Model | None]:
     return layers
 
 
-def _write_json(inspection: Inspection, *, several: bool) -> None:
-    text = json.dumps(inspection.to_json(), indent=None if several else 2, allow_nan=False)
-    click.echo(text)
+def _draw(inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options) -> None:
+    if name == JSON:
+        indent = None if len(inspections) > 1 else 2
+        for inspection in inspections:
+            text = json.dumps(inspection.to_json(), indent=indent, allow_nan=False)
+            click.echo(text, file=stream)
+        return
+    from modellint.report.inspect import write
+
+    for inspection in inspections:
+        write(inspection, stream, options)
 
 
 def _exit_code(inspection: Inspection) -> int:

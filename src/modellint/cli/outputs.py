@@ -1,17 +1,28 @@
-"""Where findings go: `format`, or `format:file`."""
+"""Where reports go: `format`, or `format:file`. Every verb that reports has this option."""
 
 from __future__ import annotations
 
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TextIO
 
 from modellint.base.errors import UsageError
 from modellint.base.files import write_atomically
 from modellint.base.suggest import nearest
-from modellint.finding import Result
-from modellint.report import FORMATS, Options, render, write
+from modellint.cli.command import option
+from modellint.cli.given import as_given
+from modellint.formats.registry import is_model
+from modellint.report.options import Options
+
+TEXT, JSON = "text", "json"
+PLAIN_FORMATS = (TEXT, JSON)
+"""For verbs that report other things than findings."""
+
+Draw = Callable[[str, TextIO, Options], None]
+"""Writes the report in a format onto a stream."""
 
 _BY_SUFFIX = {
     ".sarif": "sarif",
@@ -29,20 +40,54 @@ class Output:
     format: str
     file: Path | None = None
 
-    def write(self, result: Result, options: Options) -> None:
+    def write(self, draw: Draw, options: Options) -> None:
         if self.file is None:
-            write(self.format, result, sys.stdout, options)
+            draw(self.format, sys.stdout, options)
             return
-        text = render(self.format, result, replace(options, color="never"))
+        text = io.StringIO()
+        draw(self.format, text, replace(options, color="never"))
         try:
-            write_atomically(self.file, text)
+            write_atomically(self.file, text.getvalue())
         except OSError as error:
             raise UsageError(f"{self.file} cannot be written: {error.strerror}") from error
 
 
-def parse_outputs(texts: Sequence[str]) -> list[Output]:
-    """The reports asked for; without any, `full` on standard output."""
-    outputs = [parse_output(text) for text in texts] or [Output("full")]
+def output_option(
+    formats: Sequence[str], group: str, shell_complete: Any = None
+) -> Callable[[Any], Any]:
+    return option(
+        "--output",
+        "-o",
+        group=group,
+        multiple=True,
+        metavar="FORMAT[:FILE]",
+        callback=as_given,
+        shell_complete=shell_complete,
+        help=f"{', '.join(formats)}; repeatable.",
+    )
+
+
+def plain_outputs(given: dict[str, Any], models: Sequence[Path]) -> list[Output]:
+    """Of a verb with the formats `text` and `json`, for which `--json` is short."""
+    texts = [*given["output"], *([JSON] if given["as_json"] else [])]
+    outputs = parse_outputs(texts, PLAIN_FORMATS)
+    require_no_model(outputs, models)
+    return outputs
+
+
+def require_no_model(outputs: Sequence[Output], models: Sequence[Path]) -> None:
+    """A report must not take the place of a model."""
+    for output in outputs:
+        file = output.file
+        if file is None or not file.exists():
+            continue
+        if is_model(file) or any(each.exists() and file.samefile(each) for each in models):
+            raise UsageError(f"{file} is a model, and is not overwritten by a report")
+
+
+def parse_outputs(texts: Sequence[str], formats: Sequence[str]) -> list[Output]:
+    """The reports asked for; without any, the first of the formats on standard output."""
+    outputs = [_parse(text, formats) for text in texts] or [Output(formats[0])]
     if sum(output.file is None for output in outputs) > 1:
         both = " and ".join(output.format for output in outputs if output.file is None)
         raise UsageError(f"{both} cannot both go to standard output; write one as format:file")
@@ -52,13 +97,13 @@ def parse_outputs(texts: Sequence[str]) -> list[Output]:
     return outputs
 
 
-def parse_output(text: str) -> Output:
+def _parse(text: str, formats: Sequence[str]) -> Output:
     name, colon, file = text.partition(":")
-    if name not in FORMATS:
+    if name not in formats:
         meant = _BY_SUFFIX.get(Path(text).suffix.lower())
-        guess = nearest(name, list(FORMATS))
-        hint = f"{meant}:{text}" if meant else f"{guess}{colon}{file}" if guess else None
-        tail = f"did you mean {hint!r}?" if hint else f"formats: {', '.join(FORMATS)}"
+        guess = nearest(name, list(formats))
+        hint = f"{meant}:{text}" if meant in formats else f"{guess}{colon}{file}" if guess else None
+        tail = f"did you mean {hint!r}?" if hint else f"formats: {', '.join(formats)}"
         raise UsageError(f"unknown output format {name!r}; {tail}")
     if colon and not file:
         raise UsageError(f"{text!r} names no file; write {name}:FILE, or {name} alone")

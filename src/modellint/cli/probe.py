@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -17,7 +17,12 @@ from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
 from modellint.cli.deployment import deployable, given_settings
 from modellint.cli.given import one_of_found
+from modellint.cli.outputs import JSON, PLAIN_FORMATS, output_option, plain_outputs
 from modellint.config.load import CommandLine
+
+if TYPE_CHECKING:
+    from modellint.finding import Result
+    from modellint.report import Options
 
 OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
@@ -41,7 +46,8 @@ Exit codes: as for 'modellint check'.
 @option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
         help="Instead, compare with an engine, or what trtexec exported of it.")  # fmt: skip
 @probing.limits
-@option("--json", "as_json", group=OUTPUT, is_flag=True, help="The table for programs.")
+@output_option(PLAIN_FORMATS, OUTPUT)
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Short for --output json.")
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="The table only.")
 @option("--no-cache", group=OUTPUT, is_flag=True, help="Ask again what was asked before.")
 @configurable
@@ -57,6 +63,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         for path in models:
             click.echo(_compared(path, given["layers"]), nl=False)
         return 0
+    outputs = plain_outputs(given, models)
     values = {
         **given_settings(given),
         "select": ANSWERS,
@@ -67,25 +74,32 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     values = {name: value for name, value in values.items() if value not in (None, (), {})}
 
     from modellint.lint import Request, lint
-    from modellint.report import Options, write
-    from modellint.report.probe import to_json, write_table
+    from modellint.report import Options
 
     request = Request(models, CommandLine(values, given["config"], given["isolated"]))
     with Progress(wanted=not given["quiet"]) as progress, probing.announced(progress):
         outcome = lint(request, progress)
     options = Options(quiet=given["quiet"], root=str(Path.cwd()))
-    if given["as_json"]:
-        click.echo(json.dumps(to_json(outcome.result), indent=2))
-    else:
-        write_table(outcome.result, sys.stdout, options)
-        if not given["quiet"] and outcome.result.active:
-            click.echo()
-            write("full", outcome.result, sys.stdout, options)
+    for output in outputs:
+        output.write(partial(_draw, outcome.result), options)
     probing.write_report(given["probe_report"], outcome.result)
     if not given["quiet"]:
         for text in dict.fromkeys(outcome.notes):
             note(text)
     return outcome.result.exit_code
+
+
+def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
+    from modellint.report import write
+    from modellint.report.probe import to_json, write_table
+
+    if name == JSON:
+        click.echo(json.dumps(to_json(result), indent=2), file=stream)
+        return
+    write_table(result, stream, options)
+    if not options.quiet and result.active:
+        click.echo(file=stream)
+        write("full", result, stream, options)
 
 
 def _compared(path: Path, export: Path) -> str:
