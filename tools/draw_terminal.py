@@ -75,7 +75,7 @@ def main() -> None:
             if "--check" not in sys.argv:
                 path.write_text(picture, encoding="utf-8")
     if stale and "--check" in sys.argv:
-        sys.exit(f"not up to date: {', '.join(stale)}; run python tools/draw_terminal.py")
+        sys.exit(f"not up to date: {', '.join(stale)}; run make generate")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     ]
     if "--check" in arguments:
         for path in stale:
-            sys.stderr.write(f"{path} is out of date: run tools/generate_configuration.py\n")
+            sys.stderr.write(f"{path} is out of date: run make generate\n")
         return int(bool(stale))
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)

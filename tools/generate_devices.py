@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
         return 0
     if "--check" in arguments:
-        sys.stderr.write(f"{PAGE} is out of date: run python tools/generate_devices.py\n")
+        sys.stderr.write(f"{PAGE} is out of date: run make generate\n")
         return 1
     PAGE.write_text(wanted, encoding="utf-8")
     return 0

@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     stale += [path for path in FOLDER.glob("*.md") if path not in wanted]
     if "--check" in arguments:
         for path in stale:
-            sys.stderr.write(f"{path} is out of date: run python tools/generate_docs.py\n")
+            sys.stderr.write(f"{path} is out of date: run make generate\n")
         return int(bool(stale))
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path in stale:

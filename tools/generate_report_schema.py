@@ -79,7 +79,7 @@ def write(file: Path, wanted: str, arguments: list[str]) -> int:
     if file.exists() and file.read_text(encoding="utf-8") == wanted:
         return 0
     if "--check" in arguments:
-        sys.stderr.write(f"{file} is out of date: run python {sys.argv[0]}\n")
+        sys.stderr.write(f"{file} is out of date: run make generate\n")
         return 1
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(wanted, encoding="utf-8", newline="\n")

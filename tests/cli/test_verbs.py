@@ -223,7 +223,7 @@ def test_doctor_says_how_to_get_what_is_missing(monkeypatch: pytest.MonkeyPatch)
     assert result.exit_code == 1
     assert "missing  onnx; reinstall modellint" in result.stdout
     assert "missing  [trt] tensorrt" in result.stdout
-    assert "pip install 'modellint[trt]'" in result.stdout
+    assert "pip install 'modellint[trt] @ git+https://" in result.stdout
     assert "ok       [ort] onnxruntime 1.2.3" in result.stdout
 
 

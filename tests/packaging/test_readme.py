@@ -30,7 +30,9 @@ def test_links_lead_somewhere(target: str) -> None:
 
 
 def test_number_of_devices() -> None:
-    assert f"{len(load_targets())} devices" in README
+    """The exact number is generated, in docs/devices.md, so that a new device changes no prose."""
+    (least,) = re.findall(r"[Mm]ore than (\d+) devices", README)
+    assert len(load_targets()) > int(least)
 
 
 def test_families_are_those_of_the_rules() -> None:

@@ -26,6 +26,8 @@ EXTRAS: Mapping[str, str] = {
     "trt-rtx": "probe with TensorRT for RTX: build for a named GPU that need not be here",
 }
 """What each extra is for."""
+SOURCE = "git+https://github.com/modellint/modellint"
+"""Where it is installed from until the first release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _extra_lines(extra: str, packages: list[Package]) -> Iterator[str]:
     yield f"  {state}  [{extra}] {names}"
     yield f"           {EXTRAS.get(extra, '')}"
     if not there:
-        yield f"           pip install 'modellint[{extra}]'"
+        yield f"           pip install 'modellint[{extra}] @ {SOURCE}'"
 
 
 def required() -> list[Package]:
