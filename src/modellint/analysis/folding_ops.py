@@ -12,6 +12,7 @@ from modellint.operators import Trait, having
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_READS_SHAPE = having(Trait.READS_SHAPE)
 SMALL = 4096
 """Elements; what is larger is data, not shape."""
 
@@ -37,7 +38,7 @@ def small_constants(
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if evaluate is None:
             continue
-        describes = node.op_type in having(Trait.READS_SHAPE)
+        describes = node.op_type in _READS_SHAPE
         inputs = _shape_as_input(node, shape_of) if describes else _known_inputs(node, known)
         if inputs is None:
             continue

@@ -30,6 +30,7 @@ from modellint.targets.target import Target
 
 Bound = Literal["compute", "memory"]
 
+_VIEWS = having(Trait.VIEW)
 _FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "int4": ("int8", "fp16", "bf16", "fp32"),
     "fp4": ("fp8", "fp16", "bf16", "fp32"),
@@ -213,7 +214,7 @@ def _traffic(
     node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int
 ) -> int:
     """Bytes a node moves, without what stays on the chip."""
-    if node.op_type in having(Trait.VIEW):
+    if node.op_type in _VIEWS:
         return 0
     values: dict[int, Value] = {
         id(value): value for value in (*node.inputs, *node.outputs) if value is not None

@@ -95,7 +95,7 @@ class WeightedOp:
         tensor = self.weight.root.tensor
         return (
             tensor is not None
-            and self.node.op_type in having(Trait.CONVOLUTION)
+            and self.node.op_type in _CONVOLUTIONS
             and len(tensor.shape) > 2
             and tensor.shape[1] == 1
             and (self.node.get_int("group", 1) or 1) > 1
@@ -172,6 +172,7 @@ def root_of(value: Value) -> Value:
     return value
 
 
+_CONVOLUTIONS = having(Trait.CONVOLUTION)
 _KEEPING = {"Gather"} | having(Trait.MOVES, Trait.QUANTIZE, Trait.DEQUANTIZE).keys()
 
 

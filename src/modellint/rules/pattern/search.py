@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from modellint.model import Graph, Node, Use, Value
+from modellint.operators import Trait, names
 from modellint.rules.pattern.expression import Expression
 from modellint.rules.pattern.numbers import is_about, uniform_number
 from modellint.rules.pattern.scope import Scope
-from modellint.rules.pattern.syntax import COMMUTATIVE, Line, Pattern, Slot, ties
+from modellint.rules.pattern.syntax import Line, Pattern, Slot, ties
 
+_COMMUTATIVE = frozenset(names(Trait.COMMUTATIVE))
 STEPS_PER_SITE = 5_000
 STEPS_PER_GRAPH = 50_000
 STEPS_PER_NODE = 30
@@ -204,7 +206,7 @@ def _layouts(line: Line, node: Node) -> Iterable[Inputs]:
     given, wanted = node.inputs, len(line.inputs)
     if len(given) > wanted and not line.more_inputs and _is_more(given[wanted:]):
         return ()
-    if len(given) < 2 or node.op_type not in COMMUTATIVE or node.domain:
+    if len(given) < 2 or node.op_type not in _COMMUTATIVE or node.domain:
         return (given,)
     if len(given) == 2 == wanted:
         return (given, given[::-1]) if given[0] is not given[1] else (given,)

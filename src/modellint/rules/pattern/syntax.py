@@ -9,11 +9,9 @@ from functools import cache
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
-from modellint.operators import Trait, names
 from modellint.rules.pattern.errors import PatternError
 
 ANYTHING = "_"
-COMMUTATIVE = frozenset(names(Trait.COMMUTATIVE))
 
 _TOKENS = re.compile(
     r"(?P<space>[ \t]+|\#.*)"
