@@ -16,6 +16,7 @@ from modellint import __version__
 from modellint.base.data import data_dir
 from modellint.base.store import Store
 from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
+from modellint.formats.registry import plugin_formats
 from modellint.plan import FileReport, Plan
 from modellint.rules.registry import built_in_edition
 from modellint.rules.rule import Rule
@@ -155,6 +156,7 @@ def _hash(path: Path) -> str:
 def plan_key(plan: Plan) -> str:
     """Changes with everything but the file that findings depend on, the program's code included."""
     plugins = {check.partition(":")[0] for rule in plan.rules if ":" in (check := rule.check or "")}
+    plugins |= {format.reader for format in plugin_formats()}
     code = [code_digest(name.partition(".")[0]) for name in ("modellint", "onnx", *sorted(plugins))]
     rules = [_rule_key(rule) for rule in plan.rules]
     rest = repr(replace(plan, rules=()))

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "examples": {"engine", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
-    "cache": {"rules", "plan", "probes"} | VALUES,
+    "cache": {"formats", "rules", "plan", "probes"} | VALUES,
     "planning": {"config", "rules", "runtimes", "plan", "targets", "verify", "probes"} | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}

@@ -187,6 +187,7 @@ def here(config: Path | None, isolated: bool) -> Iterator[Fact]:
     else:
         yield Fact("configuration", shown(settings.file) if settings.file else "none; defaults")
         yield _rules([settings.path(folder) for folder in settings.settings.rules])
+    yield _formats()
     yield _cache()
 
 
@@ -199,6 +200,16 @@ def _rules(folders: Sequence[Path]) -> Fact:
         return Fact("rules", "a rule file cannot be used", str(error))
     own = sum(data_dir("rules") not in (rule.path or Path()).parents for rule in rules.values())
     return Fact("rules", f"{len(rules)}, of which {own} from plugins and your own folders")
+
+
+def _formats() -> Fact:
+    """The formats that can be read."""
+    from modellint.formats.registry import formats
+
+    try:
+        return Fact("formats", ", ".join(each.title for each in formats() if each.is_read))
+    except Exception as error:  # of a plugin, which may raise anything
+        return Fact("formats", "cannot be used", f"a plugin's format: {error}")
 
 
 def _cache() -> Fact:

@@ -1,0 +1,116 @@
+"""A format from an installed package, through every verb."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.samples import GOOD, project
+from tests.support import run_process
+
+DESCRIPTION = """
+from modellint.capability import Capability
+from modellint.formats.format import Format
+
+TOY = Format("toy", "Toy", (".toy",), tells=frozenset({Capability.METADATA}),
+             companions=("{stem}.toybin",), reader="toy_format.reader")
+BAG = Format("toy-bag", "Toy bag", (".toybag",), is_folder=True,
+             tells=frozenset({Capability.METADATA}), reader="toy_format.bag")
+"""
+READER = """
+from modellint.formats.problems import broken
+from modellint.model import Model
+from toy_format import TOY
+
+def sniff(head, path):
+    return head.startswith(b"TOY1")
+
+def read(path):
+    content = path.read_bytes()
+    if len(content) < 8:
+        return broken(path, TOY.name, "truncated", detail="no header", expected=8, size=4)
+    model = Model(path, TOY.name)
+    model.capabilities = TOY.tells
+    model.metadata = {"author": content[4:].decode().strip()}
+    return model
+"""
+BAG = """
+from modellint.model import Model
+from toy_format import BAG
+
+def sniff(head, path):
+    return (path / "toy.txt").is_file()
+
+def read(path):
+    model = Model(path, BAG.name)
+    model.capabilities = BAG.tells
+    return model
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of models, and the plugin as pip leaves it."""
+    site = project(
+        tmp_path / "site",
+        {
+            "toy_format/__init__.py": DESCRIPTION,
+            "toy_format/reader.py": READER,
+            "toy_format/bag.py": BAG,
+            "toy_format-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n",
+            "toy_format-1.0.dist-info/entry_points.txt": (
+                "[modellint.formats]\ntoy = toy_format:TOY\nbag = toy_format:BAG\n"
+            ),
+        },
+    )
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    folder = project(tmp_path / "models", {"good.onnx": GOOD})
+    (folder / "net.toy").write_text("TOY1 Ada\n")
+    (folder / "short.toy").write_text("TOY1")
+    (folder / "renamed.bin").write_text("TOY1 Grace\n")
+    (folder / "sack.toybag").mkdir()
+    (folder / "sack.toybag/toy.txt").write_text("inside")
+    (folder / "sack.toybag/inner.onnx").write_bytes((folder / "good.onnx").read_bytes())
+    (folder / "notes.txt").write_text("TOY1 is a format")
+    return folder
+
+
+def models(folder: Path, *arguments: str) -> dict[str, str]:
+    """The format of each file that a run lints."""
+    done = run_process("check", *arguments, "-o", "json", cwd=folder)
+    return {each["path"]: each["format"] for each in json.loads(done.stdout)["models"]}
+
+
+def test_a_walk_finds_files_and_folders_of_the_format(folder: Path) -> None:
+    assert models(folder, ".") == {
+        "good.onnx": "onnx",
+        "net.toy": "toy",
+        "sack.toybag": "toy-bag",
+        "short.toy": "toy",
+    }
+
+
+def test_a_file_under_another_name_is_known_by_its_content(folder: Path) -> None:
+    assert models(folder, "renamed.bin") == {"renamed.bin": "toy"}
+
+
+def test_a_companion_stands_for_its_model(folder: Path) -> None:
+    (folder / "net.toybin").write_bytes(b"weights")
+    assert models(folder, "net.toybin") == {"net.toy": "toy"}
+
+
+def test_a_problem_of_the_reader_is_a_finding(folder: Path) -> None:
+    done = run_process("check", "short.toy", "-o", "json", cwd=folder)
+    assert [each["code"] for each in json.loads(done.stdout)["findings"]] == ["FIL003"]
+
+
+def test_inspect_and_doctor_know_the_format(folder: Path) -> None:
+    assert "toy" in run_process("inspect", "net.toy", cwd=folder).stdout
+    assert "Toy bag" in run_process("doctor", cwd=folder).stdout
+
+
+def test_without_the_plugin_nothing_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH")
+    assert models(folder, ".") == {"good.onnx": "onnx", "sack.toybag/inner.onnx": "onnx"}
