@@ -19,7 +19,7 @@ def exports() -> list[str]:
 
 
 def materialise(name: str, folder: Path, *, random: bool = False) -> Path:
-    """The export in `folder` with its weights beside it: a file of holes, or random numbers."""
+    """The export in `folder` with its weights next to it: a file of holes, or random numbers."""
     path = folder / f"{name}.onnx"
     shutil.copyfile(EXPORTS / path.name, path)
     model = onnx.load(path, load_external_data=False)

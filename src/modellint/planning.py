@@ -156,7 +156,7 @@ def _probe(config: Config) -> ProbeRequest | None:
     except UnknownProbe as error:
         raise config.mistake(("probe",), str(error)) from None
     if settings.probe_timeout <= 0:
-        raise config.mistake(("probe-timeout",), f"{settings.probe_timeout} s is no time")
+        raise config.mistake(("probe-timeout",), "must be positive")
     folder = config.path(settings.save_engine) if settings.save_engine else None
     if folder is not None and not folder.is_dir():
         raise config.mistake(("save-engine",), f"there is no folder {folder}")

@@ -218,7 +218,7 @@ def test_what_is_wrong_with_the_file_is_said_in_words(folder: Path) -> None:
         "pickle.onnx: error FIL008 The file is a Python pickle; ",
         "keras.onnx' is not the ONNX model that its name promises: its format is Keras (HDF5).",
         "(float32 128×128) has external data in a file that is not named.",
-        "broken.onnxtxt: error FIL004 The file is damaged: line 2, column ",
+        "broken.onnxtxt: error FIL004 The file is corrupt: line 2, column ",
     ):
         assert words in done.stdout
 

@@ -290,7 +290,7 @@ def test_a_moved_project_is_linted_again(folder: Path, linted: list[str]) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b"7"])
-def test_a_damaged_cache_is_ignored_and_mended(
+def test_a_damaged_cache_is_ignored_and_replaced(
     folder: Path, isolated: Path, linted: list[str], content: bytes
 ) -> None:
     first = run(folder)

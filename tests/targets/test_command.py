@@ -103,8 +103,8 @@ def test_json_has_everything() -> None:
         (["compare"], "compare which devices?"),
         (["--vendor", "nvida"], "did you mean 'nvidia'?"),
         (["--supports", "fp9"], "did you mean 'fp8'?"),
-        (["--min-memory", "24 apples"], "'24 apples' is not a number of bytes"),
-        (["--max-tdp", "75"], "'75' is not a power, as 150 W"),
+        (["--min-memory", "24 apples"], "invalid size '24 apples'"),
+        (["--max-tdp", "75"], "invalid power '75' (example: 150 W)"),
     ],
 )
 def test_mistakes_come_with_the_remedy(arguments: list[str], message: str) -> None:

@@ -215,7 +215,7 @@ def test_broken_extensions_are_named(folder: Path) -> None:
         (("nominal", "nomnal"), "memory.nomnal: there is no such key; did you mean 'nominal'?"),
         (("runtime", "runtimes"), "did you mean 'runtime'?"),
         (('"4 GiB"', "4"), "memory.nominal: write 4 with its unit"),
-        (('"4 GiB"', '"4 apples"'), "memory.nominal: '4 apples' is not a number of bytes"),
+        (('"4 GiB"', '"4 apples"'), "memory.nominal: invalid size '4 apples'"),
         (('"theoretical"', '"certain"'), "memory.confidence"),
         (('source = "https://acme.example/board"', ""), "memory.source"),
         (("[memory]", "[memory"), "line"),

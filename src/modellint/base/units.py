@@ -21,21 +21,21 @@ def parse_bytes(text: str | int) -> int:
     """``24GB``, ``24 GiB``, ``512M`` or plain bytes; decimal units are powers of 1000."""
     if isinstance(text, int) and not isinstance(text, bool):
         return text
-    return round(_parse(text, _BYTES, "a number of bytes, as 24GB or 24GiB"))
+    return round(_parse(text, _BYTES, "size", "24GB"))
 
 
 def parse_bandwidth(text: str) -> float:
     """Bytes per second from ``600 GB/s`` or ``3.35 TB/s``."""
     units = {f"{unit}/s": factor for unit, factor in _BYTES.items() if unit.endswith("b")}
-    return _parse(text, units, "a bandwidth, as 600 GB/s")
+    return _parse(text, units, "bandwidth", "600 GB/s")
 
 
 def parse_watts(text: str) -> float:
-    return _parse(text, {"w": 1, "kw": 1e3}, "a power, as 150 W")
+    return _parse(text, {"w": 1, "kw": 1e3}, "power", "150 W")
 
 
 def parse_hertz(text: str) -> float:
-    return _parse(text, _HERTZ, "a clock rate, as 1695 MHz")
+    return _parse(text, _HERTZ, "clock rate", "1695 MHz")
 
 
 def format_bytes(count: float) -> str:
@@ -67,9 +67,11 @@ def format_watts(power: float) -> str:
     return f"{power:g} W"
 
 
-def _parse(text: object, units: dict[str, int] | dict[str, float], expected: str) -> float:
+def _parse(
+    text: object, units: dict[str, int] | dict[str, float], kind: str, example: str
+) -> float:
     match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
     factor = units.get(match["unit"].lower()) if match else None
     if match is None or factor is None:
-        raise UsageError(f"{text!r} is not {expected}")
+        raise UsageError(f"invalid {kind} {text!r} (example: {example})")
     return float(match["number"]) * factor

@@ -148,7 +148,7 @@ def profile_invalid(context: Context) -> Iterator[Hit]:
 
 
 def compiler_warning(context: Context) -> Iterator[Hit]:
-    """What the compiler warns of and the owner of the model can mend."""
+    """What the compiler warns of and the owner of the model can fix."""
     for outcome, remark in _remarks(context, *WARNINGS):
         place = _input(context.model, remark.value)
         facts = {**_facts(context, outcome, remark), "value": remark.value}

@@ -35,7 +35,7 @@ def command(
     config: Path | None,
     isolated: bool,
 ) -> None:
-    """Explain a rule: what it finds, why that matters, how to mend it, and examples."""
+    """Explain a rule: what it finds, why that matters, how to fix it, and examples."""
     everything = catalogue(config, isolated)
     rules = [_find(name, everything) for name in names]
     if as_json:

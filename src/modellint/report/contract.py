@@ -40,7 +40,7 @@ class FindingEntry(TypedDict):
     path: Annotated[str, "The model's file, as in `models`, or a configuration file."]
     location: LocationEntry
     why: Annotated[str | None, "Why it matters where the model will run."]
-    fix: Annotated[str | None, "How to mend it."]
+    fix: Annotated[str | None, "How to fix it."]
     runtime: Annotated[str | None, "The runtime it is true of; null for any."]
     target: Annotated[str | None, "The device it is true of; null for any."]
     confidence: Annotated[str | None, "Of an estimate: measured, calibrated, derived, theoretical."]

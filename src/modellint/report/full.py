@@ -1,4 +1,4 @@
-"""The report for people: findings drawn in their graph, then why, and how to mend it."""
+"""The report for people: findings drawn in their graph, then why, and how to fix it."""
 
 from __future__ import annotations
 

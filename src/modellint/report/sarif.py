@@ -235,7 +235,7 @@ def _limited(text: str) -> str:
 
 def _within_limits(findings: Sequence[Finding]) -> tuple[list[_Entry], str | None]:
     """All findings, if GitHub takes them all. If not, those alike as one, since what is cut off
-    would be seen as mended; and of what is still too much, the worst. In words: what was done."""
+    would be seen as fixed; and of what is still too much, the worst. In words: what was done."""
     if len(findings) <= MOST_RESULTS:
         return [_Entry(finding) for finding in findings], None
     groups: list[Group] = grouped(findings)

@@ -178,7 +178,7 @@ class Rule:
         """The rule's page: reference documentation, `modellint rule`, and SARIF's help."""
         parts = [f"# {self.name} ({self.code})", self.summary, self._traits()]
         parts += ["## What it says", *(f"> {as_prose(text)}" for text in self.wordings)]
-        parts += ["## Why", as_prose(self.why), "## How to mend it", as_prose(self.fix)]
+        parts += ["## Why", as_prose(self.why), "## How to fix it", as_prose(self.fix)]
         if self.fused_by:
             parts += ["## Who fuses it", "\n".join(self._fuser_lines())]
         if self.options:
