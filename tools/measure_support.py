@@ -1,4 +1,4 @@
-"""Measures which operators and types a runtime takes, for rules/support/<runtime>-<version>.json.
+"""Measures which operators and types a runtime takes, for its support-<version>.json.
 
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
@@ -29,7 +29,7 @@ from onnx import TensorProto, defs, helper, numpy_helper
 from modellint.base.data import read_toml
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "rules" / "support"
+ROOM = ROOT / "src" / "modellint" / "runtimes"
 PAGE = ROOT / "docs" / "support.md"
 SECONDS = 120
 MOST_VARIED = 4
@@ -422,7 +422,8 @@ def write_table(
     types: Sequence[str] = (),
     foreign: Sequence[str] = (),
 ) -> None:
-    path = FOLDER / f"{name}-{'.'.join(version.split('.')[:2])}.json"
+    release = ".".join(version.split(".")[:2])
+    path = ROOM / name.replace("-", "_") / f"support-{release}.json"
     file_forms(path, table)
     about = {
         "about": ABOUT,
@@ -449,10 +450,15 @@ def file_forms(path: Path, table: Mapping[str, Operator]) -> None:
             tests = sorted(found.refused.items())
             lines += ["", f"[{op}]", *(f"{test} = {_text(reason)}" for test, reason in tests)]
     if lines:
-        (FOLDER / "forms").mkdir(exist_ok=True)
-        (FOLDER / "forms" / f"{path.stem}.toml").write_text(
-            "\n".join(lines[1:]) + "\n", encoding="utf-8"
-        )
+        forms_beside(path).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
+
+
+def forms_beside(path: Path) -> Path:
+    return path.with_name(path.name.replace("support", "forms")).with_suffix(".toml")
+
+
+def tables() -> list[Path]:
+    return sorted(ROOM.glob("*/support-*.json"))
 
 
 def _entry(found: Operator) -> dict[str, Any]:
@@ -496,32 +502,32 @@ def published(path: Path) -> tuple[str, list[str], dict[str, Operator]]:
 
 
 def write_page() -> None:
-    tables = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
-    PAGE.write_text("\n".join(_page(tables)) + "\n", encoding="utf-8")
+    every = [json.loads(path.read_text()) for path in tables()]
+    PAGE.write_text("\n".join(_page(every)) + "\n", encoding="utf-8")
 
 
-def _page(tables: Sequence[dict[str, Any]]) -> Iterator[str]:
+def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "# What runtimes take"
     yield ""
-    yield "Written by `tools/measure_support.py` from the tables in `rules/support/`, which the"
-    yield "rules about unsupported operators and types read."
+    yield "Written by `tools/measure_support.py` from the tables in `src/modellint/runtimes/`,"
+    yield "which the rules about unsupported operators and types read."
     yield ""
-    for table in tables:
+    for table in every:
         how = "measured" if table["confidence"] == "measured" else "from its published matrix"
         yield f"- **{table['runtime']} {table['version']}**: {how}, <{table['source']}>"
     yield ""
     yield "An empty cell: the operator is in no test, or on no list. Types are those of the input"
     yield "that has the most to choose from, and all that were taken."
     yield ""
-    yield "| operator | " + " | ".join(table["runtime"] for table in tables) + " |"
-    yield "| --- |" + " --- |" * len(tables)
-    for op in sorted({op for table in tables for op in table["operators"]}):
+    yield "| operator | " + " | ".join(table["runtime"] for table in every) + " |"
+    yield "| --- |" + " --- |" * len(every)
+    for op in sorted({op for table in every for op in table["operators"]}):
         yield (
-            f"| {op} | " + " | ".join(_cell(table["operators"].get(op)) for table in tables) + " |"
+            f"| {op} | " + " | ".join(_cell(table["operators"].get(op)) for table in every) + " |"
         )
-    yield from _differences(tables)
-    for table, path in zip(tables, sorted(FOLDER.glob("*.json")), strict=True):
-        forms = FOLDER / "forms" / f"{path.stem}.toml"
+    yield from _differences(every)
+    for table, path in zip(every, tables(), strict=True):
+        forms = forms_beside(path)
         if forms.exists():
             yield from _forms(table["runtime"], read_toml(forms))
 
@@ -536,8 +542,8 @@ def _cell(entry: Mapping[str, Any] | None) -> str:
     return f"{words}; not from opset {later} on" if later else words
 
 
-def _differences(tables: Iterable[dict[str, Any]]) -> Iterator[str]:
-    by_name = {table["runtime"]: table["operators"] for table in tables}
+def _differences(every: Iterable[dict[str, Any]]) -> Iterator[str]:
+    by_name = {table["runtime"]: table["operators"] for table in every}
     full, rtx = by_name.get("tensorrt", {}), by_name.get("tensorrt-rtx", {})
     both = sorted(full.keys() & rtx.keys())
     more = [op for op in both if rtx[op]["taken"] and not full[op]["taken"]]

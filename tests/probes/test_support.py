@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from onnx import defs
 
-from modellint.checks.support import support
 from modellint.probes.backends import known_backends
+from modellint.runtimes.support import support
 from tests.support import ROOT
 
-FOLDER = ROOT / "rules" / "support"
-TABLES = sorted(FOLDER.glob("*.json"))
+TABLES = sorted((ROOT / "src" / "modellint" / "runtimes").glob("*/support-*.json"))
 AGAIN = {
     "tensorrt-rtx": ["Abs", "Det", "MatMul", "NonZero", "OneHot", "Relu", "Where"],
     "onnxruntime": ["Abs", "Clip", "Det", "ImageDecoder", "OneHot", "RoiAlign", "Sin"],
@@ -38,10 +37,10 @@ def tool() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_table_is_whole(path: Path) -> None:
     table = json.loads(path.read_text(encoding="utf-8"))
-    assert path.stem.startswith(f"{table['runtime']}-")
+    assert path.parent.name == table["runtime"].replace("-", "_")
     assert table["version"].startswith(path.stem.rpartition("-")[2])
     assert table["confidence"] in ("measured", "theoretical")
     assert table["source"].startswith("https://")

@@ -6,33 +6,23 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from modellint.base.data import data_dir, read_toml
 from modellint.checks.api import Context, Hit
 from modellint.model import Graph, Model, Node
 from modellint.native import library
+from modellint.runtimes.support import releases, version_key
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
                    "ai.onnx.contrib", "com.ms.internal.nhwc", "trt.plugins")  # fmt: skip
 
 
-@cache
-def _supported() -> dict[str, list[dict[str, Any]]]:
-    return read_toml(data_dir("rules") / "support" / "opsets.toml")
-
-
 def _support(context: Context) -> dict[str, Any] | None:
     """The support row of the deployment's runtime, at the configured or the newest version."""
-    rows = _supported().get(context.deployment.runtime or "", [])
+    rows = releases(context.deployment.runtime or "")
     wanted = context.options.get("runtime-version")
     if not wanted:
         return rows[0] if rows else None
     return next((row for row in rows if version_key(row["version"]) <= version_key(wanted)), None)
-
-
-def version_key(text: str) -> tuple[int, ...]:
-    """The numbers of a version, to compare by."""
-    return tuple(int(part) for part in text.split(".") if part.isdigit())
 
 
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.origins import Origin, Origins
-from modellint.base.data import data_dir, read_toml
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, is_static
+from modellint.runtimes.support import read_table
 
 
 def op_not_on_dla(context: Context) -> Iterator[Hit]:
@@ -56,4 +56,4 @@ def _runs(node: Node) -> bool:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, Any]:
-    return read_toml(data_dir("rules") / "support" / "dla.toml")
+    return read_table("tensorrt", "dla.toml")

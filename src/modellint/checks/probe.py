@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
-from modellint.checks.support import support
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.probes import Outcome, Remark, known_backends
 from modellint.runtimes import builder_of, title_of
+from modellint.runtimes.support import support
 
 REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
 TRT_PREFIX = "node_of_"

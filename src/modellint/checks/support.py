@@ -1,22 +1,19 @@
-"""Operators and types that a runtime does not take, by the tables in `rules/support/`."""
+"""Operators and types that a runtime does not take, by the tables in the runtime's package."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
-from modellint.base.data import data_dir, read_toml
 from modellint.checks.api import Context, Hit
-from modellint.checks.compat import STANDARD_DOMAINS, version_key
+from modellint.checks.compat import STANDARD_DOMAINS
 from modellint.model import AttributeRef, Node
 from modellint.model.graph import DEFAULT_DOMAIN
 from modellint.operators import Trait, having
+from modellint.runtimes.support import Support, restrictions, support
 
 MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 """Their types say as much of the output as of the input; other rules know more of them."""
@@ -27,43 +24,6 @@ PLAIN_TYPES = frozenset({
     "uint32", "uint16", "bool", "string",
 })  # fmt: skip
 """8 bits and fewer often live between quantize and dequantize, where runtimes fuse them away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """What one release of a runtime takes."""
-
-    runtime: str
-    version: str
-    measured: bool
-    operators: Mapping[str, Mapping[str, Any]]
-    data_types: frozenset[str]
-    """All types that the runtime has at all; empty when nobody says."""
-    foreign: frozenset[str] = frozenset()
-    """Operators of other runtimes, with their domain, that this one has no importer for."""
-
-    def takes(self, op: str) -> bool | None:
-        """Whether an operator of the default domain is taken in any form; None when unknown."""
-        entry = self.operators.get(op)
-        return None if entry is None or "note" in entry else bool(entry["taken"])
-
-
-@cache
-def support(runtime: str) -> Support | None:
-    """The table of the runtime's newest release."""
-    files = data_dir("rules").joinpath("support").glob(f"{runtime}-[0-9]*.json")
-    newest = max(files, key=lambda path: version_key(path.stem.rpartition("-")[2]), default=None)
-    if newest is None:
-        return None
-    table = json.loads(newest.read_text(encoding="utf-8"))
-    return Support(
-        runtime=table["runtime"],
-        version=table["version"],
-        measured=table["confidence"] == "measured",
-        operators=table["operators"],
-        data_types=frozenset(table.get("data-types", ())),
-        foreign=frozenset(table.get("foreign", ())),
-    )
 
 
 def operator_unsupported(context: Context) -> Iterator[Hit]:
@@ -89,7 +49,7 @@ def _table(context: Context) -> Support | None:
     """The runtime's table, unless it is of the CPU and the model goes elsewhere."""
     table, target = support(context.deployment.runtime or ""), context.deployment.target
     on_gpu = target is not None and target.compute_capability is not None
-    return None if table is not None and table.runtime == "onnxruntime" and on_gpu else table
+    return None if table is not None and table.cpu_only and on_gpu else table
 
 
 def _opset(node: Node) -> int | None:
@@ -117,20 +77,11 @@ def foreign_operator(context: Context) -> Iterator[Hit]:
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of an operator that TensorRT's parser refuses, though it has the operator."""
     by_operator = _by_operator(context)
-    for op, restrictions in _restrictions("tensorrt").items():
+    for op, refusals in restrictions(context.deployment.builder).items():
         for node in by_operator.get(op, ()):
-            forms = [form for each in restrictions if (form := _refused_form(node, each))]
+            forms = [form for each in refusals if (form := _refused_form(node, each))]
             if forms:
                 yield Hit(node, {"form": " and ".join(forms)}, confidence="measured")
-
-
-@cache
-def _restrictions(runtime: str) -> dict[str, list[Mapping[str, Any]]]:
-    """By operator."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in read_toml(data_dir("rules") / "support" / "restrictions.toml")[runtime]:
-        found.setdefault(entry["op"], []).append(entry)
-    return found
 
 
 def _refused_form(node: Node, restriction: Mapping[str, Any]) -> str:
