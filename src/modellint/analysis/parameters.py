@@ -64,7 +64,7 @@ class Parameters:
         elements = tensor.elements
         if node.op_type in _PACKED and index == 1:
             rows, columns = node.get_int("K", 0) or 0, node.get_int("N", 0) or 0
-            elements = rows * columns
+            elements = rows * columns or elements
         self._counts[id(tensor)] = elements
 
 
