@@ -16,8 +16,8 @@ from tests.support import ROOT
 
 SRC = ROOT / "src" / "modellint"
 
-MOST_LITERALS = 575
-MOST_TABLES = 23
+MOST_LITERALS = 557
+MOST_TABLES = 21
 """Outside the catalogue. Lower these when you replace names by traits; never raise them."""
 
 
