@@ -15,9 +15,10 @@ from modellint import __version__
 from modellint.base.data import cache_dir, data_dir, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.plugins import plugins as installed_plugins
+from modellint.base.rebuild import from_plain
 from modellint.base.store import Store
 from modellint.base.suggest import nearest
-from modellint.rules.rule import Example, Examples, Fuser, Match, Option, Rule
+from modellint.rules.rule import Example, Match, Option, Rule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -191,39 +192,6 @@ def built_in_edition() -> str:
 
 def _from_index(tables: Any) -> dict[str, Rule] | None:
     try:
-        return {table["code"]: _from_json(table) for table in tables}
+        return {table["code"]: from_plain(Rule, table) for table in tables}
     except (KeyError, TypeError):  # absent, or another version's
         return None
-
-
-def _from_json(table: dict[str, Any]) -> Rule:
-    match, examples = table["match"], table["examples"]
-    arguments: dict[str, Any] = {
-        **_with_tuples(Rule, table),
-        "path": Path(table["path"]),
-        "options": {
-            name: Option(**_with_tuples(Option, option))
-            for name, option in table["options"].items()
-        },
-        "fused_by": {runtime: Fuser(**fuser) for runtime, fuser in table["fused_by"].items()},
-        "match": Match(**_with_tuples(Match, match)) if match else None,
-        "examples": Examples(
-            *(
-                tuple(Example(**_with_tuples(Example, example)) for example in examples[kind])
-                for kind in ("invalid", "valid")
-            )
-        ),
-    }
-    return Rule(**arguments)
-
-
-def _with_tuples(kind: type, table: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows only lists; the fields that are tuples are made so again."""
-    return {
-        key: tuple(value) if key in _tuple_fields(kind) else value for key, value in table.items()
-    }
-
-
-@cache
-def _tuple_fields(kind: Any) -> frozenset[str]:
-    return frozenset(f.name for f in fields(kind) if str(f.type).startswith("tuple"))

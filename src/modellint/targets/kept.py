@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from modellint import __version__
 from modellint.base.data import cache_dir
+from modellint.base.rebuild import from_plain
 from modellint.base.store import Store
-from modellint.targets.target import DeviceMemory, Dla, Interconnect, Overhead, Provenance, Target
+from modellint.targets.target import Target
 
 FOLDER = "targets"
 
@@ -28,7 +28,7 @@ def load_kept(target_id: str, state: str) -> Target | None:
     """The target, when no file it could depend on has changed since."""
     try:
         kept = _store().load(target_id)
-        return _from_json(kept["target"]) if kept["state"] == state else None
+        return from_plain(Target, kept["target"]) if kept["state"] == state else None
     except (KeyError, TypeError, AttributeError):  # absent, or another version's
         return None
 
@@ -39,28 +39,3 @@ def keep(target: Target, state: str) -> None:
 
 def _store() -> Store:
     return Store(cache_dir() / FOLDER)
-
-
-def _from_json(table: Mapping[str, Any]) -> Target:
-    capability = table["compute_capability"]
-    return Target(
-        **{
-            **table,
-            **{name: tuple(table[name]) for name in _TUPLES},
-            "compute_capability": tuple(capability) if capability is not None else None,
-            "memory": DeviceMemory(**table["memory"]),
-            "dla": Dla(**table["dla"]) if table["dla"] else None,
-            "interconnect": Interconnect(**table["interconnect"])
-            if table["interconnect"]
-            else None,
-            "overheads": {name: _overhead(each) for name, each in table["overheads"].items()},
-            "origins": {name: Provenance(**each) for name, each in table["origins"].items()},
-        }
-    )
-
-
-_TUPLES = ("aliases", "groups", "matrix_precisions", "vector_precisions")
-
-
-def _overhead(table: Mapping[str, Any]) -> Overhead:
-    return Overhead(table["low"], table["high"], Provenance(**table["origin"]))

@@ -1,0 +1,49 @@
+"""Builds dataclasses from JSON by the types of their fields, for data that was valid before."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+Reader = Callable[[Any], Any]
+
+
+def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
+    """The inverse of `dataclasses.asdict` after a turn through JSON. Nothing is validated."""
+    readers = _readers(cast("Any", kind))
+    values = {
+        name: readers[name](value) if name in readers and value is not None else value
+        for name, value in table.items()
+    }
+    return kind(**values)
+
+
+@cache
+def _readers(kind: Any) -> dict[str, Reader]:
+    """For each field that JSON holds in another form, what turns it back."""
+    hints = get_type_hints(kind)
+    found = {item.name: _reader(hints[item.name]) for item in fields(kind)}
+    return {name: reader for name, reader in found.items() if reader is not None}
+
+
+def _reader(hint: Any) -> Reader | None:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return lambda table: from_plain(hint, table)
+    if hint is Path:
+        return Path
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (inner, *others) = [each for each in arguments if each is not type(None)]
+        return None if others else _reader(inner)
+    if origin is tuple:
+        item = _reader(arguments[0])
+        return tuple if item is None else lambda values: tuple(map(item, values))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        each = _reader(arguments[1])
+        return each and (lambda table: {key: each(value) for key, value in table.items()})
+    return None
