@@ -94,7 +94,7 @@ def test_a_broken_file_fails_the_run_and_the_others_are_shown(tmp_path: Path) ->
     save(RELU, tmp_path / "b.onnx")
     result = run_cli("inspect", "--isolated", tmp_path / "a.onnx", tmp_path / "b.onnx")
     assert result.exit_code == 1
-    assert "unreadable  This is no model file" in result.stdout
+    assert "unreadable  Not a model file" in result.stdout
     assert "ops         Relu 1" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 

@@ -103,6 +103,50 @@ def wrong_way_imports(src: Path) -> list[str]:
     return wrong
 
 
+ALLOWED_CIRCLE = {"model.graph", "model.model"}
+"""A node knows its model, and a model its nodes."""
+
+
+def circles(src: Path) -> list[set[str]]:
+    """Modules that import each other, in a round of any length, wherever the statements are."""
+    modules = modules_under(src)
+    imports = {
+        module: {target for _, target in imported_by(module, file, set(modules))} & modules.keys()
+        for module, file in modules.items()
+    }
+    reached = {module: _reach(module, imports) for module in modules}
+    rounds = {
+        frozenset(other for other in reached[module] if module in reached[other])
+        for module in modules
+        if module in reached[module]
+    }
+    return sorted((set(each) for each in rounds), key=sorted)
+
+
+def _reach(module: str, imports: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(imports[module])
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting += imports[current]
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circles(SRC) == [ALLOWED_CIRCLE]
+
+
+def test_a_circle_inside_a_room_is_caught(tmp_path: Path) -> None:
+    room = tmp_path / "modellint" / "rules"
+    room.mkdir(parents=True)
+    (room / "one.py").write_text("from modellint.rules.two import x")
+    (room / "two.py").write_text("def later():\n    from modellint.rules.three import y")
+    (room / "three.py").write_text("import modellint.rules.one")
+    assert circles(tmp_path) == [{"rules.one", "rules.two", "rules.three"}]
+
+
 def test_imports_run_one_way() -> None:
     assert wrong_way_imports(SRC) == []
 

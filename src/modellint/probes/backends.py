@@ -108,9 +108,9 @@ def _choice(backend: Backend, level: Level, deployment: Deployment) -> Choice | 
 @cache
 def gpu_capability() -> Capability | None:
     """The compute capability of this machine's first NVIDIA GPU."""
-    from modellint.targets.host import host_target
+    from modellint.targets import HOST, find_target
 
-    return host_target().compute_capability
+    return find_target(HOST).compute_capability
 
 
 class UnknownProbe(UsageError):  # noqa: N818 - a name fit to be read in `except`

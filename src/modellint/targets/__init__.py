@@ -11,9 +11,10 @@ from modellint.targets.loader import (
     target_groups,
     target_ids,
 )
-from modellint.targets.target import DeviceMemory, Overhead, Target
+from modellint.targets.target import HOST, DeviceMemory, Overhead, Target
 
 __all__ = [
+    "HOST",
     "DeviceMemory",
     "Overhead",
     "Target",

@@ -6,12 +6,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from modellint.targets.loader import HOST, UnknownTarget, find_target, load_targets
-from modellint.targets.target import DeviceMemory, Precision, Provenance, Target
+from modellint.targets.target import HOST, DeviceMemory, Precision, Provenance, Target
 
 MIB, GIB = 1024**2, 1024**3
 _TIMEOUT_S = 5
@@ -19,26 +18,30 @@ _DRIVER = Path("/proc/driver/nvidia/gpus")
 _MEASURED = Provenance("this machine", "measured")
 
 
-def host_target(extra_dirs: Sequence[Path] = ()) -> Target:
+Find = Callable[[str], Target | None]
+"""Looks a device up by its name."""
+
+
+def host_target(find: Find, known_targets: Callable[[], Iterable[Target]]) -> Target:
     """What a model would run on here; figures beyond name and memory come from known targets."""
-    return _board(extra_dirs) or _gpu(extra_dirs) or _cpu(extra_dirs)
+    return _board(find) or _gpu(find, known_targets) or _cpu(find)
 
 
-def _board(extra_dirs: Sequence[Path]) -> Target | None:
+def _board(find: Find) -> Target | None:
     """A single-board computer such as a Jetson, which tells its name in the device tree."""
     name = _read("/proc/device-tree/model").strip("\0\n ")
-    known = _known(name, extra_dirs) if name else None
+    known = find(name) if name else None
     return _as_host(known, known.name, _system_memory()) if known else None
 
 
-def _gpu(extra_dirs: Sequence[Path]) -> Target | None:
+def _gpu(find: Find, known_targets: Callable[[], Iterable[Target]]) -> Target | None:
     row = _first_line(
         "nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"
     )
     name, memory, compute = ([field.strip() for field in row.split(",")] + [""] * 3)[:3]
     usable = int(memory) * MIB if memory.isdigit() else None
     name = name or _driver_gpu()
-    known = _known(name, extra_dirs)
+    known = find(name) if name else None
     if known and known.is_unified_memory:  # of which the driver knows no size
         usable = usable or _system_memory()
     if known:
@@ -47,7 +50,7 @@ def _gpu(extra_dirs: Sequence[Path]) -> Target | None:
         return None
     capability = _capability(compute)
     like = next(
-        (t for t in load_targets(extra_dirs) if capability and t.compute_capability == capability),
+        (t for t in known_targets() if capability and t.compute_capability == capability),
         None,
     )
     return Target(
@@ -75,9 +78,9 @@ def _driver_gpu() -> str:
     return ""
 
 
-def _cpu(extra_dirs: Sequence[Path]) -> Target:
+def _cpu(find: Find) -> Target:
     name, memory = _cpu_name(), _system_memory()
-    known = _known(name, extra_dirs)
+    known = find(name) if name else None
     if known and sys.platform == "darwin":
         return _as_host(known, known.name, _metal_share(memory), memory)
     if known:
@@ -127,13 +130,6 @@ def _as_host(known: Target, name: str, usable: int | None, memory: int | None = 
     return replace(
         known, id=HOST, name=name, memory=figures, origins=origins, aliases=(known.id,), groups=()
     )
-
-
-def _known(name: str, extra_dirs: Sequence[Path]) -> Target | None:
-    try:
-        return find_target(name, extra_dirs) if name else None
-    except UnknownTarget:
-        return None
 
 
 def _capability(text: str) -> tuple[int, int] | None:

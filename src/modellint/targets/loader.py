@@ -10,10 +10,9 @@ from typing import Any
 from modellint.base.data import data_dir, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.suggest import similar
-from modellint.targets.target import Target
+from modellint.targets.target import HOST, Target
 
 ALL = "all"
-HOST = "host"
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _Table = dict[str, Any]
@@ -45,7 +44,18 @@ def find_target(name: str, extra_dirs: Sequence[Path] = ()) -> Target:
     if key == HOST:
         from modellint.targets.host import host_target
 
-        return host_target(extra_dirs)
+        return host_target(lambda name: _find(name, extra_dirs), lambda: load_targets(extra_dirs))
+    return _find_known(key, name, extra_dirs)
+
+
+def _find(name: str, extra_dirs: Sequence[Path]) -> Target | None:
+    try:
+        return _find_known(normalize(name), name, extra_dirs)
+    except UnknownTarget:
+        return None
+
+
+def _find_known(key: str, name: str, extra_dirs: Sequence[Path]) -> Target:
     index = _index(extra_dirs)
     if key in index:
         return _load(index, key)

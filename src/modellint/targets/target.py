@@ -12,6 +12,8 @@ from modellint.runtimes import builder_of
 Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"]
 Confidence = Literal["measured", "calibrated", "derived", "theoretical"]
 
+HOST = "host"
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:

@@ -6,7 +6,7 @@ the pairs in fixed places. All of this was seen in the graphs that its optimizer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from modellint.analysis.quantization.ops import LONGEST, SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
@@ -14,7 +14,6 @@ from modellint.model import DTYPES, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having, of
 
 if TYPE_CHECKING:
-    from modellint.analysis.quantization.mapping import QuantizationMap
     from modellint.analysis.quantization.parts import Converter, WeightedOp
     from modellint.analysis.quantization.scheme import Scheme
 
@@ -25,7 +24,19 @@ _SAME_PLACE = having(Trait.TRANSPARENT)
 _INT8, _UINT8 = DTYPES["int8"], DTYPES["uint8"]
 
 
-def held_back(quantization: QuantizationMap, op: WeightedOp) -> str:
+class Pairs(Protocol):
+    """The parts of the quantization map that are asked here."""
+
+    @property
+    def activation_dequantizers(self) -> list[Converter]: ...
+    @property
+    def quantized_ops(self) -> list[WeightedOp]: ...
+    def converter(self, node: Node | None) -> Converter | None: ...
+    def dequantizer_of(self, value: Value) -> Converter | None: ...
+    def quantizers_after(self, value: Value) -> list[Converter]: ...
+
+
+def held_back(quantization: Pairs, op: WeightedOp) -> str:
     """Why an op runs in float; empty if it runs in integers.
 
     ``kernel``: there is none. ``move``: the pair stands too far away. ``parameters``: scales that
@@ -97,7 +108,7 @@ def _is_finite(scheme: Scheme) -> bool:
     return scales is not None and bool((abs(scales) < float("inf")).all())
 
 
-def bias_of(quantization: QuantizationMap, op: WeightedOp) -> Converter | None:
+def bias_of(quantization: Pairs, op: WeightedOp) -> Converter | None:
     """The DQ of an op's bias."""
     value = original(op.node.input(2))
     return quantization.dequantizer_of(value) if value is not None else None
@@ -127,7 +138,7 @@ def bias_ratio(op: WeightedOp, bias: Scheme) -> float | None:
     return float(max((found / wanted).tolist(), key=lambda ratio: max(ratio, 1 / ratio)))
 
 
-def shared_int8_pairs(quantization: QuantizationMap) -> list[Converter]:
+def shared_int8_pairs(quantization: Pairs) -> list[Converter]:
     """DQs of int8 activations that several nodes take.
 
     On x86 integer kernels want uint8 activations. ONNX Runtime turns an int8 pair into a uint8
@@ -148,7 +159,7 @@ def _takers(value: Value) -> int:
     )
 
 
-def layers_around(quantization: QuantizationMap, pairs: list[Converter]) -> list[WeightedOp]:
+def layers_around(quantization: Pairs, pairs: list[Converter]) -> list[WeightedOp]:
     """The layers that take one of these pairs, or give their result to one."""
     keys = {id(pair) for pair in pairs}
     sources = {id(pair.undoes.source) for pair in pairs if pair.undoes is not None}
@@ -165,7 +176,7 @@ def layers_around(quantization: QuantizationMap, pairs: list[Converter]) -> list
     return found
 
 
-def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bool:
+def _ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
     """Whether a result goes to a Q and nowhere else, past what can be dropped in between."""
     for _ in range(LONGEST):
         after = value.sole_consumer if value is not None else None
@@ -184,13 +195,13 @@ def _ends_in_quantizer(quantization: QuantizationMap, value: Value | None) -> bo
     return False
 
 
-def needs_pair(quantization: QuantizationMap, activation: Node) -> bool:
+def needs_pair(quantization: Pairs, activation: Node) -> bool:
     """Whether the layer before an activation is integer only with a pair between the two."""
     is_dropped = activation.op_type in ("Relu", "Clip") and _is_implied(quantization, activation)
     return activation.op_type != "BatchNormalization" and not is_dropped
 
 
-def _is_implied(quantization: QuantizationMap, activation: Node) -> bool:
+def _is_implied(quantization: Pairs, activation: Node) -> bool:
     """Whether a Relu or Clip cuts off nothing but what the Q behind it cannot hold anyway."""
     result = activation.output()
     after = result.sole_consumer if result is not None else None
