@@ -53,7 +53,7 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     findings = _number(linting.findings())
     outcomes = opened.outcomes()
     return FileReport(
-        summary=_summarise(model, shown_path),
+        summary=_summarise(model, shown_path, plan),
         findings=_confronted(findings, outcomes, plan),
         probes=outcomes,
         timings=linting.timings,
@@ -83,7 +83,8 @@ def _confronted(
     return confront(findings, outcomes, predicting, refused.keys() - predicting)
 
 
-def _summarise(model: Model, shown_path: str) -> ModelSummary:
+def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
+    planned = [each for each in _questions(plan) if each.rule.problem or each.deployments]
     fatal = any(problem.fatal for problem in model.problems)
     return ModelSummary(
         path=shown_path,
@@ -92,6 +93,8 @@ def _summarise(model: Model, shown_path: str) -> ModelSummary:
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.graph else None,
         parameters=None if fatal else Parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
+        rules_asked=sum(each.applies_to(model) for each in planned),
+        rules_planned=len(planned),
     )
 
 
@@ -105,6 +108,10 @@ class _PlannedRule:
     deployments: tuple[int, ...]
     """One of the plan's for each combination of what the rule's answer depends on."""
     options: Mapping[str, Any]
+
+    def applies_to(self, model: Model) -> bool:
+        """False if the rule reads what the model does not have."""
+        return self.rule.problem is not None or self.reads <= model.capabilities
 
     @cached_property
     def check(self) -> Check:

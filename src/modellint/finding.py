@@ -98,6 +98,9 @@ class ModelSummary:
     nodes: int | None = None
     parameters: int | None = None
     weight_bytes: int | None = None
+    rules_asked: int = 0
+    """How many of the run's rules apply to what the file has."""
+    rules_planned: int = 0
     cached: bool = False
 
 

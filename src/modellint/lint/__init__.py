@@ -10,7 +10,7 @@ from modellint.config.load import Configs
 from modellint.discovery import discover
 from modellint.finding import Result
 from modellint.lint.judging import judge
-from modellint.lint.notes import about_discovery, about_probes, about_unbound
+from modellint.lint.notes import about_coverage, about_discovery, about_probes, about_unbound
 from modellint.lint.record import plan_files
 from modellint.lint.reporting import Progress, add_reports
 from modellint.lint.request import Request
@@ -39,6 +39,7 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
     notes = (
         *about_discovery(discovery),
         *judged.notes,
+        *about_coverage(records),
         *about_probes(records),
         *about_unbound(records, request.command_line),
         *(note for setup in setups for note in setup.notes),

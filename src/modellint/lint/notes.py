@@ -20,6 +20,15 @@ def about_discovery(discovery: Discovery) -> Iterator[str]:
         yield "no model files found"
 
 
+def about_coverage(records: Sequence[FileRecord]) -> Iterator[str]:
+    """Files whose format gives no graph: most rules had nothing to ask of them."""
+    for record in records:
+        summary = record.report.summary
+        if summary.capabilities and "graph" not in summary.capabilities:
+            asked, planned = summary.rules_asked, summary.rules_planned
+            yield f"{record.found.shown}: {asked} of {planned} rules apply: the file holds no graph"
+
+
 def about_probes(records: Sequence[FileRecord]) -> Iterator[str]:
     """Models that no runtime could be asked about, and what runtimes said besides."""
     for record in records:

@@ -50,6 +50,13 @@ class FindingEntry(TypedDict):
     suppressed: Annotated[str | None, "Why the finding does not count; null when it does."]
 
 
+class RulesEntry(TypedDict):
+    """How many rules of a run apply to a file."""
+
+    asked: Annotated[int, "Rules that read only what the file has."]
+    of: Annotated[int, "Rules that the run has."]
+
+
 class ModelEntry(TypedDict):
     """One linted file."""
 
@@ -61,6 +68,7 @@ class ModelEntry(TypedDict):
     nodes: Annotated[int | None, "In all graphs; null when there is no graph."]
     parameters: int | None
     weight_bytes: int | None
+    rules: Annotated[RulesEntry, "How many of the run's rules could be asked of the file."]
 
 
 class ProbeEntry(TypedDict):
@@ -125,6 +133,7 @@ def model_entry(model: ModelSummary) -> ModelEntry:
         "nodes": model.nodes,
         "parameters": model.parameters,
         "weight_bytes": model.weight_bytes,
+        "rules": {"asked": model.rules_asked, "of": model.rules_planned},
     }
 
 
