@@ -18,7 +18,7 @@ HOOKS = ROOT / ".pre-commit-hooks.yaml"
 HEAD = """\
 # File formats
 
-A file is told apart by its content. A walk through a folder picks up the suffixes that mean a
+A file is recognised by its content. A walk through a folder picks up the suffixes that mean a
 model and nothing else; those in parentheses are shared with other files, which have to be named.
 How to add a format: [adding-a-format.md](adding-a-format.md).
 
