@@ -14,8 +14,9 @@ from typing import Any
 
 from modellint import __version__
 from modellint.base.data import data_dir
+from modellint.base.rebuild import from_plain
 from modellint.base.store import Store
-from modellint.finding import Finding, Frame, FrameRow, Location, ModelSummary, Severity
+from modellint.finding import Finding, ModelSummary
 from modellint.formats.registry import plugin_formats
 from modellint.plan import FileReport, Plan
 from modellint.rules.registry import built_in_edition
@@ -225,29 +226,10 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
 
 
 def report_from_json(data: Mapping[str, Any]) -> FileReport:
-    summary = data["summary"]
     return FileReport(
-        summary=ModelSummary(
-            **{**summary, "capabilities": tuple(summary["capabilities"]), "cached": True}
-        ),
-        findings=tuple(_finding_from_json(finding) for finding in data["findings"]),
+        summary=replace(from_plain(ModelSummary, data["summary"]), cached=True),
+        findings=tuple(from_plain(Finding, finding) for finding in data["findings"]),
         companions=tuple(data["companions"]),
         bindable=tuple(data["bindable"]),
         probes=_probes_from_json(data["probes"]),
     )
-
-
-def _finding_from_json(data: Mapping[str, Any]) -> Finding:
-    frame = data["frame"]
-    return Finding(
-        **{
-            **data,
-            "severity": Severity(data["severity"]),
-            "location": Location(**data["location"]),
-            "frame": _frame_from_json(frame) if frame is not None else None,
-        }
-    )
-
-
-def _frame_from_json(data: Mapping[str, Any]) -> Frame:
-    return Frame(tuple(FrameRow(**row) for row in data["rows"]), data["note"])

@@ -167,13 +167,12 @@ class _Linting:
         self.judge = _judge(self.model) if plan.verify is not None else None
 
     def findings(self) -> Iterator[Finding]:
-        capabilities = self.model.capabilities
         for question in _questions(self.plan):
             started = time.perf_counter()
             if question.rule.problem is not None:
                 for hit in self.opened.problem_hits(question.rule):
                     yield self._finding(question.rule, hit, None)
-            elif question.reads <= capabilities:
+            elif question.applies_to(self.model):
                 for index in question.deployments:
                     yield from self._ask(question, self.opened.analyses[index])
             self.timings[question.rule.code] = time.perf_counter() - started

@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint.base.data import cache_dir
 from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
-from modellint.base.suggest import nearest
+from modellint.base.suggest import did_you_mean
 from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab
 from modellint.plan import Plan
@@ -167,7 +166,7 @@ def _probe(config: Config) -> ProbeRequest | None:
         _size(config, "probe-memory") or memory_to_spare(),
         workspace=_size(config, "probe-workspace"),
         save_engines=folder,
-        cache=_cache_folder(config),
+        cache=config.cache_folder,
         versions=installed_versions(),
     )
 
@@ -180,13 +179,6 @@ def _size(config: Config, key: str) -> int | None:
         return parse_bytes(str(value))
     except UsageError as error:
         raise config.mistake((key,), str(error)) from None
-
-
-def _cache_folder(config: Config) -> Path | None:
-    settings = config.settings
-    if not settings.cache:
-        return None
-    return config.path(settings.cache_dir) if settings.cache_dir else cache_dir()
 
 
 def _require_folders(config: Config) -> None:
@@ -243,8 +235,7 @@ def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config
     known = {*runtimes(), *_flat(rule.runtimes for rule in catalogue.values())}
     known |= {target.default_runtime for target in load_targets()}
     if runtime not in known:
-        near = nearest(runtime, sorted(known))
-        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
+        hint = did_you_mean(runtime, sorted(known), f"known: {', '.join(sorted(known))}")
         raise config.mistake(("runtime",), f"unknown runtime {runtime!r}; {hint}")
 
 
@@ -266,9 +257,9 @@ def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dic
             (rule for rule in catalogue.values() if rule.name == named), None
         )
         if rule is None:
-            near = nearest(named, [*catalogue, *(rule.name for rule in catalogue.values())])
-            hint = f"; did you mean {near!r}?" if near else "; see 'modellint rules'"
-            raise config.mistake(("rule-options", named), f"there is no such rule{hint}")
+            names = [*catalogue, *(rule.name for rule in catalogue.values())]
+            hint = did_you_mean(named, names, "see 'modellint rules'")
+            raise config.mistake(("rule-options", named), f"there is no such rule; {hint}")
         for name, value in values.items():
             wrong = wrong_option(rule, name, value)
             if wrong:
@@ -281,18 +272,17 @@ def wrong_option(rule: Rule, name: str, value: object) -> str | None:
     """What is wrong with a value for an option of a rule."""
     option = rule.options.get(name)
     if option is None:
-        near = nearest(name, list(rule.options))
         known = ", ".join(rule.options) or "none"
-        hint = f"did you mean {near!r}?" if near else f"options of {rule.code}: {known}"
+        hint = did_you_mean(name, rule.options, f"options of {rule.code}: {known}")
         return f"unknown option; {hint}"
     if not _fits(value, option.default):
         return f"expected {_kind(option)}, found {value!r}"
     values = value if isinstance(value, list) else [value]
     strays = [each for each in values if option.choices and each not in option.choices]
     if strays:
-        near = nearest(str(strays[0]), option.choices)
-        hint = f"; did you mean {near!r}?" if near else ""
-        return f"{strays[0]!r} is not one of {', '.join(option.choices)}{hint}"
+        hint = did_you_mean(str(strays[0]), option.choices)
+        tail = f"; {hint}" if hint else ""
+        return f"{strays[0]!r} is not one of {', '.join(option.choices)}{tail}"
     return None
 
 

@@ -42,9 +42,11 @@ class OpenModel:
         """What the file is called in reports."""
         self.read_seconds = read_seconds
         self._probing = session.probing
-        self._analyses: list[Analyses] = []
-        self.analyses = tuple(self.under(deployment) for deployment in session.deployments)
+        self.analyses = tuple(
+            Analyses(model, deployment, session.probing) for deployment in session.deployments
+        )
         """For each of the session's deployments."""
+        self._analyses = list(self.analyses)
 
     def under(self, deployment: Deployment) -> Analyses:
         """The analyses for any deployment, shared by all who ask for the same one."""

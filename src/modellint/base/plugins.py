@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from modellint.base.errors import UsageError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+T = TypeVar("T")
 
 
 def plugins(group: str) -> Iterable[EntryPoint]:
@@ -18,6 +22,18 @@ def plugins(group: str) -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points
 
     return entry_points(group=group)
+
+
+def load_plugins(group: str, kind: type[T]) -> Iterator[T]:
+    """The objects that a group's entry points name, each of the kind that the group is for."""
+    for point in plugins(group):
+        try:
+            found = point.load()
+        except Exception as error:  # a plugin's code may raise anything
+            raise UsageError(f"plugin {point.value}: {error}") from error
+        if not isinstance(found, kind):
+            raise UsageError(f"plugin {point.value}: not a {kind.__module__}.{kind.__name__}")
+        yield found
 
 
 def _any_offers(group: str) -> bool:

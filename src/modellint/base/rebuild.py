@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -34,8 +35,8 @@ def _readers(kind: Any) -> dict[str, Reader]:
 def _reader(hint: Any) -> Reader | None:
     if is_dataclass(hint) and isinstance(hint, type):
         return lambda table: from_plain(hint, table)
-    if hint is Path:
-        return Path
+    if hint is Path or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return cast("Reader", hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         (inner, *others) = [each for each in arguments if each is not type(None)]

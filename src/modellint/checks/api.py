@@ -96,6 +96,11 @@ class Context:
         return self._analyses.deployment
 
     @property
+    def for_tensorrt(self) -> bool:
+        """True for TensorRT and for TensorRT for RTX, which share a builder."""
+        return self.deployment.builder == "tensorrt"
+
+    @property
     def outcome(self) -> Outcome | None:
         """What a real runtime says of the model, for rules that need a probe."""
         return self._analyses.outcome

@@ -56,10 +56,6 @@ def is_moot(context: Context) -> bool:
     return _loudness(context.rule.fused_by, context.deployment.builder, ()) is None
 
 
-def is_tensorrt(context: Context) -> bool:
-    return context.deployment.builder == TENSORRT
-
-
 def _loudness(
     fusers: Mapping[str, Fuser], builder: str, stopped: Collection[str]
 ) -> Severity | None:

@@ -18,7 +18,7 @@ from modellint.analysis.fusion import (
     through,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, TENSORRT, is_moot, is_tensorrt, unfused
+from modellint.checks.fusion import ORT, TENSORRT, is_moot, unfused
 from modellint.model import Node, Value
 
 
@@ -280,7 +280,7 @@ def softplus(context: Context) -> Iterator[Hit]:
             "what": what,
             "limit": 11 if value is not None and _is_half(context, value) else 88,
         }
-        variant = "numeric" if is_tensorrt(context) else ""
+        variant = "numeric" if context.for_tensorrt else ""
         yield from unfused(context, nodes[-1], nodes, facts, variant=variant, witness=log)
 
 
@@ -315,7 +315,7 @@ def softmax(context: Context) -> Iterator[Hit]:
             quotient,
             nodes,
             facts,
-            variant="attention" if attention and is_tensorrt(context) else variant,
+            variant="attention" if attention and context.for_tensorrt else variant,
             witness=exp,
             stopped=(TENSORRT,) if attention else (),
         )
@@ -335,7 +335,7 @@ def log_of_softmax(context: Context) -> Iterator[Hit]:
         value = through(log.input(0))
         node = made_by(value, "Softmax")
         if node is not None and value is not None and onward(value) is log.input(0):
-            variant = "numeric" if is_tensorrt(context) else ""
+            variant = "numeric" if context.for_tensorrt else ""
             yield from unfused(context, log, [node, log], {"softmax": node.label}, variant=variant)
 
 

@@ -15,7 +15,6 @@ from modellint.checks.fusion import (
     constant_shape,
     describe,
     is_moot,
-    is_tensorrt,
     unfused,
 )
 from modellint.finding import Severity
@@ -26,7 +25,7 @@ def unfused_attention(context: Context) -> Iterator[Hit]:
     """Attention that the runtime runs as separate ops."""
     for block in context.analysis(Attentions).found:
         breaker, reason = _breaker(context, block)
-        if not reason and (context.model.opset or 0) < 13 and not is_tensorrt(context):
+        if not reason and (context.model.opset or 0) < 13 and not context.for_tensorrt:
             continue  # the exports that ONNX Runtime's pass was written for
         unsure = reason == "float32" and context.deployment.precision is None
         yield from unfused(
@@ -56,7 +55,7 @@ def _breaker(context: Context, block: AttentionBlock) -> tuple[Node, str]:
         return block.shared, "shared"
     if block.alterations:
         return block.alterations[0], "altered"
-    if is_tensorrt(context):
+    if context.for_tensorrt:
         return _tensorrt_breaker(context, block)
     if block.casts:
         return block.casts[0], "cast"

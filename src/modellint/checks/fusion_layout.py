@@ -7,7 +7,7 @@ from math import prod
 
 from modellint.analysis.fusion import ints, made_by, takers
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, is_moot, is_tensorrt, unfused
+from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.model import Node, Shape, Value
 
 _POINTWISE = frozenset({
@@ -57,7 +57,7 @@ def transposed_island(context: Context) -> Iterator[Hit]:
         if breaker is None:
             continue
         linear = breaker.op_type == "MatMul" and _stored(breaker.input(1))
-        if linear and is_tensorrt(context):
+        if linear and context.for_tensorrt:
             continue
         facts = {"first": first.label, "last": last.label, "breaker": breaker.label}
         yield from unfused(

@@ -6,17 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
-from modellint.checks.api import Context, Hit
+from modellint.checks.api import Hit
 from modellint.model import Node
 from modellint.operators import Trait, having
 
 ACTIVATIONS = having(Trait.ACTIVATION)
 SENSITIVE = having(Trait.SENSITIVE)
-
-
-def for_tensorrt(context: Context) -> bool:
-    """Whether the model is for TensorRT, or its sister for RTX cards."""
-    return context.deployment.builder == "tensorrt"
 
 
 def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:

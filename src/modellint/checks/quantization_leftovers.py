@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.analysis.quantization.ops import MOVING
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import for_tensorrt, together
+from modellint.checks.quantization_common import together
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, names
@@ -55,7 +55,7 @@ def qat_domain_left(context: Context) -> Iterator[Hit]:
 def tensorrt_op_left(context: Context) -> Iterator[Hit]:
     """Q and DQ as TensorRT's custom operators, for another runtime."""
     runtime = context.deployment.runtime
-    is_tensorrt = for_tensorrt(context)
+    is_tensorrt = context.for_tensorrt
     found = [
         node
         for graph in context.graphs()

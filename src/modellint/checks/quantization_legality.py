@@ -12,7 +12,7 @@ from modellint.analysis.quantization import (
 )
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import for_tensorrt, together
+from modellint.checks.quantization_common import together
 from modellint.finding import Severity
 from modellint.model import DTYPES, DType, Node
 from modellint.operators import Trait, names
@@ -152,7 +152,7 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
     opset = context.model.opset
     if opset is None or opset >= 23:
         return
-    lenient = for_tensorrt(context)
+    lenient = context.for_tensorrt
     for (feature, since), nodes in _too_new(context.analysis(QuantizationMap), opset).items():
         yield from together(
             nodes,

@@ -14,7 +14,7 @@ from modellint.analysis.quantization.onnxruntime import (
     shared_int8_pairs,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, for_tensorrt, nodes_of, together
+from modellint.checks.quantization_common import effect, nodes_of, together
 from modellint.finding import Severity
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having
@@ -22,7 +22,7 @@ from modellint.operators import Trait, having
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
     """BatchNormalization behind a quantized op: what it scales is frozen already."""
-    if for_tensorrt(context):
+    if context.for_tensorrt:
         return  # TensorRT multiplies it into the scales of the weight
     quantization = context.analysis(QuantizationMap)
     ops = []
@@ -65,7 +65,7 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
 def bias_off_scale(context: Context) -> Iterator[Hit]:
     """int32 biases whose scale is not the product of the other two."""
     runtime = context.deployment.runtime or ""
-    if for_tensorrt(context):
+    if context.for_tensorrt:
         return  # which refuses int32 whatever its scale
     quantization = context.analysis(QuantizationMap)
     by_bias: dict[int, tuple[Converter, list[WeightedOp]]] = {}

@@ -8,7 +8,7 @@ from modellint.analysis.quantization import Converter, QuantizationMap, Scheme
 from modellint.analysis.quantization.onnxruntime import CARRIES, needs_pair
 from modellint.analysis.quantization.ops import LONGEST, MOVING, SHAPE_READERS, rides_along
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import for_tensorrt, is_quantized_behind, together
+from modellint.checks.quantization_common import is_quantized_behind, together
 from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
@@ -26,7 +26,7 @@ def quantized_before_batchnorm(context: Context) -> Iterator[Hit]:
 
 def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
-    is_tensorrt = for_tensorrt(context)
+    is_tensorrt = context.for_tensorrt
     found: list[tuple[Converter, Node, Node]] = []
     for q in quantization.activation_quantizers:
         layer = q.source.producer
@@ -129,7 +129,7 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
     TensorRT gives float results from integer kernels. ONNX Runtime does so for matrix products
     only; all its other integer kernels need a Q behind them.
     """
-    if for_tensorrt(context):
+    if context.for_tensorrt:
         return False
     producer = q.source.producer
     for _ in range(LONGEST):

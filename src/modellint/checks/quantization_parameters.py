@@ -13,7 +13,7 @@ from modellint.analysis.quantization import (
 )
 from modellint.analysis.quantization.ops import output_axis
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, for_tensorrt
+from modellint.checks.quantization_common import effect
 from modellint.finding import Severity
 from modellint.model import DType, Node, Value, format_shape
 from modellint.operators import Trait, having
@@ -81,7 +81,7 @@ def per_channel_activation(context: Context) -> Iterator[Hit]:
 
 def scale_not_constant(context: Context) -> Iterator[Hit]:
     """Scales that the graph computes or takes as an input."""
-    is_tensorrt = for_tensorrt(context)
+    is_tensorrt = context.for_tensorrt
     quantization = context.analysis(QuantizationMap)
     for converter in quantization.converters:
         scale = converter.scheme.scale
@@ -120,7 +120,7 @@ def _comes_from_dynamic(node: Node) -> bool:
 def invalid_scale(context: Context) -> Iterator[Hit]:
     """Scales that are zero, negative, infinite or not numbers."""
     quantization = context.analysis(QuantizationMap)
-    is_tensorrt = for_tensorrt(context)
+    is_tensorrt = context.for_tensorrt
     for converter in quantization.scale_ranges.outside(0, float("inf")):
         scheme = converter.scheme
         assert scheme.scales is not None
@@ -188,7 +188,7 @@ def subnormal_scale(context: Context) -> Iterator[Hit]:
 def parameters_disagree(context: Context) -> Iterator[Hit]:
     """Scale and zero point that do not fit each other, or the tensor they belong to."""
     quantization = context.analysis(QuantizationMap)
-    is_tensorrt = for_tensorrt(context)
+    is_tensorrt = context.for_tensorrt
     for converter in quantization.converters:
         scheme, shape = converter.scheme, converter.scheme.scale_shape
         zero_point, undone = scheme.zero_point, converter.undoes

@@ -77,7 +77,6 @@ def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
 
 
 def _hint(given: str, choices: tuple[str, ...]) -> str:
-    from modellint.base.suggest import nearest
+    from modellint.base.suggest import did_you_mean
 
-    near = nearest(given, choices)
-    return f"did you mean {near!r}?" if near else f"one of {', '.join(choices)}"
+    return did_you_mean(given, choices, f"one of {', '.join(choices)}")

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import click
 
 from modellint.base.errors import UsageError
-from modellint.base.suggest import nearest
+from modellint.base.suggest import did_you_mean
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_families, complete_rules, complete_runtimes
 from modellint.cli.configuration import catalogue, configurable
@@ -97,8 +97,7 @@ def command(
 def _require(name: str | None, known: Iterable[str], what: str) -> None:
     names = sorted(known)
     if name is not None and name not in names:
-        near = nearest(name, names)
-        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+        hint = did_you_mean(name, names, f"there are {', '.join(names)}")
         raise UsageError(f"unknown {what} {name!r}; {hint}")
 
 

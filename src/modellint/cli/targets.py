@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -122,15 +121,14 @@ def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
 
 
 def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Target]:
-    from modellint.base.suggest import nearest
+    from modellint.base.suggest import did_you_mean
     from modellint.targets.loader import filter_targets, load_targets, normalize
 
     vendor = given["vendor"]
     if vendor is not None:
         vendors = sorted({target.vendor for target in (*load_targets(), *targets)})
         if normalize(vendor) not in vendors:
-            near = nearest(vendor, vendors)
-            hint = f"did you mean {near!r}?" if near else f"there are {', '.join(vendors)}"
+            hint = did_you_mean(vendor, vendors, f"there are {', '.join(vendors)}")
             raise UsageError(f"unknown vendor {vendor!r}; {hint}")
     return filter_targets(
         targets,
@@ -167,19 +165,12 @@ def _styled(*parts: tuple[str, str] | str) -> Text:
 
 
 def _print_json(targets: Sequence[Target]) -> None:
+    """Sizes in bytes, rates in operations and bytes per second."""
     import json
+    from dataclasses import asdict
 
-    document = {"version": 1, "targets": [_plain(target) for target in targets]}
+    document = {"version": 1, "targets": [asdict(target) for target in targets]}
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: sizes in bytes, rates in operations and bytes per second."""
-    if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 # The list

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from modellint.base.data import read_toml
+from modellint.base.data import cache_dir, read_toml
 from modellint.base.errors import UsageError
 from modellint.config.places import shown
 from modellint.config.settings import ADDED, Settings
@@ -48,6 +48,14 @@ class Config:
 
     def path(self, text: str) -> Path:
         return self.root / Path(text).expanduser()
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where results are kept, if they are."""
+        if not self.settings.cache:
+            return None
+        folder = self.settings.cache_dir
+        return self.path(folder) if folder else cache_dir()
 
     def relative(self, path: Path) -> str:
         """The path as the globs of this configuration see it."""

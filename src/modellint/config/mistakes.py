@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from modellint.base.suggest import nearest
+from modellint.base.suggest import did_you_mean, nearest
 from modellint.config.places import line_of, shown
 from modellint.config.settings import (
     KEYS,
@@ -126,9 +126,9 @@ def _mistake(key: tuple[str | int, ...], errors: Sequence[Any]) -> str:
         return f"{dotted(key[:-1])}: {key[-1]!r} is missing (an entry needs {needs})"
     if error["type"] == "literal_error":
         choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        near = nearest(str(error["input"]), choices)
-        hint = f"; did you mean {near!r}?" if near else ""
-        return f"{dotted(key)}: {error['input']!r} is not one of {', '.join(choices)}{hint}"
+        hint = did_you_mean(str(error["input"]), choices)
+        tail = f"; {hint}" if hint else ""
+        return f"{dotted(key)}: {error['input']!r} is not one of {', '.join(choices)}{tail}"
     expected = [_EXPECTED.get(each["type"], "") for each in errors]
     if "a number" in expected:
         expected = [text for text in expected if text != "a whole number"]

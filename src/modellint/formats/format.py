@@ -55,8 +55,6 @@ class Format:
     """How to recognise a format that has no reader."""
     parses_by_name: bool = False
     """True if unrecognised content under its suffix goes to the reader, which finds the mistake."""
-    write_example: Callable[[str], bytes] = str.encode
-    """The file that an example in a rule file stands for, from its text."""
 
     @property
     def all_suffixes(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from modellint.base.plugins import plugins
+from modellint.base.plugins import load_plugins
 from modellint.formats.format import Format
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.recognised import RECOGNISED
@@ -26,7 +26,7 @@ def formats() -> tuple[Format, ...]:
 @cache
 def plugin_formats() -> tuple[Format, ...]:
     """The formats of installed packages, each the target of an entry point."""
-    return tuple(point.load() for point in plugins(GROUP))
+    return tuple(load_plugins(GROUP, Format))
 
 
 def is_model(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modellint.base.suggest import nearest
+from modellint.base.suggest import did_you_mean
 from modellint.base.text import counted
 from modellint.config.load import CommandLine
 from modellint.discovery import Discovery
@@ -45,6 +45,5 @@ def about_unbound(records: Sequence[FileRecord], command_line: CommandLine) -> I
     for option, kind in (("shapes", "input"), ("symbols", "dim")):
         for name in command_line.values.get(option, ()):
             if names and name not in names:
-                near = nearest(name, names)
-                hint = f"; did you mean {near!r}?" if near else ""
-                yield f"no {kind} is called {name!r}{hint}"
+                hint = did_you_mean(name, names)
+                yield f"no {kind} is called {name!r}" + (f"; {hint}" if hint else "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from modellint.base.data import cache_dir
 from modellint.cache import ReportCache, identify, plan_key
 from modellint.config.load import Config
 from modellint.lint.record import FileRecord
@@ -18,15 +17,11 @@ def add_reports(
     records: Sequence[FileRecord], here: Config, progress: Progress | None, *, remember: bool
 ) -> None:
     """Give every record its report; `here` is the configuration of the working folder."""
-    cache = _PlanCache(_report_cache(here)) if remember and here.settings.cache else None
+    folder = here.cache_folder if remember else None
+    cache = _PlanCache(ReportCache(folder)) if folder is not None else None
     left = [record for record in records if cache is None or not cache.load(record)]
     if left:
         _lint(left, here.settings.jobs, cache, progress)
-
-
-def _report_cache(here: Config) -> ReportCache:
-    folder = here.settings.cache_dir
-    return ReportCache(here.path(folder) if folder else cache_dir())
 
 
 class _PlanCache:

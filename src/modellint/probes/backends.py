@@ -8,7 +8,7 @@ from functools import cache
 from importlib import metadata, util
 
 from modellint.base.errors import UsageError
-from modellint.base.suggest import nearest
+from modellint.base.suggest import did_you_mean
 from modellint.runtimes import runtimes
 from modellint.runtimes.probe import Capability, Level, Probe, Reach
 from modellint.targets.deployment import Deployment
@@ -128,8 +128,7 @@ def require(name: str) -> None:
     backend = known.get(name)
     if backend is None:
         names = (AUTO, *known)
-        near = nearest(name, names)
-        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+        hint = did_you_mean(name, names, f"there are {', '.join(names)}")
         raise UnknownProbe(f"unknown probe {name!r}; {hint}")
     if backend.module is None:
         raise UsageError(f"{backend.title} is not installed: {backend.install}")
@@ -153,6 +152,5 @@ def available() -> list[Availability]:
 def _availability(backend: Backend) -> Availability:
     if backend.module is None:
         return Availability(backend, None, f"not installed: {backend.install}")
-
     detail = backend.probe.ability(gpu_capability)
     return Availability(backend, backend.version or "unknown version", detail)

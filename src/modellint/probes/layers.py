@@ -21,7 +21,7 @@ def exported_layers(engine: Path, writer: str, folder: Path) -> Path:
         raise UsageError(f"{engine} was written by {writer}, whose engines cannot be read here")
     if backend.module is None:
         raise UsageError(
-            f"{engine} was written by {writer}, which is not installed: {backend.probe.install}"
+            f"{engine} was written by {writer}, which is not installed: {backend.install}"
         )
     request = {
         "code": backend.probe.reads_engines,

@@ -17,7 +17,7 @@ from modellint.base.errors import UsageError
 from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain
 from modellint.base.store import Store
-from modellint.base.suggest import nearest
+from modellint.base.suggest import did_you_mean
 from modellint.rules.rule import Example, Match, Option, Rule
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ def _mistake(error: Any) -> str:
     if error["type"] in ("missing", "missing_argument"):
         return f"{where} is missing"
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        near = nearest(str(error["loc"][-1]), _KEYS)
-        return f"{where}: unknown key" + (f"; did you mean {near!r}?" if near else "")
+        hint = did_you_mean(str(error["loc"][-1]), _KEYS)
+        return f"{where}: unknown key" + (f"; {hint}" if hint else "")
     return f"{where}: {error['msg'].removeprefix('Input ')}"
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from modellint.base.errors import UsageError
-from modellint.base.plugins import plugins
+from modellint.base.plugins import load_plugins
 from modellint.runtimes.runtime import TYPICAL, Runtime, RuntimeMemory
 
 GROUP = "modellint.runtimes"
@@ -66,11 +66,8 @@ def _built_in(package: str) -> Runtime:
 @cache
 def _added() -> Mapping[str, Runtime]:
     found: dict[str, Runtime] = {}
-    for point in plugins(GROUP):
-        runtime = point.load()
-        if not isinstance(runtime, Runtime):
-            raise UsageError(f"plugin {point.value}: not a modellint.runtimes.Runtime")
+    for runtime in load_plugins(GROUP, Runtime):
         if runtime.name in found or runtime.name.replace("-", "_") in _packages():
-            raise UsageError(f"plugin {point.value}: there already is a runtime {runtime.name!r}")
+            raise UsageError(f"a plugin's runtime {runtime.name!r}: there already is one")
         found[runtime.name] = runtime
     return found

@@ -8,13 +8,13 @@ from modellint.formats.format import Format
 _TELLS = frozenset(
     {Capability.GRAPH, Capability.WEIGHTS, Capability.QUANTIZATION, Capability.METADATA}
 )
-_EXTERNAL_DATA = ("{name}.data", "{name}_data", "{name}_data_*", "{stem}.data")
+EXTERNAL_DATA = ("{name}.data", "{name}_data", "{name}_data_*", "{stem}.data")
 
 ONNX = Format(
     "onnx",
     "ONNX",
     suffixes=(".onnx",),
-    companions=_EXTERNAL_DATA,
+    companions=EXTERNAL_DATA,
     names_companions=True,
     tells=_TELLS,
     reader="modellint.formats.onnx.binary",
@@ -23,7 +23,7 @@ ONNX_TEXT = Format(
     "onnx-text",
     "ONNX text",
     suffixes=(".onnxtxt", ".onnxtext"),
-    companions=_EXTERNAL_DATA,
+    companions=EXTERNAL_DATA,
     names_companions=True,
     tells=_TELLS,
     reader="modellint.formats.onnx.text",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from modellint.formats.onnx import EXTERNAL_DATA
 from modellint.formats.onnx.wire import stripped_bytes
 from modellint.formats.problems import Problems
 from modellint.formats.signatures import lfs_facts
@@ -167,7 +168,8 @@ def _leaves_lexically(location: str) -> str | None:
 
 def _namesakes(model: Path) -> list[Path]:
     """Files whose names say that they hold this model's weights."""
-    names = (f"{model.name}.data", f"{model.name}_data", f"{model.stem}.data")
+    patterns = (pattern for pattern in EXTERNAL_DATA if "*" not in pattern)
+    names = (pattern.format(name=model.name, stem=model.stem) for pattern in patterns)
     return [model.with_name(name) for name in dict.fromkeys(names)]
 
 

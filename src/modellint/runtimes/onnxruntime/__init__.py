@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modellint.runtimes.probe import Gpu, Probe
-from modellint.runtimes.runtime import MIB, Runtime, RuntimeMemory
+from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
 
 def ability(gpu: Gpu) -> str:
@@ -17,8 +17,6 @@ RUNTIME = Runtime(
     memory=RuntimeMemory(
         fuses=False,
         fuses_attention=False,
-        scratch=0,
-        scratch_high=32 * MIB,
         alignment=256,
         in_place=True,
         recycles=True,

@@ -3,14 +3,11 @@
 from pathlib import Path
 
 from modellint.runtimes.probe import Capability, Device, Gpu, Level, Probe, Reach
-from modellint.runtimes.runtime import MIB, Runtime, RuntimeMemory
+from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
 # Read from the plans of TensorRT for RTX: see docs/accuracy.md.
 MEMORY = RuntimeMemory(
-    fuses=True,
-    fuses_attention=True,
     scratch=8_192_000,
-    scratch_high=32 * MIB,
     alignment=512,
     changes_layout=True,
     joins=True,
