@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from modellint.base.install import install_command
 from tests.inspect.support import inspect_json
 from tests.inspect.test_command import validator
 from tests.probes.test_engines import EXPORT, SOURCE, engine
@@ -120,7 +121,7 @@ def test_an_engine_whose_runtime_is_not_here(folder: Path) -> None:
     validator().validate(told)
     (problem,) = told["problems"]
     assert (problem["kind"], problem["fatal"]) == ("layers", False)
-    assert "pip install 'modellint[trt]'" in problem["message"]
+    assert install_command("trt") in problem["message"]
     assert (told["identity"]["producer"], told["engine"]) == ("TensorRT 10.3.0", None)
 
 

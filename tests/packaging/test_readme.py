@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modellint.base.data import read_toml
+from modellint.base.install import SOURCE, install_command
 from modellint.rules.registry import load_rules
 from modellint.targets import load_targets
 from tests.support import run_cli
@@ -27,6 +28,17 @@ def block(language: str, containing: str) -> str:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
 def test_links_lead_somewhere(target: str) -> None:
     assert (ROOT / target).exists()
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_install_commands_are_those_that_doctor_gives() -> None:
+    assert f"$ pip install {SOURCE}\n" in README
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for command, extra in re.findall(r"(pip install '?modellint\[(.*?)\][^`\n]*)", text):
+            assert command == install_command(extra), page.name
 
 
 def test_number_of_devices() -> None:

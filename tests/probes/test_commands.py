@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modellint import probes
+from modellint.base.install import install_command
 from tests.runtimes import ONNXRUNTIME, TENSORRT, TENSORRT_RTX
 from tests.support import run_cli, run_process, save
 
@@ -100,7 +101,7 @@ def test_what_a_dead_runtime_left_is_not_remembered(
 def test_a_missing_runtime_is_named_with_its_remedy(folder: Path) -> None:
     result = run_cli("good.onnx", "--probe", "tensorrt", cwd=folder)
     assert result.exit_code == 2
-    assert "TensorRT is not installed: pip install 'modellint[trt]'" in result.stderr
+    assert f"TensorRT is not installed: {install_command('trt')}" in result.stderr
 
 
 def test_without_any_runtime_every_way_is_named(

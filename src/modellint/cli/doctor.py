@@ -16,6 +16,7 @@ import click
 from modellint import __version__
 from modellint.base.data import cache_dir, data_dir
 from modellint.base.errors import ModellintError
+from modellint.base.install import install_command
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import printable
@@ -26,8 +27,6 @@ EXTRAS: Mapping[str, str] = {
     "trt-rtx": "probe with TensorRT for RTX: build for a named GPU that need not be here",
 }
 """What each extra is for."""
-SOURCE = "git+https://github.com/modellint/modellint"
-"""Where it is installed from until the first release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _extra_lines(extra: str, packages: list[Package]) -> Iterator[str]:
     yield f"  {state}  [{extra}] {names}"
     yield f"           {EXTRAS.get(extra, '')}"
     if not there:
-        yield f"           pip install 'modellint[{extra}] @ {SOURCE}'"
+        yield f"           {install_command(extra)}"
 
 
 def required() -> list[Package]:

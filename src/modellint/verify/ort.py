@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from modellint.base.errors import UsageError
+from modellint.base.install import install_command
 from modellint.model import Node
 from modellint.probes.runner import Limits, run_child
 
@@ -46,7 +47,7 @@ class Optimized:
 def require_onnxruntime() -> None:
     if find_spec("onnxruntime") is None:
         raise UsageError(
-            "--verify ort needs ONNX Runtime: pip install 'modellint[ort]', "
+            f"--verify ort needs ONNX Runtime: {install_command('ort')}, "
             "or any other onnxruntime package"
         )
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from modellint.base.install import install_command
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
@@ -32,7 +33,7 @@ RUNTIME = Runtime(
             "onnxruntime-openvino",
             "onnxruntime-directml",
         ),
-        install="pip install 'modellint[ort]'",
+        install=install_command("ort"),
         ability=ability,
         asked_by_default=True,
     ),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from modellint.base.install import install_command
 from modellint.runtimes.probe import Capability, Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
@@ -46,7 +47,7 @@ RUNTIME = Runtime(
         code=f"{__name__}.probe",
         modules=("tensorrt", "tensorrt_bindings"),
         packages=("tensorrt", "tensorrt-cu13-bindings", "tensorrt-cu12-bindings"),
-        install="pip install 'modellint[trt]'",
+        install=install_command("trt"),
         ability=ability,
         reach=reach,
         needs_ranges=True,

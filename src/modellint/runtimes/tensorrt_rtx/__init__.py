@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from modellint.base.install import install_command
 from modellint.runtimes import tensorrt
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime
@@ -41,7 +42,7 @@ RUNTIME = Runtime(
         code=f"{tensorrt.__name__}.probe",
         modules=("tensorrt_rtx", "tensorrt_rtx_bindings"),
         packages=("tensorrt-rtx", "tensorrt-rtx-cu13-bindings", "tensorrt-rtx-cu12-bindings"),
-        install="pip install 'modellint[trt-rtx]'",
+        install=install_command("trt-rtx"),
         ability=ability,
         reach=reach,
         stands_in_for=("tensorrt",),
