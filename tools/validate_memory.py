@@ -221,8 +221,6 @@ def _precisions(source: Path, model: Model, runtime: str) -> tuple[str | None, .
 def _is_narrow(model: Model) -> bool:
     """Whether the model is stored below 32 bits: quantized, or in half precision."""
     graph = model.graph
-    if graph is None:
-        return False
     return "DequantizeLinear" in graph.by_op or any(
         value.dtype is not None and value.dtype.name in ("float16", "bfloat16")
         for value in graph.initializers
@@ -230,8 +228,7 @@ def _is_narrow(model: Model) -> bool:
 
 
 def _has_fixed_batch(model: Model) -> bool:
-    inputs = model.graph.inputs if model.graph is not None else []
-    return all(isinstance(value.shape[0], int) for value in inputs if value.shape)
+    return all(isinstance(value.shape[0], int) for value in model.inputs if value.shape)
 
 
 def prepare(case: Case, folder: Path) -> Path:

@@ -63,11 +63,11 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
 
 
 def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:
-    if model.graph is None or not any(each.shapes or each.symbols for each in plan.deployments):
+    if not any(each.shapes or each.symbols for each in plan.deployments):
         return ()
     dims = (dim for value in model.graph.values.values() for dim in value.declared_shape or ())
     symbols = (dim for dim in dims if isinstance(dim, str))
-    return tuple(dict.fromkeys([*(value.name for value in model.graph.inputs), *symbols]))
+    return tuple(dict.fromkeys([*(value.name for value in model.inputs), *symbols]))
 
 
 def _confronted(
@@ -90,7 +90,7 @@ def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
         path=shown_path,
         format=model.format,
         capabilities=tuple(sorted(each.value for each in model.capabilities)),
-        nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.graph else None,
+        nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.has_graph else None,
         parameters=None if fatal else Parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
         rules_asked=sum(each.applies_to(model) for each in planned),
@@ -238,7 +238,7 @@ class _Linting:
 
 def _judge(model: Model) -> Judge | None:
     """What compares hits with a runtime's optimizer, where there is an ONNX graph to optimize."""
-    if model.graph is None or not model.format.startswith("onnx"):
+    if not model.has_graph or not model.format.startswith("onnx"):
         return None
     from modellint.verify.judge import Judge
 

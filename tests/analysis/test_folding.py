@@ -24,7 +24,6 @@ def test_what_hangs_on_constants_is_folded_and_what_runs_is_not() -> None:
         weights="float[4] w = {1.0, 2.0, 3.0, 4.0}",
     )  # fmt: skip
     found = folding(model, Deployment())
-    assert model.graph is not None
     assert [found.is_folded(node) for node in model.graph.nodes] == [True, True, False]
     assert [each.name for each in found.weights()] == ["b"]
 
@@ -39,7 +38,6 @@ def test_quantized_weights_stay_as_they_are_stored() -> None:
 
 def test_random_numbers_are_not_constants() -> None:
     model = graph("r = RandomNormal<shape=[4]>() y = Add(x, r)", "float[4] x", "float[4] y")
-    assert model.graph is not None
     assert not folding(model, Deployment()).is_folded(model.graph.nodes[0])
 
 
@@ -87,7 +85,6 @@ def test_shape_arithmetic_that_inference_cannot_follow() -> None:
 def test_every_shape_of_a_real_export_is_found(name: str) -> None:
     model = export(name)
     types = DeployedTypes(model, settle(model, Deployment(batch=2)).deployment)
-    assert model.graph is not None
     open_values = [
         each.name
         for node in model.graph.nodes

@@ -145,10 +145,9 @@ def test_the_peak_is_never_below_what_one_node_touches(text: str) -> None:
     body, inputs, outputs = text.split("|")
     model = graph(body, inputs, outputs)
     live = liveness(model, Deployment())
-    assert model.graph is not None
 
     def size(name: str) -> int:
-        shape = model.graph.values[name].shape if model.graph is not None else None
+        shape = model.graph.values[name].shape
         return 4 * int(shape[0] or 0) if shape else 0
 
     for node in model.graph.nodes:
@@ -165,14 +164,13 @@ def test_the_peak_is_never_below_what_one_node_touches(text: str) -> None:
 
 def _home(model: Model, name: str) -> str:
     """The value in whose memory this one lies."""
-    assert model.graph is not None
     node = model.graph.values[name].producer
     viewed = node.input(0) if node is not None and node.op_type == "Identity" else None
     return _home(model, viewed.name) if viewed is not None else name
 
 
 def _views(model: Model, name: str) -> bool:
-    value = model.graph.values[name] if model.graph is not None else None
+    value = model.graph.values[name]
     return value is not None and value.producer is not None and value.producer.op_type == "Identity"
 
 

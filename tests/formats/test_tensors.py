@@ -163,7 +163,6 @@ def assert_sparse(folder: Path, sparse: onnx.SparseTensorProto) -> None:
     graph = helper.make_graph([], "sparse", [], [], sparse_initializer=[sparse])
     onnx.save(helper.make_model(graph, ir_version=10), folder / "sparse.onnx")
     model = read_model(folder / "sparse.onnx")
-    assert model.graph is not None
     assert model.graph.sparse == {"w"}
     tensor = model.graph.values["w"].tensor
     assert tensor is not None
@@ -187,7 +186,6 @@ def assert_sparse(folder: Path, sparse: onnx.SparseTensorProto) -> None:
 )
 def test_constant_nodes(attribute: dict[str, Any], expected: Any) -> None:
     model = read_proto(constant_model(**attribute))
-    assert model.graph is not None
     value = model.graph.values["c"]
     assert value.tensor is not None
     assert value.tensor.name == "c"
@@ -242,7 +240,6 @@ def test_a_file_past_two_gigabytes(tmp_path: Path) -> None:
     model: Model = read_model(path)
     assert not model.problems
     assert model.weight_bytes == 3 << 30
-    assert model.graph is not None
     assert len(model.graph.nodes) == 3
     assert model.infer().error is None
     assert model.graph.values["x3"].shape == ("batch", 16384)

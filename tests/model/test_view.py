@@ -39,12 +39,11 @@ NESTED = """
 
 def view(text: str) -> Model:
     model = read_text(text)
-    assert model.graph is not None, model.problems
+    assert model.has_graph, model.problems
     return model
 
 
 def main_graph(model: Model) -> Graph:
-    assert model.graph is not None
     return model.graph
 
 

@@ -40,9 +40,7 @@ def graph_of(
     """The main graph of a model in ONNX text."""
     stored = f"<{stored}>" if stored else ""
     text = f"{HEADER} main ({inputs}) => ({outputs}) {stored} {{ {body} }}"
-    graph = build(model_from_text(text), Path("model.onnx")).graph
-    assert graph is not None
-    return graph
+    return build(model_from_text(text), Path("model.onnx")).graph
 
 
 def find(

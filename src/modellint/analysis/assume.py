@@ -124,7 +124,7 @@ def token_lengths(model: Model) -> tuple[str, frozenset[str]]:
 
 def _texts(model: Model) -> Iterator[tuple[Value, tuple[Dim, Dim]]]:
     """Inputs of batch by length: tokens, their positions, their mask."""
-    for value in model.graph.inputs if model.graph is not None else ():
+    for value in model.inputs:
         shape = value.declared_shape
         if not value.is_constant and shape is not None and len(shape) == 2:
             yield value, (shape[0], shape[1])
@@ -156,7 +156,7 @@ def _usual(shape: Shape, axis: int) -> int:
 
 def _takes_sound(model: Model) -> bool:
     """Whether the model takes nothing but one row of floats after another, of any length."""
-    fed = [value for value in model.graph.inputs if not value.is_constant] if model.graph else []
+    fed = [value for value in model.inputs if not value.is_constant]
     if len(fed) != 1 or len(fed[0].declared_shape or ()) != 2:
         return False
     dtype = fed[0].declared_dtype

@@ -75,14 +75,11 @@ class Blocks:
         self._graph = model.graph
         self._folding = Folding(model, deployment)
         self._types = self._folding.types
-        graph = model.graph
-        self._written_out = list(attention_blocks(graph)) if graph is not None else []
+        self._written_out = list(attention_blocks(model.graph))
         self._softmaxes = {id(block.softmax) for block in self._written_out}
 
     @cached_property
     def all(self) -> tuple[GraphBlock, ...]:
-        if self._graph is None:
-            return ()
         residuals = _without_outer(list(self._residuals(self._graph)))
         inverted = list(self._inverted(self._graph))
         inside = {id(node) for block in inverted for node in block.nodes}
@@ -105,7 +102,7 @@ class Blocks:
 
     @cached_property
     def attention_layers(self) -> tuple[AttentionLayer, ...]:
-        return tuple(self._attentions(self._graph)) if self._graph is not None else ()
+        return tuple(self._attentions(self._graph))
 
     @property
     def attention(self) -> AttentionLayer | None:

@@ -40,13 +40,12 @@ class Folding:
         self._contents: dict[int, int] = {}
         self._interned: dict[Hashable, int] = {}
         self._model = model
-        if model.graph is not None:
-            for graph in model.graph.walk():
-                for node in graph.ordered:
-                    if self._folds(node):
-                        self._folded.add(id(node))
-                        self._constant.update(id(v) for v in node.outputs if v is not None)
-                        self._note_content(node)
+        for graph in model.graph.walk():
+            for node in graph.ordered:
+                if self._folds(node):
+                    self._folded.add(id(node))
+                    self._constant.update(id(v) for v in node.outputs if v is not None)
+                    self._note_content(node)
 
     @cached_property
     def folded(self) -> frozenset[int]:

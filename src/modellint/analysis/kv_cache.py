@@ -80,10 +80,7 @@ class KvCache:
 
 def kv_cache(model: Model, deployment: Deployment) -> KvCache | None:
     """The analysis: None for a graph that keeps no cache."""
-    graph = model.graph
-    if graph is None:
-        return None
-    pairs = tuple(_pairs(graph))
+    pairs = tuple(_pairs(model.graph))
     if not pairs:
         return None
     shape = pairs[0].past.shape or pairs[0].present.shape

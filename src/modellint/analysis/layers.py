@@ -80,7 +80,7 @@ class Layers:
     """The layers of one export, and what stands out among them."""
 
     def __init__(self, model: Model, deployment: Deployment | None = None) -> None:
-        self.all = list(model.graph.nodes) if model.graph is not None else []
+        self.all = list(model.graph.nodes)
 
     @cached_property
     def reformats(self) -> list[Node]:

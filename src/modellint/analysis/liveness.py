@@ -158,9 +158,7 @@ class Liveness:
         self._sizes = Sizes(self._folding.types, deployment.precision)
         self.unknown: list[Value] = []
         """Tensors whose size cannot be known; they count as nothing."""
-        self.program = Program()
-        if model.graph is not None:
-            self.program = self._program(model.graph)
+        self.program = self._program(model.graph)
 
     @cached_property
     def shared(self) -> Profile:

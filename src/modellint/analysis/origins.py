@@ -27,8 +27,7 @@ class Origins:
         del deployment  # the same for all
         self._origins: dict[Value, Origin] = {}
         for graph in (model.graph, *(function.graph for function in model.functions.values())):
-            if graph is not None:
-                self._visit(graph)
+            self._visit(graph)
 
     def of(self, value: Value | None) -> Origin:
         """Left-out inputs are constants: they stand for their default."""

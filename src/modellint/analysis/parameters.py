@@ -39,7 +39,7 @@ class Parameters:
 
     def __init__(self, model: Model) -> None:
         self._counts: dict[int, int] = {}
-        if model.graph is None:
+        if not model.has_graph:
             self.total = sum(tensor.elements for tensor in model.tensors if _may_learn(tensor))
             return
         for node in model.nodes(functions=True):

@@ -144,8 +144,8 @@ class TimeBound:
 
 def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     """The analysis: None where the target's peak or bandwidth is not known."""
-    target, graph = deployment.target, model.graph
-    if target is None or graph is None or not target.memory.bandwidth:
+    target = deployment.target
+    if target is None or not model.has_graph or not target.memory.bandwidth:
         return None
     precision = running_precision(model, deployment)
     found = peak_rate(target, precision)
@@ -158,7 +158,7 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     kept = _kept_on_chip(model, folding, deployment)
     quantized = _quantized(model, deployment)
     nodes, uncounted = [], []
-    for node in graph.nodes:
+    for node in model.graph.nodes:
         if folding.is_folded(node):
             continue
         work = cost.of(node)
@@ -189,8 +189,6 @@ def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
 
 def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> frozenset[int]:
     """Values that only the kernel which makes them reads."""
-    if model.graph is None:
-        return frozenset()
     runtime = memory_of(deployment.runtime or _default_runtime(deployment))
     narrow = is_narrow(running_precision(model, deployment))
     grouping = find_grouping(model.graph, folding, runtime, narrow=narrow)

@@ -29,7 +29,7 @@ class DeployedTypes:
         self._inferred = False
         self._numbers: Mapping[str, NDArray[Any]] = {}
         for name, shape in self._inputs.items():
-            declared = model.graph.values[name].shape if model.graph else None
+            declared = model.graph.values[name].shape
             for old, new in zip(declared or (), shape, strict=False):
                 if isinstance(old, str) and isinstance(new, int):
                     self._symbols.setdefault(old, new)
@@ -58,8 +58,7 @@ class DeployedTypes:
     @cached_property
     def _is_closed(self) -> bool:
         """Whether every input's shape is known, so that shapes are all there is to find out."""
-        graph = self._model.graph
-        return graph is not None and all(is_static(value.shape) for value in graph.inputs)
+        return all(is_static(value.shape) for value in self._model.inputs)
 
     def _better(self, shape: Shape | None, value: Value) -> Shape | None:
         deployed = self._types.get((value.graph.path, value.name), (None, None))[1]
@@ -68,7 +67,7 @@ class DeployedTypes:
     def _infer(self) -> None:
         """Inference, and again with the shape arithmetic that it could not follow by itself."""
         infer_types, graph = self._model.infer_types, self._model.graph
-        if self._inferred or infer_types is None or graph is None:
+        if self._inferred or infer_types is None:
             return
         self._inferred = True
         key = ("deployed types", *self._sizes)
@@ -104,10 +103,8 @@ class DeployedTypes:
 
 def bound_inputs(model: Model, deployment: Deployment) -> dict[str, Shape]:
     """Shapes of the main graph's inputs that the deployment changes."""
-    if model.graph is None:
-        return {}
     bound: dict[str, Shape] = {}
-    for value in model.graph.inputs:
+    for value in model.inputs:
         if value.is_constant:
             continue
         profile = deployment.shapes.get(value.name)

@@ -38,10 +38,10 @@ def op_not_on_dla(context: Context) -> Iterator[Hit]:
 
 def dynamic_on_dla(context: Context) -> Iterator[Hit]:
     """Open dims, of which the accelerator takes none."""
-    target, graph = context.deployment.target, context.model.graph
-    if not context.deployment.dla or target is None or not target.dla_cores or graph is None:
+    target = context.deployment.target
+    if not context.deployment.dla or target is None or not target.dla_cores:
         return
-    for value in graph.inputs:
+    for value in context.model.inputs:
         if not value.is_constant and not is_static(context.shape(value)):
             yield Hit(value)
 

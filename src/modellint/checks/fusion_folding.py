@@ -108,14 +108,14 @@ def duplicate_weight(context: Context) -> Iterator[Hit]:
 
 
 def _value_of(context: Context, name: str) -> Value | None:
-    return context.model.graph.values.get(name) if context.model.graph is not None else None
+    return context.model.graph.values.get(name)
 
 
 def shape_arithmetic(context: Context) -> Iterator[Hit]:
     """Ops that compute shapes in every run, because an input's dims are open."""
     graph = context.model.graph
-    symbols = _open_dims(graph) if graph is not None else {}
-    if graph is None or not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
+    symbols = _open_dims(graph)
+    if not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
         return
     folding = context.analysis(_as_loaded)
     running = [node for node in _shape_nodes(graph) if not folding.is_folded(node)]

@@ -167,7 +167,7 @@ def missing_metadata(context: Context) -> Iterator[Hit]:
     known = {
         "producer": model.producer_name,
         "producer-version": model.producer_version,
-        "graph-name": model.graph.name if model.graph is not None else "",
+        "graph-name": model.graph.name,
         **model.metadata,
     }
     missing = [key for key in context.options["required"] if not known.get(key, "").strip()]
@@ -178,7 +178,7 @@ def missing_metadata(context: Context) -> Iterator[Hit]:
 def default_graph_name(context: Context) -> Iterator[Hit]:
     """Main graphs that are called what the exporter calls all of them."""
     graph = context.model.graph
-    if graph is not None and graph.name in context.options["names"]:
+    if graph.name in context.options["names"]:
         yield Hit(graph, {"name": graph.name})
 
 

@@ -76,8 +76,6 @@ def oversized_dense_layer(context: Context) -> Iterator[Hit]:
 def deep_without_skip(context: Context) -> Iterator[Hit]:
     """Long chains of layers that no path leads around."""
     graph = context.model.graph
-    if graph is None:
-        return
     depths: dict[int, int] = {}
     deepest: Node | None = None
     for node in graph.ordered:

@@ -87,7 +87,7 @@ def _stand_in_for(context: Context, outcome: Outcome) -> str:
 def _parts(model: Model, outcome: Outcome) -> str:
     """What would still run, where the runtime cuts the graph at what it refuses."""
     taken, pieces = outcome.figures.nodes_taken, outcome.figures.subgraphs_taken
-    if not taken or not pieces or model.graph is None:
+    if not taken or not pieces:
         return ""
     of = len(model.graph.nodes)
     where = "one part" if pieces == 1 else f"{pieces} parts"
@@ -261,8 +261,6 @@ def _facts(context: Context, outcome: Outcome, remark: Remark | None = None) -> 
 
 def find_node(model: Model, remark: Remark) -> Node | None:
     """The node that a runtime means; None when several could be meant."""
-    if model.graph is None:
-        return None
     named = _by_name(model, remark.node, remark.op)
     if named is not None:
         return named
@@ -291,7 +289,7 @@ def _by_name(model: Model, name: str, op: str) -> Node | None:
 
 def _unnamed(model: Model, name: str) -> Node | None:
     """The node that TensorRT calls after its output, having no other name."""
-    if not name.startswith(TRT_PREFIX) or model.graph is None:
+    if not name.startswith(TRT_PREFIX):
         return None
     value = model.graph.resolve(name.removeprefix(TRT_PREFIX).removesuffix(TRT_SUFFIX))
     return value.producer if value is not None else None
@@ -318,4 +316,4 @@ def _in_words(model: Model, text: str) -> Node | None:
 
 
 def _input(model: Model, name: str) -> Value | None:
-    return model.graph.resolve(name) if model.graph is not None and name else None
+    return model.graph.resolve(name) if name else None

@@ -123,11 +123,10 @@ def static_batch_one(context: Context) -> Iterator[Hit]:
     if target is None or target.is_unified_memory:
         return
     fed = _profiles(context)
-    graph = context.model.graph
-    if graph is None or not fed or any(not profile.declared for profile in fed):
+    if not fed or any(not profile.declared for profile in fed):
         return
     shapes = [profile.declared for profile in fed]
-    shapes += [shape for value in graph.outputs if (shape := context.shape(value))]
+    shapes += [shape for value in context.model.outputs if (shape := context.shape(value))]
     if all(shape[0] == 1 for shape in shapes):
         yield Hit(fed[0].value, {"shape": format_shape(fed[0].declared)})
 

@@ -120,9 +120,8 @@ def _constant_operand(node: Node) -> Value | None:
 
 def calibration_outputs_left(context: Context) -> Iterator[Hit]:
     """Outputs that a calibrator added to watch ranges."""
-    graph = context.model.graph
     watched: dict[int, tuple[Value, set[str]]] = {}
-    for output in graph.outputs if graph is not None else ():
+    for output in context.model.outputs:
         node = root_of(output).producer
         source = node.input(0) if node is not None else None
         if node is not None and source is not None and node.op_type in ("ReduceMin", "ReduceMax"):

@@ -11,7 +11,7 @@ from modellint.targets.deployment import Deployment
 
 def problem_hit(problem: Problem, rule: Rule, model: Model) -> Hit:
     """A problem of the file as a hit of the rule that answers to it."""
-    place = model.graph.resolve(problem.value) if model.graph and problem.value else None
+    place = model.graph.resolve(problem.value) if problem.value else None
     variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
     return Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
 

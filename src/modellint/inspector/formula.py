@@ -31,7 +31,7 @@ Sizes = Mapping[str, int]
 def macs_formula(model: Model, deployment: Deployment) -> list[Term] | None:
     """The terms; None where no dim is open, or where no such formula is exact."""
     dims = _OpenDims.of(model, deployment)
-    if model.graph is None or not dims.groups or len(dims.groups) > MOST_DIMS:
+    if not dims.groups or len(dims.groups) > MOST_DIMS:
         return None
     counts = _Counts(model, deployment, dims)
     for monomials in dims.monomials():

@@ -23,7 +23,7 @@ def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
     """Grouped by op and the shape of the largest weight, by bytes."""
     groups: dict[tuple[str, tuple[int, ...]], _Group] = {}
     seen: set[int] = set()
-    for node in model.graph.nodes if model.graph is not None else ():
+    for node in model.graph.nodes:
         tensors = [v.tensor for v in node.inputs if v is not None and v.tensor is not None]
         if node.subgraphs or not tensors or not cost.of(node).parameters:
             continue

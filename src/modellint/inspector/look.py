@@ -102,18 +102,16 @@ class _Look:
             return self._graph(replace(plain, engine=engine_of(self.export)), self.export)
         if self.export is not None:
             plain = replace(plain, engine=engine_of(self.export, self.model))
-        with_graph = self._graph(plain, self.model) if self.model.graph is not None else plain
+        with_graph = self._graph(plain, self.model) if self.model.has_graph else plain
         return self._deployed(with_graph)
 
     def _graph(self, plain: Inspection, model: Model) -> Inspection:
-        graph = model.graph
-        assert graph is not None
         graphs = list(model.graphs())
         ops = Counter(node.qualified_op for each in graphs for node in each.nodes)
         return replace(
             plain,
-            inputs=[_port(value) for value in graph.inputs if not value.is_constant],
-            outputs=[_port(value) for value in graph.outputs],
+            inputs=[_port(value) for value in model.inputs if not value.is_constant],
+            outputs=[_port(value) for value in model.outputs],
             nodes=sum(ops.values()),
             subgraphs=len(graphs) - 1,
             functions=len(model.functions),
@@ -149,11 +147,11 @@ class _Look:
             return {}
 
     def _cost(self, deployment: Deployment) -> dict[str, Any]:
-        if self.model.graph is None and not self.model.tensors:
+        if not (self.model.has_graph or self.model.tensors):
             return {}
         settled = self.opened.under(deployment).get(settle)
         cost = self.opened.under(settled.deployment).get(ModelCost)
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return {"parameters": cost.parameters}
         return {
             "parameters": cost.parameters,
@@ -168,7 +166,7 @@ class _Look:
         }
 
     def _structure(self, deployment: Deployment) -> dict[str, Any]:
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return {}
         settled = self.opened.under(deployment).get(settle)
         blocks = self.opened.under(settled.deployment).get(Blocks)
@@ -189,7 +187,7 @@ class _Look:
         }
 
     def _memory(self) -> dict[str, Any]:
-        if self.model.graph is None and not self.model.tensors:
+        if not (self.model.has_graph or self.model.tensors):
             return {}
         deployments = self.asked.deployments
         needs = Needs(self.opened, self.asked.targets, brief=len(deployments) > 1)
@@ -199,12 +197,12 @@ class _Look:
         return {"memory": {each.target: each for each in told}}
 
     def _quantization(self, deployment: Deployment) -> dict[str, Any]:
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return {}
         return {"quantization": quantization_summary(self.model, deployment).to_json()}
 
     def _profile(self, deployment: Deployment) -> dict[str, Any]:
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return {}
         profiles = [p for p in input_profiles(self.model, deployment) if p.is_dynamic]
         return {
@@ -220,7 +218,7 @@ class _Look:
 def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> Trouble:
     """A problem of the file in the words of the rule that answers to it."""
     model = opened.model
-    is_fatal = problem.fatal or not (model.graph or model.tensors or model.capabilities)
+    is_fatal = problem.fatal or not (model.tensors or model.capabilities)
     rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
     if rule is None:
         return Trouble(None, problem.kind, f"{problem.kind}.", is_fatal)
@@ -262,12 +260,8 @@ def _port(value: Value) -> Port:
 
 def _sizes(model: Model, settled: Settled) -> dict[str, int]:
     """Sizes of the inputs' open dims, and nothing else that a configuration may name."""
-    graph = model.graph
     declared: Sequence[Any] = [
-        dim
-        for value in (graph.inputs if graph is not None else ())
-        for dim in value.declared_shape or ()
-        if isinstance(dim, str)
+        dim for value in model.inputs for dim in value.declared_shape or () if isinstance(dim, str)
     ]
     symbols = settled.deployment.symbols
     return {name: symbols[name] for name in declared if name in symbols} | dict(settled.assumed)

@@ -104,7 +104,7 @@ class Needs:
 
     def _table(self, deployment: Deployment, estimate: MemoryEstimate) -> Iterator[Row]:
         """Precision by batch; where the batch is fixed, the one there is."""
-        if self._model.graph is None or deployment.target is None:
+        if not self._model.has_graph or deployment.target is None:
             return
         symbol = estimate.batch_symbol
         several = BATCHES if len(self._model.graph.nodes) < LARGE else FEWER_BATCHES
@@ -136,8 +136,7 @@ def _rows(running: str, deployment: Deployment) -> Iterator[str]:
 
 def _batch(estimate: MemoryEstimate) -> int:
     """The batch of a model that leaves none open: the first dim of its first input."""
-    graph = estimate.model.graph
-    for value in graph.inputs if graph is not None else ():
+    for value in estimate.model.inputs:
         if not value.is_constant and value.shape and isinstance(value.shape[0], int):
             return value.shape[0]
     return 1

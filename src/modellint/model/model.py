@@ -16,6 +16,8 @@ from modellint.model.tensor import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_GRAPHS = frozenset({Capability.GRAPH, Capability.LAYERS})
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -82,7 +84,8 @@ class Model:
         self.format = format
         self.file_size = 0
         self.capabilities: frozenset[Capability] = frozenset()
-        self.graph: Graph | None = None
+        self.graph = Graph(self, "")
+        """The main graph; empty where the format has none."""
         self.functions: dict[tuple[str, str, str], Function] = {}
         """Model-local functions by domain, name and overload."""
         self.training: list[Graph] = []
@@ -104,12 +107,17 @@ class Model:
         self._strict_inference: Inference | None = None
 
     @property
+    def has_graph(self) -> bool:
+        """True if the file states nodes: the author's, or those that a runtime built."""
+        return bool(self.capabilities & _GRAPHS)
+
+    @property
     def inputs(self) -> list[Value]:
-        return self.graph.inputs if self.graph is not None else []
+        return self.graph.inputs
 
     @property
     def outputs(self) -> list[Value]:
-        return self.graph.outputs if self.graph is not None else []
+        return self.graph.outputs
 
     @property
     def fed(self) -> list[Value]:
@@ -124,7 +132,7 @@ class Model:
     def infer(self) -> Inference:
         """Infer the types of all values once, and record them on the values."""
         if self._inference is None:
-            if self.infer_types is None or self.graph is None:
+            if self.infer_types is None:
                 self._inference = Inference({})
             else:
                 strict = self.infer_strictly()
@@ -140,7 +148,7 @@ class Model:
     def infer_strictly(self) -> Inference:
         """Inference that fails at any contradiction, and says which."""
         if self._strict_inference is None:
-            if self.infer_types is None or self.graph is None:
+            if self.infer_types is None:
                 self._strict_inference = Inference({})
             else:
                 self._strict_inference = self.infer_types({}, strict=True)
@@ -148,8 +156,7 @@ class Model:
 
     def graphs(self, *, functions: bool = False) -> Iterator[Graph]:
         """The main graph and its subgraphs; with `functions`, their bodies too."""
-        if self.graph is not None:
-            yield from self.graph.walk()
+        yield from self.graph.walk()
         if functions:
             for function in self.functions.values():
                 yield from function.graph.walk()

@@ -106,8 +106,7 @@ def _unfit(model: Model) -> str:
     """Why a model is not shown to any runtime."""
     if model.format not in FORMATS:
         return f"probes read ONNX, this is {model.format}"
-    fatal = next((each for each in model.problems if each.fatal), None)
-    if fatal is not None or model.graph is None:
+    if not model.has_graph:
         return "the file cannot be read"
     outside = any(each.kind in ("external-outside", "lfs-pointer") for each in model.problems)
     return "it names weights outside its folder" if outside else ""

@@ -22,7 +22,7 @@ class Profiles:
 def profiles(model: Model, deployment: Deployment) -> Profiles:
     """A range for each dynamic input. A batch that nobody states is 1; nothing else is guessed."""
     found = Profiles()
-    for value in model.graph.inputs if model.graph is not None else ():
+    for value in model.inputs:
         if value.is_constant or value.type_name != "tensor":
             continue
         given = deployment.shapes.get(value.name)

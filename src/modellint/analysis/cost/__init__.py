@@ -83,7 +83,7 @@ class ModelCost:
     @cached_property
     def total(self) -> NodeCost:
         """The whole model; a number is None as soon as it is None for one node."""
-        everything = self._sum(self._model.graph) if self._model.graph is not None else NodeCost()
+        everything = self._sum(self._model.graph)
         return NodeCost(
             everything.macs,
             everything.flops,
@@ -118,7 +118,7 @@ class ModelCost:
 
     @property
     def _main_nodes(self) -> Sequence[Node]:
-        return self._model.graph.nodes if self._model.graph is not None else ()
+        return self._model.graph.nodes
 
     def _sum(self, graph: Graph) -> NodeCost:
         total = NodeCost()

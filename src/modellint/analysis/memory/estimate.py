@@ -192,10 +192,9 @@ class MemoryEstimate:
     @property
     def open_symbols(self) -> dict[str, int]:
         """Named dims of the model's inputs, with the sizes they have here."""
-        graph = self.model.graph
         return {
             dim: self.footprint.symbols[dim]
-            for value in (graph.inputs if graph is not None else ())
+            for value in self.model.inputs
             for dim in value.shape or ()
             if isinstance(dim, str) and dim in self.footprint.symbols
         }
@@ -203,8 +202,7 @@ class MemoryEstimate:
     @property
     def batch_symbol(self) -> str | None:
         """The name of the inputs' first dim, where the model leaves it open."""
-        graph = self.model.graph
-        for value in graph.inputs if graph is not None else ():
+        for value in self.model.inputs:
             shape = value.shape
             if not value.is_constant and shape and isinstance(shape[0], str):
                 return shape[0]
@@ -238,11 +236,10 @@ class MemoryEstimate:
     def tied(self, symbol: str) -> Iterator[str]:
         """Dims that grow together under whatever name: all batches, all lengths of the tokens, all
         lengths of the cache."""
-        graph = self.model.graph
         length, masks = token_lengths(self.model)
         dims: list[Dim] = []
         if symbol == self.batch_symbol:
-            dims = [v.shape[0] for v in (graph.inputs if graph is not None else ()) if v.shape]
+            dims = [v.shape[0] for v in self.model.inputs if v.shape]
         elif self.cache is not None and symbol == self.cache.sequence_symbol:
             axis = self.cache.sequence_axis
             dims = [(pair.past.shape or ())[axis] for pair in self.cache.pairs]

@@ -97,7 +97,7 @@ class Footprint:
     @cached_property
     def activations(self) -> Part:
         """Everything between inputs and outputs, at the step that needs most."""
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return Part("activations", 0, 0, 0, "theoretical", "the format states no graph")
         low, expected = self.profile.peak, self._arena
         apart = profile(without_held(self.plain), self.plain.tasks, in_place=False).peak
@@ -150,7 +150,7 @@ class Footprint:
     @cached_property
     def ceiling(self) -> int:
         """Far more than `expected`, found without a plan: enough to see that a small model fits."""
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return self.expected
         stored = sum(tensor.elements for tensor in self.model.tensors) * _LARGEST_ELEMENT
         tensors = sum(size + _MOST_ALIGNMENT for _, size in self._all_sizes)
@@ -172,7 +172,7 @@ class Footprint:
     @cached_property
     def _arena(self) -> int:
         """What a planner that fuses gives the activations."""
-        if self.model.graph is None:
+        if not self.model.has_graph:
             return 0
         return max(self.profile.peak, min(plan.nbytes for plan in self._plans))
 
@@ -190,8 +190,6 @@ class Footprint:
     def programs(self) -> tuple[Program, ...]:
         """Kernels as the runtime forms them; a second time with joins, if it knows those."""
         graph = self.model.graph
-        if graph is None:
-            return (Program(),)
         apart = self._program(graph)
         if not self._runtime.joins or not graph.by_op.get("Concat"):
             return (apart,)
@@ -201,8 +199,6 @@ class Footprint:
     def plain(self) -> Program:
         """Every node a kernel of its own."""
         graph = self.model.graph
-        if graph is None:
-            return Program()
         groups = [(node,) for node in graph.ordered if not self._folding.is_folded(node)]
         layout = lay_out(graph, groups, self._folding)
         return sized(layout, self._sizes, [], inside=self._inside)

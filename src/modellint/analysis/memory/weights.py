@@ -43,7 +43,7 @@ def deployed_weights(
     by_dtype: dict[str, int] = {}
     stored = folded = matrices = 0
     unknown: list[Value] = []
-    if model.graph is None:
+    if not model.has_graph:
         for tensor in model.tensors:
             kept = weight_dtype(tensor.dtype, deployment.precision)
             size = tensor.nbytes if kept is tensor.dtype else kept.nbytes(tensor.elements)

@@ -79,8 +79,7 @@ class Inferrer:
         types: Types = {}
         if strict and knows(self.proto):
             return Inference({})  # no contradiction; stand-ins, which are not strict, tell more
-        if self.model.graph is not None:
-            _collect(self.model.graph, inferred.graph, types)
+        _collect(self.model.graph, inferred.graph, types)
         return Inference(types)
 
     def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
@@ -102,7 +101,7 @@ class Inferrer:
     def _keeps_lists_short(self, inputs: Mapping[str, Shape]) -> bool:
         """Whether all that has one dim is known to be short, and `inputs` only close open dims."""
         graph = self.model.graph
-        if graph is None or self.model.functions:
+        if self.model.functions:
             return False
         for name, shape in inputs.items():
             declared = graph.values[name].declared_shape
@@ -119,8 +118,7 @@ class Inferrer:
 
     def _largest(self, inputs: Mapping[str, Shape]) -> int:
         """The elements of the largest tensor that is stored or goes in."""
-        graph = self.model.graph
-        declared = {value.name: value.declared_shape for value in graph.inputs} if graph else {}
+        declared = {value.name: value.declared_shape for value in self.model.inputs}
         shapes = {**declared, **inputs}.values()
         counts = (element_count(shape) or 0 for shape in shapes)
         return max(0, *counts, *(tensor.elements for tensor in self.model.tensors))
