@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.errors import UsageError
+from modellint.capability import Capability
 from modellint.checks.api import Analyses, Hit
 from modellint.checks.wording import message_of, problem_hit, words_of
 from modellint.formats import read_model
+from modellint.formats.trt import ENGINE
 from modellint.model import Model, Problem
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
@@ -60,6 +64,21 @@ class OpenModel:
         """What the runtimes said, where any were asked."""
         asked = (analyses.outcome for analyses in self.analyses)
         return tuple(outcome for outcome in asked if outcome is not None)
+
+    def engine_layers(self) -> Model:
+        """The layers of an engine: of an export, or as the runtime that wrote the engine tells."""
+        if Capability.LAYERS in self.model.capabilities:
+            return self.model
+        if self.model.format != ENGINE.name or self.model.problems:
+            raise UsageError(f"{self.shown} holds no layers of an engine ({self.model.format})")
+        from modellint.probes.layers import exported_layers
+
+        engine, writer = self.model.path, self.model.producer_name
+        with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
+            layers = read_model(exported_layers(engine, writer, Path(folder)))
+        if Capability.LAYERS not in layers.capabilities:
+            raise UsageError(f"{writer} tells nothing of the layers of {engine}")
+        return layers
 
     def problem_hits(self, rule: Rule) -> Iterator[Hit]:
         """The problems of the file that a rule answers to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,7 +20,6 @@ from modellint.config.load import CommandLine, Config, Configs
 if TYPE_CHECKING:
     from modellint.inspection import Inspection
     from modellint.inspector import Asked
-    from modellint.model import Model
     from modellint.report.options import Options
 
 OUTPUT = "Output"
@@ -85,7 +84,7 @@ def _inspections(files: Sequence[Any], given: dict[str, Any]) -> Iterator[Inspec
 
 
 def _asked(config: Config, given: dict[str, Any]) -> Asked:
-    from modellint.inspector import Asked
+    from modellint.inspector import Asked, layers_in
     from modellint.planning import deployments
     from modellint.rules.registry import load_rules
     from modellint.targets import load_targets
@@ -97,23 +96,9 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         rules,
         quantization=given["quant"],
         profile=given["profile"],
-        layers=_layers(given["layers"]),
+        layers=layers_in(given["layers"]) if given["layers"] is not None else None,
         targets=lambda: load_targets(folders),
     )
-
-
-def _layers(export: Path | None) -> Callable[[Model], Model | None]:
-    """Those of the export, else those that an engine's own runtime tells."""
-    from modellint.cli.layers import layers_in, told_by_runtime
-
-    told = layers_in(export) if export is not None else None
-
-    def layers(model: Model) -> Model | None:
-        if told is None and model.format == "tensorrt-engine":
-            return told_by_runtime(model)
-        return told
-
-    return layers
 
 
 def _draw(inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options) -> None:

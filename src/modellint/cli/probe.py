@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from modellint.base.errors import UsageError
-from modellint.capability import Capability
 from modellint.cli import probing
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
@@ -60,8 +60,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
     if given["layers"] is not None:
-        for path in models:
-            click.echo(_compared(path, given["layers"]), nl=False)
+        _compare(models, given["layers"])
         return 0
     outputs = plain_outputs(given, models)
     values = {
@@ -102,14 +101,10 @@ def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
         write("full", result, stream, options)
 
 
-def _compared(path: Path, export: Path) -> str:
-    """What became of a model's nodes in an engine, by an export of its layers."""
-    from modellint.cli.layers import layers_in
-    from modellint.formats import read_model
-    from modellint.inspector import engine_of
+def _compare(models: Sequence[Path], export: Path) -> None:
+    """What became of the models' nodes in an engine, by an export of its layers."""
+    from modellint.inspector import compared
     from modellint.report.layers import comparison
 
-    source = read_model(path)
-    if Capability.GRAPH not in source.capabilities:
-        raise UsageError(f"{path} holds no graph of a model ({source.format})")
-    return comparison(str(path), str(export), engine_of(layers_in(export), source))
+    for path in models:
+        click.echo(comparison(str(path), str(export), compared(path, export)), nl=False)

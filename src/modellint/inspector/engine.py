@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from modellint.analysis.layers import (
     Comparison,
@@ -12,9 +13,27 @@ from modellint.analysis.layers import (
     onnx_names,
     precision,
 )
+from modellint.base.errors import UsageError
+from modellint.capability import Capability
 from modellint.formats.trt.layers import UNTOLD
 from modellint.inspection import Became, Bottleneck, Engine, EngineLayer, LeftFloat, Zone
 from modellint.model import Model, Node
+from modellint.session import Session
+
+
+def layers_in(path: Path) -> Model:
+    """The layers in a file that the user names: an export of them, or an engine."""
+    if not path.exists():
+        raise UsageError(f"{path}: no such file")
+    return Session().open(path, str(path)).engine_layers()
+
+
+def compared(path: Path, export: Path) -> Engine:
+    """What became of a model's nodes in an engine."""
+    source = Session().open(path, str(path)).model
+    if Capability.GRAPH not in source.capabilities:
+        raise UsageError(f"{path} holds no graph of a model ({source.format})")
+    return engine_of(layers_in(export), source)
 
 
 def engine_of(export: Model, source: Model | None = None) -> Engine:

@@ -17,6 +17,7 @@ from modellint.analysis.quantization import quantization_summary
 from modellint.base.errors import UsageError
 from modellint.base.garbage import no_garbage_collection
 from modellint.capability import Capability
+from modellint.formats.trt import ENGINE
 from modellint.inspection import (
     Attention,
     Block,
@@ -48,8 +49,8 @@ class Asked:
     profile: bool = False
     targets: Callable[[], Iterable[Any]] = tuple
     """Devices among which the smallest that fits is looked for."""
-    layers: Callable[[Model], Model | None] = lambda model: None
-    """Tells the layers of an engine, or of one built from the model; None where none is meant."""
+    layers: Model | None = None
+    """Those of an engine built from the model, where they are given."""
 
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
@@ -74,17 +75,20 @@ class _Look:
         self.model = opened.model
         self.asked = asked
         self.problems = problems
-        self.export = (
-            self.model if Capability.LAYERS in self.model.capabilities else self._layers_told()
-        )
+        self.export = self._export()
 
     @property
     def _is_of_engine(self) -> bool:
         return self.model.capabilities in ({Capability.METADATA}, {Capability.LAYERS})
 
-    def _layers_told(self) -> Model | None:
+    def _export(self) -> Model | None:
+        """The layers of the engine that the file is, or that was built from it."""
+        if Capability.LAYERS in self.model.capabilities:
+            return self.model
+        if self.asked.layers is not None or self.model.format != ENGINE.name:
+            return self.asked.layers
         try:
-            return self.asked.layers(self.model)
+            return self.opened.engine_layers()
         except UsageError as error:
             said = f"{error}; --layers takes an export of its layers."
             self.problems.append(Trouble(None, "layers", said, fatal=False))
