@@ -16,11 +16,11 @@ from modellint.formats.format import Format
 from modellint.formats.registry import is_model, is_model_folder, looks_like_data, with_companions
 
 NEVER_WALKED = frozenset(
-    {
-        ".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox",
-        ".mypy_cache", ".pytest_cache", ".ruff_cache", ".eggs", "site-packages",
-    }
-)  # fmt: skip
+    """
+    .git .hg .svn .venv venv node_modules __pycache__ .tox .nox .mypy_cache .pytest_cache
+    .ruff_cache .eggs site-packages
+    """.split()
+)
 MOST_HIDDEN = 5000
 """Entries of git-ignored folders looked at, for the hint that models are hidden there."""
 

@@ -357,4 +357,4 @@ __all__ = [
     "Term",
     "Trouble",
     "Zone",
-]  # fmt: skip
+]

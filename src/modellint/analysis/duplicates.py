@@ -84,10 +84,8 @@ def _hold_the_same(one: Value | None, other: Value | None) -> bool:
         return True
     if one.tensor is None or other.tensor is None or not one.tensor.small:
         return True
-    arrays = one.tensor.numpy(), other.tensor.numpy()
-    return arrays[0] is not None and arrays[1] is not None and (
-        arrays[0].tobytes() == arrays[1].tobytes()
-    )  # fmt: skip
+    ours, theirs = one.tensor.numpy(), other.tensor.numpy()
+    return ours is not None and theirs is not None and ours.tobytes() == theirs.tobytes()
 
 
 def _hanging_together(nodes: list[Node]) -> list[list[Node]]:

@@ -20,9 +20,19 @@ Array = Any
 Evaluator = Callable[[Node, list[Any]], Any]
 
 _ONNX_TYPES = {
-    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
-    9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
-}  # fmt: skip
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    12: "uint32",
+    13: "uint64",
+}
 
 
 class NotFoldable(Exception):  # noqa: N818 - an answer, not an error
@@ -277,11 +287,25 @@ EVALUATORS: dict[str, Evaluator] = {
     **{
         op: _numpy(name)
         for op, name in {
-            "Add": "add", "Sub": "subtract", "Mul": "multiply", "Neg": "negative",
-            "Abs": "absolute", "Floor": "floor", "Ceil": "ceil", "Sqrt": "sqrt", "Round": "rint",
-            "Pow": "power", "Equal": "equal", "Less": "less", "LessOrEqual": "less_equal",
-            "Greater": "greater", "GreaterOrEqual": "greater_equal", "And": "logical_and",
-            "Or": "logical_or", "Not": "logical_not", "Where": "where",
+            "Add": "add",
+            "Sub": "subtract",
+            "Mul": "multiply",
+            "Neg": "negative",
+            "Abs": "absolute",
+            "Floor": "floor",
+            "Ceil": "ceil",
+            "Sqrt": "sqrt",
+            "Round": "rint",
+            "Pow": "power",
+            "Equal": "equal",
+            "Less": "less",
+            "LessOrEqual": "less_equal",
+            "Greater": "greater",
+            "GreaterOrEqual": "greater_equal",
+            "And": "logical_and",
+            "Or": "logical_or",
+            "Not": "logical_not",
+            "Where": "where",
         }.items()
     },
-}  # fmt: skip
+}

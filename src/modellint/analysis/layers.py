@@ -16,10 +16,12 @@ COPY = "Reformatting CopyNode"
 _BETWEEN_PARTS = re.compile(r" \+ |, |PWN\(|\)")
 HEAVY = ("convolution", "gemm", "matrixmultiply", "deconvolution", "fullyconnected", "attention")
 """Words in the kinds of layers that do most of the arithmetic."""
-LIGHT = frozenset({
-    "PointWise", "PointWiseV2", "ElementWise", "Unary", "Scale", "Activation", "Reduce", "SoftMax",
-    "Shuffle", "Slice", "Concatenation", "Select", "Cast", "Resize", "Pooling", "Padding",
-})  # fmt: skip
+LIGHT = frozenset(
+    """
+    PointWise PointWiseV2 ElementWise Unary Scale Activation Reduce SoftMax Shuffle Slice
+    Concatenation Select Cast Resize Pooling Padding
+    """.split()
+)
 """Kinds that move memory rather than compute, and are cheap only inside another layer."""
 QUANTIZED = frozenset({"int8", "float8e4m3fn", "int4", "float4e2m1"})
 ZONE = 3

@@ -15,10 +15,20 @@ _FLOATS = {
     "fp4": "float4e2m1",
 }
 _NAMES = {
-    "int8": "int8", "uint8": "int8", "int16": "int16", "uint16": "int16", "int4": "int4",
-    "uint4": "int4", "int2": "int2", "uint2": "int2", "float4e2m1": "fp4", "float64": "fp64",
-    "float32": "fp32", "float16": "fp16", "bfloat16": "bf16",
-}  # fmt: skip
+    "int8": "int8",
+    "uint8": "int8",
+    "int16": "int16",
+    "uint16": "int16",
+    "int4": "int4",
+    "uint4": "int4",
+    "int2": "int2",
+    "uint2": "int2",
+    "float4e2m1": "fp4",
+    "float64": "fp64",
+    "float32": "fp32",
+    "float16": "fp16",
+    "bfloat16": "bf16",
+}
 _INTEGERS = {"int8": "int8", "int4": "int4"}
 
 

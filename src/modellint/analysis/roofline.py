@@ -173,9 +173,15 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
         seconds = matrix / rate + (flops - matrix) / vector
         nodes.append(NodeBound(node, flops, moved, seconds, moved / target.memory.bandwidth, name))
     return TimeBound(
-        target, precision_used, peak, target.memory.bandwidth, deployment.batch, tuple(nodes),
-        tuple(uncounted), settled.assumed,
-    )  # fmt: skip
+        target,
+        precision_used,
+        peak,
+        target.memory.bandwidth,
+        deployment.batch,
+        tuple(nodes),
+        tuple(uncounted),
+        settled.assumed,
+    )
 
 
 def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:

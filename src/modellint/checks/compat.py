@@ -12,8 +12,10 @@ from modellint.native import library
 from modellint.runtimes.support import releases, version_key
 
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
-RUNTIME_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "com.microsoft.experimental",
-                   "ai.onnx.contrib", "com.ms.internal.nhwc", "trt.plugins")  # fmt: skip
+RUNTIME_DOMAINS = """
+    com.microsoft com.microsoft.nchwc com.microsoft.experimental ai.onnx.contrib
+    com.ms.internal.nhwc trt.plugins
+    """.split()
 
 
 def _support(context: Context) -> dict[str, Any] | None:

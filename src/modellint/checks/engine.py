@@ -31,9 +31,11 @@ def many_reformats(context: Context) -> Iterator[Hit]:
     if layers.reformats and share >= context.options["share"]:
         first = [each.label for each in layers.reformats[:3]]
         facts = {
-            "reformats": len(layers.reformats), "layers": len(layers.all), "share": share,
+            "reformats": len(layers.reformats),
+            "layers": len(layers.all),
+            "share": share,
             "first": first,
-        }  # fmt: skip
+        }
         yield Hit(layers.reformats[0], facts, count=len(layers.reformats))
 
 

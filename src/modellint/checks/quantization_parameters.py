@@ -35,12 +35,18 @@ def wrong_channel_axis(context: Context) -> Iterator[Hit]:
             shape = op.weight.root.tensor.shape
             yield Hit(
                 op.weight.dequantizer.node,
-                {"axis": axis, "right": right, "layer": op.node.label, "layer_op": op.node.op_type,
-                 "shape": format_shape(shape), **effect(quantization, [op])},
+                {
+                    "axis": axis,
+                    "right": right,
+                    "layer": op.node.label,
+                    "layer_op": op.node.op_type,
+                    "shape": format_shape(shape),
+                    **effect(quantization, [op]),
+                },
                 variant="ignored" if is_ignored and not op.held_back else "",
                 severity=Severity.ERROR if is_ignored and not op.held_back else None,
                 related=(op.node,),
-            )  # fmt: skip
+            )
 
 
 def _channel_axis(op: WeightedOp) -> tuple[int, int] | None:
@@ -180,9 +186,13 @@ def subnormal_scale(context: Context) -> Iterator[Hit]:
         if small.size:
             yield Hit(
                 converter.node,
-                {"number": f"{small.min():.3g}", "type": tensor.dtype.name,
-                 "smallest": f"{smallest:.3g}", "affected": int(small.size)},
-            )  # fmt: skip
+                {
+                    "number": f"{small.min():.3g}",
+                    "type": tensor.dtype.name,
+                    "smallest": f"{smallest:.3g}",
+                    "affected": int(small.size),
+                },
+            )
 
 
 def parameters_disagree(context: Context) -> Iterator[Hit]:

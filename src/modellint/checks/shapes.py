@@ -185,10 +185,8 @@ def _meetings(node: Node) -> Iterator[tuple[Value, int, list[object]]]:
     for value in values:
         shape = shapes[value]
         if shape and len(shape) == max(ranks) > 1:
-            yield value, 0, [
-                each[0] for other, each in shapes.items()
-                if other is not value and each and len(each) == len(shape)
-            ]  # fmt: skip
+            others = (each for other, each in shapes.items() if other is not value and each)
+            yield value, 0, [each[0] for each in others if len(each) == len(shape)]
 
 
 def _is_fixed(context: Context, value: Value) -> bool:

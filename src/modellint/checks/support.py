@@ -19,10 +19,11 @@ MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 """Their types say as much of the output as of the input; other rules know more of them."""
 NO_TENSORS = re.compile("Sequence|Optional")
 """Operators on what is no tensor."""
-PLAIN_TYPES = frozenset({
-    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "uint64",
-    "uint32", "uint16", "bool", "string",
-})  # fmt: skip
+PLAIN_TYPES = frozenset(
+    """
+    float64 float32 float16 bfloat16 int64 int32 int16 uint64 uint32 uint16 bool string
+    """.split()
+)
 """8 bits and fewer often live between quantize and dequantize, where runtimes fuse them away."""
 
 

@@ -43,15 +43,19 @@ from modellint.model import Model, Problem
 MOST_OF_A_KIND = 50
 """A broken file may hold a million; nobody reads on."""
 
-FATAL_KINDS = frozenset({
-    "not-a-model", "empty-file", "truncated", "corrupt", "too-deep", "lfs-pointer", "compressed",
-    "encrypted", "pickle", "unsupported-format", "unreadable",
-})  # fmt: skip
-OTHER_KINDS = frozenset({
-    "unreadable-format", "external-missing", "external-short", "external-outside",
-    "external-leftover", "invalid-tensor", "duplicate-initializer", "duplicate-value",
-    "undefined-value", "unsorted-graph", "recursive-function",
-})  # fmt: skip
+FATAL_KINDS = frozenset(
+    """
+    not-a-model empty-file truncated corrupt too-deep lfs-pointer compressed encrypted
+    pickle unsupported-format unreadable
+    """.split()
+)
+OTHER_KINDS = frozenset(
+    """
+    unreadable-format external-missing external-short external-outside external-leftover
+    invalid-tensor duplicate-initializer duplicate-value undefined-value unsorted-graph
+    recursive-function
+    """.split()
+)
 KINDS = FATAL_KINDS | OTHER_KINDS
 
 

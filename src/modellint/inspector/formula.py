@@ -90,10 +90,12 @@ class _OpenDims:
     def checks(self) -> list[dict[str, int]]:
         """Sizes that no monomial has, and that strides and windows do not divide."""
         return [
-            {name: batch if name == self.batch else size + 6 * at
-             for at, name in enumerate(self.groups)}
+            {
+                name: batch if name == self.batch else size + 6 * at
+                for at, name in enumerate(self.groups)
+            }
             for batch, size in ((5, 37), (7, 50))
-        ]  # fmt: skip
+        ]
 
 
 class _Counts:

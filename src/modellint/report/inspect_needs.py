@@ -223,10 +223,14 @@ class NeedsSheet(Sheet):
             said.append(f"{bound.intensity:.3g} FLOPs a byte, in balance at {bound.ridge:.3g}")
         self.items("bound by", said)
         rows = [
-            [Text(_percent(each.share)), Text(self.words(each.op_type)), Text(each.bound),
-             Text(self.words(each.node))]
+            [
+                Text(_percent(each.share)),
+                Text(self.words(each.op_type)),
+                Text(each.bound),
+                Text(self.words(each.node)),
+            ]
             for each in bound.slowest
-        ]  # fmt: skip
+        ]
         for at, line in enumerate(self.columns(rows, "rlll", self.page - GUTTER)):
             self.beside("" if at else "slowest", line)
 
@@ -299,8 +303,16 @@ class NeedsSheet(Sheet):
 
 
 _DEVICE_COLUMNS = (
-    "device", "usable", "needs", "", "", "max batch", "time", "bound by", "runtime",
-)  # fmt: skip
+    "device",
+    "usable",
+    "needs",
+    "",
+    "",
+    "max batch",
+    "time",
+    "bound by",
+    "runtime",
+)
 
 
 def _by_size(needs: Memory) -> tuple[object, ...]:

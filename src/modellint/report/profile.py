@@ -34,9 +34,12 @@ def tensorrt_python(profiles: Profiles) -> str:
         bounds = ", ".join(str(tuple(shapes[which])) for which in WHICH)
         statements.append(f"profile.set_shape({name!r}, {bounds})")
     return "\n".join(
-        ["profile = builder.create_optimization_profile()", *statements,
-         "config.add_optimization_profile(profile)"]
-    )  # fmt: skip
+        [
+            "profile = builder.create_optimization_profile()",
+            *statements,
+            "config.add_optimization_profile(profile)",
+        ]
+    )
 
 
 def onnxruntime_python(profiles: Profiles, model: str) -> str:
@@ -45,10 +48,14 @@ def onnxruntime_python(profiles: Profiles, model: str) -> str:
         f'    "trt_profile_{which}_shapes": {_joined(profiles, which)!r},' for which in WHICH
     ]
     return "\n".join(
-        ["options = {", *options, "}",
-         f"session = onnxruntime.InferenceSession({model!r},",
-         '    providers=[("TensorrtExecutionProvider", options), "CUDAExecutionProvider"])']
-    )  # fmt: skip
+        [
+            "options = {",
+            *options,
+            "}",
+            f"session = onnxruntime.InferenceSession({model!r},",
+            '    providers=[("TensorrtExecutionProvider", options), "CUDAExecutionProvider"])',
+        ]
+    )
 
 
 FORMS = {

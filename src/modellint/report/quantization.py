@@ -20,10 +20,19 @@ from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, LINES, console_for
 
 Summary = Mapping[str, Any]
-_NUMBERS = frozenset({
-    "MACs", "conversions", "float islands", "layers", "nodes", "of the work", "points", "times",
-    "weights",
-})  # fmt: skip
+_NUMBERS = frozenset(
+    {
+        "MACs",
+        "conversions",
+        "float islands",
+        "layers",
+        "nodes",
+        "of the work",
+        "points",
+        "times",
+        "weights",
+    }
+)
 
 MOST_ROWS = 10
 LONGEST_NAME = 44

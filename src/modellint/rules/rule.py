@@ -95,8 +95,12 @@ class Example:
     @property
     def circumstances(self) -> str:
         """``--runtime tensorrt --batch 8, layers = 4``: what the answer rests on, besides."""
-        said = {"target": self.target, "runtime": self.runtime, "precision": self.precision,
-                "batch": self.batch}  # fmt: skip
+        said = {
+            "target": self.target,
+            "runtime": self.runtime,
+            "precision": self.precision,
+            "batch": self.batch,
+        }
         flags = [f"--{name} {value}" for name, value in said.items() if value is not None]
         flags += [f"--shape {name}={shape}" for name, shape in self.shapes.items()]
         flags += ["--dla"] if self.dla else []

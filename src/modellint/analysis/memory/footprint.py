@@ -139,8 +139,12 @@ class Footprint:
     @property
     def parts(self) -> tuple[Part, ...]:
         return (
-            self.weights, self.activations, self.workspace, self.inputs_outputs, self.kv_cache,
-        )  # fmt: skip
+            self.weights,
+            self.activations,
+            self.workspace,
+            self.inputs_outputs,
+            self.kv_cache,
+        )
 
     @cached_property
     def largest_tensor(self) -> int:

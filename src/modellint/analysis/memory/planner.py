@@ -35,9 +35,11 @@ def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
     Inputs and outputs are the caller's and lie elsewhere.
     """
     played = profile(
-        without_held(program), program.tasks,
-        in_place=runtime.in_place, recycles=runtime.recycles,
-    )  # fmt: skip
+        without_held(program),
+        program.tasks,
+        in_place=runtime.in_place,
+        recycles=runtime.recycles,
+    )
     begins: dict[int, list[Alive]] = {}
     for tensor in played.tensors:
         begins.setdefault(tensor.first, []).append(tensor)

@@ -17,8 +17,23 @@ from modellint.analysis.quantization.summary import QuantizationSummary, quantiz
 from modellint.analysis.quantization.weights import Spread, spread, used_levels
 
 __all__ = [
-    "Converter", "Island", "Obstacle", "Operand", "QuantizationMap", "QuantizationSummary",
-    "Readiness", "Scheme", "Spread", "WeightedOp", "find_islands", "numbers",
-    "quantization_summary", "root_of", "spread", "stored_root", "used_levels", "walk_consumers",
+    "Converter",
+    "Island",
+    "Obstacle",
+    "Operand",
+    "QuantizationMap",
+    "QuantizationSummary",
+    "Readiness",
+    "Scheme",
+    "Spread",
+    "WeightedOp",
+    "find_islands",
+    "numbers",
+    "quantization_summary",
+    "root_of",
+    "spread",
+    "stored_root",
+    "used_levels",
+    "walk_consumers",
     "weight_bytes",
-]  # fmt: skip
+]

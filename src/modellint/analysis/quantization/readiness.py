@@ -65,9 +65,16 @@ class Readiness:
             found = self._left_out()
         else:
             found = [
-                self.unfolded, self.float_only, self.no_kernel, self.outlier_channels, self.spikes,
-                self.curved_activations, self.misaligned, self.depthwise, self.tiny,
-            ]  # fmt: skip
+                self.unfolded,
+                self.float_only,
+                self.no_kernel,
+                self.outlier_channels,
+                self.spikes,
+                self.curved_activations,
+                self.misaligned,
+                self.depthwise,
+                self.tiny,
+            ]
         return sorted((o for o in found if o is not None), key=lambda o: -o.points)
 
     @cached_property
@@ -101,18 +108,25 @@ class Readiness:
                 nodes.append(node)
                 ops.append(op)
         return self._obstacle(
-            "unfolded", "BatchNormalization not folded", "fold it before quantizing",
-            30, ops, nodes,
-        )  # fmt: skip
+            "unfolded",
+            "BatchNormalization not folded",
+            "fold it before quantizing",
+            weight=30,
+            ops=ops,
+            nodes=nodes,
+        )
 
     @cached_property
     def float_only(self) -> Obstacle | None:
         """Recurrent layers."""
         ops = [op for op in self.map.ops if op.is_recurrent]
         return self._obstacle(
-            "float-only", "recurrent layers without integer kernels",
-            "leave them in fp16, or write the cell out as matrix products", 100, ops,
-        )  # fmt: skip
+            "float-only",
+            "recurrent layers without integer kernels",
+            "leave them in fp16, or write the cell out as matrix products",
+            weight=100,
+            ops=ops,
+        )
 
     @cached_property
     def no_kernel(self) -> Obstacle | None:
@@ -128,10 +142,14 @@ class Readiness:
         kinds = Counter(node.op_type for node in nodes)
         names = [name for name, _ in kinds.most_common()]
         return self._obstacle(
-            "no-kernel", f"no 8-bit kernel for {', '.join(names[:4])}",
-            "replace them where an equivalent has one, else leave conversions around them", 15, ops,
-            sorted(nodes, key=lambda node: node.index), {"kinds": names, "operators": len(nodes)},
-        )  # fmt: skip
+            "no-kernel",
+            f"no 8-bit kernel for {', '.join(names[:4])}",
+            "replace them where an equivalent has one, else leave conversions around them",
+            weight=15,
+            ops=ops,
+            nodes=sorted(nodes, key=lambda node: node.index),
+            facts={"kinds": names, "operators": len(nodes)},
+        )
 
     @cached_property
     def curved_activations(self) -> Obstacle | None:
@@ -144,10 +162,13 @@ class Readiness:
                 kinds[kind] += 1
         names = [name for name, _ in kinds.most_common()]
         return self._obstacle(
-            "curved-activations", f"activations with long tails ({', '.join(names[:3])})",
-            "calibrate by percentile or entropy, or train with quantization", 15, ops,
+            "curved-activations",
+            f"activations with long tails ({', '.join(names[:3])})",
+            "calibrate by percentile or entropy, or train with quantization",
+            weight=15,
+            ops=ops,
             facts={"kinds": names},
-        )  # fmt: skip
+        )
 
     @cached_property
     def misaligned(self) -> Obstacle | None:
@@ -163,19 +184,25 @@ class Readiness:
         if not self.is_by_work or self.share(ops) < 0.01:
             return None
         return self._obstacle(
-            "misaligned", f"channels that are no multiple of {ALIGNMENT}",
-            f"round channels up to multiples of {ALIGNMENT}", 15, ops,
+            "misaligned",
+            f"channels that are no multiple of {ALIGNMENT}",
+            f"round channels up to multiples of {ALIGNMENT}",
+            weight=15,
+            ops=ops,
             facts={**facts, "multiple": ALIGNMENT},
-        )  # fmt: skip
+        )
 
     @cached_property
     def depthwise(self) -> Obstacle | None:
         """Convolutions that move more than they compute."""
         ops = [op for op in self.map.ops if op.is_depthwise]
         return self._obstacle(
-            "depthwise", "depthwise convolutions, which gain little in 8 bits",
-            "quantize their weights per channel; measure whether fp16 is as fast", 15, ops,
-        )  # fmt: skip
+            "depthwise",
+            "depthwise convolutions, which gain little in 8 bits",
+            "quantize their weights per channel; measure whether fp16 is as fast",
+            weight=15,
+            ops=ops,
+        )
 
     @cached_property
     def tiny(self) -> Obstacle | None:
@@ -216,10 +243,13 @@ class Readiness:
             op, measured = worst
             facts = {"layer": op.node.label, "channel": measured.largest, "ratio": measured.ratio}
         return self._obstacle(
-            "outlier-channels", "weights dominated by outlier channels",
-            "quantize weights per channel, or equalize channels first", 20,
-            [op for op, _ in found], facts=facts,
-        )  # fmt: skip
+            "outlier-channels",
+            "weights dominated by outlier channels",
+            "quantize weights per channel, or equalize channels first",
+            weight=20,
+            ops=[op for op, _ in found],
+            facts=facts,
+        )
 
     @cached_property
     def spikes(self) -> Obstacle | None:
@@ -231,10 +261,13 @@ class Readiness:
             op, measured = worst
             facts = {"layer": op.node.label, "channel": measured.spiky, "crest": measured.crest}
         return self._obstacle(
-            "spikes", "single weights that dominate their channel",
-            "clip them (percentile or mean-square calibration of weights), or use blocks", 20,
-            [op for op, _ in found], facts=facts,
-        )  # fmt: skip
+            "spikes",
+            "single weights that dominate their channel",
+            "clip them (percentile or mean-square calibration of weights), or use blocks",
+            weight=20,
+            ops=[op for op, _ in found],
+            facts=facts,
+        )
 
     # A quantized model: where work is left in float
 

@@ -24,9 +24,18 @@ DEQUANTIZE = names(Trait.DEQUANTIZE)
 _CUSTOM_TYPES = {"TRT_INT8": "int8", "TRT_FP8": "float8e4m3fn", "TRT_INT4": "int4"}
 # The values of onnx.TensorProto.DataType that `output_dtype` may name.
 _ONNX_TYPES = {
-    2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 17: "float8e4m3fn", 18: "float8e4m3fnuz",
-    19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1",
-}  # fmt: skip
+    2: "uint8",
+    3: "int8",
+    4: "uint16",
+    5: "int16",
+    17: "float8e4m3fn",
+    18: "float8e4m3fnuz",
+    19: "float8e5m2",
+    20: "float8e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4e2m1",
+}
 
 
 def numbers(value: Value | None) -> NDArray[Any] | None:

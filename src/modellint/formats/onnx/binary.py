@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 name = ONNX.name
 
 _MODEL_FIELDS = {
-    1: VARINT, 2: LENGTH, 3: LENGTH, 4: LENGTH, 5: VARINT, 6: LENGTH, 7: LENGTH, 8: LENGTH,
-    14: LENGTH, 20: LENGTH, 25: LENGTH, 26: LENGTH,
-}  # fmt: skip
+    **dict.fromkeys((1, 5), VARINT),
+    **dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), LENGTH),
+}
 _IR_VERSION, _GRAPH = 1, 7
 HIGHEST_IR_VERSION = 1000
 MOST_REMAINING = 1 << 30

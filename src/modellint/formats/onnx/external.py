@@ -124,9 +124,12 @@ class ExternalFiles:
                     problems.note("lfs-pointer", **pointer, location=file.location)
                 else:
                     problems.note(
-                        "external-short", at=file.only,
-                        **file.facts, expected=file.expected, size=file.size,
-                    )  # fmt: skip
+                        "external-short",
+                        at=file.only,
+                        **file.facts,
+                        expected=file.expected,
+                        size=file.size,
+                    )
         self._report_leftovers(problems)
 
     def _report_leftovers(self, problems: Problems) -> None:
@@ -139,8 +142,11 @@ class ExternalFiles:
             ):
                 problems.note(
                     "external-leftover",
-                    location=file.location, unused=file.unused, size=file.size, part="range",
-                )  # fmt: skip
+                    location=file.location,
+                    unused=file.unused,
+                    size=file.size,
+                    part="range",
+                )
         for path in _namesakes(self.model):
             size = _size(path)
             known = any(path == other for other in self.paths)

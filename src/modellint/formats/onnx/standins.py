@@ -214,10 +214,10 @@ def _int(node: NodeProto, name: str) -> int:
 
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(
-        (
-            "BiasGelu", "BiasSoftmax", "FastGelu", "Gelu", "GroupNorm", "QLinearLeakyRelu",
-            "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "RotaryEmbedding",
-        ),
+        """
+        BiasGelu BiasSoftmax FastGelu Gelu GroupNorm QLinearLeakyRelu QLinearSigmoid
+        QLinearSoftmax QuickGelu RotaryEmbedding
+        """.split(),
         _same_as(0),
     ),
     "SkipLayerNormalization": _same_as(0, also=3),
@@ -241,7 +241,7 @@ _RULES: dict[str, Rule] = {
     "EmbedLayerNormalization": _embedding,
     "QuantizeLinear": _as("QuantizeLinear", 0, 1, 2, keep=("axis",)),
     "DequantizeLinear": _as("DequantizeLinear", 0, 1, 2, keep=("axis",)),
-}  # fmt: skip
+}
 _BLOCKED: dict[str, Rule] = {
     "Conv": _as("Conv", 0, 1, 2, keep=_WINDOW),
     "MaxPool": _as("MaxPool", 0, keep=_WINDOW),

@@ -37,10 +37,16 @@ _CHILDREN: dict[str, _Schema] = {
     "Function": {7: "Node", 11: "Attribute"},
     "Node": {5: "Attribute"},
     "Attribute": {
-        4: "Blob", 5: "Tensor", 6: "Graph", 10: "Tensor", 11: "Graph", 22: "Sparse", 23: "Sparse",
+        4: "Blob",
+        5: "Tensor",
+        6: "Graph",
+        10: "Tensor",
+        11: "Graph",
+        22: "Sparse",
+        23: "Sparse",
     },
     "Sparse": {1: "Tensor", 2: "Tensor"},
-}  # fmt: skip
+}
 
 
 class MalformedError(Exception):

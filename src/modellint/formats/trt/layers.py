@@ -30,11 +30,21 @@ _ONNX = re.compile(r"\[ONNX Layer: (.*?)\](?=\x1e|\s*$|\s*\[ONNX)", re.DOTALL)
 _TYPE_KEYS = ("Format/Datatype", "Datatype", "DataType")
 """Under which releases tell a tensor's type; with its format, or by itself."""
 _TYPES = {
-    "fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16",
-    "bf16": "bfloat16", "bfloat16": "bfloat16", "int8": "int8", "int32": "int32",
-    "int64": "int64", "bool": "bool", "fp8": "float8e4m3fn", "int4": "int4", "fp4": "float4e2m1",
+    "fp32": "float32",
+    "float": "float32",
+    "fp16": "float16",
+    "half": "float16",
+    "bf16": "bfloat16",
+    "bfloat16": "bfloat16",
+    "int8": "int8",
+    "int32": "int32",
+    "int64": "int64",
+    "bool": "bool",
+    "fp8": "float8e4m3fn",
+    "int4": "int4",
+    "fp4": "float4e2m1",
     "uint8": "uint8",
-}  # fmt: skip
+}
 
 
 def sniff(head: bytes, path: Path) -> bool:

@@ -10,10 +10,24 @@ _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : (?P<code>\w+) : ", re.DOTALL)
 _LOADING = re.compile(r"(?:Load model from .*? failed:\s*|Exception during initialization: )")
 _SOURCE = re.compile(r"^\S*\.(?:cc|h|cpp):\d+ .*?(?:\)|\w) (?=[A-Z])", re.DOTALL)
 
-_UNREGISTERED = re.compile(r"(?:Fatal error: )?(?P<domain>[\w.]*):(?P<op>\w+)\((?P<version>-?\d+)\) is not a registered function/op")  # noqa: E501  # fmt: skip
-_NO_KERNEL = re.compile(r"Could not find an implementation for (?P<op>\w+)\((?P<version>\d+)\) node with name '(?P<node>.*?)'")  # noqa: E501  # fmt: skip
-_INVALID = re.compile(r'In Node, \("(?P<node>.*?)", (?P<op>\w+), "(?P<domain>.*?)", -?\d+\) : .*?-> \("?(?P<value>[^":,)]*).*?, Error (?P<reason>.*)', re.DOTALL)  # noqa: E501  # fmt: skip
-_TYPE = re.compile(r"Type Error: (?P<reason>.*?(?:operator|Optype) \((?P<op>\w+)\).*? in node \((?P<node>.*?)\).*)", re.DOTALL)  # noqa: E501  # fmt: skip
+_UNREGISTERED = re.compile(
+    r"(?:Fatal error: )?(?P<domain>[\w.]*):(?P<op>\w+)\((?P<version>-?\d+)\) "
+    r"is not a registered function/op"
+)
+_NO_KERNEL = re.compile(
+    r"Could not find an implementation for (?P<op>\w+)\((?P<version>\d+)\) "
+    r"node with name '(?P<node>.*?)'"
+)
+_INVALID = re.compile(
+    r'In Node, \("(?P<node>.*?)", (?P<op>\w+), "(?P<domain>.*?)", -?\d+\) : '
+    r'.*?-> \("?(?P<value>[^":,)]*).*?, Error (?P<reason>.*)',
+    re.DOTALL,
+)
+_TYPE = re.compile(
+    r"Type Error: (?P<reason>.*?(?:operator|Optype) \((?P<op>\w+)\).*? "
+    r"in node \((?P<node>.*?)\).*)",
+    re.DOTALL,
+)
 _NODE = re.compile(r"Node ?\((?P<node>.*?)\) Op ?\((?P<op>\w+)\) (?P<reason>.*)", re.DOTALL)
 _NODE_COLON = re.compile(r"Node:(?P<node>\S*) .*?(?P<reason>[A-Z].*)", re.DOTALL)
 

@@ -37,8 +37,11 @@ _QUOTED = re.compile(r'&& "(?P<text>[^"]+)"')
 _SPOKEN = re.compile(r"(?<!:): (?P<text>[^:].*)", re.DOTALL)
 
 _SHAPE_CONFLICTS = (
-    "violate shape constraints", "Shape Error", "broadcast dimensions", "dimensions mismatched",
-)  # fmt: skip
+    "violate shape constraints",
+    "Shape Error",
+    "broadcast dimensions",
+    "dimensions mismatched",
+)
 _PROFILE_TROUBLES = ("optimization profile", "but profile")
 _INITIALIZER = re.compile(r"Failed to import initializer: (?!In node)(?P<name>[^:]+)$")
 _ADVICE = re.compile(r"Please set k[A-Z_0-9]+ .*", re.DOTALL)
