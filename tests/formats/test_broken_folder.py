@@ -216,7 +216,7 @@ def test_what_is_wrong_with_the_file_is_said_in_words(folder: Path) -> None:
     assert "None" not in done.stdout
     for words in (
         "pickle.onnx: error FIL008 The file is a Python pickle; ",
-        "keras.onnx' is not the ONNX model that its name promises: its format is Keras (HDF5).",
+        "keras.onnx' is not the ONNX model that its name suggests: its format is Keras (HDF5).",
         "(float32 128×128) has external data in a file that is not named.",
         "broken.onnxtxt: error FIL004 The file is corrupt: line 2, column ",
     ):

@@ -66,7 +66,7 @@ def test_both_histograms_are_told(model: Path) -> None:
     assert finding.code == "VFY001"
     assert finding.evidence["ops"]["BatchNormalization"] == 1  # type: ignore[index]
     assert finding.evidence["optimized_ops"] == {"Conv": 1, "Exp": 1, "Softmax": 1}
-    assert "leaves 3 of 4 nodes: BatchNormalization 1 → 0." in finding.message
+    assert "reduces 4 nodes to 3: BatchNormalization 1 → 0." in finding.message
 
 
 def test_weights_need_not_be_there(tmp_path: Path) -> None:
