@@ -17,6 +17,7 @@ from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
 from modellint.probes.backends import Backend
 from modellint.probes.outcome import Outcome
+from modellint.runtimes.support import version_key
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from modellint.targets.shapes import parse_shape
@@ -292,7 +293,8 @@ def test_onnxruntime_makes_sessions(name: str, tmp_path: Path) -> None:
     nodes = len(onnx.load(path, load_external_data=False).graph.node)
     assert outcome.figures.nodes_optimized is not None
     assert 0 < outcome.figures.nodes_optimized < nodes
-    assert outcome.placement.keys() == {"CPUExecutionProvider"}
+    tells_placement = version_key(ONNXRUNTIME.version) >= (1, 24)
+    assert outcome.placement.keys() == ({"CPUExecutionProvider"} if tells_placement else set())
 
 
 @needs(ONNXRUNTIME)

@@ -12,6 +12,7 @@ from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.quantization.onnxruntime import layers_around, shared_int8_pairs
 from modellint.finding import Severity
 from modellint.formats import read_model
+from modellint.runtimes.support import version_key
 from modellint.targets.deployment import Deployment
 from tests.quantization.clean import clean, clean_for_onnxruntime
 from tests.quantization.defects import DEFECTS, Defect
@@ -72,6 +73,10 @@ LEFT_OUT = {
 PLANTED = [defect for defect in DEFECTS if defect.name not in LEFT_OUT]
 
 
+@pytest.mark.skipif(
+    version_key(ort.__version__) < (1, 32),
+    reason="what the optimizer makes integer changes between releases",
+)
 @pytest.mark.parametrize("defect", PLANTED, ids=lambda defect: defect.name)
 def test_map_agrees(defect: Defect, tmp_path: Path) -> None:
     graph = clean_for_onnxruntime()
