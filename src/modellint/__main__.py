@@ -1,6 +1,6 @@
-"""The program, as the command `modellint` and `python -m modellint` start it.
+"""Entry point of the command `modellint` and of `python -m modellint`.
 
-It imports next to nothing by itself, so that Ctrl-C is caught from the first moment on.
+It imports next to nothing at module level, so that Ctrl-C is handled from the start.
 """
 
 import os
@@ -10,7 +10,7 @@ from modellint.base import interrupts
 
 
 def main() -> None:
-    """Import and run the program; it ends with 130 if interrupted, whenever that is."""
+    """Import and run the program; exit with 130 if interrupted at any time."""
     try:
         interrupts.catch()
         from modellint.cli import script

@@ -1,4 +1,4 @@
-"""Keeps what was found in a file until the file, the rules, the settings or the program change."""
+"""Cache of reports, valid until the file, the rules, the settings or the program change."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from modellint.rules.rule import Rule
 
 FOLDER = "lint"
 RACY_NS = 2_000_000_000
-"""A file changed less than this before it was read may change again within one clock tick."""
+"""A file modified this shortly before it was read may change again within one clock tick."""
 MOST_HASHED = 64 << 20
-"""Files larger than this, and pipes, are not hashed: while they are new, they are not cached."""
+"""Files above this size, and pipes, are not hashed, and not cached while they are new."""
 MOST_BYTES = 200 << 20
 MOST_DAYS = 30
 
@@ -34,7 +34,7 @@ Identity = dict[str, Any]
 
 
 class ReportCache:
-    """One entry for each file and plan, in a folder that any number of runs may share."""
+    """One entry per file and plan, in a folder that concurrent runs may share."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / FOLDER
@@ -42,19 +42,19 @@ class ReportCache:
         self._listings: dict[Path, str] = {}
 
     def load(self, path: Path, shown: str, plan_key: str) -> FileReport | None:
-        """What was found the last time, when nothing that it depends on has changed."""
+        """Return the cached report if nothing it depends on has changed."""
         try:
             stored = self._entries.load(_key(path, shown, plan_key))
             if not self._is_current(path, stored):
                 return None
             return report_from_json(stored["report"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # absent, half a disk's crash, or another version's: all the same
+            return None  # absent, corrupt, or of another version
 
     def store(
         self, path: Path, shown: str, plan_key: str, before: Identity | None, report: FileReport
     ) -> None:
-        """Keep a report, unless the file has changed since `before`, while it was read."""
+        """Store a report, unless the file has changed since `before`."""
         if before is None or "volatile" in before or not is_same(path, before):
             return
         identities = {each: identify(Path(each)) for each in (str(path), *report.companions)}
@@ -75,7 +75,7 @@ class ReportCache:
         )
 
     def _listing(self, folder: Path) -> str:
-        """The names in a model's folder: findings may be about files that lie beside it."""
+        """Return the names in a model's folder: findings may be about files next to it."""
         if folder not in self._listings:
             try:
                 self._listings[folder] = _digest(sorted(os.listdir(folder)))  # noqa: PTH208
@@ -102,7 +102,7 @@ def _key(path: Path, shown: str, plan_key: str) -> str:
 
 
 def prune(folder: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Delete entries not written for long, and the oldest ones while the cache is too large."""
+    """Delete expired entries, then the oldest ones while the cache is too large."""
     entries = []
     for entry in folder.glob("*/*.json"):
         try:
@@ -118,9 +118,9 @@ def prune(folder: Path, most_bytes: int = MOST_BYTES) -> None:
 
 
 def identify(path: Path) -> Identity | None:
-    """What tells a file's content without reading it; None when it is not there.
+    """Identify a file's content without reading it; None if the file does not exist.
 
-    A file changed within the last moments could change again unseen, so its content counts too.
+    A file modified moments ago could change again unnoticed, so its content is hashed as well.
     """
     try:
         stat = path.stat()
@@ -135,7 +135,7 @@ def identify(path: Path) -> Identity | None:
 
 
 def is_same(path: Path, identity: Identity | None) -> bool:
-    """Whether a file is what it was when it was identified."""
+    """Check that a file has not changed since it was identified."""
     try:
         stat = path.stat()
     except OSError:
@@ -155,7 +155,7 @@ def _hash(path: Path) -> str:
 
 
 def plan_key(plan: Plan) -> str:
-    """Changes with everything but the file that findings depend on, the program's code included."""
+    """Return a key of everything that findings depend on except the file, including our code."""
     plugins = {check.partition(":")[0] for rule in plan.rules if ":" in (check := rule.check or "")}
     plugins |= {format.reader for format in plugin_formats()}
     code = [code_digest(name.partition(".")[0]) for name in ("modellint", "onnx", *sorted(plugins))]
@@ -165,19 +165,19 @@ def plan_key(plan: Plan) -> str:
 
 
 def _rule_key(rule: Rule) -> str:
-    """Of ours, the edition tells the content; any other's content is its key."""
+    """Return the edition for built-in files, and the content for all others."""
     ours = rule.path is not None and data_dir("rules") in rule.path.parents
     return rule.code if ours else repr(rule)
 
 
 @cache
 def code_digest(package: str) -> str:
-    """Changes with a package's Python files; the package itself is not imported."""
+    """Return a key of a package's Python files, without importing the package."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return ""
     origin = Path(spec.origin)
-    # The files of a package installed from a wheel change together with its version file.
+    # In a package installed from a wheel, all files change together with the version file.
     names = [origin.with_name("version.py")] if package == "onnx" else _sources(origin)
     return _digest(f"{path}:{stat.st_size}:{stat.st_mtime_ns}" for path, stat in _stats(names))
 
@@ -195,7 +195,7 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def report_to_json(report: FileReport) -> dict[str, Any]:
-    """A report as plain data. Timings are of one run, and not kept."""
+    """Return a report as plain data, without timings, which belong to one run."""
     return {
         "summary": asdict(report.summary),
         "findings": [_finding_to_json(finding) for finding in report.findings],
@@ -206,7 +206,7 @@ def report_to_json(report: FileReport) -> dict[str, Any]:
 
 
 def _probes_to_json(report: FileReport) -> list[Any]:
-    if not report.probes:  # most runs probe nothing, and should not load what does
+    if not report.probes:  # most runs do not probe, and should not load the prober
         return []
     from modellint.probes.outcome import to_json
 

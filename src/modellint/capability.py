@@ -1,4 +1,4 @@
-"""What a model file can be asked about. A format states it, and so does each rule."""
+"""Capabilities of model files. Formats provide them, and rules require them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Capability(str, Enum):
-    """A part of a model that a reader gives."""
+    """A part of a model that a reader provides."""
 
     GRAPH = "graph"
     """Nodes and the values between them."""
@@ -14,8 +14,8 @@ class Capability(str, Enum):
     QUANTIZATION = "quantization"
     METADATA = "metadata"
     LAYERS = "layers"
-    """The layers that a runtime built, not the ones that the author wrote."""
+    """Layers that a runtime built, rather than the author's."""
     ARCHITECTURE = "architecture"
-    """Hyperparameters in place of a graph: number of layers, heads, sizes."""
+    """Hyperparameters instead of a graph: number of layers, heads, sizes."""
 
     __str__ = str.__str__

@@ -1,4 +1,4 @@
-"""Which files a run lints: those named, and the models below the folders named."""
+"""Discovery of the files to lint: files named on the command line, and models in folders."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ NEVER_WALKED = frozenset(
     """.split()
 )
 MOST_HIDDEN = 5000
-"""Entries of git-ignored folders looked at, for the hint that models are hidden there."""
+"""Limit on entries of git-ignored folders to search, for the hint that models are there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One file to lint, and what it is called in findings."""
+    """A file to lint, and its name in findings."""
 
     path: Path
     shown: str
     config: Config
     stands_for: Path | None = None
-    """Where it would lie, if it did not come through standard input."""
+    """Nominal location of a model from standard input."""
 
     @property
     def place(self) -> Path:
-        """What the globs and baselines of a configuration are held against."""
+        """Path that a configuration's globs and baselines are matched against."""
         return self.stands_for or self.path
 
 
 @dataclass(slots=True)
 class Discovery:
-    """What was found, and what a user may wonder about."""
+    """Files found, and facts for notes to the user."""
 
     files: list[Found] = field(default_factory=list)
     walked: list[Path] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Discovery:
 
 
 def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
-    """The files to lint, each once, in the order of the arguments and then by name."""
+    """Find the files to lint, without duplicates, in argument order and then by name."""
     discovery = Discovery()
     seen: set[str] = set()
     for path in paths:
@@ -74,7 +74,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
 
 
 def shown_path(path: Path) -> str:
-    """Relative to the working folder where it lies below it, with forward slashes."""
+    """Format a path with forward slashes, relative to the working folder if inside it."""
     if path.is_absolute():
         try:
             path = path.relative_to(Path.cwd())
@@ -84,7 +84,7 @@ def shown_path(path: Path) -> str:
 
 
 def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]:
-    """A file on the command line is linted whatever it is called, unless it is another's data."""
+    """Iterate over files named on the command line, whatever the suffix, except external data."""
     config = configs.of(path.parent)
     if config.settings.force_exclude and _exclude(config.settings.exclude).match(
         config.relative(path)
@@ -98,21 +98,21 @@ def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]
         yield from owners
     elif looks_like_data(path):
         discovery.notes.append(
-            f"{shown_path(path)}: looks like external data, but no model beside it names it"
+            f"{shown_path(path)}: looks like external data, but no model next to it refers to it"
         )
     else:
         yield path
 
 
 def _models_near(path: Path) -> Iterator[Path]:
-    """Files with companions in the folder of a data file, and in the one above it."""
+    """Iterate over models with companion files in a data file's folder and its parent."""
     for folder in (path.parent, path.parent.parent):
         if folder.is_dir():
             yield from sorted(each for each in folder.iterdir() if with_companions(each))
 
 
 def _is_owner(model: Path, data: Path) -> bool:
-    """True if a file is a companion of the model."""
+    """Return True if the data file is a companion of the model."""
     return model != data and any(
         _names_data(model, data)
         if format.names_companions
@@ -122,7 +122,7 @@ def _is_owner(model: Path, data: Path) -> bool:
 
 
 def _is_of(format: Format, model: Path) -> bool:
-    """True if a model is of the format by its name, or by its content where the name is shared."""
+    """Return True if a model has the format, by its name or, for shared suffixes, its content."""
     if format.is_named(model):
         return True
     from modellint.formats import detect
@@ -131,7 +131,7 @@ def _is_of(format: Format, model: Path) -> bool:
 
 
 def _names_data(model: Path, data: Path) -> bool:
-    """Whether a model's bytes hold the data file's path, as `external_data` entries do."""
+    """Return True if a model's bytes contain the data file's path, as `external_data` does."""
     try:
         location = data.relative_to(model.parent).as_posix().encode()
         with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
@@ -141,7 +141,7 @@ def _names_data(model: Path, data: Path) -> bool:
 
 
 class _Walk:
-    """One folder on the command line, searched."""
+    """Search of one folder on the command line."""
 
     def __init__(self, top: Path, configs: Configs, discovery: Discovery) -> None:
         self.top = top
@@ -154,7 +154,7 @@ class _Walk:
         folders = []
         for entry in sorted(_entries(folder), key=lambda entry: entry.name):
             path = folder / entry.name
-            # A folder behind a link is another place, and may lead round in a circle.
+            # A linked folder is outside the tree, and may form a cycle.
             is_folder = entry.is_dir(follow_symlinks=False)
             if is_folder and entry.name in NEVER_WALKED:
                 continue
@@ -182,10 +182,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """A link that leads nowhere counts: where it has a model's name, somebody misses the model."""
+    """Return True for files and for broken links, which are worth reporting as missing models."""
     try:
         return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return True
 
 
@@ -207,7 +207,7 @@ def _exclude(patterns: tuple[str, ...]) -> Globs:
 
 
 def _count_models(folder: Path) -> int:
-    """Models below a folder that git ignores, as far as a short look tells."""
+    """Count the models in a git-ignored folder, up to a limit."""
     count = looked = 0
     for _, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in NEVER_WALKED]
@@ -219,7 +219,7 @@ def _count_models(folder: Path) -> int:
 
 
 class GitIgnores:
-    """What git ignores below a folder, after every `.gitignore` from the repository's root down."""
+    """Files that git ignores in a folder, by every `.gitignore` from the repository's root down."""
 
     def __init__(self, top: Path) -> None:
         self._globs: dict[Path, Globs] = {}
@@ -227,7 +227,7 @@ class GitIgnores:
         self._resolved: dict[Path, Path] = {}
 
     def ignored(self, path: Path, is_folder: bool) -> bool:
-        """The nearest `.gitignore` with an opinion decides."""
+        """Return True if git ignores the path; the nearest `.gitignore` with a match decides."""
         if path.parent not in self._resolved:
             self._resolved[path.parent] = path.parent.resolve()
         folder = self._resolved[path.parent]
@@ -245,7 +245,7 @@ class GitIgnores:
     def _globs_of(self, folder: Path) -> Globs:
         if folder not in self._globs:
             lines = _read_lines(folder / ".gitignore")
-            if folder == self._root:  # the repository's own list comes before its .gitignore
+            if folder == self._root:  # .git/info/exclude has lower priority than .gitignore
                 lines = _read_lines(folder / ".git/info/exclude") + lines
             self._globs[folder] = Globs(lines)
         return self._globs[folder]

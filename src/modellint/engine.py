@@ -1,4 +1,4 @@
-"""Lints one file: reads it, asks every rule its question, turns hits into findings."""
+"""Linting of a file: reads it, runs each rule, and turns hits into findings."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from modellint.verify.judge import Judge
 
 CRASH = "INT001"
-"""The rule under which a rule that crashes is reported."""
+"""Rule under which crashes of rules are reported."""
 
 
 def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
-    """Lint one file. Whatever is in it, this returns."""
+    """Lint a file. Returns whatever its content."""
     with no_garbage_collection(), warnings.catch_warnings():
-        # What a model's infinities do in numpy's arithmetic is no news: rules look for them.
+        # Rules look for infinities and NaNs in models; numpy's warnings add nothing.
         warnings.simplefilter("ignore", RuntimeWarning)
         return _lint_file(path, shown_path, plan)
 
@@ -73,7 +73,7 @@ def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:
 def _confronted(
     findings: tuple[Finding, ...], outcomes: tuple[Outcome, ...], plan: Plan
 ) -> tuple[Finding, ...]:
-    """Mark what the runtimes that were asked confirm or contradict."""
+    """Mark findings that probes confirm or contradict."""
     if not outcomes:
         return findings
     from modellint.probes.agreement import confront
@@ -100,17 +100,17 @@ def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
 
 @dataclass(frozen=True)
 class _PlannedRule:
-    """A rule of a plan, and all of its circumstances that no model changes."""
+    """A rule of a plan, with everything that does not depend on the model."""
 
     rule: Rule
     reads: frozenset[str]
-    """What a model must have for the rule to be asked."""
+    """Capabilities a model must have for the rule to apply."""
     deployments: tuple[int, ...]
-    """One of the plan's for each combination of what the rule's answer depends on."""
+    """Indices of the plan's deployments, one per combination of what the rule depends on."""
     options: Mapping[str, Any]
 
     def applies_to(self, model: Model) -> bool:
-        """False if the rule reads what the model does not have."""
+        """Return False if the model lacks a capability that the rule reads."""
         return self.rule.problem is not None or self.reads <= model.capabilities
 
     @cached_property
@@ -190,7 +190,7 @@ class _Linting:
                 verified = self._verified(rule, hit, analyses.deployment)
                 if verified is not None:
                     yield self._finding(rule, verified, analyses.deployment)
-        except Exception as error:  # a broken rule must not take the run with it
+        except Exception as error:  # a broken rule must not abort the run
             yield self._crash(rule, error)
 
     def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
@@ -237,7 +237,7 @@ class _Linting:
 
 
 def _judge(model: Model) -> Judge | None:
-    """What compares hits with a runtime's optimizer, where there is an ONNX graph to optimize."""
+    """Return a judge that checks hits against a runtime's optimizer; None without an ONNX graph."""
     if not model.has_graph or not model.format.startswith("onnx"):
         return None
     from modellint.verify.judge import Judge
@@ -262,7 +262,7 @@ def _location(place: Place) -> Location:
 
 
 def _number(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Make fingerprints unique: equal structures are told apart by their order."""
+    """Make fingerprints unique: equal structures are numbered in order."""
     seen: Counter[str] = Counter()
     numbered = []
     for finding in findings:

@@ -1,4 +1,4 @@
-"""Runs the examples of rule files: a rule must fire on some models and stay silent on others."""
+"""Runs the examples of rule files: models on which a rule fires or stays silent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRES, SILENT = "invalid", "valid"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One example of a rule, and what is expected of it."""
+    """An example of a rule, with the expected result."""
 
     rule: Rule
     kind: str
@@ -36,14 +36,14 @@ class Case:
 
     @property
     def missing(self) -> str:
-        """The runtime that the example asks and that is not installed, with how to install it."""
+        """Return a message if the runtime that the example needs is not installed, else ""."""
         if self.example.probe is None or self.example.recorded:
             return ""
         backend = known_backends()[self.example.probe]
         return "" if backend.module else f"{backend.title} is not installed: {backend.install}"
 
     def failure(self) -> str:
-        """Why the rule does not answer as its file says; empty when it does."""
+        """Describe how the result differs from the expected one; empty if it does not."""
         try:
             with tempfile.TemporaryDirectory() as folder:
                 findings = run_example(self.rule, self.example, Path(folder))
@@ -59,7 +59,7 @@ def cases_of(rule: Rule) -> Iterator[Case]:
 
 
 def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
-    """Lint the example as a file in an empty folder, for its rule alone."""
+    """Lint the example as a file in an empty folder, with its rule only."""
     path = _write(example, folder)
     plan = Plan(
         rules=(rule,),
@@ -71,7 +71,7 @@ def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
 
 
 def _difference(case: Case, findings: list[Finding]) -> str:
-    """What was found instead of what the example says."""
+    """Describe how the findings differ from the expected ones."""
     found = "".join(f"\n  {each.location.label}: {each.message}" for each in findings)
     if any(finding.code != case.rule.code for finding in findings):
         return f"the rule crashed:{found}"
@@ -89,7 +89,7 @@ def _difference(case: Case, findings: list[Finding]) -> str:
 
 
 def _probe(example: Example) -> ProbeRequest | None:
-    """The recorded answer of a runtime, or a request to ask the one that the example names."""
+    """Return the example's recorded probe outcome, or a request to run the runtime it names."""
     if example.recorded:
         return ProbeRequest(recorded=from_json(example.recorded))
     return ProbeRequest(example.probe, timeout=60) if example.probe is not None else None
@@ -100,7 +100,7 @@ def _write(example: Example, folder: Path) -> Path:
     for name, content in contents.items():
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts:
-            raise UsageError(f"file {name!r} of an example lies outside the example's folder")
+            raise UsageError(f"file {name!r} of an example is outside the example's folder")
         path = folder / name
         if name.endswith("/"):
             path.mkdir(parents=True)

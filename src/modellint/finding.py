@@ -1,4 +1,4 @@
-"""What a lint run says: findings, and the summary of a run. Reports know nothing else."""
+"""Findings and the summary of a run: all that reports depend on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """How bad a finding is; ordered, so that `severity >= fail_on` reads as it says."""
+    """Severity of a finding, ordered so that `severity >= fail_on` works."""
 
     INFO = 1
     WARNING = 2
@@ -34,13 +34,13 @@ class Location:
 
     @property
     def label(self) -> str:
-        """The shortest name a reader recognises the place by; empty for the whole file."""
+        """Return the shortest recognizable name of the place; empty for the whole file."""
         return self.node or self.value or ""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRow:
-    """One node, or stored tensor, of a frame."""
+    """One node or stored tensor in a frame."""
 
     op: str
     name: str
@@ -50,16 +50,16 @@ class FrameRow:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The neighbourhood of a place, drawn by reports as a compiler draws source lines."""
+    """The neighborhood of a place, shown by reports the way a compiler shows source lines."""
 
     rows: tuple[FrameRow, ...]
     note: str = ""
-    """What stands under the offending row."""
+    """Annotation under the offending row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One answer of one rule about one place of one model."""
+    """One result of a rule about a place in a model."""
 
     code: str
     rule: str
@@ -77,20 +77,20 @@ class Finding:
     count: int = 1
     fingerprint: str = ""
     suppressed: str | None = None
-    """Why the finding is not counted, when it is suppressed."""
+    """Reason, if the finding is suppressed."""
     variant: str = ""
-    """Which of the rule's wordings this is: reports group findings of the same one."""
+    """Message variant of the rule; reports group findings of the same variant."""
     frame: Frame | None = None
 
     @property
     def is_internal(self) -> bool:
-        """Whether it is about a failure of modellint, not about the model."""
+        """Return True if the finding is about a failure of modellint rather than the model."""
         return self.family == "internal"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """What a report says of a linted file besides its findings."""
+    """Summary of a linted file for reports."""
 
     path: str
     format: str
@@ -99,14 +99,14 @@ class ModelSummary:
     parameters: int | None = None
     weight_bytes: int | None = None
     rules_asked: int = 0
-    """How many of the run's rules apply to what the file has."""
+    """Number of the run's rules that apply to the file."""
     rules_planned: int = 0
     cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RuleInfo:
-    """What a report says of a rule: the texts of its file, without its check."""
+    """Texts of a rule for reports."""
 
     code: str
     name: str
@@ -121,7 +121,7 @@ class RuleInfo:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What a report says of one model that a real runtime was asked about."""
+    """Outcome of a probe for reports."""
 
     path: str
     backend: str
@@ -131,7 +131,7 @@ class Probed:
     level: str
     detail: str = ""
     figures: Mapping[str, float] = field(default_factory=dict)
-    """Seconds, bytes and counts by name, as far as the runtime told them."""
+    """Seconds, bytes and counts by name, as reported by the runtime."""
     placement: Mapping[str, int] = field(default_factory=dict)
     """Nodes by execution provider."""
     layers: tuple[str, ...] = ()
@@ -140,25 +140,25 @@ class Probed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A whole lint run."""
+    """Summary of a run."""
 
     models: tuple[ModelSummary, ...]
     findings: tuple[Finding, ...]
-    """Everything found, suppressed findings included."""
+    """All findings, including suppressed ones."""
     rules: Mapping[str, RuleInfo]
-    """Every rule that ran, by code."""
+    """All rules that ran, by code."""
     exit_code: int
     seconds: float
     deployments: tuple[str, ...] = ()
-    """What was linted for, in words, for example ``a10 (tensorrt, fp16)``."""
+    """Descriptions of the deployments, for example ``a10 (tensorrt, fp16)``."""
     timings: Mapping[str, float] = field(default_factory=dict)
-    """Seconds per rule code, and per stage under ``(read)``, ``(infer)``."""
+    """Seconds per rule code, and per stage as ``(read)`` and ``(infer)``."""
     probes: tuple[Probed, ...] = ()
-    """What real runtimes said, by model and deployment, when they were asked."""
+    """Outcomes of probes, by model and deployment."""
 
     @property
     def active(self) -> list[Finding]:
-        """The findings that count."""
+        """Return the findings that count."""
         return [finding for finding in self.findings if finding.suppressed is None]
 
     def count(self, severity: Severity) -> int:

@@ -1,4 +1,4 @@
-"""Draws the neighbourhood of a place, as data that reports can print."""
+"""Frames: the neighborhood of a place, as data for reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_ROWS = 7
 def frame_of(
     place: Node | Value | Graph | Tensor | None, related: Sequence[Node] = (), note: str = ""
 ) -> Frame | None:
-    """The place between its producer and its consumer, or among the nodes it is related to."""
+    """Return the place between its producer and consumer, or among its related nodes."""
     if isinstance(place, Node):
         return Frame(tuple(_node_rows(place, related)), note)
     if isinstance(place, Value):
@@ -57,7 +57,7 @@ def _value_rows(value: Value) -> list[FrameRow]:
 
 
 def _value_type(value: Value) -> str:
-    """Types as far as they are known; drawing a frame is no reason to run inference."""
+    """Return the type as far as known; a frame is not worth running inference."""
     if value.tensor is not None:
         return _type(value.tensor)
     dtype, shape = value.declared_dtype, value.declared_shape

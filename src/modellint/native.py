@@ -1,7 +1,7 @@
 """The two compiled parts of the onnx package: its messages and its C++ library.
 
-`import onnx` also imports helpers, compose, JSON and with them numpy, which takes four times as
-long as everything else that linting a usual model needs. Both parts stand on their own.
+`import onnx` also imports helpers, compose, JSON and numpy, which takes four times as long as
+everything else needed to lint a typical model. Both parts work on their own.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any
 
 @cache
 def messages() -> Any:
-    """The protobuf messages: `ModelProto` and the rest."""
+    """Return the module of protobuf messages, such as `ModelProto`."""
     return _part("onnx_ml_pb2")
 
 
 @cache
 def library() -> Any:
-    """The C++ library: `defs`, `parser`, `shape_inference`."""
+    """Return the C++ library: `defs`, `parser`, `shape_inference`."""
     return _part("onnx_cpp2py_export")
 
 
 def _part(name: str) -> Any:
-    """A module of the onnx package, without the package where it is not imported yet.
+    """Import a module of the onnx package without importing the package itself.
 
-    It gets its usual name, so that whoever imports onnx later shares it with us.
+    It is registered under its usual name, so that a later `import onnx` reuses it.
     """
     full_name = f"onnx.{name}"
     package = PathFinder.find_spec("onnx") if "onnx" not in sys.modules else None

@@ -1,4 +1,4 @@
-"""What linting one file needs besides the file, and what comes of it."""
+"""The plan for linting a file, and the resulting report."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Everything that linting one file needs besides the file. A plan is equal to itself alone."""
+    """Everything that linting a file needs besides the file. Plans compare by identity."""
 
     rules: tuple[Rule, ...]
     deployments: tuple[Deployment, ...] = (Deployment(),)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Values by rule code, on top of the rules' defaults."""
+    """Option values by rule code, on top of the rules' defaults."""
     severities: Mapping[str, Severity] = field(default_factory=dict)
-    """Overrides by rule code."""
+    """Severity overrides by rule code."""
     read_weights: bool = True
     inline_suppressions: bool = True
     verify: str | None = None
-    """The runtime whose optimizer is asked whether predictions hold."""
+    """Runtime whose optimizer verifies predictions."""
     probe: ProbeRequest | None = None
-    """What real runtimes are asked, when they are."""
+    """How to probe models with real runtimes; None if not at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What came of one file."""
+    """Result of linting a file."""
 
     summary: ModelSummary
     findings: tuple[Finding, ...]
@@ -42,6 +42,6 @@ class FileReport:
     companions: tuple[str, ...] = ()
     """Other files that the findings depend on."""
     bindable: tuple[str, ...] = ()
-    """Names of inputs and of dims that a deployment may give sizes to, when it gives any."""
+    """Names of inputs and dims that a deployment may set sizes for, if it sets any."""
     probes: tuple[Outcome, ...] = ()
-    """What runtimes said of the file, one for each deployment, when they were asked."""
+    """Outcomes of probes, one per deployment."""

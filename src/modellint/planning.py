@@ -1,4 +1,4 @@
-"""From a configuration to what linting a file needs: which rules, for which deployments."""
+"""Planning: derives the rules and deployments for linting a file from its configuration."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """One configuration, made ready to lint the files it holds for."""
+    """A configuration, ready to lint the files it applies to."""
 
     config: Config
     catalogue: Mapping[str, Rule]
-    """Every rule there is, those that do not run included."""
+    """All rules, including those that do not run."""
     plan: Plan
     _plans: dict[tuple[str, ...], Plan] = field(default_factory=dict)
-    """The plans of particular files, by the globs that match them."""
+    """Plans of files with their own settings, by the globs that match them."""
 
     @cached_property
     def suppressions(self) -> tuple[Suppression, ...]:
@@ -55,7 +55,7 @@ class Setup:
 
     @cached_property
     def notes(self) -> list[str]:
-        """Selectors that name nothing, where that does no harm: rules may have been removed."""
+        """Return notes about unknown selectors where they are harmless: rules may be removed."""
         settings = self.config.settings
         lenient = {
             "ignore": settings.ignore,
@@ -71,7 +71,7 @@ class Setup:
         ]
 
     def plan_for(self, path: Path) -> Plan:
-        """The plan with what the configuration says of this file in particular."""
+        """Return the plan of a file, including its per-file settings."""
         settings = self.config.settings
         if not settings.per_file_ignores and not settings.per_file_budgets:
             return self.plan
@@ -102,7 +102,7 @@ class Setup:
 
 
 def make_setup(config: Config) -> Setup:
-    """Load the rules and targets a configuration names, and check what it says of them."""
+    """Load the rules and targets that a configuration names, and validate their settings."""
     settings = config.settings
     _require_folders(config)
     _require_positive(config)
@@ -158,7 +158,7 @@ def _probe(config: Config) -> ProbeRequest | None:
         raise config.mistake(("probe-timeout",), "must be positive")
     folder = config.path(settings.save_engine) if settings.save_engine else None
     if folder is not None and not folder.is_dir():
-        raise config.mistake(("save-engine",), f"there is no folder {folder}")
+        raise config.mistake(("save-engine",), f"no such folder: {folder}")
     return ProbeRequest(
         settings.probe,
         settings.probe_level,
@@ -185,7 +185,7 @@ def _require_folders(config: Config) -> None:
     for key in ("rules", "target-dirs"):
         for place, text in enumerate(getattr(config.settings, key.replace("-", "_"))):
             if not config.path(text).is_dir():
-                raise config.mistake((key, place), f"there is no folder {config.path(text)}")
+                raise config.mistake((key, place), f"no such folder: {config.path(text)}")
 
 
 def _require_positive(config: Config) -> None:
@@ -201,7 +201,7 @@ def _require_positive(config: Config) -> None:
 
 
 def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployment, ...]:
-    """One for each target; without a target, one for whatever else is known."""
+    """Return one deployment per target; without targets, one from the other settings."""
     settings = config.settings
     folders = [config.path(folder) for folder in settings.target_dirs]
     try:
@@ -220,7 +220,7 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
     )
     if settings.dla and not any(target.dla_cores for target in targets):
         raise config.mistake(
-            ("dla",), "none of the targets has a DLA; name one, as jetson-agx-orin-64gb"
+            ("dla",), "none of the targets has a DLA (example: jetson-agx-orin-64gb)"
         )
     each = [
         replace(common, target=target, runtime=settings.runtime or target.default_runtime)
@@ -250,7 +250,7 @@ def _shapes(config: Config) -> dict[str, ShapeProfile]:
 
 
 def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dict[str, Any]]:
-    """The configured options by rule code, each checked against what its rule declares."""
+    """Return the configured options by rule code, validated against each rule's declaration."""
     by_code: dict[str, dict[str, Any]] = {}
     for named, values in config.settings.rule_options.items():
         rule = catalogue.get(named) or next(
@@ -259,7 +259,7 @@ def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dic
         if rule is None:
             names = [*catalogue, *(rule.name for rule in catalogue.values())]
             hint = did_you_mean(named, names, "see 'modellint rules'")
-            raise config.mistake(("rule-options", named), f"there is no such rule; {hint}")
+            raise config.mistake(("rule-options", named), f"unknown rule; {hint}")
         for name, value in values.items():
             wrong = wrong_option(rule, name, value)
             if wrong:
@@ -269,7 +269,7 @@ def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dic
 
 
 def wrong_option(rule: Rule, name: str, value: object) -> str | None:
-    """What is wrong with a value for an option of a rule."""
+    """Describe the error in a value of a rule's option; None if it is valid."""
     option = rule.options.get(name)
     if option is None:
         known = ", ".join(rule.options) or "none"
@@ -301,8 +301,8 @@ def _fits(value: object, default: object) -> bool:
 
 def _kind(option: Option) -> str:
     if isinstance(option.default, list):
-        return f"a list as {option.default}"
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+        return f"a list (example: {option.default})"
+    names = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
     return names[type(option.default)]
 
 
@@ -311,7 +311,7 @@ def _with_budgets(
     rules: Iterable[Rule],
     limits: Mapping[str, float],
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Budgets are options of the same name of the rules that watch over them."""
+    """Add budgets to the options: each is an option of the same name of the rule that checks it."""
     if not limits:
         return options
     merged = {code: dict(values) for code, values in options.items()}
@@ -323,7 +323,7 @@ def _with_budgets(
 
 
 def budget_limits(budgets: Budgets, config: Config, keys: tuple[str, ...]) -> dict[str, float]:
-    """The limits that are set, in plain numbers: counts, bytes, seconds."""
+    """Return the limits that are set, as plain numbers: counts, bytes, seconds."""
     stated = {kebab(item.name): getattr(budgets, item.name) for item in fields(budgets)}
     limits = {}
     for key, value in stated.items():
@@ -343,11 +343,11 @@ def _quantity(key: str, value: float | str) -> float:
     if key == "max-latency-bound":
         duration = _DURATION.fullmatch(value)
         if duration is None:
-            raise UsageError(f"{value!r} is not a duration, as 5ms")
+            raise UsageError(f"invalid duration {value!r} (example: 5ms)")
         return float(duration[1]) * _SECONDS[duration[2]]
     count = _COUNT.fullmatch(value)
     if count is None:
-        raise UsageError(f"{value!r} is not a number, as 25M")
+        raise UsageError(f"invalid number {value!r} (example: 25M)")
     return round(float(count[1]) * _FACTORS[count[2]])
 
 

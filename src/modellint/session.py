@@ -1,4 +1,4 @@
-"""Models opened once, for the deployments they are asked about. Every verb works on these."""
+"""Opened models and their deployments, shared by all verbs."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The deployments that models are opened for, and the runtimes that are asked about them."""
+    """Deployments that models are opened for, and the runtimes to probe them with."""
 
     deployments: Sequence[Deployment] = (Deployment(),)
     probing: ProbeRequest | None = None
 
     def open(self, path: Path, shown: str) -> OpenModel:
-        """Read a file; whatever is wrong with it becomes a problem of the model."""
+        """Read a file; errors become problems of the model."""
         started = time.perf_counter()
         model = read_model(path)
         return OpenModel(self, model, shown, time.perf_counter() - started)
 
 
 class OpenModel:
-    """A model, and what has been found out about it for each deployment."""
+    """A model with its analyses for each deployment."""
 
     def __init__(self, session: Session, model: Model, shown: str, read_seconds: float) -> None:
         self.model = model
         self.shown = shown
-        """What the file is called in reports."""
+        """Name of the file in reports."""
         self.read_seconds = read_seconds
         self._probing = session.probing
         self.analyses = tuple(
             Analyses(model, deployment, session.probing) for deployment in session.deployments
         )
-        """For each of the session's deployments."""
+        """Return the analyses for each of the session's deployments."""
         self._analyses = list(self.analyses)
 
     def under(self, deployment: Deployment) -> Analyses:
-        """The analyses for any deployment, shared by all who ask for the same one."""
+        """Return the analyses for a deployment, shared between calls."""
         for analyses in self._analyses:
             if analyses.deployment == deployment:
                 return analyses
@@ -61,7 +61,7 @@ class OpenModel:
         return self._analyses[-1]
 
     def outcomes(self) -> tuple[Outcome, ...]:
-        """What the runtimes said, where any were asked."""
+        """Return the outcomes of probes, if the session probes."""
         asked = (analyses.outcome for analyses in self.analyses)
         return tuple(outcome for outcome in asked if outcome is not None)
 
@@ -81,12 +81,12 @@ class OpenModel:
         return layers
 
     def problem_hits(self, rule: Rule) -> Iterator[Hit]:
-        """The problems of the file that a rule answers to."""
+        """Iterate over the file's problems that a rule reports."""
         for problem in self.model.problems:
             if problem.kind == rule.problem:
                 yield problem_hit(problem, rule, self.model)
 
     def describe(self, problem: Problem, rule: Rule) -> str:
-        """A problem of the file in the words of its rule."""
+        """Return the message of a problem, from its rule."""
         hit = problem_hit(problem, rule, self.model)
         return message_of(hit, rule, words_of(hit, self.shown))

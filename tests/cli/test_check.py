@@ -173,7 +173,7 @@ def test_include_adds_suffixes(models: Path) -> None:
 def test_what_git_ignores_is_left_out_and_said(models: Path) -> None:
     project(models, {".gitignore": "error.onnx\n"})
     assert "VAL003" not in codes(".", *RULES, cwd=models)
-    assert "1 model file left out because git ignores" in run_cli(".", *RULES, cwd=models).stderr
+    assert "1 model file skipped because git ignores" in run_cli(".", *RULES, cwd=models).stderr
     assert "VAL003" in codes(".", *RULES, "--no-respect-gitignore", cwd=models)
 
 

@@ -164,7 +164,7 @@ def test_a_failure_of_the_program_itself_is_ready_to_be_reported(
     save(GOOD, tmp_path / "good.onnx")
     result = run_cli("good.onnx", cwd=tmp_path)
     assert result.exit_code == 3
-    assert "this is a bug" in result.stderr
+    assert "report this bug" in result.stderr
     assert "RuntimeError: a \\x1b[31mbug" in result.stderr
     assert "good.onnx" in result.stderr
     assert "/issues" in result.stderr

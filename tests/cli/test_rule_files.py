@@ -41,7 +41,7 @@ def test_numbers_are_given_once(tmp_path: Path) -> None:
 def test_a_built_in_prefix_goes_on_in_its_family(tmp_path: Path) -> None:
     (tmp_path / "rules/fusion").mkdir(parents=True)
     done = run_cli("rules", "new", "FUS", "x", "--folder", "rules", cwd=tmp_path)
-    assert done.stdout.startswith("rules/fusion/FUS")
+    assert done.stdout.startswith("Wrote rules/fusion/FUS")
 
 
 @pytest.mark.parametrize(("code", "name"), [("acm", "x"), ("ACM1", "x"), ("ACM", "Two Words")])
@@ -58,7 +58,7 @@ def test_codes_and_names_are_checked(code: str, name: str, tmp_path: Path) -> No
         (("y = Relu (x)", "y = Neg (x)"), "examples.invalid[0]: expected 1 findings, found 0"),
         (("y = Neg (x)", "y = Relu (x)"), "examples.valid[0]: expected no findings, found 1:"),
         (('at = ["y"]', 'message = "no"'), "examples.invalid[0]: expected a message with 'no':"),
-        ((EXAMPLES, ""), "needs examples that it fires on"),
+        ((EXAMPLES, ""), "needs both invalid and valid examples"),
         (("summary", "sumary"), "did you mean 'summary'?"),
         (('at = ["y"]', 'target = "a11"'), "examples.invalid[0]: "),
         (("model =", "files = { '../x.onnxtxt' = 'x' }\nnote ="), "outside the example's folder"),
@@ -94,5 +94,5 @@ def test_doctor_shows_a_broken_rule_file_for_what_it_is(tmp_path: Path) -> None:
     project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/OWN001-a.toml": broken})
     done = run_cli("doctor", cwd=tmp_path)
     assert done.exit_code == 1
-    assert "a rule file cannot be used" in done.stdout
+    assert "invalid rule file" in done.stdout
     assert "sumary: unknown key; did you mean 'summary'?" in done.stdout

@@ -95,7 +95,7 @@ def test_rule_explains_by_code_or_name(name: str) -> None:
     rule = load_rules(plugins=False)["NUM001"]
     text = " ".join(run_cli("rule", name).stdout.split())
     assert text.startswith("NUM001 float64-left-over")
-    for title in ("Says", "Why", "Fix", "Fires on", "Stays silent on"):
+    for title in ("Messages", "Why", "Fix", "Fires on", "Stays silent on"):
         assert f" {title} " in text
     assert " ".join(rule.why.split()) in text
     assert " ".join(rule.fix.split()) in text
@@ -127,7 +127,7 @@ def test_rule_as_json_is_one_or_several() -> None:
 def test_init_writes_every_setting_as_a_comment(tmp_path: Path) -> None:
     result = run_cli("init", cwd=tmp_path)
     assert result.exit_code == 0
-    assert "modellint.toml written" in result.stdout
+    assert "Wrote modellint.toml" in result.stdout
     text = (tmp_path / "modellint.toml").read_text()
     assert all(f"\n# {key} = " in text for key in KEYS)
     assert all(line.startswith("#") or not line for line in text.splitlines())
@@ -170,14 +170,14 @@ def test_init_adds_to_a_pyproject(tmp_path: Path) -> None:
 def test_init_never_overwrites(tmp_path: Path, name: str, wanted: str) -> None:
     text = "[tool.modellint]\n" if name == "pyproject.toml" else "fail-on = 'never'\n"
     project(tmp_path, {name: text})
-    failed(run_cli("init", wanted, cwd=tmp_path), f"{name} holds a configuration already")
+    failed(run_cli("init", wanted, cwd=tmp_path), f"{name} already contains a configuration")
     assert (tmp_path / name).read_text() == text
 
 
 def test_init_leaves_other_files_alone(tmp_path: Path) -> None:
     project(tmp_path, {"other.toml": "x = 1\n"})
-    failed(run_cli("init", "other.toml", cwd=tmp_path), "other.toml exists already")
-    failed(run_cli("init", "missing/modellint.toml", cwd=tmp_path), "cannot be written")
+    failed(run_cli("init", "other.toml", cwd=tmp_path), "other.toml already exists")
+    failed(run_cli("init", "missing/modellint.toml", cwd=tmp_path), "cannot write")
 
 
 def test_the_schema_knows_every_key_and_judges_as_the_program_does() -> None:
@@ -247,7 +247,7 @@ def test_doctor_tells_of_a_broken_configuration_and_cache(
     result = run_cli("doctor", cwd=tmp_path)
     assert result.exit_code == 1
     assert "did you mean 'select'?" in result.stdout
-    assert "cannot be written" in result.stdout
+    assert "not writable" in result.stdout
 
 
 def test_doctor_as_json() -> None:
@@ -263,7 +263,7 @@ def test_a_rule_says_what_its_examples_rest_on_and_who_fuses_it() -> None:
     said = run_cli("rule", "BUD001", "HYG004", "FUS002").stdout
     assert "  With max-params = " in said
     assert "  With --runtime onnxruntime:" in said
-    assert "Who fuses it\n  onnxruntime: yes" in said
+    assert "Fused by\n  onnxruntime: yes" in said
     assert "With `--runtime onnxruntime`:" in run_cli("rule", "FUS002", "--markdown").stdout
 
 

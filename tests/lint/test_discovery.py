@@ -153,7 +153,7 @@ def test_what_is_hidden_by_git_is_counted(tmp_path: Path) -> None:
     make(tmp_path, "build/a.onnx", "build/sub/b.onnx", "c.onnx")
     make(tmp_path, ".gitignore", text="build/\nc.onnx\n")
     result = run_cli(tmp_path)
-    assert "3 model files left out because git ignores them" in result.stderr
+    assert "3 model files skipped because git ignores them" in result.stderr
     assert "no model files found" in result.stderr
 
 
@@ -191,7 +191,7 @@ def test_data_that_no_model_names_is_said(tmp_path: Path) -> None:
     make(tmp_path, "alone.onnx.data")
     result = run_cli("alone.onnx.data", cwd=tmp_path)
     assert result.exit_code == 0
-    assert "looks like external data, but no model beside it names it" in result.stderr
+    assert "looks like external data, but no model next to it refers to it" in result.stderr
 
 
 def test_shown_paths_are_short_and_have_forward_slashes(

@@ -1,9 +1,9 @@
-"""The face: arguments in, exit code out. One module for each verb, imported when it is used."""
+"""Command-line interface: one module per verb, imported on first use."""
 
 import os
 
-# numpy's import starts a thread for each core to multiply matrices with, which takes longer than
-# all the rest of it; nothing here multiplies any.
+# Importing numpy starts one BLAS thread per core, which takes longer than the rest of the import;
+# nothing here multiplies matrices.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from modellint.cli.app import main, script

@@ -1,4 +1,4 @@
-"""The program: finds the verb, runs it, and turns whatever happens into an exit code."""
+"""Entry point: finds the verb, runs it, and turns every outcome into an exit code."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from modellint.cli.command import VerbGroup
 from modellint.cli.console import printable, use_color
 
 VERBS = {
-    "check": "Lint models; what bare paths do.",
-    "inspect": "Show what a model is made of, and what it needs where it runs.",
-    "probe": "Ask a real runtime about a model.",
+    "check": "Lint models (the default for bare paths).",
+    "inspect": "Show a model's contents and its memory and compute needs.",
+    "probe": "Test models with a real runtime.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",
-    "targets": "List, show and compare devices.",
-    "init": "Write a commented configuration.",
-    "schema": "Print the JSON schema of the configuration.",
-    "doctor": "Say what is installed, and what is missing for what.",
-    "completion": "Print a shell's completion script.",
+    "targets": "List, show, or compare devices.",
+    "init": "Write a commented configuration file.",
+    "schema": "Print the JSON schema of the configuration file.",
+    "doctor": "Report installed and missing dependencies, and this machine's setup.",
+    "completion": "Print a shell completion script.",
 }
-"""Each is a module of this package with a function `command`; a verb without one is left out."""
+"""Each verb is a module of this package with a function `command`; others are left out."""
 
 OWN_OPTIONS = ("--help", "-h", "--version")
 
 EPILOG = """\b
 Exit codes:
-  0    nothing found at or above --fail-on (default: error)
-  1    something found at or above it
-  2    a mistake in the command line or the configuration
-  3    an internal error of modellint; all else was still reported
+  0    no findings at or above --fail-on (default: error)
+  1    findings at or above --fail-on
+  2    invalid command line or configuration
+  3    internal error in modellint; all other findings were reported
   130  interrupted
 """
 
@@ -47,11 +47,11 @@ USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 2, 3, 130
 
 
 class _ReaderGone(Exception):  # noqa: N818 - not an error: `head` has seen enough
-    """Nobody reads our output any more. Click would make exit code 1 of the original."""
+    """The reader of standard output closed it. Click would turn the original error into exit 1."""
 
 
 class Verbs(VerbGroup):
-    """Knows the verbs without importing them; what is not a verb is a path to check."""
+    """Group that lists verbs without importing them and treats any other word as a path."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [verb for verb in VERBS if _is_there(verb)]
@@ -80,7 +80,7 @@ class Verbs(VerbGroup):
             raise _ReaderGone from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """The first word may be a path too; bash drops what was offered before a path."""
+        """Complete paths as well as verbs; bash drops candidates listed before a path."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="file"), *super().shell_complete(ctx, incomplete)]
@@ -103,9 +103,9 @@ def program() -> None:
     """A linter for neural-network model files.
 
     \b
-    modellint models/ --target a10       lint a folder for a device
+    modellint models/ --target a10       lint a folder for a target device
     modellint rule FUS002                explain a rule
-    modellint check --help               every option
+    modellint check --help               show all options
     """
 
 
@@ -115,24 +115,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def script() -> None:
-    """What the command `modellint` calls: run, and end the process at once.
+    """Run as the command `modellint`, and end the process at once.
 
-    Taking the interpreter apart object by object would take longer than linting a usual model.
+    Tearing down the interpreter object by object would take longer than linting a typical model.
     """
-    gc.disable()  # a run is short, and says itself when there is garbage to collect
+    gc.disable()  # a run is short, and collects garbage explicitly where there is any
     try:
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # closed, or nobody reads it any more
+        with suppress(OSError, ValueError):  # closed, or its reader is gone
             stream.flush()
     os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the program; gives the exit code, whatever happens."""
+    """Run the program and return its exit code, whatever happens."""
     try:
         code = program.main(
             list(arguments), prog_name="modellint", standalone_mode=False, color=use_color()
@@ -168,14 +168,14 @@ def _help_hint(error: click.ClickException) -> str:
 
 
 def _report_bug(error: Exception, arguments: Sequence[str]) -> None:
-    """Everything a report of the bug needs, ready to be pasted."""
+    """Print everything a bug report needs, ready to paste."""
     import platform
     import shlex
     import traceback
 
     lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     click.echo(
-        "error: modellint has failed; this is a bug. Please report it with what follows:\n\n"
+        "error: internal error in modellint. Please report this bug with the following output:\n\n"
         f"```\nmodellint {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"arguments: {printable(shlex.join(arguments))}\n\n{printable(lines.rstrip())}\n```\n"
         "https://github.com/modellint/modellint/issues",

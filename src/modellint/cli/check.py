@@ -1,4 +1,4 @@
-"""`modellint check`, which is also what bare paths do."""
+"""`modellint check`, the default verb for bare paths."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RULES = "Rules"
 FILES = "Files"
 OUTPUT = "Output"
-EXIT = "What fails the run"
+EXIT = "Exit code"
 CONFIGURATION = "Configuration"
 RUNNING = "Running"
 
@@ -46,74 +46,85 @@ def _rules(*names: str, help: str) -> Callable[[Any], Any]:
 
 
 EPILOG = """Exit codes:
-  0  nothing at or above --fail-on    1    something found
-  2  usage or configuration           3    an internal error
-                                      130  interrupted
+  0  no findings at or above --fail-on    1    findings
+  2  usage or configuration error         3    internal error
+                                          130  interrupted
 """
 
 
 @click.command(cls=probing.ProbingCommand, epilog=EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @deployable
-@option("--dla", group=DEPLOYMENT, is_flag=True, help="Use the DLA of a Jetson.")
-@_rules("--select", "-s", help="Run these only: codes, prefixes, families, names, ALL.")
-@_rules("--extend-select", help="Run these too.")
-@_rules("--ignore", "-i", help="Do not run these.")
+@option("--dla", group=DEPLOYMENT, is_flag=True, help="Use a Jetson's DLA.")
+@_rules("--select", "-s", help="Run only these rules: codes, prefixes, families, names, ALL.")
+@_rules("--extend-select", help="Run these rules as well.")
+@_rules("--ignore", "-i", help="Skip these rules.")
 @_many(
     "--severity",
     group=RULES,
     metavar="RULE=LEVEL",
     callback=levels,
-    help="Change a severity: error, warning, info, off.",
+    help="Override a severity: error, warning, info, off.",
 )
-@option("--no-weights", group=RULES, is_flag=True, help="Leave the values of weights unread.")
+@option("--no-weights", group=RULES, is_flag=True, help="Do not read weight values.")
 @option("--verify", group=RULES, metavar="ort", callback=one_of("ort"),
-        help="Compare what is predicted with what ONNX Runtime's optimizer does.")  # fmt: skip
+        help="Check predictions against ONNX Runtime's optimizer.")  # fmt: skip
 @option("--probe", group=probing.GROUP, metavar="[BACKEND]", callback=one_of_found(probing.names),
-        help=f"Ask a real runtime: {probing.NAMES}.")  # fmt: skip
+        help=f"Test with a real runtime: {probing.NAMES}.")  # fmt: skip
 @probing.limits
-@_many("--exclude", group=FILES, metavar="GLOB", help="Leave out files and folders.")
-@_many("--include", group=FILES, metavar="GLOB", help="Lint files of other suffixes too.")
-@option("--force-exclude", group=FILES, is_flag=True, help="Exclude files even when named.")
-@option("--no-respect-gitignore", group=FILES, is_flag=True, help="Lint what git ignores too.")
-@option("--stdin-filename", group=FILES, metavar="NAME", help="What '-' is called in findings.")
+@_many("--exclude", group=FILES, metavar="GLOB", help="Skip matching files and folders.")
+@_many("--include", group=FILES, metavar="GLOB", help="Also lint files with other suffixes.")
+@option(
+    "--force-exclude", group=FILES, is_flag=True, help="Apply excludes to files named explicitly."
+)
+@option(
+    "--no-respect-gitignore", group=FILES, is_flag=True, help="Also lint files that git ignores."
+)
+@option("--stdin-filename", group=FILES, metavar="NAME", help="File name to report for '-'.")
 @output_option(tuple(FORMATS), OUTPUT, complete_outputs)
-@option("--statistics", group=OUTPUT, is_flag=True, help="Counts and time by rule.")
+@option("--statistics", group=OUTPUT, is_flag=True, help="Print counts and timings per rule.")
 @option("--show-suppressed", group=OUTPUT, is_flag=True,
-        help="Show what is suppressed too: in full, and in sarif.")  # fmt: skip
+        help="Include suppressed findings (full and sarif).")  # fmt: skip
 @option("--sarif-category", group=OUTPUT, metavar="NAME",
-        help="Tells apart uploads of one repository.  [default: the deployments]")  # fmt: skip
-@option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Findings only.")
-@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Every place, and the evidence.")
+        help="Category of this upload.  [default: the deployments]")  # fmt: skip
+@option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print findings only.")
+@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show every location and the evidence.")
 @option(
     "--color",
     group=OUTPUT,
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
-    help="When to use colour.  [default: auto]",
+    help="When to use color.  [default: auto]",
 )
 @option(
     "--fail-on",
     group=EXIT,
     metavar="LEVEL",
     callback=one_of(*get_args(FailOn)),
-    help="error, warning, info or never.  [default: error]",
+    help="Fail at this severity: error, warning, info, never.  [default: error]",
 )
-@option("--exit-zero", group=EXIT, is_flag=True, help="Exit with 0 even when something is found.")
-@option("--baseline", group=EXIT, metavar="FILE", help="Findings that are known and do not count.")
-@option("--write-baseline", group=EXIT, is_flag=True, help="Make all that is found now known.")
+@option("--exit-zero", group=EXIT, is_flag=True, help="Exit with 0 even if there are findings.")
+@option(
+    "--baseline", group=EXIT, metavar="FILE", help="File of known findings, which do not count."
+)
+@option(
+    "--write-baseline",
+    group=EXIT,
+    is_flag=True,
+    help="Record all current findings in the baseline.",
+)
 @option("--config", group=CONFIGURATION, metavar="FILE", type=click.Path(path_type=Path),
-        envvar="MODELLINT_CONFIG", help="Use this file instead of the nearest.")  # fmt: skip
-@option("--isolated", group=CONFIGURATION, is_flag=True, help="Use no configuration file.")
-@option("--show-settings", group=CONFIGURATION, is_flag=True, help="Print the settings, and stop.")
+        envvar="MODELLINT_CONFIG", help="Use this file, not the nearest one.")  # fmt: skip
+@option("--isolated", group=CONFIGURATION, is_flag=True, help="Ignore all configuration files.")
+@option("--show-settings", group=CONFIGURATION, is_flag=True, help="Print the settings and exit.")
 @option("--jobs", "-j", group=RUNNING, type=click.IntRange(min=1), metavar="N",
-        help="Processes.  [default: as many as pay]")  # fmt: skip
-@option("--no-cache", group=RUNNING, is_flag=True, help="Neither use nor keep earlier results.")
-@option("--cache-dir", group=RUNNING, metavar="DIR", help="Where results are kept.")
+        help="Number of processes.  [default: chosen automatically]")  # fmt: skip
+@option("--no-cache", group=RUNNING, is_flag=True, help="Do not read or write the cache.")
+@option("--cache-dir", group=RUNNING, metavar="DIR", help="Cache folder.")
 def command(paths: tuple[Path, ...], **given: Any) -> int:
-    """Lint models: files whatever they are called, and folders through and through.
+    """Lint model files with any suffix, and folders recursively.
 
-    Without a path, the current folder; '-' is standard input.
+    The default path is the current folder; '-' is standard input.
     """
     from modellint.cli.stdin import spooled
     from modellint.report import Options
@@ -170,7 +181,7 @@ def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
 
 
 def _require_paths(paths: tuple[Path, ...]) -> None:
-    """A path that is not there may be a misspelt verb."""
+    """Raise for missing paths, which may be misspelled verbs."""
     from modellint.base.suggest import nearest
     from modellint.cli.app import VERBS
 
@@ -182,7 +193,7 @@ def _require_paths(paths: tuple[Path, ...]) -> None:
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are settings and were given, by field name."""
+    """Return the settings given as options, by field name."""
     values = {
         **given_settings(given),
         "dla": given["dla"] or None,
@@ -208,7 +219,7 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _outputs(given: Mapping[str, Any], configs: Configs) -> list[Output]:
-    """Reports asked for on the command line, or by the configuration of the working folder."""
+    """Return the reports requested on the command line or by the configuration."""
     formats = tuple(FORMATS)
     if given["output"]:
         return parse_outputs(given["output"], formats)
@@ -230,7 +241,7 @@ def _is_machine_read(outputs: Sequence[Output]) -> bool:
 
 
 def _root() -> str:
-    """The repository's top, which the addresses of machine formats start from."""
+    """Return the top of the repository, which paths in machine-readable reports start from."""
     here = Path.cwd()
     top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
     return str(top)

@@ -1,4 +1,4 @@
-"""Commands whose help is grouped, and whose mistakes come with a suggestion."""
+"""Commands with grouped help, and with suggestions for misspelled options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OTHER = "Other"
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading in the help."""
+    """Option listed under a heading of the help."""
 
     def __init__(self, *args: Any, group: str = OTHER, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,7 +39,7 @@ def option(*names: str, group: str = OTHER, **kwargs: Any) -> Callable[[Any], An
 
 
 class Command(click.Command):
-    """Lists its options by group, in the order in which groups first appear."""
+    """Command that lists its options by group, in the order in which groups first appear."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -57,7 +57,7 @@ class Command(click.Command):
 
 
 class VerbGroup(click.Group):
-    """A program with verbs, which may say what its verbs are for without importing them."""
+    """Group that can summarize its verbs without importing them."""
 
     def summaries(self, ctx: click.Context) -> Sequence[tuple[str, str]]:
         commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
@@ -79,7 +79,7 @@ def heading(text: str) -> str:
 
 
 def _write_epilog(epilog: str | None, formatter: click.HelpFormatter) -> None:
-    """As written: no indentation, no wrapping."""
+    """Write the epilog verbatim: no indentation, no wrapping."""
     if epilog:
         title, _, body = epilog.removeprefix("\b\n").partition("\n")
         formatter.write(f"\n{heading(title)}\n{body}")

@@ -1,4 +1,4 @@
-"""`modellint completion`, and what a shell is told while an option's value is typed."""
+"""`modellint completion`, and the completion of option values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOW = {
     shell_complete=lambda ctx, parameter, incomplete: starting_with(incomplete, SHELLS),
 )
 def command(shell: str) -> None:
-    """Print a shell's completion script: verbs, options, rules, targets, files."""
+    """Print a shell completion script for verbs, options, rules, targets and files."""
     from click.shell_completion import get_completion_class
 
     from modellint.cli.app import program
@@ -43,7 +43,7 @@ def command(shell: str) -> None:
 
 
 def complete_rules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Codes, families and, once begun, names; after a comma, the next one."""
+    """Complete codes, families and, after the first letter, names; also after a comma."""
     rules = _rules(ctx)
     names = [rule.name for rule in rules] if incomplete else []
     return _after_comma([*(rule.code for rule in rules), *_families(rules), *names], incomplete)
@@ -88,7 +88,7 @@ def _after_comma(words: Sequence[str], incomplete: str) -> list[str]:
 
 
 def _folders(ctx: click.Context, setting: str) -> list[Path]:
-    """Folders that the configuration names; a broken configuration is no matter while typing."""
+    """Return folders named by the configuration; ignore a broken configuration while completing."""
     from modellint.base.errors import UsageError
     from modellint.cli.configuration import configuration
 

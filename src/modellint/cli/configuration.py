@@ -1,4 +1,4 @@
-"""What other verbs than `check` ask of the configuration: one's own rules and targets."""
+"""Configuration options of verbs that need the user's own rules and targets."""
 
 from __future__ import annotations
 
@@ -19,29 +19,31 @@ VARIABLE = "MODELLINT_CONFIG"
 
 
 def configurable(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--config` and `--isolated`."""
-    isolated = option("--isolated", group=GROUP, is_flag=True, help="Use no configuration file.")
+    """Add `--config` and `--isolated`."""
+    isolated = option(
+        "--isolated", group=GROUP, is_flag=True, help="Ignore all configuration files."
+    )
     config = option(
         "--config",
         group=GROUP,
         metavar="FILE",
         type=click.Path(path_type=Path),
         envvar=VARIABLE,
-        help="Use this file instead of the nearest.",
+        help="Use this file, not the nearest one.",
     )
     decorated: Callable[..., Any] = config(isolated(command))
     return decorated
 
 
 def configuration(config: Path | None, isolated: bool) -> Config:
-    """The configuration that holds in the working folder."""
+    """Return the configuration of the working folder."""
     from modellint.config.load import CommandLine, Configs
 
     return Configs(CommandLine({}, config, isolated)).of(Path.cwd())
 
 
 def catalogue(config: Path | None, isolated: bool) -> Mapping[str, Rule]:
-    """Every rule there is, those of the configuration's folders included."""
+    """Return all rules, including those in the configuration's folders."""
     from modellint.rules.registry import load_rules
 
     settings = configuration(config, isolated)

@@ -1,4 +1,4 @@
-"""Saying things to the user, on standard error: notes, and progress on slow work."""
+"""Notes and progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SEVERITY_COLORS = {"error": "red", "warning": "yellow", "info": "blue"}
 
 
 def use_color() -> bool | None:
-    """What the environment asks for; None leaves it to whether the stream is a terminal."""
+    """Return the environment's color preference; None means color on terminals only."""
     if os.environ.get("NO_COLOR"):
         return False
     return True if os.environ.get("FORCE_COLOR") else None
 
 
 def printable(text: str) -> str:
-    """Text without control characters: names inside models may hold anything."""
+    """Escape control characters: names inside models are untrusted."""
     return "".join(
         character if character.isprintable() or character in "\n\t" else f"\\x{ord(character):02x}"
         for character in text
@@ -38,7 +38,7 @@ def note(text: str) -> None:
 
 
 class Progress:
-    """A bar on standard error, once the work has proved slow; never in a log."""
+    """Progress bar on standard error, shown once the work proves slow and never in a log."""
 
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted and sys.stderr.isatty() and not _is_ci()
@@ -59,7 +59,7 @@ class Progress:
             self._update()
 
     def say(self, text: str) -> None:
-        """What is being done just now, where that takes long."""
+        """Show the current step, for steps that take long."""
         with self._lock:
             self._doing = printable(text)
             self._update()

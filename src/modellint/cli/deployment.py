@@ -1,4 +1,4 @@
-"""Where models run, as options: shared by the verbs that look at models in that light."""
+"""Deployment options shared by several verbs: target, runtime, precision, shapes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from modellint.cli.completion import complete_runtimes, complete_targets
 from modellint.cli.given import comma_lists, one_of, pairs, sizes
 from modellint.targets.target import Precision
 
-GROUP = "Where the models will run"
+GROUP = "Deployment"
 
 
 def deployable(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--target`, `--runtime`, `--precision`, `--batch`, `--shape` and `--symbol`."""
+    """Add `--target`, `--runtime`, `--precision`, `--batch`, `--shape` and `--symbol`."""
     options = (
         option("--target", "-t", group=GROUP, metavar="ID", multiple=True, callback=comma_lists,
-               shell_complete=complete_targets, help="Device, group or 'host'; repeatable."),
+               shell_complete=complete_targets, help="Device, group, or 'host'; repeatable."),
         option("--runtime", group=GROUP, metavar="NAME", shell_complete=complete_runtimes,
-               help="Such as tensorrt or onnxruntime."),
+               help="Runtime, for example tensorrt."),
         option("--precision", group=GROUP, metavar="NAME", callback=one_of(*get_args(Precision)),
                help=f"{', '.join(get_args(Precision))}."),
         option("--batch", group=GROUP, type=click.IntRange(min=1), metavar="N", help="Batch size."),
         option("--shape", group=GROUP, metavar="INPUT=SHAPE", multiple=True, callback=pairs,
-               help="1x3x224x224, or a range as min..max or min..opt..max."),
+               help="1x3x224x224, or a range: min..max or min..opt..max."),
         option("--symbol", group=GROUP, metavar="NAME=N", multiple=True, callback=sizes,
-               help="Value of a symbolic dim."),
+               help="Value of a symbolic dimension."),
     )  # fmt: skip
     for add in reversed(options):
         command = add(command)
@@ -36,7 +36,7 @@ def deployable(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def given_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, by the names of settings."""
+    """Return the options that were given, by setting name."""
     values = {
         "targets": given["target"],
         "runtime": given["runtime"],

@@ -1,4 +1,4 @@
-"""`modellint doctor`: what is installed, what is missing for what, and what this machine is."""
+"""`modellint doctor`: installed and missing dependencies, and this machine's setup."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import printable
 
 EXTRAS: Mapping[str, str] = {
-    "ort": "probe with ONNX Runtime: does it load the model, and how does it place the nodes",
-    "trt": "probe with TensorRT: build an engine for this machine's GPU",
-    "trt-rtx": "probe with TensorRT for RTX: build for a named GPU that need not be here",
+    "ort": "probe with ONNX Runtime: load models and report where nodes run",
+    "trt": "probe with TensorRT: build engines for this machine's GPU",
+    "trt-rtx": "probe with TensorRT for RTX: build for a named GPU, which need not be present",
 }
-"""What each extra is for."""
+"""Purpose of each extra."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A distribution that modellint needs, or that an extra would add."""
+    """Distribution that modellint requires, or that an extra adds."""
 
     name: str
     version: str | None
@@ -40,7 +40,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line about this machine or this folder; what is wrong has a remedy."""
+    """One fact about this machine or folder, with a remedy if it is a problem."""
 
     name: str
     value: str
@@ -48,10 +48,10 @@ class Fact:
 
 
 @click.command(cls=Command)
-@option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
 @configurable
 def command(as_json: bool, config: Path | None, isolated: bool) -> int:
-    """Say what is installed, what each extra would add, and what is seen of this machine."""
+    """Report installed dependencies, what each extra adds, and what is detected on this machine."""
     packages = [*required(), *optional()]
     facts = {
         "machine": list(machine()),
@@ -121,7 +121,7 @@ def optional() -> list[Package]:
 
 @cache
 def _requirements() -> tuple[tuple[str, str], ...]:
-    """Name and extra of each distribution that the installed modellint asks for."""
+    """Return the name and extra of each distribution that modellint depends on."""
     try:
         lines = metadata.requires("modellint") or []
     except metadata.PackageNotFoundError:  # run from a checkout that is not installed
@@ -136,7 +136,7 @@ def _requirements() -> tuple[tuple[str, str], ...]:
 
 
 def _is_for_this_python(line: str) -> bool:
-    """False for what only older Pythons need."""
+    """Return False for requirements of older Pythons only."""
     below = re.search(r"python_version\s*<\s*['\"](\d+)\.(\d+)", line)
     current = tuple(map(int, platform.python_version_tuple()[:2]))
     return below is None or current < (int(below[1]), int(below[2]))
@@ -150,7 +150,7 @@ def _package(name: str, extra: str = "") -> Package:
 
 
 def machine() -> Iterator[Fact]:
-    """The device modellint takes this machine for, which `--target host` means."""
+    """Return the device that `--target host` stands for."""
     from modellint.targets import find_target, format_bytes
 
     try:
@@ -161,13 +161,13 @@ def machine() -> Iterator[Fact]:
     memory = host.memory.usable or host.memory.nominal
     yield Fact("host", f"{host.name}, {format_bytes(memory)} of memory for models")
     if host.vendor == "cpu":
-        yield Fact("gpu", "none seen (nvidia-smi does not name one)")
+        yield Fact("gpu", "none found (nvidia-smi lists none)")
     else:
         yield Fact("gpu", host.name)
 
 
 def probes() -> Iterator[Fact]:
-    """Which runtimes can be asked here, and for what."""
+    """Return the runtimes available for probing, and for which devices."""
     from modellint.probes.backends import available
 
     for each in available():
@@ -176,13 +176,13 @@ def probes() -> Iterator[Fact]:
 
 
 def here(config: Path | None, isolated: bool) -> Iterator[Fact]:
-    """The configuration that holds in this folder, what it adds, and the cache."""
+    """Return the configuration of this folder, its rules and formats, and the cache."""
     from modellint.config.places import shown
 
     try:
         settings = configuration(config, isolated)
     except ModellintError as error:
-        yield Fact("configuration", "cannot be used", str(error))
+        yield Fact("configuration", "invalid", str(error))
     else:
         yield Fact("configuration", shown(settings.file) if settings.file else "none; defaults")
         yield _rules([settings.path(folder) for folder in settings.settings.rules])
@@ -196,19 +196,19 @@ def _rules(folders: Sequence[Path]) -> Fact:
     try:
         rules = load_rules(folders)
     except ModellintError as error:
-        return Fact("rules", "a rule file cannot be used", str(error))
+        return Fact("rules", "invalid rule file", str(error))
     own = sum(data_dir("rules") not in (rule.path or Path()).parents for rule in rules.values())
-    return Fact("rules", f"{len(rules)}, of which {own} from plugins and your own folders")
+    return Fact("rules", f"{len(rules)}, {own} of them from plugins and your own folders")
 
 
 def _formats() -> Fact:
-    """The formats that can be read."""
+    """Return the formats that can be read."""
     from modellint.formats.registry import formats
 
     try:
         return Fact("formats", ", ".join(each.title for each in formats() if each.is_read))
-    except Exception as error:  # of a plugin, which may raise anything
-        return Fact("formats", "cannot be used", f"a plugin's format: {error}")
+    except Exception as error:  # plugins may raise anything
+        return Fact("formats", "invalid plugin", str(error))
 
 
 def _cache() -> Fact:
@@ -218,6 +218,6 @@ def _cache() -> Fact:
         (folder / "writable").touch()
         (folder / "writable").unlink()
     except OSError as error:
-        return Fact("cache", str(folder), f"cannot be written ({error.strerror}): use --cache-dir")
+        return Fact("cache", str(folder), f"not writable ({error.strerror}); use --cache-dir")
     files = [file.stat().st_size for file in folder.rglob("*.json")]
     return Fact("cache", f"{folder}: {len(files)} entries, {sum(files) / 1e6:.1f} MB")

@@ -1,4 +1,4 @@
-"""What stands after an option, read and checked; mistakes come with what was probably meant."""
+"""Parsing and validation of option values, with suggestions for misspelled ones."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ LEVELS = ("error", "warning", "info", "off")
 
 
 def comma_lists(ctx: click.Context, parameter: click.Parameter, given: Any) -> tuple[str, ...]:
-    """``--select A,B --select C`` is ``A B C``."""
+    """Split values at commas: ``--select A,B --select C`` gives ``A B C``."""
     return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
 
 
 def pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
     found = {}
     for text in given:
-        # Names inside models may hold an equals sign; shapes and severities may not.
+        # Names inside models may contain an equals sign; shapes and severities may not.
         name, equals, value = text.rpartition("=")
         if not equals or not name or not value:
-            raise click.BadParameter(f"{text!r} is not {parameter.metavar}", ctx, parameter)
+            raise click.BadParameter(
+                f"expected {parameter.metavar}, found {text!r}", ctx, parameter
+            )
         found[name] = value
     return found
 
@@ -31,7 +33,7 @@ def sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[st
     found = pairs(ctx, parameter, given)
     for name, value in found.items():
         if not value.isdecimal():
-            raise click.BadParameter(f"{name}={value}: not a whole number", ctx, parameter)
+            raise click.BadParameter(f"{name}={value}: not an integer", ctx, parameter)
     return {name: int(value) for name, value in found.items()}
 
 
@@ -39,17 +41,17 @@ def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[s
     found = pairs(ctx, parameter, comma_lists(ctx, parameter, given))
     for name, value in found.items():
         if value not in LEVELS:
-            text = f"{name}={value}: no severity; {_hint(value, LEVELS)}"
+            text = f"{name}={value}: unknown severity; {_hint(value, LEVELS)}"
             raise click.BadParameter(text, ctx, parameter)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A check that suggests the nearest choice; completion offers them all."""
+    """Callback that validates a choice and suggests the nearest one; also completes choices."""
 
     among: Sequence[str] | Callable[[], Sequence[str]]
-    """The choices, or what finds them when they are needed."""
+    """The choices, or a function that finds them on demand."""
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -68,7 +70,7 @@ def one_of(*choices: str) -> OneOf:
 
 
 def one_of_found(find: Callable[[], Sequence[str]]) -> OneOf:
-    """For choices that take time to find, which only a run that is given one should pay for."""
+    """Like `one_of`, for choices that are slow to find: they are looked up only when needed."""
     return OneOf(find)
 
 

@@ -1,4 +1,4 @@
-"""`modellint init`: a configuration file to start from."""
+"""`modellint init`: a starter configuration file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from modellint.cli.given import comma_lists
     metavar="ID",
     callback=comma_lists,
     shell_complete=complete_targets,
-    help="Device the models are deployed on; repeatable.",
+    help="Device the models will run on; repeatable.",
 )
 def command(file: Path, targets: tuple[str, ...]) -> None:
-    """Write a commented configuration, modellint.toml by default; nothing is overwritten.
+    """Write a commented configuration file, modellint.toml by default. Never overwrites files.
 
     Given a pyproject.toml, add [tool.modellint] to it.
     """
@@ -35,18 +35,18 @@ def command(file: Path, targets: tuple[str, ...]) -> None:
     from modellint.config.starter import starter
     from modellint.targets import expand_targets
 
-    expand_targets(targets)  # an unknown one is a mistake now, not in the next run
+    expand_targets(targets)  # report an unknown target now, not in the next run
     chosen = {"targets": list(targets)} if targets else {}
     in_pyproject = file.name == "pyproject.toml"
     for other in (file.parent / name for name in NAMES):
         if other.is_file() and read_table(other) is not None:
-            raise UsageError(f"{shown(other)} holds a configuration already; it is left as it is")
+            raise UsageError(f"{shown(other)} already contains a configuration; not overwritten")
     if file.exists() and not in_pyproject:
-        raise UsageError(f"{shown(file)} exists already; it is left as it is")
+        raise UsageError(f"{shown(file)} already exists; not overwritten")
     before = file.read_text(encoding="utf-8").rstrip("\n") if file.exists() else ""
     text = starter(chosen, table="tool.modellint" if in_pyproject else "")
     try:
         write_atomically(file, f"{before}\n\n{text}" if before else text)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
-    click.echo(f"{shown(file)} written; every setting in it is a comment until you want it")
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    click.echo(f"Wrote {shown(file)}; uncomment the settings you need")

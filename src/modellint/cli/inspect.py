@@ -1,4 +1,4 @@
-"""`modellint inspect`: what a model is made of, and what it needs where it runs."""
+"""`modellint inspect`: a model's contents, and its memory and compute needs."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from modellint.report.options import Options
 
 OUTPUT = "Output"
-SHOWN = "What is shown"
+SHOWN = "Contents"
 UNREADABLE, INTERNAL_ERROR = 1, 3
 
 EPILOG = """Examples:
-  modellint inspect model.onnx                     what is in it
-  modellint inspect model.onnx -t a10 --batch 8    does it fit, and what is it bound by
-  modellint inspect model.onnx -t nvidia           a table of devices, the smallest first
-  modellint inspect model.onnx --quant             precisions, and readiness for fewer bits
-  modellint inspect model.onnx --layers out.json   what an engine made of its nodes
+  modellint inspect model.onnx                     contents
+  modellint inspect model.onnx -t a10 --batch 8    memory fit and bottleneck
+  modellint inspect model.onnx -t nvidia           table of devices, smallest first
+  modellint inspect model.onnx --quant             precisions and quantization readiness
+  modellint inspect model.onnx --layers out.json   how an engine implements its nodes
 
 Exit codes:
-  0  all were shown    1  a file could not be read    2  usage or configuration
+  0  success    1  a file could not be read    2  usage or configuration error
 """
 
 
@@ -43,20 +43,20 @@ Exit codes:
                 metavar="MODEL...")  # fmt: skip
 @deployable
 @option("--quant", group=SHOWN, is_flag=True,
-        help="Also how it is quantized, or how ready it is to be.")  # fmt: skip
+        help="Add quantization, or readiness for it.")  # fmt: skip
 @option("--profile", group=SHOWN, is_flag=True,
-        help="Also optimization profiles, as the tools of runtimes take them.")  # fmt: skip
+        help="Add optimization profiles in the runtimes' syntax.")  # fmt: skip
 @option("--layers", group=SHOWN, metavar="FILE", type=click.Path(path_type=Path),
-        help="Also what became of it in an engine, or in an export of its layers.")  # fmt: skip
+        help="Add the layers of an engine, or of an export of its layers.")  # fmt: skip
 @output_option(PLAIN_FORMATS, OUTPUT)
 @option("--json", "as_json", group=OUTPUT, is_flag=True,
-        help="Short for --output json: one object for each model.")  # fmt: skip
-@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Leave no row out.")
+        help="Same as --output json: one object per model.")  # fmt: skip
+@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
 @option("--color", group=OUTPUT, type=click.Choice(["auto", "always", "never"]), default="auto",
-        help="When to use colour.  [default: auto]")  # fmt: skip
+        help="When to use color.  [default: auto]")  # fmt: skip
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
-    """Show on one page what a model is made of, and what it needs where it runs."""
+    """Show a model's contents, and its memory and compute needs, on one page."""
     from modellint.discovery import discover
     from modellint.report.options import Options
 

@@ -1,4 +1,4 @@
-"""Where reports go: `format`, or `format:file`. Every verb that reports has this option."""
+"""Destinations of reports: `--output FORMAT[:FILE]`, shared by all verbs that report."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from modellint.report.options import Options
 
 TEXT, JSON = "text", "json"
 PLAIN_FORMATS = (TEXT, JSON)
-"""For verbs that report other things than findings."""
+"""Formats of verbs that do not report findings."""
 
 Draw = Callable[[str, TextIO, Options], None]
-"""Writes the report in a format onto a stream."""
+"""Writes the report in a format to a stream."""
 
 _BY_SUFFIX = {
     ".sarif": "sarif",
@@ -35,7 +35,7 @@ _BY_SUFFIX = {
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One report: its format, and its file unless it goes to standard output."""
+    """One report: its format, and its file (None for standard output)."""
 
     format: str
     file: Path | None = None
@@ -49,7 +49,7 @@ class Output:
         try:
             write_atomically(self.file, text.getvalue())
         except OSError as error:
-            raise UsageError(f"{self.file} cannot be written: {error.strerror}") from error
+            raise UsageError(f"cannot write {self.file}: {error.strerror}") from error
 
 
 def output_option(
@@ -68,7 +68,7 @@ def output_option(
 
 
 def plain_outputs(given: dict[str, Any], models: Sequence[Path]) -> list[Output]:
-    """Of a verb with the formats `text` and `json`, for which `--json` is short."""
+    """Return the reports of a verb with formats `text` and `json`; `--json` is short for json."""
     texts = [*given["output"], *([JSON] if given["as_json"] else [])]
     outputs = parse_outputs(texts, PLAIN_FORMATS)
     require_no_model(outputs, models)
@@ -76,24 +76,24 @@ def plain_outputs(given: dict[str, Any], models: Sequence[Path]) -> list[Output]
 
 
 def require_no_model(outputs: Sequence[Output], models: Sequence[Path]) -> None:
-    """A report must not take the place of a model."""
+    """Raise if a report would overwrite a model."""
     for output in outputs:
         file = output.file
         if file is None or not file.exists():
             continue
         if is_model(file) or any(each.exists() and file.samefile(each) for each in models):
-            raise UsageError(f"{file} is a model, and is not overwritten by a report")
+            raise UsageError(f"{file} is a model; refusing to overwrite it with a report")
 
 
 def parse_outputs(texts: Sequence[str], formats: Sequence[str]) -> list[Output]:
-    """The reports asked for; without any, the first of the formats on standard output."""
+    """Return the requested reports; by default, the first format on standard output."""
     outputs = [_parse(text, formats) for text in texts] or [Output(formats[0])]
     if sum(output.file is None for output in outputs) > 1:
         both = " and ".join(output.format for output in outputs if output.file is None)
-        raise UsageError(f"{both} cannot both go to standard output; write one as format:file")
+        raise UsageError(f"{both} cannot both go to standard output; write one as FORMAT:FILE")
     files = [output.file.resolve() for output in outputs if output.file is not None]
     if twice := {file for file in files if files.count(file) > 1}:
-        raise UsageError(f"{min(twice)} cannot hold two reports; give each a file of its own")
+        raise UsageError(f"two reports for {min(twice)}; use a different file for each")
     return outputs
 
 
@@ -106,8 +106,8 @@ def _parse(text: str, formats: Sequence[str]) -> Output:
         tail = f"did you mean {hint!r}?" if hint else f"formats: {', '.join(formats)}"
         raise UsageError(f"unknown output format {name!r}; {tail}")
     if colon and not file:
-        raise UsageError(f"{text!r} names no file; write {name}:FILE, or {name} alone")
+        raise UsageError(f"{text!r} lacks a file name; write {name}:FILE, or just {name}")
     path = Path(file) if file else None
     if path is not None and not path.parent.is_dir():
-        raise UsageError(f"{path}: its folder does not exist")
+        raise UsageError(f"{path}: folder does not exist")
     return Output(name, path)

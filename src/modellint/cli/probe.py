@@ -1,4 +1,4 @@
-"""`modellint probe`: ask real runtimes about models, and nothing else."""
+"""`modellint probe`: test models with real runtimes, without linting."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
-"""Rules about what a runtime said, and about files that none could be shown."""
+"""Rules about a runtime's answer, and about files that cannot be probed."""
 
 EPILOG = """Examples:
-  modellint probe model.onnx --target a10,l4         builds for two devices, without either
-  modellint probe model.onnx --backend onnxruntime   makes a session on the CPU
-  modellint probe *.onnx -t t4 --save-engine out     keeps the engines
+  modellint probe model.onnx --target a10,l4         build for two devices, neither present
+  modellint probe model.onnx --backend onnxruntime   create a session on the CPU
+  modellint probe *.onnx -t t4 --save-engine out     keep the engines
 
-Exit codes: as for 'modellint check'.
+Exit codes: same as 'modellint check'.
 """
 
 
@@ -44,17 +44,17 @@ Exit codes: as for 'modellint check'.
 @option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
         callback=one_of_found(probing.names), help=f"{probing.NAMES}.")  # fmt: skip
 @option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
-        help="Instead, compare with an engine, or what trtexec exported of it.")  # fmt: skip
+        help="Compare with an engine, or trtexec's export, instead.")  # fmt: skip
 @probing.limits
 @output_option(PLAIN_FORMATS, OUTPUT)
-@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Short for --output json.")
-@option("--quiet", "-q", group=OUTPUT, is_flag=True, help="The table only.")
-@option("--no-cache", group=OUTPUT, is_flag=True, help="Ask again what was asked before.")
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Same as --output json.")
+@option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print the table only.")
+@option("--no-cache", group=OUTPUT, is_flag=True, help="Ignore cached results and probe again.")
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
-    """Ask a real compiler or runtime about models.
+    """Test models with a real compiler or runtime.
 
-    It runs in a process of its own, with limits on time and memory; TensorRT for RTX needs no GPU.
+    It runs in a separate process with time and memory limits. TensorRT for RTX needs no GPU.
     """
     for path in models:
         if not path.exists():
@@ -102,7 +102,7 @@ def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
 
 
 def _compare(models: Sequence[Path], export: Path) -> None:
-    """What became of the models' nodes in an engine, by an export of its layers."""
+    """Describe how an engine implements the models' nodes, from an export of its layers."""
     from modellint.inspector import compared
     from modellint.report.layers import comparison
 

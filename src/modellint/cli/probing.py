@@ -1,4 +1,4 @@
-"""The options that ask real runtimes, which `check` and `probe` share."""
+"""Probing options shared by `check` and `probe`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import click
 from modellint.cli.command import Command, option
 from modellint.cli.console import Progress
 
-GROUP = "Asking real runtimes"
+GROUP = "Probing"
 AUTO = "auto"
-NAMES = "auto, or a runtime that 'modellint doctor' lists under Probes"
+NAMES = "auto, or a runtime listed under Probes by 'modellint doctor'"
 
 
 def names() -> tuple[str, ...]:
-    """All that may stand after `--probe`."""
+    """Return the choices of `--probe`."""
     from modellint.runtimes import runtimes
 
     return (AUTO, *(name for name, runtime in runtimes().items() if runtime.probe is not None))
 
 
 class ProbingCommand(Command):
-    """Lets `--probe` stand alone, and leaves the path after it a path."""
+    """Command that accepts `--probe` without a value, even when a path follows."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, list(_with_backend(args)))
@@ -42,26 +42,26 @@ def _with_backend(args: Sequence[str]) -> Sequence[str]:
 
 
 def limits(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How far a runtime is asked, and what that may cost."""
+    """Add the options for the depth and the limits of probes."""
     for decorate in reversed((
         option("--probe-level", group=GROUP, type=click.Choice(["parse", "build"]), default=None,
-               help="Whether it parses, or whether it builds.  [default: build]"),
+               help="Only parse, or build.  [default: build]"),
         option("--probe-timeout", group=GROUP, type=click.FloatRange(min=0, min_open=True),
-               metavar="SECONDS", help="Time that one probe may take.  [default: 300]"),
+               metavar="SECONDS", help="Time limit of a probe.  [default: 300]"),
         option("--probe-memory", group=GROUP, metavar="SIZE",
-               help="Memory that one probe may take, as 8GiB.  [default: 3/4 of this machine's]"),
+               help="Memory limit of a probe (example: 8GiB).  [default: 3/4 of RAM]"),
         option("--probe-workspace", group=GROUP, metavar="SIZE",
-               help="Scratch memory that a compiler may plan with."),
-        option("--save-engine", group=GROUP, metavar="DIR", help="Keep engines."),
+               help="Workspace memory for the compiler."),
+        option("--save-engine", group=GROUP, metavar="DIR", help="Keep the engines here."),
         option("--probe-report", group=GROUP, metavar="FILE",
-               help="Write what agrees and disagrees with the rules; '-' is standard output."),
+               help="Write how far rules and runtime agree; '-' is standard output."),
     )):  # fmt: skip
         command = decorate(command)
     return command
 
 
 def settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are settings, by field name."""
+    """Return the settings given as options, by field name."""
     return {
         "probe": given["probe"],
         "probe_level": given["probe_level"],
@@ -74,7 +74,7 @@ def settings(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def announced(progress: Progress, wanted: bool = True) -> Iterator[None]:
-    """Have the progress bar say what is being probed, and for how long, where anything is."""
+    """Show the running probe and its elapsed time in the progress bar."""
     if not wanted:
         yield
         return
@@ -88,7 +88,7 @@ def announced(progress: Progress, wanted: bool = True) -> Iterator[None]:
 
 
 def write_report(file: str | None, result: Any) -> None:
-    """The agreement of rules and runtimes, where `--probe-report` wants it."""
+    """Write the agreement between rules and runtimes to the file of `--probe-report`."""
     if file is None:
         return
     from modellint.base.errors import UsageError
@@ -102,4 +102,4 @@ def write_report(file: str | None, result: Any) -> None:
     try:
         write_atomically(Path(file), text)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error

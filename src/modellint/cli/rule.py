@@ -1,4 +1,4 @@
-"""`modellint rule`: what a rule finds, why it matters, what to do about it."""
+"""`modellint rule`: the explanation of a rule."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ INDENT = "  "
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, required=True, metavar="CODE...", shell_complete=complete_rules)
-@option("--json", "as_json", is_flag=True, help="The rule as JSON.")
-@option("--markdown", is_flag=True, help="The rule's page of the documentation.")
+@option("--json", "as_json", is_flag=True, help="Print JSON.")
+@option("--markdown", is_flag=True, help="Print the rule's documentation page.")
 @configurable
 def command(
     names: tuple[str, ...],
@@ -35,7 +35,7 @@ def command(
     config: Path | None,
     isolated: bool,
 ) -> None:
-    """Explain a rule: what it finds, why that matters, how to fix it, and examples."""
+    """Explain a rule: what it finds, why it matters, and how to fix it, with examples."""
     everything = catalogue(config, isolated)
     rules = [_find(name, everything) for name in names]
     if as_json:
@@ -55,12 +55,12 @@ def _find(name: str, rules: Mapping[str, Rule]) -> Rule:
         return found[0]
     several = [rule.code for rule in rules.values() if covers(name, rule)]
     if several:
-        raise UsageError(f"{name!r} stands for {len(several)} rules; see 'modellint rules {name}'")
+        raise UsageError(f"{name!r} matches {len(several)} rules; see 'modellint rules {name}'")
     raise UsageError(unknown(name, rules))
 
 
 def explain(rule: Rule) -> str:
-    """The rule for a terminal."""
+    """Return the rule's explanation for a terminal."""
     width = min(get_terminal_size().columns, WIDEST)
     return "\n".join(_explanation(rule, width))
 
@@ -71,12 +71,12 @@ def _explanation(rule: Rule, width: int) -> Iterator[str]:
     yield " · ".join([severity, rule.family, *_traits(rule)])
     yield ""
     yield from _wrapped(rule.summary, width, "")
-    yield from _section("Says", rule.wordings, width)
+    yield from _section("Messages", rule.wordings, width)
     yield from _section("Why", [rule.why], width)
     yield from _section("Fix", [rule.fix], width)
     if rule.fused_by:
         answers = [f"{runtime}: {fuser.answer}" for runtime, fuser in rule.fused_by.items()]
-        yield from _section("Who fuses it", answers, width)
+        yield from _section("Fused by", answers, width)
     if rule.options:
         yield from ("", _title("Options"))
         for name, each in rule.options.items():
@@ -106,7 +106,7 @@ def _section(title: str, texts: Iterable[str], width: int) -> Iterator[str]:
 
 
 def _paragraphs(text: str, width: int) -> Iterator[str]:
-    """Paragraphs are wrapped; lists and what is indented stay as their author laid them out."""
+    """Wrap paragraphs; keep lists and indented text as they are."""
     for number, paragraph in enumerate(text.strip().split("\n\n")):
         if number:
             yield ""

@@ -1,4 +1,4 @@
-"""`modellint rules new` and `modellint rules test`: for those who write rules."""
+"""`modellint rules new` and `modellint rules test`: tools for rule authors."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FAILED = 1
 @click.argument("code")
 @click.argument("name", default="new-rule")
 @option("--folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Where to write it.  [default: the first of the configured rule folders]")  # fmt: skip
+        help="Where to write it.  [default: the first configured rule folder]")  # fmt: skip
 @configurable
 def new(code: str, name: str, folder: Path | None, config: Path | None, isolated: bool) -> None:
-    """Write a rule file to start from. CODE is a code, or a prefix for its next free number.
+    """Write a starter rule file. CODE is a code, or a prefix for its next free number.
 
-    NAME says what is wrong, such as relu-after-relu.
+    NAME describes the problem, for example relu-after-relu.
     """
     from modellint.base.files import write_atomically
     from modellint.discovery import shown_path
@@ -46,8 +46,8 @@ def new(code: str, name: str, folder: Path | None, config: Path | None, isolated
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, TEMPLATE)
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
-    click.echo(f"{shown_path(file)} written; next: modellint rules test {shown_path(file)}")
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    click.echo(f"Wrote {shown_path(file)}; next: modellint rules test {shown_path(file)}")
 
 
 @click.command(cls=Command, epilog="""\b
@@ -57,7 +57,7 @@ Exit codes:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @configurable
 def test(paths: tuple[Path, ...], config: Path | None, isolated: bool) -> int:
-    """Run the examples of rule files: of files, of folders, or of the configured rule folders."""
+    """Run the examples of rule files: given files or folders, or the configured rule folders."""
     from modellint.rules.registry import rule_files
 
     paths = paths or tuple(_configured_folders(config, isolated))
@@ -77,12 +77,12 @@ def test(paths: tuple[Path, ...], config: Path | None, isolated: bool) -> int:
 def _configured_folders(config: Path | None, isolated: bool) -> Sequence[Path]:
     settings = configuration(config, isolated)
     if not settings.settings.rules:
-        raise UsageError("name a folder, or list your rule folders in the configuration (rules)")
+        raise UsageError("name a folder, or set your rule folders in the configuration (rules)")
     return [settings.path(folder) for folder in settings.settings.rules]
 
 
 def _read(files: Sequence[Path], report: _TestReport) -> Iterator[Rule]:
-    """The rules of the files; every file that holds none is a failure by itself."""
+    """Iterate over the rules of the files; record a failure for each file without a valid rule."""
     from modellint.rules.registry import read_tested_rule
 
     codes: dict[str, Path] = {}
@@ -91,7 +91,7 @@ def _read(files: Sequence[Path], report: _TestReport) -> Iterator[Rule]:
             rule = read_tested_rule(file)
             other = codes.setdefault(rule.code, file)
             if other != file:
-                raise UsageError(f"{file}: code {rule.code} is taken by {other}")
+                raise UsageError(f"{file}: code {rule.code} is already used by {other}")
         except ModellintError as error:
             report.fail(str(error))
         else:
@@ -99,7 +99,7 @@ def _read(files: Sequence[Path], report: _TestReport) -> Iterator[Rule]:
 
 
 class _TestReport:
-    """Prints what fails, and counts."""
+    """Prints failures and counts results."""
 
     def __init__(self) -> None:
         self.rules = self.passed = self.failures = self.skipped = 0
@@ -109,7 +109,7 @@ class _TestReport:
 
         self.rules += 1
         if rule.check != "engine" and not (rule.examples.invalid and rule.examples.valid):
-            self.fail(f"{rule.path}: needs examples that it fires on and that it stays silent on")
+            self.fail(f"{rule.path}: needs both invalid and valid examples")
         for case in cases_of(rule):
             if case.missing:
                 self.skipped += 1

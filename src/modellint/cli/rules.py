@@ -1,4 +1,4 @@
-"""`modellint rules`: which questions there are."""
+"""`modellint rules`: the list of rules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILTER = "Filter"
 
 
 class RulesCommand(Command):
-    """Lists rules, unless the first word is one of the verbs for those who write rules."""
+    """Command that lists rules, unless the first word is a verb for rule authors."""
 
     def make_context(
         self,
@@ -44,7 +44,7 @@ class RulesCommand(Command):
 
 AUTHORING = ("new", "test")
 EPILOG = """Writing rules:
-  modellint rules new CODE [NAME]    write a rule file to start from
+  modellint rules new CODE [NAME]    write a starter rule file
   modellint rules test [PATH]...     run the examples of rule files
 """
 
@@ -52,17 +52,17 @@ EPILOG = """Writing rules:
 @click.command(cls=RulesCommand, epilog=EPILOG)
 @click.argument("selectors", nargs=-1, metavar="[RULES]...", shell_complete=complete_rules)
 @option("--family", group=FILTER, metavar="NAME", shell_complete=complete_families,
-        help="Rules of this family.")  # fmt: skip
+        help="Only rules of this family.")  # fmt: skip
 @option(
     "--severity",
     group=FILTER,
     metavar="LEVEL",
     callback=one_of(*get_args(SeverityName)),
-    help="Rules of this severity: error, warning or info.",
+    help="Only rules of this severity: error, warning, info.",
 )
 @option("--runtime", group=FILTER, metavar="NAME", shell_complete=complete_runtimes,
-        help="Rules that are asked for this runtime.")  # fmt: skip
-@option("--json", "as_json", is_flag=True, help="Everything about each rule, as JSON.")
+        help="Only rules that apply to this runtime.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, help="Print full rules as JSON.")
 @configurable
 def command(
     selectors: tuple[str, ...],
@@ -73,7 +73,7 @@ def command(
     config: Path | None,
     isolated: bool,
 ) -> None:
-    """List the rules: all, or those that codes, prefixes, families or names stand for."""
+    """List all rules, or those selected by codes, prefixes, families or names."""
     everything = catalogue(config, isolated)
     for sentence in unknown_selectors(selectors, everything):
         raise UsageError(sentence)
@@ -97,12 +97,12 @@ def command(
 def _require(name: str | None, known: Iterable[str], what: str) -> None:
     names = sorted(known)
     if name is not None and name not in names:
-        hint = did_you_mean(name, names, f"there are {', '.join(names)}")
+        hint = did_you_mean(name, names, f"choose from {', '.join(names)}")
         raise UsageError(f"unknown {what} {name!r}; {hint}")
 
 
 def entry(rule: Rule) -> dict[str, Any]:
-    """A rule as JSON: its file's texts, without the check."""
+    """Return a rule as JSON: the texts of its file, without the check."""
     return {
         "code": rule.code,
         "name": rule.name,
@@ -127,7 +127,7 @@ def entry(rule: Rule) -> dict[str, Any]:
 
 
 def _lines(rules: Sequence[Rule]) -> Iterable[str]:
-    """A block for each family; on a terminal, lines are cut at its width."""
+    """Iterate over lines in one block per family, cut at the terminal's width."""
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     names = max((len(rule.name) for rule in rules), default=0)
     for family in sorted({rule.family for rule in rules}):
@@ -137,7 +137,7 @@ def _lines(rules: Sequence[Rule]) -> Iterable[str]:
                 yield _line(rule, names, width)
         yield ""
     noun = "rule" if len(rules) == 1 else "rules"
-    yield f"{len(rules)} {noun}; to have one explained: modellint rule CODE"
+    yield f"{len(rules)} {noun}; to explain one: modellint rule CODE"
 
 
 def _line(rule: Rule, names: int, width: int | None) -> str:

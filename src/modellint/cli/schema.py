@@ -1,4 +1,4 @@
-"""`modellint schema`: the configuration's JSON schema, for editors and checks of one's own."""
+"""`modellint schema`: the configuration's JSON schema, for editors and other tools."""
 
 from __future__ import annotations
 

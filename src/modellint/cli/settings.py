@@ -1,4 +1,4 @@
-"""`--show-settings`: what holds for each path, and where it comes from."""
+"""`--show-settings`: the effective settings for each path, and their sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modellint.discovery import shown_path
 
 
 def show_settings(paths: Sequence[Path], configs: Configs, command_line: CommandLine) -> None:
-    """One block of TOML for each configuration that some of the paths fall under."""
+    """Print one block of TOML for each configuration that applies to some of the paths."""
     by_config: dict[Config, list[Path]] = {}
     for path in paths:
         by_config.setdefault(configs.of(path if path.is_dir() else path.parent), []).append(path)

@@ -1,4 +1,4 @@
-"""A model that comes through standard input, as a file that rules can map."""
+"""A model from standard input, as a file that can be memory-mapped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "<stdin>"
 def spooled(
     paths: Sequence[Path], name: str | None
 ) -> Iterator[tuple[Sequence[Path], Mapping[Path, str]]]:
-    """The paths with ``-`` replaced by a temporary file, and what that is called in findings."""
+    """Yield the paths with ``-`` replaced by a temporary file, and that file's reported name."""
     if DASH not in paths:
         yield paths, {}
         return

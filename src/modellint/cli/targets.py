@@ -1,4 +1,4 @@
-"""`modellint targets`: the devices there are, one in full, or several side by side."""
+"""`modellint targets`: a list of devices, one in full, or several side by side."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LISTED: tuple[Precision, ...] = ("fp16", "int8", "fp8")
-"""The rates that the list has room for."""
+"""Rates shown in the list."""
 FILTERS = "Filters"
 NAME = 4 + len(LISTED)
-"""The column of the list that is left out where room is short."""
+"""Column of the list that is dropped on narrow terminals."""
 LABEL = 8
 PROSE = 100
 GAP = "  "
 LACKS, UNKNOWN = "-", "?"
 
 EPILOG = """Examples:
-  modellint targets                                      every device
-  modellint targets nvidia-datacenter --supports fp8     those of a group
-  modellint targets a10                                  one in full, with its sources
+  modellint targets                                      all devices
+  modellint targets nvidia-datacenter --supports fp8     devices of a group
+  modellint targets a10                                  one device in full, with sources
   modellint targets compare a10 l4                       side by side
 """
 
@@ -75,19 +75,19 @@ def _precisions(
     "names", nargs=-1, metavar="[list|show|compare] [NAME]...", shell_complete=complete_targets
 )
 @option("--min-memory", group=FILTERS, metavar="SIZE", callback=_quantity(parse_bytes),
-        help="At least so much memory, as 24GB.")  # fmt: skip
+        help="Minimum memory (example: 24GB).")  # fmt: skip
 @option("--max-tdp", group=FILTERS, metavar="POWER", callback=_quantity(parse_watts),
-        help="At most so much power, as 75W.")  # fmt: skip
-@option("--vendor", group=FILTERS, metavar="NAME", help="Such as nvidia, amd or apple.")
+        help="Maximum power (example: 75W).")  # fmt: skip
+@option("--vendor", group=FILTERS, metavar="NAME", help="Vendor, for example nvidia.")
 @option("--supports", group=FILTERS, metavar="PRECISION", multiple=True, callback=_precisions,
-        help=f"Computed by the hardware, not emulated: {', '.join(PRECISIONS)}; repeatable.",
+        help=f"Precision with hardware support: {', '.join(PRECISIONS)}; repeatable.",
 )  # fmt: skip
-@option("--json", "as_json", is_flag=True, help="Everything, for programs.")
+@option("--json", "as_json", is_flag=True, help="Print full devices as JSON.")
 @configurable
 def command(names: tuple[str, ...], **given: Any) -> None:
     """List devices, show one in full, or compare several.
 
-    A name is an id, an alias, a group such as jetson, a vendor, 'all', or 'host' for this machine.
+    NAME is an id, an alias, a group such as jetson, a vendor, 'all', or 'host' for this machine.
     """
     from modellint.targets.loader import expand_targets
 
@@ -99,7 +99,7 @@ def command(names: tuple[str, ...], **given: Any) -> None:
     if given["as_json"]:
         _print_json(targets)
     elif not targets:
-        note("no device is all of that")
+        note("no device matches all filters")
     elif verb == "show" or (verb is None and len(names) == len(asked) == 1):
         _print(line for target in targets for line in _shown(target))
     elif verb == "compare":
@@ -109,14 +109,14 @@ def command(names: tuple[str, ...], **given: Any) -> None:
 
 
 def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """What to do, and with which devices."""
+    """Split the words into a verb and device names."""
     if not words or words[0] not in ("list", "show", "compare"):
         return None, words
     verb, names = words[0], words[1:]
     if verb == "show" and not names:
-        raise UsageError("show which device? Name one, as 'modellint targets show a10'")
+        raise UsageError("name a device to show (example: modellint targets show a10)")
     if verb == "compare" and not names:
-        raise UsageError("compare which devices? As 'modellint targets compare a10 l4'")
+        raise UsageError("name devices to compare (example: modellint targets compare a10 l4)")
     return verb, names
 
 
@@ -128,7 +128,7 @@ def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Targe
     if vendor is not None:
         vendors = sorted({target.vendor for target in (*load_targets(), *targets)})
         if normalize(vendor) not in vendors:
-            hint = did_you_mean(vendor, vendors, f"there are {', '.join(vendors)}")
+            hint = did_you_mean(vendor, vendors, f"choose from {', '.join(vendors)}")
             raise UsageError(f"unknown vendor {vendor!r}; {hint}")
     return filter_targets(
         targets,
@@ -152,7 +152,7 @@ def _print(lines: Iterator[Text]) -> None:
 
 
 def _width() -> int:
-    """Columns to fill; a file or a pipe takes any number, and reads best on one line each."""
+    """Return the width to fill; unlimited for files and pipes, so that lines are not wrapped."""
     import shutil
 
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
@@ -165,7 +165,7 @@ def _styled(*parts: tuple[str, str] | str) -> Text:
 
 
 def _print_json(targets: Sequence[Target]) -> None:
-    """Sizes in bytes, rates in operations and bytes per second."""
+    """Print JSON: sizes in bytes, rates in operations and bytes per second."""
     import json
     from dataclasses import asdict
 
@@ -177,7 +177,7 @@ def _print_json(targets: Sequence[Target]) -> None:
 
 
 def _listed(targets: Sequence[Target]) -> Iterator[Text]:
-    """One line a device, by vendor; names only where there is room for them."""
+    """Iterate over one line per device, by vendor; names only where there is room."""
     from modellint.targets.target import natural_order, vendor_name
 
     header = ("target", "memory", "bandwidth", *LISTED, "cc", "name")
@@ -194,7 +194,7 @@ def _listed(targets: Sequence[Target]) -> Iterator[Text]:
                 yield _styled(GAP, (target.id, "cyan"), rest)
         yield _styled()
     yield _styled("Rates are dense peaks in TFLOPS (TOPS for int8).")
-    yield _styled(f"{LACKS} the hardware lacks it; {UNKNOWN} it has it, but no rate is published.")
+    yield _styled(f"{LACKS} no hardware support; {UNKNOWN} supported, but no published rate.")
 
 
 def _row(target: Target) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ def _row(target: Target) -> tuple[str, ...]:
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Words to the left, figures to the right."""
+    """Align words to the left and numbers to the right."""
     columns = list(zip(cells, widths, strict=False))
     words = (0, NAME)
     return "".join(
@@ -233,7 +233,7 @@ def _capability(target: Target) -> str:
 
 
 def _shown(target: Target) -> Iterator[Text]:
-    """All that is known, each group of figures with its confidence and its source."""
+    """Iterate over everything known, each group of figures with its confidence and source."""
     yield _styled((target.name, "bold"), GAP, (target.id, "cyan"))
     for label, text in _identity(target):
         yield _line(label, text)
@@ -319,7 +319,7 @@ def _chip(target: Target) -> list[str]:
 
 
 def _reference(origin: Provenance | None, sources: list[str]) -> str:
-    """``theoretical [1]``; remembers the source for the list below."""
+    """Return ``theoretical [1]`` and record the source for the list below."""
     if origin is None:
         return ""
     if origin.source not in sources:
@@ -328,7 +328,7 @@ def _reference(origin: Provenance | None, sources: list[str]) -> str:
 
 
 def _line(label: str, text: str, reference: str = "") -> Text:
-    """A label, its text with wrapped lines under their first, and where the text comes from."""
+    """Return a label, its wrapped text with a hanging indent, and the reference to its source."""
     from textwrap import wrap
 
     from modellint.base.text import clean
@@ -350,7 +350,7 @@ def _line(label: str, text: str, reference: str = "") -> Text:
 
 
 def _compared(targets: Sequence[Target]) -> Iterator[Text]:
-    """A column each, as many beside one another as fit; rows in which they differ are bold."""
+    """Iterate over lines with one column per device; rows with differences are bold."""
     rows = [(label, cells) for label, cells in _comparison(targets) if {*cells} - {"", UNKNOWN}]
     label_width = max(len(label) for label, _ in rows)
     widths = [max(map(len, cells)) for cells in zip(*(cells for _, cells in rows), strict=True)]
@@ -363,7 +363,7 @@ def _compared(targets: Sequence[Target]) -> Iterator[Text]:
 
 
 def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
-    """Columns by their numbers, as many at a time as there is room for; at least one."""
+    """Split columns into groups that fit the width, at least one column per group."""
     columns: list[int] = []
     taken = 0
     for number, width in enumerate(widths):

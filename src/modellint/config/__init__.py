@@ -1,1 +1,1 @@
-"""Configuration: `modellint.toml` or `pyproject.toml` in, validated settings out."""
+"""Configuration: reads `modellint.toml` or `pyproject.toml` into validated settings."""

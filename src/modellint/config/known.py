@@ -1,4 +1,4 @@
-"""Tables of settings that were valid the last time, and what they say, without validating them."""
+"""Reading of settings tables that were valid before, without validating them again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _store() -> Store:
 
 
 def _key(table: Mapping[str, Any]) -> str:
-    """Another for every table, and for every edition of the settings."""
+    """Return a key that changes with the table and with the definition of the settings."""
     definition = Path(__file__).with_name("settings.py").stat()
     edition = f"{__version__}:{definition.st_size}:{definition.st_mtime_ns}"
     return hashlib.sha256(f"{edition}\0{as_json(table)}".encode()).hexdigest()
@@ -46,7 +46,7 @@ def _date_text(value: object) -> str:
 
 
 def settings_of(table: Mapping[str, Any]) -> Settings:
-    """What a valid table says."""
+    """Convert a valid table to settings."""
     return Settings(
         **{
             _field(key): _READERS.get(_field(key), _tuple_of_list)(value)
@@ -88,7 +88,7 @@ def _suppressions(entries: list[dict[str, Any]]) -> tuple[SuppressTable, ...]:
 
 def _expires(entry: Mapping[str, Any]) -> dict[str, datetime.date]:
     date = entry.get("expires")
-    with suppress(ValueError):  # another spelling: pydantic has to say what it means
+    with suppress(ValueError):  # another notation, which only pydantic parses
         return {"expires": datetime.date.fromisoformat(date)} if isinstance(date, str) else {}
     return {}
 

@@ -1,4 +1,4 @@
-"""Finds the line on which a key stands in TOML text; the standard library's parser keeps none."""
+"""Line numbers of keys in TOML text, which the standard library's parser does not keep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 
 
 def find_line(text: str, keys: Sequence[str | int]) -> int | None:
-    """The line of the key path, or of the deepest part of it that has a line of its own."""
+    """Return the line of the key path, or of its deepest prefix that appears on a line."""
     wanted = tuple(keys)
     best, depth = None, 0
     for line, path in _lines(text):
@@ -36,7 +36,7 @@ def _common(path: Path, wanted: Path) -> int:
 
 
 def _lines(text: str) -> Iterator[tuple[int, Path]]:
-    """Every key path that a line of the text opens."""
+    """Iterate over the key paths that start on each line of the text."""
     table: Path = ()
     entries: Counter[Path] = Counter()
     in_value: Path | None = None

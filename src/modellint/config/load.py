@@ -1,4 +1,4 @@
-"""Finds configuration files, reads and validates them, and merges the command line over them."""
+"""Discovery, validation and merging of configuration files and the command line."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from modellint.config.places import shown
 from modellint.config.settings import ADDED, Settings
 
 NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
-"""In one folder the first of these wins; a pyproject.toml without our table does not count."""
+"""The first of these in a folder wins; a pyproject.toml without our table does not count."""
 
 
 TITLE = "modellint configuration"
 
 
 class ConfigError(UsageError):
-    """A configuration file that cannot be understood."""
+    """Invalid configuration file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Config:
-    """Settings, and the folder that their relative paths and globs start from."""
+    """Settings, and the base folder of their relative paths and globs."""
 
     settings: Settings
     root: Path
     file: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """What the command line put over the file, by field name."""
+    """Values from the command line that override the file, by field name."""
 
     def mistake(self, keys: Sequence[str | int], text: str) -> UsageError:
-        """What is wrong with a setting that is valid in itself: key, and file and line if any."""
+        """Return an error about a setting that passed validation, with its key, file and line."""
         from modellint.config.mistakes import at, dotted
 
         if self.file is not None and not self._is_overridden(keys):
@@ -51,14 +51,14 @@ class Config:
 
     @property
     def cache_folder(self) -> Path | None:
-        """Where results are kept, if they are."""
+        """Return the cache folder; None if caching is off."""
         if not self.settings.cache:
             return None
         folder = self.settings.cache_dir
         return self.path(folder) if folder else cache_dir()
 
     def relative(self, path: Path) -> str:
-        """The path as the globs of this configuration see it."""
+        """Return the path relative to this configuration, as its globs match it."""
         full = _resolved(path.parent.absolute()) + "/" + path.name
         root = _resolved(self.root.absolute()).rstrip("/") + "/"
         return full.removeprefix(root).lstrip("/")
@@ -71,16 +71,16 @@ def _resolved(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What was given on the command line, by field name of Settings; it wins over every file."""
+    """Values given on the command line, by field name of Settings; they override every file."""
 
     values: Mapping[str, Any]
     file: Path | None = None
-    """The one file to use instead of the nearest."""
+    """The file to use instead of the nearest one."""
     isolated: bool = False
 
 
 class Configs:
-    """The configuration that holds for each folder: the nearest file, under the command line."""
+    """Configuration of each folder: the nearest file, overridden by the command line."""
 
     def __init__(self, command_line: CommandLine) -> None:
         self._command_line = command_line
@@ -88,7 +88,7 @@ class Configs:
         self._by_file: dict[Path | None, Config] = {}
 
     def of(self, folder: Path) -> Config:
-        """The configuration for files of a folder."""
+        """Return the configuration for files in a folder."""
         if folder not in self._by_folder:
             self._by_folder[folder] = self._find(folder)
         return self._by_folder[folder]
@@ -108,7 +108,7 @@ class Configs:
         return self.of(folder.parent) if folder.parent != folder else self._merged(None)
 
     def _merged(self, file: Path | None) -> Config:
-        """One Config object for each file, however many folders it holds for."""
+        """Return the Config of a file, shared by all folders it applies to."""
         if file not in self._by_file:
             config = Config(Settings(), Path.cwd()) if file is None else read_config(file)
             overrides = self._command_line.values
@@ -118,7 +118,7 @@ class Configs:
 
 
 def merge(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """The settings with the command line's values over them: lists of `ADDED` and tables add up."""
+    """Override settings by the command line's values; tables and lists in `ADDED` are merged."""
     merged = {}
     for name, value in values.items():
         current = getattr(settings, name)
@@ -131,7 +131,7 @@ def merge(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def read_config(file: Path) -> Config:
-    """The settings a file holds, validated."""
+    """Read and validate the settings of a file."""
     if not file.is_file():
         raise ConfigError(f"configuration file {file} does not exist")
     table = read_table(file)
@@ -141,16 +141,16 @@ def read_config(file: Path) -> Config:
 
 
 def read_table(file: Path) -> dict[str, Any] | None:
-    """The table of settings in a file; None for a pyproject.toml that has none."""
+    """Read the settings table of a file; None for a pyproject.toml without one."""
     in_pyproject = file.name == "pyproject.toml"
     try:
         if in_pyproject and b"modellint" not in file.read_bytes():
-            return None  # most pyproject.toml files are none of our business, and need no parser
+            return None  # most pyproject.toml files have no such table, and need no parser
         table = read_toml(file)
     except OSError as error:
-        raise ConfigError(f"{shown(file)}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{shown(file)}: cannot read file: {error.strerror}") from error
     except ValueError as error:  # TOML, and the encoding
-        raise ConfigError(f"{shown(file)}: not valid TOML: {error}") from error
+        raise ConfigError(f"{shown(file)}: invalid TOML: {error}") from error
     if not in_pyproject:
         return table
     tool = table.get("tool", {})
@@ -158,9 +158,9 @@ def read_table(file: Path) -> dict[str, Any] | None:
 
 
 def validate(table: dict[str, Any], file: Path) -> Settings:
-    """The table as Settings, or an error that names key, line and remedy.
+    """Convert the table to Settings, or raise an error with key, line and suggestion.
 
-    A table that was found valid once is taken as it is: most runs need no pydantic.
+    A table that passed validation before is not validated again, so most runs need no pydantic.
     """
     from modellint.config.known import is_known_valid, remember_valid, settings_of
 
@@ -179,7 +179,7 @@ def _validated(table: dict[str, Any], file: Path) -> Settings:
     from modellint.config.mistakes import describe
 
     try:
-        # JSON mode is the strict one in which a list of strings may become a tuple of strings.
+        # JSON mode, unlike strict Python mode, converts a list of strings to a tuple of strings.
         text = as_json(table)
         settings: Settings = adapter().validate_json(text, strict=True)
     except ValidationError as error:
@@ -195,7 +195,7 @@ def adapter() -> Any:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema of the configuration, with each setting's description."""
+    """Return the JSON schema of the configuration, with a description of each setting."""
     schema: dict[str, Any] = adapter().json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = TITLE
@@ -207,7 +207,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _simplified(schema: Any) -> Any:
-    """Without what TOML cannot say (null), and without the titles that repeat a property's name."""
+    """Remove null, which TOML lacks, and titles that repeat a property's name."""
     if isinstance(schema, list):
         return [_simplified(each) for each in schema if each != {"type": "null"}]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Says what is wrong with a configuration: the key, the line, and what was probably meant."""
+"""Error messages for invalid configurations: the key, its line, and a suggestion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "per-file-budgets": tuple(kebab(item.name) for item in fields(Budgets)),
     "shapes": tuple(item.name for item in fields(ProfileTable)),
 }
-"""Keys inside the tables that have fixed ones."""
+"""Keys of the tables with a fixed set of keys."""
 
 _FREQUENT = {
     "target": "targets",
@@ -41,12 +41,12 @@ _FREQUENT = {
     "expire": "expires",
     "file": "path",
 }
-"""What other tools call it."""
+"""Names of settings in other tools."""
 
 _EXPECTED = {
     "string_type": "a string",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
     "float_type": "a number",
     "bool_type": "true or false",
     "tuple_type": "a list",
@@ -55,15 +55,15 @@ _EXPECTED = {
     "mapping_type": "a table",
     "dataclass_type": "a table",
     "dataclass_exact_type": "a table",
-    "date_type": "a date as 2027-01-31",
-    "date_parsing": "a date as 2027-01-31",
-    "date_from_datetime_parsing": "a date as 2027-01-31",
-    "date_from_datetime_inexact": "a date as 2027-01-31",
+    "date_type": "a date (example: 2027-01-31)",
+    "date_parsing": "a date (example: 2027-01-31)",
+    "date_from_datetime_parsing": "a date (example: 2027-01-31)",
+    "date_from_datetime_inexact": "a date (example: 2027-01-31)",
 }
 
 
 def describe(errors: Sequence[Any], table: Mapping[str, Any], file: Path) -> str:
-    """One line for each mistake, in the order of the file."""
+    """Return one line per error, in file order."""
     mistakes = {_key(error, table): error for error in reversed(errors)}
     grouped: dict[tuple[str | int, ...], list[Any]] = {key: [] for key in mistakes}
     for error in errors:
@@ -76,14 +76,14 @@ def describe(errors: Sequence[Any], table: Mapping[str, Any], file: Path) -> str
 
 
 def at(file: Path, keys: Sequence[str | int], text: str) -> str:
-    """A mistake found later than validation, said in the same way."""
+    """Format an error found after validation like a validation error."""
     line = line_of(file, keys)
     place = f"{shown(file)}:{line}" if line else shown(file)
     return f"{place}: {dotted(keys)}: {text}"
 
 
 def dotted(keys: Sequence[str | int]) -> str:
-    """``suppress[0].reason``, ``severity."FUS.x"``."""
+    """Join keys to a path such as ``suppress[0].reason`` or ``severity."FUS.x"``."""
     text = ""
     for key in keys:
         if isinstance(key, int):
@@ -95,7 +95,7 @@ def dotted(keys: Sequence[str | int]) -> str:
 
 
 def _key(error: Any, table: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """The part of pydantic's location that is in the file; the rest names branches of a union."""
+    """Return the part of pydantic's location that is in the file; the rest names union branches."""
     key: list[str | int] = []
     value: Any = table
     missing = error["type"] in ("missing", "missing_argument")
@@ -117,7 +117,7 @@ def _has(value: Any, part: str | int) -> bool:
 
 
 def _mistake(key: tuple[str | int, ...], errors: Sequence[Any]) -> str:
-    """Several errors of one key are the branches of a union, none of which fits."""
+    """Describe the errors of one key; several mean that no branch of a union matched."""
     error = errors[0]
     if any(each["type"] in ("extra_forbidden", "unexpected_keyword_argument") for each in errors):
         return _unknown_key(key)
@@ -131,7 +131,7 @@ def _mistake(key: tuple[str | int, ...], errors: Sequence[Any]) -> str:
         return f"{dotted(key)}: {error['input']!r} is not one of {', '.join(choices)}{tail}"
     expected = [_EXPECTED.get(each["type"], "") for each in errors]
     if "a number" in expected:
-        expected = [text for text in expected if text != "a whole number"]
+        expected = [text for text in expected if text != "an integer"]
     wanted = " or ".join(dict.fromkeys(text for text in expected if text))
     if not wanted:
         return f"{dotted(key)}: {error['msg']}"
@@ -142,7 +142,7 @@ def _unknown_key(key: tuple[str | int, ...]) -> str:
     name = str(key[-1])
     known = KEYS if len(key) == 1 else _TABLES.get(str(key[0]), ())
     if key == ("tool",):
-        return "tool: here the keys stand by themselves; [tool.modellint] is for pyproject.toml"
+        return "tool: write keys at the top level; [tool.modellint] is for pyproject.toml"
     meant = _FREQUENT.get(name) if _FREQUENT.get(name) in known else None
     near = meant or nearest(name.replace("_", "-"), known)
     hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
@@ -150,7 +150,7 @@ def _unknown_key(key: tuple[str | int, ...]) -> str:
 
 
 def _toml(value: object) -> str:
-    """A value as its author wrote it, roughly."""
+    """Format a value roughly as it was written."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Files and lines, the way messages about a configuration name them."""
+"""Files and lines in messages about a configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def shown(file: Path) -> str:
-    """A path as short as it can be said from here."""
+    """Return the shortest path from the working folder."""
     try:
         return file.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
@@ -15,7 +15,7 @@ def shown(file: Path) -> str:
 
 
 def line_of(file: Path, keys: Sequence[str | int]) -> int | None:
-    """The line of a setting in its file."""
+    """Return the line of a setting in its file."""
     from modellint.config.lines import find_line
 
     prefix = ("tool", "modellint") if file.name == "pyproject.toml" else ()

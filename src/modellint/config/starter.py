@@ -1,4 +1,4 @@
-"""The configuration file that `modellint init` writes: every setting, explained, commented out."""
+"""The starter configuration of `modellint init`: all settings, explained and commented out."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WIDTH = 88
 
 
 def starter(chosen: Mapping[str, object] | None = None, *, table: str = "") -> str:
-    """TOML that says what can be set; only what was chosen is in force.
+    """Return TOML with all settings commented out, except the chosen ones.
 
-    With a `table`, it stands under that header, as in a pyproject.toml.
+    With a `table`, it starts with that header, for use in a pyproject.toml.
     """
     return "\n".join(_lines(chosen or {}, table)) + "\n"
 
@@ -47,7 +47,7 @@ def _explained(item: Field[object]) -> str:
 
 
 def default_of(item: Field[object]) -> str:
-    """A setting's default as TOML; empty where nothing is set."""
+    """Return a setting's default as TOML; empty if it has none."""
     value = getattr(Settings(), item.name)
     return "" if value is None or value in ((), {}) else json.dumps(value)
 

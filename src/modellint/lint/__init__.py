@@ -1,4 +1,4 @@
-"""A run: discover files, plan each, lint or remember it, judge its findings, sum up the result."""
+"""A run: discover files, plan, lint (or reuse the cache), judge findings, build the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Linted:
 
 
 def lint(request: Request, progress: Progress | None = None) -> Linted:
-    """Lint everything the request names."""
+    """Lint all files that the request names."""
     started = time.perf_counter()
     configs = Configs(request.command_line)
     here = configs.of(Path.cwd())

@@ -1,4 +1,4 @@
-"""Which findings count: suppressions, baselines, and remarks about suppressions themselves."""
+"""Suppressions and baselines, and findings about suppressions themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEPLOYMENT_SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What judging found out besides: findings about suppressions, and notes."""
+    """Additional results of judging: findings about suppressions, and notes."""
 
     remarks: Mapping[Setup, tuple[Finding, ...]]
     notes: tuple[str, ...]
@@ -38,7 +38,7 @@ def judge(
     walked: Sequence[Path],
     request: Request,
 ) -> Judged:
-    """Add to each record its findings, marked where they are suppressed or known."""
+    """Add findings to each record, with suppressed and known ones marked."""
     today = datetime.date.today()
     baselines = _Baselines(request)
     used: dict[Setup, set[Suppression]] = defaultdict(set)
@@ -56,7 +56,7 @@ def judge(
 
 
 class _Baselines:
-    """The baselines of a run's configurations, read or written."""
+    """Baselines of a run's configurations, to read or write."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -64,7 +64,7 @@ class _Baselines:
         self._stale = 0
 
     def judge(self, findings: Sequence[Finding], config: Config, model: Path) -> Sequence[Finding]:
-        """The findings of one model, the known ones marked."""
+        """Return the findings of a model with known ones marked."""
         if config.settings.baseline is None and not self._request.write_baseline:
             return findings
         file = self._file(config)
@@ -76,7 +76,7 @@ class _Baselines:
         return marked
 
     def finish(self) -> Iterator[str]:
-        """Write what is to be written; what there is to say about it."""
+        """Write the baselines, if requested, and iterate over notes about them."""
         if self._request.write_baseline:
             for file, baseline in self._by_path.items():
                 write_baseline(file, baseline)
@@ -84,7 +84,7 @@ class _Baselines:
                 yield f"{known} written to baseline {shown_path(file)}"
         if self._stale:
             stale = counted(self._stale, "baseline entry", "baseline entries")
-            yield f"{stale} no longer found; --write-baseline drops them"
+            yield f"{stale} no longer found; use --write-baseline to remove them"
 
     def _file(self, config: Config) -> Path:
         name = config.settings.baseline or DEFAULT_NAME
@@ -102,14 +102,14 @@ class _Baselines:
 
 
 def _below(baseline: Path, model: Path) -> str:
-    """A model's path as its baseline knows it."""
+    """Return a model's path as recorded in its baseline."""
     full, folder = model.resolve(), baseline.parent.resolve()
     return (full.relative_to(folder) if full.is_relative_to(folder) else full).as_posix()
 
 
 @dataclass(frozen=True, slots=True)
 class _Review:
-    """Finds the suppressions of a configuration that this run shows to be unused or expired."""
+    """Finds suppressions of a configuration that are unused or expired."""
 
     setup: Setup
     walked: Sequence[Path]
@@ -131,10 +131,10 @@ class _Review:
                 yield remark(rule, place, facts, plan.severities.get(code))
 
     def _was_put_to_the_test(self, entry: Suppression) -> bool:
-        """Whether this run would have used the entry if it were of any use.
+        """Check that the run would have used the entry if anything matched it.
 
-        A run over some of the files, with some of the rules, or for another deployment than the
-        configured one, proves nothing.
+        A run over a subset of files or rules, or for a deployment other than the configured one,
+        proves nothing.
         """
         if not any(folder in self._reach(entry) for folder in self.walked):
             return False
@@ -147,7 +147,7 @@ class _Review:
         )
 
     def _reach(self, entry: Suppression) -> tuple[Path, ...]:
-        """The folders of which one must have been walked for every file of the entry to be seen."""
+        """Return the folders, one of which must have been walked to cover the entry's files."""
         folder = self.setup.config.root.resolve()
         for part in entry.path.strip("/").split("/")[:-1]:
             if any(character in part for character in "*?[\\"):

@@ -1,4 +1,4 @@
-"""What a user may want to know about a run besides its findings."""
+"""Notes for the user about a run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ def about_discovery(discovery: Discovery) -> Iterator[str]:
     yield from discovery.notes
     if discovery.hidden_by_git:
         count = counted(discovery.hidden_by_git, "model file")
-        yield f"{count} left out because git ignores them (--no-respect-gitignore)"
+        yield f"{count} skipped because git ignores them (--no-respect-gitignore includes them)"
     if not discovery.files:
         yield "no model files found"
 
 
 def about_coverage(records: Sequence[FileRecord]) -> Iterator[str]:
-    """Files whose format gives no graph: most rules had nothing to ask of them."""
+    """Report files whose format has no graph, to which most rules do not apply."""
     for record in records:
         summary = record.report.summary
         if summary.capabilities and "graph" not in summary.capabilities:
             asked, planned = summary.rules_asked, summary.rules_planned
-            yield f"{record.found.shown}: {asked} of {planned} rules apply: the file holds no graph"
+            yield f"{record.found.shown}: {asked} of {planned} rules apply: the file has no graph"
 
 
 def about_probes(records: Sequence[FileRecord]) -> Iterator[str]:
-    """Models that no runtime could be asked about, and what runtimes said besides."""
+    """Report models that could not be probed, and remarks of runtimes."""
     for record in records:
         for outcome in record.report.probes:
             if not outcome.asked:
@@ -40,10 +40,10 @@ def about_probes(records: Sequence[FileRecord]) -> Iterator[str]:
 
 
 def about_unbound(records: Sequence[FileRecord], command_line: CommandLine) -> Iterator[str]:
-    """Sizes given on the command line for what none of the models has."""
+    """Report sizes given on the command line for inputs or dimensions that no model has."""
     names = list(dict.fromkeys(name for record in records for name in record.report.bindable))
     for option, kind in (("shapes", "input"), ("symbols", "dim")):
         for name in command_line.values.get(option, ()):
             if names and name not in names:
                 hint = did_you_mean(name, names)
-                yield f"no {kind} is called {name!r}" + (f"; {hint}" if hint else "")
+                yield f"no {kind} named {name!r}" + (f"; {hint}" if hint else "")

@@ -1,4 +1,4 @@
-"""One record for each file, which every stage of a run adds to."""
+"""The record of a file, extended by each stage of a run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from modellint.planning import Setup, make_setup
 
 @dataclass(slots=True, eq=False)
 class FileRecord:
-    """A file on its way through a run."""
+    """A file in a run."""
 
     found: Found
     setup: Setup
     plan: Plan
     report: FileReport = field(init=False)
-    """Added when the file has been linted, or its report was in the cache."""
+    """Set once the file has been linted or its report was found in the cache."""
     findings: tuple[Finding, ...] = ()
-    """Those of the report, with the accepted ones marked; added when they have been judged."""
+    """The report's findings with accepted ones marked; set once they have been judged."""
 
 
 def plan_files(
     files: Iterable[Found], shown_as: Mapping[Path, str], configs: Configs
 ) -> list[FileRecord]:
-    """A record for each file, with the setup of its configuration and its own plan."""
+    """Return a record for each file, with its plan and the setup of its configuration."""
     setups: dict[Config, Setup] = {}
     records = []
     for file in files:

@@ -1,4 +1,4 @@
-"""The report of each file: from the cache, or from linting it now."""
+"""Reports of files, from the cache or from linting."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from modellint.lint.record import FileRecord
 from modellint.plan import FileReport, Plan
 
 Progress = Callable[[int, int], None]
-"""Called with how many files are done, and of how many."""
+"""Callback with the number of files done and the total."""
 
 
 def add_reports(
     records: Sequence[FileRecord], here: Config, progress: Progress | None, *, remember: bool
 ) -> None:
-    """Give every record its report; `here` is the configuration of the working folder."""
+    """Set the report of every record; `here` is the configuration of the working folder."""
     folder = here.cache_folder if remember else None
     cache = _PlanCache(ReportCache(folder)) if folder is not None else None
     left = [record for record in records if cache is None or not cache.load(record)]
@@ -25,17 +25,17 @@ def add_reports(
 
 
 class _PlanCache:
-    """The cache by record. Most files share one plan, whose key is computed once."""
+    """Cache of reports by record. Most files share one plan, whose key is computed once."""
 
     def __init__(self, cache: ReportCache) -> None:
         self._cache = cache
         self._keys: dict[int, tuple[Plan, str]] = {}
 
     def load(self, record: FileRecord) -> bool:
-        """Add the report to the record, if there is one."""
+        """Set the record's report if it is cached."""
         probing = record.plan.probe
         if probing is not None and probing.save_engines is not None:
-            return False  # an engine is wanted, not what is remembered of it
+            return False  # the probe has to run to produce an engine
         found = record.found
         report = self._cache.load(found.path, found.shown, self._key(record.plan))
         if report is not None:
@@ -54,7 +54,7 @@ class _PlanCache:
 
 
 def _is_lasting(report: FileReport) -> bool:
-    """Whether the same would be found tomorrow: a runtime may have died of this machine's load."""
+    """Check that a report is reproducible: a probe may have failed due to this machine's load."""
     return not any(finding.is_internal for finding in report.findings) and not any(
         outcome.died for outcome in report.probes
     )
@@ -66,7 +66,7 @@ def _lint(
     cache: _PlanCache | None,
     progress: Progress | None,
 ) -> None:
-    # A run that finds all it needs in the cache needs no workers, nor what they load.
+    # A fully cached run needs no workers, and should not load them.
     from modellint.workers import Job, run
 
     plans = list({id(record.plan): record.plan for record in records}.values())
@@ -87,6 +87,6 @@ def _lint(
         if progress is not None:
             progress(finished, len(jobs))
 
-    # One probe at a time: each takes all cores, and its limits are meant for it alone.
+    # One probe at a time: each uses all cores, and its limits assume that it runs alone.
     probing = any(plan.probe is not None for plan in plans)
     run(list(jobs), plans, 1 if probing else processes, done)

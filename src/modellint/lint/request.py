@@ -1,4 +1,4 @@
-"""What a run is asked for."""
+"""The request that a run fulfills."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from modellint.config.load import CommandLine
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of one run."""
+    """Input of a run: paths and command line."""
 
     paths: Sequence[Path]
     command_line: CommandLine = field(default_factory=lambda: CommandLine({}))
     write_baseline: bool = False
     exit_zero: bool = False
     shown_as: Mapping[Path, str] = field(default_factory=dict)
-    """Other names for files in findings, for what came through standard input."""
+    """Names to report instead of files' own, for models from standard input."""

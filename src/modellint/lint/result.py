@@ -1,4 +1,4 @@
-"""The result of a run, and its exit code."""
+"""The result of a run and its exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modellint.probes import Outcome
 
 FINDINGS, INTERNAL_ERROR = 1, 3
-"""Exit codes; 0 is none of these, and 2 and 130 end a run before there is a result."""
+"""Exit codes other than 0; 2 and 130 end a run before it has a result."""
 
 
 def make_result(
@@ -51,7 +51,7 @@ def make_result(
 
 
 def _exit_code(judged: Iterable[tuple[FailOn, Finding]], exit_zero: bool) -> int:
-    """3 when modellint itself failed somewhere, 1 when a finding is severe enough, else 0."""
+    """Return 3 after internal errors, 1 if a finding is severe enough, else 0."""
     active = [(fail_on, finding) for fail_on, finding in judged if finding.suppressed is None]
     if any(finding.is_internal for _, finding in active):
         return INTERNAL_ERROR
@@ -65,7 +65,7 @@ def _exit_code(judged: Iterable[tuple[FailOn, Finding]], exit_zero: bool) -> int
 def _rule_infos(
     records: Sequence[FileRecord], setups: Sequence[Setup], findings: Iterable[Finding]
 ) -> Mapping[str, RuleInfo]:
-    """Every rule that ran, and every one that a finding is of."""
+    """Return all rules that ran or have findings."""
     plans = {id(record.plan): record.plan for record in records}
     rules = {rule.code: rule for plan in plans.values() for rule in plan.rules}
     for code in dict.fromkeys(finding.code for finding in findings):
@@ -76,7 +76,7 @@ def _rule_infos(
 
 
 class _RuleInfos(Mapping[str, RuleInfo]):
-    """Put together when asked for: only SARIF shows the pages of all rules."""
+    """Mapping that builds rule summaries on access: only SARIF needs those of all rules."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self._rules = rules

@@ -179,12 +179,12 @@ class Rule:
         )
 
     def markdown(self) -> str:
-        """The rule's page: reference documentation, `modellint rule`, and SARIF's help."""
+        """Return the rule's page, for the documentation, `modellint rule` and SARIF's help."""
         parts = [f"# {self.name} ({self.code})", self.summary, self._traits()]
-        parts += ["## What it says", *(f"> {as_prose(text)}" for text in self.wordings)]
+        parts += ["## Messages", *(f"> {as_prose(text)}" for text in self.wordings)]
         parts += ["## Why", as_prose(self.why), "## How to fix it", as_prose(self.fix)]
         if self.fused_by:
-            parts += ["## Who fuses it", "\n".join(self._fuser_lines())]
+            parts += ["## Fused by", "\n".join(self._fuser_lines())]
         if self.options:
             parts += ["## Options", "\n".join(map(self._option_line, self.options))]
         for title, examples in (
