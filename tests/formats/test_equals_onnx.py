@@ -13,6 +13,7 @@ import pytest
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from modellint.formats import read_model
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.onnx.types import BY_CODE
 from modellint.model import AttributeRef, Graph, Node, Tensor
 from tests.exports import EXPORTS
@@ -25,24 +26,25 @@ MODELS = [*sorted(DATA.rglob("*.onnx")), *sorted(EXPORTS.glob("*.onnx"))]
 def test_reads_what_onnx_reads(path: Path) -> None:
     proto = onnx.load(path, load_external_data=False)
     model = read_model(path)
-    assert model.ir_version == proto.ir_version
+    facts = onnx_facts(model)
+    assert facts.ir_version == proto.ir_version
     assert model.producer_name == proto.producer_name
-    assert model.opsets == {
+    assert facts.opsets == {
         "" if entry.domain == "ai.onnx" else entry.domain: entry.version
         for entry in proto.opset_import
     }
     assert model.metadata == {entry.key: entry.value for entry in proto.metadata_props}
     assert_same_graph(model.graph, proto.graph)
     assert len(model.functions) == len(proto.functions)
-    for (domain, name, overload), function in model.functions.items():
+    for (domain, name, overload), graph in model.functions.items():
         body = next(
             each for each in proto.functions
             if (each.domain, each.name, each.overload) == (domain, name, overload)
         )  # fmt: skip
-        assert [value.name for value in function.graph.inputs] == list(body.input)
-        assert [value.name for value in function.graph.outputs] == list(body.output)
-        assert function.attributes == tuple(body.attribute)
-        assert_same_nodes(function.graph, body.node)
+        assert [value.name for value in graph.inputs] == list(body.input)
+        assert [value.name for value in graph.outputs] == list(body.output)
+        assert facts.functions[graph].attributes == tuple(body.attribute)
+        assert_same_nodes(graph, body.node)
 
 
 def assert_same_graph(graph: Graph, proto: onnx.GraphProto) -> None:

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from modellint.formats.onnx.build import build as read_proto
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.onnx.text import read_text
 from modellint.model import AttributeRef, Graph, Model, Node, bind, element_count, format_shape
 from tests.support import model_from_text
@@ -127,12 +128,13 @@ FUNCTIONS = """
 def test_functions_can_be_seen_through() -> None:
     model = view(FUNCTIONS)
     first, second = main_graph(model).nodes
-    function = model.function_of(first)
-    assert function is not None
-    assert function is model.function_of(second)
-    assert function.qualified_name == "local.scaled"
-    assert function.graph.path == "function:local.scaled"
-    (elu,) = function.graph.by_op["Elu"]
+    body = model.function_of(first)
+    assert body is not None
+    assert body is model.function_of(second)
+    assert body.called == "local.scaled"
+    assert body.path == "function:local.scaled"
+    function = onnx_facts(model).functions[body]
+    (elu,) = body.by_op["Elu"]
     assert elu.attributes["alpha"] == AttributeRef("alpha")
     assert elu.get_float("alpha", 1.0) is None, "only a call knows"
     assert function.attribute(first, elu.attributes["alpha"]) == 0.5
@@ -233,7 +235,7 @@ def test_training_graphs_are_apart() -> None:
     proto = model_with_training()
     model = read_proto(proto)
     assert [node.op_type for node in model.nodes()] == ["Relu"]
-    assert [[node.op_type for node in graph.nodes] for graph in model.training] == [
+    assert [[node.op_type for node in graph.nodes] for graph in onnx_facts(model).training] == [
         ["Neg"],
         ["Abs"],
     ]

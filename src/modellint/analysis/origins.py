@@ -26,7 +26,7 @@ class Origins:
     def __init__(self, model: Model, deployment: Deployment) -> None:
         del deployment  # the same for all
         self._origins: dict[Value, Origin] = {}
-        for graph in (model.graph, *(function.graph for function in model.functions.values())):
+        for graph in (model.graph, *model.functions.values()):
             self._visit(graph)
 
     def of(self, value: Value | None) -> Origin:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from modellint.checks.api import Context, Hit
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
 from modellint.runtimes.support import releases, version_key
@@ -29,7 +30,7 @@ def _support(context: Context) -> dict[str, Any] | None:
 
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:
     """The default operator set is newer or older than what the runtime takes."""
-    support, opset = _support(context), context.model.opset
+    support, opset = _support(context), onnx_facts(context.model).opset
     if support is None or opset is None:
         return
     lowest, highest = support["opset"]
@@ -50,7 +51,7 @@ def opset_outside_runtime(context: Context) -> Iterator[Hit]:
 
 def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
     """The file format version is newer than what the runtime reads."""
-    support, version = _support(context), context.model.ir_version
+    support, version = _support(context), onnx_facts(context.model).ir_version
     if support is None or version is None or "ir" not in support:
         return
     if version > support["ir"]:
@@ -77,7 +78,7 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
             version = imported.get(_normal(node.domain))
             if node.domain not in STANDARD_DOMAINS or version is None:
                 continue
-            if _is_local_function(context.model, node) or _schema(node, version) is not None:
+            if context.model.function_of(node) is not None or _schema(node, version) is not None:
                 continue
             first = _firstversion_key(node.op_type, _normal(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
@@ -107,26 +108,16 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
                 continue
             if node.domain in context.options["known-domains"]:
                 continue
-            if not _is_local_function(context.model, node):
+            if context.model.function_of(node) is None:
                 facts = {"operator": op, "domain": node.domain, "nodes": len(nodes)}
                 yield Hit(node, facts, count=len(nodes))
 
 
 def _graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:
+    facts = onnx_facts(model)
     for graph in model.graphs(functions=True):
-        function = _function_of(graph)
-        opsets = function.opsets if function is not None else model.opsets
+        opsets = facts.opsets_of(graph)
         yield graph, {_normal(domain): version for domain, version in opsets.items()}
-
-
-def _function_of(graph: Graph) -> Any:
-    while graph.parent is not None:
-        graph = graph.parent.graph
-    return graph.function
-
-
-def _is_local_function(model: Model, node: Node) -> bool:
-    return model.function_of(node) is not None
 
 
 def _normal(domain: str) -> str:

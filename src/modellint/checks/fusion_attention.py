@@ -18,6 +18,7 @@ from modellint.checks.fusion import (
     unfused,
 )
 from modellint.finding import Severity
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Node, Value
 
 
@@ -25,7 +26,7 @@ def unfused_attention(context: Context) -> Iterator[Hit]:
     """Attention that the runtime runs as separate ops."""
     for block in context.analysis(Attentions).found:
         breaker, reason = _breaker(context, block)
-        if not reason and (context.model.opset or 0) < 13 and not context.for_tensorrt:
+        if not reason and (onnx_facts(context.model).opset or 0) < 13 and not context.for_tensorrt:
             continue  # the exports that ONNX Runtime's pass was written for
         unsure = reason == "float32" and context.deployment.precision is None
         yield from unfused(

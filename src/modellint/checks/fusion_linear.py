@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modellint.analysis.fusion import ints, made_by, number, onward, other_input, takers, through
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, constant_shape, unfused
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Node, Shape, Value, is_static
 
 _CONVS = ("Conv", "ConvTranspose")
@@ -76,7 +77,7 @@ def _is_per_channel(constant: Value, rank: int) -> bool:
 
 def separate_bias(context: Context) -> Iterator[Hit]:
     """The Add of a stored bias behind a MatMul with a stored weight."""
-    if (context.model.opset or 0) < 13:
+    if (onnx_facts(context.model).opset or 0) < 13:
         return  # ONNX Runtime's AttentionFusion takes many of them, by rules of its own
     for matmul in context.nodes("MatMul"):
         output, data, weight = matmul.output(), matmul.input(0), matmul.input(1)

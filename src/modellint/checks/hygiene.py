@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
+from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Graph, Node, small_constant
-from modellint.model.graph import DEFAULT_DOMAIN
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
 """Optimizers import these into whatever they write, and no runtime minds."""
@@ -100,7 +100,7 @@ def training_mode(context: Context) -> Iterator[Hit]:
 
 def _trains_by_outputs(context: Context, node: Node) -> bool:
     """Before operator set 14, a BatchNormalization with more than one output was training."""
-    opset = context.model.opset
+    opset = onnx_facts(context.model).opset
     outputs = [value for value in node.outputs if value is not None]
     return opset is not None and 7 <= opset < 14 and len(outputs) > 1
 
@@ -140,12 +140,12 @@ def output_without_work(context: Context) -> Iterator[Hit]:
 
 def unused_opset_import(context: Context) -> Iterator[Hit]:
     """Imported operator sets from which no node comes."""
-    model = context.model
+    facts = onnx_facts(context.model)
     used = {node.domain for node in context.nodes()}
-    used |= {node.domain for graph in model.training for node in graph.nodes}
+    used |= {node.domain for graph in facts.training for node in graph.nodes}
     unused = sorted(
         domain
-        for domain in set(model.opsets) - used
+        for domain in set(facts.opsets) - used
         if domain != DEFAULT_DOMAIN and not domain.startswith(EVERYBODYS_DOMAINS)
     )
     if unused:
@@ -155,10 +155,10 @@ def unused_opset_import(context: Context) -> Iterator[Hit]:
 def unused_function(context: Context) -> Iterator[Hit]:
     """Model-local functions that nothing calls."""
     called = {(node.domain, node.op_type, node.overload) for node in context.nodes()}
-    for key, function in context.model.functions.items():
+    for key, body in context.model.functions.items():
         if key not in called:
-            facts = {"function": function.qualified_name, "nodes": len(function.graph.nodes)}
-            yield Hit(function.graph, facts)
+            facts = {"function": body.called, "nodes": len(body.nodes)}
+            yield Hit(body, facts)
 
 
 def missing_metadata(context: Context) -> Iterator[Hit]:

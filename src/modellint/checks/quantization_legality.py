@@ -14,6 +14,7 @@ from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import together
 from modellint.finding import Severity
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import DTYPES, DType, Node
 from modellint.operators import Trait, names
 
@@ -149,7 +150,7 @@ _SINCE = (
 
 def opset_too_old(context: Context) -> Iterator[Hit]:
     """Features of Q/DQ that the model's operator set does not have."""
-    opset = context.model.opset
+    opset = onnx_facts(context.model).opset
     if opset is None or opset >= 23:
         return
     lenient = context.for_tensorrt

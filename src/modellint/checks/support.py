@@ -10,8 +10,8 @@ from typing import Any
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
+from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import AttributeRef, Node
-from modellint.model.graph import DEFAULT_DOMAIN
 from modellint.operators import Trait, having
 from modellint.runtimes.support import Support, restrictions, support
 
@@ -54,10 +54,7 @@ def _table(context: Context) -> Support | None:
 
 
 def _opset(node: Node) -> int | None:
-    graph = node.graph
-    while graph.parent is not None:
-        graph = graph.parent.graph
-    opsets = graph.function.opsets if graph.function is not None else graph.model.opsets
+    opsets = onnx_facts(node.graph.model).opsets_of(node.graph)
     return opsets.get(node.domain, opsets.get(DEFAULT_DOMAIN))
 
 

@@ -17,6 +17,7 @@ from modellint.analysis.quantization import quantization_summary
 from modellint.base.errors import UsageError
 from modellint.base.garbage import no_garbage_collection
 from modellint.capability import Capability
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.trt import ENGINE
 from modellint.inspection import (
     Attention,
@@ -230,12 +231,13 @@ def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> 
 
 
 def _identity(model: Model) -> Identity:
+    stated = onnx_facts(model)
     there = [file.stat().st_size for file in model.external_files if file.is_file()]
     producer = f"{model.producer_name} {model.producer_version}".strip()
     return Identity(
         producer=producer or None,
-        ir_version=model.ir_version,
-        opsets={domain or "ai.onnx": version for domain, version in model.opsets.items()},
+        ir_version=stated.ir_version,
+        opsets={domain or "ai.onnx": version for domain, version in stated.opsets.items()},
         file_bytes=model.file_size,
         external_files=len(model.external_files),
         external_missing=len(model.external_files) - len(there),

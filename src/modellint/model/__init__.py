@@ -5,7 +5,6 @@ from modellint.model.dtypes import DTYPES, DType
 from modellint.model.graph import (
     Attribute,
     AttributeRef,
-    Function,
     Graph,
     Node,
     Use,
@@ -17,7 +16,7 @@ from modellint.model.tensor import Region, Tensor
 
 __all__ = [
     "DTYPES", "Attribute", "AttributeRef", "Capability", "Contradiction", "DType", "Dim",
-    "Function", "Graph", "InferTypes", "Inference", "Model", "Node", "Problem", "Region", "Shape",
+    "Graph", "InferTypes", "Inference", "Model", "Node", "Problem", "Region", "Shape",
     "Tensor", "Use", "Value", "bind", "element_count", "format_shape", "is_static",
     "small_constant",
 ]  # fmt: skip

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from modellint.model.model import Model
     from modellint.model.tensor import Tensor
 
-DEFAULT_DOMAIN = ""
-
 
 class AttributeRef(NamedTuple):
     """Inside a function: the attribute takes what the call says under this name."""
@@ -234,7 +232,7 @@ class Graph:
     """Nodes in file order, and the values they exchange. A subgraph knows the node it hangs on."""
 
     __slots__ = (
-        "_by_op", "_labels", "_ordered", "_path", "_subgraphs", "function", "inputs", "metadata",
+        "_by_op", "_labels", "_ordered", "_path", "_subgraphs", "called", "inputs", "metadata",
         "model", "name", "nodes", "outputs", "parent", "sparse", "values",
     )  # fmt: skip
 
@@ -242,7 +240,8 @@ class Graph:
         self.model = model
         self.name = name
         self.parent = parent
-        self.function: Function | None = None
+        self.called = ""
+        """What nodes call it by, ``ns.Name``, if it is the body of a function."""
         self.nodes: list[Node] = []
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
@@ -296,9 +295,7 @@ class Graph:
 
     def _find_path(self) -> str:
         if self.parent is None:
-            if self.function is not None:
-                return f"function:{self.function.qualified_name}"
-            return self.name or "main"
+            return f"function:{self.called}" if self.called else self.name or "main"
         node, outer = self.parent, self.parent.graph
         key = next((key for key, graph in node.subgraphs.items() if graph is self), "body")
         if outer._labels is None:
@@ -352,38 +349,3 @@ def _in_order(graph: Graph) -> list[Node]:
                     if id(near) not in placed and id(near) not in begun
                 ]
     return ordered
-
-
-class Function:
-    """A model-local function: a named body that nodes call as an op."""
-
-    __slots__ = ("attributes", "defaults", "domain", "graph", "name", "opsets", "overload")
-
-    def __init__(
-        self, graph: Graph, domain: str, name: str, overload: str, opsets: Mapping[str, int]
-    ) -> None:
-        self.graph = graph
-        self.domain = domain
-        self.name = name
-        self.overload = overload
-        self.opsets = opsets
-        self.attributes: tuple[str, ...] = ()
-        """Names of attributes that every call has to give."""
-        self.defaults: Mapping[str, Attribute] = {}
-        """Attributes that a call may leave out."""
-        graph.function = self
-
-    def arguments(self, call: Node) -> Mapping[str, Value | None]:
-        """What the call passes for each input of the body, by the name it has there."""
-        return {value.name: call.input(at) for at, value in enumerate(self.graph.inputs)}
-
-    def attribute(self, call: Node, value: Attribute | None) -> Attribute | None:
-        """What an attribute found in the body is for this call."""
-        if isinstance(value, AttributeRef):
-            return call.attributes.get(value.name, self.defaults.get(value.name))
-        return value
-
-    @property
-    def qualified_name(self) -> str:
-        name = f"{self.domain}.{self.name}" if self.domain else self.name
-        return f"{name}:{self.overload}" if self.overload else name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modellint.capability import Capability
 from modellint.model.dims import Shape
 from modellint.model.dtypes import DType
-from modellint.model.graph import DEFAULT_DOMAIN, Function, Graph, Node, Value
+from modellint.model.graph import Graph, Node, Value
 from modellint.model.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Model:
 
     __slots__ = (
         "_inference", "_strict_inference", "capabilities", "external_files", "file_size",
-        "format", "functions", "graph", "infer_types", "ir_version", "memo", "metadata", "opsets",
-        "path", "problems", "producer_name", "producer_version", "tensors", "training",
+        "format", "format_facts", "functions", "graph", "infer_types", "memo", "metadata", "path",
+        "problems", "producer_name", "producer_version", "tensors",
     )  # fmt: skip
 
     def __init__(self, path: Path, format: str) -> None:
@@ -86,20 +86,18 @@ class Model:
         self.capabilities: frozenset[Capability] = frozenset()
         self.graph = Graph(self, "")
         """The main graph; empty where the format has none."""
-        self.functions: dict[tuple[str, str, str], Function] = {}
-        """Model-local functions by domain, name and overload."""
-        self.training: list[Graph] = []
-        """Graphs of the training information; they are no part of what is deployed."""
+        self.functions: dict[tuple[str, str, str], Graph] = {}
+        """Graphs that nodes call, by the domain, op type and overload that such nodes have."""
         self.tensors: list[Tensor] = []
         """Every stored tensor of the file, wherever it stands."""
         self.metadata: Mapping[str, str] = {}
-        self.opsets: Mapping[str, int] = {}
-        self.ir_version: int | None = None
         self.producer_name = ""
         self.producer_version = ""
         self.external_files: list[Path] = []
         """Weight files that the model names and that belong in its folder, there or missing."""
         self.problems: list[Problem] = []
+        self.format_facts: object = None
+        """What only files of this format state; the format's package has a function for it."""
         self.infer_types: InferTypes | None = None
         self.memo: dict[Hashable, Any] = {}
         """What analyses keep because it is the same for several deployments."""
@@ -123,11 +121,6 @@ class Model:
     def fed(self) -> list[Value]:
         """Tensors that whoever calls the model feeds: inputs that no stored one fills."""
         return [v for v in self.inputs if not v.is_constant and v.type_name == "tensor"]
-
-    @property
-    def opset(self) -> int | None:
-        """The version of the default operator set."""
-        return self.opsets.get(DEFAULT_DOMAIN)
 
     def infer(self) -> Inference:
         """Infer the types of all values once, and record them on the values."""
@@ -158,8 +151,8 @@ class Model:
         """The main graph and its subgraphs; with `functions`, their bodies too."""
         yield from self.graph.walk()
         if functions:
-            for function in self.functions.values():
-                yield from function.graph.walk()
+            for body in self.functions.values():
+                yield from body.walk()
 
     def nodes(self, *ops: str, functions: bool = False) -> Iterator[Node]:
         """Nodes of all graphs; given op types, only those, found through the index."""
@@ -169,8 +162,8 @@ class Model:
             for op in ops:
                 yield from graph.by_op.get(op, ())
 
-    def function_of(self, node: Node) -> Function | None:
-        """The model-local function that a node calls."""
+    def function_of(self, node: Node) -> Graph | None:
+        """The graph that a node calls."""
         return self.functions.get((node.domain, node.op_type, node.overload))
 
     @property

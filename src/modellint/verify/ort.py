@@ -33,7 +33,7 @@ class Optimized:
 
     def keeps(self, node: Node) -> bool | None:
         """Whether a node is still there; None when that cannot be told."""
-        if self.error or node.graph.function is not None or node.op_type == "Constant":
+        if self.error or node.graph.called or node.op_type == "Constant":
             return None
         values = [value for value in node.outputs if value is not None]
         if any(self.left.get(value.name) == node.qualified_op for value in values):

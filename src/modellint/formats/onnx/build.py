@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx import ONNX
+from modellint.formats.onnx.facts import Function, OnnxFacts
 from modellint.formats.onnx.infer import Inferrer, call_cycle
 from modellint.formats.onnx.tensors import TensorReader
 from modellint.formats.onnx.types import type_of
@@ -19,7 +20,6 @@ from modellint.model import (
     DTYPES,
     Attribute,
     AttributeRef,
-    Function,
     Graph,
     Model,
     Node,
@@ -29,7 +29,14 @@ from modellint.model import (
 )
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+    from onnx import (
+        AttributeProto,
+        FunctionProto,
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        TrainingInfoProto,
+    )
 
 FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS, TENSORS, GRAPHS = range(1, 11)
 SPARSE_TENSOR, SPARSE_TENSORS, TYPE_PROTO, TYPE_PROTOS = 11, 12, 13, 14
@@ -73,18 +80,16 @@ class _Builder:
     def build(self) -> Model:
         model, proto = self.model, self.proto
         model.capabilities = ONNX.tells
-        model.ir_version = proto.ir_version if proto.HasField("ir_version") else None
         model.producer_name = text(proto.producer_name)
         model.producer_version = text(proto.producer_version)
-        model.opsets = opsets(proto.opset_import)
         model.metadata = metadata(proto.metadata_props)
         model.graph = self.graph(proto.graph)
-        for function in proto.functions:
-            self.function(function)
-        for info in proto.training_info:
-            for field in ("initialization", "algorithm"):
-                if info.HasField(field):
-                    model.training.append(self.graph(getattr(info, field)))
+        model.format_facts = OnnxFacts(
+            proto.ir_version if proto.HasField("ir_version") else None,
+            opsets(proto.opset_import),
+            {each.graph: each for each in map(self.function, proto.functions)},
+            tuple(self.training(proto.training_info)),
+        )
         model.tensors = self.reader.tensors
         self.reader.external.report(self.problems)
         model.external_files = self.reader.external.paths
@@ -130,18 +135,24 @@ class _Builder:
         for info in proto.output:
             self._output(graph, text(info.name), info.type)
 
-    def function(self, proto: FunctionProto) -> None:
+    def training(self, infos: Iterable[TrainingInfoProto]) -> Iterator[Graph]:
+        for info in infos:
+            for field in ("initialization", "algorithm"):
+                if info.HasField(field):
+                    yield self.graph(getattr(info, field))
+
+    def function(self, proto: FunctionProto) -> Function:
         graph = Graph(self.model, text(proto.name))
+        domain, overload = domain_of(proto.domain), text(proto.overload)
+        graph.called = ".".join(filter(None, (domain, graph.name)))
+        graph.called += f":{overload}" if overload else ""
+        graph.metadata = metadata(proto.metadata_props)
         function = Function(
             graph,
-            domain_of(proto.domain),
-            text(proto.name),
-            text(proto.overload),
             opsets(proto.opset_import),
+            tuple(map(text, proto.attribute)),
+            self._attributes(proto.attribute_proto),
         )
-        graph.metadata = metadata(proto.metadata_props)
-        function.attributes = tuple(map(text, proto.attribute))
-        function.defaults = self._attributes(proto.attribute_proto)
         for name in map(text, proto.input):
             value = graph.values[name] = Value(name, graph)
             value.is_input = True
@@ -153,7 +164,8 @@ class _Builder:
                 _declare(known, info.type)
         for name in map(text, proto.output):
             self._output(graph, name, None)
-        self.model.functions[function.domain, function.name, function.overload] = function
+        self.model.functions[domain, graph.name, overload] = graph
+        return function
 
     def _initializer(self, graph: Graph, name: str, tensor: Tensor) -> None:
         value = graph.values.get(name)

@@ -11,7 +11,6 @@ from modellint.formats.onnx.types import type_of
 from modellint.model import (
     Contradiction,
     DType,
-    Function,
     Graph,
     Inference,
     Model,
@@ -251,9 +250,9 @@ def call_cycle(model: Model) -> str | None:
         return None
     callees = _callees(model)
     finished: set[int] = set()
-    for function in model.functions.values():
-        active = {id(function): function}
-        stack: list[tuple[Function, Iterator[Function]]] = [(function, iter(callees[id(function)]))]
+    for body in model.functions.values():
+        active = {id(body): body}
+        stack: list[tuple[Graph, Iterator[Graph]]] = [(body, iter(callees[id(body)]))]
         while stack:
             current, rest = stack[-1]
             callee = next((item for item in rest if id(item) not in finished), None)
@@ -262,7 +261,7 @@ def call_cycle(model: Model) -> str | None:
                 active.pop(id(current), None)
                 stack.pop()
             elif id(callee) in active:
-                return callee.qualified_name
+                return callee.called
             else:
                 active[id(callee)] = callee
                 stack.append((callee, iter(callees[id(callee)])))
@@ -274,28 +273,28 @@ def count_calls(model: Model) -> int:
     if not model.functions:
         return 0
     callees = _callees(model)
-    weights: dict[int, int] = {}
+    calls: dict[int, int] = {}
     pending = list(model.functions.values())
     while pending:
-        function = pending[-1]
-        unknown = [item for item in callees[id(function)] if id(item) not in weights]
+        body = pending[-1]
+        unknown = [item for item in callees[id(body)] if id(item) not in calls]
         if unknown:
             pending.extend(unknown)
             continue
         pending.pop()
-        weights[id(function)] = 1 + sum(weights[id(item)] for item in callees[id(function)])
-    calls = (model.function_of(node) for node in model.nodes())
-    return sum(weights[id(function)] for function in calls if function is not None)
+        calls[id(body)] = 1 + sum(calls[id(item)] for item in callees[id(body)])
+    called = map(model.function_of, model.nodes())
+    return sum(calls[id(body)] for body in called if body is not None)
 
 
-def _callees(model: Model) -> dict[int, list[Function]]:
+def _callees(model: Model) -> dict[int, list[Graph]]:
     """For each function, the functions its body calls, once for each call."""
     return {
-        id(function): [
+        id(body): [
             callee
-            for graph in function.graph.walk()
+            for graph in body.walk()
             for node in graph.nodes
             if (callee := model.function_of(node)) is not None
         ]
-        for function in model.functions.values()
+        for body in model.functions.values()
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from inspect import CO_VARARGS
 from typing import Any, Literal, TypeVar
 
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import AttributeRef, Node, Tensor, Value, element_count, format_shape
 from modellint.rules.pattern.numbers import uniform_number
 from modellint.rules.pattern.scope import Scope, Symbol, every, some
@@ -305,11 +306,7 @@ def _is_permutation(order: tuple[int, ...]) -> bool:
 
 @_function("surroundings")
 def opset(scope: Scope, domain: str = "") -> int | None:
-    graph = scope.graph
-    while graph.parent is not None:
-        graph = graph.parent.graph
-    opsets = graph.function.opsets if graph.function is not None else graph.model.opsets
-    return opsets.get(domain)
+    return onnx_facts(scope.graph.model).opsets_of(scope.graph).get(domain)
 
 
 @_function("surroundings")
