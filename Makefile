@@ -5,8 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 BENCH := .venv-bench
-GENERATORS := generate_docs generate_devices generate_configuration generate_report_schema \
-  generate_inspect_schema draw_terminal
+GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
 .PHONY: demo test lint bench generate lock clean
 
@@ -30,7 +29,7 @@ bench: $(BENCH)/.installed-bench
 
 # Everything in the repository that is made from something else in it.
 generate: $(VENV)/.installed-dev
-	@for each in $(GENERATORS); do echo $$each; $(BIN)/python tools/$$each.py || exit 1; done
+	@for each in $(GENERATORS); do echo $$each; $(BIN)/python $$each || exit 1; done
 
 lock: $(VENV)/.installed-dev
 	$(BIN)/python tools/lock.py

@@ -1,21 +1,21 @@
-"""Writes the list of devices, docs/devices.md, from the target files. `--check` only compares."""
+"""Makes the list of devices, docs/devices.md, from the target files."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+
+from generated import DOCS, Contents, bring_up_to_date
 
 from modellint.base.units import format_bandwidth, format_rate, format_watts
 from modellint.targets import Target, format_bytes, load_targets, target_groups
 from modellint.targets.target import Precision, natural_order, vendor_name
 
-PAGE = Path(__file__).parent.parent / "docs" / "devices.md"
 RATES: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")
 
 
-def page() -> str:
-    return "\n".join(_lines(load_targets())) + "\n"
+def contents() -> Contents:
+    return {DOCS / "devices.md": "\n".join(_lines(load_targets())) + "\n"}
 
 
 def _lines(targets: list[Target]) -> Iterator[str]:
@@ -66,16 +66,5 @@ def _row(cells: Iterator[str] | tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main(arguments: list[str]) -> int:
-    wanted = page()
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == wanted:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write(f"{PAGE} is out of date: run make generate\n")
-        return 1
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(bring_up_to_date(contents()))

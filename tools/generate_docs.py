@@ -1,43 +1,42 @@
-"""Writes the rule reference, docs/rules/, from the rule files, and the table of docs/fusion.md.
-
-`--check` only compares.
-"""
+"""Makes the rule reference, docs/rules/, from the rule files, and the table of docs/fusion.md."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+
+from generated import DOCS, Contents, between, bring_up_to_date
 
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 
-FOLDER = Path(__file__).parent.parent / "docs" / "rules"
-FUSION = FOLDER.parent / "fusion.md"
+FOLDER = DOCS / "rules"
+FUSION = DOCS / "fusion.md"
 BEGIN, END = "<!-- generated from here -->\n", "<!-- to here -->\n"
 SEVERITIES = ("error", "warning", "info")
 
 
-def pages() -> dict[Path, str]:
-    """Every page by its path: one a rule, and the index."""
+def contents() -> Contents:
+    """One page for each rule, the index, and no page of a rule that is gone."""
     rules = load_rules(plugins=False)
-    result = {FOLDER / f"{rule.code}.md": rule.markdown() for rule in rules.values()}
-    result[FOLDER / "README.md"] = "\n".join(_index(list(rules.values()))) + "\n"
-    result[FUSION] = _fusion_page(rule for rule in rules.values() if rule.fused_by)
-    return result
+    return {
+        **dict.fromkeys(FOLDER.glob("*.md")),
+        **{FOLDER / f"{rule.code}.md": rule.markdown() for rule in rules.values()},
+        FOLDER / "README.md": "\n".join(_index(list(rules.values()))) + "\n",
+        FUSION: between(
+            FUSION, BEGIN, _fusions(rule for rule in rules.values() if rule.fused_by), END
+        ),
+    }
 
 
-def _fusion_page(rules: Iterable[Rule]) -> str:
-    """The hand-written page with its table made anew."""
-    before, _, rest = FUSION.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+def _fusions(rules: Iterable[Rule]) -> str:
     rows = [
         f"| [{rule.code}](rules/{rule.code}.md) | {rule.summary} "
         f"| {_fuser(rule, 'onnxruntime')} | {_fuser(rule, 'tensorrt')} |\n"
         for rule in rules
     ]
     header = "| rule | what it finds | ONNX Runtime | TensorRT |\n| --- | --- | --- | --- |\n"
-    return f"{before}{BEGIN}{header}{''.join(rows)}{END}{after}"
+    return header + "".join(rows)
 
 
 def _fuser(rule: Rule, runtime: str) -> str:
@@ -73,26 +72,5 @@ def _links(rules: Iterable[Rule]) -> str:
     return ", ".join(f"[{rule.code}]({rule.code}.md)" for rule in rules)
 
 
-def main(arguments: list[str]) -> int:
-    wanted = pages()
-    stale = [path for path, text in wanted.items() if not _same(path, text)]
-    stale += [path for path in FOLDER.glob("*.md") if path not in wanted]
-    if "--check" in arguments:
-        for path in stale:
-            sys.stderr.write(f"{path} is out of date: run make generate\n")
-        return int(bool(stale))
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in stale:
-        if path in wanted:
-            path.write_text(wanted[path], encoding="utf-8")
-        else:
-            path.unlink()
-    return 0
-
-
-def _same(path: Path, text: str) -> bool:
-    return path.exists() and path.read_text(encoding="utf-8") == text
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(bring_up_to_date(contents()))

@@ -1,19 +1,17 @@
-"""Writes docs/formats.md and the file pattern of the pre-commit hook from the descriptions of the
-formats. `--check` only compares."""
+"""Makes docs/formats.md, and the pre-commit hook's file pattern, from the formats' descriptions."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+
+from generated import DOCS, ROOT, Contents, bring_up_to_date
 
 from modellint.formats.format import Format
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.registry import READ, file_pattern
 
-ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "formats.md"
+PAGE = DOCS / "formats.md"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 HEAD = """\
 # File formats
@@ -50,21 +48,9 @@ def hooks() -> str:
     return re.sub(r"files: '.*'", lambda _: line, HOOKS.read_text(encoding="utf-8"))
 
 
-def _outputs() -> Iterator[tuple[Path, str]]:
-    yield PAGE, page()
-    yield HOOKS, hooks()
-
-
-def main() -> int:
-    if "--check" not in sys.argv[1:]:
-        for path, text in _outputs():
-            path.write_text(text, encoding="utf-8")
-        return 0
-    stale = [path.name for path, text in _outputs() if path.read_text(encoding="utf-8") != text]
-    if stale:
-        sys.stderr.write(f"stale: {', '.join(stale)}; run python tools/generate_formats.py\n")
-    return int(bool(stale))
+def contents() -> Contents:
+    return {PAGE: page(), HOOKS: hooks()}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bring_up_to_date(contents()))

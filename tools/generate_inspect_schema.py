@@ -1,16 +1,20 @@
-"""Writes docs/schemas/inspect.schema.json from the types of an inspection. `--check` compares."""
+"""Makes docs/schemas/inspect.schema.json from the types of an inspection."""
 
 from __future__ import annotations
 
 import sys
 
-from generate_report_schema import ADDRESS, FILE, schema, write
+from generate_report_schema import ADDRESS, SCHEMAS, schema
+from generated import Contents, bring_up_to_date
 
 from modellint.inspection import Inspection
 
-NAME = "inspect.schema.json"
+
+def contents() -> Contents:
+    name = "inspect.schema.json"
+    title = "What modellint inspect --json says of one model"
+    return {SCHEMAS / name: schema(Inspection, title, ADDRESS + name)}
+
 
 if __name__ == "__main__":
-    address = ADDRESS.replace(FILE.name, NAME)
-    wanted = schema(Inspection, "What modellint inspect --json says of one model", address)
-    sys.exit(write(FILE.with_name(NAME), wanted, sys.argv[1:]))
+    sys.exit(bring_up_to_date(contents()))

@@ -1,4 +1,4 @@
-"""Writes docs/schemas/report.schema.json from the JSON contract. `--check` only compares."""
+"""Makes docs/schemas/report.schema.json from the JSON contract."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import sys
 import types
 from dataclasses import is_dataclass
-from pathlib import Path
 from typing import (
     Annotated,
     Any,
@@ -18,10 +17,12 @@ from typing import (
     is_typeddict,
 )
 
+from generated import DOCS, Contents, bring_up_to_date
+
 from modellint.report.contract import Document
 
-FILE = Path(__file__).parent.parent / "docs" / "schemas" / "report.schema.json"
-ADDRESS = "https://github.com/modellint/modellint/blob/main/docs/schemas/report.schema.json"
+SCHEMAS = DOCS / "schemas"
+ADDRESS = "https://github.com/modellint/modellint/blob/main/docs/schemas/"
 
 SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -75,16 +76,10 @@ def of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"type": SCALARS[hint]}
 
 
-def write(file: Path, wanted: str, arguments: list[str]) -> int:
-    if file.exists() and file.read_text(encoding="utf-8") == wanted:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write(f"{file} is out of date: run make generate\n")
-        return 1
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(wanted, encoding="utf-8", newline="\n")
-    return 0
+def contents() -> Contents:
+    name = "report.schema.json"
+    return {SCHEMAS / name: schema(Document, "modellint's JSON report", ADDRESS + name)}
 
 
 if __name__ == "__main__":
-    sys.exit(write(FILE, schema(Document, "modellint's JSON report", ADDRESS), sys.argv[1:]))
+    sys.exit(bring_up_to_date(contents()))

@@ -3,10 +3,10 @@
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
     python tools/measure_support.py tensorrt --matrix operators.md   # published, not measured
-    python tools/measure_support.py --page                           # docs/support.md
 
 The models are the ONNX project's own node tests, and variants of them with every type that the
 operator's schema allows. Each operator is tried in a process of its own, for some crash.
+`make generate` then brings docs/support.md up to date.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,8 @@ from typing import Any
 import onnx
 from onnx import TensorProto, defs, helper, numpy_helper
 
-from modellint.base.data import read_toml
-
 ROOT = Path(__file__).parent.parent
 ROOM = ROOT / "src" / "modellint" / "runtimes"
-PAGE = ROOT / "docs" / "support.md"
 SECONDS = 120
 MOST_VARIED = 4
 """Tests of one operator that are varied in their types: one that is taken is enough."""
@@ -498,99 +495,19 @@ def published(path: Path) -> tuple[str, list[str], dict[str, Operator]]:
     return stated[1], data_types, table
 
 
-# The page.
-
-
-def write_page() -> None:
-    every = [json.loads(path.read_text()) for path in tables()]
-    PAGE.write_text("\n".join(_page(every)) + "\n", encoding="utf-8")
-
-
-def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield "# What runtimes take"
-    yield ""
-    yield "Written by `tools/measure_support.py` from the tables in `src/modellint/runtimes/`,"
-    yield "which the rules about unsupported operators and types read."
-    yield ""
-    for table in every:
-        how = "measured" if table["confidence"] == "measured" else "from its published matrix"
-        yield f"- **{table['runtime']} {table['version']}**: {how}, <{table['source']}>"
-    yield ""
-    yield "An empty cell: the operator is in no test, or on no list. Types are those of the input"
-    yield "that has the most to choose from, and all that were taken."
-    yield ""
-    yield "| operator | " + " | ".join(table["runtime"] for table in every) + " |"
-    yield "| --- |" + " --- |" * len(every)
-    for op in sorted({op for table in every for op in table["operators"]}):
-        yield (
-            f"| {op} | " + " | ".join(_cell(table["operators"].get(op)) for table in every) + " |"
-        )
-    yield from _differences(every)
-    for table, path in zip(every, tables(), strict=True):
-        forms = forms_beside(path)
-        if forms.exists():
-            yield from _forms(table["runtime"], read_toml(forms))
-
-
-def _cell(entry: Mapping[str, Any] | None) -> str:
-    if entry is None:
-        return ""
-    if not entry["taken"]:
-        return "**no**"
-    words = " ".join(entry.get("types", ())) or "yes"
-    later = entry.get("refused-from")
-    return f"{words}; not from opset {later} on" if later else words
-
-
-def _differences(every: Iterable[dict[str, Any]]) -> Iterator[str]:
-    by_name = {table["runtime"]: table["operators"] for table in every}
-    full, rtx = by_name.get("tensorrt", {}), by_name.get("tensorrt-rtx", {})
-    both = sorted(full.keys() & rtx.keys())
-    more = [op for op in both if rtx[op]["taken"] and not full[op]["taken"]]
-    less = [op for op in both if full[op]["taken"] and not rtx[op]["taken"]]
-    yield ""
-    yield "## TensorRT and TensorRT for RTX"
-    yield ""
-    yield "The one is as published, the other as measured, so a difference may be one of the two"
-    yield "runtimes or of paper and practice."
-    yield ""
-    yield f"- taken by TensorRT for RTX alone: {', '.join(more) or 'none'}"
-    yield f"- taken by TensorRT alone: {', '.join(less) or 'none'}"
-
-
-def _forms(runtime: str, forms: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    yield f"## Forms that {runtime} refuses"
-    yield ""
-    yield "Node tests of the ONNX project that are refused, though others of the operator are"
-    yield "taken."
-    yield ""
-    yield "| operator | tests | reason |"
-    yield "| --- | --- | --- |"
-    for op, refused in forms.items():
-        by_reason: dict[str, list[str]] = defaultdict(list)
-        for test, reason in refused.items():
-            by_reason[reason.replace("|", "\\|").replace("<", "&lt;")].append(test)
-        for reason, names in by_reason.items():
-            shown = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
-            yield f"| {op} | {shown} | {reason} |"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runtime", nargs="?", choices=[*RUNTIMES, "tensorrt"])
+    parser.add_argument("runtime", choices=[*RUNTIMES, "tensorrt"])
     parser.add_argument("--matrix", type=Path)
-    parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     if given.runtime == "tensorrt":
         version, types, table = published(given.matrix)
         write_table("tensorrt", version, "theoretical", MATRIX, table, types)
-    elif given.runtime:
+    else:
         runtime = RUNTIMES[given.runtime]()
         table = measure(runtime, cases())
         foreign = runtime.foreign()
         write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table, foreign=foreign)
-    write_page()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from modellint.config.lines import find_line
 from modellint.config.load import CommandLine, Configs, merge, read_config
 from modellint.config.settings import Settings
 from tests.samples import project
-from tests.support import ROOT
 
 
 def test_without_a_file_defaults_hold(tmp_path: Path) -> None:
@@ -87,14 +86,6 @@ def test_paths_and_globs_start_from_the_file(tmp_path: Path) -> None:
     assert config.path("x/y") == tmp_path / "sub/x/y"
     assert config.relative(tmp_path / "sub/a/b.onnx") == "a/b.onnx"
     assert config.path("/abs") == Path("/abs")
-
-
-def test_documentation_and_schema_are_current() -> None:
-    tool = ROOT / "tools/generate_configuration.py"
-    done = subprocess.run(
-        [sys.executable, str(tool), "--check"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 TEXT = """\

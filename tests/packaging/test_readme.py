@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -74,12 +72,6 @@ def test_own_rule_works(tmp_path: Path) -> None:
     model.write_text(MODEL, encoding="utf-8")
     result = run_cli(str(model), "--output", "concise", "--select", "TEAM001")
     assert "warning TEAM001 'e' computes GELU with erf." in result.stdout
-
-
-def test_picture_shows_what_the_program_prints() -> None:
-    command = [sys.executable, "tools/draw_terminal.py", "--check"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 MODEL = """<ir_version: 8, opset_import: ["" : 17]>

@@ -62,15 +62,6 @@ def test_the_rules_find_their_table(runtime: str) -> None:
     assert set(table.operators) - legacy <= known
 
 
-def test_the_page_is_current(
-    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = tool.PAGE.read_text(encoding="utf-8")
-    monkeypatch.setattr(tool, "PAGE", tmp_path / "support.md")
-    tool.write_page()
-    assert tool.PAGE.read_text(encoding="utf-8") == page, "run tools/measure_support.py --page"
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("runtime", AGAIN)
 def test_a_measurement_finds_the_same_again(runtime: str, tool: ModuleType) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -19,17 +17,6 @@ def example(start: str) -> str:
     blocks = re.findall(r"^ *```toml\n(.*?)^ *```", GUIDE, re.DOTALL | re.MULTILINE)
     (block,) = (text for text in map(dedent, blocks) if text.startswith(start))
     return block
-
-
-def test_the_list_of_devices_is_up_to_date() -> None:
-    done = subprocess.run(
-        [sys.executable, "tools/generate_devices.py", "--check"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_guides_target_files_load(tmp_path: Path) -> None:

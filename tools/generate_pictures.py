@@ -1,7 +1,4 @@
-"""Draw what the program prints as pictures for the README, and check that they are up to date.
-
-python tools/draw_terminal.py [--check]
-"""
+"""Draws what the program prints as pictures for the README."""
 
 from __future__ import annotations
 
@@ -10,13 +7,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
+from generated import DOCS, ROOT, Contents, bring_up_to_date
 from rich.console import Console
 from rich.text import Text
 
-ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ROOT / "docs" / "images"
 COLUMNS = 96
 
 PICTURES = {
@@ -44,8 +39,13 @@ def draw(name: str) -> str:
     }
     shown = subprocess.run(
         [sys.executable, "-m", "modellint", *arguments, *PLAINLY],
-        cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8", check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
     if shown.returncode not in (0, 1):
         raise SystemExit(shown.stderr)
     console = Console(
@@ -65,18 +65,9 @@ def steady(output: str) -> str:
     return re.sub(r"in \d[\d.]* m?s", "in 0.31 s", output)
 
 
-def main() -> None:
-    stale = []
-    for name in PICTURES:
-        path = IMAGES / f"{name}.svg"
-        picture = draw(name)
-        if not path.exists() or path.read_text(encoding="utf-8") != picture:
-            stale.append(str(path.relative_to(ROOT)))
-            if "--check" not in sys.argv:
-                path.write_text(picture, encoding="utf-8")
-    if stale and "--check" in sys.argv:
-        sys.exit(f"not up to date: {', '.join(stale)}; run make generate")
+def contents() -> Contents:
+    return {DOCS / "images" / f"{name}.svg": draw(name) for name in PICTURES}
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(bring_up_to_date(contents()))
