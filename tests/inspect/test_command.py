@@ -158,5 +158,5 @@ def test_json_is_plain_in_any_encoding(tmp_path: Path) -> None:
 
 def test_help_names_what_it_shows() -> None:
     result = run_cli("inspect", "--help")
-    for word in ("--target", "--quant", "--profile", "--json", "Where the models will run"):
+    for word in ("--target", "--quant", "--profile", "--json", "Deployment"):
         assert word in result.stdout
