@@ -5,12 +5,13 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
+from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
 from modellint.formats.format import Format
 from modellint.formats.registry import is_model, is_model_folder, looks_like_data, with_companions

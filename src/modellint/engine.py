@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.parameters import Parameters
 from modellint.analysis.structure import place_digest
 from modellint.base.garbage import no_garbage_collection
+from modellint.base.records import dataclass
 from modellint.checks.api import Analyses, Check, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
 from modellint.checks.wording import message_of, words_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from modellint.base.errors import UsageError
+from modellint.base.records import dataclass
 from modellint.engine import lint_file
 from modellint.finding import Finding
 from modellint.plan import Plan

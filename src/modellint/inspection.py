@@ -6,10 +6,11 @@ tools/generate_inspect_schema.py makes docs/schemas/inspect.schema.json of these
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from modellint import __version__
+from modellint.base.records import dataclass
 
 Verdict = Literal["fits", "tight", "does not fit"]
 Dims = list[int | str | None]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.records import dataclass
 from modellint.finding import Finding, ModelSummary, Severity
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment

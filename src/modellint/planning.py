@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
+from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.base.errors import UsageError
+from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.checks.api import Analyses, Hit
 from modellint.checks.wording import message_of, problem_hit, words_of

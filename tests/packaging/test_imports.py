@@ -20,12 +20,12 @@ MODELS = {"capability", "model", "targets", "analysis", "runtimes"}
 VALUES = {"base", "finding", "operators"}
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
-    "capability": set(),
+    "capability": {"base"},
     "operators": {"base"},
-    "finding": set(),
-    "inspection": set(),
+    "finding": {"base"},
+    "inspection": {"base"},
     "native": set(),
-    "model": {"capability"},
+    "model": {"capability", "base"},
     "runtimes": {"base"},
     "formats": {"model", "capability", "base", "native", "operators"},
     "targets": {"model", "runtimes"} | VALUES,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from modellint.base.records import dataclass
 from modellint.model import Dim, Model, Shape, Value, small_constant
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment, ShapeProfile

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modellint.analysis.fusion import made_by, number, operands, other_input, takers
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment

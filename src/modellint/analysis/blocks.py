@@ -11,13 +11,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from modellint.analysis.attention import AttentionBlock, attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.kv_cache import attention_variant
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value
 from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment

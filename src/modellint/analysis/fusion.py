@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import isclose
 from typing import Literal
 
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value, small_constant
 from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment

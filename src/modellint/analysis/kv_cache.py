@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from modellint.analysis.precision import activation_dtype
+from modellint.base.records import dataclass
 from modellint.model import DTYPES, Graph, Model, Node, Shape, Value, element_count
 from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment

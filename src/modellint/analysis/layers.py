@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
+from modellint.base.records import dataclass
 from modellint.model import Model, Node
 from modellint.targets.deployment import Deployment
 

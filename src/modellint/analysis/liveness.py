@@ -14,7 +14,7 @@ sizes that tensors have in one deployment, it is a `Program`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import chain
 
@@ -22,6 +22,7 @@ from modellint.analysis.assume import settle
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Shape, Value
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment

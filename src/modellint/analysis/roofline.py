@@ -11,7 +11,6 @@ Tensors that fused kernels keep on the chip are not counted as traffic.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -22,6 +21,7 @@ from modellint.analysis.folding import Folding
 from modellint.analysis.memory.fusion import find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
+from modellint.base.records import dataclass
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, having
 from modellint.runtimes import memory_of

@@ -7,10 +7,10 @@ a tensor is like, and to do so for a model of any size in a fraction of a second
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.records import dataclass
 from modellint.model import Model, Tensor, Value
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from modellint.base.records import dataclass
 
 _SEPARATOR = re.compile(r"\\+(?=[\w.*-])")
 """A backslash before what needs none to be taken literally; ``\\*`` is a star in a folder here."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Shape, Tensor, Value
 from modellint.targets.deployment import Deployment

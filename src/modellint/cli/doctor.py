@@ -6,7 +6,7 @@ import json
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from modellint import __version__
 from modellint.base.data import cache_dir, data_dir
 from modellint.base.errors import ModellintError
 from modellint.base.install import install_command
+from modellint.base.records import dataclass
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import printable

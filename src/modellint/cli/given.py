@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
+
+from modellint.base.records import dataclass
 
 LEVELS = ("error", "warning", "info", "off")
 

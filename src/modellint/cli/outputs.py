@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from modellint.base.errors import UsageError
 from modellint.base.files import write_atomically
+from modellint.base.records import dataclass
 from modellint.base.suggest import nearest
 from modellint.cli.command import option
 from modellint.cli.given import as_given

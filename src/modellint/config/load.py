@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from modellint.base.data import cache_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.records import dataclass
 from modellint.config.places import shown
 from modellint.config.settings import ADDED, Settings
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from typing import Any, ClassVar, Literal
 
+from modellint.base.records import dataclass
 from modellint.rules.suppression import Suppression
 from modellint.targets.target import Precision
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.records import dataclass
 from modellint.formats.registry import formats, is_model_folder
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ different sizes give the coefficients; further counts, at sizes that had no say,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import prod
@@ -15,6 +15,7 @@ from math import prod
 from modellint.analysis.assume import Settled, settle
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.memory import memory
+from modellint.base.records import dataclass
 from modellint.inspection import Term
 from modellint.model import Model
 from modellint.targets.deployment import Deployment

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modellint.analysis.cost import ModelCost, NodeCost
+from modellint.base.records import dataclass
 from modellint.inspection import Layer
 from modellint.model import Model, Node, Tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.quantization import quantization_summary
 from modellint.base.errors import UsageError
 from modellint.base.garbage import no_garbage_collection
+from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.trt import ENGINE

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from modellint.base.records import dataclass
 from modellint.config.load import Configs
 from modellint.discovery import discover
 from modellint.finding import Result

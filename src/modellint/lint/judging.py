@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from modellint.base.records import dataclass
 from modellint.base.text import counted
 from modellint.config.load import CommandLine, Config
 from modellint.discovery import shown_path

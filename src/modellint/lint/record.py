@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
+from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
 from modellint.discovery import Found
 from modellint.finding import Finding

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.model.dims import Shape
 from modellint.model.dtypes import DType

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.records import dataclass
 from modellint.model.dtypes import DType
 
 if TYPE_CHECKING:

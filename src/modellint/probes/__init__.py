@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modellint import __version__
+from modellint.base.records import dataclass
 from modellint.model import Model
 from modellint.probes.backends import (
     AUTO,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
 
 from modellint.base.errors import UsageError
+from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.runtimes import runtimes
 from modellint.runtimes.probe import Capability, Level, Probe, Reach

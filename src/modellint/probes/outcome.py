@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, fields, replace
 from typing import Any, Literal, get_args
 
+from modellint.base.records import dataclass
 from modellint.runtimes.probe import Level, Remark
 
 Death = Literal["crashed", "hung", "out-of-memory", "killed", "garbage", "failed"]

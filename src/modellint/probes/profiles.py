@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from modellint.base.records import dataclass
 from modellint.model import Model, Shape, Value, bind, format_shape
 from modellint.runtimes.probe import Remark
 from modellint.targets.deployment import Deployment, ShapeProfile

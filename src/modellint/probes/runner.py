@@ -11,10 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modellint.base.records import dataclass
 from modellint.probes.outcome import Status
 
 POLL = 0.05

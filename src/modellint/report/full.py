@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, duration, quantity, rule_url, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, shorten
 from modellint.finding import Finding, ModelSummary, Result, Severity
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.style import Style
 from rich.text import Text
 
+from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, shorten, work
 from modellint.base.units import format_bytes
 from modellint.inspection import Cell, Estimate, Memory, Roofline, Verdict

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from modellint.base.records import dataclass
 from modellint.base.text import brief, encodable
 from modellint.report.options import Options
 

@@ -11,13 +11,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import attr
 import sarif_om as om
 
 from modellint import __version__
+from modellint.base.records import dataclass
 from modellint.base.text import brief, clean, clean_lines, rule_url
 from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where

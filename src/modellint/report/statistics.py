@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
+from modellint.base.records import dataclass
 from modellint.finding import Result
 
 

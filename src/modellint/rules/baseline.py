@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from modellint.base.errors import UsageError
 from modellint.base.files import write_atomically
+from modellint.base.records import dataclass
 from modellint.finding import Finding
 
 DEFAULT_NAME = "modellint-baseline.json"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from modellint.base.records import dataclass
 from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeVar
 
+from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.finding import Severity
 from modellint.rules.rule import Rule

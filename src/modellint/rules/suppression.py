@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from modellint.base.globs import Globs
+from modellint.base.records import dataclass
 from modellint.finding import Finding
 from modellint.rules.rule import Rule
 from modellint.rules.selection import covers

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from modellint.base.records import dataclass
 
 Level = Literal["parse", "build"]
 Capability = tuple[int, int]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from modellint.base.data import read_toml
+from modellint.base.records import dataclass
 from modellint.runtimes.registry import find_runtime
 
 OPSETS = "opsets.toml"

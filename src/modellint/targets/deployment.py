@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from modellint.base.records import dataclass
 from modellint.runtimes import builder_of, title_of
 
 if TYPE_CHECKING:

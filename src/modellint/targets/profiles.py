@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from modellint.base.records import dataclass
 from modellint.model import Dim, Model, Shape, Value
 from modellint.targets.deployment import Deployment, ShapeProfile
 

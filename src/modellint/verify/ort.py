@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.install import install_command
+from modellint.base.records import dataclass
 from modellint.model import Node
 from modellint.probes.runner import Limits, run_child
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from modellint.base.plain import plain
+from modellint.base.records import dataclass
 from modellint.engine import lint_file
 from modellint.finding import Finding, ModelSummary
 from modellint.plan import FileReport, Plan

@@ -8,13 +8,13 @@ as in the papers; every other arithmetic operation counts in FLOPs alone (FLOPs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
 from modellint.analysis.cost.traffic import bytes_read, bytes_written
 from modellint.analysis.parameters import Parameters
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, small_constant
 from modellint.targets.deployment import Deployment
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from math import log2, prod
 
 from modellint import operators
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import Node, Value, is_static
 from modellint.operators import Operator
 

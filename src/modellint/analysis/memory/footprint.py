@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from modellint.analysis.assume import settle
@@ -33,6 +32,7 @@ from modellint.analysis.memory.planner import (
 from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value
 from modellint.runtimes import RuntimeMemory
 from modellint.targets.deployment import Deployment

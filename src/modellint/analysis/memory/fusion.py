@@ -7,12 +7,13 @@ that hang on its result, or a chain of pointwise ops alone. Attention at 16 bits
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modellint.analysis.attention import attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.liveness import Layout, lay_out
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import Graph, Node, element_count
 from modellint.operators import Trait, having
 from modellint.runtimes import RuntimeMemory

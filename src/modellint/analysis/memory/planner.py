@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
 from modellint.analysis.memory.fusion import PRODUCTS
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.records import dataclass
 from modellint.model import is_static
 from modellint.runtimes import RuntimeMemory
 

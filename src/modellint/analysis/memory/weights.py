@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modellint.analysis.folding import Folding
 from modellint.analysis.folding_ops import SMALL
 from modellint.analysis.memory.fusion import PRODUCTS
 from modellint.analysis.precision import weight_dtype
+from modellint.base.records import dataclass
 from modellint.model import DType, Model, Value, element_count
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment

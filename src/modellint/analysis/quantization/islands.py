@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.ops import SHAPE_READERS, rides_along
 from modellint.analysis.quantization.parts import WeightedOp
+from modellint.base.records import dataclass
 from modellint.model import Node, Value
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.ops import FLOAT_ONLY, LONGEST, MOVING
 from modellint.analysis.quantization.scheme import Scheme, known_type
+from modellint.base.records import dataclass
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 

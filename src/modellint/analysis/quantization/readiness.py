@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 from modellint.analysis.quantization.islands import between, find_islands
@@ -12,6 +12,7 @@ from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.ops import rides_along
 from modellint.analysis.quantization.parts import WeightedOp, walk_consumers
 from modellint.analysis.quantization.weights import Spread, spread
+from modellint.base.records import dataclass
 from modellint.model import Model, Node
 from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment

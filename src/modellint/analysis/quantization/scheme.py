@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.ops import LONGEST
+from modellint.base.records import dataclass
 from modellint.model import DTYPES, DType, Node, Shape, Value
 from modellint.operators import Trait, names
 

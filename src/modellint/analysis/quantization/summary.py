@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from modellint.analysis.quantization.islands import Island, find_islands
@@ -12,6 +12,7 @@ from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.parts import WeightedOp, weight_bytes
 from modellint.analysis.quantization.readiness import Obstacle, Readiness
 from modellint.analysis.quantization.scheme import Scheme
+from modellint.base.records import dataclass
 from modellint.model import Model
 from modellint.targets.deployment import Deployment
 

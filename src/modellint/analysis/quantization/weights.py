@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization.ops import output_axis
 from modellint.analysis.quantization.parts import WeightedOp
+from modellint.base.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

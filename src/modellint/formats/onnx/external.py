@@ -6,10 +6,11 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
 from modellint.formats.onnx.wire import stripped_bytes
 from modellint.formats.problems import Problems

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from modellint.base.records import dataclass
 from modellint.model import Attribute, AttributeRef, Graph, Model, Node, Value
 
 DEFAULT_DOMAIN = ""

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple, overload
+
+from modellint.base.records import dataclass
 
 READ_WHOLE = 8 << 20
 LARGE = 4096

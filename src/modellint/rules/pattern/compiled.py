@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.expression import Expression, compile_expression
 from modellint.rules.pattern.scope import Environment, Scope

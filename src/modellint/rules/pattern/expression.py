@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.functions import FUNCTIONS, PatternFunction
 from modellint.rules.pattern.scope import Scope, Symbol, equal, every, some, truth

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from inspect import CO_VARARGS
 from typing import Any, Literal, TypeVar
 
+from modellint.base.records import dataclass
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import AttributeRef, Node, Tensor, Value, element_count, format_shape
 from modellint.rules.pattern.numbers import uniform_number

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import permutations
 
+from modellint.base.records import dataclass
 from modellint.model import Graph, Node, Use, Value
 from modellint.operators import Trait, names
 from modellint.rules.pattern.expression import Expression

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
+from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError
 
 ANYTHING = "_"
