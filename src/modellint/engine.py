@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ from modellint.analysis.parameters import Parameters
 from modellint.analysis.structure import place_digest
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
-from modellint.checks.api import Analyses, Check, Context, Hit, Place
+from modellint.capability import Capability
+from modellint.checks.api import Check, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import Finding, Location, ModelSummary
@@ -85,7 +86,6 @@ def _confronted(
 
 
 def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
-    planned = [each for each in _questions(plan) if each.rule.problem or each.deployments]
     fatal = any(problem.fatal for problem in model.problems)
     return ModelSummary(
         path=shown_path,
@@ -94,8 +94,8 @@ def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.has_graph else None,
         parameters=None if fatal else Parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
-        rules_asked=sum(each.applies_to(model) for each in planned),
-        rules_planned=len(planned),
+        rules_asked=len(_applicable(plan, model.capabilities)),
+        rules_planned=len(_questions(plan)),
     )
 
 
@@ -109,10 +109,21 @@ class _PlannedRule:
     deployments: tuple[int, ...]
     """Indices of the plan's deployments, one per combination of what the rule depends on."""
     options: Mapping[str, Any]
+    needed: dict[int, frozenset[str]] = field(default_factory=dict)
+    """By deployment: operators of which a model must have one for the rule to say anything.
 
-    def applies_to(self, model: Model) -> bool:
-        """Return False if the model lacks a capability that the rule reads."""
-        return self.rule.problem is not None or self.reads <= model.capabilities
+    Learned from models that have none: if a check asks for nothing but these, and finds nothing,
+    then it asks and finds the same in every other model without them.
+    """
+
+    def applies_to(self, capabilities: frozenset[Capability]) -> bool:
+        """False if the rule reads what a model does not have."""
+        return self.rule.problem is not None or self.reads <= capabilities
+
+    def can_speak(self, index: int, operators: frozenset[str]) -> bool:
+        """False if it is known that the rule has nothing to say of a model with these operators."""
+        needed = self.needed.get(index)
+        return needed is None or not needed.isdisjoint(operators)
 
     @cached_property
     def check(self) -> Check:
@@ -121,17 +132,29 @@ class _PlannedRule:
 
 @lru_cache(maxsize=4)
 def _questions(plan: Plan) -> tuple[_PlannedRule, ...]:
-    return tuple(
+    planned = (
         _PlannedRule(
             rule,
             frozenset(rule.needs) - {"probe", "target"},
-            _deployments(rule, plan.deployments),
+            _deployments(rule, plan.deployments) if rule.problem is None else (),
             {name: option.default for name, option in rule.options.items()}
             | dict(plan.options.get(rule.code, {})),
         )
         for rule in plan.rules
         if _may_run(rule, plan)
     )
+    return tuple(each for each in planned if each.rule.problem or each.deployments)
+
+
+@lru_cache(maxsize=64)
+def _applicable(plan: Plan, capabilities: frozenset[Capability]) -> tuple[_PlannedRule, ...]:
+    """The questions that can be asked of a model with these capabilities."""
+    return tuple(each for each in _questions(plan) if each.applies_to(capabilities))
+
+
+@lru_cache(maxsize=4)
+def _no_timings(plan: Plan) -> Mapping[str, float]:
+    return {rule.code: 0.0 for rule in plan.rules if _may_run(rule, plan)}
 
 
 def _may_run(rule: Rule, plan: Plan) -> bool:
@@ -163,19 +186,19 @@ class _Linting:
         self.opened = opened
         self.model = opened.model
         self.plan = plan
-        self.timings = {"(read)": opened.read_seconds}
+        self.timings = {"(read)": opened.read_seconds, **_no_timings(plan)}
         self.ignores = inline_ignores(self.model) if plan.inline_suppressions else None
         self.judge = _judge(self.model) if plan.verify is not None else None
 
     def findings(self) -> Iterator[Finding]:
-        for question in _questions(self.plan):
+        for question in _applicable(self.plan, self.model.capabilities):
             started = time.perf_counter()
             if question.rule.problem is not None:
                 for hit in self.opened.problem_hits(question.rule):
                     yield self._finding(question.rule, hit, None)
-            elif question.applies_to(self.model):
-                for index in question.deployments:
-                    yield from self._ask(question, self.opened.analyses[index])
+            for index in question.deployments:
+                if question.can_speak(index, self.opened.analyses[index].operators):
+                    yield from self._ask(question, index)
             self.timings[question.rule.code] = time.perf_counter() - started
         if self.judge is not None:
             rules = {rule.code: rule for rule in self.plan.rules}
@@ -183,16 +206,20 @@ class _Linting:
                 if code in rules:
                     yield self._finding(rules[code], hit, None)
 
-    def _ask(self, question: _PlannedRule, analyses: Analyses) -> Iterator[Finding]:
-        rule = question.rule
+    def _ask(self, question: _PlannedRule, index: int) -> Iterator[Finding]:
+        rule, analyses = question.rule, self.opened.analyses[index]
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
         try:
             for hit in question.check(context):
+                context.absent = None
                 verified = self._verified(rule, hit, analyses.deployment)
                 if verified is not None:
                     yield self._finding(rule, verified, analyses.deployment)
         except Exception as error:  # a broken rule must not abort the run
             yield self._crash(rule, error)
+        else:
+            if context.absent is not None:
+                question.needed[index] = frozenset(context.absent)
 
     def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
         return hit if self.judge is None else self.judge.verify(rule, hit, deployment.runtime)

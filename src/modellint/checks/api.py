@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,6 +54,11 @@ class Analyses:
         self._probing = probing
 
     @cached_property
+    def operators(self) -> frozenset[str]:
+        """The operators of all graphs, functions included, by their qualified names."""
+        return frozenset(op for graph in self.model.graphs(functions=True) for op in graph.by_op)
+
+    @cached_property
     def outcome(self) -> Outcome | None:
         """What a real runtime says of the model; None when none is to be asked."""
         if self._probing is None:
@@ -73,7 +78,7 @@ class Analyses:
 class Context:
     """Everything a check may ask: the model, the deployment, the rule's options, analyses."""
 
-    __slots__ = ("_analyses", "options", "read_weights", "rule")
+    __slots__ = ("_analyses", "absent", "options", "read_weights", "rule")
 
     def __init__(
         self,
@@ -87,9 +92,12 @@ class Context:
         self.options = options
         self.read_weights = read_weights
         self._analyses = analyses
+        self.absent: set[str] | None = set()
+        """Operators that were asked for in vain; None once anything else of the model was."""
 
     @property
     def model(self) -> Model:
+        self.absent = None
         return self._analyses.model
 
     @property
@@ -104,10 +112,13 @@ class Context:
     @property
     def outcome(self) -> Outcome | None:
         """What a real runtime says of the model, for rules that need a probe."""
+        self.absent = None
         return self._analyses.outcome
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """A shared fact, for example ``context.analysis(liveness)``."""
+        if not self.lacks(getattr(analyse, "starts_from", ())):
+            self.absent = None
         return self._analyses.get(analyse)
 
     def graphs(self) -> Iterator[Graph]:
@@ -116,7 +127,16 @@ class Context:
 
     def nodes(self, *ops: str) -> Iterator[Node]:
         """Nodes of all graphs, functions included; given op types, only those."""
-        return self.model.nodes(*ops, functions=True)
+        return iter(()) if self.lacks(ops) else self.model.nodes(*ops, functions=True)
+
+    def lacks(self, ops: Collection[str]) -> bool:
+        """True if there are ops given, and no graph has any of them."""
+        if not ops or not self._analyses.operators.isdisjoint(ops):
+            self.absent = None
+            return False
+        if self.absent is not None:
+            self.absent.update(ops)
+        return True
 
     def shape(self, value: Value) -> Shape | None:
         """The value's shape with the deployment's bindings applied."""

@@ -7,13 +7,15 @@ import os
 import time
 from collections.abc import Sequence
 
-from modellint.plan import Plan
+from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, lint_job
 
 PATIENCE = 1.0
 """Seconds of work in one process before it is known whether more processes pay."""
-WORTH = 2.0
+WORTH = 4.0
 """Seconds of remaining work, as guessed from the files so far, that pay for starting processes."""
+OBJECTS, WEIGHTS = 50_000, 1 << 24
+"""How many objects, or bytes of mapped weights, may wait for the garbage collection."""
 
 
 def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done: Done) -> None:
@@ -28,27 +30,42 @@ def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done:
 
         Pool(plans, processes).run(waiting, done)
         return
-    for count, job in enumerate(waiting):
-        _collect_garbage(count)
-        done(job, lint_job(job, plans))
+    left = _Left()
+    for job in waiting:
+        left.collect()
+        done(job, left.by(lint_job(job, plans)))
 
 
 def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> Sequence[Job]:
     """Lint here until it is plain that the rest takes long; the rest is what is returned."""
-    started = time.monotonic()
+    started, left = time.monotonic(), _Left()
     for count, job in enumerate(jobs):
         elapsed = time.monotonic() - started
         if count and elapsed > PATIENCE and elapsed / count * (len(jobs) - count) > WORTH:
             return jobs[count:]
-        _collect_garbage(count)
-        done(job, lint_job(job, plans))
+        left.collect()
+        done(job, left.by(lint_job(job, plans)))
     return ()
 
 
-def _collect_garbage(files: int) -> None:
-    """Take back what the file before has left; after the last file, the end of the process does."""
-    if files and not gc.isenabled():
-        gc.collect(0)
+class _Left:
+    """What the files so far have left; what the last one leaves, the end of the process takes."""
+
+    def __init__(self) -> None:
+        self._start = gc.get_count()[0]
+        self._weights = 0
+
+    def by(self, report: FileReport) -> FileReport:
+        self._weights += report.summary.weight_bytes or 0
+        return report
+
+    def collect(self) -> None:
+        """Collect the garbage, once there is enough of it."""
+        if gc.isenabled():
+            return
+        if gc.get_count()[0] - self._start > OBJECTS or self._weights > WEIGHTS:
+            gc.collect(0)
+            self._start = self._weights = 0
 
 
 def _cores() -> int:

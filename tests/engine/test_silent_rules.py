@@ -1,0 +1,34 @@
+"""Rules that are known to have nothing to say of a model are not asked: nothing is lost by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modellint.engine import lint_file
+from modellint.plan import Plan
+from modellint.rules.registry import load_rules
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+
+RULES = load_rules(plugins=False)
+DEPLOYMENTS = (
+    Deployment(),
+    Deployment(target=find_target("a10"), runtime="tensorrt"),
+    Deployment(runtime="onnxruntime", precision="int8"),
+)
+
+
+def test_every_rule_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the models that rules fire on, after each other: what is learned of one is kept."""
+    texts = [rule.examples.invalid[0].model for rule in RULES.values() if rule.examples.invalid]
+    paths = []
+    for number, text in enumerate(filter(None, texts)):
+        paths.append(tmp_path / f"{number}.onnxtxt")
+        paths[-1].write_text(text)
+    plan = Plan(rules=tuple(RULES.values()), deployments=DEPLOYMENTS)
+    found = [lint_file(path, path.name, plan).findings for path in (*paths, *paths)]
+    monkeypatch.setattr("modellint.engine._PlannedRule.can_speak", lambda *_: True)
+    asked = [lint_file(path, path.name, plan).findings for path in paths]
+    assert found == [*asked, *asked]
