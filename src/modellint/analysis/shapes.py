@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.folding_ops import small_constants
-from modellint.model import Graph, InferTypes, Model, Shape, Value, bind, is_static
+from modellint.base.memo import Remembered
+from modellint.base.records import dataclass
+from modellint.model import Graph, Model, Shape, Value, bind, is_static
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -18,30 +21,41 @@ ROUNDS, MOST_NODES = 32, 40_000
 it see past one more computed shape."""
 
 
+@dataclass(slots=True)
+class _Found:
+    """What is known under one set of sizes, which several deployments may share."""
+
+    shapes: dict[int, Shape | None] = field(default_factory=dict)
+    types: Mapping[tuple[str, str], tuple[object, Shape | None]] = field(default_factory=dict)
+    numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    is_complete: bool = False
+    """True once inference has run."""
+
+
+_FOUND: Remembered[_Found] = Remembered()
+
+
 class DeployedTypes:
     """The shape of every value once the deployment's batch, symbols and shapes are known."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
-        self._types: Mapping[tuple[str, str], tuple[object, Shape | None]] = {}
         self._symbols = dict(deployment.symbols)
         self._inputs = bound_inputs(model, deployment)
         self._model = model
-        self._inferred = False
-        self._numbers: Mapping[str, NDArray[Any]] = {}
         for name, shape in self._inputs.items():
             declared = model.graph.values[name].shape
             for old, new in zip(declared or (), shape, strict=False):
                 if isinstance(old, str) and isinstance(new, int):
                     self._symbols.setdefault(old, new)
-        self._sizes = (tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items())))
-        self._shapes: dict[int, Shape | None] = model.memo.setdefault(("shapes", *self._sizes), {})
+        sizes = tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items()))
+        self._found = model.memo.get(_FOUND, sizes, _Found)
 
     def shape(self, value: Value) -> Shape | None:
         """The most that is known of a value's shape."""
-        key = id(value)
-        if key not in self._shapes:
-            self._shapes[key] = self._find_shape(value)
-        return self._shapes[key]
+        key, shapes = id(value), self._found.shapes
+        if key not in shapes:
+            shapes[key] = self._find_shape(value)
+        return shapes[key]
 
     def _find_shape(self, value: Value) -> Shape | None:
         shape = bind(value.shape, self._symbols)
@@ -53,7 +67,7 @@ class DeployedTypes:
     def numbers(self, value: Value) -> NDArray[Any] | None:
         """The elements of a value of the main graph that is computed from shapes alone."""
         self._infer()
-        return self._numbers.get(value.name) if value.graph is self._model.graph else None
+        return self._found.numbers.get(value.name) if value.graph is self._model.graph else None
 
     @cached_property
     def _is_closed(self) -> bool:
@@ -61,33 +75,26 @@ class DeployedTypes:
         return all(is_static(value.shape) for value in self._model.inputs)
 
     def _better(self, shape: Shape | None, value: Value) -> Shape | None:
-        deployed = self._types.get((value.graph.path, value.name), (None, None))[1]
+        deployed = self._found.types.get((value.graph.path, value.name), (None, None))[1]
         return deployed if deployed is not None else shape
 
     def _infer(self) -> None:
         """Inference, and again with the shape arithmetic that it could not follow by itself."""
-        infer_types, graph = self._model.infer_types, self._model.graph
-        if self._inferred or infer_types is None:
+        infer_types, graph, found = self._model.infer_types, self._model.graph, self._found
+        if found.is_complete or infer_types is None:
             return
-        self._inferred = True
-        key = ("deployed types", *self._sizes)
-        if key not in self._model.memo:
-            self._infer_anew(infer_types, graph)
-            self._model.memo[key] = self._types, self._numbers
-        self._types, self._numbers = self._model.memo[key]
-
-    def _infer_anew(self, infer_types: InferTypes, graph: Graph) -> None:
+        found.is_complete = True
         if self._inputs:
-            self._types = infer_types(self._inputs).types
-        self._numbers = small_constants(graph, self._shape_so_far)
+            found.types = infer_types(self._inputs).types
+        found.numbers = small_constants(graph, self._shape_so_far)
         for _ in range(min(ROUNDS, 1 + MOST_NODES // max(len(graph.nodes), 1))):
             if not self._is_open(graph):
                 return
-            self._types = infer_types(self._inputs, self._numbers).types
+            found.types = infer_types(self._inputs, found.numbers).types
             numbers = small_constants(graph, self._shape_so_far)
-            if numbers.keys() <= self._numbers.keys():
+            if numbers.keys() <= found.numbers.keys():
                 return
-            self._numbers = numbers
+            found.numbers = numbers
 
     def _shape_so_far(self, value: Value) -> Shape | None:
         shape = bind(value.shape, self._symbols)

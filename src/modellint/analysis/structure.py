@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from itertools import islice
 
+from modellint.base.memo import Remembered
 from modellint.model import Graph, Node, Tensor, Value
 
 RADIUS = 3
@@ -73,11 +74,11 @@ def _neighbours(nodes: Iterable[Node]) -> Iterable[Node]:
                 yield from (use.node for use in value.consumers[:BREADTH])
 
 
+_KINDS: Remembered[str] = Remembered()
+
+
 def _kind(node: Node) -> str:
-    known: dict[int, str] = node.graph.model.memo.setdefault("kinds", {})
-    if id(node) not in known:
-        known[id(node)] = _describe(node)
-    return known[id(node)]
+    return node.graph.model.memo.get(_KINDS, node, lambda: _describe(node))
 
 
 def _describe(node: Node) -> str:

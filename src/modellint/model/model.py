@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modellint.base.memo import Memo
 from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.model.dims import Shape
@@ -100,7 +101,7 @@ class Model:
         self.format_facts: object = None
         """What only files of this format state; the format's package has a function for it."""
         self.infer_types: InferTypes | None = None
-        self.memo: dict[Hashable, Any] = {}
+        self.memo = Memo()
         """What analyses keep because it is the same for several deployments."""
         self._inference: Inference | None = None
         self._strict_inference: Inference | None = None

@@ -12,6 +12,7 @@ from modellint.analysis.kv_cache import KvCache
 from modellint.analysis.liveness import Alive
 from modellint.analysis.memory.footprint import Footprint, Part
 from modellint.analysis.memory.scaling import NOWHERE, largest_size
+from modellint.base.memo import Remembered
 from modellint.model import Dim, Model, Node, Value
 from modellint.runtimes import memory_of
 from modellint.targets.deployment import Deployment
@@ -21,6 +22,9 @@ Verdict = Literal["fits", "tight", "does not fit"]
 
 TIGHT = 0.9
 """A model expected to take more than this share of the usable memory fits tightly."""
+_FOOTPRINTS: Remembered[Footprint] = Remembered()
+_NEEDS: Remembered[dict[int, int]] = Remembered()
+"""Bytes by size of an open dim."""
 _TRUST: tuple[Confidence, ...] = ("measured", "calibrated", "derived", "theoretical")
 
 
@@ -171,12 +175,8 @@ class MemoryEstimate:
         if self.usable is None or symbol not in self.open_symbols:
             return None
         room = self.usable - self.overhead.expected
-        known = ("needs", symbol, *_footprint_key(self.deployment))
-        return largest_size(
-            lambda size: self._need(symbol, size),
-            room,
-            self.model.memo.setdefault(known, {}),
-        )
+        needs = self.model.memo.get(_NEEDS, (symbol, *_footprint_key(self.deployment)), dict)
+        return largest_size(lambda size: self._need(symbol, size), room, needs)
 
     def _need(self, symbol: str, size: int) -> int:
         """Bytes expected at another size; beyond all bounds where the model does not work at it,
@@ -255,12 +255,9 @@ def memory(model: Model, deployment: Deployment) -> MemoryEstimate:
 
 def footprint(model: Model, deployment: Deployment) -> Footprint:
     """The part of an estimate that no device changes, computed once for all of them."""
-    key = ("footprint", *_footprint_key(deployment))
-    if key not in model.memo:
-        runtime = memory_of(_runtime_name(deployment))
-        model.memo[key] = Footprint(model, deployment, runtime)
-    found: Footprint = model.memo[key]
-    return found
+    runtime = memory_of(_runtime_name(deployment))
+    key = _footprint_key(deployment)
+    return model.memo.get(_FOOTPRINTS, key, lambda: Footprint(model, deployment, runtime))
 
 
 def _footprint_key(deployment: Deployment) -> tuple[Hashable, ...]:

@@ -13,6 +13,7 @@ from modellint.analysis.attention import attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.liveness import Layout, lay_out
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.model import Graph, Node, element_count
 from modellint.operators import Trait, having
@@ -68,12 +69,14 @@ class Grouping:
         return self._layouts[joins]
 
 
+_GROUPINGS: Remembered[list[Grouping]] = Remembered()
+
+
 def find_grouping(
     graph: Graph, folding: Folding, runtime: RuntimeMemory, *, narrow: bool
 ) -> Grouping:
     """What `Kernels` would form, from an earlier deployment where nothing that matters differs."""
-    key = ("grouping", graph, runtime, narrow, folding.folded)
-    known: list[Grouping] = graph.model.memo.setdefault(key, [])
+    known = graph.model.memo.get(_GROUPINGS, (graph, runtime, narrow, folding.folded), list)
     for grouping in known:
         if grouping.holds(folding.types):
             return grouping
