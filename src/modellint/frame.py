@@ -60,7 +60,7 @@ def _value_type(value: Value) -> str:
     """Return the type as far as known; a frame is not worth running inference."""
     if value.tensor is not None:
         return _type(value.tensor)
-    dtype, shape = value.declared_dtype, value.declared_shape
+    dtype, shape = value.known_dtype, value.known_shape
     if dtype is None and shape is None:
         return ""
     return f"{dtype or '?'} {format_shape(shape)}"

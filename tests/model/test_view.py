@@ -170,6 +170,18 @@ def test_inference_propagates_shape_arithmetic_and_takes_bindings() -> None:
     assert flat.shape[0] == "batch", "what one deployment binds, another does not see"
 
 
+def test_asking_for_a_shape_leaves_what_the_file_declares() -> None:
+    model = view("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        main (float[2, 3] x) => (float[2, 3] y) { h = Relu (x)  y = Relu (h) }
+    """)
+    value = main_graph(model).values["h"]
+    assert (value.known_shape, value.known_dtype) == (None, None)
+    assert (value.shape, str(value.dtype)) == ((2, 3), "float32")
+    assert (value.declared_shape, value.declared_dtype) == (None, None)
+    assert (value.known_shape, str(value.known_dtype)) == ((2, 3), "float32")
+
+
 def test_failed_inference_is_a_fact() -> None:
     model = view("""
         <ir_version: 8, opset_import: ["" : 17]>

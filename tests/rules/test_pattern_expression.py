@@ -39,7 +39,7 @@ DEPLOYMENT = Deployment(runtime="tensorrt", precision="fp16")
 def evaluate(expression: str, *, strict: bool = True) -> object:
     """The value of an expression at the one match in a graph with something of everything."""
     graph = graph_of(BODY, INPUTS, "float[] out", STORED)
-    graph.values["unk"]._shape = None
+    graph.values["unk"].declared_shape = None
     light = Light({"limit": 3, "names": ["a", "b"]}, DEPLOYMENT)
     (found,) = find(
         graph, PATTERN, report="out", facts={"it": expression}, light=light, strict=strict
@@ -251,7 +251,7 @@ def test_a_large_power_is_not_computed() -> None:
 )
 def test_a_condition_holds_only_when_it_is_known_to(condition: str, holds: bool) -> None:
     graph = graph_of(BODY, INPUTS, "float[] out", STORED)
-    graph.values["unk"]._shape = None
+    graph.values["unk"].declared_shape = None
     assert bool(find(graph, PATTERN, condition, report="out")) is holds
 
 

@@ -222,12 +222,12 @@ def parameters_disagree(context: Context) -> Iterator[Hit]:
 
 
 def _declared(value: Value) -> DType | None:
-    return value.tensor.dtype if value.tensor is not None else value.declared_dtype
+    return value.tensor.dtype if value.tensor is not None else value.dtype
 
 
 def _length_disagrees(converter: Converter) -> Hit | None:
     scheme, source = converter.scheme, converter.source
-    shape = source.tensor.shape if source.tensor is not None else source.declared_shape
+    shape = source.tensor.shape if source.tensor is not None else source.shape
     scales = scheme.scale_shape
     if shape is None or scales is None or len(scales) != 1 or scales[0] == 1:
         return None

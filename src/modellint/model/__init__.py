@@ -15,8 +15,27 @@ from modellint.model.model import Capability, Contradiction, Inference, InferTyp
 from modellint.model.tensor import Region, Tensor
 
 __all__ = [
-    "DTYPES", "Attribute", "AttributeRef", "Capability", "Contradiction", "DType", "Dim",
-    "Graph", "InferTypes", "Inference", "Model", "Node", "Problem", "Region", "Shape",
-    "Tensor", "Use", "Value", "bind", "element_count", "format_shape", "is_static",
+    "DTYPES",
+    "Attribute",
+    "AttributeRef",
+    "Capability",
+    "Contradiction",
+    "DType",
+    "Dim",
+    "Graph",
+    "InferTypes",
+    "Inference",
+    "Model",
+    "Node",
+    "Problem",
+    "Region",
+    "Shape",
+    "Tensor",
+    "Use",
+    "Value",
+    "bind",
+    "element_count",
+    "format_shape",
+    "is_static",
     "small_constant",
-]  # fmt: skip
+]

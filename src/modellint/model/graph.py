@@ -24,9 +24,17 @@ class AttributeRef(NamedTuple):
 
 
 Attribute = Union[
-    int, float, str, bytes, tuple[int, ...], tuple[float, ...], tuple[str, ...],
-    "Tensor", tuple["Tensor", ...], AttributeRef,
-]  # fmt: skip
+    int,
+    float,
+    str,
+    bytes,
+    tuple[int, ...],
+    tuple[float, ...],
+    tuple[str, ...],
+    "Tensor",
+    tuple["Tensor", ...],
+    AttributeRef,
+]
 """A large opaque string, such as an embedded engine, is a uint8 Tensor that stays in the file."""
 
 
@@ -41,9 +49,20 @@ class Value:
     """An edge of the graph: who makes it, who takes it, and what is known of its type."""
 
     __slots__ = (
-        "_dtype", "_shape", "consumers", "graph", "index", "is_input", "is_output",
-        "name", "producer", "tensor", "type_name",
-    )  # fmt: skip
+        "consumers",
+        "declared_dtype",
+        "declared_shape",
+        "graph",
+        "index",
+        "is_input",
+        "is_output",
+        "known_dtype",
+        "known_shape",
+        "name",
+        "producer",
+        "tensor",
+        "type_name",
+    )
 
     def __init__(self, name: str, graph: Graph) -> None:
         self.name = name
@@ -57,43 +76,37 @@ class Value:
         self.is_output = False
         self.type_name = "tensor"
         """``tensor``, or ``sequence``, ``optional``, ``map``, ``sparse_tensor``."""
-        self._dtype: DType | None = None
-        self._shape: Shape | None = None
+        self.declared_dtype: DType | None = None
+        self.declared_shape: Shape | None = None
+        """As the file states it; inference does not change it."""
+        self.known_dtype: DType | None = None
+        self.known_shape: Shape | None = None
+        """The same, with what inference has found out if it has run."""
 
     def declare(self, dtype: DType | None, shape: Shape | None) -> None:
-        """Record what the file, or shape inference, says; what is already known stays."""
-        if dtype is not None and self._dtype is None:
-            self._dtype = dtype
-        if shape is not None and (self._shape is None or len(self._shape) != len(shape)):
-            self._shape = shape
-        elif shape is not None and self._shape is not None:
-            self._shape = tuple(
-                new if old is None or (isinstance(old, str) and isinstance(new, int)) else old
-                for old, new in zip(self._shape, shape, strict=True)
-            )
+        """Record what the file says; what it has said before stays."""
+        self.declared_dtype = self.declared_dtype or dtype
+        self.declared_shape = _refined(self.declared_shape, shape)
+        self.known_dtype, self.known_shape = self.declared_dtype, self.declared_shape
+
+    def refine(self, dtype: DType | None, shape: Shape | None) -> None:
+        """Add what inference says."""
+        self.known_dtype = self.known_dtype or dtype
+        self.known_shape = _refined(self.known_shape, shape)
 
     @property
     def dtype(self) -> DType | None:
         """The element type, inferred on first need."""
-        if self._dtype is None:
+        if self.known_dtype is None:
             self.graph.model.infer()
-        return self._dtype
+        return self.known_dtype
 
     @property
     def shape(self) -> Shape | None:
         """The shape, inferred on first need; None when even the rank is unknown."""
-        if self._shape is None or None in self._shape:
+        if self.known_shape is None or None in self.known_shape:
             self.graph.model.infer()
-        return self._shape
-
-    @property
-    def declared_shape(self) -> Shape | None:
-        """What is known so far, without asking for inference."""
-        return self._shape
-
-    @property
-    def declared_dtype(self) -> DType | None:
-        return self._dtype
+        return self.known_shape
 
     @property
     def is_constant(self) -> bool:
@@ -114,6 +127,18 @@ class Value:
         return f"Value({self.name!r})"
 
 
+def _refined(known: Shape | None, shape: Shape | None) -> Shape | None:
+    """Both in one: numbers outweigh names, and names outweigh unknown dims."""
+    if shape is None or known is None:
+        return shape if known is None else known
+    if len(known) != len(shape):
+        return shape
+    return tuple(
+        new if old is None or (isinstance(old, str) and isinstance(new, int)) else old
+        for old, new in zip(known, shape, strict=True)
+    )
+
+
 def small_constant(value: Value | None) -> NDArray[np.generic] | None:
     """The elements of a constant that cost nothing to read; None of anything else."""
     return value.tensor.if_small() if value is not None and value.tensor is not None else None
@@ -123,9 +148,19 @@ class Node:
     """One operation. Omitted optional inputs and outputs are None."""
 
     __slots__ = (
-        "_attributes", "_read_attributes", "domain", "graph", "index", "inputs", "metadata",
-        "name", "op_type", "outputs", "overload", "subgraphs",
-    )  # fmt: skip
+        "_attributes",
+        "_read_attributes",
+        "domain",
+        "graph",
+        "index",
+        "inputs",
+        "metadata",
+        "name",
+        "op_type",
+        "outputs",
+        "overload",
+        "subgraphs",
+    )
 
     def __init__(self, graph: Graph, index: int, op_type: str, domain: str, name: str) -> None:
         self.graph = graph
@@ -232,9 +267,22 @@ class Graph:
     """Nodes in file order, and the values they exchange. A subgraph knows the node it hangs on."""
 
     __slots__ = (
-        "_by_op", "_labels", "_ordered", "_path", "_subgraphs", "called", "inputs", "metadata",
-        "model", "name", "nodes", "outputs", "parent", "sparse", "values",
-    )  # fmt: skip
+        "_by_op",
+        "_labels",
+        "_ordered",
+        "_path",
+        "_subgraphs",
+        "called",
+        "inputs",
+        "metadata",
+        "model",
+        "name",
+        "nodes",
+        "outputs",
+        "parent",
+        "sparse",
+        "values",
+    )
 
     def __init__(self, model: Model, name: str, parent: Node | None = None) -> None:
         self.model = model

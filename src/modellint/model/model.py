@@ -76,10 +76,24 @@ class Model:
     """The lightweight view of one file: what it is, its graph, its tensors, its problems."""
 
     __slots__ = (
-        "_inference", "_strict_inference", "capabilities", "external_files", "file_size",
-        "format", "format_facts", "functions", "graph", "infer_types", "memo", "metadata", "path",
-        "problems", "producer_name", "producer_version", "tensors",
-    )  # fmt: skip
+        "_inference",
+        "_strict_inference",
+        "capabilities",
+        "external_files",
+        "file_size",
+        "format",
+        "format_facts",
+        "functions",
+        "graph",
+        "infer_types",
+        "memo",
+        "metadata",
+        "path",
+        "problems",
+        "producer_name",
+        "producer_version",
+        "tensors",
+    )
 
     def __init__(self, path: Path, format: str) -> None:
         self.path = path
@@ -137,7 +151,7 @@ class Model:
                     for name, value in graph.values.items():
                         known = self._inference.types.get((path, name))
                         if known is not None:
-                            value.declare(*known)
+                            value.refine(*known)
         return self._inference
 
     def infer_strictly(self) -> Inference:

@@ -153,7 +153,7 @@ def shared_int8_pairs(quantization: Pairs) -> list[Converter]:
 
 def _takers(value: Value) -> int:
     """How many take a value; whoever asks for a shape that is known is gone by then."""
-    is_known = is_static(value.declared_shape)
+    is_known = is_static(value.shape)
     return value.is_output + sum(
         not (is_known and use.node.op_type in SHAPE_READERS) for use in value.consumers
     )

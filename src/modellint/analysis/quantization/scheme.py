@@ -95,7 +95,7 @@ class Scheme:
         given = self.scale if self.scale is not None else self.zero_point
         if given is None:
             return None
-        return given.tensor.shape if given.tensor else given.declared_shape
+        return given.tensor.shape if given.tensor else given.shape
 
     @property
     def is_per_tensor(self) -> bool:

@@ -110,7 +110,7 @@ class Inferrer:
             if any(isinstance(old, int) and old != new for old, new in pairs):
                 return False
         return all(
-            _is_short(value.declared_shape)
+            _is_short(value.known_shape)
             for inner in self.model.graphs()
             for value in inner.values.values()
         )
