@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from modellint.base.errors import UsageError
 from modellint.cli import probing
 from modellint.cli.command import option
-from modellint.cli.completion import complete_outputs, complete_rules
 from modellint.cli.console import Progress, note
-from modellint.cli.deployment import GROUP as DEPLOYMENT
-from modellint.cli.deployment import deployable, given_settings
-from modellint.cli.given import comma_lists, levels, one_of, one_of_found
+from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import Output, output_option, parse_outputs, require_no_model
 from modellint.config.load import CommandLine, Configs
-from modellint.config.settings import FailOn
+from modellint.config.settings import (
+    DEPLOYMENT,
+    EXIT,
+    FILES,
+    OUTPUT,
+    PROBING,
+    RULES,
+    RUNNING,
+)
 from modellint.report import FORMATS
 
 if TYPE_CHECKING:
     from modellint.finding import Result
     from modellint.report import Options
 
-RULES = "Rules"
-FILES = "Files"
-OUTPUT = "Output"
-EXIT = "Exit code"
 CONFIGURATION = "Configuration"
-RUNNING = "Running"
-
-
-def _many(
-    *names: str, group: str, callback: Any = comma_lists, **more: Any
-) -> Callable[[Any], Any]:
-    return option(*names, group=group, multiple=True, callback=callback, **more)
-
-
-def _rules(*names: str, help: str) -> Callable[[Any], Any]:
-    return _many(*names, group=RULES, metavar="RULES", help=help, shell_complete=complete_rules)
-
 
 EPILOG = """Exit codes:
   0  no findings at or above --fail-on    1    findings
@@ -54,39 +43,26 @@ EPILOG = """Exit codes:
 
 @click.command(cls=probing.ProbingCommand, epilog=EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@deployable
-@option("--dla", group=DEPLOYMENT, is_flag=True, help="Use a Jetson's DLA.")
-@_rules("--select", "-s", help="Run only these rules: codes, prefixes, families, names, ALL.")
-@_rules("--extend-select", help="Run these rules as well.")
-@_rules("--ignore", "-i", help="Skip these rules.")
-@_many(
-    "--severity",
-    group=RULES,
-    metavar="RULE=LEVEL",
-    callback=levels,
-    help="Override a severity: error, warning, info, off.",
-)
-@option("--no-weights", group=RULES, is_flag=True, help="Do not read weight values.")
-@option("--verify", group=RULES, metavar="ort", callback=one_of("ort"),
-        help="Check predictions against ONNX Runtime's optimizer.")  # fmt: skip
-@option("--probe", group=probing.GROUP, metavar="[BACKEND]", callback=one_of_found(probing.names),
-        help=f"Test with a real runtime: {probing.NAMES}.")  # fmt: skip
-@probing.limits
-@_many("--exclude", group=FILES, metavar="GLOB", help="Skip matching files and folders.")
-@_many("--include", group=FILES, metavar="GLOB", help="Also lint files with other suffixes.")
-@option(
-    "--force-exclude", group=FILES, is_flag=True, help="Apply excludes to files named explicitly."
-)
-@option(
-    "--no-respect-gitignore", group=FILES, is_flag=True, help="Also lint files that git ignores."
-)
+@settings_in(DEPLOYMENT)
+@settings_in(RULES)
+@settings_in(PROBING)
+@probing.report_option
+@settings_in(FILES)
 @option("--stdin-filename", group=FILES, metavar="NAME", help="File name to report for '-'.")
-@output_option(tuple(FORMATS), OUTPUT, complete_outputs)
+@output_option(tuple(FORMATS), "output")
 @option("--statistics", group=OUTPUT, is_flag=True, help="Print counts and timings per rule.")
-@option("--show-suppressed", group=OUTPUT, is_flag=True,
-        help="Include suppressed findings (full and sarif).")  # fmt: skip
-@option("--sarif-category", group=OUTPUT, metavar="NAME",
-        help="Category of this upload.  [default: the deployments]")  # fmt: skip
+@option(
+    "--show-suppressed",
+    group=OUTPUT,
+    is_flag=True,
+    help="Include suppressed findings (full and sarif).",
+)
+@option(
+    "--sarif-category",
+    group=OUTPUT,
+    metavar="NAME",
+    help="Category of this upload.  [default: the deployments]",
+)
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print findings only.")
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show every location and the evidence.")
 @option(
@@ -96,31 +72,26 @@ EPILOG = """Exit codes:
     default="auto",
     help="When to use color.  [default: auto]",
 )
-@option(
-    "--fail-on",
-    group=EXIT,
-    metavar="LEVEL",
-    callback=one_of(*get_args(FailOn)),
-    help="Fail at this severity: error, warning, info, never.  [default: error]",
-)
+@setting("fail_on")
 @option("--exit-zero", group=EXIT, is_flag=True, help="Exit with 0 even if there are findings.")
-@option(
-    "--baseline", group=EXIT, metavar="FILE", help="File of known findings, which do not count."
-)
+@setting("baseline")
 @option(
     "--write-baseline",
     group=EXIT,
     is_flag=True,
     help="Record all current findings in the baseline.",
 )
-@option("--config", group=CONFIGURATION, metavar="FILE", type=click.Path(path_type=Path),
-        envvar="MODELLINT_CONFIG", help="Use this file, not the nearest one.")  # fmt: skip
+@option(
+    "--config",
+    group=CONFIGURATION,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    envvar="MODELLINT_CONFIG",
+    help="Use this file, not the nearest one.",
+)
 @option("--isolated", group=CONFIGURATION, is_flag=True, help="Ignore all configuration files.")
 @option("--show-settings", group=CONFIGURATION, is_flag=True, help="Print the settings and exit.")
-@option("--jobs", "-j", group=RUNNING, type=click.IntRange(min=1), metavar="N",
-        help="Number of processes.  [default: chosen automatically]")  # fmt: skip
-@option("--no-cache", group=RUNNING, is_flag=True, help="Do not read or write the cache.")
-@option("--cache-dir", group=RUNNING, metavar="DIR", help="Cache folder.")
+@settings_in(RUNNING)
 def command(paths: tuple[Path, ...], **given: Any) -> int:
     """Lint model files with any suffix, and folders recursively.
 
@@ -130,7 +101,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
     from modellint.report import Options
 
     _require_paths(paths)
-    command_line = CommandLine(_settings(given), given["config"], given["isolated"])
+    command_line = CommandLine(given_settings(given), given["config"], given["isolated"])
     configs = Configs(command_line)
     if given["show_settings"]:
         from modellint.cli.settings import show_settings
@@ -190,32 +161,6 @@ def _require_paths(paths: tuple[Path, ...]) -> None:
             verb = nearest(str(path), list(VERBS))
             hint = f"; did you mean 'modellint {verb}'?" if verb else ""
             raise UsageError(f"{path}: no such file or folder{hint}")
-
-
-def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings given as options, by field name."""
-    values = {
-        **given_settings(given),
-        "dla": given["dla"] or None,
-        "select": given["select"],
-        "extend_select": given["extend_select"],
-        "ignore": given["ignore"],
-        "severity": given["severity"],
-        "exclude": given["exclude"],
-        "include": given["include"],
-        "force_exclude": given["force_exclude"] or None,
-        "respect_gitignore": False if given["no_respect_gitignore"] else None,
-        "output": given["output"],
-        "fail_on": given["fail_on"],
-        "baseline": given["baseline"],
-        "jobs": given["jobs"],
-        "cache": False if given["no_cache"] else None,
-        "cache_dir": given["cache_dir"],
-        "weights": False if given["no_weights"] else None,
-        "verify": given["verify"],
-        **probing.settings(given),
-    }
-    return {name: value for name, value in values.items() if value not in (None, (), {})}
 
 
 def _outputs(given: Mapping[str, Any], configs: Configs) -> list[Output]:

@@ -66,12 +66,6 @@ def complete_targets(ctx: click.Context, parameter: click.Parameter, incomplete:
     return _after_comma([*target_ids(folders), *target_groups(folders), "host"], incomplete)
 
 
-def complete_outputs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from modellint.report import FORMATS
-
-    return [name for name in FORMATS if name.startswith(incomplete)]
-
-
 def _rules(ctx: click.Context) -> list[Rule]:
     from modellint.rules.registry import load_rules
 

@@ -9,8 +9,6 @@ import click
 
 from modellint.base.records import dataclass
 
-LEVELS = ("error", "warning", "info", "off")
-
 
 def comma_lists(ctx: click.Context, parameter: click.Parameter, given: Any) -> tuple[str, ...]:
     """Split values at commas: ``--select A,B --select C`` gives ``A B C``."""
@@ -38,13 +36,16 @@ def sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[st
     return {name: int(value) for name, value in found.items()}
 
 
-def levels(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
-    found = pairs(ctx, parameter, comma_lists(ctx, parameter, given))
-    for name, value in found.items():
-        if value not in LEVELS:
-            text = f"{name}={value}: unknown severity; {_hint(value, LEVELS)}"
-            raise click.BadParameter(text, ctx, parameter)
-    return found
+def levels(*known: str) -> Callable[..., dict[str, str]]:
+    def read(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
+        found = pairs(ctx, parameter, comma_lists(ctx, parameter, given))
+        for name, value in found.items():
+            if value not in known:
+                text = f"{name}={value}: unknown severity; {_hint(value, known)}"
+                raise click.BadParameter(text, ctx, parameter)
+        return found
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,6 @@ def one_of(*choices: str) -> OneOf:
 def one_of_found(find: Callable[[], Sequence[str]]) -> OneOf:
     """Like `one_of`, for choices that are slow to find: they are looked up only when needed."""
     return OneOf(find)
-
-
-def as_given(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
-    return given
 
 
 def _hint(given: str, choices: tuple[str, ...]) -> str:

@@ -13,16 +13,16 @@ import click
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
-from modellint.cli.deployment import deployable, given_settings
-from modellint.cli.outputs import JSON, PLAIN_FORMATS, output_option, plain_outputs
+from modellint.cli.options import given_settings, settings_in
+from modellint.cli.outputs import JSON, plain_output_option, plain_outputs
 from modellint.config.load import CommandLine, Config, Configs
+from modellint.config.settings import DEPLOYMENT, OUTPUT
 
 if TYPE_CHECKING:
     from modellint.inspection import Inspection
     from modellint.inspector import Asked
     from modellint.report.options import Options
 
-OUTPUT = "Output"
 SHOWN = "Contents"
 UNREADABLE, INTERNAL_ERROR = 1, 3
 
@@ -39,21 +39,49 @@ Exit codes:
 
 
 @click.command(cls=Command, epilog=EPILOG)
-@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path),
-                metavar="MODEL...")  # fmt: skip
-@deployable
-@option("--quant", group=SHOWN, is_flag=True,
-        help="Add quantization, or readiness for it.")  # fmt: skip
-@option("--profile", group=SHOWN, is_flag=True,
-        help="Add optimization profiles in the runtimes' syntax.")  # fmt: skip
-@option("--layers", group=SHOWN, metavar="FILE", type=click.Path(path_type=Path),
-        help="Add the layers of an engine, or of an export of its layers.")  # fmt: skip
-@output_option(PLAIN_FORMATS, OUTPUT)
-@option("--json", "as_json", group=OUTPUT, is_flag=True,
-        help="Same as --output json: one object per model.")  # fmt: skip
+@click.argument(
+    "models",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="MODEL...",
+)
+@settings_in(DEPLOYMENT, but="dla")
+@option(
+    "--quant",
+    group=SHOWN,
+    is_flag=True,
+    help="Add quantization, or readiness for it.",
+)
+@option(
+    "--profile",
+    group=SHOWN,
+    is_flag=True,
+    help="Add optimization profiles in the runtimes' syntax.",
+)
+@option(
+    "--layers",
+    group=SHOWN,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Add the layers of an engine, or of an export of its layers.",
+)
+@plain_output_option
+@option(
+    "--json",
+    "as_json",
+    group=OUTPUT,
+    is_flag=True,
+    help="Same as --output json: one object per model.",
+)
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
-@option("--color", group=OUTPUT, type=click.Choice(["auto", "always", "never"]), default="auto",
-        help="When to use color.  [default: auto]")  # fmt: skip
+@option(
+    "--color",
+    group=OUTPUT,
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="When to use color.  [default: auto]",
+)
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
     """Show a model's contents, and its memory and compute needs, on one page."""

@@ -13,8 +13,8 @@ from modellint.base.errors import UsageError
 from modellint.base.files import write_atomically
 from modellint.base.records import dataclass
 from modellint.base.suggest import nearest
-from modellint.cli.command import option
-from modellint.cli.given import as_given
+from modellint.cli.command import starting_with
+from modellint.cli.options import setting
 from modellint.formats.registry import is_model
 from modellint.report.options import Options
 
@@ -53,24 +53,22 @@ class Output:
             raise UsageError(f"cannot write {self.file}: {error.strerror}") from error
 
 
-def output_option(
-    formats: Sequence[str], group: str, shell_complete: Any = None
-) -> Callable[[Any], Any]:
-    return option(
-        "--output",
-        "-o",
-        group=group,
-        multiple=True,
-        metavar="FORMAT[:FILE]",
-        callback=as_given,
-        shell_complete=shell_complete,
+def output_option(formats: Sequence[str], dest: str) -> Callable[[Any], Any]:
+    """Add `--output`, which is a setting of `check` alone: other verbs keep it apart."""
+    return setting(
+        "output",
+        dest=dest,
         help=f"{', '.join(formats)}; repeatable.",
+        shell_complete=lambda ctx, parameter, incomplete: starting_with(incomplete, formats),
     )
+
+
+plain_output_option = output_option(PLAIN_FORMATS, "reports")
 
 
 def plain_outputs(given: dict[str, Any], models: Sequence[Path]) -> list[Output]:
     """Return the reports of a verb with formats `text` and `json`; `--json` is short for json."""
-    texts = [*given["output"], *([JSON] if given["as_json"] else [])]
+    texts = [*given["reports"], *([JSON] if given["as_json"] else [])]
     outputs = parse_outputs(texts, PLAIN_FORMATS)
     require_no_model(outputs, models)
     return outputs

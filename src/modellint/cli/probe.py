@@ -15,16 +15,15 @@ from modellint.cli import probing
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
-from modellint.cli.deployment import deployable, given_settings
-from modellint.cli.given import one_of_found
-from modellint.cli.outputs import JSON, PLAIN_FORMATS, output_option, plain_outputs
+from modellint.cli.options import given_settings, setting, settings_in
+from modellint.cli.outputs import JSON, plain_output_option, plain_outputs
 from modellint.config.load import CommandLine
+from modellint.config.settings import DEPLOYMENT, OUTPUT, PROBES, PROBING
 
 if TYPE_CHECKING:
     from modellint.finding import Result
     from modellint.report import Options
 
-OUTPUT = "Output"
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
 """Rules about a runtime's answer, and about files that cannot be probed."""
 
@@ -38,18 +37,28 @@ Exit codes: same as 'modellint check'.
 
 
 @click.command(cls=Command, epilog=EPILOG)
-@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path),
-                metavar="MODEL...")  # fmt: skip
-@deployable
-@option("--backend", "probe", group=probing.GROUP, metavar="BACKEND", default=None,
-        callback=one_of_found(probing.names), help=f"{probing.NAMES}.")  # fmt: skip
-@option("--layers", group=OUTPUT, metavar="FILE", type=click.Path(path_type=Path),
-        help="Compare with an engine, or trtexec's export, instead.")  # fmt: skip
-@probing.limits
-@output_option(PLAIN_FORMATS, OUTPUT)
+@click.argument(
+    "models",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="MODEL...",
+)
+@settings_in(DEPLOYMENT, but="dla")
+@setting("probe", spelled="backend", metavar="BACKEND", help=f"{PROBES}.")
+@settings_in(PROBING, but="probe")
+@probing.report_option
+@option(
+    "--layers",
+    group=OUTPUT,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Compare with an engine, or trtexec's export, instead.",
+)
+@plain_output_option
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="Same as --output json.")
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print the table only.")
-@option("--no-cache", group=OUTPUT, is_flag=True, help="Ignore cached results and probe again.")
+@setting("cache", group=OUTPUT, help="Ignore cached results and probe again.")
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
     """Test models with a real compiler or runtime.
@@ -63,14 +72,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         _compare(models, given["layers"])
         return 0
     outputs = plain_outputs(given, models)
-    values = {
-        **given_settings(given),
-        "select": ANSWERS,
-        "cache": False if given["no_cache"] else None,
-        **probing.settings(given),
-        "probe": given["probe"] or probing.AUTO,
-    }
-    values = {name: value for name, value in values.items() if value not in (None, (), {})}
+    values = {"probe": probing.AUTO, **given_settings(given), "select": ANSWERS}
 
     from modellint.lint import Request, lint
     from modellint.report import Options

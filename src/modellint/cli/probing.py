@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,12 @@ import click
 
 from modellint.cli.command import Command, option
 from modellint.cli.console import Progress
+from modellint.config.settings import PROBING
 
-GROUP = "Probing"
 AUTO = "auto"
-NAMES = "auto, or a runtime listed under Probes by 'modellint doctor'"
 
 
-def names() -> tuple[str, ...]:
+def backends() -> tuple[str, ...]:
     """Return the choices of `--probe`."""
     from modellint.runtimes import runtimes
 
@@ -36,40 +35,17 @@ def _with_backend(args: Sequence[str]) -> Sequence[str]:
     options_end = args.index("--") if "--" in args else len(args)
     for at, arg in enumerate(args):
         follows = args[at + 1] if at + 1 < len(args) else ""
-        alone = arg == "--probe" and at < options_end and follows not in names()
+        alone = arg == "--probe" and at < options_end and follows not in backends()
         spelt.append(f"--probe={AUTO}" if alone else arg)
     return spelt
 
 
-def limits(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for the depth and the limits of probes."""
-    for decorate in reversed((
-        option("--probe-level", group=GROUP, type=click.Choice(["parse", "build"]), default=None,
-               help="Only parse, or build.  [default: build]"),
-        option("--probe-timeout", group=GROUP, type=click.FloatRange(min=0, min_open=True),
-               metavar="SECONDS", help="Time limit of a probe.  [default: 300]"),
-        option("--probe-memory", group=GROUP, metavar="SIZE",
-               help="Memory limit of a probe (example: 8GiB).  [default: 3/4 of RAM]"),
-        option("--probe-workspace", group=GROUP, metavar="SIZE",
-               help="Workspace memory for the compiler."),
-        option("--save-engine", group=GROUP, metavar="DIR", help="Keep the engines here."),
-        option("--probe-report", group=GROUP, metavar="FILE",
-               help="Write how far rules and runtime agree; '-' is standard output."),
-    )):  # fmt: skip
-        command = decorate(command)
-    return command
-
-
-def settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings given as options, by field name."""
-    return {
-        "probe": given["probe"],
-        "probe_level": given["probe_level"],
-        "probe_timeout": given["probe_timeout"],
-        "probe_memory": given["probe_memory"],
-        "probe_workspace": given["probe_workspace"],
-        "save_engine": str(Path(given["save_engine"]).absolute()) if given["save_engine"] else None,
-    }
+report_option = option(
+    "--probe-report",
+    group=PROBING,
+    metavar="FILE",
+    help="Write how far rules and runtime agree; '-' is standard output.",
+)
 
 
 @contextmanager

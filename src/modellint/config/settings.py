@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import MISSING, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from modellint.base.records import dataclass
 from modellint.rules.suppression import Suppression
@@ -29,12 +29,33 @@ def kebab(name: str) -> str:
 _STRICT: Any = {"extra": "forbid", "alias_generator": kebab}
 
 
-def about(help: str, example: str, *, section: str = "") -> Mapping[str, str]:
+DEPLOYMENT, RULES, PROBING, FILES = "Deployment", "Rules", "Probing", "Files"
+OUTPUT, EXIT, RUNNING = "Output", "Exit code", "Running"
+"""Headings of options in the help of verbs."""
+PROBES = "auto, or a runtime listed under Probes by 'modellint doctor'"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting on the command line. How its value is read follows from the setting's type."""
+
+    group: str
+    help: str
+    metavar: str | None = None
+    name: str = ""
+    """Its name on the command line, if not the setting's own. A switch that turns a setting off
+    starts with `no-`."""
+    short: str = ""
+
+
+def about(
+    help: str, example: str, *, section: str = "", option: Option | None = None
+) -> Mapping[str, Any]:
     """Return the metadata of a setting; `example` is the TOML after the equals sign.
 
     A `section` starts a new group wherever settings are listed.
     """
-    return {"help": help, "example": example, "section": section}
+    return {"help": help, "example": example, "section": section, "option": option}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +113,12 @@ class Settings:
             "those that are off by default.",
             '["ALL"]',
             section="Which rules run",
+            option=Option(
+                RULES,
+                "Run only these rules: codes, prefixes, families, names, ALL.",
+                "RULES",
+                short="s",
+            ),
         ),
     )
     extend_select: tuple[str, ...] = field(
@@ -99,12 +126,15 @@ class Settings:
         metadata=about(
             "Additional rules to run, for example rules that are off by default.",
             '["FUS"]',
+            option=Option(RULES, "Run these rules as well.", "RULES"),
         ),
     )
     ignore: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            "Rules to skip. The more specific entry of `select` and `ignore` wins.", '["HYG003"]'
+            "Rules to skip. The more specific entry of `select` and `ignore` wins.",
+            '["HYG003"]',
+            option=Option(RULES, "Skip these rules.", "RULES", short="i"),
         ),
     )
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(
@@ -118,6 +148,7 @@ class Settings:
         metadata=about(
             "Severity by rule code, prefix, family or name: error, warning, info, or off.",
             '{ fusion = "info", FUS002 = "error" }',
+            option=Option(RULES, "Override a severity: error, warning, info, off.", "RULE=LEVEL"),
         ),
     )
     rule_options: Mapping[str, Mapping[str, OptionValue]] = field(
@@ -140,6 +171,7 @@ class Settings:
             "Devices the models will run on; `modellint targets` lists them.",
             '["a10", "l4"]',
             section="Deployment",
+            option=Option(DEPLOYMENT, "Device, group, or 'host'; repeatable.", "ID", "target", "t"),
         ),
     )
     target_dirs: tuple[str, ...] = field(
@@ -150,26 +182,55 @@ class Settings:
     )
     runtime: str | None = field(
         default=None,
-        metadata=about("The runtime, if not the target's default.", '"tensorrt"'),
+        metadata=about(
+            "The runtime, if not the target's default.",
+            '"tensorrt"',
+            option=Option(DEPLOYMENT, "Runtime, for example tensorrt.", "NAME"),
+        ),
     )
     precision: Precision | None = field(
-        default=None, metadata=about("The precision that the model runs in.", '"fp16"')
+        default=None,
+        metadata=about(
+            "The precision that the model runs in.",
+            '"fp16"',
+            option=Option(DEPLOYMENT, f"{', '.join(get_args(Precision))}.", "NAME"),
+        ),
     )
-    batch: int | None = field(default=None, metadata=about("The batch size.", "8"))
+    batch: int | None = field(
+        default=None,
+        metadata=about(
+            "The batch size.",
+            "8",
+            option=Option(DEPLOYMENT, "Batch size.", "N"),
+        ),
+    )
     shapes: Mapping[str, str | ProfileTable] = field(
         default_factory=dict,
         metadata=about(
             "Input shapes: one shape, or a range: min..max or min..opt..max.",
             '{ input = "1x3x224x224..8x3x224x224..16x3x224x224" }',
+            option=Option(
+                DEPLOYMENT,
+                "1x3x224x224, or a range: min..max or min..opt..max.",
+                "INPUT=SHAPE",
+                "shape",
+            ),
         ),
     )
     symbols: Mapping[str, int] = field(
-        default_factory=dict, metadata=about("Values of symbolic dimensions.", "{ sequence = 384 }")
+        default_factory=dict,
+        metadata=about(
+            "Values of symbolic dimensions.",
+            "{ sequence = 384 }",
+            option=Option(DEPLOYMENT, "Value of a symbolic dimension.", "NAME=N", "symbol"),
+        ),
     )
     dla: bool = field(
         default=False,
         metadata=about(
-            "Use a Jetson's deep-learning accelerator for the layers it supports.", "true"
+            "Use a Jetson's deep-learning accelerator for the layers it supports.",
+            "true",
+            option=Option(DEPLOYMENT, "Use a Jetson's DLA."),
         ),
     )
 
@@ -203,6 +264,7 @@ class Settings:
         metadata=about(
             "File of known findings, written by --write-baseline.",
             '"modellint-baseline.json"',
+            option=Option(EXIT, "File of known findings, which do not count.", "FILE"),
         ),
     )
     inline_suppressions: bool = field(
@@ -215,39 +277,64 @@ class Settings:
     )
     fail_on: FailOn = field(
         default="error",
-        metadata=about("Lowest severity that makes the exit code 1, or never.", '"warning"'),
+        metadata=about(
+            "Lowest severity that makes the exit code 1, or never.",
+            '"warning"',
+            option=Option(
+                EXIT,
+                "Fail at this severity: error, warning, info, never.  [default: error]",
+                "LEVEL",
+            ),
+        ),
     )
 
+    exclude: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Globs of files and folders to skip when walking folders.",
+            '["third_party/"]',
+            section="Which files are linted",
+            option=Option(FILES, "Skip matching files and folders.", "GLOB"),
+        ),
+    )
     include: tuple[str, ...] = field(
         default=(),
         metadata=about(
             "Globs of additional files to lint in folders, besides those with known suffixes.",
             '["*.bin"]',
-            section="Which files are linted",
-        ),
-    )
-    exclude: tuple[str, ...] = field(
-        default=(),
-        metadata=about(
-            "Globs of files and folders to skip when walking folders.", '["third_party/"]'
+            option=Option(FILES, "Also lint files with other suffixes.", "GLOB"),
         ),
     )
     force_exclude: bool = field(
         default=False,
-        metadata=about("Apply `exclude` to files named on the command line.", "true"),
+        metadata=about(
+            "Apply `exclude` to files named on the command line.",
+            "true",
+            option=Option(FILES, "Apply excludes to files named explicitly."),
+        ),
     )
     respect_gitignore: bool = field(
         default=True,
-        metadata=about("Skip files that git ignores when walking folders.", "false"),
+        metadata=about(
+            "Skip files that git ignores when walking folders.",
+            "false",
+            option=Option(FILES, "Also lint files that git ignores."),
+        ),
     )
     weights: bool = field(
-        default=True, metadata=about("Let rules read the values of weights.", "false")
+        default=True,
+        metadata=about(
+            "Let rules read the values of weights.",
+            "false",
+            option=Option(RULES, "Do not read weight values."),
+        ),
     )
     verify: Literal["ort"] | None = field(
         default=None,
         metadata=about(
             "Optimize each model with ONNX Runtime and check the rules' predictions against it.",
             '"ort"',
+            option=Option(RULES, "Check predictions against ONNX Runtime's optimizer.", "ort"),
         ),
     )
 
@@ -258,28 +345,50 @@ class Settings:
             "auto for the best one installed that supports the target.",
             '"auto"',
             section="Probing",
+            option=Option(PROBING, f"Test with a real runtime: {PROBES}.", "[BACKEND]"),
         ),
     )
     probe_level: Literal["parse", "build"] = field(
         default="build",
-        metadata=about("Depth of probes: only parse the model, or build it.", '"parse"'),
+        metadata=about(
+            "Depth of probes: only parse the model, or build it.",
+            '"parse"',
+            option=Option(PROBING, "Only parse, or build.  [default: build]"),
+        ),
     )
     probe_timeout: float = field(
-        default=300.0, metadata=about("Time limit of a probe, in seconds.", "60.0")
+        default=300.0,
+        metadata=about(
+            "Time limit of a probe, in seconds.",
+            "60.0",
+            option=Option(PROBING, "Time limit of a probe.  [default: 300]", "SECONDS"),
+        ),
     )
     probe_memory: Quantity | None = field(
         default=None,
         metadata=about(
-            "Memory limit of a probe. By default, three quarters of this machine's RAM.", '"8GiB"'
+            "Memory limit of a probe. By default, three quarters of this machine's RAM.",
+            '"8GiB"',
+            option=Option(
+                PROBING, "Memory limit of a probe (example: 8GiB).  [default: 3/4 of RAM]", "SIZE"
+            ),
         ),
     )
     probe_workspace: Quantity | None = field(
         default=None,
-        metadata=about("Workspace memory for the compiler.", '"4GiB"'),
+        metadata=about(
+            "Workspace memory for the compiler.",
+            '"4GiB"',
+            option=Option(PROBING, "Workspace memory for the compiler.", "SIZE"),
+        ),
     )
     save_engine: str | None = field(
         default=None,
-        metadata=about("Folder in which to keep engines that probes build.", '"engines"'),
+        metadata=about(
+            "Folder in which to keep engines that probes build.",
+            '"engines"',
+            option=Option(PROBING, "Keep the engines here.", "DIR"),
+        ),
     )
 
     output: tuple[str, ...] = field(
@@ -288,15 +397,36 @@ class Settings:
             "Reports to write: a format, or format:file. Several are possible.",
             '["full", "sarif:modellint.sarif"]',
             section="Output and performance",
+            option=Option(
+                OUTPUT, "Format, or format and file; repeatable.", "FORMAT[:FILE]", short="o"
+            ),
         ),
     )
     jobs: int | None = field(
-        default=None, metadata=about("Number of processes. By default, chosen automatically.", "4")
+        default=None,
+        metadata=about(
+            "Number of processes. By default, chosen automatically.",
+            "4",
+            option=Option(
+                RUNNING, "Number of processes.  [default: chosen automatically]", "N", short="j"
+            ),
+        ),
     )
-    cache: bool = field(default=True, metadata=about("Reuse results of unchanged models.", "false"))
+    cache: bool = field(
+        default=True,
+        metadata=about(
+            "Reuse results of unchanged models.",
+            "false",
+            option=Option(RUNNING, "Do not read or write the cache."),
+        ),
+    )
     cache_dir: str | None = field(
         default=None,
-        metadata=about("Cache folder, relative to this file.", '".modellint_cache"'),
+        metadata=about(
+            "Cache folder, relative to this file.",
+            '".modellint_cache"',
+            option=Option(RUNNING, "Cache folder.", "DIR"),
+        ),
     )
 
     __pydantic_config__: ClassVar[Any] = _STRICT
