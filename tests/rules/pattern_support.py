@@ -30,6 +30,9 @@ class Light:
     def dtype(self, value: Value) -> DType | None:
         return value.declared_dtype
 
+    def is_frozen(self, value: Value) -> bool:
+        return value.is_constant
+
 
 def graph_of(
     body: str,

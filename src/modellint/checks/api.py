@@ -7,6 +7,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.finding import Severity
@@ -138,12 +139,22 @@ class Context:
             self.absent.update(ops)
         return True
 
+    def lacks_any(self, choices: Iterable[Collection[str]]) -> bool:
+        """True if there is a choice of ops of which no graph has any."""
+        operators = self._analyses.operators
+        absent = next((ops for ops in choices if operators.isdisjoint(ops)), None)
+        return absent is not None and self.lacks(absent)
+
     def shape(self, value: Value) -> Shape | None:
         """The value's shape with the deployment's bindings applied."""
         return self.analysis(DeployedTypes).shape(value)
 
     def dtype(self, value: Value) -> DType | None:
         return value.dtype
+
+    def is_frozen(self, value: Value) -> bool:
+        """True for constants, and for what is computed of constants only."""
+        return self.analysis(Folding).is_constant(value)
 
 
 Check = Callable[[Context], Iterable[Hit]]

@@ -51,9 +51,9 @@ def unfused(
     )
 
 
-def is_moot(context: Context) -> bool:
+def is_moot(context: Context, stopped: Collection[str] = ()) -> bool:
     """Whether the runtime sees to it by itself, so that there is no need to look."""
-    return _loudness(context.rule.fused_by, context.deployment.builder, ()) is None
+    return _loudness(context.rule.fused_by, context.deployment.builder, stopped) is None
 
 
 def _loudness(

@@ -9,7 +9,7 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.duplicates import Repeated, equal_tensors
 from modellint.analysis.folding import Folding
-from modellint.analysis.fusion import Norms, ints, made_by, number, takers
+from modellint.analysis.fusion import Norms, made_by, number, takers
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
@@ -201,23 +201,6 @@ def slow_power(context: Context) -> Iterator[Hit]:
             yield from unfused(context, node, [node], {"exponent": exponent, "better": better})
 
 
-def gather_of_range(context: Context) -> Iterator[Hit]:
-    """A Gather whose indices count up one by one."""
-    for node in context.nodes("Gather"):
-        wanted, indices = node.input(1), None
-        if wanted is not None and wanted.tensor is not None and len(wanted.tensor.shape) == 1:
-            indices = ints(wanted)
-        data = node.input(0)
-        if indices is None or len(indices) < 2 or data is None or data.is_constant:
-            continue
-        if not _is_activation(node):
-            continue
-        first, last = indices[0], indices[-1]
-        if indices == tuple(range(first, first + len(indices))) and (first >= 0 or last < 0):
-            facts = {"start": first, "end": last + 1, "axis": node.get_int("axis", 0)}
-            yield from unfused(context, node, [node], facts)
-
-
 def mask_by_indices(context: Context) -> Iterator[Hit]:
     """Elements set where a mask holds, by way of the mask's indices."""
     for scatter in context.nodes("ScatterND"):
@@ -334,38 +317,6 @@ def _between(first: Node, second: Node, most: int = 60) -> list[Node]:
             pending.extend(node.predecessors)
     behind.pop(id(second), None)
     return sorted(behind.values(), key=lambda node: node.index)
-
-
-def slow_resize(context: Context) -> Iterator[Hit]:
-    """A nearest-neighbour Resize by 2 that only its attributes keep off the fast path."""
-    for node in context.nodes("Resize"):
-        if node.get_str("mode", "nearest") != "nearest" or not _doubles(context, node):
-            continue
-        how = node.get_str("coordinate_transformation_mode", "half_pixel")
-        rounding = node.get_str("nearest_mode", "round_prefer_floor")
-        same = (how, rounding) in _SAME_AS_FLOOR
-        if same:
-            yield from unfused(context, node, [node], {"how": how, "rounding": rounding})
-
-
-_SAME_AS_FLOOR = frozenset({
-    ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"),
-    ("pytorch_half_pixel", "round_prefer_floor"), ("pytorch_half_pixel", "round_prefer_ceil"),
-})  # fmt: skip
-"""Ways of rounding that for a factor of 2 pick what `asymmetric` and `floor` pick."""
-
-
-def _doubles(context: Context, node: Node) -> bool:
-    source, output = node.input(0), node.output()
-    if source is None or output is None:
-        return False
-    before, after = context.shape(source), context.shape(output)
-    if before is None or after is None or len(before) != 4 or len(after) != 4:
-        return False
-    return all(
-        isinstance(b, int) and isinstance(a, int) and a == 2 * b
-        for b, a in zip(before[2:], after[2:], strict=True)
-    )
 
 
 def misaligned_channels(context: Context) -> Iterator[Hit]:

@@ -34,18 +34,6 @@ _WIDE_ON_PURPOSE = frozenset({
 """Ops that lose accuracy or range in half precision, and are widened for that."""
 
 
-def cancelling_transposes(context: Context) -> Iterator[Hit]:
-    """Two Transposes in a row that undo each other."""
-    if is_moot(context):
-        return
-    for second in context.nodes("Transpose"):
-        first = made_by(second.input(0), "Transpose")
-        if first is not None and _cancel(context, first, second):
-            gone = [first, second] if _feeds_only(first, second) else [second]
-            facts = {"first": first.label}
-            yield from unfused(context, second, gone, facts, vanishes=True)
-
-
 def transposed_island(context: Context) -> Iterator[Hit]:
     """Transposes that undo each other around ops that none can be pushed through."""
     for first in context.nodes("Transpose"):
@@ -179,50 +167,6 @@ def _strided(value: Value | None) -> tuple[Value, list[Node]] | None:
     return (value, nodes) if value is not None and nodes and steps == 4 else None
 
 
-def moves_nothing(context: Context) -> Iterator[Hit]:
-    """Copies that change nothing: neither order nor content nor size."""
-    for node in context.nodes("Concat", "Split", "Transpose", "Pad", "Resize", "Tile", "Slice"):
-        what = _null_copy(context, node)
-        if what is not None:
-            stopped = (ORT,) if node.op_type != "Slice" else ()
-            facts = {"what": what}
-            yield from unfused(context, node, [node], facts, vanishes=True, stopped=stopped)
-
-
-def _null_copy(context: Context, node: Node) -> str | None:
-    inputs = [value for value in node.inputs if value is not None]
-    source, output = node.input(0), node.output()
-    if source is None or output is None or source.is_constant or not _is_activation(output):
-        return None
-    op = node.op_type
-    if op == "Concat":
-        return "joins a single tensor" if len(inputs) == 1 else None
-    if op == "Split":
-        return "splits into a single part" if len(node.outputs) == 1 else None
-    if op == "Transpose":
-        perm = _perm(context, node)
-        identity = perm is not None and perm == tuple(range(len(perm)))
-        return "keeps the order of the axes" if identity else None
-    if op == "Pad":
-        pads = node.get_ints("pads") or ints(node.input(1))
-        return "adds no padding" if pads is not None and not any(pads) else None
-    if op == "Tile":
-        repeats = ints(node.input(1))
-        return "repeats once" if repeats is not None and set(repeats) <= {1} else None
-    before, after = context.shape(source), context.shape(output)
-    if before is None or before != after or not all(isinstance(dim, int) for dim in before):
-        return None
-    if op == "Resize":
-        return "keeps the size"
-    forward = all(step > 0 for step in ints(node.input(4)) or (1,))
-    return "takes everything" if op == "Slice" and forward else None
-
-
-def _is_activation(value: Value) -> bool:
-    """Copies of shapes and indices cost nothing."""
-    return value.dtype is not None and value.dtype.is_float
-
-
 def split_joined_again(context: Context) -> Iterator[Hit]:
     """A Split whose parts are joined again in the same order."""
     if is_moot(context):
@@ -243,24 +187,6 @@ def _axis(context: Context, node: Node) -> int | None:
     axis, value = node.get_int("axis", 0), node.input(0)
     shape = context.shape(value) if value is not None else None
     return axis % len(shape) if axis is not None and shape else axis
-
-
-def cast_round_trip(context: Context) -> Iterator[Hit]:
-    """A Cast that is undone by the next."""
-    for second in context.nodes("Cast"):
-        first = made_by(second.input(0), "Cast")
-        source = first.input(0) if first is not None else None
-        types = [_dtype(context, v) for v in (source, second.input(0), second.output())]
-        if first is None or None in types or types[0] != types[2] or types[0] == types[1]:
-            continue
-        if not all(name is not None and "float" in name for name in types):
-            continue
-        gone = [first, second] if _feeds_only(first, second) else [second]
-        facts = {"first": first.label, "dtype": types[2], "between": types[1]}
-        narrows = _width(types[1]) < _width(types[0])
-        yield from unfused(
-            context, second, gone, facts, vanishes=True, stopped=(ORT,) if narrows else ()
-        )
 
 
 def cast_island(context: Context) -> Iterator[Hit]:
@@ -292,10 +218,6 @@ def _feeds_only(first: Node, second: Node) -> bool:
 def _dtype(context: Context, value: Value | None) -> str | None:
     dtype = context.dtype(value) if value is not None else None
     return dtype.name if dtype is not None else None
-
-
-def _width(name: str | None) -> int:
-    return {"float16": 16, "bfloat16": 16, "float64": 64}.get(name or "", 32)
 
 
 def _stored(value: Value | None) -> bool:

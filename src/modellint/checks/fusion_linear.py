@@ -11,68 +11,8 @@ from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Node, Shape, Value, is_static
 
 _CONVS = ("Conv", "ConvTranspose")
-_AFFINE = frozenset({"Mul", "Div", "Add", "Sub"})
 _POOLS = ("MaxPool", "AveragePool")
 _NEVER_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softplus", "Abs", "Exp", "Softmax")
-
-
-def batchnorm_after_linear(context: Context) -> Iterator[Hit]:
-    """A BatchNormalization behind Gemm, or MatMul and Add, with constant weights."""
-    for norm in context.nodes("BatchNormalization"):
-        value = norm.input(0)
-        layer = _linear_layer(context, value)
-        if layer is None or norm.get_int("training_mode", 0) or not _all_constant(norm.inputs[1:]):
-            continue
-        stopped = () if [node.op_type for node in layer] == ["MatMul"] else (ORT,)
-        facts = {"layer": layer[0].label, "between": layer[-1].op_type}
-        yield from unfused(context, norm, [layer[-1], norm], facts, stopped=stopped)
-
-
-def channel_scale(context: Context) -> Iterator[Hit]:
-    """A constant per channel that a convolution's output is multiplied by, or added to."""
-    for conv in context.nodes(*_CONVS):
-        output = conv.output()
-        node = output.sole_consumer if output is not None else None
-        if output is None or node is None or node.qualified_op not in _AFFINE:
-            continue
-        if not _all_constant(conv.inputs[1:]):
-            continue
-        constant = other_input(node, output)
-        reversed_ = node.op_type in ("Sub", "Div") and node.input(1) is output
-        if constant is None or not constant.is_constant or reversed_:
-            continue
-        rank = _rank(context, output)
-        if rank is None or not _is_per_channel(constant, rank):
-            continue
-        reason = _channel_blocker(conv, node, output, constant, rank)
-        facts = {"conv": conv.label, "layer": conv.op_type, "reason": reason}
-        stopped = (ORT,) if reason else ()
-        yield from unfused(context, node, [conv, node], facts, variant=reason, stopped=stopped)
-
-
-def _channel_blocker(conv: Node, node: Node, output: Value, constant: Value, rank: int) -> str:
-    """Why ONNX Runtime's ConvMulFusion and ConvAddFusion pass over it."""
-    if conv.op_type == "ConvTranspose":
-        return "transposed"
-    if node.op_type in ("Div", "Sub"):
-        return "op"
-    if node.input(1) is output:
-        return "order"
-    shape = constant.tensor.shape if constant.tensor is not None else ()
-    if len(shape) not in (rank, rank - 1) and not (node.op_type == "Mul" and shape == ()):
-        return "shape"
-    return ""
-
-
-def _is_per_channel(constant: Value, rank: int) -> bool:
-    """One number, or one for each channel: all other dims, counted from the last, are 1."""
-    if constant.tensor is None:
-        return False
-    shape = constant.tensor.shape
-    spatial = rank - 2
-    return len(shape) <= rank and all(
-        dim == 1 for place, dim in enumerate(reversed(shape)) if place != spatial
-    )
 
 
 def separate_bias(context: Context) -> Iterator[Hit]:
@@ -113,47 +53,6 @@ def _takes_bias(add: Node) -> bool:
         or (user.op_type in ("Mul", "Div", "Pow") and len(users) > 1)
         for user in users
     )
-
-
-def linear_scale(context: Context) -> Iterator[Hit]:
-    """A constant that the output of a linear layer is multiplied by, or divided by."""
-    for node in context.nodes("Mul", "Div"):
-        value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
-        constant = other_input(node, value)
-        if value is None or constant is None or constant.tensor is None:
-            continue
-        if node.op_type == "Div" and node.input(1) is value:
-            continue
-        layer = _linear_layer(context, value)
-        if layer is None or any(dim != 1 for dim in constant.tensor.shape[:-1]):
-            continue
-        columns = _columns(context, layer)
-        if constant.tensor.elements not in (1, columns):
-            continue
-        bare = layer[-1].op_type == "MatMul" and constant.tensor.elements == 1
-        facts = {"layer": layer[0].label, "between": layer[-1].op_type}
-        yield from unfused(context, node, [layer[-1], node], facts, stopped=() if bare else (ORT,))
-
-
-def _linear_layer(context: Context, value: Value | None) -> list[Node] | None:
-    """Gemm, MatMul, or MatMul and Add with stored weights, whose output nobody else takes."""
-    if value is None or value.sole_consumer is None:
-        return None
-    gemm = made_by(value, "Gemm")
-    if gemm is not None:
-        return [gemm] if _all_constant(gemm.inputs[1:]) else None
-    matmul = made_by(value, "MatMul")
-    if matmul is not None:
-        return [matmul] if _is_constant(context, matmul.input(1)) else None
-    add = made_by(value, "Add")
-    for operand in add.inputs if add is not None else ():
-        matmul = made_by(operand, "MatMul")
-        if matmul is None or add is None or operand is None or operand.sole_consumer is None:
-            continue
-        bias = other_input(add, operand)
-        if _is_constant(context, matmul.input(1)) and _is_constant(context, bias):
-            return [matmul, add]
-    return None
 
 
 def _columns(context: Context, layer: list[Node]) -> int | None:
@@ -228,14 +127,5 @@ def _is_spatial(pad: Node, pads: tuple[int, ...]) -> bool:
     return not any((*pads[:2], *pads[half : half + 2]))
 
 
-def _rank(context: Context, value: Value) -> int | None:
-    shape = context.shape(value)
-    return len(shape) if shape is not None else None
-
-
 def _is_constant(context: Context, value: Value | None) -> bool:
     return constant_shape(context, through(value)) is not None
-
-
-def _all_constant(values: tuple[Value | None, ...]) -> bool:
-    return all(value is None or value.is_constant for value in values)

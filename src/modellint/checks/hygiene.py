@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.model import Graph, Node, small_constant
+from modellint.model import Graph, Node
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
 """Optimizers import these into whatever they write, and no runtime minds."""
@@ -86,40 +86,6 @@ def duplicate_node_name(context: Context) -> Iterator[Hit]:
                     count=counts[node.name],
                     related=tuple(others[:4]),
                 )
-
-
-def training_mode(context: Context) -> Iterator[Hit]:
-    """BatchNormalization and Dropout that still behave as in training."""
-    for node in context.nodes("BatchNormalization"):
-        if node.get_int("training_mode", 0) == 1 or _trains_by_outputs(context, node):
-            yield Hit(node, variant="batchnorm")
-    for node in context.nodes("Dropout"):
-        if _flag(node, 2) and _ratio(node) != 0:
-            yield Hit(node, {"ratio": _ratio(node)})
-
-
-def _trains_by_outputs(context: Context, node: Node) -> bool:
-    """Before operator set 14, a BatchNormalization with more than one output was training."""
-    opset = onnx_facts(context.model).opset
-    outputs = [value for value in node.outputs if value is not None]
-    return opset is not None and 7 <= opset < 14 and len(outputs) > 1
-
-
-def _flag(node: Node, index: int) -> bool:
-    data = small_constant(node.input(index))
-    return data is not None and data.size == 1 and bool(data.reshape(-1)[0])
-
-
-def _ratio(node: Node) -> float:
-    data = small_constant(node.input(1))
-    return float(data.reshape(-1)[0]) if data is not None and data.size == 1 else 0.5
-
-
-def dropout_left_over(context: Context) -> Iterator[Hit]:
-    """Dropouts that do nothing: not in training mode, and not a whole graph's only node."""
-    for node in context.nodes("Dropout"):
-        if not _flag(node, 2):
-            yield Hit(node)
 
 
 def unused_input(context: Context) -> Iterator[Hit]:

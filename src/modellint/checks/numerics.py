@@ -75,47 +75,6 @@ def fp16_vanishing_epsilon(context: Context) -> Iterator[Hit]:
                 yield Hit(node, {"epsilon": epsilon}, related=_around(node))
 
 
-def fp16_square(context: Context) -> Iterator[Hit]:
-    """Means of squares that are computed in fp16."""
-    for node in context.nodes("ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL2"):
-        value = node.input(0)
-        square = value.producer if value is not None else None
-        if node.op_type in ("ReduceMean", "ReduceSum"):
-            if square is None or not _is_square(square):
-                continue
-        else:
-            square = node
-        if _in_fp16(context, node):
-            yield Hit(square, {"mean": node.label}, related=(node,))
-
-
-def _is_square(node: Node) -> bool:
-    if node.op_type == "Mul":
-        return node.input(0) is node.input(1)
-    return (
-        node.op_type == "Pow"
-        and (exponent := node.input(1)) is not None
-        and (abs(_extreme(exponent)) == 2.0)
-    )
-
-
-def fp16_unshifted_softmax(context: Context) -> Iterator[Hit]:
-    """Softmaxes written out without taking the maximum off first."""
-    for node in context.nodes("Exp"):
-        value, output = node.input(0), node.output(0)
-        if value is None or output is None or not _in_fp16(context, node):
-            continue
-        sums = [
-            use.node
-            for use in output.consumers
-            if use.node.op_type in ("ReduceSum", "ReduceLogSum")
-        ]
-        shifted = value.producer is not None and value.producer.op_type in ("Sub", "Neg")
-        divided = any(use.node.op_type == "Div" for use in output.consumers)
-        if sums and divided and not shifted:
-            yield Hit(node, {"sum": sums[0].label}, related=(sums[0],))
-
-
 def _in_fp16(context: Context, node: Node) -> bool:
     """Whether the node computes in fp16: by the graph's own types, or the deployment's."""
     names = {value.dtype.name for value in node.inputs if value is not None and value.dtype}
@@ -155,20 +114,6 @@ def division_by_zero(context: Context) -> Iterator[Hit]:
         numbers = _numbers(divisor)
         if divisor is not None and 0 in numbers:
             yield Hit(node, {"divisor": divisor.name, "zeros": numbers.count(0)})
-
-
-def clip_bounds_crossed(context: Context) -> Iterator[Hit]:
-    """Clips whose lower bound lies above the upper."""
-    for node in context.nodes("Clip"):
-        low, high = _bound(node, 1, "min"), _bound(node, 2, "max")
-        if low is not None and high is not None and low > high:
-            yield Hit(node, {"low": low, "high": high})
-
-
-def _bound(node: Node, index: int, attribute: str) -> float | None:
-    """A bound of a Clip: an input, or an attribute before operator set 11."""
-    numbers = _numbers(node.input(index))
-    return numbers[0] if numbers else node.get_float(attribute)
 
 
 def _numbers(value: Value | None) -> list[float]:

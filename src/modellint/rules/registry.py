@@ -18,7 +18,7 @@ from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
-from modellint.rules.rule import Example, Match, Option, Rule
+from modellint.rules.rule import Case, Example, Match, Option, Rule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -60,8 +60,8 @@ def _read_user_rule(path: Path) -> Rule:
             f"{path}: check {rule.check!r} imports Python code, which only an installed plugin "
             f"may do (entry point group {PLUGIN_GROUP!r})"
         )
-    if rule.match is not None:
-        _require_pattern(rule.match, path)
+    for match in rule.match:
+        _require_pattern(match, path)
     return rule
 
 
@@ -90,7 +90,7 @@ def read_rule(path: Path) -> Rule:
     if named is None:
         raise RuleFileError(f"{path}: a rule file is named CODE-name.toml, as FUS002-dead-end.toml")
     rule = _validate(_read_table(path), path, named["code"], named["name"])
-    if sum(check is not None for check in (rule.match, rule.check, rule.problem)) != 1:
+    if sum(map(bool, (rule.match, rule.check, rule.problem))) != 1:
         raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
     return rule
 
@@ -119,12 +119,16 @@ def _read_table(path: Path) -> dict[str, Any]:
 def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
     from pydantic import ValidationError
 
-    place = {"code": code, "name": name, "family": path.parent.name, "path": path}
+    place: dict[str, Any] = {"code": code, "name": name, "family": path.parent.name, "path": path}
+    is_single = isinstance(table.get("match"), dict)
+    if is_single:
+        place["match"] = [table["match"]]
     try:
         rule: Rule = _rule_adapter().validate_python({**table, **place})
     except ValidationError as error:
         mistakes = "; ".join(map(_mistake, error.errors()))
-        raise RuleFileError(f"{path}: {mistakes}") from error
+        shown = mistakes.replace("match.0.", "match.") if is_single else mistakes
+        raise RuleFileError(f"{path}: {shown}") from error
     return rule
 
 
@@ -140,7 +144,9 @@ def _mistake(error: Any) -> str:
 
 
 _KEYS = tuple(
-    dict.fromkeys(item.name for kind in (Rule, Match, Option, Example) for item in fields(kind))
+    dict.fromkeys(
+        item.name for kind in (Rule, Match, Case, Option, Example) for item in fields(kind)
+    )
 )
 
 

@@ -50,6 +50,21 @@ class Fuser:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """What is particular about some of a pattern's matches: those for which `when` holds."""
+
+    when: str
+    variant: str = ""
+    report: tuple[str, ...] = ()
+    """The variables to report instead, tried in turn: `it` stands for each in `when` and facts."""
+    stopped: tuple[str, ...] = ()
+    """Runtimes whose pass does not recognise the pattern in this case."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A declarative check: a graph pattern in the language of `modellint.rules.pattern`."""
 
@@ -58,6 +73,17 @@ class Match:
     where: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """Expressions of the same language, whose values the message may name."""
+    variant: str = ""
+    stopped: tuple[str, ...] = ()
+    """Runtimes whose pass does not recognise this way of writing it."""
+    nodes: tuple[str, ...] = ()
+    """The variables whose nodes become one, or vanish; all of the pattern's where it is empty."""
+    vanishes: bool = False
+    """Whether nothing takes the nodes' place, as of two Transposes that cancel."""
+    witness: str = ""
+    """The variable whose node is gone once a runtime has fused the match; else the report's."""
+    cases: tuple[Case, ...] = ()
+    """The first of them that holds decides; where none does, the match is as the block says."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -148,7 +174,8 @@ class Rule:
     options: Mapping[str, Option] = field(default_factory=dict)
     fused_by: Mapping[str, Fuser] = field(default_factory=dict)
     """By runtime: whether it undoes by itself what the rule finds."""
-    match: Match | None = None
+    match: tuple[Match, ...] = ()
+    """Patterns, the first of which to find a place reports it. A file may have a single table."""
     check: str | None = None
     """``module.function`` below `modellint.checks`, or ``package.module:function`` of a plugin."""
     problem: str | None = None

@@ -1,9 +1,10 @@
-"""A rule's ``[match]`` table, compiled once and found in any graph."""
+"""A rule's ``[[match]]`` blocks, each compiled once and found in any graph."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import TYPE_CHECKING
 
 from modellint.base.records import dataclass
@@ -11,7 +12,7 @@ from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.expression import Expression, compile_expression
 from modellint.rules.pattern.scope import Environment, Scope
 from modellint.rules.pattern.search import Plan, Search, plan, rarest
-from modellint.rules.pattern.syntax import Pattern, parse, required_ops
+from modellint.rules.pattern.syntax import Pattern, parse
 
 if TYPE_CHECKING:
     from modellint.model import Graph, Node, Value
@@ -32,32 +33,66 @@ class PatternMatch:
     """All matched nodes, in the pattern's order."""
     facts: Mapping[str, object]
     """The rule's facts; None where the model does not say."""
+    variant: str = ""
+    stopped: tuple[str, ...] = ()
+
+
+class Claims:
+    """What the blocks of a rule have found in a graph: each place and set of nodes once."""
+
+    def __init__(self) -> None:
+        self._places: set[int] = set()
+        self._node_sets: dict[int, list[frozenset[int]]] = defaultdict(list)
+
+    def has(self, place: object, nodes: frozenset[int]) -> bool:
+        """Whether the place, or all of the nodes together, were found before."""
+        if id(place) in self._places:
+            return True
+        found = min((self._node_sets.get(node, ()) for node in nodes), key=len)
+        return any(nodes <= other for other in found)
+
+    def add(self, place: object, nodes: frozenset[int]) -> None:
+        self._places.add(id(place))
+        for node in nodes:
+            self._node_sets[node].append(nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A way in which matches differ; the last of a block's is what holds otherwise."""
+
+    when: Expression | None
+    report: str
+    variant: str
+    stopped: tuple[str, ...]
+    facts: Mapping[str, Expression]
 
 
 class CompiledMatch:
     """A pattern with its conditions, ready to be found."""
 
     def __init__(
-        self,
-        pattern: Pattern,
-        report: str,
-        where: tuple[Expression, ...],
-        facts: Mapping[str, Expression],
+        self, pattern: Pattern, where: tuple[Expression, ...], cases: tuple[_Case, ...]
     ) -> None:
         self._pattern = pattern
-        self._report = report
-        self._facts = facts
+        self._report = cases[-1].report
+        self._cases = cases
         self._first = [condition for condition in where if condition.about_deployment]
-        # Shape inference is dear: what may set it off is asked when all else holds.
+        # Shape inference is expensive: what may set it off is asked when all else holds.
         late = [condition for condition in where if condition.infers or condition.whole]
         self._late = sorted(late, key=lambda condition: condition.infers)
         self._early = [condition for condition in where if condition not in self._first + late]
         self._plans: dict[int, Plan] = {}
 
     def find(
-        self, graph: Graph, environment: Environment, *, strict: bool = False
+        self,
+        graph: Graph,
+        environment: Environment,
+        claims: Claims | None = None,
+        *,
+        strict: bool = False,
     ) -> Iterator[PatternMatch]:
-        """Every place where the pattern matches, each place and each set of nodes once.
+        """Every place where the pattern matches, but for those that are claimed.
 
         An expression that cannot be evaluated is a match that does not hold; with `strict` it
         raises PatternError instead.
@@ -70,74 +105,102 @@ class CompiledMatch:
         scope = Scope(graph, environment, strict=strict)
         if not all(condition.holds(scope) for condition in self._first):
             return
-        places: set[int] = set()
-        node_sets: set[frozenset[int]] = set()
         found: list[PatternMatch] = []
+        claimed = claims if claims is not None else Claims()
 
         def accept() -> None:
-            place = self._place(scope)
+            place = self._place(self._report, scope)
             node_set = frozenset(map(id, scope.nodes.values()))
-            if id(place) in places or node_set in node_sets:
+            if claimed.has(place, node_set):
                 return
             if all(condition.holds(scope) for condition in self._late):
-                places.add(id(place))
-                node_sets.add(node_set)
-                found.append(self._found(place, scope))
+                claimed.add(place, node_set)
+                found.append(self._found(scope))
 
         Search(self._plans[start], scope, accept).run()
         yield from found
 
-    def _place(self, scope: Scope) -> Node | Value:
-        producer = self._pattern.producers.get(self._report)
+    def _place(self, report: str, scope: Scope) -> Node | Value:
+        producer = self._pattern.producers.get(report)
         if producer is not None:
             return scope.nodes[self._pattern.lines[producer].number]
-        value = scope.values[self._report]
+        value = scope.values[report]
         assert value is not None
         return value
 
-    def _found(self, place: Node | Value, scope: Scope) -> PatternMatch:
+    def _found(self, scope: Scope) -> PatternMatch:
         lines = self._pattern.lines
+        case = next(each for each in self._cases if each.when is None or each.when.holds(scope))
         return PatternMatch(
-            place=place,
+            place=self._place(case.report, scope),
             nodes={
                 name: scope.nodes[lines[index].number]
                 for name, index in self._pattern.producers.items()
             },
             values={name: value for name, value in scope.values.items() if value is not None},
             matched=tuple(scope.nodes[line.number] for line in lines),
-            facts={name: fact.value(scope) for name, fact in self._facts.items()},
+            facts={name: fact.value(scope) for name, fact in case.facts.items()},
+            variant=case.variant,
+            stopped=case.stopped,
         )
 
 
-def may_match(match: Match, graph: Graph) -> bool:
-    """Whether a graph has the ops of a pattern, told without compiling it."""
-    return all(any(op in graph.by_op for op in choice) for choice in required_ops(match.pattern))
-
-
 def compile_match(match: Match) -> CompiledMatch:
-    """The compiled form of a ``[match]`` table; raises PatternError."""
-    return _compile(match.pattern, match.report, tuple(match.where), tuple(match.facts.items()))
+    """The compiled form of a ``[[match]]`` block; raises PatternError."""
+    key = repr(match)
+    if key not in _COMPILED:
+        _COMPILED[key] = _Compiler(match).compile()
+    return _COMPILED[key]
 
 
-@cache
-def _compile(
-    text: str, report: str, where: tuple[str, ...], facts: tuple[tuple[str, str], ...]
-) -> CompiledMatch:
-    pattern = parse(text)
-    if report not in pattern.variables:
-        guess = hint(report, pattern.variables)
-        raise PatternError(f"the pattern has no variable {report!r}{guess}", "report", report, 1, 1)
-    if report in pattern.optional:
-        raise PatternError(f"{report!r} may be left out", "report", report, 1, 1)
-    return CompiledMatch(
-        pattern,
-        report,
-        tuple(
-            compile_expression(condition, f"where[{index}]", pattern.variables)
-            for index, condition in enumerate(where)
-        ),
-        {
-            name: compile_expression(fact, f"facts.{name}", pattern.variables)
-            for name, fact in facts
-        },
-    )
+_COMPILED: dict[str, CompiledMatch] = {}
+
+
+class _Compiler:
+    def __init__(self, match: Match) -> None:
+        self.match = match
+        self.pattern = parse(match.pattern)
+
+    def compile(self) -> CompiledMatch:
+        match = self.match
+        self._check_report(match.report, "report")
+        for part, names in (("nodes", match.nodes), ("witness", (match.witness,))):
+            for name in filter(None, names):
+                self._check_is_made(name, part)
+        where = tuple(
+            self._expression(condition, f"where[{index}]")
+            for index, condition in enumerate(match.where)
+        )
+        facts = self._facts(match.facts, "facts")
+        otherwise = _Case(None, match.report, match.variant, match.stopped, facts)
+        return CompiledMatch(self.pattern, where, (*self._cases(facts), otherwise))
+
+    def _cases(self, facts: Mapping[str, Expression]) -> Iterator[_Case]:
+        for index, case in enumerate(self.match.cases):
+            part = f"cases[{index}]"
+            for report in case.report or (self.match.report,):
+                self._check_report(report, f"{part}.report")
+                when = self._expression(case.when, f"{part}.when", it=report)
+                more = self._facts(case.facts, f"{part}.facts", it=report)
+                yield _Case(when, report, case.variant, case.stopped, {**facts, **more})
+
+    def _facts(self, facts: Mapping[str, str], part: str, it: str = "it") -> dict[str, Expression]:
+        return {name: self._expression(fact, f"{part}.{name}", it) for name, fact in facts.items()}
+
+    def _expression(self, text: str, part: str, it: str = "it") -> Expression:
+        return compile_expression(_IT.sub(it, text), part, self.pattern.variables)
+
+    def _check_report(self, name: str, part: str) -> None:
+        if name not in self.pattern.variables:
+            guess = hint(name, self.pattern.variables)
+            raise PatternError(f"the pattern has no variable {name!r}{guess}", part, name, 1, 1)
+        if name in self.pattern.optional:
+            raise PatternError(f"{name!r} may be left out", part, name, 1, 1)
+
+    def _check_is_made(self, name: str, part: str) -> None:
+        if name not in self.pattern.producers:
+            guess = hint(name, self.pattern.producers)
+            raise PatternError(f"no node of the pattern makes {name!r}{guess}", part, name, 1, 1)
+
+
+_IT = re.compile(r"\bit\b")

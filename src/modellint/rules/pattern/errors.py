@@ -9,7 +9,7 @@ from modellint.base.suggest import did_you_mean
 
 
 class PatternError(ModellintError):
-    """A mistake in a rule's ``[match]`` table, shown with a caret under its place."""
+    """A mistake in a rule's ``[[match]]`` block, shown with a caret under its place."""
 
     def __init__(self, message: str, part: str, text: str, line: int, column: int) -> None:
         source = text.splitlines()[line - 1] if text else ""

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from modellint.base.records import dataclass
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import AttributeRef, Node, Tensor, Value, element_count, format_shape
+from modellint.operators import Trait, names
 from modellint.rules.pattern.numbers import uniform_number
 from modellint.rules.pattern.scope import Scope, Symbol, every, some
 
@@ -38,6 +39,7 @@ class PatternFunction:
 
 
 FUNCTIONS: dict[str, PatternFunction] = {}
+_TRANSPARENT = frozenset(names(Trait.TRANSPARENT))
 
 
 def _function(
@@ -68,6 +70,11 @@ def _function(
 @_function("values")
 def constant(scope: Scope, *values: Value) -> bool:
     return all(value.is_constant for value in values)
+
+
+@_function("values")
+def frozen(scope: Scope, *values: Value) -> bool:
+    return all(scope.environment.is_frozen(value) for value in values)
 
 
 @_function("values")
@@ -106,6 +113,13 @@ def consumer_ops(scope: Scope, value: Value) -> tuple[str, ...]:
     return tuple(node.qualified_op for node in _takers(value).values())
 
 
+@_function("value")
+def position(scope: Scope, value: Value, user: Value) -> int | None:
+    """The first input at which the node that makes `user` takes the value."""
+    inputs = user.producer.inputs if user.producer is not None else ()
+    return next((index for index, each in enumerate(inputs) if each is value), None)
+
+
 @_function("value", takes_unknown=True)
 def present(scope: Scope, value: Value | None) -> bool:
     return value is not None
@@ -129,6 +143,16 @@ def producer_op(scope: Scope, value: Value) -> str:
 
 
 @_function("value")
+def source_op(scope: Scope, value: Value) -> str:
+    """The op upstream of Casts and the like."""
+    node = value.producer
+    while node is not None and node.qualified_op in _TRANSPARENT:
+        before = node.input(0)
+        node = before.producer if before is not None else None
+    return node.qualified_op if node is not None else ""
+
+
+@_function("value")
 def domain(scope: Scope, value: Value) -> str:
     return value.producer.domain if value.producer is not None else ""
 
@@ -144,6 +168,11 @@ def attr(scope: Scope, value: Value, name: str, default: object = None) -> objec
 @_function("value")
 def has_attr(scope: Scope, value: Value, name: str) -> bool:
     return value.producer is not None and name in value.producer.attributes
+
+
+@_function("value")
+def outputs(scope: Scope, value: Value) -> int:
+    return len(value.producer.outputs) if value.producer is not None else 0
 
 
 @_function("value")

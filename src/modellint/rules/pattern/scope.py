@@ -23,6 +23,8 @@ class Environment(Protocol):
 
     def dtype(self, value: Value) -> DType | None: ...
 
+    def is_frozen(self, value: Value) -> bool: ...
+
 
 class Scope:
     """The match in progress, in its graph, in the light of a deployment."""
