@@ -1,7 +1,7 @@
-"""What `modellint inspect` knows of one model: plain data, which reports draw and programs read.
+"""Results of `modellint inspect` for a model: plain data for reports and programs.
 
-The JSON form is a contract, which docs/inspect.md describes: a field may be added, none may change.
-tools/generate_inspect_schema.py makes docs/schemas/inspect.schema.json of these types.
+The JSON form is a contract, described in docs/inspect.md: fields may be added but not changed.
+tools/generate_inspect_schema.py generates docs/schemas/inspect.schema.json from these types.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ Dims = list[int | str | None]
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something wrong with the file itself, or with modellint's own look at it."""
+    """A problem of the file, or a failure of modellint to inspect it."""
 
-    code: Annotated[str | None, "The rule that `modellint check` reports it under."]
-    kind: Annotated[str, "Such as truncated, external-missing; `internal` is about modellint."]
+    code: Annotated[str | None, "Code of the rule under which `modellint check` reports it."]
+    kind: Annotated[
+        str, "For example truncated or external-missing; `internal` is about modellint."
+    ]
     message: Annotated[str, "One sentence."]
-    fatal: Annotated[bool, "Whether there was nothing to look into."]
+    fatal: Annotated[bool, "True if the file could not be inspected at all."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +34,27 @@ class Port:
 
     name: str
     dtype: str | None
-    shape: Annotated[Dims | None, "Numbers, names of open dims, null for an open dim unnamed."]
+    shape: Annotated[Dims | None, "Numbers, names of open dims, and null for unnamed open dims."]
     type: Annotated[str, "tensor, sequence, optional, map or sparse_tensor."]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the file says of itself."""
+    """What the file states about itself."""
 
-    producer: Annotated[str | None, "Name and version of what wrote the file."]
+    producer: Annotated[str | None, "Name and version of the tool that wrote the file."]
     ir_version: int | None
     opsets: Annotated[dict[str, int], "Version by domain; ONNX's own domain is ai.onnx."]
     file_bytes: int
-    external_files: Annotated[int, "Files with weights beside the model, there or missing."]
-    external_missing: Annotated[int, "How many of them are missing."]
-    external_bytes: Annotated[int, "Of those that are there."]
+    external_files: Annotated[int, "External weight files of the model, present or missing."]
+    external_missing: Annotated[int, "Number of missing external files."]
+    external_bytes: Annotated[int, "Bytes of the external files that are present."]
     metadata: Annotated[dict[str, str], "Entries of the model's own metadata."]
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One product of a formula: the coefficient times each open dim to its power."""
+    """A term of a formula: the coefficient times each open dim to its power."""
 
     coefficient: int
     powers: Annotated[dict[str, int], "By the name of the open dim."]
@@ -60,7 +62,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The attention layer that most others are like."""
+    """The most frequent attention layer."""
 
     variant: Annotated[str | None, "MHA, GQA or MQA."]
     layers: int
@@ -76,7 +78,9 @@ class Cache:
     layers: int
     kv_heads: int | None
     head_size: int | None
-    bytes_per_token: Annotated[int | None, "Of one sequence, all layers together."]
+    bytes_per_token: Annotated[
+        int | None, "Bytes for one token of one sequence, all layers together."
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +93,21 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Nodes of one op whose weights are alike: a layer, and its repetitions."""
+    """A layer and its repetitions: nodes of one op with weights of the same shape."""
 
     op_type: str
-    shape: Annotated[list[int], "Of its largest weight."]
+    shape: Annotated[list[int], "Shape of its largest weight."]
     count: int
-    first: Annotated[str, "The first of them."]
-    parameters: Annotated[int, "Of all of them together."]
-    weight_bytes: Annotated[int, "As stored, of all of them together."]
+    first: Annotated[str, "Name of the first node."]
+    parameters: Annotated[int, "Parameters of all nodes together."]
+    weight_bytes: Annotated[int, "Stored bytes of all nodes together."]
     macs: int | None
-    macs_share: Annotated[float | None, "Of the model's MACs, 0 to 1."]
+    macs_share: Annotated[float | None, "Share of the model's MACs, 0 to 1."]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Bytes: with the savings the runtime is known to make, as expected, and without them."""
+    """Bytes: with all known optimizations of the runtime, as expected, and without them."""
 
     low: int
     expected: int
@@ -124,70 +128,70 @@ class AliveTensor:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """Where activations need most memory."""
+    """The point at which activations need most memory."""
 
     node: str
     op_type: str
-    bytes: Annotated[int, "Of activations there, as in `activations.low`."]
-    tensors: Annotated[list[AliveTensor], "What fills it, the largest first."]
+    bytes: Annotated[int, "Bytes of activations at the peak, as in `activations.low`."]
+    tensors: Annotated[list[AliveTensor], "Tensors alive at the peak, largest first."]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One batch at one precision."""
+    """Memory of one batch size at one precision."""
 
     batch: int
-    expected: Annotated[int | None, "Bytes; null where a smaller batch does not fit already."]
+    expected: Annotated[int | None, "Bytes; null if a smaller batch already does not fit."]
     verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What each batch takes at one precision."""
+    """Memory of each batch size at one precision."""
 
     precision: str
-    chosen: Annotated[bool, "Whether it is the precision of the deployment."]
+    chosen: Annotated[bool, "True for the precision of the deployment."]
     cells: list[Cell]
 
 
 @dataclass(frozen=True, slots=True)
 class SlowNode:
-    """A node that takes long even at the device's peak rates."""
+    """A node that is slow even at the device's peak rates."""
 
     node: str
     op_type: str
     seconds: float
-    share: Annotated[float, "Of the model's time, 0 to 1."]
+    share: Annotated[float, "Share of the model's time, 0 to 1."]
     bound: Literal["compute", "memory"]
 
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """The least time one run can take. Theoretical: real kernels stay below both peaks."""
+    """Lower bound on the time of a run. Theoretical: real kernels stay below both peaks."""
 
-    precision: Annotated[str, "The rate that was reckoned with."]
+    precision: Annotated[str, "The precision whose peak rate was used."]
     peak: Annotated[float, "Operations per second."]
     bandwidth: Annotated[float, "Bytes per second."]
     seconds: float
-    memory_share: Annotated[float, "Of the time spent waiting for memory, 0 to 1."]
+    memory_share: Annotated[float, "Share of the time spent waiting for memory, 0 to 1."]
     bottleneck: Literal["compute", "memory"]
-    intensity: Annotated[float | None, "Operations for each byte moved."]
-    ridge: Annotated[float, "The intensity that keeps arithmetic and memory equally busy."]
-    per_second: Annotated[float | None, "Items of a batch, at most."]
-    joules: Annotated[float | None, "At most: the device's full power for that time."]
-    uncounted: Annotated[int, "Nodes whose cost is unknown, and left out."]
+    intensity: Annotated[float | None, "Operations per byte moved."]
+    ridge: Annotated[float, "Intensity at which arithmetic and memory are equally busy."]
+    per_second: Annotated[float | None, "Upper bound on batch items per second."]
+    joules: Annotated[float | None, "Upper bound: the device's full power for that time."]
+    uncounted: Annotated[int, "Nodes of unknown cost, which are excluded."]
     slowest: list[SlowNode]
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the model takes where it runs."""
+    """Memory and time of the model for a deployment."""
 
     target: Annotated[str | None, "The device's id."]
     device: Annotated[str | None, "The device's name."]
     runtime: str | None
-    precision: Annotated[str, "As asked for, else what most weights are stored in."]
-    usable: Annotated[int | None, "Bytes that the device offers."]
+    precision: Annotated[str, "As requested, else the type of most weights."]
+    usable: Annotated[int | None, "Bytes available on the device."]
     usable_confidence: str | None
     weights: Annotated[int, "Bytes as deployed."]
     weight_bytes: Annotated[dict[str, int], "As deployed, by element type."]
@@ -197,15 +201,19 @@ class Memory:
     kv_cache: Estimate
     overhead: Annotated[Estimate, "The runtime's own context on the device."]
     total: Estimate
-    unknown_tensors: Annotated[int, "Whose size only the data decides: counted as nothing."]
+    unknown_tensors: Annotated[int, "Tensors of data-dependent size, which are not counted."]
     verdict: Annotated[Verdict | None, "Null without a target."]
-    largest_batch: Annotated[int | None, "0 when none fits; null where the batch is fixed."]
-    largest_sequence: Annotated[int | None, "Of the open dim `sequence` names, all else as it is."]
+    largest_batch: Annotated[int | None, "0 if none fits; null if the batch is fixed."]
+    largest_sequence: Annotated[
+        int | None, "Largest size of the dim named by `sequence` that fits, all else equal."
+    ]
     sequence: str | None
-    smallest_target: Annotated[str | None, "Of the same kind of device, the smallest it fits."]
+    smallest_target: Annotated[str | None, "The smallest device of the same kind that it fits."]
     peak: Peak | None
-    roofline: Annotated[Roofline | None, "Null where the device's rates are not known."]
-    table: Annotated[list[Row] | None, "Precision by batch; null unless there is one target."]
+    roofline: Annotated[Roofline | None, "Null if the device's rates are unknown."]
+    table: Annotated[
+        list[Row] | None, "Precision by batch; null unless there is exactly one target."
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +221,10 @@ class EngineLayer:
     """One layer of an engine."""
 
     name: str
-    kind: Annotated[str | None, "Such as CaskConvolution; null where only names are told."]
+    kind: Annotated[str | None, "For example CaskConvolution; null if the engine keeps only names."]
     type: Annotated[str | None, "The element type it computes in."]
-    reformat: Annotated[bool, "Whether it only changes type or layout."]
-    nodes: Annotated[list[str], "ONNX nodes that it was made of, by its metadata or its name."]
+    reformat: Annotated[bool, "True if it only changes type or layout."]
+    nodes: Annotated[list[str], "ONNX nodes it was built from, by its metadata or name."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +237,7 @@ class Bottleneck:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """Light layers in a row that were not fused."""
+    """Consecutive light layers that were not fused."""
 
     first: str
     last: str
@@ -238,7 +246,7 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class LeftFloat:
-    """A node that the model quantizes, and that runs in a wide type all the same."""
+    """A node that is quantized in the model but runs in a wide type."""
 
     node: str
     type: str
@@ -246,25 +254,29 @@ class LeftFloat:
 
 @dataclass(frozen=True, slots=True)
 class Became:
-    """What the engine made of the model's nodes."""
+    """Mapping of the model's nodes to the engine's layers."""
 
     nodes: int
-    placed: Annotated[int, "Nodes that a layer names."]
-    gone: Annotated[dict[str, int], "The others by op: folded, or in a layer that does not say."]
+    placed: Annotated[int, "Nodes named by a layer."]
+    gone: Annotated[
+        dict[str, int], "All other nodes by op: folded, or part of a layer that does not name them."
+    ]
     left_float: list[LeftFloat]
-    unknown: Annotated[list[str], "Nodes that layers name and the model has not."]
+    unknown: Annotated[list[str], "Nodes named by layers but absent from the model."]
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine's layers, as its runtime tells them."""
+    """An engine's layers, as reported by its runtime."""
 
     layers: list[EngineLayer]
-    kinds: Annotated[dict[str, int], "How many layers of each kind, reformats among them."]
-    types: Annotated[dict[str, int], "How many compute in each type; reformats and NoOps do not."]
+    kinds: Annotated[dict[str, int], "Number of layers of each kind, including reformats."]
+    types: Annotated[
+        dict[str, int], "Number of layers computing in each type, without reformats and NoOps."
+    ]
     bottlenecks: list[Bottleneck]
     zones: list[Zone]
-    became: Annotated[Became | None, "Null where the engine is looked at by itself."]
+    became: Annotated[Became | None, "Null if the engine is inspected on its own."]
 
     @property
     def reformats(self) -> int:
@@ -273,44 +285,48 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One model. Every field is there; what does not apply, or is not known, is null."""
+    """One model. All fields are present; those that do not apply or are unknown are null."""
 
     path: str
-    format: Annotated[str, "`unknown` when the file could not be read as a model."]
+    format: Annotated[str, "`unknown` if the file could not be read as a model."]
     problems: list[Trouble]
     version: Literal[1] = 1
     modellint: Annotated[str, "The version of modellint that wrote this."] = __version__
     identity: Identity | None = None
     inputs: list[Port] | None = None
     outputs: list[Port] | None = None
-    nodes: Annotated[int | None, "In all graphs, those of functions left out."] = None
+    nodes: Annotated[int | None, "Nodes of all graphs, without functions."] = None
     subgraphs: int | None = None
     functions: Annotated[int | None, "Model-local functions."] = None
-    parameters: Annotated[int | None, "Learned weights, shared ones once."] = None
-    macs: Annotated[int | None, "Multiply-accumulates for `sizes`; null if any is unknown."] = None
-    flops: Annotated[int | None, "2 x MACs, and every other arithmetic operation."] = None
-    macs_formula: Annotated[list[Term] | None, "A sum, where MACs depend on open dims."] = None
-    known_macs: Annotated[int | None, "Of the nodes that can be counted."] = None
-    uncounted: Annotated[int | None, "Nodes whose MACs are unknown."] = None
-    sizes: Annotated[dict[str, int] | None, "Of open dims, that all figures are for."] = None
-    assumed: Annotated[dict[str, int] | None, "Those among the sizes that nobody stated."] = None
-    weight_bytes: Annotated[dict[str, int] | None, "As stored, by element type."] = None
-    ops: Annotated[dict[str, int] | None, "How many nodes of each op, the most frequent first."] = (
+    parameters: Annotated[int | None, "Learned weights, counting shared ones once."] = None
+    macs: Annotated[
+        int | None, "Multiply-accumulates for `sizes`; null if any node's are unknown."
+    ] = None
+    flops: Annotated[int | None, "2 x MACs plus all other arithmetic operations."] = None
+    macs_formula: Annotated[list[Term] | None, "Terms of a sum, if MACs depend on open dims."] = (
         None
     )
+    known_macs: Annotated[int | None, "MACs of the nodes that can be counted."] = None
+    uncounted: Annotated[int | None, "Nodes whose MACs are unknown."] = None
+    sizes: Annotated[dict[str, int] | None, "Sizes of open dims, which all figures assume."] = None
+    assumed: Annotated[dict[str, int] | None, "The subset of `sizes` that was not given."] = None
+    weight_bytes: Annotated[dict[str, int] | None, "Stored bytes by element type."] = None
+    ops: Annotated[dict[str, int] | None, "Number of nodes of each op, most frequent first."] = None
     blocks: list[Block] | None = None
     attention: Attention | None = None
     kv_cache: Cache | None = None
-    layers: Annotated[list[Layer] | None, "With most weights, the largest first."] = None
-    engine: Annotated[Engine | None, "Of an engine, or of one beside the model: --layers."] = None
-    memory: Annotated[dict[str, Memory] | None, "By target; null without one."] = None
-    anywhere: Annotated[Memory | None, "The same without a device; null with one."] = None
+    layers: Annotated[list[Layer] | None, "Layers with most weights, largest first."] = None
+    engine: Annotated[
+        Engine | None, "The model's engine: the file itself, or the one given with --layers."
+    ] = None
+    memory: Annotated[dict[str, Memory] | None, "Memory by target; null without a target."] = None
+    anywhere: Annotated[Memory | None, "Memory without a target; null with one."] = None
     quantization: Annotated[dict[str, Any] | None, "With --quant: precisions, score, islands."] = (
         None
     )
     profile: Annotated[dict[str, Any] | None, "With --profile: min, opt, max by input."] = None
     profile_open: Annotated[
-        dict[str, list[str]] | None, "With --profile: dims by input that no value is known for."
+        dict[str, list[str]] | None, "With --profile: dims without a known size, by input."
     ] = None
 
     @property
@@ -319,12 +335,12 @@ class Inspection:
 
     @property
     def is_of_engine(self) -> bool:
-        """Whether its nodes are the layers of an engine."""
+        """Return True if its nodes are the layers of an engine."""
         return self.engine is not None and self.engine.became is None
 
     @property
     def estimates(self) -> list[Memory]:
-        """One for each deployment."""
+        """Return the estimate of each deployment."""
         placed = list((self.memory or {}).values())
         return placed or ([self.anywhere] if self.anywhere is not None else [])
 

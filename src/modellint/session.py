@@ -66,18 +66,18 @@ class OpenModel:
         return tuple(outcome for outcome in asked if outcome is not None)
 
     def engine_layers(self) -> Model:
-        """The layers of an engine: of an export, or as the runtime that wrote the engine tells."""
+        """Return the layers of an export, or of an engine as read by its own runtime."""
         if Capability.LAYERS in self.model.capabilities:
             return self.model
         if self.model.format != ENGINE.name or self.model.problems:
-            raise UsageError(f"{self.shown} holds no layers of an engine ({self.model.format})")
+            raise UsageError(f"{self.shown} contains no engine layers ({self.model.format})")
         from modellint.probes.layers import exported_layers
 
         engine, writer = self.model.path, self.model.producer_name
         with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
             layers = read_model(exported_layers(engine, writer, Path(folder)))
         if Capability.LAYERS not in layers.capabilities:
-            raise UsageError(f"{writer} tells nothing of the layers of {engine}")
+            raise UsageError(f"{writer} does not report the layers of {engine}")
         return layers
 
     def problem_hits(self, rule: Rule) -> Iterator[Hit]:

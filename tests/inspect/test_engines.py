@@ -149,7 +149,7 @@ def test_the_inspector_tells_an_engines_layers(
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        ({"layers": {"nothing": 1}}, "tells nothing of the layers"),
+        ({"layers": {"nothing": 1}}, "does not report the layers"),
         ({"loading": [["ERROR", "Version tag does not match."]]}, "Version tag does not match"),
     ],
 )
@@ -180,7 +180,7 @@ def test_an_engine_just_built(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "words"), [("none.json", "no such file"), ("net.onnxtxt", "holds no layers")]
+    ("file", "words"), [("none.json", "no such file"), ("net.onnxtxt", "contains no engine layers")]
 )
 def test_what_holds_no_layers_is_a_mistake(file: str, words: str, folder: Path) -> None:
     result = run_cli("inspect", "--isolated", "net.onnxtxt", "--layers", file, cwd=folder)

@@ -106,7 +106,7 @@ def test_a_runtime_that_nobody_can_be_asked_about(install: Install) -> None:
 def test_tensorrt_without_a_gpu_says_so(install: Install) -> None:
     install(ALL)
     assert choose("tensorrt", "build", on("a10")) == (
-        "TensorRT needs an NVIDIA GPU, and there is none here"
+        "TensorRT needs an NVIDIA GPU, but none was found"
     )
 
 

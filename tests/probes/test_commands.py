@@ -169,7 +169,7 @@ def test_what_the_runtime_takes_is_no_error(folder: Path) -> None:
     assert "TensorRT for RTX" in probed.stdout
     assert "took the model all the same" in probed.stdout
     assert "## Contradicted" in probed.stdout
-    assert "0 of 1 refusal foretold by rules came true" in probed.stdout
+    assert "0 of 1 refusal predicted by rules confirmed" in probed.stdout
 
 
 @rtx
@@ -177,7 +177,7 @@ def test_the_report_tells_what_agrees(folder: Path) -> None:
     args = ("bad.onnx", "--runtime", "tensorrt-rtx", "--probe", "--select", "TRT")
     result = run_cli(*args, "-q", "--probe-report", "agreement.md", cwd=folder)
     report = (folder / "agreement.md").read_text(encoding="utf-8")
-    assert "1 of 1 refusal foretold by rules came true." in report
+    assert "1 of 1 refusal predicted by rules confirmed." in report
     assert "## Confirmed" in report
     assert "| bad.onnx | - | tensorrt-rtx" in report
     assert result.exit_code == 1
@@ -291,7 +291,7 @@ def test_a_provider_that_is_not_there_is_said(folder: Path) -> None:
     args = ("probe", "good.onnx", "-t", "a10", "--runtime", "onnxruntime")
     result = run_cli(*args, cwd=folder)
     assert result.exit_code == 0
-    assert "asked on the CPU alone: this ONNX Runtime has no CUDAExec" in result.stderr
+    assert "probed on the CPU only: this ONNX Runtime has no CUDAExec" in result.stderr
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_the_comparison_on_the_command_line(folder: Path) -> None:
         assert words in result.stdout
     wrong = run_cli("probe", "net.onnxtxt", "--layers", "net.onnxtxt", cwd=folder)
     assert wrong.exit_code == 2
-    assert "holds no layers" in wrong.stderr
+    assert "contains no engine layers" in wrong.stderr
 
 
 @pytest.mark.parametrize(

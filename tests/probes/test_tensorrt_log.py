@@ -161,4 +161,4 @@ def test_why_there_is_no_engine(error: str, kind: str, part: str) -> None:
 
 
 def test_no_reason_is_said_to_be_none() -> None:
-    assert tensorrt_log.build_failure([]).text == "it gives no reason"
+    assert tensorrt_log.build_failure([]).text == "no reason given"

@@ -97,7 +97,7 @@ def test_the_summary_counts() -> None:
         "─────────────────────────────────────────────────────────────",
         "4 models in 0.34 s            2        36      1            1",
         "",
-        "`modellint rule NUM002` explains a rule; `--write-baseline` accepts what is there today.",
+        "`modellint rule NUM002` explains a rule; `--write-baseline` accepts all current findings.",
     ]
 
 

@@ -108,5 +108,5 @@ def test_what_does_not_fit_a_comment_is_left_out_the_least_severe_first() -> Non
     assert "UNNAMED" not in text
     assert text.count("NUM002 fp16") == 0
     shown = text.count("fp16-overflow-constant") + text.count("unnamed-dynamic-dim")
-    assert text.endswith(f"\n{600 - shown} findings left out: the report would be too long.\n")
+    assert text.endswith(f"\n{600 - shown} findings omitted to limit the report's length.\n")
     assert text.count("unnamed-dynamic-dim") < text.count("fp16-overflow-constant")

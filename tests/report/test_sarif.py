@@ -244,4 +244,4 @@ def test_beyond_it_still_the_worst_are_kept() -> None:
     run = run_of(replace(SAMPLE, models=(), findings=findings))
     assert Counter(result["level"] for result in run["results"]) == {"error": 4000, "note": 1000}
     (notification,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert "3,000 least severe groups are left out" in notification["message"]["text"]
+    assert "3,000 least severe groups are omitted" in notification["message"]["text"]

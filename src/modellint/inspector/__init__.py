@@ -1,4 +1,4 @@
-"""Looks into one model file for `modellint inspect`, and tells what it finds as plain data."""
+"""Inspection of a model file for `modellint inspect`, with results as plain data."""
 
 from modellint.inspector.engine import compared, layers_in
 from modellint.inspector.look import Asked, inspect_model

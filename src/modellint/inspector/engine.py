@@ -1,4 +1,4 @@
-"""What an engine is made of, from the layers that its runtime tells."""
+"""Facts about an engine, from the layers that its runtime reports."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from modellint.session import Session
 
 
 def layers_in(path: Path) -> Model:
-    """The layers in a file that the user names: an export of them, or an engine."""
+    """Read the layers of a file: an export of layers, or an engine."""
     if not path.exists():
         raise UsageError(f"{path}: no such file")
     return Session().open(path, str(path)).engine_layers()
 
 
 def compared(path: Path, export: Path) -> Engine:
-    """What became of a model's nodes in an engine."""
+    """Compare a model with the engine built from it."""
     source = Session().open(path, str(path)).model
     if Capability.GRAPH not in source.capabilities:
-        raise UsageError(f"{path} holds no graph of a model ({source.format})")
+        raise UsageError(f"{path} contains no graph ({source.format})")
     return engine_of(layers_in(export), source)
 
 
 def engine_of(export: Model, source: Model | None = None) -> Engine:
-    """Of an export of layers, beside the model that the engine was built from."""
+    """Describe an engine from its layers and, if given, the model it was built from."""
     layers = Layers(export)
     found = compare(source, layers) if source is not None else None
     kinds = Counter(layer.op_type for layer in layers.all if layer.op_type != UNTOLD)

@@ -1,7 +1,7 @@
-"""MACs as a formula in the open dims: fitted through exact counts, and kept only if it is exact.
+"""MACs as a formula in the open dims, fitted to exact counts and kept only if exact.
 
-Counts are polynomials of the open dims wherever the graph neither rounds nor pads. A few counts at
-different sizes give the coefficients; further counts, at sizes that had no say, must agree.
+Counts are polynomials in the open dims unless the graph rounds or pads. A few counts at different
+sizes give the coefficients; further counts, at other sizes, must agree with them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from modellint.targets.deployment import Deployment
 
 MOST_DIMS = 3
 MOST_NODES = 30_000
-"""Of all counts together: a formula is no reason to wait."""
+"""Time limit of all counts together: a formula is not worth a wait."""
 DEGREE = 2
 STEP, NEXT = 16, 8
 Monomial = tuple[str, ...]
@@ -30,7 +30,7 @@ Sizes = Mapping[str, int]
 
 
 def macs_formula(model: Model, deployment: Deployment) -> list[Term] | None:
-    """The terms; None where no dim is open, or where no such formula is exact."""
+    """Return the terms; None if no dim is open or no formula is exact."""
     dims = _OpenDims.of(model, deployment)
     if not dims.groups or len(dims.groups) > MOST_DIMS:
         return None
@@ -46,7 +46,7 @@ def macs_formula(model: Model, deployment: Deployment) -> list[Term] | None:
 
 @dataclass(frozen=True, slots=True)
 class _OpenDims:
-    """Dims that may vary, each with the others that vary with it under another name."""
+    """Open dims, each with the dims of other names that vary with it."""
 
     batch: str | None
     groups: Mapping[str, frozenset[str]]
@@ -69,7 +69,7 @@ class _OpenDims:
         return [name for name in self.groups if name != self.batch]
 
     def monomials(self) -> list[list[Monomial]]:
-        """Powers up to the square: first all times the batch, then also without it."""
+        """Return sets of powers up to the square: all times the batch, then also without it."""
         powers = [
             monomial
             for degree in range(DEGREE + 1)
@@ -81,7 +81,7 @@ class _OpenDims:
         return [scaled, [*powers, *scaled]]
 
     def point(self, monomial: Monomial) -> dict[str, int]:
-        """Sizes of its own for each monomial, so that no two say the same."""
+        """Return distinct sizes for each monomial, so that the equations are independent."""
         batch = {self.batch: 1 + monomial.count(self.batch)} if self.batch is not None else {}
         return batch | {
             name: (STEP + NEXT * at) * (1 + monomial.count(name))
@@ -89,7 +89,7 @@ class _OpenDims:
         }
 
     def checks(self) -> list[dict[str, int]]:
-        """Sizes that no monomial has, and that strides and windows do not divide."""
+        """Return sizes that no monomial uses and that strides and windows do not divide."""
         return [
             {
                 name: batch if name == self.batch else size + 6 * at
@@ -142,7 +142,7 @@ def _value(monomial: Monomial, point: Sizes) -> int:
 
 
 def _solve(matrix: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Fraction] | None:
-    """Gaussian elimination, exactly; None where rows depend on each other."""
+    """Solve by exact Gaussian elimination; None if the rows are dependent."""
     rows = [[*map(Fraction, row), Fraction(counts[at])] for at, row in enumerate(matrix)]
     for column in range(len(rows)):
         pivot = next((at for at in range(column, len(rows)) if rows[at][column]), None)

@@ -1,4 +1,4 @@
-"""Layers with most weights; a layer and its repetitions count as one."""
+"""The largest layers; a layer and its repetitions count as one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Group:
 
 
 def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
-    """Grouped by op and the shape of the largest weight, by bytes."""
+    """Return layers grouped by op and shape of the largest weight, ordered by bytes."""
     groups: dict[tuple[str, tuple[int, ...]], _Group] = {}
     seen: set[int] = set()
     for node in model.graph.nodes:

@@ -1,4 +1,4 @@
-"""One file in, one `Inspection` out, whatever is in the file."""
+"""Inspection of a file, which always returns an `Inspection`."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ from modellint.targets.profiles import InputProfile, input_profiles
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of every model."""
+    """Options of an inspection."""
 
     deployments: tuple[Deployment, ...]
     rules: Mapping[str, Rule]
-    """Give words to what is wrong with a file."""
+    """Rules whose messages describe problems of a file."""
     quantization: bool = False
     profile: bool = False
     targets: Callable[[], Iterable[Any]] = tuple
-    """Devices among which the smallest that fits is looked for."""
+    """Candidates for the smallest device that fits."""
     layers: Model | None = None
     """Those of an engine built from the model, where they are given."""
 
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
-    """Look into one file. Whatever is in it, this returns."""
+    """Inspect a file. Returns whatever its content."""
     with no_garbage_collection():
         return _inspect(path, shown, asked)
 
@@ -70,7 +70,7 @@ def _inspect(path: Path, shown: str, asked: Asked) -> Inspection:
 
 
 class _Look:
-    """One model that could be read."""
+    """Inspection of a model that could be read."""
 
     def __init__(self, opened: OpenModel, asked: Asked, problems: list[Trouble]) -> None:
         self.opened = opened
@@ -125,7 +125,7 @@ class _Look:
         )
 
     def _deployed(self, plain: Inspection) -> Inspection:
-        """What depends on where and how it runs; sizes are those of the first deployment."""
+        """Add what depends on the deployment; sizes are those of the first deployment."""
         first = self.asked.deployments[0]
         looks: dict[str, Callable[[], dict[str, Any]]] = {
             "cost": lambda: self._cost(first),
@@ -142,13 +142,13 @@ class _Look:
         return replace(plain, **found)
 
     def _try(self, what: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """A look that fails must not take the others with it."""
+        """Run one part of the inspection; a failure must not abort the others."""
         try:
             return look()
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(where.filename).name}:{where.lineno}"
-            said = f"modellint failed to find out about {what}: {type(error).__name__} ({place})."
+            said = f"modellint failed to compute {what}: {type(error).__name__} ({place})."
             self.problems.append(Trouble(None, "internal", said, fatal=False))
             return {}
 
@@ -222,7 +222,7 @@ class _Look:
 
 
 def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> Trouble:
-    """A problem of the file in the words of the rule that answers to it."""
+    """Describe a problem of the file with the message of its rule."""
     model = opened.model
     is_fatal = problem.fatal or not (model.tensors or model.capabilities)
     rule = next((rule for rule in rules.values() if rule.problem == problem.kind), None)
@@ -248,7 +248,7 @@ def _identity(model: Model) -> Identity:
 
 
 def _stored(model: Model) -> dict[str, int]:
-    """Bytes of stored tensors by element type, most bytes first."""
+    """Return the bytes of stored tensors by element type, largest first."""
     sizes: Counter[str] = Counter()
     for tensor in model.tensors:
         sizes[tensor.dtype.name] += tensor.nbytes
@@ -266,7 +266,7 @@ def _port(value: Value) -> Port:
 
 
 def _sizes(model: Model, settled: Settled) -> dict[str, int]:
-    """Sizes of the inputs' open dims, and nothing else that a configuration may name."""
+    """Return the sizes of the inputs' open dims, without other names in the configuration."""
     declared: Sequence[Any] = [
         dim for value in model.inputs for dim in value.declared_shape or () if isinstance(dim, str)
     ]
@@ -279,6 +279,6 @@ def input_bounds(profile: InputProfile) -> dict[str, list[int]]:
 
 
 def _open_dims(profile: InputProfile) -> list[str]:
-    """Symbols, and the axes of dims without one, that nobody has given a size."""
+    """Return the symbols, or axes of unnamed dims, that have no size."""
     dims = ((axis, profile.declared[axis]) for axis in profile.open_axes)
     return [dim if isinstance(dim, str) else f"axis {axis}" for axis, dim in dims]

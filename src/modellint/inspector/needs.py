@@ -1,4 +1,4 @@
-"""Memory and time on each device: the estimates, told as plain data."""
+"""Estimates of memory and time on each device, as plain data."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from modellint.targets.deployment import Deployment
 BATCHES = (1, 4, 16, 64, 256)
 FEWER_BATCHES = (1, 16, 64)
 LARGE = 1500
-"""Nodes of a graph for which many batches would take long."""
+"""Graph size above which estimating many batches would take long."""
 PRECISIONS = (("fp32", "tf32"), ("fp16", "bf16"), ("int8", "fp8"), ("int4", "fp4"))
-"""Rows of the table; the first of each that the device runs."""
+"""Rows of the table: the first precision of each group that the device runs."""
 _BITS = {"fp64": 64, "fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8}
 SLOWEST = 3
 FILLERS = 4
 
 
 class Needs:
-    """Asks the estimates for one model; `brief` leaves out what only a single target's page has."""
+    """Estimates for one model; `brief` omits what only the page of a single target shows."""
 
     def __init__(
         self, opened: OpenModel, targets: Callable[[], Iterable[Target]], *, brief: bool
@@ -103,7 +103,7 @@ class Needs:
         )
 
     def _table(self, deployment: Deployment, estimate: MemoryEstimate) -> Iterator[Row]:
-        """Precision by batch; where the batch is fixed, the one there is."""
+        """Iterate over rows of precision by batch; a fixed batch gives one column."""
         if not self._model.has_graph or deployment.target is None:
             return
         symbol = estimate.batch_symbol
@@ -123,7 +123,7 @@ class Needs:
 
 
 def _rows(running: str, deployment: Deployment) -> Iterator[str]:
-    """What the device computes in, and what the weights do not have to be widened for."""
+    """Iterate over precisions that the device runs and that do not widen the weights."""
     target = deployment.target
     for alternatives in PRECISIONS:
         names = [running] if running in alternatives else list(alternatives)
@@ -135,7 +135,7 @@ def _rows(running: str, deployment: Deployment) -> Iterator[str]:
 
 
 def _batch(estimate: MemoryEstimate) -> int:
-    """The batch of a model that leaves none open: the first dim of its first input."""
+    """Return the batch of a model with a fixed one: the first dim of its first input."""
     for value in estimate.model.inputs:
         if not value.is_constant and value.shape and isinstance(value.shape[0], int):
             return value.shape[0]
@@ -143,7 +143,7 @@ def _batch(estimate: MemoryEstimate) -> int:
 
 
 def _sequence_symbol(estimate: MemoryEstimate) -> str | None:
-    """The open dim that a longer text makes longer: the cache's, else one that is called so."""
+    """Return the open dim of the sequence length: the cache's, else one with such a name."""
     cache = estimate.cache
     if cache is not None:
         return cache.sequence_symbol
@@ -183,7 +183,7 @@ def _estimate(part: Part) -> Estimate:
 
 
 def _trust(target: Target | None) -> str | None:
-    """How well the usable memory is known; where nobody measured it, as the nominal one."""
+    """Return the confidence of the usable memory; without a measurement, that of the nominal."""
     if target is None:
         return None
     return target.confidence("usable") or target.confidence("memory")

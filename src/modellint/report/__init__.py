@@ -1,4 +1,4 @@
-"""Reports: a result goes in, text comes out. One module per format, loaded when it is asked for."""
+"""Reports: render a result as text. One module per format, loaded on use."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ FORMATS: Mapping[str, str] = {
         "markdown",
     )
 }
-"""Each format's module, which has a function `render(result, options) -> str`."""
+"""Modules by format; each has a function `render(result, options) -> str`."""
 
 FOR_PEOPLE = frozenset({"full", "concise"})
-"""What a terminal shows, in its own encoding; all else is UTF-8 wherever it goes."""
+"""Formats for terminals, written in the stream's encoding; all others are UTF-8."""
 
 
 class _Report(Protocol):
@@ -36,13 +36,13 @@ class _Report(Protocol):
 
 
 def render(name: str, result: Result, options: Options | None = None) -> str:
-    """The whole report as text, which ends with a newline unless there is nothing to say."""
+    """Return the report as text, with a final newline unless it is empty."""
     report = cast("_Report", import_module(FORMATS[name]))
     return report.render(result, options or Options())
 
 
 def write(name: str, result: Result, stream: TextIO, options: Options) -> None:
-    """The same onto a stream, as it can show it: colours, width and encoding are the stream's."""
+    """Write the report to a stream, with the stream's color, width and encoding."""
     if name == "full":
         from modellint.report import full
 

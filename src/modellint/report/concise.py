@@ -22,5 +22,5 @@ def line(finding: Finding) -> str:
 
 
 def where(location: Location) -> str:
-    """`graph/node`, as far as it is known."""
+    """Return `graph/node`, as far as known."""
     return "/".join(filter(None, (location.graph, location.label)))

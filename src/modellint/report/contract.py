@@ -1,6 +1,6 @@
-"""The JSON contract, which docs/output.md describes: a field may be added, none may change.
+"""The JSON contract, described in docs/output.md: fields may be added but not changed.
 
-tools/generate_report_schema.py makes docs/schemas/report.schema.json of these types.
+tools/generate_report_schema.py generates docs/schemas/report.schema.json from these types.
 """
 
 from __future__ import annotations
@@ -22,73 +22,75 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class LocationEntry(TypedDict):
     """A place in a model. All null means the file as a whole."""
 
-    graph: Annotated[str | None, "Path of the graph, subgraphs and functions below their owners."]
-    node: Annotated[str | None, "The node's name, or its first output where it has none."]
+    graph: Annotated[str | None, "Path of the graph; subgraphs and functions follow their owners."]
+    node: Annotated[str | None, "The node's name, or its first output if it has none."]
     index: Annotated[int | None, "The node's position in its graph, from 0."]
-    op_type: Annotated[str | None, "With its domain, unless that is ONNX's own."]
+    op_type: Annotated[str | None, "The op type, with its domain unless that is ONNX's own."]
     value: Annotated[str | None, "A tensor, an input or output, or the node's first output."]
 
 
 class FindingEntry(TypedDict):
-    """One answer of one rule about one place of one model."""
+    """One result of a rule about a place in a model."""
 
-    code: Annotated[str, "The rule's code, such as FUS002."]
+    code: Annotated[str, "The rule's code, for example FUS002."]
     rule: Annotated[str, "The rule's name."]
     family: Annotated[str, "The rule's family; `internal` is about modellint itself."]
     severity: Literal["error", "warning", "info"]
-    message: Annotated[str, "What was found, with names and numbers."]
+    message: Annotated[str, "The problem, with names and numbers."]
     path: Annotated[str, "The model's file, as in `models`, or a configuration file."]
     location: LocationEntry
-    why: Annotated[str | None, "Why it matters where the model will run."]
+    why: Annotated[str | None, "Why it matters for the deployment."]
     fix: Annotated[str | None, "How to fix it."]
-    runtime: Annotated[str | None, "The runtime it is true of; null for any."]
-    target: Annotated[str | None, "The device it is true of; null for any."]
-    confidence: Annotated[str | None, "Of an estimate: measured, calibrated, derived, theoretical."]
+    runtime: Annotated[str | None, "The runtime it applies to; null for any."]
+    target: Annotated[str | None, "The device it applies to; null for any."]
+    confidence: Annotated[
+        str | None, "Confidence of an estimate: measured, calibrated, derived, theoretical."
+    ]
     evidence: Annotated[dict[str, Any], "The facts behind the message; each rule has its own."]
-    count: Annotated[int, "How many things at this place the finding stands for."]
-    fingerprint: Annotated[str, "The same in the next run, also when names or order change."]
-    suppressed: Annotated[str | None, "Why the finding does not count; null when it does."]
+    count: Annotated[int, "Number of occurrences that the finding stands for."]
+    fingerprint: Annotated[str, "Stable across runs, even if names or order change."]
+    suppressed: Annotated[str | None, "Why the finding does not count; null if it counts."]
 
 
 class RulesEntry(TypedDict):
-    """How many rules of a run apply to a file."""
+    """Number of a run's rules that apply to a file."""
 
-    asked: Annotated[int, "Rules that read only what the file has."]
-    of: Annotated[int, "Rules that the run has."]
+    asked: Annotated[int, "Rules that apply to the file."]
+    of: Annotated[int, "Rules of the run."]
 
 
 class ModelEntry(TypedDict):
     """One linted file."""
 
     path: str
-    format: Annotated[str, "`unknown` when the file could not be read as a model."]
+    format: Annotated[str, "`unknown` if the file could not be read as a model."]
     capabilities: Annotated[
-        list[str], "Among architecture, graph, layers, metadata, quantization, weights."
+        list[str], "A subset of architecture, graph, layers, metadata, quantization, weights."
     ]
-    nodes: Annotated[int | None, "In all graphs; null when there is no graph."]
+    nodes: Annotated[int | None, "Nodes of all graphs; null without a graph."]
     parameters: int | None
     weight_bytes: int | None
-    rules: Annotated[RulesEntry, "How many of the run's rules could be asked of the file."]
+    rules: Annotated[RulesEntry, "How many of the run's rules apply to the file."]
 
 
 class ProbeEntry(TypedDict):
-    """What a real runtime said of one model for one deployment."""
+    """Outcome of probing a model with a real runtime for a deployment."""
 
     path: Annotated[str, "The model's file, as in `models`."]
-    backend: Annotated[str | None, "The runtime that was asked; null when none could be."]
+    backend: Annotated[str | None, "The runtime used; null if none was available."]
     version: Annotated[str | None, "Its version."]
-    target: Annotated[str | None, "The device it was asked for."]
-    status: Annotated[str, "accepted, refused, unanswered, or how the runtime died of it."]
-    level: Annotated[str, "How far it was asked: parse or build."]
-    detail: Annotated[str | None, "Why it was not asked further, or how it died."]
-    figures: Annotated[dict[str, Any], "Seconds, bytes and counts, as far as it told them."]
-    placement: Annotated[dict[str, Any], "Nodes by execution provider, of ONNX Runtime."]
-    layers: Annotated[list[str], "Of the engine, or what was fused."]
-    cached: Annotated[bool, "Whether the answer was remembered from an earlier run."]
+    target: Annotated[str | None, "The target device."]
+    status: Annotated[str, "accepted, refused, unanswered, or how the runtime crashed."]
+    level: Annotated[str, "Depth of the probe: parse or build."]
+    detail: Annotated[str | None, "Why the probe stopped early, or how the runtime crashed."]
+    figures: Annotated[dict[str, Any], "Seconds, bytes and counts, as reported by the runtime."]
+    placement: Annotated[dict[str, Any], "Nodes by ONNX Runtime execution provider."]
+    layers: Annotated[list[str], "Layers of the engine, or fused ops."]
+    cached: Annotated[bool, "True if the outcome was cached by an earlier run."]
 
 
 class SummaryEntry(TypedDict):
-    """Counts of what is not suppressed, and the run's time."""
+    """Counts of findings that are not suppressed, and the run's time."""
 
     error: int
     warning: int
@@ -98,13 +100,15 @@ class SummaryEntry(TypedDict):
 
 
 class Document(TypedDict):
-    """One run. Every field is there; what does not apply is null."""
+    """One run. All fields are present; those that do not apply are null."""
 
     version: Literal[1]
     modellint: Annotated[str, "The version of modellint that wrote this."]
-    models: Annotated[list[ModelEntry], "Every file that was linted, in the order of the run."]
-    findings: Annotated[list[FindingEntry], "All of them, suppressed ones too; the worst first."]
-    probes: Annotated[list[ProbeEntry] | None, "Null when no runtime was asked."]
+    models: Annotated[list[ModelEntry], "All linted files, in the order of the run."]
+    findings: Annotated[
+        list[FindingEntry], "All findings, including suppressed ones, most severe first."
+    ]
+    probes: Annotated[list[ProbeEntry] | None, "Null if the run did not probe."]
     summary: SummaryEntry
 
 
@@ -189,12 +193,12 @@ def finding_entry(finding: Finding) -> FindingEntry:
 
 
 def dumps(content: object, indent: int | None = None) -> str:
-    """Strict JSON in plain ASCII: whatever a name holds, it cannot act upon a terminal."""
+    """Return strict JSON in ASCII, so that no name can send control sequences to a terminal."""
     return json.dumps(_strict(plain(content)), indent=indent, ensure_ascii=True, allow_nan=False)
 
 
 def _strict(content: Any) -> Any:
-    """Without what strict JSON has no form for: infinities, halves of surrogate pairs."""
+    """Replace values that strict JSON cannot represent: infinities and lone surrogates."""
     if isinstance(content, str):
         return _SURROGATE.sub("\ufffd", content)
     if isinstance(content, float):

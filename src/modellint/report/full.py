@@ -1,4 +1,4 @@
-"""The report for people: findings drawn in their graph, then why, and how to fix it."""
+"""The report for people: findings shown in their graph, with the reason and the fix."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from modellint.report.page import HEADING, LABEL, LINES, Page, console_for
 from modellint.report.statistics import statistics
 
 GUTTER = 9
-"""Columns for the word at the left, and the gap after it."""
+"""Columns of the label at the left, including the gap after it."""
 ROOMY = 60
-"""Columns that a table with everything in it asks for."""
+"""Columns that a complete table needs."""
 PROSE = 100
-"""Longer lines are hard to read, however wide the terminal is."""
+"""Maximum line length, for readability on wide terminals."""
 NARROWEST = 8
-"""What of a name or a type still tells something."""
+"""Minimum width of a shortened name or type."""
 UNKNOWN = "unknown"
-"""The format of a file that is no model of any kind; its finding says what it is."""
+"""Format of a file that is not a model; its finding says what it is."""
 MOST_PATTERNS = 3
 MOST_TABLE_ROWS = 20
 MOST_SILENT_RULES = 10
-"""Without a finding, shown in the statistics for their time."""
+"""Rules without findings shown in the statistics, for their time."""
 
 STYLES = {
     Severity.ERROR: Style(color="red", bold=True),
@@ -44,7 +44,7 @@ FIX = Style(color="green", bold=True)
 
 
 def render(result: Result, options: Options) -> str:
-    """As `write` does, without colour."""
+    """Render like `write`, without color."""
     stream = io.StringIO()
     write(result, stream, options)
     return stream.getvalue()
@@ -55,7 +55,7 @@ def write(result: Result, stream: TextIO, options: Options) -> None:
 
 
 def write_statistics(result: Result, stream: TextIO, options: Options) -> None:
-    """What each rule found, and how long it took."""
+    """Write the number of findings and the time of each rule."""
     writer = _Writer(console_for(stream, options), options)
     for line in writer.statistics(result):
         writer.print(line)
@@ -68,7 +68,7 @@ class _Writer(Page):
         self.page = min(console.width, PROSE + GUTTER)
         self.links = console.is_terminal and console.file.isatty()
         self.explained: set[str] = set()
-        """What was said once: in a folder of models the same goes wrong in many."""
+        """Texts already printed: models of one folder often share problems."""
 
     def report(self, result: Result) -> None:
         for section in sections(result):
@@ -150,7 +150,7 @@ class _Writer(Page):
         self._paragraph(Text("hidden"), Text(self.words(said)))
 
     def _origin(self, finding: Finding) -> Text:
-        """Which rule says so, and for which deployment."""
+        """Return the rule's name and the deployment."""
         deployment = " on ".join(filter(None, (finding.runtime, finding.target)))
         said = [finding.rule, deployment]
         if finding.confidence:
@@ -192,7 +192,7 @@ class _Writer(Page):
         return FrameRow(self.words(row.op), self.words(row.name), self.words(row.detail))
 
     def _carets(self, row: FrameRow, columns: _Columns, note: str, style: Style) -> None:
-        """Marks under the name, and what is to say about it beside them, or below."""
+        """Print carets under the name, with the note next to or below them."""
         start, marks = columns.op + 2, cells(row.name)
         if not marks:
             start, marks = 0, cells(row.op)
@@ -225,7 +225,7 @@ class _Writer(Page):
             self.print(line)
 
     def _table(self, result: Result, run: str, hidden: int) -> list[Text]:
-        """Files by what was found in them, the worst first."""
+        """Return a table of files by their findings, worst first."""
         if self.width < ROOMY:
             hidden = 0
         told = [part for part in sections(result) if part.findings or part.suppressed]
@@ -265,7 +265,7 @@ class _Writer(Page):
         worst = max(active, key=lambda finding: finding.severity)
         hints = [
             f"`modellint rule {worst.code}` explains a rule",
-            "`--write-baseline` accepts what is there today",
+            "`--write-baseline` accepts all current findings",
         ]
         return Text(f"{'; '.join(hints)}.")
 
@@ -290,7 +290,7 @@ class _Writer(Page):
     # Lines
 
     def _lines(self, rows: Sequence[Sequence[Text] | None]) -> list[Text]:
-        """A table: words to the left, figures to the right; None is a rule."""
+        """Lay out a table: words to the left, figures to the right; None is a separator."""
         full = [row for row in rows if row]
         widths = [
             max(row[column].cell_len for row in full if column < len(row))
@@ -314,7 +314,7 @@ class _Writer(Page):
             self._paragraph(Text(label, style), Text(self.words(prose)))
 
     def _paragraph(self, label: Text, prose: Text) -> None:
-        """A word in the gutter, and wrapped prose beside it."""
+        """Print a label in the gutter with wrapped prose next to it."""
         width = max(min(self.width - GUTTER, PROSE), 20)
         for at, line in enumerate(prose.wrap(self.console, width)):
             line.rstrip()
@@ -327,7 +327,7 @@ class _Writer(Page):
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """A frame's rows, cut to fit: the name gives way first, since its ends tell enough."""
+    """Column widths of a frame; names are shortened first, since their ends identify them."""
 
     op: int
     name: int

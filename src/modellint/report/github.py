@@ -1,7 +1,7 @@
 """GitHub's workflow commands: findings as annotations on the files of a pull request.
 
-GitHub shows ten annotations of each kind from one step and drops the rest without a word, so
-like findings share one, the tenth says how many there are besides, and the log lists those.
+GitHub shows ten annotations of each kind per step and silently drops the rest, so similar findings
+share one, the tenth gives the number of the others, and the log lists them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def render(result: Result, options: Options) -> str:
 
 
 def _annotation(group: Group, root: str) -> str:
-    """A model has no lines: the first stands for the file."""
+    """Return an annotation. Models have no lines, so it is on line 1."""
     finding = group.first
     target = f" [{finding.target}]" if finding.target else ""
     properties = {
@@ -69,7 +69,7 @@ def _listed(groups: Sequence[Group], root: str) -> Iterator[str]:
             finding.message,
             _also(group),
         ]
-        # GitHub runs what stands after "##[" anywhere in a line, and after "::" at its beginning.
+        # GitHub executes commands after "##[" anywhere in a line, and after "::" at its start.
         yield "- " + brief(" ".join(filter(None, words))).replace("##[", "## [")
     yield command("endgroup", "", {})
 
@@ -80,7 +80,7 @@ def _also(group: Group) -> str:
 
 
 def command(name: str, message: str, properties: dict[str, str]) -> str:
-    """`::name key=value,key=value::message`, in which nothing can end a part early."""
+    """Format `::name key=value,key=value::message`, with all delimiters escaped."""
     pairs = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     return f"::{name}{' ' * bool(pairs)}{pairs}::{_data(message)}"
 

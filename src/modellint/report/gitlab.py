@@ -1,4 +1,4 @@
-"""GitLab's code quality report: findings beside the changes of a merge request."""
+"""GitLab's code quality report: findings next to the changes of a merge request."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def _description(finding: Finding) -> str:
 
 
 def _digest(text: str) -> str:
-    """GitLab drops findings whose fingerprints are equal."""
+    """Hash a unique text: GitLab drops findings with equal fingerprints."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Order and grouping: what belongs together is said once."""
+"""Ordering and grouping of findings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from modellint.base.text import clean, counted, shorten
 from modellint.finding import Finding, ModelSummary, Result, Severity
 
 LONGEST_NAME = 60
-"""Of a name among others."""
+"""Maximum length of a name in a list."""
 
 _NUMBER = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The same finding at several places of one model; the first speaks for all."""
+    """The same finding at several places in a model, represented by the first."""
 
     findings: tuple[Finding, ...]
 
@@ -32,12 +32,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One file's part of a report. Files that are no models (a configuration) have no summary."""
+    """Section of a file in a report. Files other than models (a configuration) lack a summary."""
 
     path: str
     model: ModelSummary | None
     findings: tuple[Finding, ...]
-    """All that count, the worst first."""
+    """Findings that count, most severe first."""
     suppressed: tuple[Finding, ...]
 
     @property
@@ -49,7 +49,7 @@ class Section:
 
 
 def ordered(result: Result) -> list[Finding]:
-    """Findings by file in the order of the run, the worst first, then by rule and place."""
+    """Sort findings by file in the order of the run, then by severity, rule and place."""
     files = _ranks(result)
 
     def rank(finding: Finding) -> tuple[object, ...]:
@@ -61,7 +61,7 @@ def ordered(result: Result) -> list[Finding]:
 
 
 def sections(result: Result) -> list[Section]:
-    """One for every file, those without findings too."""
+    """Return a section for every file, including those without findings."""
     models = {model.path: model for model in result.models}
     made = []
     for path, findings in by_file(result).items():
@@ -72,7 +72,7 @@ def sections(result: Result) -> list[Section]:
 
 
 def by_file(result: Result) -> dict[str, list[Finding]]:
-    """The ordered findings of every file, also of those that have none."""
+    """Return the ordered findings of every file, including those without any."""
     files: dict[str, list[Finding]] = {path: [] for path in _ranks(result)}
     for finding in ordered(result):
         files[finding.path].append(finding)
@@ -80,7 +80,7 @@ def by_file(result: Result) -> dict[str, list[Finding]]:
 
 
 def grouped(findings: Iterable[Finding]) -> list[Group]:
-    """Findings that differ in their place only, together; in the order of their first."""
+    """Group findings that differ only in their place, in order of first occurrence."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         groups.setdefault(_likeness(finding), []).append(finding)
@@ -88,7 +88,7 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
 
 
 def patterns(names: Sequence[str]) -> list[tuple[str, int]]:
-    """Names that differ by numbers only, as one: `layers.*.attn`, and how many there are."""
+    """Merge names that differ only in numbers, as in `layers.*.attn`, with their count."""
     families: dict[tuple[str, ...], list[list[str]]] = {}
     for name in names:
         parts = _NUMBER.split(name)
@@ -97,7 +97,7 @@ def patterns(names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = "…") -> str:
-    """`at 11 more places: layer*.bn1 (×3), …`; empty for a group of one."""
+    """Return `at 11 more places: layer*.bn1 (×3), …`; empty for a group of one."""
     if not group.rest:
         return ""
     total = f"at {counted(len(group.rest), 'more place')}"
@@ -105,7 +105,7 @@ def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = 
     if not labels:
         return total
     names = [(label, 1) for label in labels] if most is None else patterns(labels)
-    alone = len(names) == 1  # the total has said how many
+    alone = len(names) == 1  # its count equals the total
     shown = [
         shorten(clean(name), LONGEST_NAME, ellipsis)
         + ("" if alone or number == 1 else f" ({times}{number})")
@@ -116,7 +116,7 @@ def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = 
 
 
 def _pattern(members: list[list[str]]) -> str:
-    """What all have in common; a number stays where it is the same in all."""
+    """Return the common pattern; numbers that are equal in all names are kept."""
     return "".join(
         column[0] if len(set(column)) == 1 else "*" for column in zip(*members, strict=True)
     )
@@ -130,7 +130,7 @@ def _likeness(finding: Finding) -> tuple[object, ...]:
         finding.target,
         finding.runtime,
         finding.variant,
-        # Without a place to tell them apart, only equal words make findings the same.
+        # Findings without a place are the same only if their messages are.
         None if finding.location.label else finding.message,
     )
 

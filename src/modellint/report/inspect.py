@@ -1,4 +1,4 @@
-"""`modellint inspect` for people: one page about a model, and a table where there are devices."""
+"""The page of `modellint inspect`: facts about a model, and a table of several devices."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ENGINE_COLUMNS = ("kind", "type", "layer", "ONNX nodes")
 
 
 def render(inspection: Inspection, options: Options) -> str:
-    """As `write` does, without colour."""
+    """Render like `write`, without color."""
     stream = io.StringIO()
     write(inspection, stream, options)
     return stream.getvalue()
@@ -106,13 +106,13 @@ class _ModelSheet(Sheet):
             return ""
         files = counted(found.external_files, "file")
         if found.external_missing == found.external_files:
-            return f"{files} beside it missing"
+            return f"{files} missing"
         said = f"{format_bytes(found.external_bytes)} in {files}"
         missing = f", {found.external_missing:,} missing" if found.external_missing else ""
-        return f"{said} beside it{missing}"
+        return f"{said}{missing}"
 
     def _ports(self, told: Inspection) -> None:
-        """Alike ones in one row: a decoder has its cache as dozens of inputs."""
+        """Print inputs and outputs; similar ones share a row, such as a decoder's cache."""
         labelled = {"inputs": self._alike(told.inputs), "outputs": self._alike(told.outputs)}
         rows = [row for group in labelled.values() for row in group]
         lines = list(self.columns(rows, "llll", self.page - GUTTER))
@@ -157,7 +157,7 @@ class _ModelSheet(Sheet):
         if told.macs is None:
             nodes = counted(told.uncounted or 0, "node")
             least = f"{self.words('≥')} {work(told.known_macs)}" if told.known_macs else "unknown"
-            return f"{least}{sizes}; {nodes} cannot be counted"
+            return f"{least}{sizes}; MACs of {nodes} unknown"
         flops = f" ({work(told.flops)} FLOPs)" if told.flops is not None else ""
         return f"{work(told.macs)}{flops}{sizes}"
 
@@ -175,7 +175,7 @@ class _ModelSheet(Sheet):
         return ", ".join([*shown, *more])
 
     def _formula(self, terms: Sequence[Term]) -> str:
-        """``= batch × sequence × (12.3 G + 1.2 M × sequence)``; nothing where no dim matters."""
+        """Return ``= batch × sequence × (12.3 G + 1.2 M × sequence)``; empty without open dims."""
         if not any(term.powers for term in terms):
             return ""
         common = [name for name in terms[0].powers if all(name in t.powers for t in terms)]
@@ -315,17 +315,17 @@ class _ModelSheet(Sheet):
         self.heading(["optimization profile"])
         for name, dims in (told.profile_open or {}).items():
             missing = ", ".join(self.words(dim) for dim in dims)
-            self.field("open", f"{self.words(name)}: nothing gives {missing} a size")
+            self.field("open", f"{self.words(name)}: no size known for {missing}")
         if told.profile_open:
-            self.line("Give them with --shape INPUT=MIN..OPT..MAX, --symbol NAME=N or --batch N.")
+            self.line("Set sizes with --shape INPUT=MIN..OPT..MAX, --symbol NAME=N or --batch N.")
         elif not told.profile:
-            self.line("Every input has a fixed shape: no profile is needed.")
+            self.line("No profile needed: all inputs have fixed shapes.")
         else:
             for title, form in FORMS.items():
                 self.console.print()
                 self.print(Text(" " * INDENT), Text(title, HEADING))
                 for line in form(told.profile, told.path).split("\n"):
-                    # To be copied: neither wrapped nor shortened.
+                    # Neither wrapped nor shortened, so that it can be copied.
                     self.print(Text(" " * (INDENT + 2)), Text(self._code(line)))
 
     def _code(self, line: str) -> str:

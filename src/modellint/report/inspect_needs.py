@@ -1,4 +1,4 @@
-"""What a model needs where it runs: one device in full, or a row for each of many."""
+"""Memory and time of a model: one device in full, or one row per device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modellint.report.page import LABEL, LINES
 from modellint.report.sheet import GUTTER, INDENT, Sheet
 
 ENDLESS = 1 << 20
-"""Where the estimate gives up looking for the largest size."""
+"""Size at which the search for the largest size stops."""
 
 BAR = 8
 """Columns of a device's bar in the table."""
@@ -34,7 +34,7 @@ PLAIN_MARKS = {"fits": "+", "tight": "~", "does not fit": "x"}
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One part of the memory bar: seen without colour by its fill, with it by both."""
+    """Part of the memory bar, recognizable by its fill and its color."""
 
     label: str
     fill: str
@@ -85,13 +85,13 @@ class NeedsSheet(Sheet):
         low_high = f"{format_bytes(total.low)} to {format_bytes(total.high)}, {total.confidence}"
         expected = format_bytes(total.expected)
         if needs.usable is None:
-            said = f"{expected} expected ({low_high}), and what the runtime itself takes"
+            said = f"{expected} expected ({low_high}), plus the runtime's own overhead"
         else:
             share = _percent(total.expected / needs.usable)
             said = f"{expected} of {format_bytes(needs.usable)} usable, {share} ({low_high})"
         if needs.unknown_tensors:
             unknown = counted(needs.unknown_tensors, "tensor")
-            said += f"; without {unknown} whose size only the data decides"
+            said += f"; without {unknown} of data-dependent size"
         label = needs.verdict or "memory"
         if cells(label) > GUTTER - INDENT - 2:
             said, label = f"{label}: {said}", "memory"
@@ -102,7 +102,7 @@ class NeedsSheet(Sheet):
             self.paragraph(Text(label, VERDICTS[needs.verdict] or LABEL), Text(said))
 
     def _bar(self, needs: Memory) -> None:
-        """What each part takes of the usable memory, in columns."""
+        """Print a bar with each part's share of the usable memory."""
         usable = needs.usable or 0
         width = self.page - GUTTER - 2
         whole = max(usable, needs.total.expected)
@@ -156,7 +156,7 @@ class NeedsSheet(Sheet):
             self.beside("", line)
 
     def _deployed_types(self, needs: Memory) -> str:
-        """Types that matter: biases and shape arguments are everywhere."""
+        """Return the main types of weights, without those of biases and shape arguments."""
         told = {
             name: size for name, size in needs.weight_bytes.items() if size * 100 > needs.weights
         }
@@ -179,10 +179,10 @@ class NeedsSheet(Sheet):
         if needs.target is None:
             return ""
         if needs.smallest_target is None:
-            return "no device of its kind has room for it"
+            return "too large for any device of this kind"
         if needs.smallest_target == needs.target:
-            return "nothing smaller of its kind would do"
-        return f"{self.words(needs.smallest_target)} would do"
+            return "no smaller device of this kind"
+        return f"{self.words(needs.smallest_target)} would suffice"
 
     def _peak(self, needs: Memory) -> None:
         peak = needs.peak
@@ -206,9 +206,9 @@ class NeedsSheet(Sheet):
 
     def _time(self, bound: Roofline) -> None:
         at_least, at_most = self.words("≥"), self.words("≤")
-        said = [f"{at_least} {self._seconds(bound.seconds)} a run in {bound.precision}, at peak"]
+        said = [f"{at_least} {self._seconds(bound.seconds)} per run in {bound.precision}, at peak"]
         if bound.per_second is not None:
-            said.append(f"{at_most} {work(bound.per_second)} a second")
+            said.append(f"{at_most} {work(bound.per_second)} per second")
         if bound.joules is not None:
             said.append(f"{at_most} {_energy(bound.joules)}")
         if bound.uncounted:
@@ -216,11 +216,11 @@ class NeedsSheet(Sheet):
         self.console.print()
         self.items("time", said)
         waiting = bound.memory_share
-        said = [f"memory for {_percent(waiting)} of it"]
+        said = [f"memory for {_percent(waiting)} of the time"]
         if bound.bottleneck == "compute":
-            said = [f"arithmetic for {_percent(1 - waiting)} of it"]
+            said = [f"arithmetic for {_percent(1 - waiting)} of the time"]
         if bound.intensity is not None:
-            said.append(f"{bound.intensity:.3g} FLOPs a byte, in balance at {bound.ridge:.3g}")
+            said.append(f"{bound.intensity:.3g} FLOPs per byte, balanced at {bound.ridge:.3g}")
         self.items("bound by", said)
         rows = [
             [
@@ -235,7 +235,7 @@ class NeedsSheet(Sheet):
             self.beside("" if at else "slowest", line)
 
     def _seconds(self, seconds: float) -> str:
-        """`12 µs`, `3.4 ms`, `1.2 s`."""
+        """Format seconds as in `12 µs`, `3.4 ms`, `1.2 s`."""
         for unit, scale in (("s", 1.0), ("ms", 1e3)):
             if seconds * scale >= 1:
                 return f"{seconds * scale:.3g} {unit}"
@@ -278,7 +278,7 @@ class NeedsSheet(Sheet):
         fitting = [needs for needs in ordered if needs.verdict == "fits"]
         said = f"fits {len(fitting)} of {len(ordered)}"
         if fitting:
-            said += f"; the smallest is {self.words(fitting[0].target or '')}"
+            said += f"; smallest: {self.words(fitting[0].target or '')}"
         self.line(said)
         if first.total.confidence:
             self.line("Times are lower bounds from peak rates.")
@@ -327,7 +327,7 @@ def _weights(needs: Memory) -> Estimate:
 
 def _percent(share: float) -> str:
     if share >= 2:
-        return f"{share:,.3g} times"
+        return f"{share:,.3g}×"
     return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 

@@ -1,4 +1,4 @@
-"""Everything, for programs: see docs/output.md and docs/schemas/report.schema.json."""
+"""The full result as JSON: see docs/output.md and docs/schemas/report.schema.json."""
 
 from __future__ import annotations
 

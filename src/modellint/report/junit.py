@@ -1,8 +1,7 @@
-"""JUnit's XML, which every CI system shows as tests: a suite per model, a case per finding.
+"""JUnit XML, which CI systems show as tests: one suite per model, one case per finding.
 
-Errors and warnings are failures; what does not call for action (infos, suppressed findings) is a
-skipped case, and a crash of modellint itself an error. A model without findings is a case that
-passes.
+Errors and warnings are failures, infos and suppressed findings are skipped cases, and crashes of
+modellint are errors. A model without findings is a passing case.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from modellint.report.options import Options
 from modellint.report.places import source_path
 
 OUTCOMES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
-"""What may become of a case, and the attribute that counts it."""
+"""Outcomes of a case, and the attributes that count them."""
 
 
 def render(result: Result, options: Options) -> str:
@@ -28,7 +27,7 @@ def render(result: Result, options: Options) -> str:
     _count(suites, ("failure", "error"))
     suites.set("time", f"{result.seconds:.3f}")
     ET.indent(suites)
-    # Plain ASCII with character references is the same in every encoding.
+    # ASCII with character references is the same in every encoding.
     text = ET.tostring(suites, encoding="us-ascii").decode("ascii")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 

@@ -1,4 +1,4 @@
-"""An engine's layers, and what became of a model in them, as labelled text for people."""
+"""An engine's layers and their comparison with a model, as labeled text."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ Labelled = tuple[str, str]
 
 
 def comparison(model: str, export: str, engine: Engine) -> str:
-    """A model beside the engine built from it, a fact a line."""
+    """Compare a model with the engine built from it, one fact per line."""
     rows = [(label.ljust(WIDEST_LABEL), text) for label, text in facts(engine)]
     lines = [f"{clean(model)} in {clean(export)}", "", *(f"  {a}{b}" for a, b in rows)]
     return "".join(f"{line}\n" for line in lines)
 
 
 def facts(engine: Engine) -> Iterator[Labelled]:
-    """What stands out: a few words, and what they are about."""
+    """Iterate over notable facts as labels and texts."""
     if engine.became is not None:
         yield from _origin(engine.became, engine)
     else:
-        yield "in short", f"{counted(len(engine.layers), 'layer')}, {_reformats(engine)}"
+        yield "summary", f"{counted(len(engine.layers), 'layer')}, {_reformats(engine)}"
     if engine.kinds:
         yield "layers by kind", _counts(engine.kinds)
         yield "layers by type", _counts(engine.types)
     elif engine.layers:
         how = "build it with --profilingVerbosity=detailed"
-        yield "layers by type", f"not told: the engine keeps only names; {how}"
+        yield "layers by type", f"unknown: the engine keeps only names; {how}"
     most = sorted(engine.layers, key=lambda layer: -len(layer.nodes))[:MOST_FUSED]
     for layer in most:
         if len(layer.nodes) > 1:
             yield "fused", f"{len(layer.nodes)} nodes in {clean(layer.name)}"
     if engine.became is not None:
         for node in engine.became.left_float[:MOST]:
-            yield "quantized in vain", f"{clean(node.node)} runs in {node.type}"
-        yield from _more("quantized in vain", engine.became.left_float)
+            yield "quantization lost", f"{clean(node.node)} runs in {node.type}"
+        yield from _more("quantization lost", engine.became.left_float)
     for heavy in engine.bottlenecks[:MOST]:
         where = f"runs in {heavy.type} between quantized layers"
         yield "bottleneck", f"{clean(heavy.layer)} {where}"
@@ -49,12 +49,12 @@ def facts(engine: Engine) -> Iterator[Labelled]:
         yield "not fused", f"{zone.layers} light layers {ends}"
     yield from _more("not fused", engine.zones)
     if engine.became is not None and engine.became.unknown:
-        yield "not in the model", f"{_named(engine.became.unknown)}: is the engine of another one?"
+        yield "not in the model", f"{_named(engine.became.unknown)}: engine of a different model?"
 
 
 def _origin(became: Became, engine: Engine) -> Iterator[Labelled]:
     layers = counted(len(engine.layers), "layer")
-    yield "in short", f"{counted(became.nodes, 'node')} became {layers}, {_reformats(engine)}"
+    yield "summary", f"{counted(became.nodes, 'node')} became {layers}, {_reformats(engine)}"
     yield "named by a layer", f"{became.placed} of {became.nodes} nodes"
     if became.gone:
         yield "folded or unnamed", _counts(became.gone)

@@ -1,7 +1,6 @@
-"""Markdown for a step's summary or a comment on a pull request.
+"""Markdown for job summaries and pull-request comments.
 
-Names in models are hostile here too: nothing in them may become a link, an image, a mention of a
-person or a table of its own.
+Names in models are untrusted: they must not become links, images, mentions or tables.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from modellint.report.overview import NOUNS, overview
 from modellint.report.places import source_path
 
 MARK = "<!-- modellint -->"
-"""By which a workflow finds the comment that it wrote before, to replace it."""
+"""Marker by which a workflow finds its previous comment, to replace it."""
 
 MOST_CHARACTERS = 60_000
 """GitHub refuses comments of more than 65,536."""
 
 _SYNTAX = re.compile(r"[\\`*_\[\]<>|~$&]")
 _REFERENCE = re.compile(r"[@#!](?=\S)|:(?=//)|www(?=\.)", re.IGNORECASE)
-"""What sites make references and links of after Markdown has had its say: @team, #1, http://."""
+"""Text that sites turn into references and links after Markdown: @team, #1, http://."""
 _UNSAFE_IN_CODE = re.compile(r"[^ \w./,=+-]|_")
 
 
@@ -33,17 +32,17 @@ def render(result: Result, options: Options) -> str:
     parts = [_Part(section, options.root) for section in told if section.findings]
     text = _lines(_head(result))
     room = MOST_CHARACTERS - len(text)
-    for severity in NOUNS:  # what is left out for want of room is the least severe
+    for severity in NOUNS:  # the least severe are omitted if space runs out
         for part in parts:
             room -= part.fill(severity, room)
     text += "".join(part.text() for part in parts)
     if left_out := sum(part.left_out for part in parts):
-        text += f"\n{counted(left_out, 'finding')} left out: the report would be too long.\n"
+        text += f"\n{counted(left_out, 'finding')} omitted to limit the report's length.\n"
     return text
 
 
 class _Part:
-    """One file's table, as far as there is room for it."""
+    """Table of a file, as far as space permits."""
 
     def __init__(self, section: Section, root: str) -> None:
         self.groups = section.groups
@@ -52,7 +51,7 @@ class _Part:
         self.left_out = 0
 
     def fill(self, severity: Severity, room: int) -> int:
-        """Take the rows of a severity; gives the characters that they take."""
+        """Add the rows of a severity; return the number of characters used."""
         taken = 0
         for group in self.groups:
             if group.first.severity is not severity:
@@ -120,6 +119,6 @@ def _prose(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """HTML's element, in which entities hold what a code span has no way to write."""
+    """Format as an HTML code element, which unlike a code span can contain entities."""
     text = _UNSAFE_IN_CODE.sub(lambda char: f"&#{ord(char[0])};", shorten(brief(text), 200))
     return f"<code>{text}</code>"

@@ -1,4 +1,4 @@
-"""What the reader of a report may ask of it."""
+"""Options of reports."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Color = Literal["auto", "always", "never"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Each format heeds what concerns it."""
+    """Options of reports; each format uses those that apply to it."""
 
     quiet: bool = False
-    """`full`: only the first line of each finding, and silence when there is none."""
+    """`full`: print only the first line of each finding, and nothing without findings."""
     verbose: bool = False
-    """`full`: every place of a group, and the evidence."""
+    """`full`: show all places of a group, and the evidence."""
     color: Color = "auto"
-    """`full`: whether to colour; by default what the terminal and NO_COLOR, FORCE_COLOR say."""
+    """`full`: use color; by default according to the terminal, NO_COLOR and FORCE_COLOR."""
     width: int | None = None
-    """`full`: columns; by default the terminal's."""
+    """`full`: number of columns; by default the terminal's."""
     root: str = "."
-    """The folder that the addresses of machine formats are relative to: a repository's top."""
+    """Base folder of paths in machine-readable formats: the repository's top."""
     category: str | None = None
-    """`sarif`: what tells this configuration's results from another's in the same tool."""
+    """`sarif`: category that separates these results from those of other configurations."""
     suppressed: bool = False
-    """`full`, `sarif`: show suppressed findings too. GitHub would take them for open alerts."""
+    """`full`, `sarif`: include suppressed findings, which GitHub treats as open alerts."""

@@ -1,4 +1,4 @@
-"""A whole run in one line."""
+"""One-line summary of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOUNS = {
 
 
 def overview(result: Result) -> str:
-    """`2 errors, 1 warning in 7 models (3 findings suppressed)`."""
+    """Return `2 errors, 1 warning in 7 models (3 findings suppressed)`."""
     models = counted(len(result.models), "model")
     hidden = len(result.findings) - len(result.active)
     tail = f" ({counted(hidden, 'finding')} suppressed)" if hidden else ""
@@ -21,6 +21,6 @@ def overview(result: Result) -> str:
 
 
 def tally(result: Result) -> str:
-    """`2 errors, 1 warning`; empty when nothing counts."""
+    """Return `2 errors, 1 warning`; empty if no finding counts."""
     numbers = ((result.count(severity), NOUNS[severity]) for severity in NOUNS)
     return ", ".join(counted(number, *noun) for number, noun in numbers if number)

@@ -1,4 +1,4 @@
-"""What reports for people share: a console, and a page to write lines of text on."""
+"""Console and page shared by the reports for people."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from modellint.base.records import dataclass
 from modellint.base.text import brief, encodable
 from modellint.report.options import Options
 
-# Of the sixteen colours, those that are seen on dark and on light backgrounds alike. Nothing is
-# dimmed, and yellow is never bold: terminals draw both too pale on white, as they draw plain blue
-# too dark on black.
+# Of the sixteen colors, those readable on both dark and light backgrounds. No dim text and no bold
+# yellow, which are too pale on white, and no plain blue, which is too dark on black.
 LINES = Style(color="bright_blue")
 LABEL = Style(bold=True)
 HEADING = Style(bold=True)
@@ -23,7 +22,7 @@ HEADING = Style(bold=True)
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """What lines are drawn with."""
+    """Characters for drawing lines."""
 
     top: str = "╭─"
     bar: str = "│"
@@ -38,7 +37,7 @@ ASCII = Glyphs(top=",-", bar="|", bottom="`-", rule="-", dot="-", ellipsis="..."
 
 
 def console_for(stream: TextIO, options: Options) -> Console:
-    """A console on the stream; what NO_COLOR, FORCE_COLOR and TERM say is heeded by rich."""
+    """Return a console for the stream; rich honors NO_COLOR, FORCE_COLOR and TERM."""
     plain = options.color == "never"
     return Console(
         file=stream,
@@ -54,7 +53,7 @@ def console_for(stream: TextIO, options: Options) -> Console:
 
 
 class Page:
-    """Lines of text, never wider than the console, in characters that its stream can show."""
+    """Lines of text, at most as wide as the console, in characters that its stream can encode."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -64,7 +63,7 @@ class Page:
         self.is_plain = not console.is_terminal and console.color_system is None
 
     def print(self, *parts: Text) -> None:
-        if self.is_plain:  # what rich would write too, in a tenth of the time
+        if self.is_plain:  # the same output as rich's, in a tenth of the time
             self.console.file.write("".join(part.plain for part in parts).rstrip() + "\n")
             return
         line = Text.assemble(*parts)
@@ -78,7 +77,7 @@ class Page:
         return f" {self.glyphs.dot} ".join(parts)
 
     def words(self, text: str) -> str:
-        """Harmless, and within what the stream can show."""
+        """Remove control characters and those that the stream cannot encode."""
         text = brief(text, self.glyphs.ellipsis)
         return encodable(text, self.encoding) if self.glyphs is ASCII else text
 

@@ -1,4 +1,4 @@
-"""Addresses of files as code-review sites want them: relative to the repository, with slashes."""
+"""File paths for code-review sites: relative to the repository, with forward slashes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 
 def source_path(path: str, root: str) -> str:
-    """The file's path below the root, its links followed. A file elsewhere goes by its name
-    alone: where it lies on this machine is nobody's business."""
+    """Return the file's resolved path relative to the root, or only its name if it is elsewhere:
+    reports must not leak paths of this machine."""
     top = os.path.realpath(root)
     for candidate in (os.path.realpath(path), os.path.abspath(path)):  # noqa: PTH100
         try:
@@ -20,5 +20,5 @@ def source_path(path: str, root: str) -> str:
 
 
 def source_uri(path: str, root: str) -> str:
-    """The same as a relative URI reference."""
+    """Return the source path as a relative URI reference."""
     return quote(os.fsencode(source_path(path, root)), safe="/-._~")

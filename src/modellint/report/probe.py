@@ -1,4 +1,4 @@
-"""What real runtimes said: a table for people, and how far it agrees with what rules foretell."""
+"""Outcomes of probes: a table, and their agreement with the predictions of rules."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 VERDICTS = ("confirmed", "contradicted", "unforeseen")
 EVIDENCE = "probe"
 MEANINGS = {
-    "confirmed": "foretold by a rule, and the runtime refused it",
-    "contradicted": "foretold by a rule, and the runtime took it",
-    "unforeseen": "refused by the runtime, and foretold by no rule",
+    "confirmed": "predicted by a rule, and refused by the runtime",
+    "contradicted": "predicted by a rule, but accepted by the runtime",
+    "unforeseen": "refused by the runtime, but not predicted by any rule",
 }
 COLORS = {"builds": "green", "parses": "green", "refused": "red"}
 COLUMNS = ("  target", "runtime", "answer", "time", "engine", "weights", "activ.", "scratch")
 ROOM = {8: 76, 7: 67, 6: 58, 5: 48, 4: 0}
-"""How many of them a terminal of so many columns has room for."""
+"""Number of columns shown by terminal width."""
 MOST_LAYERS = 12
 
 
 def answer(probed: Probed) -> str:
-    """In one or two words."""
+    """Return the outcome in one or two words."""
     if probed.status == "accepted":
         return "builds" if probed.level == "build" else "parses"
-    return {"unanswered": "not asked", "refused": "refused"}.get(probed.status, probed.status)
+    return {"unanswered": "not probed", "refused": "refused"}.get(probed.status, probed.status)
 
 
 def write_table(result: Result, stream: TextIO, options: Options) -> None:
-    """The models, and below each a line for every deployment."""
+    """Write the models, each followed by a line per deployment."""
     from rich.segment import SegmentLines
     from rich.text import Text
 
@@ -56,12 +56,12 @@ def write_table(result: Result, stream: TextIO, options: Options) -> None:
         console.print(SegmentLines([row], new_lines=True), end="")
     asked = sorted({f"{each.backend} {each.version}" for each in result.probes if each.backend})
     remembered = sum(probed.cached for probed in result.probes)
-    words = [*asked, f"{remembered} remembered"] if remembered else asked
+    words = [*asked, f"{remembered} cached"] if remembered else asked
     console.print(Text(", ".join(words)))
 
 
 def _table(result: Result, width: int) -> Table:
-    """One line for each model and deployment, without the models' names."""
+    """Return one row per model and deployment, without the models' names."""
     from rich.table import Table
     from rich.text import Text
 
@@ -97,12 +97,12 @@ def _row(probed: Probed) -> list[str]:
 
 
 def to_json(result: Result) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the outcomes as JSON data."""
     return {"version": 1, "probes": [probe_entry(probed) for probed in result.probes]}
 
 
 def agreement(result: Result) -> str:
-    """How rules and runtimes agree, as Markdown: every verdict with its place."""
+    """Return the agreement of rules and runtimes as Markdown: each verdict with its place."""
     out = io.StringIO()
     for line in _agreement(result):
         out.write(f"{line}\n")
@@ -133,12 +133,14 @@ def _agreement(result: Result) -> Iterator[str]:
 
 
 def _rate(counts: Counter[str]) -> str:
-    foretold = counts["confirmed"] + counts["contradicted"]
-    if not foretold and not counts["unforeseen"]:
-        return "No rule foretold a refusal, and no runtime refused anything."
-    words = [f"{counts['confirmed']} of {counted(foretold, 'refusal')} foretold by rules came true"]
+    predicted = counts["confirmed"] + counts["contradicted"]
+    if not predicted and not counts["unforeseen"]:
+        return "No rule predicted a refusal, and no runtime refused anything."
+    words = [
+        f"{counts['confirmed']} of {counted(predicted, 'refusal')} predicted by rules confirmed"
+    ]
     if counts["unforeseen"]:
-        words.append(f"{counts['unforeseen']} came unforeseen")
+        words.append(f"{counts['unforeseen']} not predicted")
     return "; ".join(words) + "."
 
 
@@ -166,5 +168,5 @@ def _layers(probed: Probed) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot break out of a table or a list."""
+    """Escape text so that it cannot break out of a table or a list."""
     return text.replace("|", "\\|").replace("<", "&lt;")

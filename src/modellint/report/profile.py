@@ -1,4 +1,4 @@
-"""Optimization profiles as the tools that build engines want to be told them."""
+"""Optimization profiles in the syntax of the tools that build engines."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 Profiles = Mapping[str, Mapping[str, Sequence[int]]]
-"""By input name: its shape as ``min``, ``opt`` and ``max``."""
+"""Shapes by input name, as ``min``, ``opt`` and ``max``."""
 
 WHICH = ("min", "opt", "max")
 
 
 def trtexec(profiles: Profiles, model: str) -> str:
-    """A command line of TensorRT's trtexec."""
+    """Return a command line of TensorRT's trtexec."""
     flags = [f"--{which}Shapes={_joined(profiles, which)}" for which in WHICH]
     return _command("trtexec", f"--onnx={model}", *flags)
 
 
 def polygraphy(profiles: Profiles, model: str) -> str:
-    """A command line of Polygraphy."""
+    """Return a command line of Polygraphy."""
     arguments = []
     for which in WHICH:
         arguments.append(f"--trt-{which}-shapes")
@@ -28,7 +28,7 @@ def polygraphy(profiles: Profiles, model: str) -> str:
 
 
 def tensorrt_python(profiles: Profiles) -> str:
-    """Statements for TensorRT's Python API."""
+    """Return statements for TensorRT's Python API."""
     statements = []
     for name, shapes in profiles.items():
         bounds = ", ".join(str(tuple(shapes[which])) for which in WHICH)
@@ -43,7 +43,7 @@ def tensorrt_python(profiles: Profiles) -> str:
 
 
 def onnxruntime_python(profiles: Profiles, model: str) -> str:
-    """Options of ONNX Runtime's TensorRT execution provider."""
+    """Return options of ONNX Runtime's TensorRT execution provider."""
     options = [
         f'    "trt_profile_{which}_shapes": {_joined(profiles, which)!r},' for which in WHICH
     ]
@@ -67,10 +67,10 @@ FORMS = {
 
 
 def _joined(profiles: Profiles, which: str) -> str:
-    """``x:1x3x224x224,mask:1x128``, which trtexec and ONNX Runtime share."""
+    """Return ``x:1x3x224x224,mask:1x128``, the syntax of both trtexec and ONNX Runtime."""
     return ",".join(f"{name}:{'x'.join(map(str, s[which]))}" for name, s in profiles.items())
 
 
 def _command(*words: str) -> str:
-    """One argument a line, as a shell takes it."""
+    """Return a shell command with one argument per line."""
     return " \\\n    ".join(shlex.join([word]) for word in words)

@@ -1,6 +1,6 @@
-"""How a model is quantized, or how ready it is to be, for people: `inspect --quant`.
+"""Quantization of a model, or its readiness for it: `inspect --quant`.
 
-It draws the JSON form of the summary, so that both always say the same.
+It is rendered from the JSON form of the summary, so that both always agree.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def write(summary: Summary, stream: TextIO, options: Options) -> None:
 
 
 def render(summary: Summary, *, verbose: bool = False) -> RenderableType:
-    """The whole report; `verbose` leaves no row out."""
+    """Return the report; `verbose` shows all rows."""
     most = None if verbose else MOST_ROWS
     parts: list[RenderableType] = [_headline(summary), Text(), _coverage(summary)]
     parts += _schemes(summary)
@@ -100,7 +100,7 @@ def _schemes(summary: Summary) -> list[RenderableType]:
 
 
 def _islands(summary: Summary, most: int | None) -> list[RenderableType]:
-    """Islands opened by the same kind of op in one row: they repeat with a model's blocks."""
+    """Return float islands, one row per opening op: they repeat with a model's blocks."""
     kinds: dict[tuple[str, float | None], list[Mapping[str, Any]]] = {}
     for island in summary["islands"]:
         slowdown = island["slowdown"] if island["products"] else None
@@ -126,7 +126,7 @@ def _islands(summary: Summary, most: int | None) -> list[RenderableType]:
 def _score(summary: Summary) -> list[RenderableType]:
     score = summary["score"]
     if score is None:
-        return [Text(), Text("Nothing here could be quantized: no layer multiplies weights.")]
+        return [Text(), Text("Nothing to quantize: no layer multiplies weights.")]
     style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
     what = "Readiness  " if summary["method"] == "none" else "Coverage  "
     line = Text(what, HEADING).append(f"{score}", style).append(" of 100")
@@ -152,7 +152,7 @@ def _gains(summary: Summary) -> list[RenderableType]:
     gains: Sequence[Mapping[str, Any]] = summary["gains"]
     if not gains:
         return []
-    lines: list[RenderableType] = [Text(), Text("What would gain most", HEADING)]
+    lines: list[RenderableType] = [Text(), Text("Largest gains", HEADING)]
     for number, gain in enumerate(gains, start=1):
         lines.append(
             Text(f"  {number}. ", LABEL)

@@ -1,8 +1,8 @@
-"""SARIF 2.1.0, in the shape that GitHub code scanning takes.
+"""SARIF 2.1.0, in the form that GitHub code scanning accepts.
 
-GitHub drops a whole file for one result without a physical location, does not honour
-suppressions, and identifies results by `primaryLocationLineHash` alone. A model has no lines, so
-every result is at line 1 and the logical location says where in the model it is.
+GitHub rejects a whole file for one result without a physical location, does not honor
+suppressions, and identifies results by `primaryLocationLineHash` alone. Models have no lines, so
+every result is on line 1 and the logical location gives its place in the model.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
 
 MOST_RESULTS = 5000
-"""GitHub keeps that many of a run."""
+"""Maximum number of results of a run that GitHub keeps."""
 MOST_TEXT = 1024
-"""GitHub takes that many characters of a rule's plain texts."""
+"""Maximum length of a rule's plain texts on GitHub."""
 
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _PROBLEM_SEVERITIES = {
@@ -47,8 +47,8 @@ def render(result: Result, options: Options) -> str:
 
 
 def serialize(item: Any) -> Any:
-    """sarif-om's objects as JSON values. Nothing that was set is left out for being equal to a
-    default: without its explicit level, a result would take that of its rule."""
+    """Convert sarif-om's objects to JSON values, including values equal to a default: without an
+    explicit level, a result would take that of its rule."""
     if isinstance(item, list | tuple):
         return [serialize(element) for element in item]
     if isinstance(item, dict):
@@ -63,13 +63,13 @@ def serialize(item: Any) -> Any:
 
 
 def _is_unset(value: object) -> bool:
-    """None, or the -1 with which sarif-om stands for "no index"."""
+    """Return True for None, and for -1, sarif-om's value for "no index"."""
     return value is None or (type(value) in {int, float} and value == -1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A result to be, which may stand for others like it."""
+    """A future result, which may stand for similar ones."""
 
     finding: Finding
     others: tuple[Finding, ...] = ()
@@ -115,8 +115,8 @@ class _Log:
         )
 
     def _category(self) -> str:
-        """GitHub replaces the results of an earlier upload of the same category: linting for
-        another target must not close this one's alerts."""
+        """Return the category. GitHub replaces earlier results of the same category, and linting
+        for another target must not close this one's alerts."""
         category = self.options.category
         if category is None:
             deployments = "+".join(map(_slug, self.result.deployments))
@@ -193,7 +193,7 @@ class _Log:
 
 
 def _rules(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:
-    """Every rule that ran, and those of findings that no rule's run gave (a crash)."""
+    """Return all rules that ran, plus those of other findings (crashes)."""
     rules = dict(result.rules)
     for finding in shown:
         if finding.code not in rules:
@@ -234,21 +234,21 @@ def _limited(text: str) -> str:
 
 
 def _within_limits(findings: Sequence[Finding]) -> tuple[list[_Entry], str | None]:
-    """All findings, if GitHub takes them all. If not, those alike as one, since what is cut off
-    would be seen as fixed; and of what is still too much, the worst. In words: what was done."""
+    """Return all findings if GitHub accepts as many; otherwise group similar ones, since missing
+    results would count as fixed, and keep the most severe groups. Also return a notice."""
     if len(findings) <= MOST_RESULTS:
         return [_Entry(finding) for finding in findings], None
     groups: list[Group] = grouped(findings)
     kept = sorted(groups, key=lambda group: -group.first.severity)[:MOST_RESULTS]
     kept_ids = {id(group) for group in kept}
     entries = [_Entry(group.first, group.rest) for group in groups if id(group) in kept_ids]
-    told = (
+    notice = (
         f"{len(findings):,} findings are more than the {MOST_RESULTS:,} results that code scanning "
-        f"keeps, so {len(entries):,} results stand for groups of like findings"
+        f"keeps, so {len(entries):,} results stand for groups of similar findings"
     )
     if lost := len(groups) - len(entries):
-        told += f", and the {lost:,} least severe groups are left out"
-    return entries, told + "."
+        notice += f", and the {lost:,} least severe groups are omitted"
+    return entries, notice + "."
 
 
 def _result_text(entry: _Entry) -> str:
@@ -262,7 +262,7 @@ def _result_text(entry: _Entry) -> str:
 
 
 def _message_text(text: str) -> str:
-    """In a message `[text](address)` is a link, and names in a model must not make any."""
+    """Escape `[text](address)`, which is a link in messages: names in models are untrusted."""
     return brief(text).replace("](", "] (")
 
 
@@ -288,7 +288,7 @@ def _suppressions(finding: Finding) -> list[Any]:
 
 
 def _properties(finding: Finding) -> dict[str, Any] | None:
-    """What SARIF has no words for."""
+    """Return properties that have no counterpart in SARIF."""
     facts = {
         "target": finding.target,
         "runtime": finding.runtime,

@@ -1,4 +1,4 @@
-"""Labelled fields and columns of text on a page, for reports that are looked at at length."""
+"""Labeled fields and columns of text on a page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from modellint.base.text import cells, shorten
 from modellint.report.page import ASCII, HEADING, LABEL, LINES, Page
 
 WIDEST = 110
-"""Columns of a page; a wider terminal only makes lines harder to follow."""
+"""Maximum width of a page; wider lines are harder to read."""
 INDENT = 3
 GUTTER = 15
-"""Where text begins that stands beside a label."""
+"""Column at which the text next to a label starts."""
 NARROWEST = 20
-"""What of a name still tells something."""
+"""Minimum width of a shortened name."""
 
 
 class Sheet(Page):
@@ -42,7 +42,7 @@ class Sheet(Page):
             label = ""
 
     def wrapped(self, items: Sequence[str], width: int) -> Iterator[Text]:
-        """Items with dots between them, on lines that break at the dots."""
+        """Join items with dots, wrapping lines at the dots."""
         line = ""
         for item in items:
             longer = self.dotted([line, item]) if line else item
@@ -63,7 +63,7 @@ class Sheet(Page):
             self.beside(label if at == 0 else "", line)
 
     def beside(self, label: str | Text, line: Text) -> None:
-        """A word at the left, and text beside it."""
+        """Print a label at the left, with text next to it."""
         word = Text(label, LABEL) if isinstance(label, str) else label
         gap = " " * max(GUTTER - INDENT - word.cell_len, 1)
         self.print(Text(" " * INDENT), word, Text(gap), line)
@@ -83,8 +83,8 @@ class Sheet(Page):
         *,
         drop: tuple[int, ...] = (),
     ) -> Iterator[Text]:
-        """Rows in columns two apart. Where room is short, words to the left give way down to a
-        width that still tells something, then the columns of `drop` go, the first first."""
+        """Lay out rows in columns. If space is short, shorten left-aligned words to a minimum
+        width, then drop the columns in `drop`, in order."""
         if not rows:
             return
         widths = [max(row[at].cell_len for row in rows) for at in range(len(align))]
@@ -121,7 +121,7 @@ class Sheet(Page):
 
 
 def _squeeze(widths: list[int], words: Sequence[int], kept: Sequence[int], room: int) -> bool:
-    """Narrow the widest columns of words until the row fits; leave all as it was if none does."""
+    """Narrow the widest word columns until the row fits; change nothing if it cannot fit."""
     tried = list(widths)
     while words:
         over = sum(tried[each] for each in kept) + 2 * (len(kept) - 1) - room

@@ -1,4 +1,4 @@
-"""What each rule found and what it took, for `--statistics`."""
+"""Number of findings and time per rule, for `--statistics`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from modellint.finding import Result
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """A rule, or a stage of the run such as ``(read)``."""
+    """Statistics of a rule, or of a stage such as ``(read)``."""
 
     code: str
     rule: str
     findings: int
     suppressed: int
     seconds: float | None
-    """None when its time was not taken: the findings came from the cache."""
+    """None if the findings came from the cache, without a time."""
 
 
 def statistics(result: Result) -> list[RuleRow]:
-    """Rules and stages, those with the most findings first, then the slowest."""
+    """Return rules and stages, by number of findings and then by time."""
     active = Counter(finding.code for finding in result.active)
     found = Counter(finding.code for finding in result.findings)
     names = {finding.code: finding.rule for finding in result.findings}

@@ -1,4 +1,4 @@
-"""The runtimes that models are deployed on: one package each, which states all that is known of it.
+"""Runtimes that models are deployed on: one package each, with everything known about it.
 
 See docs/adding-a-runtime.md.
 """

@@ -1,4 +1,4 @@
-"""In the child process: models in ONNX text, made whole, so that a runtime takes them."""
+"""In the child process: conversion of models in ONNX text to binaries that runtimes accept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOUR_BITS = (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1)
 
 
 def binary(path: str) -> bytes:
-    """The model as protobuf."""
+    """Return the model as protobuf."""
     model: ModelProto = parser.parse_model(Path(path).read_text(encoding="utf-8"))
     model.graph.initializer.extend(_weights_without_values(model.graph))
     for tensor in model.graph.initializer:
@@ -22,7 +22,7 @@ def binary(path: str) -> bytes:
 
 
 def _weights_without_values(graph: GraphProto) -> Iterator[TensorProto]:
-    """Text may state a weight by its type alone; it becomes zeros."""
+    """Iterate over zero tensors for weights that the text declares by type only."""
     made = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     made |= {name for node in graph.node for name in node.output}
     for value in graph.value_info:
@@ -42,7 +42,7 @@ def _zeros(value: ValueInfoProto) -> TensorProto:
 
 
 def _pack(tensor: TensorProto) -> None:
-    """Text holds one number for each element; the format holds two of four bits in a byte."""
+    """Pack 4-bit elements two per byte; the text has one number per element."""
     values = [number & 15 for number in tensor.int32_data]
     values += [0] * (len(values) % 2)
     pairs = zip(values[::2], values[1::2], strict=True)

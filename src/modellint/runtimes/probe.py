@@ -1,4 +1,4 @@
-"""How a runtime is asked about a model: what its package states, and what its child code says."""
+"""Interface for probing a runtime: its package's description and its child process's answers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Level = Literal["parse", "build"]
 Capability = tuple[int, int]
 """A CUDA compute capability."""
 Gpu = Callable[[], Capability | None]
-"""Looks for this machine's GPU, when called."""
+"""Returns this machine's GPU."""
 Tell = Callable[[dict[str, Any]], None]
-"""Leaves an answer with the parent process; a later one replaces it."""
+"""Reports an answer to the parent process; a later one replaces it."""
 
 
 class Device(Protocol):
-    """What a runtime may want to know of a target."""
+    """Facts about a target that a runtime may need."""
 
     @property
     def name(self) -> str: ...
@@ -27,55 +27,55 @@ class Device(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a runtime can be asked here about a device."""
+    """Depth to which a runtime can be probed here for a device."""
 
     level: Level
     capability: Capability | None = None
-    """The compute capability to build for, where it is not this machine's."""
+    """Compute capability to build for, if not this machine's."""
     note: str = ""
-    """Why it is not asked further."""
+    """Reason for not probing deeper."""
 
 
 def full_reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
-    """For a runtime that can be asked everything everywhere."""
+    """Return the full level, for a runtime without restrictions."""
     return Reach(level)
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Where a runtime's Python module comes from, and what can be asked of it."""
+    """Description of how to probe a runtime."""
 
     code: str
-    """The module that asks it, in a child process: it has ``answer(request, tell)``."""
+    """Module with ``answer(request, tell)``, which probes the runtime in a child process."""
     modules: tuple[str, ...]
-    """The runtime's module, under the names it has depending on which wheels are installed."""
+    """Names of the runtime's Python module, which depend on the installed wheels."""
     packages: tuple[str, ...]
-    """Distributions that may state its version without its being imported."""
+    """Distributions that provide its version without importing it."""
     install: str
     """The command that installs it."""
     ability: Callable[[Gpu], str]
-    """What `modellint doctor` says it can do here."""
+    """Description of its abilities here, for `modellint doctor`."""
     reach: Callable[[Level, Device | None, Gpu], Reach | str] = full_reach
-    """How far it can be asked about a device, or why it cannot be asked at all."""
+    """Depth to which it can be probed for a device, or the reason why it cannot."""
     stands_in_for: tuple[str, ...] = ()
-    """Other runtimes that its answer is good for."""
+    """Other runtimes that its answers are valid for."""
     needs_ranges: bool = False
-    """Whether a build needs a range for each input whose shape is open."""
+    """True if a build needs a shape range for each dynamic input."""
     asked_by_default: bool = False
-    """Whether it is asked about a model for which neither a runtime nor a target is named."""
+    """True if it is the default without a runtime or target."""
     reads_engines: str = ""
-    """The module that reads the layers of its engines, in a child process."""
+    """Module that reads the layers of its engines in a child process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing a runtime said, with the part of the model it means, as far as that is known."""
+    """A message from a runtime, with the part of the model it concerns, if known."""
 
     kind: str
     text: str = ""
     node: str = ""
     op: str = ""
     index: int | None = None
-    """Of the node in the main graph; None when the runtime does not say."""
+    """Index of the node in the main graph; None if unknown."""
     value: str = ""
-    """An input or tensor, where the remark is about one."""
+    """Input or tensor that the remark is about, if any."""

@@ -1,6 +1,6 @@
-"""Finds the runtimes: one package each in this folder, and those that plugins add.
+"""Registry of runtimes: one package each in this folder, plus those of plugins.
 
-A package is imported when its runtime is asked for, so that a run pays for one or two.
+A package is imported when its runtime is used, so that a run pays for one or two.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from modellint.base.plugins import load_plugins
 from modellint.runtimes.runtime import TYPICAL, Runtime, RuntimeMemory
 
 GROUP = "modellint.runtimes"
-"""The entry points of plugins; each names a `Runtime`."""
+"""Entry point group of plugins; each entry refers to a `Runtime`."""
 _FOLDER = Path(__file__).parent
 
 
 @cache
 def find_runtime(name: str | None) -> Runtime | None:
-    """The runtime of this name; None for one that is not described anywhere."""
+    """Return the runtime with this name; None if unknown."""
     package = (name or "").replace("-", "_")
     if package in _packages():
         return _built_in(package)
@@ -30,25 +30,25 @@ def find_runtime(name: str | None) -> Runtime | None:
 
 @cache
 def runtimes() -> Mapping[str, Runtime]:
-    """Every runtime by name, in order."""
+    """Return all runtimes by name, in order."""
     found = {runtime.name: runtime for runtime in map(_built_in, _packages())}
     return dict(sorted({**found, **_added()}.items()))
 
 
 def title_of(name: str) -> str:
-    """The name that a runtime has in a sentence."""
+    """Return a runtime's display name."""
     runtime = find_runtime(name)
     return runtime.title if runtime is not None else name
 
 
 def builder_of(name: str | None) -> str:
-    """The runtime whose compiler builds for this one: most often itself; empty for None."""
+    """Return the runtime whose compiler this one uses, usually itself; empty for None."""
     runtime = find_runtime(name)
     return runtime.builder or runtime.name if runtime is not None else name or ""
 
 
 def memory_of(name: str | None) -> RuntimeMemory:
-    """How a runtime plans memory."""
+    """Return a runtime's memory planning."""
     runtime = find_runtime(name)
     return runtime.memory if runtime is not None else TYPICAL
 
@@ -68,6 +68,6 @@ def _added() -> Mapping[str, Runtime]:
     found: dict[str, Runtime] = {}
     for runtime in load_plugins(GROUP, Runtime):
         if runtime.name in found or runtime.name.replace("-", "_") in _packages():
-            raise UsageError(f"a plugin's runtime {runtime.name!r}: there already is one")
+            raise UsageError(f"runtime {runtime.name!r} of a plugin already exists")
         found[runtime.name] = runtime
     return found

@@ -15,51 +15,51 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RuntimeMemory:
-    """How a runtime turns nodes into kernels, and what memory it takes besides tensors."""
+    """How a runtime maps nodes to kernels, and its memory besides tensors."""
 
     fuses: bool = True
-    """Whether chains of pointwise ops run inside the kernel before them."""
+    """True if chains of pointwise ops are fused into the preceding kernel."""
     fuses_attention: bool = True
-    """Whether attention at 16 bits or fewer keeps its scores on the chip."""
+    """True if attention at 16 bits or fewer keeps its scores on chip."""
     scratch: int = 0
-    """What one convolution or matrix product asks for besides its tensors."""
+    """Workspace of a convolution or matrix product."""
     scratch_high: int = 32 * MIB
     alignment: int = 64
     in_place: bool = False
-    """Whether pointwise results are written over inputs that are not read any more."""
+    """True if pointwise results overwrite inputs that are no longer needed."""
     recycles: bool = False
-    """Whether memory is kept for the next tensor of the same shape rather than given back.
+    """True if memory is kept for the next tensor of the same shape rather than freed.
 
-    Where the planner knows shapes: not of what convolutions hand each other in their own layout.
+    Only for shapes known to the planner, not for tensors in the convolutions' own layout.
     """
     changes_layout: bool = False
-    """Whether convolutions want images in a layout of their own, so inputs are copied."""
+    """True if convolutions use their own layout, so that inputs are copied."""
     joins: bool = False
-    """Whether what a Concat joins is written in its place at once."""
+    """True if the inputs of a Concat are written directly into its output."""
     computes_constants: bool = False
-    """Whether products of constants run every time, along with what needs the input."""
+    """True if products of constants are computed in every run."""
     fills_anew: bool = False
-    """Whether constants made by ConstantOfShape are made in every run, not stored."""
+    """True if constants from ConstantOfShape are computed in every run, not stored."""
 
 
 TYPICAL = RuntimeMemory()
-"""For a runtime whose planner has not been studied."""
+"""Default for runtimes whose planner has not been studied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """All that is known of one runtime."""
+    """Description of a runtime."""
 
     name: str
-    """The id that users write and that findings carry, such as ``tensorrt-rtx``."""
+    """Id used in settings and findings, for example ``tensorrt-rtx``."""
     title: str
-    """Its name in a sentence."""
+    """Display name."""
     builder: str = ""
-    """The runtime whose compiler it shares, where that has another name: it fuses the same."""
+    """Runtime whose compiler it shares, if a different one: it fuses the same."""
     memory: RuntimeMemory = TYPICAL
     tables: Path | None = None
-    """The folder with tables of what it takes: docs/adding-a-runtime.md lists their names."""
+    """Folder of its support tables: docs/adding-a-runtime.md lists their names."""
     measured_on_cpu: bool = False
-    """The tables are those of its CPU kernels, and say nothing about deployments on a GPU."""
+    """True if the tables describe its CPU kernels only, not deployments on a GPU."""
     probe: Probe | None = None
-    """How it is asked about a model, where it can be."""
+    """How to probe it, if possible."""

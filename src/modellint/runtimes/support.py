@@ -1,4 +1,4 @@
-"""The tables of what a runtime takes, which lie in its package."""
+"""Support tables of runtimes, stored in their packages."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ SUPPORT = "support-*.json"
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What one release of a runtime takes."""
+    """Operators and types that one release of a runtime supports."""
 
     version: str
     measured: bool
     operators: Mapping[str, Mapping[str, Any]]
     data_types: frozenset[str]
-    """All types that the runtime has at all; empty when they are unknown."""
+    """All types of the runtime; empty if unknown."""
     foreign: frozenset[str] = frozenset()
-    """Operators of other runtimes, with their domain, that this one has no importer for."""
+    """Operators of other runtimes, with their domain, that this one cannot import."""
     cpu_only: bool = False
-    """Whether it was measured on the CPU, so that it says nothing about deployments on a GPU."""
+    """True if measured on the CPU, which says nothing about deployments on a GPU."""
 
     def takes(self, op: str) -> bool | None:
-        """Whether an operator of the default domain is taken in any form; None when unknown."""
+        """Return True if an op of the default domain is supported in any form; None if unknown."""
         entry = self.operators.get(op)
         return None if entry is None or "note" in entry else bool(entry["taken"])
 
 
 @cache
 def support(runtime: str) -> Support | None:
-    """The table of the runtime's newest release."""
+    """Return the table of the runtime's newest release."""
     folder, known = tables_of(runtime), find_runtime(runtime)
     files = folder.glob(SUPPORT) if folder is not None else ()
     newest = max(files, key=lambda file: version_key(file.stem.rpartition("-")[2]), default=None)
@@ -57,14 +57,14 @@ def support(runtime: str) -> Support | None:
 
 
 def releases(runtime: str) -> list[dict[str, Any]]:
-    """The operator sets and file versions that its releases take, the newest first."""
+    """Return the opsets and file versions that its releases support, newest first."""
     rows: list[dict[str, Any]] = read_table(runtime, OPSETS).get("release", [])
     return rows
 
 
 @cache
 def restrictions(runtime: str) -> Mapping[str, list[Mapping[str, Any]]]:
-    """By operator, the forms that it refuses although it has the operator."""
+    """Return the forms that it refuses of operators it supports, by operator."""
     found: dict[str, list[Mapping[str, Any]]] = {}
     for entry in read_table(runtime, RESTRICTIONS).get("form", ()):
         found.setdefault(entry["op"], []).append(entry)
@@ -73,18 +73,18 @@ def restrictions(runtime: str) -> Mapping[str, list[Mapping[str, Any]]]:
 
 @cache
 def read_table(runtime: str, file: str) -> dict[str, Any]:
-    """One of the runtime's tables; empty where it has none of this name."""
+    """Read one of the runtime's tables; empty if it does not exist."""
     folder = tables_of(runtime)
     path = folder / file if folder is not None else None
     return read_toml(path) if path is not None and path.is_file() else {}
 
 
 def tables_of(runtime: str) -> Path | None:
-    """The folder of the runtime's tables."""
+    """Return the folder of the runtime's tables."""
     known = find_runtime(runtime)
     return known.tables if known is not None else None
 
 
 def version_key(text: str) -> tuple[int, ...]:
-    """The numbers of a version, to compare by."""
+    """Return the numbers of a version, for comparison."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())

@@ -1,4 +1,4 @@
-"""Core ML: known by name only so far."""
+"""Core ML: only the name so far."""
 
 from modellint.runtimes.runtime import Runtime
 

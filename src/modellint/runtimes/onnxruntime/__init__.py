@@ -8,13 +8,13 @@ from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
 
 def ability(gpu: Gpu) -> str:
-    return "makes sessions on the CPU, and on the GPU providers it was built with"
+    return "creates sessions on the CPU and on the GPU providers it was built with"
 
 
 RUNTIME = Runtime(
     "onnxruntime",
     "ONNX Runtime",
-    # It fuses activations into convolutions and little else, and allocates from an arena.
+    # It fuses little besides activations into convolutions, and allocates from an arena.
     memory=RuntimeMemory(
         fuses=False,
         fuses_attention=False,

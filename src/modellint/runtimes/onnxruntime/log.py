@@ -1,4 +1,4 @@
-"""Reads the errors of ONNX Runtime: which node they are about, and the reason in plain words."""
+"""Parsing of ONNX Runtime errors: the node concerned, and the reason in plain words."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NODE_COLON = re.compile(r"Node:(?P<node>\S*) .*?(?P<reason>[A-Z].*)", re.DOTALL
 
 
 def refusal(text: str) -> Remark:
-    """Why there is no session."""
+    """Return the reason why no session could be created."""
     reason = _LOADING.sub("", _CODE.sub("", text.strip())).strip()
     unregistered = _UNREGISTERED.search(reason)
     if unregistered:
@@ -67,4 +67,4 @@ def _plain(reason: str) -> str:
     reason = re.sub(r"\(op_type:.*?\): ", "", reason)
     reason = _SOURCE.sub("", reason)
     line = next((line.strip() for line in reason.splitlines() if line.strip()), "")
-    return line.rstrip(".! ") or "it gives no reason"
+    return line.rstrip(".! ") or "no reason given"

@@ -1,4 +1,4 @@
-"""In the child process: asks ONNX Runtime to make a session, with the providers that there are."""
+"""In the child process: creates an ONNX Runtime session with the available providers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ASSIGNMENT = "session.record_ep_graph_assignment_info"
 OPTIMIZED = "optimized.onnx"
 MOST_COPIED = 512 << 20
-"""Bytes of weights up to which the optimized model may be written out, only to be looked at."""
+"""Maximum bytes of weights for which the optimized model is written out for inspection."""
 MOST_LISTED = 500
 
 
@@ -28,11 +28,11 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     said: dict[str, Any] = {"version": ort.__version__, "level": request["level"], "figures": {}}
     remarks = [Remark("provider-missing", value=wanted)] if missing else []
     if missing:
-        said["detail"] = f"asked on the CPU alone: this ONNX Runtime has no {wanted}"
+        said["detail"] = f"probed on the CPU only: this ONNX Runtime has no {wanted}"
     started = time.perf_counter()
     try:
         session = _session(ort, request, [CPU] if missing or wanted == CPU else [wanted, CPU])
-    except Exception as error:  # every error of the runtime is its own kind of RuntimeError
+    except Exception as error:  # the runtime's errors have no common base class of their own
         remarks.append(refusal(str(error)))
         tell({**said, "status": "refused", "remarks": [asdict(remark) for remark in remarks]})
         return
@@ -65,7 +65,7 @@ def _session(ort: Any, request: dict[str, Any], providers: list[str]) -> Any:
 
 
 def _placement(session: Any) -> tuple[dict[str, int], list[Remark]]:
-    """Nodes by provider, and those that the CPU has to take beside another provider."""
+    """Return nodes by provider, and remarks about nodes that fall back to the CPU."""
     ask = getattr(session, "get_provider_graph_assignment_info", None)  # 1.24 and newer
     if ask is None:
         return {}, []
@@ -80,7 +80,7 @@ def _placement(session: Any) -> tuple[dict[str, int], list[Remark]]:
 
 
 def _optimized(figures: dict[str, Any]) -> dict[str, Any]:
-    """What the runtime's own optimizer made of the graph."""
+    """Return facts about the graph after the runtime's optimizer."""
     path = Path(OPTIMIZED)
     if not path.exists():
         return {}

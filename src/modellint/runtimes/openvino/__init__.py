@@ -1,4 +1,4 @@
-"""OpenVINO: known by name only so far."""
+"""OpenVINO: only the name so far."""
 
 from modellint.runtimes.runtime import Runtime
 

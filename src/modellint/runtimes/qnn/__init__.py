@@ -1,4 +1,4 @@
-"""Qualcomm's QNN: known by name only so far."""
+"""Qualcomm's QNN: only the name so far."""
 
 from modellint.runtimes.runtime import Runtime
 

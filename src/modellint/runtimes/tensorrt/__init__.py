@@ -18,10 +18,10 @@ MEMORY = RuntimeMemory(
 
 
 def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
-    """It needs a GPU even to begin, and builds for that GPU alone."""
+    """Return how far TensorRT can be probed: it needs a GPU, and builds for that GPU only."""
     here = gpu()
     if here is None:
-        return "TensorRT needs an NVIDIA GPU, and there is none here"
+        return "TensorRT needs an NVIDIA GPU, but none was found"
     wanted = device.compute_capability if device is not None else None
     if level == "build" and wanted is not None and wanted != here:
         here_only = f"TensorRT builds for the GPU it runs on ({dotted(here)})"

@@ -1,4 +1,4 @@
-"""In the child process: the layers of an engine, from its runtime's inspector. It needs a GPU."""
+"""In the child process: reads an engine's layers with TensorRT's inspector. Needs a GPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modellint.runtimes.tensorrt.probe import logger_for
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
-    """Load the engine, and ask its inspector."""
+    """Load the engine and run its inspector."""
     trt = import_module(request["module"])
     lines: list[log.Line] = []
     logger = logger_for(trt, lines)

@@ -1,6 +1,6 @@
-"""Reads what TensorRT says: its builder's log, and the parser's errors, in plain words.
+"""Parsing of TensorRT messages: the builder's log and the parser's errors, in plain words.
 
-Nothing here needs TensorRT, so that logs recorded elsewhere are read by the same code.
+Nothing here needs TensorRT, so that recorded logs are parsed by the same code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIGURES = {
 }
 _OUT_OF_MEMORY = re.compile(r"OutOfMemory \(Requested size was (?P<bytes>\d+) bytes")
 LAYERS = ("Engine Layer Information", "Layer(")
-"""How a message that lists layers begins."""
+"""Prefixes of messages that list layers."""
 _LAYER = re.compile(r"^Layer\((?P<kind>[^)]*)\): (?P<rest>.*)$", re.MULTILINE)
 
 _SOURCE = re.compile(r"\s*In [\w:<>~ ]+? at [^\s()]+:\d+")
@@ -45,13 +45,13 @@ _SHAPE_CONFLICTS = (
 _PROFILE_TROUBLES = ("optimization profile", "but profile")
 _INITIALIZER = re.compile(r"Failed to import initializer: (?!In node)(?P<name>[^:]+)$")
 _ADVICE = re.compile(r"Please set k[A-Z_0-9]+ .*", re.DOTALL)
-"""To change a flag of the parser, which the reader does not hold in hand."""
+"""Advice to change a parser flag, which the user has no access to."""
 NO_IMPORTER = ("false", "")
 NO_PLUGIN = "Plugin not found"
 
 
 def distil(text: str) -> str:
-    """The reason alone: without assertions, error codes and places in TensorRT's own source."""
+    """Return only the reason, without assertions, error codes and TensorRT source locations."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [
         line
@@ -84,14 +84,14 @@ def _unwrapped(text: str) -> str:
 
 
 def _balanced(text: str) -> str:
-    """Without the closing brackets that lost their opening ones, and the other way round."""
+    """Remove unbalanced brackets."""
     while text.endswith(")") and text.count(")") > text.count("("):
         text = text[:-1].rstrip(". ")
     return text
 
 
 def refusal(code: str, text: str, node: str, op: str, index: int) -> Remark:
-    """The remark that one error of the ONNX parser amounts to."""
+    """Convert an error of the ONNX parser to a remark."""
     reason = distil(text)
     kind = "node-refused"
     if NO_PLUGIN in text:
@@ -103,19 +103,19 @@ def refusal(code: str, text: str, node: str, op: str, index: int) -> Remark:
     elif "Shape Error" in text:
         kind = "shape-conflict"
     if not reason and kind not in ("no-plugin", "no-importer"):
-        reason = "it gives no reason"
+        reason = "no reason given"
     return Remark(kind, reason, node, op, index if index >= 0 else None)
 
 
 def build_failure(lines: Iterable[Line], workspace: int | None = None) -> Remark:
-    """Why there is no engine: the first error is the cause, later ones follow from it.
+    """Return the reason for a failed build: the first error is the cause of all later ones.
 
-    `workspace` is the limit that was set, which not every message about it names.
+    `workspace` is the limit that was set, which some messages omit.
     """
     errors = [text for severity, text in lines if severity == "error"]
     errors = [text for text in errors if "Cuda Runtime" not in text]
     if not errors:
-        return Remark("build-failed", "it gives no reason")
+        return Remark("build-failed", "no reason given")
     first = errors[0]
     memory = _OUT_OF_MEMORY.search(first)
     if memory:
@@ -131,7 +131,7 @@ def build_failure(lines: Iterable[Line], workspace: int | None = None) -> Remark
 
 
 def figures(lines: Iterable[Line]) -> dict[str, int]:
-    """The planner's memory, by the names of `Figures`."""
+    """Return the planner's memory, by the names of `Figures`."""
     found = {}
     for severity, text in lines:
         if severity != "info":
@@ -144,7 +144,7 @@ def figures(lines: Iterable[Line]) -> dict[str, int]:
 
 
 def layers(lines: Iterable[Line]) -> list[str]:
-    """One line for each layer of the engine: its kind, the nodes it is made of, its tensors."""
+    """Return one line per layer of the engine: its kind, nodes and tensors."""
     found = []
     for severity, text in lines:
         for match in _LAYER.finditer(text) if severity in ("verbose", "info") else ():
@@ -165,7 +165,7 @@ _ISSUES = {
 
 
 def warnings(lines: Iterable[Line]) -> Iterator[Remark]:
-    """The warnings that a model's owner can do something about; all others are left out."""
+    """Iterate over the warnings that a model's author can act on."""
     weights = ""
     said: set[tuple[str, str]] = set()
     for severity, text in lines:

@@ -1,4 +1,4 @@
-"""In the child process: asks TensorRT, or TensorRT for RTX, whose Python interface is the same."""
+"""In the child process: probes TensorRT, or TensorRT for RTX, which has the same interface."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from modellint.runtimes.probe import Tell
 from modellint.runtimes.tensorrt import log
 
 MOST_BYTES = 2_000_000_000
-"""Larger models cannot be handed over in memory, which the search for subgraphs asks for."""
+"""Maximum size of models passed in memory, which the search for subgraphs requires."""
 FLAGS = {"fp16": ("FP16",), "bf16": ("BF16",), "int8": ("INT8", "FP16"), "fp8": ("FP8", "FP16")}
 """Builder flags by precision, in releases that still choose precisions themselves."""
 NEED_SCALES = ("INT8", "FP8")
-"""Of use only where the model says how to quantize: calibration is no business of a probe."""
+"""Precisions usable only with a quantized model: probes do not calibrate."""
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
-    """Parse, then build if asked to. Each step that is done is told, for the next may not end."""
+    """Parse, then build if requested. Report after each step, since the next may not return."""
     trt = import_module(request["module"])
     lines: list[log.Line] = []
     logger = logger_for(trt, lines)
@@ -44,7 +44,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
 
 
 def logger_for(trt: Any, lines: list[log.Line]) -> Any:
-    """A logger that keeps the lines that are worth reading."""
+    """Return a logger that keeps relevant lines."""
     names: dict[Any, log.Severity] = {
         trt.ILogger.INTERNAL_ERROR: "error",
         trt.ILogger.ERROR: "error",
@@ -60,17 +60,17 @@ def logger_for(trt: Any, lines: list[log.Line]) -> Any:
             name = names.get(severity)
             if name is not None:
                 lines.append((name, message))
-            elif message.startswith(log.LAYERS):  # of a flood of verbose lines, the one to keep
+            elif message.startswith(log.LAYERS):  # the only verbose message worth keeping
                 lines.append(("verbose", message))
 
     return Logger()
 
 
 def _network_flags(trt: Any, request: dict[str, Any]) -> int:
-    """Types as the model states them, unless a precision is asked of a builder that has a say."""
+    """Return strong typing, unless a precision is requested and the builder chooses types."""
     flags = trt.NetworkDefinitionCreationFlag
     chooses = any(hasattr(trt.BuilderFlag, flag) for flag in _precision_flags(request))
-    explicit = [getattr(flags, "EXPLICIT_BATCH", None)]  # the only kind there is from 10 on
+    explicit = [getattr(flags, "EXPLICIT_BATCH", None)]  # implied since TensorRT 10
     if not chooses:
         explicit.append(getattr(flags, "STRONGLY_TYPED", None))
     return sum(1 << int(flag) for flag in explicit if flag is not None)
@@ -107,20 +107,20 @@ def _plain(remarks: Any) -> list[dict[str, Any]]:
 def _with_subgraphs(
     trt: Any, builder: Any, logger: Any, request: dict[str, Any], said: dict[str, Any]
 ) -> dict[str, Any]:
-    """What of a refused model would be taken: all refused nodes, and the parts in between."""
+    """Find all refused nodes of a refused model, and the supported parts between them."""
     if not hasattr(trt.OnnxParser, "supports_model_v2"):
         return said
     path = request["path"]
     text = request["format"] == "onnx-text"
     if not text and Path(path).stat().st_size > MOST_BYTES:
         return said
-    network = builder.create_network(0)  # a parser keeps no network alive by itself
+    network = builder.create_network(0)  # a parser does not keep its network alive
     parser = trt.OnnxParser(network, logger)
     parser.supports_model_v2(_binary(path) if text else Path(path).read_bytes(), path)
     known = {_place(remark) for remark in said["remarks"]}
     more = [remark for remark in _errors(parser) if _place(remark) not in known and remark["op"]]
     remarks = said["remarks"] + more
-    # Without a GPU the parser calls no part supported, but still cuts the graph at what it refuses.
+    # Without a GPU the parser reports no part as supported, but still splits at refused nodes.
     refused = {remark["index"] for remark in remarks}
     parts = [parser.get_subgraph_nodes(at) for at in range(parser.num_subgraphs)]
     taken = [len(part) for part in parts if not refused.intersection(part)]

@@ -1,4 +1,4 @@
-"""TensorRT for RTX: TensorRT's builder for consumer cards, which needs no GPU to build."""
+"""TensorRT for RTX: TensorRT's builder for consumer GPUs, which builds without a GPU."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from modellint.runtimes.runtime import Runtime
 from modellint.runtimes.tensorrt import dotted
 
 CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
-"""What it builds for: the members of its `ComputeCapability`."""
+"""Compute capabilities it builds for: the members of its `ComputeCapability`."""
 _KNOWN = ", ".join(map(dotted, CAPABILITIES))
 
 
 def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach:
-    """It parses for any target, and builds for the compute capabilities it names."""
+    """Return how far it can be probed: it parses for any target, and builds for some."""
     if level == "parse":
         return Reach(level)
     if device is None:
-        return Reach("parse", note="not built: no target is named (--target)")
+        return Reach("parse", note="not built: no target given (--target)")
     wanted = device.compute_capability
     if wanted is None:
-        return Reach("parse", note=f"not built: {device.name} is no CUDA device")
+        return Reach("parse", note=f"not built: {device.name} is not a CUDA device")
     if wanted not in CAPABILITIES:
         limit = f"TensorRT for RTX builds for compute capability {_KNOWN}"
         return Reach("parse", note=f"not built: {limit}, not {dotted(wanted)}")

@@ -1,4 +1,4 @@
-"""LiteRT: known by name only so far."""
+"""LiteRT: only the name so far."""
 
 from modellint.runtimes.runtime import Runtime
 

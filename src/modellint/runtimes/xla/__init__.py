@@ -1,4 +1,4 @@
-"""XLA: known by name only so far."""
+"""XLA: only the name so far."""
 
 from modellint.runtimes.runtime import Runtime
 
