@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -271,37 +272,56 @@ def test_compiled_once() -> None:
 # --- Sizes that hurt -----------------------------------------------------------------------
 
 
+MOST_GROWTH = 10.0
+"""Times as long for a graph four times as large: 4 is linear, 16 quadratic."""
+
+
+def growth(search: Callable[[int], object], size: int) -> float:
+    """How many times as long a search of four times the size takes; the quickest of three."""
+
+    def seconds(size: int) -> float:
+        started = time.process_time()
+        search(size)
+        return time.process_time() - started
+
+    return min(seconds(4 * size) / max(seconds(size), 1e-4) for _ in range(3))
+
+
 def test_a_hub_does_not_hang_the_search() -> None:
-    graph = _Maker()
-    for index in range(5_000):
-        graph.node("Mul", ["x", "x"], [f"m{index}"])
-        graph.node("Sigmoid", ["x"], [f"s{index}"])
     pattern = "a = Sigmoid(x)\nb = Sigmoid(x)\nc = Sigmoid(x)\nm = Mul(x, o)\ny = Mul(m, c)"
-    started = time.perf_counter()
-    assert find(graph.graph, pattern) == []
-    assert time.perf_counter() - started < 10
+
+    def search(size: int) -> None:
+        graph = _Maker()
+        for index in range(size):
+            graph.node("Mul", ["x", "x"], [f"m{index}"])
+            graph.node("Sigmoid", ["x"], [f"s{index}"])
+        assert find(graph.graph, pattern) == []
+
+    assert growth(search, 1_250) < MOST_GROWTH
 
 
 def test_a_sum_of_many_inputs_does_not_hang_the_search() -> None:
-    graph = _Maker()
-    graph.node("Sum", [f"x{index}" for index in range(200)], ["y"])
-    names = ", ".join(f"v{index}" for index in range(199))
-    started = time.perf_counter()
-    find(graph.graph, f"y = Sum({names}, y0, ...)")
-    assert find(graph.graph, f"y = Sum({names}, 0.5)") == []
-    assert time.perf_counter() - started < 10
+    def search(size: int) -> None:
+        graph = _Maker()
+        graph.node("Sum", [f"x{index}" for index in range(size)], ["y"])
+        names = ", ".join(f"v{index}" for index in range(size - 1))
+        find(graph.graph, f"y = Sum({names}, y0, ...)")
+        assert find(graph.graph, f"y = Sum({names}, 0.5)") == []
+
+    assert growth(search, 50) < 3 * MOST_GROWTH  # far from exponential
 
 
 def test_a_long_chain_is_searched_quickly() -> None:
-    graph = _Maker()
-    for index in range(7_000):
-        graph.node("Conv", [f"x{index}", "w"], [f"y{index}"])
-        graph.node("Mul", ["c", f"y{index}"], [f"z{index}"])
-        graph.node("Relu", [f"z{index}"], [f"x{index + 1}"])
-    started = time.perf_counter()
-    found = find(graph.graph, "y = Conv(x, w, b?)\nz = Mul(y, c)\nr = Relu(z)", "sole_consumer(y)")
-    assert len(found) == 7_000
-    assert time.perf_counter() - started < 3
+    def search(size: int) -> None:
+        graph = _Maker()
+        for index in range(size):
+            graph.node("Conv", [f"x{index}", "w"], [f"y{index}"])
+            graph.node("Mul", ["c", f"y{index}"], [f"z{index}"])
+            graph.node("Relu", [f"z{index}"], [f"x{index + 1}"])
+        pattern = "y = Conv(x, w, b?)\nz = Mul(y, c)\nr = Relu(z)"
+        assert len(find(graph.graph, pattern, "sole_consumer(y)")) == size
+
+    assert growth(search, 1_750) < MOST_GROWTH
 
 
 # --- A graph made from a pattern matches it ------------------------------------------------
