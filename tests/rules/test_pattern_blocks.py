@@ -159,6 +159,10 @@ def test_functions_about_a_node_and_its_inputs() -> None:
         "source": "source_op(c)",
         "stored": "frozen(k)",
         "computed": "frozen(c, k)",
+        "label": "name(a)",
+        "value": "value_name(a)",
+        "fixed": "fixed(k)",
+        "open": "fixed(x)",
     }
     (found,) = find(graph, "a = Relu(x)\nc = Cast(a)\ny = Mul(c, k)", facts=facts)
     assert found.facts == {
@@ -169,6 +173,10 @@ def test_functions_about_a_node_and_its_inputs() -> None:
         "source": "Relu",
         "stored": True,
         "computed": False,
+        "label": "a",
+        "value": "a",
+        "fixed": True,
+        "open": False,
     }
 
 

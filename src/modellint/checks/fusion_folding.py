@@ -201,36 +201,6 @@ def slow_power(context: Context) -> Iterator[Hit]:
             yield from unfused(context, node, [node], {"exponent": exponent, "better": better})
 
 
-def mask_by_indices(context: Context) -> Iterator[Hit]:
-    """Elements set where a mask holds, by way of the mask's indices."""
-    for scatter in context.nodes("ScatterND"):
-        indices, data = scatter.input(1), scatter.input(0)
-        turned = made_by(indices, "Transpose")
-        nonzero = made_by(turned.input(0) if turned is not None else indices, "NonZero")
-        if nonzero is None or data is None or scatter.get_str("reduction", "none") != "none":
-            continue
-        mask, updates = nonzero.input(0), scatter.input(2)
-        filler = made_by(updates, "Expand", "ConstantOfShape")
-        one_value = (filler is not None and _is_single(filler)) or number(updates) is not None
-        if mask is None or not one_value or not _same_rank(context, mask, data):
-            continue
-        nodes = [n for n in (nonzero, turned, filler, scatter) if n is not None]
-        facts = {"mask": mask.name, "nodes": len(nodes)}
-        yield from unfused(context, scatter, nodes, facts)
-
-
-def _is_single(filler: Node) -> bool:
-    value = filler.input(0)
-    return filler.op_type == "ConstantOfShape" or (
-        value is not None and value.tensor is not None and value.tensor.elements == 1
-    )
-
-
-def _same_rank(context: Context, one: Value, other: Value) -> bool:
-    shapes = context.shape(one), context.shape(other)
-    return None not in shapes and len(shapes[0] or ()) == len(shapes[1] or ())
-
-
 def countable_loop(context: Context) -> Iterator[Hit]:
     """A Loop or Scan that always runs the same few times."""
     for node in context.nodes("Loop", "Scan"):

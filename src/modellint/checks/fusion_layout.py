@@ -9,29 +9,15 @@ from modellint.analysis.fusion import ints, made_by, takers
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.model import Node, Shape, Value
+from modellint.operators import Trait, having, names
 
-_POINTWISE = frozenset({
-    "Add", "Sub", "Mul", "Div", "Relu", "Sigmoid", "Tanh", "Gelu", "Erf", "Clip", "LeakyRelu",
-    "HardSwish", "HardSigmoid", "Softmax", "Cast", "Identity", "Dropout", "Abs", "Neg", "Sqrt",
-    "Exp", "Log", "Pow", "com.microsoft.Gelu",
-})  # fmt: skip
-_UNMOVED = frozenset({"LayerNormalization", "MatMul", "Gather", "CumSum", "Einsum"})
-"""Ops that ONNX Runtime's TransposeOptimizer does not push a Transpose through."""
+_BLOCKERS = frozenset(names(Trait.STOPS_TRANSPOSE))
+_BETWEEN = _BLOCKERS.union(names(Trait.CROSSED_BY_TRANSPOSE))
 _LONGEST_ISLAND = 6
-_VIEWS = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten"})
-_BROADCASTING = frozenset({
-    "Add", "Sub", "Mul", "Div", "Pow", "Where", "And", "Or", "Equal", "Less", "Greater",
-    "LessOrEqual", "GreaterOrEqual", "Min", "Max", "PRelu",
-})  # fmt: skip
+_VIEWS = names(Trait.RESHAPES)
+_BROADCASTING = (*names(Trait.BROADCASTS), "Max", "Min", "PRelu", "GreaterOrEqual", "LessOrEqual")
 _NARROW = frozenset({"float16", "bfloat16"})
-_WIDE_ON_PURPOSE = frozenset({
-    "Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "InstanceNormalization",
-    "GroupNormalization", "SimplifiedLayerNormalization", "BatchNormalization", "ReduceMean",
-    "ReduceSum", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "CumSum", "Pow", "Exp", "Log",
-    "Sqrt", "Reciprocal", "Sin", "Cos", "Erf", "Resize", "TopK", "NonMaxSuppression", "GridSample",
-    "DFT", "STFT", "QuantizeLinear", "DequantizeLinear", "Range", "CumProd", "Softplus",
-})  # fmt: skip
-"""Ops that lose accuracy or range in half precision, and are widened for that."""
+_WIDENED = having(Trait.WIDENED)
 
 
 def transposed_island(context: Context) -> Iterator[Hit]:
@@ -41,7 +27,7 @@ def transposed_island(context: Context) -> Iterator[Hit]:
         if inside is None:
             continue
         *between, last = inside
-        breaker = next((node for node in between if node.op_type in _UNMOVED), None)
+        breaker = next((node for node in between if node.op_type in _BLOCKERS), None)
         if breaker is None:
             continue
         linear = breaker.op_type == "MatMul" and _stored(breaker.input(1))
@@ -70,7 +56,7 @@ def _island(context: Context, first: Node) -> list[Node] | None:
         if node.op_type == "Transpose":
             return nodes if len(nodes) > 1 and _cancel(context, first, node) else None
         others = [v for v in node.inputs if v is not None and v is not value]
-        if node.qualified_op not in _POINTWISE | _UNMOVED or not all(map(_stored, others)):
+        if node.qualified_op not in _BETWEEN or not all(map(_stored, others)):
             return None
         value = node.output()
     return None
@@ -195,7 +181,7 @@ def cast_island(context: Context) -> Iterator[Hit]:
         return
     for back in context.nodes("Cast"):
         node = next(back.predecessors, None)
-        if node is None or node.op_type in _WIDE_ON_PURPOSE or node.op_type == "Cast":
+        if node is None or node.op_type in _WIDENED or node.op_type == "Cast":
             continue
         narrow, wide = _dtype(context, back.output()), _dtype(context, back.input(0))
         if narrow not in _NARROW or wide != "float32":

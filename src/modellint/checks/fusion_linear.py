@@ -4,62 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modellint.analysis.fusion import ints, made_by, number, onward, other_input, takers, through
+from modellint.analysis.fusion import ints, made_by, number, onward, takers, through
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion import ORT, constant_shape, unfused
-from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import Node, Shape, Value, is_static
+from modellint.checks.fusion import ORT, unfused
+from modellint.model import Node, Value
+from modellint.operators import Trait, names
 
-_CONVS = ("Conv", "ConvTranspose")
-_POOLS = ("MaxPool", "AveragePool")
-_NEVER_NEGATIVE = ("Relu", "Sigmoid", "HardSigmoid", "Softplus", "Abs", "Exp", "Softmax")
-
-
-def separate_bias(context: Context) -> Iterator[Hit]:
-    """The Add of a stored bias behind a MatMul with a stored weight."""
-    if (onnx_facts(context.model).opset or 0) < 13:
-        return  # ONNX Runtime's AttentionFusion takes many of them, by rules of its own
-    for matmul in context.nodes("MatMul"):
-        output, data, weight = matmul.output(), matmul.input(0), matmul.input(1)
-        add = output.sole_consumer if output is not None else None
-        if add is None or add.op_type != "Add" or data is None or not _is_constant(context, weight):
-            continue
-        # As the file says it: what the deployment knows, the runtime does not know when it loads.
-        bias, shape = other_input(add, output), data.shape
-        tensor = bias.tensor if bias is not None else None
-        if tensor is None or shape is None or tensor.elements != _columns(context, [matmul]):
-            continue
-        reason = _bias_blocker(shape, tensor.shape, taken=_takes_bias(add))
-        if reason is not None:
-            facts = {"matmul": matmul.label, "rank": len(tensor.shape)}
-            stopped = (ORT,) if reason else ()
-            yield from unfused(context, add, [matmul, add], facts, variant=reason, stopped=stopped)
-
-
-def _bias_blocker(data: Shape, bias: tuple[int, ...], *, taken: bool) -> str | None:
-    """What ONNX Runtime's MatMulAddFusion passes over; None where another pass takes the Add."""
-    if taken:
-        return None
-    if len(bias) > (2 if len(data) == 2 else 1):
-        return "rank"
-    return "open" if len(data) > 2 and not is_static(data) else ""
-
-
-def _takes_bias(add: Node) -> bool:
-    """Whether the Add goes into BiasGelu, FastGelu or SkipLayerNormalization instead."""
-    users = takers(add.output())
-    return any(
-        user.op_type in ("Add", "Gelu", "LayerNormalization", "Erf", "Tanh")
-        or (user.op_type in ("Mul", "Div", "Pow") and len(users) > 1)
-        for user in users
-    )
-
-
-def _columns(context: Context, layer: list[Node]) -> int | None:
-    shape = constant_shape(context, layer[0].input(1))
-    if shape is None or len(shape) != 2:
-        return None
-    return shape[0 if layer[0].get_int("transB", 0) else 1]
+_WINDOWS = ("Conv", "MaxPool", "AveragePool")
+_NEVER_NEGATIVE = names(Trait.NEVER_NEGATIVE)
 
 
 def pad_before_window(context: Context) -> Iterator[Hit]:
@@ -72,7 +24,7 @@ def pad_before_window(context: Context) -> Iterator[Hit]:
             continue
         output = pad.output()
         users = takers(onward(output)) if output is not None else []
-        windows = [n for n in users if n.qualified_op in (*_CONVS[:1], *_POOLS)]
+        windows = [n for n in users if n.qualified_op in _WINDOWS]
         if not windows or len(windows) != len(users) or not _is_spatial(pad, pads):
             continue
         if any(node.op_type == "MaxPool" for node in windows) and not _never_negative(pad.input(0)):
@@ -125,7 +77,3 @@ def _is_spatial(pad: Node, pads: tuple[int, ...]) -> bool:
         return known is not None and all(axis >= 2 for axis in known)
     half = len(pads) // 2
     return not any((*pads[:2], *pads[half : half + 2]))
-
-
-def _is_constant(context: Context, value: Value | None) -> bool:
-    return constant_shape(context, through(value)) is not None

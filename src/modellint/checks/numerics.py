@@ -7,7 +7,7 @@ from math import isfinite
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Use, Value, small_constant
+from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, with_input
 
 ROOTS = having(Trait.ROOT)
@@ -105,21 +105,3 @@ def _makes(node: Node, dtype: str) -> bool:
         value is not None and value.dtype is not None and value.dtype.name == dtype
         for value in node.outputs
     )
-
-
-def division_by_zero(context: Context) -> Iterator[Hit]:
-    """Divisions by a stored number that is zero."""
-    for node in context.nodes("Div", "Mod"):
-        divisor = node.input(1)
-        numbers = _numbers(divisor)
-        if divisor is not None and 0 in numbers:
-            yield Hit(node, {"divisor": divisor.name, "zeros": numbers.count(0)})
-
-
-def _numbers(value: Value | None) -> list[float]:
-    """The elements of a small constant."""
-    data = small_constant(value)
-    if data is None or data.dtype.kind not in "iuf":
-        return []
-    numbers: list[float] = data.reshape(-1).tolist()
-    return numbers

@@ -39,10 +39,10 @@ com.microsoft.nchwc.Conv conv convolution (data weight bias)
 
 # Matrix products
 
-Einsum einsum contraction openvino:Einsum coreml:einsum
+Einsum einsum contraction stops-transpose openvino:Einsum coreml:einsum
 Gemm matmul gemm float-product (data weight bias)
     tflite:FULLY_CONNECTED[activation,weight-transposed] coreml:linear[weight-transposed]
-MatMul matmul matmul float-product (data weight) tflite:BATCH_MATMUL openvino:MatMul
+MatMul matmul matmul float-product stops-transpose (data weight) tflite:BATCH_MATMUL openvino:MatMul
     coreml:matmul
 MatMulInteger matmul matmul integer-product (data weight data-zero weight-zero)
 QLinearMatMul matmul matmul integer-product
@@ -102,17 +102,19 @@ com.microsoft.SparseAttention - attention (query key value past>1 past>2)
 # Normalization
 
 BatchNormalization 2/output normalization pointwise quantizable in-place epilogue keeps-layout
+    widened
     (data scale bias statistic statistic) openvino:BatchNormInference coreml:batch_norm
-GroupNormalization 8/input normalization sensitive openvino:GroupNormalization
-InstanceNormalization 8/input normalization sensitive coreml:instance_norm
+GroupNormalization 8/input normalization sensitive widened openvino:GroupNormalization
+InstanceNormalization 8/input normalization sensitive widened coreml:instance_norm
 LRN local_response tflite:LOCAL_RESPONSE_NORMALIZATION[nhwc] openvino:LRN
     coreml:local_response_norm
-LayerNormalization 8/input normalization sensitive in-place coreml:layer_norm
+LayerNormalization 8/input normalization sensitive in-place stops-transpose widened
+    coreml:layer_norm
 LpNormalization 2/input normalization sensitive tflite:L2_NORMALIZATION[activation]
     openvino:NormalizeL2 coreml:l2_norm
 MeanVarianceNormalization 8/input normalization sensitive openvino:MVN
-RMSNormalization 8/input normalization sensitive in-place openvino:RMS
-SimplifiedLayerNormalization 8/input normalization sensitive in-place
+RMSNormalization 8/input normalization sensitive in-place widened openvino:RMS
+SimplifiedLayerNormalization 8/input normalization sensitive in-place widened
 com.microsoft.EmbedLayerNormalization 10/output normalization
 com.microsoft.GroupNorm 8/input normalization
 com.microsoft.QEmbedLayerNormalization - integer-kernel
@@ -126,10 +128,10 @@ ai.onnx.ml.Normalizer 2/input
 
 # Quantization
 
-DequantizeLinear 2/output dequantize (data data-scale data-zero) tflite:DEQUANTIZE
+DequantizeLinear 2/output dequantize widened (data data-scale data-zero) tflite:DEQUANTIZE
     coreml:dequantize coreml:constexpr_affine_dequantize coreml:constexpr_blockwise_shift_scale
 DynamicQuantizeLinear 3/output integer-kernel
-QuantizeLinear 2/output pointwise quantize (data data-scale data-zero) tflite:QUANTIZE
+QuantizeLinear 2/output pointwise quantize widened (data data-scale data-zero) tflite:QUANTIZE
     openvino:FakeQuantize[quantizes-and-dequantizes] coreml:quantize
 trt.TRT_FP8DequantizeLinear - dequantize (data data-scale data-zero)
 trt.TRT_FP8QuantizeLinear - quantize (data data-scale data-zero)
@@ -148,35 +150,45 @@ com.microsoft.QuantizeWithOrder 2/output
 # Activations
 
 Celu 2/output pointwise in-place
-Clip clip activation pointwise quantizable in-place epilogue keeps-layout (data bound bound)
+Clip clip activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
+    (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
 Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
-Gelu 5/output curved gelu pointwise quantizable sensitive in-place tflite:GELU openvino:Gelu
+Gelu 5/output curved gelu pointwise quantizable sensitive in-place crossed-by-transpose tflite:GELU
+    openvino:Gelu
     coreml:gelu
 HardSigmoid 2/output activation sigmoid pointwise quantizable in-place keeps-layout
+    crossed-by-transpose never-negative
     openvino:HardSigmoid coreml:sigmoid_hard
 HardSwish 3/output activation curved pointwise quantizable in-place keeps-layout
+    crossed-by-transpose
     tflite:HARD_SWISH openvino:HSwish
 Hardmax 1/input
 LeakyRelu 1/output activation pointwise quantizable in-place epilogue keeps-layout
+    crossed-by-transpose
     tflite:LEAKY_RELU coreml:leaky_relu
-LogSoftmax 5/input softmax sensitive in-place tflite:LOG_SOFTMAX openvino:LogSoftmax
+LogSoftmax 5/input softmax sensitive in-place widened tflite:LOG_SOFTMAX openvino:LogSoftmax
 Mish 5/output activation curved pointwise quantizable in-place openvino:Mish
 PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:PReLU
     coreml:prelu
-Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout tflite:RELU
+Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
+    never-negative tflite:RELU
     openvino:ReLU coreml:relu
 Selu 2/output activation curved pointwise quantizable in-place openvino:Selu
 Shrink 2/output in-place
 Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
+    crossed-by-transpose never-negative
     tflite:LOGISTIC openvino:Sigmoid coreml:sigmoid
-Softmax 5/input softmax sensitive in-place tflite:SOFTMAX openvino:SoftMax coreml:softmax
-Softplus 2/output activation curved pointwise quantizable in-place openvino:SoftPlus
+Softmax 5/input softmax sensitive in-place crossed-by-transpose widened never-negative
+    tflite:SOFTMAX openvino:SoftMax coreml:softmax
+Softplus 2/output activation curved pointwise quantizable in-place widened never-negative
+    openvino:SoftPlus
     coreml:softplus coreml:softplus_parametric
 Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
 SwiGLU 5/output
 Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
-Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout tflite:TANH
+Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
+    tflite:TANH
     openvino:Tanh coreml:tanh coreml:scaled_tanh
 ThresholdedRelu 1/output activation pointwise quantizable in-place coreml:thresholded_relu
 com.microsoft.BiasGelu 6/output in-place
@@ -184,6 +196,7 @@ com.microsoft.BiasSoftmax 5/input softmax
 com.microsoft.BiasSplitGelu 6/output
 com.microsoft.FastGelu 6/output curved gelu pointwise quantizable sensitive in-place
 com.microsoft.Gelu 5/output curved gelu pointwise quantizable sensitive in-place
+    crossed-by-transpose
 com.microsoft.QLinearLeakyRelu 5/output integer-kernel
 com.microsoft.QLinearSigmoid 6/output integer-kernel sigmoid
 com.microsoft.QLinearSoftmax 5/input integer-kernel softmax
@@ -197,8 +210,8 @@ ArgMax 1/input reduces tflite:ARG_MAX coreml:reduce_argmax
 ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
 AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation]
     openvino:AvgPool coreml:avg_pool
-CumProd 1/input
-CumSum 1/input tflite:CUMSUM openvino:CumSum coreml:cumsum
+CumProd 1/input widened
+CumSum 1/input stops-transpose widened tflite:CUMSUM openvino:CumSum coreml:cumsum
 GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
 GlobalLpPool 2/input reduces
 GlobalMaxPool 1/input reduces quantizable openvino:AdaptiveMaxPool
@@ -208,17 +221,18 @@ MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,acti
 MaxRoiPool roi openvino:ROIPooling
 MaxUnpool free
 ReduceL1 1/input reduces openvino:ReduceL1 coreml:reduce_l1_norm
-ReduceL2 2/input reduces openvino:ReduceL2 coreml:reduce_l2_norm
+ReduceL2 2/input reduces widened openvino:ReduceL2 coreml:reduce_l2_norm
 ReduceLogSum 2/input reduces coreml:reduce_log_sum
-ReduceLogSumExp 3/input reduces coreml:reduce_log_sum_exp
+ReduceLogSumExp 3/input reduces widened coreml:reduce_log_sum_exp
 ReduceMax 1/input reduces tflite:REDUCE_MAX tflite:REDUCE_ANY openvino:ReduceMax
     openvino:ReduceLogicalOr coreml:reduce_max
-ReduceMean 1/input mean reduces quantizable tflite:MEAN openvino:ReduceMean coreml:reduce_mean
+ReduceMean 1/input mean reduces quantizable widened tflite:MEAN openvino:ReduceMean
+    coreml:reduce_mean
 ReduceMin 1/input reduces tflite:REDUCE_MIN tflite:REDUCE_ALL openvino:ReduceMin
     openvino:ReduceLogicalAnd coreml:reduce_min
 ReduceProd 1/input reduces tflite:REDUCE_PROD openvino:ReduceProd coreml:reduce_prod
-ReduceSum 1/input reduces tflite:SUM openvino:ReduceSum coreml:reduce_sum
-ReduceSumSquare 2/input reduces coreml:reduce_sum_square
+ReduceSum 1/input reduces widened tflite:SUM openvino:ReduceSum coreml:reduce_sum
+ReduceSumSquare 2/input reduces widened coreml:reduce_sum_square
 RoiAlign roi openvino:ROIAlign coreml:crop_resize
 com.microsoft.NhwcMaxPool pool pool
 com.microsoft.QLinearAveragePool pool integer-kernel pool
@@ -232,24 +246,25 @@ com.microsoft.nchwc.MaxPool pool pool keeps-layout
 # Views and layout
 
 BitCast free tflite:BITCAST openvino:Bitcast
-Cast free pointwise transparent cast moves crossed-by-ort tflite:CAST openvino:Convert
+Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose tflite:CAST
+    openvino:Convert
     coreml:cast
 CastLike free cast openvino:ConvertLike
 DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
     coreml:pixel_shuffle
-Dropout free pointwise quantizable view transparent drops
-Flatten free view moves coreml:flatten2d
-Identity free view transparent moves crossed-by-ort coreml:identity
+Dropout free pointwise quantizable view transparent drops crossed-by-transpose
+Flatten free view moves reshapes coreml:flatten2d
+Identity free view transparent moves crossed-by-ort crossed-by-transpose coreml:identity
 Optional free makes-optional
-Reshape free view moves crossed-by-ort (data shape) tflite:RESHAPE openvino:Reshape
+Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
 SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
     coreml:pixel_unshuffle
-Squeeze free view moves crossed-by-ort (data axes) tflite:SQUEEZE openvino:Squeeze
+Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openvino:Squeeze
     coreml:squeeze
 Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
     coreml:transpose
-Unsqueeze free view moves crossed-by-ort (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
+Unsqueeze free view moves crossed-by-ort reshapes (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
     coreml:expand_dims
 com.microsoft.ExpandDims free view
 com.microsoft.nchwc.ReorderInput free
@@ -284,7 +299,8 @@ Constant free constant openvino:Constant coreml:const
 ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
 Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
 EyeLike free makes-shapes openvino:Eye
-Gather free quantizable selects runs-alone tflite:GATHER tflite:EMBEDDING_LOOKUP openvino:Gather
+Gather free quantizable selects runs-alone stops-transpose tflite:GATHER tflite:EMBEDDING_LOOKUP
+    openvino:Gather
     coreml:gather
 GatherElements free selects openvino:GatherElements coreml:gather_along_axis
 GatherND free selects tflite:GATHER_ND openvino:GatherND coreml:gather_nd
@@ -292,15 +308,17 @@ HammingWindow free
 HannWindow free
 ImageDecoder free
 MelWeightMatrix free
-NonMaxSuppression free sized-by-data tflite:NON_MAX_SUPPRESSION_V4 tflite:NON_MAX_SUPPRESSION_V5
+NonMaxSuppression free sized-by-data widened tflite:NON_MAX_SUPPRESSION_V4
+    tflite:NON_MAX_SUPPRESSION_V5
     openvino:NonMaxSuppression coreml:non_maximum_suppression
 NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero coreml:non_zero
 OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
 Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
     openvino:Pad coreml:pad
-Range free makes-shapes (size size size) tflite:RANGE openvino:Range coreml:range_1d
+Range free makes-shapes widened (size size size) tflite:RANGE openvino:Range coreml:range_1d
 RegexFullMatch free
-Resize resize quantizable runs-alone (data region factors extent) tflite:RESIZE_BILINEAR[nhwc]
+Resize resize quantizable runs-alone widened (data region factors extent)
+    tflite:RESIZE_BILINEAR[nhwc]
     tflite:RESIZE_NEAREST_NEIGHBOR[nhwc] openvino:Interpolate coreml:resize
     coreml:resize_bilinear coreml:resize_nearest_neighbor coreml:upsample_bilinear
     coreml:upsample_nearest_neighbor
@@ -322,7 +340,7 @@ StringSplit free sized-by-data
 TensorScatter free extends
 TfIdfVectorizer free
 Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
-TopK sort runs-alone (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
+TopK sort runs-alone widened (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
 Trilu free coreml:band_part
 Unique free sized-by-data tflite:UNIQUE openvino:Unique
 Upsample resize runs-alone (data factors)
@@ -356,10 +374,12 @@ RandomUniformLike free random
 
 # Arithmetic, element by element
 
-Abs 1/output pointwise quantizable in-place tflite:ABS openvino:Abs coreml:abs
+Abs 1/output pointwise quantizable in-place crossed-by-transpose never-negative tflite:ABS
+    openvino:Abs coreml:abs
 Acos 1/output in-place openvino:Acos coreml:acos
 Acosh 1/output in-place openvino:Acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
+    crossed-by-transpose
     joins in-place
     epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
 AffineGrid 4/output
@@ -375,13 +395,16 @@ BitwiseNot 1/output in-place openvino:BitwiseNot
 BitwiseOr 1/output commutative in-place openvino:BitwiseOr
 BitwiseXor 1/output commutative in-place tflite:BITWISE_XOR openvino:BitwiseXor
 Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
-Cos 1/output pointwise in-place tflite:COS openvino:Cos coreml:cos
+Cos 1/output pointwise in-place widened tflite:COS openvino:Cos coreml:cos
 Cosh 1/output in-place openvino:Cosh coreml:cosh
 Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
+    crossed-by-transpose
     keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
 Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
-Erf 1/output gelu pointwise quantizable sensitive in-place openvino:Erf coreml:erf
-Exp 1/output curved pointwise quantizable in-place tflite:EXP openvino:Exp coreml:exp
+Erf 1/output gelu pointwise quantizable sensitive in-place crossed-by-transpose widened openvino:Erf
+    coreml:erf
+Exp 1/output curved pointwise quantizable in-place crossed-by-transpose widened never-negative
+    tflite:EXP openvino:Exp coreml:exp
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
 Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
 GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
@@ -390,7 +413,8 @@ IsInf 1/output pointwise openvino:IsInf
 IsNaN 1/output pointwise openvino:IsNaN
 Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
-Log 1/output pointwise quantizable in-place tflite:LOG openvino:Log coreml:log
+Log 1/output pointwise quantizable in-place crossed-by-transpose widened tflite:LOG openvino:Log
+    coreml:log
 Max variadic commutative formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM
     openvino:Maximum
     coreml:maximum
@@ -400,22 +424,27 @@ Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MI
     coreml:minimum
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
+    crossed-by-transpose
     quantizable
     joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
-Neg 1/output pointwise quantizable in-place tflite:NEG openvino:Negative
+Neg 1/output pointwise quantizable in-place crossed-by-transpose tflite:NEG openvino:Negative
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
 Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
     coreml:logical_or
-Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place tflite:POW
+Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place crossed-by-transpose
+    widened tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
-Reciprocal 1/output root pointwise quantizable in-place tflite:RSQRT[of-the-root] coreml:inverse
+Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-the-root]
+    coreml:inverse
     coreml:rsqrt[of-the-root]
 Round 1/output pointwise in-place tflite:ROUND openvino:Round coreml:round
 Sign 1/output pointwise in-place tflite:SIGN openvino:Sign coreml:sign
-Sin 1/output pointwise in-place tflite:SIN openvino:Sin coreml:sin
+Sin 1/output pointwise in-place widened tflite:SIN openvino:Sin coreml:sin
 Sinh 1/output in-place openvino:Sinh coreml:sinh
-Sqrt 1/output root pointwise quantizable in-place tflite:SQRT openvino:Sqrt coreml:sqrt
+Sqrt 1/output root pointwise quantizable in-place crossed-by-transpose widened tflite:SQRT
+    openvino:Sqrt coreml:sqrt
 Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
+    crossed-by-transpose
     tflite:SUB[activation] openvino:Subtract coreml:sub
 Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
 Tan 1/output in-place openvino:Tan coreml:tan
@@ -433,11 +462,11 @@ com.microsoft.QLinearMul 5/output integer-kernel multiplication
 
 # Everything else
 
-DFT fourier tflite:RFFT2D openvino:DFT openvino:RDFT
+DFT fourier widened tflite:RFFT2D openvino:DFT openvino:RDFT
 Det -
-GridSample grid_sample openvino:GridSample coreml:resample
+GridSample grid_sample widened openvino:GridSample coreml:resample
 NegativeLogLikelihoodLoss 5/input
-STFT fourier openvino:STFT
+STFT fourier widened openvino:STFT
 SoftmaxCrossEntropyLoss 5/input
 StringConcat free
 StringNormalizer free

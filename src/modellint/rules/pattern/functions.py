@@ -9,7 +9,15 @@ from typing import Any, Literal, TypeVar
 
 from modellint.base.records import dataclass
 from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import AttributeRef, Node, Tensor, Value, element_count, format_shape
+from modellint.model import (
+    AttributeRef,
+    Node,
+    Tensor,
+    Value,
+    element_count,
+    format_shape,
+    is_static,
+)
 from modellint.operators import Trait, names
 from modellint.rules.pattern.numbers import uniform_number
 from modellint.rules.pattern.scope import Scope, Symbol, every, some
@@ -180,6 +188,11 @@ def name(scope: Scope, value: Value) -> str:
     return value.producer.label if value.producer is not None else value.name
 
 
+@_function("value")
+def value_name(scope: Scope, value: Value) -> str:
+    return value.name
+
+
 def _plain(attribute: object) -> object:
     if isinstance(attribute, AttributeRef):
         return None
@@ -255,6 +268,12 @@ def static(scope: Scope, *values: Value) -> bool | None:
 def _is_static(scope: Scope, value: Value) -> bool | None:
     dims = scope.environment.shape(value)
     return None if dims is None else all(isinstance(dim, int) for dim in dims)
+
+
+@_function("values", infers=True)
+def fixed(scope: Scope, *values: Value) -> bool:
+    """Whether the file itself has numbers for all dims, whatever the deployment binds."""
+    return all(is_static(value.shape) for value in values)
 
 
 @_function("value", infers=True)
