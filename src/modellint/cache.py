@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from modellint import __version__
 from modellint.base.data import data_dir
+from modellint.base.plugins import plugin_versions
 from modellint.base.rebuild import from_plain
 from modellint.base.store import Store
 from modellint.finding import Finding, ModelSummary
@@ -156,12 +157,15 @@ def _hash(path: Path) -> str:
 
 def plan_key(plan: Plan) -> str:
     """Return a key of everything that findings depend on except the file, including our code."""
-    plugins = {check.partition(":")[0] for rule in plan.rules if ":" in (check := rule.check or "")}
-    plugins |= {format.reader for format in plugin_formats()}
-    code = [code_digest(name.partition(".")[0]) for name in ("modellint", "onnx", *sorted(plugins))]
+    plugins = plugin_versions()
+    modules = {check.partition(":")[0] for rule in plan.rules if ":" in (check := rule.check or "")}
+    modules |= {format.reader for format in plugin_formats()}
+    modules |= {plugin.partition(" ")[0] for plugin in plugins}
+    packages = {module.partition(".")[0] for module in modules}
+    code = [code_digest(package) for package in ("modellint", "onnx", *sorted(packages))]
     rules = [_rule_key(rule) for rule in plan.rules]
     rest = repr(replace(plan, rules=()))
-    return _digest([__version__, *code, built_in_edition(), *rules, rest])
+    return _digest([__version__, *plugins, *code, built_in_edition(), *rules, rest])
 
 
 def _rule_key(rule: Rule) -> str:
@@ -172,22 +176,24 @@ def _rule_key(rule: Rule) -> str:
 
 @cache
 def code_digest(package: str) -> str:
-    """Return a key of a package's Python files, without importing the package."""
+    """Return a key of a package's files, tables included, without importing the package."""
     spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
+    if spec is None:
         return ""
-    origin = Path(spec.origin)
-    # In a package installed from a wheel, all files change together with the version file.
-    names = [origin.with_name("version.py")] if package == "onnx" else _sources(origin)
-    return _digest(f"{path}:{stat.st_size}:{stat.st_mtime_ns}" for path, stat in _stats(names))
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    if package == "onnx":  # installed from a wheel: all files change together with this one
+        files = [folder / "version.py" for folder in folders]
+    else:
+        files = [file for folder in folders for file in _files(folder)] or [Path(spec.origin or "")]
+    stats = [(file, file.stat()) for file in files if file.exists()]
+    return _digest(f"{file}:{stat.st_size}:{stat.st_mtime_ns}" for file, stat in stats)
 
 
-def _sources(origin: Path) -> list[Path]:
-    return sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-
-
-def _stats(paths: Iterable[Path]) -> Iterable[tuple[Path, os.stat_result]]:
-    return [(path, path.stat()) for path in paths if path.exists()]
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder in a stable order, without compiled ones."""
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(each for each in folders if each != "__pycache__")
+        yield from (Path(here, name) for name in sorted(names))
 
 
 def _digest(parts: Iterable[str]) -> str:

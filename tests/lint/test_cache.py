@@ -22,7 +22,7 @@ from modellint.cache import ReportCache, identify, is_same, prune
 from modellint.engine import lint_file as lint_file_as_it_is
 from modellint.workers import job
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, lint_json, project
-from tests.support import EXAMPLES, run_cli, save
+from tests.support import EXAMPLES, run_cli, run_process, save
 
 OWN_RULE = """
 summary = "A Relu."
@@ -209,6 +209,79 @@ def test_the_code_digest_sees_an_edited_file(
     (package / "a_plugin/check.py").write_text("x = 22")
     assert cache.code_digest("a_plugin") != before
     assert cache.code_digest("no_such_package") == ""
+
+
+@pytest.mark.parametrize("name", ["a_plugin/table.toml", "a_plugin/data/new.json"])
+def test_the_code_digest_sees_a_table(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"a_plugin/__init__.py": "", "a_plugin/table.toml": "a = 1", "a_plugin/data/x": ""}
+    package = project(tmp_path, files)
+    monkeypatch.syspath_prepend(str(package))
+    before = cache.code_digest("a_plugin")
+    cache.code_digest.cache_clear()
+    (package / name).write_text("a = 22")
+    assert cache.code_digest("a_plugin") != before
+
+
+def test_the_tables_of_runtimes_count() -> None:
+    listed = {path.name for path in cache._files(Path(cache.__file__).parent)}
+    assert {"opsets.toml", "restrictions.toml", "support-1.32.json", "cache.py"} <= listed
+
+
+RUNTIME = """
+from pathlib import Path
+from modellint.runtimes.runtime import Runtime
+
+TOY = Runtime("toy-rt", "Toy Runtime", tables=Path(__file__).parent)
+"""
+OPSETS = """
+[[release]]
+version = "7.5"
+opset = [7, {}]
+confidence = "measured"
+source = "https://example.com"
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("toy_rt/opsets.toml", OPSETS.format(20), OPSETS.format(21)),
+        ("toy_rt/__init__.py", RUNTIME, RUNTIME + "# edited\n"),
+        (
+            "toy_rt-7.5.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: toy-rt\nVersion: 7.5\n",
+            "Metadata-Version: 2.1\nName: toy-rt\nVersion: 7.6\n",
+        ),
+    ],
+    ids=["table", "code", "version"],
+)
+def test_a_changed_plugin_runtime_is_another_result(
+    file: str, old: str, new: str, folder: Path, isolated: Path, tmp_path: Path
+) -> None:
+    site = project(
+        tmp_path / "site",
+        {
+            "toy_rt/__init__.py": RUNTIME,
+            "toy_rt/opsets.toml": OPSETS.format(20),
+            "toy_rt-7.5.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy-rt\nVersion: 7.5\n",
+            "toy_rt-7.5.dist-info/entry_points.txt": "[modellint.runtimes]\ntoy = toy_rt:TOY\n",
+            file: old,
+        },
+    )
+
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
+
+    def kept() -> int:
+        """How many results there are after another run."""
+        ran = run_process(".", "--runtime", "toy-rt", cwd=folder, env={"PYTHONPATH": path})
+        assert ran.exit_code == 1, ran
+        return len(list((isolated / "lint").glob("*/*.json")))
+
+    assert (kept(), kept()) == (3, 3)
+    (site / file).write_text(new)
+    assert kept() == 6
 
 
 def test_a_changed_rule_is_another_result(folder: Path, linted: list[str]) -> None:

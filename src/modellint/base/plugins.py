@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
+PREFIX = "modellint."
+"""What the names of all groups start with."""
 
 
 def plugins(group: str) -> Iterable[EntryPoint]:
@@ -36,16 +39,37 @@ def load_plugins(group: str, kind: type[T]) -> Iterator[T]:
         yield found
 
 
-def _any_offers(group: str) -> bool:
-    """False where there is surely no such entry point: most runs need not import what parses them.
+def plugin_versions() -> list[str]:
+    """Return all plugins of all groups: module and version."""
+    if not _any_offers(PREFIX):
+        return []
+    from importlib.metadata import distributions
 
-    Only plain folders can be searched this fast; anything else on the path counts as true.
+    found = {
+        f"{point.module} {package.version}"
+        for package in distributions()
+        for point in package.entry_points
+        if point.group.startswith(PREFIX)
+    }
+    return sorted(found)
+
+
+def _any_offers(group: str) -> bool:
+    """Return False if there is surely no such entry point: most runs need not parse them."""
+    declared = _declared(tuple(sys.path))
+    return declared is None or f"[{group}".encode() in declared
+
+
+@cache
+def _declared(path: Sequence[str]) -> bytes | None:
+    """Return the entry points of all packages on the path, unparsed.
+
+    Only plain folders can be searched this fast; None where something else is on the path.
     """
-    section = f"[{group}]".encode()
-    for place in map(Path, sys.path):
+    found = b""
+    for place in map(Path, path):
         if place.is_file():
-            return True
+            return None
         for pattern in ("*.dist-info/entry_points.txt", "*.egg-info/entry_points.txt"):
-            if any(section in file.read_bytes() for file in place.glob(pattern)):
-                return True
-    return False
+            found += b"".join(file.read_bytes() for file in place.glob(pattern))
+    return found
