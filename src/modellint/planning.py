@@ -107,7 +107,7 @@ def make_setup(config: Config) -> Setup:
     settings = config.settings
     _require_folders(config)
     _require_positive(config)
-    catalogue = load_rules([config.path(folder) for folder in settings.rules])
+    catalogue = load_rules([config.path(folder) for folder in settings.rules], examples=False)
     for key in ("select", "extend-select"):
         unknown = unknown_selectors(getattr(settings, key.replace("-", "_")) or (), catalogue)
         if unknown:

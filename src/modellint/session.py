@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,6 +70,8 @@ class OpenModel:
             return self.model
         if self.model.format != ENGINE.name or self.model.problems:
             raise UsageError(f"{self.shown} contains no engine layers ({self.model.format})")
+        import tempfile
+
         from modellint.probes.layers import exported_layers
 
         engine, writer = self.model.path, self.model.producer_name

@@ -356,9 +356,9 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from modellint.checks import hygiene
 
-    built_in = registry._built_in()
+    built_in = registry._built_in(examples=True)
     monkeypatch.setattr(hygiene, "budget_for_tests", check, raising=False)
-    monkeypatch.setattr(registry, "_built_in", lambda: {**built_in, rule.code: rule})
+    monkeypatch.setattr(registry, "_built_in", lambda examples: {**built_in, rule.code: rule})
 
 
 def limits(mine: Project, path: str) -> str:

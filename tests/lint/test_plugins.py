@@ -183,6 +183,8 @@ def test_the_index_of_rules_is_what_the_files_say(isolated: Path) -> None:
     kept = load_rules(plugins=False)
     assert kept == fresh
     assert [repr(rule) for rule in kept.values()] == [repr(rule) for rule in fresh.values()]
+    bare = load_rules(plugins=False, examples=False)
+    assert {code: registry.with_examples(rule) for code, rule in bare.items()} == fresh
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[{}]", "5"])

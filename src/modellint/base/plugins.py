@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -66,10 +68,16 @@ def _declared(path: Sequence[str]) -> bytes | None:
 
     Only plain folders can be searched this fast; None where something else is on the path.
     """
-    found = b""
-    for place in map(Path, path):
-        if place.is_file():
+    found = []
+    for place in path:
+        try:
+            entries = list(os.scandir(place or "."))
+        except NotADirectoryError:
             return None
-        for pattern in ("*.dist-info/entry_points.txt", "*.egg-info/entry_points.txt"):
-            found += b"".join(file.read_bytes() for file in place.glob(pattern))
-    return found
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name.endswith((".dist-info", ".egg-info")):
+                with suppress(OSError):
+                    found.append(Path(entry.path, "entry_points.txt").read_bytes())
+    return b"\n".join(found)

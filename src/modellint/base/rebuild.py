@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -14,13 +14,31 @@ T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
 
+def to_plain(value: Any) -> Any:
+    """What JSON can hold of a dataclass; fields that are at their defaults are left out."""
+    if is_dataclass(value):
+        return {
+            item.name: to_plain(content)
+            for item in fields(value)
+            if (content := getattr(value, item.name)) != _default(item)
+        }
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _default(item: Field[Any]) -> object:
+    return item.default if item.default_factory is MISSING else item.default_factory()
+
+
 def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
-    """The inverse of `dataclasses.asdict` after a turn through JSON. Nothing is validated."""
-    readers = _readers(cast("Any", kind))
-    values = {
-        name: readers[name](value) if name in readers and value is not None else value
-        for name, value in table.items()
-    }
+    """The inverse of `to_plain` after a turn through JSON. Nothing is validated."""
+    values = dict(table)
+    for name, read in _readers(cast("Any", kind)).items():
+        if values.get(name) is not None:
+            values[name] = read(values[name])
     return kind(**values)
 
 

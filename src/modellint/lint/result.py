@@ -12,6 +12,7 @@ from modellint.config.settings import FailOn
 from modellint.finding import Finding, Probed, Result, RuleInfo, Severity
 from modellint.lint.record import FileRecord
 from modellint.planning import Setup
+from modellint.rules.registry import with_examples
 from modellint.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _RuleInfos(Mapping[str, RuleInfo]):
         self._rules = rules
 
     def __getitem__(self, code: str) -> RuleInfo:
-        return self._rules[code].info()
+        return with_examples(self._rules[code]).info()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rules)

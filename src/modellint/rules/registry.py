@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,10 @@ from modellint import __version__
 from modellint.base.data import cache_dir, data_dir, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.plugins import plugins as installed_plugins
-from modellint.base.rebuild import from_plain
+from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
-from modellint.rules.rule import Case, Example, Match, Option, Rule
+from modellint.rules.rule import Case, Example, Examples, Match, Option, Rule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -31,9 +32,14 @@ class RuleFileError(UsageError):
     """A rule file that cannot be understood."""
 
 
-def load_rules(extra_dirs: Sequence[Path] = (), *, plugins: bool = True) -> dict[str, Rule]:
-    """The built-in rules, those of plugins, and those of the user's folders, by code."""
-    rules = dict(_built_in())
+def load_rules(
+    extra_dirs: Sequence[Path] = (), *, plugins: bool = True, examples: bool = True
+) -> dict[str, Rule]:
+    """Return the rules by code: built-in ones, those of plugins, and those of the user's folders.
+
+    Without `examples`, built-in rules have none: they take longer to load than all else.
+    """
+    rules = dict(_built_in(examples))
     for folder in _plugin_dirs() if plugins else ():
         _add(rules, map(read_rule, _rule_files(folder)))
     for folder in extra_dirs:
@@ -41,6 +47,12 @@ def load_rules(extra_dirs: Sequence[Path] = (), *, plugins: bool = True) -> dict
             raise RuleFileError(f"rule folder {folder} does not exist")
         _add(rules, map(_read_user_rule, rule_files(folder)))
     return dict(sorted(rules.items()))
+
+
+def with_examples(rule: Rule) -> Rule:
+    """A rule that was loaded without its examples, with them."""
+    whole = _built_in(examples=True).get(rule.code)
+    return whole if whole is not None and whole.path == rule.path else rule
 
 
 def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
@@ -97,9 +109,9 @@ def read_rule(path: Path) -> Rule:
 
 def _rule_files(folder: Path) -> Iterator[Path]:
     """Rule files of a folder and its family sub-folders; other data may live beside them."""
-    for path in sorted(folder.glob("**/*.toml")):
-        if FILE_NAME.fullmatch(path.name):
-            yield path
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names) if FILE_NAME.fullmatch(name))
 
 
 def rule_files(folder: Path) -> Iterator[Path]:
@@ -167,21 +179,37 @@ def _plugin_dir(point: EntryPoint) -> Path:
     return Path(module) if isinstance(module, (str, Path)) else Path(module.__file__).parent
 
 
-# The built-in rules are many small files. Parsed once, they are kept as one JSON file in the
-# cache directory, so that a run pays neither for TOML nor for pydantic.
+# The built-in rules are many small files. Parsed once, they are kept as JSON in the cache
+# directory, so that a run pays neither for TOML nor for pydantic; and their examples in a file of
+# their own, which only those who show them read.
 
 
 @cache
-def _built_in() -> dict[str, Rule]:
-    folder = data_dir("rules")
-    store, key = Store(cache_dir()), f"rules-{built_in_edition()}"
-    rules = _from_index(store.load(key))
-    if rules is None:
-        rules = {rule.code: rule for rule in map(read_rule, _rule_files(folder))}
-        with suppress(OSError):
-            for old in store.folder.glob("rules-*.json"):
-                old.unlink(missing_ok=True)
-        store.save(key, [{**asdict(rule), "path": str(rule.path)} for rule in rules.values()])
+def _built_in(examples: bool) -> dict[str, Rule]:
+    store, edition = Store(cache_dir()), built_in_edition()
+    try:
+        tables = store.load(f"rules-{edition}")
+        rules = {table["code"]: from_plain(Rule, table) for table in tables}
+        if not examples:
+            return rules
+        shown = store.load(f"rule-examples-{edition}")
+        return {
+            code: replace(rule, examples=from_plain(Examples, shown[code]))
+            for code, rule in rules.items()
+        }
+    except (KeyError, TypeError, AttributeError):  # absent, damaged, or another version's
+        return _read_and_keep(store, edition)
+
+
+def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
+    rules = {rule.code: rule for rule in map(read_rule, _rule_files(data_dir("rules")))}
+    tables = {code: to_plain(rule) for code, rule in rules.items()}
+    examples = {code: table.pop("examples", {}) for code, table in tables.items()}
+    with suppress(OSError):
+        for old in store.folder.glob("rule*-*.json"):
+            old.unlink(missing_ok=True)
+    store.save(f"rules-{edition}", list(tables.values()))
+    store.save(f"rule-examples-{edition}", examples)
     return rules
 
 
@@ -194,10 +222,3 @@ def built_in_edition() -> str:
         stat = path.stat()
         digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _from_index(tables: Any) -> dict[str, Rule] | None:
-    try:
-        return {table["code"]: from_plain(Rule, table) for table in tables}
-    except (KeyError, TypeError):  # absent, or another version's
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +48,8 @@ def died(job: Job) -> FileReport:
 
 
 def _failed(job: Job, error: Exception) -> FileReport:
+    import traceback
+
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno}"
     text = f"{type(error).__name__}: {error}".rstrip(": ")
