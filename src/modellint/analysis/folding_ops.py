@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from modellint.analysis.shape_formulas import MISTAKES, formula_of
 from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
 from modellint.operators import Trait, having
 
@@ -42,25 +44,66 @@ class NotFoldable(Exception):  # noqa: N818 - an answer, not an error
 def small_constants(
     graph: Graph, shape_of: Callable[[Value], Shape | None]
 ) -> dict[str, NDArray[Any]]:
-    """What the graph computes from its small constants and from shapes, by value name."""
+    """What the graph computes from its small constants and from shapes, by value name.
+
+    Sizes that `shape_of` does not know are carried on by the formulas of the usual operators.
+    """
     known: dict[str, NDArray[Any]] = {}
+    sizes = _Sizes(shape_of, known)
     for node in graph.ordered:
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        if evaluate is None:
-            continue
-        describes = node.op_type in _READS_SHAPE
-        inputs = _shape_as_input(node, shape_of) if describes else _known_inputs(node, known)
-        if inputs is None:
+        inputs = None
+        if evaluate is not None:
+            describes = node.op_type in _READS_SHAPE
+            inputs = _shape_as_input(node, sizes.of) if describes else _known_inputs(node, known)
+        if evaluate is None or inputs is None:
+            sizes.carry_on(node)
             continue
         try:
             results = evaluate(node, inputs)
         except (NotFoldable, ValueError, IndexError, TypeError, ArithmeticError):
+            sizes.carry_on(node)
             continue
         results = results if isinstance(results, list) else [results]
         for value, result in zip(node.outputs, results, strict=False):
             if value is not None and result.size <= SMALL:
                 known[value.name] = result
     return known
+
+
+class _Sizes:
+    """Shapes of one graph, those that inference knows and those that follow from them."""
+
+    def __init__(
+        self, shape_of: Callable[[Value], Shape | None], known: Mapping[str, NDArray[Any]]
+    ) -> None:
+        self._shape_of = shape_of
+        self._known = known
+        self._found: dict[int, Shape] = {}
+
+    def of(self, value: Value) -> Shape | None:
+        if value.name in self._known:
+            return tuple(self._known[value.name].shape)
+        shape = self._shape_of(value)
+        return shape if is_static(shape) else self._found.get(id(value), shape)
+
+    def carry_on(self, node: Node) -> None:
+        """Find the shape of a node's first output, where inference did not."""
+        formula, result = formula_of(node), node.output()
+        if formula is None or result is None or is_static(self._shape_of(result)):
+            return
+        shapes: list[Any] = []
+        for value in filter(None, node.inputs):
+            shape = self.of(value)
+            if shape is None or not is_static(shape):
+                return
+            shapes.append(shape)
+        with suppress(*MISTAKES):
+            self._found[id(result)] = formula(node, shapes, [*map(self._elements, node.inputs)])
+
+    def _elements(self, value: Value | None) -> NDArray[Any] | None:
+        stored = small_constant(value)
+        return self._known.get(value.name) if stored is None and value is not None else stored
 
 
 def _shape_as_input(node: Node, shape_of: Callable[[Value], Shape | None]) -> list[Any] | None:

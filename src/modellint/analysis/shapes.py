@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.folding_ops import small_constants
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.model import Graph, Model, Shape, Value, bind, is_static
+from modellint.model import Model, Shape, Value, bind, is_static
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -84,11 +84,12 @@ class DeployedTypes:
         if found.is_complete or infer_types is None:
             return
         found.is_complete = True
-        if self._inputs:
-            found.types = infer_types(self._inputs).types
+        found.types = {(graph.path, name): (None, at) for name, at in self._inputs.items()}
         found.numbers = small_constants(graph, self._shape_so_far)
+        if not (self._inputs or found.numbers):
+            return  # nothing that inference has not seen
         for _ in range(min(ROUNDS, 1 + MOST_NODES // max(len(graph.nodes), 1))):
-            if not self._is_open(graph):
+            if not self._is_open():
                 return
             found.types = infer_types(self._inputs, found.numbers).types
             numbers = small_constants(graph, self._shape_so_far)
@@ -100,10 +101,10 @@ class DeployedTypes:
         shape = bind(value.shape, self._symbols)
         return shape if is_static(shape) else self._better(shape, value)
 
-    def _is_open(self, graph: Graph) -> bool:
+    def _is_open(self) -> bool:
         return any(
             value is not None and not is_static(self._shape_so_far(value))
-            for node in graph.nodes
+            for node in self._model.nodes()
             for value in node.outputs
         )
 

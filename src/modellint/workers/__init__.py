@@ -11,7 +11,7 @@ from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, lint_job
 
 PATIENCE = 1.0
-"""Seconds of work in one process before it is known whether more processes pay."""
+"""Seconds of processor time in one process before it is known whether more processes pay."""
 WORTH = 4.0
 """Seconds of remaining work, as guessed from the files so far, that pay for starting processes."""
 OBJECTS, WEIGHTS = 50_000, 1 << 24
@@ -38,9 +38,9 @@ def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done:
 
 def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> Sequence[Job]:
     """Lint here until it is plain that the rest takes long; the rest is what is returned."""
-    started, left = time.monotonic(), _Left()
+    started, left = _processor_time(), _Left()
     for count, job in enumerate(jobs):
-        elapsed = time.monotonic() - started
+        elapsed = _processor_time() - started
         if count and elapsed > PATIENCE and elapsed / count * (len(jobs) - count) > WORTH:
             return jobs[count:]
         left.collect()
@@ -66,6 +66,11 @@ class _Left:
         if gc.get_count()[0] - self._start > OBJECTS or self._weights > WEIGHTS:
             gc.collect(0)
             self._start = self._weights = 0
+
+
+def _processor_time() -> float:
+    """Of this process and those it started: what other programs do is no reason for more."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def _cores() -> int:
