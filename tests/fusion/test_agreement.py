@@ -13,7 +13,7 @@ from tests.exports import exports, materialise
 from tests.fusion.support import RULES, lint, optimized
 
 EXPLAINED: dict[tuple[str, str], str] = {
-    ("convnext_tiny", "FUS023"): "through a Transpose",
+    ("convnext_tiny", "FUS023"): "by a Transpose",
 }
 """Patterns left in the optimized graph that no rule reports in the original, and the words of the
 rule's note that say why."""
