@@ -141,7 +141,7 @@ def test_a_prediction_that_the_runtime_contradicts_is_no_error_any_more() -> Non
     (confronted,) = confront((finding("QNT001", "q"),), [TAKEN], {"QNT001"}, {"TRT010"})
     assert confronted.severity is Severity.INFO
     assert confronted.evidence["probe"] == "contradicted"
-    assert confronted.message.endswith("TensorRT for RTX 1.7 took the model all the same.")
+    assert confronted.message.endswith("TensorRT for RTX 1.7 accepted the model.")
 
 
 def test_other_runtimes_and_other_rules_are_left_alone() -> None:

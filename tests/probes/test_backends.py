@@ -99,7 +99,7 @@ def test_what_is_missing_is_named_with_its_remedy(install: Install) -> None:
 def test_a_runtime_that_nobody_can_be_asked_about(install: Install) -> None:
     install(ALL)
     assert choose("auto", "build", on(None, "openvino")) == (
-        "there is no probe for the runtime 'openvino'"
+        "no probe exists for the runtime 'openvino'"
     )
 
 

@@ -167,7 +167,7 @@ def test_what_the_runtime_takes_is_no_error(folder: Path) -> None:
     probed = run_cli("clip.onnx", "--target", "a10", "--probe", "--probe-report", "-", cwd=folder)
     assert probed.exit_code == 0
     assert "TensorRT for RTX" in probed.stdout
-    assert "took the model all the same" in probed.stdout
+    assert "accepted the model" in probed.stdout
     assert "## Contradicted" in probed.stdout
     assert "0 of 1 refusal predicted by rules confirmed" in probed.stdout
 

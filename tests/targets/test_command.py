@@ -99,8 +99,8 @@ def test_json_has_everything() -> None:
     ("arguments", "message"),
     [
         (["a1o"], "unknown target 'a1o'; did you mean '"),
-        (["show"], "show which device?"),
-        (["compare"], "compare which devices?"),
+        (["show"], "name a device to show"),
+        (["compare"], "name devices to compare"),
         (["--vendor", "nvida"], "did you mean 'nvidia'?"),
         (["--supports", "fp9"], "did you mean 'fp8'?"),
         (["--min-memory", "24 apples"], "invalid size '24 apples'"),

@@ -212,9 +212,9 @@ def test_broken_extensions_are_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("nominal", "nomnal"), "memory.nomnal: there is no such key; did you mean 'nominal'?"),
+        (("nominal", "nomnal"), "memory.nomnal: unknown key; did you mean 'nominal'?"),
         (("runtime", "runtimes"), "did you mean 'runtime'?"),
-        (('"4 GiB"', "4"), "memory.nominal: write 4 with its unit"),
+        (('"4 GiB"', "4"), "memory.nominal: write 4 as a string with a unit"),
         (('"4 GiB"', '"4 apples"'), "memory.nominal: invalid size '4 apples'"),
         (('"theoretical"', '"certain"'), "memory.confidence"),
         (('source = "https://acme.example/board"', ""), "memory.source"),
@@ -235,10 +235,10 @@ FIGURES = 'source = "https://acme.example"\nconfidence = "theoretical"\n'
     ("more", "message"),
     [
         (f'[usable]\nsize = "5 GiB"\n{FIGURES}', "usable.size is above memory.nominal"),
-        (f"[peak]\nfp16 = 1\n{FIGURES}", "fp16, which [precisions] does not name"),
+        (f"[peak]\nfp16 = 1\n{FIGURES}", "fp16, which [precisions] does not list"),
         (
             f'[precisions]\nmatrix = ["int8"]\nvector = ["int8"]\n{FIGURES}',
-            "int8 already stands in matrix",
+            "int8 is already listed in matrix",
         ),
         (
             f'[overhead.onnxruntime]\nlow = "2 MiB"\nhigh = "1 MiB"\n{FIGURES}',

@@ -1,1 +1,1 @@
-"""The ground floor: small things that every room may use, and that know no room."""
+"""Basic utilities for all packages, without dependencies on any of them."""

@@ -1,4 +1,4 @@
-"""Where modellint's own data files and its cache lie."""
+"""Locations of modellint's data files and cache."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _PACKAGE = Path(__file__).parent.parent
 
 
 def data_dir(name: str) -> Path:
-    """A folder of data files: inside an installed package, at the root of a checkout."""
+    """Return a folder of data files: inside the installed package, or at a checkout's root."""
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent.parent / name
 
 
 def cache_dir() -> Path:
-    """The user's cache folder for modellint, by the platform's convention."""
+    """Return the user's cache folder for modellint, by platform convention."""
     chosen = os.environ.get("MODELLINT_CACHE_DIR")
     if chosen:
         return Path(chosen)
@@ -29,7 +29,7 @@ def cache_dir() -> Path:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file's table."""
+    """Read a TOML file."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -1,11 +1,11 @@
-"""The errors modellint raises on purpose; anything else that escapes is a bug."""
+"""Errors that modellint raises on purpose; any other uncaught exception is a bug."""
 
 from __future__ import annotations
 
 
 class ModellintError(Exception):
-    """A failure with a message fit for the user."""
+    """An error with a message for the user."""
 
 
 class UsageError(ModellintError):
-    """The command line or the configuration is wrong: exit code 2."""
+    """Invalid command line or configuration: exit code 2."""

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old content or the new, never half of it."""
+"""Atomic writing of files: readers see either the old or the new content."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write beside `path`, then move into place; a file that was there keeps its permissions.
+    """Write next to `path`, then move into place; an existing file keeps its permissions.
 
-    A link stays a link, and what is no regular file (a pipe, /dev/stdout) is written to as it is.
+    Links are followed, and special files (a pipe, /dev/stdout) are written directly.
     """
     data = content.encode() if isinstance(content, str) else content
     if path.exists() and not path.is_file():
@@ -29,7 +29,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def _mode(path: Path) -> int:
-    """The permissions that writing to `path` itself would have left."""
+    """Return the permissions that writing directly to `path` would result in."""
     try:
         return path.stat().st_mode & 0o777
     except OSError:

@@ -1,4 +1,4 @@
-"""Python's collector of reference cycles, kept from walking models."""
+"""Suspension of Python's garbage collector while models are alive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """The view of a model lives as long as it is looked at: walking it for garbage finds none."""
+    """Suspend garbage collection: models live until the end, so walking them finds no garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

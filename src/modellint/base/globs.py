@@ -1,4 +1,4 @@
-"""Patterns as in `.gitignore`: the one glob language of discovery and configuration."""
+"""Globs with `.gitignore` syntax, for discovery and configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from modellint.base.records import dataclass
 
 _SEPARATOR = re.compile(r"\\+(?=[\w.*-])")
-"""A backslash before what needs none to be taken literally; ``\\*`` is a star in a folder here."""
+"""A backslash before an ordinary character, hence a path separator (``\\*`` is an escape)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class _Pattern:
 
 
 class Globs:
-    """Patterns relative to one folder. The last one that matches a path decides.
+    """Patterns relative to a folder. The last pattern that matches a path decides.
 
-    A pattern without a slash matches at any depth; with one at its start or in its middle it is
-    anchored; with one at its end it matches folders only; ``**`` spans folders; ``!`` takes back.
+    A pattern without a slash matches at any depth; with a slash at its start or in the middle it is
+    anchored; with a slash at its end it matches only folders; ``**`` spans folders; ``!`` negates.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
@@ -32,14 +32,14 @@ class Globs:
 
     @classmethod
     def of_setting(cls, patterns: Iterable[str]) -> Globs:
-        r"""Patterns as people write paths, with ``./`` and Windows' ``models\old`` too."""
+        r"""Parse patterns of a setting, which may also contain ``./`` and ``models\old``."""
         return cls(_SEPARATOR.sub("/", pattern).removeprefix("./") for pattern in patterns)
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
 
     def decide(self, path: str, *, is_folder: bool = False) -> bool | None:
-        """True: matched. False: matched, and taken back. None: nothing was said."""
+        """Return True if matched, False if matched by a negated pattern, None if not matched."""
         for pattern in reversed(self._patterns):
             if pattern.folders_only and not is_folder:
                 continue
@@ -48,7 +48,7 @@ class Globs:
         return None
 
     def match(self, path: str) -> bool:
-        """Whether a file, or a folder it lies in, is matched."""
+        """Return True if a file, or a folder above it, is matched."""
         parts = path.split("/")
         folders = ("/".join(parts[:end]) for end in range(1, len(parts)))
         if any(self.decide(folder, is_folder=True) for folder in folders):
@@ -71,7 +71,7 @@ def _parse(line: str) -> _Pattern | None:
 
 
 def _strip_trailing_spaces(line: str) -> str:
-    """Spaces at the end do not count, unless the last is quoted with a backslash."""
+    """Strip trailing spaces, unless escaped with a backslash."""
     stripped = line.rstrip(" ")
     quoted = len(stripped) < len(line) and stripped.endswith("\\")
     return stripped + " " if quoted else stripped
@@ -88,7 +88,7 @@ def _compile(glob: str) -> re.Pattern[str] | None:
 
 
 def _translate(glob: str) -> str:
-    """The regular expression of a glob in which ``*`` and ``?`` stop at slashes."""
+    """Convert a glob to a regular expression; ``*`` and ``?`` do not match slashes."""
     regex, at = [], 0
     while at < len(glob):
         if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
@@ -129,7 +129,7 @@ _NAMED_CLASSES = {
 
 
 def _character_class(glob: str, start: int) -> tuple[str, int]:
-    """``[a-z]``, ``[!a-z]``, ``[[:digit:]]`` beginning at `start`, and where it ends."""
+    """Convert ``[a-z]``, ``[!a-z]`` or ``[[:digit:]]`` at `start`; also return its end."""
     at = start + 1
     negated = glob[at : at + 1] in ("!", "^")
     at += negated

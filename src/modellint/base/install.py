@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 SOURCE = "git+https://github.com/modellint/modellint"
-"""Until the first release."""
+"""Source until the first release."""
 
 
 def install_command(extra: str) -> str:
-    """For one of modellint's extras: `pip install 'modellint[ort] @ git+https://…'`."""
+    """Return the command for an extra: `pip install 'modellint[ort] @ git+https://…'`."""
     return f"pip install 'modellint[{extra}] @ {SOURCE}'"

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a run at any moment, and never with a traceback."""
+"""Handling of Ctrl-C, which ends a run at any time without a traceback."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 _PAUSE = 0.01
 _MOST_PAUSES = 200
-"""After two seconds it is no longer an import that is waited for, but a plugin that hangs."""
+"""Maximum number of pauses (two seconds): after that it is a hanging plugin, not an import."""
 
 _pauses = 0
 _main = 0
 
 
 def catch() -> None:
-    """Turn Ctrl-C into a KeyboardInterrupt that is raised where it is not lost."""
+    """Turn Ctrl-C into a KeyboardInterrupt, raised where it cannot be swallowed."""
     global _main
     _main = _thread.get_ident()
     signal.signal(signal.SIGINT, _interrupt)
@@ -29,7 +29,7 @@ def catch() -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold Ctrl-C back; processes started meanwhile never see it, and leave it to their parent."""
+    """Block Ctrl-C; processes started meanwhile inherit that and leave it to their parent."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -41,7 +41,7 @@ def held() -> Iterator[None]:
 
 
 def _interrupt(_signal: int, frame: FrameType | None) -> None:
-    """Raise, but not within an import: native modules make an ImportError of it."""
+    """Raise, but not during an import: native modules would turn it into an ImportError."""
     global _pauses
     if _is_importing(frame) and _pauses < _MOST_PAUSES:
         _pauses += 1
@@ -68,7 +68,7 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _interrupt_again(lost: Any) -> None:
-    """Python swallows what is raised in finalizers, after printing it."""
+    """Raise again if lost: Python prints and swallows exceptions in finalizers."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
         _thread.start_new_thread(_later, ())  # not at once: it would be raised here
     else:

@@ -1,4 +1,4 @@
-"""Evidence as plain data: rules hand over NumPy's numbers, tuples, sets, dtypes."""
+"""Conversion of evidence to plain data: rules return NumPy numbers, tuples, sets, dtypes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain(value: object) -> Any:
-    """The value in types that JSON has, so that a finding is the same fresh and from the cache."""
+    """Convert to JSON types, so that fresh and cached findings are equal."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):

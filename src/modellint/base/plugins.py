@@ -1,4 +1,4 @@
-"""What installed packages add to modellint through entry points."""
+"""Plugins: entry points of installed packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PREFIX = "modellint."
 
 
 def plugins(group: str) -> Iterable[EntryPoint]:
-    """The entry points of a group, such as ``modellint.rules``."""
+    """Return the entry points of a group, for example ``modellint.rules``."""
     if not _any_offers(group):
         return ()
     from importlib.metadata import entry_points
@@ -30,11 +30,11 @@ def plugins(group: str) -> Iterable[EntryPoint]:
 
 
 def load_plugins(group: str, kind: type[T]) -> Iterator[T]:
-    """The objects that a group's entry points name, each of the kind that the group is for."""
+    """Iterate over the objects of a group's entry points, which must be instances of `kind`."""
     for point in plugins(group):
         try:
             found = point.load()
-        except Exception as error:  # a plugin's code may raise anything
+        except Exception as error:  # plugins may raise anything
             raise UsageError(f"plugin {point.value}: {error}") from error
         if not isinstance(found, kind):
             raise UsageError(f"plugin {point.value}: not a {kind.__module__}.{kind.__name__}")
@@ -66,7 +66,7 @@ def _any_offers(group: str) -> bool:
 def _declared(path: Sequence[str]) -> bytes | None:
     """Return the entry points of all packages on the path, unparsed.
 
-    Only plain folders can be searched this fast; None where something else is on the path.
+    Only plain folders can be searched quickly; None if the path contains anything else.
     """
     found = []
     for place in path:

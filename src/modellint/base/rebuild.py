@@ -1,4 +1,4 @@
-"""Builds dataclasses from JSON by the types of their fields, for data that was valid before."""
+"""Conversion of JSON to dataclasses, for data that was validated before."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
 
 @cache
 def _readers(kind: Any) -> dict[str, Reader]:
-    """For each field that JSON holds in another form, what turns it back."""
+    """Return the converters of fields whose JSON form differs from their type."""
     hints = get_type_hints(kind)
     found = {item.name: _reader(hints[item.name]) for item in fields(kind)}
     return {name: reader for name, reader in found.items() if reader is not None}

@@ -1,4 +1,4 @@
-"""The one way in which anything is remembered: JSON by key, below a folder of the cache."""
+"""Key-value store of JSON files in a folder, used by all caches."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from modellint.base.files import write_atomically
 
 
 class Store:
-    """Entries that any number of runs may share. A damaged one counts as absent."""
+    """Entries, which concurrent runs may share. Corrupt entries count as absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def load(self, key: str) -> Any:
-        """The content kept under a key, or None."""
+        """Return the content of a key, or None."""
         try:
             return json.loads(self.path(key).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def save(self, key: str, content: object) -> bool:
-        """Keep a content; where that is not possible, the cache only costs time."""
+        """Save content under a key; return False if the folder is not writable."""
         path = self.path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +33,6 @@ class Store:
         return True
 
     def path(self, key: str) -> Path:
-        """Long keys are hashes, and are spread over subfolders."""
+        """Return the file of a key. Long keys are hashes, and are spread over subfolders."""
         name = f"{key[:2]}/{key[2:]}" if len(key) >= 64 else key
         return self.folder / f"{name}.json"

@@ -1,4 +1,4 @@
-"""Suggestions for words that are not known."""
+"""Suggestions for unknown words."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 
 def nearest(word: str, words: Collection[str]) -> str | None:
-    """The known word that was probably meant; case does not matter."""
+    """Return the known word closest to a misspelled one, ignoring case."""
     found = similar(word, words, most=1)
     return found[0] if found else None
 
 
 def similar(word: str, words: Collection[str], most: int) -> list[str]:
-    """The known words spelled most like this one, the closest first."""
+    """Return the known words with the most similar spelling, closest first."""
     from difflib import get_close_matches
 
     by_lower = {known.lower(): known for known in reversed(list(words))}
@@ -20,6 +20,6 @@ def similar(word: str, words: Collection[str], most: int) -> list[str]:
 
 
 def did_you_mean(word: str, words: Collection[str], otherwise: str = "") -> str:
-    """``did you mean 'rank'?`` when a known word is close, else `otherwise`."""
+    """Return ``did you mean 'rank'?`` if a known word is close, else `otherwise`."""
     near = nearest(word, words)
     return f"did you mean {near!r}?" if near else otherwise

@@ -1,4 +1,4 @@
-"""Words for people: names made harmless, long ones shortened, figures made readable."""
+"""Text formatting: sanitized and shortened names, readable figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_TEXT = 1000
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 
 _PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
-"""How our own words are put where they cannot be encoded."""
+"""Replacements for our own characters in limited encodings."""
 
 _COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
@@ -23,8 +23,8 @@ def rule_url(code: str) -> str:
 
 
 def clean(text: str) -> str:
-    """One line without anything that a terminal, a log or a page would act upon: control and
-    escape characters, line breaks, changes of writing direction, broken Unicode."""
+    """Remove everything that terminals, logs or pages could interpret: control and escape
+    characters, line breaks, changes of writing direction, invalid Unicode."""
     if text.isprintable():
         return text
     return "".join(
@@ -33,7 +33,7 @@ def clean(text: str) -> str:
 
 
 def brief(text: str, ellipsis: str = "…") -> str:
-    """One clean line that a reader can take in, though names in models may be of any length."""
+    """Return one clean line with long names shortened."""
     text = clean(" ".join(text.splitlines()))
     if len(text) > LONGEST_WORD:
         text = _LONG_WORD.sub(lambda word: shorten(word[0], LONGEST_WORD, ellipsis), text)
@@ -41,7 +41,7 @@ def brief(text: str, ellipsis: str = "…") -> str:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """The text in characters that the encoding has."""
+    """Replace characters that the encoding lacks."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
@@ -51,12 +51,12 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """The same for text of several lines, which stay."""
+    """Clean each line of a text."""
     return "\n".join(map(clean, text.splitlines()))
 
 
 def cells(text: str) -> int:
-    """Columns that a text takes on a terminal."""
+    """Return the width of a text in terminal columns."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -65,7 +65,7 @@ def cells(text: str) -> int:
 
 
 def shorten(text: str, width: int, ellipsis: str = "…") -> str:
-    """Leave out the middle: names differ at their ends."""
+    """Shorten a name in the middle, since names differ at their ends."""
     if cells(text) <= width:
         return text
     kept = max(width - len(ellipsis), 2)
@@ -76,22 +76,22 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 node`, `2 nodes`, `12,345 nodes`."""
+    """Format a count as in `1 node`, `2 nodes`, `12,345 nodes`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def quantity(number: int) -> str:
-    """`950`, `25.6 M`."""
+    """Format a quantity as in `950`, `25.6 M`."""
     return _scaled(number, _COUNTS)
 
 
 def work(number: float) -> str:
-    """Operations, with three digits and SI units: `4.09 G`."""
+    """Format a number of operations with three digits and SI units: `4.09 G`."""
     return _scaled(number, _SI, digits=3)
 
 
 def duration(seconds: float) -> str:
-    """`0.34 s`, `1 min 05 s`."""
+    """Format a duration as in `0.34 s`, `1 min 05 s`."""
     if seconds < 100:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -99,7 +99,7 @@ def duration(seconds: float) -> str:
 
 
 def _scaled(number: float, units: tuple[str, ...], digits: int = 2) -> str:
-    """At most so many digits where there are decimals, and at most one unit's worth of them."""
+    """Scale a number to a unit, with a limited number of digits after rounding."""
     number = float(number)
     for unit in units:
         if number < 999.5 or unit == units[-1]:

@@ -1,4 +1,4 @@
-"""Quantities as people write them: ``24 GiB``, ``600 GB/s``, ``150 W``, ``1695 MHz``."""
+"""Parsing and formatting of quantities: ``24 GiB``, ``600 GB/s``, ``150 W``, ``1695 MHz``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HERTZ = {"hz": 1, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
 
 
 def parse_bytes(text: str | int) -> int:
-    """``24GB``, ``24 GiB``, ``512M`` or plain bytes; decimal units are powers of 1000."""
+    """Parse ``24GB``, ``24 GiB``, ``512M`` or plain bytes; decimal units are powers of 1000."""
     if isinstance(text, int) and not isinstance(text, bool):
         return text
     return round(_parse(text, _BYTES, "size", "24GB"))
 
 
 def parse_bandwidth(text: str) -> float:
-    """Bytes per second from ``600 GB/s`` or ``3.35 TB/s``."""
+    """Parse ``600 GB/s`` or ``3.35 TB/s`` to bytes per second."""
     units = {f"{unit}/s": factor for unit, factor in _BYTES.items() if unit.endswith("b")}
     return _parse(text, units, "bandwidth", "600 GB/s")
 
@@ -39,7 +39,7 @@ def parse_hertz(text: str) -> float:
 
 
 def format_bytes(count: float) -> str:
-    """``512 B``, ``1.5 MiB``, ``22.5 GiB``: three significant digits, binary units."""
+    """Format as ``512 B``, ``1.5 MiB``, ``22.5 GiB``: three significant digits, binary units."""
     units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
     for unit in units:
         if abs(count) < 1023.5 or unit == units[-1]:
@@ -49,12 +49,12 @@ def format_bytes(count: float) -> str:
 
 
 def format_bandwidth(rate: float) -> str:
-    """``600 GB/s``, ``3.35 TB/s``: as datasheets write it."""
+    """Format like datasheets: ``600 GB/s``, ``3.35 TB/s``."""
     return f"{rate / 1e12:.3g} TB/s" if rate >= 1e12 else f"{rate / 1e9:.3g} GB/s"
 
 
 def format_rate(rate: float) -> str:
-    """Operations per second in T(FL)OPS: ``125``, ``31.2``, ``0.26``."""
+    """Format operations per second in T(FL)OPS: ``125``, ``31.2``, ``0.26``."""
     tera = rate / 1e12
     return f"{tera:,.0f}" if tera >= 100 else f"{tera:.3g}"
 

@@ -1,7 +1,7 @@
-"""Asks a real runtime about a model: in a child process, within limits, remembered.
+"""Probing of models with real runtimes, in a child process with limits, and cached.
 
-A probe is the one part of modellint that runs code which may crash on a model; so it never runs
-in this process, and only when somebody asked for it.
+Probes are the only part of modellint that runs code that may crash on a model, so they never run
+in this process, and only on request.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ TIMEOUT = 300.0
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """What is asked of every model of a run."""
+    """Options of the probes of a run."""
 
     backend: str = AUTO
     level: Level = "build"
     timeout: float = TIMEOUT
-    """Seconds that one probe may take."""
+    """Time limit of a probe, in seconds."""
     memory: int | None = None
-    """Bytes that one probe may take."""
+    """Memory limit of a probe, in bytes."""
     workspace: int | None = None
-    """Bytes that a compiler may plan for scratch; its own default is all of the device's memory."""
+    """Workspace limit for the compiler in bytes; by default all of the device's memory."""
     save_engines: Path | None = None
-    """The folder for engines that were built."""
+    """Folder in which to keep built engines."""
     cache: Path | None = None
-    """The folder where outcomes are remembered."""
+    """Cache folder of outcomes."""
     versions: tuple[str, ...] = ()
-    """Of what is installed: another version may say something else."""
+    """Versions of the installed runtimes, which affect outcomes."""
     recorded: Outcome | None = None
-    """What a runtime said elsewhere, to be taken as its answer."""
+    """Recorded outcome to use instead of probing."""
 
 
 Listener = Callable[[str, float], None]
@@ -63,13 +63,13 @@ _listener: Listener | None = None
 
 
 def listen(listener: Listener | None) -> None:
-    """Have `listener` told, several times a second, what is being probed and for how long."""
+    """Call `listener` several times a second with the running probe and its elapsed time."""
     global _listener
     _listener = listener
 
 
 def memory_to_spare() -> int | None:
-    """Three quarters of this machine's memory, where it tells."""
+    """Return three quarters of this machine's memory, if known."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
     except (AttributeError, ValueError, OSError):
@@ -81,7 +81,7 @@ def installed_versions() -> tuple[str, ...]:
 
 
 def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcome:
-    """What a runtime says of a model. Whatever the model does to it, this returns."""
+    """Probe a model with a runtime. Returns even if the runtime crashes."""
     if request.recorded is not None:
         return request.recorded
     target = deployment.target_id
@@ -104,18 +104,18 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
 
 
 def _unfit(model: Model) -> str:
-    """Why a model is not shown to any runtime."""
+    """Return the reason why a model cannot be probed; empty if it can."""
     if model.format not in FORMATS:
-        return f"probes read ONNX, this is {model.format}"
+        return f"only ONNX models can be probed, this is {model.format}"
     if not model.has_graph:
         return "the file cannot be read"
     outside = any(each.kind in ("external-outside", "lfs-pointer") for each in model.problems)
-    return "it names weights outside its folder" if outside else ""
+    return "it refers to weights outside its folder" if outside else ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One request to the child, and what was found out while it was made."""
+    """A request to the child process, and facts found while creating it."""
 
     request: dict[str, Any]
     remarks: tuple[Remark, ...]
@@ -174,7 +174,7 @@ def _remembered(
         return _ask(model, question, choice.backend, request)
     from modellint.probes import cache
 
-    # The same bytes elsewhere get the same answer, and so does the same question with more time.
+    # Neither the model's path nor the limits affect the answer.
     asked = {key: value for key, value in question.request.items() if key != "path"}
     name = cache.key(
         [model.path, *model.external_files],
@@ -200,7 +200,7 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
     try:
         outcome = from_json(ended.answer or {"status": ended.death})
     except ValueError as error:
-        outcome = Outcome("garbage", detail=f"its answer makes no sense: {error}")
+        outcome = Outcome("garbage", detail=f"invalid answer: {error}")
     if ended.death is not None and outcome.status != "refused":
         outcome = replace(outcome, status=ended.death, detail=ended.detail)
     return replace(

@@ -1,4 +1,4 @@
-"""Holds what rules foretell against what a runtime then said: how the rules stay honest."""
+"""Comparison of the rules' predictions with the outcomes of probes."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from modellint.probes.outcome import Outcome
 from modellint.runtimes import title_of
 
 CONFIRMED, CONTRADICTED = "confirmed", "contradicted"
-"""Of what a rule foretold."""
+"""Verdicts on a rule's prediction."""
 FORESEEN, UNFORESEEN = "foreseen", "unforeseen"
-"""Of what a runtime refused."""
+"""Verdicts on a runtime's refusal."""
 EVIDENCE = "probe"
-"""The key under which a finding's evidence holds one of the four."""
+"""Evidence key of the verdict."""
 
 
 def confront(
     findings: tuple[Finding, ...],
     outcomes: Iterable[Outcome],
-    foretelling: AbstractSet[str],
+    predicting: AbstractSet[str],
     refusing: AbstractSet[str],
 ) -> tuple[Finding, ...]:
-    """Mark findings of `foretelling` rules, which say that the runtime refuses the model.
+    """Mark findings of `predicting` rules, which predict that the runtime refuses the model.
 
-    Those of `refusing` rules say that it did. A model that is refused elsewhere proves nothing
-    about a place that the runtime did not come to.
+    Findings of `refusing` rules report actual refusals. A refusal elsewhere proves nothing about
+    a place that the runtime did not reach.
     """
     for outcome in outcomes:
         if outcome.asked and not outcome.died:
-            findings = _weigh_one(findings, outcome, foretelling, refusing)
+            findings = _confront_one(findings, outcome, predicting, refusing)
     return findings
 
 
-def _weigh_one(
+def _confront_one(
     findings: tuple[Finding, ...],
     outcome: Outcome,
-    foretelling: AbstractSet[str],
+    predicting: AbstractSet[str],
     refusing: AbstractSet[str],
 ) -> tuple[Finding, ...]:
     mine = [finding for finding in findings if _is_about(finding, outcome)]
-    foretold = {_place(finding) for finding in mine if finding.code in foretelling}
+    predicted = {_place(finding) for finding in mine if finding.code in predicting}
     refused = {_place(finding) for finding in mine if finding.code in refusing}
 
     def mark(finding: Finding) -> Finding:
-        if finding.code in foretelling:
+        if finding.code in predicting:
             if _place(finding) in refused:
                 return _marked(finding, CONFIRMED)
             return _contradicted(finding, outcome) if outcome.status == "accepted" else finding
         if finding.code in refusing:
-            return _marked(finding, FORESEEN if _place(finding) in foretold else UNFORESEEN)
+            return _marked(finding, FORESEEN if _place(finding) in predicted else UNFORESEEN)
         return finding
 
     return tuple(mark(each) if _is_about(each, outcome) else each for each in findings)
@@ -73,10 +73,10 @@ def _marked(finding: Finding, verdict: str) -> Finding:
 
 
 def _contradicted(finding: Finding, outcome: Outcome) -> Finding:
-    """What the runtime takes is no error, whatever else may be said against it."""
+    """Downgrade to info: what the runtime accepts is not an error."""
     compiler = f"{title_of(outcome.backend)} {outcome.version}"
     return replace(
         _marked(finding, CONTRADICTED),
         severity=Severity.INFO,
-        message=f"{finding.message} {compiler} took the model all the same.",
+        message=f"{finding.message} However, {compiler} accepted the model.",
     )

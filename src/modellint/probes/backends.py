@@ -1,4 +1,4 @@
-"""The runtimes that can be asked, whether they are installed here, and which fits a deployment."""
+"""Runtimes available for probing, and the choice of one for a deployment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A runtime that can be asked, as it is installed here."""
+    """A runtime that can be probed, and its installation."""
 
     name: str
     title: str
@@ -26,7 +26,7 @@ class Backend:
 
     @property
     def module(self) -> str | None:
-        """The name it can be imported by here."""
+        """Return the name of its installed Python module, or None."""
         return next((name for name in self.probe.modules if _is_there(name)), None)
 
     @property
@@ -44,13 +44,13 @@ class Backend:
 
     @property
     def answers_for(self) -> tuple[str, ...]:
-        """The runtimes that its answer is good for."""
+        """Return the runtimes that its answers are valid for."""
         return (self.name, *self.probe.stands_in_for)
 
 
 @cache
 def known_backends() -> Mapping[str, Backend]:
-    """By runtime, all that can be asked where they are installed."""
+    """Return all runtimes that can be probed if installed, by name."""
     return {
         each.name: Backend(each.name, each.title, each.probe)
         for each in runtimes().values()
@@ -67,19 +67,19 @@ def _is_there(module: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The runtime that is asked, and how far."""
+    """The runtime to probe, and the depth."""
 
     backend: Backend
     reach: Reach
 
 
 def choose(name: str, level: Level, deployment: Deployment) -> Choice | str:
-    """The best installed backend for a deployment, or why there is none."""
+    """Return the best installed backend for a deployment, or the reason why there is none."""
     if name != AUTO:
         return _choice(known_backends()[name], level, deployment)
     order = _candidates(deployment)
     if not order:
-        return f"there is no probe for the runtime {deployment.runtime!r}"
+        return f"no probe exists for the runtime {deployment.runtime!r}"
     answers = [_choice(backend, level, deployment) for backend in order if backend.module]
     choices = [answer for answer in answers if isinstance(answer, Choice)]
     deepest = max(choices, key=lambda choice: choice.reach.level == level, default=None)
@@ -88,11 +88,11 @@ def choose(name: str, level: Level, deployment: Deployment) -> Choice | str:
     if answers:
         return "; ".join(answer for answer in answers if isinstance(answer, str))
     missing = " or ".join(f"{backend.title} ({backend.install})" for backend in order)
-    return f"nothing is installed that could be asked about {deployment.describe()}: {missing}"
+    return f"no installed runtime can probe for {deployment.describe()}: {missing}"
 
 
 def _candidates(deployment: Deployment) -> list[Backend]:
-    """The deployment's own runtime first, then those that stand in for it."""
+    """Return the deployment's own runtime first, then substitutes."""
     every = known_backends().values()
     if deployment.runtime is None and deployment.target is None:
         return [each for each in every if each.probe.asked_by_default]
@@ -107,28 +107,28 @@ def _choice(backend: Backend, level: Level, deployment: Deployment) -> Choice | 
 
 @cache
 def gpu_capability() -> Capability | None:
-    """The compute capability of this machine's first NVIDIA GPU."""
+    """Return the compute capability of this machine's first NVIDIA GPU."""
     from modellint.targets import HOST, find_target
 
     return find_target(HOST).compute_capability
 
 
 class UnknownProbe(UsageError):  # noqa: N818 - a name fit to be read in `except`
-    """No runtime that can be asked has this name."""
+    """Unknown name of a runtime."""
 
 
 def require(name: str) -> None:
-    """Refuse a backend that is unknown or not installed, with what to do about it."""
+    """Raise if a backend is unknown or not installed, with a suggestion."""
     known = known_backends()
     if name == AUTO:
         if not any(backend.module for backend in known.values()):
             ways = ", ".join(f"{each.install} for {each.title}" for each in known.values())
-            raise UsageError(f"there is no runtime here to probe with: {ways}")
+            raise UsageError(f"no runtime is installed to probe with: {ways}")
         return
     backend = known.get(name)
     if backend is None:
         names = (AUTO, *known)
-        hint = did_you_mean(name, names, f"there are {', '.join(names)}")
+        hint = did_you_mean(name, names, f"choose from {', '.join(names)}")
         raise UnknownProbe(f"unknown probe {name!r}; {hint}")
     if backend.module is None:
         raise UsageError(f"{backend.title} is not installed: {backend.install}")
@@ -136,16 +136,16 @@ def require(name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What `doctor` says of one backend."""
+    """Availability of a backend, for `doctor`."""
 
     backend: Backend
     version: str | None
-    """None when it is not installed."""
+    """None if not installed."""
     detail: str
 
 
 def available() -> list[Availability]:
-    """What can be probed here, and what it would take to probe more."""
+    """Return the availability of all backends."""
     return [_availability(backend) for backend in known_backends().values()]
 
 

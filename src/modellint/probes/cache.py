@@ -1,4 +1,4 @@
-"""Keeps outcomes by the content of the model and all that was asked, so that a build pays once."""
+"""Cache of outcomes by model content and request, so that a build runs only once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from modellint.probes.outcome import DEATHS, Outcome, from_json, to_json
 
 FOLDER = "probes"
 FORMAT = 1
-"""Raised when the meaning of what is kept changes."""
+"""Version of the entries, increased when their meaning changes."""
 NOT_KEPT = ("unanswered", *DEATHS)
-"""Outcomes that may tell more of this machine and its load than of the model."""
+"""Outcomes that may depend on this machine and its load rather than the model."""
 
 
 def key(files: Iterable[Path], request: Mapping[str, Any]) -> str:
-    """Changes with every byte of the model and its weights, and with all that is asked."""
+    """Return a key of the model's content, including weights, and the request."""
     digest = hashlib.sha256(json.dumps([FORMAT, request], sort_keys=True).encode())
     for file in files:
         digest.update(b"\0")

@@ -1,4 +1,4 @@
-"""The child process: alone with one runtime and one model. Run as ``-m modellint.probes.child``."""
+"""Child process with one runtime and one model. Run as ``-m modellint.probes.child``."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def main() -> None:
 
 
 def tell(answer: dict[str, Any]) -> None:
-    """Leave an answer; a later one replaces it. There is never half an answer."""
+    """Write an answer atomically; a later one replaces it."""
     draft = ANSWER.with_suffix(".draft")
     draft.write_text(json.dumps(answer), encoding="utf-8")
     draft.replace(ANSWER)
 
 
 def live_no_longer_than_parent() -> None:
-    """Linux ends this process when its parent dies, however that dies."""
+    """Have Linux kill this process when its parent dies."""
     if sys.platform == "linux":
         die_with_parent, kill = 1, 9
         ctypes.CDLL(None).prctl(die_with_parent, kill)
-        if os.getppid() == 1:  # it died before we asked
+        if os.getppid() == 1:  # the parent died before the call
             os._exit(1)
 
 
 def without_network() -> None:
-    """Move into an empty network where the system lets us; runtimes have no business outside."""
+    """Enter an empty network namespace if permitted: runtimes need no network."""
     if sys.platform != "linux":
         return
     new_network, new_user = 0x40000000, 0x10000000
@@ -49,7 +49,7 @@ def without_network() -> None:
     if user == 0:
         libc.unshare(new_network)
     elif libc.unshare(new_user | new_network) == 0:
-        with contextlib.suppress(OSError):  # files are still ours to read by their modes alone
+        with contextlib.suppress(OSError):  # without the mapping, file modes still permit reading
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1")

@@ -1,4 +1,4 @@
-"""The layers of an engine, from the runtime that wrote it."""
+"""Layers of an engine, read by the runtime that wrote it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMEOUT = 300.0
 
 
 def exported_layers(engine: Path, writer: str, folder: Path) -> Path:
-    """A file of the engine's layers, as trtexec would write it; `writer` is from its header."""
+    """Write the engine's layers to a file like trtexec's; `writer` is from the engine's header."""
     readers = (each for each in known_backends().values() if each.probe.reads_engines)
     backend = next((each for each in readers if each.title == writer), None)
     if backend is None:
@@ -31,7 +31,7 @@ def exported_layers(engine: Path, writer: str, folder: Path) -> Path:
     ended = run_child(CHILD, request, Limits(TIMEOUT, memory_to_spare()))
     said = ended.answer or {}
     if "layers" not in said:
-        reason = said.get("reason") or ended.detail or "it gives no reason"
+        reason = said.get("reason") or ended.detail or "no reason given"
         raise UsageError(f"{writer} cannot read {engine}: {reason}")
     with tempfile.NamedTemporaryFile(
         "w", suffix=".json", dir=folder, delete=False, encoding="utf-8"

@@ -1,4 +1,4 @@
-"""What came of asking a runtime about a model: plain data, kept in the cache as JSON."""
+"""Outcome of a probe: plain data, cached as JSON."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from modellint.base.records import dataclass
 from modellint.runtimes.probe import Level, Remark
 
 Death = Literal["crashed", "hung", "out-of-memory", "killed", "garbage", "failed"]
-"""The ways in which a child process may end without an answer."""
+"""Ways in which a child process may end without an answer."""
 Status = Literal["accepted", "refused", "unanswered", Death]
-"""`unanswered` when no runtime could be asked."""
+"""Status of an outcome; `unanswered` if no runtime could be probed."""
 DEATHS: tuple[Status, ...] = get_args(Death)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the runtime measured or planned; None where it does not tell."""
+    """Figures measured or planned by the runtime; None if not reported."""
 
     parse_seconds: float | None = None
     build_seconds: float | None = None
@@ -27,32 +27,32 @@ class Figures:
     weight_bytes: int | None = None
     scratch_bytes: int | None = None
     nodes_taken: int | None = None
-    """Of a refused model: nodes in the parts that the runtime would take."""
+    """Nodes in the supported parts of a refused model."""
     subgraphs_taken: int | None = None
     nodes_optimized: int | None = None
-    """Nodes left after the runtime's own graph optimization."""
+    """Number of nodes after the runtime's graph optimization."""
     peak_bytes: int | None = None
-    """What the probing process itself took at most."""
+    """Peak memory of the probing process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One model asked about on one runtime for one deployment."""
+    """Outcome of probing a model with a runtime for a deployment."""
 
     status: Status
     backend: str = ""
     version: str = ""
     target: str | None = None
     capability: str | None = None
-    """The compute capability that was built for, as ``8.6``."""
+    """Compute capability of the build, for example ``8.6``."""
     level: Level = "parse"
-    """How far the runtime got to be asked."""
+    """Depth of the probe."""
     detail: str = ""
-    """Why nobody was asked, how the process died, or why it was not asked to build."""
+    """Why no runtime was probed, how the process died, or why the model was not built."""
     remarks: tuple[Remark, ...] = ()
     figures: Figures = Figures()
     profiles: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    """Minimum, optimum and maximum of each dynamic input that was built for."""
+    """Minimum, optimum and maximum shape of each dynamic input in the build."""
     placement: Mapping[str, int] = field(default_factory=dict)
     """Nodes by execution provider."""
     layers: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class Outcome:
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, Any]:
     if not all(isinstance(value, (int, float, type(None))) for value in figures.values()):
-        raise ValueError("a figure is no number")
+        raise ValueError("a figure is not a number")
     return dict(figures)
 
 
@@ -85,12 +85,12 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Outcome:
-    """The outcome that `to_json` wrote, or that a child process did; ValueError for anything else.
+    """Convert the output of `to_json` or a child process; raise ValueError for anything else.
 
-    A child says as much as it knows: what is left out takes its default.
+    A child may omit fields, which take their defaults.
     """
     if data.get("status") not in get_args(Status):
-        raise ValueError(f"{data.get('status')!r} is no answer")
+        raise ValueError(f"unknown status {data.get('status')!r}")
     try:
         known = {item.name for item in fields(Outcome)}
         outcome = Outcome(**{key: value for key, value in data.items() if key in known})

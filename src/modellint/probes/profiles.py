@@ -1,4 +1,4 @@
-"""The ranges of shapes that a compiler is given for inputs whose shape the model leaves open."""
+"""Shape ranges of dynamic inputs, passed to compilers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Range = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 @dataclass(slots=True)
 class Profiles:
-    """Ranges by input name, and what stands in the way of others."""
+    """Ranges by input name, and remarks about missing ones."""
 
     ranges: dict[str, Range] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
 
 
 def profiles(model: Model, deployment: Deployment) -> Profiles:
-    """A range for each dynamic input. A batch that nobody states is 1; nothing else is guessed."""
+    """Return a range for each dynamic input. The default batch is 1; nothing else is guessed."""
     found = Profiles()
     for value in model.inputs:
         if value.is_constant or value.type_name != "tensor":
@@ -35,7 +35,7 @@ def profiles(model: Model, deployment: Deployment) -> Profiles:
 
 
 def _from_configuration(value: Value, given: ShapeProfile, found: Profiles) -> None:
-    """A range is of use only where it agrees with the dims that the model states."""
+    """Add a configured range if it agrees with the model's fixed dims."""
     shape = value.declared_shape
     sizes = [_whole(each) for each in (given.minimum, given.optimum, given.maximum)]
     if shape is not None and len(shape) != len(sizes[0]):

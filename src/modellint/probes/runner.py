@@ -1,4 +1,4 @@
-"""Runs one question in a child process that may crash, hang, or eat all memory."""
+"""Runs a request in a child process, which may crash, hang or run out of memory."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from modellint.base.records import dataclass
 from modellint.probes.outcome import Status
 
 POLL = 0.05
-"""Seconds between looks at the child."""
+"""Polling interval in seconds."""
 MOST_CHATTER = 64 << 20
-"""Bytes of standard output and error after which a child counts as gone mad."""
+"""Limit on the bytes a child may print."""
 ANSWER = "answer.json"
 TAIL = 2000
 _LINUX = sys.platform == "linux"
@@ -28,7 +28,7 @@ _LINUX = sys.platform == "linux"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one child process may take."""
+    """Limits of a child process."""
 
     seconds: float
     memory: int | None = None
@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child ended: with an answer, or with a `death` in words."""
+    """How a child ended: its answer, or its `death` with a description."""
 
     answer: dict[str, Any] | None
     death: Status | None = None
@@ -51,11 +51,10 @@ def run_child(
     limits: Limits,
     tick: Callable[[float], None] | None = None,
 ) -> Ended:
-    """Give `request` to the command on standard input; it leaves its answer in a file.
+    """Pass `request` to the command on standard input; it writes its answer to a file.
 
-    The file, and everything else that the child writes, lies in a folder that is gone afterwards.
-    A child may leave an answer early and better it later: what is there when it dies is returned
-    beside the way it died.
+    The file, and everything else that the child writes, is in a temporary folder. A child may write
+    an early answer and improve it later: if it dies, its last answer is returned as well.
     """
     with tempfile.TemporaryDirectory(prefix="modellint-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -78,12 +77,12 @@ def run_child(
             _end(child)
         answer = _read_answer(folder / ANSWER)
         if death is None and answer is None:
-            death, detail = "garbage", f"it left no readable answer{_last_words(folder)}"
+            death, detail = "garbage", f"no readable answer{_last_words(folder)}"
         return Ended(answer, death, detail, time.monotonic() - started, watch.peak)
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """The user's, with the library's own temporary files and caches led into the folder."""
+    """Return the user's environment, with temporary files and caches redirected to the folder."""
     places = ("TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH")
     return {**os.environ, **dict.fromkeys(places, str(folder)), "PYTHONIOENCODING": "utf-8"}
 
@@ -108,18 +107,18 @@ class _Watch:
             if self.tick is not None:
                 self.tick(elapsed)
             if elapsed > self.limits.seconds:
-                return "hung", f"it did not finish within {self.limits.seconds:g} s"
+                return "hung", f"did not finish within {self.limits.seconds:g} s"
             memory = self._memory(elapsed)
             if memory is not None:
                 self.peak = max(memory, self.peak or 0)
                 if self.limits.memory is not None and memory > self.limits.memory:
                     size, limit = memory / 2**30, self.limits.memory / 2**30
-                    return "out-of-memory", f"it took {size:.2f} GiB, the limit is {limit:.2f} GiB"
+                    return "out-of-memory", f"used {size:.2f} GiB, the limit is {limit:.2f} GiB"
             if (self.folder / "said").stat().st_size > MOST_CHATTER:
-                return "garbage", "it did not stop printing"
+                return "garbage", "printed too much output"
 
     def _memory(self, elapsed: float) -> int | None:
-        """Elsewhere than on Linux it takes a process to ask, so not every time."""
+        """Return the child's memory; only now and then off Linux, where it takes a process."""
         if not _LINUX and elapsed < self.asked_at + 1:
             return None
         self.asked_at = elapsed
@@ -131,11 +130,11 @@ class _Watch:
         if code < 0:
             name = _signal_name(-code)
             if name == "SIGKILL":
-                return "killed", "the operating system ended it, most often because memory ran out"
-            return "crashed", f"native code died of {name}{_last_words(self.folder)}"
+                return "killed", "killed by the operating system, probably out of memory"
+            return "crashed", f"native code crashed with {name}{_last_words(self.folder)}"
         if code in _WINDOWS_CRASHES:
-            return "crashed", f"native code died of {_WINDOWS_CRASHES[code]}"
-        return "failed", f"it ended with exit code {code}{_last_words(self.folder)}"
+            return "crashed", f"native code crashed with {_WINDOWS_CRASHES[code]}"
+        return "failed", f"exit code {code}{_last_words(self.folder)}"
 
 
 _WINDOWS_CRASHES = {0xC0000005: "an access violation", 0xC0000409: "a stack overrun"}
@@ -149,7 +148,7 @@ def _signal_name(number: int) -> str:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child and whatever it started, whether or not it is still there."""
+    """Kill the child and its descendants, if still running."""
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -167,7 +166,7 @@ def _read_answer(path: Path) -> dict[str, Any] | None:
 
 
 def _last_words(folder: Path) -> str:
-    """The last line that the child printed."""
+    """Return the last line that the child printed."""
     try:
         with (folder / "said").open("rb") as said:
             said.seek(max(0, said.seek(0, os.SEEK_END) - TAIL))
@@ -176,11 +175,11 @@ def _last_words(folder: Path) -> str:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     words = "".join(c if c.isprintable() else "?" for c in lines[-1][:200]) if lines else ""
-    return f" (its last words: {words})" if words else ""
+    return f" (last output: {words})" if words else ""
 
 
 def memory_of(pid: int) -> int | None:
-    """Bytes of memory that a process has for itself; mapped files do not count where known."""
+    """Return the private memory of a process in bytes, without mapped files if possible."""
     if _LINUX:
         try:
             status = Path(f"/proc/{pid}/status").read_text()

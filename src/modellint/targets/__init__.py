@@ -1,4 +1,4 @@
-"""Where a model may run: devices as data, one file each in `hardware_targets/`."""
+"""Devices and deployments; each device is a file in `hardware_targets/`."""
 
 from modellint.base.units import format_bytes, parse_bytes
 from modellint.targets.loader import (

@@ -1,4 +1,4 @@
-"""Where a model is to run: the light in which rules look at it."""
+"""The deployment that rules assume for a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ShapeProfile:
-    """The range of shapes one input takes at run time; a fixed shape has all three equal."""
+    """Range of an input's shapes at run time; all three are equal for a fixed shape."""
 
     minimum: tuple[int, ...]
     optimum: tuple[int, ...]
@@ -24,7 +24,7 @@ class ShapeProfile:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Target device, runtime, precision, batch and input shapes; what is not known is None."""
+    """Target device, runtime, precision, batch and input shapes; None if unknown."""
 
     target: Target | None = None
     runtime: str | None = None
@@ -33,9 +33,9 @@ class Deployment:
     shapes: Mapping[str, ShapeProfile] = field(default_factory=dict)
     """Profiles by input name."""
     symbols: Mapping[str, int] = field(default_factory=dict)
-    """Values for symbolic dims by symbol name."""
+    """Values of symbolic dims by name."""
     dla: bool = False
-    """Whether a Jetson's deep-learning accelerator is to run what it can."""
+    """True if a Jetson's deep-learning accelerator runs the layers it supports."""
 
     @property
     def target_id(self) -> str | None:
@@ -47,11 +47,11 @@ class Deployment:
 
     @property
     def builder(self) -> str:
-        """The runtime whose compiler builds the model: the same for TensorRT and its variants."""
+        """Return the runtime whose compiler is used: the same for TensorRT and its variants."""
         return builder_of(self.runtime)
 
     def describe(self) -> str:
-        """``a10 (tensorrt, fp16, batch 8)``, or ``any runtime`` when nothing is known."""
+        """Return ``a10 (tensorrt, fp16, batch 8)``, or ``any runtime`` if nothing is known."""
         details = [text for text in (self.runtime, self.precision) if text]
         if self.batch is not None:
             details.append(f"batch {self.batch}")
@@ -62,7 +62,7 @@ class Deployment:
         return f"{self.target.id} ({', '.join(details)})" if details else self.target.id
 
     def facet(self, name: str) -> object:
-        """The part of the deployment that a rule's ``per`` names, comparable and hashable."""
+        """Return the part of the deployment that a rule's ``per`` names, as a hashable value."""
         if name == "target":
             return self.target_id
         if name == "shapes":

@@ -1,4 +1,4 @@
-"""This machine as a Target: its first NVIDIA GPU, or its CPU."""
+"""This machine as a target: its first NVIDIA GPU, or its CPU."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MEASURED = Provenance("this machine", "measured")
 
 
 Find = Callable[[str], Target | None]
-"""Looks a device up by its name."""
+"""Looks up a device by name."""
 
 
 def host_target(find: Find, known_targets: Callable[[], Iterable[Target]]) -> Target:
-    """What a model would run on here; figures beyond name and memory come from known targets."""
+    """Return this machine's device; figures besides name and memory are those of known targets."""
     return _board(find) or _gpu(find, known_targets) or _cpu(find)
 
 
 def _board(find: Find) -> Target | None:
-    """A single-board computer such as a Jetson, which tells its name in the device tree."""
+    """Return a single-board computer such as a Jetson, by its name in the device tree."""
     name = _read("/proc/device-tree/model").strip("\0\n ")
     known = find(name) if name else None
     return _as_host(known, known.name, _system_memory()) if known else None
@@ -42,7 +42,7 @@ def _gpu(find: Find, known_targets: Callable[[], Iterable[Target]]) -> Target | 
     usable = int(memory) * MIB if memory.isdigit() else None
     name = name or _driver_gpu()
     known = find(name) if name else None
-    if known and known.is_unified_memory:  # of which the driver knows no size
+    if known and known.is_unified_memory:  # the driver does not report its size
         usable = usable or _system_memory()
     if known:
         return _as_host(known, known.name, usable)
@@ -69,7 +69,7 @@ def _gpu(find: Find, known_targets: Callable[[], Iterable[Target]]) -> Target | 
 
 
 def _driver_gpu() -> str:
-    """What the kernel driver calls the first GPU, where nvidia-smi is not installed."""
+    """Return the kernel driver's name of the first GPU, for systems without nvidia-smi."""
     for file in sorted(_DRIVER.glob("*/information")):
         for line in _read(str(file)).splitlines():
             label, _, name = line.partition(":")
@@ -101,7 +101,7 @@ def _cpu(find: Find) -> Target:
     )
 
 
-# What Linux calls the instructions on x86 and on Arm, by the precision that they multiply in.
+# CPU flags in Linux on x86 and Arm, by the precision of their multiplication instructions.
 _MATRIX_FLAGS: dict[Precision, set[str]] = {
     "bf16": {"amx_bf16", "bf16"},
     "fp16": {"amx_fp16"},
@@ -115,15 +115,15 @@ _VECTOR_FLAGS: dict[Precision, set[str]] = {
 
 
 def _metal_share(memory: int) -> int:
-    """What macOS lends the GPU, unless told otherwise; the files of Apple's chips have sources."""
+    """Return the GPU's default share of memory on macOS; Apple's target files have sources."""
     return memory * 2 // 3 if memory < 36 * GIB else memory * 3 // 4
 
 
 def _as_host(known: Target, name: str, usable: int | None, memory: int | None = None) -> Target:
-    """A known device with the memory that this one of them really has, if that can be said."""
+    """Return a known device with the actual memory of this one, if known."""
     figures, origins = known.memory, dict(known.origins)
     if usable:
-        # Sold in several sizes under one name, where memory is the system's.
+        # Devices with unified memory are sold in several sizes under one name.
         nominal = usable if known.is_unified_memory else max(figures.nominal, usable)
         figures = replace(figures, usable=usable, nominal=memory or nominal)
         origins["usable"] = _MEASURED
@@ -138,7 +138,7 @@ def _capability(text: str) -> tuple[int, int] | None:
 
 
 def _system_memory() -> int:
-    """Bytes of main memory, or the container's limit where that is lower; 0 if unknown."""
+    """Return the bytes of main memory, or the container's lower limit; 0 if unknown."""
     limit = _read("/sys/fs/cgroup/memory.max").strip()
     total = _physical_memory()
     return min(total, int(limit)) if limit.isdigit() and total else total
@@ -186,7 +186,7 @@ def _read(path: str) -> str:
 
 
 def _first_line(*command: str) -> str:
-    """What a program answers, or nothing if it is not there, fails or hangs."""
+    """Return the first line a program prints; empty if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True

@@ -1,4 +1,4 @@
-"""Targets as they were validated the last time: a run for a known device needs no pydantic."""
+"""Cache of validated targets, so that a run for a known device needs no pydantic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDER = "targets"
 
 
 def state_of(files: Iterable[Path]) -> str:
-    """Changes whenever one of the files, or this program, does."""
+    """Return a key that changes with the files and with this program."""
     code = [Path(__file__).with_name(name) for name in ("schema.py", "target.py", "kept.py")]
     stats = [(path, path.stat()) for path in (*code, *files)]
     return "\n".join(
@@ -25,7 +25,7 @@ def state_of(files: Iterable[Path]) -> str:
 
 
 def load_kept(target_id: str, state: str) -> Target | None:
-    """The target, when no file it could depend on has changed since."""
+    """Return the cached target if no file it depends on has changed."""
     try:
         kept = _store().load(target_id)
         return from_plain(Target, kept["target"]) if kept["state"] == state else None

@@ -1,4 +1,4 @@
-"""Finds target files, and turns those that are asked for into Targets."""
+"""Discovery and loading of target files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Table = dict[str, Any]
 
 
 class UnknownTarget(UsageError):  # noqa: N818 - a name fit to be read in `except`
-    """No device, alias or group has this name."""
+    """Unknown device, alias or group."""
 
     def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
         hint = f"did you mean {_either(suggestions)}?" if suggestions else "see 'modellint targets'"
@@ -29,17 +29,17 @@ class UnknownTarget(UsageError):  # noqa: N818 - a name fit to be read in `excep
 
 
 class TargetFileError(UsageError):
-    """A target file that cannot be understood."""
+    """Invalid target file."""
 
 
 def load_targets(extra_dirs: Sequence[Path] = ()) -> list[Target]:
-    """Every device, sorted by id; those of later folders replace earlier ones of the same id."""
+    """Return all devices, sorted by id; those of later folders override earlier ones."""
     index = _index(extra_dirs)
     return _load_all(index, sorted(index))
 
 
 def find_target(name: str, extra_dirs: Sequence[Path] = ()) -> Target:
-    """The device of this id, alias or full name, in any case; ``host`` is this machine."""
+    """Return the device with this id, alias or full name (any case); ``host`` is this machine."""
     key = normalize(name)
     if key == HOST:
         from modellint.targets.host import host_target
@@ -68,7 +68,7 @@ def _find_known(key: str, name: str, extra_dirs: Sequence[Path]) -> Target:
 
 
 def expand_targets(names: Iterable[str], extra_dirs: Sequence[Path] = ()) -> list[Target]:
-    """The devices that ids, aliases, groups, vendors and ``all`` stand for, each once."""
+    """Expand ids, aliases, groups, vendors and ``all`` to devices, without duplicates."""
     found: dict[str, Target] = {}
     for name in names:
         for target in _expand(name, extra_dirs):
@@ -84,8 +84,8 @@ def filter_targets(
     vendor: str | None = None,
     supports: str | Iterable[str] | None = None,
 ) -> list[Target]:
-    """Those with at least so many bytes of memory, a stated power of at most so many watts, of
-    this vendor, with all these precisions."""
+    """Filter by minimum memory in bytes, maximum stated power in watts, vendor and supported
+    precisions."""
     precisions = [supports] if isinstance(supports, str) else list(supports or ())
     return [
         target
@@ -98,12 +98,12 @@ def filter_targets(
 
 
 def target_ids(extra_dirs: Sequence[Path] = ()) -> list[str]:
-    """Every id, without opening a file: cheap enough for shell completion."""
+    """Return all ids without reading files: fast enough for shell completion."""
     return sorted(_index(extra_dirs))
 
 
 def target_groups(extra_dirs: Sequence[Path] = ()) -> dict[str, list[str]]:
-    """The ids that each group name stands for; a vendor is a group."""
+    """Return the ids of each group; vendors are groups as well."""
     index = _index(extra_dirs)
     groups: dict[str, list[str]] = {}
     for target_id in sorted(index):
@@ -113,12 +113,12 @@ def target_groups(extra_dirs: Sequence[Path] = ()) -> dict[str, list[str]]:
 
 
 def normalize(name: str) -> str:
-    """``NVIDIA H100 80GB`` and ``nvidia_h100-80gb`` are one name."""
+    """Normalize a name, so that ``NVIDIA H100 80GB`` equals ``nvidia_h100-80gb``."""
     return re.sub(r"[^a-z0-9.+]+", "-", name.casefold()).strip("-")
 
 
 def _squash(key: str) -> str:
-    """``rtx4090`` finds ``rtx-4090``."""
+    """Remove hyphens, so that ``rtx4090`` finds ``rtx-4090``."""
     return key.replace("-", "")
 
 
@@ -136,7 +136,7 @@ def _expand(name: str, extra_dirs: Sequence[Path]) -> list[Target]:
 
 
 _Index = Mapping[str, Sequence[Path]]
-"""The files of each id, in order of folders; the last one counts."""
+"""Files of each id, in order of folders; the last one wins."""
 
 
 def _index(extra_dirs: Sequence[Path]) -> _Index:
@@ -150,8 +150,8 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
             target_id = path.stem
             if not _ID.fullmatch(target_id) or target_id in (ALL, HOST):
                 raise TargetFileError(
-                    f"{path}: {target_id!r} cannot be a target's id; "
-                    "write lower-case letters, digits and hyphens, as h100-sxm.toml"
+                    f"{path}: invalid target id {target_id!r}; "
+                    "use lower-case letters, digits and hyphens (example: h100-sxm.toml)"
                 )
             if target_id in here:
                 raise TargetFileError(f"{path}: {here[target_id]} has the same id")
@@ -196,7 +196,7 @@ def _table(index: _Index, target_id: str) -> _Table:
 def _extended(
     index: _Index, target_id: str, layer: int, below: tuple[tuple[str, int], ...]
 ) -> _Table:
-    """A file's table over that of the device it extends, which may be its own namesake."""
+    """Merge a file's table over that of the device it extends, which may have the same id."""
     path = index[target_id][layer]
     table = _read_table(path)
     base = table.pop("extends", None)
@@ -204,12 +204,12 @@ def _extended(
         return table
     base_layer = layer - 1 if base == target_id else len(index.get(base, ())) - 1
     if base_layer < 0:
-        raise TargetFileError(f"{path}: extends {base!r}, which is no target's id")
+        raise TargetFileError(f"{path}: extends {base!r}, which is not a target id")
     here = (*below, (target_id, layer))
     if (base, base_layer) in here:
-        raise TargetFileError(f"{path}: extends itself by way of {base!r}")
+        raise TargetFileError(f"{path}: extends itself through {base!r}")
     parent = _extended(index, base, base_layer, here)
-    if base != target_id:  # another device: what it is called stays its own
+    if base != target_id:  # a different device does not inherit names
         parent.pop("name", None)
         parent.pop("aliases", None)
     return _merged(parent, table)
@@ -232,7 +232,7 @@ def _read_table(path: Path) -> _Table:
 
 
 def _spellings(table: _Table) -> Iterator[str]:
-    """What a device is called besides its id; the table is not validated yet."""
+    """Iterate over a device's names other than its id, from a table that is not validated yet."""
     for name in (table.get("name"), *_list(table, "aliases")):
         yield normalize(str(name))
 
@@ -249,7 +249,7 @@ def _list(table: _Table, key: str) -> list[object]:
 
 
 def _near(key: str, tables: Mapping[str, _Table]) -> list[str]:
-    """Ids that contain what was typed, then ids and groups spelled much like it."""
+    """Return ids that contain the key, then ids and groups with similar spelling."""
     named = {target_id: target_id for target_id in tables}
     for target_id, table in tables.items():
         named.update(dict.fromkeys(_spellings(table), target_id))

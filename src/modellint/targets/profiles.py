@@ -1,4 +1,4 @@
-"""The range of shapes of every input: what an optimization profile has to say."""
+"""Shape ranges of inputs, as used in optimization profiles."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Range = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class InputProfile:
-    """One input of the model: what the file declares, and the range the deployment gives it."""
+    """An input of the model: its declared shape, and its range in the deployment."""
 
     value: Value
     declared: Shape
     ranges: tuple[Range | None, ...]
-    """One for each dim; None where the deployment says nothing about an open dim."""
+    """Range of each dim; None if the deployment does not set an open dim."""
 
     @property
     def is_dynamic(self) -> bool:
@@ -27,16 +27,16 @@ class InputProfile:
 
     @property
     def open_axes(self) -> tuple[int, ...]:
-        """Axes whose size nobody has said."""
+        """Return the axes of unknown size."""
         return tuple(axis for axis, known in enumerate(self.ranges) if known is None)
 
     def bound(self, which: int) -> tuple[int, ...]:
-        """The minimum (0), optimum (1) or maximum (2); needs all dims known."""
+        """Return the minimum (0), optimum (1) or maximum (2); all dims must be known."""
         return tuple(known[which] for known in self.ranges if known is not None)
 
 
 def input_profiles(model: Model, deployment: Deployment) -> tuple[InputProfile, ...]:
-    """A profile for every input of known rank that the caller of the model feeds."""
+    """Return the profile of every input of known rank that is not an initializer."""
     ranges = symbol_ranges(model, deployment)
     return tuple(
         InputProfile(value, shape, _ranges(value, shape, deployment, ranges))
@@ -45,7 +45,7 @@ def input_profiles(model: Model, deployment: Deployment) -> tuple[InputProfile, 
 
 
 def symbol_ranges(model: Model, deployment: Deployment) -> Mapping[str, Range]:
-    """The range of each symbolic dim, from symbols, batch and the first input that fixes it."""
+    """Return the range of each symbolic dim, from symbols, batch or the first such input."""
     ranges = {symbol: (size, size, size) for symbol, size in deployment.symbols.items()}
     for value, shape in _fed(model):
         profile = deployment.shapes.get(value.name)
@@ -59,7 +59,7 @@ def symbol_ranges(model: Model, deployment: Deployment) -> Mapping[str, Range]:
 
 
 def dim_ranges(profile: ShapeProfile) -> Iterator[Range]:
-    """Minimum, optimum and maximum dim by dim."""
+    """Iterate over the minimum, optimum and maximum of each dim."""
     return zip(profile.minimum, profile.optimum, profile.maximum, strict=True)
 
 

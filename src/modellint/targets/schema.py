@@ -1,4 +1,4 @@
-"""What a target file may hold. Imports pydantic, so import this only when a file is read."""
+"""Schema of target files. Imports pydantic, so import this only to read a file."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ T = TypeVar("T")
 
 
 def _written(parse: Callable[[str], T]) -> BeforeValidator:
-    """Read a quantity with its unit; a bare number is refused, for its unit would be a guess."""
+    """Parse a quantity with its unit; reject bare numbers, whose unit would be a guess."""
 
     def validate(value: Any) -> T:
         if not isinstance(value, str):
-            raise ValueError(f"write {value!r} with its unit, as a string")
+            raise ValueError(f"write {value!r} as a string with a unit")
         try:
             return parse(value)
         except UsageError as error:
@@ -61,7 +61,7 @@ class _Table(BaseModel):
 
 
 class _Figures(_Table):
-    """A group of figures: none stands without an address and a confidence."""
+    """A group of figures, which requires a source and a confidence."""
 
     source: Annotated[str, Field(pattern=r"^https?://\S+$")]
     confidence: Confidence
@@ -91,7 +91,7 @@ class PrecisionFigures(_Figures):
     def _once(cls, vector: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         twice = set(vector) & set(info.data.get("matrix", ()))
         if twice:
-            raise ValueError(f"{', '.join(sorted(twice))} already stands in matrix")
+            raise ValueError(f"{', '.join(sorted(twice))} is already listed in matrix")
         return vector
 
 
@@ -108,7 +108,7 @@ class RateFigures(_Figures):
 
     @property
     def rates(self) -> dict[Precision, float]:
-        """In operations per second; the file counts in T(FL)OPS."""
+        """Return rates in operations per second; files use T(FL)OPS."""
         tera: dict[Precision, float | None] = {p: getattr(self, p) for p in get_args(Precision)}
         return {precision: rate * 1e12 for precision, rate in tera.items() if rate is not None}
 
@@ -141,7 +141,7 @@ class OverheadFigures(_Figures):
 
 
 class TargetFile(_Table):
-    """One TOML file of `hardware_targets/`."""
+    """A TOML file in `hardware_targets/`."""
 
     name: Annotated[str, Field(min_length=1)]
     vendor: Slug
@@ -169,7 +169,7 @@ class TargetFile(_Table):
         native = self.precisions.matrix + self.precisions.vector if self.precisions else ()
         strange = [p for p in (self.peak.rates if self.peak else ()) if p not in native]
         if strange:
-            raise ValueError(f"peak has {', '.join(strange)}, which [precisions] does not name")
+            raise ValueError(f"peak has {', '.join(strange)}, which [precisions] does not list")
         return self
 
     def target(self, target_id: str) -> Target:
@@ -227,7 +227,7 @@ def _pair(version: str) -> tuple[int, int]:
 
 
 def describe(error: ValidationError) -> str:
-    """Every mistake with its key, and the nearest key there is for one that there is not."""
+    """Describe all errors with their keys, and suggestions for unknown keys."""
     return "; ".join(_describe_one(detail["loc"], detail) for detail in error.errors())
 
 
@@ -237,7 +237,7 @@ def _describe_one(place: tuple[int | str, ...], detail: Any) -> str:
         message = detail["msg"].removeprefix("Value error, ")
         return f"{where}: {message}" if where else message
     guess = did_you_mean(str(place[-1]), _keys_beside(place))
-    return f"{where}: there is no such key" + (f"; {guess}" if guess else "")
+    return f"{where}: unknown key" + (f"; {guess}" if guess else "")
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:

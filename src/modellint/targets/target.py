@@ -1,4 +1,4 @@
-"""One device a model may be deployed to: what it has, and how well each figure is known."""
+"""A device: its figures, and the confidence in each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOST = "host"
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a group of figures comes from, and how far to trust it."""
+    """Source and confidence of a group of figures."""
 
     source: str
     confidence: Confidence
@@ -26,20 +26,20 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """All sizes in bytes, bandwidth in bytes per second."""
+    """Memory of a device: sizes in bytes, bandwidth in bytes per second."""
 
     nominal: int
     usable: int
-    """What an otherwise idle device offers; equal to `nominal` where nobody has measured it."""
+    """Bytes available on an otherwise idle device; equal to `nominal` if not measured."""
     kind: str | None = None
     unified: bool = False
-    """Shared with the operating system and everything else that runs there."""
+    """True if shared with the operating system and other processes."""
     bandwidth: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Bytes that a runtime takes before the first weight is loaded."""
+    """Memory in bytes that a runtime uses before loading any weights."""
 
     low: int
     high: int
@@ -48,7 +48,7 @@ class Overhead:
 
 @dataclass(frozen=True, slots=True)
 class Dla:
-    """Deep-learning accelerators beside the GPU, their rates taken together."""
+    """Deep-learning accelerators in addition to the GPU, with their combined rates."""
 
     cores: int
     rates: Mapping[Precision, float] = field(default_factory=dict, hash=False)
@@ -56,7 +56,7 @@ class Dla:
 
 @dataclass(frozen=True, slots=True)
 class Interconnect:
-    """How several of these devices talk to each other; bandwidth in both directions together."""
+    """Connection between several of these devices; bandwidth of both directions combined."""
 
     kind: str
     bandwidth: float | None = None
@@ -64,7 +64,7 @@ class Interconnect:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A device. What is not known is None or absent; nothing is guessed."""
+    """A device. Unknown figures are None or absent, never guessed."""
 
     id: str
     name: str
@@ -77,25 +77,25 @@ class Target:
     compute_capability: tuple[int, int] | None = None
     released: int | None = None
     matrix_precisions: tuple[Precision, ...] = ()
-    """Run by matrix units (tensor cores, matrix cores, systolic arrays)."""
+    """Precisions of the matrix units (tensor cores, matrix cores, systolic arrays)."""
     vector_precisions: tuple[Precision, ...] = ()
-    """Run natively, but by the ordinary arithmetic units only."""
+    """Precisions run natively, but only by the vector units."""
     rates: Mapping[Precision, float] = field(default_factory=dict, hash=False)
-    """Dense peak operations per second, two for each multiply-accumulate."""
+    """Dense peak operations per second; a multiply-accumulate counts as two."""
     units: int | None = None
-    """What work is spread over: streaming multiprocessors, compute units, cores."""
+    """Number of streaming multiprocessors, compute units or cores."""
     clock: float | None = None
-    """Boost clock in hertz, the one the peak rates are stated at."""
+    """Boost clock in hertz, on which the peak rates are based."""
     l2_bytes: int | None = None
     tdp_watts: float | None = None
     dla: Dla | None = None
     interconnect: Interconnect | None = None
     overheads: Mapping[str, Overhead] = field(default_factory=dict, hash=False)
-    """By runtime."""
+    """Overhead by runtime."""
     origins: Mapping[str, Provenance] = field(default_factory=dict, hash=False)
-    """By group of figures, as the target file has them: memory, usable, peak, chip, …"""
+    """Provenance by group of figures in the target file: memory, usable, peak, chip, …"""
     exceptions: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Rules of thumb between the figures that do not hold here, and why."""
+    """Usual relations between the figures that do not hold here, and why."""
     notes: str = ""
 
     @property
@@ -107,41 +107,41 @@ class Target:
         return self.dla.cores if self.dla else 0
 
     def supports(self, precision: str) -> bool:
-        """Whether the hardware computes in this precision at all, rather than emulating it."""
+        """Return True if the hardware supports this precision without emulation."""
         return precision in self.matrix_precisions or precision in self.vector_precisions
 
     def lacks(self, precision: str) -> bool:
-        """Whether the hardware is known not to compute in this precision."""
+        """Return True if the hardware is known not to support this precision."""
         known = self.matrix_precisions or self.vector_precisions
         return bool(known) and not self.supports(precision)
 
     def accelerates(self, precision: str) -> bool:
-        """Whether the hardware's matrix units take this precision."""
+        """Return True if the matrix units support this precision."""
         return precision in self.matrix_precisions
 
     def peak(self, precision: str) -> float | None:
-        """Dense peak operations per second, where published."""
+        """Return the dense peak operations per second, if published."""
         return next((rate for name, rate in self.rates.items() if name == precision), None)
 
     def overhead(self, runtime: str | None = None) -> Overhead | None:
-        """What the runtime itself takes; the device's default runtime when none is named."""
+        """Return the overhead of a runtime, by default the device's default runtime."""
         name = runtime or self.default_runtime
-        # The same builder's runtimes stand on the same context of the driver, which is most of it.
+        # Runtimes with the same builder use the same driver context, which is most of the overhead.
         return self.overheads.get(name) or self.overheads.get(builder_of(name))
 
     def confidence(self, figures: str) -> Confidence | None:
-        """How well a group of figures (``memory``, ``usable``, ``peak``, …) is known."""
+        """Return the confidence of a group of figures (``memory``, ``usable``, ``peak``, …)."""
         origin = self.origins.get(figures)
         return origin.confidence if origin else None
 
 
 def natural_order(target_id: str) -> list[tuple[str, int]]:
-    """A key that sorts ``a2`` before ``a10`` before ``a100``."""
+    """Return a key that sorts ``a2`` before ``a10`` before ``a100``."""
     return [(word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", target_id)]
 
 
 def vendor_name(vendor: str) -> str:
-    """As its owner writes it: short ones are initials, but for a few."""
+    """Return a vendor's display name: short ones are initials, with a few exceptions."""
     names = {name.casefold(): name for name in ("Apple", "Google", "Hailo", "Huawei", "Intel")}
     initials = vendor.upper() if len(vendor) <= 6 else vendor.replace("-", " ").title()
     return names.get(vendor, initials)

@@ -1,1 +1,1 @@
-"""Asks a runtime's own optimizer what became of the nodes that findings are about."""
+"""Verification of findings with a runtime's own optimizer."""

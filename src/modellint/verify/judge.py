@@ -1,4 +1,4 @@
-"""Compares what the static rules say with what ONNX Runtime's optimizer does."""
+"""Comparison of the rules' predictions with ONNX Runtime's optimizer."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from modellint.rules.rule import Rule
 from modellint.verify.ort import RUNTIME, Optimized, optimize
 
 COMPARED, REFUSED = "VFY001", "VFY002"
-"""The rules under which the comparison, and a model that the runtime refuses, are reported."""
+"""Rules under which the comparison and refused models are reported."""
 _MOST_CHANGES = 6
 _NO_KERNEL = "Could not find an implementation"
 _UNTOLD = frozenset({"Constant", "Identity"})
 
 
 class Judge:
-    """One model's fusions: predicted, and seen in the optimized graph."""
+    """Fusions of a model: predicted, and observed in the optimized graph."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -33,7 +33,7 @@ class Judge:
         return optimize(self._path)
 
     def verify(self, rule: Rule, hit: Hit, runtime: str | None) -> Hit | None:
-        """The hit with what is known now; None when the runtime did after all what it says."""
+        """Return the hit with the verdict added; None if the runtime performs the fusion."""
         witness = hit.witness or hit.place
         if RUNTIME not in rule.fused_by or not isinstance(witness, Node):
             return hit
@@ -50,7 +50,7 @@ class Judge:
         return replace(hit, facts=facts, confidence="measured" if asked_about else hit.confidence)
 
     def remarks(self) -> Iterator[tuple[str, Hit]]:
-        """What the optimizer says of the model as a whole, by rule code."""
+        """Iterate over hits about the model as a whole, by rule code."""
         optimized = self.optimized
         if optimized.error:
             missing = _NO_KERNEL in optimized.error
@@ -85,19 +85,19 @@ class Judge:
             return ""
         fusions = "fusion that was" if looked == 1 else "fusions that were"
         return (
-            f". Of {looked} {fusions} looked at, it misses {self._confirmed} "
+            f". Of {looked} {fusions} checked, it misses {self._confirmed} "
             f"and does {self._refuted} by itself"
         )
 
 
 def _changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
-    """The operators whose number changed most, such as ``Erf 12 → 0``."""
+    """Return the operators whose number changed most, for example ``Erf 12 → 0``."""
     change = Counter({op: abs(after.get(op, 0) - before.get(op, 0)) for op in {*before, *after}})
     most = sorted(
         (op for op in change if change[op] and op not in _UNTOLD), key=lambda op: (-change[op], op)
     )
     if not any(change.values()):
-        return "none is another than before"
+        return "no change"
     return ", ".join(
         f"{op.rpartition('.')[2]} {before.get(op, 0)} → {after.get(op, 0)}"
         for op in most[:_MOST_CHANGES]

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's offline optimizer makes of a model, next to what was predicted."""
+"""Offline optimization of a model by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ LIMITS = Limits(seconds=120, memory=8 << 30)
 
 @dataclass(frozen=True, slots=True)
 class Optimized:
-    """The optimized graph, as far as it can be told from the original."""
+    """Facts about the optimized graph."""
 
     version: str = ""
     before: Mapping[str, int] = field(default_factory=dict)
-    """Nodes by operator."""
+    """Number of nodes by operator."""
     after: Mapping[str, int] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
-    """The operator that makes each value that is still there."""
+    """Operator that produces each remaining value."""
     error: str = ""
-    """Why there is no optimized graph."""
+    """Reason why there is no optimized graph."""
 
     def keeps(self, node: Node) -> bool | None:
-        """Whether a node is still there; None when that cannot be told."""
+        """Return True if a node remains; None if unknown."""
         if self.error or node.graph.called or node.op_type == "Constant":
             return None
         values = [value for value in node.outputs if value is not None]
         if any(self.left.get(value.name) == node.qualified_op for value in values):
             return True
-        # Without kernels for narrow types, the CPU provider widens them under other names.
+        # The CPU provider has no kernels for narrow types, and widens them under new names.
         touched = [*values, *(value for value in node.inputs if value is not None)]
         widened = any(str(value.dtype) in ("float16", "bfloat16") for value in touched)
         return None if widened else False
@@ -54,7 +54,7 @@ def require_onnxruntime() -> None:
 
 
 def optimize(path: Path, limits: Limits = LIMITS) -> Optimized:
-    """Have ONNX Runtime optimize the model in a process of its own."""
+    """Optimize the model with ONNX Runtime in a separate process."""
     command = [sys.executable, "-m", "modellint.probes.child"]
     request = {"code": "modellint.verify.ort_child", "path": str(path.resolve())}
     ended = run_child(command, request, limits)
@@ -71,6 +71,6 @@ def optimize(path: Path, limits: Limits = LIMITS) -> Optimized:
 
 
 def _in_short(error: str) -> str:
-    """Its words without codes, and without the name that the model had in the child process."""
+    """Remove error codes and the model's name in the child process from an error."""
     text = re.sub(r"^\[\w+\] : \d+ : \w+ : ", "", error.strip())
     return text.removeprefix("Load model from model.onnx failed:").strip().rstrip(".")

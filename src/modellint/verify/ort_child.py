@@ -1,6 +1,6 @@
-"""In the child process: ONNX Runtime optimizes a model whose weights were left out.
+"""In the child process: optimizes a model without its weights with ONNX Runtime.
 
-The weights all lie in one file of holes. Nothing is executed but what folds constants.
+All weights are in one sparse file. Nothing is executed except constant folding.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ READ_WHOLE = 8 << 20
 
 
 def answer(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
-    """Operators before and after, and what every node that is left makes."""
+    """Report operators before and after, and the outputs of all remaining nodes."""
     import onnx
     import onnxruntime
 
@@ -37,7 +37,7 @@ def answer(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> N
     told: dict[str, Any] = {"version": onnxruntime.__version__, "before": before}
     try:
         _optimize(onnxruntime)
-    except Exception as error:  # the runtime raises its own, all of them about the model
+    except Exception as error:  # the runtime's own exceptions, all of them about the model
         tell({**told, "error": str(error)})
         return
     optimized = onnx.load(OPTIMIZED, load_external_data=False)
@@ -57,12 +57,12 @@ def _without_weights(path: Path) -> ModelProto:
         model = onnx.ModelProto()
         model.ParseFromString(stripped)
         return model
-    except (MalformedError, decode_error):  # another form than protobuf's own
+    except (MalformedError, decode_error):  # not binary protobuf
         return onnx.load(path, load_external_data=False)
 
 
 def _point_at_holes(model: ModelProto, folder: Path) -> None:
-    """Every weight left out, in the file or outside of it, becomes zeros that take no space."""
+    """Replace omitted and external weights by zeros in a sparse file."""
     longest = 0
     for tensor in _tensors(model.graph):
         if tensor.data_location != EXTERNAL or _fill_small(tensor, folder):
@@ -77,7 +77,7 @@ def _point_at_holes(model: ModelProto, folder: Path) -> None:
 
 
 def _fill_small(tensor: TensorProto, folder: Path) -> bool:
-    """Shape arguments and scales decide what is fused, so they are read where they are there."""
+    """Read small tensors if available: shape arguments and scales decide what is fused."""
     where = {entry.key: entry.value for entry in tensor.external_data}
     length = _nbytes(tensor)
     if length >= LARGE or "location" not in where:
@@ -101,8 +101,8 @@ def _nbytes(tensor: TensorProto) -> int:
 
 
 def _optimize(onnxruntime: Any) -> None:
-    """All fusions, without the layouts of this machine's processor."""
-    with suppress(OSError):  # without links, the weights are written out and deleted
+    """Apply all fusions, without layouts specific to this machine's processor."""
+    with suppress(OSError):  # without links, the weights are written and deleted
         Path(DISCARDED).symlink_to("/dev/null")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

@@ -1,4 +1,4 @@
-"""Lints files one after the other, or in several processes when that pays."""
+"""Linting of files in this process, or in several processes if that is faster."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from modellint.workers.job import Done, Job, lint_job
 PATIENCE = 1.0
 """Seconds of processor time in one process before it is known whether more processes pay."""
 WORTH = 4.0
-"""Seconds of remaining work, as guessed from the files so far, that pay for starting processes."""
+"""Estimated seconds of remaining work that justify starting processes."""
 OBJECTS, WEIGHTS = 50_000, 1 << 24
-"""How many objects, or bytes of mapped weights, may wait for the garbage collection."""
+"""Number of objects, or bytes of mapped weights, that trigger a garbage collection."""
 
 
 def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done: Done) -> None:
-    """Lint every job, in any order, and tell `done` of each."""
+    """Lint all jobs in any order, calling `done` for each."""
     waiting = jobs
     if processes is None:
         waiting = _run_while_cheap(jobs, plans, done)
         processes = _cores()
     processes = min(processes, len(waiting))
     if processes > 1:
-        from modellint.workers.pool import Pool  # most runs need none, nor what it loads
+        from modellint.workers.pool import Pool  # not needed by most runs
 
         Pool(plans, processes).run(waiting, done)
         return
@@ -49,7 +49,7 @@ def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> 
 
 
 class _Left:
-    """What the files so far have left; what the last one leaves, the end of the process takes."""
+    """Garbage of the files so far; that of the last file is freed when the process ends."""
 
     def __init__(self) -> None:
         self._start = gc.get_count()[0]
@@ -60,7 +60,7 @@ class _Left:
         return report
 
     def collect(self) -> None:
-        """Collect the garbage, once there is enough of it."""
+        """Collect the garbage once there is enough of it."""
         if gc.isenabled():
             return
         if gc.get_count()[0] - self._start > OBJECTS or self._weights > WEIGHTS:

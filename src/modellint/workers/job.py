@@ -1,4 +1,4 @@
-"""One file's linting as a worker does it, here or in a process of its own."""
+"""Linting of a file by a worker, in this or another process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIED, FAILED = "INT002", "INT003"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to lint; the plan is one of a few, named by its place among them."""
+    """A file to lint, with the index of its plan."""
 
     path: Path
     shown: str
@@ -26,11 +26,11 @@ class Job:
 
 
 Done = Callable[[Job, FileReport], None]
-"""Is told of each file that is done."""
+"""Callback for each finished file."""
 
 
 def lint_job(job: Job, plans: Sequence[Plan]) -> FileReport:
-    """The report of one file, whatever happens; only the death of the process prevents it."""
+    """Return the report of a file, whatever happens short of the process dying."""
     try:
         report = lint_file(job.path, job.shown, plans[job.plan])
     except Exception as error:
@@ -43,8 +43,8 @@ def _with_plain_evidence(finding: Finding) -> Finding:
 
 
 def died(job: Job) -> FileReport:
-    """What is said of a file whose linting ended the process."""
-    return _without_result(job, DIED, {"error": "it was ended by the operating system"})
+    """Return the report of a file whose linting killed the process."""
+    return _without_result(job, DIED, {"error": "it was killed by the operating system"})
 
 
 def _failed(job: Job, error: Exception) -> FileReport:

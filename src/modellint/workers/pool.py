@@ -1,4 +1,4 @@
-"""Worker processes, which may die without taking the run with them."""
+"""Worker processes, which may die without aborting the run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, died, lint_job
 
 _plans: Sequence[Plan] = ()
-"""In a worker process: the plans that its jobs name."""
+"""In a worker process: the plans of its jobs."""
 
 
 def _begin(plans: Sequence[Plan]) -> None:
     global _plans
     _plans = plans
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back: Windows
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where signals cannot be blocked
 
 
 def _work(job: Job) -> FileReport:
@@ -28,13 +28,13 @@ def _work(job: Job) -> FileReport:
 
 
 def _submit(executor: ProcessPoolExecutor, job: Job) -> Future[FileReport]:
-    """This starts workers too; the parent answers Ctrl-C, and ends them."""
+    """Submit a job, which may start a worker; only the parent handles Ctrl-C."""
     with interrupts.held():
         return executor.submit(_work, job)
 
 
 class Pool:
-    """Worker processes, replaced when one dies."""
+    """Worker processes, replaced when they die."""
 
     def __init__(self, plans: Sequence[Plan], processes: int) -> None:
         self._plans = plans
@@ -50,7 +50,7 @@ class Pool:
                 self._run_alone(job, done)
 
     def _run_until_death(self, waiting: deque[Job], done: Done) -> list[Job]:
-        """Lint until all is done or a worker dies; then, what was being linted at that moment."""
+        """Lint until done or a worker dies; return the jobs that were running when it died."""
         running: dict[Future[FileReport], Job] = {}
         with self._executor(self._processes) as executor:
             try:
@@ -70,7 +70,7 @@ class Pool:
                 raise
 
     def _run_alone(self, job: Job, done: Done) -> None:
-        """In a process of its own, so that its death is its own."""
+        """Run a job in a separate process, which may die."""
         with self._executor(1) as executor:
             try:
                 report = _submit(executor, job).result()
@@ -82,13 +82,13 @@ class Pool:
         done(job, report)
 
     def _executor(self, processes: int) -> ProcessPoolExecutor:
-        # Not by fork: the parent may have threads, such as the progress bar's.
+        # No fork: the parent may have threads, such as the progress bar's.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(processes, context, _begin, (self._plans,))
 
 
 def end(executor: ProcessPoolExecutor) -> None:
-    """End the workers now, whatever they are doing."""
+    """Kill the workers immediately."""
     executor.shutdown(wait=False, cancel_futures=True)
     for process in multiprocessing.active_children():
         process.terminate()
