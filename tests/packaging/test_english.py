@@ -5,9 +5,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 AVOIDED = re.compile(
-    r"\b(mend(s|ing)?|told|foret(ell|ells|old)|reckon(s|ed)?|anew|dear(er|est)?|takers?"
-    r"|nobody|somebody)\b|(?<!left )(?<!leaves )(?<!leave )(?<!left it )\bbehind\b",
-    re.IGNORECASE,
+    r"""
+    \b(?: mend(?:s|ing)? | told | foret(?:ell|ells|old) | reckon(?:s|ed)? | anew
+        | dear(?:er|est)? | takers? | beside | nobody | somebody | anybody | whoever
+        | two\ of\ four | few\ bits )\b
+    | (?<!left\ )(?<!leaves\ )(?<!leave\ )(?<!left\ it\ )\bbehind\b
+    | (?<!there\ )\b(?:is|are)\ no\ (?!longer\b|more\b|less\b)\w+
+    | ,\ as\ (?: (["'`])[^"'`]*\1 | \d[\w.]* )(?= [.,;:)] | \ or\ | \ and\ | $ )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 PLACEHOLDER = re.compile(r"\{\w+[^{}]*\}")
 
@@ -21,3 +27,14 @@ def test_avoided_words_are_absent() -> None:
         for hit in AVOIDED.finditer(PLACEHOLDER.sub("", line))
     ]
     assert not found, "CONTRIBUTING.md says what to write instead:\n" + "\n".join(found)
+
+
+def test_examples_of_what_is_avoided() -> None:
+    for line in ("a name that is no path", "a release, as 10.9 or 10.9.0", "a copy beside it"):
+        assert AVOIDED.search(line), line
+    for line in (
+        "there is no GPU",
+        "is no longer there",
+        "written as `x`, as `torch.bmm` requires",
+    ):
+        assert not AVOIDED.search(line), line
