@@ -165,7 +165,14 @@ def plan_key(plan: Plan) -> str:
     code = [code_digest(package) for package in ("modellint", "onnx", *sorted(packages))]
     rules = [_rule_key(rule) for rule in plan.rules]
     rest = repr(replace(plan, rules=()))
-    return _digest([__version__, *plugins, *code, built_in_edition(), *rules, rest])
+    verifier = _version_of(plan.verify) if plan.verify is not None else ""
+    return _digest([__version__, *plugins, *code, built_in_edition(), verifier, *rules, rest])
+
+
+def _version_of(runtime: str) -> str:
+    from modellint.probes.backends import known_backends
+
+    return known_backends()[runtime].version
 
 
 def _rule_key(rule: Rule) -> str:

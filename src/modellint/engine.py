@@ -188,7 +188,7 @@ class _Linting:
         self.plan = plan
         self.timings = {"(read)": opened.read_seconds, **_no_timings(plan)}
         self.ignores = inline_ignores(self.model) if plan.inline_suppressions else None
-        self.judge = _judge(self.model) if plan.verify is not None else None
+        self.judge = _judge(self.model, plan.verify)
 
     def findings(self) -> Iterator[Finding]:
         for question in _applicable(self.plan, self.model.capabilities):
@@ -264,13 +264,16 @@ class _Linting:
         return replace(crash, fingerprint=f"{CRASH}:{rule.code}::{place_digest(None)}")
 
 
-def _judge(model: Model) -> Judge | None:
+def _judge(model: Model, name: str | None) -> Judge | None:
     """Return a judge that checks hits against a runtime's optimizer; None without an ONNX graph."""
-    if not model.has_graph or not model.format.startswith("onnx"):
+    if name is None or not model.has_graph or not model.format.startswith("onnx"):
         return None
+    from modellint.runtimes import find_runtime
     from modellint.verify.judge import Judge
 
-    return Judge(model.path)
+    runtime = find_runtime(name)
+    assert runtime is not None
+    return Judge(model.path, runtime)
 
 
 def _location(place: Place) -> Location:

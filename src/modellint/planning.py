@@ -132,11 +132,11 @@ def make_setup(config: Config) -> Setup:
 
 
 def _verify(config: Config) -> str | None:
-    if config.settings.verify is not None:
-        from modellint.verify.ort import require_onnxruntime
+    if config.settings.verify is None:
+        return None
+    from modellint.verify.optimized import require
 
-        require_onnxruntime()
-    return config.settings.verify
+    return require(config.settings.verify)
 
 
 def _probe(config: Config) -> ProbeRequest | None:

@@ -48,7 +48,7 @@ def lint(
                 batch=batch,
             ),
         ),
-        verify="ort" if verify else None,
+        verify="onnxruntime" if verify else None,
     )
     findings = list(lint_file(path, path.name, plan).findings)
     crashes = [finding.message for finding in findings if finding.is_internal]

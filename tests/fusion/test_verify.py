@@ -13,8 +13,10 @@ from modellint.base.install import install_command
 from modellint.checks.api import Hit
 from modellint.formats import read_model
 from modellint.model import Node
+from modellint.probes import backends
 from modellint.probes.runner import Limits
-from modellint.verify import ort
+from modellint.runtimes import Runtime, find_runtime
+from modellint.verify import optimized
 from modellint.verify.judge import Judge
 from tests.exports import EXPORTS
 from tests.fusion.support import RULES, lint
@@ -37,12 +39,22 @@ def model(tmp_path: Path) -> Path:
     return save(FOLDED, tmp_path / "model.onnx")
 
 
+def runtime() -> Runtime:
+    found = find_runtime("onnxruntime")
+    assert found is not None
+    return found
+
+
+def judge_of(path: Path) -> Judge:
+    return Judge(path, runtime())
+
+
 def node_of(path: Path, op: str) -> Node:
     return next(iter(read_model(path).nodes(op)))
 
 
 def test_a_prediction_that_the_optimizer_refutes_is_no_finding_there(model: Path) -> None:
-    judge = Judge(model)
+    judge = judge_of(model)
     norm = node_of(model, "BatchNormalization")
     assert judge.verify(RULES["FUS002"], Hit(norm), "onnxruntime") is None
     kept = judge.verify(RULES["FUS002"], Hit(norm), "tensorrt")
@@ -52,7 +64,7 @@ def test_a_prediction_that_the_optimizer_refutes_is_no_finding_there(model: Path
 
 
 def test_a_prediction_that_the_optimizer_confirms_is_measured(model: Path) -> None:
-    judge = Judge(model)
+    judge = judge_of(model)
     hit = judge.verify(RULES["FUS002"], Hit(node_of(model, "Exp")), "onnxruntime")
     assert hit is not None
     assert hit.confidence == "measured"
@@ -70,7 +82,7 @@ def test_both_histograms_are_told(model: Path) -> None:
 
 
 def test_weights_need_not_be_there(tmp_path: Path) -> None:
-    ran = ort.optimize(EXPORTS / "bert_base_uncased.onnx")
+    ran = optimized.optimize(EXPORTS / "bert_base_uncased.onnx", runtime())
     assert not ran.error
     assert ran.after["com.microsoft.BiasGelu"] == 12
 
@@ -81,7 +93,9 @@ def test_weights_take_no_room_on_disk_and_each_once_in_memory(tmp_path: Path) ->
     <float[8000,8000] v = ["location": "w.bin", "length": "256000000"],
      float[8000,8000] w = ["location": "w.bin", "length": "256000000"]>
     {{ a = MatMul (x, v)  y = MatMul (a, w) }}"""
-    ran = ort.optimize(save(text, tmp_path / "model.onnx"), Limits(60, memory=400 << 20))
+    ran = optimized.optimize(
+        save(text, tmp_path / "model.onnx"), runtime(), Limits(60, memory=400 << 20)
+    )
     assert not ran.error
     assert ran.after == {"MatMul": 2}
 
@@ -107,7 +121,9 @@ def test_half_precision_that_the_cpu_widens_proves_nothing(tmp_path: Path) -> No
     text = f"""{HEADER}
     main (float16[4,4] x) => (float16[4,4] y) {{ e = Exp (x)  y = Sin (e) }}"""
     path = save(text, tmp_path / "model.onnx")
-    assert Judge(path).verify(RULES["FUS002"], Hit(node_of(path, "Exp")), "onnxruntime") is not None
+    assert (
+        judge_of(path).verify(RULES["FUS002"], Hit(node_of(path, "Exp")), "onnxruntime") is not None
+    )
 
 
 def test_on_the_command_line(model: Path) -> None:
@@ -126,7 +142,7 @@ def test_without_the_option_nobody_is_asked(model: Path) -> None:
 def test_without_onnxruntime_the_way_to_get_it_is_named(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ort, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "_is_there", lambda module: False)
     ran = run_cli(model, "--verify", "ort", "--isolated")
     assert ran.exit_code == 2
     assert install_command("ort") in ran.stderr

@@ -20,6 +20,8 @@ from modellint import cache
 from modellint.base.plain import plain
 from modellint.cache import ReportCache, identify, is_same, prune
 from modellint.engine import lint_file as lint_file_as_it_is
+from modellint.plan import Plan
+from modellint.probes.backends import Backend
 from modellint.workers import job
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, lint_json, project
 from tests.support import EXAMPLES, run_cli, run_process, save
@@ -222,6 +224,14 @@ def test_the_code_digest_sees_a_table(
     cache.code_digest.cache_clear()
     (package / name).write_text("a = 22")
     assert cache.code_digest("a_plugin") != before
+
+
+def test_another_version_of_the_verifier_is_another_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan((), verify="onnxruntime")
+    monkeypatch.setattr(Backend, "version", "1.31.0")
+    before = cache.plan_key(plan)
+    monkeypatch.setattr(Backend, "version", "1.32.0")
+    assert cache.plan_key(plan) != before
 
 
 def test_the_tables_of_runtimes_count() -> None:

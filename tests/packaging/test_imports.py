@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": MODELS | VALUES | {"rules", "formats", "native", "probes"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "plan": {"rules", "targets", "probes"} | VALUES,
-    "verify": {"model", "formats", "rules", "checks", "probes"} | VALUES,
+    "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
     "engine": MODELS | VALUES | {"plan", "rules", "checks", "frame", "verify", "probes", "session"},

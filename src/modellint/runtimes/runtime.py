@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modellint.base.records import dataclass
 
 if TYPE_CHECKING:
+    from modellint.runtimes.optimizer import Optimizer
     from modellint.runtimes.probe import Probe
 
 MIB = 1 << 20
@@ -63,3 +64,5 @@ class Runtime:
     """True if the tables describe its CPU kernels only, not deployments on a GPU."""
     probe: Probe | None = None
     """How to probe it, if possible."""
+    optimizer: Optimizer | None = None
+    """Its own graph optimizer, if it can run without the target."""

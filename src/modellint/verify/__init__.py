@@ -1,1 +1,1 @@
-"""Verification of findings with a runtime's own optimizer."""
+"""Verification of findings with a runtime's own optimizer, whichever runtime it is."""

@@ -1,4 +1,4 @@
-"""Comparison of the rules' predictions with ONNX Runtime's optimizer."""
+"""Comparison of the rules' predictions with a runtime's optimizer."""
 
 from __future__ import annotations
 
@@ -12,48 +12,51 @@ from modellint.checks.api import Hit
 from modellint.finding import Severity
 from modellint.model import Node
 from modellint.rules.rule import Rule
-from modellint.verify.ort import RUNTIME, Optimized, optimize
+from modellint.runtimes import Runtime
+from modellint.verify.optimized import Optimized, optimize
 
 COMPARED, REFUSED = "VFY001", "VFY002"
 """Rules under which the comparison and refused models are reported."""
 _MOST_CHANGES = 6
-_NO_KERNEL = "Could not find an implementation"
 _UNTOLD = frozenset({"Constant", "Identity"})
 
 
 class Judge:
     """Fusions of a model: predicted, and observed in the optimized graph."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, runtime: Runtime) -> None:
         self._path = path
+        self._runtime = runtime
         self._confirmed = self._refuted = 0
 
     @cached_property
     def optimized(self) -> Optimized:
-        return optimize(self._path)
+        return optimize(self._path, self._runtime)
 
     def verify(self, rule: Rule, hit: Hit, runtime: str | None) -> Hit | None:
         """Return the hit with the verdict added; None if the runtime performs the fusion."""
         witness = hit.witness or hit.place
-        if RUNTIME not in rule.fused_by or not isinstance(witness, Node):
+        name = self._runtime.name
+        if name not in rule.fused_by or not isinstance(witness, Node):
             return hit
         kept = self.optimized.keeps(witness)
         if kept is None:
             return hit
         self._confirmed += kept
         self._refuted += not kept
-        if not kept and runtime == RUNTIME:
+        if not kept and runtime == name:
             return None
         verdict = "left as it is by" if kept else "undone by"
-        facts = {**hit.facts, RUNTIME: f"{verdict} ONNX Runtime {self.optimized.version}"}
-        asked_about = kept and runtime in (None, RUNTIME)
+        optimizer = f"{self._runtime.title} {self.optimized.version}"
+        facts = {**hit.facts, name: f"{verdict} {optimizer}"}
+        asked_about = kept and runtime in (None, name)
         return replace(hit, facts=facts, confidence="measured" if asked_about else hit.confidence)
 
     def remarks(self) -> Iterator[tuple[str, Hit]]:
         """Iterate over hits about the model as a whole, by rule code."""
         optimized = self.optimized
         if optimized.error:
-            missing = _NO_KERNEL in optimized.error
+            missing = optimized.lacks_kernel
             facts = {"error": optimized.error, "version": optimized.version}
             yield (
                 REFUSED,

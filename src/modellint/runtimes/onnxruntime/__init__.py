@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from modellint.base.install import install_command
+from modellint.runtimes.optimizer import Optimizer
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
@@ -37,4 +38,5 @@ RUNTIME = Runtime(
         ability=ability,
         asked_by_default=True,
     ),
+    optimizer=Optimizer("ort", f"{__name__}.optimizer", install_command("ort")),
 )

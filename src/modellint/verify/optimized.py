@@ -1,21 +1,19 @@
-"""Offline optimization of a model by ONNX Runtime."""
+"""The result of a runtime's offline optimizer."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import field
-from importlib.util import find_spec
 from pathlib import Path
 
 from modellint.base.errors import UsageError
-from modellint.base.install import install_command
 from modellint.base.records import dataclass
 from modellint.model import Node
+from modellint.probes.backends import known_backends
 from modellint.probes.runner import Limits, run_child
+from modellint.runtimes import Runtime, runtimes
 
-RUNTIME = "onnxruntime"
 LIMITS = Limits(seconds=120, memory=8 << 30)
 
 
@@ -31,6 +29,8 @@ class Optimized:
     """Operator that produces each remaining value."""
     error: str = ""
     """Reason why there is no optimized graph."""
+    lacks_kernel: bool = False
+    """True if only a kernel is missing on this machine."""
 
     def keeps(self, node: Node) -> bool | None:
         """Return True if a node remains; None if unknown."""
@@ -45,18 +45,30 @@ class Optimized:
         return None if widened else False
 
 
-def require_onnxruntime() -> None:
-    if find_spec("onnxruntime") is None:
-        raise UsageError(
-            f"--verify ort needs ONNX Runtime: {install_command('ort')}, "
-            "or any other onnxruntime package"
-        )
+def require(short: str) -> str:
+    """Return the runtime that a choice of `--verify` means, if it is installed."""
+    for name, runtime in runtimes().items():
+        optimizer = runtime.optimizer
+        if optimizer is None or optimizer.short != short:
+            continue
+        if known_backends()[name].module is None:
+            raise UsageError(
+                f"--verify {short} needs {runtime.title}: {optimizer.install}, "
+                f"or any other {name} package"
+            )
+        return name
+    raise UsageError(f"no runtime has an optimizer {short!r}")
 
 
-def optimize(path: Path, limits: Limits = LIMITS) -> Optimized:
-    """Optimize the model with ONNX Runtime in a separate process."""
+def optimize(path: Path, runtime: Runtime, limits: Limits = LIMITS) -> Optimized:
+    """Have a runtime optimize the model in a separate process."""
+    assert runtime.optimizer is not None
     command = [sys.executable, "-m", "modellint.probes.child"]
-    request = {"code": "modellint.verify.ort_child", "path": str(path.resolve())}
+    request = {
+        "code": "modellint.verify.child",
+        "optimizer": runtime.optimizer.code,
+        "path": str(path.resolve()),
+    }
     ended = run_child(command, request, limits)
     if ended.answer is None:
         return Optimized(error=ended.detail)
@@ -66,11 +78,6 @@ def optimize(path: Path, limits: Limits = LIMITS) -> Optimized:
         before=answer["before"],
         after=answer.get("after", {}),
         left={name: op for op, names in answer.get("left", ()) for name in names},
-        error=_in_short(answer.get("error", "")) or ended.detail,
+        error=answer.get("error", "") or ended.detail,
+        lacks_kernel=answer.get("lacks_kernel", False),
     )
-
-
-def _in_short(error: str) -> str:
-    """Remove error codes and the model's name in the child process from an error."""
-    text = re.sub(r"^\[\w+\] : \d+ : \w+ : ", "", error.strip())
-    return text.removeprefix("Load model from model.onnx failed:").strip().rstrip(".")

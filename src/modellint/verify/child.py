@@ -1,17 +1,13 @@
-"""In the child process: optimizes a model without its weights with ONNX Runtime.
-
-All weights are in one sparse file. Nothing is executed except constant folding.
-"""
+"""Child process: a runtime optimizes a model without its weights, which become a sparse file."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from modellint.formats.onnx.types import dtype_of
 from modellint.formats.onnx.wire import LARGE, FileWindow, MalformedError, strip
@@ -19,26 +15,27 @@ from modellint.formats.onnx.wire import LARGE, FileWindow, MalformedError, strip
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
 
-WEIGHTS, OPTIMIZED, DISCARDED = "weights.bin", "optimized.onnx", "discarded.bin"
+    from modellint.runtimes.optimizer import OptimizerCode
+
+MODEL, WEIGHTS, OPTIMIZED = Path("model.onnx"), "weights.bin", Path("optimized.onnx")
 EXTERNAL = 1
 READ_WHOLE = 8 << 20
 
 
 def answer(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
-    """Report operators before and after, and the outputs of all remaining nodes."""
+    """Report the operators before and after, and the outputs of all nodes that are left."""
     import onnx
-    import onnxruntime
 
+    optimizer = cast("OptimizerCode", import_module(request["optimizer"]))
     path = Path(request["path"])
     model = _without_weights(path)
     before = Counter(op for op, _ in _nodes(model.graph))
     _point_at_holes(model, path.parent)
-    Path("model.onnx").write_bytes(model.SerializeToString())
-    told: dict[str, Any] = {"version": onnxruntime.__version__, "before": before}
-    try:
-        _optimize(onnxruntime)
-    except Exception as error:  # the runtime's own exceptions, all of them about the model
-        tell({**told, "error": str(error)})
+    MODEL.write_bytes(model.SerializeToString())
+    told: dict[str, Any] = {"version": optimizer.version(), "before": before}
+    refusal = optimizer.optimize(MODEL, OPTIMIZED, LARGE)
+    if refusal is not None:
+        tell({**told, "error": refusal.text, "lacks_kernel": refusal.lacks_kernel})
         return
     optimized = onnx.load(OPTIMIZED, load_external_data=False)
     left = list(_nodes(optimized.graph))
@@ -98,22 +95,6 @@ def _fill_small(tensor: TensorProto, folder: Path) -> bool:
 
 def _nbytes(tensor: TensorProto) -> int:
     return dtype_of(tensor.data_type).nbytes(prod(tensor.dims))
-
-
-def _optimize(onnxruntime: Any) -> None:
-    """Apply all fusions, without layouts specific to this machine's processor."""
-    with suppress(OSError):  # without links, the weights are written and deleted
-        Path(DISCARDED).symlink_to("/dev/null")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.graph_optimization_level = level
-    options.optimized_model_filepath = OPTIMIZED
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    prefix = "session.optimized_model_external_initializers"
-    options.add_session_config_entry(f"{prefix}_file_name", DISCARDED)
-    options.add_session_config_entry(f"{prefix}_min_size_in_bytes", str(LARGE))
-    onnxruntime.InferenceSession("model.onnx", options, providers=["CPUExecutionProvider"])
 
 
 def _nodes(graph: GraphProto) -> Iterator[tuple[str, list[str]]]:
