@@ -22,6 +22,7 @@ from modellint.checks.api import Check, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import Finding, Location, ModelSummary
+from modellint.formats.registry import dialect_of
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
@@ -94,7 +95,7 @@ def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.has_graph else None,
         parameters=None if fatal else Parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
-        rules_asked=len(_applicable(plan, model.capabilities)),
+        rules_asked=len(_applicable(plan, model.capabilities, dialect_of(model.format))),
         rules_planned=len(_questions(plan)),
     )
 
@@ -104,8 +105,7 @@ class _PlannedRule:
     """A rule of a plan, with everything that does not depend on the model."""
 
     rule: Rule
-    reads: frozenset[str]
-    """Capabilities a model must have for the rule to apply."""
+    reads: frozenset[Capability]
     deployments: tuple[int, ...]
     """Indices of the plan's deployments, one per combination of what the rule depends on."""
     options: Mapping[str, Any]
@@ -116,9 +116,11 @@ class _PlannedRule:
     then it asks and finds the same in every other model without them.
     """
 
-    def applies_to(self, capabilities: frozenset[Capability]) -> bool:
-        """False if the rule reads what a model does not have."""
-        return self.rule.problem is not None or self.reads <= capabilities
+    def applies_to(self, capabilities: frozenset[Capability], dialect: str) -> bool:
+        """False if the rule reads what a model does not have, or is about other files."""
+        return self.rule.problem is not None or (
+            self.reads <= capabilities and self.rule.dialect in ("", dialect)
+        )
 
     def can_speak(self, index: int, operators: frozenset[str]) -> bool:
         """False if it is known that the rule has nothing to say of a model with these operators."""
@@ -135,7 +137,7 @@ def _questions(plan: Plan) -> tuple[_PlannedRule, ...]:
     planned = (
         _PlannedRule(
             rule,
-            frozenset(rule.needs) - {"probe", "target"},
+            frozenset(rule.reads),
             _deployments(rule, plan.deployments) if rule.problem is None else (),
             {name: option.default for name, option in rule.options.items()}
             | dict(plan.options.get(rule.code, {})),
@@ -147,9 +149,11 @@ def _questions(plan: Plan) -> tuple[_PlannedRule, ...]:
 
 
 @lru_cache(maxsize=64)
-def _applicable(plan: Plan, capabilities: frozenset[Capability]) -> tuple[_PlannedRule, ...]:
+def _applicable(
+    plan: Plan, capabilities: frozenset[Capability], dialect: str
+) -> tuple[_PlannedRule, ...]:
     """The questions that can be asked of a model with these capabilities."""
-    return tuple(each for each in _questions(plan) if each.applies_to(capabilities))
+    return tuple(each for each in _questions(plan) if each.applies_to(capabilities, dialect))
 
 
 @lru_cache(maxsize=4)
@@ -162,7 +166,7 @@ def _may_run(rule: Rule, plan: Plan) -> bool:
         return True
     return not (
         rule.check == "engine"
-        or ("weights" in rule.needs and not plan.read_weights)
+        or ("weights" in rule.reads and not plan.read_weights)
         or ("probe" in rule.needs and plan.probe is None)
     )
 
@@ -191,7 +195,8 @@ class _Linting:
         self.judge = _judge(self.model, plan.verify)
 
     def findings(self) -> Iterator[Finding]:
-        for question in _applicable(self.plan, self.model.capabilities):
+        dialect = dialect_of(self.model.format)
+        for question in _applicable(self.plan, self.model.capabilities, dialect):
             started = time.perf_counter()
             if question.rule.problem is not None:
                 for hit in self.opened.problem_hits(question.rule):
@@ -266,7 +271,7 @@ class _Linting:
 
 def _judge(model: Model, name: str | None) -> Judge | None:
     """Return a judge that checks hits against a runtime's optimizer; None without an ONNX graph."""
-    if name is None or not model.has_graph or not model.format.startswith("onnx"):
+    if name is None or not model.has_graph or dialect_of(model.format) != "onnx":
         return None
     from modellint.runtimes import find_runtime
     from modellint.verify.judge import Judge

@@ -60,12 +60,12 @@ def cases_of(rule: Rule) -> Iterator[Case]:
 
 def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
     """Lint the example as a file in an empty folder, with its rule only."""
-    path = _write(example, folder)
+    path = write_files(example, folder)
     plan = Plan(
         rules=(rule,),
-        deployments=(_deployment(example),),
+        deployments=(deployment_of(example),),
         options={rule.code: example.options},
-        probe=_probe(example),
+        probe=probe_of(example),
     )
     return list(lint_file(path, path.name, plan).findings)
 
@@ -88,14 +88,14 @@ def _difference(case: Case, findings: list[Finding]) -> str:
     return ""
 
 
-def _probe(example: Example) -> ProbeRequest | None:
+def probe_of(example: Example) -> ProbeRequest | None:
     """Return the example's recorded probe outcome, or a request to run the runtime it names."""
     if example.recorded:
         return ProbeRequest(recorded=from_json(example.recorded))
     return ProbeRequest(example.probe, timeout=60) if example.probe is not None else None
 
 
-def _write(example: Example, folder: Path) -> Path:
+def write_files(example: Example, folder: Path) -> Path:
     contents = dict(example.files) or {"model.onnxtxt": example.model}
     for name, content in contents.items():
         inside = PurePosixPath(name)
@@ -111,7 +111,7 @@ def _write(example: Example, folder: Path) -> Path:
     return folder / next(iter(contents))
 
 
-def _deployment(example: Example) -> Deployment:
+def deployment_of(example: Example) -> Deployment:
     target = find_target(example.target) if example.target else None
     return Deployment(
         target=target,

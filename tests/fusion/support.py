@@ -36,7 +36,7 @@ def lint(
 ) -> list[Finding]:
     """The findings of fusion rules that are on by default, or of those named."""
     rules = [RULES[code] for code in codes] or [
-        rule for rule in RULES.values() if rule.default and "weights" not in rule.needs
+        rule for rule in RULES.values() if rule.default and "weights" not in rule.reads
     ]
     plan = Plan(
         rules=(*rules, *(VERIFY if verify else ())),

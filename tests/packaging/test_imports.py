@@ -38,7 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
-    "engine": MODELS | VALUES | {"plan", "rules", "checks", "frame", "verify", "probes", "session"},
+    "engine": MODELS
+    | VALUES
+    | {"formats", "plan", "rules", "checks", "frame", "verify", "probes", "session"},
     "examples": {"engine", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,

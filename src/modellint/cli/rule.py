@@ -92,8 +92,10 @@ def _explanation(rule: Rule, width: int) -> Iterator[str]:
 def _traits(rule: Rule) -> Iterator[str]:
     if rule.runtimes:
         yield f"for {', '.join(rule.runtimes)}"
-    if "weights" in rule.needs:
-        yield "reads weights"
+    if rule.reads:
+        yield f"reads {', '.join(rule.reads)}"
+    if rule.dialect:
+        yield f"only for the dialect {rule.dialect}"
     if not rule.default:
         yield "off unless selected"
     yield f"since {rule.since}"

@@ -114,7 +114,9 @@ def entry(rule: Rule) -> dict[str, Any]:
         "why": rule.why.strip(),
         "fix": rule.fix.strip(),
         "runtimes": list(rule.runtimes),
-        "needs": list(rule.needs),
+        "reads": [each.value for each in rule.reads],
+        "dialect": rule.dialect or None,
+        "needs": [*rule.reads, *rule.needs],
         "per": list(rule.per),
         "options": {
             name: {"default": each.default, "help": each.help, "choices": list(each.choices)}

@@ -49,6 +49,9 @@ class Format:
     """True if the model's bytes contain the names of its companions."""
     tells: frozenset[Capability] = frozenset()
     """What its reader can give. A model may have less."""
+    dialect: str = ""
+    """What formats share that write the same things differently; empty for the format's name.
+    A rule that is about such files, not about networks, names it."""
     reader: str = ""
     """The module with `sniff` and `read`; empty if the format is recognised but not read yet."""
     signature: Sniff | None = None

@@ -29,6 +29,16 @@ def plugin_formats() -> tuple[Format, ...]:
     return tuple(load_plugins(GROUP, Format))
 
 
+@cache
+def dialect_of(format: str) -> str:
+    """The dialect of a format's files; empty for an unknown format."""
+    return next((each.dialect or each.name for each in formats() if each.name == format), "")
+
+
+def dialects() -> set[str]:
+    return {each.dialect or each.name for each in formats()}
+
+
 def is_model(path: Path) -> bool:
     """True if the name says that this is a model: what a walk through a folder picks up."""
     return path.name.lower().endswith(_suffixes(is_folder=False))

@@ -19,6 +19,7 @@ from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
+from modellint.formats.registry import dialects
 from modellint.rules.rule import Case, Example, Examples, Match, Option, Rule
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ def read_rule(path: Path) -> Rule:
     rule = _validate(_read_table(path), path, named["code"], named["name"])
     if sum(map(bool, (rule.match, rule.check, rule.problem))) != 1:
         raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
+    if rule.dialect and rule.dialect not in dialects():
+        hint = did_you_mean(
+            rule.dialect, dialects(), f"choose from {', '.join(sorted(dialects()))}"
+        )
+        raise RuleFileError(f"{path}: unknown dialect {rule.dialect!r}; {hint}")
     return rule
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from modellint.base.records import dataclass
+from modellint.capability import Capability
 from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
 Facet = Literal["target", "runtime", "precision", "shapes"]
-Need = Literal["graph", "weights", "quantization", "metadata", "layers", "probe", "target"]
+Need = Literal["probe", "target"]
 SeverityName = Literal["info", "warning", "error"]
 OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | None
 
@@ -160,7 +161,12 @@ class Rule:
     """Other wordings, for hits that name a variant."""
     note: str = ""
     """What stands under the offending row of the frame."""
-    needs: tuple[Need, ...] = ("graph",)
+    reads: tuple[Capability, ...] = (Capability.GRAPH,)
+    """What a model must have for the rule to apply."""
+    dialect: str = ""
+    """The dialect of the files that the rule is about; empty for a rule about any network."""
+    needs: tuple[Need, ...] = ()
+    """What a run must have: a target, or a runtime to ask."""
     runtimes: tuple[str, ...] = ()
     """Runtimes the question makes sense for; empty means all, also when none is known."""
     per: tuple[Facet, ...] = ()
@@ -230,8 +236,10 @@ class Rule:
         traits = [f"severity **{self.severity}**", f"family **{self.family}**"]
         if self.runtimes:
             traits.append("runtimes " + ", ".join(f"**{runtime}**" for runtime in self.runtimes))
-        if "weights" in self.needs:
-            traits.append("reads weights")
+        if self.reads:
+            traits.append("reads " + ", ".join(self.reads))
+        if self.dialect:
+            traits.append(f"only for the dialect **{self.dialect}**")
         if not self.default:
             traits.append("off unless selected")
         return " · ".join([*traits, f"since {self.since}"])

@@ -22,6 +22,7 @@ Say how to get rid of it.
 """
 note    = "repeats the Relu above"
 sources = []
+reads   = ["graph"]
 
 # See docs/patterns.md for the language, and docs/writing-rules.md for all fields.
 [match]

@@ -17,6 +17,7 @@ ONNX = Format(
     companions=EXTERNAL_DATA,
     names_companions=True,
     tells=_TELLS,
+    dialect="onnx",
     reader="modellint.formats.onnx.binary",
 )
 ONNX_TEXT = Format(
@@ -26,6 +27,7 @@ ONNX_TEXT = Format(
     companions=EXTERNAL_DATA,
     names_companions=True,
     tells=_TELLS,
+    dialect="onnx",
     reader="modellint.formats.onnx.text",
     parses_by_name=True,
 )

@@ -10,6 +10,7 @@ ENGINE = Format(
     "TensorRT engine",
     shared_suffixes=(".engine", ".plan", ".trt"),
     tells=frozenset({Capability.METADATA}),
+    dialect="tensorrt",
     reader="modellint.formats.trt.engine",
 )
 LAYERS = Format(
@@ -17,5 +18,6 @@ LAYERS = Format(
     "TensorRT layer export",
     shared_suffixes=(".json",),
     tells=frozenset({Capability.LAYERS}),
+    dialect="tensorrt",
     reader="modellint.formats.trt.layers",
 )
