@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 DOCS = "https://github.com/modellint/modellint/blob/main/docs"
 
@@ -13,6 +14,8 @@ _LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
 
 _PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "->", "≥": ">=", "≤": "<="})
 """Replacements for our own characters in limited encodings."""
+
+_AS_EMOJI = "\ufe0f"
 
 _COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
@@ -57,11 +60,18 @@ def clean_lines(text: str) -> str:
 
 def cells(text: str) -> int:
     """Return the width of a text in terminal columns."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
+    return len(text) if text.isascii() else sum(map(_cell, text))
 
-    return cell_len(text)
+
+@cache
+def _cell(char: str) -> int:
+    import unicodedata
+
+    if char == _AS_EMOJI:  # widens the character before it
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def shorten(text: str, width: int, ellipsis: str = "…") -> str:

@@ -15,8 +15,9 @@ import click
 
 from modellint import __version__
 from modellint.base.errors import ModellintError
+from modellint.base.terminal import color_wanted
 from modellint.cli.command import VerbGroup
-from modellint.cli.console import printable, use_color
+from modellint.cli.console import printable
 
 VERBS = {
     "check": "Lint models (the default for bare paths).",
@@ -135,7 +136,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the program and return its exit code, whatever happens."""
     try:
         code = program.main(
-            list(arguments), prog_name="modellint", standalone_mode=False, color=use_color()
+            list(arguments), prog_name="modellint", standalone_mode=False, color=color_wanted()
         )
         sys.stdout.flush()
     except click.ClickException as error:
@@ -159,7 +160,7 @@ def run(arguments: Sequence[str]) -> int:
 def _say(message: str, hint: str = "") -> None:
     title = click.style("error:", fg="red", bold=True)
     text = f"{title} {printable(message)}" + (f"\n{hint}" if hint else "")
-    click.echo(text, err=True, color=use_color())
+    click.echo(text, err=True, color=color_wanted())
 
 
 def _help_hint(error: click.ClickException) -> str:

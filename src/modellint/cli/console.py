@@ -18,13 +18,6 @@ PATIENCE = 1.0
 SEVERITY_COLORS = {"error": "red", "warning": "yellow", "info": "blue"}
 
 
-def use_color() -> bool | None:
-    """Return the environment's color preference; None means color on terminals only."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return True if os.environ.get("FORCE_COLOR") else None
-
-
 def printable(text: str) -> str:
     """Escape control characters: names inside models are untrusted."""
     return "".join(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.text import clean
 from modellint.base.units import (
     format_bandwidth,
     format_bytes,
@@ -23,22 +23,20 @@ from modellint.cli.completion import complete_targets
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import note
 from modellint.cli.given import comma_lists, one_of
+from modellint.report.page import ListPage
+from modellint.report.table import Cell, Row, figures, names
+from modellint.report.text import BOLD, LINES, NAME, PLAIN, Text
 from modellint.targets.target import Precision
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from modellint.targets.target import Provenance, Target
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LISTED: tuple[Precision, ...] = ("fp16", "int8", "fp8")
 """Rates shown in the list."""
 FILTERS = "Filters"
-NAME = 4 + len(LISTED)
-"""Column of the list that is dropped on narrow terminals."""
-LABEL = 8
-PROSE = 100
-GAP = "  "
+WIDEST = 120
+"""Width of a comparison in a pipe or a file."""
 LACKS, UNKNOWN = "-", "?"
 
 EPILOG = """Examples:
@@ -101,11 +99,12 @@ def command(names: tuple[str, ...], **given: Any) -> None:
     elif not targets:
         note("no device matches all filters")
     elif verb == "show" or (verb is None and len(names) == len(asked) == 1):
-        _print(line for target in targets for line in _shown(target))
+        for target in targets:
+            _show(target, ListPage())
     elif verb == "compare":
-        _print(_compared(targets))
+        _compare(targets, ListPage())
     else:
-        _print(_listed(targets))
+        _list(targets, ListPage())
 
 
 def _verb(words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -142,28 +141,6 @@ def _filtered(targets: Sequence[Target], given: Mapping[str, Any]) -> list[Targe
 # Printing
 
 
-def _print(lines: Iterator[Text]) -> None:
-    from modellint.report.options import Options
-    from modellint.report.page import console_for
-
-    console = console_for(sys.stdout, Options())
-    for line in lines:
-        console.print(line, soft_wrap=True)
-
-
-def _width() -> int:
-    """Return the width to fill; unlimited for files and pipes, so that lines are not wrapped."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
-
-
-def _styled(*parts: tuple[str, str] | str) -> Text:
-    from rich.text import Text
-
-    return Text.assemble(*parts)
-
-
 def _print_json(targets: Sequence[Target]) -> None:
     """Print JSON: sizes in bytes, rates in operations and bytes per second."""
     import json
@@ -176,46 +153,40 @@ def _print_json(targets: Sequence[Target]) -> None:
 # The list
 
 
-def _listed(targets: Sequence[Target]) -> Iterator[Text]:
-    """Iterate over one line per device, by vendor; names only where there is room."""
+def _list(targets: Sequence[Target], page: ListPage) -> None:
+    """Print one line per device, by vendor; names only where there is room."""
     from modellint.targets.target import natural_order, vendor_name
 
-    header = ("target", "memory", "bandwidth", *LISTED, "cc", "name")
-    rows = {target.id: _row(target) for target in targets}
-    widths = [max(map(len, column)) for column in zip(header, *rows.values(), strict=True)]
-    if sys.stdout.isatty() and len(GAP) * len(widths) + sum(widths) > _width():
-        header, widths = header[:-1], widths[:-1]
+    ordered = sorted(targets, key=lambda target: natural_order(target.id))
+    columns = (
+        names("target"),
+        figures("memory"),
+        figures("bandwidth"),
+        *(figures(precision, drop=5 - at) for at, precision in enumerate(LISTED)),
+        figures("cc", drop=2),
+        names("name", drop=1),
+    )
+    heading, *lines = page.rows(columns, list(map(_row, ordered)), page.width - page.indent)
     for vendor in sorted({target.vendor for target in targets}):
-        yield _styled((vendor_name(vendor), "bold"))
-        yield _styled((_aligned(header, widths), "bright_blue"))
-        for target in sorted(targets, key=lambda target: natural_order(target.id)):
+        page.print(Text(vendor_name(vendor), BOLD))
+        page.print(" " * page.indent, heading)
+        for target, line in zip(ordered, lines, strict=True):
             if target.vendor == vendor:
-                rest = _aligned(rows[target.id], widths).removeprefix(GAP + target.id)
-                yield _styled(GAP, (target.id, "cyan"), rest)
-        yield _styled()
-    yield _styled("Rates are dense peaks in TFLOPS (TOPS for int8).")
-    yield _styled(f"{LACKS} no hardware support; {UNKNOWN} supported, but no published rate.")
+                page.print(" " * page.indent, line)
+        page.blank()
+    page.print("Rates are dense peaks in TFLOPS (TOPS for int8).")
+    page.print(f"{LACKS} no hardware support; {UNKNOWN} supported, but no published rate.")
 
 
-def _row(target: Target) -> tuple[str, ...]:
+def _row(target: Target) -> Row:
     return (
-        target.id,
+        Text(target.id, NAME),
         format_bytes(target.memory.nominal),
         format_bandwidth(target.memory.bandwidth) if target.memory.bandwidth else UNKNOWN,
         *(_rate(target, precision) for precision in LISTED),
         _capability(target) or LACKS,
         target.name,
     )
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Align words to the left and numbers to the right."""
-    columns = list(zip(cells, widths, strict=False))
-    words = (0, NAME)
-    return "".join(
-        GAP + (cell.ljust(width) if place in words else cell.rjust(width))
-        for place, (cell, width) in enumerate(columns)
-    ).rstrip()
 
 
 def _rate(target: Target, precision: Precision) -> str:
@@ -232,24 +203,35 @@ def _capability(target: Target) -> str:
 # One device
 
 
-def _shown(target: Target) -> Iterator[Text]:
-    """Iterate over everything known, each group of figures with its confidence and source."""
-    yield _styled((target.name, "bold"), GAP, (target.id, "cyan"))
+def _show(target: Target, page: ListPage) -> None:
+    """Print everything known, each group of figures with its confidence and source."""
+    page.print(Text(target.name, BOLD), "  ", Text(target.id, NAME))
     for label, text in _identity(target):
-        yield _line(label, text)
-    yield _styled()
+        page.field(label, text)
+    page.blank()
     sources: list[str] = []
     for label, text, origin in _figures(target):
-        yield _line(label, text, _reference(origin, sources))
+        _field(page, label, text, _reference(origin, sources))
     for law, reason in target.exceptions.items():
-        yield _line("but", f"not {law}: {reason}")
+        page.field("but", page.words(f"not {law}: {reason}"))
     if target.notes:
-        yield _styled()
-        yield _line("note", target.notes)
-    yield _styled()
+        page.blank()
+        page.field("note", page.words(target.notes))
+    page.blank()
     for number, source in enumerate(sources, 1):
-        yield _line(f"[{number}]", source)
-    yield _styled()
+        page.beside(f"[{number}]", Text(clean(source)))  # whole, to be opened
+    page.blank()
+
+
+def _field(page: ListPage, label: str, text: str, reference: str) -> None:
+    """Print a label, its text, and the reference to its source after or below it."""
+    *lines, last = Text(page.words(text)).wrapped(page.page - page.gutter)
+    origin = Text(reference, LINES)
+    whole = last + "  " + origin if reference else last
+    lines += [whole] if whole.width <= page.page - page.gutter else [last, origin]
+    for line in lines:
+        page.beside(label, line)
+        label = ""
 
 
 def _identity(target: Target) -> Iterator[tuple[str, str]]:
@@ -327,39 +309,28 @@ def _reference(origin: Provenance | None, sources: list[str]) -> str:
     return f"{origin.confidence} [{sources.index(origin.source) + 1}]"
 
 
-def _line(label: str, text: str, reference: str = "") -> Text:
-    """Return a label, its wrapped text with a hanging indent, and the reference to its source."""
-    from textwrap import wrap
-
-    from modellint.base.text import clean
-
-    text = clean(text)
-    indent = " " * (LABEL + 1 + len(GAP))
-    width = max(min(_width(), PROSE), 40) - len(indent)
-    lines = wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
-    tail = ""
-    if reference:
-        fits = len(lines[-1]) + len(GAP) + len(reference) <= width
-        tail = (GAP if fits else f"\n{indent}") + reference
-    return _styled(
-        GAP, (f"{label:{LABEL}} ", "bold"), f"\n{indent}".join(lines), (tail, "bright_blue")
-    )
-
-
 # Several
 
 
-def _compared(targets: Sequence[Target]) -> Iterator[Text]:
-    """Iterate over lines with one column per device; rows with differences are bold."""
-    rows = [(label, cells) for label, cells in _comparison(targets) if {*cells} - {"", UNKNOWN}]
-    label_width = max(len(label) for label, _ in rows)
-    widths = [max(map(len, cells)) for cells in zip(*(cells for _, cells in rows), strict=True)]
-    for columns in _fitting(widths, _width() - label_width - len(GAP)):
-        for label, cells in rows:
-            line = "".join(f"{GAP}{cells[n] or UNKNOWN:>{widths[n]}}" for n in columns)
-            style = "cyan" if not label else "bold" if len({*cells}) > 1 else ""
-            yield _styled(f"{GAP}{label:{label_width}}", (line, style))
-        yield _styled()
+def _compare(targets: Sequence[Target], page: ListPage) -> None:
+    """Print one column per device, as many as fit side by side; rows with differences are bold."""
+    rows = [row for row in _comparison(targets) if {*row[1]} - {"", UNKNOWN}]
+    titles = [target.id for target in targets]
+    labels = max(len(label) for label, _ in rows)
+    widths = [
+        max(map(len, cells)) for cells in zip(titles, *(cells for _, cells in rows), strict=True)
+    ]
+    room = min(page.width, WIDEST) if not page.is_terminal else page.width
+    for shown in _fitting(widths, room - page.indent - labels):
+        columns = [names(), *(figures(Text(titles[at], NAME)) for at in shown)]
+        table: list[Row] = [[label, *_compared(cells, shown)] for label, cells in rows]
+        page.table(columns, table, width=room)
+        page.blank()
+
+
+def _compared(cells: Sequence[str], shown: Sequence[int]) -> list[Cell]:
+    style = BOLD if len({*cells}) > 1 else PLAIN
+    return [Text(cells[at] or UNKNOWN, style) for at in shown]
 
 
 def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
@@ -367,11 +338,11 @@ def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
     columns: list[int] = []
     taken = 0
     for number, width in enumerate(widths):
-        if columns and taken + len(GAP) + width > room:
+        if columns and taken + 2 + width > room:
             yield columns
             columns, taken = [], 0
         columns.append(number)
-        taken += len(GAP) + width
+        taken += 2 + width
     yield columns
 
 
@@ -379,7 +350,6 @@ def _comparison(targets: Sequence[Target]) -> Iterator[tuple[str, list[str]]]:
     def row(label: str, cell: Callable[[Target], object]) -> tuple[str, list[str]]:
         return label, [str(cell(target) or "") for target in targets]
 
-    yield row("", lambda t: t.id)
     yield row("architecture", lambda t: t.architecture)
     yield row("compute capability", lambda t: _capability(t) or LACKS)
     yield row("released", lambda t: t.released)

@@ -6,23 +6,19 @@ import io
 from collections.abc import Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.style import Style
-from rich.text import Text
-
 from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, duration, quantity, rule_url, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
-from modellint.report.page import HEADING, LABEL, LINES, Page, console_for
+from modellint.report.page import LABEL, Page
 from modellint.report.statistics import statistics
+from modellint.report.table import Column, Row, figures, names
+from modellint.report.text import BOLD, FIX, LINES, PLAIN, SEVERITIES, Style, Text
 
-GUTTER = 9
-"""Columns of the label at the left, including the gap after it."""
 ROOMY = 60
-"""Columns that a complete table needs."""
+"""Columns that a table with wide gaps needs."""
 PROSE = 100
 """Maximum line length, for readability on wide terminals."""
 NARROWEST = 8
@@ -34,13 +30,8 @@ MOST_TABLE_ROWS = 20
 MOST_SILENT_RULES = 10
 """Rules without findings shown in the statistics, for their time."""
 
-STYLES = {
-    Severity.ERROR: Style(color="red", bold=True),
-    Severity.WARNING: Style(color="yellow"),
-    Severity.INFO: Style(color="cyan"),
-}
+STYLES = {severity: SEVERITIES[str(severity)] for severity in Severity}
 WORST_FIRST = sorted(Severity, reverse=True)
-FIX = Style(color="green", bold=True)
 
 
 def render(result: Result, options: Options) -> str:
@@ -51,22 +42,20 @@ def render(result: Result, options: Options) -> str:
 
 
 def write(result: Result, stream: TextIO, options: Options) -> None:
-    _Writer(console_for(stream, options), options).report(result)
+    _Report(stream, options).report(result)
 
 
 def write_statistics(result: Result, stream: TextIO, options: Options) -> None:
     """Write the number of findings and the time of each rule."""
-    writer = _Writer(console_for(stream, options), options)
-    for line in writer.statistics(result):
-        writer.print(line)
+    _Report(stream, options).statistics(result)
 
 
-class _Writer(Page):
-    def __init__(self, console: Console, options: Options) -> None:
-        super().__init__(console)
-        self.options = options
-        self.page = min(console.width, PROSE + GUTTER)
-        self.links = console.is_terminal and console.file.isatty()
+class _Report(Page):
+    gutter = 9
+    widest = PROSE + gutter
+
+    def __init__(self, stream: TextIO, options: Options) -> None:
+        super().__init__(stream, options)
         self.explained: set[str] = set()
         """Texts already printed: models of one folder often share problems."""
 
@@ -80,7 +69,9 @@ class _Writer(Page):
     # One file
 
     def _section(self, section: Section) -> None:
-        self._heading(section)
+        self.heading(self.words(section.path))
+        if section.model is not None and not self.options.quiet:
+            self.line(self._traits(section.model))
         for group in section.groups:
             if self.options.quiet:
                 self._title(group)
@@ -92,16 +83,6 @@ class _Writer(Page):
             for finding in section.suppressed:
                 self._suppressed(finding)
         self.blank()
-
-    def _heading(self, section: Section) -> None:
-        room = self.page - 4
-        path = Text(shorten(self.words(section.path), room, self.glyphs.ellipsis), HEADING)
-        line = self.glyphs.rule * (room - path.cell_len)
-        self.print(Text(self.glyphs.rule * 2 + " ", LINES), path, Text(f" {line}", LINES))
-        if section.model is not None and not self.options.quiet:
-            for traits in Text(self._traits(section.model)).wrap(self.console, self.page - 3):
-                if traits:
-                    self.print(Text("   "), traits)
 
     def _traits(self, model: ModelSummary) -> str:
         traits = [self.words(model.format)] if model.format != UNKNOWN else []
@@ -123,31 +104,30 @@ class _Writer(Page):
         if finding.frame is not None and finding.frame.rows:
             self._frame(finding, finding.frame)
             corner = self.glyphs.bottom
-        for line in self._origin(finding).wrap(self.console, self.page - GUTTER - 3):
-            self.print(self._margin(), Text(f"{corner} ", LINES), line)
+        for line in self._origin(finding).wrapped(self.page - self.gutter - 3):
+            self.beside("", Text.of(Text(f"{corner} ", LINES), line))
             corner = "  "
         if finding.why not in self.explained or self.options.verbose:
-            self._labelled("why", finding.why)
+            self._prose("why", finding.why)
         self.explained.add(finding.why)
-        self._labelled("fix", finding.fix, FIX)
-        self._labelled("also", self._also(group))
+        self._prose("fix", finding.fix, FIX)
+        self._prose("also", self._also(group))
         if self.options.verbose and finding.evidence:
-            self._labelled("data", self._evidence(finding))
+            self._prose("data", self._evidence(finding))
 
     def _title(self, group: Group) -> None:
         finding = group.first
         style = STYLES[finding.severity]
-        link = Style(link=rule_url(finding.code) if self.links else None)
-        message = Text.assemble(
-            (self.words(finding.code), style + link), (f"  {self.words(finding.message)}", LABEL)
-        )
+        link = rule_url(finding.code) if self.has_color and self.is_terminal else ""
+        code = Text(self.words(finding.code), style, link)
+        message = code + Text(f"  {self.words(finding.message)}", LABEL)
         if self.options.quiet and group.rest:
-            message.append(f" (and {len(group.rest):,} more)")
-        self._paragraph(Text(str(finding.severity), style), message)
+            message += f" (and {len(group.rest):,} more)"
+        self.field(Text(str(finding.severity), style), message)
 
     def _suppressed(self, finding: Finding) -> None:
         said = f"{finding.code}  {finding.message} ({finding.suppressed})"
-        self._paragraph(Text("hidden"), Text(self.words(said)))
+        self.field(Text("hidden"), self.words(said))
 
     def _origin(self, finding: Finding) -> Text:
         """Return the rule's name and the deployment."""
@@ -172,12 +152,12 @@ class _Writer(Page):
         place = finding.location
         node = f"node {place.index}" if place.index is not None else ""
         graph = self.words(place.graph or "")
-        room = self.page - GUTTER - len(self.glyphs.top) - len(node) - 3
+        room = self.page - self.gutter - len(self.glyphs.top) - len(node) - 3
         heading = ", ".join(filter(None, (shorten(graph, room, self.glyphs.ellipsis), node)))
-        self.print(self._margin(), Text(f"{self.glyphs.top} {heading}".rstrip(), LINES))
+        self.beside("", Text(f"{self.glyphs.top} {heading}", LINES))
         columns = _Columns.fitting(
             [self._row(row) for row in frame.rows],
-            self.width - GUTTER - len(self.glyphs.bar) - 1,
+            self.width - self.gutter - len(self.glyphs.bar) - 1,
             self.glyphs.ellipsis,
         )
         last_focus = max((i for i, row in enumerate(frame.rows) if row.focus), default=-1)
@@ -196,18 +176,18 @@ class _Writer(Page):
         start, marks = columns.op + 2, cells(row.name)
         if not marks:
             start, marks = 0, cells(row.op)
-        room = self.width - GUTTER - 2 - start
+        room = self.width - self.gutter - 2 - start
         if cells(note) + marks + 1 <= room:
-            self._bar(Text(" " * start), Text("^" * marks + f" {note}".rstrip(), style))
+            self._bar(" " * start, Text("^" * marks + f" {note}".rstrip(), style))
             return
-        self._bar(Text(" " * start), Text("^" * marks, style))
+        self._bar(" " * start, Text("^" * marks, style))
         if room < len("a word or two"):
             start, room = 0, room + start
-        for line in Text(note, style).wrap(self.console, min(room, PROSE)):
-            self._bar(Text(" " * start), line)
+        for line in Text(note, style).wrapped(min(room, PROSE)):
+            self._bar(" " * start, line)
 
-    def _bar(self, *parts: Text) -> None:
-        self.print(self._margin(), Text(f"{self.glyphs.bar} ", LINES), *parts)
+    def _bar(self, *parts: Text | str) -> None:
+        self.beside("", Text.of(Text(f"{self.glyphs.bar} ", LINES), *parts))
 
     # The end
 
@@ -216,113 +196,90 @@ class _Writer(Page):
         run = f"{counted(len(result.models), 'model')} in {duration(result.seconds)}"
         if not result.active:
             said = f" ({hidden:,} suppressed)." if hidden else "."
-            self.print(Text(f"No findings{said}", FIX), Text(f"  {run}"))
+            self.print(Text(f"No findings{said}", FIX), f"  {run}")
             return
-        for line in self._table(result, run, hidden):
-            self.print(line)
+        self._files(result, run)
         self.blank()
-        for line in self._next(result.active).wrap(self.console, self.page):
+        for line in Text(self._next(result.active)).wrapped(self.page):
             self.print(line)
 
-    def _table(self, result: Result, run: str, hidden: int) -> list[Text]:
+    def _files(self, result: Result, run: str) -> None:
         """Return a table of files by their findings, worst first."""
-        if self.width < ROOMY:
-            hidden = 0
+        hidden = len(result.findings) - len(result.active)
         told = [part for part in sections(result) if part.findings or part.suppressed]
         told.sort(key=lambda part: [-part.count(severity) for severity in WORST_FIRST])
-        rows = [
-            [
-                Text(self.words(part.path)),
-                *(self._count(part.count(severity), severity) for severity in WORST_FIRST),
-                *([self._count(len(part.suppressed))] if hidden else ()),
-            ]
+        rows: list[Row | None] = [
+            self._counts(self.words(part.path), part, len(part.suppressed))
             for part in told[:MOST_TABLE_ROWS]
         ]
         if more := len(told) - len(rows):
-            rows.append([Text(f"{more:,} more with findings")])
+            rows.append([f"{more:,} more with findings"])
         if clean := len(sections(result)) - len(told):
-            rows.append([Text(f"{clean:,} without findings")])
-        total = [
-            Text(run, HEADING),
-            *(self._count(result.count(severity), severity) for severity in WORST_FIRST),
-            *([self._count(hidden)] if hidden else ()),
+            rows.append([f"{clean:,} without findings"])
+        columns = [
+            names("model", least=12),
+            *(figures(Text(str(severity), STYLES[severity])) for severity in WORST_FIRST),
+            *([figures("suppressed", drop=1)] if hidden else ()),
         ]
-        heading = [
-            Text("model", HEADING),
-            *(Text(str(severity), STYLES[severity]) for severity in WORST_FIRST),
-            *([Text("suppressed", HEADING)] if hidden else ()),
-        ]
-        if len(rows) == 1:
-            return self._lines([heading, None, total])
-        return self._lines([heading, None, *rows, None, total])
+        total = self._counts(Text(run, BOLD), result, hidden)
+        self._ruled(columns, [*rows, None, total] if len(rows) > 1 else [total])
+
+    def _counts(self, what: Text | str, found: Section | Result, hidden: int) -> Row:
+        counts = (self._count(found.count(severity), severity) for severity in WORST_FIRST)
+        return [what, *counts, self._count(hidden)]
 
     def _count(self, number: int, severity: Severity | None = None) -> Text:
         if not number:
             return Text(self.glyphs.dot)
-        return Text(f"{number:,}", STYLES[severity] if severity else "")
+        return Text(f"{number:,}", STYLES[severity] if severity else PLAIN)
 
-    def _next(self, active: Sequence[Finding]) -> Text:
+    def _next(self, active: Sequence[Finding]) -> str:
         worst = max(active, key=lambda finding: finding.severity)
         hints = [
             f"`modellint rule {worst.code}` explains a rule",
             "`--write-baseline` accepts all current findings",
         ]
-        return Text(f"{'; '.join(hints)}.")
+        return f"{'; '.join(hints)}."
 
-    def statistics(self, result: Result) -> list[Text]:
-        heading = [Text(word, HEADING) for word in ("rule", "findings", "suppressed", "time")]
+    def statistics(self, result: Result) -> None:
         told = statistics(result)
         found = sum(bool(row.findings or row.suppressed) for row in told)
         shown = told[: found + MOST_SILENT_RULES]
-        rows = [
+        rows: list[Row] = [
             [
-                Text(self.words(f"{row.code}  {row.rule}")),
+                self.words(f"{row.code}  {row.rule}"),
                 self._count(row.findings),
                 self._count(row.suppressed),
-                Text("cached" if row.seconds is None else f"{row.seconds * 1000:,.1f} ms"),
+                "cached" if row.seconds is None else f"{row.seconds * 1000:,.1f} ms",
             ]
             for row in shown
         ]
         if rest := len(told) - len(shown):
-            rows.append([Text(f"{rest} faster ones without findings")])
-        return self._lines([heading, None, *rows])
+            rows.append([f"{rest} faster ones without findings"])
+        columns = [
+            names("rule", least=12),
+            figures("findings"),
+            figures("suppressed", drop=1),
+            figures("time"),
+        ]
+        self._ruled(columns, rows)
 
     # Lines
 
-    def _lines(self, rows: Sequence[Sequence[Text] | None]) -> list[Text]:
-        """Lay out a table: words to the left, figures to the right; None is a separator."""
-        full = [row for row in rows if row]
-        widths = [
-            max(row[column].cell_len for row in full if column < len(row))
-            for column in range(max(map(len, full)))
-        ]
+    def _ruled(self, columns: Sequence[Column], rows: Sequence[Row | None]) -> None:
+        """Print a table with a line below its headings."""
         gap = 3 if self.width >= ROOMY else 2
-        widths[0] = min(widths[0], max(self.page - sum(widths[1:]) - gap * (len(widths) - 1), 12))
-        ruled = Text(self.glyphs.rule * (sum(widths) + gap * (len(widths) - 1)), LINES)
-        return [self._line(row, widths, " " * gap) if row else ruled for row in rows]
+        head, *lines = self.rows(columns, [None, *rows], self.page, gap)
+        for line in (head, *lines):
+            self.print(line)
 
-    def _line(self, row: Sequence[Text], widths: Sequence[int], gap: str) -> Text:
-        first, *figures = row
-        line = Text(shorten(first.plain, widths[0], self.glyphs.ellipsis), first.style)
-        line.append(" " * (widths[0] - line.cell_len))
-        for cell, width in zip(figures, widths[1:], strict=False):
-            line.append_text(Text.assemble(gap, " " * (width - cell.cell_len), cell))
-        return line
+    def _prose(self, label: str, prose: str, style: Style = LABEL) -> None:
+        self.field(Text(label, style), self.words(prose))
 
-    def _labelled(self, label: str, prose: str, style: Style = LABEL) -> None:
-        if prose:
-            self._paragraph(Text(label, style), Text(self.words(prose)))
-
-    def _paragraph(self, label: Text, prose: Text) -> None:
-        """Print a label in the gutter with wrapped prose next to it."""
-        width = max(min(self.width - GUTTER, PROSE), 20)
-        for at, line in enumerate(prose.wrap(self.console, width)):
-            line.rstrip()
-            gap = " " * (GUTTER - 2 - label.cell_len)
-            self.print(*((Text(gap), label, Text("  ")) if at == 0 else (self._margin(),)), line)
-
-    def _margin(self) -> Text:
-        return Text(" " * GUTTER)
+    def beside(self, label: str | Text, line: Text) -> None:
+        """Print a right-aligned label, with text next to it."""
+        label = Text(label) if isinstance(label, str) else label
+        self.print(label.padded(self.gutter - 2, to_the_right=True), "  ", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,15 +311,7 @@ class _Columns:
 
 
 def _row_text(row: FrameRow, columns: _Columns, focus: bool) -> Text:
-    style = LABEL if focus else Style()
-    return Text.assemble(
-        (_padded(row.op, columns.op), style),
-        "  ",
-        (_padded(row.name, columns.name), style),
-        "  ",
-        row.detail,
-    )
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - cells(text))
+    style = LABEL if focus else PLAIN
+    op = Text(row.op, style).padded(columns.op)
+    name = Text(row.name, style).padded(columns.name)
+    return Text("  ").join([op, name, Text(row.detail)])

@@ -6,16 +6,14 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
-
 from modellint.base.text import clean, counted, quantity, shorten, work
 from modellint.base.units import format_bytes
 from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
-from modellint.report.inspect_needs import FAIR, POOR, NeedsSheet
+from modellint.report.inspect_needs import NeedsPage
 from modellint.report.options import Options
-from modellint.report.page import HEADING, LABEL, console_for
-from modellint.report.sheet import GUTTER, INDENT, Sheet
+from modellint.report.page import HEADING, LABEL
+from modellint.report.table import Row, figures, names
+from modellint.report.text import FAIR, POOR, Text
 
 MOST_ENTRIES = 6
 LONGEST_ENTRY = 40
@@ -23,8 +21,17 @@ MOST_PORTS = 6
 MOST_NAMES = 3
 MOST_OPS = 14
 MOST_SIZES = 6
-_LAYER_COLUMNS = ("op", "weight", "times", "parameters", "bytes", "MACs", "share", "first")
-_ENGINE_COLUMNS = ("kind", "type", "layer", "ONNX nodes")
+LAYERS = (
+    names("op"),
+    names("weight", drop=3),
+    figures("times"),
+    figures("parameters", drop=2),
+    figures("bytes"),
+    figures("MACs"),
+    figures("share"),
+    names("first", drop=1),
+)
+ENGINE_LAYERS = (names("kind"), names("type", drop=2), names("layer"), names("ONNX nodes", drop=1))
 
 
 def render(inspection: Inspection, options: Options) -> str:
@@ -35,33 +42,29 @@ def render(inspection: Inspection, options: Options) -> str:
 
 
 def write(inspection: Inspection, stream: TextIO, options: Options) -> None:
-    console = console_for(stream, options)
-    _ModelSheet(console, options).inspection(inspection)
+    _ModelPage(stream, options).inspection(inspection)
+    stream.flush()
 
 
-class _ModelSheet(Sheet):
-    def __init__(self, console: Console, options: Options) -> None:
-        super().__init__(console)
-        self.options = options
-
+class _ModelPage(NeedsPage):
     def inspection(self, told: Inspection) -> None:
-        self.heading([self.words(told.path)])
+        self.heading(self.words(told.path))
         for problem in told.problems:
             self._problem(problem)
         if told.is_readable:
             self._model(told)
             self._engine(told)
-            NeedsSheet(self.console).draw(told.estimates)
+            self.needs(told.estimates)
             self._quantization(told)
             self._profile(told)
-        self.console.print()
+        self.blank()
 
     # What it is
 
     def _model(self, told: Inspection) -> None:
-        for line in self.wrapped(self._identity(told), self.page - INDENT):
-            self.print(Text(" " * INDENT), line)
-        self.console.print()
+        for line in self.wrapped(self._identity(told), self.page - self.indent):
+            self.print(" " * self.indent, line)
+        self.blank()
         self.items("metadata", self._metadata(told))
         self._ports(told)
         self.field("parameters", self._parameters(told))
@@ -115,7 +118,7 @@ class _ModelSheet(Sheet):
         """Print inputs and outputs; similar ones share a row, such as a decoder's cache."""
         labelled = {"inputs": self._alike(told.inputs), "outputs": self._alike(told.outputs)}
         rows = [row for group in labelled.values() for row in group]
-        lines = list(self.columns(rows, "llll", self.page - GUTTER))
+        lines = list(self.rows([names()] * 4, rows, self.page - self.gutter))
         at = 0
         for label, group in labelled.items():
             for line in lines[at : at + len(group)]:
@@ -123,25 +126,25 @@ class _ModelSheet(Sheet):
                 label = ""
             at += len(group)
 
-    def _alike(self, ports: Sequence[Port] | None) -> list[list[Text]]:
+    def _alike(self, ports: Sequence[Port] | None) -> list[Row]:
         groups: dict[tuple[object, ...], list[Port]] = {}
         for port in ports or ():
             groups.setdefault((port.type, port.dtype, repr(port.shape)), []).append(port)
-        rows = [self._port(group) for group in groups.values()]
+        rows: list[Row] = [self._port(group) for group in groups.values()]
         if len(rows) > MOST_PORTS and not self.options.verbose:
             rest = sum(len(group) for group in [*groups.values()][MOST_PORTS:])
-            rows[MOST_PORTS:] = [[Text(f"and {rest:,} more"), Text(), Text(), Text()]]
+            rows[MOST_PORTS:] = [[f"and {rest:,} more"]]
         return rows
 
-    def _port(self, group: Sequence[Port]) -> list[Text]:
+    def _port(self, group: Sequence[Port]) -> Row:
         names, first = [self.words(port.name) for port in group], group[0]
         kind = "" if first.type == "tensor" else f"{first.type} of "
         many = len(names) > MOST_NAMES
         return [
-            Text(names[0] if many else ", ".join(names)),
-            Text(f"{self.glyphs.times}{len(names):,}" if many else ""),
-            Text(self.words(kind + (first.dtype or "?"))),
-            Text(self.shape(first.shape)),
+            names[0] if many else ", ".join(names),
+            f"{self.glyphs.times}{len(names):,}" if many else "",
+            self.words(kind + (first.dtype or "?")),
+            self.shape(first.shape),
         ]
 
     def _parameters(self, told: Inspection) -> str:
@@ -186,7 +189,7 @@ class _ModelSheet(Sheet):
 
     def _term(self, term: Term, common: Sequence[str]) -> str:
         powers = {name: power - (1 if name in common else 0) for name, power in term.powers.items()}
-        square = "^2" if self.is_plain else "²"
+        square = "^2" if self.is_ascii else "²"
         names = [
             self.words(name) + (square if power == 2 else "")
             for name, power in powers.items()
@@ -242,23 +245,21 @@ class _ModelSheet(Sheet):
     def _layers(self, told: Inspection) -> None:
         if not told.layers:
             return
-        rows = [[Text(word, LABEL) for word in _LAYER_COLUMNS]]
-        for layer in told.layers:
-            share = layer.macs_share
-            rows.append(
-                [
-                    Text(self.words(layer.op_type)),
-                    Text(self.shape(layer.shape)),
-                    Text(f"{layer.count:,}"),
-                    Text(quantity(layer.parameters)),
-                    Text(format_bytes(layer.weight_bytes)),
-                    Text("?" if layer.macs is None else work(layer.macs)),
-                    Text("" if share is None else f"{share:.1%}"),
-                    Text(self.words(layer.first)),
-                ]
-            )
-        self.console.print()
-        self.table("largest layers", rows, "llrrrrrl", drop=(7, 3, 1))
+        rows = [
+            [
+                self.words(layer.op_type),
+                self.shape(layer.shape),
+                f"{layer.count:,}",
+                quantity(layer.parameters),
+                format_bytes(layer.weight_bytes),
+                "?" if layer.macs is None else work(layer.macs),
+                "" if layer.macs_share is None else f"{layer.macs_share:.1%}",
+                self.words(layer.first),
+            ]
+            for layer in told.layers
+        ]
+        self.blank()
+        self.table(LAYERS, rows, title="largest layers")
 
     # What was asked for besides
 
@@ -267,52 +268,46 @@ class _ModelSheet(Sheet):
             return
         from modellint.report.layers import WIDEST_LABEL, facts
 
-        self.console.print()
-        self.heading(["engine"])
+        self.blank()
+        self.heading("engine")
         for label, text in facts(told.engine):
-            word = Text(label.ljust(WIDEST_LABEL), LABEL)
-            for line in Text(self.words(text)).wrap(
-                self.console, max(self.page - INDENT - WIDEST_LABEL, 20)
+            word = Text(label, LABEL).padded(WIDEST_LABEL)
+            for line in Text(self.words(text)).wrapped(
+                max(self.page - self.indent - WIDEST_LABEL, 20)
             ):
-                line.rstrip()
-                self.print(Text(" " * INDENT), word, line)
-                word = Text(" " * WIDEST_LABEL)
+                self.print(" " * self.indent, word, line)
+                word = Text().padded(WIDEST_LABEL)
         if self.options.verbose:
             self._engine_layers(told.engine)
 
     def _engine_layers(self, engine: Engine) -> None:
-        rows = [[Text(word, LABEL) for word in _ENGINE_COLUMNS]]
-        for layer in engine.layers:
-            words = (layer.kind or "?", layer.type or "?", layer.name, ", ".join(layer.nodes))
-            rows.append([Text(self.words(word)) for word in words])
-        self.console.print()
-        self.table("layers", rows, "llll", drop=(3, 1))
+        rows = [
+            [
+                self.words(layer.kind or "?"),
+                self.words(layer.type or "?"),
+                self.words(layer.name),
+                self.words(", ".join(layer.nodes)),
+            ]
+            for layer in engine.layers
+        ]
+        self.blank()
+        self.table(ENGINE_LAYERS, rows, title="layers")
 
     def _quantization(self, told: Inspection) -> None:
         if told.quantization is None:
             return
-        from modellint.report.quantization import render as drawn
+        from modellint.report.quantization import QuantizationPage
 
-        self.console.print()
-        options = self.console.options.update(width=self.page - INDENT)
-        shown = drawn(told.quantization, verbose=self.options.verbose)
-        for line in self.console.render_lines(shown, options, pad=False):
-            text = Text.assemble(*((part.text, part.style or "") for part in line))
-            self.print(Text(" " * INDENT), self._encodable(text))
-
-    def _encodable(self, text: Text) -> Text:
-        if not self.is_plain:
-            return text
-        plain = text.plain.replace("█", "#")
-        return Text(self.words(plain)) if plain.strip() else Text()
+        self.blank()
+        QuantizationPage(self.stream, self.options).draw(told.quantization)
 
     def _profile(self, told: Inspection) -> None:
         if told.profile is None:
             return
         from modellint.report.profile import FORMS
 
-        self.console.print()
-        self.heading(["optimization profile"])
+        self.blank()
+        self.heading("optimization profile")
         for name, dims in (told.profile_open or {}).items():
             missing = ", ".join(self.words(dim) for dim in dims)
             self.field("open", f"{self.words(name)}: no size known for {missing}")
@@ -322,11 +317,11 @@ class _ModelSheet(Sheet):
             self.line("No profile needed: all inputs have fixed shapes.")
         else:
             for title, form in FORMS.items():
-                self.console.print()
-                self.print(Text(" " * INDENT), Text(title, HEADING))
+                self.blank()
+                self.print(" " * self.indent, Text(title, HEADING))
                 for line in form(told.profile, told.path).split("\n"):
                     # Neither wrapped nor shortened, so that it can be copied.
-                    self.print(Text(" " * (INDENT + 2)), Text(self._code(line)))
+                    self.print(" " * (self.indent + 2), self._code(line))
 
     def _code(self, line: str) -> str:
         return clean(line).encode(self.encoding, "backslashreplace").decode(self.encoding)
@@ -334,4 +329,4 @@ class _ModelSheet(Sheet):
     def _problem(self, problem: Trouble) -> None:
         style = POOR if problem.fatal or problem.kind == "internal" else FAIR
         label = "unreadable" if problem.fatal else problem.code or problem.kind
-        self.paragraph(Text(label, style), Text(self.words(problem.message)))
+        self.field(Text(label, style), self.words(problem.message))

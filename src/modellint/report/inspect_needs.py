@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from rich.style import Style
-from rich.text import Text
-
 from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, shorten, work
 from modellint.base.units import format_bytes
 from modellint.inspection import Cell, Estimate, Memory, Roofline, Verdict
-from modellint.report.page import LABEL, LINES
-from modellint.report.sheet import GUTTER, INDENT, Sheet
+from modellint.report.page import LABEL, Page
+from modellint.report.table import figures, names
+from modellint.report.text import FAIR, GOOD, LINES, PLAIN, POOR, Style, Text
 
 ENDLESS = 1 << 20
 """Size at which the search for the largest size stops."""
@@ -21,15 +19,14 @@ ENDLESS = 1 << 20
 BAR = 8
 """Columns of a device's bar in the table."""
 
-GOOD, FAIR, POOR = Style(color="green"), Style(color="yellow"), Style(color="red", bold=True)
 VERDICTS: Mapping[Verdict | None, Style] = {
     "fits": GOOD,
     "tight": FAIR,
     "does not fit": POOR,
-    None: Style(),
+    None: PLAIN,
 }
-MARKS = {"fits": "✓", "tight": "~", "does not fit": "✗"}
-PLAIN_MARKS = {"fits": "+", "tight": "~", "does not fit": "x"}
+MARKS: Mapping[Verdict, str] = {"fits": "✓", "tight": "~", "does not fit": "✗"}
+PLAIN_MARKS: Mapping[Verdict, str] = {"fits": "+", "tight": "~", "does not fit": "x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +40,35 @@ class _Segment:
     part: Callable[[Memory], Estimate]
 
 
+CYAN, MAGENTA, YELLOW, GREEN, BLUE = "36", "35", "33", "32", "94"
 SEGMENTS = (
-    _Segment("weights", "█", "#", Style(color="cyan"), lambda m: _weights(m)),
-    _Segment("activations", "▓", "%", Style(color="magenta"), lambda m: m.activations),
-    _Segment("workspace", "▒", "+", Style(color="yellow"), lambda m: m.workspace),
-    _Segment("in and out", "░", ":", Style(color="green"), lambda m: m.inputs_outputs),
-    _Segment("kv cache", "▞", "=", Style(color="bright_blue"), lambda m: m.kv_cache),
-    _Segment("runtime", "▚", "/", Style(), lambda m: m.overhead),
+    _Segment("weights", "█", "#", CYAN, lambda m: _weights(m)),
+    _Segment("activations", "▓", "%", MAGENTA, lambda m: m.activations),
+    _Segment("workspace", "▒", "+", YELLOW, lambda m: m.workspace),
+    _Segment("in and out", "░", ":", GREEN, lambda m: m.inputs_outputs),
+    _Segment("kv cache", "▞", "=", BLUE, lambda m: m.kv_cache),
+    _Segment("runtime", "▚", "/", PLAIN, lambda m: m.overhead),
 )
 
 
-class NeedsSheet(Sheet):
-    def draw(self, estimates: Sequence[Memory]) -> None:
+class NeedsPage(Page):
+    """Part of a page about the needs of a model."""
+
+    def needs(self, estimates: Sequence[Memory]) -> None:
         if len(estimates) == 1:
             self._estimate(estimates[0])
         elif estimates:
             self._devices(estimates)
 
     def _estimate(self, needs: Memory) -> None:
-        self.console.print()
-        self.heading(self._deployment(needs))
+        self.blank()
+        self.heading(self.dotted(self._deployment(needs)))
         self._answer(needs)
         if needs.usable is not None:
             self._bar(needs)
         self._parts(needs)
         if needs.target is not None:
-            self.console.print()
+            self.blank()
             self.field("room for", self._room(needs))
             self.field("smallest", self._smallest(needs))
         self._peak(needs)
@@ -93,67 +93,67 @@ class NeedsSheet(Sheet):
             unknown = counted(needs.unknown_tensors, "tensor")
             said += f"; without {unknown} of data-dependent size"
         label = needs.verdict or "memory"
-        if cells(label) > GUTTER - INDENT - 2:
-            said, label = f"{label}: {said}", "memory"
-            line = Text(said)
-            line.stylize(VERDICTS[needs.verdict], 0, cells(needs.verdict or ""))
-            self.paragraph(Text(label, LABEL), line)
+        verdict = Text(label, VERDICTS[needs.verdict] or LABEL)
+        if cells(label) > self.gutter - self.indent - 2:
+            self.field("memory", verdict + f": {said}")
         else:
-            self.paragraph(Text(label, VERDICTS[needs.verdict] or LABEL), Text(said))
+            self.field(verdict, said)
 
     def _bar(self, needs: Memory) -> None:
         """Print a bar with each part's share of the usable memory."""
         usable = needs.usable or 0
-        width = self.page - GUTTER - 2
+        width = self.page - self.gutter - 2
         whole = max(usable, needs.total.expected)
-        line, taken, drawn = Text(), 0, 0
+        pieces: list[Text] = []
+        taken = drawn = 0
         for segment in SEGMENTS:
             taken += segment.part(needs).expected
             upto = max(round(width * taken / whole), 1 if taken else 0)
-            fill = segment.plain if self.is_plain else segment.fill
-            line.append(fill * (upto - drawn), segment.style)
+            pieces.append(Text(self._fill(segment) * (upto - drawn), segment.style))
             drawn = upto
-        line.append(("." if self.is_plain else "─") * (width - drawn), LINES)
-        left, right = ("[", "]") if self.is_plain else ("▕", "▏")
+        pieces.append(Text(("." if self.is_ascii else "─") * (width - drawn), LINES))
+        line = Text.of(*pieces)
+        left, right = ("[", "]") if self.is_ascii else ("▕", "▏")
         if usable < whole:
             limit = round(width * usable / whole)
-            line = Text.assemble(line[:limit], ("|" if self.is_plain else "┃", POOR), line[limit:])
-            line.truncate(width)
-        self.beside("", Text.assemble((left, LINES), line, (right, LINES)))
+            mark = Text("|" if self.is_ascii else "┃", POOR)
+            line = Text.of(line.part(0, limit), mark, line.part(limit, width - 1))
+        self.beside("", Text.of(Text(left, LINES), line, Text(right, LINES)))
+
+    def _fill(self, segment: _Segment) -> str:
+        return segment.plain if self.is_ascii else segment.fill
 
     def _parts(self, needs: Memory) -> None:
-        rows = [[Text(), *(Text(word, LABEL) for word in ("low", "expected", "high", ""))]]
-        for segment in SEGMENTS:
-            part = segment.part(needs)
-            is_unsure = segment.label == "runtime" and needs.target is not None
-            if part.high or is_unsure or segment.label in ("weights", "activations"):
-                fill = segment.plain if self.is_plain else segment.fill
-                note = part.note or part.confidence
-                if segment.label == "weights":
-                    note = self._deployed_types(needs)
-                rows.append(
-                    [
-                        Text.assemble((fill, segment.style), f" {segment.label}"),
-                        *(
-                            Text(format_bytes(size))
-                            for size in (part.low, part.expected, part.high)
-                        ),
-                        Text(self.words(note)),
-                    ]
-                )
+        rows = [
+            self._part(segment, segment.part(needs), needs)
+            for segment in SEGMENTS
+            if self._is_shown(segment, needs)
+        ]
         total = needs.total
-        rows.append(
-            [
-                Text("  total", LABEL),
-                *(
-                    Text(format_bytes(size), LABEL)
-                    for size in (total.low, total.expected, total.high)
-                ),
-                Text(),
-            ]
-        )
-        for line in self.columns(rows, "lrrrl", self.page - GUTTER, drop=(4, 1, 3)):
+        sizes = (total.low, total.expected, total.high)
+        rows.append([Text("  total", LABEL), *(Text(format_bytes(size), LABEL) for size in sizes)])
+        columns = [
+            names(),
+            figures("low", drop=2),
+            figures("expected"),
+            figures("high", drop=3),
+            names(drop=1),
+        ]
+        for line in self.rows(columns, rows, self.page - self.gutter):
             self.beside("", line)
+
+    def _is_shown(self, segment: _Segment, needs: Memory) -> bool:
+        is_unsure = segment.label == "runtime" and needs.target is not None
+        always = segment.label in ("weights", "activations")
+        return bool(segment.part(needs).high or is_unsure or always)
+
+    def _part(self, segment: _Segment, part: Estimate, needs: Memory) -> list[Text | str]:
+        note = self._deployed_types(needs) if segment.label == "weights" else ""
+        return [
+            Text(self._fill(segment), segment.style) + f" {segment.label}",
+            *(format_bytes(size) for size in (part.low, part.expected, part.high)),
+            self.words(note or part.note or part.confidence),
+        ]
 
     def _deployed_types(self, needs: Memory) -> str:
         """Return the main types of weights, without those of biases and shape arguments."""
@@ -188,20 +188,16 @@ class NeedsSheet(Sheet):
         peak = needs.peak
         if peak is None:
             return
-        self.console.print()
-        room = self.page - GUTTER - 40
+        self.blank()
+        room = self.page - self.gutter - 40
         node = shorten(self.words(peak.node), max(room, 20), self.glyphs.ellipsis)
         at = f"{format_bytes(peak.bytes)} of activations at {self.words(peak.op_type)} '{node}'"
         self.field("peak", at)
         rows = [
-            [
-                Text(format_bytes(tensor.bytes)),
-                Text(self.shape(tensor.shape)),
-                Text(self.words(tensor.name)),
-            ]
+            [format_bytes(tensor.bytes), self.shape(tensor.shape), self.words(tensor.name)]
             for tensor in peak.tensors
         ]
-        for line in self.columns(rows, "rll", self.page - GUTTER):
+        for line in self.rows([figures(), names(), names()], rows, self.page - self.gutter):
             self.beside("", line)
 
     def _time(self, bound: Roofline) -> None:
@@ -213,7 +209,7 @@ class NeedsSheet(Sheet):
             said.append(f"{at_most} {_energy(bound.joules)}")
         if bound.uncounted:
             said.append(f"without {counted(bound.uncounted, 'node')}")
-        self.console.print()
+        self.blank()
         self.items("time", said)
         waiting = bound.memory_share
         said = [f"memory for {_percent(waiting)} of the time"]
@@ -223,58 +219,67 @@ class NeedsSheet(Sheet):
             said.append(f"{bound.intensity:.3g} FLOPs per byte, balanced at {bound.ridge:.3g}")
         self.items("bound by", said)
         rows = [
-            [
-                Text(_percent(each.share)),
-                Text(self.words(each.op_type)),
-                Text(each.bound),
-                Text(self.words(each.node)),
-            ]
+            [_percent(each.share), self.words(each.op_type), each.bound, self.words(each.node)]
             for each in bound.slowest
         ]
-        for at, line in enumerate(self.columns(rows, "rlll", self.page - GUTTER)):
+        columns = [figures(), names(), names(), names()]
+        for at, line in enumerate(self.rows(columns, rows, self.page - self.gutter)):
             self.beside("" if at else "slowest", line)
+
+    def shape(self, shape: Sequence[int | str | None] | None) -> str:
+        """Format a shape, for example `batch×3×224×224`."""
+        if shape is None:
+            return "any rank"
+        dims = ["?" if dim is None else self._dim(str(dim)) for dim in shape]
+        return self.glyphs.times.join(dims) or "scalar"
+
+    def _dim(self, dim: str) -> str:
+        dim = self.words(dim)
+        return f"({dim})" if " " in dim else dim
 
     def _seconds(self, seconds: float) -> str:
         """Format seconds as in `12 µs`, `3.4 ms`, `1.2 s`."""
         for unit, scale in (("s", 1.0), ("ms", 1e3)):
             if seconds * scale >= 1:
                 return f"{seconds * scale:.3g} {unit}"
-        return f"{seconds * 1e6:.3g} {'us' if self.is_plain else 'µs'}"
+        return f"{seconds * 1e6:.3g} {'us' if self.is_ascii else 'µs'}"
 
     def _batches(self, needs: Memory) -> None:
         if not needs.table or needs.verdict is None:
             return
         batches = [cell.batch for cell in needs.table[0].cells]
-        rows = [[Text("batch", LABEL), *(Text(f"{batch:,}", LABEL) for batch in batches)]]
-        for row in needs.table:
-            style = LABEL if row.chosen else Style()
-            rows.append([Text(row.precision, style), *map(self._cell, row.cells)])
-        self.console.print()
-        marks = PLAIN_MARKS if self.is_plain else MARKS
-        legend = ", ".join(f"{mark} {verdict}" for verdict, mark in marks.items())
-        drop = tuple(range(len(batches), 1, -1))
-        self.table("what fits", rows, "l" + "r" * len(batches), drop=drop)
-        self.print(Text(" " * (INDENT + 2)), Text(legend))
+        columns = [
+            names("batch"),
+            *(figures(f"{batch:,}", drop=len(batches) - at) for at, batch in enumerate(batches)),
+        ]
+        rows = [
+            [Text(row.precision, LABEL if row.chosen else PLAIN), *map(self._cell, row.cells)]
+            for row in needs.table
+        ]
+        self.blank()
+        self.table(columns, rows, title="what fits")
+        legend = ", ".join(f"{mark} {verdict}" for verdict, mark in self._marks.items())
+        self.print(" " * (self.indent + 2), legend)
+
+    @property
+    def _marks(self) -> Mapping[Verdict, str]:
+        return PLAIN_MARKS if self.is_ascii else MARKS
 
     def _cell(self, cell: Cell) -> Text:
-        marks = PLAIN_MARKS if self.is_plain else MARKS
         size = "" if cell.expected is None else f"{format_bytes(cell.expected)} "
-        return Text.assemble(size, (marks[cell.verdict or "fits"], VERDICTS[cell.verdict]))
+        return Text.of(size, Text(self._marks[cell.verdict or "fits"], VERDICTS[cell.verdict]))
 
     # Many devices
 
     def _devices(self, estimates: Sequence[Memory]) -> None:
         first = estimates[0]
         precisions = {needs.precision for needs in estimates}
-        self.console.print()
+        self.blank()
         told = f"{len(estimates)} devices"
-        self.heading([told, *sorted(precisions)] if len(precisions) == 1 else [told])
-        rows = [[Text(word, LABEL) for word in _DEVICE_COLUMNS]]
+        self.heading(self.dotted([told, *(precisions if len(precisions) == 1 else ())]))
         ordered = sorted(estimates, key=_by_size)
-        rows += [self._device(needs) for needs in ordered]
-        for line in self.columns(rows, "lrrllrrll", self.page - INDENT, drop=(8, 3, 7, 5, 6)):
-            self.print(Text(" " * INDENT), line)
-        self.console.print()
+        self.table(DEVICES, [self._device(needs) for needs in ordered])
+        self.blank()
         fitting = [needs for needs in ordered if needs.verdict == "fits"]
         said = f"fits {len(fitting)} of {len(ordered)}"
         if fitting:
@@ -283,35 +288,36 @@ class NeedsSheet(Sheet):
         if first.total.confidence:
             self.line("Times are lower bounds from peak rates.")
 
-    def _device(self, needs: Memory) -> list[Text]:
+    def _device(self, needs: Memory) -> list[Text | str]:
         bound = needs.roofline
         share = needs.total.expected / needs.usable if needs.usable else 0.0
         filled = min(round(BAR * share), BAR)
-        full, free = ("#", ".") if self.is_plain else ("━", "─")
+        full, free = ("#", ".") if self.is_ascii else ("━", "─")
         batch = "" if needs.largest_batch is None else f"{needs.largest_batch:,}"
+        bar = Text(full * filled, VERDICTS[needs.verdict]) + Text(free * (BAR - filled), LINES)
         return [
-            Text(self.words(needs.target or "")),
-            Text(format_bytes(needs.usable or 0)),
-            Text(format_bytes(needs.total.expected)),
-            Text.assemble((full * filled, VERDICTS[needs.verdict]), (free * (BAR - filled), LINES)),
+            self.words(needs.target or ""),
+            format_bytes(needs.usable or 0),
+            format_bytes(needs.total.expected),
+            bar,
             Text(needs.verdict or "", VERDICTS[needs.verdict]),
-            Text(batch),
-            Text(self._seconds(bound.seconds) if bound is not None else "?"),
-            Text(bound.bottleneck if bound is not None else ""),
-            Text(self.words(needs.runtime or "")),
+            batch,
+            self._seconds(bound.seconds) if bound is not None else "?",
+            bound.bottleneck if bound is not None else "",
+            self.words(needs.runtime or ""),
         ]
 
 
-_DEVICE_COLUMNS = (
-    "device",
-    "usable",
-    "needs",
-    "",
-    "",
-    "max batch",
-    "time",
-    "bound by",
-    "runtime",
+DEVICES = (
+    names("device"),
+    figures("usable"),
+    figures("needs"),
+    names(drop=2),
+    names(),
+    figures("max batch", drop=4),
+    figures("time", drop=5),
+    names("bound by", drop=3),
+    names("runtime", drop=1),
 )
 
 

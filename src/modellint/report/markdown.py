@@ -14,6 +14,7 @@ from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS, overview
 from modellint.report.places import source_path
+from modellint.report.table import markdown, markdown_row
 
 MARK = "<!-- modellint -->"
 """Marker by which a workflow finds its previous comment, to replace it."""
@@ -85,8 +86,7 @@ def _section_head(section: Section, root: str) -> Iterator[str]:
     yield ""
     yield f"### {_code(source_path(section.path, root))}"
     yield ""
-    yield "| severity | rule | finding |"
-    yield "| --- | --- | --- |"
+    yield from markdown(("severity", "rule", "finding"), ())
 
 
 def _row(group: Group) -> str:
@@ -97,7 +97,7 @@ def _row(group: Group) -> str:
         f"[{_prose(finding.code)}]({rule_url(finding.code)}) {_prose(finding.rule)}",
         "<br>".join(_finding(group)),
     ]
-    return f"| {' | '.join(cells)} |\n"
+    return f"{markdown_row(cells)}\n"
 
 
 def _finding(group: Group) -> Iterator[str]:

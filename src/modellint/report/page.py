@@ -1,23 +1,21 @@
-"""Console and page shared by the reports for people."""
+"""Pages for people: headings, labeled text and tables, in what a stream can show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.style import Style
-from rich.text import Text
-
 from modellint.base.records import dataclass
-from modellint.base.text import brief, encodable
-from modellint.report.options import Options
+from modellint.base.terminal import color_wanted, terminal_width
+from modellint.base.text import brief, cells, encodable, shorten
+from modellint.report.options import Color, Options
+from modellint.report.table import Column, Row, laid_out
+from modellint.report.text import BOLD, LINES, Text
 
-# Of the sixteen colors, those readable on both dark and light backgrounds. No dim text and no bold
-# yellow, which are too pale on white, and no plain blue, which is too dark on black.
-LINES = Style(color="bright_blue")
-LABEL = Style(bold=True)
-HEADING = Style(bold=True)
+HEADING = LABEL = BOLD
+UNBOUNDED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +34,130 @@ class Glyphs:
 ASCII = Glyphs(top=",-", bar="|", bottom="`-", rule="-", dot="-", ellipsis="...", times="x")
 
 
-def console_for(stream: TextIO, options: Options) -> Console:
-    """Return a console for the stream; rich honors NO_COLOR, FORCE_COLOR and TERM."""
-    plain = options.color == "never"
-    return Console(
-        file=stream,
-        width=options.width,
-        force_terminal={"always": True, "never": False, "auto": None}[options.color],
-        color_system=None if plain else "standard" if options.color == "always" else "auto",
-        no_color=plain or None,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        soft_wrap=False,
-    )
-
-
 class Page:
-    """Lines of text, at most as wide as the console, in characters that its stream can encode."""
+    """Lines of text, at most as wide as the terminal, in characters that its stream can encode."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.width = console.width
-        self.encoding = console.encoding
+    widest = 110
+    """Maximum width of a page; wider lines are harder to read."""
+    indent = 3
+    gutter = 15
+    """Column at which the text next to a label starts."""
+
+    def __init__(self, stream: TextIO, options: Options) -> None:
+        self.stream = stream
+        self.options = options
+        self.is_terminal = stream.isatty()
+        self.has_color = is_colored(options.color, stream)
+        self.encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
         self.glyphs = Glyphs() if _can_encode(self.encoding) else ASCII
-        self.is_plain = not console.is_terminal and console.color_system is None
+        self.is_ascii = self.glyphs is ASCII
+        self.width = options.width or terminal_width()
+        self.page = min(self.width, self.widest)
+        if self.has_color and sys.platform == "win32":  # enables colors in older consoles
+            import colorama
 
-    def print(self, *parts: Text) -> None:
-        if self.is_plain:  # the same output as rich's, in a tenth of the time
-            self.console.file.write("".join(part.plain for part in parts).rstrip() + "\n")
-            return
-        line = Text.assemble(*parts)
-        line.rstrip()
-        self.console.print(line, no_wrap=True, overflow="ignore", crop=False)
+            colorama.just_fix_windows_console()
+
+    def print(self, *parts: Text | str) -> None:
+        line = Text.of(*parts).rstrip()
+        self.stream.write((line.ansi() if self.has_color else line.plain) + "\n")
 
     def blank(self) -> None:
-        self.print(Text())
-
-    def dotted(self, parts: Sequence[str]) -> str:
-        return f" {self.glyphs.dot} ".join(parts)
+        self.print()
 
     def words(self, text: str) -> str:
         """Remove control characters and those that the stream cannot encode."""
         text = brief(text, self.glyphs.ellipsis)
-        return encodable(text, self.encoding) if self.glyphs is ASCII else text
+        return encodable(text, self.encoding) if self.is_ascii else text
+
+    def dotted(self, parts: Sequence[str]) -> str:
+        return f" {self.glyphs.dot} ".join(parts)
+
+    def heading(self, text: str) -> None:
+        room = self.page - 4
+        text = shorten(text, room, self.glyphs.ellipsis)
+        rule = self.glyphs.rule
+        line = rule * (room - cells(text))
+        self.print(Text(f"{rule * 2} ", LINES), Text(text, HEADING), Text(f" {line}", LINES))
+
+    def line(self, text: str) -> None:
+        for line in Text(text).wrapped(self.page - self.indent) if text else ():
+            self.print(" " * self.indent, line)
+
+    def field(self, label: str | Text, value: str | Text) -> None:
+        """Print a label and wrapped text next to it; nothing without text."""
+        if not value:
+            return
+        text = Text(value) if isinstance(value, str) else value
+        for line in text.wrapped(max(self.page - self.gutter, 20)):
+            self.beside(label, line)
+            label = ""
+
+    def items(self, label: str, items: Sequence[str]) -> None:
+        for line in self.wrapped(items, self.page - self.gutter):
+            self.beside(label, line)
+            label = ""
+
+    def wrapped(self, items: Sequence[str], width: int) -> Iterator[Text]:
+        """Join items with dots, wrapping lines at the dots."""
+        line = ""
+        for item in items:
+            longer = self.dotted([line, item]) if line else item
+            if line and cells(longer) > width:
+                yield from Text(line).wrapped(width)
+                longer = item
+            line = longer
+        yield from Text(line).wrapped(width) if line else ()
+
+    def beside(self, label: str | Text, line: Text) -> None:
+        label = Text(label, LABEL) if isinstance(label, str) else label
+        gap = max(self.gutter - self.indent - label.width, 1)
+        self.print(" " * self.indent, label, " " * gap, line)
+
+    def table(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Row | None],
+        *,
+        title: str = "",
+        indent: int | None = None,
+        width: int | None = None,
+    ) -> None:
+        indent = self.indent if indent is None else indent
+        if title:
+            self.print(" " * indent, Text(title, HEADING))
+            indent += 2
+        for line in self.rows(columns, rows, (width or self.page) - indent):
+            self.print(" " * indent, line)
+
+    def rows(
+        self, columns: Sequence[Column], rows: Sequence[Row | None], room: int, gap: int = 2
+    ) -> Iterator[Text]:
+        """Lay out a table: a line of headings, if it has any, and one line per row."""
+        glyphs = self.glyphs
+        return laid_out(columns, rows, room, gap=gap, ellipsis=glyphs.ellipsis, rule=glyphs.rule)
+
+
+class ListPage(Page):
+    """Page on standard output for lists, whose lines are not cut in a pipe."""
+
+    widest = 100
+    indent = 2
+
+    def __init__(self, gutter: int = 12) -> None:
+        super().__init__(sys.stdout, Options())
+        self.gutter = gutter
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = UNBOUNDED
+
+
+def is_colored(color: Color, stream: TextIO) -> bool:
+    if color != "auto":
+        return color == "always"
+    wanted = color_wanted()
+    if wanted is None:
+        return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return wanted
 
 
 def _can_encode(encoding: str) -> bool:

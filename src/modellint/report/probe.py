@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from modellint.base.text import clean, counted, duration, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Probed, Result
 from modellint.report.contract import probe_entry
 from modellint.report.options import Options
-
-if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
+from modellint.report.page import Page
+from modellint.report.table import Row, figures, markdown, names
+from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
 VERDICTS = ("confirmed", "contradicted", "unforeseen")
 EVIDENCE = "probe"
@@ -24,10 +23,17 @@ MEANINGS = {
     "contradicted": "predicted by a rule, but accepted by the runtime",
     "unforeseen": "refused by the runtime, but not predicted by any rule",
 }
-COLORS = {"builds": "green", "parses": "green", "refused": "red"}
-COLUMNS = ("  target", "runtime", "answer", "time", "engine", "weights", "activ.", "scratch")
-ROOM = {8: 76, 7: 67, 6: 58, 5: 48, 4: 0}
-"""Number of columns shown by terminal width."""
+STYLES = {"builds": GOOD, "parses": GOOD, "refused": POOR}
+COLUMNS = (
+    names("  target"),
+    names("runtime"),
+    names("answer"),
+    figures("time"),
+    figures("engine", drop=4),
+    figures("weights", drop=3),
+    figures("activ.", drop=2),
+    figures("scratch", drop=1),
+)
 MOST_LAYERS = 12
 
 
@@ -40,48 +46,27 @@ def answer(probed: Probed) -> str:
 
 def write_table(result: Result, stream: TextIO, options: Options) -> None:
     """Write the models, each followed by a line per deployment."""
-    from rich.segment import SegmentLines
-    from rich.text import Text
-
-    from modellint.report.page import console_for
-
-    console = console_for(stream, options)
-    head, *rows = console.render_lines(_table(result, console.width), pad=False)
-    console.print(SegmentLines([head], new_lines=True), end="")
+    page = Page(stream, options)
+    rows = [_cells(probed, page) for probed in result.probes]
+    head, *lines = page.rows(COLUMNS, rows, page.width)
+    page.print(head)
     path = ""
-    for probed, row in zip(result.probes, rows, strict=True):
+    for probed, line in zip(result.probes, lines, strict=True):
         if probed.path != path:
             path = probed.path
-            console.print(Text(shorten(clean(path), console.width), style="bold"))
-        console.print(SegmentLines([row], new_lines=True), end="")
+            page.print(Text(shorten(page.words(path), page.width, page.glyphs.ellipsis), BOLD))
+        page.print(line)
     asked = sorted({f"{each.backend} {each.version}" for each in result.probes if each.backend})
     remembered = sum(probed.cached for probed in result.probes)
-    words = [*asked, f"{remembered} cached"] if remembered else asked
-    console.print(Text(", ".join(words)))
+    page.print(", ".join([*asked, *([f"{remembered} cached"] if remembered else [])]))
 
 
-def _table(result: Result, width: int) -> Table:
-    """Return one row per model and deployment, without the models' names."""
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = next(columns for columns, room in ROOM.items() if width >= room)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in COLUMNS[:shown]:
-        justify: Any = "left" if name in ("  target", "runtime", "answer") else "right"
-        table.add_column(name, justify=justify, overflow="ellipsis", no_wrap=True)
-    for probed in result.probes:
-        _, target, *figures = map(Text, _row(probed))
-        row = [Text("  ") + target, Text(probed.backend or "-"), _verdict(probed), *figures]
-        table.add_row(*row[:shown])
-    return table
-
-
-def _verdict(probed: Probed) -> Text:
-    from rich.text import Text
-
-    words = answer(probed)
-    return Text(words, style=COLORS.get(words, "yellow"))
+def _cells(probed: Probed, page: Page) -> Row:
+    """Return one row per model and deployment, without the model's name."""
+    _, target, *figures_of = _row(probed)
+    words_of = answer(probed)
+    verdict = Text(words_of, STYLES.get(words_of, FAIR))
+    return [f"  {page.words(target)}", probed.backend or "-", verdict, *figures_of]
 
 
 def _row(probed: Probed) -> list[str]:
@@ -116,20 +101,22 @@ def _agreement(result: Result) -> Iterator[str]:
     yield ""
     yield f"{_rate(counts)}"
     yield ""
-    yield "| model | target | runtime | answer | nodes left after optimization |"
-    yield "| --- | --- | --- | --- | --- |"
-    for probed in result.probes:
-        path, target = _row(probed)[:2]
-        runtime = f"{probed.backend} {probed.version}".strip() or "-"
-        left = probed.figures.get("nodes_optimized")
-        nodes = f"{left:.0f}" if left is not None else "-"
-        yield f"| {_cell(path)} | {target} | {runtime} | {answer(probed)} | {nodes} |"
+    titles = ("model", "target", "runtime", "answer", "nodes left after optimization")
+    yield from markdown(titles, map(_agreement_row, result.probes))
     for verdict in VERDICTS:
         found = [finding for each, finding in verdicts if each == verdict]
         if found:
             yield from _listed(verdict, found)
     for probed in result.probes:
         yield from _layers(probed)
+
+
+def _agreement_row(probed: Probed) -> list[str]:
+    path, target = _row(probed)[:2]
+    runtime = f"{probed.backend} {probed.version}".strip() or "-"
+    left = probed.figures.get("nodes_optimized")
+    nodes = f"{left:.0f}" if left is not None else "-"
+    return [_cell(path), target, runtime, answer(probed), nodes]
 
 
 def _rate(counts: Counter[str]) -> str:

@@ -8,194 +8,197 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.style import Style
-from rich.table import Table
-from rich.text import Text
-
-from modellint.base.text import brief, counted, quantity, shorten
+from modellint.base.text import counted, quantity, shorten
 from modellint.base.units import format_bytes
 from modellint.report.options import Options
-from modellint.report.page import HEADING, LABEL, LINES, console_for
+from modellint.report.page import HEADING, LABEL, Page
+from modellint.report.table import Column, Row, figures, names, prose
+from modellint.report.text import FAIR, GOOD, LINES, POOR, Text
 
 Summary = Mapping[str, Any]
-_NUMBERS = frozenset(
-    {
-        "MACs",
-        "conversions",
-        "float islands",
-        "layers",
-        "nodes",
-        "of the work",
-        "points",
-        "times",
-        "weights",
-    }
-)
 
 MOST_ROWS = 10
 LONGEST_NAME = 44
 BAR = 20
-GOOD, FAIR, POOR = Style(color="green"), Style(color="yellow"), Style(color="red", bold=True)
+
+COVERAGE = (
+    names("precision"),
+    figures("layers"),
+    figures("MACs"),
+    names(drop=1),
+    figures("weights"),
+)
+SCHEMES = (names(), names("quantized as"), figures("times"))
+ISLANDS = (
+    figures("float islands"),
+    names("opened by"),
+    names("first", drop=1),
+    figures("nodes"),
+    figures("conversions"),
+    figures("MACs"),
+    names("slower"),
+)
+DEDUCTIONS = (
+    figures("points"),
+    figures("of the work"),
+    prose("because of", least=40),
+    names("first", drop=1),
+    names(drop=2),
+)
+LAYERS = (names("layer"), names("op"), names("runs in"), names("weights"), figures("MACs"))
 
 
 def write(summary: Summary, stream: TextIO, options: Options) -> None:
-    console_for(stream, options).print(render(summary, verbose=options.verbose))
+    QuantizationPage(stream, options).draw(summary)
 
 
-def render(summary: Summary, *, verbose: bool = False) -> RenderableType:
-    """Return the report; `verbose` shows all rows."""
-    most = None if verbose else MOST_ROWS
-    parts: list[RenderableType] = [_headline(summary), Text(), _coverage(summary)]
-    parts += _schemes(summary)
-    parts += _islands(summary, most)
-    parts += _score(summary)
-    parts += _gains(summary)
-    if verbose:
-        parts += _layers(summary["layers"])
-    return Group(*parts)
+class QuantizationPage(Page):
+    def draw(self, summary: Summary) -> None:
+        """Print the report; a verbose one shows all rows."""
+        self._headline(summary)
+        self._coverage(summary["coverage"])
+        self._schemes(summary["schemes"])
+        self._islands(summary["islands"])
+        self._score(summary)
+        self._gains(summary["gains"])
+        if self.options.verbose:
+            self._layers(summary["layers"])
 
+    def _say(self, *parts: Text | str) -> None:
+        for line in Text.of(*parts).wrapped(self.page - self.indent):
+            self.print(" " * self.indent, line)
 
-def _headline(summary: Summary) -> Text:
-    method = summary["method"]
-    text = Text("Quantization  ", HEADING)
-    if method == "none":
-        return text.append(f"none: all products run in {summary['precision']}")
-    counts = summary["conversions"]
-    return text.append(
-        f"{method}: products mostly in {summary['precision']}, "
-        f"{counted(counts, 'conversion')} between precisions"
-    )
+    def _rows(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        self.table(columns, rows, indent=self.indent + 2)
 
+    def _headline(self, summary: Summary) -> None:
+        method, precision = summary["method"], summary["precision"]
+        if method == "none":
+            said = f"none: all products run in {precision}"
+        else:
+            conversions = counted(summary["conversions"], "conversion")
+            said = f"{method}: products mostly in {precision}, {conversions} between precisions"
+        self._say(Text("Quantization", HEADING), f"  {said}")
 
-def _coverage(summary: Summary) -> RenderableType:
-    table = _table("precision", "layers", "MACs", "", "weights")
-    for name, covered in summary["coverage"].items():
-        share = covered["macs_share"]
-        known = share if share is not None else covered["ops_share"]
-        macs = "?" if share is None else f"{share:.1%}"
-        table.add_row(
-            Text(name),
-            Text(f"{covered['ops']:,}"),
-            Text(macs),
-            Text("█" * round(BAR * known), LINES),
-            Text(format_bytes(covered["weight_bytes"])),
-        )
-    return _indented(table)
+    def _coverage(self, coverage: Mapping[str, Mapping[str, Any]]) -> None:
+        rows: list[Row] = []
+        for name, covered in coverage.items():
+            share = covered["macs_share"]
+            known = share if share is not None else covered["ops_share"]
+            bar = "#" if self.is_ascii else "█"
+            rows.append(
+                [
+                    name,
+                    f"{covered['ops']:,}",
+                    _percent(share),
+                    Text(bar * round(BAR * known), LINES),
+                    format_bytes(covered["weight_bytes"]),
+                ]
+            )
+        self.blank()
+        self._rows(COVERAGE, rows)
 
+    def _schemes(self, schemes: Mapping[str, Mapping[str, int]]) -> None:
+        rows = [
+            [kind, self.words(description), f"{count:,}"]
+            for kind in ("activations", "weights")
+            for description, count in schemes[kind].items()
+        ]
+        if rows:
+            self.blank()
+            self._rows(SCHEMES, rows)
 
-def _schemes(summary: Summary) -> list[RenderableType]:
-    rows = [
-        (kind, description, count)
-        for kind in ("activations", "weights")
-        for description, count in summary["schemes"][kind].items()
-    ]
-    if not rows:
-        return []
-    table = _table("", "quantized as", "times")
-    for kind, description, count in rows:
-        table.add_row(Text(kind), Text(brief(description)), Text(f"{count:,}"))
-    return [Text(), _indented(table)]
+    def _islands(self, islands: Iterable[Mapping[str, Any]]) -> None:
+        """Print float islands, one row per opening op: they repeat with a model's blocks."""
+        kinds: dict[tuple[str, float | None], list[Mapping[str, Any]]] = {}
+        for island in islands:
+            slowdown = island["slowdown"] if island["products"] else None
+            kinds.setdefault((island["op_type"], slowdown), []).append(island)
+        if not kinds:
+            return
+        ordered = sorted(kinds.items(), key=lambda kind: -_share(kind[1]))
+        most = len(ordered) if self.options.verbose else MOST_ROWS
+        rows = [self._island(op, slowdown, alike) for (op, slowdown), alike in ordered[:most]]
+        self.blank()
+        self._rows(ISLANDS, rows)
+        if len(ordered) > most:
+            self._say(f"  and {len(ordered) - most} more")
 
+    def _island(
+        self, op_type: str, slowdown: float | None, alike: Sequence[Mapping[str, Any]]
+    ) -> Row:
+        shares = [island["macs_share"] for island in alike]
+        return [
+            f"{len(alike):,}",
+            self.words(op_type),
+            self._name(alike[0]["node"]),
+            f"{sum(island['nodes'] for island in alike):,}",
+            f"{sum(island['conversions'] for island in alike):,}",
+            _percent(None if None in shares else sum(shares)),
+            "" if slowdown is None else f"{slowdown:.1f}{self.glyphs.times}",
+        ]
 
-def _islands(summary: Summary, most: int | None) -> list[RenderableType]:
-    """Return float islands, one row per opening op: they repeat with a model's blocks."""
-    kinds: dict[tuple[str, float | None], list[Mapping[str, Any]]] = {}
-    for island in summary["islands"]:
-        slowdown = island["slowdown"] if island["products"] else None
-        kinds.setdefault((island["op_type"], slowdown), []).append(island)
-    if not kinds:
-        return []
-    rows = sorted(kinds.items(), key=lambda row: -sum(one["macs_share"] or 0 for one in row[1]))
-    table = _table("float islands", "opened by", "first", "nodes", "conversions", "MACs", "slower")
-    for (op_type, slowdown), islands in rows[:most]:
-        shares = [island["macs_share"] for island in islands]
-        table.add_row(
-            Text(f"{len(islands):,}"),
-            Text(brief(op_type)),
-            _name(islands[0]["node"]),
-            Text(f"{sum(island['nodes'] for island in islands):,}"),
-            Text(f"{sum(island['conversions'] for island in islands):,}"),
-            Text("?" if None in shares else f"{sum(shares):.1%}"),
-            Text("" if slowdown is None else f"{slowdown:.1f}×"),
-        )
-    return [Text(), _indented(table), *_more(len(rows), most)]
+    def _score(self, summary: Summary) -> None:
+        score = summary["score"]
+        self.blank()
+        if score is None:
+            self._say("Nothing to quantize: no layer multiplies weights.")
+            return
+        style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
+        what = "Readiness" if summary["method"] == "none" else "Coverage"
+        self._say(Text(what, HEADING), "  ", Text(f"{score}", style), " of 100")
+        if summary["deductions"]:
+            self._rows(DEDUCTIONS, [self._deduction(each) for each in summary["deductions"]])
+            self._say(f"  shares are of {self.words(_unit(summary))}")
 
-
-def _score(summary: Summary) -> list[RenderableType]:
-    score = summary["score"]
-    if score is None:
-        return [Text(), Text("Nothing to quantize: no layer multiplies weights.")]
-    style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
-    what = "Readiness  " if summary["method"] == "none" else "Coverage  "
-    line = Text(what, HEADING).append(f"{score}", style).append(" of 100")
-    table = _table("points", "of the work", "because of", "first", "")
-    for one in summary["deductions"]:
-        table.add_row(
+    def _deduction(self, one: Mapping[str, Any]) -> Row:
+        return [
             Text(f"-{one['points']}", POOR if one["points"] >= 20 else FAIR),
-            Text(f"{one['share']:.1%}"),
-            Text(brief(one["title"])),
-            _name(one["first"]),
-            Text(f"and {one['nodes'] - 1:,} more" if one["nodes"] > 1 else ""),
-        )
-    unit = "MACs" if summary["by_work"] else "layers, since shapes are open"
-    if summary["by_work"] and summary["assumed"]:
-        unit += " with " + ", ".join(f"{n} = {size}" for n, size in summary["assumed"].items())
-    body: list[RenderableType] = [Text(), line]
-    if summary["deductions"]:
-        body += [_indented(table), Text(f"  shares are of {brief(unit)}")]
-    return body
+            _percent(one["share"]),
+            self.words(one["title"]),
+            self._name(one["first"]),
+            f"and {one['nodes'] - 1:,} more" if one["nodes"] > 1 else "",
+        ]
+
+    def _gains(self, gains: Sequence[Mapping[str, Any]]) -> None:
+        if not gains:
+            return
+        self.blank()
+        self._say(Text("Largest gains", HEADING))
+        for number, gain in enumerate(gains, start=1):
+            remedy = f"{self.words(gain['remedy'])} ({self.words(gain['title'])}): "
+            points = Text(f"+{gain['points']}", GOOD)
+            self._say(Text(f"  {number}. ", LABEL), remedy, points)
+
+    def _layers(self, layers: Iterable[Mapping[str, Any]]) -> None:
+        rows = [
+            [
+                self._name(layer["node"]),
+                self.words(layer["op_type"]),
+                layer["precision"],
+                layer["weight_precision"],
+                "?" if layer["macs"] is None else quantity(layer["macs"]),
+            ]
+            for layer in layers
+        ]
+        self.blank()
+        self._rows(LAYERS, rows)
+
+    def _name(self, name: str) -> str:
+        return shorten(self.words(name), LONGEST_NAME, self.glyphs.ellipsis)
 
 
-def _gains(summary: Summary) -> list[RenderableType]:
-    gains: Sequence[Mapping[str, Any]] = summary["gains"]
-    if not gains:
-        return []
-    lines: list[RenderableType] = [Text(), Text("Largest gains", HEADING)]
-    for number, gain in enumerate(gains, start=1):
-        lines.append(
-            Text(f"  {number}. ", LABEL)
-            .append(brief(gain["remedy"]))
-            .append(f" ({brief(gain['title'])}): ")
-            .append(f"+{gain['points']}", GOOD)
-        )
-    return lines
+def _share(islands: Iterable[Mapping[str, Any]]) -> float:
+    return sum(island["macs_share"] or 0.0 for island in islands)
 
 
-def _layers(layers: Iterable[Mapping[str, Any]]) -> list[RenderableType]:
-    table = _table("layer", "op", "runs in", "weights", "MACs")
-    for layer in layers:
-        macs = layer["macs"]
-        table.add_row(
-            _name(layer["node"]),
-            Text(brief(layer["op_type"])),
-            Text(layer["precision"]),
-            Text(layer["weight_precision"]),
-            Text("?" if macs is None else quantity(macs)),
-        )
-    return [Text(), _indented(table)]
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{share:.1%}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=LABEL)
-    for column in columns:
-        is_number = column in _NUMBERS
-        table.add_column(Text(column), justify="right" if is_number else "left", no_wrap=is_number)
-    return table
-
-
-def _indented(table: Table) -> RenderableType:
-    return Padding(table, (0, 0, 0, 2), expand=False)
-
-
-def _name(name: str) -> Text:
-    return Text(shorten(brief(name), LONGEST_NAME))
-
-
-def _more(total: int, most: int | None) -> list[RenderableType]:
-    hidden = total - most if most is not None else 0
-    return [Text(f"  and {hidden} more")] if hidden > 0 else []
-
-
-__all__ = ["render", "write"]
+def _unit(summary: Summary) -> str:
+    """Return what the shares are shares of."""
+    if not summary["by_work"]:
+        return "layers, since shapes are open"
+    sizes = ", ".join(f"{name} = {size}" for name, size in summary["assumed"].items())
+    return f"MACs with {sizes}" if sizes else "MACs"

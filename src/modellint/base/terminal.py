@@ -1,0 +1,27 @@
+"""Width and color of the terminal that the program runs in."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+DEFAULT_WIDTH = 80
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal."""
+    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns):
+        return int(columns)
+    for stream in (sys.__stdout__, sys.__stderr__, sys.__stdin__):
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH  # type: ignore[union-attr]
+        except (AttributeError, ValueError, OSError):
+            continue
+    return DEFAULT_WIDTH
+
+
+def color_wanted() -> bool | None:
+    """Return the environment's color preference; None means color on terminals only."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None

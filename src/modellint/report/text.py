@@ -1,0 +1,148 @@
+"""Text in color: pieces with a style each, to wrap, shorten and print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from modellint.base.text import cells, shorten
+
+Style = str
+"""Parameters of an ANSI escape sequence, joined by `;`."""
+
+PLAIN: Style = ""
+BOLD: Style = "1"
+# Of the sixteen colors, those readable on both dark and light backgrounds. No dim text and no bold
+# yellow, which are too pale on white, and no plain blue, which is too dark on black.
+LINES: Style = "94"
+NAME: Style = "36"
+GOOD: Style = "32"
+FAIR: Style = "33"
+POOR: Style = "1;31"
+FIX: Style = "1;32"
+SEVERITIES: Mapping[str, Style] = {"error": POOR, "warning": FAIR, "info": NAME}
+
+_WORD = re.compile(r"\s*\S+\s*")
+
+
+class Piece(NamedTuple):
+    text: str
+    style: Style = PLAIN
+    link: str = ""
+
+
+class Text:
+    """Immutable line of text, made of pieces."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, text: str = "", style: Style = PLAIN, link: str = "") -> None:
+        self.pieces: tuple[Piece, ...] = (Piece(text, style, link),) if text else ()
+
+    @classmethod
+    def of(cls, *parts: Text | str) -> Text:
+        made = cls()
+        made.pieces = tuple(
+            piece
+            for part in parts
+            for piece in (part.pieces if isinstance(part, Text) else (Piece(part),))
+            if piece.text
+        )
+        return made
+
+    @property
+    def plain(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def width(self) -> int:
+        """Columns on a terminal."""
+        return sum(cells(piece.text) for piece in self.pieces)
+
+    def __add__(self, other: Text | str) -> Text:
+        return Text.of(self, other)
+
+    def __bool__(self) -> bool:
+        return bool(self.pieces)
+
+    def part(self, start: int, end: int) -> Text:
+        """Return the characters from `start` up to `end`."""
+        made, at, pieces = Text(), 0, []
+        for piece in self.pieces:
+            text = piece.text[max(start - at, 0) : max(end - at, 0)]
+            if text:
+                pieces.append(piece._replace(text=text))
+            at += len(piece.text)
+        made.pieces = tuple(pieces)
+        return made
+
+    def join(self, texts: Sequence[Text]) -> Text:
+        """Concatenate texts with this one between them."""
+        return Text.of(*[part for text in texts for part in (self, text)][1:])
+
+    def rstrip(self) -> Text:
+        return self.part(0, len(self.plain.rstrip()))
+
+    def shortened(self, width: int, ellipsis: str) -> Text:
+        """Leave out the middle if the text is too wide; the result has the style of its start."""
+        if self.width <= width:
+            return self
+        return Text(shorten(self.plain, width, ellipsis), self.pieces[0].style)
+
+    def cut(self, width: int) -> Text:
+        """Leave out the end if the text is too wide."""
+        return self.part(0, next(_chopped(self.plain, width), len(self.plain)))
+
+    def wrapped(self, width: int) -> list[Text]:
+        """Break the text into lines between words, or inside words longer than a line."""
+        return [line.rstrip() for line in self._lines(_breaks(self.plain, width))] or [self]
+
+    def _lines(self, breaks: list[int]) -> Iterator[Text]:
+        """Iterate over the parts between break positions."""
+        ends = [*breaks, len(self.plain)]
+        for start, end in zip([0, *ends], ends, strict=False):
+            yield self.part(start, end)
+
+    def padded(self, width: int, *, to_the_right: bool = False) -> Text:
+        padding = " " * (width - self.width)
+        return Text.of(padding, self) if to_the_right else Text.of(self, padding)
+
+    def ansi(self) -> str:
+        """Return the text with escape sequences for styles and links."""
+        return "".join(map(_escaped, self.pieces))
+
+
+def _escaped(piece: Piece) -> str:
+    text = f"\x1b[{piece.style}m{piece.text}\x1b[0m" if piece.style else piece.text
+    return f"\x1b]8;;{piece.link}\x1b\\{text}\x1b]8;;\x1b\\" if piece.link else text
+
+
+def _breaks(text: str, width: int) -> list[int]:
+    """Return the positions at which lines after the first start."""
+    breaks: list[int] = []
+    room = width
+    for match in _WORD.finditer(text):
+        word, start = match[0], match.start()
+        length = cells(word.rstrip())
+        if length > room and start:
+            breaks.append(start)
+            room = width
+        if length > width:
+            folds = list(_chopped(word.rstrip(), width))
+            breaks += [start + at for at in folds]
+            word = word[folds[-1] :]
+            room = width
+        room -= cells(word)
+    return breaks
+
+
+def _chopped(text: str, width: int) -> Iterator[int]:
+    """Iterate over the positions that split a text into lines regardless of words."""
+    room = width
+    for at, char in enumerate(text):
+        taken = cells(char)
+        if taken > room and at:
+            yield at
+            room = width
+        room -= taken
