@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from modellint.base.rebuild import from_plain
 from modellint.config import known, load
-from modellint.config.known import is_known_valid, settings_of
+from modellint.config.known import is_known_valid
 from modellint.config.load import read_config, validate
 from modellint.config.settings import KEYS, Settings, kebab
 from modellint.config.starter import starter
@@ -42,7 +43,7 @@ def test_a_table_means_the_same_without_being_validated(tmp_path: Path, text: st
     table = tomllib.loads(text)
     first = validate(table, tmp_path / "modellint.toml")
     assert is_known_valid(table)
-    assert settings_of(table) == first
+    assert from_plain(Settings, table) == first
     assert validate(table, tmp_path / "modellint.toml") == first
 
 
@@ -55,9 +56,11 @@ def test_every_setting_can_be_known(tmp_path: Path) -> None:
     assert set(table) == set(KEYS)
     settings = validate(table, tmp_path / "modellint.toml")
     assert is_known_valid(table)
-    assert settings_of(table) == settings
+    assert from_plain(Settings, table) == settings
     for item in fields(type(settings)):
-        assert type(getattr(settings_of(table), item.name)) is type(getattr(settings, item.name))
+        assert type(getattr(from_plain(Settings, table), item.name)) is type(
+            getattr(settings, item.name)
+        )
         assert kebab(item.name) in table
 
 
@@ -74,7 +77,7 @@ def test_what_is_wrong_is_never_known(tmp_path: Path, text: str) -> None:
 def test_what_would_mean_something_else_is_never_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "settings_of", lambda table: Settings(batch=5))
+    monkeypatch.setattr(load, "from_plain", lambda kind, table: Settings(batch=5))
     for _ in range(2):
         assert validate({"batch": 4}, tmp_path / "modellint.toml").batch == 4
     assert not is_known_valid({"batch": 4})

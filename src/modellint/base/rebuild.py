@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -34,12 +35,21 @@ def _default(item: Field[Any]) -> object:
 
 
 def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
-    """The inverse of `to_plain` after a turn through JSON. Nothing is validated."""
+    """The inverse of `to_plain` after a turn through JSON or TOML. Nothing is validated."""
     values = dict(table)
+    if aliases := _aliases(cast("Any", kind)):
+        values = {aliases.get(key, key): value for key, value in table.items()}
     for name, read in _readers(cast("Any", kind)).items():
         if values.get(name) is not None:
             values[name] = read(values[name])
     return kind(**values)
+
+
+@cache
+def _aliases(kind: Any) -> dict[str, str]:
+    """Return the names of fields by their spelling in files, which pydantic reads them by too."""
+    spelling = getattr(kind, "__pydantic_config__", {}).get("alias_generator")
+    return {spelling(item.name): item.name for item in fields(kind)} if spelling else {}
 
 
 @cache
@@ -53,12 +63,13 @@ def _readers(kind: Any) -> dict[str, Reader]:
 def _reader(hint: Any) -> Reader | None:
     if is_dataclass(hint) and isinstance(hint, type):
         return lambda table: from_plain(hint, table)
+    if hint is date:
+        return lambda day: date.fromisoformat(day) if isinstance(day, str) else day
     if hint is Path or (isinstance(hint, type) and issubclass(hint, Enum)):
         return cast("Reader", hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        (inner, *others) = [each for each in arguments if each is not type(None)]
-        return None if others else _reader(inner)
+        return _reader_of_one(arguments)
     if origin is tuple:
         item = _reader(arguments[0])
         return tuple if item is None else lambda values: tuple(map(item, values))
@@ -66,3 +77,14 @@ def _reader(hint: Any) -> Reader | None:
         each = _reader(arguments[1])
         return each and (lambda table: {key: each(value) for key, value in table.items()})
     return None
+
+
+def _reader_of_one(hints: Sequence[Any]) -> Reader | None:
+    """Return the converter of the one hint that is not as in JSON; a table is told by its form."""
+    readers = [reader for each in hints if (reader := _reader(each)) is not None]
+    if len(readers) != 1:
+        return None
+    (read,) = readers
+    if not any(is_dataclass(each) for each in hints):
+        return read
+    return lambda value: read(value) if isinstance(value, Mapping) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from modellint.base.data import cache_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.config.places import shown
 from modellint.config.settings import ADDED, Settings
@@ -163,13 +165,14 @@ def validate(table: dict[str, Any], file: Path) -> Settings:
 
     A table that passed validation before is not validated again, so most runs need no pydantic.
     """
-    from modellint.config.known import is_known_valid, remember_valid, settings_of
+    from modellint.config.known import is_known_valid, remember_valid
 
     if is_known_valid(table):
-        return settings_of(table)
+        return from_plain(Settings, table)
     settings = _validated(table, file)
-    if settings_of(table) == settings:
-        remember_valid(table)
+    with suppress(ValueError):  # a date in a form that only pydantic reads
+        if from_plain(Settings, table) == settings:
+            remember_valid(table)
     return settings
 
 
