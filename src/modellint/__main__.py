@@ -3,6 +3,7 @@
 It imports next to nothing at module level, so that Ctrl-C is handled from the start.
 """
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,7 @@ from modellint.base import interrupts
 
 def main() -> None:
     """Import and run the program; exit with 130 if interrupted at any time."""
+    gc.disable()  # a run is short, and collects garbage explicitly where there is any
     try:
         interrupts.catch()
         from modellint.cli import script

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -258,6 +257,8 @@ class _Linting:
         )
 
     def _crash(self, rule: Rule, error: Exception) -> Finding:
+        import traceback
+
         where = traceback.extract_tb(error.__traceback__)[-1]
         facts = {
             "rule": rule.code,

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from modellint.base.data import cache_dir, read_toml
 from modellint.base.files import write_atomically
 
 
@@ -36,3 +37,19 @@ class Store:
         """Return the file of a key. Long keys are hashes, and are spread over subfolders."""
         name = f"{key[:2]}/{key[2:]}" if len(key) >= 64 else key
         return self.folder / f"{name}.json"
+
+
+def kept_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's table, parsed once and kept: parsing takes longer than a short run has.
+
+    For our own tables, which contain no dates.
+    """
+    stat = path.stat()
+    store, key = Store(cache_dir() / "tables"), f"{path.parent.name}-{path.stem}"
+    state = f"{path}:{stat.st_size}:{stat.st_mtime_ns}"
+    kept = store.load(key)
+    if isinstance(kept, dict) and kept.get("state") == state:
+        return dict(kept["table"])
+    table = read_toml(path)
+    store.save(key, {"state": state, "table": table})
+    return table

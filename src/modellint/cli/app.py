@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -120,7 +119,6 @@ def script() -> None:
 
     Tearing down the interpreter object by object would take longer than linting a typical model.
     """
-    gc.disable()  # a run is short, and collects garbage explicitly where there is any
     try:
         main()
     except SystemExit as stop:

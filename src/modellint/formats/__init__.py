@@ -57,12 +57,12 @@ def _detect_folder(path: Path) -> Detection:
 
 
 def _detect_content(head: bytes, path: Path) -> Detection:
-    from modellint.formats.signatures import SIGNATURES
-
     single_files = [format for format in formats() if not format.is_folder]
     for format in single_files:
         if format.recognises(head, path):
             return _recognised(format, path)
+    from modellint.formats.signatures import SIGNATURES
+
     facts: Mapping[str, object] = {
         "detail": "zeros" if not head.strip(b"\0") else "bytes of no known format"
     }

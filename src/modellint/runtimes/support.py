@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modellint.base.data import read_toml
 from modellint.base.records import dataclass
+from modellint.base.store import kept_toml
 from modellint.runtimes.registry import find_runtime
 
 OPSETS = "opsets.toml"
@@ -76,7 +76,7 @@ def read_table(runtime: str, file: str) -> dict[str, Any]:
     """Read one of the runtime's tables; empty if it does not exist."""
     folder = tables_of(runtime)
     path = folder / file if folder is not None else None
-    return read_toml(path) if path is not None and path.is_file() else {}
+    return kept_toml(path) if path is not None and path.is_file() else {}
 
 
 def tables_of(runtime: str) -> Path | None:

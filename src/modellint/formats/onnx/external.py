@@ -14,7 +14,6 @@ from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
 from modellint.formats.onnx.wire import stripped_bytes
 from modellint.formats.problems import Problems
-from modellint.formats.signatures import lfs_facts
 from modellint.model import Region
 
 LEFTOVER_BYTES = 1 << 20
@@ -192,6 +191,8 @@ def _size(path: Path) -> int | None:
 def _pointer(path: Path, size: int) -> Mapping[str, Any] | None:
     if size > LONGEST_POINTER:
         return None
+    from modellint.formats.signatures import lfs_facts
+
     try:
         return lfs_facts(path.read_bytes())
     except OSError:
