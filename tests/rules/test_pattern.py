@@ -263,12 +263,6 @@ def test_the_caret_stands_under_the_mistake() -> None:
     assert (error.value.line, error.value.column) == (3, 15)
 
 
-def test_compiled_once() -> None:
-    match = Match("y = Relu(x)", "y", ("rank(x) == 4",), {"n": "name(y)"})
-    again = Match("y = Relu(x)", "y", ("rank(x) == 4",), {"n": "name(y)"})
-    assert compile_match(match) is compile_match(again)
-
-
 # --- Sizes that hurt -----------------------------------------------------------------------
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from modellint.base.data import read_toml
+from modellint.engine import lint_file
 from modellint.examples import cases_of, run_example
-from modellint.rules.pattern import PatternError, compile_match
+from modellint.plan import Plan
+from modellint.rules.pattern import CompiledMatch, PatternError, compile_match
 from modellint.rules.registry import read_rule
 from modellint.rules.rule import Case, Example, Match, Rule
+from modellint.targets.deployment import Deployment
 from tests.rules.pattern_support import Light, find, graph_of
 from tests.support import ROOT
 
@@ -94,6 +97,25 @@ def test_the_first_block_to_find_a_place_keeps_it(
     tmp_path: Path, blocks: str, said: list[str]
 ) -> None:
     assert sorted(messages(rule_of(tmp_path, blocks))) == sorted(said)
+
+
+def test_a_block_is_compiled_once_and_only_for_models_with_its_ops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+
+    def compile_and_note(match: Match) -> CompiledMatch:
+        compiled.append(match)
+        return compile_match(match)
+
+    monkeypatch.setattr("modellint.checks.patterns.compile_match", compile_and_note)
+    rule = rule_of(tmp_path, ONE + OTHER.replace("Tanh", "Erf"))
+    plan = Plan(rules=(rule,), deployments=(Deployment(),))
+    path = tmp_path / "model.onnxtxt"
+    path.write_text(MODEL, encoding="utf-8")
+    for _ in range(2):
+        lint_file(path, path.name, plan)
+    assert compiled == [rule.match[0]]
 
 
 def with_cases(*cases: Case) -> Match:

@@ -147,13 +147,7 @@ class CompiledMatch:
 
 def compile_match(match: Match) -> CompiledMatch:
     """The compiled form of a ``[[match]]`` block; raises PatternError."""
-    key = repr(match)
-    if key not in _COMPILED:
-        _COMPILED[key] = _Compiler(match).compile()
-    return _COMPILED[key]
-
-
-_COMPILED: dict[str, CompiledMatch] = {}
+    return _Compiler(match).compile()
 
 
 class _Compiler:

@@ -1,0 +1,90 @@
+"""The check of rules that are written as patterns in their own files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cached_property
+
+from modellint.checks.api import Context, Hit
+from modellint.checks.fusion import is_moot, unfused
+from modellint.model import Node
+from modellint.rules.pattern import (
+    Claims,
+    CompiledMatch,
+    PatternMatch,
+    compile_match,
+    required_ops,
+)
+from modellint.rules.rule import Match, Rule
+
+
+class PatternCheck:
+    """Asks a rule's patterns; the first of them to claim a place reports it."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._blocks = tuple(map(_Block, rule.match))
+
+    def __call__(self, context: Context) -> Iterator[Hit]:
+        promising = [
+            block
+            for block in self._blocks
+            if not context.lacks_any(block.required_ops) and not block.is_moot(context)
+        ]
+        for graph in context.graphs() if promising else ():
+            claims = Claims()
+            for block in promising:
+                for found in block.compiled.find(graph, context, claims):
+                    yield from _hits(context, block.match, found)
+
+
+class _Block:
+    """One pattern of a rule, compiled when a model first has its ops."""
+
+    def __init__(self, match: Match) -> None:
+        self.match = match
+        self.required_ops = required_ops(match.pattern)
+        self.stops = {match.stopped, *(case.stopped for case in match.cases)}
+
+    @cached_property
+    def compiled(self) -> CompiledMatch:
+        return compile_match(self.match)
+
+    def is_moot(self, context: Context) -> bool:
+        """True if the runtime fuses the pattern in each of its cases."""
+        fuses = bool(context.rule.fused_by)
+        return fuses and all(is_moot(context, stopped) for stopped in self.stops)
+
+
+def _hits(context: Context, match: Match, found: PatternMatch) -> Iterator[Hit]:
+    nodes = _gone(match, found) if match.vanishes else _nodes(match, found)
+    witness = found.nodes[match.witness] if match.witness else None
+    if context.rule.fused_by:
+        yield from unfused(
+            context,
+            found.place,
+            nodes,
+            found.facts,
+            variant=found.variant,
+            vanishes=match.vanishes,
+            stopped=found.stopped,
+            witness=witness,
+        )
+    else:
+        yield Hit(found.place, found.facts, found.variant, related=nodes, witness=witness)
+
+
+def _nodes(match: Match, found: PatternMatch) -> tuple[Node, ...]:
+    return tuple(found.nodes[name] for name in match.nodes) or found.matched
+
+
+def _gone(match: Match, found: PatternMatch) -> tuple[Node, ...]:
+    """What nothing else needs: the last node, and others that only the match takes from."""
+    *others, last = _nodes(match, found)
+    matched = {id(node) for node in found.matched}
+    return (*(node for node in others if _feeds_only(node, matched)), last)
+
+
+def _feeds_only(node: Node, takers: Collection[int]) -> bool:
+    made = [value for value in node.outputs if value is not None]
+    uses = [use.node for value in made for use in value.consumers]
+    return not any(value.is_output for value in made) and all(id(each) in takers for each in uses)
