@@ -15,10 +15,11 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.finding import Severity
 from modellint.model import DType, Graph, Model, Node, Value, is_static
+from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment
 
 _BOTH = (ORT, "tensorrt")
-_SHAPE_MAKERS = frozenset({"Shape", "Size"})
+_SHAPE_MAKERS = frozenset(names(Trait.READS_SHAPE))
 _ROOTS = {0.5: "Sqrt", -1.0: "Reciprocal", 1.0: "the input itself"}
 
 
