@@ -95,4 +95,5 @@ def test_doctor_shows_a_broken_rule_file_for_what_it_is(tmp_path: Path) -> None:
     done = run_cli("doctor", cwd=tmp_path)
     assert done.exit_code == 1
     assert "invalid rule file" in done.stdout
-    assert "sumary: unknown key; did you mean 'summary'?" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "sumary: unknown key; did you mean 'summary'?" in said

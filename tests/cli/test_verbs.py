@@ -246,7 +246,7 @@ def test_doctor_tells_of_a_broken_configuration_and_cache(
     monkeypatch.setenv("MODELLINT_CACHE_DIR", str(tmp_path / "file"))
     result = run_cli("doctor", cwd=tmp_path)
     assert result.exit_code == 1
-    assert "did you mean 'select'?" in result.stdout
+    assert "did you mean 'select'?" in " ".join(result.stdout.split())
     assert "not writable" in result.stdout
 
 

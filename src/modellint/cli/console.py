@@ -15,9 +15,6 @@ PATIENCE = 1.0
 """Seconds of silence before a progress bar appears."""
 
 
-SEVERITY_COLORS = {"error": "red", "warning": "yellow", "info": "blue"}
-
-
 def printable(text: str) -> str:
     """Escape control characters: names inside models are untrusted."""
     return "".join(
@@ -83,10 +80,13 @@ class Progress:
             if not self._wanted:
                 return
             self._bar = Progress(
-                TextColumn("{task.description}", markup=False), BarColumn(),
-                MofNCompleteColumn(), TimeElapsedColumn(),
-                console=Console(stderr=True), transient=True,
-            )  # fmt: skip
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
             self._bar.add_task("linting", total=None)
             self._bar.start()
             self._update()

@@ -18,9 +18,11 @@ from modellint.base.data import cache_dir, data_dir
 from modellint.base.errors import ModellintError
 from modellint.base.install import install_command
 from modellint.base.records import dataclass
+from modellint.base.text import clean
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable, configuration
-from modellint.cli.console import printable
+from modellint.report.page import ListPage
+from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
 EXTRAS: Mapping[str, str] = {
     "ort": "probe with ONNX Runtime: load models and report where nodes run",
@@ -72,44 +74,54 @@ def command(as_json: bool, config: Path | None, isolated: bool) -> int:
             )
         )
     else:
-        click.echo("\n".join(_lines(packages, facts)))
+        _print(packages, facts)
     missing = any(package.version is None and not package.extra for package in packages)
     wrong = any(fact.remedy for group in facts.values() for fact in group)
     return int(missing or wrong)
 
 
-def _lines(packages: list[Package], facts: Mapping[str, list[Fact]]) -> Iterator[str]:
-    yield f"{click.style('modellint', bold=True)} {__version__} in {Path(__file__).parents[1]}"
-    yield f"Python {platform.python_version()}, {platform.platform()}"
-    yield from ("", click.style("Required", bold=True))
+STATES = {True: Text("ok", GOOD), False: Text("missing", FAIR)}
+
+
+def _print(packages: list[Package], facts: Mapping[str, list[Fact]]) -> None:
+    page = ListPage(gutter=11)
+    page.print(Text("modellint", BOLD), f" {__version__} in {Path(__file__).parents[1]}")
+    page.print(f"Python {platform.python_version()}, {platform.platform()}")
+    _title(page, "Required")
     for package in packages:
         if not package.extra:
-            yield _package_line(package)
-    yield from ("", click.style("Optional", bold=True))
+            _required(page, package)
+    _title(page, "Optional")
     for extra in dict.fromkeys(package.extra for package in packages if package.extra):
-        yield from _extra_lines(extra, [each for each in packages if each.extra == extra])
+        _optional(page, extra, [each for each in packages if each.extra == extra])
+    page = ListPage(gutter=20)
     for title, group in zip(("This machine", "Probes", "Here"), facts.values(), strict=True):
-        yield from ("", click.style(title, bold=True))
+        _title(page, title)
         for fact in group:
-            yield f"  {fact.name:<17} {printable(fact.value)}"
-            if fact.remedy:
-                yield f"  {'':<17} {click.style(printable(fact.remedy), fg='red')}"
+            # Unwrapped, since it may hold a command or a path to copy.
+            page.beside(Text(fact.name), Text(clean(fact.value)))
+            page.field("", Text(clean(fact.remedy), POOR))
 
 
-def _package_line(package: Package) -> str:
+def _title(page: ListPage, title: str) -> None:
+    page.blank()
+    page.print(Text(title, BOLD))
+
+
+def _required(page: ListPage, package: Package) -> None:
     if package.version is None:
-        return f"  {click.style('missing', fg='red')}  {package.name}; reinstall modellint"
-    return f"  {click.style('ok', fg='green')}       {package.name} {package.version}"
+        page.field(Text("missing", POOR), f"{package.name}; reinstall modellint")
+    else:
+        page.field(STATES[True], f"{package.name} {package.version}")
 
 
-def _extra_lines(extra: str, packages: list[Package]) -> Iterator[str]:
+def _optional(page: ListPage, extra: str, packages: list[Package]) -> None:
     there = all(package.version is not None for package in packages)
-    state = click.style("ok     ", fg="green") if there else click.style("missing", fg="yellow")
     names = ", ".join(f"{each.name} {each.version or ''}".rstrip() for each in packages)
-    yield f"  {state}  [{extra}] {names}"
-    yield f"           {EXTRAS.get(extra, '')}"
+    page.field(STATES[there], f"[{extra}] {names}")
+    page.field("", EXTRAS.get(extra, ""))
     if not there:
-        yield f"           {install_command(extra)}"
+        page.beside("", Text(install_command(extra)))
 
 
 def required() -> list[Package]:

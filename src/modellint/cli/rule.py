@@ -6,15 +6,15 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from shutil import get_terminal_size
 
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.terminal import terminal_width
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_rules
 from modellint.cli.configuration import catalogue, configurable
-from modellint.cli.console import SEVERITY_COLORS
+from modellint.report.text import SEVERITIES, Text
 from modellint.rules.message import as_prose
 from modellint.rules.rule import Example, Rule
 from modellint.rules.selection import covers, unknown
@@ -61,12 +61,12 @@ def _find(name: str, rules: Mapping[str, Rule]) -> Rule:
 
 def explain(rule: Rule) -> str:
     """Return the rule's explanation for a terminal."""
-    width = min(get_terminal_size().columns, WIDEST)
+    width = min(terminal_width(), WIDEST)
     return "\n".join(_explanation(rule, width))
 
 
 def _explanation(rule: Rule, width: int) -> Iterator[str]:
-    severity = click.style(rule.severity, fg=SEVERITY_COLORS[rule.severity], bold=True)
+    severity = Text(rule.severity, SEVERITIES[rule.severity]).ansi()
     yield f"{click.style(rule.code, bold=True)} {rule.name}"
     yield " · ".join([severity, rule.family, *_traits(rule)])
     yield ""

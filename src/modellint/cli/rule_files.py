@@ -23,8 +23,12 @@ FAILED = 1
 @click.command(cls=Command)
 @click.argument("code")
 @click.argument("name", default="new-rule")
-@option("--folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-        help="Where to write it.  [default: the first configured rule folder]")  # fmt: skip
+@option(
+    "--folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write it.  [default: the first configured rule folder]",
+)
 @configurable
 def new(code: str, name: str, folder: Path | None, config: Path | None, isolated: bool) -> None:
     """Write a starter rule file. CODE is a code, or a prefix for its next free number.
@@ -50,10 +54,13 @@ def new(code: str, name: str, folder: Path | None, config: Path | None, isolated
     click.echo(f"Wrote {shown_path(file)}; next: modellint rules test {shown_path(file)}")
 
 
-@click.command(cls=Command, epilog="""\b
+@click.command(
+    cls=Command,
+    epilog="""\b
 Exit codes:
   0  all examples pass    1  an example fails, or a rule file is invalid
-""")  # fmt: skip
+""",
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @configurable
 def test(paths: tuple[Path, ...], config: Path | None, isolated: bool) -> int:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any, get_args
 
 import click
 
 from modellint.base.errors import UsageError
 from modellint.base.suggest import did_you_mean
+from modellint.base.text import counted
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_families, complete_rules, complete_runtimes
 from modellint.cli.configuration import catalogue, configurable
-from modellint.cli.console import SEVERITY_COLORS, printable
 from modellint.cli.given import one_of
+from modellint.report.page import ListPage
+from modellint.report.table import Row, names, prose
+from modellint.report.text import SEVERITIES, Text
 from modellint.rules.rule import Rule, SeverityName
 from modellint.rules.selection import covers, unknown_selectors
 
@@ -51,8 +52,13 @@ EPILOG = """Writing rules:
 
 @click.command(cls=RulesCommand, epilog=EPILOG)
 @click.argument("selectors", nargs=-1, metavar="[RULES]...", shell_complete=complete_rules)
-@option("--family", group=FILTER, metavar="NAME", shell_complete=complete_families,
-        help="Only rules of this family.")  # fmt: skip
+@option(
+    "--family",
+    group=FILTER,
+    metavar="NAME",
+    shell_complete=complete_families,
+    help="Only rules of this family.",
+)
 @option(
     "--severity",
     group=FILTER,
@@ -60,8 +66,13 @@ EPILOG = """Writing rules:
     callback=one_of(*get_args(SeverityName)),
     help="Only rules of this severity: error, warning, info.",
 )
-@option("--runtime", group=FILTER, metavar="NAME", shell_complete=complete_runtimes,
-        help="Only rules that apply to this runtime.")  # fmt: skip
+@option(
+    "--runtime",
+    group=FILTER,
+    metavar="NAME",
+    shell_complete=complete_runtimes,
+    help="Only rules that apply to this runtime.",
+)
 @option("--json", "as_json", is_flag=True, help="Print full rules as JSON.")
 @configurable
 def command(
@@ -91,7 +102,7 @@ def command(
     if as_json:
         click.echo(json.dumps([entry(rule) for rule in chosen], indent=2))
     else:
-        click.echo("\n".join(_lines(chosen)))
+        _print(chosen, ListPage())
 
 
 def _require(name: str | None, known: Iterable[str], what: str) -> None:
@@ -128,25 +139,19 @@ def entry(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _lines(rules: Sequence[Rule]) -> Iterable[str]:
-    """Iterate over lines in one block per family, cut at the terminal's width."""
-    width = get_terminal_size().columns if sys.stdout.isatty() else None
-    names = max((len(rule.name) for rule in rules), default=0)
-    for family in sorted({rule.family for rule in rules}):
-        yield click.style(family, bold=True)
-        for rule in rules:
-            if rule.family == family:
-                yield _line(rule, names, width)
-        yield ""
-    noun = "rule" if len(rules) == 1 else "rules"
-    yield f"{len(rules)} {noun}; to explain one: modellint rule CODE"
+COLUMNS = (names(), names(), names(least=32), prose())
 
 
-def _line(rule: Rule, names: int, width: int | None) -> str:
-    severity = click.style(f"{rule.severity:<7}", fg=SEVERITY_COLORS[rule.severity])
+def _print(rules: Sequence[Rule], page: ListPage) -> None:
+    """Print one line per rule, by family."""
+    blocks: dict[str, list[Row]] = {}
+    for rule in sorted(rules, key=lambda rule: rule.family):
+        blocks.setdefault(rule.family, []).append(_row(rule, page))
+    page.blocks(COLUMNS, blocks)
+    page.print(f"{counted(len(rules), 'rule')}; to explain one: modellint rule CODE")
+
+
+def _row(rule: Rule, page: ListPage) -> Row:
     off = "" if rule.default else "(off by default) "
-    text = printable(f"{rule.name:<{names}}  {off}{rule.summary}")
-    room = width - len(f"  {rule.code}  {rule.severity:<7}  ") if width is not None else None
-    if room is not None and len(text) > room:
-        text = text[: max(room - 1, 0)].rstrip() + "…"
-    return f"  {rule.code}  {severity}  {text}"
+    severity = Text(rule.severity, SEVERITIES[rule.severity])
+    return rule.code, severity, page.words(rule.name), page.words(f"{off}{rule.summary}")

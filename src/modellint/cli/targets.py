@@ -72,14 +72,29 @@ def _precisions(
 @click.argument(
     "names", nargs=-1, metavar="[list|show|compare] [NAME]...", shell_complete=complete_targets
 )
-@option("--min-memory", group=FILTERS, metavar="SIZE", callback=_quantity(parse_bytes),
-        help="Minimum memory (example: 24GB).")  # fmt: skip
-@option("--max-tdp", group=FILTERS, metavar="POWER", callback=_quantity(parse_watts),
-        help="Maximum power (example: 75W).")  # fmt: skip
+@option(
+    "--min-memory",
+    group=FILTERS,
+    metavar="SIZE",
+    callback=_quantity(parse_bytes),
+    help="Minimum memory (example: 24GB).",
+)
+@option(
+    "--max-tdp",
+    group=FILTERS,
+    metavar="POWER",
+    callback=_quantity(parse_watts),
+    help="Maximum power (example: 75W).",
+)
 @option("--vendor", group=FILTERS, metavar="NAME", help="Vendor, for example nvidia.")
-@option("--supports", group=FILTERS, metavar="PRECISION", multiple=True, callback=_precisions,
-        help=f"Precision with hardware support: {', '.join(PRECISIONS)}; repeatable.",
-)  # fmt: skip
+@option(
+    "--supports",
+    group=FILTERS,
+    metavar="PRECISION",
+    multiple=True,
+    callback=_precisions,
+    help=f"Precision with hardware support: {', '.join(PRECISIONS)}; repeatable.",
+)
 @option("--json", "as_json", is_flag=True, help="Print full devices as JSON.")
 @configurable
 def command(names: tuple[str, ...], **given: Any) -> None:
@@ -157,7 +172,9 @@ def _list(targets: Sequence[Target], page: ListPage) -> None:
     """Print one line per device, by vendor; names only where there is room."""
     from modellint.targets.target import natural_order, vendor_name
 
-    ordered = sorted(targets, key=lambda target: natural_order(target.id))
+    blocks: dict[str, list[Row]] = {}
+    for target in sorted(targets, key=lambda each: (each.vendor, natural_order(each.id))):
+        blocks.setdefault(vendor_name(target.vendor), []).append(_row(target))
     columns = (
         names("target"),
         figures("memory"),
@@ -166,14 +183,7 @@ def _list(targets: Sequence[Target], page: ListPage) -> None:
         figures("cc", drop=2),
         names("name", drop=1),
     )
-    heading, *lines = page.rows(columns, list(map(_row, ordered)), page.width - page.indent)
-    for vendor in sorted({target.vendor for target in targets}):
-        page.print(Text(vendor_name(vendor), BOLD))
-        page.print(" " * page.indent, heading)
-        for target, line in zip(ordered, lines, strict=True):
-            if target.vendor == vendor:
-                page.print(" " * page.indent, line)
-        page.blank()
+    page.blocks(columns, blocks)
     page.print("Rates are dense peaks in TFLOPS (TOPS for int8).")
     page.print(f"{LACKS} no hardware support; {UNKNOWN} supported, but no published rate.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TextIO
 
 from modellint.base.records import dataclass
@@ -149,6 +150,19 @@ class ListPage(Page):
         self.gutter = gutter
         if not self.is_terminal and "COLUMNS" not in os.environ:
             self.width = UNBOUNDED
+
+    def blocks(self, columns: Sequence[Column], blocks: Mapping[str, Sequence[Row]]) -> None:
+        """Print one table in blocks, each with a title and the headings."""
+        rows = [row for block in blocks.values() for row in block]
+        lines = self.rows(columns, rows, self.width - self.indent)
+        heading = next(lines) if any(column.title for column in columns) else None
+        for title, block in blocks.items():
+            self.print(Text(title, HEADING))
+            if heading is not None:
+                self.print(" " * self.indent, heading)
+            for line in islice(lines, len(block)):
+                self.print(" " * self.indent, line)
+            self.blank()
 
 
 def is_colored(color: Color, stream: TextIO) -> bool:
