@@ -14,7 +14,13 @@ from modellint.base.globs import Globs
 from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
 from modellint.formats.format import Format
-from modellint.formats.registry import is_model, is_model_folder, looks_like_data, with_companions
+from modellint.formats.registry import (
+    is_model,
+    is_model_folder,
+    looks_like_data,
+    plugin_mistakes,
+    with_companions,
+)
 
 NEVER_WALKED = frozenset(
     """
@@ -71,6 +77,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
                 seen.add(identity)
                 config = configs.of(model.parent)
                 discovery.files.append(Found(model, shown_path(model), config))
+    discovery.notes += plugin_mistakes()
     return discovery
 
 

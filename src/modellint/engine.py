@@ -59,9 +59,15 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
         findings=_confronted(findings, outcomes, plan),
         probes=outcomes,
         timings=linting.timings,
-        companions=tuple(str(file) for file in model.external_files),
+        companions=_companions(model),
         bindable=_bindable(model, plan),
     )
+
+
+def _companions(model: Model) -> tuple[str, ...]:
+    """Return the paths that findings depend on besides the model's own."""
+    inside = sorted(model.path.rglob("*")) if model.path.is_dir() else []
+    return tuple(map(str, (*inside, *model.external_files)))
 
 
 def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:

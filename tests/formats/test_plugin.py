@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,53 @@ def test_a_problem_of_the_reader_is_a_finding(folder: Path) -> None:
 def test_inspect_and_doctor_know_the_format(folder: Path) -> None:
     assert "toy" in run_process("inspect", "net.toy", cwd=folder).stdout
     assert "Toy bag" in run_process("doctor", cwd=folder).stdout
+
+
+def lint(folder: Path, *arguments: str) -> tuple[list[str], str]:
+    """Findings as ``path: message``, and what stands on stderr."""
+    done = run_process("check", *arguments, "-o", "json", cwd=folder)
+    findings = json.loads(done.stdout)["findings"]
+    return [f"{each['path']}: {each['message']}" for each in findings], done.stderr
+
+
+def test_a_file_with_a_misleading_name_is_not_what_that_name_promises(folder: Path) -> None:
+    (folder / "other.toy").write_bytes(b"GGUF" + bytes(60))
+    findings, _ = lint(folder, "other.toy")
+    assert findings == [
+        "other.toy: 'other.toy' is not the Toy model that its name suggests: its format is GGUF."
+    ]
+
+
+@pytest.mark.parametrize("inner", ["toy.txt", "deep/weights"])
+def test_a_changed_file_inside_a_model_folder_is_linted_again(folder: Path, inner: str) -> None:
+    weights = folder / "sack.toybag" / inner
+    weights.parent.mkdir(exist_ok=True)
+    weights.write_bytes(bytes(2000))
+    for path in (*weights.parents[: 2 + inner.count("/")], weights):
+        os.utime(path, (1e9, 1e9))  # long ago, so that results are kept
+    (folder / "modellint.toml").write_text("[budgets]\nmax-file-size = 3000\n")
+    assert lint(folder, "sack.toybag")[0] == []
+    weights.write_bytes(bytes(4000))
+    os.utime(weights, (1e9, 1e9))
+    assert len(lint(folder, "sack.toybag")[0]) == 1
+
+
+def test_a_plugin_that_cannot_be_imported_is_reported_once(folder: Path) -> None:
+    (folder.parent / "site/toy_format/__init__.py").write_text("import missing_package")
+    _, errors = lint(folder, ".")
+    assert errors.count("No module named 'missing_package'") == 2, "one for each of its formats"
+    assert models(folder, ".") == {"good.onnx": "onnx", "sack.toybag/inner.onnx": "onnx"}
+    assert "missing_package" in run_process("doctor", cwd=folder).stdout
+
+
+@pytest.mark.parametrize("reader", ["import missing_package", "def sniff(head, path): 1 / 0"])
+def test_a_reader_that_fails_concerns_its_own_files_alone(folder: Path, reader: str) -> None:
+    (folder.parent / "site/toy_format/reader.py").write_text(reader)
+    (folder / "model.gguf").write_bytes(b"GGUF" + bytes(60))
+    findings, _ = lint(folder, ".")
+    named = [each for each in findings if "the reader for Toy fails" in each]
+    assert [each.partition(":")[0] for each in named] == ["net.toy", "short.toy"]
+    assert models(folder, ".")["model.gguf"] == "GGUF"
 
 
 def test_without_the_plugin_nothing_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

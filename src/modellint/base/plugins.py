@@ -31,14 +31,18 @@ def plugins(group: str) -> Iterable[EntryPoint]:
 
 def load_plugins(group: str, kind: type[T]) -> Iterator[T]:
     """Iterate over the objects of a group's entry points, which must be instances of `kind`."""
-    for point in plugins(group):
-        try:
-            found = point.load()
-        except Exception as error:  # plugins may raise anything
-            raise UsageError(f"plugin {point.value}: {error}") from error
-        if not isinstance(found, kind):
-            raise UsageError(f"plugin {point.value}: not a {kind.__module__}.{kind.__name__}")
-        yield found
+    return (load_plugin(point, kind) for point in plugins(group))
+
+
+def load_plugin(point: EntryPoint, kind: type[T]) -> T:
+    """Return the object that an entry point names."""
+    try:
+        found = point.load()
+    except Exception as error:  # plugins may raise anything
+        raise UsageError(f"plugin {point.value}: {error}") from error
+    if not isinstance(found, kind):
+        raise UsageError(f"plugin {point.value}: not a {kind.__module__}.{kind.__name__}")
+    return found
 
 
 def plugin_versions() -> list[str]:

@@ -216,12 +216,10 @@ def _rules(folders: Sequence[Path]) -> Fact:
 
 def _formats() -> Fact:
     """Return the formats that can be read."""
-    from modellint.formats.registry import formats
+    from modellint.formats.registry import formats, plugin_mistakes
 
-    try:
-        return Fact("formats", ", ".join(each.title for each in formats() if each.is_read))
-    except Exception as error:  # plugins may raise anything
-        return Fact("formats", "invalid plugin", str(error))
+    titles = ", ".join(each.title for each in formats() if each.is_read)
+    return Fact("formats", titles, "; ".join(plugin_mistakes()))
 
 
 def _cache() -> Fact:

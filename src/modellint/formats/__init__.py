@@ -11,7 +11,7 @@ from modellint.base.records import dataclass
 from modellint.formats.registry import formats, is_model_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from modellint.formats.format import Format
     from modellint.model import Model
@@ -50,17 +50,29 @@ def detect(path: Path) -> Detection:
 
 
 def _detect_folder(path: Path) -> Detection:
-    for format in formats():
-        if format.is_folder and format.is_named(path) and format.recognises(b"", path):
-            return _recognised(format, path)
-    return _problem("not-a-model", detail="a folder without the files of its format")
+    folders = [format for format in formats() if format.is_folder and format.is_named(path)]
+    found = _recognise(folders, b"", path)
+    return found or _problem("not-a-model", detail="a folder without the files of its format")
+
+
+def _recognise(candidates: Iterable[Format], head: bytes, path: Path) -> Detection | None:
+    """The first format whose content this is; a plugin's reader may fail to say."""
+    for format in candidates:
+        try:
+            if format.recognises(head, path):
+                return _recognised(format, path)
+        except Exception as error:  # plugins may raise anything
+            if format.is_named(path):
+                detail = f"the reader for {format.title} fails: {error}"
+                return Detection(format.name, None, "unreadable", {"detail": detail})
+    return None
 
 
 def _detect_content(head: bytes, path: Path) -> Detection:
     single_files = [format for format in formats() if not format.is_folder]
-    for format in single_files:
-        if format.recognises(head, path):
-            return _recognised(format, path)
+    found = _recognise(single_files, head, path)
+    if found is not None:
+        return found
     from modellint.formats.signatures import SIGNATURES
 
     facts: Mapping[str, object] = {
@@ -82,8 +94,10 @@ def _detect_content(head: bytes, path: Path) -> Detection:
 def _recognised(format: Format, path: Path) -> Detection:
     if format.is_read:
         return Detection(format.name, format)
-    if any(other.is_read and other.is_named(path) for other in formats()):
-        return _problem("not-a-model", format=format.title, part="misnamed")
+    for other in formats():
+        if other.is_read and other.is_named(path):
+            titles = {"format": format.title, "promised": other.title}
+            return _problem("not-a-model", **titles, part="misnamed")
     return _problem("unreadable-format", format=format.title)
 
 

@@ -6,7 +6,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from modellint.base.plugins import load_plugins
+from modellint.base.errors import UsageError
+from modellint.base.plugins import load_plugin, plugins
 from modellint.formats.format import Format
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.recognised import RECOGNISED
@@ -23,10 +24,25 @@ def formats() -> tuple[Format, ...]:
     return (*READ, *plugin_formats(), *RECOGNISED)
 
 
-@cache
 def plugin_formats() -> tuple[Format, ...]:
     """The formats of installed packages, each the target of an entry point."""
-    return tuple(load_plugins(GROUP, Format))
+    return _plugins()[0]
+
+
+def plugin_mistakes() -> tuple[str, ...]:
+    """Why formats of installed packages cannot be used; all others can."""
+    return _plugins()[1]
+
+
+@cache
+def _plugins() -> tuple[tuple[Format, ...], tuple[str, ...]]:
+    found, mistakes = [], []
+    for point in plugins(GROUP):
+        try:
+            found.append(load_plugin(point, Format))
+        except UsageError as error:
+            mistakes.append(str(error))
+    return tuple(found), tuple(mistakes)
 
 
 @cache
