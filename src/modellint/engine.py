@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.parameters import Parameters
+from modellint.analysis.parameters import parameters
 from modellint.analysis.structure import place_digest
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
@@ -98,7 +98,7 @@ def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
         format=model.format,
         capabilities=tuple(sorted(each.value for each in model.capabilities)),
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.has_graph else None,
-        parameters=None if fatal else Parameters(model).total,
+        parameters=None if fatal else parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
         rules_asked=len(_applicable(plan, model.capabilities, dialect_of(model.format))),
         rules_planned=len(_questions(plan)),
@@ -127,10 +127,11 @@ class _PlannedRule:
             self.reads <= capabilities and self.rule.dialect in ("", dialect)
         )
 
-    def can_speak(self, index: int, operators: frozenset[str]) -> bool:
+    def can_speak(self, operators: frozenset[str]) -> bool:
         """False if it is known that the rule has nothing to say of a model with these operators."""
-        needed = self.needed.get(index)
-        return needed is None or not needed.isdisjoint(operators)
+        if len(self.needed) < len(self.deployments):
+            return True
+        return not all(needed.isdisjoint(operators) for needed in self.needed.values())
 
     @cached_property
     def check(self) -> Check:
@@ -200,15 +201,18 @@ class _Linting:
         self.judge = _judge(self.model, plan.verify)
 
     def findings(self) -> Iterator[Finding]:
+        problems = {problem.kind for problem in self.model.problems}
+        operators = self.opened.analyses[0].operators
         dialect = dialect_of(self.model.format)
         for question in _applicable(self.plan, self.model.capabilities, dialect):
+            if question.rule.problem not in problems and not question.can_speak(operators):
+                continue
             started = time.perf_counter()
             if question.rule.problem is not None:
                 for hit in self.opened.problem_hits(question.rule):
                     yield self._finding(question.rule, hit, None)
             for index in question.deployments:
-                if question.can_speak(index, self.opened.analyses[index].operators):
-                    yield from self._ask(question, index)
+                yield from self._ask(question, index)
             self.timings[question.rule.code] = time.perf_counter() - started
         if self.judge is not None:
             rules = {rule.code: rule for rule in self.plan.rules}

@@ -94,6 +94,8 @@ class AttentionBlock:
 class Attentions:
     """Every attention block of a model."""
 
+    starts_from = ("Softmax",)
+
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self.found = [
             block for graph in model.graphs(functions=True) for block in attention_blocks(graph)

@@ -38,6 +38,7 @@ class Folding:
         self._constant: set[int] = set()
         self._folded: set[int] = set()
         self._contents: dict[int, int] = {}
+        self._unnoted: list[Node] = []
         self._interned: dict[Hashable, int] = {}
         self._model = model
         for graph in model.graph.walk():
@@ -45,7 +46,7 @@ class Folding:
                 if self._folds(node):
                     self._folded.add(id(node))
                     self._constant.update(id(v) for v in node.outputs if v is not None)
-                    self._note_content(node)
+                    self._unnoted.append(node)
 
     @cached_property
     def folded(self) -> frozenset[int]:
@@ -76,6 +77,9 @@ class Folding:
         """The same number for constants of the same elements, as far as their making tells."""
         if value.tensor is not None:
             return self._intern(_tensor_content(value.tensor))
+        nodes, self._unnoted = self._unnoted, []
+        for node in nodes:
+            self._note_content(node)
         return self._contents[id(value)]
 
     def _note_content(self, node: Node) -> None:

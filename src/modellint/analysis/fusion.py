@@ -161,6 +161,8 @@ class Norm:
 class Norms:
     """Every normalization of a model that is written out."""
 
+    starts_from = ("Sqrt", "Pow")
+
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self._types = DeployedTypes(model, deployment)
         self.found = [norm for graph in model.graphs(functions=True) for norm in self._of(graph)]

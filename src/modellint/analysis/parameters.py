@@ -7,6 +7,7 @@ is stored packed counts its elements, not its bytes.
 
 from __future__ import annotations
 
+from modellint.base.memo import Remembered
 from modellint.model import Model, Node, Tensor, Value
 from modellint.operators import Trait, having, with_input
 
@@ -66,6 +67,14 @@ class Parameters:
             rows, columns = node.get_int("K", 0) or 0, node.get_int("N", 0) or 0
             elements = rows * columns or elements
         self._counts[id(tensor)] = elements
+
+
+_PARAMETERS: Remembered[Parameters] = Remembered()
+
+
+def parameters(model: Model) -> Parameters:
+    """The learned weights of a model, counted once for all deployments."""
+    return model.memo.get(_PARAMETERS, None, lambda: Parameters(model))
 
 
 def _stored(value: Value | None) -> Tensor | None:

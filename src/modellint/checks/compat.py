@@ -80,7 +80,7 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
                 continue
             if context.model.function_of(node) is not None or _schema(node, version) is not None:
                 continue
-            first = _firstversion_key(node.op_type, _normal(node.domain))
+            first = _first_version(node.op_type, _normal(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
             yield Hit(node, facts, variant="" if first else "nowhere", count=len(nodes))
 
@@ -137,12 +137,15 @@ def _find_schema(op_type: str, domain: str, version: int) -> Any:
         return None
 
 
-@cache
-def _firstversion_key(op_type: str, domain: str) -> int | None:
+def _first_version(op_type: str, domain: str) -> int | None:
     """The version of the domain that brought an op, if any did."""
-    versions = [
-        schema.since_version
-        for schema in library().defs.get_all_schemas_with_history()
-        if schema.name == op_type and schema.domain == domain
-    ]
-    return min(versions, default=None)
+    return _first_versions().get((op_type, domain))
+
+
+@cache
+def _first_versions() -> dict[tuple[str, str], int]:
+    first: dict[tuple[str, str], int] = {}
+    for schema in library().defs.get_all_schemas_with_history():
+        key, version = (schema.name, schema.domain), schema.since_version
+        first[key] = min(version, first.get(key, version))
+    return first

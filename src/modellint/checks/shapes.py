@@ -215,13 +215,12 @@ def _is_bound(node: Node, index: int) -> bool:
 
 def data_dependent_shape(context: Context) -> Iterator[Hit]:
     """Ops whose output is as large as the data says."""
-    origins = context.analysis(Origins)
     for node in context.nodes(*names(Trait.SIZED_BY_DATA)):
-        if origins.of(node.input(0)) is Origin.DATA:
+        if context.analysis(Origins).of(node.input(0)) is Origin.DATA:
             yield Hit(node)
     for node in context.nodes(*SIZE_INPUTS):
         for place in SIZE_INPUTS[node.op_type]:
-            size = node.input(place)
+            size, origins = node.input(place), context.analysis(Origins)
             if size is not None and origins.of(size) is Origin.DATA and not size.is_input:
                 yield Hit(node, {"size": size.name}, variant="operand")
                 break
@@ -229,10 +228,9 @@ def data_dependent_shape(context: Context) -> Iterator[Hit]:
 
 def resize_to_runtime_size(context: Context) -> Iterator[Hit]:
     """Resizes whose scales or sizes are computed from data."""
-    origins = context.analysis(Origins)
     for node in context.nodes("Resize", "Upsample"):
         for size in node.inputs[1:]:
-            if size is not None and origins.of(size) is Origin.DATA:
+            if size is not None and context.analysis(Origins).of(size) is Origin.DATA:
                 yield Hit(node, {"size": size.name})
                 break
 
@@ -264,10 +262,11 @@ def output_rank_unknown(context: Context) -> Iterator[Hit]:
 
 def shape_arithmetic_in_float(context: Context) -> Iterator[Hit]:
     """Sizes that are turned into floats, reckoned with, and turned back."""
-    origins = context.analysis(Origins)
     for node in context.nodes("Cast"):
         value, output = node.input(0), node.output(0)
-        if value is None or output is None or origins.of(value) is not Origin.SHAPE:
+        if value is None or output is None:
+            continue
+        if context.analysis(Origins).of(value) is not Origin.SHAPE:
             continue
         if value.dtype is None or not value.dtype.is_integer or not _is_float(output):
             continue

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
 from modellint.analysis.cost.traffic import bytes_read, bytes_written
-from modellint.analysis.parameters import Parameters
+from modellint.analysis.parameters import parameters
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, small_constant
@@ -60,7 +60,7 @@ class ModelCost:
         self._deployment = deployment
         self._precision = deployment.precision
         self._types = DeployedTypes(model, deployment)
-        self._parameters = Parameters(model)
+        self._parameters = parameters(model)
         self._nodes: dict[int, NodeCost] = {}
         self._works: dict[int, Work] = {}
 

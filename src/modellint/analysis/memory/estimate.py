@@ -155,8 +155,9 @@ class MemoryEstimate:
 
     def smallest_target(self, targets: Iterable[Target]) -> Target | None:
         """Of devices of the same kind, the one with the least memory that the model fits."""
-        for target in sorted(targets, key=lambda each: (each.memory.usable, each.id)):
-            if self._is_akin(target) and self.on(target).verdict == "fits":
+        akin = filter(self._is_akin, targets)
+        for target in sorted(akin, key=lambda each: (each.memory.usable, each.id)):
+            if self.on(target).verdict == "fits":
                 return target
         return None
 

@@ -61,6 +61,15 @@ _NUMERIC = frozenset(
 class QuantizationMap:
     """Every Q, DQ and weighted op of a model, and what they mean together."""
 
+    starts_from = (
+        *QUANTIZE,
+        *DEQUANTIZE,
+        *FLOAT_PRODUCTS,
+        *INTEGER_OPS,
+        *BLOCK_WEIGHT_OPS,
+        *FLOAT_ONLY,
+    )
+
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self.model = model
         self.deployment = deployment
