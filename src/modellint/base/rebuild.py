@@ -36,23 +36,27 @@ def _default(item: Field[Any]) -> object:
 
 def from_plain(kind: type[T], table: Mapping[str, Any]) -> T:
     """The inverse of `to_plain` after a turn through JSON or TOML. Nothing is validated."""
+    aliases, readers = _form(cast("Any", kind))
     values = dict(table)
-    if aliases := _aliases(cast("Any", kind)):
+    if aliases:
         values = {aliases.get(key, key): value for key, value in table.items()}
-    for name, read in _readers(cast("Any", kind)).items():
+    for name, read in readers.items():
         if values.get(name) is not None:
             values[name] = read(values[name])
     return kind(**values)
 
 
 @cache
+def _form(kind: Any) -> tuple[dict[str, str], dict[str, Reader]]:
+    return _aliases(kind), _readers(kind)
+
+
 def _aliases(kind: Any) -> dict[str, str]:
     """Return the names of fields by their spelling in files, which pydantic reads them by too."""
     spelling = getattr(kind, "__pydantic_config__", {}).get("alias_generator")
     return {spelling(item.name): item.name for item in fields(kind)} if spelling else {}
 
 
-@cache
 def _readers(kind: Any) -> dict[str, Reader]:
     """Return the converters of fields whose JSON form differs from their type."""
     hints = get_type_hints(kind)

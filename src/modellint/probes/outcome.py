@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field, fields, replace
+from dataclasses import asdict, field, fields
 from typing import Any, Literal, get_args
 
+from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.runtimes.probe import Level, Remark
 
@@ -74,10 +75,9 @@ class Outcome:
         return [remark for remark in self.remarks if remark.kind in kinds]
 
 
-def _numbers(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _require_numbers(figures: Mapping[str, Any]) -> None:
     if not all(isinstance(value, (int, float, type(None))) for value in figures.values()):
         raise ValueError("a figure is not a number")
-    return dict(figures)
 
 
 def to_json(outcome: Outcome) -> dict[str, Any]:
@@ -92,17 +92,9 @@ def from_json(data: Mapping[str, Any]) -> Outcome:
     if data.get("status") not in get_args(Status):
         raise ValueError(f"unknown status {data.get('status')!r}")
     try:
+        _require_numbers(data.get("figures") or {})
         known = {item.name for item in fields(Outcome)}
-        outcome = Outcome(**{key: value for key, value in data.items() if key in known})
-        return replace(
-            outcome,
-            remarks=tuple(Remark(**remark) for remark in data.get("remarks", ())),
-            figures=Figures(**_numbers(data.get("figures", {}))),
-            profiles={
-                name: tuple(tuple(shape) for shape in shapes)
-                for name, shapes in data.get("profiles", {}).items()
-            },
-            layers=tuple(data.get("layers", ())),
-        )
+        given = {key: value for key, value in data.items() if key in known and value is not None}
+        return from_plain(Outcome, given)
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from error
