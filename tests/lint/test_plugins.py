@@ -107,6 +107,18 @@ def test_other_files_of_the_folder_are_data(folder: Path) -> None:
         (PATTERN.partition("[match]")[0], "needs exactly one of [match], check and problem"),
         (PATTERN.replace("y = Relu(x)", "y = Relu(x"), "OWN001-a-relu.toml: match: "),
         (PATTERN.replace('report = "y"', 'report = "y"\nwhere = ["nope(y)"]'), "nope"),
+        (
+            PATTERN.replace('report = "y"', 'report = "y"\nvariant = "other"'),
+            "OWN001-a-relu.toml: match: variant 'other' is not in [messages]",
+        ),
+        (
+            PATTERN.replace('report = "y"', 'report = "y"\nstopped = ["onnxruntime"]'),
+            "OWN001-a-relu.toml: match: stopped 'onnxruntime' is not in [fused_by]",
+        ),
+        (
+            PATTERN.replace("[match]", "[[match]]") + '[[match]]\npattern = "y = "\nreport = "y"',
+            "OWN001-a-relu.toml: match[1]: pattern, line 1",
+        ),
         (CHECKED, "which only an installed plugin may do"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import cache
@@ -73,8 +73,7 @@ def _read_user_rule(path: Path) -> Rule:
             f"{path}: check {rule.check!r} imports Python code, which only an installed plugin "
             f"may do (entry point group {PLUGIN_GROUP!r})"
         )
-    for match in rule.match:
-        _require_pattern(match, path)
+    _require_patterns(rule, path)
     return rule
 
 
@@ -87,14 +86,27 @@ def read_tested_rule(path: Path) -> Rule:
     return _read_user_rule(path)
 
 
-def _require_pattern(match: Match, path: Path) -> None:
-    """Ours are compiled in the tests; a user's mistake should not wait for a model to be told."""
+def _require_patterns(rule: Rule, path: Path) -> None:
+    """Ours are compiled in the tests; a user's mistake should not wait for a model to appear."""
     from modellint.rules.pattern import PatternError, compile_match
 
-    try:
-        compile_match(match)
-    except PatternError as error:
-        raise RuleFileError(f"{path}: match: {error}") from error
+    for index, match in enumerate(rule.match):
+        block = f"{path}: match[{index}]" if len(rule.match) > 1 else f"{path}: match"
+        try:
+            compile_match(match)
+        except PatternError as error:
+            raise RuleFileError(f"{block}: {error}") from error
+        outcomes: tuple[Match | Case, ...] = (match, *match.cases)
+        for each in outcomes:
+            _require_known(each.variant, rule.messages, f"{block}: variant", "messages")
+            for runtime in each.stopped:
+                _require_known(runtime, rule.fused_by, f"{block}: stopped", "fused_by")
+
+
+def _require_known(name: str, known: Collection[str], key: str, table: str) -> None:
+    if name and name not in known:
+        hint = did_you_mean(name, known)
+        raise RuleFileError(f"{key} {name!r} is not in [{table}]" + (f"; {hint}" if hint else ""))
 
 
 def read_rule(path: Path) -> Rule:
