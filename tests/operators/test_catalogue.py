@@ -16,7 +16,7 @@ from tests.support import ROOT
 
 SRC = ROOT / "src" / "modellint"
 
-MOST_LITERALS = 338
+MOST_LITERALS = 336
 MOST_TABLES = 13
 """Outside the catalogue. Lower these when you replace names by traits; never raise them."""
 

@@ -49,7 +49,7 @@ def constant_subgraph(context: Context) -> Iterator[Hit]:
 
 def _is_a_start(node: Node) -> bool:
     """An op on stored constants, where whatever can be folded begins."""
-    if node.op_type in ("Constant", "Identity", "DequantizeLinear") or not node.inputs:
+    if node.op_type in ("Identity", "DequantizeLinear") or not node.inputs:
         return False
     return all(value is None or value.is_constant for value in node.inputs)
 
@@ -152,9 +152,7 @@ def _shape_nodes(graph: Graph) -> list[Node]:
     found: dict[int, Node] = {}
     for node in graph.nodes:
         if node.qualified_op in _SHAPE_MAKERS or (
-            node.qualified_op != "Constant"
-            and any(id(before) in found for before in node.predecessors)
-            and _makes_integers(node)
+            any(id(before) in found for before in node.predecessors) and _makes_integers(node)
         ):
             found[id(node)] = node
     return list(found.values())
@@ -168,7 +166,7 @@ def _makes_integers(node: Node) -> bool:
 
 def einsum(context: Context) -> Iterator[Hit]:
     """An Einsum of two operands that is a matrix product."""
-    for node in context.nodes("Einsum"):
+    for node in context.nodes(*names(Trait.CONTRACTION)):
         equation = (node.get_str("equation") or "").replace(" ", "")
         if len(node.inputs) == 2 and _is_matmul(equation):
             facts = {"equation": equation}

@@ -13,6 +13,7 @@ from modellint.operators import Trait, having, names
 
 _BLOCKERS = frozenset(names(Trait.STOPS_TRANSPOSE))
 _BETWEEN = _BLOCKERS.union(names(Trait.CROSSED_BY_TRANSPOSE))
+_TRANSPOSES = names(Trait.TRANSPOSE)
 _LONGEST_ISLAND = 6
 _VIEWS = names(Trait.RESHAPES)
 _BROADCASTING = (*names(Trait.BROADCASTS), "Max", "Min", "PRelu", "GreaterOrEqual", "LessOrEqual")
@@ -22,7 +23,7 @@ _WIDENED = having(Trait.WIDENED)
 
 def transposed_island(context: Context) -> Iterator[Hit]:
     """Transposes that undo each other around ops that none can be pushed through."""
-    for first in context.nodes("Transpose"):
+    for first in context.nodes(*_TRANSPOSES):
         inside = _island(context, first)
         if inside is None:
             continue
@@ -53,7 +54,7 @@ def _island(context: Context, first: Node) -> list[Node] | None:
         if node is None or value is None:
             return None
         nodes.append(node)
-        if node.op_type == "Transpose":
+        if node.op_type in _TRANSPOSES:
             return nodes if len(nodes) > 1 and _cancel(context, first, node) else None
         others = [v for v in node.inputs if v is not None and v is not value]
         if node.qualified_op not in _BETWEEN or not all(map(_stored, others)):
