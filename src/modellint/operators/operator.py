@@ -80,8 +80,12 @@ def names(*traits: Trait) -> tuple[str, ...]:
 @cache
 def with_input(*roles: str) -> Mapping[str, tuple[int, ...]]:
     """Op types with an input of one of these roles, and the indices of those inputs."""
-    found = {op: row.places(*roles) for op, row in _by_op_type().items()}
-    return {op: places for op, places in found.items() if places}
+    wanted = frozenset(roles)
+    return {
+        op: row.places(*roles)
+        for op, row in _by_op_type().items()
+        if not wanted.isdisjoint(row.inputs)
+    }
 
 
 @cache
@@ -107,7 +111,7 @@ def _by_op_type() -> Mapping[str, Operator]:
 
 @cache
 def _having(traits: frozenset[Trait]) -> Mapping[str, Operator]:
-    return {op: row for op, row in _by_op_type().items() if traits & row.traits}
+    return {op: row for op, row in _by_op_type().items() if not traits.isdisjoint(row.traits)}
 
 
 def _parse(text: str) -> Iterator[Operator]:
