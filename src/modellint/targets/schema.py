@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -56,6 +58,14 @@ TeraOps = Annotated[float, Field(gt=0)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 
+def _pair(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")
+    return int(major), int(minor)
+
+
+Capability = Annotated[str, Field(pattern=r"^\d+\.\d$"), AfterValidator(_pair)]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,6 +80,11 @@ class _Figures(_Table):
     def origin(self) -> Provenance:
         return Provenance(self.source, self.confidence)
 
+    def figures(self) -> dict[str, Any]:
+        """Return what is stated, by the names that a target's fields have."""
+        names = self.model_fields_set - _Figures.model_fields.keys()
+        return {name: getattr(self, name) for name in names}
+
 
 class MemoryFigures(_Figures):
     nominal: Bytes
@@ -79,17 +94,17 @@ class MemoryFigures(_Figures):
 
 
 class UsableFigures(_Figures):
-    size: Bytes
+    usable: Annotated[Bytes, Field(alias="size")]
 
 
 class PrecisionFigures(_Figures):
-    matrix: tuple[Precision, ...] = ()
-    vector: tuple[Precision, ...] = ()
+    matrix_precisions: Annotated[tuple[Precision, ...], Field(alias="matrix")] = ()
+    vector_precisions: Annotated[tuple[Precision, ...], Field(alias="vector")] = ()
 
-    @field_validator("vector")
+    @field_validator("vector_precisions")
     @classmethod
     def _once(cls, vector: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        twice = set(vector) & set(info.data.get("matrix", ()))
+        twice = set(vector) & set(info.data.get("matrix_precisions", ()))
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))} is already listed in matrix")
         return vector
@@ -120,8 +135,8 @@ class DlaFigures(RateFigures):
 class ChipFigures(_Figures):
     units: Annotated[int, Field(gt=0)] | None = None
     clock: Hertz | None = None
-    l2: Bytes | None = None
-    tdp: Watts | None = None
+    l2_bytes: Annotated[Bytes | None, Field(alias="l2")] = None
+    tdp_watts: Annotated[Watts | None, Field(alias="tdp")] = None
 
 
 class InterconnectFigures(_Figures):
@@ -146,12 +161,12 @@ class TargetFile(_Table):
     name: Annotated[str, Field(min_length=1)]
     vendor: Slug
     architecture: Slug | None = None
-    compute_capability: Annotated[str, Field(pattern=r"^\d+\.\d$")] | None = None
+    compute_capability: Capability | None = None
     released: Annotated[int, Field(ge=2010, le=2035)] | None = None
-    runtime: Slug
+    default_runtime: Annotated[Slug, Field(alias="runtime")]
     aliases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     groups: tuple[Slug, ...] = ()
-    notes: str = ""
+    notes: Annotated[str, AfterValidator(str.strip)] = ""
     memory: MemoryFigures
     usable: UsableFigures | None = None
     precisions: PrecisionFigures | None = None
@@ -164,66 +179,52 @@ class TargetFile(_Table):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:  # noqa: N804
-        if self.usable and self.usable.size > self.memory.nominal:
+        if self.usable and self.usable.usable > self.memory.nominal:
             raise ValueError("usable.size is above memory.nominal")
-        native = self.precisions.matrix + self.precisions.vector if self.precisions else ()
+        listed = self.precisions
+        native = listed.matrix_precisions + listed.vector_precisions if listed else ()
         strange = [p for p in (self.peak.rates if self.peak else ()) if p not in native]
         if strange:
             raise ValueError(f"peak has {', '.join(strange)}, which [precisions] does not list")
         return self
 
     def target(self, target_id: str) -> Target:
-        chip, capability = self.chip, self.compute_capability
-        figures = {
-            "memory": self.memory,
-            "usable": self.usable,
-            "precisions": self.precisions,
-            "peak": self.peak,
-            "chip": chip,
-            "dla": self.dla,
-            "interconnect": self.interconnect,
-        }
+        groups = {name: group for name in GROUPS if (group := getattr(self, name)) is not None}
+        chip, interconnect = _figures(self.chip), _figures(self.interconnect)
+        memory = {"usable": self.memory.nominal, **_figures(self.memory), **_figures(self.usable)}
         return Target(
             id=target_id,
-            name=self.name,
-            vendor=self.vendor,
-            memory=DeviceMemory(
-                nominal=self.memory.nominal,
-                usable=self.usable.size if self.usable else self.memory.nominal,
-                kind=self.memory.kind,
-                unified=self.memory.unified,
-                bandwidth=self.memory.bandwidth,
-            ),
-            default_runtime=self.runtime,
-            aliases=self.aliases,
-            groups=self.groups,
-            architecture=self.architecture,
-            compute_capability=_pair(capability) if capability else None,
-            released=self.released,
-            matrix_precisions=self.precisions.matrix if self.precisions else (),
-            vector_precisions=self.precisions.vector if self.precisions else (),
+            memory=DeviceMemory(**memory),
             rates=self.peak.rates if self.peak else {},
-            units=chip.units if chip else None,
-            clock=chip.clock if chip else None,
-            l2_bytes=chip.l2 if chip else None,
-            tdp_watts=chip.tdp if chip else None,
             dla=Dla(self.dla.cores, self.dla.rates) if self.dla else None,
-            interconnect=Interconnect(self.interconnect.kind, self.interconnect.bandwidth)
-            if self.interconnect
-            else None,
+            interconnect=Interconnect(**interconnect) if interconnect else None,
             overheads={
-                runtime: Overhead(found.low, found.high, found.origin)
+                runtime: Overhead(**found.figures(), origin=found.origin)
                 for runtime, found in self.overhead.items()
             },
-            origins={name: group.origin for name, group in figures.items() if group},
-            exceptions=dict(self.exceptions),
-            notes=self.notes.strip(),
+            origins={name: group.origin for name, group in groups.items()},
+            **{name: getattr(self, name) for name in _SAME},
+            **_figures(self.precisions),
+            **chip,
         )
 
 
-def _pair(version: str) -> tuple[int, int]:
-    major, minor = version.split(".")
-    return int(major), int(minor)
+GROUPS: dict[str, type[_Figures]] = {
+    "memory": MemoryFigures,
+    "usable": UsableFigures,
+    "precisions": PrecisionFigures,
+    "peak": RateFigures,
+    "chip": ChipFigures,
+    "dla": DlaFigures,
+    "interconnect": InterconnectFigures,
+}
+"""Tables of a file that state figures, in the order in which origins are listed."""
+_SAME = TargetFile.model_fields.keys() & {item.name for item in fields(Target)} - GROUPS.keys()
+"""What a target has as its file states it."""
+
+
+def _figures(group: _Figures | None) -> dict[str, Any]:
+    return group.figures() if group is not None else {}
 
 
 def describe(error: ValidationError) -> str:
@@ -241,15 +242,6 @@ def _describe_one(place: tuple[int | str, ...], detail: Any) -> str:
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
-    groups: dict[str, type[BaseModel]] = {
-        "memory": MemoryFigures,
-        "usable": UsableFigures,
-        "precisions": PrecisionFigures,
-        "peak": RateFigures,
-        "chip": ChipFigures,
-        "dla": DlaFigures,
-        "interconnect": InterconnectFigures,
-        "overhead": OverheadFigures,
-    }
-    table = TargetFile if len(place) == 1 else groups.get(str(place[0]), TargetFile)
-    return list(table.model_fields)
+    tables: dict[str, type[_Table]] = {**GROUPS, "overhead": OverheadFigures}
+    table = TargetFile if len(place) == 1 else tables.get(str(place[0]), TargetFile)
+    return [field.alias or name for name, field in table.model_fields.items()]
