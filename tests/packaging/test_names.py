@@ -1,4 +1,4 @@
-"""One name means one thing: no two classes are called alike."""
+"""Names mean one thing each, and ruff formats all that there is."""
 
 from __future__ import annotations
 
@@ -17,3 +17,12 @@ def test_no_two_classes_are_called_alike() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(file.relative_to(SRC).as_posix())
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_ruff_formats_every_line() -> None:
+    skipping = [
+        file.relative_to(SRC).as_posix()
+        for file in sorted(SRC.rglob("*.py"))
+        if "fmt: skip" in file.read_text(encoding="utf-8")
+    ]
+    assert skipping == []

@@ -42,15 +42,15 @@ def render(result: Result, options: Options) -> str:
 
 
 def write(result: Result, stream: TextIO, options: Options) -> None:
-    _Report(stream, options).report(result)
+    _FullPage(stream, options).report(result)
 
 
 def write_statistics(result: Result, stream: TextIO, options: Options) -> None:
     """Write the number of findings and the time of each rule."""
-    _Report(stream, options).statistics(result)
+    _FullPage(stream, options).statistics(result)
 
 
-class _Report(Page):
+class _FullPage(Page):
     gutter = 9
     widest = PROSE + gutter
 

@@ -42,9 +42,7 @@ FLOAT, INT, STRING, TENSOR, GRAPH, FLOATS, INTS, STRINGS, TENSORS, GRAPHS = rang
 SPARSE_TENSOR, SPARSE_TENSORS, TYPE_PROTO, TYPE_PROTOS = 11, 12, 13, 14
 UNSTATED = 0
 
-EAGER = frozenset({
-    UNSTATED, TENSOR, GRAPH, TENSORS, GRAPHS, SPARSE_TENSOR, SPARSE_TENSORS,
-})  # fmt: skip
+EAGER = frozenset({UNSTATED, TENSOR, GRAPH, TENSORS, GRAPHS, SPARSE_TENSOR, SPARSE_TENSORS})
 """Attributes that hold graphs or tensors, which the model has to know of from the start."""
 STANDARD_DOMAIN = "ai.onnx"
 
@@ -114,9 +112,13 @@ class _Builder:
             _declare(value, info.type)
             if value.name in graph.values:
                 self.problems.note(
-                    "duplicate-value", at=value.name,
-                    value=value.name, node=None, op=None, graph=graph.path,
-                )  # fmt: skip
+                    "duplicate-value",
+                    at=value.name,
+                    value=value.name,
+                    node=None,
+                    op=None,
+                    graph=graph.path,
+                )
             graph.values[value.name] = value
             graph.inputs.append(value)
         for initializer in proto.initializer:

@@ -27,17 +27,31 @@ MOST_CALLS = 100_000
 """Functions that call functions can double with every step; inference walks every call."""
 LONGEST_LIST = 1 << 20
 """To propagate data, onnx keeps some 80 bytes for each element of whatever has one dim."""
-STANDARD_DOMAINS = frozenset({
-    "", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training",
-    "ai.onnx.training",
-})  # fmt: skip
+STANDARD_DOMAINS = frozenset(
+    {
+        "",
+        "ai.onnx",
+        "ai.onnx.ml",
+        "ai.onnx.preview",
+        "ai.onnx.preview.training",
+        "ai.onnx.training",
+    }
+)
 _WHERE = re.compile(r"\(op_type:\s*(?P<op>[^,)]*)(?:, node name:\s*(?P<node>[^)]*))?\)")
 _LEFT_OUT = "Cannot parse data from external tensors"
 _RECORDED = "Inferred shape and existing shape differ"
 _UNSAID = (
-    " null", " Null", "No opset import", "Cannot infer", "Cannot parse", "already exist", "missing",
-    "type info", "Type info", "type case mismatch",
-)  # fmt: skip
+    " null",
+    " Null",
+    "No opset import",
+    "Cannot infer",
+    "Cannot parse",
+    "already exist",
+    "missing",
+    "type info",
+    "Type info",
+    "type case mismatch",
+)
 """What inference says where it knows too little, which is no contradiction."""
 
 _ONNX_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9}
