@@ -1,4 +1,4 @@
-"""What is taken for granted where a deployment leaves a dim open."""
+"""Assumptions about dims that a deployment leaves open."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ BATCH = 1
 SEQUENCE = 128
 IMAGE_SIDE = 224
 SAMPLES = 16_000
-"""A second of sound, as speech models sample it."""
+"""One second of audio at the sample rate of speech models."""
 REACH = 8
-"""Values looked at between the tokens and their embedding."""
+"""Limit on the values between the tokens and their embedding."""
 _MOVES = having(Trait.VIEW, Trait.CAST)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A deployment in which every input of the model has numbers for dims."""
+    """A deployment in which all dims of all inputs are numbers."""
 
     deployment: Deployment
     assumed: Mapping[str, int]
-    """By symbol, or by ``input[axis]`` where the dim has no name: what nobody stated."""
+    """Assumed sizes by symbol, or by ``input[axis]`` for unnamed dims."""
     following: frozenset[str] = frozenset()
-    """Those assumed that follow from other dims: the mask of a decoder with a cache."""
+    """Assumed sizes that follow from other dims, such as a decoder's mask with a cache."""
 
 
 def settle(model: Model, deployment: Deployment) -> Settled:
-    """Close what the deployment leaves open; profiles count at their largest.
+    """Set all dims that the deployment leaves open; profiles count at their maximum.
 
-    Batch 1, images of 224 x 224, sequences of 128 and a second of sound are assumed, and reported
-    as assumed.
+    Assumes batch 1, images of 224 x 224, sequences of 128 and one second of audio, and reports
+    these assumptions.
     """
     profiles = [each for each in input_profiles(model, deployment) if each.is_dynamic]
     assumed: dict[str, int] = {}
     takes_sound = _takes_sound(model)
     for profile in profiles:
-        for axis in profile.open_axes:  # the first to name a dim says what it is
+        for axis in profile.open_axes:  # the first use of a symbol decides its meaning
             is_sound = takes_sound and axis == 1
             usual = SAMPLES if is_sound else _usual(profile.declared, axis)
             assumed.setdefault(_name(profile, axis), usual)
@@ -76,7 +76,7 @@ def _name(profile: InputProfile, axis: int) -> str:
 
 
 def _as_long_as_positions(model: Model, assumed: Mapping[str, int]) -> dict[str, int]:
-    """Tokens, where the model has positions for fewer than one would assume."""
+    """Return token lengths limited by the model's table of positions."""
     length, masks = token_lengths(model)
     names = [name for name in (length, *masks) if assumed.get(name) == SEQUENCE]
     limit = min(_tables(model), default=SEQUENCE) if names else SEQUENCE
@@ -84,7 +84,7 @@ def _as_long_as_positions(model: Model, assumed: Mapping[str, int]) -> dict[str,
 
 
 def _tables(model: Model) -> Iterator[int]:
-    """Lengths of constants that a computed length cuts a piece from."""
+    """Iterate over the lengths of constants that are sliced to a computed length."""
     for node in model.nodes("Slice"):
         table, ends, axes = node.input(0), node.input(2), node.input(3)
         if table is None or table.tensor is None or ends is None or ends.is_constant:
@@ -98,7 +98,7 @@ def _tables(model: Model) -> Iterator[int]:
 def _length_with_cache(
     model: Model, deployment: Deployment, sizes: Mapping[str, int], assumed: Mapping[str, int]
 ) -> dict[str, int]:
-    """A decoder's mask covers what is cached and what is new, where nobody says how much."""
+    """Return the length of a decoder's mask, which covers cached and new tokens, if not given."""
     from modellint.analysis.kv_cache import kv_cache  # its precision rests on settled sizes
 
     length, others = token_lengths(model)
@@ -112,9 +112,9 @@ def _length_with_cache(
 
 
 def token_lengths(model: Model) -> tuple[str, frozenset[str]]:
-    """The name of the tokens' open length, and other names: of masks over it, and over a cache.
+    """Return the name of the tokens' open length, and other names of it in masks and caches.
 
-    Both are empty where there are no tokens, or tokens of several lengths.
+    Both are empty without tokens, or with tokens of several lengths.
     """
     named = [(value, dim) for value, (_, dim) in _texts(model) if isinstance(dim, str)]
     lengths = {dim for value, dim in named if _is_looked_up(value)}
@@ -124,7 +124,7 @@ def token_lengths(model: Model) -> tuple[str, frozenset[str]]:
 
 
 def _texts(model: Model) -> Iterator[tuple[Value, tuple[Dim, Dim]]]:
-    """Inputs of batch by length: tokens, their positions, their mask."""
+    """Iterate over inputs of shape (batch, length): tokens, positions, masks."""
     for value in model.inputs:
         shape = value.declared_shape
         if not value.is_constant and shape is not None and len(shape) == 2:
@@ -132,7 +132,7 @@ def _texts(model: Model) -> Iterator[tuple[Value, tuple[Dim, Dim]]]:
 
 
 def _is_looked_up(value: Value) -> bool:
-    """Whether its elements are indices of an embedding, perhaps in another shape."""
+    """Return True if the elements are indices of an embedding, possibly after a reshape."""
     pending, seen = [value], 0
     while pending and seen < REACH:
         seen += 1
@@ -156,7 +156,7 @@ def _usual(shape: Shape, axis: int) -> int:
 
 
 def _takes_sound(model: Model) -> bool:
-    """Whether the model takes nothing but one row of floats after another, of any length."""
+    """Return True if all inputs are rows of floats of any length."""
     fed = [value for value in model.inputs if not value.is_constant]
     if len(fed) != 1 or len(fed[0].declared_shape or ()) != 2:
         return False
@@ -165,7 +165,7 @@ def _takes_sound(model: Model) -> bool:
 
 
 def _is_image(shape: Shape) -> bool:
-    """Few channels, and every side open: a cache has few heads too, but their size is stated."""
+    """Return True for few channels and open sides; a cache has a known head size instead."""
     channels, *sides = shape[1:]
     is_open = not any(isinstance(side, int) for side in sides)
     return isinstance(channels, int) and channels <= 4 and is_open

@@ -1,4 +1,4 @@
-"""Attention written out: a product, a Softmax of it, and a second product."""
+"""Decomposed attention: a product, its Softmax, and a second product."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 MOST_STEPS = 8
-"""Ops between a product and the Softmax; more is another arrangement."""
+"""Limit on ops between a product and the Softmax."""
 _SAME = having(Trait.VIEW, Trait.CAST)
-"""Ops that leave every number as it is."""
+"""Ops that do not change values."""
 _SCALINGS = having(Trait.SCALING)
 _PATH = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE, Trait.SCALING)
 _CURVES = having(Trait.ACTIVATION, Trait.CURVED)
@@ -24,12 +24,12 @@ _BROADCASTS = having(Trait.BROADCAST)
 _MASKS = frozenset({"Add", "Where", "Sub"})
 _GUARD = frozenset({"IsNaN", "Where"})
 _AFTER = frozenset({"Mul", "Relu", "Transpose"})
-"""What stands between the Softmax and the result besides."""
+"""Other ops between the Softmax and the result."""
 
 
 @dataclass(slots=True)
 class AttentionBlock:
-    """One attention block; lists are in the order of execution."""
+    """An attention block; lists are in order of execution."""
 
     scores: Node
     """The MatMul of queries and keys."""
@@ -37,9 +37,9 @@ class AttentionBlock:
     result: Node
     """The MatMul of probabilities and values."""
     between: list[Node] = field(default_factory=list)
-    """From the scores to the Softmax: scales, masks, and what else stands there."""
+    """Nodes between the scores and the Softmax: scales, masks, and others."""
     after: list[Node] = field(default_factory=list)
-    """From the Softmax to the result."""
+    """Nodes between the Softmax and the result."""
 
     @property
     def nodes(self) -> list[Node]:
@@ -55,18 +55,18 @@ class AttentionBlock:
 
     @property
     def casts(self) -> list[Node]:
-        """Casts in the block that are more than a detour of a half-precision Softmax."""
+        """Return casts in the block, other than those around a half-precision Softmax."""
         casts = [n for n in (*self.between, *self.after) if n.op_type == "Cast"]
         return [n for n in casts if _changes(n)]
 
     @property
     def guard(self) -> list[Node]:
-        """What replaces the NaNs of rows that are masked whole."""
+        """Return the nodes that replace the NaNs of fully masked rows."""
         return self.after if any(n.op_type == "IsNaN" for n in self.after) else []
 
     @property
     def shared(self) -> Node | None:
-        """What makes probabilities that are wanted besides, as an output of their own perhaps."""
+        """Return the node whose probabilities are also used elsewhere or returned."""
         inside = {id(node) for node in self.nodes}
         for node in (self.softmax, *self.after):
             output = node.output()
@@ -78,7 +78,7 @@ class AttentionBlock:
 
     @property
     def alterations(self) -> list[Node]:
-        """What changes scores or probabilities in ways that are not attention's."""
+        """Return nodes that change scores or probabilities in ways unknown to attention."""
         return [
             *(node for node in self.between if node.op_type in _CURVES),
             *(n for n in self.after if n.op_type not in _SAME and n.op_type not in _GUARD),
@@ -86,13 +86,13 @@ class AttentionBlock:
 
     @property
     def expands(self) -> list[Node]:
-        """Keys and values copied for every query head that shares them."""
+        """Return nodes that copy keys and values for the query heads that share them."""
         found = (_upstream(side, _BROADCASTS) for side in (self.scores, self.result))
         return [node for node in found if node is not None]
 
 
 class Attentions:
-    """Every attention block of a model."""
+    """All attention blocks of a model."""
 
     starts_from = ("Softmax",)
 
@@ -103,7 +103,7 @@ class Attentions:
 
 
 def attention_blocks(graph: Graph) -> Iterator[AttentionBlock]:
-    """Every attention block of one graph."""
+    """Iterate over the attention blocks of a graph."""
     for softmax in graph.by_op.get("Softmax", ()):
         start = _scores(softmax)
         end = _result(softmax)
@@ -113,7 +113,7 @@ def attention_blocks(graph: Graph) -> Iterator[AttentionBlock]:
 
 
 def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:
-    """The MatMul whose product the Softmax is of, and what lies between."""
+    """Return the MatMul upstream of the Softmax, and the nodes between them."""
     between: list[Node] = []
     value = softmax.input(0)
     for _ in range(MOST_STEPS):
@@ -129,7 +129,7 @@ def _scores(softmax: Node) -> tuple[Node, list[Node]] | None:
 
 
 def _main_input(node: Node) -> Value | None:
-    """The operand of a node that leads to the scores, not to a mask or scale."""
+    """Return the operand that leads to the scores rather than to a mask or scale."""
     op = node.op_type
     if op in _SAME or op in _CURVES:
         return node.input(0)
@@ -158,7 +158,7 @@ def _leads_to_product(value: Value | None) -> bool:
 
 
 def _leads_to_product_directly(value: Value | None) -> bool:
-    """As above, without going through another mask: paths would multiply."""
+    """Return True without following another mask, which would multiply the paths."""
     for _ in range(MOST_STEPS):
         node = value.producer if value is not None else None
         if node is None:
@@ -172,7 +172,7 @@ def _leads_to_product_directly(value: Value | None) -> bool:
 
 
 def _result(softmax: Node) -> tuple[Node, list[Node]] | None:
-    """The MatMul that takes the probabilities, and what lies between."""
+    """Return the MatMul that consumes the probabilities, and the nodes between them."""
     after: list[Node] = []
     value = softmax.output()
     for _ in range(4):
@@ -206,7 +206,7 @@ def _changes(cast: Node) -> bool:
 
 
 def _upstream(product: Node, ops: Collection[str]) -> Node | None:
-    """An op on the way of a product's second operand."""
+    """Return an op upstream of a product's second operand."""
     value = product.input(1)
     for _ in range(MOST_STEPS):
         node = value.producer if value is not None else None
@@ -222,14 +222,14 @@ def _upstream(product: Node, ops: Collection[str]) -> Node | None:
 
 @dataclass(slots=True)
 class Rotation:
-    """A rotary embedding written out: x cos + rotated(x) sin."""
+    """A decomposed rotary embedding: x cos + rotated(x) sin."""
 
     last: Node
     nodes: list[Node]
 
 
 class Rotations:
-    """Every rotary embedding of a model that is written out."""
+    """All decomposed rotary embeddings of a model."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self.found = [

@@ -1,4 +1,4 @@
-"""What a graph is made of: repeated blocks and attention, found by structure, not by names.
+"""Repeated blocks and attention of a graph, detected by structure rather than names.
 
 >>> found = blocks(model, deployment)
 >>> [(block.kind, block.count) for block in found.summary]      # [("transformer", 12)]
@@ -34,12 +34,12 @@ _GATES = having(Trait.SIGMOID)
 _MEANS = having(Trait.MEAN)
 _BROADCASTS = having(Trait.BROADCAST)
 LONGEST = 200
-"""Nodes in the branch of a residual; a longer branch is the model, not a block."""
+"""Maximum nodes in the branch of a residual; a longer branch is the model, not a block."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphBlock:
-    """One occurrence, from the node after its input to the node that ends it."""
+    """An occurrence of a block, from the node after its input to its last node."""
 
     kind: Kind
     nodes: tuple[Node, ...]
@@ -55,7 +55,7 @@ class BlockCount:
 
 @dataclass(frozen=True, slots=True)
 class AttentionLayer:
-    """One attention: its op, or the softmax between two products."""
+    """An attention layer: a single op, or a softmax between two products."""
 
     node: Node
     query_heads: int | None
@@ -64,7 +64,7 @@ class AttentionLayer:
 
     @property
     def variant(self) -> str | None:
-        """``MHA``, ``GQA`` or ``MQA``."""
+        """Return ``MHA``, ``GQA`` or ``MQA``."""
         return attention_variant(self.query_heads, self.kv_heads)
 
 
@@ -91,7 +91,7 @@ class Blocks:
 
     @property
     def summary(self) -> tuple[BlockCount, ...]:
-        """How many of each kind; residuals inside transformer blocks are not told again."""
+        """Return the number of blocks of each kind, without residuals inside transformers."""
         inner = {id(node) for block in self.of("transformer") for node in block.nodes}
         counts = Counter(
             block.kind
@@ -106,7 +106,7 @@ class Blocks:
 
     @property
     def attention(self) -> AttentionLayer | None:
-        """The layer that most others are like; None for a model without attention."""
+        """Return the most frequent attention layer; None for a model without attention."""
         layers = self.attention_layers
         if not layers:
             return None
@@ -121,7 +121,7 @@ class Blocks:
     # Transformers
 
     def _transformers(self, residuals: list[GraphBlock]) -> Iterator[GraphBlock]:
-        """A residual with attention, and the one with a feed-forward that takes up its result."""
+        """Iterate over residuals with attention, each followed by one with a feed-forward."""
         attending = [block for block in residuals if self._attends(block)]
         feeding = [block for block in residuals if not self._attends(block)]
         for one in attending:
@@ -137,7 +137,7 @@ class Blocks:
     # Residuals
 
     def _residuals(self, graph: Graph) -> Iterator[GraphBlock]:
-        """Additions of two paths, one of which leaves from a tensor that the other is or adds."""
+        """Iterate over additions of two paths that start from the same tensor."""
         masks = {id(node) for block in self._written_out for node in block.between}
         for node in graph.nodes:
             if node.op_type not in _SUMS or id(node) in masks:
@@ -165,7 +165,7 @@ class Blocks:
     # Inverted residuals
 
     def _inverted(self, graph: Graph) -> Iterator[GraphBlock]:
-        """A depthwise convolution between one that widens and one that narrows."""
+        """Iterate over depthwise convolutions between one that widens and one that narrows."""
         for node in graph.nodes:
             if not self._is_depthwise(node):
                 continue
@@ -189,7 +189,7 @@ class Blocks:
         return None
 
     def _pointwise_after(self, node: Node) -> Node | None:
-        """The next convolution on the straight way; a gate beside it does not count."""
+        """Return the next convolution on the main path, ignoring gates next to it."""
         for _ in range(10):
             value = node.output()
             users = [use.node for use in value.consumers] if value is not None else []
@@ -238,7 +238,7 @@ class Blocks:
         return AttentionLayer(block.softmax, heads, kv_heads, size)
 
     def _sharing(self, product: Node, heads: int | None) -> int:
-        """How many query heads read one key head: by how much the keys are broadcast."""
+        """Return the number of query heads per key head, by how far the keys are broadcast."""
         value = product.input(1)
         for _ in range(8):
             node = value.producer if value is not None else None
@@ -254,7 +254,7 @@ class Blocks:
 
 
 def blocks(model: Model, deployment: Deployment) -> Blocks:
-    """The analysis: ``context.analysis(blocks)``."""
+    """Run the analysis: ``context.analysis(blocks)``."""
     return Blocks(model, deployment)
 
 
@@ -264,7 +264,7 @@ def _operands(node: Node) -> list[Value]:
 
 
 def _source_of_skip(skip: Value) -> Value:
-    """Where the short side begins: itself, or what one convolution or product adapts."""
+    """Return the start of the skip path, upstream of an adapting convolution or product."""
     value = skip
     adapted = 0
     for _ in range(6):
@@ -280,9 +280,9 @@ def _source_of_skip(skip: Value) -> Value:
 
 
 def _branch_to(main: Value, start: Value) -> tuple[list[Node], Value] | None:
-    """All nodes between `start` and `main`.
+    """Return all nodes between `start` and `main`.
 
-    What was computed before the start, such as a mask, flows in from the side.
+    Values computed before the start, such as masks, are ignored.
     """
     earliest = start.producer.index if start.producer is not None else -1
     nodes: dict[int, Node] = {}
@@ -306,7 +306,7 @@ def _branch_to(main: Value, start: Value) -> tuple[list[Node], Value] | None:
 
 
 def _without_outer(found: list[GraphBlock]) -> list[GraphBlock]:
-    """Without residuals around others: a sum of the whole model with its input is no block."""
+    """Remove residuals around others: the whole model plus its input is not a block."""
     ends = sorted(block.end.index for block in found)
     return [
         block
@@ -322,7 +322,7 @@ def _is_pointwise(node: Node) -> bool:
 
 
 def _width_of(node: Node, axis: int) -> int | None:
-    """Output channels (0) or input channels (1) of a convolution."""
+    """Return the output channels (0) or input channels (1) of a convolution."""
     weight = _weight(node)
     shape = weight.shape if weight is not None else None
     return _number(shape[axis]) if shape is not None and len(shape) > axis else None
@@ -345,7 +345,7 @@ def _continues(one: GraphBlock, other: GraphBlock) -> bool:
 
 
 def _squeezes(graph: Graph) -> Iterator[GraphBlock]:
-    """A product of a tensor with a gate computed from its mean: Squeeze-and-Excitation."""
+    """Iterate over products of a tensor with a gate computed from its mean."""
     for node in graph.nodes:
         if node.op_type not in _MULTIPLICATIONS or len(node.inputs) < 2:
             continue
@@ -358,7 +358,7 @@ def _squeezes(graph: Graph) -> Iterator[GraphBlock]:
 
 
 def _gate(value: Value, tensor: Value) -> list[Node] | None:
-    """From the gate back through two weighted layers to the mean of `tensor`."""
+    """Return the nodes from the gate back through two weighted layers to the mean of `tensor`."""
     nodes: list[Node] = []
     weighted = 0
     gated = False
@@ -375,14 +375,14 @@ def _gate(value: Value, tensor: Value) -> list[Node] | None:
         if node.op_type in _MEANS:
             return nodes if gated and weighted >= 1 and source is tensor else None
         if not gated and weighted:
-            # The gate itself may be spelled out as Clip(x + 3) / 6.
+            # The gate may be decomposed to Clip(x + 3) / 6.
             gated = any(each.op_type in ("Clip", "Div", "HardSwish") for each in nodes)
         value = next((v for v in node.inputs if v is not None and not v.is_constant), source)
     return None
 
 
 def _growth(old: Iterable[object] | None, new: Iterable[object] | None) -> int:
-    """The factor by which one axis grows."""
+    """Return the factor by which an axis grows."""
     for before, after in zip(old or (), new or (), strict=False):
         if isinstance(before, int) and isinstance(after, int) and before and after > before:
             return after // before

@@ -1,4 +1,4 @@
-"""What a model computes twice, or stores twice."""
+"""Duplicate computations and duplicate tensors of a model."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 _CHANCE = having(Trait.RANDOM, Trait.DROPS)
 _SAMPLES, _SAMPLE = 8, 64
-"""Of two tensors of a kind, so many runs of so many elements are compared before all are read."""
+"""Number and length of samples that are compared before reading whole tensors."""
 _PIECE = 1 << 22
 _SMALL = 1024
-"""Bytes up to which constants are compared by what they hold."""
+"""Maximum bytes of constants that are compared by content."""
 _MOST_ALIKE = 32
-"""Nodes with inputs of one kind that another one is compared with."""
+"""Limit on candidates with equal inputs that a node is compared with."""
 
 
 class Repeated:
-    """Nodes that compute what an earlier node of their graph has computed, by value numbering."""
+    """Nodes that repeat the computation of an earlier node, found by value numbering."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self.twins: dict[int, Node] = {}
-        """The earlier node, by the id of the later."""
+        """The earlier node by the id of the later."""
         self.clusters: list[list[Node]] = []
-        """Repeated nodes that hang together, in file order."""
+        """Connected groups of repeated nodes, in file order."""
         for graph in model.graphs(functions=True):
             self._number(graph)
 
@@ -59,7 +59,7 @@ class Repeated:
 
 
 def _kind(value: Value | None, stands_for: dict[int, int]) -> Hashable:
-    """Equal for the same value and for values computed alike; of constants, only the type."""
+    """Return a key that is equal for equal computations; for constants, only the type."""
     if value is None:
         return None
     tensor = value.tensor
@@ -69,7 +69,7 @@ def _kind(value: Value | None, stands_for: dict[int, int]) -> Hashable:
 
 
 def _is_same(one: Node, other: Node) -> bool:
-    """Asked only of nodes whose inputs are alike: attributes and constants are read late."""
+    """Compare nodes with equal input kinds; attributes and constants are read only here."""
     return (
         one.domain == other.domain
         and len(one.outputs) == len(other.outputs)
@@ -79,7 +79,7 @@ def _is_same(one: Node, other: Node) -> bool:
 
 
 def _hold_the_same(one: Value | None, other: Value | None) -> bool:
-    """Of two inputs of one kind: whether they are equal if they are small constants."""
+    """Compare two inputs of the same kind, which may be small constants."""
     if one is other or one is None or other is None:
         return True
     if one.tensor is None or other.tensor is None or not one.tensor.small:
@@ -89,7 +89,7 @@ def _hold_the_same(one: Value | None, other: Value | None) -> bool:
 
 
 def _hanging_together(nodes: list[Node]) -> list[list[Node]]:
-    """Groups of nodes of which each makes what another takes."""
+    """Return groups of nodes connected by values."""
     inside = {id(node) for node in nodes}
     group: dict[int, list[Node]] = {}
     for node in nodes:
@@ -109,7 +109,7 @@ def _hanging_together(nodes: list[Node]) -> list[list[Node]]:
 
 
 def equal_tensors(model: Model, least: int) -> Iterator[list[Tensor]]:
-    """Stored tensors of at least so many bytes that hold the same elements."""
+    """Iterate over groups of stored tensors of a minimum size with the same elements."""
     alike: dict[Hashable, list[Tensor]] = defaultdict(list)
     for tensor in model.tensors:
         if tensor.nbytes >= least:
@@ -123,7 +123,7 @@ def equal_tensors(model: Model, least: int) -> Iterator[list[Tensor]]:
 
 
 def _place(tensor: Tensor) -> Hashable:
-    """Two tensors may share one place in an external file, and then nothing is stored twice."""
+    """Return the storage location; tensors that share one are not duplicates."""
     region = tensor.region
     return (region.path, region.offset) if region is not None else id(tensor)
 

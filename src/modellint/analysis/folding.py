@@ -1,11 +1,11 @@
-"""What a runtime computes once, before the first run: everything that hangs on constants alone.
+"""Constant folding: what a runtime computes once, before the first run.
 
     >>> folding = Folding(model, deployment)
     >>> folding.is_folded(node)              # never runs
     >>> [value.name for value in folding.weights]
-    >>> folding.numbers(value)               # of small constants, computed or stored
+    >>> folding.numbers(value)               # elements of small constants, computed or stored
 
-Shapes count as constants where the deployment makes them so, as in a static engine.
+Shapes count as constants if the deployment fixes them, as in a static engine.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _KEPT = having(Trait.RANDOM, Trait.DROPS, Trait.DEQUANTIZE)
-"""Runtimes keep quantized weights as they are stored and dequantize on the way."""
+"""Ops that are not folded: runtimes keep quantized weights and dequantize them on the fly."""
 _SHAPE_OPS = having(Trait.READS_SHAPE)
 
 
 class Folding:
-    """The part of a model that is constant as deployed."""
+    """The constant part of a deployed model."""
 
     def __init__(
         self, model: Model, deployment: Deployment, types: DeployedTypes | None = None
@@ -50,20 +50,20 @@ class Folding:
 
     @cached_property
     def folded(self) -> frozenset[int]:
-        """The ids of all nodes that never run."""
+        """Return the ids of all nodes that never run."""
         return frozenset(self._folded)
 
     def is_folded(self, node: Node) -> bool:
         return id(node) in self._folded
 
     def is_constant(self, value: Value) -> bool:
-        """Stored, or computed from what is stored."""
+        """Return True if stored or computed from stored tensors."""
         return value.is_constant or id(value) in self._constant
 
     def weights(self) -> Iterator[Value]:
-        """Constants that nodes which run, or the caller, ask for: each once.
+        """Iterate over distinct constants used by running nodes or the caller.
 
-        What is computed twice in the same way, from the same constants, is one.
+        Equal computations from the same constants count as one.
         """
         seen: set[int] = set()
         for graph in self._model.graphs():
@@ -74,7 +74,7 @@ class Folding:
                     yield value
 
     def content(self, value: Value) -> int:
-        """The same number for constants of the same elements, as far as their making tells."""
+        """Return a number that is equal for constants with equal origins."""
         if value.tensor is not None:
             return self._intern(_tensor_content(value.tensor))
         nodes, self._unnoted = self._unnoted, []
@@ -105,7 +105,7 @@ class Folding:
         return self.types.shape(source) if source is not None else None
 
     def _asked_for(self, graph: Graph) -> Iterator[Value]:
-        """Constants that are not only there to compute others."""
+        """Iterate over constants that are used for more than computing others."""
         folded, constant = self._folded, self._constant
         asking = [node.inputs for node in graph.ordered if id(node) not in folded]
         for value in chain(*asking, graph.outputs):
@@ -113,7 +113,7 @@ class Folding:
                 yield value
 
     def numbers(self, value: Value) -> NDArray[Any] | None:
-        """The elements of a constant, when there are few and computing them is simple."""
+        """Return the elements of a small constant that is simple to compute."""
         if value.tensor is not None:
             return value.tensor.if_small()
         return self.types.numbers(value)
@@ -129,11 +129,11 @@ class Folding:
 
 
 def _tensor_content(tensor: Tensor) -> Hashable:
-    """Its elements where they are at hand, else which tensor it is."""
+    """Return the elements if in memory, else the tensor's identity."""
     elements = tensor.small_bytes()
     return id(tensor) if elements is None else (tensor.dtype.name, tensor.shape, elements)
 
 
 def folding(model: Model, deployment: Deployment) -> Folding:
-    """The analysis: ``context.analysis(folding)``."""
+    """Run the analysis: ``context.analysis(folding)``."""
     return Folding(model, deployment)

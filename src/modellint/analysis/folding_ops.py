@@ -1,4 +1,4 @@
-"""The arithmetic of shapes: small constants through the ops that exporters compute shapes with."""
+"""Shape arithmetic: evaluation of the ops that exporters compute shapes with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _READS_SHAPE = having(Trait.READS_SHAPE)
 SMALL = 4096
-"""Elements; what is larger is data, not shape."""
+"""Maximum number of elements; larger tensors are data rather than shapes."""
 
 Array = Any
 Evaluator = Callable[[Node, list[Any]], Any]
@@ -38,7 +38,7 @@ _ONNX_TYPES = {
 
 
 class NotFoldable(Exception):  # noqa: N818 - an answer, not an error
-    """The result would be large, or the op is used in a way that is not worth following."""
+    """Result too large, or unsupported use of an op."""
 
 
 def small_constants(
@@ -186,7 +186,7 @@ def _slice(node: Node, inputs: list[Any]) -> Array:
         steps = stride.tolist() if stride is not None else [1] * len(starts)
     where = [slice(None)] * inputs[0].ndim
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        # Past the front, a backward slice ends at the front: numpy says so with None.
+        # A backward slice to the start ends at None in numpy.
         stop = None if step < 0 and end < -inputs[0].shape[axis] else end
         where[axis] = slice(start, stop, step)
     return inputs[0][tuple(where)]

@@ -1,4 +1,4 @@
-"""Where graphs write out, op by op, what is one op elsewhere, and which node is out of place."""
+"""Detection of decomposed ops in graphs, and of the nodes that prevent their fusion."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment
 
 TRANSPARENT = frozenset(names(Trait.TRANSPARENT))
-"""Ops that a mathematician does not see."""
+"""Ops without mathematical effect."""
 NARROW = frozenset({"float16", "bfloat16"})
 
 
-# --- Small questions -------------------------------------------------------------------------
+# --- Helpers ---------------------------------------------------------------------------------
 
 
 def made_by(value: Value | None, *ops: str) -> Node | None:
-    """The node that makes a value, when it is one of these ops."""
+    """Return the producer of a value if it is one of these ops."""
     producer = value.producer if value is not None else None
     return producer if producer is not None and producer.qualified_op in ops else None
 
 
 def through(value: Value | None, seen: list[Node] | None = None) -> Value | None:
-    """The value upstream of Casts and the like, which are noted in `seen`."""
+    """Return the value upstream of Casts and similar ops, which are added to `seen`."""
     while value is not None and value.producer is not None and value.producer.outputs[0] is value:
         node = value.producer
         if node.qualified_op not in TRANSPARENT or not node.inputs or node.inputs[0] is None:
@@ -40,7 +40,7 @@ def through(value: Value | None, seen: list[Node] | None = None) -> Value | None
 
 
 def onward(value: Value, seen: list[Node] | None = None) -> Value:
-    """The value downstream of Casts and the like, as long as nobody else takes it."""
+    """Return the value downstream of Casts and similar ops with a single consumer."""
     while (node := value.sole_consumer) is not None and node.qualified_op in TRANSPARENT:
         output = node.output()
         if output is None:
@@ -52,14 +52,14 @@ def onward(value: Value, seen: list[Node] | None = None) -> Value:
 
 
 def takers(value: Value | None) -> list[Node]:
-    """The nodes that take a value, each once."""
+    """Return the distinct consumers of a value."""
     if value is None:
         return []
     return list({id(use.node): use.node for use in value.consumers}.values())
 
 
 def number(value: Value | None) -> float | None:
-    """The one number that a small constant holds."""
+    """Return the value of a small constant with one element."""
     array = small_constant(value)
     if array is None or array.size == 0 or array.dtype.kind not in "fiub":
         return None
@@ -68,7 +68,7 @@ def number(value: Value | None) -> float | None:
 
 
 def ints(value: Value | None) -> tuple[int, ...] | None:
-    """The integers that a small constant holds."""
+    """Return the integers of a small constant."""
     array = small_constant(value)
     if array is None or array.dtype.kind not in "iu":
         return None
@@ -81,7 +81,7 @@ def is_number(value: Value | None, wanted: float, tolerance: float = 2e-3) -> bo
 
 
 def other_input(node: Node, value: Value | None) -> Value | None:
-    """The operand of a binary node that is not this one."""
+    """Return the other operand of a binary node."""
     if len(node.inputs) != 2:
         return None
     first, second = node.inputs
@@ -89,14 +89,14 @@ def other_input(node: Node, value: Value | None) -> Value | None:
 
 
 def operands(node: Node) -> Iterator[tuple[Value, Value]]:
-    """Both readings of a commutative node with two inputs."""
+    """Iterate over both orders of a commutative node's two inputs."""
     if len(node.inputs) == 2 and node.inputs[0] is not None and node.inputs[1] is not None:
         yield node.inputs[0], node.inputs[1]
         yield node.inputs[1], node.inputs[0]
 
 
 def shared(nodes: Iterable[Node], last: Node) -> tuple[Node, Node | None] | None:
-    """A node before the last one whose output is wanted outside too, and who wants it."""
+    """Return a node before the last one whose output is also used outside, and its user."""
     nodes = list(nodes)
     inside = {id(node) for node in nodes}
     for node in nodes:
@@ -114,7 +114,7 @@ def shared(nodes: Iterable[Node], last: Node) -> tuple[Node, Node | None] | None
 
 
 def _leads_inside(node: Node, inside: Collection[int]) -> bool:
-    """Whether a node is one of those, or a Cast that only they take."""
+    """Return True if a node is inside, or is a Cast with consumers only inside."""
     while id(node) not in inside:
         output = node.output()
         following = output.sole_consumer if output is not None else None
@@ -125,7 +125,7 @@ def _leads_inside(node: Node, inside: Collection[int]) -> bool:
 
 
 def axes_of(node: Node) -> tuple[int, ...] | None:
-    """The axes of a Reduce node, as attribute or as input; None when they are not known."""
+    """Return the axes of a Reduce node, from its attribute or input; None if unknown."""
     given = node.get_ints("axes")
     return given if given is not None else ints(node.input(1))
 
@@ -137,7 +137,7 @@ NormKind = Literal["layer", "rms", "instance"]
 
 @dataclass(slots=True)
 class Blocker:
-    """The node that keeps a pattern from being recognised, and why."""
+    """A node that prevents a fusion, and the reason."""
 
     reason: str
     node: Node
@@ -146,20 +146,20 @@ class Blocker:
 
 @dataclass(slots=True)
 class Norm:
-    """A normalization written out: x divided by the root of a mean of squares."""
+    """A decomposed normalization: x divided by the root of a mean of squares."""
 
     kind: NormKind
     root: Node
-    """Sqrt, or the Pow that stands for it."""
+    """Sqrt, or an equivalent Pow."""
     last: Node
     nodes: list[Node]
     axes: tuple[int, ...] | None
     blockers: list[Blocker] = field(default_factory=list)
-    """What ONNX Runtime's pass stumbles over."""
+    """Nodes that prevent ONNX Runtime's fusion."""
 
 
 class Norms:
-    """Every normalization of a model that is written out."""
+    """All decomposed normalizations of a model."""
 
     starts_from = ("Sqrt", "Pow")
 
@@ -229,7 +229,7 @@ class Norms:
     def _quotient(
         self, root: Node, centred: Value | None, difference: Node | None
     ) -> tuple[Node | None, Node | None]:
-        """The division of what was squared by the root, and the inverse where it goes by one."""
+        """Return the division by the root, and the reciprocal if there is one."""
         output = root.output()
         if output is None:
             return None, None
@@ -259,7 +259,7 @@ class Norms:
         return None
 
     def _same(self, value: Value | None, centred: Value | None, difference: Node | None) -> bool:
-        """The value that was squared, or the same difference computed a second time."""
+        """Return True for the squared value, or the same difference computed again."""
         value = through(value)
         if value is centred:
             return True
@@ -298,7 +298,7 @@ class Norms:
         quotient: Node,
         casts: list[Node],
     ) -> None:
-        """Note what ONNX Runtime's LayerNormFusion and SimplifiedLayerNormFusion stumble over."""
+        """Record what prevents ONNX Runtime's LayerNormFusion or SimplifiedLayerNormFusion."""
         blockers = norm.blockers
         if square.op_type == "Mul":
             blockers.append(Blocker("square", square))
@@ -334,7 +334,7 @@ class Norms:
         blockers += [Blocker("cast", node) for node in casts if _changes_type(node)]
 
     def _scale(self, quotient: Node) -> Node | None:
-        """The Mul by the weight that follows; None when something else comes first."""
+        """Return the following Mul by the weight; None if another op comes first."""
         output = quotient.output()
         node = onward(output).sole_consumer if output is not None else None
         if node is None and output is not None:
@@ -345,7 +345,7 @@ class Norms:
         return node if weight is not None and self._is_weight(weight) else None
 
     def _is_weight(self, value: Value) -> bool:
-        """A constant, or something small that is made of one."""
+        """Return True for a constant, or a small value computed from one."""
         source = through(value)
         if source is None or source.is_constant:
             return source is not None
@@ -362,7 +362,7 @@ class Norms:
 
 
 def _changes_type(cast: Node) -> bool:
-    """Whether a Cast does something; between float32 and what is narrower, passes allow it."""
+    """Return True if a Cast prevents fusion; passes allow it between float32 and narrower types."""
     before, after = cast.input(0), cast.output()
     if cast.op_type != "Cast" or before is None or after is None:
         return False

@@ -1,9 +1,9 @@
-"""The key and value cache of a decoder: found by how the graph extends it, not by names.
+"""KV cache of a decoder, detected by how the graph extends it rather than by names.
 
 >>> cache = kv_cache(model, deployment)
 >>> if cache is not None:
 ...     cache.layers, cache.kv_heads, cache.head_size, cache.query_heads
-...     cache.bytes_per_token           # of one sequence, at the deployment's precision
+...     cache.bytes_per_token           # per sequence, at the deployment's precision
 ...     cache.nbytes(batch=8, tokens=4096)
 """
 
@@ -28,12 +28,12 @@ _PASSING = {"Where", "Add"} | having(
 ).keys()
 _TO_PRODUCT = _PASSING | {"Concat"} | having(Trait.BROADCAST, Trait.MULTIPLICATION).keys()
 REACH = 8
-"""How many moves of elements may lie between the model's input and what extends it."""
+"""Limit on element-moving ops between the model's input and the op that extends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachePair:
-    """One cached tensor: the graph's input, and the output that is fed back for the next token."""
+    """A cached tensor: an input, and the output that is fed back for the next token."""
 
     past: Value
     present: Value
@@ -41,7 +41,7 @@ class CachePair:
 
     @property
     def is_stacked(self) -> bool:
-        """Keys and values of a layer in one tensor."""
+        """Return True if keys and values of a layer are in one tensor."""
         return len(self.past.shape or ()) == 5
 
 
@@ -52,34 +52,34 @@ class KvCache:
     kv_heads: int | None
     head_size: int | None
     query_heads: int | None
-    """Of the attention that reads the cache; None where its shapes do not tell."""
+    """Query heads of the attention that reads the cache; None if unknown."""
     element_bytes: float
     sequence_axis: int
-    """Of a cached tensor: the axis that grows by one with each token."""
+    """Axis of cached tensors that grows with each token."""
     sequence_symbol: str | None
-    """The name of that axis where the model leaves it open."""
+    """Symbol of that axis, if open."""
 
     @property
     def variant(self) -> str | None:
-        """``MHA``, ``GQA`` or ``MQA``."""
+        """Return ``MHA``, ``GQA`` or ``MQA``."""
         return attention_variant(self.query_heads, self.kv_heads)
 
     @property
     def bytes_per_token(self) -> int | None:
-        """What one more token of one sequence adds, all layers together."""
+        """Return the bytes added by a token of a sequence, all layers together."""
         if self.kv_heads is None or self.head_size is None:
             return None
         tensors = sum(2 if pair.is_stacked else 1 for pair in self.pairs)
         return int(tensors * self.kv_heads * self.head_size * self.element_bytes)
 
     def nbytes(self, batch: int, tokens: int) -> int | None:
-        """The whole cache, for so many sequences of so many tokens each."""
+        """Return the size of the cache for a batch of sequences of equal length."""
         per_token = self.bytes_per_token
         return per_token * batch * tokens if per_token is not None else None
 
 
 def kv_cache(model: Model, deployment: Deployment) -> KvCache | None:
-    """The analysis: None for a graph that keeps no cache."""
+    """Run the analysis; None for a graph without a cache."""
     pairs = tuple(_pairs(model.graph))
     if not pairs:
         return None
@@ -102,7 +102,7 @@ def kv_cache(model: Model, deployment: Deployment) -> KvCache | None:
 
 
 def attention_variant(query_heads: int | None, kv_heads: int | None) -> str | None:
-    """How many query heads share a key and value head: none, some, or all."""
+    """Return the variant, by how many query heads share a key/value head: one, some, or all."""
     if not query_heads or not kv_heads:
         return None
     if kv_heads == query_heads:
@@ -121,7 +121,7 @@ def _pairs(graph: Graph) -> Iterator[CachePair]:
 
 
 def _follow(past: Value) -> tuple[Value, Node] | None:
-    """The output that extends `past`, and the node that does it."""
+    """Return the output that extends `past`, and the node that extends it."""
     pending = [(past, 0)]
     seen = {id(past)}
     while pending:
@@ -146,14 +146,14 @@ def _follow(past: Value) -> tuple[Value, Node] | None:
 
 
 def _extended(node: Node, index: int) -> Value | None:
-    """What an op that extends caches itself makes of its input at `index`."""
+    """Return the output of a caching op that extends its input at `index`."""
     roles = of(node).inputs
     role = roles[index] if index < len(roles) else ""
     return node.output(int(role.removeprefix("past>"))) if role.startswith("past>") else None
 
 
 def _returned(value: Value) -> Value | None:
-    """The graph's output that a value becomes, at most a few moves later."""
+    """Return the graph output that a value becomes after a few moves."""
     pending = [(value, 0)]
     while pending:
         value, distance = pending.pop(0)
@@ -169,7 +169,7 @@ def _returned(value: Value) -> Value | None:
 
 
 def _sequence_axis(pair: CachePair, shape: Shape | None) -> int:
-    """Where the extending Concat puts the new tokens; the last but one where an op does it."""
+    """Return the axis of the extending Concat; the second to last for a caching op."""
     rank = len(shape or ()) or 4
     node = pair.extended_by
     if node.op_type == "Concat" and pair.past in node.inputs:
@@ -184,7 +184,7 @@ def _sequence_axis(pair: CachePair, shape: Shape | None) -> int:
 
 
 def _heads_and_size(shape: Shape | None, axis: int) -> tuple[int | None, int | None]:
-    """Heads and head size: the last dims beside batch and sequence."""
+    """Return heads and head size: the last dims other than batch and sequence."""
     if shape is None:
         return None, None
     rest = [dim for at, dim in enumerate(shape) if at != axis][-2:]
@@ -198,7 +198,7 @@ def _heads_and_size(shape: Shape | None, axis: int) -> tuple[int | None, int | N
 
 
 def _query_heads(pair: CachePair) -> int | None:
-    """Heads of the product that reads the cache: from an op's attribute, or its shapes."""
+    """Return the heads of the product that reads the cache, from an attribute or its shapes."""
     node = pair.extended_by
     for name in ("num_heads", "q_num_heads"):
         heads = node.get_int(name)
@@ -212,7 +212,7 @@ def _query_heads(pair: CachePair) -> int | None:
 
 
 def _heads_of_product(value: Value | None) -> int | None:
-    """Follow the extended cache to the MatMul it goes into; broadcasting heads on the way."""
+    """Follow the extended cache, possibly broadcast over heads, to its MatMul."""
     if value is None:
         return None
     pending = [(value, 0)]

@@ -1,4 +1,4 @@
-"""An engine's layers: what each does, in which precision, and where they are at odds."""
+"""An engine's layers: kinds, precisions and problems."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ REFORMAT, NO_OP = "Reformat", "NoOp"
 COPY = "Reformatting CopyNode"
 _BETWEEN_PARTS = re.compile(r" \+ |, |PWN\(|\)")
 HEAVY = ("convolution", "gemm", "matrixmultiply", "deconvolution", "fullyconnected", "attention")
-"""Words in the kinds of layers that do most of the arithmetic."""
+"""Words in the kinds of layers with most of the arithmetic."""
 LIGHT = frozenset(
     """
     PointWise PointWiseV2 ElementWise Unary Scale Activation Reduce SoftMax Shuffle Slice
     Concatenation Select Cast Resize Pooling Padding
     """.split()
 )
-"""Kinds that move memory rather than compute, and are cheap only inside another layer."""
+"""Memory-bound kinds, which are cheap only inside another layer."""
 QUANTIZED = frozenset({"int8", "float8e4m3fn", "int4", "float4e2m1"})
 ZONE = 3
-"""Light layers in a row, each of its own, that are worth a word."""
+"""Minimum number of consecutive light layers to report."""
 
 
 def onnx_names(layer: Node) -> list[str]:
-    """The ONNX nodes that a layer was made of."""
+    """Return the ONNX nodes that a layer was built from."""
     return [each for each in layer.metadata.get("onnx", "").split("\x1e") if each]
 
 
 def parts_of_name(layer: Node) -> list[str]:
-    """What a layer's name is put together from: nodes, and whatever else went into it.
+    """Return the parts of a layer's name: nodes and other components.
 
-    All there is of older releases, and of engines that keep nothing but names.
+    Older releases, and engines without detailed information, provide nothing else.
     """
     if layer.name.startswith(COPY):
         return []
@@ -44,7 +44,7 @@ def parts_of_name(layer: Node) -> list[str]:
 
 
 def is_reformat(layer: Node) -> bool:
-    """Whether it reads a tensor only to write it in another type or layout."""
+    """Return True if a layer only changes type or layout."""
     copies = layer.name.startswith(COPY) and layer.op_type != NO_OP
     return layer.op_type == REFORMAT or copies
 
@@ -59,7 +59,7 @@ def is_heavy(layer: Node) -> bool:
 
 
 def precision(layer: Node) -> str | None:
-    """The type a layer computes in: that of its weights, else of its first input."""
+    """Return the type a layer computes in: that of its weights, else of its first input."""
     stated = layer.metadata.get("weights", "").lower()
     known = {"half": "float16", "float": "float32", "int8": "int8", "fp8": "float8e4m3fn"}
     if stated in known:
@@ -79,7 +79,7 @@ class WideLayer:
 
 
 class Layers:
-    """The layers of one export, and what stands out among them."""
+    """Layers of an export, and notable ones among them."""
 
     def __init__(self, model: Model, deployment: Deployment | None = None) -> None:
         self.all = list(model.graph.nodes)
@@ -106,7 +106,7 @@ class Layers:
 
     @cached_property
     def zones(self) -> list[list[Node]]:
-        """Chains of light layers that each stayed a layer of its own."""
+        """Return chains of light layers that were not fused."""
         found: list[list[Node]] = []
         seen: set[int] = set()
         for layer in self.all:
@@ -139,7 +139,7 @@ def _only_follower(layer: Node) -> Node | None:
 
 
 def _beyond(layer: Node, *, forward: bool) -> list[Node]:
-    """The neighbours on one side, seen through what does not compute."""
+    """Return the neighbors on one side, skipping layers that do not compute."""
     found: list[Node] = []
     pending, seen = [layer], {layer.index}
     while pending:
@@ -154,21 +154,21 @@ def _beyond(layer: Node, *, forward: bool) -> list[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What became of an ONNX model's nodes in an engine."""
+    """Mapping of an ONNX model's nodes to the layers of an engine."""
 
     nodes: int
     placed: dict[str, Node]
-    """The layer of each ONNX node that one names."""
+    """Layer of each ONNX node that is named by one."""
     gone: Counter[str]
-    """Nodes that no layer names, by op type: folded, or inside a layer that does not say."""
+    """Nodes that no layer names, by op type: folded, or inside a layer that does not name them."""
     left_float: list[tuple[Node, str]]
-    """Nodes between quantize and dequantize in the model that run in a wide type all the same."""
+    """Nodes that are quantized in the model but run in a wide type."""
     unknown: list[str]
-    """Names that layers state and the model does not have: it is another model's export."""
+    """Names in layers that the model lacks: the export is of another model."""
 
 
 def compare(source: Model, layers: Layers) -> Comparison:
-    """Find the nodes of an ONNX model again in the layers of an engine built from it."""
+    """Map the nodes of an ONNX model to the layers of an engine built from it."""
     nodes = list(source.nodes())
     by_name = {_trt_name(node): node for node in nodes}
     stated = {name for layer in layers.all for name in onnx_names(layer)}
@@ -193,7 +193,7 @@ def compare(source: Model, layers: Layers) -> Comparison:
 
 
 def _trt_name(node: Node) -> str:
-    """The name that TensorRT's parser gives a node."""
+    """Return the name that TensorRT's parser gives a node."""
     if node.name:
         return node.name
     output = node.output(0)
@@ -201,7 +201,7 @@ def _trt_name(node: Node) -> str:
 
 
 def _is_quantized(node: Node) -> bool:
-    """Whether all that a heavy node computes from comes out of dequantizers."""
+    """Return True if all operands of a heavy node come from dequantizers."""
     if not any(word in node.op_type.lower() for word in ("conv", "gemm", "matmul")):
         return False
     producers = [value.producer for value in node.inputs[:2] if value is not None]

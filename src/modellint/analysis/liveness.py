@@ -1,14 +1,14 @@
-"""Which tensor is alive when, and how much memory that takes at the most.
+"""Liveness of tensors, and the peak memory they need.
 
     >>> live = liveness(model, deployment)
     >>> live.peak, live.peak_node            # with views and in-place reuse
-    >>> live.apart.peak                      # every tensor in memory of its own
+    >>> live.apart.peak                      # without any memory reuse between tensors
     >>> [(tensor.name, tensor.nbytes) for tensor in live.at_peak]
     >>> live.shared.timeline                 # bytes alive at each step of `live.order`
 
-A graph is first turned into a `Layout`: tasks that read and write buffers. Nodes are its tasks
-here; the memory estimate makes the same of kernels, in which several nodes run together. With the
-sizes that tensors have in one deployment, it is a `Program`.
+A graph is converted to a `Layout`: tasks that read and write buffers. Here the tasks are nodes; in
+the memory estimate they are kernels of several nodes. A `Program` is a layout with the sizes of
+tensors in a deployment.
 """
 
 from __future__ import annotations
@@ -30,55 +30,55 @@ from modellint.targets.deployment import Deployment
 VIEWS = having(Trait.VIEW)
 DEQUANTIZE = having(Trait.DEQUANTIZE)
 READY = 64
-"""How many of the tasks that could run next are compared; more is a search without end."""
+"""Limit on the ready tasks that are compared, to bound the search."""
 
 IN_PLACE = having(Trait.IN_PLACE)
-"""Ops that may write their result over an input they are the last to read."""
+"""Ops that may overwrite an input that they are the last to read."""
 
 
 @dataclass(slots=True)
 class Buffer:
-    """Memory for one tensor, and for all views of it."""
+    """Memory of a tensor and all of its views."""
 
     value: Value
     nbytes: int
     held: bool = False
-    """An input or output of the graph: the caller's, so alive to the end."""
+    """True for an input or output of the graph, which is alive throughout."""
     shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What runs at one step."""
+    """Unit of execution at one step."""
 
     nodes: tuple[Node, ...]
     reads: tuple[int, ...] = ()
     writes: tuple[int, ...] = ()
     replaces: tuple[int, ...] = ()
-    """What it reads element by element only, and so may write its result over."""
+    """Buffers it reads only elementwise, and so may overwrite."""
     after: tuple[int, ...] = ()
-    """Tasks, by their place in the program, whose results it reads."""
+    """Indices of tasks whose results it reads."""
     inside: int = 0
-    """Bytes needed only while it runs: the peak of its subgraphs, or scratch memory."""
+    """Bytes needed only while it runs: the peak of its subgraphs, or workspace."""
 
 
 class Layout:
-    """Who reads and writes what, whatever the sizes: the same for many deployments."""
+    """Tasks and buffers without sizes, shared by many deployments."""
 
     def __init__(self) -> None:
         self.tasks: list[Task] = []
         self.values: list[Value] = []
-        """What each buffer is for."""
+        """Value of each buffer."""
         self.held: list[bool] = []
 
     @cached_property
     def lifetimes(self) -> tuple[list[int], list[int]]:
-        """In the order of the tasks as they are."""
+        """Return the lifetimes for the given order of tasks."""
         return _lifetimes(self.tasks, self.held)
 
     @cached_property
     def readers(self) -> list[int]:
-        """For each buffer, how many tasks read it."""
+        """Return the number of readers of each buffer."""
         counts = [0] * len(self.values)
         for task in self.tasks:
             for buffer in task.reads:
@@ -87,7 +87,7 @@ class Layout:
 
     @cached_property
     def followers(self) -> list[list[int]]:
-        """For each task, those that wait for it."""
+        """Return the dependents of each task."""
         followers: list[list[int]] = [[] for _ in self.tasks]
         for at, task in enumerate(self.tasks):
             for before in task.after:
@@ -101,15 +101,15 @@ class Program:
 
     layout: Layout = field(default_factory=Layout)
     tasks: list[Task] = field(default_factory=list)
-    """The layout's, with what each needs inside."""
+    """Tasks of the layout, with their inner memory."""
     buffers: list[Buffer] = field(default_factory=list)
     beside: int = 0
-    """Products of constants alone, which no task here waits for."""
+    """Number of products of constants, which no task depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """One tensor in memory, from the step that writes it to the last that reads it."""
+    """Lifetime of a tensor, from the step that writes it to the last that reads it."""
 
     value: Value
     nbytes: int
@@ -123,7 +123,7 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Memory over the steps of one order."""
+    """Memory at each step of an order."""
 
     order: tuple[Task, ...]
     timeline: tuple[int, ...]
@@ -144,13 +144,13 @@ class Profile:
         return nodes[-1] if nodes else None
 
     def alive_at(self, step: int) -> list[Alive]:
-        """What fills the memory at a step, largest first."""
+        """Return the tensors alive at a step, largest first."""
         alive = [tensor for tensor in self.tensors if tensor.first <= step <= tensor.last]
         return sorted(alive, key=lambda tensor: -tensor.nbytes)
 
 
 class Liveness:
-    """Memory over time of one model as deployed: inputs, outputs and everything between."""
+    """Memory over time of a deployed model, including inputs and outputs."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         settled = settle(model, deployment)
@@ -158,22 +158,22 @@ class Liveness:
         self._folding = Folding(model, settled.deployment)
         self._sizes = Sizes(self._folding.types, deployment.precision)
         self.unknown: list[Value] = []
-        """Tensors whose size cannot be known; they count as nothing."""
+        """Tensors of unknown size, which are not counted."""
         self.program = self._program(model.graph)
 
     @cached_property
     def shared(self) -> Profile:
-        """With views and in-place reuse, in the better of file order and greedy order."""
+        """Return the profile with views and in-place reuse, in the better of two orders."""
         return best_profile(self.program)
 
     @cached_property
     def apart(self) -> Profile:
-        """The same order, every tensor in memory of its own."""
+        """Return the profile of the same order without memory reuse."""
         return profile(self.program, self.shared.order, in_place=False)
 
     @property
     def order(self) -> tuple[Node, ...]:
-        """Nodes in a topological order that takes care of memory."""
+        """Return the nodes in a topological order that saves memory."""
         return tuple(node for task in self.shared.order for node in task.nodes)
 
     @property
@@ -186,7 +186,7 @@ class Liveness:
 
     @property
     def at_peak(self) -> list[Alive]:
-        """The tensors that fill the memory at the peak, largest first."""
+        """Return the tensors alive at the peak, largest first."""
         return self.shared.alive_at(self.shared.peak_step)
 
     def _program(self, graph: Graph) -> Program:
@@ -195,7 +195,7 @@ class Liveness:
         return sized(layout, self._sizes, self.unknown, inside=self._inside)
 
     def _inside(self, node: Node) -> int:
-        """The branch that takes most; a loop's body holds what it carries twice by itself."""
+        """Return the memory of the largest branch; a loop's body holds carried values twice."""
         return max(
             (best_profile(self._program(graph)).peak for graph in node.subgraphs.values()),
             default=0,
@@ -203,12 +203,12 @@ class Liveness:
 
 
 def liveness(model: Model, deployment: Deployment) -> Liveness:
-    """The analysis: ``context.analysis(liveness)``."""
+    """Run the analysis: ``context.analysis(liveness)``."""
     return Liveness(model, deployment)
 
 
 class Sizes:
-    """Bytes that values take in one deployment, each found out once."""
+    """Sizes of values in a deployment, computed once each."""
 
     def __init__(self, types: DeployedTypes, precision: str | None) -> None:
         self.types = types
@@ -225,7 +225,7 @@ class Sizes:
 def sized(
     layout: Layout, sizes: Sizes, unknown: list[Value], *, inside: Callable[[Node], int]
 ) -> Program:
-    """The program for one deployment; values whose size cannot be known go to `unknown`."""
+    """Return the program for a deployment; values of unknown size are added to `unknown`."""
     buffers = []
     for value, held in zip(layout.values, layout.held, strict=True):
         size = sizes.of(value)
@@ -249,11 +249,11 @@ def lay_out(
     joins: bool = False,
     fills: Sequence[Value] = (),
 ) -> Layout:
-    """Tasks and buffers of a graph whose nodes run in these groups.
+    """Return the tasks and buffers of a graph whose nodes run in these groups.
 
-    A tensor that no node outside its group reads stays in registers and has no buffer. With
-    `joins`, what a Concat joins is written where the Concat wants it. `fills` are constants that
-    are made anew in every run, at its beginning.
+    A tensor that is read only inside its group stays in registers and has no buffer. With `joins`,
+    the inputs of a Concat are written directly into its output. `fills` are constants that are
+    computed at the start of every run.
     """
     return _LivenessBuilder(graph, groups, folding, joins, fills).layout
 
@@ -311,7 +311,7 @@ class _LivenessBuilder:
         if viewed is not None and self._is_weight(viewed):
             self._weights.add(id(result))
         elif viewed is not None and id(viewed) in self._buffers:
-            # A view has no memory of its own, whoever returns it.
+            # A view has no memory, even if it is a graph output.
             found = self._buffers[id(result)] = self._buffers[id(viewed)]
             self.layout.held[found] |= result.is_output
         elif _leaves(result, at, self._group_of):
@@ -320,7 +320,7 @@ class _LivenessBuilder:
             writes[found] = None
 
     def _is_weight(self, value: Value) -> bool:
-        """Stored, or unpacked from what is stored on the way into the op that takes it."""
+        """Return True if stored, or unpacked from a stored tensor for its consumer."""
         return id(value) in self._weights or self._folding.is_constant(value)
 
     def _buffer_for(self, value: Value) -> int:
@@ -342,7 +342,7 @@ class _LivenessBuilder:
 
 
 def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
-    """For what a Concat joins, the result it can be written into at once."""
+    """Return the Concat output into which each of its inputs can be written directly."""
     home: dict[int, Value] = {}
     for node in graph.by_op.get("Concat", ()):
         result = node.output()
@@ -357,9 +357,9 @@ def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
 
 
 def viewed_value(node: Node) -> Value | None:
-    """The input whose bytes a node only gives another shape, or another meaning.
+    """Return the input of which a node's output is only a view.
 
-    Quantized tensors stay so in memory: whoever takes them dequantizes on the way.
+    Quantized tensors stay quantized in memory, and consumers dequantize them on the fly.
     """
     result = node.output()
     if node.op_type in DEQUANTIZE and result is not None and not result.is_output:
@@ -368,7 +368,7 @@ def viewed_value(node: Node) -> Value | None:
 
 
 def _sources(node: Node) -> Iterable[Value]:
-    """What a node reads, what its subgraphs take from outside included."""
+    """Iterate over the values that a node reads, including captures of its subgraphs."""
     direct = [value for value in node.inputs if value is not None]
     return chain(direct, _captured(node)) if node.subgraphs else direct
 
@@ -384,7 +384,7 @@ def _captured(node: Node) -> Iterator[Value]:
 
 
 def _leaves(value: Value, at: int, group_of: dict[int, int]) -> bool:
-    """Whether anyone outside the group at `at` reads a value, or it is never read at all."""
+    """Return True if a value is read outside the group at `at`, or never read."""
     if value.is_output or not value.consumers:
         return True
     for node, _ in value.consumers:  # noqa: SIM110 - asked of every value: a generator takes longer
@@ -394,18 +394,18 @@ def _leaves(value: Value, at: int, group_of: dict[int, int]) -> bool:
 
 
 def best_profile(program: Program) -> Profile:
-    """The order with the lower peak: the file's, or one that frees memory as soon as it can."""
+    """Return the profile with the lower peak: of file order, or of the greedy order."""
     as_written = profile(program, program.tasks)
     greedy = profile(program, greedy_order(program))
     return greedy if greedy.peak < as_written.peak else as_written
 
 
 def greedy_order(program: Program) -> list[Task]:
-    """A topological order that takes the task which adds least to the memory in use."""
+    """Return a topological order that always picks the task with the least memory growth."""
     tasks, followers = program.tasks, program.layout.followers
     readers = list(program.layout.readers)
     waiting = [len(task.after) for task in tasks]
-    # What a task gives back or takes; inputs and outputs are there anyway.
+    # Memory freed and allocated by a task; inputs and outputs are always allocated.
     sizes = [0 if buffer.held else buffer.nbytes for buffer in program.buffers]
     ready = [at for at, count in enumerate(waiting) if not count]
     written = [False] * len(sizes)
@@ -435,9 +435,9 @@ def greedy_order(program: Program) -> list[Task]:
 def profile(
     program: Program, order: Sequence[Task], *, in_place: bool = True, recycles: bool = False
 ) -> Profile:
-    """Play the tasks in order and note what is alive at each.
+    """Simulate the tasks in order, and record what is alive at each step.
 
-    With `recycles`, memory is kept for the next tensor of the same shape rather than given back.
+    With `recycles`, memory is kept for the next tensor of the same shape rather than freed.
     """
     buffers = program.buffers
     if order is program.tasks:
@@ -475,7 +475,7 @@ def _shared_memory(
     in_place: bool,
     recycles: bool,
 ) -> dict[int, int]:
-    """For buffers that lie in another's memory, the first that lay there."""
+    """Return the first owner of the memory of each buffer that reuses another's."""
     roots: dict[int, int] = {}
     if not (in_place or recycles):
         return roots
@@ -499,7 +499,7 @@ def _shared_memory(
 
 
 def _lifetimes(order: Sequence[Task], held: Sequence[bool]) -> tuple[list[int], list[int]]:
-    """For each buffer, the step that first writes it and the last that touches it."""
+    """Return the first and last step that accesses each buffer."""
     first, last = [-1] * len(held), [-1] * len(held)
     for step, task in enumerate(order):
         for buffer in task.reads:
@@ -517,7 +517,7 @@ def _lifetimes(order: Sequence[Task], held: Sequence[bool]) -> tuple[list[int], 
 def _overwritten(
     task: Task, step: int, buffers: list[Buffer], first: list[int], last_read: list[int]
 ) -> int | None:
-    """The buffer that a task's only result may replace: dead after it, and as large."""
+    """Return the buffer that a task's only result may overwrite: dead afterwards, and as large."""
     if len(task.writes) != 1:
         return None
     result = task.writes[0]

@@ -1,4 +1,4 @@
-"""Where a value comes from: the file, the shapes of other values, or the data itself."""
+"""Origin of values: the file, the shapes of other values, or data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _READS_SHAPE = having(Trait.READS_SHAPE)
 
 
 class Origin(IntEnum):
-    """The later ones outweigh the earlier: a sum of a shape and of data is data."""
+    """Origins in increasing order of precedence: the sum of a shape and data is data."""
 
     CONSTANT = 0
     SHAPE = 1
@@ -21,7 +21,7 @@ class Origin(IntEnum):
 
 
 class Origins:
-    """The origin of every value of a model. What nobody can tell is data."""
+    """Origins of all values of a model. Unknown origins count as data."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         del deployment  # the same for all
@@ -30,7 +30,7 @@ class Origins:
             self._visit(graph)
 
     def of(self, value: Value | None) -> Origin:
-        """Left-out inputs are constants: they stand for their default."""
+        """Return the origin of a value. Omitted inputs are constants: their defaults."""
         if value is None or value.is_constant:
             return Origin.CONSTANT
         return self._origins.get(value, Origin.DATA)

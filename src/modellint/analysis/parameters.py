@@ -1,8 +1,8 @@
-"""Which stored tensors are learned weights, and how many of their elements there are.
+"""Number of learned weights of a model.
 
-Papers count what training learns. So shape arguments, quantization scales and zero points, the
-running statistics of BatchNormalization and scalar constants are left out, and a weight that
-is stored packed counts its elements, not its bytes.
+As in papers, only trained parameters count. Shape arguments, quantization scales and zero points,
+running statistics of BatchNormalization and scalar constants are excluded, and packed weights
+count their elements rather than bytes.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _NOT_LEARNED = with_input(
     "region",
     "factors",
 )
-"""Inputs that are stored, but not learned, by op type."""
+"""Inputs that are stored but not learned, by op type."""
 _PASSES = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE)
-"""Ops that hand a weight on as it is: the node after them says what it is."""
+"""Ops that pass a weight through: its role depends on the node after them."""
 _SCALARS = having(Trait.FORMULA_SCALAR)
 _PACKED = having(Trait.BLOCK_WEIGHTS)
 
 
 class Parameters:
-    """Learned weights per node, and in total with shared ones counted once."""
+    """Number of learned weights per node, and in total with shared ones counted once."""
 
     def __init__(self, model: Model) -> None:
         self._counts: dict[int, int] = {}
@@ -53,7 +53,7 @@ class Parameters:
         self.total = sum(self._counts.values())
 
     def of(self, node: Node) -> int:
-        """Learned weights that the node itself reads."""
+        """Return the number of learned weights that the node reads."""
         mine = {id(tensor) for value in node.inputs if (tensor := _stored(value)) is not None}
         return 0 if node.op_type in _PASSES else sum(self._counts.get(each, 0) for each in mine)
 
@@ -78,7 +78,7 @@ def parameters(model: Model) -> Parameters:
 
 
 def _stored(value: Value | None) -> Tensor | None:
-    """The tensor behind a value, through what only hands it on."""
+    """Return the stored tensor of a value, upstream of ops that pass it through."""
     for _ in range(8):
         if value is None or value.tensor is not None:
             break

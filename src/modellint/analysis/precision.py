@@ -1,4 +1,4 @@
-"""What a stored element becomes at the deployment's precision."""
+"""Element types at the deployment's precision."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _INTEGERS = {"int8": "int8", "int4": "int4"}
 
 
 def precision_of(dtype: DType) -> str:
-    """``int8`` for int8 and uint8, ``fp8`` for every float8, ``fp16``: what hardware calls it."""
+    """Return the hardware's name: ``int8`` for int8 and uint8, ``fp8`` for all float8 types."""
     return "fp8" if dtype.name.startswith("float8") else _NAMES.get(dtype.name, dtype.name)
 
 
 def weight_dtype(stored: DType, precision: str | None) -> DType:
-    """The type of a layer's weights as deployed; what is narrower already stays as it is."""
+    """Return the deployed type of a layer's weights; narrower types are kept."""
     wanted = _FLOATS.get(precision or "") or _INTEGERS.get(precision or "")
     if wanted is None or not stored.is_float or stored.bits <= DTYPES[wanted].bits:
         return stored
@@ -46,14 +46,14 @@ def weight_dtype(stored: DType, precision: str | None) -> DType:
 
 
 def activation_dtype(stored: DType, precision: str | None) -> DType:
-    """The type of an activation as deployed: below 16 bits only where the graph says so itself."""
+    """Return the deployed type of an activation; below 16 bits only if explicit in the graph."""
     if precision in ("fp8", "fp4", "int8", "int4"):
         precision = "fp16"
     return weight_dtype(stored, precision)
 
 
 def running_precision(model: Model, deployment: Deployment) -> str:
-    """What floats are computed in: as the deployment says, else as most weights are stored."""
+    """Return the precision of floats: the deployment's, else the type of most weights."""
     if deployment.precision is not None:
         return deployment.precision
     stored: dict[str, int] = {}
@@ -65,5 +65,5 @@ def running_precision(model: Model, deployment: Deployment) -> str:
 
 
 def is_narrow(precision: str) -> bool:
-    """16 bits or fewer."""
+    """Return True for 16 bits or fewer."""
     return precision not in ("fp64", "fp32", "tf32")

@@ -1,10 +1,10 @@
-"""How fast a model can be on a device at best: each node bound by arithmetic or by memory.
+"""Roofline model: a lower bound on a model's time on a device, from its peak rates.
 
     >>> bound = roofline(model, deployment)      # None without a target, or without its figures
     >>> bound.seconds, bound.memory_share, bound.intensity, bound.ridge
     >>> [(cost.node.label, cost.seconds, cost.bound) for cost in bound.slowest(5)]
 
-A lower bound on time from peak figures, theoretical by nature: real kernels stay below both peaks.
+Each node is bound by arithmetic or memory. Theoretical: real kernels stay below both peaks.
 Tensors that fused kernels keep on the chip are not counted as traffic.
 """
 
@@ -42,12 +42,12 @@ _FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "fp64": (),
     "fp32": ("tf32", "fp16"),
 }
-"""What a device without a rate for a precision computes in instead, and never faster."""
+"""Precisions that a device without a rate for a precision falls back to, never faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeBound:
-    """The least time one node can take, and why."""
+    """Lower bound on the time of a node, and its cause."""
 
     node: Node
     flops: int
@@ -66,24 +66,24 @@ class NodeBound:
 
     @property
     def intensity(self) -> float | None:
-        """Operations for each byte moved."""
+        """Return the operations per byte moved."""
         return self.flops / self.nbytes if self.nbytes else None
 
 
 @dataclass(frozen=True)
 class TimeBound:
-    """The bound for the whole model on one target."""
+    """Lower bound on the time of the whole model on a target."""
 
     target: Target
     precision: str
     peak: float
-    """Operations per second at that precision."""
+    """Peak operations per second at that precision."""
     bandwidth: float
-    """Bytes per second."""
+    """Memory bandwidth in bytes per second."""
     batch: int | None
     nodes: tuple[NodeBound, ...]
     uncounted: tuple[Node, ...]
-    """Nodes whose cost is unknown: the bound holds without them."""
+    """Number of nodes of unknown cost, which are excluded."""
     assumed: Mapping[str, int]
 
     confidence = "theoretical"
@@ -102,7 +102,7 @@ class TimeBound:
 
     @property
     def memory_share(self) -> float:
-        """The share of the time, 0 to 1, in nodes that wait for memory."""
+        """Return the share of time, 0 to 1, in memory-bound nodes."""
         waiting = sum(node.seconds for node in self.nodes if node.bound == "memory")
         return waiting / self.seconds if self.seconds else 0.0
 
@@ -124,17 +124,17 @@ class TimeBound:
 
     @property
     def ridge(self) -> float:
-        """The intensity at which the device's arithmetic and memory are equally busy."""
+        """Return the intensity at which arithmetic and memory are equally busy."""
         return self.peak / self.bandwidth
 
     @property
     def inferences_per_second(self) -> float | None:
-        """At most; of single items where the batch is known."""
+        """Return an upper bound on inferences per second; of single items if the batch is known."""
         return (self.batch or 1) / self.seconds if self.seconds else None
 
     @property
     def joules(self) -> float | None:
-        """At most, if the device drew its full power for the bound's time."""
+        """Return an upper bound on energy: full power for the bound's time."""
         watts = self.target.tdp_watts
         return watts * self.seconds if watts is not None else None
 
@@ -143,7 +143,7 @@ class TimeBound:
 
 
 def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
-    """The analysis: None where the target's peak or bandwidth is not known."""
+    """Run the analysis; None if the target's peak or bandwidth is unknown."""
     target = deployment.target
     if target is None or not model.has_graph or not target.memory.bandwidth:
         return None
@@ -185,7 +185,7 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
 
 
 def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
-    """The rate a precision runs at, in it or in what stands in for it; and the name of that."""
+    """Return the precision that is used for another on a target, and its peak rate."""
     for name in (precision, *_FALLBACKS.get(precision, ())):
         rate = target.peak(name)
         if rate:
@@ -194,7 +194,7 @@ def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
 
 
 def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> frozenset[int]:
-    """Values that only the kernel which makes them reads."""
+    """Return values that are read only by the kernel that produces them."""
     runtime = memory_of(deployment.runtime or _default_runtime(deployment))
     narrow = is_narrow(running_precision(model, deployment))
     grouping = find_grouping(model.graph, folding, runtime, narrow=narrow)
@@ -217,7 +217,7 @@ def _default_runtime(deployment: Deployment) -> str | None:
 def _traffic(
     node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int
 ) -> int:
-    """Bytes a node moves, without what stays on the chip."""
+    """Return the bytes a node moves, without values kept on chip."""
     if node.op_type in _VIEWS:
         return 0
     values: dict[int, Value] = {
@@ -230,7 +230,7 @@ def _traffic(
 
 
 def _quantized(model: Model, deployment: Deployment) -> dict[int, tuple[str, float]]:
-    """Nodes that the graph itself runs in 8 bits or fewer, with the rate of that."""
+    """Return nodes quantized to 8 bits or fewer in the graph, with their rates."""
     target = deployment.target
     if target is None:
         return {}

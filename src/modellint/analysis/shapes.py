@@ -1,4 +1,4 @@
-"""Shapes in the light of a deployment: symbols bound, and inference run again where it helps."""
+"""Shapes for a deployment: binds symbols, and reruns inference where useful."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROUNDS, MOST_NODES = 32, 40_000
-"""How often inference is helped with numbers, and over how many nodes altogether: each round lets
-it see past one more computed shape."""
+"""Limits on rounds of inference and on the nodes in all rounds: each round resolves one more
+level of computed shapes."""
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ _FOUND: Remembered[_Found] = Remembered()
 
 
 class DeployedTypes:
-    """The shape of every value once the deployment's batch, symbols and shapes are known."""
+    """Shapes of all values for the deployment's batch, symbols and shapes."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self._symbols = dict(deployment.symbols)
@@ -51,7 +51,7 @@ class DeployedTypes:
         self._found = model.memo.get(_FOUND, sizes, _Found)
 
     def shape(self, value: Value) -> Shape | None:
-        """The most that is known of a value's shape."""
+        """Return the most specific known shape of a value."""
         key, shapes = id(value), self._found.shapes
         if key not in shapes:
             shapes[key] = self._find_shape(value)
@@ -65,13 +65,13 @@ class DeployedTypes:
         return self._better(shape, value)
 
     def numbers(self, value: Value) -> NDArray[Any] | None:
-        """The elements of a value of the main graph that is computed from shapes alone."""
+        """Return the elements of a main-graph value that is computed from shapes only."""
         self._infer()
         return self._found.numbers.get(value.name) if value.graph is self._model.graph else None
 
     @cached_property
     def _is_closed(self) -> bool:
-        """Whether every input's shape is known, so that shapes are all there is to find out."""
+        """Return True if all input shapes are known."""
         return all(is_static(value.shape) for value in self._model.inputs)
 
     def _better(self, shape: Shape | None, value: Value) -> Shape | None:
@@ -79,7 +79,7 @@ class DeployedTypes:
         return deployed if deployed is not None else shape
 
     def _infer(self) -> None:
-        """Inference, and again with the shape arithmetic that it could not follow by itself."""
+        """Run inference, and rerun it with results of shape arithmetic that it cannot evaluate."""
         infer_types, graph, found = self._model.infer_types, self._model.graph, self._found
         if found.is_complete or infer_types is None:
             return
@@ -110,7 +110,7 @@ class DeployedTypes:
 
 
 def bound_inputs(model: Model, deployment: Deployment) -> dict[str, Shape]:
-    """Shapes of the main graph's inputs that the deployment changes."""
+    """Return the main graph's input shapes that the deployment changes."""
     bound: dict[str, Shape] = {}
     for value in model.inputs:
         if value.is_constant:

@@ -1,4 +1,4 @@
-"""What a place looks like structurally, whatever its names and its position in the file."""
+"""Structural identity of places, independent of names and positions in the file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from modellint.base.memo import Remembered
 from modellint.model import Graph, Node, Tensor, Value
 
 RADIUS = 3
-"""How many edges around a place its identity reaches."""
+"""Radius of the neighborhood, in edges."""
 BREADTH = 8
-"""How many consumers of one value are looked at; hubs would make the neighbourhood the graph."""
+"""Limit on consumers per value; otherwise hubs would make the neighborhood the whole graph."""
 INPUTS = 32
-"""How many inputs of a node are looked at, for the same reason."""
+"""Limit on inputs per node, for the same reason."""
 
 
 def place_digest(place: Node | Value | Graph | Tensor | None) -> str:
-    """A digest of a place's surroundings that survives renaming and reordering."""
+    """Return a digest of a place's neighborhood that survives renaming and reordering."""
     if place is None:
         text = "file"
     elif isinstance(place, Graph):
@@ -47,7 +47,7 @@ def _value(value: Value) -> str:
 
 
 def _around(node: Node) -> str:
-    """The node's kind, then the kinds at each distance: a set per ring, so order is no matter."""
+    """Return the node's kind, then the sorted kinds at each distance."""
     rings = [_kind(node)]
     seen = {id(node)}
     ring: list[Node] = [node]
@@ -60,7 +60,7 @@ def _around(node: Node) -> str:
 
 
 def _unseen(nodes: Iterable[Node], seen: set[int]) -> list[Node]:
-    """The nodes met for the first time, each once; they count as seen from now on."""
+    """Return the nodes not seen before, and mark them as seen."""
     fresh = {id(node): node for node in nodes if id(node) not in seen}
     seen.update(fresh)
     return list(fresh.values())

@@ -1,7 +1,7 @@
-"""What the numbers in the stored tensors are like, read through the map and in pieces.
+"""Statistics of stored tensors, read through memory maps and in pieces.
 
-Small tensors are read whole. Of large ones evenly spaced pieces are read: enough to see what
-a tensor is like, and to do so for a model of any size in a fraction of a second.
+Small tensors are read completely. Large ones are sampled in evenly spaced pieces, which is
+representative and takes a fraction of a second for a model of any size.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 PIECES = 16
 PIECE = 1 << 12
-"""Elements of one piece; a tensor of no more than PIECES of them is read whole."""
+"""Elements per piece; tensors of up to PIECES pieces are read completely."""
 
 FLOAT16_MAX = 65504.0
 FLOAT16_ZERO = 2.0**-25
-"""Up to this, a number becomes 0 in fp16 (half of its smallest subnormal)."""
+"""Largest number that becomes 0 in fp16 (half of its smallest subnormal)."""
 
 WEIGHTED = having(Trait.FLOAT_PRODUCT, Trait.RECURRENT)
-"""Ops that multiply with a stored weight in floating point."""
+"""Ops that multiply by a stored weight in floating point."""
 WEIGHT = 1
-"""The input it is."""
+"""Index of the weight."""
 
 
 def is_weight(value: Value) -> bool:
-    """Whether a layer multiplies with the value."""
+    """Return True if a layer multiplies by the value."""
     return any(use.index == WEIGHT and use.node.op_type in WEIGHTED for use in value.consumers)
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Of one floating-point tensor; counts are of the elements that were read."""
+    """Statistics of a floating-point tensor; counts are of the elements read."""
 
     read: int
     elements: int
@@ -50,7 +50,7 @@ class Statistics:
     lowest: float
     highest: float
     vanishing: int
-    """Numbers other than 0 that are 0 in fp16."""
+    """Count of nonzero numbers that are 0 in fp16."""
 
     @property
     def is_sample(self) -> bool:
@@ -58,7 +58,7 @@ class Statistics:
 
     @property
     def largest(self) -> float:
-        """The finite number farthest from zero."""
+        """Return the largest finite magnitude."""
         return max(self.lowest, self.highest, key=abs)
 
     @property
@@ -67,14 +67,14 @@ class Statistics:
 
 
 class Weights:
-    """Statistics of a model's tensors, each computed on first need."""
+    """Statistics of a model's tensors, computed on first use."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         del model, deployment  # the tensors know where their bytes are
         self._known: dict[int, tuple[Tensor, Statistics | None]] = {}
 
     def of(self, tensor: Tensor) -> Statistics | None:
-        """None where there is nothing to be told: no floats, no elements, or no bytes."""
+        """Return a tensor's statistics; None without floats, elements or bytes."""
         if id(tensor) not in self._known:
             self._known[id(tensor)] = tensor, _measure(tensor)
         return self._known[id(tensor)][1]
@@ -112,7 +112,7 @@ def _measure(tensor: Tensor) -> Statistics | None:
 
 
 def _measure_plain(numbers: Sequence[float]) -> Statistics:
-    """The same of a few numbers, faster than numpy is loaded."""
+    """Measure a few numbers in plain Python, faster than loading numpy."""
     finite = [number for number in numbers if isfinite(number)]
     return Statistics(
         read=len(numbers),
@@ -127,7 +127,7 @@ def _measure_plain(numbers: Sequence[float]) -> Statistics:
 
 
 def pieces(tensor: Tensor) -> Iterator[NDArray[np.floating[Any]]]:
-    """The tensor's elements in order, or evenly spaced pieces of them, as ordinary floats."""
+    """Iterate over the tensor's elements, or evenly spaced pieces of them, as standard floats."""
     import numpy as np
 
     stored = tensor.numpy()

@@ -16,7 +16,7 @@ Reader = Callable[[Any], Any]
 
 
 def to_plain(value: Any) -> Any:
-    """What JSON can hold of a dataclass; fields that are at their defaults are left out."""
+    """Convert a dataclass to JSON data, without fields that have their default."""
     if is_dataclass(value):
         return {
             item.name: to_plain(content)

@@ -1,4 +1,4 @@
-"""From a file to a `Model`, whatever is in the file."""
+"""Reading of files of any format into a `Model`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEAD = 4096
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a file is: a format that can be read, or a problem with the facts of it."""
+    """Result of detection: a readable format, or a problem with its facts."""
 
     name: str
     format: Format | None = None
@@ -30,7 +30,7 @@ class Detection:
 
 
 def detect(path: Path) -> Detection:
-    """Tell what a file is by its content; its suffix only where the content leaves it open."""
+    """Detect a file's format by content, and by suffix only if the content is ambiguous."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -102,7 +102,7 @@ def _recognised(format: Format, path: Path) -> Detection:
 
 
 def read_model(path: Path) -> Model:
-    """Read any file. What is wrong with it stands in the model's `problems`."""
+    """Read any file; errors are in the model's `problems`."""
     from modellint.formats.problems import broken
 
     path = Path(path)
@@ -115,7 +115,7 @@ def read_model(path: Path) -> Model:
         except (OSError, ValueError) as error:
             model = broken(path, found.name, "unreadable", detail=_reason(error))
         except MemoryError:
-            model = broken(path, found.name, "unreadable", detail="it needs too much memory")
+            model = broken(path, found.name, "unreadable", detail="too little memory")
     try:
         model.file_size = _size(path)
     except (OSError, ValueError):
@@ -124,7 +124,7 @@ def read_model(path: Path) -> Model:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Return the size of a file, or of all files in a folder."""
     if path.is_dir():
         return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
     return path.stat().st_size

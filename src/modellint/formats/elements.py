@@ -1,4 +1,4 @@
-"""Turns stored bytes into arrays, for the readers of every format."""
+"""Decoding of stored bytes to arrays, for the readers of all formats."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 MOST_DENSE_ELEMENTS = 1 << 26
-"""A sparse tensor is spread out up to this size; its declared shape costs a file nothing."""
+"""Maximum size of a densified sparse tensor: a file can declare any shape at no cost."""
 
 
 def map_range(path: Path, offset: int, length: int) -> mmap.mmap | memoryview:
-    """A range of a file as a buffer. The file stays open only as long as the buffer lives."""
+    """Map a range of a file. The file stays open only as long as the buffer exists."""
     if length == 0:
         return memoryview(b"")
     start = offset - offset % mmap.ALLOCATIONGRANULARITY
@@ -32,7 +32,7 @@ def map_range(path: Path, offset: int, length: int) -> mmap.mmap | memoryview:
 
 
 def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:
-    """Little-endian elements, packed when narrower than a byte, one array element each."""
+    """Decode little-endian elements, packed if narrower than a byte."""
     import numpy as np
 
     if dtype.bits >= 8:
@@ -42,7 +42,7 @@ def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:
 
 
 def unpack(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint8]:
-    """Codes of `bits` bits each, the lowest bits first."""
+    """Unpack codes of `bits` bits each, lowest bits first."""
     import numpy as np
 
     if bits in (1, 2, 4):
@@ -58,7 +58,7 @@ def unpack(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint8
 
 
 def codes_to(codes: NDArray[np.uint8], dtype: DType) -> Array:
-    """Elements of a type narrower than a byte from their bit patterns."""
+    """Convert bit patterns to elements of a type narrower than a byte."""
     import numpy as np
 
     if dtype.kind == "float":
@@ -70,7 +70,7 @@ def codes_to(codes: NDArray[np.uint8], dtype: DType) -> Array:
 
 
 def decode_varints(buffer: Any) -> NDArray[np.uint64]:
-    """All of protobuf's packed varints at once."""
+    """Decode all of protobuf's packed varints at once."""
     import numpy as np
 
     data = np.frombuffer(buffer, dtype=np.uint8)
@@ -78,7 +78,7 @@ def decode_varints(buffer: Any) -> NDArray[np.uint64]:
         return np.empty(0, dtype=np.uint64)
     ends = np.flatnonzero(data < 0x80)
     if ends.size == 0 or ends[-1] != data.size - 1:
-        raise ValueError("the last number does not end")
+        raise ValueError("the last varint is truncated")
     starts = np.concatenate(([0], ends[:-1] + 1))
     place = np.arange(data.size) - np.repeat(starts, ends - starts + 1)
     parts = (data & 0x7F).astype(np.uint64) << (7 * place).astype(np.uint64)
@@ -86,7 +86,7 @@ def decode_varints(buffer: Any) -> NDArray[np.uint64]:
 
 
 def spread(values: Array, indices: Array, shape: Sequence[int]) -> Array | None:
-    """A sparse tensor as a dense one; indices are linear, or one row of coordinates each."""
+    """Densify a sparse tensor; indices are linear, or rows of coordinates."""
     import numpy as np
 
     if _count(shape) > MOST_DENSE_ELEMENTS:

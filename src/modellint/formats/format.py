@@ -19,13 +19,13 @@ Sniff = Callable[[bytes, Path], bool]
 
 
 class Reader(Protocol):
-    """The module that reads a format. It is imported when a file has to be told apart."""
+    """Module that reads a format, imported when a file's format has to be detected."""
 
     def sniff(self, head: bytes, path: Path) -> bool:
         """True if the file is of the format. For a folder, `head` is empty."""
 
     def read(self, path: Path) -> Model:
-        """The model. May raise OSError; any other trouble becomes one of the model's problems."""
+        """Read the model. May raise OSError; all other errors become problems of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Format:
     """One file format. Importing the description is cheap; the reader is imported on first use."""
 
     name: str
-    """As in JSON: ``onnx-text``."""
+    """Name in JSON: ``onnx-text``."""
     title: str
-    """As in prose: ``ONNX text``."""
+    """Display name: ``ONNX text``."""
     suffixes: tuple[str, ...] = ()
-    """Suffixes that mean this format and nothing else. A walk through a folder picks them up."""
+    """Suffixes that are unique to this format. Discovery picks them up in folders."""
     shared_suffixes: tuple[str, ...] = ()
-    """Suffixes that other files have too, for example ``.json``."""
+    """Suffixes shared with other formats, for example ``.json``."""
     is_folder: bool = False
     """True if a model is a folder with such a suffix."""
     companions: tuple[str, ...] = ()
@@ -53,11 +53,11 @@ class Format:
     """What formats share that write the same things differently; empty for the format's name.
     A rule that is about such files, not about networks, names it."""
     reader: str = ""
-    """The module with `sniff` and `read`; empty if the format is recognised but not read yet."""
+    """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
     signature: Sniff | None = None
     """How to recognise a format that has no reader."""
     parses_by_name: bool = False
-    """True if unrecognised content under its suffix goes to the reader, which finds the mistake."""
+    """True if unrecognized content with its suffix goes to the reader, which reports errors."""
 
     @property
     def all_suffixes(self) -> tuple[str, ...]:

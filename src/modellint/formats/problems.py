@@ -1,23 +1,23 @@
-"""What can be wrong with a file itself. Rules answer to these kinds.
+"""Problems of a file itself. Rules report these kinds.
 
-Fatal: there is no model to look into, and this is the file's only problem.
+Fatal: the model cannot be read, and this is the file's only problem.
 
 | kind | facts |
 | --- | --- |
 | `not-a-model` | `detail`: what it seems to be |
 | `empty-file` | |
-| `truncated` | `detail`, `expected` (at least so many bytes), `size` |
+| `truncated` | `detail`, `expected` (minimum number of bytes), `size` |
 | `corrupt` | `detail`, often `offset` |
 | `too-deep` | `detail`, `limit` |
 | `lfs-pointer` | `oid`, `size`; fatal for a model, not for its weights: then `location` |
-| `compressed` | `archive`: what it is packed as |
-| `encrypted` | `detail`: how one can tell |
-| `pickle` | `detail`: what holds the pickle |
-| `unsupported-format` | `format`, `detail`: a model, but of a kind nobody can look into |
-| `unreadable-format` | `format`: a model format that is recognised and not read yet |
+| `compressed` | `archive`: the kind of archive |
+| `encrypted` | `detail`: the kind of encryption |
+| `pickle` | `detail`: the container of the pickle |
+| `unsupported-format` | `format`, `detail`: a model of a kind that cannot be read |
+| `unreadable-format` | `format`: a model format that is recognized but cannot be read yet |
 | `unreadable` | `detail`: permission, folder, pipe, device, ... |
 
-Found beside or inside a model that was read; `unreadable-format` is not fatal either:
+Not fatal, like `unreadable-format`:
 
 | kind | facts |
 | --- | --- |
@@ -41,7 +41,7 @@ from pathlib import Path
 from modellint.model import Model, Problem
 
 MOST_OF_A_KIND = 50
-"""A broken file may hold a million; nobody reads on."""
+"""Maximum number of problems to record: a broken file may have a million."""
 
 FATAL_KINDS = frozenset(
     """
@@ -60,21 +60,21 @@ KINDS = FATAL_KINDS | OTHER_KINDS
 
 
 class Problems(list[Problem]):
-    """Problems found while reading one file."""
+    """Problems found while reading a file."""
 
     def __init__(self) -> None:
         super().__init__()
         self._counts: Counter[str] = Counter()
 
     def note(self, kind: str, /, at: str | None = None, **facts: object) -> None:
-        """One more problem; `at` names the value it is about."""
+        """Record a problem; `at` names the value it is about."""
         self._counts[kind] += 1
         if self._counts[kind] <= MOST_OF_A_KIND:
             self.append(Problem(kind, facts, at))
 
 
 def broken(path: Path, format: str, kind: str, /, **facts: object) -> Model:
-    """A model that could not be read, and why."""
+    """Return a model that could not be read, with the reason."""
     model = Model(path, format)
     model.problems.append(Problem(kind, facts, fatal=kind in FATAL_KINDS))
     return model

@@ -1,4 +1,4 @@
-"""Formats that are recognised and not read yet. Each waits for a package of its own."""
+"""Formats that are recognized but cannot be read yet. Each will become a package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _magic(magic: bytes, at: int = 0) -> Sniff:
 
 
 def _is_safetensors(head: bytes, path: Path) -> bool:
-    """A header's length in eight bytes, then the header, which is JSON."""
+    """Return True for safetensors: an 8-byte header length, then a JSON header."""
     return len(head) >= 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100 << 20
 
 
@@ -27,7 +27,7 @@ def _is_openvino(head: bytes, path: Path) -> bool:
 
 
 def _first_member(head: bytes) -> str:
-    """The name of the first file in a zip archive without a password; empty for anything else."""
+    """Return the name of the first file in an unencrypted zip archive; empty for anything else."""
     if head[:4] != b"PK\x03\x04" or (len(head) > 8 and head[6] & 1):
         return ""
     length = int.from_bytes(head[26:28], "little")

@@ -1,4 +1,4 @@
-"""All formats: the built-in ones, and those that installed packages add."""
+"""Registry of formats: built-in ones, and those of plugins."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from modellint.formats.trt import ENGINE, LAYERS
 
 GROUP = "modellint.formats"
 READ: tuple[Format, ...] = (ONNX_TEXT, ONNX, ENGINE, LAYERS)
-"""The formats with a reader, in the order in which they are asked whether a file is theirs."""
+"""Formats with a reader, in order of detection."""
 
 
 @cache
 def formats() -> tuple[Format, ...]:
-    """Every format; those of packages come before the ones that are not read yet."""
+    """Return all formats; those of plugins come before those that cannot be read yet."""
     return (*READ, *plugin_formats(), *RECOGNISED)
 
 
@@ -56,12 +56,12 @@ def dialects() -> set[str]:
 
 
 def is_model(path: Path) -> bool:
-    """True if the name says that this is a model: what a walk through a folder picks up."""
+    """Return True if the name is that of a model, as picked up in folders."""
     return path.name.lower().endswith(_suffixes(is_folder=False))
 
 
 def is_model_folder(path: Path) -> bool:
-    """True if a folder of this name is a model itself."""
+    """Return True if a folder with this name is a model."""
     return path.name.lower().endswith(_suffixes(is_folder=True))
 
 
@@ -72,13 +72,13 @@ def _suffixes(*, is_folder: bool) -> tuple[str, ...]:
 
 
 def with_companions(path: Path) -> list[Format]:
-    """The formats that a file's suffix allows for and whose models have companion files."""
+    """Return the formats that match a file's suffix and have companion files."""
     name = path.name.lower()
     return [each for each in formats() if each.companions and name.endswith(each.all_suffixes)]
 
 
 def looks_like_data(path: Path) -> bool:
-    """True if the name says that this holds the weights of a model and is not one itself."""
+    """Return True if the name is that of a model's weights rather than of a model."""
     return re.search(_data_ending(), path.name, re.IGNORECASE) is not None
 
 
@@ -89,7 +89,7 @@ def _data_ending() -> str:
 
 
 def file_pattern() -> str:
-    """The regular expression of the names of all models, and of data named after one."""
+    """Return a regular expression for the names of all models and of their data files."""
     each = (_name_pattern(format) for format in (*READ, *RECOGNISED) if format.suffixes)
     return rf"(?i)\.({'|'.join(each)})$"
 

@@ -1,4 +1,4 @@
-"""What a file that is of no format is, by its first bytes."""
+"""Signatures of files that are not models, by their first bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Facts = Mapping[str, object]
 
 
 class Signature(NamedTuple):
-    """`kind` is the problem that such a file has; `matches` gives the facts, or None."""
+    """A signature: `kind` is the file's problem, and `matches` returns its facts or None."""
 
     kind: str
     matches: Callable[[bytes], Facts | None]
@@ -33,7 +33,7 @@ _SIZE = re.compile(rb"^size (\d{1,20})", re.MULTILINE)
 
 
 def lfs_facts(head: bytes) -> Facts | None:
-    """The object a Git LFS pointer stands for."""
+    """Return the facts of a Git LFS pointer."""
     if not _POINTER.match(head):
         return None
     oid, size = _OID.search(head), _SIZE.search(head)
@@ -51,7 +51,7 @@ def _encrypted_zip(head: bytes) -> Facts | None:
 
 
 def _pickle(head: bytes) -> Facts | None:
-    """Protocols 2 to 5 begin with their number; protocol 0 of old checkpoints is a long."""
+    """Detect a pickle: protocols 2 to 5 start with their number, old checkpoints with a long."""
     if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05" and len(head) > 2:
         opcode = head[2:3]
         if opcode in b"\x95}](cX\x8a\x8c)K" or head[1:2] in b"\x04\x05":
@@ -66,7 +66,7 @@ def _tensorrt(head: bytes) -> Facts | None:
 
 
 def _textual(head: bytes) -> Facts | None:
-    """Plain text of no known form."""
+    """Detect plain text of an unknown kind."""
     sample = head[:1024]
     if b"\0" in sample:
         return None

@@ -1,4 +1,4 @@
-"""The lightweight, read-only view of a model file. Knows no other part of modellint."""
+"""Lightweight, read-only view of a model file, independent of the rest of modellint."""
 
 from modellint.model.dims import Dim, Shape, bind, element_count, format_shape, is_static
 from modellint.model.dtypes import DTYPES, DType

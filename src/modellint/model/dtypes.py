@@ -15,7 +15,7 @@ Kind = Literal["float", "int", "uint", "bool", "string", "complex", "undefined"]
 
 @dataclass(frozen=True, slots=True)
 class DType:
-    """One element type. Block formats store ``block`` elements together in ``block_bytes``."""
+    """An element type. Block formats store ``block`` elements in ``block_bytes``."""
 
     name: str
     kind: Kind
@@ -24,7 +24,7 @@ class DType:
     block_bytes: int = 0
 
     def nbytes(self, elements: int) -> int:
-        """Bytes that `elements` of this type take when packed tightly."""
+        """Return the size of `elements` elements, tightly packed."""
         if self.block > 1:
             return -(-elements // self.block) * self.block_bytes
         return -(-int(elements * self.bits) // 8)
@@ -39,7 +39,7 @@ class DType:
 
     @property
     def numpy(self) -> np.dtype[Any]:
-        """The array type that holds one element of this type per array element."""
+        """Return the NumPy type for arrays of this type, one element each."""
         return _array_type(self.name)
 
     def __str__(self) -> str:

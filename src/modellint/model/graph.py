@@ -1,4 +1,4 @@
-"""The read-only view of a model that every rule asks its questions of."""
+"""Read-only view of a model's graph, used by all rules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AttributeRef(NamedTuple):
-    """Inside a function: the attribute takes what the call says under this name."""
+    """Reference in a function to an attribute of the call with this name."""
 
     name: str
 
@@ -35,18 +35,18 @@ Attribute = Union[
     tuple["Tensor", ...],
     AttributeRef,
 ]
-"""A large opaque string, such as an embedded engine, is a uint8 Tensor that stays in the file."""
+"""Large opaque strings, such as embedded engines, are uint8 tensors that stay in the file."""
 
 
 class Use(NamedTuple):
-    """One consumption of a value: the node and which of its inputs."""
+    """Use of a value: the node and the index of its input."""
 
     node: Node
     index: int  # type: ignore[assignment]  # hides a method of tuple that nobody wants here
 
 
 class Value:
-    """An edge of the graph: who makes it, who takes it, and what is known of its type."""
+    """A value of the graph: its producer, its consumers, and its type as far as known."""
 
     __slots__ = (
         "consumers",
@@ -96,14 +96,14 @@ class Value:
 
     @property
     def dtype(self) -> DType | None:
-        """The element type, inferred on first need."""
+        """Return the element type, inferred on first use."""
         if self.known_dtype is None:
             self.graph.model.infer()
         return self.known_dtype
 
     @property
     def shape(self) -> Shape | None:
-        """The shape, inferred on first need; None when even the rank is unknown."""
+        """Return the shape, inferred on first use; None if even the rank is unknown."""
         if self.known_shape is None or None in self.known_shape:
             self.graph.model.infer()
         return self.known_shape
@@ -118,7 +118,7 @@ class Value:
 
     @property
     def sole_consumer(self) -> Node | None:
-        """The only node that takes this value, provided the graph does not also return it."""
+        """Return the only consumer of this value, unless the graph also returns it."""
         if len(self.consumers) != 1 or self.is_output:
             return None
         return self.consumers[0].node
@@ -140,12 +140,12 @@ def _refined(known: Shape | None, shape: Shape | None) -> Shape | None:
 
 
 def small_constant(value: Value | None) -> NDArray[np.generic] | None:
-    """The elements of a constant that cost nothing to read; None of anything else."""
+    """Return the elements of a constant that is already in memory; None for anything else."""
     return value.tensor.if_small() if value is not None and value.tensor is not None else None
 
 
 class Node:
-    """One operation. Omitted optional inputs and outputs are None."""
+    """An operation. Omitted optional inputs and outputs are None."""
 
     __slots__ = (
         "_attributes",
@@ -178,7 +178,7 @@ class Node:
 
     @property
     def attributes(self) -> Mapping[str, Attribute]:
-        """All attributes but the subgraphs, converted on first need."""
+        """Return all attributes except subgraphs, converted on first use."""
         if self._attributes is None:
             self._attributes = self._read_attributes()
         return self._attributes
@@ -188,25 +188,25 @@ class Node:
         self._attributes = attributes
 
     def defer_attributes(self, read: Callable[[], Mapping[str, Attribute]]) -> None:
-        """Have `read` called when the attributes are first asked for."""
+        """Set `read` to be called on first access to the attributes."""
         self._read_attributes = read
 
     def input(self, index: int) -> Value | None:
-        """The input at `index`, or None when it is omitted."""
+        """Return the input at `index`, or None if omitted."""
         return self.inputs[index] if index < len(self.inputs) else None
 
     def output(self, index: int = 0) -> Value | None:
-        """The output at `index`, or None when it is omitted."""
+        """Return the output at `index`, or None if omitted."""
         return self.outputs[index] if index < len(self.outputs) else None
 
     @property
     def qualified_op(self) -> str:
-        """``Conv``, or ``com.microsoft.FusedConv`` outside the default domain."""
+        """Return ``Conv``, or ``com.microsoft.FusedConv`` outside the default domain."""
         return f"{self.domain}.{self.op_type}" if self.domain else self.op_type
 
     @property
     def label(self) -> str:
-        """The name, or what stands for it: the first output, then the position."""
+        """Return the name, else the first output, else the position."""
         if self.name:
             return self.name
         for value in self.outputs:
@@ -215,7 +215,7 @@ class Node:
         return f"{self.op_type} at position {self.index}"
 
     def get_int(self, name: str, default: int | None = None) -> int | None:
-        """The attribute; `default` when absent, None when only the function's call knows it."""
+        """Return the attribute; `default` if absent, None if only known to the function's call."""
         value = self.attributes.get(name, default)
         if isinstance(value, AttributeRef):
             return None
@@ -245,7 +245,7 @@ class Node:
 
     @property
     def sources(self) -> list[Node]:
-        """Nodes of the same graph that this one, or a subgraph below it, reads from."""
+        """Return nodes of the same graph that this one, or one of its subgraphs, reads from."""
         values = list(self.inputs)
         for graph in self.subgraphs.values():
             for inner in graph.walk():
@@ -264,7 +264,7 @@ class Node:
 
 
 class Graph:
-    """Nodes in file order, and the values they exchange. A subgraph knows the node it hangs on."""
+    """Nodes in file order, and the values between them. A subgraph has a parent node."""
 
     __slots__ = (
         "_by_op",
@@ -318,13 +318,13 @@ class Graph:
 
     @property
     def ordered(self) -> list[Node]:
-        """The nodes, each after those it reads from; files need not keep to that."""
+        """Return the nodes in topological order, which the file may not have."""
         if self._ordered is None:
             self._ordered = _in_order(self)
         return self._ordered
 
     def resolve(self, name: str) -> Value | None:
-        """The value a name means here: this graph's own, else an outer graph's."""
+        """Resolve a name to a value of this graph or an outer one."""
         graph: Graph | None = self
         while graph is not None:
             value = graph.values.get(name)
@@ -353,7 +353,7 @@ class Graph:
         return f"{outer.path}/{label}.{key}"
 
     def walk(self) -> Iterator[Graph]:
-        """This graph, then every subgraph below it, outer before inner."""
+        """Iterate over this graph and all of its subgraphs, outer before inner."""
         pending = [self]
         while pending:
             graph = pending.pop()
@@ -362,7 +362,7 @@ class Graph:
 
     @property
     def subgraphs(self) -> list[Graph]:
-        """The graphs that hang on this one's nodes."""
+        """Return the subgraphs of this graph's nodes."""
         if self._subgraphs is None:
             self._subgraphs = [sub for node in self.nodes for sub in node.subgraphs.values()]
         return self._subgraphs
@@ -372,7 +372,7 @@ class Graph:
 
 
 def _in_order(graph: Graph) -> list[Node]:
-    """File order, with nodes moved up to where they are first needed; a cycle stays as it is."""
+    """Return file order with nodes moved up to where they are first needed; cycles are kept."""
     ordered: list[Node] = []
     placed: set[int] = set()
     for first in graph.nodes:

@@ -23,10 +23,10 @@ _GRAPHS = frozenset({Capability.GRAPH, Capability.LAYERS})
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with the file itself, found while reading it.
+    """A problem of the file itself, found while reading it.
 
-    `kind` is what rules answer to; `facts` fill the rule's message. A `fatal` problem means
-    that there is no model to look into.
+    Rules report a `kind`; `facts` fill the rule's message. A `fatal` problem means that the
+    model could not be read.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A node whose inputs it cannot take, or whose output is `recorded` with another shape."""
+    """A node with invalid inputs, or whose output is `recorded` with a different shape."""
 
     op_type: str
     node: str
@@ -48,12 +48,12 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What shape inference found: types by graph path and value name, or why it failed."""
+    """Result of shape inference: types by graph path and value name, or the error."""
 
     types: Mapping[tuple[str, str], tuple[DType | None, Shape | None]]
     error: str | None = None
     contradiction: Contradiction | None = None
-    """The first one, as what follows may only follow from it."""
+    """The first contradiction; later ones may only be consequences."""
 
 
 class InferTypes(Protocol):
@@ -105,7 +105,7 @@ class Model:
         self.functions: dict[tuple[str, str, str], Graph] = {}
         """Graphs that nodes call, by the domain, op type and overload that such nodes have."""
         self.tensors: list[Tensor] = []
-        """Every stored tensor of the file, wherever it stands."""
+        """All stored tensors of the file."""
         self.metadata: Mapping[str, str] = {}
         self.producer_name = ""
         self.producer_version = ""
@@ -116,7 +116,7 @@ class Model:
         """What only files of this format state; the format's package has a function for it."""
         self.infer_types: InferTypes | None = None
         self.memo = Memo()
-        """What analyses keep because it is the same for several deployments."""
+        """Results of analyses that several deployments share."""
         self._inference: Inference | None = None
         self._strict_inference: Inference | None = None
 
@@ -135,7 +135,7 @@ class Model:
 
     @property
     def fed(self) -> list[Value]:
-        """Tensors that whoever calls the model feeds: inputs that no stored one fills."""
+        """Return the inputs that the caller provides: those without an initializer."""
         return [v for v in self.inputs if not v.is_constant and v.type_name == "tensor"]
 
     def infer(self) -> Inference:
@@ -155,7 +155,7 @@ class Model:
         return self._inference
 
     def infer_strictly(self) -> Inference:
-        """Inference that fails at any contradiction, and says which."""
+        """Run inference that fails at any contradiction and reports it."""
         if self._strict_inference is None:
             if self.infer_types is None:
                 self._strict_inference = Inference({})
@@ -164,14 +164,14 @@ class Model:
         return self._strict_inference
 
     def graphs(self, *, functions: bool = False) -> Iterator[Graph]:
-        """The main graph and its subgraphs; with `functions`, their bodies too."""
+        """Iterate over the main graph and its subgraphs; with `functions`, also their bodies."""
         yield from self.graph.walk()
         if functions:
             for body in self.functions.values():
                 yield from body.walk()
 
     def nodes(self, *ops: str, functions: bool = False) -> Iterator[Node]:
-        """Nodes of all graphs; given op types, only those, found through the index."""
+        """Iterate over the nodes of all graphs, or only those of some op types."""
         for graph in self.graphs(functions=functions):
             if not ops:
                 yield from graph.nodes

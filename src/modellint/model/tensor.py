@@ -1,4 +1,4 @@
-"""A stored weight: what it is and where its bytes lie. The bytes are read only on request."""
+"""Stored tensors: type, shape and location of the bytes, which are read only on demand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a tensor's bytes lie: a slice of a file."""
+    """Location of a tensor's bytes: a slice of a file."""
 
     path: Path
     offset: int
@@ -30,10 +30,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One stored tensor.
+    """A stored tensor.
 
     `read` loads the elements (memory-mapped where they are stored raw); it is None when the
-    bytes cannot be had, for example because an external file is missing, and returns None
+    bytes are not available, for example because an external file is missing, and returns None
     when reading fails. `small` says that the bytes are already in memory: reading is free.
     """
 
@@ -56,19 +56,19 @@ class Tensor:
         return prod(self.shape)
 
     def numpy(self) -> NDArray[np.generic] | None:
-        """The elements in `shape`, or None when they cannot be read."""
+        """Return the elements in `shape`, or None if they cannot be read."""
         return self.read() if self.read is not None else None
 
     def if_small(self) -> NDArray[np.generic] | None:
-        """The elements when they cost nothing to read: shape arguments, scales, zero points."""
+        """Return the elements if they are in memory: shape arguments, scales, zero points."""
         return self.numpy() if self.small else None
 
     def plain(self) -> array[int] | array[float] | None:
-        """The elements in order without numpy, when they cost nothing to read."""
+        """Return the elements in order without numpy, if they are in memory."""
         return self.read_plain() if self.read_plain is not None else None
 
     def small_bytes(self) -> bytes | None:
-        """What the elements are as bytes, when they cost nothing to read and are no objects."""
+        """Return the bytes of elements that are in memory and are not objects."""
         elements = self.plain()
         if elements is not None:
             return elements.tobytes()

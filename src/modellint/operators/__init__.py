@@ -1,4 +1,4 @@
-"""The catalogue of operators: what each is, costs, and is called in other formats.
+"""Catalogue of operators: traits, cost, and names in other formats.
 
     >>> node.op_type in having(Trait.VIEW)          # by op type, whatever the domain
     >>> context.nodes(*names(Trait.RECURRENT))      # qualified names, to iterate over nodes

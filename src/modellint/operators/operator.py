@@ -1,4 +1,4 @@
-"""Rows of the catalogue, and how code asks for them."""
+"""Rows of the catalogue, and queries on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modellint.operators.trait import Trait
 
 
 class Dialect(NamedTuple):
-    """What another format calls an operator."""
+    """Name of an operator in another format."""
 
     format: str
     name: str
@@ -20,15 +20,15 @@ class Dialect(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """One row: everything the linter knows of an operator."""
+    """A row of the catalogue: everything known about an operator."""
 
     name: str
     """``Conv``, or ``com.microsoft.FusedConv`` outside the default domain."""
     cost: str = ""
-    """Which formula of `analysis.cost` counts its work; empty where none does."""
+    """Formula of `analysis.cost` for its work; empty if there is none."""
     traits: frozenset[Trait] = frozenset()
     inputs: tuple[str, ...] = ()
-    """The role of each input, as far as code asks for it: ``data weight bias``."""
+    """Role of each input, as far as used: ``data weight bias``."""
     dialects: tuple[Dialect, ...] = ()
 
     @property
@@ -36,11 +36,11 @@ class Operator(NamedTuple):
         return self.name.rpartition(".")[2]
 
     def places(self, *roles: str) -> tuple[int, ...]:
-        """The indices of the inputs with one of these roles."""
+        """Return the indices of the inputs with one of these roles."""
         return tuple(at for at, role in enumerate(self.inputs) if role in roles)
 
     def place(self, role: str) -> int | None:
-        """The index of the first input with this role."""
+        """Return the index of the first input with this role."""
         return self.inputs.index(role) if role in self.inputs else None
 
 
@@ -55,14 +55,14 @@ class Named(Protocol):
 
 
 def of(node: Named) -> Operator:
-    """The row of a node's operator; one without traits for an operator that is not known."""
+    """Return the row of a node's operator; one without traits for unknown operators."""
     domain = "" if node.domain == "ai.onnx" else node.domain
     name = f"{domain}.{node.op_type}" if domain else node.op_type
     return rows().get(name) or _dialects().get(name) or Operator(name)
 
 
 def having(*traits: Trait) -> Mapping[str, Operator]:
-    """Operators with any of these traits by op type, whatever their domain.
+    """Return the operators with any of these traits by op type, in any domain.
 
     Exporters and optimizers keep the usual names in domains of their own, so most code asks for
     the op type alone: ``node.op_type in having(Trait.VIEW)``. Of two domains with an operator of
@@ -72,7 +72,7 @@ def having(*traits: Trait) -> Mapping[str, Operator]:
 
 
 def names(*traits: Trait) -> tuple[str, ...]:
-    """The qualified names of operators with any of these traits, in the catalogue's order."""
+    """Return the qualified names of operators with any of these traits, in catalogue order."""
     wanted = frozenset(traits)
     return tuple(row.name for row in rows().values() if wanted & row.traits)
 
@@ -90,13 +90,13 @@ def with_input(*roles: str) -> Mapping[str, tuple[int, ...]]:
 
 @cache
 def rows() -> Mapping[str, Operator]:
-    """The whole catalogue by qualified name."""
+    """Return the whole catalogue by qualified name."""
     return {row.name: row for row in _parse(ROWS)}
 
 
 @cache
 def _dialects() -> Mapping[str, Operator]:
-    """By format and name, such as ``tflite.CONV_2D``."""
+    """Return operators by format and name, for example ``tflite.CONV_2D``."""
     return {f"{each.format}.{each.name}": row for row in rows().values() for each in row.dialects}
 
 
@@ -115,7 +115,7 @@ def _having(traits: frozenset[Trait]) -> Mapping[str, Operator]:
 
 
 def _parse(text: str) -> Iterator[Operator]:
-    """One row begins at each line that is not indented; indented lines continue it."""
+    """Parse rows: each line that is not indented starts one, and indented lines continue it."""
     pending: list[str] = []
     for line in text.splitlines():
         if not line or line.startswith("#"):

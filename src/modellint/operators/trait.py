@@ -1,4 +1,4 @@
-"""What can be true of an operator, by meaning and not by name."""
+"""Traits of operators."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done:
 
 
 def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> Sequence[Job]:
-    """Lint here until it is plain that the rest takes long; the rest is what is returned."""
+    """Lint in this process until the rest is expected to take long; return the rest."""
     started, left = _processor_time(), _Left()
     for count, job in enumerate(jobs):
         elapsed = _processor_time() - started
@@ -69,7 +69,7 @@ class _Left:
 
 
 def _processor_time() -> float:
-    """Of this process and those it started: what other programs do is no reason for more."""
+    """Return the processor time of this process and its children, unaffected by other programs."""
     return time.process_time() + sum(os.times()[2:4])
 
 

@@ -1,8 +1,8 @@
-"""What a model costs: parameters, multiply-accumulates, operations and bytes, node by node.
+"""Cost of a model per node: parameters, multiply-accumulates, operations and bytes.
 
-A number is exact for the shapes it stands for, or it is None: an unknown shape never gives a
-guess. One MAC is one multiply-accumulate of a convolution, a matrix product or a recurrent cell,
-as in the papers; every other arithmetic operation counts in FLOPs alone (FLOPs = 2 x MACs + those).
+Numbers are exact for known shapes and None otherwise, never guessed. A MAC is a
+multiply-accumulate of a convolution, matrix product or recurrent cell, as in papers; all other
+arithmetic operations count only as FLOPs (FLOPs = 2 x MACs + others).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from modellint.targets.deployment import Deployment
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """The cost of one node, or of several; what cannot be known is None."""
+    """Cost of one or several nodes; None if unknown."""
 
     macs: int | None = 0
     flops: int | None = 0
@@ -53,7 +53,7 @@ class NodeCost:
 
 
 class ModelCost:
-    """The cost of each node and of the whole model, in the light of one deployment."""
+    """Cost of each node and of the whole model for a deployment."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self._model = model
@@ -65,24 +65,24 @@ class ModelCost:
         self._works: dict[int, Work] = {}
 
     def of(self, node: Node) -> NodeCost:
-        """The cost of one node; of a node with subgraphs, that of what they do."""
+        """Return the cost of a node, including its subgraphs."""
         known = self._nodes.get(id(node))
         if known is None:
             known = self._nodes[id(node)] = self._measure(node)
         return known
 
     def macs_of(self, node: Node) -> int | None:
-        """Of one node, without working out what it moves."""
+        """Return the MACs of a node, without computing its memory traffic."""
         return self.of(node).macs if node.subgraphs else self._work(node).macs
 
     @property
     def parameters(self) -> int:
-        """Learned weights of the model, each counted once however often it is used."""
+        """Return the number of learned weights, counting shared ones once."""
         return self._parameters.total
 
     @cached_property
     def total(self) -> NodeCost:
-        """The whole model; a number is None as soon as it is None for one node."""
+        """Return the cost of the whole model; a number is None if it is None for any node."""
         everything = self._sum(self._model.graph)
         return NodeCost(
             everything.macs,
@@ -94,23 +94,23 @@ class ModelCost:
 
     @cached_property
     def macs(self) -> int | None:
-        """`total.macs`, for which nothing else has to be worked out."""
+        """Return `total.macs`, without computing the rest."""
         counts = [self.macs_of(node) for node in self._main_nodes]
         known = [macs for macs in counts if macs is not None]
         return sum(known) if len(known) == len(counts) else None
 
     @cached_property
     def known_macs(self) -> int:
-        """MACs of the nodes that can be counted: a lower bound where `macs` is None."""
+        """Return the MACs of nodes that can be counted: a lower bound if `macs` is None."""
         return sum(self.macs_of(node) or 0 for node in self._main_nodes)
 
     @cached_property
     def uncounted(self) -> tuple[Node, ...]:
-        """Nodes of the main graph whose MACs are unknown: shapes open, or an op nobody defined."""
+        """Return main-graph nodes with unknown MACs: open shapes, or undefined ops."""
         return tuple(node for node in self._main_nodes if self.macs_of(node) is None)
 
     def share(self, nodes: Iterable[Node]) -> float | None:
-        """The share of the model's MACs that these nodes take, 0 to 1."""
+        """Return the nodes' share of the model's MACs, 0 to 1."""
         mine = [self.macs_of(node) for node in nodes]
         if not self.macs or None in mine:
             return None
@@ -139,7 +139,7 @@ class ModelCost:
         )
 
     def _work(self, node: Node) -> Work:
-        """Of a node without subgraphs."""
+        """Return the work of a node without subgraphs."""
         known = self._works.get(id(node))
         if known is None:
             try:
@@ -159,7 +159,7 @@ class ModelCost:
         return costs[0].times(self._trip_count(node)) if costs else NodeCost()
 
     def _trip_count(self, node: Node) -> int | None:
-        """How often the body of a Loop or Scan runs, where the graph says so."""
+        """Return the number of iterations of a Loop or Scan, if static."""
         if node.op_type == "Loop":
             return self._loop_count(node)
         if node.op_type == "Scan":
@@ -172,7 +172,7 @@ class ModelCost:
         body = node.subgraphs.get("body")
         if values is None or values.size != 1 or body is None or not body.outputs:
             return None
-        # The condition must be constantly true, or passed through, for the count to be exact.
+        # The count is exact only if the condition is constantly true or passed through.
         carries = body.outputs[0]
         source = carries.producer
         passed = source is not None and source.op_type == "Identity"
@@ -190,7 +190,7 @@ class ModelCost:
 
 
 def cost(model: Model, deployment: Deployment) -> ModelCost:
-    """The analysis: ``context.analysis(cost)``."""
+    """Run the analysis: ``context.analysis(cost)``."""
     return ModelCost(model, deployment)
 
 

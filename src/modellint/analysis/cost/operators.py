@@ -1,4 +1,4 @@
-"""The arithmetic of every operator: multiply-accumulates and other operations, from shapes."""
+"""Work of each operator, computed from shapes: multiply-accumulates and other operations."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from modellint.operators import Operator
 
 
 class UnknownCostError(Exception):
-    """A shape or attribute that the formula needs is not known."""
+    """Unknown shape or attribute that a formula needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Arithmetic of one node; `flops` includes both halves of each MAC."""
+    """Work of a node; `flops` includes two for each MAC."""
 
     macs: int | None
     flops: int | None
@@ -27,7 +27,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """The shapes around one node, all numbers; asking for what is unknown raises."""
+    """Static shapes of a node's inputs and outputs; access raises if unknown."""
 
     node: Node
     types: DeployedTypes
@@ -43,7 +43,7 @@ class Operands:
         return self.node.input(index) is not None
 
     def place(self, role: str) -> int:
-        """Which input has a role; raises where none has."""
+        """Return the index of the input with a role; raise if there is none."""
         place = self.row.place(role)
         if place is None:
             raise UnknownCostError
@@ -61,7 +61,7 @@ class Operands:
         return value
 
     def elements(self) -> int:
-        """Elements of the first output that is used."""
+        """Return the number of elements of the first output that is used."""
         for index, value in enumerate(self.node.outputs):
             if value is not None:
                 return prod(self.output(index))
@@ -75,11 +75,11 @@ class Operands:
 
 
 Formula = Callable[[Operands], tuple[int, int]]
-"""MACs, and operations besides them."""
+"""Returns MACs and other operations."""
 
 
 def node_work(node: Node, types: DeployedTypes, *, is_function: bool = False) -> Work:
-    """What a node computes; raises `UnknownCostError` for open shapes and ops nobody defined."""
+    """Return the work of a node; raise `UnknownCostError` for open shapes and undefined ops."""
     if is_function:
         raise UnknownCostError
     row = operators.of(node)
@@ -91,7 +91,7 @@ def node_work(node: Node, types: DeployedTypes, *, is_function: bool = False) ->
 
 @cache
 def formula_named(cost: str) -> Formula:
-    """The formula that a row of the catalogue names."""
+    """Return the formula named by a row of the catalogue."""
     count, _, each = cost.partition("/")
     if each == "output":
         return _per_output(int(count))
@@ -132,7 +132,7 @@ def _matmul(of: Operands) -> tuple[int, int]:
 
 
 def _matmul_blocks(of: Operands) -> tuple[int, int]:
-    """Weights stored packed: their shape is in the attributes."""
+    """Count a product with packed weights, whose shape is in the attributes."""
     depth, columns = of.attribute("K"), of.attribute("N")
     rows = prod(of.input(0)[:-1])
     return rows * depth * columns, depth * columns  # each weight is dequantized once
@@ -162,7 +162,7 @@ def _einsum(of: Operands) -> tuple[int, int]:
 
 
 def _recurrent(of: Operands) -> tuple[int, int]:
-    """RNN, GRU, LSTM in either direction: the weights' shapes hold gates and directions."""
+    """Count RNN, GRU or LSTM; the weights' shapes include gates and directions."""
     sequence, batch = of.input(0)[:2]  # or batch, sequence: only their product matters
     directions, hidden = of.input(1)[0], of.attribute("hidden_size")
     gates = prod(of.input(1)[1:]) // (of.input(0)[2] * hidden)
@@ -188,7 +188,7 @@ def _attention_work(
 
 
 def _attention(of: Operands) -> tuple[int, int]:
-    """ai.onnx.Attention: 4-D with heads, or 3-D with the head counts as attributes."""
+    """Count ai.onnx.Attention: 4-D with heads, or 3-D with head counts as attributes."""
     query, key, value = of.input(0), of.input(1), of.input(2)
     past = of.input(4)[2] if of.has(4) else 0
     if len(query) == 4:
@@ -214,7 +214,7 @@ def _multi_head_attention(of: Operands) -> tuple[int, int]:
     key = of.input(1)
     if len(key) == 5:  # keys and values packed
         return _attention_work(batch, heads, queries, key[1] + past, size, size)
-    if len(key) == 4:  # heads apart already: the cross attention of a cached encoder
+    if len(key) == 4:  # heads already split: the cross attention of a cached encoder
         return _attention_work(batch, heads, queries, key[2], size, of.input(2)[3])
     v_size = of.input(2)[2] // heads if of.has(2) else size
     return _attention_work(batch, heads, queries, key[1] + past, size, v_size)
@@ -232,7 +232,7 @@ def _grouped_query_attention(of: Operands) -> tuple[int, int]:
 
 
 def _projected_attention(of: Operands) -> tuple[int, int]:
-    """com.microsoft.Attention, QAttention: the projections to Q, K and V are part of the op."""
+    """Count com.microsoft.Attention and QAttention, which include the projections to Q, K, V."""
     (batch, queries, depth), weights = of.input(0), of.input(of.place("weight"))
     heads = of.attribute("num_heads")
     sizes = of.node.get_ints("qkv_hidden_sizes") or (weights[1] // 3,) * 3
@@ -257,7 +257,7 @@ def _per_input(count: int) -> Formula:
 
 
 def _free(of: Operands) -> tuple[int, int]:
-    """Moves or describes data, computes nothing."""
+    """Count no operations: the op moves or describes data."""
     return 0, 0
 
 
@@ -331,4 +331,4 @@ FORMULAS: Mapping[str, Formula] = {
     "sort": _sort,
     "variadic": _variadic,
 }
-"""By the name that rows of the catalogue give them."""
+"""Formulas by their names in the catalogue."""

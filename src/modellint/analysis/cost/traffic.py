@@ -1,4 +1,4 @@
-"""Bytes a node reads and writes, at the deployment's precision."""
+"""Bytes that a node reads and writes at the deployment's precision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SELECTS = having(Trait.SELECTS)
 
 
 def nbytes(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
-    """What a value takes in memory as deployed; None when its shape or type is open."""
+    """Return the deployed size of a value; None if its shape or type is unknown."""
     elements, dtype = element_count(types.shape(value)), value.dtype
     if value.type_name != "tensor" or elements is None or dtype is None or dtype.bits == 0:
         return None

@@ -1,4 +1,4 @@
-"""The estimate itself: parts, totals, the verdict, and what would fit instead."""
+"""The memory estimate: parts, totals, the verdict, and the sizes that fit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from modellint.targets.target import Confidence, Target
 Verdict = Literal["fits", "tight", "does not fit"]
 
 TIGHT = 0.9
-"""A model expected to take more than this share of the usable memory fits tightly."""
+"""Share of the usable memory above which a model fits only tightly."""
 _FOOTPRINTS: Remembered[Footprint] = Remembered()
 _NEEDS: Remembered[dict[int, int]] = Remembered()
 """Bytes by size of an open dim."""
@@ -29,7 +29,7 @@ _TRUST: tuple[Confidence, ...] = ("measured", "calibrated", "derived", "theoreti
 
 
 class MemoryEstimate:
-    """What one model takes in one deployment."""
+    """Memory of a model in a deployment."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self.model = model
@@ -60,7 +60,7 @@ class MemoryEstimate:
 
     @cached_property
     def overhead(self) -> Part:
-        """The runtime's own context on this target; nothing is known without a target."""
+        """Return the runtime's own context on this target; unknown without a target."""
         target = self.deployment.target
         known = target.overhead(_runtime_name(self.deployment)) if target is not None else None
         if known is None:
@@ -87,24 +87,24 @@ class MemoryEstimate:
 
     @property
     def expected(self) -> int:
-        """`total.expected`, for which bounds need not be worked out."""
+        """Return `total.expected`, without computing bounds."""
         return self.footprint.expected + self.overhead.expected
 
     # What it rests on
 
     @property
     def assumed(self) -> Mapping[str, int]:
-        """Sizes of open dims that nobody stated."""
+        """Return the assumed sizes of open dims."""
         return self.footprint.assumed
 
     @property
     def unknown(self) -> list[Value]:
-        """Tensors whose size depends on data or on ops nobody defined: counted as nothing."""
+        """Return tensors of data-dependent or unknown size, which are not counted."""
         return self.footprint.unknown
 
     @property
     def weights_by_dtype(self) -> Mapping[str, int]:
-        """Bytes of the weights as deployed."""
+        """Return the bytes of the deployed weights by type."""
         return self.footprint.stored_weights.by_dtype
 
     @property
@@ -113,12 +113,12 @@ class MemoryEstimate:
 
     @property
     def at_peak(self) -> list[Alive]:
-        """The tensors that fill the memory where the fused activations peak, largest first."""
+        """Return the tensors alive at the peak of the fused activations, largest first."""
         return self.footprint.at_peak
 
     @property
     def peak(self) -> int:
-        """`activations.low`, for which bounds need not be worked out."""
+        """Return `activations.low`, without computing bounds."""
         return self.footprint.profile.peak
 
     @property
@@ -129,28 +129,28 @@ class MemoryEstimate:
 
     @property
     def usable(self) -> int | None:
-        """Bytes the target offers; None without a target."""
+        """Return the target's usable bytes; None without a target."""
         target = self.deployment.target
         return target.memory.usable if target is not None else None
 
     @property
     def verdict(self) -> Verdict | None:
-        """Whether it fits the target: None without one, `tight` when it may not."""
+        """Return the verdict for the target: None without one, `tight` if uncertain."""
         return self.verdict_for(TIGHT)
 
     def verdict_for(self, headroom: float) -> Verdict | None:
-        """The verdict when up to `headroom` (0 to 1) of the usable memory may be taken."""
+        """Return the verdict for a maximum share `headroom` (0 to 1) of the usable memory."""
         if self.usable is None:
             return None
         room = self.usable * headroom
         if self.footprint.ceiling + self.overhead.expected <= room:
-            return "fits"  # whatever a plan would say
+            return "fits"  # regardless of the plan
         if self.expected <= room:
             return "fits"
         return "does not fit" if self.total.low > self.usable else "tight"
 
     def on(self, target: Target) -> MemoryEstimate:
-        """The same model on another device, with that device's usual runtime unless one is set."""
+        """Return the estimate for another device, with its default runtime unless one is set."""
         return MemoryEstimate(self.model, replace(self.deployment, target=target))
 
     def smallest_target(self, targets: Iterable[Target]) -> Target | None:
@@ -162,17 +162,17 @@ class MemoryEstimate:
         return None
 
     def with_size(self, symbol: str, size: int) -> MemoryEstimate:
-        """The estimate with another size of an open dim: a batch, a sequence length."""
+        """Return the estimate for another size of an open dim, such as batch or sequence."""
         return MemoryEstimate(self.model, self._resized(symbol, size))
 
     @cached_property
     def largest_batch(self) -> int | None:
-        """The largest batch expected to fit; 0 when none does, None when it is not free."""
+        """Return the largest batch expected to fit; 0 if none does, None if it is fixed."""
         symbol = self.batch_symbol
         return None if symbol is None else self.largest(symbol)
 
     def largest(self, symbol: str) -> int | None:
-        """The largest size of an open dim that is expected to fit, all else as it is."""
+        """Return the largest size of an open dim that is expected to fit, all else equal."""
         if self.usable is None or symbol not in self.open_symbols:
             return None
         room = self.usable - self.overhead.expected
@@ -180,8 +180,8 @@ class MemoryEstimate:
         return largest_size(lambda size: self._need(symbol, size), room, needs)
 
     def _need(self, symbol: str, size: int) -> int:
-        """Bytes expected at another size; beyond all bounds where the model does not work at it,
-        as past the end of its table of positions."""
+        """Return the bytes expected at another size; infinite if the model does not support it,
+        for example beyond its table of positions."""
         deployment = self._resized(symbol, size)
         # Not kept: one search asks for many, and each holds a program of the whole graph.
         found = Footprint(self.model, deployment, memory_of(_runtime_name(deployment)))
@@ -192,7 +192,7 @@ class MemoryEstimate:
 
     @property
     def open_symbols(self) -> dict[str, int]:
-        """Named dims of the model's inputs, with the sizes they have here."""
+        """Return the symbols of the model's inputs with their sizes."""
         return {
             dim: self.footprint.symbols[dim]
             for value in self.model.inputs
@@ -202,7 +202,7 @@ class MemoryEstimate:
 
     @property
     def batch_symbol(self) -> str | None:
-        """The name of the inputs' first dim, where the model leaves it open."""
+        """Return the symbol of the inputs' first dim, if open."""
         for value in self.model.inputs:
             shape = value.shape
             if not value.is_constant and shape and isinstance(shape[0], str):
@@ -210,7 +210,7 @@ class MemoryEstimate:
         return None
 
     def _is_akin(self, target: Target) -> bool:
-        """Of the same vendor, in one of the same groups, and able to run the precision."""
+        """Return True for the same vendor, a common group, and support of the precision."""
         mine, precision = self.deployment.target, self.deployment.precision
         if precision is not None and not target.supports(precision):
             return False
@@ -220,7 +220,7 @@ class MemoryEstimate:
         return mine.vendor == target.vendor and shared
 
     def _resized(self, symbol: str, size: int) -> Deployment:
-        """What nobody stated stays open: a mask's length follows from that of the cache."""
+        """Return a resized deployment; assumed sizes stay open, as some follow from others."""
         is_batch = symbol == self.batch_symbol
         stated = {
             name: known
@@ -235,8 +235,8 @@ class MemoryEstimate:
         )
 
     def tied(self, symbol: str) -> Iterator[str]:
-        """Dims that grow together under whatever name: all batches, all lengths of the tokens, all
-        lengths of the cache."""
+        """Iterate over symbols that grow together: all batches, all token lengths, or all cache
+        lengths."""
         length, masks = token_lengths(self.model)
         dims: list[Dim] = []
         if symbol == self.batch_symbol:
@@ -250,19 +250,19 @@ class MemoryEstimate:
 
 
 def memory(model: Model, deployment: Deployment) -> MemoryEstimate:
-    """The analysis: ``context.analysis(memory)``."""
+    """Run the analysis: ``context.analysis(memory)``."""
     return MemoryEstimate(model, deployment)
 
 
 def footprint(model: Model, deployment: Deployment) -> Footprint:
-    """The part of an estimate that no device changes, computed once for all of them."""
+    """Return the device-independent part of an estimate, computed once for all devices."""
     runtime = memory_of(_runtime_name(deployment))
     key = _footprint_key(deployment)
     return model.memo.get(_FOOTPRINTS, key, lambda: Footprint(model, deployment, runtime))
 
 
 def _footprint_key(deployment: Deployment) -> tuple[Hashable, ...]:
-    """All of a deployment that a footprint depends on."""
+    """Return everything of a deployment that a footprint depends on."""
     runtime = memory_of(_runtime_name(deployment))
     return runtime, deployment.precision, deployment.facet("shapes")
 

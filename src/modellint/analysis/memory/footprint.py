@@ -1,4 +1,4 @@
-"""What a model takes whatever the device: the same for every target that runs it alike."""
+"""Device-independent memory of a model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from modellint.targets.target import Confidence
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that takes memory, in bytes."""
+    """A component of the estimate, in bytes."""
 
     name: str
     low: int
@@ -52,12 +52,12 @@ class Part:
 
 
 _SLACK = 8
-"""More copies of each tensor than any planner makes, its padding and holes included."""
+"""Upper bound on the copies of each tensor in any plan, including padding and holes."""
 _LARGEST_ELEMENT = 16
-"""Bytes: no runtime stores an element of a weight in more."""
+"""Maximum bytes per element of a weight in any runtime."""
 _MOST_ALIGNMENT = 1 << 12
 _PADDING = 1.15
-"""How much more memory than tensors need a planner may lose to padding and holes."""
+"""Factor for the memory that a planner may lose to padding and holes."""
 
 
 class Footprint:
@@ -67,10 +67,10 @@ class Footprint:
         settled = settle(model, deployment)
         self.model = model
         self.assumed: Mapping[str, int] = settled.assumed
-        """Sizes of open dims that nobody stated."""
+        """Assumed sizes of open dims."""
         self.symbols: Mapping[str, int] = settled.deployment.symbols
         self.unknown: list[Value] = []
-        """Tensors whose size depends on data or on ops nobody defined: counted as nothing."""
+        """Tensors of data-dependent or unknown size, which are not counted."""
         self.cache: KvCache | None = kv_cache(model, deployment)
         self._deployment = settled.deployment
         self._narrow = is_narrow(running_precision(model, deployment))
@@ -96,9 +96,9 @@ class Footprint:
 
     @cached_property
     def activations(self) -> Part:
-        """Everything between inputs and outputs, at the step that needs most."""
+        """Return the peak of all tensors between inputs and outputs."""
         if not self.model.has_graph:
-            return Part("activations", 0, 0, 0, "theoretical", "the format states no graph")
+            return Part("activations", 0, 0, 0, "theoretical", "the format has no graph")
         low, expected = self.profile.peak, self._arena
         apart = profile(without_held(self.plain), self.plain.tasks, in_place=False).peak
         high = round(max(expected, apart) * _PADDING)
@@ -106,7 +106,7 @@ class Footprint:
 
     @cached_property
     def workspace(self) -> Part:
-        """Scratch memory of convolutions and matrix products."""
+        """Return the workspace of convolutions and matrix products."""
         tasks = self.programs[0].tasks
         if not any(map(has_product, tasks)):
             return Part("workspace", 0, 0, 0, "derived")
@@ -126,7 +126,7 @@ class Footprint:
 
     @cached_property
     def kv_cache(self) -> Part:
-        """Keys and values, once where past and present share a buffer, else twice."""
+        """Return the size of keys and values: once if they share a buffer, else twice."""
         if self.cache is None:
             return Part("kv cache", 0, 0, 0, "derived")
         pasts = {id(pair.past) for pair in self.cache.pairs}
@@ -148,12 +148,12 @@ class Footprint:
 
     @cached_property
     def largest_tensor(self) -> int:
-        """The bytes of the largest tensor of known size."""
+        """Return the bytes of the largest tensor of known size."""
         return max((size for _, size in self._all_sizes), default=0)
 
     @cached_property
     def ceiling(self) -> int:
-        """Far more than `expected`, found without a plan: enough to see that a small model fits."""
+        """Return a cheap upper bound on `expected`, to see that a small model fits."""
         if not self.model.has_graph:
             return self.expected
         stored = sum(tensor.elements for tensor in self.model.tensors) * _LARGEST_ELEMENT
@@ -169,20 +169,20 @@ class Footprint:
 
     @cached_property
     def expected(self) -> int:
-        """What the parts are expected to take together, without working out how high each may."""
+        """Return the expected total of all parts, without computing bounds."""
         others = (self.weights, self.workspace, self.inputs_outputs, self.kv_cache)
         return self._arena + sum(part.expected for part in others)
 
     @cached_property
     def _arena(self) -> int:
-        """What a planner that fuses gives the activations."""
+        """Return the memory of activations in a plan with fusion."""
         if not self.model.has_graph:
             return 0
         return max(self.profile.peak, min(plan.nbytes for plan in self._plans))
 
     @cached_property
     def profile(self) -> Profile:
-        """The kernels over time, inputs and outputs left out."""
+        """Return the profile of the kernels, without inputs and outputs."""
         played = [best_profile(without_held(program)) for program in self.programs]
         return min(played, key=lambda each: each.peak)
 
@@ -192,7 +192,7 @@ class Footprint:
 
     @cached_property
     def programs(self) -> tuple[Program, ...]:
-        """Kernels as the runtime forms them; a second time with joins, if it knows those."""
+        """Return programs of the runtime's kernels, without and with joins if supported."""
         graph = self.model.graph
         apart = self._program(graph)
         if not self._runtime.joins or not graph.by_op.get("Concat"):
@@ -201,7 +201,7 @@ class Footprint:
 
     @cached_property
     def plain(self) -> Program:
-        """Every node a kernel of its own."""
+        """Return the program with one kernel per node."""
         graph = self.model.graph
         groups = [(node,) for node in graph.ordered if not self._folding.is_folded(node)]
         layout = lay_out(graph, groups, self._folding)
@@ -223,7 +223,7 @@ class Footprint:
         return grouping.layout(self._folding, joins=joins)
 
     def _in_layout(self, program: Program, graph: Graph) -> Program:
-        """What the layout that convolutions want costs, or hides from the planner."""
+        """Add the cost of the convolutions' own layout, and hide their tensors from the planner."""
         if self._runtime.changes_layout:
             add_copies(program, self._folding.types, narrow=self._narrow)
         if self._runtime.computes_constants:
@@ -238,18 +238,18 @@ class Footprint:
 
     @cached_property
     def _fills(self) -> tuple[Value, ...]:
-        """Weights that the runtime makes at the beginning of every run."""
+        """Return weights that the runtime computes at the start of every run."""
         if not self._runtime.fills_anew:
             return ()
         return tuple(value for value in self._folding.weights() if is_fill(value))
 
     def _inside(self, node: Node) -> int:
-        """The branch that takes most; of a loop, its body."""
+        """Return the memory of the largest branch, or of a loop's body."""
         graphs = node.subgraphs.values()
         plans = (plan(self._program(graph), self._runtime) for graph in graphs)
         return max((each.nbytes for each in plans), default=0)
 
     @cached_property
     def _callers(self) -> list[Buffer]:
-        """Buffers of the model's inputs and outputs."""
+        """Return the buffers of the model's inputs and outputs."""
         return [buffer for buffer in self.programs[0].buffers if buffer.held]

@@ -1,7 +1,7 @@
-"""Which nodes run in one kernel: what lies between them never reaches memory.
+"""Grouping of nodes into kernels: tensors inside a kernel never reach memory.
 
 A kernel is an anchor (a convolution, a product, a pooling, a normalization) and the pointwise ops
-that hang on its result, or a chain of pointwise ops alone. Attention at 16 bits is one kernel.
+on its result, or only a chain of pointwise ops. Attention at 16 bits is one kernel.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ PRODUCTS = having(
     Trait.GEMM,
     Trait.CONTRACTION,
 )
-"""Layers that call on a library, which asks for scratch memory."""
+"""Layers implemented by a library, which needs workspace."""
 _KEEPS_LAYOUT = having(Trait.KEEPS_LAYOUT)
 _ALONE = having(Trait.RUNS_ALONE)
 
 
 @dataclass(slots=True)
 class Kernel:
-    """Nodes that run together, in order."""
+    """Nodes that run as one kernel, in order."""
 
     nodes: list[Node] = field(default_factory=list)
     level: int = 0
-    """More than that of every kernel it needs."""
+    """Rank above those of all kernels it depends on."""
     has_readers: bool = False
 
     @property
@@ -50,7 +50,7 @@ class Kernel:
 
 
 class Grouping:
-    """Nodes by the kernel they run in, and why: it holds wherever sizes compare in the same way."""
+    """Kernels of a graph, valid for all deployments with the same size comparisons."""
 
     def __init__(
         self, graph: Graph, groups: list[tuple[Node, ...]], premises: list[tuple[Node, Node, bool]]
@@ -75,7 +75,7 @@ _GROUPINGS: Remembered[list[Grouping]] = Remembered()
 def find_grouping(
     graph: Graph, folding: Folding, runtime: RuntimeMemory, *, narrow: bool
 ) -> Grouping:
-    """What `Kernels` would form, from an earlier deployment where nothing that matters differs."""
+    """Return the grouping of `Kernels`, reusing one of an earlier deployment if still valid."""
     known = graph.model.memo.get(_GROUPINGS, (graph, runtime, narrow, folding.folded), list)
     for grouping in known:
         if grouping.holds(folding.types):
@@ -86,7 +86,7 @@ def find_grouping(
 
 
 class Kernels:
-    """The kernels of one graph, as a runtime is known to form them."""
+    """Kernels that a runtime forms of a graph."""
 
     def __init__(
         self, graph: Graph, folding: Folding, runtime: RuntimeMemory, *, narrow: bool
@@ -94,7 +94,7 @@ class Kernels:
         self._folding = folding
         self._runtime = runtime
         self.premises: list[tuple[Node, Node, bool]] = []
-        """Results that were compared, and whether they have as many elements."""
+        """Pairs of compared results, and whether their element counts are equal."""
         self._of: dict[int, Kernel] = {}
         self._kernels: list[Kernel] = []
         self._attention = _attention_nodes(graph) if runtime.fuses_attention and narrow else {}
@@ -103,7 +103,7 @@ class Kernels:
                 self._place(node)
 
     def groups(self) -> list[tuple[Node, ...]]:
-        """In an order in which they can run, as near to the file's as that allows."""
+        """Return the groups in topological order, close to file order."""
         done: set[int] = set()
         begun: set[int] = set()
         ordered: list[Kernel] = []
@@ -137,7 +137,7 @@ class Kernels:
         self._of[id(node)] = home
 
     def _makers(self, node: Node) -> list[Kernel]:
-        """Kernels that make what the node reads, latest first."""
+        """Return the kernels that produce the node's inputs, latest first."""
         of = self._of
         sources = [v.producer for v in node.inputs if v is not None and v.producer is not None]
         for graph in node.subgraphs.values():
@@ -154,7 +154,7 @@ class Kernels:
         return sorted(found.values(), key=lambda kernel: -kernel.level)
 
     def _home(self, node: Node, makers: list[Kernel]) -> Kernel | None:
-        """The kernel that the node joins, if any."""
+        """Return the kernel that the node is fused into, if any."""
         if not makers:
             return None
         latest, others = makers[0], makers[1:]
@@ -176,7 +176,7 @@ class Kernels:
         return latest
 
     def _rides(self, node: Node, kernel: Kernel) -> bool:
-        """Whether the node's op can run on the elements as the kernel makes them."""
+        """Return True if the node's op can be applied to the elements in the kernel."""
         if node.subgraphs or kernel.nodes[-1].subgraphs:
             return False
         if node.op_type in VIEWS:
@@ -195,7 +195,7 @@ class Kernels:
 
 
 def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:
-    """What convolutions make in a layout of their own, and hand to each other."""
+    """Return the values that convolutions pass to each other in their own layout."""
     blocked: set[int] = set()
     for node in nodes:
         value = node.output()
@@ -210,7 +210,7 @@ def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:
 
 
 def _are_alike(one: Node, other: Node, types: DeployedTypes) -> bool:
-    """Whether the results of both have as many elements."""
+    """Return True if the results of both nodes have equally many elements."""
     return _elements(one, types) == _elements(other, types)
 
 
@@ -220,7 +220,7 @@ def _elements(node: Node, types: DeployedTypes) -> int | None:
 
 
 def _attention_nodes(graph: Graph) -> dict[int, frozenset[int]]:
-    """For each node of an attention, product to product, the nodes it runs with."""
+    """Return the nodes that each node of an attention runs with."""
     mates: dict[int, frozenset[int]] = {}
     for block in attention_blocks(graph):
         members = frozenset(map(id, block.nodes))

@@ -1,4 +1,4 @@
-"""Where a planner would put each tensor: offsets in one block of memory, first fit, in order."""
+"""Simulation of a memory planner: offsets in one block of memory, first fit, in order."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from modellint.model import is_static
 from modellint.runtimes import RuntimeMemory
 
 CROWD = 1000
-"""Tensors alive at once; among more, holes matter little, and finding them takes long."""
+"""Limit on live tensors; with more, holes matter little and are slow to find."""
 ROW = 8
-"""Elements: what rows of a matrix product have to be a multiple of."""
+"""Alignment of rows of matrix products, in elements."""
 MOST_STREAMS = 4
-"""Branches that are seen to run at once, each with scratch memory of its own."""
+"""Maximum number of branches that run in parallel, each with its own workspace."""
 
 
 @dataclass(frozen=True, slots=True)
 class BufferPlan:
-    """The size of the block that holds all tensors, without scratch memory and with it."""
+    """Size of the block for all tensors, without and with workspace."""
 
     nbytes: int
     with_scratch: int
 
 
 def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
-    """Place each tensor in turn: none moves once it is placed, so holes remain.
+    """Place each tensor in order; tensors never move, so holes remain.
 
-    Inputs and outputs are the caller's and lie elsewhere.
+    Inputs and outputs belong to the caller and are elsewhere.
     """
     played = profile(
         without_held(program),
@@ -69,10 +69,10 @@ class _Block:
     def __init__(self) -> None:
         self._placed: list[tuple[int, int, int]] = []
         self._hopeless = math.inf
-        """No hole takes so much; holes only shrink until something is released."""
+        """Upper bound on hole sizes; holes only shrink until something is released."""
 
     def end_with(self, sizes: Sequence[int], step: int) -> int:
-        """How far it would reach with these in it as well, for one step."""
+        """Return the end of the block if it also contained these sizes for one step."""
         if len(sizes) == 1:
             return self._first_fit(sizes[0]) + sizes[0]
         meanwhile = _Block()
@@ -80,12 +80,12 @@ class _Block:
         return max(meanwhile.place(size, step) for size in sizes)
 
     def release(self, step: int) -> None:
-        """Forget what was last used before `step`."""
+        """Release memory last used before `step`."""
         self._placed = [each for each in self._placed if each[2] >= step]
         self._hopeless = math.inf
 
     def place(self, size: int, last: int) -> int:
-        """Put so much into the first hole that takes it; gives its end."""
+        """Allocate from the first hole that fits; return the end."""
         offset = self._first_fit(size)
         insort(self._placed, (offset, offset + size, last))
         return offset + size
@@ -104,7 +104,7 @@ class _Block:
 
 
 def without_held(program: Program) -> Program:
-    """Without what is the caller's: inputs and outputs."""
+    """Remove the caller's inputs and outputs."""
     buffers = [
         Buffer(buffer.value, 0 if buffer.held else buffer.nbytes, buffer.held, buffer.shape)
         for buffer in program.buffers
@@ -113,16 +113,16 @@ def without_held(program: Program) -> Program:
 
 
 def peak_with_scratch(played: Profile, scratch: int) -> int:
-    """The peak when each convolution holds its scratch memory; products may do without."""
+    """Return the peak including the workspace of convolutions; products may go without."""
     sizes = zip(played.timeline, played.order, strict=True)
     return max((size + scratch * _has_convolution(task) for size, task in sizes), default=0)
 
 
 def add_copies(program: Program, types: DeployedTypes, *, narrow: bool) -> None:
-    """Let tasks hold copies of the caller's tensors that their library cannot take as they are.
+    """Add copies of the caller's tensors whose layout the library does not support.
 
-    Images are laid out channels last, at 16 bits in channels by the four. Results of products are
-    one matrix inside, copied where they have a batch, and again where its rows are padded.
+    Images are converted to channels last, at 16 bits in multiples of four channels. Results of
+    products are single matrices, copied if batched, and again if their rows are padded.
     """
     buffers = program.buffers
     program.tasks = list(program.tasks)
@@ -155,16 +155,16 @@ def _copies(buffer: Buffer, types: DeployedTypes) -> int:
 
 
 def parallel_branches(program: Program) -> Sequence[int]:
-    """For each task, how many branches with convolutions run beside each other there, itself in.
+    """Return the number of branches with convolutions that run in parallel to each task.
 
-    Branches leave one task and meet again in one: a downsampled residual has two. Products of
-    constants are branches as well, of which a planner makes use wherever it can.
+    Branches fork at a task and join at another: a downsampled residual has two. Products of
+    constants are branches as well, which a planner can schedule anywhere.
     """
     followers = list(map(len, program.layout.followers))
     beside = program.beside
     streams = [min(1 + beside * _has_convolution(task), MOST_STREAMS) for task in program.tasks]
     if any(not task.nodes for task in program.tasks):
-        return streams  # weights made in the run itself keep branches from running apart
+        return streams  # weights computed in the run prevent parallel branches
     for task in program.tasks:
         if len(task.after) < 2:
             continue
@@ -177,7 +177,7 @@ def parallel_branches(program: Program) -> Sequence[int]:
 
 
 def _branch(step: int, tasks: Sequence[Task], followers: Sequence[int]) -> list[int]:
-    """Tasks from `step` back to the fork: as long as each follows one and is followed by one."""
+    """Return the tasks from `step` back to the fork, a chain without other forks and joins."""
     branch: list[int] = []
     while followers[step] == 1:
         branch.append(step)

@@ -1,23 +1,23 @@
-"""How far an open dim can grow before memory runs out, without inferring shapes at every size."""
+"""Search for the largest size of an open dim that fits, with few shape inferences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 FIRST = 16
-"""The second size tried: far enough from 1 for the slope to be seen over what is aligned."""
+"""Second size to try: far enough from 1 to see the slope despite alignment."""
 NOWHERE = 1 << 62
-"""What is needed at a size that the model does not work at."""
+"""Memory at a size that the model does not support."""
 MOST = 1 << 20
-"""Where the search ends: no batch and no sequence is longer."""
+"""Upper limit of the search: no batch or sequence is larger."""
 
 
 def largest_size(need: Callable[[int], int], room: int, needs: dict[int, int]) -> int:
-    """The largest size at which what is needed stays within `room` bytes.
+    """Return the largest size that fits in `room` bytes.
 
-    Memory grows with size, nearly on a line: each guess lies where the line through the last
-    size that fits and the first that does not meets the limit. `needs` holds what earlier
-    searches, for devices with other room, have found out.
+    Memory grows almost linearly with size: each guess is the intersection of the limit with the
+    line through the largest size that fits and the smallest that does not. `needs` contains the
+    results of earlier searches, for devices with other amounts of memory.
     """
 
     def fits(size: int) -> bool:
@@ -44,7 +44,7 @@ def largest_size(need: Callable[[int], int], room: int, needs: dict[int, int]) -
 
 
 def _guess(needs: dict[int, int], low: int, high: int, room: int) -> int:
-    """Where the line through two sizes reaches `room`."""
+    """Return the size at which the line through two sizes reaches `room`."""
     if low not in needs:
         low = min(needs)
     slope = (needs[high] - needs[low]) / (high - low)

@@ -1,4 +1,4 @@
-"""What the weights take once a runtime has loaded them."""
+"""Memory of the weights after loading by a runtime."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 _FILLING = having(Trait.VIEW, Trait.CAST, Trait.BROADCAST)
-"""Ops that leave a tensor of one number what it is."""
+"""Ops that keep a tensor of identical elements as such."""
 _DEQUANTIZES = having(Trait.DEQUANTIZE)
 _SHAPE_BYTES = 1024
-"""Integers of up to this size are shapes and axes, which stay with the host."""
+"""Maximum size of integer tensors that are shapes and axes, which stay on the host."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedWeights:
-    """Bytes at the deployed precision, by element type, and as they are stored in the file."""
+    """Bytes at the deployed precision, by element type, and as stored in the file."""
 
     by_dtype: dict[str, int]
     stored: int
     folded: int
-    """Of them, computed by the graph before the first run, not stored."""
+    """Bytes computed by the graph before the first run rather than stored."""
     matrices: int
-    """Of them, of two dims or more: vectors may vanish into kernels."""
+    """Bytes of weights with two or more dims: vectors may be folded into kernels."""
     unknown: tuple[Value, ...] = ()
 
     @property
@@ -38,7 +38,7 @@ class DeployedWeights:
 def deployed_weights(
     model: Model, folding: Folding, deployment: Deployment, left_out: frozenset[int]
 ) -> DeployedWeights:
-    """Every constant that a running node reads, once; folded BatchNormalizations leave nothing."""
+    """Return all constants that running nodes read, without folded BatchNormalizations."""
     by_dtype: dict[str, int] = {}
     stored = folded = matrices = 0
     unknown: list[Value] = []
@@ -73,7 +73,7 @@ def deployed_weights(
 
 
 def is_fill(value: Value) -> bool:
-    """A constant of one number over and over, too large to be worth storing."""
+    """Return True for a large constant of identical elements, which is not worth storing."""
     node = value.producer
     while node is not None and node.op_type in _FILLING:
         source = node.input(0)
@@ -83,7 +83,7 @@ def is_fill(value: Value) -> bool:
 
 
 def _deployed(value: Value, dtype: DType, precision: str | None) -> DType:
-    """Below 16 bits go the weights of products alone: not vectors, and not embeddings."""
+    """Return the deployed type; below 16 bits only for weights of products."""
     deployed = weight_dtype(dtype, precision)
     if not dtype.is_float or deployed.bits >= 16:
         return deployed
@@ -97,7 +97,7 @@ def _is_quantized(value: Value) -> bool:
 
 
 def _merges(value: Value) -> bool:
-    """The numbers of a BatchNormalization that disappears into the convolution before it."""
+    """Return True for parameters of a BatchNormalization that is folded into a convolution."""
     if not value.consumers:
         return False
     for node, index in value.consumers:

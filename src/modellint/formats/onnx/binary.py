@@ -1,4 +1,4 @@
-"""The reader for ONNX files as everybody writes them: one serialized ModelProto."""
+"""Reader of binary ONNX files: a serialized ModelProto."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _MODEL_FIELDS = {
 _IR_VERSION, _GRAPH = 1, 7
 HIGHEST_IR_VERSION = 1000
 MOST_REMAINING = 1 << 30
-"""What protobuf is asked to parse once the payloads are gone. It refuses twice as much."""
+"""Maximum size to parse after removing payloads. Protobuf's own limit is twice as large."""
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    """Whether the fields at the top are a ModelProto's, as far as the head shows them.
+    """Return True if the fields in the head are those of a ModelProto.
 
-    Each has to be a known one of the right wire type, and enough of them to be no accident.
+    All must be known fields of the right wire type, and enough of them to rule out coincidence.
     """
     position = 0
     seen: set[int] = set()
@@ -59,12 +59,12 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def _is_likely(seen: set[int], path: Path) -> bool:
-    """Few fields are an accident, unless the name says the same."""
+    """Return True if there are enough fields, or the suffix matches as well."""
     return len(seen) >= 3 or (bool(seen) and ONNX.is_named(path))
 
 
 def read(path: Path) -> Model:
-    """The model, with its large payloads left in the file."""
+    """Read the model, leaving large payloads in the file."""
     try:
         stripped, payloads = strip_file(path)
     except MalformedError as error:
@@ -78,7 +78,7 @@ def read(path: Path) -> Model:
     if isinstance(proto, MalformedError):
         return broken(path, name, proto.kind, **proto.facts)
     if not proto.HasField("graph"):
-        return broken(path, name, "corrupt", detail="it holds no graph")
+        return broken(path, name, "corrupt", detail="no graph")
     return build(proto, path, payloads=payloads, stripped=stripped)
 
 
@@ -87,7 +87,7 @@ def parse(stripped: bytes) -> ModelProto | MalformedError:
 
     try:
         proto: ModelProto = messages().ModelProto.FromString(stripped)
-    except Exception as error:  # protobuf's DecodeError, whose module carries no types
+    except Exception as error:  # protobuf's DecodeError, whose module is untyped
         try:
             diagnose(stripped)
         except MalformedError as found:

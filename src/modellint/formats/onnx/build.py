@@ -1,4 +1,4 @@
-"""ModelProto -> Model. Names are resolved here, and what contradicts itself is noted."""
+"""Conversion of a ModelProto to a Model: resolves names and records contradictions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def build(
     stripped: bytes | None = None,
     format: str = "onnx",
 ) -> Model:
-    """The view of a model whose large payloads may have been left out."""
+    """Build the view of a model whose large payloads may have been removed."""
     return _Builder(proto, path, payloads, stripped, format).build()
 
 
@@ -194,7 +194,7 @@ class _Builder:
         graph.outputs.append(value)
 
     def _nodes(self, graph: Graph, protos: Iterable[NodeProto]) -> None:
-        """First every output gets its value, then every input finds its own."""
+        """Create the values of all outputs first, then resolve all inputs."""
         values, nodes = graph.values, graph.nodes
         pairs: list[tuple[Node, NodeProto]] = []
         for index, proto in enumerate(protos):
@@ -260,7 +260,7 @@ class _Builder:
         later: Value | None,
         unsorted: list[tuple[Node, str]],
     ) -> Value:
-        """A name that nothing before `node` in its own graph makes."""
+        """Resolve a name that no earlier node of the same graph produces."""
         name = text(name)
         inner = node
         while inner.graph.parent is not None:
@@ -278,7 +278,7 @@ class _Builder:
         return value
 
     def _read_attributes(self, node: Node, proto: NodeProto) -> None:
-        """At once when the attributes hold graphs or tensors, else when someone asks."""
+        """Read attributes immediately if they contain graphs or tensors, otherwise on demand."""
         is_constant = node.op_type == "Constant" and not node.domain
         if not is_constant and not any(map(self._is_eager, proto.attribute)):
             node.defer_attributes(partial(self._attributes, proto.attribute))
@@ -340,12 +340,12 @@ class _Builder:
 
 
 def text(raw: str | bytes) -> str:
-    """A name of the file. Those that are no UTF-8 arrive as bytes."""
+    """Decode a name; names that are not UTF-8 arrive as bytes."""
     return raw if isinstance(raw, str) else raw.decode(errors="backslashreplace")
 
 
 def string(raw: bytes) -> str | bytes:
-    """A string attribute: text where it is text."""
+    """Decode a string attribute if it is valid text."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -353,7 +353,7 @@ def string(raw: bytes) -> str | bytes:
 
 
 def shortest(number: float) -> float:
-    """The number as its exporter wrote it: 1e-05, not the nearest float32's 9.99999974e-06."""
+    """Return the shortest equal float32: 1e-05 rather than 9.99999974e-06."""
     if not math.isfinite(number):
         return number
     for digits in range(6, 10):
@@ -378,7 +378,7 @@ _CONVERSIONS: Mapping[int, Callable[[AttributeProto], Attribute]] = {
 
 
 def _unstated_kind(proto: AttributeProto) -> int:
-    """Files of the first IR versions do not say what kind an attribute is."""
+    """Infer the kind of an attribute, which files of the first IR versions do not state."""
     for kind, field in ((FLOAT, "f"), (INT, "i"), (STRING, "s"), (TENSOR, "t")):
         if proto.HasField(field):
             return kind
@@ -389,7 +389,7 @@ def _unstated_kind(proto: AttributeProto) -> int:
 
 
 def constant(attributes: Mapping[str, Attribute], name: str) -> Tensor | None:
-    """What a Constant node holds, in whichever of its forms."""
+    """Return the value of a Constant node, in any of its forms."""
     for key, value in attributes.items():
         if isinstance(value, Tensor):
             return value
@@ -432,7 +432,7 @@ def opsets(imports: Iterable[Any]) -> dict[str, int]:
 
 
 def domain_of(domain: str | bytes) -> str:
-    """The domain; the standard one has two names and is always the empty one here."""
+    """Normalize a domain: the standard domain has two names and is always empty here."""
     return "" if domain == STANDARD_DOMAIN else text(domain)
 
 

@@ -1,4 +1,4 @@
-"""External data: which files a model names, whether they are there, large enough, and all used."""
+"""External data files of a model: existence, size, and unused parts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from modellint.model import Region
 
 LEFTOVER_BYTES = 1 << 20
 LEFTOVER_SHARE = 0.10
-"""Padding between tensors is normal; a gap has to be above both to be worth a word."""
+"""Minimum gap, absolute and relative, to report: padding between tensors is normal."""
 MOST_SIBLINGS = 200
 LONGEST_POINTER = 1024
 
 
 @dataclass(slots=True)
 class _File:
-    """One location that tensors name."""
+    """A file that tensors refer to."""
 
     location: str
     path: Path | None
@@ -48,12 +48,12 @@ class _File:
 
     @property
     def only(self) -> str | None:
-        """The tensor that a problem of this file is about, where it is a single one."""
+        """Return the only tensor in the file, or None."""
         return self.first if self.tensors == 1 else None
 
     @property
     def unused(self) -> int:
-        """Bytes that no tensor claims."""
+        """Return the bytes that no tensor uses."""
         covered = reached = 0
         for start, end in sorted(self.ranges):
             covered += max(0, end - max(start, reached))
@@ -62,14 +62,14 @@ class _File:
 
 
 class ExternalFiles:
-    """The external data of one model. Files are asked for their size and not opened."""
+    """External data of a model. Files are not opened, only their sizes are read."""
 
     def __init__(self, model: Path) -> None:
         self.model = model
         self._files: dict[str, _File] = {}
 
     def claim(self, tensor: str, location: str, offset: int, length: int) -> Region | None:
-        """Where the tensor's bytes lie, if they are there."""
+        """Return the region of the tensor's bytes, if present."""
         file = self._files.get(location)
         if file is None:
             file = self._files[location] = self._find(location)
@@ -100,7 +100,7 @@ class ExternalFiles:
         return _File(location, path, None, _size(path))
 
     def _leaves_by_link(self, path: Path) -> bool:
-        """Whether links lead out, both of the model's folder and of where its bytes really lie."""
+        """Return True if links lead outside the model's folder and its resolved folder."""
         try:
             real = Path(os.path.realpath(path))
             homes = (
@@ -112,7 +112,7 @@ class ExternalFiles:
         return not any(real.is_relative_to(home) for home in homes)
 
     def report(self, problems: Problems) -> None:
-        """Note everything that is wrong with the files."""
+        """Record all problems of the files."""
         for file in self._files.values():
             if file.outside is not None:
                 problems.note("external-outside", at=file.only, **file.facts, reason=file.outside)
@@ -156,7 +156,7 @@ class ExternalFiles:
                 )
 
     def _named_by_sibling(self, name: str) -> bool:
-        """Whether another model of the folder mentions the file; when in doubt, yes."""
+        """Return True if another model in the folder refers to the file, or if in doubt."""
         siblings = [
             path for path in self.model.parent.glob("*.onnx") if path.name != self.model.name
         ]
@@ -173,14 +173,14 @@ def _leaves_lexically(location: str) -> str | None:
 
 
 def _namesakes(model: Path) -> list[Path]:
-    """Files whose names say that they hold this model's weights."""
+    """Return files whose names indicate that they contain this model's weights."""
     patterns = (pattern for pattern in EXTERNAL_DATA if "*" not in pattern)
     names = (pattern.format(name=model.name, stem=model.stem) for pattern in patterns)
     return [model.with_name(name) for name in dict.fromkeys(names)]
 
 
 def _size(path: Path) -> int | None:
-    """The size of a regular file, None for anything else."""
+    """Return the size of a regular file, None for anything else."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Shape inference on what is left of a model once its large payloads are gone."""
+"""Shape inference on a model without its large payloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
 MOST_CALLS = 100_000
-"""Functions that call functions can double with every step; inference walks every call."""
+"""Limit on function calls: nested functions can multiply, and inference walks every call."""
 LONGEST_LIST = 1 << 20
 """To propagate data, onnx keeps some 80 bytes for each element of whatever has one dim."""
 STANDARD_DOMAINS = frozenset(
@@ -61,7 +61,7 @@ Types = dict[tuple[str, str], tuple[DType | None, Shape | None]]
 
 
 class Inferrer:
-    """One model's shape inference, as often as there are deployments to ask it for."""
+    """Shape inference of a model, for any number of deployments."""
 
     def __init__(self, model: Model, proto: ModelProto, stripped: bytes | None) -> None:
         self.model = model
@@ -96,7 +96,7 @@ class Inferrer:
         return Inference(types)
 
     def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
-        """Whether nothing with one dim is so long that lists of its elements fill the memory.
+        """Return True if no 1-D tensor is so long that lists of its elements fill the memory.
 
         Looked at where something is as large to begin with, and a Reshape may make a list of it;
         an Expand that makes one of next to nothing is not foreseen.
@@ -112,7 +112,7 @@ class Inferrer:
         return self._propagates[serialized]
 
     def _keeps_lists_short(self, inputs: Mapping[str, Shape]) -> bool:
-        """Whether all that has one dim is known to be short, and `inputs` only close open dims."""
+        """Return True if all 1-D tensors are known to be short, and `inputs` only set open dims."""
         graph = self.model.graph
         if self.model.functions:
             return False
@@ -130,7 +130,7 @@ class Inferrer:
         )
 
     def _largest(self, inputs: Mapping[str, Shape]) -> int:
-        """The elements of the largest tensor that is stored or goes in."""
+        """Return the number of elements of the largest stored tensor or input."""
         declared = {value.name: value.declared_shape for value in self.model.inputs}
         shapes = {**declared, **inputs}.values()
         counts = (element_count(shape) or 0 for shape in shapes)
@@ -144,7 +144,7 @@ class Inferrer:
     def _deployed(
         self, inputs: Mapping[str, Shape], constants: Mapping[str, NDArray[Any]]
     ) -> bytes:
-        """The model for other input shapes, without what its exporter knew of the old ones."""
+        """Return the model with new input shapes, and without types recorded for the old ones."""
         proto = messages().ModelProto.FromString(self._serialized())
         for info in proto.graph.input:
             shape = inputs.get(info.name)
@@ -183,14 +183,14 @@ def _is_long_list(shape: Shape | None) -> bool:
 
 
 def _is_short(shape: Shape | None) -> bool:
-    """Known to be no long list, whatever its open dims will be."""
+    """Return True if the tensor cannot be a long list, whatever its open dims."""
     if shape is None or len(shape) != 1:
         return shape is not None
     return isinstance(shape[0], int) and shape[0] <= LONGEST_LIST
 
 
 def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
-    """What the node would compute, in its place."""
+    """Replace a node by its result."""
     data_type = _ONNX_TYPES.get(elements.dtype.name)
     if data_type is None:
         return
@@ -205,7 +205,7 @@ def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
 
 
 def _forget_types(graph: GraphProto) -> None:
-    """Drop recorded types that inference can find anew; those of unknown operators it cannot."""
+    """Drop recorded types that inference can recompute, which excludes unknown operators."""
     kept_names = {
         name for node in graph.node if node.domain not in STANDARD_DOMAINS for name in node.output
     }
@@ -219,14 +219,14 @@ def _forget_types(graph: GraphProto) -> None:
 
 
 def _failure(message: str) -> Inference:
-    """A failure, unless it is only that we left the data out."""
+    """Return a failure, unless it is due to the removed data."""
     if _LEFT_OUT in message:
         return Inference({})
     return Inference({}, message.strip(), _contradiction(message))
 
 
 def _contradiction(message: str) -> Contradiction | None:
-    """The first of a list of complaints, one a line, each with the nodes that lead to it."""
+    """Return the first of a list of errors, one per line, each with the nodes that lead to it."""
     for line in message.splitlines():
         places = list(_WHERE.finditer(line))
         if not places:
@@ -259,7 +259,7 @@ def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
 
 
 def call_cycle(model: Model) -> str | None:
-    """A function that calls itself, at once or in turn."""
+    """Return a function that calls itself, directly or indirectly."""
     if not model.functions:
         return None
     callees = _callees(model)
@@ -283,7 +283,7 @@ def call_cycle(model: Model) -> str | None:
 
 
 def count_calls(model: Model) -> int:
-    """How many function calls the model comes to; it must be free of cycles."""
+    """Count the function calls of a model without cycles."""
     if not model.functions:
         return 0
     callees = _callees(model)
@@ -302,7 +302,7 @@ def count_calls(model: Model) -> int:
 
 
 def _callees(model: Model) -> dict[int, list[Graph]]:
-    """For each function, the functions its body calls, once for each call."""
+    """Return the functions that each function's body calls, once per call."""
     return {
         id(body): [
             callee

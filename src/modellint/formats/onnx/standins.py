@@ -1,7 +1,7 @@
-"""Standard operators that give the same shapes as operators which shape inference does not know.
+"""Stand-ins for operators unknown to shape inference: standard operators with the same shapes.
 
-ONNX's inference stops at every operator of `com.microsoft`. For inference alone, each is replaced
-by one of the standard whose result has the same type and shape; the model itself stays as it is.
+ONNX's inference stops at every operator of `com.microsoft`. Only for inference, each is replaced by
+a standard operator whose result has the same type and shape; the model itself is not changed.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 MICROSOFT = "com.microsoft"
 BLOCKED = "com.microsoft.nchwc"
 INTERNAL = ("SimplifiedLayerNormalization",)
-"""Operators that ONNX Runtime writes into the default domain, where the standard has none."""
+"""Nonstandard operators that ONNX Runtime writes into the default domain."""
 _INT, _INTS, _STRING, _FLOAT_TYPE, _INT64_TYPE = 2, 7, 3, 1, 7
 
 
 def use_standins(proto: ModelProto) -> None:
-    """Replace what inference does not know, in all graphs."""
+    """Replace operators unknown to inference, in all graphs."""
     if any(entry.domain in ("", "ai.onnx") for entry in proto.opset_import):
         _replace_in(proto.graph)
 
 
 def knows(proto: ModelProto) -> bool:
-    """Whether the model may hold operators that have stand-ins."""
+    """Return True if the model may contain operators with stand-ins."""
     return any(entry.domain.startswith(MICROSOFT) for entry in proto.opset_import)
 
 
@@ -61,7 +61,7 @@ def _rule(node: NodeProto) -> Rule | None:
 
 
 def _become(node: NodeProto, op: str, inputs: Iterable[str], *, keep: Iterable[str] = ()) -> None:
-    """Turn the node into another with these inputs, its first output, and attributes to keep."""
+    """Turn the node into another op with these inputs, its first output and some attributes."""
     kept = [attribute for attribute in node.attribute if attribute.name in set(keep)]
     names, first = list(inputs), node.output[0]
     node.op_type, node.domain = op, ""
@@ -72,7 +72,7 @@ def _become(node: NodeProto, op: str, inputs: Iterable[str], *, keep: Iterable[s
 
 
 def _same_as(index: int, *, also: int | None = None) -> Rule:
-    """The result is like one input; `also` is another output that is, too."""
+    """Return a rule for a result like one of the inputs; `also` is another such output."""
 
     def rule(_: GraphProto, node: NodeProto) -> Iterable[NodeProto]:
         source, outputs = node.input[index], list(node.output)
@@ -84,7 +84,7 @@ def _same_as(index: int, *, also: int | None = None) -> Rule:
 
 
 def _as(op: str, *inputs: int, keep: tuple[str, ...] = ()) -> Rule:
-    """Another op of some of the inputs; those that are absent are left out."""
+    """Return a rule that replaces the op, passing some of the inputs that are present."""
 
     def rule(_: GraphProto, node: NodeProto) -> None:
         names = [node.input[at] for at in inputs if at < len(node.input) and node.input[at]]
@@ -109,7 +109,7 @@ def _fused_product(_: GraphProto, node: NodeProto) -> None:
 
 
 def _packed_product(graph: GraphProto, node: NodeProto) -> None:
-    """Weights of a few bits: their logical shape is in the attributes."""
+    """Replace a product with low-bit weights, whose logical shape is in the attributes."""
     name = f"{node.output[0]}/weight"
     weight = graph.initializer.add()
     weight.name, weight.data_type = name, _FLOAT_TYPE
@@ -118,7 +118,7 @@ def _packed_product(graph: GraphProto, node: NodeProto) -> None:
 
 
 def _concat(_: GraphProto, node: NodeProto) -> None:
-    """Scale and zero point stand before, and after each of, what is joined."""
+    """Replace a QLinearConcat, whose inputs include scales and zero points."""
     _become(node, "Concat", node.input[2::3], keep=("axis",))
 
 
@@ -127,7 +127,7 @@ def _embedding(_: GraphProto, node: NodeProto) -> None:
 
 
 def _attention(key: int, past: int, heads: str) -> Rule:
-    """As long as the queries, and the cache with the new keys and values behind the old."""
+    """Return a rule for attention: as long as the queries, with new keys and values appended."""
 
     def rule(graph: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
         inputs, outputs = list(node.input), list(node.output)
@@ -145,7 +145,7 @@ def _attention(key: int, past: int, heads: str) -> Rule:
 
 
 def _stacked_attention(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
-    """Keys and values in one cache: 2, batch, heads, sequence, size."""
+    """Replace an attention with keys and values in one cache: 2, batch, heads, sequence, size."""
     inputs, outputs = list(node.input), list(node.output)
     extra: list[NodeProto] = []
     if len(inputs) > 4 and inputs[4] and len(outputs) > 1 and outputs[1]:
@@ -169,7 +169,7 @@ def _stacked_attention(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
 def _extended(
     graph: GraphProto, like: NodeProto, old: str, new: str, result: str, heads: int
 ) -> Iterator[NodeProto]:
-    """Batch, sequence, heads x size -> batch, heads, sequence, size; then behind the old."""
+    """Convert (batch, sequence, heads x size) to (batch, heads, sequence, size), and append it."""
     shape = _numbers(graph, f"{result}/shape", [0, 0, heads, -1])
     yield _node(like, "Reshape", [new, shape], f"{result}/apart")
     transposed = _node(like, "Transpose", [f"{result}/apart"], f"{result}/new")
@@ -186,7 +186,7 @@ def _joined(like: NodeProto, inputs: Iterable[str], output: str, axis: int) -> N
 
 
 def _numbers(graph: GraphProto, name: str, numbers: list[int]) -> str:
-    """A small constant, for the shape arguments of stand-ins."""
+    """Add a small constant for the shape arguments of stand-ins."""
     tensor = graph.initializer.add()
     tensor.name, tensor.data_type = name, _INT64_TYPE
     tensor.dims.append(len(numbers))

@@ -1,4 +1,4 @@
-"""TensorProto -> Tensor, with its elements left where they are."""
+"""Conversion of a TensorProto to a Tensor, without reading its elements."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TYPED_FIELDS = {
     "uint64": UINT64_DATA,
     "string": STRING_DATA,
 }
-"""Which field holds the elements when they are not raw; all others are in int32_data."""
+"""Fields of elements that are not raw; all other types are in int32_data."""
 FIELD_NAMES = {
     FLOAT_DATA: "float_data",
     INT32_DATA: "int32_data",
@@ -53,7 +53,7 @@ LONGEST_VARINT = 10
 
 
 class TensorReader:
-    """Makes the tensors of one model, and notes those whose data cannot be right."""
+    """Creates the tensors of a model, and records those with invalid data."""
 
     def __init__(self, path: Path, payloads: Payloads | None, problems: Problems) -> None:
         self.path = path
@@ -68,7 +68,7 @@ class TensorReader:
         return tensor
 
     def sparse(self, proto: SparseTensorProto, name: str) -> Tensor:
-        """A sparse tensor by its dense shape; `nbytes` is what it takes as stored."""
+        """Return a sparse tensor with its dense shape; `nbytes` is its stored size."""
         values = self._tensor(proto.values, name)
         indices = self._tensor(proto.indices, name)
         shape = tuple(proto.dims)
@@ -88,7 +88,7 @@ class TensorReader:
         return self.payloads is not None and string.startswith(self.payloads.token.encode())
 
     def blob(self, mark: bytes, name: str) -> Tensor | None:
-        """A string attribute that was left out for its length."""
+        """Return a string attribute that was removed because of its length."""
         if self.payloads is None or not self.is_mark(mark):
             return None
         (run,) = self.payloads.runs[int(mark.rpartition(b":")[2])]
@@ -218,7 +218,7 @@ def _field(dtype: DType) -> int:
 
 
 def _entry_count(dtype: DType, elements: int) -> int:
-    """How many entries of the typed field hold so many elements."""
+    """Return the number of entries of the typed field for a number of elements."""
     if dtype.kind == "complex":
         return 2 * elements
     if dtype.bits in (2, 4):  # packed into bytes, one byte in each entry
@@ -227,7 +227,7 @@ def _entry_count(dtype: DType, elements: int) -> int:
 
 
 def _typed_size(dtype: DType, elements: int, runs: Sequence[Payload]) -> tuple[int, int]:
-    """The least and the most that a typed field can be long: bytes, or number of strings."""
+    """Return the minimum and maximum length of a typed field: bytes, or number of strings."""
     entries = _entry_count(dtype, elements)
     field = runs[0].field
     if field == STRING_DATA:
@@ -288,7 +288,7 @@ def _read_typed(
 
 
 def _from_entries(entries: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
-    """The elements of a typed field, whose entries are wider than most types."""
+    """Convert a typed field, whose entries are wider than most types, to elements."""
     import numpy as np
 
     if dtype.kind == "string":

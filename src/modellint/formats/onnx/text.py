@@ -1,4 +1,4 @@
-"""The reader for ONNX's own text syntax."""
+"""Reader of ONNX's text syntax."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PARSE_ERROR = re.compile(
     re.DOTALL,
 )
 DEEPEST = 64
-"""Braces within braces; onnx's parser calls itself for each."""
+"""Limit on nested brackets, for which onnx's parser recurses."""
 LONGEST = 256 << 20
 
 
@@ -37,12 +37,12 @@ def read(path: Path) -> Model:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return broken(path, name, "corrupt", detail="it is not UTF-8", offset=error.start)
+        return broken(path, name, "corrupt", detail="not UTF-8", offset=error.start)
     return read_text(text, path)
 
 
 def read_text(text: str, path: Path = Path("example.onnxtxt")) -> Model:
-    """The view of a model given as text. The path is where its external data would lie."""
+    """Build a model from text. Its external data would be next to the path."""
     if _depth(text) > DEEPEST:
         return broken(
             path, name, "too-deep", detail=f"more than {DEEPEST} nested brackets", limit=DEEPEST
@@ -70,7 +70,7 @@ def _depth(text: str) -> int:
 
 
 def _parse_error(message: bytes) -> str:
-    """``line 2, column 48: Expected character ) not found``, out of several lines of onnx's."""
+    """Shorten onnx's message to ``line 2, column 48: Expected character ) not found``."""
     text = _one_line(message)
     found = _PARSE_ERROR.match(message.decode(errors="backslashreplace"))
     return f"line {found[1]}, column {found[2]}: {_one_line(found[3])}" if found else text

@@ -1,4 +1,4 @@
-"""Element types and TypeProtos in the view's words."""
+"""Conversion of element types and TypeProtos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def dtype_of(code: int) -> DType:
 
 
 class Type(NamedTuple):
-    """What a TypeProto says; only tensors have an element type and a shape."""
+    """Content of a TypeProto; only tensors have an element type and a shape."""
 
     name: str
     dtype: DType | None = None
@@ -64,7 +64,7 @@ def type_of(proto: TypeProto) -> Type:
 
 
 def _dim(proto: Any) -> Dim:
-    """A number, a name, or unknown, which some exporters write as -1."""
+    """Convert a dim: a number, a name, or unknown, which some exporters write as -1."""
     number: int = proto.dim_value
     if number > 0:
         return number

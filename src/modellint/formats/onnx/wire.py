@@ -1,9 +1,9 @@
-"""Leaves large payloads out of a serialized ONNX model without reading them.
+"""Removes large payloads from a serialized ONNX model without reading them.
 
-The walk knows just enough of the schema to reach every tensor. It steps over a field by its
-length, descends only into what is large enough to hold a large payload, and copies whatever
-lies between two payloads as one range. What remains is a valid ModelProto in which each
-left-out payload is replaced by a mark that leads back to its place in the file.
+The walk knows just enough of the schema to reach every tensor. It skips fields by length,
+descends only into messages that are large enough to contain a large payload, and copies
+everything between two payloads as one range. The result is a valid ModelProto in which each
+payload is replaced by a mark that refers to its place in the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from modellint.base.records import dataclass
 
 READ_WHOLE = 8 << 20
 LARGE = 4096
-"""Payloads of fewer bytes stay: shape arguments, scales, zero points."""
+"""Minimum size of payloads to remove; smaller ones are shape arguments, scales, zero points."""
 DEEPEST = 100
 """Protobuf's own limit on nested messages."""
 
@@ -52,7 +52,7 @@ _CHILDREN: dict[str, _Schema] = {
 
 
 class MalformedError(Exception):
-    """The bytes are not well-formed protobuf, or not nested within reason."""
+    """Malformed or too deeply nested protobuf."""
 
     def __init__(self, kind: str, detail: str, **facts: object) -> None:
         super().__init__(detail)
@@ -64,7 +64,7 @@ WINDOW = 1 << 14
 
 
 class FileWindow:
-    """A large file that is indexed like bytes, of which little is ever in memory.
+    """A large file that is indexed like bytes, with little of it in memory.
 
     Mapping it would be simpler, but the kernel maps whole huge pages around every touch.
     """
@@ -96,7 +96,7 @@ class FileWindow:
         pieces = []
         while length > 0:
             piece = self._file.read(length)
-            if not piece:  # somebody is cutting it short at this moment
+            if not piece:  # the file is being truncated
                 raise MalformedError("truncated", "it shrinks", expected=start + length, size=start)
             pieces.append(piece)
             length -= len(piece)
@@ -107,7 +107,7 @@ Buffer = bytes | FileWindow
 
 
 class Payload(NamedTuple):
-    """One left-out run of bytes, and the TensorProto field that held it."""
+    """A removed run of bytes, and the TensorProto field it belongs to."""
 
     field: int
     offset: int
@@ -116,9 +116,9 @@ class Payload(NamedTuple):
 
 @dataclass(slots=True)
 class Payloads:
-    """Every left-out payload, found again through the mark left in its place.
+    """Removed payloads, by the marks that replace them.
 
-    The mark carries a token made anew for each file, so that no file can forge one.
+    Marks contain a random token for each file, so that no file can forge one.
     """
 
     token: str = field(default_factory=lambda: f"left-out:{os.urandom(8).hex()}")
@@ -130,19 +130,19 @@ class Payloads:
 
 
 def strip(data: Buffer) -> tuple[bytes, Payloads]:
-    """The model without its large payloads, and where those lie."""
+    """Return the model without its large payloads, and their places."""
     payloads = Payloads()
     stripped = _Stripper(data, payloads, LARGE).message("Model", 0, len(data), 0)
     return (b"".join(stripped) if stripped is not None else data[0 : len(data)]), payloads
 
 
 def diagnose(data: bytes) -> None:
-    """Descend into everything, and raise `MalformedError` at the first place that is not right."""
+    """Walk the whole message, and raise `MalformedError` at the first error."""
     _Stripper(data, Payloads(), 0).message("Model", 0, len(data), 0)
 
 
 def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
-    """The number at `position` and the position after it."""
+    """Return the number at `position` and the position after it."""
     result = shift = 0
     while position < end and shift < 70:
         byte = data[position]
@@ -176,7 +176,7 @@ class _Stripper:
         self.large = large
 
     def message(self, kind: str, start: int, end: int, depth: int) -> list[bytes] | None:
-        """The message's bytes without large payloads, or None when nothing in it is large."""
+        """Return the message's bytes without large payloads, or None if it has none."""
         if depth > DEEPEST:
             raise MalformedError("too-deep", f"more than {DEEPEST} nested messages", limit=DEEPEST)
         data, large, children = self.data, self.large, _CHILDREN[kind]
@@ -230,7 +230,7 @@ class _Stripper:
             tag, position = read_varint(data, position, end)
             is_payload = tag >> 3 in PAYLOAD_FIELDS
             if tag & 7 != LENGTH:
-                if is_payload:  # element by element, as no current writer does: leave it be
+                if is_payload:  # not packed, which no current writer does: keep it
                     return None
                 position = self._skip(tag, position, end)
                 continue
@@ -252,13 +252,13 @@ class _Stripper:
         return pieces
 
     def _mark(self, runs: tuple[Payload, ...]) -> bytes:
-        """To protobuf and to shape inference, the tensor's data now lies elsewhere."""
+        """Return a mark: external data, as far as protobuf and shape inference are concerned."""
         index = self.payloads.leave_out(runs)
         entry = _length_field(1, self.payloads.token.encode()) + _length_field(2, index.encode())
         return _length_field(EXTERNAL_DATA, entry) + write_varint(DATA_LOCATION << 3) + b"\x01"
 
     def _blob(self, start: int, end: int) -> list[bytes] | None:
-        """A string attribute: an embedded engine or another opaque thing when it is this long."""
+        """Remove a string attribute: if this long, an embedded engine or other opaque data."""
         if end - start < self.large:
             return None
         index = self.payloads.leave_out((Payload(RAW_DATA, start, end - start),))
@@ -290,7 +290,7 @@ class _Stripper:
 
 
 def stripped_bytes(path: Path) -> bytes:
-    """What is left of a model without its payloads; nothing when it cannot be had."""
+    """Return a model's bytes without payloads; empty if they cannot be read."""
     try:
         return strip_file(path)[0]
     except (MalformedError, OSError, ValueError):
@@ -298,7 +298,7 @@ def stripped_bytes(path: Path) -> bytes:
 
 
 def strip_file(path: Path) -> tuple[bytes, Payloads]:
-    """A model without its large payloads, and where those lie."""
+    """Return a model without its large payloads, and their places."""
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         return strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))

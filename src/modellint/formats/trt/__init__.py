@@ -1,4 +1,4 @@
-"""What TensorRT leaves behind: engines, and exports of their layers."""
+"""Files of TensorRT: engines, and exports of their layers."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""TensorRT engines, also called plans: what their header says. The rest is not published.
+"""Headers of TensorRT engines, also called plans. The rest of the format is not published.
 
-The header holds, little-endian: a magic of four bytes, eight bytes of no known meaning besides a
+The header contains, little-endian: four magic bytes, eight bytes of unknown meaning besides a
 format version, the file's size at 16 (TensorRT for RTX), and the release that wrote it at 24, one
 byte each for major, minor, patch and build; see <https://github.com/NVIDIA/TensorRT/issues/3073>.
-Ultralytics' exporter puts its own JSON before the engine, and its length before that.
+Ultralytics' exporter prepends its own JSON, preceded by its length.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ name = ENGINE.name
 WRITERS = {b"ftrt": "TensorRT", b"ptrt": "TensorRT", b"vtrt": "TensorRT for RTX"}
 HEADER = 32
 OLDEST, NEWEST = 1, 40
-"""Major versions that a header may name; anything else is no header."""
+"""Valid major versions in a header."""
 LONGEST_METADATA = 1 << 20
 
 
 class Header(NamedTuple):
-    """What the first bytes of an engine say."""
+    """Content of an engine's header."""
 
     writer: str
     version: str
     size: int | None
-    """Of the whole engine, where the writer states it."""
+    """Size of the whole engine, if stated by the writer."""
 
 
 def read_header(data: bytes) -> Header | None:
-    """The header that the bytes begin with, if they begin with one."""
+    """Parse the header at the start of the data, if there is one."""
     writer = WRITERS.get(data[:4])
     if writer is None or len(data) < HEADER or not OLDEST <= data[24] <= NEWEST:
         return None
-    # Ten and later need more than a byte for their build, which is cut off there.
+    # The builds of release 10 and later need more than a byte, and are truncated.
     version = ".".join(map(str, data[24:28] if data[:4] == b"vtrt" else data[24:27]))
     size = int.from_bytes(data[16:24], "little") if data[:4] == b"vtrt" else None
     return Header(writer, version, size)
 
 
 def _metadata_length(head: bytes) -> int | None:
-    """The length of the JSON that Ultralytics puts first."""
+    """Return the length of the JSON that Ultralytics prepends."""
     length = int.from_bytes(head[:4], "little")
     return length if 2 <= length <= LONGEST_METADATA and head[4:6] == b'{"' else None
 
@@ -78,7 +78,7 @@ def read(path: Path) -> Model:
             head = file.read(HEADER)
     header = read_header(head)
     if header is None:
-        return broken(path, name, "corrupt", detail="its header is damaged")
+        return broken(path, name, "corrupt", detail="damaged header")
     size = path.stat().st_size - start
     if header.size is not None and header.size > size:
         detail = "it ends before the engine does"

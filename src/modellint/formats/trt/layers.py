@@ -1,7 +1,7 @@
-"""An engine's layers, as `trtexec --exportLayerInfo` and the engine inspector export them.
+"""Layers of an engine, exported by `trtexec --exportLayerInfo` or the engine inspector.
 
-A layer becomes a node of the domain `tensorrt`: its op type is the layer's kind, its metadata hold
-the ONNX nodes it was made of, its tactic, and the type of its weights.
+A layer becomes a node of the domain `tensorrt`: its op type is the layer's kind, and its metadata
+contain the ONNX nodes it was built from, its tactic, and the type of its weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
 name = LAYERS.name
 DOMAIN = "tensorrt"
 UNTOLD = "Layer"
-"""The kind of a layer that nothing but the name is told of."""
+"""Kind of layers of which only the name is known."""
 LONGEST = 512 << 20
 
 _BEGINS = re.compile(
@@ -28,7 +28,7 @@ _BEGINS = re.compile(
 )
 _ONNX = re.compile(r"\[ONNX Layer: (.*?)\](?=\x1e|\s*$|\s*\[ONNX)", re.DOTALL)
 _TYPE_KEYS = ("Format/Datatype", "Datatype", "DataType")
-"""Under which releases tell a tensor's type; with its format, or by itself."""
+"""Keys of a tensor's type by release; with its format, or by itself."""
 _TYPES = {
     "fp32": "float32",
     "float": "float32",
@@ -62,12 +62,12 @@ def read(path: Path) -> Model:
         return broken(path, name, "corrupt", detail=str(error))
     layers = table.get("Layers") if isinstance(table, dict) else None
     if not isinstance(layers, list) or not all(isinstance(each, (dict, str)) for each in layers):
-        return broken(path, name, "corrupt", detail="its layers are no list of layers")
+        return broken(path, name, "corrupt", detail="Layers is not a list of layers")
     return _model(path, layers, _outside(table))
 
 
 def _outside(table: Mapping[str, Any]) -> set[str]:
-    """The names of inputs and outputs; since TensorRT 11 each with a table of its own."""
+    """Return the names of inputs and outputs; since TensorRT 11 each is a table."""
     listed = table.get("Bindings") or table.get("I/O Tensors")
     tensors = listed if isinstance(listed, list) else []
     names = [each.get("Name") if isinstance(each, dict) else each for each in tensors]
@@ -111,7 +111,7 @@ def _add(graph: Graph, layer: Mapping[str, Any]) -> None:
 
 
 def onnx_nodes(layer: Mapping[str, Any]) -> list[str]:
-    """The ONNX nodes a layer was made of, as its metadata state them."""
+    """Return the ONNX nodes that a layer was built from, according to its metadata."""
     return list(dict.fromkeys(_ONNX.findall(str(layer.get("Metadata") or ""))))
 
 
@@ -129,7 +129,7 @@ def _values(graph: Graph, tensors: object) -> Iterator[Value]:
 
 
 def _dtype(text: object) -> DType | None:
-    """From ``Half``, ``Int8`` or ``Row major linear FP16 format``."""
+    """Parse ``Half``, ``Int8`` or ``Row major linear FP16 format``."""
     for word in re.findall(r"[a-z]+\d*", str(text).lower()):
         if word in _TYPES:
             return DTYPES[_TYPES[word]]
