@@ -114,15 +114,16 @@ def _measure(tensor: Tensor) -> Statistics | None:
 def _measure_plain(numbers: Sequence[float]) -> Statistics:
     """Measure a few numbers in plain Python, faster than loading numpy."""
     finite = [number for number in numbers if isfinite(number)]
+    zeros = finite.count(0.0)
     return Statistics(
         read=len(numbers),
         elements=len(numbers),
         nans=sum(map(isnan, numbers)),
         infinities=sum(map(isinf, numbers)),
-        zeros=finite.count(0.0),
+        zeros=zeros,
         lowest=min(finite, default=0.0),
         highest=max(finite, default=0.0),
-        vanishing=sum(0.0 < abs(number) <= FLOAT16_ZERO for number in finite),
+        vanishing=len([n for n in finite if -FLOAT16_ZERO <= n <= FLOAT16_ZERO]) - zeros,
     )
 
 

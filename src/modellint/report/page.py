@@ -60,8 +60,11 @@ class Page:
             colorama.just_fix_windows_console()
 
     def print(self, *parts: Text | str) -> None:
-        line = Text.of(*parts).rstrip()
-        self.stream.write((line.ansi() if self.has_color else line.plain) + "\n")
+        if self.has_color:
+            line = Text.of(*parts).rstrip().ansi()
+        else:
+            line = "".join(p if isinstance(p, str) else p.plain for p in parts).rstrip()
+        self.stream.write(line + "\n")
 
     def blank(self) -> None:
         self.print()

@@ -82,7 +82,9 @@ class Text:
         return Text.of(*[part for text in texts for part in (self, text)][1:])
 
     def rstrip(self) -> Text:
-        return self.part(0, len(self.plain.rstrip()))
+        plain = self.plain
+        kept = len(plain.rstrip())
+        return self if kept == len(plain) else self.part(0, kept)
 
     def shortened(self, width: int, ellipsis: str) -> Text:
         """Leave out the middle if the text is too wide; the result has the style of its start."""
@@ -121,6 +123,8 @@ def _escaped(piece: Piece) -> str:
 def _breaks(text: str, width: int) -> list[int]:
     """Return the positions at which lines after the first start."""
     breaks: list[int] = []
+    if cells(text) <= width:
+        return breaks
     room = width
     for match in _WORD.finditer(text):
         word, start = match[0], match.start()

@@ -212,12 +212,11 @@ class MemoryEstimate:
     def _is_akin(self, target: Target) -> bool:
         """Return True for the same vendor, a common group, and support of the precision."""
         mine, precision = self.deployment.target, self.deployment.precision
-        if precision is not None and not target.supports(precision):
+        if mine is not None and mine.vendor != target.vendor:
             return False
-        if mine is None:
-            return True
-        shared = not mine.groups or bool(set(mine.groups) & set(target.groups))
-        return mine.vendor == target.vendor and shared
+        if mine is not None and mine.groups and not any(g in target.groups for g in mine.groups):
+            return False
+        return precision is None or target.supports(precision)
 
     def _resized(self, symbol: str, size: int) -> Deployment:
         """Return a resized deployment; assumed sizes stay open, as some follow from others."""
