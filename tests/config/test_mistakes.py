@@ -126,7 +126,7 @@ def test_a_misspelt_key(key: str, folder: Path) -> None:
             [":4: suppress[0].expires: expected a date (example: 2027-01-31)"],
         ),
         ("shapes = { x = { min = '1x3' } }", [":1: shapes.x: 'max' is missing"]),
-        ("shapes = { x = '1xN' }", [":1: shapes.x: invalid shape '1xN': write 1x3x224x224"]),
+        ("shapes = { x = '1xN' }", [":1: shapes.x: invalid shape '1xN' (example: 1x3x224x224"]),
         ("shapes = { x = { min = '1', max = '2', best = '1' } }", ["shapes.x", "unknown key"]),
         ("[shapes]\nx = [1, 3]", [":2: shapes.x: expected"]),
         ("symbols = { N = 'four' }", [':1: symbols.N: expected an integer, found "four"']),

@@ -13,9 +13,17 @@ import click
 from modellint.base.errors import UsageError
 from modellint.cli import probing
 from modellint.cli.command import option
+from modellint.cli.configuration import GROUP as CONFIGURATION
+from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
 from modellint.cli.options import given_settings, setting, settings_in
-from modellint.cli.outputs import Output, output_option, parse_outputs, require_no_model
+from modellint.cli.outputs import (
+    Output,
+    color_option,
+    output_option,
+    parse_outputs,
+    require_no_model,
+)
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import (
     DEPLOYMENT,
@@ -31,8 +39,6 @@ from modellint.report import FORMATS
 if TYPE_CHECKING:
     from modellint.finding import Result
     from modellint.report import Options
-
-CONFIGURATION = "Configuration"
 
 EPILOG = """Exit codes:
   0  no findings at or above --fail-on    1    findings
@@ -65,13 +71,7 @@ EPILOG = """Exit codes:
 )
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print findings only.")
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show every location and the evidence.")
-@option(
-    "--color",
-    group=OUTPUT,
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="When to use color.  [default: auto]",
-)
+@color_option
 @setting("fail_on")
 @option("--exit-zero", group=EXIT, is_flag=True, help="Exit with 0 even if there are findings.")
 @setting("baseline")
@@ -81,15 +81,7 @@ EPILOG = """Exit codes:
     is_flag=True,
     help="Record all current findings in the baseline.",
 )
-@option(
-    "--config",
-    group=CONFIGURATION,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    envvar="MODELLINT_CONFIG",
-    help="Use this file, not the nearest one.",
-)
-@option("--isolated", group=CONFIGURATION, is_flag=True, help="Ignore all configuration files.")
+@configurable
 @option("--show-settings", group=CONFIGURATION, is_flag=True, help="Print the settings and exit.")
 @settings_in(RUNNING)
 def command(paths: tuple[Path, ...], **given: Any) -> int:

@@ -14,7 +14,7 @@ from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
 from modellint.cli.options import given_settings, settings_in
-from modellint.cli.outputs import JSON, plain_output_option, plain_outputs
+from modellint.cli.outputs import JSON, color_option, plain_output_option, plain_outputs
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, OUTPUT
 
@@ -75,13 +75,7 @@ Exit codes:
     help="Same as --output json: one object per model.",
 )
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
-@option(
-    "--color",
-    group=OUTPUT,
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="When to use color.  [default: auto]",
-)
+@color_option
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
     """Show a model's contents, and its memory and compute needs, on one page."""

@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
+
 from modellint.base.errors import UsageError
 from modellint.base.files import write_atomically
 from modellint.base.records import dataclass
 from modellint.base.suggest import nearest
-from modellint.cli.command import starting_with
+from modellint.cli.command import option, starting_with
 from modellint.cli.options import setting
+from modellint.config.settings import OUTPUT
 from modellint.formats.registry import is_model
 from modellint.report.options import Options
 
@@ -64,6 +67,13 @@ def output_option(formats: Sequence[str], dest: str) -> Callable[[Any], Any]:
 
 
 plain_output_option = output_option(PLAIN_FORMATS, "reports")
+color_option = option(
+    "--color",
+    group=OUTPUT,
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="When to use color.  [default: auto]",
+)
 
 
 def plain_outputs(given: dict[str, Any], models: Sequence[Path]) -> list[Output]:
