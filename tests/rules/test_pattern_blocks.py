@@ -13,7 +13,7 @@ from modellint.engine import lint_file
 from modellint.examples import cases_of, run_example
 from modellint.plan import Plan
 from modellint.rules.pattern import CompiledMatch, PatternError, compile_match
-from modellint.rules.registry import read_rule
+from modellint.rules.registry import load_rules, read_rule
 from modellint.rules.rule import Case, Example, Match, Rule
 from modellint.targets.deployment import Deployment
 from tests.rules.pattern_support import Light, find, graph_of
@@ -217,6 +217,17 @@ def test_rules_of_the_documentation_pass_their_own_examples(tmp_path: Path, text
     failures = [case.failure() for case in cases_of(read_rule(path))]
     assert failures
     assert set(failures) == {""}
+
+
+IN_PATTERNS = [rule for rule in load_rules(plugins=False).values() if rule.match]
+
+
+@pytest.mark.parametrize("rule", IN_PATTERNS, ids=lambda rule: rule.code)
+def test_expressions_make_sense_for_what_the_examples_hold(
+    rule: Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CompiledMatch.find, "__kwdefaults__", {"strict": True})
+    assert {case.failure() for case in cases_of(rule)} == {""}
 
 
 def test_patterns_of_the_documentation_compile(tmp_path: Path) -> None:

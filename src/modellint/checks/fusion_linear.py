@@ -1,4 +1,4 @@
-"""What could be folded into the weights of a convolution or a linear layer."""
+"""What a convolution or a pooling could do by itself."""
 
 from __future__ import annotations
 

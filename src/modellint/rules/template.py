@@ -24,7 +24,8 @@ note    = "repeats the Relu above"
 sources = []
 reads   = ["graph"]
 
-# See docs/patterns.md for the language, and docs/writing-rules.md for all fields.
+# See docs/patterns.md for the language, and docs/writing-rules.md for all fields. A rule that
+# knows several forms of what it looks for has a [[match]] block for each.
 [match]
 pattern = """
     y = Relu(x)
