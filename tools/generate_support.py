@@ -20,17 +20,17 @@ def contents() -> Contents:
 
 
 def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
-    yield "# What runtimes take"
+    yield "# Operator support"
     yield ""
     yield "Written by `tools/measure_support.py` from the tables in `src/modellint/runtimes/`,"
-    yield "which the rules about unsupported operators and types read."
+    yield "which the rules on unsupported operators and types read."
     yield ""
     for table in every:
         how = "measured" if table["confidence"] == "measured" else "from its published matrix"
         yield f"- **{table['runtime']} {table['version']}**: {how}, <{table['source']}>"
     yield ""
-    yield "An empty cell: the operator is in no test, or on no list. Types are those of the input"
-    yield "that has the most to choose from, and all that were taken."
+    yield "An empty cell: no test or list covers the operator. Types are those that were accepted"
+    yield "for the input with the most choices."
     yield ""
     yield "| operator | " + " | ".join(table["runtime"] for table in every) + " |"
     yield "| --- |" + " --- |" * len(every)
