@@ -57,7 +57,7 @@ def test_resnet50_without_weights(benchmark: Any) -> None:
 
 
 def test_light_resnet50(benchmark: Any) -> None:
-    """What a user of the checker runs: recorded, as `share` of the processor time."""
+    """What a user of the checker runs: ours takes less of the processors."""
     onnx_package = find_spec("onnx")
     assert onnx_package is not None
     assert onnx_package.origin is not None
@@ -66,7 +66,7 @@ def test_light_resnet50(benchmark: Any) -> None:
     ours = modellint("check", path, "--target", "a10", "--no-cache", "--isolated")
     onnx = checker(path)
     race(benchmark, ours, onnx, rounds=9)
-    assert ours.processor < 2 * onnx.processor
+    assert ours.processor < onnx.processor
 
 
 @needs_doctor
