@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -106,7 +107,7 @@ def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
 def _compare(models: Sequence[Path], export: Path) -> None:
     """Describe how an engine implements the models' nodes, from an export of its layers."""
     from modellint.inspector import compared
-    from modellint.report.layers import comparison
+    from modellint.report.layers import write_comparison
 
     for path in models:
-        click.echo(comparison(str(path), str(export), compared(path, export)), nl=False)
+        write_comparison(str(path), str(export), compared(path, export), sys.stdout)

@@ -11,7 +11,7 @@ from modellint.base.units import format_bytes
 from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
 from modellint.report.inspect_needs import NeedsPage
 from modellint.report.options import Options
-from modellint.report.page import HEADING, LABEL
+from modellint.report.page import HEADING
 from modellint.report.table import Row, figures, names
 from modellint.report.text import FAIR, POOR, Text
 
@@ -266,17 +266,11 @@ class _ModelPage(NeedsPage):
     def _engine(self, told: Inspection) -> None:
         if told.engine is None:
             return
-        from modellint.report.layers import WIDEST_LABEL, facts
+        from modellint.report.layers import EnginePage
 
         self.blank()
         self.heading("engine")
-        for label, text in facts(told.engine):
-            word = Text(label, LABEL).padded(WIDEST_LABEL)
-            for line in Text(self.words(text)).wrapped(
-                max(self.page - self.indent - WIDEST_LABEL, 20)
-            ):
-                self.print(" " * self.indent, word, line)
-                word = Text().padded(WIDEST_LABEL)
+        EnginePage(self.stream, self.options).facts(told.engine)
         if self.options.verbose:
             self._engine_layers(told.engine)
 

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TextIO
 
 from modellint.base.text import clean, counted
 from modellint.inspection import Became, Engine
+from modellint.report.options import Options
+from modellint.report.page import Page
 
 MOST = 8
 MOST_FUSED = 5
-WIDEST_LABEL = 20
 Labelled = tuple[str, str]
 
 
-def comparison(model: str, export: str, engine: Engine) -> str:
-    """Compare a model with the engine built from it, one fact per line."""
-    rows = [(label.ljust(WIDEST_LABEL), text) for label, text in facts(engine)]
-    lines = [f"{clean(model)} in {clean(export)}", "", *(f"  {a}{b}" for a, b in rows)]
-    return "".join(f"{line}\n" for line in lines)
+class EnginePage(Page):
+    """Page on the layers of an engine."""
+
+    gutter = 23
+
+    def facts(self, engine: Engine) -> None:
+        for label, text in facts(engine):
+            self.field(label, self.words(text))
+
+
+def write_comparison(model: str, export: str, engine: Engine, stream: TextIO) -> None:
+    """Write a comparison of a model with the engine built from it, one fact per line."""
+    page = EnginePage(stream, Options())
+    page.print(f"{page.words(model)} in {page.words(export)}")
+    page.blank()
+    page.facts(engine)
 
 
 def facts(engine: Engine) -> Iterator[Labelled]:
