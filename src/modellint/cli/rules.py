@@ -127,7 +127,7 @@ def entry(rule: Rule) -> dict[str, Any]:
         "runtimes": list(rule.runtimes),
         "reads": [each.value for each in rule.reads],
         "dialect": rule.dialect or None,
-        "needs": [*rule.reads, *rule.needs],
+        "needs": [*rule.reads, *rule.needs],  # of the model and of the run
         "per": list(rule.per),
         "options": {
             name: {"default": each.default, "help": each.help, "choices": list(each.choices)}
