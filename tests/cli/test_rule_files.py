@@ -35,7 +35,7 @@ def test_numbers_are_given_once(tmp_path: Path) -> None:
     assert "OWN042-again.toml" in run_cli("rules", "new", "OWN", "again", cwd=tmp_path).stdout
     taken = run_cli("rules", "new", "OWN041", cwd=tmp_path)
     assert taken.exit_code == 2
-    assert "OWN041 is taken; the next free code is OWN043" in taken.stderr
+    assert "OWN041 is already used; the next free code is OWN043" in taken.stderr
 
 
 def test_a_built_in_prefix_goes_on_in_its_family(tmp_path: Path) -> None:

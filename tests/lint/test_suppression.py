@@ -259,9 +259,9 @@ def test_a_baseline_does_not_cover_another_structure(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("{", "known.json cannot be read"),
-        ("[]", "known.json is no baseline of this version"),
-        ('{"version": 2, "findings": []}', "known.json is no baseline of this version"),
+        ("{", "cannot read baseline known.json"),
+        ("[]", "known.json is not a baseline of this version"),
+        ('{"version": 2, "findings": []}', "known.json is not a baseline of this version"),
         ('{"version": 1}', "known.json is damaged"),
         ('{"version": 1, "findings": [{"path": "x"}]}', "known.json is damaged"),
         ('{"version": 1, "findings": 5}', "known.json is damaged"),
@@ -274,7 +274,7 @@ def test_a_damaged_baseline_is_a_mistake(folder: Path, content: str, said: str) 
 
 def test_a_baseline_that_cannot_be_written_is_a_mistake(folder: Path) -> None:
     options = (".", "--baseline", "missing/known.json", "--write-baseline")
-    failed(run_cli(*options, cwd=folder), "missing/known.json cannot be written")
+    failed(run_cli(*options, cwd=folder), "cannot write baseline missing/known.json")
 
 
 def test_crashes_are_never_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

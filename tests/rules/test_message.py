@@ -45,7 +45,7 @@ def test_figures_and_lists_are_put_for_people(template: str, value: object, said
 
 
 def test_a_message_reaches_no_attribute() -> None:
-    with pytest.raises(LookupError, match=r"no fact is called 'x\.__class__'; there are x, y"):
+    with pytest.raises(LookupError, match=r"unknown fact 'x\.__class__'; known: x, y"):
         fill("{x.__class__}", {"x": 1, "y": 2})
 
 

@@ -1,4 +1,4 @@
-"""The code that answers rules: one module per family, small functions Context -> hits."""
+"""Checks of rules: one module per family, with small functions from Context to hits."""
 
 from modellint.checks.api import Check, Context, Hit, Place
 

@@ -1,4 +1,4 @@
-"""What a check is given, and what it gives back."""
+"""Interface of checks: their context, and the hits they return."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from modellint.rules.rule import Rule
 
 Place = Node | Value | Graph | Tensor | None
-"""What a finding is about; None is the file as a whole."""
+"""Place that a finding is about; None is the file as a whole."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer of a check. The words are in the rule's file; `facts` fill its placeholders."""
+    """A result of a check. The message is in the rule file; `facts` fill its placeholders."""
 
     place: Place = None
     facts: Mapping[str, object] = field(default_factory=dict)
     variant: str = ""
-    """Which of the rule's `messages` to use instead of `message`."""
+    """Name of the rule's message to use instead of `message`."""
     severity: Severity | None = None
-    """Instead of the rule's own, where one rule covers a harmless and a harmful case."""
+    """Severity to use instead of the rule's, if the rule covers harmless and harmful cases."""
     confidence: str | None = None
     count: int = 1
-    """How many places one hit stands for."""
+    """Number of occurrences that the hit stands for."""
     related: tuple[Node, ...] = ()
-    """Nodes to draw in the frame besides the place's own neighbours."""
+    """Nodes to show in the frame besides the place's own neighbors."""
     witness: Node | None = None
-    """The node that is gone once a runtime has fused what the hit is about; else the place."""
+    """Node that disappears once a runtime has fused the place; by default the place."""
 
 
 class Analyses:
@@ -56,12 +56,12 @@ class Analyses:
 
     @cached_property
     def operators(self) -> frozenset[str]:
-        """The operators of all graphs, functions included, by their qualified names."""
+        """Return the qualified names of the operators of all graphs, including functions."""
         return frozenset(op for graph in self.model.graphs(functions=True) for op in graph.by_op)
 
     @cached_property
     def outcome(self) -> Outcome | None:
-        """What a real runtime says of the model; None when none is to be asked."""
+        """Return the outcome of probing the model; None if the run does not probe."""
         if self._probing is None:
             return None
         from modellint.probes import probe
@@ -69,7 +69,7 @@ class Analyses:
         return probe(self.model, self.deployment, self._probing)
 
     def get(self, analyse: Callable[[Model, Deployment], T]) -> T:
-        """The result of `analyse`, computed on first need."""
+        """Return the result of `analyse`, computed on first use."""
         if analyse not in self._results:
             self._results[analyse] = analyse(self.model, self.deployment)
         result: T = self._results[analyse]
@@ -77,7 +77,7 @@ class Analyses:
 
 
 class Context:
-    """Everything a check may ask: the model, the deployment, the rule's options, analyses."""
+    """Input of a check: the model, the deployment, the rule's options, and analyses."""
 
     __slots__ = ("_analyses", "absent", "options", "read_weights", "rule")
 
@@ -94,7 +94,7 @@ class Context:
         self.read_weights = read_weights
         self._analyses = analyses
         self.absent: set[str] | None = set()
-        """Operators that were asked for in vain; None once anything else of the model was."""
+        """Operators that were looked up but absent; None once anything else was accessed."""
 
     @property
     def model(self) -> Model:
@@ -107,31 +107,31 @@ class Context:
 
     @property
     def for_tensorrt(self) -> bool:
-        """True for TensorRT and for TensorRT for RTX, which share a builder."""
+        """Return True for TensorRT and TensorRT for RTX, which share a builder."""
         return self.deployment.builder == "tensorrt"
 
     @property
     def outcome(self) -> Outcome | None:
-        """What a real runtime says of the model, for rules that need a probe."""
+        """Return the outcome of probing the model, for rules that need a probe."""
         self.absent = None
         return self._analyses.outcome
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
-        """A shared fact, for example ``context.analysis(liveness)``."""
+        """Return the result of a shared analysis, such as ``context.analysis(liveness)``."""
         if not self.lacks(getattr(analyse, "starts_from", ())):
             self.absent = None
         return self._analyses.get(analyse)
 
     def graphs(self) -> Iterator[Graph]:
-        """The main graph, its subgraphs, and the bodies of model-local functions."""
+        """Iterate over the main graph, its subgraphs, and the bodies of functions."""
         return self.model.graphs(functions=True)
 
     def nodes(self, *ops: str) -> Iterator[Node]:
-        """Nodes of all graphs, functions included; given op types, only those."""
+        """Iterate over the nodes of all graphs and functions, or only those of some op types."""
         return iter(()) if self.lacks(ops) else self.model.nodes(*ops, functions=True)
 
     def lacks(self, ops: Collection[str]) -> bool:
-        """True if there are ops given, and no graph has any of them."""
+        """Return True if ops are given and no graph has any of them."""
         if not ops or not self._analyses.operators.isdisjoint(ops):
             self.absent = None
             return False
@@ -140,20 +140,20 @@ class Context:
         return True
 
     def lacks_any(self, choices: Iterable[Collection[str]]) -> bool:
-        """True if there is a choice of ops of which no graph has any."""
+        """Return True if there is a choice of ops of which no graph has any."""
         operators = self._analyses.operators
         absent = next((ops for ops in choices if operators.isdisjoint(ops)), None)
         return absent is not None and self.lacks(absent)
 
     def shape(self, value: Value) -> Shape | None:
-        """The value's shape with the deployment's bindings applied."""
+        """Return the value's shape with the deployment's bindings applied."""
         return self.analysis(DeployedTypes).shape(value)
 
     def dtype(self, value: Value) -> DType | None:
         return value.dtype
 
     def is_frozen(self, value: Value) -> bool:
-        """True for constants, and for what is computed of constants only."""
+        """Return True for constants and for values computed only from constants."""
         return self.analysis(Folding).is_constant(value)
 
 

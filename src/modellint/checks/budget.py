@@ -1,6 +1,6 @@
-"""Limits that a team sets itself. An option of 0 sets none.
+"""Limits that a team sets itself. An option of 0 means no limit.
 
-Few teams set any: what a limit is held against is imported where there is one.
+Few teams set any, so analyses are imported only for limits that are set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def parameters(context: Context) -> Iterator[Hit]:
 
 
 def file_size(context: Context) -> Iterator[Hit]:
-    """The file, and the weights that lie outside it."""
+    """Check the size of the file and its external weights."""
     outside = sum(
         tensor.nbytes
         for tensor in context.model.tensors

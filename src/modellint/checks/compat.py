@@ -1,4 +1,4 @@
-"""Operator sets, file versions and operators that a runtime does not know."""
+"""Operator sets, file versions and operators that a runtime does not support."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNTIME_DOMAINS = """
 
 
 def _support(context: Context) -> dict[str, Any] | None:
-    """The support row of the deployment's runtime, at the configured or the newest version."""
+    """Return the support row of the deployment's runtime, at the configured or newest version."""
     rows = releases(context.deployment.runtime or "")
     wanted = context.options.get("runtime-version")
     if not wanted:
@@ -29,7 +29,7 @@ def _support(context: Context) -> dict[str, Any] | None:
 
 
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:
-    """The default operator set is newer or older than what the runtime takes."""
+    """The default operator set is newer or older than the runtime supports."""
     support, opset = _support(context), onnx_facts(context.model).opset
     if support is None or opset is None:
         return
@@ -50,7 +50,7 @@ def opset_outside_runtime(context: Context) -> Iterator[Hit]:
 
 
 def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
-    """The file format version is newer than what the runtime reads."""
+    """The file format version is newer than the runtime supports."""
     support, version = _support(context), onnx_facts(context.model).ir_version
     if support is None or version is None or "ir" not in support:
         return
@@ -71,7 +71,7 @@ def missing_opset_import(context: Context) -> Iterator[Hit]:
 
 
 def unknown_operator(context: Context) -> Iterator[Hit]:
-    """An op of a standard domain that its operator set, or any, does not hold."""
+    """An op of a standard domain that its operator set, or any, does not contain."""
     for graph, imported in _graphs_with_imports(context.model):
         for op, nodes in graph.by_op.items():
             node = nodes[0]
@@ -86,7 +86,7 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
 
 
 def deprecated_operator(context: Context) -> Iterator[Hit]:
-    """An op that its operator set has withdrawn."""
+    """An op that its operator set has deprecated."""
     for graph, imported in _graphs_with_imports(context.model):
         for nodes in graph.by_op.values():
             node = nodes[0]
@@ -138,7 +138,7 @@ def _find_schema(op_type: str, domain: str, version: int) -> Any:
 
 
 def _first_version(op_type: str, domain: str) -> int | None:
-    """The version of the domain that brought an op, if any did."""
+    """Return the version of the domain that introduced an op, if any."""
     return _first_versions().get((op_type, domain))
 
 

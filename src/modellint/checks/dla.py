@@ -1,4 +1,4 @@
-"""What a Jetson's deep-learning accelerator cannot run."""
+"""Ops and shapes that a Jetson's deep-learning accelerator cannot run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modellint.runtimes.support import read_table
 
 
 def op_not_on_dla(context: Context) -> Iterator[Hit]:
-    """Ops that fall back to the GPU, when the accelerator is asked for."""
+    """Ops that fall back to the GPU if the accelerator is requested."""
     target = context.deployment.target
     if not context.deployment.dla or target is None or not target.dla_cores:
         return
@@ -37,7 +37,7 @@ def op_not_on_dla(context: Context) -> Iterator[Hit]:
 
 
 def dynamic_on_dla(context: Context) -> Iterator[Hit]:
-    """Open dims, of which the accelerator takes none."""
+    """Open dims, which the accelerator does not support."""
     target = context.deployment.target
     if not context.deployment.dla or target is None or not target.dla_cores:
         return

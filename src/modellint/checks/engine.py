@@ -1,4 +1,4 @@
-"""Engines that are already built: which release they need, and how their layers fit together."""
+"""Built engines: the release they need, and how their layers fit together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENGINE = "tensorrt-engine"
 
 
 def engine_release(context: Context) -> Iterator[Hit]:
-    """The release that wrote the engine, which is the one that loads it."""
+    """The release that wrote the engine, the only one that can load it."""
     model = context.model
     if model.format != ENGINE:
         return
@@ -25,7 +25,7 @@ def engine_release(context: Context) -> Iterator[Hit]:
 
 
 def many_reformats(context: Context) -> Iterator[Hit]:
-    """Layers that only bring tensors into another type or layout."""
+    """Layers that only change the type or layout of tensors."""
     layers = context.analysis(Layers)
     share = len(layers.reformats) / max(1, len(layers.all))
     if layers.reformats and share >= context.options["share"]:
@@ -40,14 +40,14 @@ def many_reformats(context: Context) -> Iterator[Hit]:
 
 
 def quantization_bottleneck(context: Context) -> Iterator[Hit]:
-    """A heavy layer in a wide type whose neighbours are quantized."""
+    """A heavy layer in a wide type whose neighbors are quantized."""
     for found in context.analysis(Layers).bottlenecks:
         names = [each.label for each in found.neighbours]
         yield Hit(found.layer, {"type": found.type, "neighbours": names}, related=found.neighbours)
 
 
 def unfused_zone(context: Context) -> Iterator[Hit]:
-    """Light layers in a row that were not fused."""
+    """Consecutive light layers that were not fused."""
     for zone in context.analysis(Layers).zones:
         facts = {"layers": len(zone), "last": zone[-1].label}
         yield Hit(zone[0], facts, count=len(zone), related=tuple(zone))

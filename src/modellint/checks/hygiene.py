@@ -1,4 +1,4 @@
-"""What an export leaves behind and nobody needs."""
+"""Leftovers of exports that serve no purpose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Graph, Node
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
-"""Optimizers import these into whatever they write, and no runtime minds."""
+"""Optimizers add these imports to all models, and they are harmless."""
 
 
 def unused_initializer(context: Context) -> Iterator[Hit]:
@@ -27,7 +27,7 @@ def unused_initializer(context: Context) -> Iterator[Hit]:
 
 
 def dead_node(context: Context) -> Iterator[Hit]:
-    """Nodes from which no output of the graph can be reached, named by the last of each chain."""
+    """Nodes that no output of the graph depends on, reported at the last of each chain."""
     for graph in context.graphs():
         live = _live_nodes(graph)
         dead = [node for node in graph.nodes if id(node) not in live]
@@ -38,7 +38,7 @@ def dead_node(context: Context) -> Iterator[Hit]:
 
 
 def _live_nodes(graph: Graph) -> set[int]:
-    """Nodes that an output of the graph, or a subgraph's node, depends on."""
+    """Return nodes that an output of the graph, or a subgraph's node, depends on."""
     pending = [value.producer for value in graph.outputs if value.producer is not None]
     for node in graph.nodes:
         used_inside = any(
@@ -96,7 +96,7 @@ def unused_input(context: Context) -> Iterator[Hit]:
 
 
 def output_without_work(context: Context) -> Iterator[Hit]:
-    """Outputs of the model that are a stored constant, or an input handed through."""
+    """Outputs of the model that are stored constants or unchanged inputs."""
     for value in context.model.outputs:
         if value.is_constant:
             yield Hit(value)
@@ -105,7 +105,7 @@ def output_without_work(context: Context) -> Iterator[Hit]:
 
 
 def unused_opset_import(context: Context) -> Iterator[Hit]:
-    """Imported operator sets from which no node comes."""
+    """Imported operator sets that no node uses."""
     facts = onnx_facts(context.model)
     used = {node.domain for node in context.nodes()}
     used |= {node.domain for graph in facts.training for node in graph.nodes}
@@ -128,7 +128,7 @@ def unused_function(context: Context) -> Iterator[Hit]:
 
 
 def missing_metadata(context: Context) -> Iterator[Hit]:
-    """What the team wants every model to say about itself, and this one does not."""
+    """Metadata that the team requires and that the model lacks."""
     model = context.model
     known = {
         "producer": model.producer_name,
@@ -142,14 +142,14 @@ def missing_metadata(context: Context) -> Iterator[Hit]:
 
 
 def default_graph_name(context: Context) -> Iterator[Hit]:
-    """Main graphs that are called what the exporter calls all of them."""
+    """Main graphs with an exporter's default name."""
     graph = context.model.graph
     if graph.name in context.options["names"]:
         yield Hit(graph, {"name": graph.name})
 
 
 def overlong_names(context: Context) -> Iterator[Hit]:
-    """Graphs whose names are longer than anybody reads; the longest is named."""
+    """Graphs with overlong names, reported at the longest."""
     limit = context.options["longest"]
     for graph in context.graphs():
         names = [node.name for node in graph.nodes] + list(graph.values)
@@ -161,7 +161,7 @@ def overlong_names(context: Context) -> Iterator[Hit]:
 
 
 def local_paths_left_in(context: Context) -> Iterator[Hit]:
-    """Metadata of nodes with paths of the machine that exported the model."""
+    """Node metadata with paths of the machine that exported the model."""
     for graph in context.graphs():
         nodes = [node for node in graph.nodes if _path_in(node)]
         if nodes:
@@ -174,7 +174,7 @@ _LOCAL_PATH = re.compile(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"
 
 
 def _path_in(node: Node) -> str:
-    """The first path of somebody's machine in the node's metadata."""
+    """Return the first local path in the node's metadata."""
     for text in node.metadata.values():
         found = _LOCAL_PATH.search(text)
         if found:

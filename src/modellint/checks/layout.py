@@ -1,4 +1,4 @@
-"""The shape of the network as a whole: what stands at its entry, and how its weights are spread."""
+"""Structure of the network as a whole: its inputs, and the distribution of its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JOINS = having(Trait.JOINS)
 
 
 def channels_last_input(context: Context) -> Iterator[Hit]:
-    """Images that come in channels last, and are transposed before anything else."""
+    """Channels-last image inputs that are transposed first."""
     for value in _images(context):
         turns = [use.node for use in value.consumers]
         if turns and all(
@@ -27,7 +27,7 @@ def channels_last_input(context: Context) -> Iterator[Hit]:
 
 
 def normalization_left_in(context: Context) -> Iterator[Hit]:
-    """Scalings of an image by constants, before the first convolution."""
+    """Scalings of an image by constants before the first convolution."""
     for value in _images(context):
         scalings = _scalings(value)
         if scalings:
@@ -44,7 +44,7 @@ def _images(context: Context) -> Iterator[Value]:
 
 
 def _scalings(value: Value) -> list[Node]:
-    """The chain of scalings between an input and the convolution it ends in."""
+    """Return the chain of scalings between an input and a convolution."""
     chain: list[Node] = []
     node = value.sole_consumer
     while node is not None and node.op_type in SCALINGS and len(chain) < 4:
@@ -62,7 +62,7 @@ def _bytes(context: Context, value: Value) -> int | None:
 
 
 def oversized_dense_layer(context: Context) -> Iterator[Hit]:
-    """One fully connected layer that holds most of the model's weights."""
+    """A fully connected layer with most of the model's weights."""
     total = context.model.weight_bytes
     for node in context.nodes("Gemm", "MatMul"):
         value = node.input(1)
@@ -74,13 +74,13 @@ def oversized_dense_layer(context: Context) -> Iterator[Hit]:
 
 
 def deep_without_skip(context: Context) -> Iterator[Hit]:
-    """Long chains of layers that no path leads around."""
+    """Long chains of layers without a skip connection."""
     graph = context.model.graph
     depths: dict[int, int] = {}
     deepest: Node | None = None
     for node in graph.ordered:
         if node.op_type in JOINS and len([v for v in node.inputs if v and not v.is_constant]) > 1:
-            continue  # a path leads around: the count starts anew
+            continue  # a skip connection resets the count
         before = max((depths.get(id(each), 0) for each in node.predecessors), default=0)
         depths[id(node)] = before + (node.op_type in WEIGHTED)
         if deepest is None or depths[id(node)] > depths[id(deepest)]:

@@ -1,4 +1,4 @@
-"""Does it fit, and if not, what would."""
+"""Memory needs of a model compared to the target, and the sizes that fit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from modellint.targets import load_targets
 from modellint.targets.target import Target
 
 LARGER_GROUPS = (2, 4, 8, 16, 32, 64)
-"""How many devices a model is spread over: powers of two."""
+"""Numbers of devices that a model is split over: powers of two."""
 
 
 def does_not_fit(context: Context) -> Iterator[Hit]:
-    """Models that need more than the target has, whatever the batch."""
+    """Models that need more memory than the target has at any batch size."""
     estimate = _estimate(context)
     if estimate is None or estimate.verdict != "does not fit" or _smaller_sizes(estimate):
         return
@@ -30,7 +30,7 @@ def does_not_fit(context: Context) -> Iterator[Hit]:
 
 
 def fits_only_smaller(context: Context) -> Iterator[Hit]:
-    """Models that fit the target, but not at the batch or length that is asked for."""
+    """Models that fit the target, but not at the requested batch or length."""
     estimate = _estimate(context)
     if estimate is None or estimate.verdict != "does not fit":
         return
@@ -43,13 +43,13 @@ def fits_only_smaller(context: Context) -> Iterator[Hit]:
 
 
 def _smaller_sizes(estimate: MemoryEstimate) -> dict[str, int]:
-    """For each open dim, all else left as it is, the largest size that fits."""
+    """Return the largest size that fits of each open dim, all else equal."""
     sizes = {symbol: estimate.largest(symbol) for symbol in estimate.open_symbols}
     return {symbol: size for symbol, size in sizes.items() if size}
 
 
 def fits_tightly(context: Context) -> Iterator[Hit]:
-    """Models that leave less of the target's memory free than is wise."""
+    """Models that leave too little of the target's memory free."""
     estimate = _estimate(context)
     if estimate is None or estimate.usable is None:
         return
@@ -59,7 +59,7 @@ def fits_tightly(context: Context) -> Iterator[Hit]:
 
 
 def fits_smaller_target(context: Context) -> Iterator[Hit]:
-    """Models that a device with less memory would hold as well."""
+    """Models that also fit a device with less memory."""
     estimate, target = _estimate(context), context.deployment.target
     if estimate is None or target is None or estimate.verdict != "fits":
         return
@@ -75,12 +75,12 @@ def _fitting_target(estimate: MemoryEstimate) -> Target | None:
 
 @cache
 def _devices() -> tuple[Target, ...]:
-    """Every known device, read once for all models of a run."""
+    """Return all known devices, read once for all models of a run."""
     return tuple(load_targets())
 
 
 def one_tensor_peak(context: Context) -> Iterator[Hit]:
-    """Models whose activation memory is mostly one tensor."""
+    """Models with most of their activation memory in one tensor."""
     estimate = _estimate(context)
     if estimate is None or estimate.footprint.largest_tensor < context.options["min-bytes"]:
         return
@@ -99,7 +99,7 @@ def one_tensor_peak(context: Context) -> Iterator[Hit]:
 
 
 def kv_cache_larger_than_weights(context: Context) -> Iterator[Hit]:
-    """Decoders whose cache takes more than they do."""
+    """Decoders whose cache is larger than their weights."""
     estimate = _estimate(context)
     if estimate is None or estimate.cache is None:
         return
@@ -113,7 +113,7 @@ def kv_cache_larger_than_weights(context: Context) -> Iterator[Hit]:
 
 
 def shared_memory(context: Context) -> Iterator[Hit]:
-    """Models that take a good part of the memory that the system lives in too."""
+    """Models that use a large part of memory shared with the system."""
     estimate, target = _estimate(context), context.deployment.target
     if estimate is None or target is None or not target.is_unified_memory or not estimate.usable:
         return
@@ -123,7 +123,7 @@ def shared_memory(context: Context) -> Iterator[Hit]:
 
 
 def build_needs_more(context: Context) -> Iterator[Hit]:
-    """Models that the device would run, but whose engine it cannot build itself."""
+    """Models that the device can run, but whose engine it cannot build."""
     estimate, target = _estimate(context), context.deployment.target
     if estimate is None or target is None or estimate.usable is None:
         return
@@ -136,7 +136,7 @@ def build_needs_more(context: Context) -> Iterator[Hit]:
 
 
 def needs_several_devices(context: Context) -> Iterator[Hit]:
-    """Models whose weights alone are more than one device holds: how many it takes."""
+    """Models whose weights exceed one device: the number of devices needed."""
     estimate = _estimate(context)
     if estimate is None or not estimate.usable or estimate.verdict == "fits":
         return
@@ -153,7 +153,7 @@ def needs_several_devices(context: Context) -> Iterator[Hit]:
 
 
 def _divisibility(cache: KvCache | None, devices: int) -> tuple[str, str]:
-    """Which counts of heads divide among so many devices, and which do not."""
+    """Return the counts of heads that are divisible by the number of devices, and the others."""
     counts = {
         "query heads": cache.query_heads if cache is not None else None,
         "key and value heads": cache.kv_heads if cache is not None else None,
@@ -171,12 +171,12 @@ def _split_variant(divided: str, undivided: str) -> str:
 
 
 def _estimate(context: Context) -> MemoryEstimate | None:
-    """The estimate, where there is a device to hold it against."""
+    """Return the estimate if there is a target to compare it to."""
     return context.analysis(memory) if context.deployment.target is not None else None
 
 
 def _facts(estimate: MemoryEstimate) -> dict[str, object]:
-    """What every finding about memory may name."""
+    """Return the facts shared by all findings about memory."""
     total = estimate.total
     return {
         "low": total.low,
@@ -191,7 +191,7 @@ def _facts(estimate: MemoryEstimate) -> dict[str, object]:
 
 
 def _sizes(estimate: MemoryEstimate) -> dict[str, object]:
-    """At which sizes of its open dims, and which of them nobody stated."""
+    """Return the sizes of open dims, and which of them are assumed."""
     sizes = [f"{symbol} {size}" for symbol, size in estimate.open_symbols.items()]
     assumed = " (assumed)" if estimate.assumed else ""
     return {"sizes": f" at {', '.join(sizes)}{assumed}" if sizes else ""}

@@ -13,11 +13,11 @@ from modellint.operators import Trait, having, with_input
 ROOTS = having(Trait.ROOT)
 _BOUNDS = with_input("bound", "filler")
 _READ_ONLY = having(Trait.CAST, Trait.READS_SHAPE)
-"""A huge number is not computed with there."""
+"""Inputs for which a huge number is not part of arithmetic."""
 
 
 def float64_left_over(context: Context) -> Iterator[Hit]:
-    """Places where 64-bit floats enter the graph: inputs, constants, and casts."""
+    """Places where 64-bit floats enter the graph: inputs, constants and casts."""
     for graph in context.graphs():
         for value in graph.values.values():
             if not _is_float64(value) or not (value.consumers or value.is_output):
@@ -35,7 +35,7 @@ def _is_float64(value: Value) -> bool:
 
 
 def fp16_overflow_constant(context: Context) -> Iterator[Hit]:
-    """Constants beyond the largest fp16 number, in a model that is to run in fp16."""
+    """Constants beyond the largest fp16 number in a model that runs in fp16."""
     if context.deployment.precision != "fp16":
         return
     for graph in context.graphs():
@@ -48,7 +48,7 @@ def fp16_overflow_constant(context: Context) -> Iterator[Hit]:
 
 
 def _extreme(value: Value) -> float:
-    """The finite number farthest from zero in a small floating-point constant; else 0."""
+    """Return the largest finite number in a small floating-point constant, by magnitude; else 0."""
     if value.tensor is None or value.tensor.dtype.name not in ("float32", "float64"):
         return 0.0
     data = value.tensor.if_small()
@@ -65,7 +65,7 @@ def _around(node: Node) -> tuple[Node, ...]:
 
 
 def fp16_vanishing_epsilon(context: Context) -> Iterator[Hit]:
-    """Normalizations written out, whose epsilon is nothing in fp16."""
+    """Decomposed normalizations whose epsilon becomes 0 in fp16."""
     for node in context.nodes("Add"):
         if not any(use.node.op_type in ROOTS for use in _uses(node)):
             continue
@@ -76,7 +76,7 @@ def fp16_vanishing_epsilon(context: Context) -> Iterator[Hit]:
 
 
 def _in_fp16(context: Context, node: Node) -> bool:
-    """Whether the node computes in fp16: by the graph's own types, or the deployment's."""
+    """Return True if the node computes in fp16, by the types of the graph or the deployment."""
     names = {value.dtype.name for value in node.inputs if value is not None and value.dtype}
     return "float16" in names or (context.deployment.precision == "fp16" and "float32" in names)
 
@@ -87,7 +87,7 @@ def _uses(node: Node) -> list[Use]:
 
 
 def dtype_beyond_target(context: Context) -> Iterator[Hit]:
-    """Element types that the target computes in only by emulation, or not at all."""
+    """Element types that the target only emulates or does not support."""
     target = context.deployment.target
     if target is None:
         return

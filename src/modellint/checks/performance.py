@@ -1,4 +1,4 @@
-"""What bounds the time, by the roofline of the target."""
+"""Bottlenecks according to the roofline of the target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modellint.targets.deployment import Deployment
 
 
 def memory_bound(context: Context) -> Iterator[Hit]:
-    """Models that wait for memory most of their time."""
+    """Models that are mostly memory bound."""
     bound = context.analysis(roofline)
     if bound is None or not bound.seconds or bound.memory_share < context.options["share"]:
         return
@@ -28,7 +28,7 @@ def memory_bound(context: Context) -> Iterator[Hit]:
 
 
 def batch_too_small(context: Context) -> Iterator[Hit]:
-    """Batches that leave the device waiting for weights which a larger one would share."""
+    """Batches so small that the device waits for weights, which larger batches would share."""
     bound = context.analysis(roofline)
     if bound is None or not bound.seconds or context.deployment.batch is None:
         return
@@ -46,7 +46,7 @@ def _at_batch(model: Model, deployment: Deployment, batch: int) -> TimeBound | N
 
 
 def slower_precision(context: Context) -> Iterator[Hit]:
-    """Deployments in a precision that the matrix units leave to the ordinary ones."""
+    """Deployments in a precision that the matrix units do not support."""
     target, precision = context.deployment.target, context.deployment.precision
     if target is None or precision is None or target.accelerates(precision):
         return

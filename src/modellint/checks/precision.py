@@ -1,4 +1,4 @@
-"""The precision of a deployment, held against what is stored and what the device has."""
+"""Precision of a deployment compared to the stored weights and the device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modellint.checks.api import Context, Hit
 
 
 def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
-    """Files that store weights in more bits than will be run."""
+    """Files that store weights in more bits than the deployment uses."""
     precision = context.deployment.precision
     stored = [tensor for tensor in context.model.tensors if tensor.dtype.is_float]
     now = sum(tensor.nbytes for tensor in stored)
@@ -20,7 +20,7 @@ def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
 
 
 def precision_not_on_target(context: Context) -> Iterator[Hit]:
-    """Deployments in a precision that the device does not compute in."""
+    """Deployments in a precision that the device does not support."""
     target, precision = context.deployment.target, context.deployment.precision
     known = target is not None and bool(target.matrix_precisions or target.vector_precisions)
     if target is None or precision is None or not known or target.supports(precision):

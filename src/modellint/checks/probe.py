@@ -1,4 +1,4 @@
-"""What a real runtime said of a model, as hits at the nodes it means."""
+"""Outcomes of probes, as hits at the nodes they concern."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modellint.runtimes.support import support
 REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
 TRT_PREFIX = "node_of_"
 TRT_SUFFIX = "_OutputLayer"
-"""What TensorRT's parser calls a node without a name, around the name of its output."""
+"""Name that TensorRT's parser gives an unnamed node, from the name of its output."""
 
 WARNINGS = {
     "unused-input": Severity.INFO,
@@ -29,11 +29,11 @@ WARNINGS = {
 }
 CPU = "CPUExecutionProvider"
 SLACK = 1.1
-"""Of the estimate: a planner rounds, aligns, and folds constants."""
+"""Tolerance of the estimate: a planner rounds, aligns, and folds constants."""
 
 
 def runtime_died(context: Context) -> Iterator[Hit]:
-    """The runtime crashed, hung or ate all memory."""
+    """The runtime crashed, hung or ran out of memory."""
     outcome = context.outcome
     if outcome is not None and outcome.died:
         facts = {"compiler": compiler(outcome), "level": outcome.level, "detail": outcome.detail}
@@ -41,7 +41,7 @@ def runtime_died(context: Context) -> Iterator[Hit]:
 
 
 def node_refused(context: Context) -> Iterator[Hit]:
-    """A node that the runtime does not take."""
+    """A node that the runtime refuses."""
     for outcome, remark in _remarks(context, *REFUSALS):
         place = find_node(context.model, remark)
         facts = {
@@ -63,7 +63,7 @@ def node_refused(context: Context) -> Iterator[Hit]:
 
 
 def _is_missing(remark: Remark) -> bool:
-    """Whether the runtime has nothing for the operator, rather than something against its form."""
+    """Return True if the runtime lacks the operator, rather than refusing its form."""
     return remark.kind in ("no-importer", "no-plugin") or "plugin registry" in remark.text
 
 
@@ -73,19 +73,19 @@ def _has(runtime: str | None, remark: Remark) -> bool:
 
 
 def _severity(context: Context, outcome: Outcome) -> Severity | None:
-    """A refusal by a stand-in is a hint: the runtime itself may take the model."""
+    """Return a lower severity for a substitute: the actual runtime may accept the model."""
     return Severity.WARNING if _stand_in_for(context, outcome) else None
 
 
 def _stand_in_for(context: Context, outcome: Outcome) -> str:
-    """The runtime that the model is meant for, when another was asked in its place."""
+    """Return the deployment's runtime if a substitute was probed."""
     meant = context.deployment.runtime
     backend = known_backends().get(meant or "")
     return backend.title if backend is not None and meant != outcome.backend else ""
 
 
 def _parts(model: Model, outcome: Outcome) -> str:
-    """What would still run, where the runtime cuts the graph at what it refuses."""
+    """Describe the parts that would run if the graph were split at refused nodes."""
     taken, pieces = outcome.figures.nodes_taken, outcome.figures.subgraphs_taken
     if not taken or not pieces:
         return ""
@@ -95,20 +95,20 @@ def _parts(model: Model, outcome: Outcome) -> str:
 
 
 def model_refused(context: Context) -> Iterator[Hit]:
-    """The runtime does not take the model, and names no node."""
+    """The runtime refuses the model without naming a node."""
     for outcome, remark in _remarks(context, "model-refused"):
         facts = _facts(context, outcome, remark)
         yield Hit(None, facts, severity=_severity(context, outcome))
 
 
 def shape_conflict(context: Context) -> Iterator[Hit]:
-    """Shapes that cannot be, as the runtime worked them out."""
+    """Contradictory shapes, according to the runtime."""
     for outcome, remark in _remarks(context, "shape-conflict"):
         yield Hit(find_node(context.model, remark), _facts(context, outcome, remark))
 
 
 def build_failed(context: Context) -> Iterator[Hit]:
-    """The parser took the model, and the builder made no engine of it."""
+    """The parser accepts the model, but the build fails."""
     for outcome, remark in _remarks(context, "build-failed"):
         place = find_node(context.model, remark)
         facts = _facts(context, outcome, remark)
@@ -116,7 +116,7 @@ def build_failed(context: Context) -> Iterator[Hit]:
 
 
 def profile_missing(context: Context) -> Iterator[Hit]:
-    """Inputs of open shape, for which nobody states a range; so nothing was built."""
+    """Dynamic inputs without a range, so that nothing was built."""
     outcome = _answer(context)
     missing = outcome.of("profile-missing") if outcome else []
     if outcome is None or outcome.status != "accepted" or not missing:
@@ -142,13 +142,13 @@ def _suggestion(remark: Remark) -> str:
 
 
 def profile_invalid(context: Context) -> Iterator[Hit]:
-    """Configured shapes that the input, or the builder, does not take."""
+    """Configured shapes that the input or the builder does not accept."""
     for outcome, remark in _remarks(context, "profile-invalid"):
         yield Hit(_input(context.model, remark.value), _facts(context, outcome, remark))
 
 
 def compiler_warning(context: Context) -> Iterator[Hit]:
-    """What the compiler warns of and the owner of the model can fix."""
+    """Compiler warnings that the model's author can fix."""
     for outcome, remark in _remarks(context, *WARNINGS):
         place = _input(context.model, remark.value)
         facts = {**_facts(context, outcome, remark), "value": remark.value}
@@ -156,7 +156,7 @@ def compiler_warning(context: Context) -> Iterator[Hit]:
 
 
 def engine_exceeds_target(context: Context) -> Iterator[Hit]:
-    """The memory that the planner set aside is more than the device offers."""
+    """The planned memory exceeds that of the device."""
     for outcome, remark in _remarks(context, "workspace-exceeded"):
         yield Hit(
             None, {**_facts(context, outcome), "limit": int(remark.text)}, variant="workspace"
@@ -182,7 +182,7 @@ def engine_exceeds_target(context: Context) -> Iterator[Hit]:
 
 
 def plan_beyond_estimate(context: Context) -> Iterator[Hit]:
-    """The planner needs more, or less, than the estimate of memory allows for."""
+    """The planned memory is outside the range of the estimate."""
     outcome = _answer(context)
     if outcome is None or not outcome.built or _is_range(outcome):
         return
@@ -200,12 +200,12 @@ def plan_beyond_estimate(context: Context) -> Iterator[Hit]:
 
 
 def _is_range(outcome: Outcome) -> bool:
-    """Whether the engine was planned for larger shapes than it was estimated for."""
+    """Return True if the engine was planned for larger shapes than the estimate."""
     return any(len(set(shapes)) > 1 for shapes in outcome.profiles.values())
 
 
 def split_between_providers(context: Context) -> Iterator[Hit]:
-    """Nodes that fall to the CPU beside another provider: each border copies between devices."""
+    """Nodes that fall back to the CPU: each border copies between devices."""
     outcome = _answer(context)
     if outcome is None or len(outcome.placement) < 2 or CPU not in outcome.placement:
         return
@@ -226,13 +226,13 @@ def split_between_providers(context: Context) -> Iterator[Hit]:
 
 
 def provider_failed(context: Context) -> Iterator[Hit]:
-    """The provider is installed and did not start, so that everything runs on the CPU."""
+    """The provider is installed but failed to start, so that everything runs on the CPU."""
     for outcome, remark in _remarks(context, "provider-failed"):
         yield Hit(None, {**_facts(context, outcome, remark), "provider": remark.value})
 
 
 def _answer(context: Context) -> Outcome | None:
-    """The outcome, when it is of a runtime that the rule's family is about."""
+    """Return the outcome if it is of a runtime that the rule's family covers."""
     outcome = context.outcome
     if outcome is None or not outcome.asked:
         return None
@@ -245,7 +245,7 @@ def _remarks(context: Context, *kinds: str) -> list[tuple[Outcome, Remark]]:
 
 
 def compiler(outcome: Outcome) -> str:
-    """Who said it: ``TensorRT for RTX 1.7.1.116``."""
+    """Return name and version: ``TensorRT for RTX 1.7.1.116``."""
     return f"{title_of(outcome.backend)} {outcome.version}".strip()
 
 
@@ -260,7 +260,7 @@ def _facts(context: Context, outcome: Outcome, remark: Remark | None = None) -> 
 
 
 def find_node(model: Model, remark: Remark) -> Node | None:
-    """The node that a runtime means; None when several could be meant."""
+    """Return the node that a remark is about; None if ambiguous."""
     named = _by_name(model, remark.node, remark.op)
     if named is not None:
         return named
@@ -273,7 +273,7 @@ def find_node(model: Model, remark: Remark) -> Node | None:
         value = model.graph.resolve(remark.value)
         if value is not None and value.producer is not None:
             return value.producer
-    if remark.kind == "no-importer":  # none of them runs: the first is as good as any
+    if remark.kind == "no-importer":  # none of the candidates runs, so report the first
         return next((node for node in model.nodes() if node.op_type == remark.op), None)
     if remark.op:
         return _only(node for node in model.nodes() if _could_be(node, remark))
@@ -288,7 +288,7 @@ def _by_name(model: Model, name: str, op: str) -> Node | None:
 
 
 def _unnamed(model: Model, name: str) -> Node | None:
-    """The node that TensorRT calls after its output, having no other name."""
+    """Return the unnamed node that TensorRT names after its output."""
     if not name.startswith(TRT_PREFIX):
         return None
     value = model.graph.resolve(name.removeprefix(TRT_PREFIX).removesuffix(TRT_SUFFIX))
@@ -305,7 +305,7 @@ def _only(nodes: Iterator[Node]) -> Node | None:
 
 
 def _in_words(model: Model, text: str) -> Node | None:
-    """The first node that a sentence names."""
+    """Return the first node that a sentence names."""
     names = {node.name: node for node in model.nodes() if node.name}
     for word in text.split():
         name = word.strip("()[]{}:;,.'\"`")

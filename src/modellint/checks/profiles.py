@@ -1,4 +1,4 @@
-"""The shapes a deployment is configured for, held against what the model declares."""
+"""Configured shapes of a deployment compared to the model's declared shapes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from modellint.targets.deployment import ShapeProfile
 from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
 
 LISTED = 4
-"""As many inputs are spelt out in a message; a decoder has dozens."""
+"""Maximum number of inputs in a message; a decoder has dozens."""
 
 
 def profile_missing(context: Context) -> Iterator[Hit]:
-    """Models with open dims, of which the configuration says nothing at all."""
+    """Models with open dims, none of which the configuration sets."""
     dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
     if not dynamic or any(_is_told(profile) for profile in dynamic):
         return
@@ -39,7 +39,7 @@ def _wildcard(dim: int | str | None) -> str:
 
 
 def dim_without_profile(context: Context) -> Iterator[Hit]:
-    """Inputs with open dims that the configuration leaves out, while it speaks of others."""
+    """Inputs with open dims that the configuration omits while setting others."""
     dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
     if not any(_is_told(profile) for profile in dynamic):
         return
@@ -50,7 +50,7 @@ def dim_without_profile(context: Context) -> Iterator[Hit]:
 
 
 def _is_told(profile: InputProfile) -> bool:
-    """Whether the deployment says something about at least one of the open dims."""
+    """Return True if the deployment sets at least one of the open dims."""
     return any(
         not isinstance(dim, int) and known is not None
         for dim, known in zip(profile.declared, profile.ranges, strict=True)
@@ -58,7 +58,7 @@ def _is_told(profile: InputProfile) -> bool:
 
 
 def profile_contradicts_model(context: Context) -> Iterator[Hit]:
-    """Configured shapes that the model cannot take."""
+    """Configured shapes that the model does not accept."""
     symbols = symbol_ranges(context.model, context.deployment)
     for profile in _profiles(context):
         configured = context.deployment.shapes.get(profile.value.name)
@@ -105,7 +105,7 @@ def profile_too_wide(context: Context) -> Iterator[Hit]:
 
 
 def _activations(context: Context) -> dict[str, object]:
-    """Bytes of activations at the configured maximum, and at the optimum."""
+    """Return the bytes of activations at the configured maximum and optimum."""
     from modellint.analysis.memory import memory  # a heavy import for a rare finding
 
     optimum = {
@@ -118,7 +118,7 @@ def _activations(context: Context) -> dict[str, object]:
 
 
 def static_batch_one(context: Context) -> Iterator[Hit]:
-    """Models fixed to one sample at a time, on a device that is made for many."""
+    """Models with a fixed batch of 1 on a device built for larger ones."""
     target = context.deployment.target
     if target is None or target.is_unified_memory:
         return

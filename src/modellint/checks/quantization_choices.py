@@ -1,4 +1,4 @@
-"""What was chosen to be quantized, and how finely."""
+"""Choice of quantized ops, and of granularity."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _is_between(quantization: QuantizationMap, node: Node) -> bool:
 
 
 def embedding_per_tensor(context: Context) -> Iterator[Hit]:
-    """Embedding tables that share one scale among all rows."""
+    """Embedding tables with one scale for all rows."""
     quantization = context.analysis(QuantizationMap)
     rows_at_least = context.options["rows"]
     for dq in quantization.weight_dequantizers:
@@ -63,7 +63,7 @@ def _is_looked_up(dq: Converter, table: Value) -> bool:
 
 
 def depthwise_per_tensor(context: Context) -> Iterator[Hit]:
-    """Depthwise convolutions whose weights share one scale."""
+    """Depthwise convolutions with per-tensor weights."""
     quantization = context.analysis(QuantizationMap)
     found = [
         op
@@ -89,7 +89,7 @@ def edge_layer_quantized(context: Context) -> Iterator[Hit]:
 
 
 def collapsed_channels(context: Context) -> Iterator[Hit]:
-    """Stored integers that leave most of their levels unused in some channels."""
+    """Quantized weights that use few of their levels in some channels."""
     quantization = context.analysis(QuantizationMap)
     for op in quantization.ops:
         levels = used_levels(op)

@@ -1,4 +1,4 @@
-"""What checks of quantization share: how hits are put together, and what they cost."""
+"""Helpers of quantization checks: combined hits, and their cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SENSITIVE = having(Trait.SENSITIVE)
 
 
 def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
-    """One answer for a choice made once for the whole model, at its first place."""
+    """Return one hit at the first place of a model-wide choice."""
     if nodes:
         rest = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
         names = [node.label for node in nodes]
@@ -26,8 +26,8 @@ def nodes_of(ops: Iterable[WeightedOp]) -> list[Node]:
     return [op.node for op in ops]
 
 
-def is_quantized_behind(quantization: QuantizationMap, node: Node) -> bool:
-    """Whether the result, past an activation at most, is quantized."""
+def is_quantized_after(quantization: QuantizationMap, node: Node) -> bool:
+    """Return True if the result is quantized, possibly after an activation."""
     value = node.output()
     for _ in range(2):
         if value is None:
@@ -40,9 +40,9 @@ def is_quantized_behind(quantization: QuantizationMap, node: Node) -> bool:
 
 
 def effect(quantization: QuantizationMap, ops: Iterable[WeightedOp]) -> dict[str, object]:
-    """Facts about ops that run in float where they could be quantized.
+    """Return facts about ops that run in float but could be quantized.
 
-    ``{effect}`` is a clause that a message ends with, empty where no shape is known.
+    ``{effect}`` is the last clause of a message, empty if no shape is known.
     """
     ops = list(ops)
     share = quantization.share(ops)
@@ -65,5 +65,5 @@ def effect(quantization: QuantizationMap, ops: Iterable[WeightedOp]) -> dict[str
 
 
 def percent(share: float) -> str:
-    """``11.3%``; what is small but not nothing is ``<0.1%``."""
+    """Return ``11.3%``; small nonzero shares are ``<0.1%``."""
     return f"{share:.1%}" if share >= 0.001 or share == 0 else "<0.1%"

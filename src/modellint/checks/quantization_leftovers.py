@@ -1,4 +1,4 @@
-"""What training, calibration and other toolchains left in the graph."""
+"""Leftovers of training, calibration and other toolchains in the graph."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modellint.operators import Trait, names
 
 
 def fake_quantize_left(context: Context) -> Iterator[Hit]:
-    """Training's fake quantization, as an op that no runtime has."""
+    """Fake quantization of training, as an op that no runtime supports."""
     found = [
         node
         for graph in context.graphs()
@@ -74,7 +74,7 @@ def _is_tensorrt_converter(node: Node) -> bool:
 
 
 def arithmetic_fake_quantize(context: Context) -> Iterator[Hit]:
-    """Fake quantization written out: scale, round, clip, scale back."""
+    """Decomposed fake quantization: scale, round, clip, scale back."""
     found = []
     for node in context.nodes("Round"):
         before = _producer(node.input(0), names(Trait.SCALING), past=("Add",))
@@ -119,7 +119,7 @@ def _constant_operand(node: Node) -> Value | None:
 
 
 def calibration_outputs_left(context: Context) -> Iterator[Hit]:
-    """Outputs that a calibrator added to watch ranges."""
+    """Outputs that a calibrator added to observe ranges."""
     watched: dict[int, tuple[Value, set[str]]] = {}
     for output in context.model.outputs:
         node = root_of(output).producer
@@ -149,7 +149,7 @@ def observers_left(context: Context) -> Iterator[Hit]:
 
 
 def _is_parameter(value: Value) -> bool:
-    """Whether a tensor serves as the scale or zero point of a Q or DQ."""
+    """Return True if a tensor is the scale or zero point of a Q or DQ."""
     return any(
         use.index in (1, 2) and "uantizeLinear" in use.node.op_type for use in value.consumers
     )
@@ -159,7 +159,7 @@ def _is_parameter(value: Value) -> bool:
 
 
 def uncalibrated(context: Context) -> Iterator[Hit]:
-    """Activation scales that are all the same."""
+    """Activation scales that are all equal."""
     quantizers = [
         q
         for q in context.analysis(QuantizationMap).activation_quantizers
@@ -193,7 +193,7 @@ _LEAST_RANGE, _LARGEST_RANGE = 1e-6, 1e6
 
 
 def degenerate_range(context: Context) -> Iterator[Hit]:
-    """Activations calibrated to next to nothing, or to next to everything."""
+    """Activations calibrated to an extremely narrow or wide range."""
     quantization = context.analysis(QuantizationMap)
     suspects = quantization.scale_ranges.outside(_LEAST_RANGE / 15, _LARGEST_RANGE / 65535)
     scales = {id(suspect.scheme.scale) for suspect in suspects}
@@ -211,7 +211,7 @@ def degenerate_range(context: Context) -> Iterator[Hit]:
 
 
 def weights_quantized_on_load(context: Context) -> Iterator[Hit]:
-    """Weights stored in float in front of a Q."""
+    """Weights stored in float and quantized by a Q."""
     quantization = context.analysis(QuantizationMap)
     found = [
         q

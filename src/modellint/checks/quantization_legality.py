@@ -1,4 +1,4 @@
-"""What a runtime refuses, or runs wrong: types, scales, zero points, axes and blocks."""
+"""Types, scales, zero points, axes and blocks that a runtime refuses or runs incorrectly."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TENSORRT_TYPES = {"int8", "int4", "float8e4m3fn", "float4e2m1"}
 
 
 def weights(quantization: QuantizationMap) -> list[Converter]:
-    """The DQs of stored weights, biases left out."""
+    """Return the DQs of stored weights, without biases."""
     return [
         dq
         for dq in quantization.weight_dequantizers
@@ -39,7 +39,7 @@ def _is(dtype: DType | None, *names: str) -> bool:
 
 
 def nonzero_zero_point(context: Context) -> Iterator[Hit]:
-    """Signed quantization around a zero point other than zero."""
+    """Signed quantization with a nonzero zero point."""
     quantization = context.analysis(QuantizationMap)
     found = [
         converter
@@ -74,7 +74,7 @@ def uint8_activation(context: Context) -> Iterator[Hit]:
 
 
 def omitted_zero_point(context: Context) -> Iterator[Hit]:
-    """Q nodes that say nothing of the type they quantize to."""
+    """Q nodes that do not state the type they quantize to."""
     found = [
         converter
         for converter in context.analysis(QuantizationMap).by_type.get("uint8", ())
@@ -109,7 +109,7 @@ def integer_operator(context: Context) -> Iterator[Hit]:
 
 
 def block_weight_operator(context: Context) -> Iterator[Hit]:
-    """ONNX Runtime's own ops for weights of a few bits."""
+    """ONNX Runtime's own ops for low-bit weights."""
     is_rtx = context.deployment.runtime == "tensorrt-rtx"
     found = [
         node
@@ -129,12 +129,12 @@ def _takes_half(context: Context, node: Node) -> bool:
 
 
 def int32_bias(context: Context) -> Iterator[Hit]:
-    """Biases stored as int32 behind a DequantizeLinear."""
+    """Biases stored as int32 with a DequantizeLinear."""
     yield from together(_nodes(context.analysis(QuantizationMap).by_type.get("int32", ())), {})
 
 
 def unsupported_type(context: Context) -> Iterator[Hit]:
-    """Quantization to a type that TensorRT has no quantization for."""
+    """Quantization to a type that TensorRT does not support."""
     for name, converters in context.analysis(QuantizationMap).by_type.items():
         if name not in {*TENSORRT_TYPES, "uint8", "int32", ""}:
             yield from together(_nodes(converters), {"type": name})
@@ -149,7 +149,7 @@ _SINCE = (
 
 
 def opset_too_old(context: Context) -> Iterator[Hit]:
-    """Features of Q/DQ that the model's operator set does not have."""
+    """Features of Q/DQ that the model's operator set lacks."""
     opset = onnx_facts(context.model).opset
     if opset is None or opset >= 23:
         return
@@ -163,7 +163,7 @@ def opset_too_old(context: Context) -> Iterator[Hit]:
 
 
 def _too_new(quantization: QuantizationMap, opset: int) -> dict[tuple[str, int], list[Node]]:
-    """What the operator set lacks, the version that brought it, and the nodes that use it."""
+    """Return nodes by feature that the operator set lacks and the version that introduced it."""
     found: dict[tuple[str, int], list[Node]] = {}
     for name, converters in quantization.by_type.items():
         precision = precision_of(DTYPES[name]) if name else ""
@@ -209,7 +209,7 @@ _BLOCKS = {"int4": (64, 128), "fp4": (16,)}
 
 
 def block_size(scheme: Scheme, shape: tuple[int, ...]) -> int | None:
-    """Elements that share a scale; None when the quantization is not blocked."""
+    """Return the number of elements per scale; None if the quantization is not blocked."""
     if scheme.granularity != "block":
         return None
     if scheme.block:
@@ -225,7 +225,7 @@ _NEEDS = {"fp4": (10, 0), "fp8": (8, 9), "int4": (8, 0)}
 
 
 def target_cannot_run(context: Context) -> Iterator[Hit]:
-    """Element types that the target's hardware does not have."""
+    """Element types that the target's hardware does not support."""
     target = context.deployment.target
     capability = target.compute_capability if target is not None else None
     if target is None or capability is None:

@@ -1,4 +1,4 @@
-"""What ONNX Runtime makes of pairs: layers that it leaves in float, or computes otherwise."""
+"""Handling of pairs by ONNX Runtime: layers that run in float, or compute different results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from modellint.operators import Trait, having
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
-    """BatchNormalization behind a quantized op: what it scales is frozen already."""
+    """BatchNormalization after a quantized op, whose weights are already frozen."""
     if context.for_tensorrt:
         return  # TensorRT multiplies it into the scales of the weight
     quantization = context.analysis(QuantizationMap)
@@ -38,8 +38,8 @@ def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
 
 
 def _layer_before(node: Node) -> Node | None:
-    """The node in front, past arithmetic with constants: training with quantization folds a
-    normalization by scaling the weight, and divides the result again."""
+    """Return the preceding node, ignoring arithmetic with constants: quantization-aware training
+    folds a normalization by scaling the weight, and divides the result again."""
     for _ in range(4):
         value = next((v for v in node.inputs if v is not None and not v.is_constant), None)
         if value is None or value.producer is None:
@@ -51,7 +51,7 @@ def _layer_before(node: Node) -> Node | None:
 
 
 def move_stops_pair(context: Context) -> Iterator[Hit]:
-    """Ops that only move numbers, and that ONNX Runtime does not move a DQ across."""
+    """Ops that only move elements, but that ONNX Runtime does not move a DQ across."""
     quantization = context.analysis(QuantizationMap)
     by_move: dict[int, tuple[Node, list[WeightedOp]]] = {}
     for op in quantization.quantized_ops:
@@ -96,19 +96,19 @@ def bias_off_scale(context: Context) -> Iterator[Hit]:
 
 
 def _adds_nothing(op: WeightedOp, bias: Converter) -> bool:
-    """A bias of zeros is right at any scale; only a convolution is left in float for it."""
+    """Return True for a bias of zeros, which is correct at any scale except in convolutions."""
     values = small_constant(stored_root(bias.source))
     return values is not None and not values.any() and op.node.op_type in having(Trait.GEMM)
 
 
 def output_left_float(context: Context) -> Iterator[Hit]:
-    """Layers with quantized operands that ONNX Runtime runs in float for want of a Q behind."""
+    """Layers with quantized operands that ONNX Runtime runs in float because no Q follows."""
     quantization = context.analysis(QuantizationMap)
     normalized = {id(_layer_before(node)) for node in context.nodes("BatchNormalization")}
     found = [
         op
         for op in quantization.ops
-        if op.held_back == "output" and id(op.node) not in normalized  # another question
+        if op.held_back == "output" and id(op.node) not in normalized  # another rule's finding
     ]
     if found:
         facts = {"after": _what_follows(found[0].node.output())}
@@ -125,7 +125,7 @@ def _what_follows(value: Value | None) -> str:
 
 
 def int8_pair_shared(context: Context) -> Iterator[Hit]:
-    """int8 activations that several nodes take, which ONNX Runtime leaves alone on x86."""
+    """int8 activations with several consumers, which ONNX Runtime does not convert on x86."""
     if context.deployment.target is not None:
         return  # a device of its own, not the host's processor
     quantization = context.analysis(QuantizationMap)

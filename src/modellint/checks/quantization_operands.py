@@ -1,4 +1,4 @@
-"""Layers of which only a part is quantized, and branches that meet in two precisions."""
+"""Partially quantized layers, and branches that meet in different precisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modellint.analysis.quantization.ops import rides_along
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import (
     effect,
-    is_quantized_behind,
+    is_quantized_after,
     nodes_of,
     together,
 )
@@ -19,7 +19,7 @@ from modellint.operators import Trait, having
 
 
 def weight_left_float(context: Context) -> Iterator[Hit]:
-    """Quantized activations that meet a float weight."""
+    """Quantized activations with a float weight."""
     quantization = context.analysis(QuantizationMap)
     for op in _plain(quantization):
         if op.data.is_quantized and op.weight.is_constant and not op.weight.is_quantized:
@@ -33,7 +33,7 @@ def weight_left_float(context: Context) -> Iterator[Hit]:
 
 
 def activation_left_float(context: Context) -> Iterator[Hit]:
-    """8-bit weights that meet float activations."""
+    """8-bit weights with float activations."""
     quantization = context.analysis(QuantizationMap)
     found = [
         op
@@ -56,13 +56,13 @@ def activation_left_float(context: Context) -> Iterator[Hit]:
                 facts |= {"via": via.label, "via_op": via.op_type}
                 severity = None if is_sure else Severity.INFO  # TensorRT may move the pair
                 yield Hit(op.node, facts, variant="via", severity=severity, related=(via,))
-    else:  # no activation is quantized anywhere: somebody chose to
+    else:  # no activation is quantized anywhere, so it is deliberate
         facts = {"float": found[0].float_precision, **effect(quantization, found)}
         yield from together(nodes_of(found), facts, variant="whole", severity=Severity.INFO)
 
 
 def _activation_behind_pair(quantization: QuantizationMap, op: WeightedOp) -> Node | None:
-    """The activation between a pair and the layer that should have it right in front."""
+    """Return the activation between a pair and a layer, which belongs before the pair."""
     node = op.data.root.producer
     source = (
         node.input(0) if node is not None and node.op_type in having(Trait.ACTIVATION) else None
@@ -84,7 +84,7 @@ def one_activation_left_float(context: Context) -> Iterator[Hit]:
 
 
 def half_quantized_attention(context: Context) -> Iterator[Hit]:
-    """Attention whose two products are not quantized alike."""
+    """Attention whose two products are quantized differently."""
     quantization = context.analysis(QuantizationMap)
     for softmax in context.nodes("Softmax"):
         scores, mix = _scores(quantization, softmax), _mix(quantization, softmax)
@@ -92,7 +92,7 @@ def half_quantized_attention(context: Context) -> Iterator[Hit]:
             continue
         quantized, floating = (scores, mix) if scores.is_quantized else (mix, scores)
         if floating.data.is_quantized or floating.weight.is_quantized:
-            continue  # one operand is missing, which is another question
+            continue  # one operand is float, which is another rule's finding
         facts = {"other": quantized.node.label, "float": floating.float_precision}
         yield Hit(
             floating.node,
@@ -102,7 +102,7 @@ def half_quantized_attention(context: Context) -> Iterator[Hit]:
 
 
 def _scores(quantization: QuantizationMap, softmax: Node) -> WeightedOp | None:
-    """The product that a Softmax normalizes."""
+    """Return the product that a Softmax normalizes."""
     value = softmax.input(0)
     for _ in range(12):
         producer = value.producer if value is not None else None
@@ -118,7 +118,7 @@ def _scores(quantization: QuantizationMap, softmax: Node) -> WeightedOp | None:
 
 
 def _mix(quantization: QuantizationMap, softmax: Node) -> WeightedOp | None:
-    """The product that takes what a Softmax gives."""
+    """Return the product that consumes the output of a Softmax."""
     value = softmax.output()
     for _ in range(6):
         if value is None or not value.consumers:
@@ -134,7 +134,7 @@ def _mix(quantization: QuantizationMap, softmax: Node) -> WeightedOp | None:
 
 
 def _plain(quantization: QuantizationMap) -> Iterable[WeightedOp]:
-    """Ops that would be integer if Q/DQ around them made them so, where some are not."""
+    """Iterate over ops that Q/DQ pairs make integer, if not all of them are."""
     if len(quantization.quantized_ops) == len(quantization.ops):
         return ()
     return (
@@ -145,7 +145,7 @@ def _plain(quantization: QuantizationMap) -> Iterable[WeightedOp]:
 
 
 def skip_branch_left_float(context: Context) -> Iterator[Hit]:
-    """Residual additions, quantized behind, that take one branch in float."""
+    """Quantized residual additions with one float branch."""
     quantization = context.analysis(QuantizationMap)
     if not quantization.quantizers:
         return
@@ -155,7 +155,7 @@ def skip_branch_left_float(context: Context) -> Iterator[Hit]:
             continue
         floating = [o for o in operands if not o.is_quantized]
         loose = [o for o in floating if not _fuses(quantization, o)]
-        if not floating or not is_quantized_behind(quantization, node):
+        if not floating or not is_quantized_after(quantization, node):
             continue
         fusing = [o for o in floating if _is_quantized_layer(quantization, o)]
         if len(loose) == 1 or len(fusing) == 2:
@@ -167,7 +167,7 @@ def skip_branch_left_float(context: Context) -> Iterator[Hit]:
 
 
 def _fuses(quantization: QuantizationMap, operand: Operand) -> bool:
-    """Whether the addition can be part of the layer that makes this operand."""
+    """Return True if the addition can be fused into the producer of this operand."""
     layer = quantization.op(operand.root.producer)
     return layer is not None and operand.root.sole_consumer is not None
 
@@ -186,7 +186,7 @@ def _label(value: Value) -> str:
 
 
 def float_island(context: Context) -> Iterator[Hit]:
-    """Float regions with work in them between quantized ops."""
+    """Float regions with weighted ops between quantized ops."""
     quantization = context.analysis(QuantizationMap)
     for island in find_islands(quantization):
         float_ops = [
@@ -195,7 +195,7 @@ def float_island(context: Context) -> Iterator[Hit]:
             if not op.data.is_quantized and not op.weight.is_quantized and not op.weight_bits
         ]
         if len(float_ops) != len(island.ops):
-            continue  # half quantized, which is another question
+            continue  # half quantized, which is another rule's finding
         facts: dict[str, object] = {
             "nodes": len(island.nodes),
             "conversions": island.conversions,
@@ -210,5 +210,5 @@ def float_island(context: Context) -> Iterator[Hit]:
 
 
 def _is_sensitive(nodes: Iterable[Node]) -> bool:
-    """Whether an island is there for the sake of accuracy."""
+    """Return True if an island is in float for accuracy."""
     return any(node.op_type in having(Trait.SENSITIVE, Trait.ATTENTION) for node in nodes)

@@ -1,4 +1,4 @@
-"""Q/DQ pairs that cut what belongs together, or that stand there for nothing."""
+"""Q/DQ pairs that prevent fusion or have no effect."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from modellint.analysis.quantization import Converter, QuantizationMap, Scheme
 from modellint.analysis.quantization.onnxruntime import CARRIES, needs_pair
 from modellint.analysis.quantization.ops import LONGEST, MOVING, SHAPE_READERS, rides_along
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import is_quantized_behind, together
+from modellint.checks.quantization_common import is_quantized_after, together
 from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 
 
 def quantized_before_activation(context: Context) -> Iterator[Hit]:
-    """A pair between a quantized op and the activation that could be part of it."""
+    """A pair between a quantized op and an activation that could be fused into it."""
     yield from _cut(context, frozenset({"Relu", "Clip", "LeakyRelu", "PRelu", "HardSwish"}))
 
 
@@ -51,7 +51,7 @@ def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
 
 
 def _runs_integer(quantization: QuantizationMap, node: Node) -> bool:
-    """Whether a node is a quantized layer, or an addition of quantized branches."""
+    """Return True for a quantized layer, or an addition of quantized branches."""
     op = quantization.op(node)
     if op is not None:
         return op.is_quantized
@@ -85,7 +85,7 @@ def _only_returned(value: Value) -> bool:
 
 
 def useless_round_trip(context: Context) -> Iterator[Hit]:
-    """A pair whose number nobody takes quantized."""
+    """A pair whose value is not consumed in quantized form."""
     quantization = context.analysis(QuantizationMap)
     for q in quantization.activation_quantizers:
         if q.feeds_layer:
@@ -98,14 +98,14 @@ def useless_round_trip(context: Context) -> Iterator[Hit]:
         if any(_takes_quantized(quantization, node) for node in uses):
             continue
         if all(_only_returned(output) for output in outputs):
-            continue  # the end of the network, which is another question
+            continue  # the end of the network, which is another rule's finding
         if not _makes_integer(context, quantization, q):
             facts = {"consumer": uses[0].label, "consumer_op": uses[0].op_type}
             yield Hit(q.node, facts, related=tuple(uses[:2]))
 
 
 def dequantizer_shared(context: Context) -> Iterator[Hit]:
-    """An activation that some consumers take quantized and others in float."""
+    """An activation that some consumers use quantized and others in float."""
     quantization = context.analysis(QuantizationMap)
     for dq in quantization.activation_dequantizers:
         if len(dq.output.consumers) < 2:
@@ -124,10 +124,10 @@ def dequantizer_shared(context: Context) -> Iterator[Hit]:
 
 
 def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter) -> bool:
-    """Whether the op before a pair needs it to be integer.
+    """Return True if the op before a pair needs it to be integer.
 
-    TensorRT gives float results from integer kernels. ONNX Runtime does so for matrix products
-    only; all its other integer kernels need a Q behind them.
+    TensorRT's integer kernels can return floats. ONNX Runtime's can do so only for matrix
+    products; all others need a Q after them.
     """
     if context.for_tensorrt:
         return False
@@ -146,7 +146,7 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
 
 
 def _takes_quantized(quantization: QuantizationMap, node: Node) -> bool:
-    """Whether a node, or what rides along behind it, runs on quantized numbers."""
+    """Return True if a node, or one that rides along after it, runs on quantized numbers."""
     if quantization.op(node) is not None:
         return True
     pending, seen = [node], {id(node)}
@@ -166,7 +166,7 @@ def _takes_quantized(quantization: QuantizationMap, node: Node) -> bool:
 
 
 def redundant_chain(context: Context) -> Iterator[Hit]:
-    """A DQ that is quantized again at once."""
+    """A DQ that is immediately quantized again."""
     quantization = context.analysis(QuantizationMap)
     for q in quantization.quantizers:
         dq = q.before
@@ -182,7 +182,7 @@ def redundant_chain(context: Context) -> Iterator[Hit]:
 
 
 def concat_of_scales(context: Context) -> Iterator[Hit]:
-    """Concat whose inputs carry different scales."""
+    """A Concat whose inputs have different scales."""
     quantization = context.analysis(QuantizationMap)
     for node in context.nodes("Concat"):
         schemes = [
@@ -191,14 +191,14 @@ def concat_of_scales(context: Context) -> Iterator[Hit]:
             if value is not None and (dq := quantization.dequantizer_of(value)) is not None
         ]
         scales = sorted({scale for s in schemes if (scale := _only_scale(s)) is not None})
-        if len(scales) < 2 or not is_quantized_behind(quantization, node):
+        if len(scales) < 2 or not is_quantized_after(quantization, node):
             continue
         facts = {"different": len(scales), "low": f"{scales[0]:.3g}", "high": f"{scales[-1]:.3g}"}
         yield Hit(node, {**facts, "inputs": len(node.inputs)})
 
 
 def move_rescales(context: Context) -> Iterator[Hit]:
-    """Ops that only move numbers, between a DQ and a Q of other parameters."""
+    """Ops that only move elements between a DQ and a Q with different parameters."""
     quantization = context.analysis(QuantizationMap)
     for q in quantization.activation_quantizers:
         producer = q.source.producer

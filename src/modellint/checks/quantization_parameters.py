@@ -1,4 +1,4 @@
-"""Scales, zero points and axes: numbers that are wrong, or do not fit what they belong to."""
+"""Scales, zero points and axes that are invalid or inconsistent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def wrong_channel_axis(context: Context) -> Iterator[Hit]:
-    """Per-channel weights whose channels are not the op's output channels."""
+    """Per-channel weights quantized along other axes than the op's output channels."""
     is_ignored = context.deployment.runtime == "onnxruntime"
     quantization = context.analysis(QuantizationMap)
     for op in quantization.ops:
@@ -50,7 +50,7 @@ def wrong_channel_axis(context: Context) -> Iterator[Hit]:
 
 
 def _channel_axis(op: WeightedOp) -> tuple[int, int] | None:
-    """The axis a weight is quantized along, and another that it should be."""
+    """Return the axis a weight is quantized along and the correct one, if different."""
     scheme = op.weight.scheme
     tensor = op.weight.root.tensor
     if scheme is None or tensor is None or len(scheme.scale_shape or ()) != 1:
@@ -63,7 +63,7 @@ def _channel_axis(op: WeightedOp) -> tuple[int, int] | None:
 
 
 def _through_moves(op: WeightedOp, axis: int, rank: int) -> int | None:
-    """Where an axis of the stored weight is once the ops between DQ and op have moved it."""
+    """Return the axis of a stored weight after the ops between DQ and op have moved it."""
     axis = axis + rank if axis < 0 else axis
     for node in reversed(op.weight.moves):
         if node.op_type in having(Trait.TRANSPARENT):
@@ -86,7 +86,7 @@ def per_channel_activation(context: Context) -> Iterator[Hit]:
 
 
 def scale_not_constant(context: Context) -> Iterator[Hit]:
-    """Scales that the graph computes or takes as an input."""
+    """Scales that are computed in the graph or are inputs."""
     is_tensorrt = context.for_tensorrt
     quantization = context.analysis(QuantizationMap)
     for converter in quantization.converters:
@@ -95,7 +95,7 @@ def scale_not_constant(context: Context) -> Iterator[Hit]:
             continue
         maker = scale.producer
         if converter.kind == "dequantize" and converter.undoes:
-            continue  # said of its Q already
+            continue  # already reported at its Q
         if maker is not None and _comes_from_dynamic(maker):
             continue
         source = f"{maker.op_type} '{maker.label}'" if maker is not None else "a graph input"
@@ -104,7 +104,7 @@ def scale_not_constant(context: Context) -> Iterator[Hit]:
 
 
 def _is_folded(value: Value) -> bool:
-    """Whether a value is computed from constants alone, close by: a runtime folds it."""
+    """Return True if a value is computed from nearby constants, and hence folded."""
     pending, budget = [value], 16
     while pending and budget:
         value = pending.pop()
@@ -124,7 +124,7 @@ def _comes_from_dynamic(node: Node) -> bool:
 
 
 def invalid_scale(context: Context) -> Iterator[Hit]:
-    """Scales that are zero, negative, infinite or not numbers."""
+    """Scales that are zero, negative, infinite or NaN."""
     quantization = context.analysis(QuantizationMap)
     is_tensorrt = context.for_tensorrt
     for converter in quantization.scale_ranges.outside(0, float("inf")):
@@ -150,7 +150,7 @@ def invalid_scale(context: Context) -> Iterator[Hit]:
 
 
 def _may_mirror(converter: Converter, is_tensorrt: bool) -> bool:
-    """Whether a negative scale does no harm: it only mirrors the stored numbers."""
+    """Return True if a negative scale is harmless, as it only mirrors the stored numbers."""
     return converter.is_weight and (not is_tensorrt or converter.scheme.precision == "int4")
 
 
@@ -196,14 +196,14 @@ def subnormal_scale(context: Context) -> Iterator[Hit]:
 
 
 def parameters_disagree(context: Context) -> Iterator[Hit]:
-    """Scale and zero point that do not fit each other, or the tensor they belong to."""
+    """Scales and zero points inconsistent with each other or with their tensor."""
     quantization = context.analysis(QuantizationMap)
     is_tensorrt = context.for_tensorrt
     for converter in quantization.converters:
         scheme, shape = converter.scheme, converter.scheme.scale_shape
         zero_point, undone = scheme.zero_point, converter.undoes
         if undone is not None and undone.scheme.takes_same(scheme):
-            continue  # said of the Q, if there is anything to say
+            continue  # reported at the Q
         point = zero_point.tensor if zero_point is not None else None
         if point is not None and point.shape != shape and shape is not None:
             scales, points = _volume(shape), _volume(point.shape)
@@ -251,14 +251,14 @@ def _volume(shape: tuple[object, ...]) -> int:
 
 
 def pair_disagrees(context: Context) -> Iterator[Hit]:
-    """A Q and the DQ behind it with other parameters."""
+    """A Q and its DQ with different parameters."""
     quantization = context.analysis(QuantizationMap)
     for dq in quantization.dequantizers:
         q = dq.undoes
         if q is None or q.scheme.same_as(dq.scheme) is not False:
             continue
         if q.scheme.dtype is not dq.scheme.dtype:
-            continue  # the types disagree, which is another question
+            continue  # the types disagree, which is another rule's finding
         facts = {"q": q.node.label, **_difference(q.scheme, dq.scheme)}
         yield Hit(dq.node, facts, related=(q.node,))
 

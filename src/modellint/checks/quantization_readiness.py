@@ -1,4 +1,4 @@
-"""What stands between a float model and few bits. Asked when few bits are what is wanted."""
+"""Obstacles to quantization of a float model, for deployments in a quantized precision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FEW_BITS = ("int8", "fp8", "int4", "fp4")
 
 
 def unfolded(context: Context) -> Iterator[Hit]:
-    """BatchNormalization behind its layer."""
+    """BatchNormalization after its layer."""
     yield from _obstacle(context, lambda readiness: readiness.unfolded)
 
 
@@ -40,7 +40,7 @@ def spikes(context: Context) -> Iterator[Hit]:
 
 
 def curved_activations(context: Context) -> Iterator[Hit]:
-    """Layers fed by activations that few levels fit badly."""
+    """Layers fed by activations that quantize poorly."""
     yield from _obstacle(context, lambda readiness: readiness.curved_activations)
 
 
@@ -50,12 +50,12 @@ def misaligned(context: Context) -> Iterator[Hit]:
 
 
 def depthwise(context: Context) -> Iterator[Hit]:
-    """Convolutions that move more than they compute."""
+    """Memory-bound convolutions."""
     yield from _obstacle(context, lambda readiness: readiness.depthwise)
 
 
 def tiny(context: Context) -> Iterator[Hit]:
-    """Layers too small to gain anything."""
+    """Layers too small to benefit."""
     yield from _obstacle(context, lambda readiness: readiness.tiny)
 
 
@@ -85,6 +85,6 @@ def _obstacle(context: Context, pick: Callable[[Readiness], Obstacle | None]) ->
 
 
 def _place(readiness: Readiness, found: Obstacle) -> Place:
-    """The layer that the facts name, else the first."""
+    """Return the layer that the facts name, else the first."""
     name = found.facts.get("layer")
     return next((node for node in found.nodes if node.label == name), found.nodes[0])

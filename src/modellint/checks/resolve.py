@@ -1,4 +1,4 @@
-"""From a rule to the code that answers it."""
+"""Resolution of a rule's check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modellint.rules.rule import Rule
 
 
 def resolve_check(rule: Rule) -> Check:
-    """The check of a rule: its pattern, a function below `modellint.checks`, or a plugin's."""
+    """Return a rule's check: its patterns, a function in `modellint.checks`, or a plugin's."""
     if rule.match:
         from modellint.checks.patterns import PatternCheck
 

@@ -1,4 +1,4 @@
-"""Dynamic shapes: what is not named, what is baked in, and what only the data decides."""
+"""Dynamic shapes: unnamed dims, baked-in sizes, and data-dependent shapes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from modellint.operators import Trait, having, names, with_input
 ELEMENTWISE = having(Trait.BROADCASTS)
 RECURRENT = with_input("state")
 SIZE_INPUTS = with_input("shape", "size")
-"""Inputs whose elements decide how large the output is."""
+"""Inputs whose elements determine the size of the output."""
 RANK_INPUTS = with_input("shape", "axes")
-"""Inputs whose length decides how many dims the output has."""
+"""Inputs whose length determines the rank of the output."""
 MAKERS = {
     **dict.fromkeys(names(Trait.MAKES_SEQUENCE), "sequence"),
     **dict.fromkeys(names(Trait.MAKES_OPTIONAL), "optional"),
 }
-"""Ops that make something other than a tensor out of tensors."""
+"""Ops that create non-tensors from tensors."""
 
 
-# What is not named.
+# Unnamed dims.
 
 
 def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
-    """Inputs of the model with dims, or a rank, that nobody has named."""
+    """Inputs of the model with unnamed dims or unknown rank."""
     for value in context.model.fed:
         shape = value.declared_shape
         if shape is None:
@@ -39,7 +39,7 @@ def unnamed_dynamic_dim(context: Context) -> Iterator[Hit]:
 
 
 def symbol_for_two_dims(context: Context) -> Iterator[Hit]:
-    """Inputs whose batch dim shares its name with another of their dims."""
+    """Inputs with the same symbol for the batch and another dim."""
     for value in context.model.fed:
         shape = value.declared_shape or ()
         if len(shape) < 3 or not isinstance(shape[0], str) or shape[0].isdigit():
@@ -51,7 +51,7 @@ def symbol_for_two_dims(context: Context) -> Iterator[Hit]:
 
 
 def batch_dims_named_apart(context: Context) -> Iterator[Hit]:
-    """Pairs of batch dims under different names that must be equal, because they meet."""
+    """Pairs of batch dims with different symbols that must be equal, since they meet."""
     symbols = _batch_symbols(context)
     reported: set[frozenset[str]] = set()
     if len(symbols) < 2:
@@ -67,18 +67,18 @@ def batch_dims_named_apart(context: Context) -> Iterator[Hit]:
 
 
 def _batches(node: Node, symbols: frozenset[str]) -> list[str]:
-    """The batch symbols with which the inputs of highest rank begin."""
+    """Return the batch symbols of the inputs of highest rank."""
     shapes = [value.shape or () for value in node.inputs if value is not None]
     rank = max(map(len, shapes), default=0)
     leading = [shape[0] for shape in shapes if shape and len(shape) == rank]
     return [dim for dim in leading if isinstance(dim, str) and dim in symbols]
 
 
-# What is baked in.
+# Baked-in sizes.
 
 
 def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
-    """Reshapes whose constant shape fixes a batch that the model's inputs leave open."""
+    """Reshapes with a constant shape that fixes a batch left open by the model's inputs."""
     symbols = _batch_symbols(context)
     if not symbols:
         return
@@ -91,19 +91,19 @@ def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
 
 
 def _batch_symbols(context: Context) -> frozenset[str]:
-    """Names of the leading dims of the model's inputs."""
+    """Return the symbols of the leading dims of the model's inputs."""
     shapes = [value.declared_shape for value in context.model.fed]
     return frozenset(shape[0] for shape in shapes if shape and isinstance(shape[0], str))
 
 
 def _symbols(context: Context) -> frozenset[str]:
-    """Names of all open dims of the model's inputs."""
+    """Return the symbols of the model's inputs."""
     dims = (dim for value in context.model.fed for dim in value.declared_shape or ())
     return frozenset(dim for dim in dims if isinstance(dim, str))
 
 
 def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[int]] | None:
-    """The batch symbol, and the number and shape that a Reshape forces on it."""
+    """Return the batch symbol, and the size and shape that a Reshape forces on it."""
     data, target = node.input(0), _numbers(node.input(1))
     if data is None or target is None:
         return None
@@ -121,7 +121,7 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
 
 
 def _numbers(value: Value | None) -> list[int] | None:
-    """The elements of a small constant."""
+    """Return the elements of a small constant."""
     plain = value.tensor.plain() if value is not None and value.tensor is not None else None
     if plain is not None:
         return list(map(int, plain))
@@ -130,7 +130,7 @@ def _numbers(value: Value | None) -> list[int] | None:
 
 
 def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
-    """Constants made for one batch that meet data of any batch, and cannot be broadcast to it."""
+    """Constants for a fixed batch combined with data of any batch, without broadcasting."""
     symbols = _batch_symbols(context)
     any_symbol = _symbols(context)
     if not any_symbol:
@@ -167,7 +167,7 @@ def _expanded(node: Node, symbols: frozenset[str]) -> Iterator[Hit]:
 
 
 def _meetings(node: Node) -> Iterator[tuple[Value, int, list[object]]]:
-    """Inputs that could be such constants, the axis of their batch, and what must equal it."""
+    """Iterate over candidate inputs, their batch axis, and the dims that must equal it."""
     values = [value for value in node.inputs if value is not None]
     if node.op_type in RECURRENT:
         data = node.input(0)
@@ -194,7 +194,7 @@ def _is_fixed(context: Context, value: Value) -> bool:
 
 
 def int64_beyond_int32(context: Context) -> Iterator[Hit]:
-    """Small 64-bit constants that do not fit 32 bits, where the number matters."""
+    """Small 64-bit constants that do not fit 32 bits, unless they are mere bounds."""
     for graph in context.graphs():
         for value in graph.values.values():
             if value.tensor is None or value.tensor.dtype.name != "int64":
@@ -206,15 +206,15 @@ def int64_beyond_int32(context: Context) -> Iterator[Hit]:
 
 
 def _is_bound(node: Node, index: int) -> bool:
-    """Where a huge number only means "as far as it goes"."""
+    """Return True if a huge number only means "to the end"."""
     return (node.op_type == "Slice" and index in (1, 2)) or node.op_type == "Clip"
 
 
-# What only the data decides.
+# Data-dependent shapes.
 
 
 def data_dependent_shape(context: Context) -> Iterator[Hit]:
-    """Ops whose output is as large as the data says."""
+    """Ops with a data-dependent output size."""
     for node in context.nodes(*names(Trait.SIZED_BY_DATA)):
         if context.analysis(Origins).of(node.input(0)) is Origin.DATA:
             yield Hit(node)
@@ -227,7 +227,7 @@ def data_dependent_shape(context: Context) -> Iterator[Hit]:
 
 
 def resize_to_runtime_size(context: Context) -> Iterator[Hit]:
-    """Resizes whose scales or sizes are computed from data."""
+    """Resizes with scales or sizes computed from data."""
     for node in context.nodes("Resize", "Upsample"):
         for size in node.inputs[1:]:
             if size is not None and context.analysis(Origins).of(size) is Origin.DATA:
@@ -236,7 +236,7 @@ def resize_to_runtime_size(context: Context) -> Iterator[Hit]:
 
 
 def dynamic_rank(context: Context) -> Iterator[Hit]:
-    """Nodes from which on nobody knows how many dims there are."""
+    """Nodes from which on the rank is unknown."""
     for node in context.nodes(*RANK_INPUTS):
         data, output = node.input(0), node.output(0)
         if data is None or output is None or data.shape is None or output.shape is not None:
@@ -254,14 +254,14 @@ def _length_is_known(value: Value) -> bool:
 
 
 def output_rank_unknown(context: Context) -> Iterator[Hit]:
-    """Outputs of the model of which not even the rank can be inferred."""
+    """Outputs of the model of unknown rank."""
     for value in context.model.outputs:
         if value.type_name == "tensor" and context.shape(value) is None:
             yield Hit(value)
 
 
 def shape_arithmetic_in_float(context: Context) -> Iterator[Hit]:
-    """Sizes that are turned into floats, reckoned with, and turned back."""
+    """Sizes that are cast to float, computed with, and cast back."""
     for node in context.nodes("Cast"):
         value, output = node.input(0), node.output(0)
         if value is None or output is None:
@@ -281,7 +281,7 @@ def _is_float(value: Value) -> bool:
 
 
 def _cast_back(value: Value, steps: int = 6) -> Node | None:
-    """The Cast to an integer that sizes, by now floats, end in before they are used as sizes."""
+    """Return the Cast back to integer of sizes that are computed in float."""
     for use in value.consumers if steps else ():
         output = use.node.output(0)
         if output is None:
@@ -295,7 +295,7 @@ def _cast_back(value: Value, steps: int = 6) -> Node | None:
 
 
 def _is_size(value: Value, steps: int = 4) -> bool:
-    """Whether a value decides, directly or after being put together, how large another is."""
+    """Return True if a value determines the size of another, possibly after concatenation."""
     for use in value.consumers if steps else ():
         node = use.node
         if use.index in SIZE_INPUTS.get(node.op_type, ()):
@@ -308,11 +308,11 @@ def _is_size(value: Value, steps: int = 4) -> bool:
     return value.is_output
 
 
-# Control flow, and what is no tensor.
+# Control flow and non-tensors.
 
 
 def loop_carry_changes_shape(context: Context) -> Iterator[Hit]:
-    """Loops that hand on a value of another shape than they were given."""
+    """Loops that change the shape of a carried value."""
     for node in context.nodes("Loop"):
         body = node.subgraphs.get("body")
         if body is None:
@@ -339,7 +339,7 @@ def _change(given: Value, handed_on: Value) -> str:
 
 
 def _disagree(one: Shape, other: Shape) -> bool:
-    """Whether two shapes surely differ."""
+    """Return True if two shapes definitely differ."""
     return len(one) != len(other) or any(
         isinstance(a, int) and isinstance(b, int) and a != b
         for a, b in zip(one, other, strict=True)
@@ -347,7 +347,7 @@ def _disagree(one: Shape, other: Shape) -> bool:
 
 
 def _runs_through(condition: Value) -> bool:
-    """Whether a loop's condition stays true: only the trip count ends it."""
+    """Return True if a loop's condition stays true, so that only the trip count ends it."""
     while condition.producer is not None and condition.producer.op_type == "Identity":
         source = condition.producer.input(0)
         if source is None:
@@ -357,7 +357,7 @@ def _runs_through(condition: Value) -> bool:
 
 
 def if_branches_disagree(context: Context) -> Iterator[Hit]:
-    """Ifs whose branches give outputs of different rank."""
+    """Ifs whose branches return outputs of different rank."""
     for node in context.nodes("If"):
         branches = [node.subgraphs.get(key) for key in ("then_branch", "else_branch")]
         if None in branches:
@@ -371,7 +371,7 @@ def if_branches_disagree(context: Context) -> Iterator[Hit]:
 
 
 def not_a_tensor(context: Context) -> Iterator[Hit]:
-    """Where sequences, optionals and maps enter the graph."""
+    """Places where sequences, optionals and maps enter the graph."""
     for value in context.model.inputs:
         if value.type_name not in ("tensor", "sparse_tensor"):
             yield Hit(value, {"type": value.type_name}, variant="input")

@@ -1,4 +1,4 @@
-"""Operators and types that a runtime does not take, by the tables in the runtime's package."""
+"""Operators and types that a runtime does not support, by the tables in its package."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from modellint.operators import Trait, having
 from modellint.runtimes.support import Support, restrictions, support
 
 MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
-"""Their types say as much of the output as of the input; other rules know more of them."""
+"""Ops whose types depend on inputs and outputs; other rules cover them in detail."""
 NO_TENSORS = re.compile("Sequence|Optional")
-"""Operators on what is no tensor."""
+"""Operators on non-tensors."""
 PLAIN_TYPES = frozenset(
     """
     float64 float32 float16 bfloat16 int64 int32 int16 uint64 uint32 uint16 bool string
     """.split()
 )
-"""8 bits and fewer often live between quantize and dequantize, where runtimes fuse them away."""
+"""Checked types. Types of 8 bits or fewer often disappear between quantize and dequantize."""
 
 
 def operator_unsupported(context: Context) -> Iterator[Hit]:
-    """An operator that the runtime takes in no form."""
+    """An operator that the runtime does not support in any form."""
     table = _table(context)
     if table is None:
         return
     for op, nodes in _by_operator(context).items():
         if NO_TENSORS.search(op):
-            continue  # a rule of its own says what is wrong with sequences, and does so once
+            continue  # another rule reports sequences, once
         never = table.takes(op) is False
         limit = table.operators.get(op, {}).get("refused-from", math.inf)
         for node in nodes if never or limit < math.inf else ():
@@ -47,7 +47,7 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
 
 
 def _table(context: Context) -> Support | None:
-    """The runtime's table, unless it is of the CPU and the model goes elsewhere."""
+    """Return the runtime's table, unless it is of the CPU and the model runs elsewhere."""
     table, target = support(context.deployment.runtime or ""), context.deployment.target
     on_gpu = target is not None and target.compute_capability is not None
     return None if table is not None and table.cpu_only and on_gpu else table
@@ -59,11 +59,11 @@ def _opset(node: Node) -> int | None:
 
 
 def foreign_operator(context: Context) -> Iterator[Hit]:
-    """An operator of ONNX Runtime's own in a model for TensorRT."""
+    """An ONNX Runtime operator in a model for TensorRT."""
     table = support("tensorrt-rtx")  # measured there; TensorRT's own matrix lists none of them
     if table is None:
         return
-    known = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS}  # other rules know more of these
+    known = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS}  # other rules cover these in detail
     for graph in context.graphs():
         for op, nodes in graph.by_op.items():
             if op in table.foreign - known and context.model.function_of(nodes[0]) is None:
@@ -73,7 +73,7 @@ def foreign_operator(context: Context) -> Iterator[Hit]:
 
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
-    """A form of an operator that TensorRT's parser refuses, though it has the operator."""
+    """A form of a supported operator that TensorRT's parser refuses."""
     by_operator = _by_operator(context)
     for op, refusals in restrictions(context.deployment.builder).items():
         for node in by_operator.get(op, ()):
@@ -83,7 +83,7 @@ def form_unsupported(context: Context) -> Iterator[Hit]:
 
 
 def _refused_form(node: Node, restriction: Mapping[str, Any]) -> str:
-    """What of a node is refused, in words; empty when it is taken."""
+    """Describe the part of a node that is refused; empty if it is accepted."""
     if "output" in restriction:
         place = restriction["output"]
         return f"output {place + 1}" if node.output(place) is not None else ""
@@ -94,14 +94,14 @@ def _refused_form(node: Node, restriction: Mapping[str, Any]) -> str:
         return ""
     if "largest" in restriction:
         numbers = [each for each in values if isinstance(each, int)]
-        size = math.prod(numbers) if len(numbers) == 2 else 0  # of three dims there is no limit
+        size = math.prod(numbers) if len(numbers) == 2 else 0  # there is no limit for three dims
         return f"a {name} of {size}" if size > restriction["largest"] else ""
     refused = [each for each in values if each not in restriction["only"]]
     return f"{name} {', '.join(map(str, refused))}" if refused else ""
 
 
 def type_unsupported(context: Context) -> Iterator[Hit]:
-    """A type that the runtime does not take at this operator, though it takes others."""
+    """A type that the runtime does not support for this operator."""
     table = _table(context)
     if table is None:
         return
@@ -124,7 +124,7 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
 
 
 def _by_operator(context: Context) -> dict[str, list[Node]]:
-    """Nodes of the default domain that are no calls of the model's own functions."""
+    """Return nodes of the default domain, without calls of the model's own functions."""
     found: dict[str, list[Node]] = {}
     for node in context.nodes():
         is_standard = node.domain in STANDARD_DOMAINS[:2]
@@ -139,7 +139,7 @@ def _type(node: Node, at: int) -> str | None:
 
 
 def _is_foldable(node: Node) -> bool:
-    """Arithmetic on constants is done once, before any kernel is looked for."""
+    """Return True for arithmetic on constants, which is folded before kernels are selected."""
     return all(value is None or value.is_constant for value in node.inputs)
 
 

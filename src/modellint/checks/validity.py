@@ -10,7 +10,7 @@ from modellint.model import Contradiction, Model, Node
 
 
 def shapes_contradict(context: Context) -> Iterator[Hit]:
-    """A node that cannot take its inputs, or whose output is recorded with another shape."""
+    """A node with invalid inputs, or whose output is recorded with a different shape."""
     found = context.model.infer_strictly().contradiction
     if found is None:
         return
@@ -25,7 +25,7 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
 
 
 def _find(model: Model, contradiction: Contradiction) -> Node | None:
-    """The node meant, unless several could be."""
+    """Return the node of a contradiction, unless ambiguous."""
     nodes = [
         node
         for node in model.nodes(functions=True)

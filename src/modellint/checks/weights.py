@@ -1,4 +1,4 @@
-"""What is wrong with the numbers that a model stores."""
+"""Problems with the numbers that a model stores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONVOLUTIONS = having(Trait.CONVOLUTION)
 _MATMULS = having(Trait.MATMUL)
 _BY_CHANNEL = having(Trait.CONVOLUTION, Trait.MATMUL, Trait.GEMM)
 ZERO_SAMPLE = 64
-"""Elements of a channel that are looked at before it is read whole."""
+"""Elements of a channel to sample before reading it completely."""
 SPARSE_SAMPLE = 64
 
 
@@ -33,7 +33,7 @@ def broken_number(context: Context) -> Iterator[Hit]:
 
 
 def fp16_overflow_weight(context: Context) -> Iterator[Hit]:
-    """Weights with numbers beyond fp16, in a model that is to run in fp16."""
+    """Weights with numbers beyond fp16 in a model that runs in fp16."""
     if context.deployment.precision != "fp16":
         return
     for value, statistics in _statistics(context):
@@ -42,7 +42,7 @@ def fp16_overflow_weight(context: Context) -> Iterator[Hit]:
 
 
 def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
-    """Weights of which a good part becomes zero in fp16."""
+    """Weights with many numbers that become zero in fp16."""
     if context.deployment.precision != "fp16":
         return
     for value, statistics in _statistics(context):
@@ -52,7 +52,7 @@ def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
 
 
 def constant_weight(context: Context) -> Iterator[Hit]:
-    """Matrices and kernels in which every element is the same."""
+    """Matrices and kernels with identical elements."""
     for value, statistics in _statistics(context):
         tensor = value.tensor
         if tensor is None or len(tensor.shape) < 2 or tensor.nbytes < context.options["min-bytes"]:
@@ -63,7 +63,7 @@ def constant_weight(context: Context) -> Iterator[Hit]:
 
 
 def sparse_stored_dense(context: Context) -> Iterator[Hit]:
-    """Weights that are mostly zeros, stored and computed with as if they were not."""
+    """Weights that are mostly zeros, but stored and computed densely."""
     for value, statistics in _statistics(context):
         tensor = value.tensor
         if tensor is None or tensor.nbytes < context.options["min-bytes"] or not is_weight(value):
@@ -95,7 +95,7 @@ def _holds_outputs_first(node: Node) -> bool:
 
 
 def _zero_channels(tensor: Tensor, axis: int) -> list[int]:
-    """Channels along `axis` that are zero throughout: a look at each, then all of the suspects."""
+    """Return all-zero channels along `axis`: sample each, then read the candidates completely."""
     import numpy as np
 
     stored = tensor.numpy()
@@ -108,7 +108,7 @@ def _zero_channels(tensor: Tensor, axis: int) -> list[int]:
 
 
 def unused_structured_sparsity(context: Context) -> Iterator[Hit]:
-    """Layers pruned two of four, which the target's tensor cores could run at double rate."""
+    """Layers with 2:4 sparsity, which the target's tensor cores could run at double rate."""
     target = context.deployment.target
     if target is None or (target.compute_capability or (0, 0)) < (8, 0):
         return
@@ -124,7 +124,7 @@ def unused_structured_sparsity(context: Context) -> Iterator[Hit]:
 
 
 def _is_two_of_four(node: Node, tensor: Tensor) -> bool:
-    """Whether of every four neighbours along the input channels at least two are zero."""
+    """Return True if two of every four neighbors along the input channels are zero."""
     import numpy as np
 
     stored = tensor.numpy()
@@ -152,7 +152,7 @@ def _statistics(context: Context) -> Iterator[tuple[Value, Statistics]]:
 
 
 def _weighted(context: Context) -> Iterator[tuple[Node, Tensor]]:
-    """Layers with a stored floating-point weight."""
+    """Iterate over layers with a stored floating-point weight."""
     for node in context.nodes(*names(Trait.FLOAT_PRODUCT, Trait.RECURRENT)):
         value = node.input(WEIGHT)
         if value is not None and value.tensor is not None and value.tensor.dtype.is_float:

@@ -1,4 +1,4 @@
-"""Puts hits into the words of their rules."""
+"""Formatting of hits with the messages of their rules."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from modellint.targets.deployment import Deployment
 
 
 def problem_hit(problem: Problem, rule: Rule, model: Model) -> Hit:
-    """A problem of the file as a hit of the rule that answers to it."""
+    """Convert a problem of the file to a hit of the rule that reports it."""
     place = model.graph.resolve(problem.value) if problem.value else None
     variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
     return Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
 
 
 def words_of(hit: Hit, file: str, deployment: Deployment | None = None) -> dict[str, object]:
-    """Everything that the rule's texts may name."""
+    """Return all facts available to the rule's texts."""
     words = {**_names(hit.place), **hit.facts, "file": file, "count": hit.count}
     if deployment is not None:
         words |= {
@@ -33,7 +33,7 @@ def message_of(hit: Hit, rule: Rule, words: dict[str, object]) -> str:
 
 
 def _names(place: Place) -> dict[str, object]:
-    """What every message may name: ``{node}``, ``{op}``, ``{value}``, ``{graph}``."""
+    """Return the facts of all messages: ``{node}``, ``{op}``, ``{value}``, ``{graph}``."""
     if isinstance(place, Node):
         return {"node": place.label, "op": place.qualified_op, "graph": place.graph.path}
     if isinstance(place, Value):

@@ -1,4 +1,4 @@
-"""Findings that are known already: a file of fingerprints, so that only new findings count."""
+"""Baselines: files of fingerprints of known findings, so that only new ones count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modellint.finding import Finding
 DEFAULT_NAME = "modellint-baseline.json"
 REASON = "in the baseline"
 UNKNOWN_FAMILIES = frozenset({"internal", "suppression"})
-"""Never taken into a baseline: modellint's own crashes, and the state of suppressions."""
+"""Rules excluded from baselines: modellint's own crashes, and the state of suppressions."""
 
 Key = tuple[str, str]
 """Code and fingerprint."""
@@ -29,7 +29,7 @@ class Baseline:
     known: dict[str, dict[Key, int]] = field(default_factory=dict)
 
     def apply(self, findings: Iterable[Finding], path: str) -> tuple[list[Finding], int]:
-        """One file's findings with the known ones marked, and how many entries are stale."""
+        """Return a file's findings with known ones marked, and the number of stale entries."""
         known = self.known.get(path, {})
         met = set()
         marked = []
@@ -42,7 +42,7 @@ class Baseline:
         return marked, len(known.keys() - met)
 
     def record(self, findings: Iterable[Finding], path: str) -> None:
-        """Replace what is known of one file by its findings."""
+        """Replace the entries of a file by its findings."""
         self.known[path] = {
             (finding.code, finding.fingerprint): finding.count
             for finding in findings
@@ -50,11 +50,11 @@ class Baseline:
         }
 
     def forget_missing(self, folder: Path) -> None:
-        """Drop models that are no longer there."""
+        """Remove models that no longer exist."""
         self.known = {path: keys for path, keys in self.known.items() if (folder / path).exists()}
 
     def to_json(self) -> str:
-        """The same findings give the same bytes."""
+        """Serialize; equal findings give equal bytes."""
         findings = [
             {"path": path, "code": code, "fingerprint": fingerprint, "count": count}
             for path, keys in sorted(self.known.items())
@@ -69,7 +69,7 @@ class Baseline:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """The baseline a file holds."""
+    """Read a baseline file."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -77,9 +77,9 @@ def read_baseline(path: Path) -> Baseline:
             f"baseline {path} does not exist; write it with: --baseline {path} --write-baseline"
         ) from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"baseline {path} cannot be read: {error}") from error
+        raise UsageError(f"cannot read baseline {path}: {error}") from error
     if not isinstance(data, dict) or data.get("version") != 1:
-        raise UsageError(f"{path} is no baseline of this version of modellint")
+        raise UsageError(f"{path} is not a baseline of this version of modellint")
     baseline = Baseline()
     try:
         for entry in data["findings"]:
@@ -99,4 +99,4 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
     try:
         write_atomically(path, baseline.to_json())
     except OSError as error:
-        raise UsageError(f"baseline {path} cannot be written: {error}") from error
+        raise UsageError(f"cannot write baseline {path}: {error}") from error

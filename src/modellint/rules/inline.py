@@ -1,4 +1,4 @@
-"""Suppression from inside the model: a `modellint.ignore` entry of `metadata_props`."""
+"""Inline suppression: `modellint.ignore` entries in a model's `metadata_props`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from modellint.rules.selection import covers
 
 KEY = "modellint.ignore"
 PROTECTED_FAMILIES = frozenset({"file", "internal"})
-"""What a file may not excuse itself from."""
+"""Families that inline entries cannot suppress."""
 
 
 def inline_ignores(model: Model) -> frozenset[str]:
-    """Codes, prefixes, families or names that the model as a whole asks to be spared."""
+    """Return the selectors that the model as a whole ignores."""
     return _entries(model.metadata)
 
 
 def is_ignored(
     model_wide: frozenset[str], rule: Rule, place: Node | Value | Graph | Tensor | None
 ) -> bool:
-    """Whether the model, the place's graph or the node itself asks for silence."""
+    """Return True if the model, the place's graph or the node ignores the finding."""
     if rule.family in PROTECTED_FAMILIES:
         return False
     entries = model_wide

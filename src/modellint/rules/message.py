@@ -1,4 +1,4 @@
-"""Fills the placeholders of a rule's words with the facts of a hit."""
+"""Formatting of rule texts with the facts of a hit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modellint.base.units import format_bytes
 
 
 def format_count(count: float) -> str:
-    """``25.6 M``: three significant digits, decimal suffixes."""
+    """Format as ``25.6 M``: three significant digits, decimal suffixes."""
     for suffix in ("", " k", " M", " G", " T"):
         if abs(count) < 1000 or suffix == " T":
             break
@@ -19,7 +19,7 @@ def format_count(count: float) -> str:
 
 
 class _Words(string.Formatter):
-    """``str.format`` without attribute access, and with units of our own.
+    """``str.format`` without attribute access, and with additional units.
 
     Besides Python's format specs: ``{size:bytes}``, ``{macs:count}``, ``{names:list}``, and
     ``{nodes:plural|needs|need}``, which is one word or the other.
@@ -33,7 +33,7 @@ class _Words(string.Formatter):
             return kwargs[str(key)]
         except KeyError:
             known = ", ".join(sorted(kwargs)) or "none"
-            raise LookupError(f"no fact is called {str(key)!r}; there are {known}") from None
+            raise LookupError(f"unknown fact {str(key)!r}; known: {known}") from None
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec == "bytes":
@@ -48,7 +48,7 @@ class _Words(string.Formatter):
 
 
 def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
-    """``'a', 'b', 'c' and 4 more``."""
+    """Format as ``'a', 'b', 'c' and 4 more``."""
     quoted = [f"'{name}'" for name in names[:shown]]
     if len(names) > shown:
         return f"{', '.join(quoted)} and {len(names) - shown} more"
@@ -61,7 +61,7 @@ PLURAL = "plural|"
 
 
 def choose_plural(number: Any, format_spec: str) -> str:
-    """``plural|dim|dims``: which word goes with a number, or with that many things."""
+    """Choose a word of ``plural|dim|dims`` by a number or a length."""
     singular, _, plural = format_spec.removeprefix(PLURAL).partition("|")
     count = number if isinstance(number, int | float) else len(number)
     return singular if count == 1 else plural
@@ -71,12 +71,12 @@ _WORDS = _Words()
 
 
 def fill(template: str, facts: Mapping[str, object]) -> str:
-    """The template with every ``{name}`` replaced; an unknown name is an error of the rule."""
+    """Replace every ``{name}`` of a template; unknown names are errors of the rule."""
     return " ".join(_WORDS.vformat(template, (), facts).split())
 
 
 def as_prose(template: str) -> str:
-    """The template as documentation shows it: placeholders stand as ``‹name›``."""
+    """Format the template for documentation, with placeholders as ``‹name›``."""
     parts = string.Formatter().parse(template.strip())
     return "".join(text + _as_prose(name, spec or "") for text, name, spec, _ in parts)
 

@@ -1,4 +1,4 @@
-"""Finds every rule file, and turns each into a Rule."""
+"""Discovery and loading of rule files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLUGIN_GROUP = "modellint.rules"
 
 
 class RuleFileError(UsageError):
-    """A rule file that cannot be understood."""
+    """Invalid rule file."""
 
 
 def load_rules(
@@ -51,7 +51,7 @@ def load_rules(
 
 
 def with_examples(rule: Rule) -> Rule:
-    """A rule that was loaded without its examples, with them."""
+    """Return a rule that was loaded without examples with its examples."""
     whole = _built_in(examples=True).get(rule.code)
     return whole if whole is not None and whole.path == rule.path else rule
 
@@ -60,13 +60,13 @@ def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
     for rule in more:
         if rule.code in rules:
             raise RuleFileError(
-                f"{rule.path}: code {rule.code} is already taken by {rules[rule.code].name!r}"
+                f"{rule.path}: code {rule.code} is already used by {rules[rule.code].name!r}"
             )
         rules[rule.code] = rule
 
 
 def _read_user_rule(path: Path) -> Rule:
-    """A folder named in a configuration file may hold data, but not make us import code."""
+    """Read a rule from a configured folder, which may contain data but not import code."""
     rule = read_rule(path)
     if rule.check is not None and ":" in rule.check:
         raise RuleFileError(
@@ -78,7 +78,7 @@ def _read_user_rule(path: Path) -> Rule:
 
 
 def read_tested_rule(path: Path) -> Rule:
-    """A rule whose examples are to be run: ours and those of plugins may have Python checks."""
+    """Read a rule to run its examples: ours and those of plugins may have Python checks."""
     path = path.resolve()
     trusted = [data_dir("rules"), *_plugin_dirs()]
     if any(folder.resolve() in path.parents for folder in trusted):
@@ -110,10 +110,10 @@ def _require_known(name: str, known: Collection[str], key: str, table: str) -> N
 
 
 def read_rule(path: Path) -> Rule:
-    """The rule a file holds, validated."""
+    """Read and validate the rule of a file."""
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
-        raise RuleFileError(f"{path}: a rule file is named CODE-name.toml, as FUS002-dead-end.toml")
+        raise RuleFileError(f"{path}: invalid file name (example: FUS002-dead-end.toml)")
     rule = _validate(_read_table(path), path, named["code"], named["name"])
     if sum(map(bool, (rule.match, rule.check, rule.problem))) != 1:
         raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
@@ -126,14 +126,14 @@ def read_rule(path: Path) -> Rule:
 
 
 def _rule_files(folder: Path) -> Iterator[Path]:
-    """Rule files of a folder and its family sub-folders; other data may live beside them."""
+    """Iterate over rule files in a folder and its family folders, which may contain other data."""
     for place, folders, names in os.walk(folder):
         folders.sort()
         yield from (Path(place, name) for name in sorted(names) if FILE_NAME.fullmatch(name))
 
 
 def rule_files(folder: Path) -> Iterator[Path]:
-    """The same; a file that holds a rule under another name is a mistake to be reported."""
+    """Iterate over rule files, including misnamed ones, which are errors."""
     for path in sorted(folder.glob("**/*.toml")):
         if FILE_NAME.fullmatch(path.name) or "match" in _read_table(path):
             yield path
@@ -163,7 +163,7 @@ def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
 
 
 def _mistake(error: Any) -> str:
-    """Where in the file, and what: pydantic speaks of inputs and fields."""
+    """Describe an error with its key, in terms of the file rather than pydantic's."""
     where = ".".join(map(str, error["loc"]))
     if error["type"] in ("missing", "missing_argument"):
         return f"{where} is missing"
@@ -188,7 +188,7 @@ def _rule_adapter() -> Any:
 
 
 def _plugin_dirs() -> Iterable[Path]:
-    """Folders of rule files that installed packages offer under `modellint.rules`."""
+    """Return the rule folders of plugins (`modellint.rules`)."""
     return [_plugin_dir(point) for point in installed_plugins(PLUGIN_GROUP)]
 
 
@@ -233,7 +233,7 @@ def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
 
 @cache
 def built_in_edition() -> str:
-    """Changes whenever one of the built-in rule files, or this program, does."""
+    """Return a key that changes with the built-in rule files and this program."""
     digest = hashlib.sha256(__version__.encode())
     ours = [*_rule_files(data_dir("rules")), Path(__file__), Path(__file__).with_name("rule.py")]
     for path in ours:

@@ -1,4 +1,4 @@
-"""Findings that modellint makes about its own run, in the words of their rule files."""
+"""Findings about the run itself, with messages from rule files."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def remark(
 
 
 def internal_remark(code: str, path: str, facts: Mapping[str, object]) -> Finding:
-    """A failure of modellint itself, which no configuration takes away."""
+    """Return a finding about a failure of modellint, which cannot be disabled."""
     return remark(load_rules(plugins=False, examples=False)[code], path, facts)

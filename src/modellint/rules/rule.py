@@ -1,4 +1,4 @@
-"""A rule: one question, whole in one file. See docs/writing-rules.md for the file's grammar."""
+"""Definition of a rule, stored in one file. See docs/writing-rules.md for the format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | N
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A typed setting of a rule; its type is that of its default."""
+    """A setting of a rule, with the type of its default."""
 
     default: OptionValue
     help: str
@@ -32,14 +32,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Fuser:
-    """What one runtime does by itself about the pattern that a rule is about."""
+    """How a runtime handles a rule's pattern by itself."""
 
     by: str = ""
-    """The pass that fuses or removes it; empty when the runtime does not."""
+    """Pass that fuses or removes it; empty if the runtime does not."""
     since: str = ""
-    """A version that is known to: the tested one, where nobody looked further back."""
+    """First known version, which may be only the tested one."""
     note: str = ""
-    """Where it holds, or why its answer and the rule's differ."""
+    """Conditions, or why the runtime and the rule differ."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -52,14 +52,14 @@ class Fuser:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is particular about some of a pattern's matches: those for which `when` holds."""
+    """Overrides for the matches of a pattern for which `when` holds."""
 
     when: str
     variant: str = ""
     report: tuple[str, ...] = ()
-    """The variables to report instead, tried in turn: `it` stands for each in `when` and facts."""
+    """Variables to report instead, tried in order; `it` is the variable in `when` and facts."""
     stopped: tuple[str, ...] = ()
-    """Runtimes whose pass does not recognise the pattern in this case."""
+    """Runtimes whose pass does not match the pattern in this case."""
     facts: Mapping[str, str] = field(default_factory=dict)
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -73,18 +73,18 @@ class Match:
     report: str
     where: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Expressions of the same language, whose values the message may name."""
+    """Expressions whose values are available to the message."""
     variant: str = ""
     stopped: tuple[str, ...] = ()
-    """Runtimes whose pass does not recognise this way of writing it."""
+    """Runtimes whose pass does not match this variant."""
     nodes: tuple[str, ...] = ()
-    """The variables whose nodes become one, or vanish; all of the pattern's where it is empty."""
+    """Variables whose nodes are fused or removed; by default all of the pattern's."""
     vanishes: bool = False
-    """Whether nothing takes the nodes' place, as of two Transposes that cancel."""
+    """True if the nodes are removed without replacement, such as two inverse Transposes."""
     witness: str = ""
-    """The variable whose node is gone once a runtime has fused the match; else the report's."""
+    """Variable whose node disappears once fused; by default the reported one."""
     cases: tuple[Case, ...] = ()
-    """The first of them that holds decides; where none does, the match is as the block says."""
+    """Cases, the first of which to hold overrides the block."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -94,16 +94,16 @@ class Example:
     """A small model for which the rule must fire (`invalid`) or stay silent (`valid`)."""
 
     model: str = ""
-    """The model in ONNX text syntax."""
+    """Model in ONNX text syntax."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Or files by name, the first of which is linted: text, or bytes after ``hex:``."""
+    """Alternatively, files by name, the first of which is linted: text, or bytes after ``hex:``."""
     note: str = ""
-    """Why the example is what it is; near misses need one."""
+    """Explanation of the example, required for near misses."""
     at: tuple[str, ...] = ()
-    """Labels of the places that must be named, one per finding."""
+    """Labels of the expected places, one per finding."""
     findings: int = 1
     message: str = ""
-    """A part of the first finding's message."""
+    """Part of the first finding's message."""
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     target: str | None = None
     runtime: str | None = None
@@ -112,17 +112,17 @@ class Example:
     shapes: Mapping[str, str] = field(default_factory=dict)
     dla: bool = False
     probe: str | None = None
-    """The runtime that is asked, for rules that need one; without it the example is not run."""
+    """Runtime to probe, for rules that need one; if not installed, the example is skipped."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
-    """What a runtime said elsewhere, for what cannot be had everywhere; instead of `probe`."""
+    """Recorded outcome to use instead of `probe`, if the runtime is not available everywhere."""
     contradicted: str = ""
-    """Why a runtime that is asked answers otherwise than the rule foretells."""
+    """Why the outcome of a probe differs from the rule's prediction."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     @property
     def circumstances(self) -> str:
-        """``--runtime tensorrt --batch 8, layers = 4``: what the answer rests on, besides."""
+        """Return the example's settings: ``--runtime tensorrt --batch 8, layers = 4``."""
         said = {
             "target": self.target,
             "runtime": self.runtime,
@@ -146,7 +146,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Code, name and family come from where the file stands: ``<family>/<CODE>-<name>.toml``."""
+    """A rule. Code, name and family are from its path: ``<family>/<CODE>-<name>.toml``."""
 
     code: str
     name: str
@@ -158,34 +158,34 @@ class Rule:
     fix: str
     sources: tuple[str, ...] = ()
     messages: Mapping[str, str] = field(default_factory=dict)
-    """Other wordings, for hits that name a variant."""
+    """Messages of variants."""
     note: str = ""
-    """What stands under the offending row of the frame."""
+    """Annotation under the offending row of the frame."""
     reads: tuple[Capability, ...] = (Capability.GRAPH,)
-    """What a model must have for the rule to apply."""
+    """Capabilities that a model must have for the rule to apply."""
     dialect: str = ""
-    """The dialect of the files that the rule is about; empty for a rule about any network."""
+    """Dialect of the files that the rule applies to; empty for all."""
     needs: tuple[Need, ...] = ()
-    """What a run must have: a target, or a runtime to ask."""
+    """Requirements on the run: a target, or a runtime to probe."""
     runtimes: tuple[str, ...] = ()
-    """Runtimes the question makes sense for; empty means all, also when none is known."""
+    """Runtimes the rule applies to; empty means all, including an unknown one."""
     per: tuple[Facet, ...] = ()
-    """What the answer depends on besides the model; it is asked once for each combination."""
+    """Parts of the deployment that the result depends on; the check runs once per combination."""
     refused: bool = False
-    """Whether the rule foretells that the runtime refuses the model: a probe can contradict it."""
+    """True if the rule predicts that the runtime refuses the model, which a probe can verify."""
     confidence: str | None = None
     default: bool = True
-    """Whether the rule runs unless it is selected by name."""
+    """True if the rule runs without being selected by name."""
     since: str = "0.1.0"
     options: Mapping[str, Option] = field(default_factory=dict)
     fused_by: Mapping[str, Fuser] = field(default_factory=dict)
-    """By runtime: whether it undoes by itself what the rule finds."""
+    """How runtimes handle the pattern by themselves, by name."""
     match: tuple[Match, ...] = ()
-    """Patterns, the first of which to find a place reports it. A file may have a single table."""
+    """Patterns, the first of which to match a place reports it. A file may have a single table."""
     check: str | None = None
-    """``module.function`` below `modellint.checks`, or ``package.module:function`` of a plugin."""
+    """``module.function`` in `modellint.checks`, or ``package.module:function`` of a plugin."""
     problem: str | None = None
-    """The kind of reading problem that the rule reports."""
+    """Kind of problem that the rule reports."""
     examples: Examples = Examples()
     path: Path | None = None
 
@@ -259,7 +259,7 @@ def _example_markdown(example: Example) -> str:
     if example.circumstances:
         words.append(f"With `{example.circumstances}`:")
     if example.contradicted:
-        words.append(f"A probe says otherwise: {example.contradicted.strip()}")
+        words.append(f"A probe disagrees: {example.contradicted.strip()}")
     note = "".join(f"{each}\n\n" for each in words)
     if example.model:
         return f"{note}```\n{example.model.strip()}\n```"

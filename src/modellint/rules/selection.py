@@ -1,4 +1,4 @@
-"""Which rules run: by code, prefix, family or name; the specific beats the general."""
+"""Selection of rules by code, prefix, family or name; the most specific selector wins."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from modellint.rules.rule import Rule
 
 ALL = "ALL"
 _EXACT = 100
-"""How specific a code or a name is: more so than any prefix is long."""
+"""Specificity of a code or name, above that of any prefix."""
 _CODE_PREFIX = re.compile(r"[A-Za-z]{1,5}\d{0,3}")
 
 T = TypeVar("T")
 
 
 class Identified(Protocol):
-    """What a selector looks at: a rule, or a finding of it."""
+    """Subject of a selector: a rule or a finding."""
 
     @property
     def code(self) -> str: ...
@@ -30,14 +30,14 @@ class Identified(Protocol):
 
 
 def specificity(selector: str, subject: Identified) -> int | None:
-    """How closely a selector names a rule, or None when it does not."""
+    """Return the specificity of a selector for a rule, or None if it does not match."""
     name = subject.name if isinstance(subject, Rule) else getattr(subject, "rule", "")
     if selector in (subject.code, name) or selector.upper() == subject.code:
         return _EXACT
     if selector == ALL:
         return 0
     if selector == subject.family:
-        return 1 + len(subject.code.rstrip("0123456789"))  # as the letters of its codes
+        return 1 + len(subject.code.rstrip("0123456789"))  # like the letters of its codes
     if _CODE_PREFIX.fullmatch(selector) and subject.code.startswith(selector.upper()):
         return 1 + len(selector)
     return None
@@ -48,13 +48,13 @@ def covers(selector: str, subject: Identified) -> bool:
 
 
 def best(selectors: Iterable[str], rule: Rule) -> int:
-    """How closely the closest of the selectors names the rule; -1 when none does."""
+    """Return the highest specificity of the selectors for a rule; -1 if none matches."""
     found = (specificity(selector, rule) for selector in selectors)
     return max((value for value in found if value is not None), default=-1)
 
 
 def closest(entries: Mapping[str, T], rule: Rule) -> T | None:
-    """The value whose key names the rule most closely; of equals, the last."""
+    """Return the value with the most specific key for a rule; the last of equals."""
     chosen, closeness = None, -1
     for selector, value in entries.items():
         found = specificity(selector, rule)
@@ -65,7 +65,7 @@ def closest(entries: Mapping[str, T], rule: Rule) -> T | None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What configuration and command line say about which rules run, and how severe they are."""
+    """Selection and severities of rules from configuration and command line."""
 
     select: tuple[str, ...] | None = None
     extend_select: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Selection:
         return self._wanted(rule) > best(self.ignore, rule)
 
     def _wanted(self, rule: Rule) -> int:
-        """A rule that is off by default runs when it is named itself, or by ALL."""
+        """Return True if a rule runs; one that is off by default must be named, or by ALL."""
         asked = best((*(self.select or ()), *self.extend_select), rule)
         if not rule.default:
             everything = 0 if ALL in (*(self.select or ()), *self.extend_select) else -1
@@ -86,7 +86,7 @@ class Selection:
         return max(asked, 0) if self.select is None else asked
 
     def severities(self, rules: Iterable[Rule]) -> dict[str, Severity]:
-        """The severities that differ from the rules' own."""
+        """Return the severities that differ from the rules' own."""
         stated = {rule.code: closest(self.severity, rule) for rule in rules}
         return {
             code: Severity.parse(level)
@@ -96,7 +96,7 @@ class Selection:
 
 
 def unknown_selectors(selectors: Iterable[str], rules: Mapping[str, Rule]) -> list[str]:
-    """A sentence for each selector that names no rule."""
+    """Return a message for each selector that matches no rule."""
     return [unknown(selector, rules) for selector in selectors if not _is_known(selector, rules)]
 
 
@@ -105,7 +105,7 @@ def _is_known(selector: str, rules: Mapping[str, Rule]) -> bool:
 
 
 def unknown(selector: str, rules: Mapping[str, Rule]) -> str:
-    """``no rule, prefix or family is called 'FUS02'; did you mean 'FUS002'?``"""
+    """Return ``no rule, prefix or family is called 'FUS02'; did you mean 'FUS002'?``"""
     hint = did_you_mean(selector, _spellings(rules), "see 'modellint rules'")
     return f"no rule, prefix or family is called {selector!r}; {hint}"
 

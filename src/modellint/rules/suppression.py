@@ -1,4 +1,4 @@
-"""Findings accepted on purpose, with a reason: the `[[suppress]]` entries of a configuration."""
+"""Suppressions with a reason: the `[[suppress]]` entries of a configuration."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from modellint.rules.selection import covers
 UNUSED = "SUP001"
 EXPIRED = "SUP002"
 PROTECTED_FAMILIES = frozenset({"internal", "suppression"})
-"""What modellint says of itself and of suppressions cannot be suppressed."""
+"""Families about modellint and suppressions, which cannot be suppressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """Which findings, and why they are accepted."""
+    """Findings to accept, and the reason."""
 
     rule: str
     reason: str
@@ -36,7 +36,7 @@ class Suppression:
         return covers(self.rule, rule)
 
     def matches(self, finding: Finding, path: str) -> bool:
-        """Whether the finding is meant; `path` is the model's, relative to the configuration."""
+        """Return True if the finding matches; `path` is relative to the configuration."""
         return (
             finding.family not in PROTECTED_FAMILIES
             and covers(self.rule, finding)
@@ -45,14 +45,14 @@ class Suppression:
         )
 
     def describe(self) -> str:
-        """``FUS002 on node 'stem/*' in 'legacy/*.onnx'``."""
+        """Return ``FUS002 on node 'stem/*' in 'legacy/*.onnx'``."""
         node = f" on node {self.node!r}" if self.node is not None else ""
         where = f" in {self.path!r}" if self.path != "*" else ""
         return f"{self.rule}{node}{where}"
 
 
 def _is_named(finding: Finding, pattern: str) -> bool:
-    """Names of nodes hold brackets, so a name that is simply equal matches too."""
+    """Return True if a name matches or equals the pattern: names may contain brackets."""
     names = (finding.location.node, finding.location.value)
     return any(
         name is not None and (name == pattern or fnmatchcase(name, pattern)) for name in names
@@ -65,7 +65,7 @@ def suppress(
     suppressions: Sequence[Suppression],
     today: datetime.date,
 ) -> tuple[list[Finding], set[Suppression]]:
-    """The findings of one file, those that are accepted marked; and the suppressions used."""
+    """Return a file's findings with accepted ones marked, and the suppressions used."""
     in_force = [entry for entry in suppressions if not entry.expired(today)]
     used: set[Suppression] = set()
     marked = []

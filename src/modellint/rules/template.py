@@ -1,4 +1,4 @@
-"""A rule file to start from, which passes its own examples."""
+"""Template of a rule file, which passes its own examples."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ main (float[2] x) => (float[2] z)
 
 
 def next_code(code: str, taken: Iterable[str]) -> str:
-    """The code itself when it is free; for a prefix such as ``FUS``, its next free number."""
+    """Return the code if it is free; for a prefix such as ``FUS``, its next free number."""
     parts = CODE.fullmatch(code)
     if parts is None:
         raise UsageError(f"invalid code {code!r} (examples: FUS, FUS042)")
@@ -72,7 +72,7 @@ def next_code(code: str, taken: Iterable[str]) -> str:
     if parts["number"] is None:
         return free
     if int(parts["number"]) in numbers:
-        raise UsageError(f"{code} is taken; the next free code is {free}")
+        raise UsageError(f"{code} is already used; the next free code is {free}")
     return code
 
 

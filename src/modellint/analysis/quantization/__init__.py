@@ -1,4 +1,4 @@
-"""Which precision a model really runs in: the quantization map that rules and reports share."""
+"""Quantization map: the precisions that a model actually runs in."""
 
 from modellint.analysis.quantization.islands import Island, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap

@@ -1,4 +1,4 @@
-"""Float regions between quantized ops, and the op that opens each."""
+"""Float islands: float regions between quantized ops, and the op that causes each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from modellint.model import Node, Value
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Island:
-    """Connected float nodes that take quantized values and give quantized values back."""
+    """Connected float nodes with quantized inputs and outputs."""
 
     nodes: tuple[Node, ...]
-    """In file order."""
+    """Nodes in file order."""
     opener: Node
-    """The first op that has no quantized form here."""
+    """First op without a quantized form."""
     ops: tuple[WeightedOp, ...]
-    """The weighted ops that run in float because of it."""
+    """Weighted ops that run in float because of it."""
     dequantized: int
     """Values converted to float on the way in."""
     quantized: int
@@ -32,7 +32,7 @@ class Island:
 
 
 def find_islands(quantization: QuantizationMap) -> list[Island]:
-    """The islands of a model, in file order. Ops that ride along with a kernel make none."""
+    """Find the islands of a model, in file order, ignoring ops that ride along with kernels."""
     if not _may_have_any(quantization):
         return []
     inside = _between(quantization)
@@ -45,7 +45,7 @@ def find_islands(quantization: QuantizationMap) -> list[Island]:
 
 
 def _may_have_any(quantization: QuantizationMap) -> bool:
-    """Whether there is anything in the model at all that could open one."""
+    """Return True if the model contains an op that could cause an island."""
     if not quantization.activation_quantizers and not quantization.activation_dequantizers:
         return False
     if any(not op.is_quantized for op in quantization.ops):
@@ -79,7 +79,7 @@ def _island(quantization: QuantizationMap, nodes: list[Node]) -> Island | None:
 
 
 def _between(quantization: QuantizationMap) -> dict[int, Node]:
-    """Float nodes that lie on a way from a quantized value to a quantized value."""
+    """Return float nodes on paths between quantized values."""
 
     def is_border(node: Node) -> bool:
         op = quantization.op(node)
@@ -95,7 +95,7 @@ def _between(quantization: QuantizationMap) -> dict[int, Node]:
 def between(
     sources: Iterable[Value], sinks: Iterable[Value], is_border: Callable[[Node], bool]
 ) -> dict[int, Node]:
-    """Nodes, by id, that lie on a way from a source to a sink without crossing a border."""
+    """Return nodes by id on paths from a source to a sink that do not cross a border."""
     below = _reach(sources, _consumers, is_border)
     above = _reach(sinks, _producers, is_border)
     return {key: node for key, node in below.items() if key in above}
@@ -131,7 +131,7 @@ def _reach(
 
 
 def _components(inside: dict[int, Node]) -> list[list[Node]]:
-    """Nodes that hand values to each other directly, together; each in file order."""
+    """Return connected components, each in file order."""
     components = []
     left = dict(inside)
     while left:

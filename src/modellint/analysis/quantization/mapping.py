@@ -1,4 +1,4 @@
-"""The quantization map: in which precision each weighted op will really run, and why."""
+"""Quantization map: the precision in which each weighted op actually runs, and why."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ _MATMULS = having(Trait.MATMUL)
 _NUMERIC = frozenset(
     ("int2", "fp4", "int4", "fp8", "int8", "int16", "bf16", "fp16", "fp32", "fp64")
 )
-"""Precisions of numbers that are computed with; shapes and indices are none."""
+"""Precisions of arithmetic, which excludes shapes and indices."""
 
 
 class QuantizationMap:
-    """Every Q, DQ and weighted op of a model, and what they mean together."""
+    """All Q, DQ and weighted ops of a model, and their combined effect."""
 
     starts_from = (
         *QUANTIZE,
@@ -157,7 +157,7 @@ class QuantizationMap:
         self._op_by_node[id(node)] = op
 
     def _give_schemes(self, node: Node, data: OperandPlaces, weight: OperandPlaces) -> None:
-        """Tell the operands of an integer op what its other inputs say of them."""
+        """Set the schemes of an integer op's operands from its other inputs."""
         op = self.op(node)
         if op is None:
             return
@@ -177,24 +177,24 @@ class QuantizationMap:
     # Who is who
 
     def converter(self, node: Node | None) -> Converter | None:
-        """The Q or DQ that a node is."""
+        """Return the Q or DQ of a node."""
         return self._by_node.get(id(node)) if node is not None else None
 
     def op(self, node: Node | None) -> WeightedOp | None:
         return self._op_by_node.get(id(node)) if node is not None else None
 
     def dequantizer_of(self, value: Value) -> Converter | None:
-        """The DQ that makes a value directly."""
+        """Return the DQ that produces a value directly."""
         found = self.converter(value.producer)
         return found if found is not None and found.kind == "dequantize" else None
 
     def quantizers_after(self, value: Value) -> list[Converter]:
-        """The Qs that take a value directly."""
+        """Return the Qs that consume a value directly."""
         found = (self.converter(use.node) for use in value.consumers if use.index == 0)
         return [one for one in found if one is not None and one.kind == "quantize"]
 
     def dequantizers_after(self, quantizer: Converter) -> list[Value]:
-        """What the DQs that undo a Q give."""
+        """Return the outputs of the DQs that undo a Q."""
         found = (self.converter(use.node) for use in quantizer.output.consumers)
         return [one.output for one in found if one is not None and one.kind == "dequantize"]
 
@@ -220,7 +220,7 @@ class QuantizationMap:
 
     @cached_property
     def is_quantized(self) -> bool:
-        """Whether anything here is quantized at all."""
+        """Return True if anything is quantized."""
         return bool(self.quantizers or self.dequantizers) or any(
             op.integer or op.weight_bits for op in self.ops
         )
@@ -231,18 +231,18 @@ class QuantizationMap:
 
     @cached_property
     def main_precision(self) -> str:
-        """What most quantized ops run in; int8 where there are none yet."""
+        """Return the precision of most quantized ops; int8 without any."""
         counts = Counter(op.operand_precision for op in self.quantized_ops)
         return counts.most_common(1)[0][0] if counts else "int8"
 
     @cached_property
     def converters(self) -> list[Converter]:
-        """All Q, then all DQ."""
+        """Return all Q, then all DQ."""
         return self.quantizers + self.dequantizers
 
     @cached_property
     def by_type(self) -> dict[str, list[Converter]]:
-        """Converters by the name of the type that they quantize to; unknown ones under ``""``."""
+        """Return converters by quantized type; unknown ones under ``""``."""
         found: dict[str, list[Converter]] = {}
         for converter in self.converters:
             dtype = converter.scheme.dtype
@@ -251,7 +251,7 @@ class QuantizationMap:
 
     @cached_property
     def asymmetric(self) -> list[Converter]:
-        """Converters that are known to have a zero point other than zero."""
+        """Return converters with a known nonzero zero point."""
         verdicts: dict[int, bool] = {}
         found = []
         for converter in self.converters:
@@ -275,13 +275,13 @@ class QuantizationMap:
 
     @cached_property
     def per_activation(self) -> list[Converter]:
-        """One converter for each quantized activation: its Q, or a DQ without one."""
+        """Return a converter for each quantized activation: its Q, or a DQ without one."""
         lone = [dq for dq in self.activation_dequantizers if dq.undoes is None]
         return self.activation_quantizers + lone
 
     @cached_property
     def weight_dequantizers(self) -> list[Converter]:
-        """DQs of what is stored, whether stored quantized or quantized on load."""
+        """Return DQs of stored tensors, stored quantized or quantized on load."""
         return [dq for dq in self.dequantizers if dq.is_weight]
 
     @cached_property
@@ -291,7 +291,7 @@ class QuantizationMap:
     # Values
 
     def precision_of(self, value: Value) -> str:
-        """What a value travels in once pairs are merged into the kernels around them."""
+        """Return the precision of a value once pairs are fused into the kernels around them."""
         dequantizer = self.dequantizer_of(value)
         if dequantizer is not None:
             scheme = dequantizer.scheme
@@ -314,7 +314,7 @@ class QuantizationMap:
         return any(self.quantizers_after(value) for value in outputs)
 
     def value_precisions(self) -> dict[Value, str]:
-        """The precision of every activation that is a number of any kind of float."""
+        """Return the precision of every activation of a float type."""
         found = {}
         for graph in self.model.graphs(functions=True):
             for value in graph.values.values():
@@ -327,7 +327,7 @@ class QuantizationMap:
 
     @cached_property
     def end_conversions(self) -> int:
-        """Conversions at the ends: inputs that are quantized, outputs that are dequantized."""
+        """Return the number of conversions of model inputs and outputs."""
         entering = sum(q.source.is_input for q in self.activation_quantizers)
         return entering + sum(dq.output.is_output for dq in self.activation_dequantizers)
 
@@ -339,7 +339,7 @@ class QuantizationMap:
 
     @property
     def assumed(self) -> Mapping[str, int]:
-        """Dims that MACs are counted for, and that nobody stated."""
+        """Return the assumed dims that MACs are counted for."""
         return self._settled.assumed
 
     @cached_property
@@ -350,14 +350,14 @@ class QuantizationMap:
 
     @cached_property
     def total_macs(self) -> int | None:
-        """MACs of all weighted ops, or None when one of them cannot be counted."""
+        """Return the MACs of all weighted ops, or None if one is unknown."""
         return self._sum(self.ops)
 
     def macs(self, op: WeightedOp) -> int | None:
         return self.cost.of(op.node).macs
 
     def share(self, ops: Iterable[WeightedOp]) -> float | None:
-        """The share of the model's MACs that some of its ops take, 0 to 1."""
+        """Return the ops' share of the model's MACs, 0 to 1."""
         mine = self._sum(ops)
         return mine / self.total_macs if self.total_macs and mine is not None else None
 
@@ -371,7 +371,7 @@ class QuantizationMap:
         return total
 
     def slowdown(self, quantized: str, floating: str) -> float | None:
-        """How much slower the target's peak rate is in float than in the quantized precision."""
+        """Return the ratio of the target's peak rates in the quantized and float precision."""
         target = self.deployment.target
         if target is None:
             return None
@@ -381,11 +381,11 @@ class QuantizationMap:
 
 
 class ScaleRanges:
-    """Each scale once, at the first node that takes it, with its smallest and largest number."""
+    """Distinct scales at their first consumers, with their smallest and largest numbers."""
 
     def __init__(self, converters: Sequence[Converter]) -> None:
         self.converters: list[Converter] = []
-        if not converters:  # most models are not quantized, and need no numpy for it
+        if not converters:  # most models are not quantized, and do not need numpy
             return
         import numpy as np
 
@@ -407,19 +407,19 @@ class ScaleRanges:
         self.smallest = np.minimum.reduceat(np.abs(flat), starts) if arrays else flat
 
     def outside(self, low: float, high: float) -> list[Converter]:
-        """Those with a number that is not above `low` and below `high`, NaN included."""
+        """Return those with a number not between `low` and `high`, including NaN."""
         if not self.converters:
             return []
         inside = (self.lowest > low) & (self.highest < high)
         return [self.converters[at] for at in (~inside).nonzero()[0]]
 
     def below(self, size: float) -> list[Converter]:
-        """Those with a number that is smaller than this, whatever its sign."""
+        """Return those with a number of smaller magnitude."""
         if not self.converters:
             return []
         return [self.converters[at] for at in (self.smallest < size).nonzero()[0]]
 
 
 def _widened(array: NDArray[Any]) -> NDArray[Any]:
-    """A type that numpy knows from elsewhere, such as bfloat16."""
+    """Widen an extension type of numpy, such as bfloat16."""
     return array.ravel().astype("float32")

@@ -1,7 +1,7 @@
-"""Which layers ONNX Runtime leaves in float although both their operands are quantized.
+"""Layers that ONNX Runtime runs in float although both of their operands are quantized.
 
-Its integer kernels give integers, so that most of them need a Q right behind; and it looks for
-the pairs in fixed places. All of this was seen in the graphs that its optimizer writes.
+Its integer kernels return integers, so most of them need a Q directly after them, and it matches
+pairs only in certain places. All of this was observed in the graphs that its optimizer writes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from modellint.analysis.quantization.scheme import Scheme
 
 CARRIES = having(Trait.CROSSED_BY_ORT)
-"""Ops that it moves a Q or DQ across, or removes when they do nothing."""
+"""Ops that it moves a Q or DQ across, or removes if they have no effect."""
 _MATMULS = having(Trait.MATMUL)
 _SAME_PLACE = having(Trait.TRANSPARENT)
 _INT8, _UINT8 = DTYPES["int8"], DTYPES["uint8"]
 
 
 class Pairs(Protocol):
-    """The parts of the quantization map that are asked here."""
+    """The parts of the quantization map that are used here."""
 
     @property
     def activation_dequantizers(self) -> list[Converter]: ...
@@ -37,11 +37,11 @@ class Pairs(Protocol):
 
 
 def held_back(quantization: Pairs, op: WeightedOp) -> str:
-    """Why an op runs in float; empty if it runs in integers.
+    """Return the reason why an op runs in float; empty if it runs in integers.
 
-    ``kernel``: there is none. ``move``: the pair stands too far away. ``parameters``: scales that
-    are no constants, or stand for other channels. ``bias``: it has another scale. ``output``:
-    there is no Q behind.
+    ``kernel``: there is none. ``move``: the pair is too far away. ``parameters``: scales that are
+    not constant, or along other channels. ``bias``: it has a different scale. ``output``: there is
+    no Q after it.
     """
     traits = of(op.node).traits
     if Trait.TRANSPOSED_CONVOLUTION in traits or not (
@@ -56,7 +56,7 @@ def held_back(quantization: Pairs, op: WeightedOp) -> str:
     if _has_odd_parameters(op, has_float_bias=has_float_bias):
         return "parameters"
     if bias is not None and Trait.CONVOLUTION in traits and not bias_fits(op, bias.scheme):
-        return "bias"  # a Gemm takes any, and computes something else
+        return "bias"  # a Gemm accepts any, and computes a different result
     needs_output = Trait.CONVOLUTION in traits or has_float_bias
     if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
         return "output"
@@ -64,10 +64,10 @@ def held_back(quantization: Pairs, op: WeightedOp) -> str:
 
 
 def blocking_move(op: WeightedOp) -> Node | None:
-    """The op between a DQ and its layer that a DQ is not moved across.
+    """Return the op between a DQ and its layer that a DQ is not moved across.
 
-    Scales per channel are moved across nothing: a Transpose is folded into a convolution's weight
-    or a Gemm, but a MatMul takes it for itself.
+    Per-channel scales are not moved across anything: a Transpose is folded into a convolution's
+    weight or a Gemm, but not into a MatMul.
     """
     for operand in (op.data, op.weight):
         for node in operand.moves:
@@ -91,7 +91,7 @@ def _has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
         return True
     if not has_float_bias:
         return False
-    # A float bias is quantized with both scales, for which they must be known and fit it.
+    # A float bias is quantized with both scales, which must be known and fit it.
     tensor = op.weight.root.tensor
     rank = len(tensor.shape) if tensor is not None else 0
     is_across = (
@@ -109,19 +109,19 @@ def _is_finite(scheme: Scheme) -> bool:
 
 
 def bias_of(quantization: Pairs, op: WeightedOp) -> Converter | None:
-    """The DQ of an op's bias."""
+    """Return the DQ of an op's bias."""
     value = original(op.node.input(2))
     return quantization.dequantizer_of(value) if value is not None else None
 
 
 def bias_fits(op: WeightedOp, bias: Scheme) -> bool:
-    """Whether an int32 bias has the scale of the products it is added to, as far as known."""
+    """Return True if an int32 bias has the scale of the products it is added to, or if unknown."""
     ratio = bias_ratio(op, bias)
     return ratio is None or 0.99 < ratio < 1.01
 
 
 def bias_ratio(op: WeightedOp, bias: Scheme) -> float | None:
-    """Of a bias's scale to s_x·s_w, where it is furthest from 1; None when they are unknown."""
+    """Return the ratio of a bias's scale to s_x·s_w furthest from 1; None if unknown."""
     if bias.dtype is None or bias.dtype.name != "int32":
         return None
     if op.data.scheme is None or op.weight.scheme is None:
@@ -134,25 +134,27 @@ def bias_ratio(op: WeightedOp, bias: Scheme) -> float | None:
     if wanted.size != found.size and 1 not in (wanted.size, found.size):
         return None
     if not (wanted > 0).all() or not (found > 0).all():
-        return None  # invalid scales are another question
+        return None  # another rule reports invalid scales
     return float(max((found / wanted).tolist(), key=lambda ratio: max(ratio, 1 / ratio)))
 
 
 def shared_int8_pairs(quantization: Pairs) -> list[Converter]:
-    """DQs of int8 activations that several nodes take.
+    """Return DQs of int8 activations with several consumers.
 
-    On x86 integer kernels want uint8 activations. ONNX Runtime turns an int8 pair into a uint8
-    one where a single node takes it, and leaves the others, with the layers on either side.
+    On x86 integer kernels need uint8 activations. ONNX Runtime converts an int8 pair with a single
+    consumer to uint8, and keeps the others in float, with the layers on either side.
     """
     return [
         dq
         for dq in quantization.activation_dequantizers
-        if dq.scheme.dtype is not None and dq.scheme.dtype.name == "int8" and _takers(dq.output) > 1
+        if dq.scheme.dtype is not None
+        and dq.scheme.dtype.name == "int8"
+        and _consumer_count(dq.output) > 1
     ]
 
 
-def _takers(value: Value) -> int:
-    """How many take a value; whoever asks for a shape that is known is gone by then."""
+def _consumer_count(value: Value) -> int:
+    """Count the consumers of a value, without those that only read a known shape."""
     is_known = is_static(value.shape)
     return value.is_output + sum(
         not (is_known and use.node.op_type in SHAPE_READERS) for use in value.consumers
@@ -160,7 +162,7 @@ def _takers(value: Value) -> int:
 
 
 def layers_around(quantization: Pairs, pairs: list[Converter]) -> list[WeightedOp]:
-    """The layers that take one of these pairs, or give their result to one."""
+    """Return the layers that consume or feed one of these pairs."""
     keys = {id(pair) for pair in pairs}
     sources = {id(pair.undoes.source) for pair in pairs if pair.undoes is not None}
     found = []
@@ -177,7 +179,7 @@ def layers_around(quantization: Pairs, pairs: list[Converter]) -> list[WeightedO
 
 
 def _ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
-    """Whether a result goes to a Q and nowhere else, past what can be dropped in between."""
+    """Return True if a result goes only to a Q, ignoring removable ops in between."""
     for _ in range(LONGEST):
         after = value.sole_consumer if value is not None else None
         if after is None:
@@ -196,13 +198,13 @@ def _ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
 
 
 def needs_pair(quantization: Pairs, activation: Node) -> bool:
-    """Whether the layer before an activation is integer only with a pair between the two."""
+    """Return True if the layer before an activation is integer only with a pair in between."""
     is_dropped = activation.op_type in ("Relu", "Clip") and _is_implied(quantization, activation)
     return activation.op_type != "BatchNormalization" and not is_dropped
 
 
 def _is_implied(quantization: Pairs, activation: Node) -> bool:
-    """Whether a Relu or Clip cuts off nothing but what the Q behind it cannot hold anyway."""
+    """Return True if a Relu or Clip only removes what the following Q cannot represent."""
     result = activation.output()
     after = result.sole_consumer if result is not None else None
     for _ in range(LONGEST):
@@ -219,13 +221,13 @@ def _is_implied(quantization: Pairs, activation: Node) -> bool:
         return _starts_at_zero(quantizer) is not False
     bounds = _bounds(quantizer)
     if bounds is None:
-        return True  # unknown: say less
+        return True  # unknown: do not report
     low, high = _limits(activation)
     return low <= bounds[0] and bounds[1] <= high
 
 
 def _starts_at_zero(quantizer: Converter) -> bool | None:
-    """Whether a Q can hold nothing below zero; None when that is not known."""
+    """Return True if a Q cannot represent negative numbers; None if unknown."""
     scheme = quantizer.scheme
     points = scheme.zero_points
     if scheme.dtype is None or (scheme.zero_point is not None and points is None):
@@ -237,7 +239,7 @@ def _starts_at_zero(quantizer: Converter) -> bool | None:
 
 
 def _bounds(quantizer: Converter) -> tuple[float, float] | None:
-    """The smallest and largest number that a Q can hold."""
+    """Return the smallest and largest number that a Q can represent."""
     scheme = quantizer.scheme
     dtype, scales = scheme.dtype, scheme.scales
     if dtype is None or not dtype.is_integer or scales is None or scales.size != 1:

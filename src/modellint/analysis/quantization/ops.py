@@ -1,4 +1,4 @@
-"""What the map knows of single operators."""
+"""Facts about single operators for the quantization map."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from modellint.model import Node
 from modellint.operators import Operator, Trait, having, names, of, rows
 
 LONGEST = 500
-"""Steps along a chain of ops: in a real model it ends sooner, in a broken one it may be a ring."""
+"""Limit on steps along a chain of ops, which may be a cycle in a broken model."""
 
 MOVING = having(Trait.MOVES)
 SHAPE_READERS = having(Trait.MAKES_SHAPES)
 FLOAT_PRODUCTS = names(Trait.FLOAT_PRODUCT)
 BLOCK_WEIGHT_OPS = names(Trait.BLOCK_WEIGHTS)
 FLOAT_ONLY = names(Trait.RECURRENT)
-"""Weighted, and never run in 8 bits from Q/DQ pairs."""
+"""Weighted ops that never run in 8 bits from Q/DQ pairs."""
 
 
 class OperandPlaces(NamedTuple):
-    """Where an integer op has an operand, its scale and its zero point."""
+    """Input indices of an integer op's operand, scale and zero point."""
 
     value: int
     scale: int | None
@@ -35,18 +35,18 @@ def _integer_operands(row: Operator) -> tuple[OperandPlaces, OperandPlaces]:
 
 
 INTEGER_OPS = {name: _integer_operands(rows()[name]) for name in names(Trait.INTEGER_PRODUCT)}
-"""Weighted ops on integers, and which inputs are data and weight, with their scales and points."""
+"""Weighted ops on integers, with the inputs of data, weight, scales and zero points."""
 
 _RIDING = having(Trait.MOVES, Trait.QUANTIZABLE)
 
 
 def rides_along(node: Node) -> bool:
-    """Whether a node costs no extra conversion between two quantized ones."""
+    """Return True if a node between two quantized ones needs no extra conversion."""
     return node.op_type in _RIDING
 
 
 def output_axis(node: Node, rank: int) -> int | None:
-    """The axis of a weight that holds the output channels of its op."""
+    """Return the output channel axis of an op's weight."""
     traits = of(node).traits
     if Trait.BLOCK_WEIGHTS in traits:
         return None  # packed

@@ -1,4 +1,4 @@
-"""The parts of the quantization map: converters, operands, and the ops that multiply them."""
+"""Parts of the quantization map: converters, operands and weighted ops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modellint.operators import Trait, having
 Kind = Literal["quantize", "dequantize"]
 
 _WIDTHS = ("int2", "fp4", "int4", "fp8", "int8", "int16")
-"""Narrow ones first: what is computed on two widths is computed on the wider."""
+"""Narrow precisions first: mixed operands are computed in the wider one."""
 _KNOWN = frozenset(_WIDTHS)
 
 
@@ -29,25 +29,25 @@ class Converter:
     source: Value
     output: Value
     is_weight: bool
-    """Whether what is converted is stored in the file, quantized or not yet."""
+    """True if the source is stored in the file, quantized or not."""
     feeds_layer: bool = False
-    """Whether a weighted op takes it, past ops that only move numbers."""
+    """True if a weighted op consumes it, ignoring ops that only move elements."""
     before: Converter | None = None
-    """What made its source, where that is one too: of a DQ the Q that it undoes."""
+    """The converter that produced its source, such as the Q that a DQ undoes."""
 
     @property
     def undoes(self) -> Converter | None:
-        """The Q in front of a DQ."""
+        """Return the Q before a DQ."""
         before = self.before
         return before if before is not None and before.kind == "quantize" else None
 
 
 @dataclass(slots=True, eq=False)
 class Operand:
-    """One input of a weighted op, followed up to where its precision is decided."""
+    """An input of a weighted op, traced to where its precision is decided."""
 
     value: Value
-    """As the op takes it."""
+    """The op's input."""
     root: Value
     """The stored tensor or computed activation, before quantization."""
     dequantizer: Converter | None = None
@@ -55,7 +55,7 @@ class Operand:
     moves: tuple[Node, ...] = ()
     """Ops that only move elements between the DQ and the op, nearest to the op first."""
     own_scheme: Scheme | None = None
-    """Of an integer op, which is given its parameters itself."""
+    """Scheme of an integer op's operand, from the op's own inputs."""
 
     @property
     def scheme(self) -> Scheme | None:
@@ -72,18 +72,18 @@ class Operand:
 
 @dataclass(slots=True, eq=False)
 class WeightedOp:
-    """A node that multiplies two operands: most of a model's work."""
+    """A node that multiplies two operands, which is most of a model's work."""
 
     node: Node
     data: Operand
     weight: Operand
-    """The second operand: a stored weight, or an activation too where two are multiplied."""
+    """The second operand: a stored weight, or an activation if two are multiplied."""
     integer: str | None = None
     """The precision of an op that is integer by itself, such as QLinearConv."""
     weight_bits: int | None = None
-    """Of an op that unpacks its weights itself, such as MatMulNBits."""
+    """Bits of the weights of an op that unpacks them itself, such as MatMulNBits."""
     held_back: str = ""
-    """Why the deployment's runtime runs it in float in spite of quantized operands."""
+    """Why the deployment's runtime runs it in float despite quantized operands."""
 
     @property
     def is_recurrent(self) -> bool:
@@ -91,7 +91,7 @@ class WeightedOp:
 
     @property
     def is_depthwise(self) -> bool:
-        """A Conv that mixes no channels."""
+        """Return True for a Conv that does not mix channels."""
         tensor = self.weight.root.tensor
         return (
             tensor is not None
@@ -107,18 +107,18 @@ class WeightedOp:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether the product itself is computed on quantized numbers."""
+        """Return True if the product is computed on quantized numbers."""
         return self.integer is not None or (self.data.is_quantized and self.weight.is_quantized)
 
     @property
     def is_weight_only(self) -> bool:
-        """Quantized weights, float product."""
+        """Return True for quantized weights with a float product."""
         quantized = self.weight_bits is not None or self.weight.is_quantized
         return quantized and not self.is_quantized
 
     @property
     def precision(self) -> str:
-        """What the product is computed in: ``int8``, ``fp8``, ``fp16``, ..."""
+        """Return the precision of the product: ``int8``, ``fp8``, ``fp16``, ..."""
         if self.integer is not None:
             return self.integer
         return (
@@ -129,7 +129,7 @@ class WeightedOp:
 
     @property
     def operand_precision(self) -> str:
-        """What the operands are quantized to; the wider where they differ."""
+        """Return the quantized precision of the operands; the wider if they differ."""
         if self.integer is not None:
             return self.integer
         schemes = (self.data.scheme, self.weight.scheme)
@@ -138,7 +138,7 @@ class WeightedOp:
 
     @property
     def float_precision(self) -> str:
-        """The precision of the float numbers that come in, or would without Q/DQ."""
+        """Return the precision of the float inputs, or what it would be without Q/DQ."""
         for operand in (self.weight, self.data):
             known = known_type(operand.value)
             if known is None and operand.scheme is not None:
@@ -152,7 +152,7 @@ class WeightedOp:
 
     @property
     def weight_precision(self) -> str:
-        """What the weight is stored in."""
+        """Return the precision of the stored weight."""
         if self.weight_bits is not None:
             return f"int{self.weight_bits}"
         scheme = self.weight.scheme
@@ -162,7 +162,7 @@ class WeightedOp:
 
 
 def root_of(value: Value) -> Value:
-    """The value before ops that only move its elements."""
+    """Return the value upstream of ops that only move its elements."""
     for _ in range(LONGEST):
         producer = value.producer if value.tensor is None else None
         source = producer.input(0) if producer is not None else None
@@ -177,7 +177,7 @@ _KEEPING = {"Gather"} | having(Trait.MOVES, Trait.QUANTIZE, Trait.DEQUANTIZE).ke
 
 
 def stored_root(value: Value) -> Value | None:
-    """The stored weight that a value is, or was only converted, moved or selected from."""
+    """Return the stored weight that a value is, or was converted, moved or selected from."""
     for _ in range(LONGEST):
         if value.tensor is not None:
             return value
@@ -190,7 +190,7 @@ def stored_root(value: Value) -> Value | None:
 
 
 def walk_consumers(value: Value) -> Iterator[Node]:
-    """The nodes that take a value, past ops that only move its elements."""
+    """Iterate over the consumers of a value, past ops that only move its elements."""
     pending, seen = [value], set()
     while pending:
         for use in pending.pop().consumers:
@@ -205,6 +205,6 @@ def walk_consumers(value: Value) -> Iterator[Node]:
 
 
 def weight_bytes(op: WeightedOp) -> int:
-    """What the op's weight takes in the file."""
+    """Return the size of the op's weight in the file."""
     tensor = op.weight.root.tensor
     return tensor.nbytes if tensor is not None else 0

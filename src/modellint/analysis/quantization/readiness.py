@@ -1,4 +1,4 @@
-"""How well a model is prepared for few bits, and what stands in the way: every point explained."""
+"""Quantization readiness score of a model, and the obstacles that reduce it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from modellint.targets.deployment import Deployment
 OUTLIER_RATIO = 10.0
 """A channel this many times the median leaves the median channel 12 of 127 levels."""
 OUTLIER_CREST = 25.0
-"""A number this many times its channel's mean size costs about 16 dB against a bell curve."""
+"""A number this many times its channel's mean magnitude costs about 16 dB of a normal one."""
 ALIGNMENT = 16
-"""Channels that an 8-bit matrix unit takes at once."""
+"""Channel alignment of 8-bit matrix units."""
 TINY = 0.001
-"""Of the model's work: a layer below this gains nothing worth its conversions."""
+"""Share of the model's work below which a layer is not worth its conversions."""
 
 _CURVED = having(Trait.CURVED)
 _FOLDS_NORMALIZATION = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION, Trait.GEMM)
@@ -32,26 +32,26 @@ _FOLDS_NORMALIZATION = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION, T
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One thing that keeps work out of few bits, or makes it inaccurate there."""
+    """An obstacle to quantization, or a cause of inaccuracy."""
 
     kind: str
     title: str
     remedy: str
     share: float
-    """Of the model's work, 0 to 1."""
+    """Share of the model's work, 0 to 1."""
     weight: float
-    """Points for all of the work."""
+    """Points if all of the work were affected."""
     nodes: tuple[Node, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
-        """What it takes from the score; what is there at all takes one point."""
+        """Return the points deducted from the score, at least one."""
         return max(1, round(self.weight * self.share))
 
 
 class Readiness:
-    """Everything that stands in the way of few bits. What reads weights says so."""
+    """All obstacles to quantization. Methods that read weights say so."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         self.map = QuantizationMap(model, deployment)
@@ -61,7 +61,7 @@ class Readiness:
 
     @cached_property
     def obstacles(self) -> list[Obstacle]:
-        """All of them, those that cost most first."""
+        """Return all obstacles, most expensive first."""
         if self.map.is_quantized:
             found = self._left_out()
         else:
@@ -80,18 +80,18 @@ class Readiness:
 
     @cached_property
     def score(self) -> int | None:
-        """0 to 100; None when there is nothing that could be quantized."""
+        """Return 0 to 100; None if there is nothing to quantize."""
         if not self.map.ops:
             return None
         return max(0, 100 - sum(obstacle.points for obstacle in self.obstacles))
 
     @property
     def is_by_work(self) -> bool:
-        """Whether shares are of MACs; otherwise shapes are open and they are of layers."""
+        """Return True if shares are of MACs; otherwise shapes are open and they are of layers."""
         return bool(self.map.total_macs)
 
     def share(self, ops: Iterable[WeightedOp]) -> float:
-        """The share of the work, 0 to 1: MACs where they are known, else layers."""
+        """Return the share of the work, 0 to 1: of MACs if known, else of layers."""
         ops = list(ops)
         share = self.map.share(ops)
         return share if share is not None else len(ops) / max(1, len(self.map.ops))
@@ -100,7 +100,7 @@ class Readiness:
 
     @cached_property
     def unfolded(self) -> Obstacle | None:
-        """BatchNormalization behind its layer."""
+        """BatchNormalization after its layer."""
         nodes, ops = [], []
         for node in self.model.nodes("BatchNormalization", functions=True):
             source = node.input(0)
@@ -124,7 +124,7 @@ class Readiness:
         return self._obstacle(
             "float-only",
             "recurrent layers without integer kernels",
-            "leave them in fp16, or write the cell out as matrix products",
+            "leave them in fp16, or decompose the cell into matrix products",
             weight=100,
             ops=ops,
         )
@@ -145,7 +145,7 @@ class Readiness:
         return self._obstacle(
             "no-kernel",
             f"no 8-bit kernel for {', '.join(names[:4])}",
-            "replace them where an equivalent has one, else leave conversions around them",
+            "replace them if an equivalent op has one, else keep conversions around them",
             weight=15,
             ops=ops,
             nodes=sorted(nodes, key=lambda node: node.index),
@@ -154,7 +154,7 @@ class Readiness:
 
     @cached_property
     def curved_activations(self) -> Obstacle | None:
-        """Layers fed by activations that few levels fit badly."""
+        """Layers fed by activations that quantize poorly."""
         ops, kinds = [], Counter[str]()
         for op in self.map.ops:
             kind = _curve(op.data.root.producer)
@@ -186,7 +186,7 @@ class Readiness:
             return None
         return self._obstacle(
             "misaligned",
-            f"channels that are no multiple of {ALIGNMENT}",
+            f"channels that are not a multiple of {ALIGNMENT}",
             f"round channels up to multiples of {ALIGNMENT}",
             weight=15,
             ops=ops,
@@ -195,7 +195,7 @@ class Readiness:
 
     @cached_property
     def depthwise(self) -> Obstacle | None:
-        """Convolutions that move more than they compute."""
+        """Memory-bound convolutions."""
         ops = [op for op in self.map.ops if op.is_depthwise]
         return self._obstacle(
             "depthwise",
@@ -207,7 +207,7 @@ class Readiness:
 
     @cached_property
     def tiny(self) -> Obstacle | None:
-        """Layers too small to gain from it."""
+        """Layers too small to benefit."""
         if not self.is_by_work:
             return None
         ops = [op for op in self.map.ops if self.share([op]) < TINY]
@@ -279,7 +279,7 @@ class Readiness:
         for op in self.map.ops:
             reason = _reason(op, islands)
             if is_weight_only and (not op.has_weight or op.is_weight_only):
-                continue  # few bits for what is stored, none for products: meant so
+                continue  # weight-only quantization on purpose
             if reason is not None:
                 by_reason.setdefault(reason, []).append(op)
         return [
@@ -304,9 +304,9 @@ class Readiness:
 
 
 _REASONS = {
-    "weight-left-float": ("float weights behind quantized activations", "quantize the weights"),
+    "weight-left-float": ("float weights with quantized activations", "quantize the weights"),
     "activation-left-float": (
-        "float activations in front of quantized weights",
+        "float activations with quantized weights",
         "quantize the activations too",
     ),
     "one-activation-left-float": (
@@ -314,14 +314,14 @@ _REASONS = {
         "quantize the other operand too",
     ),
     "held-back-output": (
-        "layers that ONNX Runtime runs in float for want of a Q behind",
-        "add a pair behind them, or quantize activations to uint8 behind Relu",
+        "layers that ONNX Runtime runs in float because no Q follows",
+        "add a pair after them, or quantize activations to uint8 after Relu",
     ),
     "held-back-move": (
-        "layers whose pair stands before an op that ONNX Runtime does not look past",
-        "move the pair behind that op",
+        "layers whose pair comes before an op that ONNX Runtime does not look past",
+        "move the pair after that op",
     ),
-    "held-back-bias": ("layers whose bias has another scale", "quantize the bias with s_x·s_w"),
+    "held-back-bias": ("layers whose bias has a different scale", "quantize the bias with s_x·s_w"),
     "held-back-parameters": (
         "layers whose scales ONNX Runtime cannot use",
         "quantize activations per tensor and weights along their output channels",
@@ -334,14 +334,14 @@ _REASONS = {
     "float-only": ("recurrent layers without integer kernels", "leave them in fp16"),
     "weight-only": (
         "packed weights, whose products are computed in float",
-        "quantize their activations too, where time is what limits you",
+        "quantize their activations too if time is the bottleneck",
     ),
     "not-quantized": ("layers outside the quantized part", "quantize them too"),
 }
 
 
 def _reason(op: WeightedOp, islands: set[int]) -> str | None:
-    """Why an op does not run in few bits; None if it does."""
+    """Return the reason why an op is not quantized; None if it is."""
     if op.is_quantized:
         return f"held-back-{op.held_back}" if op.held_back else None
     if op.is_recurrent:
@@ -356,14 +356,14 @@ def _reason(op: WeightedOp, islands: set[int]) -> str | None:
 
 
 def _is_next_to(op: WeightedOp, keys: set[int]) -> bool:
-    """Whether one of these nodes gives an op its input or takes its output."""
+    """Return True if one of these nodes is a producer or consumer of an op."""
     result = op.node.output()
     after = walk_consumers(result) if result is not None else ()
     return id(op.data.root.producer) in keys or any(id(node) in keys for node in after)
 
 
 def _curve(node: Node | None) -> str | None:
-    """The name of a curved activation that a node ends, as one op or written out."""
+    """Return the name of a curved activation that ends at a node, possibly decomposed."""
     if node is None:
         return None
     if node.op_type in _CURVED:
@@ -380,7 +380,7 @@ def _curve(node: Node | None) -> str | None:
 
 
 def _odd_channels(op: WeightedOp) -> tuple[int, int] | None:
-    """Input and output channels of an op, if one of them does not fill a matrix unit."""
+    """Return input and output channels of an op if one of them does not fill a matrix unit."""
     tensor = op.weight.root.tensor
     if tensor is None or op.is_depthwise or op.is_recurrent or len(tensor.shape) < 2:
         return None
@@ -394,5 +394,5 @@ def _odd_channels(op: WeightedOp) -> tuple[int, int] | None:
     else:
         inputs, outputs = shape[-2], shape[-1]
     if inputs <= 4 or (inputs % ALIGNMENT == 0 and outputs % ALIGNMENT == 0):
-        return None  # runtimes have kernels of their own for images of up to four channels
+        return None  # runtimes have special kernels for images of up to four channels
     return inputs, outputs

@@ -1,4 +1,4 @@
-"""How one tensor is quantized: element type, granularity, scale and zero point."""
+"""Quantization scheme of a tensor: element type, granularity, scale and zero point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Granularity = Literal["tensor", "channel", "block"]
 
 READABLE = 1 << 20
-"""Parameters of up to this many bytes are read; more is a matter for rules that read weights."""
+"""Maximum bytes of parameters to read; larger ones are left to rules that read weights."""
 
 QUANTIZE = names(Trait.QUANTIZE)
 DEQUANTIZE = names(Trait.DEQUANTIZE)
@@ -39,7 +39,7 @@ _ONNX_TYPES = {
 
 
 def numbers(value: Value | None) -> NDArray[Any] | None:
-    """The elements of a constant that is small enough to be a quantization parameter."""
+    """Return the elements of a constant small enough to be a quantization parameter."""
     tensor = value.tensor if value is not None else None
     if tensor is None or tensor.read is None or not (tensor.small or tensor.nbytes <= READABLE):
         return None
@@ -47,12 +47,12 @@ def numbers(value: Value | None) -> NDArray[Any] | None:
 
 
 Arrays = dict[int, "NDArray[Any] | None"]
-"""What constants hold, by the id of their value: many nodes share a zero point."""
+"""Contents of constants by id of their value: many nodes share a zero point."""
 
 
 @dataclass(slots=True, eq=False)
 class Scheme:
-    """The parameters of one Q or DQ node. There are thousands: attributes wait to be asked for."""
+    """Parameters of a Q or DQ node. There are thousands, so attributes are read lazily."""
 
     node: Node
     dtype: DType | None
@@ -60,7 +60,7 @@ class Scheme:
     zero_point: Value | None
     arrays: Arrays
     fixed_axis: int | None = None
-    """Of an integer op, which has no attribute for it."""
+    """Axis for integer ops, which have no attribute for it."""
 
     @property
     def axis(self) -> int:
@@ -75,7 +75,7 @@ class Scheme:
 
     @property
     def scales(self) -> NDArray[Any] | None:
-        """The scale's numbers, or None when they are not constant."""
+        """Return the scale's numbers, or None if not constant."""
         return self._numbers(self.scale)
 
     @property
@@ -99,13 +99,13 @@ class Scheme:
 
     @property
     def is_per_tensor(self) -> bool:
-        """Whether one scale is known to serve the whole tensor."""
+        """Return True if the whole tensor is known to have one scale."""
         shape = self.scale_shape
         return shape is not None and (not shape or all(dim == 1 for dim in shape))
 
     @property
     def granularity(self) -> Granularity | None:
-        """None when the scale's shape is unknown."""
+        """Return the granularity; None if the scale's shape is unknown."""
         if self.is_per_tensor:
             return "tensor"
         if self.block:
@@ -117,7 +117,7 @@ class Scheme:
 
     @property
     def is_symmetric(self) -> bool | None:
-        """Whether every zero point is zero; None when that is not known."""
+        """Return True if all zero points are zero; None if unknown."""
         if self.zero_point is None:
             return True
         points = self.zero_points
@@ -128,11 +128,11 @@ class Scheme:
         return precision_of(self.dtype) if self.dtype is not None else None
 
     def takes_same(self, other: Scheme) -> bool:
-        """Whether both name the very same scale and zero point."""
+        """Return True if both refer to the same scale and zero point values."""
         return self.scale is other.scale and self.zero_point is other.zero_point
 
     def same_as(self, other: Scheme) -> bool | None:
-        """Whether both stand for the same numbers; None when one is not constant."""
+        """Return True if both have equal numbers; None if one is not constant."""
         if self.dtype is not other.dtype and None not in (self.dtype, other.dtype):
             return False
         if self.scale is not other.scale:
@@ -146,7 +146,7 @@ class Scheme:
         )
 
     def describe(self) -> str:
-        """``int8, per-channel (axis 0), symmetric``."""
+        """Return ``int8, per-channel (axis 0), symmetric``."""
         kind = {
             "tensor": "per-tensor",
             "channel": f"per-channel (axis {self.axis})",
@@ -178,7 +178,7 @@ def _equal(
 
 
 def original(value: Value | None) -> Value | None:
-    """The value behind Identity: exporters share equal parameters this way."""
+    """Return the value upstream of Identity, which exporters use to share equal parameters."""
     for _ in range(LONGEST):
         producer = value.producer if value is not None and value.tensor is None else None
         if producer is None or producer.op_type != "Identity":
@@ -188,7 +188,7 @@ def original(value: Value | None) -> Value | None:
 
 
 def scheme_of(node: Node, arrays: Arrays, *, dequantize: bool) -> Scheme:
-    """What a Q or DQ node says of itself."""
+    """Return the scheme of a Q or DQ node."""
     inputs = node.inputs
     scale = inputs[1] if len(inputs) > 1 else None
     if scale is not None and scale.tensor is None:
@@ -215,7 +215,7 @@ def _type_of(node: Node, zero_point: Value | None, *, dequantize: bool) -> DType
 
 
 def known_type(value: Value | None) -> DType | None:
-    """A value's element type as far as the file says it, without asking for inference."""
+    """Return a value's element type if stated in the file, without inference."""
     if value is None:
         return None
     if value.tensor is not None:

@@ -1,4 +1,4 @@
-"""What `inspect --quant` tells: precisions, islands, and a score whose every point is explained."""
+"""Quantization summary of `inspect --quant`: precisions, islands, and the readiness score."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from modellint.model import Model
 from modellint.targets.deployment import Deployment
 
 GAINS = 3
-"""How many changes are put forward."""
+"""Number of suggested changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What runs in one precision."""
+    """Ops that run in a precision."""
 
     ops: int
     ops_share: float
     macs: int | None
     macs_share: float | None
     weight_bytes: int
-    """Of weights stored in this precision."""
+    """Bytes of weights stored in this precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ class IslandSummary:
     op_type: str
     nodes: int
     products: int
-    """Weighted ops that run in float because of it."""
+    """Number of weighted ops that run in float because of it."""
     conversions: int
     macs_share: float | None
     precision: str
     slowdown: float | None
-    """On the target, from its peak rates."""
+    """Slowdown on the target, from its peak rates."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSummary:
-    """One weighted op, and why it runs in the precision it does."""
+    """A weighted op, and the reason for its precision."""
 
     node: str
     op_type: str
@@ -64,7 +64,7 @@ class LayerSummary:
 
 @dataclass(frozen=True, slots=True)
 class Deduction:
-    """Points that one obstacle takes from the score, and what would give them back."""
+    """Points that an obstacle deducts from the score, and how to regain them."""
 
     kind: str
     title: str
@@ -77,37 +77,37 @@ class Deduction:
 
 @dataclass(frozen=True, slots=True)
 class QuantizationSummary:
-    """How a model is quantized, or how ready it is to be."""
+    """Quantization of a model, or its readiness for it."""
 
     method: str
     """``none``, ``QDQ``, ``QOperator``, ``dynamic``, ``weight-only``, or several joined by +."""
     precision: str
-    """What most of it runs in."""
+    """Precision of most of the model."""
     coverage: Mapping[str, Coverage]
-    """By the precision that products are computed in."""
+    """Coverage by the precision of products."""
     values: Mapping[str, int]
-    """Activations by the precision that they travel in."""
+    """Number of activations by precision."""
     schemes: Mapping[str, Mapping[str, int]]
-    """How activations and weights are quantized: descriptions and how often."""
+    """Schemes of activations and weights: descriptions with counts."""
     conversions: int
-    """Between precisions, at the borders of islands and at the ends of the model."""
+    """Number of conversions at the borders of islands and at the ends of the model."""
     islands: tuple[IslandSummary, ...]
     layers: tuple[LayerSummary, ...]
     score: int | None
     deductions: tuple[Deduction, ...]
     by_work: bool
-    """Whether shares are of MACs; otherwise shapes are open and they are of layers."""
+    """True if shares are of MACs; otherwise shapes are open and they are of layers."""
     assumed: Mapping[str, int]
-    """Dims that MACs are counted for, and that nobody stated."""
+    """Assumed dims that MACs are counted for."""
     target: str | None
 
     @property
     def gains(self) -> tuple[Deduction, ...]:
-        """The changes that would gain most."""
+        """Return the changes with the largest gains."""
         return self.deductions[:GAINS]
 
     def to_json(self) -> dict[str, Any]:
-        """The form that machines read; what is not known is null."""
+        """Return the summary as JSON data; unknown fields are null."""
         plain = asdict(self)
         for name in ("islands", "layers", "deductions"):
             plain[name] = list(plain[name])
@@ -115,7 +115,7 @@ class QuantizationSummary:
 
 
 def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSummary:
-    """Everything about how a model is quantized. Reads the weights of a float model."""
+    """Summarize the quantization of a model. Reads the weights of float models."""
     readiness = Readiness(model, deployment)
     quantization = readiness.map
     islands = find_islands(quantization)

@@ -1,4 +1,4 @@
-"""How evenly the numbers of a weight are spread: what integers of few bits need to know."""
+"""Spread of a weight's numbers, which decides how well it quantizes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHUNK = 1 << 22
-"""Elements looked at together, so that a large weight never lies in memory whole."""
+"""Elements per chunk, so that large weights are never completely in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The sizes of a weight's output channels."""
+    """Magnitudes of a weight's output channels."""
 
     largest: int
-    """The channel with the largest number."""
+    """Channel with the largest number."""
     ratio: float
-    """That number, over the largest number of the median channel."""
+    """Ratio of that number to the largest number of the median channel."""
     spiky: int
-    """The channel whose largest number stands out most from its own others."""
+    """Channel whose largest number is the most extreme in its channel."""
     crest: float
-    """How many times the root mean square of its channel that is."""
+    """Ratio of that number to the root mean square of its channel."""
     channels: int
 
 
 def spread(op: WeightedOp) -> Spread | None:
-    """How the stored float weight of an op is spread; None when it cannot be read."""
+    """Measure the stored float weight of an op; None if it cannot be read."""
     import numpy as np
 
     tensor = op.weight.root.tensor
@@ -60,7 +60,7 @@ def spread(op: WeightedOp) -> Spread | None:
 
 
 def _measure(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The largest number and the sum of squares of each channel."""
+    """Return the largest magnitude and the sum of squares of each channel."""
     import numpy as np
 
     peaks = np.zeros(array.shape[axis], np.float64)
@@ -81,7 +81,7 @@ def _chunks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
 
 
 def used_levels(op: WeightedOp) -> list[int] | None:
-    """The largest stored number of each output channel of an 8-bit weight with one scale."""
+    """Return the largest stored number of each output channel of a per-tensor 8-bit weight."""
     scheme, tensor = op.weight.scheme, op.weight.root.tensor
     if scheme is None or tensor is None or not scheme.is_per_tensor:
         return None
