@@ -71,6 +71,7 @@ def having(*traits: Trait) -> Mapping[str, Operator]:
     return _having(frozenset(traits))
 
 
+@cache
 def names(*traits: Trait) -> tuple[str, ...]:
     """Return the qualified names of operators with any of these traits, in catalogue order."""
     wanted = frozenset(traits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from modellint.base.units import format_bytes
@@ -72,7 +73,14 @@ _WORDS = _Words()
 
 def fill(template: str, facts: Mapping[str, object]) -> str:
     """Replace every ``{name}`` of a template; unknown names are errors of the rule."""
+    if "{" not in template and "}" not in template:
+        return _on_one_line(template)
     return " ".join(_WORDS.vformat(template, (), facts).split())
+
+
+@lru_cache
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def as_prose(template: str) -> str:
