@@ -22,7 +22,7 @@ level of computed shapes."""
 
 
 @dataclass(slots=True)
-class _Found:
+class _Deduced:
     """What is known under one set of sizes, which several deployments may share."""
 
     shapes: dict[int, Shape | None] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class _Found:
     """True once inference has run."""
 
 
-_FOUND: Remembered[_Found] = Remembered()
+_DEDUCED: Remembered[_Deduced] = Remembered()
 
 
 class DeployedTypes:
@@ -48,11 +48,11 @@ class DeployedTypes:
                 if isinstance(old, str) and isinstance(new, int):
                     self._symbols.setdefault(old, new)
         sizes = tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items()))
-        self._found = model.memo.get(_FOUND, sizes, _Found)
+        self._deduced = model.memo.get(_DEDUCED, sizes, _Deduced)
 
     def shape(self, value: Value) -> Shape | None:
         """Return the most specific known shape of a value."""
-        key, shapes = id(value), self._found.shapes
+        key, shapes = id(value), self._deduced.shapes
         if key not in shapes:
             shapes[key] = self._find_shape(value)
         return shapes[key]
@@ -67,7 +67,7 @@ class DeployedTypes:
     def numbers(self, value: Value) -> NDArray[Any] | None:
         """Return the elements of a main-graph value that is computed from shapes only."""
         self._infer()
-        return self._found.numbers.get(value.name) if value.graph is self._model.graph else None
+        return self._deduced.numbers.get(value.name) if value.graph is self._model.graph else None
 
     @cached_property
     def _is_closed(self) -> bool:
@@ -75,27 +75,27 @@ class DeployedTypes:
         return all(is_static(value.shape) for value in self._model.inputs)
 
     def _better(self, shape: Shape | None, value: Value) -> Shape | None:
-        deployed = self._found.types.get((value.graph.path, value.name), (None, None))[1]
+        deployed = self._deduced.types.get((value.graph.path, value.name), (None, None))[1]
         return deployed if deployed is not None else shape
 
     def _infer(self) -> None:
         """Run inference, and rerun it with results of shape arithmetic that it cannot evaluate."""
-        infer_types, graph, found = self._model.infer_types, self._model.graph, self._found
-        if found.is_complete or infer_types is None:
+        infer_types, graph, deduced = self._model.infer_types, self._model.graph, self._deduced
+        if deduced.is_complete or infer_types is None:
             return
-        found.is_complete = True
-        found.types = {(graph.path, name): (None, at) for name, at in self._inputs.items()}
-        found.numbers = small_constants(graph, self._shape_so_far)
-        if not (self._inputs or found.numbers):
+        deduced.is_complete = True
+        deduced.types = {(graph.path, name): (None, at) for name, at in self._inputs.items()}
+        deduced.numbers = small_constants(graph, self._shape_so_far)
+        if not (self._inputs or deduced.numbers):
             return  # nothing that inference has not seen
         for _ in range(min(ROUNDS, 1 + MOST_NODES // max(len(graph.nodes), 1))):
             if not self._is_open():
                 return
-            found.types = infer_types(self._inputs, found.numbers).types
+            deduced.types = infer_types(self._inputs, deduced.numbers).types
             numbers = small_constants(graph, self._shape_so_far)
-            if numbers.keys() <= found.numbers.keys():
+            if numbers.keys() <= deduced.numbers.keys():
                 return
-            found.numbers = numbers
+            deduced.numbers = numbers
 
     def _shape_so_far(self, value: Value) -> Shape | None:
         shape = bind(value.shape, self._symbols)
