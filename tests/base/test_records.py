@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from modellint.base.records import dataclass
+from modellint.base.records import FEW, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,31 @@ def test_init(make: Any) -> None:
             make(*wrong)
     with pytest.raises(TypeError):
         make(1, z=3)
+
+
+def test_the_first_objects_are_like_the_later_ones() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Fresh:
+        x: int
+        tags: list[str] = field(default_factory=list)
+
+    for _ in range(FEW + 2):
+        made = (Fresh(1), Fresh(1, ["a"]), Fresh(tags=["b"], x=2))
+        assert [(each.x, each.tags) for each in made] == [(1, []), (1, ["a"]), (2, ["b"])]
+        assert Fresh(1).tags is not Fresh(1).tags
+
+
+@pytest.mark.parametrize("wrong", [{}, {"x": 1, "z": 2}, {"y": 1}])
+def test_wrong_arguments_name_what_is_wrong(wrong: dict[str, int]) -> None:
+    @dataclass(slots=True)
+    class Fresh:
+        x: int
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"Fresh.__init__\(\) (missing|got an unexpected)"):
+            Fresh(**wrong)
+        with pytest.raises(TypeError, match="multiple values"):
+            Fresh(1, x=1)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("make", [Point, Theirs])

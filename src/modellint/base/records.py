@@ -2,7 +2,7 @@
 
 The standard library writes and compiles half a dozen methods for every dataclass when its module is
 imported. That was a quarter of the time of linting one usual model, and most of these classes never
-get an object. Here, methods are shared, and `__init__` is written when it is first called.
+get an object. Here, methods are shared, and `__init__` is written for classes of many objects only.
 `fields`, `replace`, `asdict` and pydantic see an ordinary dataclass.
 """
 
@@ -28,6 +28,9 @@ else:
         """
         return lambda cls: _made(cls, frozen, slots, eq)
 
+
+FEW = 16
+"""Objects that are made faster than the method for making them is compiled."""
 
 _Class = type[Any]
 _Fields = Mapping[str, Field[Any]]
@@ -69,11 +72,35 @@ def _field(name: str, hint: str, default: Any) -> Field[Any]:
 
 
 def _first_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., None]:
+    arguments = {name: field for name, field in fields.items() if field.init}
+    calls = 0
+
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
-        made.__init__ = _written_init(made, fields, frozen)
-        made.__init__(self, *values, **named)
+        nonlocal calls
+        calls += 1
+        if calls > FEW or not _is_filled(self, arguments, values, named):
+            made.__init__ = _written_init(made, arguments, frozen)
+            made.__init__(self, *values, **named)
 
     return __init__
+
+
+def _is_filled(self: Any, fields: _Fields, values: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    """Fill the slots; return False if the arguments do not fit, which calls for an error."""
+    given = {**dict(zip(fields, values, strict=False)), **named}
+    if len(given) != len(values) + len(named):
+        return False
+    for name, field in fields.items():
+        if name in given:
+            value = given.pop(name)
+        elif field.default is not MISSING:
+            value = field.default
+        elif field.default_factory is not MISSING:
+            value = field.default_factory()
+        else:
+            return False
+        object.__setattr__(self, name, value)
+    return not given
 
 
 def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., None]:
@@ -81,8 +108,6 @@ def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., 
     known: dict[str, Any] = {"_MISSING": MISSING}
     parameters, lines = ["self"], []
     for name, field in fields.items():
-        if not field.init:
-            continue
         parameter, value = name, name
         if field.default is not MISSING:
             known[f"_default_{name}"] = field.default
