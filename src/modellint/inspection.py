@@ -40,7 +40,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the file states about itself."""
+    """Facts that the file states about itself."""
 
     producer: Annotated[str | None, "Name and version of the tool that wrote the file."]
     ir_version: int | None

@@ -30,7 +30,7 @@ class Plan:
     verify: str | None = None
     """Runtime whose optimizer verifies predictions."""
     probe: ProbeRequest | None = None
-    """How to probe models with real runtimes; None if not at all."""
+    """Options for probing models with real runtimes; None without probes."""
 
 
 @dataclass(frozen=True, slots=True)

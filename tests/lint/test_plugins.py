@@ -177,7 +177,7 @@ def test_a_plugin_that_crashes_is_a_finding(folder: Path, site: Path) -> None:
 def test_a_plugin_without_its_check_is_a_finding(folder: Path, site: Path) -> None:
     (site / "acme_checks.py").write_text("")
     (found,) = lint_json(".", "--select", "ACM002", cwd=folder)["findings"]
-    assert "there is no check 'acme_checks:count'" in found["message"]
+    assert "no check named 'acme_checks:count'" in found["message"]
 
 
 def test_without_plugins_their_machinery_is_not_imported() -> None:

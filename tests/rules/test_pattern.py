@@ -235,7 +235,7 @@ def test_absent_ops_are_seen_without_compiling(pattern: str, matches: bool) -> N
         ("y = (x)", "y", "line 1, column 5: expected an op type"),
         ("y = Relu x", "y", "line 1, column 10: expected '(' after the op type, found 'x'"),
         ("y = Relu(x", "y", "line 1, column 11: expected ',' between names, found 'the end"),
-        ("y = Relu(x) z", "y", "line 1, column 13: one node a line"),
+        ("y = Relu(x) z", "y", "line 1, column 13: only one node per line"),
         ("y = Relu(x; z)", "y", "line 1, column 11: unexpected ';'"),
         ("= Relu(x)", "y", "line 1, column 1: a node needs an output"),
         ("y = Relu(in)", "y", "line 1, column 10: 'in' cannot name a value"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import field
 
-from modellint.analysis.fusion import made_by, number, operands, other_input, takers
+from modellint.analysis.fusion import consuming_nodes, made_by, number, operands, other_input
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value
 from modellint.operators import Trait, having
@@ -71,7 +71,7 @@ class AttentionBlock:
         for node in (self.softmax, *self.after):
             output = node.output()
             if output is not None and (
-                output.is_output or any(id(taker) not in inside for taker in takers(output))
+                output.is_output or any(id(each) not in inside for each in consuming_nodes(output))
             ):
                 return node
         return None
@@ -176,7 +176,7 @@ def _result(softmax: Node) -> tuple[Node, list[Node]] | None:
     after: list[Node] = []
     value = softmax.output()
     for _ in range(4):
-        users = takers(value)
+        users = consuming_nodes(value)
         product = next((n for n in users if n.op_type == "MatMul" and n.input(0) is value), None)
         if product is not None:
             return product, after
@@ -242,15 +242,19 @@ class Rotations:
 
 def _rotation(neg: Node) -> Rotation | None:
     half = made_by(neg.input(0), "Slice", "Split")
-    concat = next((n for n in takers(neg.output()) if n.op_type == "Concat"), None)
+    concat = next((n for n in consuming_nodes(neg.output()) if n.op_type == "Concat"), None)
     if half is None or concat is None or len(concat.inputs) != 2:
         return None
     rest = other_input(concat, neg.output())
     other = made_by(rest, half.op_type)
     if other is None or rest is neg.input(0) or other.input(0) is not half.input(0):
         return None
-    sine = next((n for n in takers(concat.output()) if n.op_type == "Mul"), None)
-    total = next((n for n in takers(sine.output()) if n.op_type == "Add"), None) if sine else None
+    sine = next((n for n in consuming_nodes(concat.output()) if n.op_type == "Mul"), None)
+    total = (
+        next((n for n in consuming_nodes(sine.output()) if n.op_type == "Add"), None)
+        if sine
+        else None
+    )
     if sine is None or total is None:
         return None
     cosine = made_by(other_input(total, sine.output()), "Mul")

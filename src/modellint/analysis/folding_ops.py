@@ -44,7 +44,7 @@ class NotFoldable(Exception):  # noqa: N818 - an answer, not an error
 def small_constants(
     graph: Graph, shape_of: Callable[[Value], Shape | None]
 ) -> dict[str, NDArray[Any]]:
-    """What the graph computes from its small constants and from shapes, by value name.
+    """Return the values that a graph computes from small constants and shapes, by name.
 
     Sizes that `shape_of` does not know are carried on by the formulas of the usual operators.
     """

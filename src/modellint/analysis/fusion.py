@@ -51,7 +51,7 @@ def onward(value: Value, seen: list[Node] | None = None) -> Value:
     return value
 
 
-def takers(value: Value | None) -> list[Node]:
+def consuming_nodes(value: Value | None) -> list[Node]:
     """Return the distinct consumers of a value."""
     if value is None:
         return []
@@ -235,7 +235,7 @@ class Norms:
             return None, None
         if root.op_type == "Pow" and (number(root.input(1)) or 0) < 0:
             return self._product(output, centred, difference), None
-        for node in takers(onward(output)):
+        for node in consuming_nodes(onward(output)):
             if node.op_type == "Div" and through(node.input(1)) is output:
                 if self._same(node.input(0), centred, difference):
                     return node, None
@@ -250,7 +250,7 @@ class Norms:
     ) -> Node | None:
         if inverse is None:
             return None
-        for node in takers(onward(inverse)):
+        for node in consuming_nodes(onward(inverse)):
             if node.op_type == "Mul" and any(
                 through(factor) is inverse and self._same(base, centred, difference)
                 for factor, base in operands(node)
@@ -318,7 +318,7 @@ class Norms:
             norm.nodes.append(scale)
             norm.last = scale
             if norm.kind == "rms":
-                casts += [node for node in takers(quotient.output()) if node is not scale]
+                casts += [node for node in consuming_nodes(quotient.output()) if node is not scale]
             weight = next((v for v in scale.inputs if v is not None and v.is_constant), None)
             if weight is not None and weight.tensor is not None and len(weight.tensor.shape) != 1:
                 blockers.append(Blocker("rank", scale, str(len(weight.tensor.shape))))
@@ -338,7 +338,7 @@ class Norms:
         output = quotient.output()
         node = onward(output).sole_consumer if output is not None else None
         if node is None and output is not None:
-            node = next((n for n in takers(onward(output)) if n.op_type == "Mul"), None)
+            node = next((n for n in consuming_nodes(onward(output)) if n.op_type == "Mul"), None)
         if node is None or node.op_type != "Mul":
             return None
         weight = next((w for x, w in operands(node) if through(x) is output), None)

@@ -17,7 +17,7 @@ Sizes = tuple[int, ...]
 ShapeFormula = Callable[[Node, Sequence[Sizes], Sequence[Any]], Sizes]
 """The shape of the first output, from the inputs' shapes and those elements that are known."""
 MISTAKES = (ValueError, IndexError, TypeError, ArithmeticError, KeyError, AssertionError)
-"""How formulas fail where elements are not known, or what goes in does not fit together."""
+"""Exceptions of formulas for unknown elements or inconsistent inputs."""
 
 
 def formula_of(node: Node) -> ShapeFormula | None:

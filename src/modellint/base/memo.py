@@ -1,4 +1,4 @@
-"""A keyed store in memory that knows the type of what it keeps."""
+"""Typed in-memory cache."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """One kind of thing that a memo keeps; each kind has keys of its own."""
+    """A kind of entries in a memo, with its own keys."""
 
     __slots__ = ()
 
 
 class Memo:
-    """What was computed once, by kind and key."""
+    """Cache of computed results by kind and key."""
 
     __slots__ = ("_entries",)
 
@@ -23,7 +23,7 @@ class Memo:
         self._entries: dict[tuple[Remembered[Any], Hashable], Any] = {}
 
     def get(self, kind: Remembered[T], key: Hashable, make: Callable[[], T]) -> T:
-        """The entry of a kind under a key, made on first need."""
+        """Return the entry of a kind and key, computed on first use."""
         place = kind, key
         if place not in self._entries:
             self._entries[place] = make()

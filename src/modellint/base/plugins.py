@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PREFIX = "modellint."
-"""What the names of all groups start with."""
+"""Common prefix of all groups."""
 
 
 def plugins(group: str) -> Iterable[EntryPoint]:

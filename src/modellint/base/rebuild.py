@@ -84,7 +84,7 @@ def _reader(hint: Any) -> Reader | None:
 
 
 def _reader_of_one(hints: Sequence[Any]) -> Reader | None:
-    """Return the converter of the one hint that is not as in JSON; a table is told by its form."""
+    """Return the converter of the one hint that differs in JSON, tables by their form."""
     readers = [reader for each in hints if (reader := _reader(each)) is not None]
     if len(readers) != 1:
         return None

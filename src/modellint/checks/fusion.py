@@ -1,4 +1,4 @@
-"""What every fusion rule needs: who fuses by himself, and what is lost where nobody does."""
+"""Helpers of fusion rules: whether the runtime fuses by itself, and the cost if not."""
 
 from __future__ import annotations
 
@@ -32,11 +32,10 @@ def unfused(
     severity: Severity | None = None,
     folded: bool = False,
 ) -> Iterator[Hit]:
-    """A hit about nodes that could be one, or none if it `vanishes`.
+    """Return a hit about nodes that could be fused, or removed if it `vanishes`.
 
-    It is silent where the runtime sees to it by itself, and about what is computed once and for
-    all, unless that is the point: `folded`. `stopped` names the runtimes whose pass does not
-    recognise this variation of the pattern.
+    Returns None if the runtime fuses them by itself, or if they are folded, unless that is the
+    point: `folded`. `stopped` names the runtimes whose pass does not match this variant.
     """
     loud = _loudness(context.rule.fused_by, context.deployment.builder, stopped)
     if loud is None or (not folded and context.analysis(Folding).is_folded(nodes[0])):
@@ -52,14 +51,14 @@ def unfused(
 
 
 def is_moot(context: Context, stopped: Collection[str] = ()) -> bool:
-    """Whether the runtime sees to it by itself, so that there is no need to look."""
+    """Return True if the runtime fuses by itself, so that the check can be skipped."""
     return _loudness(context.rule.fused_by, context.deployment.builder, stopped) is None
 
 
 def _loudness(
     fusers: Mapping[str, Fuser], builder: str, stopped: Collection[str]
 ) -> Severity | None:
-    """How loud a finding may be; None when the runtime does it, or may well do it, by itself."""
+    """Return the maximum severity; None if the runtime fuses, or may fuse, by itself."""
     done_by_some = any(fuser.by for fuser in fusers.values())
     done_by_all = all(fuser.by for fuser in fusers.values())
     if not builder:
@@ -76,7 +75,7 @@ def _at_most(context: Context, loud: Severity) -> Severity | None:
 
 
 def lost(context: Context, nodes: Iterable[Node], *, vanishes: bool = False) -> dict[str, object]:
-    """Ops, bytes and share of the model's memory traffic that go when the nodes become one."""
+    """Return the ops, bytes and share of memory traffic that fusing the nodes saves."""
     nodes = list({id(node): node for node in nodes}.values())
     ops = len(nodes) - (not vanishes)
     moved = _all_traffic(context, nodes) if vanishes else _inner_traffic(context, nodes)
@@ -86,7 +85,7 @@ def lost(context: Context, nodes: Iterable[Node], *, vanishes: bool = False) -> 
 
 
 def constant_shape(context: Context, value: Value | None) -> tuple[int, ...] | None:
-    """The shape of a constant, stored or computed from what is stored; None for all else."""
+    """Return the shape of a stored or folded constant; None for anything else."""
     if value is None:
         return None
     if value.tensor is not None:
@@ -99,7 +98,7 @@ def constant_shape(context: Context, value: Value | None) -> tuple[int, ...] | N
 
 
 def describe(ops: int, moved: int | None = None, share: float | None = None) -> str:
-    """``8 ops and 3.1 MiB of memory traffic (2.4% of the model's)``."""
+    """Return ``8 ops and 3.1 MiB of memory traffic (2.4% of the model's)``."""
     text = f"{ops} op{'' if ops == 1 else 's'}"
     if moved:
         text += f" and {format_bytes(moved)} of memory traffic"
@@ -109,7 +108,7 @@ def describe(ops: int, moved: int | None = None, share: float | None = None) -> 
 
 
 def _inner_traffic(context: Context, nodes: Sequence[Node]) -> int | None:
-    """What is written by one of the nodes only to be read by another."""
+    """Return the bytes written by one of the nodes and read by another."""
     inside = {id(node) for node in nodes}
     types, precision = context.analysis(DeployedTypes), context.deployment.precision
     moved = 0

@@ -1,4 +1,4 @@
-"""Attention: what keeps it apart, and what surrounds it."""
+"""Attention that is not fused, and its surroundings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unfused_attention(context: Context) -> Iterator[Hit]:
     for block in context.analysis(Attentions).found:
         breaker, reason = _breaker(context, block)
         if not reason and (onnx_facts(context.model).opset or 0) < 13 and not context.for_tensorrt:
-            continue  # the exports that ONNX Runtime's pass was written for
+            continue  # the exports that ONNX Runtime's pass supports
         unsure = reason == "float32" and context.deployment.precision is None
         yield from unfused(
             context,
@@ -51,7 +51,7 @@ _LARGEST_HEAD = 256
 
 
 def _breaker(context: Context, block: AttentionBlock) -> tuple[Node, str]:
-    """The node that keeps the runtime from fusing the block, and why."""
+    """Return the node that prevents the runtime from fusing the block, and the reason."""
     if block.shared is not None:
         return block.shared, "shared"
     if block.alterations:
@@ -65,7 +65,7 @@ def _breaker(context: Context, block: AttentionBlock) -> tuple[Node, str]:
 
 
 def _tensorrt_breaker(context: Context, block: AttentionBlock) -> tuple[Node, str]:
-    """What TensorRT's kernels do not cover."""
+    """Return the node that TensorRT's kernels do not support, and the reason."""
     scores = block.scores.output()
     shape = context.shape(scores) if scores is not None else None
     if shape is not None and len(shape) == 3:
@@ -83,7 +83,7 @@ def _head_size(context: Context, block: AttentionBlock) -> int | None:
 
 
 def nan_guard(context: Context) -> Iterator[Hit]:
-    """IsNaN and Where between a Softmax and the MatMul that takes it."""
+    """IsNaN and Where between a Softmax and the following MatMul."""
     if is_moot(context):
         return
     for block in context.analysis(Attentions).found:
@@ -109,7 +109,7 @@ def _is_half(context: Context, value: Value | None) -> bool:
 
 
 def expanded_heads(context: Context) -> Iterator[Hit]:
-    """Keys and values copied for every query head that shares them."""
+    """Keys and values copied for the query heads that share them."""
     if is_moot(context):
         return
     for block in context.analysis(Attentions).found:
@@ -120,7 +120,7 @@ def expanded_heads(context: Context) -> Iterator[Hit]:
 
 
 def _copies(context: Context, expand: Node) -> str:
-    """How often each head is copied, as far as shapes tell."""
+    """Return the number of copies of each head, as far as known."""
     before, after = expand.input(0), expand.output()
     if before is None or after is None:
         return "several"
@@ -132,7 +132,7 @@ def _copies(context: Context, expand: Node) -> str:
 
 
 def rotary_embedding(context: Context) -> Iterator[Hit]:
-    """Rotary position embeddings by halves, negation and concatenation."""
+    """Rotary embeddings decomposed to halves, negation and concatenation."""
     if is_moot(context):
         return
     for rotation in context.analysis(Rotations).found:
@@ -141,7 +141,7 @@ def rotary_embedding(context: Context) -> Iterator[Hit]:
 
 
 def parallel_projections(context: Context) -> Iterator[Hit]:
-    """MatMuls of one input by several weights, as queries, keys and values are made."""
+    """MatMuls of one input by several weights, such as for queries, keys and values."""
     if is_moot(context):
         return
     for graph in context.graphs():
@@ -158,7 +158,7 @@ def parallel_projections(context: Context) -> Iterator[Hit]:
 
 
 def _projections(context: Context, nodes: list[Node], data: Value | None) -> Iterator[Hit]:
-    """The input is read once for each of them, where once would do."""
+    """Iterate over hits for MatMuls that each read the same input."""
     types = context.analysis(DeployedTypes)
     size = nbytes(data, types, context.deployment.precision) if data is not None else None
     moved = size * (len(nodes) - 1) if size is not None else None

@@ -1,4 +1,4 @@
-"""What need not be computed in every run, or not that way."""
+"""Computations that can be folded, shared or simplified."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.duplicates import Repeated, equal_tensors
 from modellint.analysis.folding import Folding
-from modellint.analysis.fusion import Norms, made_by, number, takers
+from modellint.analysis.fusion import Norms, consuming_nodes, made_by, number
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
@@ -24,7 +24,7 @@ _ROOTS = {0.5: "Sqrt", -1.0: "Reciprocal", 1.0: "the input itself"}
 
 
 def constant_subgraph(context: Context) -> Iterator[Hit]:
-    """Ops that hang on constants alone; one hit for all of a graph, and one for each that grows."""
+    """Ops on constants only: one hit per graph, and one for each whose result grows."""
     graphs = [graph for graph in context.model.graphs() if any(map(_is_a_start, graph.nodes))]
     if not graphs:
         return
@@ -48,7 +48,7 @@ def constant_subgraph(context: Context) -> Iterator[Hit]:
 
 
 def _is_a_start(node: Node) -> bool:
-    """An op on stored constants, where whatever can be folded begins."""
+    """Return True for an op on stored constants, where a foldable subgraph starts."""
     if node.op_type in ("Identity", "DequantizeLinear") or not node.inputs:
         return False
     return all(value is None or value.is_constant for value in node.inputs)
@@ -61,7 +61,7 @@ def _is_shape_arithmetic(node: Node) -> bool:
 
 
 def _growth(context: Context, node: Node) -> int:
-    """Bytes of a folded result beyond what it is folded from."""
+    """Return the bytes by which a folded result is larger than its inputs."""
     types = context.analysis(DeployedTypes)
     made = [nbytes(v, types, None) or 0 for v in node.outputs if v is not None]
     given = [nbytes(v, types, None) or 0 for v in node.inputs if v is not None]
@@ -69,7 +69,7 @@ def _growth(context: Context, node: Node) -> int:
 
 
 def repeated_subgraph(context: Context) -> Iterator[Hit]:
-    """What is computed twice from the same inputs."""
+    """Repeated computations on the same inputs."""
     if is_moot(context):
         return
     repeated = context.analysis(Repeated)
@@ -128,17 +128,17 @@ def shape_arithmetic(context: Context) -> Iterator[Hit]:
 
 
 def _as_loaded(model: Model, deployment: Deployment) -> Folding:
-    """What is constant by the file alone, whatever the deployment binds."""
+    """Return what is constant in the file, independent of the deployment."""
     return Folding(model, Deployment())
 
 
 def _is_fixed(context: Context, symbols: dict[str, Value]) -> bool:
-    """Whether the deployment leaves none of the dims open."""
+    """Return True if the deployment sets all of the dims."""
     return all(is_static(context.shape(value)) for value in symbols.values())
 
 
 def _open_dims(graph: Graph) -> dict[str, Value]:
-    """The inputs' symbols, and the first input that has each."""
+    """Return the inputs' symbols, with the first input of each."""
     symbols: dict[str, Value] = {}
     for value in graph.inputs:
         for dim in value.declared_shape or ():
@@ -148,7 +148,7 @@ def _open_dims(graph: Graph) -> dict[str, Value]:
 
 
 def _shape_nodes(graph: Graph) -> list[Node]:
-    """Shape and what is computed of it, up to what takes it as an argument."""
+    """Return Shape nodes and computations on them, up to their use as arguments."""
     found: dict[int, Node] = {}
     for node in graph.nodes:
         if node.qualified_op in _SHAPE_MAKERS or (
@@ -174,7 +174,7 @@ def einsum(context: Context) -> Iterator[Hit]:
 
 
 def _is_matmul(equation: str) -> bool:
-    """Two operands, no diagonal, and one index that is summed over."""
+    """Return True for two operands, no diagonal, and one summed index."""
     given, arrow, wanted = equation.partition("->")
     left, _, right = given.partition(",")
     if not arrow or "." in equation or not left.isalpha() or not right.isalpha():
@@ -188,7 +188,7 @@ def _is_matmul(equation: str) -> bool:
 
 
 def slow_power(context: Context) -> Iterator[Hit]:
-    """Pow by an exponent that another op is for."""
+    """Pow by an exponent for which there is a faster op."""
     roots = {id(norm.root) for norm in context.analysis(Norms).found}
     for node in context.nodes("Pow"):
         exponent, base = number(node.input(1)), node.input(0)
@@ -201,7 +201,7 @@ def slow_power(context: Context) -> Iterator[Hit]:
 
 
 def countable_loop(context: Context) -> Iterator[Hit]:
-    """A Loop or Scan that always runs the same few times."""
+    """A Loop or Scan with a small static number of iterations."""
     for node in context.nodes("Loop", "Scan"):
         body = node.subgraphs.get("body")
         rounds = _rounds(context, node, body) if body is not None else None
@@ -214,7 +214,7 @@ def countable_loop(context: Context) -> Iterator[Hit]:
 
 
 def _rounds(context: Context, node: Node, body: Graph) -> int | None:
-    """How often the body runs; None where that depends on what is computed."""
+    """Return the number of iterations; None if data-dependent."""
     if node.op_type == "Scan":
         scanned, axes = node.inputs[-1] if node.inputs else None, node.get_ints("scan_input_axes")
         shape = context.shape(scanned) if scanned is not None else None
@@ -229,7 +229,7 @@ def _rounds(context: Context, node: Node, body: Graph) -> int | None:
 
 
 def _always_true(value: Value, body: Graph) -> bool:
-    """A constant, or the condition handed on."""
+    """Return True for a true constant, or a condition that is passed through."""
     if value.is_constant:
         return number(value) == 1
     source = made_by(value, "Identity")
@@ -240,18 +240,18 @@ def _always_true(value: Value, body: Graph) -> bool:
 
 
 def unrolled_recurrence(context: Context) -> Iterator[Hit]:
-    """A recurrent cell written out once for every time step."""
+    """A recurrent cell unrolled over the time steps."""
     for graph in context.graphs():
         for value in list(graph.values.values()):
             if value.tensor is None or len(value.tensor.shape) != 2:
                 continue
-            steps = [n for n in takers(value) if n.qualified_op in ("MatMul", "Gemm")]
+            steps = [n for n in consuming_nodes(value) if n.qualified_op in ("MatMul", "Gemm")]
             if len(steps) >= context.options["steps"]:
                 yield from _recurrence(context, value, steps)
 
 
 def _recurrence(context: Context, weight: Value, steps: list[Node]) -> Iterator[Hit]:
-    """Each step depends on the one before through a gate."""
+    """Iterate over hits for steps that each depend on the previous one through a gate."""
     cell = _between(steps[0], steps[1])
     gates = sum(node.op_type == "Sigmoid" for node in cell)
     curves = sum(node.op_type == "Tanh" for node in cell)
@@ -267,7 +267,7 @@ def _recurrence(context: Context, weight: Value, steps: list[Node]) -> Iterator[
 
 
 def _between(first: Node, second: Node, most: int = 60) -> list[Node]:
-    """Nodes on paths from one step to the next; none when the second does not depend on it."""
+    """Return nodes on paths between two steps; empty if the second is independent."""
     ahead: dict[int, Node] = {}
     pending = [first]
     while pending and len(ahead) < most:
@@ -289,7 +289,7 @@ def _between(first: Node, second: Node, most: int = 60) -> list[Node]:
 
 
 def misaligned_channels(context: Context) -> Iterator[Hit]:
-    """Channels that are no multiple of what the matrix units take at once."""
+    """Channels that are not a multiple of the matrix units' alignment."""
     target, precision = context.deployment.target, context.deployment.precision
     unit = _UNITS.get(precision or "")
     if target is None or unit is None or not target.accelerates(precision or ""):
@@ -321,7 +321,7 @@ _UNITS = {"fp16": 8, "bf16": 8, "int8": 16, "fp8": 16}
 
 
 def _channels(context: Context, node: Node) -> tuple[int, int] | None:
-    """Input and output channels of a layer; none of a grouped convolution or a stem."""
+    """Return the input and output channels of a layer; None for grouped convolutions and stems."""
     weight = node.input(1)
     if weight is None or weight.tensor is None:
         return None

@@ -1,11 +1,11 @@
-"""What only moves data: transposes, copies, casts."""
+"""Data movement: transposes, copies, casts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
 
-from modellint.analysis.fusion import ints, made_by, takers
+from modellint.analysis.fusion import consuming_nodes, ints, made_by
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.model import Node, Shape, Value
@@ -22,7 +22,7 @@ _WIDENED = having(Trait.WIDENED)
 
 
 def transposed_island(context: Context) -> Iterator[Hit]:
-    """Transposes that undo each other around ops that none can be pushed through."""
+    """Inverse Transposes around ops that they cannot be moved across."""
     for first in context.nodes(*_TRANSPOSES):
         inside = _island(context, first)
         if inside is None:
@@ -47,7 +47,7 @@ def transposed_island(context: Context) -> Iterator[Hit]:
 
 
 def _island(context: Context, first: Node) -> list[Node] | None:
-    """What lies between a Transpose and the one that undoes it, and that one."""
+    """Return the nodes between a Transpose and its inverse, and the inverse."""
     nodes, value = [], first.output()
     for _ in range(_LONGEST_ISLAND):
         node = value.sole_consumer if value is not None else None
@@ -79,9 +79,9 @@ def _perm(context: Context, node: Node) -> tuple[int, ...] | None:
 
 
 def view_chain(context: Context) -> Iterator[Hit]:
-    """Several ops in a row that only give the same data other shapes."""
+    """Consecutive ops that only reshape the same data."""
     for last in context.nodes(*sorted(_VIEWS)):
-        if any(node.qualified_op in _VIEWS for node in takers(last.output())):
+        if any(node.qualified_op in _VIEWS for node in consuming_nodes(last.output())):
             continue
         chain, value = [last], last.input(0)
         while (node := made_by(value, *_VIEWS)) is not None:
@@ -97,14 +97,14 @@ def view_chain(context: Context) -> Iterator[Hit]:
 
 
 def needless_expand(context: Context) -> Iterator[Hit]:
-    """An Expand whose takers broadcast by themselves."""
+    """An Expand whose consumers broadcast by themselves."""
     if is_moot(context):
         return
     for expand in context.nodes("Expand"):
         output, source = expand.output(), expand.input(0)
         if output is None or source is None or source.is_constant or output.is_output:
             continue
-        users = takers(output)
+        users = consuming_nodes(output)
         if not users or any(user.qualified_op not in _BROADCASTING for user in users):
             continue
         wide = context.shape(output)
@@ -116,7 +116,7 @@ def needless_expand(context: Context) -> Iterator[Hit]:
 
 
 def _is_as_wide_without(context: Context, user: Node, expanded: Value, wide: Shape) -> bool:
-    """Whether another operand already gives the result every dim that the Expand gives."""
+    """Return True if another operand already has all dims that the Expand adds."""
     shapes = [context.shape(v) for v in user.inputs if v is not None and v is not expanded]
     return None not in wide and any(
         shape is not None and len(shape) >= len(wide) and shape[len(shape) - len(wide) :] == wide
@@ -141,7 +141,7 @@ def focus(context: Context) -> Iterator[Hit]:
 
 
 def _strided(value: Value | None) -> tuple[Value, list[Node]] | None:
-    """The image that Slices with a step of 2 in both directions are of, and those Slices."""
+    """Return the image that is sliced with a step of 2 in both directions, and the Slices."""
     nodes: list[Node] = []
     steps = 1
     while (node := made_by(value, "Slice")) is not None and len(nodes) < 2:
@@ -155,7 +155,7 @@ def _strided(value: Value | None) -> tuple[Value, list[Node]] | None:
 
 
 def split_joined_again(context: Context) -> Iterator[Hit]:
-    """A Split whose parts are joined again in the same order."""
+    """A Split whose parts are concatenated again in the same order."""
     if is_moot(context):
         return
     for concat in context.nodes("Concat"):
@@ -192,7 +192,7 @@ def cast_island(context: Context) -> Iterator[Hit]:
         widened = [c for c in casts if _dtype(context, c.input(0)) == narrow]
         if not computed or len(widened) != len(computed) or not _feeds_only(node, back):
             continue
-        gone = [*(c for c in widened if len(takers(c.output())) == 1), back]
+        gone = [*(c for c in widened if len(consuming_nodes(c.output())) == 1), back]
         facts = {"op": node.op_type, "narrow": narrow, "casts": len(widened) + 1}
         yield from unfused(context, node, gone, facts, vanishes=True, witness=back)
 

@@ -1,10 +1,10 @@
-"""What a convolution or a pooling could do by itself."""
+"""Ops that a convolution or pooling could do by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modellint.analysis.fusion import ints, made_by, number, onward, takers, through
+from modellint.analysis.fusion import consuming_nodes, ints, made_by, number, onward, through
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, unfused
 from modellint.model import Node, Value
@@ -15,7 +15,7 @@ _NEVER_NEGATIVE = names(Trait.NEVER_NEGATIVE)
 
 
 def pad_before_window(context: Context) -> Iterator[Hit]:
-    """Zeros around an image that the convolution or pooling behind could add by itself."""
+    """Zero padding that the following convolution or pooling could do by itself."""
     for pad in context.nodes("Pad"):
         pads = pad.get_ints("pads") or ints(pad.input(1))
         fill = pad.input(2)
@@ -23,12 +23,12 @@ def pad_before_window(context: Context) -> Iterator[Hit]:
         if not zero or pad.get_str("mode", "constant") != "constant" or pads is None:
             continue
         output = pad.output()
-        users = takers(onward(output)) if output is not None else []
+        users = consuming_nodes(onward(output)) if output is not None else []
         windows = [n for n in users if n.qualified_op in _WINDOWS]
         if not windows or len(windows) != len(users) or not _is_spatial(pad, pads):
             continue
         if any(node.op_type == "MaxPool" for node in windows) and not _never_negative(pad.input(0)):
-            continue  # a maximum is padded with the least number, not with zeros
+            continue  # max pooling pads with the lowest number, not with zeros
         reason, breaker = _pad_blocker(pad, windows)
         facts = {"window": windows[0].label, "op": windows[0].op_type, "takers": len(windows)}
         yield from unfused(
@@ -44,7 +44,7 @@ def pad_before_window(context: Context) -> Iterator[Hit]:
 
 
 def _pad_blocker(pad: Node, windows: list[Node]) -> tuple[str, Node]:
-    """What ONNX Runtime's PadFusion passes over."""
+    """Return what prevents ONNX Runtime's PadFusion, and the node."""
     if len(windows) > 1:
         return "shared", pad
     if windows[0].op_type == "MaxPool":
@@ -56,7 +56,7 @@ def _pad_blocker(pad: Node, windows: list[Node]) -> tuple[str, Node]:
 
 
 def _never_negative(value: Value | None) -> bool:
-    """Zeros around such a value cannot change a maximum."""
+    """Return True for nonnegative values, for which zero padding cannot change a maximum."""
     value = through(value)
     if made_by(value, *_NEVER_NEGATIVE) is not None:
         return True
@@ -68,7 +68,7 @@ def _never_negative(value: Value | None) -> bool:
 
 
 def _is_spatial(pad: Node, pads: tuple[int, ...]) -> bool:
-    """Nothing is cut off, and nothing added to batch or channels."""
+    """Return True if padding is not negative and not on batch or channels."""
     if any(amount < 0 for amount in pads) or not any(pads):
         return False
     axes = pad.input(3)

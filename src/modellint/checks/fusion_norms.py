@@ -1,4 +1,4 @@
-"""Normalizations written out op by op."""
+"""Decomposed normalizations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from modellint.checks.fusion import ORT, unfused
 
 
 def layer_norm(context: Context) -> Iterator[Hit]:
-    """LayerNormalization, as exporters before operator set 17 write it."""
+    """LayerNormalization as exported before operator set 17."""
     yield from _norms(context, "layer")
 
 
 def rms_norm(context: Context) -> Iterator[Hit]:
-    """RMSNormalization, as exporters before operator set 23 write it."""
+    """RMSNormalization as exported before operator set 23."""
     yield from _norms(context, "rms")
 
 

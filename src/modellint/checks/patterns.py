@@ -1,4 +1,4 @@
-"""The check of rules that are written as patterns in their own files."""
+"""Check of rules that are defined by patterns in their files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modellint.rules.rule import Match, Rule
 
 
 class PatternCheck:
-    """Asks a rule's patterns; the first of them to claim a place reports it."""
+    """Runs a rule's patterns; the first to match a place reports it."""
 
     def __init__(self, rule: Rule) -> None:
         self._blocks = tuple(map(_Block, rule.match))
@@ -38,7 +38,7 @@ class PatternCheck:
 
 
 class _Block:
-    """One pattern of a rule, compiled when a model first has its ops."""
+    """A pattern of a rule, compiled for the first model that has its ops."""
 
     def __init__(self, match: Match) -> None:
         self.match = match
@@ -50,7 +50,7 @@ class _Block:
         return compile_match(self.match)
 
     def is_moot(self, context: Context) -> bool:
-        """True if the runtime fuses the pattern in each of its cases."""
+        """Return True if the runtime fuses the pattern in all of its cases."""
         fuses = bool(context.rule.fused_by)
         return fuses and all(is_moot(context, stopped) for stopped in self.stops)
 
@@ -78,13 +78,13 @@ def _nodes(match: Match, found: PatternMatch) -> tuple[Node, ...]:
 
 
 def _gone(match: Match, found: PatternMatch) -> tuple[Node, ...]:
-    """What nothing else needs: the last node, and others that only the match takes from."""
+    """Return nodes not needed elsewhere: the last one, and those with consumers only inside."""
     *others, last = _nodes(match, found)
     matched = {id(node) for node in found.matched}
     return (*(node for node in others if _feeds_only(node, matched)), last)
 
 
-def _feeds_only(node: Node, takers: Collection[int]) -> bool:
+def _feeds_only(node: Node, users: Collection[int]) -> bool:
     made = [value for value in node.outputs if value is not None]
     uses = [use.node for value in made for use in value.consumers]
-    return not any(value.is_output for value in made) and all(id(each) in takers for each in uses)
+    return not any(value.is_output for value in made) and all(id(each) in users for each in uses)

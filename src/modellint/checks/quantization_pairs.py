@@ -72,7 +72,7 @@ def round_trip_at_output(context: Context) -> Iterator[Hit]:
 
 
 def _only_returned(value: Value) -> bool:
-    """Whether nothing is done with a value but to return it, moved at most."""
+    """Return True if a value is only returned, possibly after being moved."""
     for _ in range(LONGEST):
         if not value.consumers:
             break

@@ -22,5 +22,5 @@ def resolve_check(rule: Rule) -> Check:
     try:
         check: Check = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"rule {rule.code}: there is no check {name!r} ({error})") from error
+        raise UsageError(f"rule {rule.code}: no check named {name!r} ({error})") from error
     return check

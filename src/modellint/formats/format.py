@@ -48,14 +48,14 @@ class Format:
     names_companions: bool = False
     """True if the model's bytes contain the names of its companions."""
     tells: frozenset[Capability] = frozenset()
-    """What its reader can give. A model may have less."""
+    """Capabilities of its reader. A model may have fewer."""
     dialect: str = ""
-    """What formats share that write the same things differently; empty for the format's name.
-    A rule that is about such files, not about networks, names it."""
+    """Name shared by formats with different notations of the same content; by default the format's
+    name. Rules about files rather than networks refer to it."""
     reader: str = ""
     """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
     signature: Sniff | None = None
-    """How to recognise a format that has no reader."""
+    """Signature of a format without a reader."""
     parses_by_name: bool = False
     """True if unrecognized content with its suffix goes to the reader, which reports errors."""
 

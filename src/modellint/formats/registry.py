@@ -30,7 +30,7 @@ def plugin_formats() -> tuple[Format, ...]:
 
 
 def plugin_mistakes() -> tuple[str, ...]:
-    """Why formats of installed packages cannot be used; all others can."""
+    """Errors in formats of plugins; all other formats can be used."""
     return _plugins()[1]
 
 

@@ -42,7 +42,7 @@ class Use(NamedTuple):
     """Use of a value: the node and the index of its input."""
 
     node: Node
-    index: int  # type: ignore[assignment]  # hides a method of tuple that nobody wants here
+    index: int  # type: ignore[assignment]  # hides an unused method of tuple
 
 
 class Value:
@@ -289,7 +289,7 @@ class Graph:
         self.name = name
         self.parent = parent
         self.called = ""
-        """What nodes call it by, ``ns.Name``, if it is the body of a function."""
+        """Qualified name ``ns.Name`` if it is the body of a function."""
         self.nodes: list[Node] = []
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
@@ -335,7 +335,7 @@ class Graph:
 
     @property
     def path(self) -> str:
-        """Where this graph hangs, unique in the model: its name, or ``main``; below it
+        """Return the path of this graph, unique in the model: its name, or ``main``; below it
         ``main/loop_1.body``; for a function ``function:ns.Name``."""
         if self._path is None:
             self._path = self._find_path()

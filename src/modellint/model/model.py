@@ -113,7 +113,7 @@ class Model:
         """Weight files that the model names and that belong in its folder, there or missing."""
         self.problems: list[Problem] = []
         self.format_facts: object = None
-        """What only files of this format state; the format's package has a function for it."""
+        """Facts specific to the format, accessed by a function of its package."""
         self.infer_types: InferTypes | None = None
         self.memo = Memo()
         """Results of analyses that several deployments share."""

@@ -99,7 +99,7 @@ class Trait(str, Enum):
     READS_SHAPE = "reads-shape"
     """Reads the shape of its input, not its elements."""
     MAKES_SHAPES = "makes-shapes"
-    """Reads or fills shapes: its numbers are no activations."""
+    """Reads or fills shapes: its numbers are not activations."""
     SIZED_BY_DATA = "sized-by-data"
     """The size of its output depends on the elements of its input."""
     MAKES_SEQUENCE = "makes-sequence"

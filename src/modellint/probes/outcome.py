@@ -49,7 +49,7 @@ class Outcome:
     level: Level = "parse"
     """Depth of the probe."""
     detail: str = ""
-    """Why no runtime was probed, how the process died, or why the model was not built."""
+    """Reason why no runtime was probed, how the process died, or why the model was not built."""
     remarks: tuple[Remark, ...] = ()
     figures: Figures = Figures()
     profiles: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)

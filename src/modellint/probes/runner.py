@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child ended: its answer, or its `death` with a description."""
+    """End of a child: its answer, or its `death` with a description."""
 
     answer: dict[str, Any] | None
     death: Status | None = None

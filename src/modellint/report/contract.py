@@ -46,7 +46,7 @@ class FindingEntry(TypedDict):
     confidence: Annotated[
         str | None, "Confidence of an estimate: measured, calibrated, derived, theoretical."
     ]
-    evidence: Annotated[dict[str, Any], "The facts behind the message; each rule has its own."]
+    evidence: Annotated[dict[str, Any], "The facts of the message, specific to each rule."]
     count: Annotated[int, "Number of occurrences that the finding stands for."]
     fingerprint: Annotated[str, "Stable across runs, even if names or order change."]
     suppressed: Annotated[str | None, "Why the finding does not count; null if it counts."]

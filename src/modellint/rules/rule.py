@@ -32,7 +32,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Fuser:
-    """How a runtime handles a rule's pattern by itself."""
+    """Handling of a rule's pattern by a runtime."""
 
     by: str = ""
     """Pass that fuses or removes it; empty if the runtime does not."""
@@ -116,7 +116,7 @@ class Example:
     recorded: Mapping[str, Any] = field(default_factory=dict)
     """Recorded outcome to use instead of `probe`, if the runtime is not available everywhere."""
     contradicted: str = ""
-    """Why the outcome of a probe differs from the rule's prediction."""
+    """Reason why the outcome of a probe differs from the rule's prediction."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
@@ -179,7 +179,7 @@ class Rule:
     since: str = "0.1.0"
     options: Mapping[str, Option] = field(default_factory=dict)
     fused_by: Mapping[str, Fuser] = field(default_factory=dict)
-    """How runtimes handle the pattern by themselves, by name."""
+    """Handling of the pattern by runtimes, by name."""
     match: tuple[Match, ...] = ()
     """Patterns, the first of which to match a place reports it. A file may have a single table."""
     check: str | None = None

@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RuntimeMemory:
-    """How a runtime maps nodes to kernels, and its memory besides tensors."""
+    """Mapping of nodes to kernels by a runtime, and its memory besides tensors."""
 
     fuses: bool = True
     """True if chains of pointwise ops are fused into the preceding kernel."""
@@ -63,6 +63,6 @@ class Runtime:
     measured_on_cpu: bool = False
     """True if the tables describe its CPU kernels only, not deployments on a GPU."""
     probe: Probe | None = None
-    """How to probe it, if possible."""
+    """Description for probing it, if possible."""
     optimizer: Optimizer | None = None
     """Its own graph optimizer, if it can run without the target."""

@@ -220,7 +220,7 @@ GROUPS: dict[str, type[_Figures]] = {
 }
 """Tables of a file that state figures, in the order in which origins are listed."""
 _SAME = TargetFile.model_fields.keys() & {item.name for item in fields(Target)} - GROUPS.keys()
-"""What a target has as its file states it."""
+"""Fields of a target as stated in its file."""
 
 
 def _figures(group: _Figures | None) -> dict[str, Any]:

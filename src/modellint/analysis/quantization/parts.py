@@ -83,7 +83,7 @@ class WeightedOp:
     weight_bits: int | None = None
     """Bits of the weights of an op that unpacks them itself, such as MatMulNBits."""
     held_back: str = ""
-    """Why the deployment's runtime runs it in float despite quantized operands."""
+    """Reason why the deployment's runtime runs it in float despite quantized operands."""
 
     @property
     def is_recurrent(self) -> bool:

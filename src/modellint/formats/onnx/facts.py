@@ -1,4 +1,4 @@
-"""What only ONNX files state. Rules that ask for it say `dialect = "onnx"`."""
+"""Facts specific to ONNX files, for rules with `dialect = "onnx"`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Function:
     graph: Graph
     opsets: Mapping[str, int]
     attributes: tuple[str, ...] = ()
-    """Names of attributes that every call has to give."""
+    """Names of attributes required in every call."""
     defaults: Mapping[str, Attribute] = field(default_factory=dict)
-    """Attributes that a call may leave out."""
+    """Optional attributes with their defaults."""
 
     def arguments(self, call: Node) -> Mapping[str, Value | None]:
-        """What the call passes for each input of the body, by the name it has there."""
+        """Return the arguments of a call, by the names of the body's inputs."""
         return {value.name: call.input(at) for at, value in enumerate(self.graph.inputs)}
 
     def attribute(self, call: Node, value: Attribute | None) -> Attribute | None:
-        """What an attribute found in the body is for this call."""
+        """Resolve an attribute of the body for this call."""
         if isinstance(value, AttributeRef):
             return call.attributes.get(value.name, self.defaults.get(value.name))
         return value
@@ -35,7 +35,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class OnnxFacts:
-    """The part of an ONNX file that is not about the network in it."""
+    """Content of an ONNX file other than the network."""
 
     ir_version: int | None = None
     opsets: Mapping[str, int] = field(default_factory=dict)
@@ -43,15 +43,15 @@ class OnnxFacts:
     functions: Mapping[Graph, Function] = field(default_factory=dict)
     """Model-local functions by their body."""
     training: tuple[Graph, ...] = ()
-    """Graphs of the training information; they are no part of what is deployed."""
+    """Graphs of the training information, which are not deployed."""
 
     @property
     def opset(self) -> int | None:
-        """The version of the default operator set."""
+        """Return the version of the default operator set."""
         return self.opsets.get(DEFAULT_DOMAIN)
 
     def opsets_of(self, graph: Graph) -> Mapping[str, int]:
-        """The operator sets that a graph's nodes come from: a function imports its own."""
+        """Return the operator sets of a graph's nodes; functions import their own."""
         while graph.parent is not None:
             graph = graph.parent.graph
         function = self.functions.get(graph)
@@ -62,5 +62,5 @@ _NONE = OnnxFacts()
 
 
 def onnx_facts(model: Model) -> OnnxFacts:
-    """What an ONNX file states besides its network; nothing for any other file."""
+    """Return the facts of an ONNX file; empty for any other file."""
     return model.format_facts if isinstance(model.format_facts, OnnxFacts) else _NONE

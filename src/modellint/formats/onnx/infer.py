@@ -52,7 +52,7 @@ _UNSAID = (
     "Type info",
     "type case mismatch",
 )
-"""What inference says where it knows too little, which is no contradiction."""
+"""Messages of inference about missing information, which are not contradictions."""
 
 _ONNX_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9}
 _TENSOR = 4  # AttributeProto.TENSOR

@@ -1,4 +1,4 @@
-"""A rule's ``[[match]]`` blocks, each compiled once and found in any graph."""
+"""Compilation and matching of a rule's ``[[match]]`` blocks."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PatternMatch:
-    """One place of a graph where a pattern matches."""
+    """A match of a pattern in a graph."""
 
     place: Node | Value
-    """What the rule's ``report`` names: the node that makes it, where the pattern has one."""
+    """Place named by the rule's ``report``: the node that produces it, if in the pattern."""
     nodes: Mapping[str, Node]
-    """The matched node by each name of what it makes."""
+    """Matched nodes by the names of their outputs."""
     values: Mapping[str, Value]
-    """What each variable stands for; optional ones that are left out are missing."""
+    """Values of the variables, without absent optional ones."""
     matched: tuple[Node, ...]
     """All matched nodes, in the pattern's order."""
     facts: Mapping[str, object]
-    """The rule's facts; None where the model does not say."""
+    """The rule's facts; None if unknown."""
     variant: str = ""
     stopped: tuple[str, ...] = ()
 
 
 class Claims:
-    """What the blocks of a rule have found in a graph: each place and set of nodes once."""
+    """Places and sets of nodes that the blocks of a rule have matched in a graph."""
 
     def __init__(self) -> None:
         self._places: set[int] = set()
         self._node_sets: dict[int, list[frozenset[int]]] = defaultdict(list)
 
     def has(self, place: object, nodes: frozenset[int]) -> bool:
-        """Whether the place, or all of the nodes together, were found before."""
+        """Return True if the place, or the set of nodes, was matched before."""
         if id(place) in self._places:
             return True
         found = min((self._node_sets.get(node, ()) for node in nodes), key=len)
@@ -59,7 +59,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A way in which matches differ; the last of a block's is what holds otherwise."""
+    """A case of matches; the last of a block's is the default."""
 
     when: Expression | None
     report: str
@@ -69,7 +69,7 @@ class _Case:
 
 
 class CompiledMatch:
-    """A pattern with its conditions, ready to be found."""
+    """A compiled pattern with its conditions."""
 
     def __init__(
         self, pattern: Pattern, where: tuple[Expression, ...], cases: tuple[_Case, ...]
@@ -78,7 +78,7 @@ class CompiledMatch:
         self._report = cases[-1].report
         self._cases = cases
         self._first = [condition for condition in where if condition.about_deployment]
-        # Shape inference is expensive: what may set it off is asked when all else holds.
+        # Shape inference is expensive: conditions that may need it are evaluated last.
         late = [condition for condition in where if condition.infers or condition.whole]
         self._late = sorted(late, key=lambda condition: condition.infers)
         self._early = [condition for condition in where if condition not in self._first + late]
@@ -92,10 +92,10 @@ class CompiledMatch:
         *,
         strict: bool = False,
     ) -> Iterator[PatternMatch]:
-        """Every place where the pattern matches, but for those that are claimed.
+        """Iterate over the matches of the pattern, except for claimed ones.
 
-        An expression that cannot be evaluated is a match that does not hold; with `strict` it
-        raises PatternError instead.
+        An expression that cannot be evaluated counts as false; with `strict` it raises
+        PatternError.
         """
         start = rarest(self._pattern, graph)
         if start is None:
@@ -146,7 +146,7 @@ class CompiledMatch:
 
 
 def compile_match(match: Match) -> CompiledMatch:
-    """The compiled form of a ``[[match]]`` block; raises PatternError."""
+    """Compile a ``[[match]]`` block; raise PatternError if invalid."""
     return _Compiler(match).compile()
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a pattern, and where it stands."""
+"""Errors in patterns, with their locations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modellint.base.suggest import did_you_mean
 
 
 class PatternError(ModellintError):
-    """A mistake in a rule's ``[[match]]`` block, shown with a caret under its place."""
+    """An error in a rule's ``[[match]]`` block, shown with a caret under its location."""
 
     def __init__(self, message: str, part: str, text: str, line: int, column: int) -> None:
         source = text.splitlines()[line - 1] if text else ""
@@ -26,6 +26,6 @@ class PatternError(ModellintError):
 
 
 def hint(word: str, known: Collection[str]) -> str:
-    """`` (did you mean 'rank'?)`` when something near is known, else nothing."""
+    """Return `` (did you mean 'rank'?)`` if a similar word is known, else an empty text."""
     guess = did_you_mean(word, known)
     return f" ({guess})" if guess else ""

@@ -1,4 +1,4 @@
-"""Expressions of rule files, compiled into closures. Nothing outside the whitelist gets in."""
+"""Expressions of rule files, compiled to closures. Only whitelisted syntax is accepted."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ _UNANSWERABLE = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class EvaluationError(PatternError):
-    """An expression that makes no sense for the values it met, for example ``"a" < 3``."""
+    """An expression that is invalid for its values, for example ``"a" < 3``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """One expression of a rule file, ready to be asked of a match."""
+    """A compiled expression of a rule file."""
 
     part: str
     text: str
     run: Run
     variables: frozenset[str]
     infers: bool
-    """Whether it may set off shape inference."""
+    """True if it may need shape inference."""
     whole: bool
-    """Whether it looks at all nodes of the match."""
+    """True if it depends on all nodes of the match."""
 
     @property
     def about_deployment(self) -> bool:
-        """Whether the answer is the same for every match in a graph."""
+        """Return True if the result is the same for all matches in a graph."""
         return not (self.variables or self.whole)
 
     def value(self, scope: Scope) -> Any:
-        """The result; None when it is unknown."""
+        """Return the result; None if unknown."""
         try:
             return self.run(scope)
         except _UNANSWERABLE as error:
@@ -61,12 +61,12 @@ class Expression:
             return None
 
     def holds(self, scope: Scope) -> bool:
-        """Whether it is known to be true."""
+        """Return True if the result is known to be true."""
         return bool(self.value(scope))
 
 
 def compile_expression(text: str, part: str, variables: frozenset[str]) -> Expression:
-    """Compile one expression over the variables of a pattern; raises PatternError."""
+    """Compile an expression over the variables of a pattern; raise PatternError if invalid."""
     return _Compiler(text, part, variables).compile()
 
 
@@ -88,7 +88,7 @@ class _Compiler:
     def _parse(self) -> ast.expr:
         if len(self.text) > LONGEST:
             raise self._error(f"longer than {LONGEST} characters")
-        # Parentheses let an expression run over several lines.
+        # Parentheses allow expressions to span several lines.
         opened = "\n" in self.text
         try:
             return ast.parse(f"({self.text}\n)" if opened else self.text.strip(), mode="eval").body
@@ -223,7 +223,7 @@ class _Compiler:
             raise self._error("only one 'for' over one variable can be used here", node)
         name = loop.target.id
         if name in self.items | self.variables or name in CONSTANTS:
-            raise self._error(f"{name!r} is taken: choose another name", loop.target)
+            raise self._error(f"{name!r} is already in use: choose another name", loop.target)
         whole = self._compile(loop.iter)
         self.items.add(name)
         item = self._compile(node.elt)
@@ -251,7 +251,7 @@ class _Compiler:
         name = node.func.id
         function = FUNCTIONS.get(name)
         if function is None:
-            raise self._error(f"there is no function {name!r}{hint(name, FUNCTIONS)}", node.func)
+            raise self._error(f"unknown function {name!r}{hint(name, FUNCTIONS)}", node.func)
         if node.keywords or any(isinstance(arg, ast.Starred) for arg in node.args):
             raise self._error(f"{name}() takes plain arguments only", node)
         if not function.least <= len(node.args) <= function.most:
@@ -268,10 +268,10 @@ class _Compiler:
 
     def _variable(self, function: str, node: ast.expr) -> str:
         if not isinstance(node, ast.Name) or node.id in self.items:
-            raise self._error(f"{function}() is asked of a variable of the pattern", node)
+            raise self._error(f"{function}() needs a variable of the pattern", node)
         self.name(node)
         if node.id not in self.variables:
-            raise self._error(f"{function}() is asked of a variable of the pattern", node)
+            raise self._error(f"{function}() needs a variable of the pattern", node)
         return node.id
 
 

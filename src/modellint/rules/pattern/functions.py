@@ -1,4 +1,4 @@
-"""The functions that expressions may call. Whatever is given nothing known answers None."""
+"""Functions of the expression language. With unknown arguments they return None."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Body = TypeVar("Body", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True)
 class PatternFunction:
-    """One function: what it takes, and when the search may call it.
+    """A function: the arguments it takes, and when the search may call it.
 
-    ``values`` takes variables, passed over when they stand for a value left out; ``value`` one
-    variable and then expressions; ``surroundings`` and ``plain`` take expressions only.
+    ``values`` takes variables and skips absent ones; ``value`` takes a variable and then
+    expressions; ``surroundings`` and ``plain`` take only expressions.
     """
 
     run: Callable[..., object]
@@ -39,11 +39,11 @@ class PatternFunction:
     least: int
     most: float
     infers: bool
-    """Whether it may set off shape inference, so that it is asked last."""
+    """True if it may need shape inference, so that it is called last."""
     whole: bool
-    """Whether it looks at all nodes of the match."""
+    """True if it depends on all nodes of the match."""
     takes_unknown: bool
-    """Whether it is asked even when an argument is unknown or left out."""
+    """True if it is called even if an argument is unknown or absent."""
 
 
 FUNCTIONS: dict[str, PatternFunction] = {}
@@ -92,13 +92,15 @@ def initializer(scope: Scope, *values: Value) -> bool:
 
 @_function("values")
 def sole_consumer(scope: Scope, *values: Value) -> bool:
-    return all(not value.is_output and len(_takers(value)) == 1 for value in values)
+    return all(not value.is_output and len(_consuming_nodes(value)) == 1 for value in values)
 
 
 @_function("values", whole=True)
 def inside(scope: Scope, *values: Value) -> bool:
     matched = {id(node) for node in scope.nodes.values()}
-    return all(not value.is_output and _takers(value).keys() <= matched for value in values)
+    return all(
+        not value.is_output and _consuming_nodes(value).keys() <= matched for value in values
+    )
 
 
 @_function("values")
@@ -113,17 +115,17 @@ def is_input(scope: Scope, *values: Value) -> bool:
 
 @_function("value")
 def consumers(scope: Scope, value: Value) -> int:
-    return len(_takers(value))
+    return len(_consuming_nodes(value))
 
 
 @_function("value")
 def consumer_ops(scope: Scope, value: Value) -> tuple[str, ...]:
-    return tuple(node.qualified_op for node in _takers(value).values())
+    return tuple(node.qualified_op for node in _consuming_nodes(value).values())
 
 
 @_function("value")
 def position(scope: Scope, value: Value, user: Value) -> int | None:
-    """The first input at which the node that makes `user` takes the value."""
+    """Return the first input at which the producer of `user` consumes the value."""
     inputs = user.producer.inputs if user.producer is not None else ()
     return next((index for index, each in enumerate(inputs) if each is value), None)
 
@@ -133,7 +135,7 @@ def present(scope: Scope, value: Value | None) -> bool:
     return value is not None
 
 
-def _takers(value: Value) -> dict[int, Node]:
+def _consuming_nodes(value: Value) -> dict[int, Node]:
     return {id(use.node): use.node for use in value.consumers}
 
 
@@ -152,7 +154,7 @@ def producer_op(scope: Scope, value: Value) -> str:
 
 @_function("value")
 def source_op(scope: Scope, value: Value) -> str:
-    """The op upstream of Casts and the like."""
+    """Return the op upstream of Casts and similar ops."""
     node = value.producer
     while node is not None and node.qualified_op in _TRANSPARENT:
         before = node.input(0)
@@ -225,7 +227,7 @@ def _is_one(dim: object) -> bool | None:
 
 
 def _elements(tensor: Tensor) -> object:
-    """A number for a scalar, else all elements in one list; None when they are not at hand."""
+    """Return a number for a scalar, else a flat list of elements; None if not in memory."""
     array = tensor.if_small()
     if array is None:
         return None
@@ -272,7 +274,7 @@ def _is_static(scope: Scope, value: Value) -> bool | None:
 
 @_function("values", infers=True)
 def fixed(scope: Scope, *values: Value) -> bool:
-    """Whether the file itself has numbers for all dims, whatever the deployment binds."""
+    """Return True if all dims are numbers in the file, independent of the deployment."""
     return all(is_static(value.shape) for value in values)
 
 
@@ -324,7 +326,7 @@ def shape_text(scope: Scope, value: Value) -> str:
 
 @_function("value", infers=True)
 def perm(scope: Scope, value: Value) -> object:
-    """What a Transpose does; without the attribute it reverses the dims."""
+    """Return the permutation of a Transpose, which by default reverses the dims."""
     if value.producer is None or "perm" in value.producer.attributes:
         return attr(scope, value, "perm")
     given = value.producer.input(0)
@@ -334,7 +336,7 @@ def perm(scope: Scope, value: Value) -> object:
 
 @_function("plain")
 def compose(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The one permutation that does `first` and then `second`."""
+    """Return the permutation equivalent to `first` followed by `second`."""
     if not (_is_permutation(first) and _is_permutation(second) and len(first) == len(second)):
         return None
     return tuple(first[index] for index in second)
@@ -378,7 +380,7 @@ def option(scope: Scope, name: str) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-# --- Reckoning -----------------------------------------------------------------------------
+# --- Arithmetic ----------------------------------------------------------------------------
 
 
 @_function("plain", takes_unknown=True)
@@ -426,7 +428,7 @@ def abs_(number: Any) -> object:
 
 @_function("plain")
 def close(left: Any, right: Any, tolerance: float = 1e-3) -> bool | None:
-    """Equal up to a relative error."""
+    """Return True if equal up to a relative error."""
     if isinstance(left, Symbol) or isinstance(right, Symbol):
         return None
     return math.isclose(left, right, rel_tol=tolerance)
@@ -440,7 +442,7 @@ def divisible(number: Any, divisor: Any) -> bool | None:
 
 
 def _numbers(things: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Arguments, or the items of the only one; None when one of them is unknown."""
+    """Return the arguments, or the items of a single one; None if any is unknown."""
     if len(things) == 1 and isinstance(things[0], tuple):
         things = things[0]
     unknown = any(thing is None or isinstance(thing, Symbol) for thing in things)

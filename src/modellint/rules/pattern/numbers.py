@@ -1,4 +1,4 @@
-"""Numbers that small constants hold, compared as far as their type can tell."""
+"""Comparison of numbers in small constants, within the accuracy of their type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from modellint.model import Tensor
 
 
 def uniform_number(tensor: Tensor) -> float | None:
-    """The number that a small tensor repeats throughout; None when there is no such number."""
+    """Return the number that all elements of a small tensor equal, or None."""
     elements = tensor.if_small()
     if elements is None or elements.size == 0 or tensor.dtype.kind in ("string", "complex"):
         return None
@@ -19,7 +19,7 @@ def uniform_number(tensor: Tensor) -> float | None:
 
 
 def is_about(number: float, literal: float, tensor: Tensor) -> bool:
-    """Equal as far as the stored type, and a literal of five digits, can tell."""
+    """Return True if equal within the accuracy of the stored type and of five digits."""
     if not tensor.dtype.is_float:
         return number == literal
     return math.isclose(number, literal, rel_tol=_tolerance(tensor))

@@ -1,4 +1,4 @@
-"""What expressions can see while they are evaluated, and how they treat the unknown."""
+"""Evaluation scope of expressions, and three-valued logic for unknown values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Environment(Protocol):
-    """What expressions may ask beyond the model; a check's `Context` is one."""
+    """Environment of expressions beyond the model, such as a check's `Context`."""
 
     @property
     def options(self) -> Mapping[str, Any]: ...
@@ -27,7 +27,7 @@ class Environment(Protocol):
 
 
 class Scope:
-    """The match in progress, in its graph, in the light of a deployment."""
+    """The match in progress, in its graph, for a deployment."""
 
     __slots__ = ("environment", "graph", "items", "nodes", "strict", "values")
 
@@ -36,15 +36,15 @@ class Scope:
         self.environment = environment
         self.strict = strict
         self.nodes: dict[int, Node] = {}
-        """The nodes found so far, by the pattern's line number."""
+        """Nodes matched so far, by line of the pattern."""
         self.values: dict[str, Value | None] = {}
-        """What the variables known so far stand for; None is an optional value left out."""
+        """Values of the variables bound so far; None for absent optional values."""
         self.items: dict[str, object] = {}
         """Variables of comprehensions."""
 
 
 class Symbol(str):
-    """A named dim: equal to itself, and otherwise unknown."""
+    """A symbolic dim: equal to itself, and otherwise unknown."""
 
     __slots__ = ()
 
@@ -54,7 +54,7 @@ def truth(thing: object) -> bool | None:
 
 
 def every(things: Iterable[object]) -> bool | None:
-    """False when one is false, else unknown when one is unknown."""
+    """Return False if any is false, else None if any is unknown."""
     known = True
     for thing in things:
         if thing is None:
@@ -65,7 +65,7 @@ def every(things: Iterable[object]) -> bool | None:
 
 
 def some(things: Iterable[object]) -> bool | None:
-    """True when one is true, else unknown when one is unknown."""
+    """Return True if any is true, else None if any is unknown."""
     known = True
     for thing in things:
         if thing is None:
@@ -76,7 +76,7 @@ def some(things: Iterable[object]) -> bool | None:
 
 
 def equal(left: object, right: object) -> bool | None:
-    """Whether two things are the same; None when that is not known."""
+    """Return True if both are equal; None if unknown."""
     if left is None or right is None:
         return None
     if isinstance(left, tuple) and isinstance(right, tuple):
@@ -86,6 +86,6 @@ def equal(left: object, right: object) -> bool | None:
     if isinstance(left, Symbol) and isinstance(right, Symbol):
         return left == right or None
     if isinstance(left, Symbol) or isinstance(right, Symbol):
-        # A dim may turn out to be any number, but its name is its name.
+        # A symbolic dim may equal any number, but names are compared as such.
         return left == right if isinstance(left, str) and isinstance(right, str) else None
     return bool(left == right)

@@ -1,4 +1,4 @@
-"""Finding a pattern in a graph: from the rarest op along the edges, with bounded work."""
+"""Pattern search in a graph: from the rarest op along the edges, with bounded work."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ Inputs = tuple[Value | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next node to find, and by which known values to reach it."""
+    """The next node to match, and the bound values that lead to it."""
 
     line: Line
     made: str | None
-    """A known value that the node makes: there is at most one such node."""
+    """A bound value that the node produces: there is at most one such node."""
     taken: tuple[str, ...]
-    """Known values that the node takes: the least used one is followed."""
+    """Bound values that the node consumes: the least used one is followed."""
     conditions: tuple[Expression, ...]
-    """What can be asked as soon as this node is found."""
+    """Conditions that can be evaluated once this node is matched."""
 
 
 Plan = tuple[Step, ...]
 
 
 def plan(pattern: Pattern, start: int, conditions: Iterable[Expression]) -> Plan:
-    """The order in which to find the nodes of a pattern, beginning with the line at `start`."""
+    """Return the order in which to match the nodes of a pattern, from the line at `start`."""
     known: set[str] = set()
     waiting = list(conditions)
     rest = list(pattern.lines)
@@ -68,7 +68,7 @@ def _next(
 
 
 def rarest(pattern: Pattern, graph: Graph) -> int | None:
-    """The line with the fewest candidates, or None when some line has none."""
+    """Return the line with the fewest candidates, or None if a line has none."""
     fewest, best = math.inf, None
     for index, line in enumerate(pattern.lines):
         if line.ops is None:
@@ -82,7 +82,7 @@ def rarest(pattern: Pattern, graph: Graph) -> int | None:
 
 
 class Search:
-    """One pattern in one graph. `accept` is called at every match, with the scope filled."""
+    """Search for a pattern in a graph. `accept` is called for each match, with its scope."""
 
     def __init__(self, steps: Plan, scope: Scope, accept: Callable[[], None]) -> None:
         self.steps = steps
@@ -136,7 +136,7 @@ class Search:
         return value.consumers if value is not None else []
 
     def _try(self, step: Step, node: Node, position: int) -> None:
-        """Let the node be what the step asks for, in every way it can, and go on from there."""
+        """Bind the node to the step in all possible ways, and continue from there."""
         line = step.line
         unnamed = node.outputs[len(line.outputs) :]
         if unnamed and not line.more_outputs and any(map(_in_use, unnamed)):
@@ -161,7 +161,7 @@ class Search:
         return all(condition.holds(self.scope) for condition in conditions)
 
     def _bind(self, slots: tuple[Slot, ...], given: Inputs, bound: list[str]) -> bool:
-        """Tie the names of a line to a node's values; False where they do not fit."""
+        """Bind the names of a line to a node's values; return False if they do not fit."""
         values, count = self.values, len(given)
         for index, (name, optional, absent, literal) in enumerate(slots):
             value = given[index] if index < count else None
@@ -202,7 +202,7 @@ def _in_use(value: Value | None) -> bool:
 
 
 def _layouts(line: Line, node: Node) -> Iterable[Inputs]:
-    """The node's inputs as the line may name them: in every order, where the op allows it."""
+    """Iterate over the orders of the node's inputs that the op allows."""
     given, wanted = node.inputs, len(line.inputs)
     if len(given) > wanted and not line.more_inputs and _is_more(given[wanted:]):
         return ()

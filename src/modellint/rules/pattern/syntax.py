@@ -1,4 +1,4 @@
-"""The text of a pattern, one node a line, parsed: ``z = Relu|Clip(y, _, ...)``."""
+"""Parser of patterns, with one node per line: ``z = Relu|Clip(y, _, ...)``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPS = re.compile(r"=\s*([\w.|\s-]+?)\s*\(")
 
 
 class Slot(NamedTuple):
-    """One input or output of a line."""
+    """An input or output of a line."""
 
     name: str | None = None
     optional: bool = False
@@ -33,11 +33,11 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One node of the pattern."""
+    """A node of the pattern."""
 
     number: int
     ops: frozenset[str] | None
-    """The qualified op types, or None for any op."""
+    """Qualified op types, or None for any op."""
     outputs: tuple[Slot, ...]
     inputs: tuple[Slot, ...]
     more_inputs: bool
@@ -48,7 +48,7 @@ class Line:
 class Pattern:
     lines: tuple[Line, ...]
     producers: dict[str, int]
-    """The index of the line that makes each variable."""
+    """Index of the line that produces each variable."""
     variables: frozenset[str]
     optional: frozenset[str]
 
@@ -61,7 +61,7 @@ class _Token(NamedTuple):
 
 @cache
 def required_ops(text: str) -> tuple[frozenset[str], ...]:
-    """For each node of a pattern, the op types of which a graph must have one.
+    """Return the op types of each node of a pattern, one of which a graph must contain.
 
     Reads the text without parsing it, so that rules whose ops are absent are never compiled.
     """
@@ -70,7 +70,7 @@ def required_ops(text: str) -> tuple[frozenset[str], ...]:
 
 
 def parse(text: str) -> Pattern:
-    """The nodes of a pattern; raises PatternError."""
+    """Parse a pattern; raise PatternError if invalid."""
     lines = [
         _LineParser(text, number, line).parse()
         for number, line in enumerate(text.splitlines(), 1)
@@ -87,7 +87,7 @@ def _choice(ops: str) -> frozenset[str] | None:
 
 
 def _plain_domain(op: str) -> str:
-    """``ai.onnx`` is the default domain's long name."""
+    """Remove ``ai.onnx``, the long name of the default domain."""
     domain, _, name = op.rpartition(".")
     return name if domain == "ai.onnx" else op
 
@@ -121,7 +121,7 @@ class _LineParser:
         return token
 
     def _skip(self, text: str) -> bool:
-        """Step over a mark if it is the next token."""
+        """Skip a mark if it is the next token."""
         found = self.tokens[self.position].text == text
         self.position += found
         return found
@@ -139,7 +139,7 @@ class _LineParser:
         inputs, more_inputs = self._slots(")", output=False)
         self._expect(")", "after the inputs")
         if self.tokens[self.position].kind != "end":
-            self._fail("one node a line: nothing may follow ')'")
+            self._fail("only one node per line: nothing may follow ')'")
         if not outputs:
             self._fail("a node needs an output to its left; '_' if no name is needed", 1)
         return Line(
@@ -186,18 +186,18 @@ class _LineParser:
             self._fail(f"{token.text!r} cannot name a value")
         self._take()
         name = None if token.text == ANYTHING else token.text
-        # Who does not name an output does not care whether it is there.
+        # Unnamed outputs may be absent.
         return Slot(name, optional=self._skip("?") or (output and name is None))
 
 
 def ties(line: Line, optional: frozenset[str]) -> frozenset[str]:
-    """The variables by which the search can step from other nodes to this one."""
+    """Return the variables by which the search can reach this node from others."""
     named = {slot.name for slot in (*line.inputs, *line.outputs) if slot.name is not None}
     return frozenset(named - optional)
 
 
 def _checked(text: str, lines: list[Line]) -> Pattern:
-    """Refuse what could never match, and what would match nodes that are not connected."""
+    """Raise for patterns that can never match, or that match unconnected nodes."""
 
     def fail(message: str, line: Line, word: str = "") -> NoReturn:
         source = text.splitlines()[line.number - 1]
