@@ -73,13 +73,19 @@ def laid_out(
             _fitted(row[at], width, columns[at].kind, ellipsis) if at < len(row) else Text()
             for at, width in widths.items()
         ]
-        yield Text(" " * gap).join(cells).rstrip().cut(room)
+        yield _cut(Text(" " * gap).join(cells).rstrip(), room, ellipsis)
 
 
 def _fitted(cell: Text, width: int, kind: Kind, ellipsis: str) -> Text:
-    if cell.width > width and kind == "prose":
-        cell = cell.cut(width - len(ellipsis)).rstrip() + ellipsis
+    if kind == "prose":
+        cell = _cut(cell, width, ellipsis)
     return cell.shortened(width, ellipsis).padded(width, to_the_right=kind == "figures")
+
+
+def _cut(text: Text, width: int, ellipsis: str) -> Text:
+    if text.width <= width:
+        return text
+    return text.cut(width - len(ellipsis)).rstrip() + ellipsis
 
 
 def _text(cell: Cell, style: str = "") -> Text:
