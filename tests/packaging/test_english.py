@@ -1,6 +1,10 @@
-"""The glossary of CONTRIBUTING.md, held for what users read."""
+"""The glossary of CONTRIBUTING.md, held for documentation, rules and source code."""
 
+import ast
+import io
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -39,3 +43,44 @@ def test_examples_of_what_is_avoided() -> None:
         "written as `x`, as `torch.bmm` requires",
     ):
         assert not AVOIDED.search(line), line
+
+
+CLAUSE = re.compile(r"(?:What|Whether|How|Who|Why|Where|Which)\b")
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Iterate over the comments and texts of a module; single words are names rather than prose."""
+    source = path.read_text(encoding="utf-8")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield from enumerate(node.value.splitlines(), node.lineno)
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Iterate over the strings of a module that are statements, such as those below attributes."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.lineno, str(node.value.value)
+
+
+def test_avoided_words_are_absent_from_the_source() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {hit[0]}"
+        for path in sorted(ROOT.glob("src/**/*.py"))
+        for number, line in prose(path)
+        for hit in AVOIDED.finditer(PLACEHOLDER.sub("", line))
+    ]
+    assert not found, "CONTRIBUTING.md says what to write instead:\n" + "\n".join(found)
+
+
+def test_docstrings_open_with_a_verb_or_a_noun() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {text.splitlines()[0]}"
+        for path in sorted(ROOT.glob("src/**/*.py"))
+        for number, text in docstrings(path)
+        if CLAUSE.match(text)
+    ]
+    assert not found, "\n".join(found)

@@ -23,7 +23,7 @@ level of computed shapes."""
 
 @dataclass(slots=True)
 class _Deduced:
-    """What is known under one set of sizes, which several deployments may share."""
+    """Types under a set of sizes, which several deployments may share."""
 
     shapes: dict[int, Shape | None] = field(default_factory=dict)
     types: Mapping[tuple[str, str], tuple[object, Shape | None]] = field(default_factory=dict)

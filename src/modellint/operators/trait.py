@@ -115,7 +115,7 @@ class Trait(str, Enum):
     INTEGER_PRODUCT = "integer-product"
     """Multiplies integers and is given their scales."""
     BLOCK_WEIGHTS = "block-weights"
-    """Dequantizes packed weights of a few bits itself and multiplies in float."""
+    """Dequantizes packed low-bit weights itself and multiplies in float."""
     INTEGER_KERNEL = "integer-kernel"
     """Computes on integers, and is not a product."""
     QUANTIZABLE = "quantizable"
