@@ -30,6 +30,14 @@ def test_parts_add_up() -> None:
     assert estimate.verdict == "fits"
 
 
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("runtime", ["tensorrt", "onnxruntime", None])
+def test_the_ceiling_is_above_the_estimate(name: str, runtime: str | None) -> None:
+    """A model is said to fit by its ceiling alone, so that must never be below the estimate."""
+    estimate = memory(export(name), Deployment(target=A10, runtime=runtime))
+    assert estimate.footprint.ceiling >= estimate.expected
+
+
 def test_a_batch_norm_leaves_nothing_behind() -> None:
     """It merges into the convolution before it: its four vectors are gone."""
     body = "c = Conv(x, w, b) y = BatchNormalization(c, s, o, m, v)"
