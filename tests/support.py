@@ -22,7 +22,7 @@ EXAMPLES = ROOT / "examples"
 
 @dataclass(frozen=True)
 class CliResult:
-    """What a run of the program left behind."""
+    """Result of a run of the program."""
 
     exit_code: int
     stdout: str

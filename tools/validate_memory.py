@@ -59,7 +59,7 @@ TABLES = {
     "onnxruntime": "onnxruntime",
     "cuda": "cuda",
 }
-"""The planner behind each table of the page."""
+"""The planner after each table of the page."""
 QUANTIZED = ("resnet18", "resnet50", "vgg16", "squeezenet1_0", "mobilenet_v2")
 HEADER = """| model | batch | precision | planner, MB | low | expected | high | error | inside |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
@@ -437,7 +437,7 @@ def _key(planner: str, case: Case) -> str:
 
 
 def plan_apart(planner: str, case: Case) -> Plan:
-    """The plan, made in a process of its own: a planner that crashes takes nobody along."""
+    """The plan, made in a process of its own: a crash of the planner does not affect this one."""
     command = [sys.executable, __file__, "--worker", planner, json.dumps(asdict(case))]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""What is constant as deployed, and the arithmetic of shapes beside ONNX's own inference."""
+"""What is constant as deployed, and the arithmetic of shapes next to ONNX's own inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""modellint with every rule beside its peers, in the same run: compared, never absolute."""
+"""modellint with every rule next to its peers, in the same run: compared, never absolute."""
 
 from __future__ import annotations
 

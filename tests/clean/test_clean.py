@@ -1,4 +1,4 @@
-"""Real exports of well-known architectures get no errors, and no warning nobody can defend."""
+"""Real exports of well-known architectures get no errors, and no warning no one can defend."""
 
 from __future__ import annotations
 

@@ -382,7 +382,7 @@ UNKNOWN_OP = GOOD.replace("Relu", "my.Op").replace('"" : 21', '"" : 21, "my" : 1
 
 
 def probed(mine: Project, settings: str) -> list[str]:
-    """What ONNX Runtime is found to say of a model with an operator that nobody knows."""
+    """The answer of ONNX Runtime to a model with an unknown operator."""
     pytest.importorskip("onnxruntime")
     project(mine.folder, {"unknown.onnx": UNKNOWN_OP})
     mine.configure(f'select = ["ORT", "PRB"]\nruntime = "onnxruntime"\n{settings}')

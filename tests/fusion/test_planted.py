@@ -30,7 +30,7 @@ class Defect:
     at: str
     """The name of the value, without prefix, that the node to be reported makes."""
     after: tuple[str, str, int] = ("resnet18", "Relu", 0)
-    """The export, and the op behind whose so-manieth node it is planted."""
+    """The export, the op, and the number of the node after which it is planted."""
     constants: Mapping[str, Array] = field(default_factory=dict)
     branch: bool = False
     """Whether `y` becomes an output of its own, instead of taking the place of `x`."""

@@ -1,4 +1,4 @@
-"""The pages that docs/inspect.md shows. `python -m tests.inspect.sample` writes them anew."""
+"""The pages that docs/inspect.md shows. `python -m tests.inspect.sample` writes them again."""
 
 from __future__ import annotations
 

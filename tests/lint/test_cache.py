@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def linted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of files that were really linted; empty it to begin anew."""
+    """The names of files that were really linted; empty it to begin again."""
     names: list[str] = []
     original = lint_file_as_it_is
 

@@ -57,7 +57,7 @@ class Graph:
         return name
 
     def pair(self, value: str, name: str, scale: float) -> str:
-        """Q and DQ, per tensor; unsigned ones around 0 behind a Relu, else around the middle."""
+        """Q and DQ, per tensor; unsigned ones around 0 after a Relu, else around the middle."""
         self.constant(f"{name}_scale", scale)
         middle = 0 if value.endswith(("_relu", "pool", "mean")) else 128
         self.constant(f"{name}_zero", middle if self.unsigned else 0, self.activation)
@@ -66,7 +66,7 @@ class Graph:
         return self.add("DequantizeLinear", [f"{name}_q", *parameters], f"{name}_dq")
 
     def weight(self, name: str, shape: Sequence[int], axis: int = 0) -> str:
-        """A stored int8 weight behind its DQ, per channel."""
+        """A stored int8 weight after its DQ, per channel."""
         self.constant(f"{name}_w", self._random.integers(-127, 128, shape), "i1")
         self.constant(f"{name}_ws", self._random.uniform(0.005, 0.02, shape[axis]))
         self.constant(f"{name}_wz", np.zeros(shape[axis]), "i1")
@@ -130,7 +130,7 @@ def clean() -> Graph:
 
 
 def clean_for_onnxruntime() -> Graph:
-    """The same as ONNX Runtime wants it on x86: uint8 activations, and a pair behind every layer
+    """The same as ONNX Runtime wants it on x86: uint8 activations, and a pair after every layer
     that no Relu follows."""
     graph = _layers(Graph(unsigned=True))
     graph.pair("second", "second_out", 0.05)

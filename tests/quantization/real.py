@@ -134,7 +134,7 @@ def dynamic(source: Path, result: Path) -> None:
 
 
 def four_bits(*, qdq: bool) -> Callable[[Path, Path], None]:
-    """Weights of matrix products in blocks of 32, packed or behind a DequantizeLinear."""
+    """Weights of matrix products in blocks of 32, packed or after a DequantizeLinear."""
 
     def quantize(source: Path, result: Path) -> None:
         from onnxruntime.quantization import QuantFormat

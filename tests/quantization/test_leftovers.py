@@ -1,4 +1,4 @@
-"""What ONNX Runtime's tools leave behind when one of their steps is taken for another."""
+"""What ONNX Runtime's tools leave after when one of their steps is taken for another."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_small_weights_in_float_are_let_be(tmp_path: Path) -> None:
 
 
 def test_quantized_without_folding_first(tmp_path: Path) -> None:
-    """The raw export, whose BatchNormalization nobody folded."""
+    """The raw export, with its BatchNormalization not folded."""
     real.float_model("resnet18", tmp_path)
     path = tmp_path / "quantized.onnx"
     real.static(activation="QUInt8", symmetric=False)(tmp_path / "resnet18.raw.onnx", path)

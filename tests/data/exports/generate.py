@@ -1,4 +1,4 @@
-"""Makes the graphs beside this file: real architectures at their published sizes, without weights.
+"""Makes the graphs next to this file: real architectures at their published sizes, without weights.
 
 Each is exported by PyTorch as its users would, then every weight of more than a few elements is
 declared to lie in `<name>.weights`, which is not kept: `tests.exports.materialise` makes it, as a
