@@ -14,7 +14,7 @@ from modellint.examples import cases_of, run_example
 from modellint.plan import Plan
 from modellint.rules.pattern import CompiledMatch, PatternError, compile_match
 from modellint.rules.registry import load_rules, read_rule
-from modellint.rules.rule import Case, Example, Match, Rule
+from modellint.rules.rule import Example, Match, MatchCase, Rule
 from modellint.targets.deployment import Deployment
 from tests.rules.pattern_support import Light, find, graph_of
 from tests.support import ROOT
@@ -118,7 +118,7 @@ def test_a_block_is_compiled_once_and_only_for_models_with_its_ops(
     assert compiled == [rule.match[0]]
 
 
-def with_cases(*cases: Case) -> Match:
+def with_cases(*cases: MatchCase) -> Match:
     return Match("a = Relu(x)\nb = Tanh(a)\nc = Neg(b)", "c", facts={"n": "1"}, cases=cases)
 
 
@@ -127,9 +127,9 @@ SHARED = "a = Relu(x) b = Tanh(a) out = Neg(b) k = Abs(b)"
 
 def test_the_first_case_that_holds_decides() -> None:
     match = with_cases(
-        Case("op(c) == 'Abs'", variant="never"),
-        Case("not inside(it)", "shared", ("a", "b"), ("onnxruntime",), {"it": "name(it)"}),
-        Case("true", variant="late"),
+        MatchCase("op(c) == 'Abs'", variant="never"),
+        MatchCase("not inside(it)", "shared", ("a", "b"), ("onnxruntime",), {"it": "name(it)"}),
+        MatchCase("true", variant="late"),
     )
     (found,) = compile_match(match).find(graph_of(SHARED), Light(), strict=True)
     assert found.place is found.nodes["b"]
@@ -138,7 +138,7 @@ def test_the_first_case_that_holds_decides() -> None:
 
 
 def test_a_match_without_a_case_is_as_the_block_says() -> None:
-    match = with_cases(Case("not inside(it)", "shared", ("a", "b")))
+    match = with_cases(MatchCase("not inside(it)", "shared", ("a", "b")))
     graph = graph_of("a = Relu(x) b = Tanh(a) out = Neg(b)")
     (found,) = compile_match(match).find(graph, Light(), strict=True)
     assert (found.place, found.variant, found.facts) == (found.nodes["c"], "", {"n": 1})
@@ -158,9 +158,9 @@ def test_a_runtime_is_silent_but_where_its_pass_stumbles(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("match", "message"),
     [
-        (with_cases(Case("op(q) == ''")), "cases[0].when, line 1, column 4: the pattern has"),
-        (with_cases(Case("true", report=("q",))), "cases[0].report, line 1"),
-        (with_cases(Case("true", facts={"n": "x +"})), "cases[0].facts.n, line 1"),
+        (with_cases(MatchCase("op(q) == ''")), "cases[0].when, line 1, column 4: the pattern has"),
+        (with_cases(MatchCase("true", report=("q",))), "cases[0].report, line 1"),
+        (with_cases(MatchCase("true", facts={"n": "x +"})), "cases[0].facts.n, line 1"),
         (Match("a = Relu(x)", "a", witness="x"), "witness, line 1, column 1: no node of the"),
         (Match("a = Relu(x)", "a", nodes=("a", "b")), "nodes, line 1, column 1: no node of the"),
     ],

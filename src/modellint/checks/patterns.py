@@ -22,7 +22,7 @@ class PatternCheck:
     """Runs a rule's patterns; the first to match a place reports it."""
 
     def __init__(self, rule: Rule) -> None:
-        self._blocks = tuple(map(_Block, rule.match))
+        self._blocks = tuple(map(_MatchBlock, rule.match))
 
     def __call__(self, context: Context) -> Iterator[Hit]:
         promising = [
@@ -37,7 +37,7 @@ class PatternCheck:
                     yield from _hits(context, block.match, found)
 
 
-class _Block:
+class _MatchBlock:
     """A pattern of a rule, compiled for the first model that has its ops."""
 
     def __init__(self, match: Match) -> None:

@@ -15,7 +15,7 @@ from modellint.cli.command import option
 from modellint.cli.completion import complete_rules, complete_runtimes, complete_targets
 from modellint.cli.given import comma_lists, levels, one_of, one_of_found, pairs, sizes
 from modellint.cli.probing import backends
-from modellint.config.settings import Option, Settings, kebab
+from modellint.config.settings import CommandOption, Settings, kebab
 
 Decorator = Callable[[Any], Any]
 
@@ -44,7 +44,7 @@ def settings_in(group: str, but: str = "") -> Decorator:
 def setting(name: str, *, dest: str = "", spelled: str = "", **changes: Any) -> Decorator:
     """Add a setting's option; a verb can change its spelling, heading and texts."""
     item = _SETTINGS[name]
-    given: Option = item.metadata["option"]
+    given: CommandOption = item.metadata["option"]
     off = "no-" if item.default is True else ""
     spellings = [f"--{spelled or given.name or off + kebab(name)}", dest or name]
     if given.short:
@@ -67,7 +67,7 @@ def given_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in _SETTINGS if given.get(name) not in (None, (), {})}
 
 
-def _reading(hint: Any, default: object, given: Option) -> dict[str, Any]:
+def _reading(hint: Any, default: object, given: CommandOption) -> dict[str, Any]:
     """Return how click reads a value of a type."""
     if hint is bool:
         return {"is_flag": True, "callback": _opposite_of(default)}

@@ -36,7 +36,7 @@ PROBES = "auto, or a runtime listed under Probes by 'modellint doctor'"
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class CommandOption:
     """A setting on the command line. How its value is read follows from the setting's type."""
 
     group: str
@@ -49,7 +49,7 @@ class Option:
 
 
 def about(
-    help: str, example: str, *, section: str = "", option: Option | None = None
+    help: str, example: str, *, section: str = "", option: CommandOption | None = None
 ) -> Mapping[str, Any]:
     """Return the metadata of a setting; `example` is the TOML after the equals sign.
 
@@ -113,7 +113,7 @@ class Settings:
             "those that are off by default.",
             '["ALL"]',
             section="Which rules run",
-            option=Option(
+            option=CommandOption(
                 RULES,
                 "Run only these rules: codes, prefixes, families, names, ALL.",
                 "RULES",
@@ -126,7 +126,7 @@ class Settings:
         metadata=about(
             "Additional rules to run, for example rules that are off by default.",
             '["FUS"]',
-            option=Option(RULES, "Run these rules as well.", "RULES"),
+            option=CommandOption(RULES, "Run these rules as well.", "RULES"),
         ),
     )
     ignore: tuple[str, ...] = field(
@@ -134,7 +134,7 @@ class Settings:
         metadata=about(
             "Rules to skip. The more specific entry of `select` and `ignore` wins.",
             '["HYG003"]',
-            option=Option(RULES, "Skip these rules.", "RULES", short="i"),
+            option=CommandOption(RULES, "Skip these rules.", "RULES", short="i"),
         ),
     )
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(
@@ -148,7 +148,9 @@ class Settings:
         metadata=about(
             "Severity by rule code, prefix, family or name: error, warning, info, or off.",
             '{ fusion = "info", FUS002 = "error" }',
-            option=Option(RULES, "Override a severity: error, warning, info, off.", "RULE=LEVEL"),
+            option=CommandOption(
+                RULES, "Override a severity: error, warning, info, off.", "RULE=LEVEL"
+            ),
         ),
     )
     rule_options: Mapping[str, Mapping[str, OptionValue]] = field(
@@ -171,7 +173,9 @@ class Settings:
             "Devices the models will run on; `modellint targets` lists them.",
             '["a10", "l4"]',
             section="Deployment",
-            option=Option(DEPLOYMENT, "Device, group, or 'host'; repeatable.", "ID", "target", "t"),
+            option=CommandOption(
+                DEPLOYMENT, "Device, group, or 'host'; repeatable.", "ID", "target", "t"
+            ),
         ),
     )
     target_dirs: tuple[str, ...] = field(
@@ -185,7 +189,7 @@ class Settings:
         metadata=about(
             "The runtime, if not the target's default.",
             '"tensorrt"',
-            option=Option(DEPLOYMENT, "Runtime, for example tensorrt.", "NAME"),
+            option=CommandOption(DEPLOYMENT, "Runtime, for example tensorrt.", "NAME"),
         ),
     )
     precision: Precision | None = field(
@@ -193,7 +197,7 @@ class Settings:
         metadata=about(
             "The precision that the model runs in.",
             '"fp16"',
-            option=Option(DEPLOYMENT, f"{', '.join(get_args(Precision))}.", "NAME"),
+            option=CommandOption(DEPLOYMENT, f"{', '.join(get_args(Precision))}.", "NAME"),
         ),
     )
     batch: int | None = field(
@@ -201,7 +205,7 @@ class Settings:
         metadata=about(
             "The batch size.",
             "8",
-            option=Option(DEPLOYMENT, "Batch size.", "N"),
+            option=CommandOption(DEPLOYMENT, "Batch size.", "N"),
         ),
     )
     shapes: Mapping[str, str | ProfileTable] = field(
@@ -209,7 +213,7 @@ class Settings:
         metadata=about(
             "Input shapes: one shape, or a range: min..max or min..opt..max.",
             '{ input = "1x3x224x224..8x3x224x224..16x3x224x224" }',
-            option=Option(
+            option=CommandOption(
                 DEPLOYMENT,
                 "1x3x224x224, or a range: min..max or min..opt..max.",
                 "INPUT=SHAPE",
@@ -222,7 +226,7 @@ class Settings:
         metadata=about(
             "Values of symbolic dimensions.",
             "{ sequence = 384 }",
-            option=Option(DEPLOYMENT, "Value of a symbolic dimension.", "NAME=N", "symbol"),
+            option=CommandOption(DEPLOYMENT, "Value of a symbolic dimension.", "NAME=N", "symbol"),
         ),
     )
     dla: bool = field(
@@ -230,7 +234,7 @@ class Settings:
         metadata=about(
             "Use a Jetson's deep-learning accelerator for the layers it supports.",
             "true",
-            option=Option(DEPLOYMENT, "Use a Jetson's DLA."),
+            option=CommandOption(DEPLOYMENT, "Use a Jetson's DLA."),
         ),
     )
 
@@ -264,7 +268,7 @@ class Settings:
         metadata=about(
             "File of known findings, written by --write-baseline.",
             '"modellint-baseline.json"',
-            option=Option(EXIT, "File of known findings, which do not count.", "FILE"),
+            option=CommandOption(EXIT, "File of known findings, which do not count.", "FILE"),
         ),
     )
     inline_suppressions: bool = field(
@@ -280,7 +284,7 @@ class Settings:
         metadata=about(
             "Lowest severity that makes the exit code 1, or never.",
             '"warning"',
-            option=Option(
+            option=CommandOption(
                 EXIT,
                 "Fail at this severity: error, warning, info, never.  [default: error]",
                 "LEVEL",
@@ -294,7 +298,7 @@ class Settings:
             "Globs of files and folders to skip when walking folders.",
             '["third_party/"]',
             section="Which files are linted",
-            option=Option(FILES, "Skip matching files and folders.", "GLOB"),
+            option=CommandOption(FILES, "Skip matching files and folders.", "GLOB"),
         ),
     )
     include: tuple[str, ...] = field(
@@ -302,7 +306,7 @@ class Settings:
         metadata=about(
             "Globs of additional files to lint in folders, besides those with known suffixes.",
             '["*.bin"]',
-            option=Option(FILES, "Also lint files with other suffixes.", "GLOB"),
+            option=CommandOption(FILES, "Also lint files with other suffixes.", "GLOB"),
         ),
     )
     force_exclude: bool = field(
@@ -310,7 +314,7 @@ class Settings:
         metadata=about(
             "Apply `exclude` to files named on the command line.",
             "true",
-            option=Option(FILES, "Apply excludes to files named explicitly."),
+            option=CommandOption(FILES, "Apply excludes to files named explicitly."),
         ),
     )
     respect_gitignore: bool = field(
@@ -318,7 +322,7 @@ class Settings:
         metadata=about(
             "Skip files that git ignores when walking folders.",
             "false",
-            option=Option(FILES, "Also lint files that git ignores."),
+            option=CommandOption(FILES, "Also lint files that git ignores."),
         ),
     )
     weights: bool = field(
@@ -326,7 +330,7 @@ class Settings:
         metadata=about(
             "Let rules read the values of weights.",
             "false",
-            option=Option(RULES, "Do not read weight values."),
+            option=CommandOption(RULES, "Do not read weight values."),
         ),
     )
     verify: Literal["ort"] | None = field(
@@ -334,7 +338,9 @@ class Settings:
         metadata=about(
             "Optimize each model with ONNX Runtime and check the rules' predictions against it.",
             '"ort"',
-            option=Option(RULES, "Check predictions against ONNX Runtime's optimizer.", "ort"),
+            option=CommandOption(
+                RULES, "Check predictions against ONNX Runtime's optimizer.", "ort"
+            ),
         ),
     )
 
@@ -345,7 +351,7 @@ class Settings:
             "auto for the best one installed that supports the target.",
             '"auto"',
             section="Probing",
-            option=Option(PROBING, f"Test with a real runtime: {PROBES}.", "[BACKEND]"),
+            option=CommandOption(PROBING, f"Test with a real runtime: {PROBES}.", "[BACKEND]"),
         ),
     )
     probe_level: Literal["parse", "build"] = field(
@@ -353,7 +359,7 @@ class Settings:
         metadata=about(
             "Depth of probes: only parse the model, or build it.",
             '"parse"',
-            option=Option(PROBING, "Only parse, or build.  [default: build]"),
+            option=CommandOption(PROBING, "Only parse, or build.  [default: build]"),
         ),
     )
     probe_timeout: float = field(
@@ -361,7 +367,7 @@ class Settings:
         metadata=about(
             "Time limit of a probe, in seconds.",
             "60.0",
-            option=Option(PROBING, "Time limit of a probe.  [default: 300]", "SECONDS"),
+            option=CommandOption(PROBING, "Time limit of a probe.  [default: 300]", "SECONDS"),
         ),
     )
     probe_memory: Quantity | None = field(
@@ -369,7 +375,7 @@ class Settings:
         metadata=about(
             "Memory limit of a probe. By default, three quarters of this machine's RAM.",
             '"8GiB"',
-            option=Option(
+            option=CommandOption(
                 PROBING, "Memory limit of a probe (example: 8GiB).  [default: 3/4 of RAM]", "SIZE"
             ),
         ),
@@ -379,7 +385,7 @@ class Settings:
         metadata=about(
             "Workspace memory for the compiler.",
             '"4GiB"',
-            option=Option(PROBING, "Workspace memory for the compiler.", "SIZE"),
+            option=CommandOption(PROBING, "Workspace memory for the compiler.", "SIZE"),
         ),
     )
     save_engine: str | None = field(
@@ -387,7 +393,7 @@ class Settings:
         metadata=about(
             "Folder in which to keep engines that probes build.",
             '"engines"',
-            option=Option(PROBING, "Keep the engines here.", "DIR"),
+            option=CommandOption(PROBING, "Keep the engines here.", "DIR"),
         ),
     )
 
@@ -397,7 +403,7 @@ class Settings:
             "Reports to write: a format, or format:file. Several are possible.",
             '["full", "sarif:modellint.sarif"]',
             section="Output and performance",
-            option=Option(
+            option=CommandOption(
                 OUTPUT, "Format, or format and file; repeatable.", "FORMAT[:FILE]", short="o"
             ),
         ),
@@ -407,7 +413,7 @@ class Settings:
         metadata=about(
             "Number of processes. By default, chosen automatically.",
             "4",
-            option=Option(
+            option=CommandOption(
                 RUNNING, "Number of processes.  [default: chosen automatically]", "N", short="j"
             ),
         ),
@@ -417,7 +423,7 @@ class Settings:
         metadata=about(
             "Reuse results of unchanged models.",
             "false",
-            option=Option(RUNNING, "Do not read or write the cache."),
+            option=CommandOption(RUNNING, "Do not read or write the cache."),
         ),
     )
     cache_dir: str | None = field(
@@ -425,7 +431,7 @@ class Settings:
         metadata=about(
             "Cache folder, relative to this file.",
             '".modellint_cache"',
-            option=Option(RUNNING, "Cache folder.", "DIR"),
+            option=CommandOption(RUNNING, "Cache folder.", "DIR"),
         ),
     )
 

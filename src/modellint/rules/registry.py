@@ -20,7 +20,7 @@ from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
 from modellint.formats.registry import dialects
-from modellint.rules.rule import Case, Example, Examples, Match, Option, Rule
+from modellint.rules.rule import Example, Examples, Match, MatchCase, Option, Rule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -96,7 +96,7 @@ def _require_patterns(rule: Rule, path: Path) -> None:
             compile_match(match)
         except PatternError as error:
             raise RuleFileError(f"{block}: {error}") from error
-        outcomes: tuple[Match | Case, ...] = (match, *match.cases)
+        outcomes: tuple[Match | MatchCase, ...] = (match, *match.cases)
         for each in outcomes:
             _require_known(each.variant, rule.messages, f"{block}: variant", "messages")
             for runtime in each.stopped:
@@ -175,7 +175,7 @@ def _mistake(error: Any) -> str:
 
 _KEYS = tuple(
     dict.fromkeys(
-        item.name for kind in (Rule, Match, Case, Option, Example) for item in fields(kind)
+        item.name for kind in (Rule, Match, MatchCase, Option, Example) for item in fields(kind)
     )
 )
 

@@ -51,7 +51,7 @@ class Fuser:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class MatchCase:
     """Overrides for the matches of a pattern for which `when` holds."""
 
     when: str
@@ -83,7 +83,7 @@ class Match:
     """True if the nodes are removed without replacement, such as two inverse Transposes."""
     witness: str = ""
     """Variable whose node disappears once fused; by default the reported one."""
-    cases: tuple[Case, ...] = ()
+    cases: tuple[MatchCase, ...] = ()
     """Cases, the first of which to hold overrides the block."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}

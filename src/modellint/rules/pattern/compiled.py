@@ -147,10 +147,10 @@ class CompiledMatch:
 
 def compile_match(match: Match) -> CompiledMatch:
     """Compile a ``[[match]]`` block; raise PatternError if invalid."""
-    return _Compiler(match).compile()
+    return _MatchCompiler(match).compile()
 
 
-class _Compiler:
+class _MatchCompiler:
     def __init__(self, match: Match) -> None:
         self.match = match
         self.pattern = parse(match.pattern)

@@ -67,10 +67,10 @@ class Expression:
 
 def compile_expression(text: str, part: str, variables: frozenset[str]) -> Expression:
     """Compile an expression over the variables of a pattern; raise PatternError if invalid."""
-    return _Compiler(text, part, variables).compile()
+    return _ExpressionCompiler(text, part, variables).compile()
 
 
-class _Compiler:
+class _ExpressionCompiler:
     def __init__(self, text: str, part: str, variables: frozenset[str]) -> None:
         self.text = text
         self.part = part
@@ -381,20 +381,20 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool | None]] = {
     ast.NotIn: _missing,
 }
 
-_NODES: dict[type[ast.AST], Callable[[_Compiler, Any], Run]] = {
-    ast.Constant: _Compiler.constant,
-    ast.Name: _Compiler.name,
-    ast.List: _Compiler.sequence,
-    ast.Tuple: _Compiler.sequence,
-    ast.BoolOp: _Compiler.logic,
-    ast.UnaryOp: _Compiler.unary,
-    ast.BinOp: _Compiler.arithmetic,
-    ast.Compare: _Compiler.comparison,
-    ast.IfExp: _Compiler.choice,
-    ast.Subscript: _Compiler.subscript,
-    ast.GeneratorExp: _Compiler.comprehension,
-    ast.ListComp: _Compiler.comprehension,
-    ast.Call: _Compiler.call,
+_NODES: dict[type[ast.AST], Callable[[_ExpressionCompiler, Any], Run]] = {
+    ast.Constant: _ExpressionCompiler.constant,
+    ast.Name: _ExpressionCompiler.name,
+    ast.List: _ExpressionCompiler.sequence,
+    ast.Tuple: _ExpressionCompiler.sequence,
+    ast.BoolOp: _ExpressionCompiler.logic,
+    ast.UnaryOp: _ExpressionCompiler.unary,
+    ast.BinOp: _ExpressionCompiler.arithmetic,
+    ast.Compare: _ExpressionCompiler.comparison,
+    ast.IfExp: _ExpressionCompiler.choice,
+    ast.Subscript: _ExpressionCompiler.subscript,
+    ast.GeneratorExp: _ExpressionCompiler.comprehension,
+    ast.ListComp: _ExpressionCompiler.comprehension,
+    ast.Call: _ExpressionCompiler.call,
 }
 
 _WORDS: dict[type[ast.AST], str] = {
