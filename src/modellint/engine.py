@@ -131,7 +131,10 @@ class _PlannedRule:
         """False if it is known that the rule has nothing to say of a model with these operators."""
         if len(self.needed) < len(self.deployments):
             return True
-        return not all(needed.isdisjoint(operators) for needed in self.needed.values())
+        for needed in self.needed.values():  # noqa: SIM110 - asked for every rule of every model
+            if not needed.isdisjoint(operators):
+                return True
+        return False
 
     @cached_property
     def check(self) -> Check:

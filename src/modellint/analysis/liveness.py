@@ -208,18 +208,14 @@ def liveness(model: Model, deployment: Deployment) -> Liveness:
 
 
 class Sizes:
-    """Sizes of values in a deployment, computed once each."""
+    """Sizes of values in a deployment."""
 
     def __init__(self, types: DeployedTypes, precision: str | None) -> None:
         self.types = types
         self._precision = precision
-        self._known: dict[int, int | None] = {}
 
     def of(self, value: Value) -> int | None:
-        key = id(value)
-        if key not in self._known:
-            self._known[key] = nbytes(value, self.types, self._precision)
-        return self._known[key]
+        return nbytes(value, self.types, self._precision)
 
 
 def sized(

@@ -28,6 +28,8 @@ class _Deduced:
     shapes: dict[int, Shape | None] = field(default_factory=dict)
     types: Mapping[tuple[str, str], tuple[object, Shape | None]] = field(default_factory=dict)
     numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    sizes: dict[str | None, dict[int, int | None]] = field(default_factory=dict)
+    """Bytes of values by precision, as far as they have been asked for."""
     is_complete: bool = False
     """True once inference has run."""
 
@@ -56,6 +58,10 @@ class DeployedTypes:
         if key not in shapes:
             shapes[key] = self._find_shape(value)
         return shapes[key]
+
+    def sizes(self, precision: str | None) -> dict[int, int | None]:
+        """Return the bytes of values at a precision, for `nbytes` to fill in."""
+        return self._deduced.sizes.setdefault(precision, {})
 
     def _find_shape(self, value: Value) -> Shape | None:
         shape = bind(value.shape, self._symbols)

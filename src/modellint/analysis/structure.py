@@ -46,7 +46,14 @@ def _value(value: Value) -> str:
     return f"{role} {_tensor(value)} {' '.join(around)}"
 
 
+_SURROUNDINGS: Remembered[str] = Remembered()
+
+
 def _around(node: Node) -> str:
+    return node.graph.model.memo.get(_SURROUNDINGS, node, lambda: _describe_around(node))
+
+
+def _describe_around(node: Node) -> str:
     """Return the node's kind, then the sorted kinds at each distance."""
     rings = [_kind(node)]
     seen = {id(node)}

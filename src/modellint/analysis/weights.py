@@ -113,17 +113,22 @@ def _measure(tensor: Tensor) -> Statistics | None:
 
 def _measure_plain(numbers: Sequence[float]) -> Statistics:
     """Measure a few numbers in plain Python, faster than loading numpy."""
-    finite = [number for number in numbers if isfinite(number)]
+    finite = numbers
+    if not isfinite(sum(numbers)):
+        finite = [number for number in numbers if isfinite(number)]
     zeros = finite.count(0.0)
+    vanishing = 0
+    if min(map(abs, filter(None, finite)), default=1.0) <= FLOAT16_ZERO:
+        vanishing = len([n for n in finite if -FLOAT16_ZERO <= n <= FLOAT16_ZERO]) - zeros
     return Statistics(
         read=len(numbers),
         elements=len(numbers),
-        nans=sum(map(isnan, numbers)),
-        infinities=sum(map(isinf, numbers)),
+        nans=sum(map(isnan, numbers)) if finite is not numbers else 0,
+        infinities=sum(map(isinf, numbers)) if finite is not numbers else 0,
         zeros=zeros,
         lowest=min(finite, default=0.0),
         highest=max(finite, default=0.0),
-        vanishing=len([n for n in finite if -FLOAT16_ZERO <= n <= FLOAT16_ZERO]) - zeros,
+        vanishing=vanishing,
     )
 
 

@@ -63,8 +63,8 @@ def fits_smaller_target(context: Context) -> Iterator[Hit]:
     estimate, target = _estimate(context), context.deployment.target
     if estimate is None or target is None or estimate.verdict != "fits":
         return
-    smaller = _fitting_target(estimate)
-    if smaller is not None and smaller.memory.usable < target.memory.usable / 2:
+    smaller = estimate.smallest_target(_devices_below(target.memory.usable / 2))
+    if smaller is not None:
         facts = {"smaller": smaller.name, "smaller_usable": smaller.memory.usable}
         yield Hit(None, _facts(estimate) | facts)
 
@@ -77,6 +77,12 @@ def _fitting_target(estimate: MemoryEstimate) -> Target | None:
 def _devices() -> tuple[Target, ...]:
     """Return all known devices, read once for all models of a run."""
     return tuple(load_targets())
+
+
+@cache
+def _devices_below(usable: float) -> tuple[Target, ...]:
+    """Return the known devices with less usable memory."""
+    return tuple(target for target in _devices() if target.memory.usable < usable)
 
 
 def one_tensor_peak(context: Context) -> Iterator[Hit]:

@@ -98,13 +98,13 @@ class Text:
 
     def wrapped(self, width: int) -> list[Text]:
         """Break the text into lines between words, or inside words longer than a line."""
-        return [line.rstrip() for line in self._lines(_breaks(self.plain, width))] or [self]
-
-    def _lines(self, breaks: list[int]) -> Iterator[Text]:
-        """Iterate over the parts between break positions."""
+        breaks = _breaks(self.plain, width)
+        if not breaks:
+            return [self.rstrip()]
         ends = [*breaks, len(self.plain)]
-        for start, end in zip([0, *ends], ends, strict=False):
-            yield self.part(start, end)
+        return [
+            self.part(start, end).rstrip() for start, end in zip([0, *breaks], ends, strict=True)
+        ]
 
     def padded(self, width: int, *, to_the_right: bool = False) -> Text:
         padding = " " * (width - self.width)

@@ -13,6 +13,13 @@ _SELECTS = having(Trait.SELECTS)
 
 def nbytes(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
     """Return the deployed size of a value; None if its shape or type is unknown."""
+    known, key = types.sizes(precision), id(value)
+    if key not in known:
+        known[key] = _measured(value, types, precision)
+    return known[key]
+
+
+def _measured(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
     elements, dtype = element_count(types.shape(value)), value.dtype
     if value.type_name != "tensor" or elements is None or dtype is None or dtype.bits == 0:
         return None

@@ -149,7 +149,7 @@ class Footprint:
     @cached_property
     def largest_tensor(self) -> int:
         """Return the bytes of the largest tensor of known size."""
-        return max((size for _, size in self._all_sizes), default=0)
+        return max(self._all_sizes, default=0)
 
     @cached_property
     def ceiling(self) -> int:
@@ -157,15 +157,14 @@ class Footprint:
         if not self.model.has_graph:
             return self.expected
         stored = sum(tensor.elements for tensor in self.model.tensors) * _LARGEST_ELEMENT
-        tensors = sum(size + _MOST_ALIGNMENT for _, size in self._all_sizes)
+        tensors = sum(self._all_sizes) + _MOST_ALIGNMENT * len(self._all_sizes)
         scratch = self._runtime.scratch + self._runtime.scratch_high
         return _SLACK * (stored + tensors + scratch * sum(1 for _ in self.model.graphs()))
 
     @cached_property
-    def _all_sizes(self) -> list[tuple[Value, int]]:
+    def _all_sizes(self) -> list[int]:
         graphs = self.model.graphs()
-        values = (value for graph in graphs for value in graph.values.values())
-        return [(value, self._sizes.of(value) or 0) for value in values]
+        return [self._sizes.of(value) or 0 for graph in graphs for value in graph.values.values()]
 
     @cached_property
     def expected(self) -> int:
