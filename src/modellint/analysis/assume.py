@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modellint.base.records import dataclass
-from modellint.model import Dim, Model, Shape, Value, small_constant
+from modellint.model import Dim, Model, Shape, Value, is_static, small_constant
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.profiles import InputProfile, input_profiles
@@ -38,6 +38,8 @@ def settle(model: Model, deployment: Deployment) -> Settled:
     Assumes batch 1, images of 224 x 224, sequences of 128 and one second of audio, and reports
     these assumptions.
     """
+    if not any(_is_open(value) for value in model.fed):
+        return Settled(deployment, {})
     profiles = [each for each in input_profiles(model, deployment) if each.is_dynamic]
     assumed: dict[str, int] = {}
     takes_sound = _takes_sound(model)
@@ -68,6 +70,10 @@ def settle(model: Model, deployment: Deployment) -> Settled:
     return Settled(
         replace(deployment, shapes=shapes, symbols=symbols), assumed, frozenset(following)
     )
+
+
+def _is_open(value: Value) -> bool:
+    return value.declared_shape is not None and not is_static(value.declared_shape)
 
 
 def _name(profile: InputProfile, axis: int) -> str:

@@ -1,9 +1,9 @@
 """Constant folding: what a runtime computes once, before the first run.
 
-    >>> folding = Folding(model, deployment)
-    >>> folding.is_folded(node)              # never runs
-    >>> [value.name for value in folding.weights]
-    >>> folding.numbers(value)               # elements of small constants, computed or stored
+    >>> found = folding(model, deployment)
+    >>> found.is_folded(node)                # never runs
+    >>> [value.name for value in found.weights()]
+    >>> found.numbers(value)                 # elements of small constants, computed or stored
 
 Shapes count as constants if the deployment fixes them, as in a static engine.
 """
@@ -16,6 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.memo import Remembered
 from modellint.model import Graph, Model, Node, Shape, Tensor, Value, is_static
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
@@ -134,6 +135,10 @@ def _tensor_content(tensor: Tensor) -> Hashable:
     return id(tensor) if elements is None else (tensor.dtype.name, tensor.shape, elements)
 
 
+_FOLDINGS: Remembered[Folding] = Remembered()
+
+
 def folding(model: Model, deployment: Deployment) -> Folding:
-    """Run the analysis: ``context.analysis(folding)``."""
-    return Folding(model, deployment)
+    """Run the analysis, once for all deployments with the same shapes."""
+    types = DeployedTypes(model, deployment)
+    return model.memo.get(_FOLDINGS, types.key, lambda: Folding(model, deployment, types))

@@ -54,8 +54,10 @@ class Parameters:
 
     def of(self, node: Node) -> int:
         """Return the number of learned weights that the node reads."""
+        if not self._counts or node.op_type in _PASSES:
+            return 0
         mine = {id(tensor) for value in node.inputs if (tensor := _stored(value)) is not None}
-        return 0 if node.op_type in _PASSES else sum(self._counts.get(each, 0) for each in mine)
+        return sum(self._counts.get(each, 0) for each in mine)
 
     def _count(self, node: Node, index: int, tensor: Tensor) -> None:
         if not _may_learn(tensor) or index in _NOT_LEARNED.get(node.op_type, ()):

@@ -15,12 +15,14 @@ from functools import cached_property
 from typing import Literal
 
 from modellint.analysis.assume import settle
-from modellint.analysis.cost import ModelCost
+from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
-from modellint.analysis.folding import Folding
+from modellint.analysis.folding import Folding, folding
 from modellint.analysis.memory.fusion import find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
+from modellint.analysis.quantization.ops import INTEGER_OPS
+from modellint.analysis.quantization.scheme import DEQUANTIZE
 from modellint.base.records import dataclass
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, having
@@ -31,6 +33,7 @@ from modellint.targets.target import Target
 Bound = Literal["compute", "memory"]
 
 _VIEWS = having(Trait.VIEW)
+_QUANTIZED = frozenset((*DEQUANTIZE, *INTEGER_OPS))
 _FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "int4": ("int8", "fp16", "bf16", "fp32"),
     "fp4": ("fp8", "fp16", "bf16", "fp32"),
@@ -153,23 +156,23 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
         return None
     precision_used, peak = found
     settled = settle(model, deployment)
-    cost = ModelCost(model, settled.deployment)
-    folding = Folding(model, settled.deployment)
-    kept = _kept_on_chip(model, folding, deployment)
+    costs = cost(model, settled.deployment)
+    folded = folding(model, settled.deployment)
+    kept = _kept_on_chip(model, folded, deployment, narrow=is_narrow(precision))
     quantized = _quantized(model, deployment)
+    vector = target.peak("fp32") or peak
     nodes, uncounted = [], []
     for node in model.graph.nodes:
-        if folding.is_folded(node):
+        if folded.is_folded(node):
             continue
-        work = cost.of(node)
-        flops = work.flops
-        if flops is None or work.bytes_moved is None:
+        work = costs.of(node)
+        flops, moved = work.flops, work.bytes_moved
+        if flops is None or moved is None:
             uncounted.append(node)
             continue
-        moved = _traffic(node, folding, deployment.precision, kept, work.bytes_moved)
+        moved = _traffic(node, folded, deployment.precision, kept, moved)
         name, rate = quantized.get(id(node)) or (precision_used, peak)
         matrix = 2 * (work.macs or 0)
-        vector = target.peak("fp32") or peak
         seconds = matrix / rate + (flops - matrix) / vector
         nodes.append(NodeBound(node, flops, moved, seconds, moved / target.memory.bandwidth, name))
     return TimeBound(
@@ -193,11 +196,12 @@ def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
     return None
 
 
-def _kept_on_chip(model: Model, folding: Folding, deployment: Deployment) -> frozenset[int]:
+def _kept_on_chip(
+    model: Model, folded: Folding, deployment: Deployment, *, narrow: bool
+) -> frozenset[int]:
     """Return values that are read only by the kernel that produces them."""
     runtime = memory_of(deployment.runtime or _default_runtime(deployment))
-    narrow = is_narrow(running_precision(model, deployment))
-    grouping = find_grouping(model.graph, folding, runtime, narrow=narrow)
+    grouping = find_grouping(model.graph, folded, runtime, narrow=narrow)
     kept = set()
     for nodes in grouping.groups:
         members = {id(node) for node in nodes}
@@ -215,24 +219,31 @@ def _default_runtime(deployment: Deployment) -> str | None:
 
 
 def _traffic(
-    node: Node, folding: Folding, precision: str | None, kept: frozenset[int], moved: int
+    node: Node, folded: Folding, precision: str | None, kept: frozenset[int], moved: int
 ) -> int:
     """Return the bytes a node moves, without values kept on chip."""
     if node.op_type in _VIEWS:
         return 0
+    if not kept:
+        return moved
     values: dict[int, Value] = {
         id(value): value for value in (*node.inputs, *node.outputs) if value is not None
     }
     saved = sum(
-        nbytes(value, folding.types, precision) or 0 for key, value in values.items() if key in kept
+        nbytes(value, folded.types, precision) or 0 for key, value in values.items() if key in kept
     )
     return max(0, moved - saved)
+
+
+def _multiplies_integers(model: Model) -> bool:
+    """Return True if a graph has an op without which no product is quantized."""
+    return any(not _QUANTIZED.isdisjoint(graph.by_op) for graph in model.graphs(functions=True))
 
 
 def _quantized(model: Model, deployment: Deployment) -> dict[int, tuple[str, float]]:
     """Return nodes quantized to 8 bits or fewer in the graph, with their rates."""
     target = deployment.target
-    if target is None:
+    if target is None or not _multiplies_integers(model):
         return {}
     rates = {}
     for op in QuantizationMap(model, deployment).ops:

@@ -49,8 +49,9 @@ class DeployedTypes:
             for old, new in zip(declared or (), shape, strict=False):
                 if isinstance(old, str) and isinstance(new, int):
                     self._symbols.setdefault(old, new)
-        sizes = tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items()))
-        self._deduced = model.memo.get(_DEDUCED, sizes, _Deduced)
+        self.key = tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items()))
+        """All sizes that the deployment sets: equal for deployments with the same shapes."""
+        self._deduced = model.memo.get(_DEDUCED, self.key, _Deduced)
 
     def shape(self, value: Value) -> Shape | None:
         """Return the most specific known shape of a value."""

@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modellint.analysis.folding import Folding
+from modellint.analysis.folding import folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.finding import Severity
@@ -154,7 +154,7 @@ class Context:
 
     def is_frozen(self, value: Value) -> bool:
         """Return True for constants and for values computed only from constants."""
-        return self.analysis(Folding).is_constant(value)
+        return self.analysis(folding).is_constant(value)
 
 
 Check = Callable[[Context], Iterable[Hit]]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
-from modellint.analysis.folding import Folding
+from modellint.analysis.folding import folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
@@ -38,7 +38,7 @@ def unfused(
     point: `folded`. `stopped` names the runtimes whose pass does not match this variant.
     """
     loud = _loudness(context.rule.fused_by, context.deployment.builder, stopped)
-    if loud is None or (not folded and context.analysis(Folding).is_folded(nodes[0])):
+    if loud is None or (not folded and context.analysis(folding).is_folded(nodes[0])):
         return
     yield Hit(
         place,
@@ -90,7 +90,7 @@ def constant_shape(context: Context, value: Value | None) -> tuple[int, ...] | N
         return None
     if value.tensor is not None:
         return value.tensor.shape
-    if not context.analysis(Folding).is_constant(value):
+    if not context.analysis(folding).is_constant(value):
         return None
     shape = context.shape(value)
     known = tuple(dim for dim in shape or () if isinstance(dim, int))

@@ -8,7 +8,7 @@ from math import prod
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.duplicates import Repeated, equal_tensors
-from modellint.analysis.folding import Folding
+from modellint.analysis.folding import Folding, folding
 from modellint.analysis.fusion import Norms, consuming_nodes, made_by, number
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
@@ -28,12 +28,12 @@ def constant_subgraph(context: Context) -> Iterator[Hit]:
     graphs = [graph for graph in context.model.graphs() if any(map(_is_a_start, graph.nodes))]
     if not graphs:
         return
-    folding = context.analysis(Folding)
+    constants = context.analysis(folding)
     for graph in graphs:
-        folded = [node for node in graph.nodes if folding.is_folded(node)]
+        folded = [node for node in graph.nodes if constants.is_folded(node)]
         folded = [node for node in folded if node.op_type not in ("Constant", "Identity")]
         folded = [node for node in folded if not _is_shape_arithmetic(node)]
-        ends = [node for node in folded if not all(map(folding.is_folded, node.successors))]
+        ends = [node for node in folded if not all(map(constants.is_folded, node.successors))]
         growing = [node for node in ends if _growth(context, node) >= context.options["bytes"]]
         for node in growing:
             made: Node | Value = node.output() or node  # to be folded is its fate, not its defence
@@ -118,8 +118,8 @@ def shape_arithmetic(context: Context) -> Iterator[Hit]:
     symbols = _open_dims(graph)
     if not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
         return
-    folding = context.analysis(_as_loaded)
-    running = [node for node in _shape_nodes(graph) if not folding.is_folded(node)]
+    constants = context.analysis(_as_loaded)
+    running = [node for node in _shape_nodes(graph) if not constants.is_folded(node)]
     if len(running) >= context.options["ops"]:
         share = len(running) / len(graph.nodes)
         facts = {"nodes": len(running), "part": share, "symbols": sorted(symbols)}
@@ -129,7 +129,7 @@ def shape_arithmetic(context: Context) -> Iterator[Hit]:
 
 def _as_loaded(model: Model, deployment: Deployment) -> Folding:
     """Return what is constant in the file, independent of the deployment."""
-    return Folding(model, Deployment())
+    return folding(model, Deployment())
 
 
 def _is_fixed(context: Context, symbols: dict[str, Value]) -> bool:

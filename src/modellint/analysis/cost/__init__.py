@@ -14,6 +14,7 @@ from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
 from modellint.analysis.cost.traffic import bytes_read, bytes_written
 from modellint.analysis.parameters import parameters
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, small_constant
 from modellint.targets.deployment import Deployment
@@ -189,9 +190,13 @@ class ModelCost:
         return length if isinstance(length, int) else None
 
 
+_COSTS: Remembered[ModelCost] = Remembered()
+
+
 def cost(model: Model, deployment: Deployment) -> ModelCost:
-    """Run the analysis: ``context.analysis(cost)``."""
-    return ModelCost(model, deployment)
+    """Run the analysis, once for all deployments with the same shapes and precision."""
+    key = DeployedTypes(model, deployment).key, deployment.precision
+    return model.memo.get(_COSTS, key, lambda: ModelCost(model, deployment))
 
 
 def _add(one: int | None, other: int | None) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from modellint.analysis.assume import settle
-from modellint.analysis.folding import Folding
+from modellint.analysis.folding import Folding, folding
 from modellint.analysis.kv_cache import KvCache, kv_cache
 from modellint.analysis.liveness import (
     Alive,
@@ -80,7 +80,7 @@ class Footprint:
 
     @cached_property
     def _folding(self) -> Folding:
-        return Folding(self.model, self._deployment, self._types)
+        return folding(self.model, self._deployment)
 
     @cached_property
     def stored_weights(self) -> DeployedWeights:
