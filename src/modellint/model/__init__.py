@@ -1,6 +1,16 @@
 """Lightweight, read-only view of a model file, independent of the rest of modellint."""
 
-from modellint.model.dims import Dim, Shape, bind, element_count, format_shape, is_static
+from modellint.model.dims import (
+    HIGHEST_RANK,
+    MOST,
+    Dim,
+    Shape,
+    bind,
+    element_count,
+    format_shape,
+    is_static,
+    product,
+)
 from modellint.model.dtypes import DTYPES, DType
 from modellint.model.graph import (
     Attribute,
@@ -16,6 +26,8 @@ from modellint.model.tensor import Region, Tensor
 
 __all__ = [
     "DTYPES",
+    "HIGHEST_RANK",
+    "MOST",
     "Attribute",
     "AttributeRef",
     "Capability",
@@ -37,5 +49,6 @@ __all__ = [
     "element_count",
     "format_shape",
     "is_static",
+    "product",
     "small_constant",
 ]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import prod
 
 Dim = int | str | None
 Shape = tuple[Dim, ...]
 MADE_UP = "unk__"
+
+HIGHEST_RANK = 64
+"""NumPy's limit. No operator takes more dims, and sizes of more would grow without bound."""
+MOST = 2**63 - 1
+"""Counts of elements and bytes saturate here, where all formats' own numbers end."""
 
 
 def is_static(shape: Shape | None) -> bool:
@@ -20,7 +26,7 @@ def is_static(shape: Shape | None) -> bool:
 
 
 def element_count(shape: Shape | None) -> int | None:
-    """Return the number of elements, or None if a dim is not a number."""
+    """Return the number of elements, at most `MOST`, or None if a dim is not a number."""
     if shape is None:
         return None
     count = 1
@@ -28,7 +34,12 @@ def element_count(shape: Shape | None) -> int | None:
         if not isinstance(dim, int):
             return None
         count *= dim
-    return count
+    return min(count, MOST)
+
+
+def product(dims: Iterable[int]) -> int:
+    """Return the product of a shape's dims, at most `MOST`."""
+    return min(prod(dims), MOST)
 
 
 def bind(shape: Shape | None, bindings: Mapping[str, int]) -> Shape | None:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.base.records import dataclass
+from modellint.model.dims import MOST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +25,10 @@ class DType:
     block_bytes: int = 0
 
     def nbytes(self, elements: int) -> int:
-        """Return the size of `elements` elements, tightly packed."""
+        """Return the size of `elements` elements, tightly packed, at most `MOST`."""
         if self.block > 1:
-            return -(-elements // self.block) * self.block_bytes
-        return -(-int(elements * self.bits) // 8)
+            return min(-(-elements // self.block) * self.block_bytes, MOST)
+        return min(-(-int(elements * self.bits) // 8), MOST)
 
     @property
     def is_float(self) -> bool:

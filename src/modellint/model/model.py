@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modellint.base.memo import Memo
 from modellint.base.records import dataclass
 from modellint.capability import Capability
-from modellint.model.dims import Shape
+from modellint.model.dims import MOST, Shape
 from modellint.model.dtypes import DType
 from modellint.model.graph import Graph, Node, Value
 from modellint.model.tensor import Tensor
@@ -184,7 +184,7 @@ class Model:
 
     @property
     def weight_bytes(self) -> int:
-        return sum(tensor.nbytes for tensor in self.tensors)
+        return min(sum(tensor.nbytes for tensor in self.tensors), MOST)
 
     def __repr__(self) -> str:
         return f"Model({str(self.path)!r}, {self.format})"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.base.records import dataclass
+from modellint.model.dims import product
 from modellint.model.dtypes import DType
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        return prod(self.shape)
+        return product(self.shape)
 
     def numpy(self) -> NDArray[np.generic] | None:
         """Return the elements in `shape`, or None if they cannot be read."""
