@@ -32,11 +32,11 @@ check = "deadly_checks:{check}"
 """
 CHECKS = '''
 """Checks that end their process, or never end."""
-import multiprocessing, os, signal, time
+import os, signal, sys, time
 from pathlib import Path
 
 def is_worker():
-    return multiprocessing.parent_process() is not None
+    return "modellint.workers.child" in sys.modules
 
 if is_worker() and "INTERRUPT_IMPORTS" in os.environ:
     os.killpg(0, signal.SIGINT)  # as a terminal does: parent and workers alike
@@ -172,6 +172,67 @@ def test_a_worker_that_dies_takes_one_model_with_it(deadly: Path) -> None:
         ("z.onnx", "HYG005"),
     ]
     assert document["exit"] == 3
+
+
+DIE = "import os, sys; os.kill(os.getpid(), 9)\n"
+READ_AND_DIE = "import os, sys; sys.stdin.buffer.read(9); os.kill(os.getpid(), 9)\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die otherwise there")
+@pytest.mark.parametrize("fate", [DIE, READ_AND_DIE, "import sys; sys.exit(5)", "print('?')"])
+def test_workers_that_die_as_they_start_leave_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    names = [f"{number}.onnx" for number in range(4)]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    monkeypatch.setattr(pool, "_BEGIN", fate)
+    found = lint(tmp_path, names, 3)
+    assert {name: [each.code for each in found[name]] for name in names} == {
+        name: ["INT002"] for name in names
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die otherwise there")
+@pytest.mark.parametrize("fate", [DIE, READ_AND_DIE])
+def test_the_death_of_a_worker_at_its_start_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    names = [f"{number}.onnx" for number in range(5)]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    once = (
+        "import os\n"
+        "try:\n"
+        f"    os.mkdir({str(tmp_path / 'died')!r})\n"
+        "except FileExistsError:\n"
+        "    pass\n"
+        "else:\n"
+        f"    {fate}"
+    )
+    monkeypatch.setattr(pool, "_BEGIN", once + pool._BEGIN)
+    found = lint(tmp_path, names, 2)
+    assert [each.code for name in names for each in found[name]] == ["HYG005"] * 5
+
+
+def test_without_another_process_this_one_lints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("too many open files")
+
+    names = [f"{number}.onnx" for number in range(3)]
+    project(tmp_path, dict.fromkeys(names, INFO))
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert len(lint(tmp_path, names, 2)) == 3
+
+
+def test_workers_run_no_code_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["1.onnx", "2.onnx"]
+    project(tmp_path, {**dict.fromkeys(names, INFO), "pickle.py": "open('ran', 'w')"})
+    monkeypatch.chdir(tmp_path)
+    assert len(lint(tmp_path, names, 2)) == 2
+    assert not Path("ran").exists()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")

@@ -223,15 +223,16 @@ def test_the_child_has_no_network() -> None:
 def test_the_child_dies_with_its_parent(tmp_path_factory: pytest.TempPathFactory) -> None:
     number = tmp_path_factory.mktemp("child") / "pid"
     grandchild = (
-        "import os, pathlib, time\n"
-        "from modellint.probes.child import live_no_longer_than_parent\n"
-        "live_no_longer_than_parent()\n"
+        "import os, pathlib, sys, time\n"
+        "from modellint.base.orphans import live_no_longer_than\n"
+        "live_no_longer_than(int(sys.argv[1]))\n"
         f"pathlib.Path({str(number)!r}).write_text(str(os.getpid()))\n"
         "time.sleep(60)\n"
     )
     code = (
         "import os, pathlib, subprocess, sys, time\n"
-        f"subprocess.Popen([sys.executable, '-c', {grandchild!r}], start_new_session=True)\n"
+        f"command = [sys.executable, '-c', {grandchild!r}, str(os.getpid())]\n"
+        "subprocess.Popen(command, start_new_session=True)\n"
         f"number = pathlib.Path({str(number)!r})\n"
         "while not number.exists() or not number.stat().st_size: time.sleep(0.02)\n"
         "os.kill(os.getpid(), 9)\n"

@@ -12,13 +12,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from modellint.base.orphans import PARENT, live_no_longer_than
+
 ANSWER = Path("answer.json")
 Tell = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
     request = json.load(sys.stdin)
-    live_no_longer_than_parent()
+    live_no_longer_than(int(os.environ[PARENT]))
     without_network()
     import_module(request["code"]).answer(request, tell)
 
@@ -28,15 +30,6 @@ def tell(answer: dict[str, Any]) -> None:
     draft = ANSWER.with_suffix(".draft")
     draft.write_text(json.dumps(answer), encoding="utf-8")
     draft.replace(ANSWER)
-
-
-def live_no_longer_than_parent() -> None:
-    """Have Linux kill this process when its parent dies."""
-    if sys.platform == "linux":
-        die_with_parent, kill = 1, 9
-        ctypes.CDLL(None).prctl(die_with_parent, kill)
-        if os.getppid() == 1:  # the parent died before the call
-            os._exit(1)
 
 
 def without_network() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from modellint.base.orphans import PARENT
 from modellint.base.records import dataclass
 from modellint.probes.outcome import Status
 
@@ -84,7 +85,12 @@ def run_child(
 def _environment(folder: Path) -> dict[str, str]:
     """Return the user's environment, with temporary files and caches redirected to the folder."""
     places = ("TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH")
-    return {**os.environ, **dict.fromkeys(places, str(folder)), "PYTHONIOENCODING": "utf-8"}
+    return {
+        **os.environ,
+        **dict.fromkeys(places, str(folder)),
+        "PYTHONIOENCODING": "utf-8",
+        PARENT: str(os.getpid()),
+    }
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ def lint_job(job: Job, plans: Sequence[Plan]) -> FileReport:
     try:
         report = lint_file(job.path, job.shown, plans[job.plan])
     except Exception as error:
-        return _failed(job, error)
+        return failed(job, error)
     return replace(report, findings=tuple(map(_with_plain_evidence, report.findings)))
 
 
@@ -42,12 +42,12 @@ def _with_plain_evidence(finding: Finding) -> Finding:
     return replace(finding, evidence={key: plain(each) for key, each in finding.evidence.items()})
 
 
-def died(job: Job) -> FileReport:
+def died(job: Job, how: str) -> FileReport:
     """Return the report of a file whose linting killed the process."""
-    return _without_result(job, DIED, {"error": "it was killed by the operating system"})
+    return _without_result(job, DIED, {"error": how})
 
 
-def _failed(job: Job, error: Exception) -> FileReport:
+def failed(job: Job, error: Exception) -> FileReport:
     import traceback
 
     frame = traceback.extract_tb(error.__traceback__)[-1]

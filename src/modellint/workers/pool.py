@@ -1,36 +1,34 @@
-"""Worker processes, which may die without aborting the run."""
+"""Worker processes, which may die at any time without aborting the run."""
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import pickle
 import signal
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
 
 from modellint.base import interrupts
 from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, died, lint_job
 
-_plans: Sequence[Plan] = ()
-"""In a worker process: the plans of its jobs."""
+_BEGIN = """
+import sys
+sys.path[:] = [folder for folder in sys.path if folder]  # nothing from the working folder
+import pickle
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from modellint.workers.child import main
+main()
+"""
 
-
-def _begin(plans: Sequence[Plan]) -> None:
-    global _plans
-    _plans = plans
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where signals cannot be blocked
-
-
-def _work(job: Job) -> FileReport:
-    return lint_job(job, _plans)
-
-
-def _submit(executor: ProcessPoolExecutor, job: Job) -> Future[FileReport]:
-    """Submit a job, which may start a worker; only the parent handles Ctrl-C."""
-    with interrupts.held():
-        return executor.submit(_work, job)
+Ended = SimpleQueue["tuple[_Worker, FileReport | None]"]
+"""Workers that finished their job, with the report; without one, they died of it."""
 
 
 class Pool:
@@ -41,54 +39,96 @@ class Pool:
         self._processes = processes
 
     def run(self, jobs: Sequence[Job], done: Done) -> None:
-        waiting = deque(jobs)
-        while True:
-            suspects = self._run_until_death(waiting, done)
-            if not suspects:
-                return
-            for job in suspects:
-                self._run_alone(job, done)
+        """Lint all jobs. One whose worker dies is tried again, when no other needs the memory."""
+        suspects = self._share_out(jobs, self._processes, done)
+        for job, how in self._share_out(tuple(suspects), 1, done).items():
+            done(job, died(job, how))
 
-    def _run_until_death(self, waiting: deque[Job], done: Done) -> list[Job]:
-        """Lint until done or a worker dies; return the jobs that were running when it died."""
-        running: dict[Future[FileReport], Job] = {}
-        with self._executor(self._processes) as executor:
-            try:
-                while True:
-                    while len(running) < self._processes and waiting:
-                        job = waiting.popleft()
-                        running[_submit(executor, job)] = job
-                    if not running:
-                        return []
-                    for ended in wait(running, return_when=FIRST_COMPLETED).done:
-                        done(running[ended], ended.result())
-                        del running[ended]
-            except BrokenProcessPool:
-                return list(running.values())
-            except BaseException:
-                end(executor)
-                raise
+    def _share_out(self, jobs: Sequence[Job], processes: int, done: Done) -> dict[Job, str]:
+        """Return the jobs whose workers died, and of what they did."""
+        waiting, lost = deque(jobs), dict[Job, str]()
+        running: dict[_Worker, Job] = {}
+        idle: list[_Worker] = []
+        ended: Ended = SimpleQueue()
+        try:
+            while waiting or running:
+                while waiting and len(running) < processes:
+                    worker = idle.pop() if idle else self._start(ended)
+                    if worker is None:
+                        break
+                    running[worker] = waiting.popleft()
+                    worker.begin(running[worker])
+                if not running:  # the system allows no other process
+                    job = waiting.popleft()
+                    done(job, lint_job(job, self._plans))
+                    continue
+                worker, report = ended.get()
+                job = running.pop(worker)
+                if report is None:
+                    lost[job] = worker.end()
+                else:
+                    idle.append(worker)
+                    done(job, report)
+        finally:
+            for worker in (*running, *idle):
+                worker.end()
+        return lost
 
-    def _run_alone(self, job: Job, done: Done) -> None:
-        """Run a job in a separate process, which may die."""
-        with self._executor(1) as executor:
-            try:
-                report = _submit(executor, job).result()
-            except BrokenProcessPool:
-                report = died(job)
-            except BaseException:
-                end(executor)
-                raise
-        done(job, report)
-
-    def _executor(self, processes: int) -> ProcessPoolExecutor:
-        # No fork: the parent may have threads, such as the progress bar's.
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(processes, context, _begin, (self._plans,))
+    def _start(self, ended: Ended) -> _Worker | None:
+        try:
+            return _Worker(self._plans, ended)
+        except (OSError, RuntimeError):  # too many processes, open files or threads
+            return None
 
 
-def end(executor: ProcessPoolExecutor) -> None:
-    """Kill the workers immediately."""
-    executor.shutdown(wait=False, cancel_futures=True)
-    for process in multiprocessing.active_children():
-        process.terminate()
+class _Worker:
+    """A process that lints one file at a time, and a thread that notices whatever becomes of it."""
+
+    def __init__(self, plans: Sequence[Plan], ended: Ended) -> None:
+        self._first = (sys.path, (plans, os.getpid()))
+        self._ended = ended
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        with interrupts.held():  # only the parent handles Ctrl-C
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        try:
+            Thread(target=self._attend, daemon=True).start()
+        except BaseException:
+            self.end()
+            raise
+
+    def begin(self, job: Job) -> None:
+        self._jobs.put(job)
+
+    def end(self) -> str:
+        """Kill the process if it lives; return what it died of."""
+        self._jobs.put(None)
+        self._process.kill()
+        return _cause(self._process.wait())
+
+    def _attend(self) -> None:
+        """Pass jobs on and reports back until the process dies, which closes its pipes."""
+        stdin: Any = self._process.stdin
+        stdout: Any = self._process.stdout
+        report: FileReport | None
+        with suppress(OSError), stdin, stdout:
+            first: tuple[Any, ...] = self._first
+            while (job := self._jobs.get()) is not None:
+                try:
+                    for message in (*first, job):
+                        pickle.dump(message, stdin)
+                    stdin.flush()
+                    report = pickle.load(stdout)
+                except Exception:  # whatever half a report unpickles to
+                    report = None
+                self._ended.put((self, report))
+                first = ()
+
+
+def _cause(status: int) -> str:
+    if status >= 0:
+        return f"it ended with exit code {status}"
+    with suppress(ValueError):
+        return f"it was killed by the operating system ({signal.Signals(-status).name})"
+    return f"it was killed by the operating system (signal {-status})"
