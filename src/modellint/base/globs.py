@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import count
 
 from modellint.base.records import dataclass
 
-_SEPARATOR = re.compile(r"\\+(?=[\w.*-])")
+_SEPARATOR = re.compile(r"(?<!\\)\\+(?=[\w.*-])")
 """A backslash before an ordinary character, hence a path separator (``\\*`` is an escape)."""
+LONGEST = 4096
+"""Limit on the length of a pattern, which is that of a path on most systems."""
+_STAR = "*"
+_FOLDERS = "**/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,42 +84,81 @@ def _strip_trailing_spaces(line: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _compile(glob: str) -> re.Pattern[str] | None:
+    if len(glob) > LONGEST:
+        return None
     anchored = "/" in glob
-    glob = glob.removeprefix("/")
+    tokens = [*([] if anchored else [_FOLDERS]), *_tokens(glob.removeprefix("/"))]
     try:
-        return re.compile(("" if anchored else "(?:.*/)?") + _translate(glob), re.DOTALL)
+        return re.compile(_expression(tokens), re.DOTALL)
     except re.error:
         return None  # as git does: a malformed pattern matches nothing
 
 
-def _translate(glob: str) -> str:
-    """Convert a glob to a regular expression; ``*`` and ``?`` do not match slashes."""
-    regex, at = [], 0
+def _tokens(glob: str) -> Iterator[str]:
+    """Convert a glob to expressions of one character each, and the wildcards between them."""
+    at = 0
     while at < len(glob):
-        if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
-            regex.append("(?:.*/)?")
+        starts_part = at == 0 or glob[at - 1] == "/"
+        if starts_part and glob.startswith("**/", at):
+            yield _FOLDERS
             at += 3
-        elif glob[at:] == "**" and (at == 0 or glob[at - 1] == "/"):
-            regex.append(".+")
+        elif starts_part and glob.startswith("**", at) and at + 2 == len(glob):
+            yield ".+"
             at += 2
         elif glob[at] == "*":
-            regex.append("[^/]*")
+            yield _STAR
             at += 1
         elif glob[at] == "?":
-            regex.append("[^/]")
+            yield "[^/]"
             at += 1
         elif glob[at] == "[":
             text, at = _character_class(glob, at)
-            regex.append(text)
+            yield text
         elif glob[at] == "\\" and at + 1 < len(glob):
-            regex.append(re.escape(glob[at + 1]))
+            yield re.escape(glob[at + 1])
             at += 2
         else:
-            regex.append(re.escape(glob[at]))
+            yield re.escape(glob[at])
             at += 1
-    return "".join(regex)
 
 
+def _expression(tokens: Sequence[str]) -> str:
+    """Return a regular expression whose work grows with the path, not with its wildcards.
+
+    What follows a wildcard is matched at the first place possible, once and for all: no later place
+    leaves more of the path to the rest. Only what follows the last wildcard has to be at the end.
+    """
+    names = count()
+
+    def join(parts: Sequence[str], first: str, last: str) -> str:
+        begin, *inner = parts
+        end = f"{last}{inner.pop()}" if inner else ""
+        return "".join([begin, *(_once(first + part, next(names)) for part in inner if part), end])
+
+    def part(tokens: Sequence[str]) -> str:
+        return join(["".join(each) for each in _split(tokens, _STAR)], "[^/]*?", "[^/]*")
+
+    def parts(tokens: Sequence[str]) -> str:
+        return "/".join(map(part, _split(tokens, "/")))
+
+    return join([*map(parts, _split(tokens, _FOLDERS))], "(?:.*?/)??", "(?:.*/)?")
+
+
+def _once(expression: str, number: int) -> str:
+    """Match an expression without trying others of its matches later: an atomic group."""
+    return f"(?=(?P<_{number}>{expression}))(?P=_{number})"
+
+
+def _split(tokens: Sequence[str], mark: str) -> Iterator[Sequence[str]]:
+    start = 0
+    for at, token in enumerate(tokens):
+        if token == mark:
+            yield tokens[start:at]
+            start = at + 1
+    yield tokens[start:]
+
+
+_NAMED_CLASS = re.compile(r"\[:(\w+):\]")
 _NAMED_CLASSES = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
@@ -136,10 +180,10 @@ def _character_class(glob: str, start: int) -> tuple[str, int]:
     members, first = [], True
     while at < len(glob) and (first or glob[at] != "]"):
         first = False
-        named = re.match(r"\[:(\w+):\]", glob[at:])
+        named = _NAMED_CLASS.match(glob, at)
         if named and named[1] in _NAMED_CLASSES:
             members.append(_NAMED_CLASSES[named[1]])
-            at += named.end()
+            at = named.end()
         elif glob[at] == "\\" and at + 1 < len(glob):
             members.append(re.escape(glob[at + 1]))
             at += 2
@@ -147,6 +191,6 @@ def _character_class(glob: str, start: int) -> tuple[str, int]:
             members.append("-" if glob[at] == "-" else re.escape(glob[at]))
             at += 1
     if at >= len(glob):
-        return re.escape("["), start + 1  # never closed: an ordinary bracket
+        return "(?!)", at  # never closed: as with git, nothing matches
     inside = "".join(members)
     return (f"[^/{inside}]" if negated else f"(?!/)[{inside}]"), at + 1

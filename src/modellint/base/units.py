@@ -6,7 +6,7 @@ import re
 
 from modellint.base.errors import UsageError
 
-_QUANTITY = re.compile(r"\s*(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)\s*")
+_QUANTITY = re.compile(r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)")
 _PREFIXES = "kmgtp"
 _BYTES = {
     "": 1,
@@ -70,7 +70,7 @@ def format_watts(power: float) -> str:
 def _parse(
     text: object, units: dict[str, int] | dict[str, float], kind: str, example: str
 ) -> float:
-    match = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
+    match = _QUANTITY.fullmatch(text.strip()) if isinstance(text, str) else None
     factor = units.get(match["unit"].lower()) if match else None
     if match is None or factor is None:
         raise UsageError(f"invalid {kind} {text!r} (example: {example})")

@@ -18,7 +18,7 @@ def _is_safetensors(head: bytes, path: Path) -> bool:
 
 
 _NET = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>)?\s*(<!--.{0,2000}?-->)?\s*<net\b", re.IGNORECASE
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.{0,2000}?-->\s*)?<net\b", re.IGNORECASE
 )
 
 

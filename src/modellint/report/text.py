@@ -23,7 +23,7 @@ POOR: Style = "1;31"
 FIX: Style = "1;32"
 SEVERITIES: Mapping[str, Style] = {"error": POOR, "warning": FAIR, "info": NAME}
 
-_WORD = re.compile(r"\s*\S+\s*")
+_WORD = re.compile(r"(?:\A\s+)?\S+\s*")
 
 
 class Piece(NamedTuple):

@@ -37,7 +37,7 @@ STANDARD_DOMAINS = frozenset(
         "ai.onnx.training",
     }
 )
-_WHERE = re.compile(r"\(op_type:\s*(?P<op>[^,)]*)(?:, node name:\s*(?P<node>[^)]*))?\)")
+_WHERE = re.compile(r"\(op_type:(?P<op>[^,)]*)(?:, node name:(?P<node>[^)]*))?\)")
 _LEFT_OUT = "Cannot parse data from external tensors"
 _RECORDED = "Inferred shape and existing shape differ"
 _UNSAID = (
@@ -228,13 +228,13 @@ def _failure(message: str) -> Inference:
 def _contradiction(message: str) -> Contradiction | None:
     """Return the first of a list of errors, one per line, each with the nodes that lead to it."""
     for line in message.splitlines():
-        places = list(_WHERE.finditer(line))
-        if not places:
+        place = _WHERE.match(line, max(line.rfind("(op_type:"), 0))  # the innermost comes last
+        if place is None:
             continue
-        detail = line[places[-1].end() :].rpartition("Error]")[2].strip(" :")
+        detail = line[place.end() :].rpartition("Error]")[2].strip(" :")
         if not detail or any(words in detail for words in _UNSAID):
             continue
-        op_type, node = places[-1]["op"].strip(), (places[-1]["node"] or "").strip()
+        op_type, node = place["op"].strip(), (place["node"] or "").strip()
         return Contradiction(op_type, node, detail, recorded=_RECORDED in detail)
     return None
 

@@ -15,10 +15,13 @@ _BEGINS = re.compile(
     rb"\s*(?:<\s*(?:ir_version|opset_import|producer_name|producer_version|domain|model_version"
     rb"|doc_string|metadata_props)\s*:|[\w.]+\s*\([^)]{0,2000}\)\s*=>)"
 )
-_SKIPPED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ESCAPED = re.compile(r"\\[^\n]")
+_SKIPPED = re.compile(r'"[^"]*(?:"|\Z)|#[^\n]*')
+"""Strings, the last of which may be open, and comments."""
+_NO_BRACKET = re.compile(r"=>|[^{(\[<})\]>]")
 _PARSE_ERROR = re.compile(
     r"\[ParseError at position \(line: (\d+) column: (\d+)\)\]\s*"
-    r"(?:Error context:[^\n]*\n)?(.*?)\.?\s*$",
+    r"(?:Error context:[^\n]*\n)?(.*)",
     re.DOTALL,
 )
 DEEPEST = 64
@@ -63,7 +66,7 @@ def read_text(text: str, path: Path = Path("example.onnxtxt")) -> Model:
 
 def _depth(text: str) -> int:
     deepest = depth = 0
-    for character in re.sub(r"[^{(\[<})\]>]", "", _SKIPPED.sub("", text).replace("=>", "")):
+    for character in _NO_BRACKET.sub("", _SKIPPED.sub("", _ESCAPED.sub("", text))):
         depth += 1 if character in "{([<" else -1
         deepest = max(deepest, depth)
     return deepest
@@ -71,9 +74,10 @@ def _depth(text: str) -> int:
 
 def _parse_error(message: bytes) -> str:
     """Shorten onnx's message to ``line 2, column 48: Expected character ) not found``."""
-    text = _one_line(message)
     found = _PARSE_ERROR.match(message.decode(errors="backslashreplace"))
-    return f"line {found[1]}, column {found[2]}: {_one_line(found[3])}" if found else text
+    if not found:
+        return _one_line(message)
+    return f"line {found[1]}, column {found[2]}: {_one_line(found[3]).removesuffix('.')}"
 
 
 def _one_line(message: str | bytes) -> str:

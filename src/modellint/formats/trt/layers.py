@@ -26,7 +26,8 @@ _BEGINS = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*\{\s*"'
     rb'(?:(?:Layers|I/O Tensors)"\s*:\s*\[|Bindings"\s*:\s*\[[^\]]*\]\s*,\s*"Layers")'
 )
-_ONNX = re.compile(r"\[ONNX Layer: (.*?)\](?=\x1e|\s*$|\s*\[ONNX)", re.DOTALL)
+_ONNX = "[ONNX Layer: "
+_ONNX_END = re.compile(r"\](?=\x1e|\s*$|\s*\[ONNX)")
 _TYPE_KEYS = ("Format/Datatype", "Datatype", "DataType")
 """Keys of a tensor's type by release; with its format, or by itself."""
 _TYPES = {
@@ -112,7 +113,9 @@ def _add(graph: Graph, layer: Mapping[str, Any]) -> None:
 
 def onnx_nodes(layer: Mapping[str, Any]) -> list[str]:
     """Return the ONNX nodes that a layer was built from, according to its metadata."""
-    return list(dict.fromkeys(_ONNX.findall(str(layer.get("Metadata") or ""))))
+    *closed, _ = _ONNX_END.split(str(layer.get("Metadata") or ""))
+    parts = [part.partition(_ONNX) for part in closed]
+    return list(dict.fromkeys(name for _, opening, name in parts if opening))
 
 
 def _values(graph: Graph, tensors: object) -> Iterator[Value]:

@@ -19,7 +19,7 @@ _TOKENS = re.compile(
     r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
     r"|(?P<mark>\.\.\.|[=(),?!|])"
 )
-_OPS = re.compile(r"=\s*([\w.|\s-]+?)\s*\(")
+_OPS = re.compile(r"=([\w.|\s-]+)\(")
 
 
 class Slot(NamedTuple):
