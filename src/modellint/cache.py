@@ -14,8 +14,9 @@ from typing import Any
 
 from modellint import __version__
 from modellint.base.data import data_dir
+from modellint.base.files import read_regular
 from modellint.base.plugins import plugin_versions
-from modellint.base.rebuild import from_plain
+from modellint.base.rebuild import checked_from_plain
 from modellint.base.store import Store
 from modellint.finding import Finding, ModelSummary
 from modellint.formats.registry import plugin_formats
@@ -29,28 +30,29 @@ RACY_NS = 2_000_000_000
 MOST_HASHED = 64 << 20
 """Files above this size, and pipes, are not hashed, and not cached while they are new."""
 MOST_BYTES = 200 << 20
-MOST_DAYS = 30
+MOST_SECONDS = 30 * 86400
+PRUNED, DAY = "pruned", 86400
 
 Identity = dict[str, Any]
+STATE = ("mtime", "ctime", "inode")
 
 
 class ReportCache:
     """One entry per file and plan, in a folder that concurrent runs may share."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / FOLDER
-        self._entries = Store(self._folder)
+        self._entries = Store(folder, FOLDER)
         self._listings: dict[Path, str] = {}
 
     def load(self, path: Path, shown: str, plan_key: str) -> FileReport | None:
         """Return the cached report if nothing it depends on has changed."""
+        stored = self._entries.load(_key(path, shown, plan_key))
         try:
-            stored = self._entries.load(_key(path, shown, plan_key))
             if not self._is_current(path, stored):
                 return None
             return report_from_json(stored["report"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # absent, corrupt, or of another version
+            return None  # absent, or not an entry of this version
 
     def store(
         self, path: Path, shown: str, plan_key: str, before: Identity | None, report: FileReport
@@ -71,8 +73,11 @@ class ReportCache:
 
     def _is_current(self, path: Path, stored: Mapping[str, Any]) -> bool:
         files: Mapping[str, Identity | None] = stored["files"]
-        return stored["listing"] == self._listing(path.parent) and all(
-            is_same(Path(each), identity) for each, identity in files.items()
+        return (
+            isinstance(files, dict)
+            and str(path) in files
+            and stored["listing"] == self._listing(path.parent)
+            and all(is_same(Path(each), identity) for each, identity in files.items())
         )
 
     def _listing(self, folder: Path) -> str:
@@ -85,37 +90,14 @@ class ReportCache:
         return self._listings[folder]
 
     def _prune_now_and_then(self) -> None:
-        marker = self._folder / "pruned"
-        try:
-            if marker.stat().st_mtime > time.time() - 86400:
-                return
-        except OSError:
-            pass
-        try:
-            marker.touch()
-            prune(self._folder)
-        except OSError:
-            pass
+        pruned, now = self._entries.load(PRUNED), time.time()
+        if not isinstance(pruned, int | float) or not now - DAY < pruned <= now:
+            self._entries.save(PRUNED, now)
+            self._entries.prune(MOST_BYTES, MOST_SECONDS)
 
 
 def _key(path: Path, shown: str, plan_key: str) -> str:
     return _digest([str(path.absolute()), shown, plan_key])
-
-
-def prune(folder: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Delete expired entries, then the oldest ones while the cache is too large."""
-    entries = []
-    for entry in folder.glob("*/*.json"):
-        try:
-            stat = entry.stat()
-        except OSError:
-            continue
-        entries.append((stat.st_mtime, stat.st_size, entry))
-    left = sum(size for _, size, _ in entries)
-    for written, size, entry in sorted(entries):
-        if left > most_bytes or written < time.time() - MOST_DAYS * 86400:
-            entry.unlink(missing_ok=True)
-            left -= size
 
 
 def identify(path: Path) -> Identity | None:
@@ -127,8 +109,8 @@ def identify(path: Path) -> Identity | None:
         stat = path.stat()
     except (OSError, ValueError):
         return None
-    identity: Identity = {"size": stat.st_size, "mtime": stat.st_mtime_ns, "inode": stat.st_ino}
-    if time.time_ns() - stat.st_mtime_ns < RACY_NS:
+    identity: Identity = {"size": stat.st_size, **dict(zip(STATE, _state(stat), strict=True))}
+    if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) < RACY_NS:
         if stat.st_size > MOST_HASHED or not path.is_file():
             return {**identity, "volatile": True}
         identity["sha256"] = _hash(path)
@@ -139,18 +121,23 @@ def is_same(path: Path, identity: Identity | None) -> bool:
     """Check that a file has not changed since it was identified."""
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return identity is None
     if identity is None or stat.st_size != identity["size"]:
         return False
     if "sha256" in identity:
         return bool(_hash(path) == identity["sha256"])
-    return (stat.st_mtime_ns, stat.st_ino) == (identity["mtime"], identity["inode"])
+    return _state(stat) == tuple(identity[name] for name in STATE)
+
+
+def _state(stat: os.stat_result) -> tuple[int, ...]:
+    """Return what changes with a file's content; programs can restore all but the second."""
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 def _hash(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path, MOST_HASHED)).hexdigest()
     except OSError:
         return ""
 
@@ -239,10 +226,17 @@ def _finding_to_json(finding: Finding) -> dict[str, Any]:
 
 
 def report_from_json(data: Mapping[str, Any]) -> FileReport:
+    """Return the report that `report_to_json` was given; raise ValueError for anything else."""
     return FileReport(
-        summary=replace(from_plain(ModelSummary, data["summary"]), cached=True),
-        findings=tuple(from_plain(Finding, finding) for finding in data["findings"]),
-        companions=tuple(data["companions"]),
-        bindable=tuple(data["bindable"]),
+        summary=replace(checked_from_plain(ModelSummary, data["summary"]), cached=True),
+        findings=tuple(checked_from_plain(Finding, finding) for finding in data["findings"]),
+        companions=_texts(data["companions"]),
+        bindable=_texts(data["bindable"]),
         probes=_probes_from_json(data["probes"]),
     )
+
+
+def _texts(data: object) -> tuple[str, ...]:
+    if not isinstance(data, list) or not all(isinstance(each, str) for each in data):
+        raise ValueError("not a list of texts")
+    return tuple(data)

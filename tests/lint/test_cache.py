@@ -17,8 +17,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from modellint import cache
+from modellint.base import store
 from modellint.base.plain import plain
-from modellint.cache import ReportCache, identify, is_same, prune
+from modellint.base.store import Store
+from modellint.cache import ReportCache, identify, is_same
 from modellint.engine import lint_file as lint_file_as_it_is
 from modellint.plan import Plan
 from modellint.probes.backends import Backend
@@ -124,8 +126,10 @@ def test_a_changed_file_is_linted_again(
     assert linted == ["info.onnx"]
 
 
-def test_an_old_file_that_is_written_is_linted_again(folder: Path, linted: list[str]) -> None:
-    settle(folder)
+def test_an_old_file_that_is_written_is_linted_again(
+    folder: Path, linted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "RACY_NS", 0)  # as if it were another moment
     run(folder)
     linted.clear()
     _touch(folder)
@@ -387,15 +391,21 @@ def test_a_damaged_cache_is_ignored_and_replaced(
     assert linted == []
 
 
+def rewrite(entry: Path, change: Callable[[Any], object]) -> None:
+    """Change the content of an entry and leave it a valid one."""
+    content = json.loads(entry.read_text())["content"]
+    change(content)
+    entry.write_bytes(store._packed(content))
+
+
 @pytest.mark.parametrize("missing", ["report", "files", "listing"])
 def test_an_entry_of_another_version_is_ignored(
     folder: Path, isolated: Path, linted: list[str], missing: str
 ) -> None:
     run(folder)
     for entry in (isolated / "lint").rglob("*.json"):
-        stored = json.loads(entry.read_text())
-        del stored[missing]
-        entry.write_text(json.dumps(stored))
+        if entry.stem != "pruned":
+            rewrite(entry, lambda stored: stored.pop(missing))
     linted.clear()
     run(folder)
     assert len(linted) == 3
@@ -463,26 +473,27 @@ def test_standard_input_is_not_remembered(isolated: Path, tmp_path: Path) -> Non
 
 
 def test_old_entries_are_pruned_and_the_rest_kept_small(tmp_path: Path) -> None:
-    entries = [tmp_path / "aa" / f"{number}.json" for number in range(4)]
-    for number, entry in enumerate(entries):
-        entry.parent.mkdir(exist_ok=True)
-        entry.write_bytes(bytes(100))
+    entries = Store(tmp_path / "cache", "lint")
+    keys = [f"{number:064}" for number in range(4)]
+    for number, key in enumerate(keys):
+        assert entries.save(key, "x" * 100)
         written = time.time() - (3600 * (4 - number) if number else 40 * 86400)
-        os.utime(entry, (written, written))
-    prune(tmp_path, most_bytes=250)
-    assert [entry.exists() for entry in entries] == [False, False, True, True]
+        os.utime(entries.path(key), (written, written))
+    size = entries.path(keys[0]).stat().st_size
+    entries.prune(most_bytes=2 * size, most_seconds=30 * 86400)
+    assert [entries.load(key) is not None for key in keys] == [False, False, True, True]
 
 
 def test_pruning_happens_by_itself(folder: Path, isolated: Path) -> None:
+    entries = Store(isolated, "lint")
+    entries.save("f" * 64, {})
+    old = entries.path("f" * 64)
+    os.utime(old, (0, 0))
+    foreign = project(isolated / "lint", {"aa/mine.json": "{}"}) / "aa" / "mine.json"
+    os.utime(foreign, (0, 0))
     run(folder)
-    stale = isolated / "lint" / "zz" / "stale.json"
-    stale.parent.mkdir()
-    stale.touch()
-    os.utime(stale, (0, 0))
-    os.utime(isolated / "lint" / "pruned", (0, 0))
-    save(GOOD, folder / "new.onnx")
-    run(folder)
-    assert not stale.exists()
+    assert not old.exists()
+    assert foreign.exists()
 
 
 def test_identities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -531,7 +542,7 @@ def test_a_large_file_of_this_moment_is_not_remembered(
     run(folder)
     run(folder)
     assert len(linted) == 6
-    settle(folder)
+    monkeypatch.setattr(cache, "RACY_NS", 0)  # as if it were another moment
     run(folder)
     run(folder)
     assert len(linted) == 9

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from modellint.base.files import read_text
+
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -34,4 +36,4 @@ def read_toml(path: Path) -> dict[str, Any]:
         import tomllib
     else:
         import tomli as tomllib
-    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    return tomllib.loads(read_text(path))

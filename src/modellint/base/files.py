@@ -1,10 +1,88 @@
-"""Atomic writing of files: readers see either the old or the new content."""
+"""Reading and writing of files that others may have prepared, or may read at the same time."""
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import stat
 import time
 from pathlib import Path
+
+MOST_TEXT = 16 << 20
+"""Maximum size of a file that a person writes: a configuration, a rule, a list of patterns."""
+MOST_JSON = 256 << 20
+"""Maximum size of a file that a program writes, and that is read as a whole."""
+
+_READING = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_regular(path: Path) -> io.FileIO:
+    """Open a regular file for reading; raise OSError for all else.
+
+    Opening a pipe waits for a writer, and a device never ends: neither is opened. If one takes the
+    file's place after it was looked at, opening it does not wait, and it is closed unread.
+    """
+    _require_regular(path.stat())
+    file = io.FileIO(path, "rb", opener=lambda name, flags: os.open(name, _READING))
+    try:
+        _require_regular(os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_regular(path: Path, most: int, *, private: bool = False) -> bytes:
+    """Return the content of a regular file of at most `most` bytes; raise OSError for all else.
+
+    If `private`, only this user may be able to write to the file.
+    """
+    with open_regular(path) as file:
+        status = os.fstat(file.fileno())
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most} bytes")
+        if private and not is_private(status):
+            raise OSError(errno.EPERM, "others can write to it")
+        data = file.read(status.st_size + 1) or b""
+    if len(data) > status.st_size:
+        raise OSError(errno.EIO, "it grows while it is read")
+    return data
+
+
+def read_text(path: Path, most: int = MOST_TEXT, *, errors: str = "strict") -> str:
+    """Return the text of a regular file, with newlines as they are in text mode."""
+    text = read_regular(path, most).decode("utf-8-sig", errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def kind_of(mode: int) -> str:
+    """Return what a file is that is not a regular one."""
+    return next((kind for test, kind in _KINDS if test(mode)), "not a regular file")
+
+
+def is_private(status: os.stat_result) -> bool:
+    """Return True if this user owns a file or folder, and is the only one who can write to it."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, f"it is {kind_of(status.st_mode)}")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -17,11 +95,19 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         path.write_bytes(data)
         return
     path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}")
+    replace_file(path, data, _mode(path))
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Write next to `path`, then move into place: readers see either the old or the new content.
+
+    A link is replaced, not followed.
+    """
+    temporary = path.with_name(f".modellint-{os.getpid()}-{time.monotonic_ns()}")
     try:
         with temporary.open("xb") as file:
+            temporary.chmod(mode)
             file.write(data)
-        temporary.chmod(_mode(path))
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

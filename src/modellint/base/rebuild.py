@@ -9,10 +9,11 @@ from datetime import date
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
+Test = Callable[[Any], bool]
 
 
 def to_plain(value: Any) -> Any:
@@ -92,3 +93,66 @@ def _reader_of_one(hints: Sequence[Any]) -> Reader | None:
     if not any(is_dataclass(each) for each in hints):
         return read
     return lambda value: read(value) if isinstance(value, Mapping) else value
+
+
+def checked_from_plain(kind: type[T], table: object) -> T:
+    """Like `from_plain`, for data that may have been edited; raise ValueError for wrong types."""
+    if not isinstance(table, Mapping):
+        raise ValueError("not a table")
+    try:
+        value = from_plain(kind, table)
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"not a {kind.__name__}: {error}") from error
+    for name, fits in _tests(cast("Any", kind)):
+        if not fits(getattr(value, name)):
+            raise ValueError(f"{kind.__name__}.{name} has the wrong type")
+    return value
+
+
+@cache
+def _tests(kind: Any) -> tuple[tuple[str, Test], ...]:
+    hints = get_type_hints(kind)
+    return tuple((item.name, _test(hints[item.name])) for item in fields(kind))
+
+
+def _test(hint: Any) -> Test:
+    """Return the test whether a value has a type, as far as dataclasses here state types."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in (Any, object):
+        return lambda value: True
+    if hint is int:
+        return lambda value: type(value) is int
+    if hint is float:
+        return lambda value: type(value) in (int, float)
+    if origin is Literal:
+        return lambda value: isinstance(value, str | int) and value in arguments
+    if origin in (Union, types.UnionType):
+        some = [_test(each) for each in arguments]
+        return lambda value: any(fits(value) for fits in some)
+    if origin is tuple:
+        return _tuple_test(arguments)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        key, content = map(_test, arguments)
+        return lambda value: (
+            isinstance(value, Mapping)
+            and all(key(each) and content(held) for each, held in value.items())
+        )
+    if is_dataclass(hint):
+        tests = _tests(cast("Any", hint))
+        return lambda value: (
+            isinstance(value, cast("type", hint))
+            and all(fits(getattr(value, name)) for name, fits in tests)
+        )
+    return lambda value: isinstance(value, hint)
+
+
+def _tuple_test(hints: Sequence[Any]) -> Test:
+    item = _test(hints[0])
+    if hints[-1] is Ellipsis:
+        return lambda value: isinstance(value, tuple) and all(map(item, value))
+    tests = [_test(each) for each in hints]
+    return lambda value: (
+        isinstance(value, tuple)
+        and len(value) == len(tests)
+        and all(fits(each) for fits, each in zip(tests, value, strict=True))
+    )

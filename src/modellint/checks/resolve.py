@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import re
 
 from modellint.base.errors import UsageError
 from modellint.checks.api import Check
+from modellint.rules.registry import is_trusted
 from modellint.rules.rule import Rule
+
+_NAME = re.compile(r"[a-z]\w*\.[a-z]\w*|[A-Za-z_]\w*(\.\w+)*:\w+")
+"""A function of a module in `modellint.checks`, or of any module of a plugin."""
 
 
 def resolve_check(rule: Rule) -> Check:
@@ -16,9 +21,13 @@ def resolve_check(rule: Rule) -> Check:
 
         return PatternCheck(rule)
     name = rule.check or ""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"rule {rule.code}: invalid check {name!r}")
     module, _, function = name.rpartition(":") if ":" in name else name.rpartition(".")
     if ":" not in name:
         module = f"modellint.checks.{module}"
+    elif rule.path is None or not is_trusted(rule.path):
+        raise UsageError(f"rule {rule.code}: check {name!r} of a rule that is not a plugin's")
     try:
         check: Check = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from modellint.base.data import cache_dir, data_dir
 from modellint.base.errors import ModellintError
 from modellint.base.install import install_command
 from modellint.base.records import dataclass
+from modellint.base.store import Store
 from modellint.base.text import clean
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable, configuration
@@ -223,12 +225,13 @@ def _formats() -> Fact:
 
 
 def _cache() -> Fact:
-    folder = cache_dir()
+    store = Store(cache_dir())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "writable").touch()
-        (folder / "writable").unlink()
+        store.claim()
     except OSError as error:
-        return Fact("cache", str(folder), f"not writable ({error.strerror}); use --cache-dir")
-    files = [file.stat().st_size for file in folder.rglob("*.json")]
-    return Fact("cache", f"{folder}: {len(files)} entries, {sum(files) / 1e6:.1f} MB")
+        reason = f"not writable ({error.strerror}); use --cache-dir"
+        return Fact("cache", str(store.root), reason)
+    if not os.access(store.root, os.W_OK):
+        return Fact("cache", str(store.root), "not writable; use --cache-dir")
+    files = [file.stat().st_size for file in store.root.rglob("*.json")]
+    return Fact("cache", f"{store.root}: {len(files)} entries, {sum(files) / 1e6:.1f} MB")

@@ -17,7 +17,7 @@ FOLDER = "settings"
 
 
 def is_known_valid(table: Mapping[str, Any]) -> bool:
-    return _store().load(_key(table)) is not None
+    return _store().load(_key(table)) is True
 
 
 def remember_valid(table: Mapping[str, Any]) -> None:
@@ -25,7 +25,7 @@ def remember_valid(table: Mapping[str, Any]) -> None:
 
 
 def _store() -> Store:
-    return Store(cache_dir() / FOLDER)
+    return Store(cache_dir(), FOLDER)
 
 
 def _key(table: Mapping[str, Any]) -> str:

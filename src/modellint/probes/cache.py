@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modellint.base.files import open_regular
 from modellint.base.store import Store
 from modellint.probes.outcome import DEATHS, Outcome, from_json, to_json
 
@@ -25,7 +26,7 @@ def key(files: Iterable[Path], request: Mapping[str, Any]) -> str:
     for file in files:
         digest.update(b"\0")
         try:
-            with file.open("rb") as stream:
+            with open_regular(file) as stream:
                 while chunk := stream.read(1 << 20):
                     digest.update(chunk)
         except OSError:
@@ -35,11 +36,11 @@ def key(files: Iterable[Path], request: Mapping[str, Any]) -> str:
 
 def load(folder: Path, name: str) -> Outcome | None:
     try:
-        return replace(from_json(Store(folder / FOLDER).load(name)), cached=True)
-    except (AttributeError, ValueError):  # absent, or another version's
+        return replace(from_json(Store(folder, FOLDER).load(name)), cached=True)
+    except ValueError:  # absent, or another version's
         return None
 
 
 def store(folder: Path, name: str, outcome: Outcome) -> None:
     if outcome.status not in NOT_KEPT:
-        Store(folder / FOLDER).save(name, to_json(outcome))
+        Store(folder, FOLDER).save(name, to_json(outcome))

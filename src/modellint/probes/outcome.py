@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, field, fields
 from typing import Any, Literal, get_args
 
-from modellint.base.rebuild import from_plain
+from modellint.base.rebuild import checked_from_plain
 from modellint.base.records import dataclass
 from modellint.runtimes.probe import Level, Remark
 
@@ -75,26 +75,19 @@ class Outcome:
         return [remark for remark in self.remarks if remark.kind in kinds]
 
 
-def _require_numbers(figures: Mapping[str, Any]) -> None:
-    if not all(isinstance(value, (int, float, type(None))) for value in figures.values()):
-        raise ValueError("a figure is not a number")
-
-
 def to_json(outcome: Outcome) -> dict[str, Any]:
     return asdict(outcome)
 
 
-def from_json(data: Mapping[str, Any]) -> Outcome:
+def from_json(data: object) -> Outcome:
     """Convert the output of `to_json` or a child process; raise ValueError for anything else.
 
     A child may omit fields, which take their defaults.
     """
+    if not isinstance(data, Mapping):
+        raise ValueError("not a table")
     if data.get("status") not in get_args(Status):
         raise ValueError(f"unknown status {data.get('status')!r}")
-    try:
-        _require_numbers(data.get("figures") or {})
-        known = {item.name for item in fields(Outcome)}
-        given = {key: value for key, value in data.items() if key in known and value is not None}
-        return from_plain(Outcome, given)
-    except (TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from error
+    known = {item.name for item in fields(Outcome)}
+    given = {key: value for key, value in data.items() if key in known and value is not None}
+    return checked_from_plain(Outcome, given)

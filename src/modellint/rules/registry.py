@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
@@ -80,10 +79,13 @@ def _read_user_rule(path: Path) -> Rule:
 def read_tested_rule(path: Path) -> Rule:
     """Read a rule to run its examples: ours and those of plugins may have Python checks."""
     path = path.resolve()
-    trusted = [data_dir("rules"), *_plugin_dirs()]
-    if any(folder.resolve() in path.parents for folder in trusted):
-        return read_rule(path)
-    return _read_user_rule(path)
+    return read_rule(path) if is_trusted(path) else _read_user_rule(path)
+
+
+def is_trusted(path: Path) -> bool:
+    """Return True for rule files of ours and of plugins, which may have Python checks."""
+    folders = [data_dir("rules"), *_plugin_dirs()]
+    return any(folder.resolve() in path.resolve().parents for folder in folders)
 
 
 def _require_patterns(rule: Rule, path: Path) -> None:
@@ -206,8 +208,7 @@ def _plugin_dir(point: EntryPoint) -> Path:
 def _built_in(examples: bool) -> dict[str, Rule]:
     store, edition = Store(cache_dir()), built_in_edition()
     try:
-        tables = store.load(f"rules-{edition}")
-        rules = {table["code"]: from_plain(Rule, table) for table in tables}
+        rules = _kept_rules(store.load(f"rules-{edition}"))
         if not examples:
             return rules
         shown = store.load(f"rule-examples-{edition}")
@@ -215,17 +216,32 @@ def _built_in(examples: bool) -> dict[str, Rule]:
             code: replace(rule, examples=from_plain(Examples, shown[code]))
             for code, rule in rules.items()
         }
-    except (KeyError, TypeError, AttributeError):  # absent, damaged, or another version's
+    except (KeyError, TypeError, ValueError, AttributeError):  # absent, or not as we wrote it
         return _read_and_keep(store, edition)
 
 
+def _kept_rules(tables: Sequence[Mapping[str, Any]]) -> dict[str, Rule]:
+    """Return the kept rules; raise ValueError unless they are those of the built-in files."""
+    rules = {table["code"]: from_plain(Rule, table) for table in tables}
+    if {code: rule.path for code, rule in rules.items()} != _built_in_files():
+        raise ValueError("other rules than the built-in ones")
+    if any(":" in (rule.check or "") for rule in rules.values()):
+        raise ValueError("a built-in rule never imports other code")
+    return rules
+
+
+@cache
+def _built_in_files() -> dict[str, Path]:
+    """Return the built-in rule files by code, without reading them."""
+    return {path.name.partition("-")[0]: path for path in _rule_files(data_dir("rules"))}
+
+
 def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
-    rules = {rule.code: rule for rule in map(read_rule, _rule_files(data_dir("rules")))}
+    rules = {code: read_rule(path) for code, path in _built_in_files().items()}
     tables = {code: to_plain(rule) for code, rule in rules.items()}
     examples = {code: table.pop("examples", {}) for code, table in tables.items()}
-    with suppress(OSError):
-        for old in store.folder.glob("rule*-*.json"):
-            old.unlink(missing_ok=True)
+    for old in ("rules-*", "rule-examples-*"):
+        store.discard(old)
     store.save(f"rules-{edition}", list(tables.values()))
     store.save(f"rule-examples-{edition}", examples)
     return rules
@@ -235,7 +251,7 @@ def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
 def built_in_edition() -> str:
     """Return a key that changes with the built-in rule files and this program."""
     digest = hashlib.sha256(__version__.encode())
-    ours = [*_rule_files(data_dir("rules")), Path(__file__), Path(__file__).with_name("rule.py")]
+    ours = [*_built_in_files().values(), Path(__file__), Path(__file__).with_name("rule.py")]
     for path in ours:
         stat = path.stat()
         digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())

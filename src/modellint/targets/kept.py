@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modellint import __version__
 from modellint.base.data import cache_dir
-from modellint.base.rebuild import from_plain
+from modellint.base.rebuild import checked_from_plain
 from modellint.base.store import Store
 from modellint.targets.target import Target
 
@@ -28,8 +28,8 @@ def load_kept(target_id: str, state: str) -> Target | None:
     """Return the cached target if no file it depends on has changed."""
     try:
         kept = _store().load(target_id)
-        return from_plain(Target, kept["target"]) if kept["state"] == state else None
-    except (KeyError, TypeError, AttributeError):  # absent, or another version's
+        return checked_from_plain(Target, kept["target"]) if kept["state"] == state else None
+    except (KeyError, TypeError, ValueError):  # absent, or another version's
         return None
 
 
@@ -38,4 +38,4 @@ def keep(target: Target, state: str) -> None:
 
 
 def _store() -> Store:
-    return Store(cache_dir() / FOLDER)
+    return Store(cache_dir(), FOLDER)
