@@ -1,0 +1,135 @@
+"""Mutants in child processes with limits, which may die of them."""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import re
+import resource
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from tests.fuzz.mutants import Mutant, mutant
+from tests.fuzz.trial import Failure, failures
+
+MEMORY = 1 << 30
+"""Bytes of address space over those of an idle process."""
+PROCESSOR, PATIENCE = 20, 120
+"""Seconds of processor time for one mutant; seconds until a process that does nothing is ended."""
+BATCH = 100
+STDERR = "stderr"
+
+
+def warm_up(folder: Path) -> None:
+    """Import and read all that every run needs, before processes are forked."""
+    from tests.support import EXAMPLES
+
+    for name in ("qat_residual.onnx", "encoder_fp16_mask.onnx"):
+        failures(EXAMPLES / name, folder)
+    gc.collect()
+    gc.freeze()
+
+
+def try_all(
+    seed: int, numbers: Iterable[int], processor: int = PROCESSOR
+) -> Iterator[tuple[int, Failure]]:
+    """Yield what fails, with the number of its mutant."""
+    with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
+        folder = Path(place)
+        warm_up(folder)
+        waiting = list(numbers)
+        while waiting:
+            for found in _try(seed, waiting[:BATCH], folder, processor):
+                yield from ((waiting[0], failure) for failure in found)
+                del waiting[0]
+
+
+def try_one(seed: int, number: int) -> list[Failure]:
+    """In a process of its own: what else had been tried does not matter."""
+    return [failure for _, failure in try_all(seed, [number])]
+
+
+def _quick_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _try(seed: int, batch: Sequence[int], folder: Path, processor: int) -> Iterator[list[Failure]]:
+    """Yield the failures of each mutant until all are tried or one kills the process."""
+    answers, writer = Pipe(duplex=False)
+    child = os.fork()
+    if child == 0:
+        answers.close()
+        _work(seed, batch, folder, processor, writer)
+    writer.close()
+    tried = 0
+    with suppress(EOFError):
+        while tried < len(batch) and answers.poll(PATIENCE):
+            yield answers.recv()
+            tried += 1
+    if tried < len(batch):
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if tried < len(batch):
+        yield [_death(status, (folder / STDERR).read_text(errors="replace"))]
+
+
+def _death(status: int, said: str) -> Failure:
+    if not os.WIFSIGNALED(status):
+        return Failure(f"death: exit {os.WEXITSTATUS(status)}", said)
+    signal_ = signal.Signals(os.WTERMSIG(status))
+    name = {signal.SIGPROF: "hang", signal.SIGKILL: "hang (idle)"}.get(signal_, signal_.name)
+    ours = re.search(r'/modellint/(\S+)", line (\d+)', said)
+    return Failure(f"death: {name}" + (f" at {ours[1]}:{ours[2]}" if ours else ""), said[-4000:])
+
+
+def _work(
+    seed: int, batch: Sequence[int], folder: Path, processor: int, answers: Connection
+) -> None:
+    try:
+        os.setsid()
+        own = Path(tempfile.mkdtemp(dir=folder))
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1):
+            os.dup2(null, stream)
+        log = os.open(folder / STDERR, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 2)
+        faulthandler.enable(2)
+        faulthandler.register(signal.SIGPROF, 2, chain=True)  # tells where, then dies
+        limit = _address_space() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for number in batch:
+            answers.send(_timed(mutant(seed, number), own, processor))
+        shutil.rmtree(own, ignore_errors=True)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(70)
+    os._exit(0)
+
+
+def _timed(made: Mutant, folder: Path, processor: int) -> list[Failure]:
+    for left in folder.iterdir():
+        left.unlink()
+    path = made.save(folder)
+    signal.setitimer(signal.ITIMER_PROF, processor)  # its signal ends native code as well
+    started = time.process_time()
+    found = failures(path, folder, is_model=made.may_be_model)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    seconds = time.process_time() - started
+    return [*found, Failure("slow", f"{seconds:.1f} s")] if seconds > PROCESSOR / 4 else found
+
+
+def _address_space() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()

@@ -1,0 +1,45 @@
+"""Mutants by number: the same seed and number give the same bytes."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+import onnx
+
+from tests.fuzz import seeds
+from tests.fuzz.mutate import mutated
+from tests.fuzz.others import other
+from tests.fuzz.tree import write
+
+OTHERS = 0.2
+"""Share of files that are not binary ONNX models."""
+
+
+class Mutant(NamedTuple):
+    name: str
+    data: bytes
+
+    @property
+    def may_be_model(self) -> bool:
+        """False if protobuf itself cannot make a model of it, and no reader knows its format."""
+        if self.name.endswith((".onnxtxt", ".json", ".engine", ".plan", ".trt")):
+            return True
+        try:
+            return bool(onnx.ModelProto.FromString(self.data).HasField("graph"))
+        except Exception:
+            return False
+
+    def save(self, folder: Path) -> Path:
+        path = folder / self.name
+        path.write_bytes(self.data)
+        return path
+
+
+def mutant(seed: int, number: int) -> Mutant:
+    chance = random.Random(f"{seed}/{number}")
+    if chance.random() < OTHERS:
+        suffix, data = other(chance)
+        return Mutant(f"mutant{suffix}", data)
+    return Mutant("mutant.onnx", write(mutated(seeds.seed(chance), chance)))

@@ -1,0 +1,144 @@
+"""What every report has to be, whatever is in a model: well-formed, and free of what models say."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Any
+from xml.etree import ElementTree
+
+LONGEST = 5_000_000
+"""Characters of a report of one small file."""
+
+
+def faults(name: str, text: str) -> Iterator[str]:
+    """What is wrong with a report in a format."""
+    if len(text) > LONGEST:
+        yield f"{name}: {len(text)} characters"
+    yield from (f"{name}: {each}" for each in _unprintable(text))
+    try:
+        text.encode()
+        yield from (f"{name}: {each}" for each in _CHECKS.get(name, _plain)(text))
+    except (ValueError, KeyError, TypeError, ElementTree.ParseError) as error:
+        yield f"{name}: not well-formed: {type(error).__name__}: {str(error)[:200]}"
+
+
+def _unprintable(text: str) -> Iterator[str]:
+    if text.isascii() and text.isprintable():
+        return
+    for char in sorted(set(text)):
+        if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            yield f"character U+{ord(char):04X}"
+
+
+def _plain(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        # What GitHub executes in the log of a job: "::" at the start of a line, "##[" anywhere.
+        if line.lstrip().startswith("::") or "##[" in line:
+            yield "workflow command"
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} in JSON")
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _json(text: str) -> Iterator[str]:
+    document = _parsed(text)
+    for finding in document["findings"]:
+        if not (finding["code"] and finding["message"] and finding["severity"]):
+            yield "a finding lacks something"
+    yield from _plain(text)
+
+
+def _jsonl(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        _parsed(line)
+    yield from _plain(text)
+
+
+def _sarif(text: str) -> Iterator[str]:
+    document = _parsed(text)
+    run = document["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+    for result in run["results"]:
+        if rules[result["ruleIndex"]]["id"] != result["ruleId"]:
+            yield "the index of a rule is wrong"
+        if not result["message"]["text"]:
+            yield "an empty message"
+        for place in result["locations"]:
+            uri = place["physicalLocation"]["artifactLocation"]["uri"]
+            if not re.fullmatch(r"[A-Za-z0-9_.~/:%-]+", uri):
+                yield f"not a URI: {uri[:50]}"
+            for logical in place.get("logicalLocations", ()):
+                if "" in logical.values():
+                    yield "an empty logical location"
+    yield from _plain(text)
+
+
+def _junit(text: str) -> Iterator[str]:
+    suites = ElementTree.fromstring(text)
+    if suites.tag != "testsuites":
+        yield f"the root is {suites.tag}"
+    for suite in suites.iter("testsuite"):
+        if int(suite.attrib["tests"]) != len(suite.findall("testcase")):
+            yield "the number of tests is wrong"
+
+
+def _gitlab(text: str) -> Iterator[str]:
+    prints = []
+    for issue in _parsed(text):
+        prints.append(issue["fingerprint"])
+        if issue["severity"] not in ("info", "minor", "major", "critical", "blocker"):
+            yield "an unknown severity"
+        if not (issue["description"] and issue["check_name"] and issue["location"]["path"]):
+            yield "an issue lacks something"
+        if int(issue["location"]["lines"]["begin"]) < 1:
+            yield "a line below 1"
+    if len(prints) != len(set(prints)):
+        yield "two issues have one fingerprint"
+
+
+_COMMAND = re.compile(
+    r"::(error|warning|notice|group|endgroup)( [a-z]+=[^:,]*(,[a-z]+=[^:,]*)*)?::[^\r]*"
+)
+
+
+def _github(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if line.lstrip().startswith("::") and not _COMMAND.fullmatch(line):
+            yield f"not our command: {line[:100]}"
+        if "##[" in line and not line.startswith("::"):
+            yield "workflow command"
+
+
+_ACTIVE = re.compile(
+    r"""(?<!\\)<(?!/?code>|br>|!--\ modellint\ -->$)[a-zA-Z/!]  # HTML that is not ours
+      | (?<!\\)!\[ | (?<!\\)\]\((?!https://github\.com/modellint/)  # pictures, links
+      | (?<![\w/])@\w | (?<!github\.com)(?<!https)://""",
+    re.VERBOSE | re.MULTILINE,
+)
+
+
+def _markdown(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if found := _ACTIVE.search(line):
+            yield f"markup: {line[max(found.start() - 30, 0) : found.end() + 30]!r}"
+    yield from _plain(text)
+
+
+_CHECKS: dict[str, Callable[[str], Iterator[str]]] = {
+    "json": _json,
+    "jsonl": _jsonl,
+    "sarif": _sarif,
+    "junit": _junit,
+    "gitlab": _gitlab,
+    "github": _github,
+    "markdown": _markdown,
+    "inspect-json": lambda text: iter(() if isinstance(_parsed(text), dict) else ("no object",)),
+}

@@ -1,0 +1,161 @@
+"""Protobuf messages as trees that, unlike the library's objects, can hold any nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnx
+
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+_WIRES = {
+    1: FIXED64,
+    2: FIXED32,
+    3: VARINT,
+    4: VARINT,
+    5: VARINT,
+    8: VARINT,
+    13: VARINT,
+    14: VARINT,
+}
+"""By the type of a field in its descriptor; all others are written with their length."""
+STRING, MESSAGE, BYTES = 9, 11, 12
+
+
+@dataclass(slots=True)
+class Message:
+    """A message: its fields in the order of the file."""
+
+    kind: Any
+    """Its descriptor."""
+    fields: list[Field] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Field]:
+        number = self.kind.fields_by_name[name].number
+        return [each for each in self.fields if each.number == number]
+
+    def add(self, name: str, value: int | bytes | Message) -> Field:
+        own = self.kind.fields_by_name[name]
+        added = Field(own.number, wire_of(own), value)
+        self.fields.append(added)
+        return added
+
+    def set(self, name: str, *values: int | bytes | Message) -> None:
+        self.drop(name)
+        for value in values:
+            self.add(name, value)
+
+    def drop(self, name: str) -> None:
+        number = self.kind.fields_by_name[name].number
+        self.fields = [each for each in self.fields if each.number != number]
+
+    def children(self, name: str) -> list[Message]:
+        return [each.value for each in self.all(name) if isinstance(each.value, Message)]
+
+    def text(self, name: str) -> bytes:
+        values = [each.value for each in self.all(name) if isinstance(each.value, bytes)]
+        return values[-1] if values else b""
+
+    def walk(self) -> Iterator[Message]:
+        """This message and all inside."""
+        waiting = [self]
+        while waiting:
+            message = waiting.pop()
+            yield message
+            waiting += [each.value for each in message.fields if isinstance(each.value, Message)]
+
+    def of(self, kind: str) -> list[Message]:
+        return [each for each in self.walk() if each.kind.name == kind]
+
+
+@dataclass(slots=True)
+class Field:
+    number: int
+    wire: int
+    value: int | bytes | Message
+
+
+def kind_of(name: str) -> Any:
+    return getattr(onnx, name).DESCRIPTOR
+
+
+def wire_of(own: Any) -> int:
+    return _WIRES.get(own.type, LENGTH)
+
+
+def parse(data: bytes, kind: Any) -> Message:
+    """Parse a well-formed message."""
+    message = Message(kind)
+    position = 0
+    while position < len(data):
+        tag, position = _varint(data, position)
+        number, wire = tag >> 3, tag & 7
+        value: int | bytes | Message
+        if wire == VARINT:
+            value, position = _varint(data, position)
+        else:
+            size = {FIXED64: 8, FIXED32: 4}.get(wire)
+            if size is None:
+                size, position = _varint(data, position)
+            value = data[position : position + size]
+            position += size
+        own = kind.fields_by_number.get(number)
+        if own is not None and own.type == MESSAGE and isinstance(value, bytes):
+            value = parse(value, own.message_type)
+        message.fields.append(Field(number, wire, value))
+    return message
+
+
+def write(message: Message) -> bytes:
+    """Serialize without recursion, since nesting can be deep."""
+    parts: dict[int, bytes] = {}
+    order = list(message.walk())
+    for each in reversed(order):
+        content = bytearray()
+        for item in each.fields:
+            content += varint(item.number << 3 | item.wire)
+            if isinstance(item.value, int):
+                content += varint(item.value & (1 << 64) - 1)
+                continue
+            body = parts[id(item.value)] if isinstance(item.value, Message) else item.value
+            if item.wire == LENGTH:
+                content += varint(len(body))
+            content += body
+        parts[id(each)] = bytes(content)
+    return parts[id(message)]
+
+
+def copied(message: Message) -> Message:
+    """A deep copy."""
+    twins = {id(each): Message(each.kind) for each in message.walk()}
+    for each in message.walk():
+        twins[id(each)].fields = [
+            Field(
+                item.number,
+                item.wire,
+                twins[id(item.value)] if isinstance(item.value, Message) else item.value,
+            )
+            for item in each.fields
+        ]
+    return twins[id(message)]
+
+
+def varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return number, position

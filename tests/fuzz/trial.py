@@ -1,0 +1,135 @@
+"""One mutant under everything that modellint does with a file, in this process."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from modellint.cli.app import run
+from tests.fuzz.outputs import faults
+
+FORMATS = ("json", "jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise")
+
+
+class Failure(NamedTuple):
+    """What went wrong: a kind by which failures are counted once, and all there is to say."""
+
+    kind: str
+    detail: str
+
+
+def failures(path: Path, reports: Path, *, is_model: bool = True) -> list[Failure]:
+    """Lint and inspect a file; return what a user should never see.
+
+    `is_model` is False if it is known that nothing can take the file for a model that is well.
+    """
+    found: list[Failure] = []
+    with _tracebacks() as raised:
+        try:
+            found += _check(path, reports, is_model)
+            found += _inspect(path, reports)
+        except BaseException as error:  # nothing may come out
+            raised.append(traceback.format_exception(error))
+    if raised:  # all else follows from it
+        found = [Failure(_place(lines), "".join(lines)) for lines in raised]
+    return list({each.kind: each for each in found}.values())
+
+
+def _check(path: Path, reports: Path, is_model: bool) -> Iterator[Failure]:
+    outputs = [argument for name in FORMATS for argument in ("-o", f"{name}:{reports / name}")]
+    options = ("--isolated", "--no-cache", "-t", "a10", "--select", "ALL", "--jobs", "1")
+    code, stdout, stderr = _run("check", path, *options, "-o", "full", *outputs)
+    if code not in (0, 1):
+        yield Failure(f"check ends with {code}", stderr)
+        if code != 3:
+            return
+    yield from _told("full", stdout)
+    yield from _told("stderr", stderr)
+    for name in FORMATS:
+        yield from _told(name, (reports / name).read_text(encoding="utf-8"))
+    findings = json.loads((reports / "json").read_text(encoding="utf-8"))["findings"]
+    yield from _internal(findings)
+    if not is_model and not any(_is_of_file(each) for each in findings):
+        yield Failure("silence about what is no model", path.name)
+
+
+def _internal(findings: Sequence[dict[str, Any]]) -> Iterator[Failure]:
+    for finding in findings:
+        if finding["code"].startswith("INT") or "too little memory" in finding["message"]:
+            yield Failure(finding["message"][-120:], finding["message"])
+
+
+def _is_of_file(finding: dict[str, Any]) -> bool:
+    return bool(finding["code"].startswith(("FIL", "INT")))
+
+
+def _inspect(path: Path, reports: Path) -> Iterator[Failure]:
+    output = reports / "inspect-json"
+    options = (
+        "--isolated",
+        "-t",
+        "a10",
+        "--quant",
+        "--profile",
+        "-o",
+        "text",
+        "-o",
+        f"json:{output}",
+    )
+    code, stdout, stderr = _run("inspect", path, *options)
+    if code not in (0, 1):
+        yield Failure(f"inspect ends with {code}", stderr + stdout)
+        if code != 3:
+            return
+    yield from _told("inspect-text", stdout)
+    yield from _told("stderr", stderr)
+    if output.exists():
+        yield from _told("inspect-json", output.read_text(encoding="utf-8"))
+
+
+def _told(name: str, text: str) -> Iterator[Failure]:
+    for fault in faults(name, text):
+        yield Failure(fault.partition(": '")[0][:120], f"{fault}\n\n{text[:3000]}")
+
+
+def _run(*arguments: object) -> tuple[int, str, str]:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    try:
+        with redirect_stdout(stdout), redirect_stderr(stderr):
+            code = run([str(each) for each in arguments])
+    finally:
+        gc.collect()
+    return code, stdout.getvalue(), stderr.getvalue()
+
+
+@contextmanager
+def _tracebacks() -> Iterator[list[list[str]]]:
+    """Collect the tracebacks that modellint itself catches and looks at."""
+    seen: list[list[str]] = []
+    extract = traceback.extract_tb
+
+    def watched(tb: Any, *args: Any, **kwargs: Any) -> traceback.StackSummary:
+        error = sys.exc_info()[1]
+        if error is not None:
+            seen.append(traceback.format_exception(error))
+        return extract(tb, *args, **kwargs)
+
+    with patch("traceback.extract_tb", watched):
+        yield seen
+
+
+def _place(lines: Sequence[str]) -> str:
+    """The last line of ours in a traceback, and the error."""
+    own = [each for each in lines if "/modellint/" in each]
+    where = own[-1].strip().splitlines()[0] if own else "?"
+    file, _, line = where.partition(", line ")
+    name = file.rpartition("/modellint/")[2].strip('"')
+    return f"{name}:{line.partition(',')[0]}: {lines[-1].strip().partition(':')[0]}"
