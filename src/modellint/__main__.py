@@ -5,13 +5,12 @@ It imports next to nothing at module level, so that Ctrl-C is handled from the s
 
 import gc
 import os
-import sys
 
 from modellint.base import interrupts
 
 
 def main() -> None:
-    """Import and run the program; exit with 130 if interrupted at any time."""
+    """Import and run the program; exit with 130 if interrupted, 143 if terminated, at any time."""
     gc.disable()  # a run is short, and collects garbage explicitly where there is any
     try:
         interrupts.catch()
@@ -19,8 +18,8 @@ def main() -> None:
 
         script()
     except KeyboardInterrupt:
-        os.write(sys.stderr.fileno(), b"interrupted\n")
-        os._exit(130)
+        os.write(2, f"{interrupts.word()}\n".encode())
+        os._exit(interrupts.exit_code())
 
 
 if __name__ == "__main__":

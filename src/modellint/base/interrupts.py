@@ -1,15 +1,21 @@
-"""Handling of Ctrl-C, which ends a run at any time without a traceback."""
+"""Handling of Ctrl-C and of requests to terminate, which end a run at any time without a traceback.
+
+It imports nothing that is not compiled into Python, so that it is ready as early as possible.
+"""
 
 from __future__ import annotations
 
 import _thread
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType, TracebackType
+    from typing import Any
+else:
+    import _signal as signal
 
 _PAUSE = 0.01
 _MOST_PAUSES = 200
@@ -17,32 +23,51 @@ _MOST_PAUSES = 200
 
 _pauses = 0
 _main = 0
+_received: int = signal.SIGINT
 
 
 def catch() -> None:
-    """Turn Ctrl-C into a KeyboardInterrupt, raised where it cannot be swallowed."""
+    """Turn signals into a KeyboardInterrupt, raised where it cannot be swallowed."""
     global _main
     _main = _thread.get_ident()
     signal.signal(signal.SIGINT, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # not with nohup
+            signal.signal(number, _interrupt)
     sys.unraisablehook = _interrupt_again
 
 
-@contextmanager
-def held() -> Iterator[None]:
+def exit_code() -> int:
+    """Return the exit code of a process that a signal ended: 130 for Ctrl-C."""
+    return 128 + _received
+
+
+def word() -> str:
+    return "interrupted" if _received == signal.SIGINT else "terminated"
+
+
+class held:  # noqa: N801 - reads as a function, but `contextlib` would have to be imported
     """Block Ctrl-C; processes started meanwhile inherit that and leave it to their parent."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def __enter__(self) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # not on Windows
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
-def _interrupt(_signal: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise, but not during an import: native modules would turn it into an ImportError."""
-    global _pauses
+    global _pauses, _received
+    _received = number
     if _is_importing(frame) and _pauses < _MOST_PAUSES:
         _pauses += 1
         _thread.start_new_thread(_later, ())
@@ -54,7 +79,7 @@ def _interrupt(_signal: int, frame: FrameType | None) -> None:
 def _later() -> None:
     time.sleep(_PAUSE)
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(_main, signal.SIGINT)  # wakes it, too
+        signal.pthread_kill(_main, _received)  # wakes it, too
     else:
         _thread.interrupt_main()
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from modellint import __version__
+from modellint.base import interrupts
 from modellint.base.errors import ModellintError
 from modellint.base.terminal import color_wanted
 from modellint.cli.command import VerbGroup
@@ -43,7 +44,7 @@ Exit codes:
   130  interrupted
 """
 
-USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 2, 3, 130
+USAGE_ERROR, INTERNAL_ERROR = 2, 3
 
 
 class _ReaderGone(Exception):  # noqa: N818 - not an error: `head` has seen enough
@@ -144,8 +145,8 @@ def run(arguments: Sequence[str]) -> int:
         _say(str(error))
         return USAGE_ERROR
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+        click.echo(interrupts.word(), err=True)
+        return interrupts.exit_code()
     except (_ReaderGone, BrokenPipeError):
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         return 0
