@@ -6,12 +6,16 @@ It imports next to nothing at module level, so that Ctrl-C is handled from the s
 import gc
 import os
 
-from modellint.base import interrupts
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]  # the working folder, whose files are not to be imported as modules
+
+from modellint.base import interrupts, streams
 
 
 def main() -> None:
     """Import and run the program; exit with 130 if interrupted, 143 if terminated, at any time."""
     gc.disable()  # a run is short, and collects garbage explicitly where there is any
+    streams.prepare()
     try:
         interrupts.catch()
         from modellint.cli import script

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from modellint.base.files import read_text
 
 _PACKAGE = Path(__file__).parent.parent
+DEEPEST = 50
+"""Levels of tables and lists in a TOML file; the deepest of ours have 6."""
 
 
 def data_dir(name: str) -> Path:
@@ -24,16 +27,42 @@ def cache_dir() -> Path:
     if chosen:
         return Path(chosen)
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "modellint"
+        return Path(os.environ.get("LOCALAPPDATA", _home() / "AppData/Local")) / "modellint"
     if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/modellint"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modellint"
+        return _home() / "Library/Caches/modellint"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "modellint"
+
+
+def _home() -> Path:
+    """Return the user's folder; for a user without one, a place where no file can be."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file."""
+    """Read a TOML file; raise ValueError also for what parses, but is beyond any use."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    return tomllib.loads(read_text(path))
+    try:
+        table = tomllib.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    _require_bounded(table)
+    return table
+
+
+def _require_bounded(value: Any, depth: int = 0) -> None:
+    """Raise for numbers that no machine has, which TOML's parser lets through, and deep nesting."""
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("an integer needs more than 64 bits")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number to calculate with")
+    if isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            _require_bounded(each, depth + 1)

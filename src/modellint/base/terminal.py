@@ -6,11 +6,18 @@ import os
 import sys
 
 DEFAULT_WIDTH = 80
+NARROWEST, WIDEST = 20, 10_000
+"""Widths that pages can be laid out for."""
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal."""
-    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns):
+    """Return the columns to use: those of the terminal, within reason."""
+    return min(max(_columns(), NARROWEST), WIDEST)
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")[:9]
+    if columns.isdecimal() and int(columns):
         return int(columns)
     for stream in (sys.__stdout__, sys.__stderr__, sys.__stdin__):
         try:

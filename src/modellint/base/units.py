@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from modellint.base.errors import UsageError
+from modellint.base.text import LONGEST_WORD, shorten
 
 _QUANTITY = re.compile(r"(?P<number>\d+(?:_\d+)*(?:\.\d+)?)\s*(?P<unit>[A-Za-z/]*)")
+MOST_DIGITS = 30
 _PREFIXES = "kmgtp"
 _BYTES = {
     "": 1,
@@ -72,6 +74,7 @@ def _parse(
 ) -> float:
     match = _QUANTITY.fullmatch(text.strip()) if isinstance(text, str) else None
     factor = units.get(match["unit"].lower()) if match else None
-    if match is None or factor is None:
-        raise UsageError(f"invalid {kind} {text!r} (example: {example})")
+    if match is None or factor is None or len(match["number"]) > MOST_DIGITS:
+        shown = shorten(repr(text), LONGEST_WORD)
+        raise UsageError(f"invalid {kind} {shown} (example: {example})")
     return float(match["number"]) * factor

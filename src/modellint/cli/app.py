@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +16,9 @@ import click
 from modellint import __version__
 from modellint.base import interrupts
 from modellint.base.errors import ModellintError
+from modellint.base.streams import drop_output, is_lost_reader, reader_may_leave
 from modellint.base.terminal import color_wanted
+from modellint.base.text import shorten
 from modellint.cli.command import VerbGroup
 from modellint.cli.console import printable
 
@@ -39,16 +42,18 @@ EPILOG = """\b
 Exit codes:
   0    no findings at or above --fail-on (default: error)
   1    findings at or above --fail-on
-  2    invalid command line or configuration
+  2    invalid command line or configuration, or the system refuses what a run needs
   3    internal error in modellint; all other findings were reported
   130  interrupted
 """
 
 USAGE_ERROR, INTERNAL_ERROR = 2, 3
+LONGEST_NAME = 200
+"""Longest name of a file in an error message."""
 
 
-class _ReaderGone(Exception):  # noqa: N818 - not an error: `head` has seen enough
-    """The reader of standard output closed it. Click would turn the original error into exit 1."""
+class SystemRefusalError(ModellintError):
+    """The system lacks something that the run needs: a file, space, memory."""
 
 
 class Verbs(VerbGroup):
@@ -75,16 +80,30 @@ class Verbs(VerbGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _refusals():
             return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _ReaderGone from error
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _refusals():
+            return super().make_context(*args, **kwargs)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Complete paths as well as verbs; bash drops candidates listed before a path."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="file"), *super().shell_complete(ctx, incomplete)]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Translate errors of the system before click does, to which a lost reader is exit code 1."""
+    try:
+        yield
+    except OSError as error:
+        if is_lost_reader(error):
+            drop_output()
+            raise click.exceptions.Exit(0) from error
+        raise SystemRefusalError(_explained(error)) from error
 
 
 def _is_there(verb: str) -> bool:
@@ -137,7 +156,8 @@ def run(arguments: Sequence[str]) -> int:
         code = program.main(
             list(arguments), prog_name="modellint", standalone_mode=False, color=color_wanted()
         )
-        sys.stdout.flush()
+        with reader_may_leave():
+            sys.stdout.flush()
     except click.ClickException as error:
         _say(error.format_message(), _help_hint(error))
         return USAGE_ERROR
@@ -147,13 +167,28 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo(interrupts.word(), err=True)
         return interrupts.exit_code()
-    except (_ReaderGone, BrokenPipeError):
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-        return 0
+    except OSError as error:
+        _say(_explained(error))
+        return USAGE_ERROR
+    except MemoryError:
+        _say("not enough memory")
+        return USAGE_ERROR
     except Exception as error:
         _report_bug(error, arguments)
         return INTERNAL_ERROR
     return code if isinstance(code, int) else 0
+
+
+def _explained(error: OSError) -> str:
+    """Return in one sentence what the system refused."""
+    if error.filename is not None:
+        name = shorten(os.fsdecode(error.filename), LONGEST_NAME)
+        return f"{name}: {'it is closed' if error.errno == errno.EBADF else error.strerror}"
+    try:
+        os.getcwd()  # noqa: PTH109 - resolves nothing
+    except FileNotFoundError:
+        return "the working folder no longer exists"
+    return error.strerror or str(error)
 
 
 def _say(message: str, hint: str = "") -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from modellint.base.records import dataclass
+
+MOST_DIGITS = 18
+"""Longest integer that fits 64 bits whatever its digits."""
 
 
 def comma_lists(ctx: click.Context, parameter: click.Parameter, given: Any) -> tuple[str, ...]:
@@ -33,7 +37,35 @@ def sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[st
     for name, value in found.items():
         if not value.isdecimal():
             raise click.BadParameter(f"{name}={value}: not an integer", ctx, parameter)
+        if len(value) > MOST_DIGITS:
+            text = f"{name}: at most {MOST_DIGITS} digits, found {len(value)}"
+            raise click.BadParameter(text, ctx, parameter)
     return {name: int(value) for name, value in found.items()}
+
+
+class Count(click.IntRange):
+    """A positive integer that fits 64 bits."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if len(str(value)) > MOST_DIGITS:
+            self.fail(f"at most {MOST_DIGITS} digits, found {len(str(value))}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Amount(click.FloatRange):
+    """A positive number that is finite."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
 
 
 def levels(*known: str) -> Callable[..., dict[str, str]]:

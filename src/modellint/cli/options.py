@@ -13,7 +13,16 @@ import click
 
 from modellint.cli.command import option
 from modellint.cli.completion import complete_rules, complete_runtimes, complete_targets
-from modellint.cli.given import comma_lists, levels, one_of, one_of_found, pairs, sizes
+from modellint.cli.given import (
+    Amount,
+    Count,
+    comma_lists,
+    levels,
+    one_of,
+    one_of_found,
+    pairs,
+    sizes,
+)
 from modellint.cli.probing import backends
 from modellint.config.settings import CommandOption, Settings, kebab
 
@@ -82,9 +91,9 @@ def _reading(hint: Any, default: object, given: CommandOption) -> dict[str, Any]
     if kind is not None:  # a table
         return {"multiple": True, "callback": _table_reader(arguments[1])}
     if kinds == [int]:
-        return {"type": click.IntRange(min=1)}
+        return {"type": Count()}
     if kinds == [float]:
-        return {"type": click.FloatRange(min=0, min_open=True)}
+        return {"type": Amount()}
     return {}
 
 

@@ -14,6 +14,7 @@ import click
 from modellint.base.errors import UsageError
 from modellint.base.files import write_atomically
 from modellint.base.records import dataclass
+from modellint.base.streams import reader_may_leave
 from modellint.base.suggest import nearest
 from modellint.cli.command import option, starting_with
 from modellint.cli.options import setting
@@ -46,7 +47,8 @@ class Output:
 
     def write(self, draw: Draw, options: Options) -> None:
         if self.file is None:
-            draw(self.format, sys.stdout, options)
+            with reader_may_leave():  # the other reports and the exit code are still wanted
+                draw(self.format, sys.stdout, options)
             return
         text = io.StringIO()
         draw(self.format, text, replace(options, color="never"))

@@ -7,8 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from modellint.base.errors import UsageError
+
 DASH = Path("-")
 NAME = "<stdin>"
+LONGEST = 60
+"""Characters of a file's name that fit every file system, whatever their encoding."""
 
 
 @contextmanager
@@ -23,7 +27,16 @@ def spooled(
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
-        file = Path(folder) / (Path(name).name if name else "model")
-        with file.open("wb") as spool:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
+        file = Path(folder) / _name(name)
+        try:
+            with file.open("wb") as spool:
+                shutil.copyfileobj(sys.stdin.buffer, spool)
+        except OSError as error:
+            raise UsageError(f"cannot store standard input: {error.strerror}") from error
         yield [file if path == DASH else path for path in paths], {file: name or NAME}
+
+
+def _name(nominal: str | None) -> str:
+    """Return the name of the temporary file: the end of the nominal one, with its suffix."""
+    name = Path(nominal).name if nominal else ""
+    return name[-LONGEST:] if name.strip(".") else "model"

@@ -76,7 +76,7 @@ def read_baseline(path: Path) -> Baseline:
         raise UsageError(
             f"baseline {path} does not exist; write it with: --baseline {path} --write-baseline"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read baseline {path}: {error}") from error
     if not isinstance(data, dict) or data.get("version") != 1:
         raise UsageError(f"{path} is not a baseline of this version of modellint")
@@ -84,7 +84,7 @@ def read_baseline(path: Path) -> Baseline:
     try:
         for entry in data["findings"]:
             _add(baseline, entry)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"baseline {path} is damaged: {error!r}") from error
     return baseline
 
