@@ -5,9 +5,13 @@ It imports next to nothing at module level, so that Ctrl-C is handled from the s
 
 import gc
 import os
+import sys
 
-if __name__ == "__main__" and not getattr(sys.flags, "safe_path", False):
-    del sys.path[0]  # the working folder, whose files are not to be imported as modules
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    # Files of the working folder, which `python -m` puts first, are not to be imported as modules.
+    folder = sys.path.pop(0)
+    if folder == os.path.dirname(os.path.dirname(__file__)):  # noqa: PTH120 - before all imports
+        sys.path.append(folder)  # it holds this package
 
 from modellint.base import interrupts, streams
 
