@@ -49,7 +49,9 @@ def small_constants(
     Sizes that `shape_of` does not know are carried on by the formulas of the usual operators.
     """
     known: dict[str, NDArray[Any]] = {}
-    sizes = _Sizes(shape_of, known)
+    sizes = _Sizes(
+        shape_of, known, is_asked=any(op.rpartition(".")[2] in _READS_SHAPE for op in graph.by_op)
+    )
     for node in graph.ordered:
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         inputs = None
@@ -75,8 +77,13 @@ class _Sizes:
     """Shapes of one graph, those that inference knows and those that follow from them."""
 
     def __init__(
-        self, shape_of: Callable[[Value], Shape | None], known: Mapping[str, NDArray[Any]]
+        self,
+        shape_of: Callable[[Value], Shape | None],
+        known: Mapping[str, NDArray[Any]],
+        *,
+        is_asked: bool,
     ) -> None:
+        self._is_asked = is_asked
         self._shape_of = shape_of
         self._known = known
         self._found: dict[int, Shape] = {}
@@ -88,8 +95,8 @@ class _Sizes:
         return shape if is_static(shape) else self._found.get(id(value), shape)
 
     def carry_on(self, node: Node) -> None:
-        """Find the shape of a node's first output, where inference did not."""
-        formula, result = formula_of(node), node.output()
+        """Find the shape of a node's first output, where inference did not, if any is asked for."""
+        formula, result = formula_of(node) if self._is_asked else None, node.output()
         if formula is None or result is None or is_static(self._shape_of(result)):
             return
         shapes: list[Any] = []

@@ -165,14 +165,13 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     for node in model.graph.nodes:
         if folded.is_folded(node):
             continue
-        work = costs.of(node)
-        flops, moved = work.flops, work.bytes_moved
+        flops, moved = costs.flops_of(node), costs.bytes_moved_by(node)
         if flops is None or moved is None:
             uncounted.append(node)
             continue
         moved = _traffic(node, folded, deployment.precision, kept, moved)
         name, rate = quantized.get(id(node)) or (precision_used, peak)
-        matrix = 2 * (work.macs or 0)
+        matrix = 2 * (costs.macs_of(node) or 0)
         seconds = matrix / rate + (flops - matrix) / vector
         nodes.append(NodeBound(node, flops, moved, seconds, moved / target.memory.bandwidth, name))
     return TimeBound(

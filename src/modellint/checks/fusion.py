@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from modellint.analysis.cost import cost
-from modellint.analysis.cost.traffic import nbytes
+from modellint.analysis.cost.traffic import nbytes, total_of
 from modellint.analysis.folding import folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.units import format_bytes
@@ -79,7 +79,7 @@ def lost(context: Context, nodes: Iterable[Node], *, vanishes: bool = False) -> 
     nodes = list({id(node): node for node in nodes}.values())
     ops = len(nodes) - (not vanishes)
     moved = _all_traffic(context, nodes) if vanishes else _inner_traffic(context, nodes)
-    total = context.analysis(cost).total.bytes_moved
+    total = context.analysis(cost).bytes_moved
     share = moved / total if moved and total else None
     return {"ops": ops, "bytes": moved, "share": share, "lost": describe(ops, moved, share)}
 
@@ -128,6 +128,5 @@ def _inner_traffic(context: Context, nodes: Sequence[Node]) -> int | None:
 
 
 def _all_traffic(context: Context, nodes: Sequence[Node]) -> int | None:
-    moved = [context.analysis(cost).of(node).bytes_moved for node in nodes]
-    known = [size for size in moved if size is not None]
-    return sum(known) if len(known) == len(moved) else None
+    costs = context.analysis(cost)
+    return total_of([costs.bytes_moved_by(node) for node in nodes])

@@ -162,7 +162,7 @@ def _projections(context: Context, nodes: list[Node], data: Value | None) -> Ite
     types = context.analysis(DeployedTypes)
     size = nbytes(data, types, context.deployment.precision) if data is not None else None
     moved = size * (len(nodes) - 1) if size is not None else None
-    total = context.analysis(cost).total.bytes_moved
+    total = context.analysis(cost).bytes_moved
     share = moved / total if moved and total else None
     facts: dict[str, object] = {
         "nodes": len(nodes),

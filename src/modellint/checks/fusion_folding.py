@@ -74,7 +74,7 @@ def repeated_subgraph(context: Context) -> Iterator[Hit]:
         return
     repeated = context.analysis(Repeated)
     for cluster in repeated.clusters:
-        moved = [context.analysis(cost).of(node).bytes_moved for node in cluster]
+        moved = [context.analysis(cost).bytes_moved_by(node) for node in cluster]
         if not any(_is_activation(node) for node in cluster):
             continue
         if None not in moved and sum(m for m in moved if m is not None) < context.options["bytes"]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
-from modellint.analysis.cost.traffic import bytes_read, bytes_written
+from modellint.analysis.cost.traffic import bytes_read, bytes_written, total_of
 from modellint.analysis.parameters import parameters
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
@@ -76,6 +76,17 @@ class ModelCost:
         """Return the MACs of a node, without computing its memory traffic."""
         return self.of(node).macs if node.subgraphs else self._work(node).macs
 
+    def flops_of(self, node: Node) -> int | None:
+        """Return the operations of a node, without computing its memory traffic."""
+        return self.of(node).flops if node.subgraphs else self._work(node).flops
+
+    def bytes_moved_by(self, node: Node) -> int | None:
+        """Return the memory traffic of a node, without computing its work."""
+        if node.subgraphs:
+            return self.of(node).bytes_moved
+        read = bytes_read(node, self._types, self._precision)
+        return _add(read, bytes_written(node, self._types, self._precision))
+
     @property
     def parameters(self) -> int:
         """Return the number of learned weights, counting shared ones once."""
@@ -96,9 +107,12 @@ class ModelCost:
     @cached_property
     def macs(self) -> int | None:
         """Return `total.macs`, without computing the rest."""
-        counts = [self.macs_of(node) for node in self._main_nodes]
-        known = [macs for macs in counts if macs is not None]
-        return sum(known) if len(known) == len(counts) else None
+        return total_of([self.macs_of(node) for node in self._main_nodes])
+
+    @cached_property
+    def bytes_moved(self) -> int | None:
+        """Return `total.bytes_moved`, without computing the rest."""
+        return total_of([self.bytes_moved_by(node) for node in self._main_nodes])
 
     @cached_property
     def known_macs(self) -> int:

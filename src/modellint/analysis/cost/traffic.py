@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modellint.analysis.precision import activation_dtype, weight_dtype
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Node, Value, element_count
@@ -30,7 +32,9 @@ def _measured(value: Value, types: DeployedTypes, precision: str | None) -> int 
 def bytes_written(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
     if node.op_type in _MOVES_NOTHING:
         return 0
-    return _sum([nbytes(value, types, precision) for value in node.outputs if value is not None])
+    return total_of(
+        [nbytes(value, types, precision) for value in node.outputs if value is not None]
+    )
 
 
 def bytes_read(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
@@ -42,9 +46,10 @@ def bytes_read(node: Node, types: DeployedTypes, precision: str | None) -> int |
         selected = bytes_written(node, types, precision)
     else:
         selected = 0
-    return _sum([selected, *(nbytes(value, types, precision) for value in values.values())])
+    return total_of([selected, *(nbytes(value, types, precision) for value in values.values())])
 
 
-def _sum(sizes: list[int | None]) -> int | None:
+def total_of(sizes: Sequence[int | None]) -> int | None:
+    """Return the sum; None if a number is unknown."""
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
