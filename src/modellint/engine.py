@@ -6,7 +6,7 @@ import hashlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.parameters import parameters
 from modellint.analysis.structure import place_digest
 from modellint.base.garbage import no_garbage_collection
+from modellint.base.plain import plain
 from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.checks.api import Check, Context, Hit, Place
@@ -52,7 +53,7 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     opened = Session(plan.deployments, plan.probe).open(path, shown_path)
     model = opened.model
     linting = _Linting(opened, plan)
-    findings = _number(linting.findings())
+    findings = tuple(linting.findings())
     outcomes = opened.outcomes()
     return FileReport(
         summary=_summarise(model, shown_path, plan),
@@ -202,6 +203,7 @@ class _Linting:
         self.timings = {"(read)": opened.read_seconds, **_no_timings(plan)}
         self.ignores = inline_ignores(self.model) if plan.inline_suppressions else None
         self.judge = _judge(self.model, plan.verify)
+        self._fingerprinted: Counter[str] = Counter()
 
     def findings(self) -> Iterator[Finding]:
         problems = {problem.kind for problem in self.model.problems}
@@ -223,20 +225,22 @@ class _Linting:
                 if code in rules:
                     yield self._finding(rules[code], hit, None)
 
-    def _ask(self, question: _PlannedRule, index: int) -> Iterator[Finding]:
+    def _ask(self, question: _PlannedRule, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
+        findings: list[Finding] = []
         try:
             for hit in question.check(context):
                 context.absent = None
                 verified = self._verified(rule, hit, analyses.deployment)
                 if verified is not None:
-                    yield self._finding(rule, verified, analyses.deployment)
+                    findings.append(self._finding(rule, verified, analyses.deployment))
         except Exception as error:  # a broken rule must not abort the run
-            yield self._crash(rule, error)
+            findings.append(self._crash(rule, error))
         else:
             if context.absent is not None:
                 question.needed[index] = frozenset(context.absent)
+        return findings
 
     def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
         return hit if self.judge is None else self.judge.verify(rule, hit, deployment.runtime)
@@ -261,9 +265,11 @@ class _Linting:
             runtime=deployment.runtime if deployment and by_runtime else None,
             target=target,
             confidence=hit.confidence or rule.confidence,
-            evidence=dict(hit.facts),
+            evidence={key: plain(fact) for key, fact in hit.facts.items()},
             count=hit.count,
-            fingerprint=f"{rule.code}:{hit.variant}:{target}:{place_digest(place)}",
+            fingerprint=self._fingerprint(
+                f"{rule.code}:{hit.variant}:{target}:{place_digest(place)}"
+            ),
             suppressed="modellint.ignore in the model's metadata" if ignored else None,
             variant=hit.variant,
             frame=frame_of(place, hit.related, fill(rule.note, words)),
@@ -280,7 +286,14 @@ class _Linting:
             "where": f"{Path(where.filename).name}:{where.lineno}",
         }
         crash = internal_remark(CRASH, self.opened.shown, facts)
-        return replace(crash, fingerprint=f"{CRASH}:{rule.code}::{place_digest(None)}")
+        identity = f"{CRASH}:{rule.code}::{place_digest(None)}"
+        return replace(crash, fingerprint=self._fingerprint(identity))
+
+    def _fingerprint(self, identity: str) -> str:
+        """Return a unique fingerprint: equal structures are numbered in order."""
+        ordinal = self._fingerprinted[identity]
+        self._fingerprinted[identity] += 1
+        return hashlib.sha256(f"{identity}:{ordinal}".encode()).hexdigest()[:16]
 
 
 def _judge(model: Model, name: str | None) -> Judge | None:
@@ -309,18 +322,3 @@ def _location(place: Place) -> Location:
     if isinstance(place, Tensor):
         return Location(value=place.name)
     return Location(graph=place.path if place is not None else None)
-
-
-def _number(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Make fingerprints unique: equal structures are numbered in order."""
-    seen: Counter[str] = Counter()
-    numbered = []
-    for finding in findings:
-        ordinal = seen[finding.fingerprint]
-        seen[finding.fingerprint] += 1
-        numbered.append(replace(finding, fingerprint=_digest(f"{finding.fingerprint}:{ordinal}")))
-    return tuple(numbered)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -119,6 +119,8 @@ class DeployedTypes:
 def bound_inputs(model: Model, deployment: Deployment) -> dict[str, Shape]:
     """Return the main graph's input shapes that the deployment changes."""
     bound: dict[str, Shape] = {}
+    if deployment.batch is None and not deployment.shapes and not deployment.symbols:
+        return bound
     for value in model.inputs:
         if value.is_constant:
             continue

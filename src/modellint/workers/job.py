@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from modellint.base.plain import plain
 from modellint.base.records import dataclass
 from modellint.engine import lint_file
-from modellint.finding import Finding, ModelSummary
+from modellint.finding import ModelSummary
 from modellint.plan import FileReport, Plan
 from modellint.rules.remark import internal_remark
 
@@ -32,14 +30,9 @@ Done = Callable[[Job, FileReport], None]
 def lint_job(job: Job, plans: Sequence[Plan]) -> FileReport:
     """Return the report of a file, whatever happens short of the process dying."""
     try:
-        report = lint_file(job.path, job.shown, plans[job.plan])
+        return lint_file(job.path, job.shown, plans[job.plan])
     except Exception as error:
         return failed(job, error)
-    return replace(report, findings=tuple(map(_with_plain_evidence, report.findings)))
-
-
-def _with_plain_evidence(finding: Finding) -> Finding:
-    return replace(finding, evidence={key: plain(each) for key, each in finding.evidence.items()})
 
 
 def died(job: Job, how: str) -> FileReport:

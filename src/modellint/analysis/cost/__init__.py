@@ -56,11 +56,12 @@ class NodeCost:
 class ModelCost:
     """Cost of each node and of the whole model for a deployment."""
 
-    def __init__(self, model: Model, deployment: Deployment) -> None:
+    def __init__(
+        self, model: Model, deployment: Deployment, types: DeployedTypes | None = None
+    ) -> None:
         self._model = model
-        self._deployment = deployment
         self._precision = deployment.precision
-        self._types = DeployedTypes(model, deployment)
+        self._types = types or DeployedTypes(model, deployment)
         self._parameters = parameters(model)
         self._nodes: dict[int, NodeCost] = {}
         self._works: dict[int, Work] = {}
@@ -209,8 +210,9 @@ _COSTS: Remembered[ModelCost] = Remembered()
 
 def cost(model: Model, deployment: Deployment) -> ModelCost:
     """Run the analysis, once for all deployments with the same shapes and precision."""
-    key = DeployedTypes(model, deployment).key, deployment.precision
-    return model.memo.get(_COSTS, key, lambda: ModelCost(model, deployment))
+    types = DeployedTypes(model, deployment)
+    key = types.key, deployment.precision
+    return model.memo.get(_COSTS, key, lambda: ModelCost(model, deployment, types))
 
 
 def _add(one: int | None, other: int | None) -> int | None:
