@@ -223,7 +223,7 @@ class Blocks:
             heads = _number(shape[1])
             kv_heads = _number(key_shape[1]) if key_shape and len(key_shape) == 4 else heads
             return AttentionLayer(node, heads, kv_heads, _number(shape[-1]))
-        hidden = _number(shape[-1]) if shape is not None else None
+        hidden = _number(shape[-1]) if shape else None
         return AttentionLayer(node, heads, kv_heads, hidden // heads if hidden and heads else None)
 
     def _spelled_out(self, block: AttentionBlock) -> AttentionLayer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.shape_formulas import MISTAKES, formula_of
+from modellint.analysis.shape_formulas import MISTAKES, formula_of, is_plausible
 from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
 from modellint.operators import Trait, having
 
@@ -19,7 +20,6 @@ SMALL = 4096
 """Maximum number of elements; larger tensors are data rather than shapes."""
 
 Array = Any
-Evaluator = Callable[[Node, list[Any]], Any]
 
 _ONNX_TYPES = {
     1: "float32",
@@ -41,6 +41,47 @@ class NotFoldable(Exception):  # noqa: N818 - an answer, not an error
     """Result too large, or unsupported use of an op."""
 
 
+class Operands:
+    """Known inputs of a node. Access to one that is absent, or of another type, raises."""
+
+    def __init__(self, arrays: Sequence[NDArray[Any] | None], shape: Shape | None = None) -> None:
+        self._arrays = arrays
+        self._shape = shape
+
+    @property
+    def shape(self) -> list[int]:
+        """Return the shape that an op such as Shape describes."""
+        return [dim for dim in self._shape or () if isinstance(dim, int)]
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        array = self.optional(index)
+        if array is None:
+            raise NotFoldable
+        return array
+
+    def optional(self, index: int) -> NDArray[Any] | None:
+        return self._arrays[index] if index < len(self._arrays) else None
+
+    def integers(self, index: int) -> list[int]:
+        """Return the elements of an input of integers."""
+        array = self[index]
+        if array.dtype.kind not in "iu":
+            raise NotFoldable
+        return [int(number) for number in array.reshape(-1).tolist()]
+
+    def optional_integers(self, index: int) -> list[int] | None:
+        return self.integers(index) if self.optional(index) is not None else None
+
+
+Evaluator = Callable[[Node, Operands], Any]
+
+
 def small_constants(
     graph: Graph, shape_of: Callable[[Value], Shape | None]
 ) -> dict[str, NDArray[Any]]:
@@ -54,7 +95,7 @@ def small_constants(
     )
     for node in graph.ordered:
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        inputs = None
+        inputs: Operands | None = None
         if evaluate is not None:
             describes = node.op_type in _READS_SHAPE
             inputs = _shape_as_input(node, sizes.of) if describes else _known_inputs(node, known)
@@ -106,31 +147,33 @@ class _Sizes:
                 return
             shapes.append(shape)
         with suppress(*MISTAKES):
-            self._found[id(result)] = formula(node, shapes, [*map(self._elements, node.inputs)])
+            found = formula(node, shapes, [*map(self._elements, node.inputs)])
+            if is_plausible(found):
+                self._found[id(result)] = found
 
     def _elements(self, value: Value | None) -> NDArray[Any] | None:
         stored = small_constant(value)
         return self._known.get(value.name) if stored is None and value is not None else stored
 
 
-def _shape_as_input(node: Node, shape_of: Callable[[Value], Shape | None]) -> list[Any] | None:
+def _shape_as_input(node: Node, shape_of: Callable[[Value], Shape | None]) -> Operands | None:
     source = node.input(0)
     shape = shape_of(source) if source is not None else None
-    return [shape] if is_static(shape) else None
+    return Operands([], shape) if is_static(shape) else None
 
 
-def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> list[Any] | None:
-    inputs: list[Any] = []
+def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> Operands | None:
+    arrays: list[NDArray[Any] | None] = []
     for value in node.inputs:
         if value is None:
-            inputs.append(None)
+            arrays.append(None)
             continue
         stored = small_constant(value)
         elements = known.get(value.name) if stored is None else stored
-        if elements is None:
+        if elements is None or elements.dtype.hasobject:
             return None
-        inputs.append(elements)
-    return inputs or None
+        arrays.append(elements)
+    return Operands(arrays) if arrays else None
 
 
 def _np() -> Any:
@@ -139,130 +182,139 @@ def _np() -> Any:
     return numpy
 
 
-def _limited(elements: int) -> None:
-    if elements > SMALL:
+def _limited(shape: Sequence[int]) -> None:
+    """Raise for the shape of a result that would be too large, or is none."""
+    if min(shape, default=0) < 0 or prod(max(dim, 1) for dim in shape) > SMALL:
         raise NotFoldable
 
 
-def _shape_op(node: Node, inputs: list[Any]) -> Array:
-    dims = list(inputs[0])
+def _shape_op(node: Node, inputs: Operands) -> Array:
     start, end = node.get_int("start", 0), node.get_int("end")
-    return _np().array(dims[start:end], dtype="int64")
+    return _np().array(inputs.shape[start:end], dtype="int64")
 
 
-def _size(_: Node, inputs: list[Any]) -> Array:
-    return _np().array(prod(inputs[0]), dtype="int64")
+def _size(_: Node, inputs: Operands) -> Array:
+    return _np().array(prod(inputs.shape), dtype="int64")
 
 
-def _cast(node: Node, inputs: list[Any]) -> Array:
+def _cast(node: Node, inputs: Operands) -> Array:
     name = _ONNX_TYPES.get(node.get_int("to") or 0)
     if name is None:
         raise NotFoldable
     return inputs[0].astype(name)
 
 
-def _unsqueeze(node: Node, inputs: list[Any]) -> Array:
-    axes = _axes(node, inputs) or ()
-    rank = inputs[0].ndim + len(axes)
+def _unsqueeze(node: Node, inputs: Operands) -> Array:
+    data, axes = inputs[0], _axes(node, inputs) or ()
+    rank = data.ndim + len(axes)
     places = {axis % rank for axis in axes}
-    source = iter(inputs[0].shape)
-    return inputs[0].reshape([1 if at in places else next(source) for at in range(rank)])
+    if len(places) != len(axes):
+        raise NotFoldable
+    source = iter(data.shape)
+    return data.reshape([1 if at in places else next(source) for at in range(rank)])
 
 
-def _squeeze(node: Node, inputs: list[Any]) -> Array:
+def _squeeze(node: Node, inputs: Operands) -> Array:
     axes = _axes(node, inputs)
     return _np().squeeze(inputs[0], axis=tuple(axes) if axes is not None else None)
 
 
-def _axes(node: Node, inputs: list[Any]) -> Sequence[int] | None:
-    if len(inputs) > 1 and inputs[1] is not None:
-        return [int(axis) for axis in inputs[1].reshape(-1)]
-    return node.get_ints("axes")
+def _axes(node: Node, inputs: Operands) -> Sequence[int] | None:
+    given = inputs.optional_integers(1)
+    return given if given is not None else node.get_ints("axes")
 
 
-def _slice(node: Node, inputs: list[Any]) -> Array:
+def _slice(node: Node, inputs: Operands) -> Array:
+    data = inputs[0]
     if len(inputs) == 1:
-        starts, ends = node.get_ints("starts") or (), node.get_ints("ends") or ()
+        starts: Sequence[int] = node.get_ints("starts") or ()
+        ends: Sequence[int] = node.get_ints("ends") or ()
         axes: Sequence[int] = node.get_ints("axes") or range(len(starts))
         steps: Sequence[int] = [1] * len(starts)
     else:
-        starts, ends = inputs[1].tolist(), inputs[2].tolist()
-        given = inputs[3] if len(inputs) > 3 else None
-        axes = given.tolist() if given is not None else range(len(starts))
-        stride = inputs[4] if len(inputs) > 4 else None
-        steps = stride.tolist() if stride is not None else [1] * len(starts)
-    where = [slice(None)] * inputs[0].ndim
+        starts, ends = inputs.integers(1), inputs.integers(2)
+        given, stride = inputs.optional_integers(3), inputs.optional_integers(4)
+        axes = given if given is not None else range(len(starts))
+        steps = stride if stride is not None else [1] * len(starts)
+    where = [slice(None)] * data.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         # A backward slice to the start ends at None in numpy.
-        stop = None if step < 0 and end < -inputs[0].shape[axis] else end
+        stop = None if step < 0 and end < -data.shape[axis] else end
         where[axis] = slice(start, stop, step)
-    return inputs[0][tuple(where)]
+    return data[tuple(where)]
 
 
-def _concat(node: Node, inputs: list[Any]) -> Array:
-    return _np().concatenate(inputs, axis=node.get_int("axis", 0))
+def _concat(node: Node, inputs: Operands) -> Array:
+    _limited([sum(each.size for each in inputs)])
+    return _np().concatenate(list(inputs), axis=node.get_int("axis", 0))
 
 
-def _gather(node: Node, inputs: list[Any]) -> Array:
-    return _np().take(inputs[0], inputs[1], axis=node.get_int("axis", 0))
+def _gather(node: Node, inputs: Operands) -> Array:
+    data, indices = inputs[0], inputs[1]
+    axis = node.get_int("axis", 0) or 0
+    _limited([*data.shape[:axis], *indices.shape, *data.shape[axis:][1:]])
+    return _np().take(data, indices, axis=axis)
 
 
-def _range(_: Node, inputs: list[Any]) -> Array:
-    start, limit, delta = (each.reshape(-1)[0] for each in inputs)
+def _range(_: Node, inputs: Operands) -> Array:
+    # Python's integers, unlike numpy's, do not wrap around.
+    start, limit, delta = (each.reshape(-1)[0].item() for each in inputs)
     if not delta:
         raise NotFoldable
-    _limited(int((limit - start) / delta) + 1)
+    _limited([max(0, int((limit - start) / delta) + 1)])
     return _np().arange(start, limit, delta, dtype=inputs[0].dtype)
 
 
-def _constant_of_shape(node: Node, inputs: list[Any]) -> Array:
-    dims = inputs[0].tolist()
-    _limited(prod(dims))
+def _constant_of_shape(node: Node, inputs: Operands) -> Array:
+    dims = inputs.integers(0)
+    _limited(dims)
     value = node.attributes.get("value")
     filler = value.if_small() if isinstance(value, Tensor) else None
-    if isinstance(value, Tensor) and filler is None:
+    if isinstance(value, Tensor) and (filler is None or filler.dtype.hasobject):
         raise NotFoldable
     if filler is None:
         return _np().zeros(dims, dtype="float32")
     return _np().full(dims, filler.reshape(-1)[0], dtype=filler.dtype)
 
 
-def _expand(_: Node, inputs: list[Any]) -> Array:
+def _expand(_: Node, inputs: Operands) -> Array:
     np = _np()
-    shape = np.broadcast_shapes(inputs[0].shape, tuple(inputs[1].tolist()))
-    _limited(prod(shape))
+    shape = np.broadcast_shapes(inputs[0].shape, tuple(inputs.integers(1)))
+    _limited(shape)
     return np.broadcast_to(inputs[0], shape)
 
 
-def _reshape(node: Node, inputs: list[Any]) -> Array:
-    dims = inputs[1].tolist()
+def _reshape(node: Node, inputs: Operands) -> Array:
+    data, dims = inputs[0], inputs.integers(1)
     if not node.get_int("allowzero", 0):
-        dims = [inputs[0].shape[at] if dim == 0 else dim for at, dim in enumerate(dims)]
-    return inputs[0].reshape(dims)
+        dims = [data.shape[at] if dim == 0 else dim for at, dim in enumerate(dims)]
+    return data.reshape(dims)
 
 
-def _tile(_: Node, inputs: list[Any]) -> Array:
-    _limited(inputs[0].size * prod(inputs[1].tolist()))
-    return _np().tile(inputs[0], inputs[1])
+def _tile(_: Node, inputs: Operands) -> Array:
+    repeats = inputs.integers(1)
+    _limited([*inputs[0].shape, *repeats])
+    return _np().tile(inputs[0], repeats)
 
 
-def _transpose(node: Node, inputs: list[Any]) -> Array:
+def _transpose(node: Node, inputs: Operands) -> Array:
     return _np().transpose(inputs[0], node.get_ints("perm"))
 
 
-def _split(node: Node, inputs: list[Any]) -> list[Array]:
-    np, axis = _np(), node.get_int("axis", 0)
-    sizes = inputs[1].tolist() if len(inputs) > 1 else node.get_ints("split")
-    if sizes is None:
-        count = node.get_int("num_outputs") or len(node.outputs)
+def _split(node: Node, inputs: Operands) -> list[Array]:
+    np, axis, count = _np(), node.get_int("axis", 0) or 0, len(node.outputs)
+    sizes: Sequence[int] | None = inputs.optional_integers(1) or node.get_ints("split")
+    if sizes is None and node.get_int("num_outputs", count) == count:
         step = -(-inputs[0].shape[axis] // count)
         return list(np.split(inputs[0], range(step, step * count, step), axis))
-    places = [sum(sizes[: at + 1]) for at in range(len(sizes) - 1)]
-    return list(np.split(inputs[0], places, axis))
+    if sizes is None or len(sizes) != count:
+        raise NotFoldable
+    return list(np.split(inputs[0], list(accumulate(sizes[:-1])), axis))
 
 
-def _divide(_: Node, inputs: list[Any]) -> Array:
+def _divide(_: Node, inputs: Operands) -> Array:
     np, (one, other) = _np(), inputs
+    _broadcasts(inputs)
     if one.dtype.kind in "iu":
         if not other.all():
             raise NotFoldable
@@ -270,15 +322,25 @@ def _divide(_: Node, inputs: list[Any]) -> Array:
     return one / other
 
 
-def _mod(node: Node, inputs: list[Any]) -> Array:
-    if inputs[0].dtype.kind in "iu" and not inputs[1].all():
+def _mod(node: Node, inputs: Operands) -> Array:
+    one, other = inputs
+    _broadcasts(inputs)
+    if one.dtype.kind in "iu" and not other.all():
         raise NotFoldable
     function = _np().fmod if node.get_int("fmod", 0) else _np().mod
-    return function(*inputs)
+    return function(one, other)
 
 
-def _numpy(name: str) -> Evaluator:
-    def evaluate(_: Node, inputs: list[Any]) -> Array:
+def _broadcasts(inputs: Operands) -> None:
+    """Raise if the inputs cannot be broadcast to a small result."""
+    _limited(_np().broadcast_shapes(*(each.shape for each in inputs)))
+
+
+def _numpy(name: str, count: int = 2) -> Evaluator:
+    def evaluate(_: Node, inputs: Operands) -> Array:
+        if len(inputs) != count:
+            raise NotFoldable  # for numpy, another one is where the result goes
+        _broadcasts(inputs)
         result = getattr(_np(), name)(*inputs)
         if inputs[0].dtype.kind == "f" and result.dtype.kind == "f":
             return result.astype(inputs[0].dtype)
@@ -288,9 +350,10 @@ def _numpy(name: str) -> Evaluator:
 
 
 def _folding_over(name: str) -> Evaluator:
-    def evaluate(_: Node, inputs: list[Any]) -> Array:
+    def evaluate(_: Node, inputs: Operands) -> Array:
+        _broadcasts(inputs)
         result = inputs[0]
-        for each in inputs[1:]:
+        for each in list(inputs)[1:]:
             result = getattr(_np(), name)(result, each)
         return result
 
@@ -298,7 +361,7 @@ def _folding_over(name: str) -> Evaluator:
 
 
 def _reduce(name: str) -> Evaluator:
-    def evaluate(node: Node, inputs: list[Any]) -> Array:
+    def evaluate(node: Node, inputs: Operands) -> Array:
         axes = _axes(node, inputs)
         if not axes and node.get_int("noop_with_empty_axes", 0):
             return inputs[0]
@@ -332,20 +395,27 @@ EVALUATORS: dict[str, Evaluator] = {
     "ReduceSum": _reduce("sum"),
     "ReduceMax": _reduce("max"),
     "ReduceMin": _reduce("min"),
+    "Where": _numpy("where", 3),
     "Max": _folding_over("maximum"),
     "Min": _folding_over("minimum"),
     **{
-        op: _numpy(name)
+        op: _numpy(name, 1)
         for op, name in {
-            "Add": "add",
-            "Sub": "subtract",
-            "Mul": "multiply",
             "Neg": "negative",
             "Abs": "absolute",
             "Floor": "floor",
             "Ceil": "ceil",
             "Sqrt": "sqrt",
             "Round": "rint",
+            "Not": "logical_not",
+        }.items()
+    },
+    **{
+        op: _numpy(name)
+        for op, name in {
+            "Add": "add",
+            "Sub": "subtract",
+            "Mul": "multiply",
             "Pow": "power",
             "Equal": "equal",
             "Less": "less",
@@ -354,8 +424,6 @@ EVALUATORS: dict[str, Evaluator] = {
             "GreaterOrEqual": "greater_equal",
             "And": "logical_and",
             "Or": "logical_or",
-            "Not": "logical_not",
-            "Where": "where",
         }.items()
     },
 }

@@ -7,6 +7,7 @@ from dataclasses import field
 from math import isclose
 from typing import Literal
 
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value, small_constant
@@ -29,9 +30,11 @@ def made_by(value: Value | None, *ops: str) -> Node | None:
 
 def through(value: Value | None, seen: list[Node] | None = None) -> Value | None:
     """Return the value upstream of Casts and similar ops, which are added to `seen`."""
-    while value is not None and value.producer is not None and value.producer.outputs[0] is value:
-        node = value.producer
-        if node.qualified_op not in TRANSPARENT or not node.inputs or node.inputs[0] is None:
+    for _ in range(LONGEST):
+        node = value.producer if value is not None else None
+        if node is None or node.outputs[0] is not value or node.qualified_op not in TRANSPARENT:
+            break
+        if not node.inputs or node.inputs[0] is None:
             break
         if seen is not None:
             seen.append(node)
@@ -41,9 +44,10 @@ def through(value: Value | None, seen: list[Node] | None = None) -> Value | None
 
 def onward(value: Value, seen: list[Node] | None = None) -> Value:
     """Return the value downstream of Casts and similar ops with a single consumer."""
-    while (node := value.sole_consumer) is not None and node.qualified_op in TRANSPARENT:
-        output = node.output()
-        if output is None:
+    for _ in range(LONGEST):
+        node = value.sole_consumer
+        output = node.output() if node is not None else None
+        if node is None or output is None or node.qualified_op not in TRANSPARENT:
             break
         if seen is not None:
             seen.append(node)
@@ -115,13 +119,15 @@ def shared(nodes: Iterable[Node], last: Node) -> tuple[Node, Node | None] | None
 
 def _leads_inside(node: Node, inside: Collection[int]) -> bool:
     """Return True if a node is inside, or is a Cast with consumers only inside."""
-    while id(node) not in inside:
+    for _ in range(LONGEST):
+        if id(node) in inside:
+            return True
         output = node.output()
         following = output.sole_consumer if output is not None else None
         if node.qualified_op not in TRANSPARENT or following is None:
             return False
         node = following
-    return True
+    return False
 
 
 def axes_of(node: Node) -> tuple[int, ...] | None:

@@ -320,8 +320,7 @@ class _LivenessBuilder:
         return id(value) in self._weights or self._folding.is_constant(value)
 
     def _buffer_for(self, value: Value) -> int:
-        while id(value) in self._home:
-            value = self._home[id(value)]
+        value = self._home.get(id(value), value)
         if id(value) not in self._buffers:
             self._buffers[id(value)] = self._new(value, held=value.is_output)
         return self._buffers[id(value)]
@@ -338,17 +337,20 @@ class _LivenessBuilder:
 
 
 def _joined_into(graph: Graph, folding: Folding) -> dict[int, Value]:
-    """Return the Concat output into which each of its inputs can be written directly."""
+    """Return the Concat output into which each of its inputs can be written directly.
+
+    Concats are visited last to first, so that the output of a Concat of Concats is known.
+    """
     home: dict[int, Value] = {}
-    for node in graph.by_op.get("Concat", ()):
+    for node in reversed(graph.ordered):
         result = node.output()
-        if result is None or folding.is_folded(node):
+        if node.qualified_op != "Concat" or result is None or folding.is_folded(node):
             continue
         for value in node.inputs:
-            if value is None or value.producer is None or value.is_output or id(value) in home:
+            if value is None or value.producer is None or value.is_output:
                 continue
             if not folding.is_constant(value) and value.producer.op_type not in VIEWS:
-                home[id(value)] = result
+                home[id(value)] = home.get(id(result), result)
     return home
 
 

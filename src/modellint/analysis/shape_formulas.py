@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from modellint.model import Node
+from modellint.model import HIGHEST_RANK, MOST, Node
 from modellint.operators import Trait, having
 
 Sizes = tuple[int, ...]
@@ -18,6 +18,11 @@ ShapeFormula = Callable[[Node, Sequence[Sizes], Sequence[Any]], Sizes]
 """The shape of the first output, from the inputs' shapes and those elements that are known."""
 MISTAKES = (ValueError, IndexError, TypeError, ArithmeticError, KeyError, AssertionError)
 """Exceptions of formulas for unknown elements or inconsistent inputs."""
+
+
+def is_plausible(sizes: Sizes) -> bool:
+    """Return True for a shape that a tensor can have, unlike what absurd inputs lead to."""
+    return len(sizes) <= HIGHEST_RANK and all(0 <= size <= MOST for size in sizes)
 
 
 def formula_of(node: Node) -> ShapeFormula | None:
@@ -85,6 +90,8 @@ def _unsqueeze(node: Node, shapes: Sequence[Sizes], numbers: Sequence[Any]) -> S
     axes = _axes(node, numbers)
     rank = len(shapes[0]) + len(axes)
     added = {axis % rank for axis in axes}
+    if len(added) != len(axes):
+        raise ValueError("an axis is given twice")
     rest = iter(shapes[0])
     return tuple(1 if axis in added else next(rest) for axis in range(rank))
 

@@ -12,6 +12,8 @@ from modellint.model import Graph, Model, Node
 from modellint.native import library
 from modellint.runtimes.support import releases, version_key
 
+_LARGEST_VERSION = 2**31 - 1
+"""The largest operator set version that onnx can be asked about."""
 STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 RUNTIME_DOMAINS = """
     com.microsoft com.microsoft.nchwc com.microsoft.experimental ai.onnx.contrib
@@ -131,6 +133,8 @@ def _schema(node: Node, version: int) -> Any:
 @cache
 def _find_schema(op_type: str, domain: str, version: int) -> Any:
     defs = library().defs
+    if not 0 < version <= _LARGEST_VERSION:
+        return None
     try:
         return defs.get_schema(op_type, max_inclusive_version=version, domain=domain)
     except defs.SchemaError:

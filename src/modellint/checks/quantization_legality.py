@@ -66,9 +66,9 @@ def uint8_activation(context: Context) -> Iterator[Hit]:
     ]
     if found:
         points = found[0].scheme.zero_points
-        point = int(points.reshape(-1)[0]) if points is not None and points.size else 0
+        point = int(points.reshape(-1)[0]) if points is not None else 0
         scales = found[0].scheme.scales
-        top = float(scales.max()) * 127 if scales is not None and scales.size else None
+        top = float(scales.max()) * 127 if scales is not None else None
         facts = {"zero_point": point, "scale_top": f"{top:.4g}" if top else "127 steps"}
         yield from together(_nodes(found), facts, variant="" if point else "at-zero")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.quantization import Converter, QuantizationMap, Scheme
 from modellint.analysis.quantization.onnxruntime import CARRIES, needs_pair
-from modellint.analysis.quantization.ops import LONGEST, MOVING, SHAPE_READERS, rides_along
+from modellint.analysis.quantization.ops import MOVING, SHAPE_READERS, rides_along
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import is_quantized_after, together
 from modellint.finding import Severity

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import combinations
 from math import prod
 
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Shape, Value, format_shape, small_constant
+from modellint.model import Node, Shape, Value, format_shape
 from modellint.operators import Trait, having, names, with_input
 
 ELEMENTWISE = having(Trait.BROADCASTS)
@@ -121,11 +122,14 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
 
 
 def _numbers(value: Value | None) -> list[int] | None:
-    """Return the elements of a small constant."""
-    plain = value.tensor.plain() if value is not None and value.tensor is not None else None
+    """Return the elements of a small constant of integers."""
+    tensor = value.tensor if value is not None else None
+    if tensor is None or not tensor.dtype.is_integer:
+        return None
+    plain = tensor.plain()
     if plain is not None:
         return list(map(int, plain))
-    data = small_constant(value)
+    data = tensor.if_small()
     return [int(number) for number in data.reshape(-1)] if data is not None else None
 
 
@@ -348,9 +352,10 @@ def _disagree(one: Shape, other: Shape) -> bool:
 
 def _runs_through(condition: Value) -> bool:
     """Return True if a loop's condition stays true, so that only the trip count ends it."""
-    while condition.producer is not None and condition.producer.op_type == "Identity":
-        source = condition.producer.input(0)
-        if source is None:
+    for _ in range(LONGEST):
+        producer = condition.producer
+        source = producer.input(0) if producer is not None else None
+        if producer is None or source is None or producer.op_type != "Identity":
             break
         condition = source
     return condition.is_constant or condition.is_input

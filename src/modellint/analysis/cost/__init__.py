@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from modellint.analysis.cost.operators import UnknownCostError, Work, node_work
+from modellint.analysis.cost.operators import MOST_WORK, UnknownCostError, Work, node_work
 from modellint.analysis.cost.traffic import bytes_read, bytes_written, total_of
 from modellint.analysis.parameters import parameters
 from modellint.analysis.shapes import DeployedTypes
@@ -186,7 +186,9 @@ class ModelCost:
         count, condition = node.input(0), node.input(1)
         values = small_constant(count)
         body = node.subgraphs.get("body")
-        if values is None or values.size != 1 or body is None or not body.outputs:
+        if values is None or values.size != 1 or values.dtype.kind not in "iu":
+            return None
+        if body is None or not body.outputs:
             return None
         # The count is exact only if the condition is constantly true or passed through.
         carries = body.outputs[0]
@@ -202,7 +204,7 @@ class ModelCost:
         axes = node.get_ints("scan_input_axes")
         axis = axes[-1] if axes else 0
         length = shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
-        return length if isinstance(length, int) else None
+        return length if isinstance(length, int) and length >= 0 else None
 
 
 _COSTS: Remembered[ModelCost] = Remembered()
@@ -222,7 +224,7 @@ def _add(one: int | None, other: int | None) -> int | None:
 def _times(one: int | None, count: int | None) -> int | None:
     if one == 0:
         return 0
-    return None if one is None or count is None else one * count
+    return None if one is None or count is None else min(one * count, MOST_WORK)
 
 
 __all__ = ["ModelCost", "NodeCost", "cost"]

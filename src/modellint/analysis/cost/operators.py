@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from math import log2, prod
+from math import log2
 
 from modellint import operators
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
-from modellint.model import Node, Value, is_static
+from modellint.model import Node, Value, is_static, product
 from modellint.operators import Operator
+
+MOST_WORK = 10**30
+"""No count goes further: beyond any model, and far below what a float can represent."""
+_MISFITS = (IndexError, ValueError, ArithmeticError)
+"""Exceptions of formulas for shapes that an operator does not take."""
 
 
 class UnknownCostError(Exception):
@@ -64,7 +69,7 @@ class Operands:
         """Return the number of elements of the first output that is used."""
         for index, value in enumerate(self.node.outputs):
             if value is not None:
-                return prod(self.output(index))
+                return product(self.output(index))
         raise UnknownCostError
 
     def _static(self, value: Value | None) -> tuple[int, ...]:
@@ -79,14 +84,22 @@ Formula = Callable[[Operands], tuple[int, int]]
 
 
 def node_work(node: Node, types: DeployedTypes, *, is_function: bool = False) -> Work:
-    """Return the work of a node; raise `UnknownCostError` for open shapes and undefined ops."""
+    """Return the work of a node.
+
+    Raises `UnknownCostError` for open shapes, shapes that the op does not take, and undefined ops.
+    """
     if is_function:
         raise UnknownCostError
     row = operators.of(node)
     if not row.cost:
         raise UnknownCostError
-    macs, others = formula_named(row.cost)(Operands(node, types, row))
-    return Work(macs, 2 * macs + others)
+    try:
+        macs, others = formula_named(row.cost)(Operands(node, types, row))
+    except _MISFITS:
+        raise UnknownCostError from None
+    if min(macs, others) < 0:
+        raise UnknownCostError
+    return Work(min(macs, MOST_WORK), min(2 * macs + others, MOST_WORK))
 
 
 @cache
@@ -104,21 +117,21 @@ def formula_named(cost: str) -> Formula:
 
 
 def _conv(of: Operands) -> tuple[int, int]:
-    out = prod(of.output())
+    out = product(of.output())
     # The weight is out_channels x in_channels/group x kernel, whatever the rank.
-    return out * prod(of.input(of.place("weight"))[1:]), out if of.is_biased else 0
+    return out * product(of.input(of.place("weight"))[1:]), out if of.is_biased else 0
 
 
 def _conv_transpose(of: Operands) -> tuple[int, int]:
-    bias = prod(of.output()) if of.is_biased else 0
-    return prod(of.input(0)) * prod(of.input(1)[1:]), bias
+    bias = product(of.output()) if of.is_biased else 0
+    return product(of.input(0)) * product(of.input(1)[1:]), bias
 
 
 def _deform_conv(of: Operands) -> tuple[int, int]:
     out, weight = of.output(), of.input(1)
-    samples = out[0] * prod(out[2:]) * of.input(0)[1] * prod(weight[2:])
+    samples = out[0] * product(out[2:]) * of.input(0)[1] * product(weight[2:])
     bilinear = 8 * samples  # four products, three sums, and the mask
-    return prod(out) * prod(weight[1:]), bilinear + (prod(out) if of.is_biased else 0)
+    return product(out) * product(weight[1:]), bilinear + (product(out) if of.is_biased else 0)
 
 
 def _matmul(of: Operands) -> tuple[int, int]:
@@ -127,14 +140,14 @@ def _matmul(of: Operands) -> tuple[int, int]:
         raise UnknownCostError
     transposed = bool(of.node.get_int("transA", 0)) and len(left) > 1
     reduced = left[-2] if transposed else left[-1]
-    out = prod(of.output())  # knows rows, columns and broadcast batches
+    out = product(of.output())  # knows rows, columns and broadcast batches
     return out * reduced, out if of.is_biased else 0
 
 
 def _matmul_blocks(of: Operands) -> tuple[int, int]:
     """Count a product with packed weights, whose shape is in the attributes."""
     depth, columns = of.attribute("K"), of.attribute("N")
-    rows = prod(of.input(0)[:-1])
+    rows = product(of.input(0)[:-1])
     return rows * depth * columns, depth * columns  # each weight is dequantized once
 
 
@@ -153,7 +166,7 @@ def _einsum(of: Operands) -> tuple[int, int]:
             sizes[label] = max(size, sizes.get(label, 1))
     if "->" not in equation:
         result = "".join(label for label in sizes if terms.count(label) == 1)
-    combinations = prod(sizes.values())
+    combinations = product(sizes.values())
     if len(operands) == 1:
         return 0, combinations if set(sizes) - set(result) else 0
     contracts = bool(set(sizes) - set(result))
@@ -165,10 +178,10 @@ def _recurrent(of: Operands) -> tuple[int, int]:
     """Count RNN, GRU or LSTM; the weights' shapes include gates and directions."""
     sequence, batch = of.input(0)[:2]  # or batch, sequence: only their product matters
     directions, hidden = of.input(1)[0], of.attribute("hidden_size")
-    gates = prod(of.input(1)[1:]) // (of.input(0)[2] * hidden)
+    gates = product(of.input(1)[1:]) // (of.input(0)[2] * hidden)
     steps = sequence * batch
     per_gate = 3  # two additions and the activation
-    return steps * (prod(of.input(1)) + prod(of.input(2))), (
+    return steps * (product(of.input(1)) + product(of.input(2))), (
         steps * directions * hidden * gates * per_gate
     )
 
@@ -253,7 +266,7 @@ def _per_output(count: int) -> Formula:
 
 
 def _per_input(count: int) -> Formula:
-    return lambda of: (0, count * prod(of.input(0)))
+    return lambda of: (0, count * product(of.input(0)))
 
 
 def _free(of: Operands) -> tuple[int, int]:
@@ -266,7 +279,7 @@ def _variadic(of: Operands) -> tuple[int, int]:
 
 
 def _pool(of: Operands) -> tuple[int, int]:
-    return 0, of.elements() * prod(of.node.get_ints("kernel_shape") or (1,))
+    return 0, of.elements() * product(of.node.get_ints("kernel_shape") or (1,))
 
 
 def _resize(of: Operands) -> tuple[int, int]:
@@ -276,13 +289,13 @@ def _resize(of: Operands) -> tuple[int, int]:
     source = of.input(0)
     resized = sum(a != b for a, b in zip(source, out, strict=True)) or len(out)
     taps = 4 if mode == "cubic" else 2
-    return 0, prod(out) * 2 * taps**resized
+    return 0, product(out) * 2 * taps**resized
 
 
 def _grid_sample(of: Operands) -> tuple[int, int]:
     mode, out = of.node.get_str("mode", "linear"), of.output()
     taps = {"nearest": 1, "cubic": 4, "bicubic": 4}.get(mode or "", 2)
-    return 0, prod(out) * 2 * taps ** (len(out) - 2)
+    return 0, product(out) * 2 * taps ** len(out[2:])
 
 
 def _local_response(of: Operands) -> tuple[int, int]:
@@ -294,7 +307,7 @@ def _clip(of: Operands) -> tuple[int, int]:
 
 
 def _sort(of: Operands) -> tuple[int, int]:
-    count = prod(of.input(0))
+    count = product(of.input(0))
     return 0, int(count * max(1.0, log2(max(2, count))))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.folding import Folding
 from modellint.analysis.folding_ops import SMALL
 from modellint.analysis.memory.fusion import PRODUCTS
@@ -75,7 +76,9 @@ def deployed_weights(
 def is_fill(value: Value) -> bool:
     """Return True for a large constant of identical elements, which is not worth storing."""
     node = value.producer
-    while node is not None and node.op_type in _FILLING:
+    for _ in range(LONGEST):
+        if node is None or node.op_type not in _FILLING:
+            break
         source = node.input(0)
         node = source.producer if source is not None else None
     count = element_count(value.shape)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.assume import Settled, settle
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.onnxruntime import held_back
 from modellint.analysis.quantization.ops import (
@@ -15,7 +16,6 @@ from modellint.analysis.quantization.ops import (
     FLOAT_ONLY,
     FLOAT_PRODUCTS,
     INTEGER_OPS,
-    LONGEST,
     MOVING,
     OperandPlaces,
     output_axis,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from modellint.analysis.quantization.ops import LONGEST, SHAPE_READERS, output_axis
+from modellint.analysis.chains import LONGEST
+from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
 from modellint.model import DTYPES, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having, of

@@ -7,9 +7,6 @@ from typing import NamedTuple
 from modellint.model import Node
 from modellint.operators import Operator, Trait, having, names, of, rows
 
-LONGEST = 500
-"""Limit on steps along a chain of ops, which may be a cycle in a broken model."""
-
 MOVING = having(Trait.MOVES)
 SHAPE_READERS = having(Trait.MAKES_SHAPES)
 FLOAT_PRODUCTS = names(Trait.FLOAT_PRODUCT)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.precision import precision_of
-from modellint.analysis.quantization.ops import FLOAT_ONLY, LONGEST, MOVING
+from modellint.analysis.quantization.ops import FLOAT_ONLY, MOVING
 from modellint.analysis.quantization.scheme import Scheme, known_type
 from modellint.base.records import dataclass
 from modellint.model import Node, Value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.precision import precision_of
-from modellint.analysis.quantization.ops import LONGEST
 from modellint.base.records import dataclass
 from modellint.model import DTYPES, DType, Node, Shape, Value
 from modellint.operators import Trait, names
@@ -39,11 +39,17 @@ _ONNX_TYPES = {
 
 
 def numbers(value: Value | None) -> NDArray[Any] | None:
-    """Return the elements of a constant small enough to be a quantization parameter."""
+    """Return the elements of a constant small enough to be a quantization parameter.
+
+    There is at least one, and all are real numbers.
+    """
     tensor = value.tensor if value is not None else None
     if tensor is None or tensor.read is None or not (tensor.small or tensor.nbytes <= READABLE):
         return None
-    return tensor.read()
+    if tensor.dtype.kind in ("string", "complex"):
+        return None
+    array = tensor.read()
+    return array if array is not None and array.size else None
 
 
 Arrays = dict[int, "NDArray[Any] | None"]
@@ -80,7 +86,11 @@ class Scheme:
 
     @property
     def zero_points(self) -> NDArray[Any] | None:
-        return self._numbers(self.zero_point)
+        """Return the zero point's finite numbers, or None if not constant."""
+        points = self._numbers(self.zero_point)
+        if points is None or points.dtype.kind in "iub":
+            return points
+        return points if bool((abs(points) < float("inf")).all()) else None
 
     def _numbers(self, value: Value | None) -> NDArray[Any] | None:
         if value is None:
@@ -201,30 +211,48 @@ def scheme_of(node: Node, arrays: Arrays, *, dequantize: bool) -> Scheme:
 
 
 def _type_of(node: Node, zero_point: Value | None, *, dequantize: bool) -> DType | None:
+    stated = _custom_type(node)
+    if stated is not None:
+        return stated
+    if dequantize:
+        known = known_type(node.inputs[0]) if node.inputs else None
+        return known if known is not None else known_type(zero_point)
+    return known_type(zero_point) if zero_point is not None else _output_type(node)
+
+
+def _custom_type(node: Node) -> DType | None:
+    """Return the type that the name of a custom Q or DQ states."""
     if node.domain:
         for prefix, name in _CUSTOM_TYPES.items():
             if node.op_type.startswith(prefix):
                 return DTYPES[name]
-    if dequantize:
-        known = known_type(node.inputs[0]) if node.inputs else None
-        return known if known is not None else known_type(zero_point)
-    if zero_point is not None:
-        return known_type(zero_point)
+    return None
+
+
+def _output_type(node: Node) -> DType:
+    """Return the type that a Q without zero point quantizes to."""
     chosen = _ONNX_TYPES.get(node.get_int("output_dtype", 0) or 0, "uint8")
     return DTYPES[chosen]
 
 
 def known_type(value: Value | None) -> DType | None:
     """Return a value's element type if stated in the file, without inference."""
-    if value is None:
-        return None
-    if value.tensor is not None:
-        return value.tensor.dtype
-    if value.declared_dtype is not None:
-        return value.declared_dtype
-    producer = value.producer
-    if producer is not None and producer.qualified_op in QUANTIZE:
-        return _type_of(producer, producer.input(2), dequantize=False)
-    if producer is not None and producer.op_type == "DynamicQuantizeLinear" and value.index == 0:
-        return DTYPES["uint8"]
+    for _ in range(LONGEST):
+        if value is None:
+            return None
+        if value.tensor is not None:
+            return value.tensor.dtype
+        producer = value.producer
+        if value.declared_dtype is not None or producer is None:
+            return value.declared_dtype
+        if producer.op_type == "DynamicQuantizeLinear" and value.index == 0:
+            return DTYPES["uint8"]
+        if producer.qualified_op not in QUANTIZE:
+            return None
+        stated = _custom_type(producer)
+        if stated is not None:
+            return stated
+        value = producer.input(2)  # its type is the output's
+        if value is None:
+            return _output_type(producer)
     return None

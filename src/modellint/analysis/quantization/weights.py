@@ -91,14 +91,10 @@ def used_levels(op: WeightedOp) -> list[int] | None:
 
     axis = output_axis(op.node, len(tensor.shape))
     points = scheme.zero_points
-    point = (
-        0
-        if scheme.zero_point is None
-        else int(points.reshape(-1)[0])
-        if points is not None
-        else None
-    )
-    if point is None or axis is None or len(tensor.shape) < 2 or not 0 <= axis < len(tensor.shape):
+    if scheme.zero_point is not None and points is None:
+        return None
+    point = int(points.reshape(-1)[0]) if points is not None else 0
+    if axis is None or len(tensor.shape) < 2 or not 0 <= axis < len(tensor.shape):
         return None
     array = tensor.numpy()
     if array is None or not array.size:
