@@ -11,6 +11,7 @@ from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
+from modellint.base.paths import NEVER_WALKED
 from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
 from modellint.formats.format import Format
@@ -22,12 +23,6 @@ from modellint.formats.registry import (
     with_companions,
 )
 
-NEVER_WALKED = frozenset(
-    """
-    .git .hg .svn .venv venv node_modules __pycache__ .tox .nox .mypy_cache .pytest_cache
-    .ruff_cache .eggs site-packages
-    """.split()
-)
 MOST_HIDDEN = 5000
 """Limit on entries of git-ignored folders to search, for the hint that models are there."""
 

@@ -107,7 +107,8 @@ def make_setup(config: Config) -> Setup:
     settings = config.settings
     _require_folders(config)
     _require_positive(config)
-    catalogue = load_rules([config.path(folder) for folder in settings.rules], examples=False)
+    folders = [config.path("rules", folder) for folder in settings.rules]
+    catalogue = load_rules(folders, examples=False)
     for key in ("select", "extend-select"):
         unknown = unknown_selectors(getattr(settings, key.replace("-", "_")) or (), catalogue)
         if unknown:
@@ -157,7 +158,7 @@ def _probe(config: Config) -> ProbeRequest | None:
         raise config.mistake(("probe",), str(error)) from None
     if settings.probe_timeout <= 0:
         raise config.mistake(("probe-timeout",), "must be positive")
-    folder = config.path(settings.save_engine) if settings.save_engine else None
+    folder = config.path("save-engine", settings.save_engine) if settings.save_engine else None
     if folder is not None and not folder.is_dir():
         raise config.mistake(("save-engine",), f"no such folder: {folder}")
     return ProbeRequest(
@@ -185,8 +186,8 @@ def _size(config: Config, key: str) -> int | None:
 def _require_folders(config: Config) -> None:
     for key in ("rules", "target-dirs"):
         for place, text in enumerate(getattr(config.settings, key.replace("-", "_"))):
-            if not config.path(text).is_dir():
-                raise config.mistake((key, place), f"no such folder: {config.path(text)}")
+            if not config.path(key, text).is_dir():
+                raise config.mistake((key, place), f"no such folder: {config.path(key, text)}")
 
 
 def _require_positive(config: Config) -> None:
@@ -204,7 +205,7 @@ def _require_positive(config: Config) -> None:
 def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployment, ...]:
     """Return one deployment per target; without targets, one from the other settings."""
     settings = config.settings
-    folders = [config.path(folder) for folder in settings.target_dirs]
+    folders = [config.path("target-dirs", folder) for folder in settings.target_dirs]
     try:
         targets = expand_targets(settings.targets, folders) if settings.targets else []
     except UnknownTarget as error:

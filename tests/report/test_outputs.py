@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from modellint.report import FORMATS
+from modellint.report.earlier import HEAD, is_report
 from tests.support import EXAMPLES, run_cli, run_process
 
 MODEL = EXAMPLES / "encoder_fp16_mask.onnx"
@@ -99,6 +100,115 @@ def test_a_link_and_a_pipe_are_written_through(tmp_path: Path) -> None:
     run_cli(GOOD, "-o", "json:pipe", cwd=tmp_path)
     reader.join(timeout=30)
     assert json.loads(heard[0])["version"] == 1
+
+
+EARLIER = [
+    *(("check", name) for name in FORMATS),
+    *((verb, name) for verb in ("inspect", "probe") for name in ("text", "json")),
+]
+
+
+@pytest.mark.parametrize(("verb", "name"), EARLIER)
+@pytest.mark.parametrize("model", [MODEL, GOOD])
+def test_a_report_replaces_an_earlier_one(
+    verb: str, name: str, model: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "report"
+    options = (model, "-o", f"{name}:{file}", "--no-cache" if verb == "check" else "--isolated")
+    for _ in range(2):
+        assert run_cli(verb, *options).exit_code in (0, 1)
+    assert is_report(file.read_bytes()[:HEAD])
+
+
+FOREIGN = {
+    "notes.txt": b"Mine.\n",
+    "weights.bin": bytes(range(256)),
+    "known.json": b'{"version": 1, "findings": []}',
+    "config.json": b'{"name": "modellint"}',
+    "list.json": b"[1, 2]",
+    "page.html": b"<html>",
+    "other.sarif": b'{"runs": [{"tool": {"driver": {"name": "other"}}}], "version": "2.1.0"}',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "-o", "json:{}"),
+        ("check", "-o", "concise:{}"),
+        ("check", "--probe-report", "{}"),
+        ("check", "--write-baseline", "--baseline", "{}"),
+        ("inspect", "-o", "text:{}"),
+        ("probe", "-o", "json:{}"),
+        ("probe", "--probe-report", "{}"),
+    ],
+    ids=" ".join,
+)
+def test_an_output_destroys_nothing_else(
+    arguments: tuple[str, ...], name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(FOREIGN[name])
+    given = [each.format(file) for each in arguments]
+    if "--write-baseline" in given and name == "known.json":
+        return
+    refused = run_cli(*given, GOOD)
+    assert refused.exit_code == 2, refused
+    assert "--force" in refused.stderr
+    assert file.read_bytes() == FOREIGN[name]
+    assert run_cli(*given, GOOD, "--force").exit_code in (0, 1)
+    assert file.read_bytes() != FOREIGN[name]
+
+
+@pytest.mark.parametrize("option", ["-o=json:", "-o=sarif:", "--probe-report=", "--baseline="])
+def test_no_output_replaces_a_model(option: str, tmp_path: Path) -> None:
+    copy = tmp_path / "net.onnx"
+    copy.write_bytes(GOOD.read_bytes())
+    name, _, start = option.partition("=")
+    for model in (copy, tmp_path):
+        refused = run_cli(model, name, f"{start}{copy}", "--write-baseline")
+        assert refused.exit_code == 2, refused
+        assert copy.read_bytes() == GOOD.read_bytes()
+
+
+def test_a_report_is_not_a_baseline(tmp_path: Path) -> None:
+    report, known = tmp_path / "rep.json", tmp_path / "known.json"
+    run_cli(MODEL, "-t", "a10", "-o", f"json:{report}")
+    before = report.read_bytes()
+    refused = run_cli(MODEL, "-t", "a10", "--baseline", report, "--write-baseline")
+    assert refused.exit_code == 2
+    assert "not a baseline" in refused.stderr
+    assert report.read_bytes() == before
+    run_cli(MODEL, "-t", "a10", "--baseline", known, "--write-baseline")
+    assert run_cli(MODEL, "-t", "a10", "-o", f"json:{known}").exit_code == 2
+
+
+def test_one_file_is_not_two_reports(tmp_path: Path) -> None:
+    file = tmp_path / "both"
+    assert run_cli(GOOD, "-o", f"json:{file}", "--probe-report", file).exit_code == 2
+    assert not file.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no permissions there")
+def test_a_report_keeps_permissions_and_other_names(tmp_path: Path) -> None:
+    file, other = tmp_path / "report.json", tmp_path / "other"
+    run_cli(GOOD, "-o", f"json:{file}")
+    file.chmod(0o600)
+    os.link(file, other)
+    before = other.read_bytes()
+    run_cli(MODEL, "-o", f"json:{file}")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert other.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "other"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such files there")
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/null"])
+def test_special_files_are_written_as_ever(place: str) -> None:
+    done = run_process(GOOD, "-o", f"json:{place}")
+    assert done.exit_code == 0, done
+    assert (done.stdout == "") == (place == "/dev/null")
 
 
 def test_what_is_suppressed_is_shown_on_demand(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ import io
 import os
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 
 MOST_TEXT = 16 << 20
 """Maximum size of a file that a person writes: a configuration, a rule, a list of patterns."""
 MOST_JSON = 256 << 20
 """Maximum size of a file that a program writes, and that is read as a whole."""
+
+TO_OVERWRITE = "to overwrite it, name it on the command line with --force"
 
 _READING = (
     os.O_RDONLY
@@ -94,15 +97,15 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    path = path.resolve()
-    replace_file(path, data, _mode(path))
+    replace_file(path.resolve(), data)
 
 
-def replace_file(path: Path, data: bytes, mode: int) -> None:
+def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write next to `path`, then move into place: readers see either the old or the new content.
 
-    A link is replaced, not followed.
+    A link is replaced, not followed. By default, an existing file keeps its permissions.
     """
+    mode = _mode(path) if mode is None else mode
     temporary = path.with_name(f".modellint-{os.getpid()}-{time.monotonic_ns()}")
     try:
         with temporary.open("xb") as file:
@@ -116,9 +119,10 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
 
 def _mode(path: Path) -> int:
     """Return the permissions that writing directly to `path` would result in."""
-    try:
-        return path.stat().st_mode & 0o777
-    except OSError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            return status.st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask

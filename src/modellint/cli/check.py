@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,11 +20,13 @@ from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
     Output,
     color_option,
+    files_of,
+    force_option,
     output_option,
     parse_outputs,
-    require_no_model,
+    require_replaceable,
 )
-from modellint.config.load import CommandLine, Configs
+from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import (
     DEPLOYMENT,
     EXIT,
@@ -56,6 +58,7 @@ EPILOG = """Exit codes:
 @settings_in(FILES)
 @option("--stdin-filename", group=FILES, metavar="NAME", help="File name to report for '-'.")
 @output_option(tuple(FORMATS), "output")
+@force_option
 @option("--statistics", group=OUTPUT, is_flag=True, help="Print counts and timings per rule.")
 @option(
     "--show-suppressed",
@@ -100,14 +103,19 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
 
         show_settings(paths or (Path(),), configs, command_line)
         return 0
-    outputs = _outputs(given, configs)
-    require_no_model(outputs, paths)
+    outputs = _outputs(given, configs.of(Path.cwd()))
+    _require_replaceable(given, outputs, paths)
 
     from modellint.lint import Request, lint
 
     with spooled(paths or (Path(),), given["stdin_filename"]) as (files, shown_as):
         request = Request(
-            files, command_line, given["write_baseline"], given["exit_zero"], shown_as
+            files,
+            command_line,
+            given["write_baseline"],
+            given["exit_zero"],
+            shown_as,
+            force=given["force"],
         )
         probes = configs.of(Path.cwd()).settings.probe is not None
         with (
@@ -155,20 +163,36 @@ def _require_paths(paths: tuple[Path, ...]) -> None:
             raise UsageError(f"{path}: no such file or folder{hint}")
 
 
-def _outputs(given: Mapping[str, Any], configs: Configs) -> list[Output]:
+def _outputs(given: Mapping[str, Any], config: Config) -> list[Output]:
     """Return the reports requested on the command line or by the configuration."""
-    formats = tuple(FORMATS)
     if given["output"]:
-        return parse_outputs(given["output"], formats)
-    config = configs.of(Path.cwd())
-    parts = [text.partition(":") for text in config.settings.output]
+        return parse_outputs(given["output"], tuple(FORMATS))
+    configured = list(_configured(config))
     try:
-        return parse_outputs(
-            [name + (f":{config.path(file)}" if file else colon) for name, colon, file in parts],
-            formats,
-        )
+        return parse_outputs(configured, tuple(FORMATS))
     except UsageError as error:
         raise config.mistake(("output",), str(error)) from None
+
+
+def _configured(config: Config) -> Iterator[str]:
+    """Iterate over the configured outputs, with the paths of their files."""
+    for text in config.settings.output:
+        name, colon, file = text.partition(":")
+        path = config.path("output", file) if file else None
+        if path is not None and path.exists() and not path.is_file():
+            raise config.mistake(("output",), f"{path} is not a file")
+        yield f"{name}:{path}" if path is not None else f"{name}{colon}"
+
+
+def _require_replaceable(
+    given: Mapping[str, Any], outputs: Sequence[Output], models: Sequence[Path]
+) -> None:
+    """Raise if a report would overwrite something else; only what is named here can be forced."""
+    files = files_of(outputs, given["probe_report"])
+    if not given["force"]:
+        require_replaceable(files, models)
+    elif not given["output"]:
+        require_replaceable(files_of(outputs), models)
 
 
 def _is_machine_read(outputs: Sequence[Output]) -> bool:

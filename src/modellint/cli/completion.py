@@ -88,10 +88,8 @@ def _folders(ctx: click.Context, setting: str) -> list[Path]:
 
     try:
         config: Config = configuration(ctx.params.get("config"), bool(ctx.params.get("isolated")))
+        texts = getattr(config.settings, setting)
+        folders = [config.path(setting.replace("_", "-"), text) for text in texts]
     except UsageError:
         return []
-    return [
-        folder
-        for text in getattr(config.settings, setting)
-        if (folder := config.path(text)).is_dir()
-    ]
+    return [folder for folder in folders if folder.is_dir()]

@@ -47,4 +47,4 @@ def catalogue(config: Path | None, isolated: bool) -> Mapping[str, Rule]:
     from modellint.rules.registry import load_rules
 
     settings = configuration(config, isolated)
-    return load_rules([settings.path(folder) for folder in settings.settings.rules])
+    return load_rules([settings.path("rules", folder) for folder in settings.settings.rules])

@@ -200,7 +200,7 @@ def here(config: Path | None, isolated: bool) -> Iterator[Fact]:
         yield Fact("configuration", "invalid", str(error))
     else:
         yield Fact("configuration", shown(settings.file) if settings.file else "none; defaults")
-        yield _rules([settings.path(folder) for folder in settings.settings.rules])
+        yield _rules([settings.path("rules", folder) for folder in settings.settings.rules])
     yield _formats()
     yield _cache()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def command(file: Path, targets: tuple[str, ...]) -> None:
 
     Given a pyproject.toml, add [tool.modellint] to it.
     """
-    from modellint.base.files import write_atomically
+    from modellint.base.files import read_text, write_atomically
     from modellint.config.load import NAMES, read_table
     from modellint.config.places import shown
     from modellint.config.starter import starter
@@ -41,9 +42,9 @@ def command(file: Path, targets: tuple[str, ...]) -> None:
     for other in (file.parent / name for name in NAMES):
         if other.is_file() and read_table(other) is not None:
             raise UsageError(f"{shown(other)} already contains a configuration; not overwritten")
-    if file.exists() and not in_pyproject:
+    if os.path.lexists(file) and not in_pyproject:  # a link, too, even one that leads nowhere
         raise UsageError(f"{shown(file)} already exists; not overwritten")
-    before = file.read_text(encoding="utf-8").rstrip("\n") if file.exists() else ""
+    before = read_text(file).rstrip("\n") if file.exists() else ""
     text = starter(chosen, table="tool.modellint" if in_pyproject else "")
     try:
         write_atomically(file, f"{before}\n\n{text}" if before else text)

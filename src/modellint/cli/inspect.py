@@ -14,7 +14,15 @@ from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
 from modellint.cli.options import given_settings, settings_in
-from modellint.cli.outputs import JSON, color_option, plain_output_option, plain_outputs
+from modellint.cli.outputs import (
+    JSON,
+    color_option,
+    files_of,
+    force_option,
+    plain_output_option,
+    plain_outputs,
+    require_replaceable,
+)
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, OUTPUT
 
@@ -67,6 +75,7 @@ Exit codes:
     help="Add the layers of an engine, or of an export of its layers.",
 )
 @plain_output_option
+@force_option
 @option(
     "--json",
     "as_json",
@@ -85,7 +94,10 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
-    outputs = plain_outputs(given, [file.path for file in found.files])
+    outputs = plain_outputs(given)
+    files = files_of(outputs)
+    if not given["force"]:
+        require_replaceable(files, [file.path for file in found.files])
     inspections = list(_inspections(found.files, given))
     for output in outputs:
         output.write(partial(_draw, inspections), options)
@@ -111,8 +123,8 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
     from modellint.rules.registry import load_rules
     from modellint.targets import load_targets
 
-    folders = [config.path(folder) for folder in config.settings.target_dirs]
-    rules = load_rules([config.path(folder) for folder in config.settings.rules])
+    folders = [config.path("target-dirs", folder) for folder in config.settings.target_dirs]
+    rules = load_rules([config.path("rules", folder) for folder in config.settings.rules])
     return Asked(
         deployments(config, rules),
         rules,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,7 +13,7 @@ from typing import Any, TextIO
 import click
 
 from modellint.base.errors import UsageError
-from modellint.base.files import write_atomically
+from modellint.base.files import TO_OVERWRITE, open_regular, write_atomically
 from modellint.base.records import dataclass
 from modellint.base.streams import reader_may_leave
 from modellint.base.suggest import nearest
@@ -20,9 +21,11 @@ from modellint.cli.command import option, starting_with
 from modellint.cli.options import setting
 from modellint.config.settings import OUTPUT
 from modellint.formats.registry import is_model
+from modellint.report.earlier import HEAD, is_report
 from modellint.report.options import Options
 
 TEXT, JSON = "text", "json"
+STANDARD_OUTPUT = "-"
 PLAIN_FORMATS = (TEXT, JSON)
 """Formats of verbs that do not report findings."""
 
@@ -78,22 +81,59 @@ color_option = option(
 )
 
 
-def plain_outputs(given: dict[str, Any], models: Sequence[Path]) -> list[Output]:
+force_option = option(
+    "--force",
+    group=OUTPUT,
+    is_flag=True,
+    help="Overwrite files that are not earlier reports or baselines.",
+)
+
+
+def plain_outputs(given: dict[str, Any]) -> list[Output]:
     """Return the reports of a verb with formats `text` and `json`; `--json` is short for json."""
     texts = [*given["reports"], *([JSON] if given["as_json"] else [])]
-    outputs = parse_outputs(texts, PLAIN_FORMATS)
-    require_no_model(outputs, models)
-    return outputs
+    return parse_outputs(texts, PLAIN_FORMATS)
 
 
-def require_no_model(outputs: Sequence[Output], models: Sequence[Path]) -> None:
-    """Raise if a report would overwrite a model."""
-    for output in outputs:
-        file = output.file
-        if file is None or not file.exists():
-            continue
-        if is_model(file) or any(each.exists() and file.samefile(each) for each in models):
-            raise UsageError(f"{file} is a model; refusing to overwrite it with a report")
+def require_replaceable(files: Iterable[Path], models: Sequence[Path]) -> None:
+    """Raise if a report would overwrite anything but an earlier report.
+
+    Special files, such as a pipe or /dev/stdout, cannot be overwritten.
+    """
+    for file in files:
+        if file.is_file():
+            _require_report(file, models)
+
+
+def _require_report(file: Path, models: Sequence[Path]) -> None:
+    try:
+        with open_regular(file) as content:
+            head = content.read(HEAD) or b""
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    if is_model(file) or any(each.exists() and file.samefile(each) for each in models):
+        kind = "is a model"
+    elif is_report(head):
+        return
+    else:
+        kind = "is not an earlier report of modellint"
+    raise UsageError(f"{file} {kind}; {TO_OVERWRITE}")
+
+
+def require_distinct(files: Sequence[Path]) -> None:
+    """Raise if two reports would go to one file."""
+    real = [os.path.realpath(file) for file in files]
+    if twice := {file for file in real if real.count(file) > 1}:
+        raise UsageError(f"two reports for {min(twice)}; use a different file for each")
+
+
+def files_of(outputs: Iterable[Output], probe_report: str | None = None) -> list[Path]:
+    """Return the files that a run writes reports to."""
+    files = [output.file for output in outputs if output.file is not None]
+    if probe_report is not None and probe_report != STANDARD_OUTPUT:
+        files.append(Path(probe_report))
+    require_distinct(files)
+    return files
 
 
 def parse_outputs(texts: Sequence[str], formats: Sequence[str]) -> list[Output]:
@@ -102,9 +142,6 @@ def parse_outputs(texts: Sequence[str], formats: Sequence[str]) -> list[Output]:
     if sum(output.file is None for output in outputs) > 1:
         both = " and ".join(output.format for output in outputs if output.file is None)
         raise UsageError(f"{both} cannot both go to standard output; write one as FORMAT:FILE")
-    files = [output.file.resolve() for output in outputs if output.file is not None]
-    if twice := {file for file in files if files.count(file) > 1}:
-        raise UsageError(f"two reports for {min(twice)}; use a different file for each")
     return outputs
 
 

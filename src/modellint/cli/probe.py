@@ -17,7 +17,14 @@ from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
 from modellint.cli.options import given_settings, setting, settings_in
-from modellint.cli.outputs import JSON, plain_output_option, plain_outputs
+from modellint.cli.outputs import (
+    JSON,
+    files_of,
+    force_option,
+    plain_output_option,
+    plain_outputs,
+    require_replaceable,
+)
 from modellint.config.load import CommandLine
 from modellint.config.settings import DEPLOYMENT, OUTPUT, PROBES, PROBING
 
@@ -57,6 +64,7 @@ Exit codes: same as 'modellint check'.
     help="Compare with an engine, or trtexec's export, instead.",
 )
 @plain_output_option
+@force_option
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="Same as --output json.")
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print the table only.")
 @setting("cache", group=OUTPUT, help="Ignore cached results and probe again.")
@@ -72,7 +80,10 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     if given["layers"] is not None:
         _compare(models, given["layers"])
         return 0
-    outputs = plain_outputs(given, models)
+    outputs = plain_outputs(given)
+    files = files_of(outputs, given["probe_report"])
+    if not given["force"]:
+        require_replaceable(files, models)
     values = {"probe": probing.AUTO, **given_settings(given), "select": ANSWERS}
 
     from modellint.lint import Request, lint

@@ -85,7 +85,7 @@ def _configured_folders(config: Path | None, isolated: bool) -> Sequence[Path]:
     settings = configuration(config, isolated)
     if not settings.settings.rules:
         raise UsageError("name a folder, or set your rule folders in the configuration (rules)")
-    return [settings.path(folder) for folder in settings.settings.rules]
+    return [settings.path("rules", folder) for folder in settings.settings.rules]
 
 
 def _read(files: Sequence[Path], report: _TestReport) -> Iterator[Rule]:

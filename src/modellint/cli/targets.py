@@ -106,7 +106,7 @@ def command(names: tuple[str, ...], **given: Any) -> None:
 
     verb, names = _verb(names)
     config = configuration(given["config"], given["isolated"])
-    folders = [config.path(folder) for folder in config.settings.target_dirs]
+    folders = [config.path("target-dirs", folder) for folder in config.settings.target_dirs]
     asked = expand_targets(names or ("all",), folders)
     targets = _filtered(asked, given)
     if given["as_json"]:

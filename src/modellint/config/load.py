@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, fields, replace
@@ -11,6 +12,8 @@ from typing import Any
 
 from modellint.base.data import cache_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.files import MOST_TEXT, read_regular
+from modellint.base.paths import tool_folder, why_outside
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.config.places import shown
@@ -21,6 +24,8 @@ NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
 
 
 TITLE = "modellint configuration"
+READ = frozenset({"rules", "target-dirs"})
+"""Settings that name folders which are only read."""
 
 
 class ConfigError(UsageError):
@@ -49,8 +54,24 @@ class Config:
         given = self.overrides.get(str(keys[0]).replace("-", "_"))
         return keys[1] in given if isinstance(given, Mapping) else given is not None
 
-    def path(self, text: str) -> Path:
-        return self.root / Path(text).expanduser()
+    def path(self, key: str, text: str) -> Path:
+        """Return the file or folder that a setting names.
+
+        The command line may name anything; a configuration file comes with a repository that may
+        not be trusted, so it may only name what is below its own folder.
+        """
+        if self._is_overridden((key,)):
+            return Path(os.path.expanduser(text))  # noqa: PTH111 - that of Path raises for unknown users
+        reason = why_outside(self.root, text)
+        if reason is None and key not in READ and (tool := tool_folder(self.root, text)):
+            reason = f"is in {tool!r}"
+        if reason is not None:
+            raise self.mistake(
+                (key,),
+                f"{text!r} {reason}; a configuration file may only name what is below its own "
+                "folder, the command line may name anything",
+            )
+        return self.root / text
 
     @property
     def cache_folder(self) -> Path | None:
@@ -58,7 +79,7 @@ class Config:
         if not self.settings.cache:
             return None
         folder = self.settings.cache_dir
-        return self.path(folder) if folder else cache_dir()
+        return self.path("cache-dir", folder) if folder else cache_dir()
 
     def relative(self, path: Path) -> str:
         """Return the path relative to this configuration, as its globs match it."""
@@ -147,7 +168,7 @@ def read_table(file: Path) -> dict[str, Any] | None:
     """Read the settings table of a file; None for a pyproject.toml without one."""
     in_pyproject = file.name == "pyproject.toml"
     try:
-        if in_pyproject and b"modellint" not in file.read_bytes():
+        if in_pyproject and b"modellint" not in read_regular(file, MOST_TEXT):
             return None  # most pyproject.toml files have no such table, and need no parser
         table = read_toml(file)
     except OSError as error:

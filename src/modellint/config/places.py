@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from modellint.base.files import read_text
+
 
 def shown(file: Path) -> str:
     """Return the shortest path from the working folder."""
@@ -19,4 +21,4 @@ def line_of(file: Path, keys: Sequence[str | int]) -> int | None:
     from modellint.config.lines import find_line
 
     prefix = ("tool", "modellint") if file.name == "pyproject.toml" else ()
-    return find_line(file.read_text(encoding="utf-8-sig"), (*prefix, *keys))
+    return find_line(read_text(file), (*prefix, *keys))

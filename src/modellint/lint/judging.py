@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from modellint.base.errors import UsageError
+from modellint.base.files import TO_OVERWRITE
 from modellint.base.records import dataclass
 from modellint.base.text import counted
 from modellint.config.load import CommandLine, Config
@@ -88,16 +90,24 @@ class _Baselines:
 
     def _file(self, config: Config) -> Path:
         name = config.settings.baseline or DEFAULT_NAME
-        return Path(name) if self._is_given else config.path(name)
+        return config.path("baseline", name)
+
+    def _existing(self, file: Path) -> Baseline:
+        try:
+            return read_baseline(file)
+        except UsageError as error:
+            if not self._request.write_baseline:
+                raise
+            raise UsageError(f"{error}; {TO_OVERWRITE}") from None
 
     @property
-    def _is_given(self) -> bool:
-        return "baseline" in self._request.command_line.values
+    def _is_forced(self) -> bool:
+        return self._request.force and "baseline" in self._request.command_line.values
 
     def _read(self, file: Path) -> Baseline:
         if file not in self._by_path:
-            fresh = self._request.write_baseline and not file.exists()
-            self._by_path[file] = Baseline() if fresh else read_baseline(file)
+            is_fresh = self._request.write_baseline and (self._is_forced or not file.exists())
+            self._by_path[file] = Baseline() if is_fresh else self._existing(file)
         return self._by_path[file]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
 
 from modellint.base.errors import UsageError
-from modellint.base.files import write_atomically
+from modellint.base.files import MOST_JSON, read_text, write_atomically
 from modellint.base.records import dataclass
 from modellint.finding import Finding
 
@@ -17,6 +17,11 @@ DEFAULT_NAME = "modellint-baseline.json"
 REASON = "in the baseline"
 UNKNOWN_FAMILIES = frozenset({"internal", "suppression"})
 """Rules excluded from baselines: modellint's own crashes, and the state of suppressions."""
+
+VERSION = 1
+KEYS = {"version", "findings"}
+ENTRY = {"path": str, "code": str, "fingerprint": str, "count": int}
+"""Content of the file: exactly these keys, so that no report is taken for a baseline."""
 
 Key = tuple[str, str]
 """Code and fingerprint."""
@@ -51,7 +56,11 @@ class Baseline:
 
     def forget_missing(self, folder: Path) -> None:
         """Remove models that no longer exist."""
-        self.known = {path: keys for path, keys in self.known.items() if (folder / path).exists()}
+        self.known = {
+            path: keys
+            for path, keys in self.known.items()
+            if os.path.exists(folder / path)  # noqa: PTH110 - False for what cannot be a path
+        }
 
     def to_json(self) -> str:
         """Serialize; equal findings give equal bytes."""
@@ -62,7 +71,7 @@ class Baseline:
         ]
         lines = ",\n".join(f"    {json.dumps(entry, ensure_ascii=False)}" for entry in findings)
         body = f"[\n{lines}\n  ]" if lines else "[]"
-        return f'{{\n  "version": 1,\n  "findings": {body}\n}}\n'
+        return f'{{\n  "version": {VERSION},\n  "findings": {body}\n}}\n'
 
     def __len__(self) -> int:
         return sum(len(keys) for keys in self.known.values())
@@ -71,27 +80,35 @@ class Baseline:
 def read_baseline(path: Path) -> Baseline:
     """Read a baseline file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_text(path, MOST_JSON))
     except FileNotFoundError:
         raise UsageError(
             f"baseline {path} does not exist; write it with: --baseline {path} --write-baseline"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UsageError(f"cannot read baseline {path}: {error.strerror}") from error
+    except RecursionError:
+        raise UsageError(f"{path} is not a baseline: it is nested too deeply") from None
+    except ValueError as error:
         raise UsageError(f"cannot read baseline {path}: {error}") from error
-    if not isinstance(data, dict) or data.get("version") != 1:
+    if not isinstance(data, dict) or data.keys() != KEYS or data["version"] != VERSION:
         raise UsageError(f"{path} is not a baseline of this version of modellint")
     baseline = Baseline()
-    try:
-        for entry in data["findings"]:
-            _add(baseline, entry)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UsageError(f"baseline {path} is damaged: {error!r}") from error
+    entries = data["findings"]
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        raise UsageError(f"baseline {path} is damaged")
+    for entry in entries:
+        key = entry["code"], entry["fingerprint"]
+        baseline.known.setdefault(entry["path"], {})[key] = entry["count"]
     return baseline
 
 
-def _add(baseline: Baseline, entry: Mapping[str, Any]) -> None:
-    keys = baseline.known.setdefault(str(entry["path"]), {})
-    keys[str(entry["code"]), str(entry["fingerprint"])] = int(entry["count"])
+def _is_entry(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.keys() == ENTRY.keys()
+        and all(type(entry[name]) is kind for name, kind in ENTRY.items())
+    )
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import field
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
+from modellint.base.files import read_regular
+from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
 from modellint.formats.onnx.wire import stripped_bytes
@@ -89,7 +90,7 @@ class ExternalFiles:
         return [file.path for file in self._files.values() if file.path is not None]
 
     def _find(self, location: str) -> _File:
-        reason = _leaves_lexically(location)
+        reason = leaves_lexically(location)
         if reason is not None:
             return _File(location, None, reason)
         path = self.model.parent / location
@@ -163,15 +164,6 @@ class ExternalFiles:
         return len(siblings) > MOST_SIBLINGS or any(_mentions(path, name) for path in siblings)
 
 
-def _leaves_lexically(location: str) -> str | None:
-    windows = PureWindowsPath(location)
-    if PurePosixPath(location).is_absolute() or windows.drive or windows.root:
-        return "absolute"
-    if ".." in re.split(r"[\\/]", location):
-        return "parent"
-    return None
-
-
 def _namesakes(model: Path) -> list[Path]:
     """Return files whose names indicate that they contain this model's weights."""
     patterns = (pattern for pattern in EXTERNAL_DATA if "*" not in pattern)
@@ -194,7 +186,7 @@ def _pointer(path: Path, size: int) -> Mapping[str, Any] | None:
     from modellint.formats.signatures import lfs_facts
 
     try:
-        return lfs_facts(path.read_bytes())
+        return lfs_facts(read_regular(path, LONGEST_POINTER))
     except OSError:
         return None
 

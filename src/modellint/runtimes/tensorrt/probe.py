@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from modellint.base.files import replace_file
 from modellint.runtimes.probe import Tell
 from modellint.runtimes.tensorrt import log
 
@@ -196,6 +197,4 @@ def _add_profile(
 
 
 def _save(engine: Any, path: Path) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(engine)
-    draft.replace(path)
+    replace_file(path, engine)

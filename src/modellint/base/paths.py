@@ -1,0 +1,53 @@
+"""Paths that come from files which are not trusted, and may not leave a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+NEVER_WALKED = frozenset(
+    """
+    .git .hg .svn .venv venv node_modules __pycache__ .tox .nox .mypy_cache .pytest_cache
+    .ruff_cache .eggs site-packages
+    """.split()
+)
+"""Folders of tools: they contain no models of the user's, and what is written there may be run."""
+
+
+def leaves_lexically(location: str) -> str | None:
+    """Return why a path leaves its folder on some system: ``absolute``, ``parent``, or None."""
+    windows = PureWindowsPath(location)
+    if PurePosixPath(location).is_absolute() or windows.drive or windows.root:
+        return "absolute"
+    if ".." in re.split(r"[\\/]", location):
+        return "parent"
+    return None
+
+
+def why_outside(folder: Path, text: str) -> str | None:
+    """Return why a path, as written in a file, is not one below a folder; None if it is."""
+    if not text or "\0" in text:
+        return "is not a path"
+    reason = leaves_lexically(text)
+    if reason is not None:
+        return {"absolute": "is absolute", "parent": "contains '..'"}[reason]
+    if text.startswith("~"):
+        return "starts with '~'"
+    return None if _below(folder, text) is not None else "is a link that leads out of it"
+
+
+def tool_folder(folder: Path, text: str) -> str | None:
+    """Return the tool's folder that a path below `folder` is in, such as ``.git``."""
+    parts = [*Path(text).parts, *(_below(folder, text) or Path()).parts]
+    return next((part for part in parts if part.casefold() in NEVER_WALKED), None)
+
+
+def _below(folder: Path, text: str) -> Path | None:
+    """Return where a path below a folder leads, relative to it; None if links lead out."""
+    try:
+        home = Path(os.path.realpath(folder))
+        real = Path(os.path.realpath(folder / text))
+    except (OSError, ValueError):  # too many links
+        return None
+    return real.relative_to(home) if real.is_relative_to(home) else None

@@ -1,0 +1,30 @@
+"""Recognition of files that are reports of ours, and may be replaced by newer ones."""
+
+from __future__ import annotations
+
+import re
+
+HEAD = 8192
+"""Length of the beginning that is looked at."""
+
+_CODE = r"[A-Z]{2,5}\d{3}"
+_BEGINS = {
+    "full, or a model's page": r"── |No findings",
+    "concise": rf"[^\n]*: (error|warning|info) {_CODE} ",
+    "json": r'\{\s*"version": 1,\s*"(modellint|probes)": ',
+    "jsonl": rf'\{{"code": "{_CODE}", "rule": "',
+    "sarif": r'\{\s*"runs": \[\s*\{\s*"tool": \{\s*"driver": \{\s*"name": "modellint"',
+    "github": r"::(error|warning|notice) (file|title)=|[^\n]* in \d[\d,]* models?\n",
+    "gitlab": rf'\[\]\s*\Z|\[\s*\{{\s*"type": "issue",\s*"check_name": "{_CODE}"',
+    "junit": r'<\?xml [^>]*\?>\s*<testsuites name="modellint"',
+    "markdown": r"<!-- modellint -->",
+    "probes": r"  target  runtime ",
+    "agreement of probes and rules": r"# Rules and runtimes\n",
+}
+_REPORT = re.compile("|".join(f"(?:{begins})" for begins in _BEGINS.values()))
+
+
+def is_report(head: bytes) -> bool:
+    """Return True if a file with this beginning is a report in any format; an empty one is."""
+    text = head.decode(errors="replace").replace("\r\n", "\n")
+    return not text or _REPORT.match(text) is not None
