@@ -28,6 +28,7 @@ from modellint.model import Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
 from modellint.rules.inline import inline_ignores, is_ignored
 from modellint.rules.message import fill
+from modellint.rules.pattern.errors import WorkLimitError
 from modellint.rules.remark import internal_remark
 from modellint.rules.rule import Rule
 from modellint.session import OpenModel, Session
@@ -278,14 +279,16 @@ class _Linting:
     def _crash(self, rule: Rule, error: Exception) -> Finding:
         import traceback
 
+        stopped = isinstance(error, WorkLimitError)
         where = traceback.extract_tb(error.__traceback__)[-1]
         facts = {
             "rule": rule.code,
             "name": rule.name,
-            "error": f"{type(error).__name__}: {error}",
+            "error": str(error) if stopped else f"{type(error).__name__}: {error}",
             "where": f"{Path(where.filename).name}:{where.lineno}",
         }
-        crash = internal_remark(CRASH, self.opened.shown, facts)
+        variant = "stopped" if stopped else ""
+        crash = internal_remark(CRASH, self.opened.shown, facts, variant=variant)
         identity = f"{CRASH}:{rule.code}::{place_digest(None)}"
         return replace(crash, fingerprint=self._fingerprint(identity))
 

@@ -9,6 +9,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import is_moot, unfused
 from modellint.model import Node
 from modellint.rules.pattern import (
+    Budget,
     Claims,
     CompiledMatch,
     PatternMatch,
@@ -30,10 +31,11 @@ class PatternCheck:
             for block in self._blocks
             if not context.lacks_any(block.required_ops) and not block.is_moot(context)
         ]
+        budget = Budget()
         for graph in context.graphs() if promising else ():
             claims = Claims()
             for block in promising:
-                for found in block.compiled.find(graph, context, claims):
+                for found in block.compiled.find(graph, context, claims, budget):
                     yield from _hits(context, block.match, found)
 
 

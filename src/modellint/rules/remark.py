@@ -12,7 +12,12 @@ from modellint.rules.rule import Rule
 
 
 def remark(
-    rule: Rule, path: str, facts: Mapping[str, object], severity: Severity | None = None
+    rule: Rule,
+    path: str,
+    facts: Mapping[str, object],
+    severity: Severity | None = None,
+    *,
+    variant: str = "",
 ) -> Finding:
     identity = "\0".join([rule.code, *(f"{key}={value}" for key, value in sorted(facts.items()))])
     return Finding(
@@ -20,15 +25,19 @@ def remark(
         rule=rule.name,
         family=rule.family,
         severity=severity or rule.default_severity,
-        message=fill(rule.message, facts),
+        message=fill(rule.messages[variant] if variant else rule.message, facts),
         path=path,
         why=fill(rule.why, facts),
         fix=fill(rule.fix, facts),
         evidence=dict(facts),
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        variant=variant,
     )
 
 
-def internal_remark(code: str, path: str, facts: Mapping[str, object]) -> Finding:
+def internal_remark(
+    code: str, path: str, facts: Mapping[str, object], *, variant: str = ""
+) -> Finding:
     """Return a finding about a failure of modellint, which cannot be disabled."""
-    return remark(load_rules(plugins=False, examples=False)[code], path, facts)
+    rule = load_rules(plugins=False, examples=False)[code]
+    return remark(rule, path, facts, variant=variant)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError, hint
 from modellint.rules.pattern.expression import Expression, compile_expression
-from modellint.rules.pattern.scope import Environment, Scope
+from modellint.rules.pattern.scope import Budget, Environment, Scope
 from modellint.rules.pattern.search import Plan, Search, plan, rarest
 from modellint.rules.pattern.syntax import Pattern, parse
 
@@ -89,20 +89,23 @@ class CompiledMatch:
         graph: Graph,
         environment: Environment,
         claims: Claims | None = None,
+        budget: Budget | None = None,
         *,
         strict: bool = False,
     ) -> Iterator[PatternMatch]:
         """Iterate over the matches of the pattern, except for claimed ones.
 
         An expression that cannot be evaluated counts as false; with `strict` it raises
-        PatternError.
+        PatternError. WorkLimitError is raised if expressions use up the budget.
         """
         start = rarest(self._pattern, graph)
         if start is None:
             return
         if start not in self._plans:
             self._plans[start] = plan(self._pattern, start, self._early)
-        scope = Scope(graph, environment, strict=strict)
+        budget = budget if budget is not None else Budget()
+        budget.grow(len(graph.nodes))
+        scope = Scope(graph, environment, budget, strict=strict)
         if not all(condition.holds(scope) for condition in self._first):
             return
         found: list[PatternMatch] = []

@@ -25,6 +25,10 @@ class PatternError(ModellintError):
         self.column = column
 
 
+class WorkLimitError(ModellintError):
+    """A rule's expressions take more work on a model than any rule needs."""
+
+
 def hint(word: str, known: Collection[str]) -> str:
     """Return `` (did you mean 'rank'?)`` if a similar word is known, else an empty text."""
     guess = did_you_mean(word, known)

@@ -9,15 +9,18 @@ from itertools import pairwise
 from typing import Any
 
 from modellint.base.records import dataclass
-from modellint.rules.pattern.errors import PatternError, hint
+from modellint.rules.pattern.errors import PatternError, WorkLimitError, hint
 from modellint.rules.pattern.functions import FUNCTIONS, PatternFunction
 from modellint.rules.pattern.scope import Scope, Symbol, equal, every, some, truth
 
 Run = Callable[[Scope], Any]
+Test = Callable[[Scope, Any, Any], "bool | None"]
 
 LONGEST = 2_000
 DEEPEST = 100
 LARGEST_EXPONENT = 64
+LARGEST_BITS = 4096
+"""Limit on the length of a number."""
 CONSTANTS: Mapping[str, object] = {
     "true": True,
     "false": False,
@@ -155,7 +158,7 @@ class _ExpressionCompiler:
         if isinstance(node.op, ast.Not):
             return lambda scope: None if (known := truth(inner(scope))) is None else not known
         if isinstance(node.op, ast.USub):
-            return lambda scope: _calculate(operator.mul, -1, inner(scope))
+            return lambda scope: _calculate(scope, operator.mul, -1, inner(scope))
         raise self._error("only 'not' and '-' can stand before a value", node)
 
     def arithmetic(self, node: ast.BinOp) -> Run:
@@ -163,7 +166,7 @@ class _ExpressionCompiler:
         calculate = _ARITHMETIC.get(type(node.op))
         if calculate is None:
             raise self._error("only + - * / // % and ** can be calculated", node)
-        return lambda scope: _calculate(calculate, left(scope), right(scope))
+        return lambda scope: _calculate(scope, calculate, left(scope), right(scope))
 
     def comparison(self, node: ast.Compare) -> Run:
         terms = [self._compile(term) for term in (node.left, *node.comparators)]
@@ -174,12 +177,12 @@ class _ExpressionCompiler:
             )
         if len(tests) == 1:
             (left, right), test = terms, tests[0]
-            return lambda scope: test(left(scope), right(scope))
+            return lambda scope: test(scope, left(scope), right(scope))
 
         def chain(scope: Scope) -> bool | None:
             values = [term(scope) for term in terms]
             pairs = pairwise(values)
-            return every(test(*pair) for test, pair in zip(tests, pairs, strict=True))
+            return every(test(scope, *pair) for test, pair in zip(tests, pairs, strict=True))
 
         return chain
 
@@ -205,7 +208,9 @@ class _ExpressionCompiler:
                 raise TypeError("only lists have items")
             if isinstance(key, int) and not -len(items) <= key < len(items):
                 return None
-            return items[key]
+            picked = items[key]
+            _charge(scope, picked)
+            return picked
 
         return pick
 
@@ -236,6 +241,7 @@ class _ExpressionCompiler:
                 return None
             results = []
             for scope.items[name] in values:
+                scope.spend(1)
                 wanted = every(test(scope) for test in tests)
                 if wanted is None:
                     return None
@@ -296,7 +302,9 @@ def _of_value(function: PatternFunction, variable: str, arguments: list[Run]) ->
         value = scope.values[variable]
         if value is None and not function.takes_unknown:
             return None
-        return run(scope, value, *(argument(scope) for argument in arguments))
+        result = run(scope, value, *(argument(scope) for argument in arguments))
+        _charge(scope, result)
+        return result
 
     return call
 
@@ -309,6 +317,8 @@ def _of_arguments(function: PatternFunction, arguments: list[Run]) -> Run:
         given = [argument(scope) for argument in arguments]
         if None in given and not function.takes_unknown:
             return None
+        for each in given:
+            _charge(scope, each)
         return run(*first(scope), *given)
 
     return call
@@ -322,19 +332,34 @@ def _count(function: PatternFunction) -> str:
     return f"{function.least} to {function.most} arguments"
 
 
-def _calculate(calculate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+def _charge(scope: Scope, result: object) -> None:
+    if isinstance(result, tuple):
+        scope.spend(len(result))
+
+
+def _calculate(scope: Scope, calculate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     if left is None or right is None or isinstance(left, Symbol) or isinstance(right, Symbol):
         return None
     lists = isinstance(left, tuple) and isinstance(right, tuple) and calculate is operator.add
     if not lists and not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
         raise TypeError(f"cannot calculate with {left!r} and {right!r}")
-    if calculate is operator.pow and abs(right) > LARGEST_EXPONENT:
-        return None
-    return calculate(left, right)
+    if calculate is operator.pow:
+        if abs(right) > LARGEST_EXPONENT:
+            return None
+        _check_bits(left, right)
+    result = calculate(left, right)
+    _charge(scope, result)
+    _check_bits(result)
+    return result
 
 
-def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | None]:
-    def compare(left: Any, right: Any) -> bool | None:
+def _check_bits(number: Any, exponent: Any = 1) -> None:
+    if isinstance(number, int) and number.bit_length() * exponent > LARGEST_BITS:
+        raise WorkLimitError(f"it calculates with numbers of more than {LARGEST_BITS:,} bits")
+
+
+def _ordered(test: Callable[[Any, Any], bool]) -> Test:
+    def compare(scope: Scope, left: Any, right: Any) -> bool | None:
         if left is None or right is None or isinstance(left, Symbol) or isinstance(right, Symbol):
             return None
         return test(left, right)
@@ -342,21 +367,22 @@ def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | No
     return compare
 
 
-def _unequal(left: object, right: object) -> bool | None:
-    same = equal(left, right)
+def _unequal(scope: Scope, left: object, right: object) -> bool | None:
+    same = equal(scope, left, right)
     return None if same is None else not same
 
 
-def _contained(item: Any, whole: Any) -> bool | None:
+def _contained(scope: Scope, item: Any, whole: Any) -> bool | None:
     if item is None or whole is None:
         return None
     if isinstance(whole, str):
         return item in whole
-    return some(equal(item, other) for other in whole)
+    scope.spend(len(whole))
+    return some(equal(scope, item, other) for other in whole)
 
 
-def _missing(item: object, whole: Any) -> bool | None:
-    found = _contained(item, whole)
+def _missing(scope: Scope, item: object, whole: Any) -> bool | None:
+    found = _contained(scope, item, whole)
     return None if found is None else not found
 
 
@@ -370,7 +396,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
 }
 
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool | None]] = {
+_COMPARISONS: dict[type[ast.cmpop], Test] = {
     ast.Eq: equal,
     ast.NotEq: _unequal,
     ast.Lt: _ordered(operator.lt),

@@ -13,6 +13,7 @@ from modellint.model import (
     AttributeRef,
     Node,
     Tensor,
+    Use,
     Value,
     element_count,
     format_shape,
@@ -47,6 +48,8 @@ class PatternFunction:
 
 
 FUNCTIONS: dict[str, PatternFunction] = {}
+MOST_HOPS = 100
+"""Limit on the Casts and similar ops to look through; they may form a cycle."""
 _TRANSPARENT = frozenset(names(Trait.TRANSPARENT))
 
 
@@ -92,14 +95,19 @@ def initializer(scope: Scope, *values: Value) -> bool:
 
 @_function("values")
 def sole_consumer(scope: Scope, *values: Value) -> bool:
-    return all(not value.is_output and len(_consuming_nodes(value)) == 1 for value in values)
+    return all(not value.is_output and _is_of_one(value.consumers) for value in values)
+
+
+def _is_of_one(uses: list[Use]) -> bool:
+    return bool(uses) and all(use.node is uses[0].node for use in uses)
 
 
 @_function("values", whole=True)
 def inside(scope: Scope, *values: Value) -> bool:
     matched = {id(node) for node in scope.nodes.values()}
     return all(
-        not value.is_output and _consuming_nodes(value).keys() <= matched for value in values
+        not value.is_output and all(id(use.node) in matched for use in value.consumers)
+        for value in values
     )
 
 
@@ -156,7 +164,9 @@ def producer_op(scope: Scope, value: Value) -> str:
 def source_op(scope: Scope, value: Value) -> str:
     """Return the op upstream of Casts and similar ops."""
     node = value.producer
-    while node is not None and node.qualified_op in _TRANSPARENT:
+    for _ in range(MOST_HOPS):
+        if node is None or node.qualified_op not in _TRANSPARENT:
+            break
         before = node.input(0)
         node = before.producer if before is not None else None
     return node.qualified_op if node is not None else ""

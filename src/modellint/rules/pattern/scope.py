@@ -5,9 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modellint.rules.pattern.errors import WorkLimitError
+
 if TYPE_CHECKING:
     from modellint.model import DType, Graph, Node, Shape, Value
     from modellint.targets.deployment import Deployment
+
+
+STEPS_PER_RULE = 1_000_000
+STEPS_PER_NODE = 200
+
+
+class Budget:
+    """Work that a rule's expressions may do on a model: steps, each the handling of one item."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = STEPS_PER_RULE
+
+    def grow(self, nodes: int) -> None:
+        self.left += STEPS_PER_NODE * nodes
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise WorkLimitError("its expressions take too many steps")
 
 
 class Environment(Protocol):
@@ -29,10 +52,13 @@ class Environment(Protocol):
 class Scope:
     """The match in progress, in its graph, for a deployment."""
 
-    __slots__ = ("environment", "graph", "items", "nodes", "strict", "values")
+    __slots__ = ("environment", "graph", "items", "nodes", "spend", "strict", "values")
 
-    def __init__(self, graph: Graph, environment: Environment, *, strict: bool = False) -> None:
+    def __init__(
+        self, graph: Graph, environment: Environment, budget: Budget, *, strict: bool = False
+    ) -> None:
         self.graph = graph
+        self.spend = budget.spend
         self.environment = environment
         self.strict = strict
         self.nodes: dict[int, Node] = {}
@@ -75,14 +101,15 @@ def some(things: Iterable[object]) -> bool | None:
     return False if known else None
 
 
-def equal(left: object, right: object) -> bool | None:
+def equal(scope: Scope, left: object, right: object) -> bool | None:
     """Return True if both are equal; None if unknown."""
     if left is None or right is None:
         return None
     if isinstance(left, tuple) and isinstance(right, tuple):
         if len(left) != len(right):
             return False
-        return every(equal(a, b) for a, b in zip(left, right, strict=True))
+        scope.spend(len(left))
+        return every(equal(scope, a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, Symbol) and isinstance(right, Symbol):
         return left == right or None
     if isinstance(left, Symbol) or isinstance(right, Symbol):

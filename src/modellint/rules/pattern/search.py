@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import permutations
 
 from modellint.base.records import dataclass
 from modellint.model import Graph, Node, Use, Value
@@ -208,18 +208,43 @@ def _layouts(line: Line, node: Node) -> Iterable[Inputs]:
         return ()
     if len(given) < 2 or node.op_type not in _COMMUTATIVE or node.domain:
         return (given,)
+    if wanted == 0:
+        return ((),)
     if len(given) == 2 == wanted:
         return (given, given[::-1]) if given[0] is not given[1] else (given,)
-    return _distinct(permutations(given, min(wanted, len(given))))
+    copies: Counter[int] = Counter()
+    useful = []
+    for value in given:
+        copies[id(value)] += 1
+        if copies[id(value)] <= wanted:
+            useful.append(value)
+    return _orders(tuple(useful), min(wanted, len(given)))
 
 
 def _is_more(rest: Inputs) -> bool:
     return any(value is not None for value in rest)
 
 
-def _distinct(orders: Iterable[Inputs]) -> Iterator[Inputs]:
+def _orders(values: Inputs, length: int) -> Iterator[Inputs]:
+    """Iterate over the distinct ways to choose some of the values in order."""
+    chosen: list[Value | None] = []
+    pending = [_choices(values)]
+    while pending:
+        value, rest = next(pending[-1], (None, None))
+        if rest is None:
+            pending.pop()
+            del chosen[-1:]
+        elif len(pending) == length:
+            yield (*chosen, value)
+        else:
+            chosen.append(value)
+            pending.append(_choices(rest))
+
+
+def _choices(values: Inputs) -> Iterator[tuple[Value | None, Inputs]]:
+    """Iterate over the distinct values, each with the others."""
     seen = set()
-    for order in orders:
-        if order not in seen:
-            seen.add(order)
-            yield order
+    for at, value in enumerate(values):
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield value, values[:at] + values[at + 1 :]

@@ -12,6 +12,7 @@ from modellint.base.records import dataclass
 from modellint.rules.pattern.errors import PatternError
 
 ANYTHING = "_"
+MOST_LINES = 100
 
 _TOKENS = re.compile(
     r"(?P<space>[ \t]+|\#.*)"
@@ -76,6 +77,9 @@ def parse(text: str) -> Pattern:
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
+    if len(lines) > MOST_LINES:
+        reason = f"more than {MOST_LINES} nodes"
+        raise PatternError(reason, "pattern", text, lines[MOST_LINES].number, 1)
     if not lines:
         raise PatternError("the pattern is empty", "pattern", text, 1, 1)
     return _checked(text, lines)

@@ -1,0 +1,77 @@
+"""A rule of a repository cannot hold up the lint: its work is limited, and it is reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modellint.rules.pattern import PatternError, WorkLimitError, compile_match
+from modellint.rules.rule import Match
+from tests.cli.test_verbs import OWN_RULE
+from tests.growth import is_linear
+from tests.rules.pattern_support import find, graph_of
+from tests.samples import GOOD, lint_json, project
+
+MANY = "attr(y, 'list')"
+GRAPH = graph_of(f"out = acm.Op<list = {[*range(180)]}> (x)")
+NESTED = f"all([all([all([a + b + c >= 0 for a in {MANY}]) for b in {MANY}]) for c in {MANY}])"
+POWERS = "((((9**64)**64)**64)**64)**64 > 0"
+SQUARES = "[d*d for d in [c*c for c in [b*b for b in [a*a for a in [9**64 * 9**64, 8]]]]]"
+ROWS = "[[t for a in t] for b in t]"
+
+
+@pytest.mark.parametrize(
+    ("expression", "limit"),
+    [
+        (NESTED, "steps"),
+        (f"all([all([a in {MANY} for a in {MANY}]) for b in {MANY}])", "steps"),
+        (f"all([{ROWS} == {ROWS} for t in [{MANY}]])", "steps"),
+        (f"len([[len(t + t + t) for a in t] for t in [{MANY} for b in {MANY}]]) < 0", "steps"),
+        (POWERS, "4,096 bits"),
+        (f"{SQUARES} == [0]", "4,096 bits"),
+    ],
+)
+def test_work_is_limited(expression: str, limit: str) -> None:
+    with pytest.raises(WorkLimitError, match=limit):
+        find(GRAPH, "y = acm.Op(x)", expression)
+
+
+@pytest.mark.parametrize("expression", [NESTED, POWERS])
+def test_the_rule_is_reported_and_the_others_go_on(expression: str, tmp_path: Path) -> None:
+    hostile = OWN_RULE.replace("Relu(x)", "acm.Op(x)") + f'where = ["{expression}"]\n'
+    model = GOOD.replace('"" : 21', '"" : 21, "acm" : 1')
+    model = model.replace("[act] y", f"b = acm.Op<list = {[*range(180)]}> (x)\n  [act] y")
+    project(
+        tmp_path,
+        {
+            "modellint.toml": 'rules = ["lint"]\nselect = ["OWN"]',
+            "lint/own/OWN001-hostile.toml": hostile,
+            "lint/own/OWN002-relu.toml": OWN_RULE,
+            "a.onnx": model,
+        },
+    )
+    run = lint_json("a.onnx", cwd=tmp_path)
+    stopped, relu = sorted(run["findings"], key=lambda each: str(each["code"]))
+    assert (stopped["code"], relu["code"], run["exit"]) == ("INT001", "OWN002", 3)
+    assert stopped["message"].startswith("Rule OWN001 (hostile) was stopped: ")
+
+
+def test_equal_inputs_are_not_permuted() -> None:
+    def search(size: int) -> None:
+        graph = graph_of(f"out = Sum ({', '.join(['x'] * size)})")
+        assert len(find(graph, "y = Sum(a, b, c, d, e, f, ...)")) == 1
+        assert find(graph, "y = Sum(a, b, c, d, 0.5, f, ...)") == []
+
+    assert is_linear(search, 200, 8)
+
+
+def test_a_cycle_of_casts_is_left() -> None:
+    graph = graph_of("a = Cast<to = 1> (b) b = Cast<to = 1> (a) out = Relu (a)")
+    assert find(graph, "y = Relu(x)", "source_op(x) == 'Cast'")
+
+
+def test_patterns_have_a_limited_number_of_nodes() -> None:
+    lines = [f"v{index + 1} = Relu(v{index})" for index in range(101)]
+    with pytest.raises(PatternError, match="more than 100 nodes"):
+        compile_match(Match("\n".join(lines), "v1"))
