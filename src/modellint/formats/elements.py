@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint.model import DType
+from modellint.model import DType, product
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 MOST_DENSE_ELEMENTS = 1 << 26
-"""Maximum size of a densified sparse tensor: a file can declare any shape at no cost."""
+MOST_SPARSE_ELEMENTS = 1 << 20
+MOST_PER_ENTRY = 256
+"""Maximum size of a densified sparse tensor, if above `MOST_SPARSE_ELEMENTS` also in proportion
+to what is stored: a file can declare any shape at no cost."""
 
 
 def map_range(path: Path, offset: int, length: int) -> mmap.mmap | memoryview:
@@ -37,7 +40,7 @@ def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:
 
     if dtype.bits >= 8:
         return np.frombuffer(buffer, dtype=dtype.numpy).reshape(tuple(shape))
-    codes = unpack(np.frombuffer(buffer, dtype=np.uint8), int(dtype.bits), _count(shape))
+    codes = unpack(np.frombuffer(buffer, dtype=np.uint8), int(dtype.bits), product(shape))
     return codes_to(codes, dtype).reshape(tuple(shape))
 
 
@@ -89,16 +92,11 @@ def spread(values: Array, indices: Array, shape: Sequence[int]) -> Array | None:
     """Densify a sparse tensor; indices are linear, or rows of coordinates."""
     import numpy as np
 
-    if _count(shape) > MOST_DENSE_ELEMENTS:
+    count = product(shape)
+    in_proportion = max(MOST_PER_ENTRY * values.size, MOST_SPARSE_ELEMENTS)
+    if count > min(in_proportion, MOST_DENSE_ELEMENTS):
         return None
-    dense = np.zeros(_count(shape), dtype=values.dtype)
+    dense = np.zeros(count, dtype=values.dtype)
     linear = indices if indices.ndim == 1 else np.ravel_multi_index(tuple(indices.T), tuple(shape))
     dense[linear] = values
     return dense.reshape(tuple(shape))
-
-
-def _count(shape: Sequence[int]) -> int:
-    count = 1
-    for dim in shape:
-        count *= dim
-    return count

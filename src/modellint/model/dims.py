@@ -9,8 +9,8 @@ Dim = int | str | None
 Shape = tuple[Dim, ...]
 MADE_UP = "unk__"
 
-HIGHEST_RANK = 64
-"""NumPy's limit. No operator takes more dims, and sizes of more would grow without bound."""
+HIGHEST_RANK = 32
+"""What NumPy iterates over. No operator has more dims, and products of more grow without bound."""
 MOST = 2**63 - 1
 """Counts of elements and bytes saturate here, where all formats' own numbers end."""
 

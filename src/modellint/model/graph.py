@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from modellint.model.dims import Shape
-from modellint.model.dtypes import DType
+from modellint.model.dtypes import UNDEFINED, DType
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,14 +83,26 @@ class Value:
         self.known_shape: Shape | None = None
         """The same, with what inference has found out if it has run."""
 
+    def store(self, tensor: Tensor) -> None:
+        """Make it a stored constant, whose type is the tensor's, whatever else the file says."""
+        self.tensor = tensor
+        if tensor.dtype is not UNDEFINED:
+            self.declared_dtype = tensor.dtype
+        self.declared_shape = tensor.shape
+        self.known_dtype, self.known_shape = self.declared_dtype, self.declared_shape
+
     def declare(self, dtype: DType | None, shape: Shape | None) -> None:
         """Record what the file says; what it has said before stays."""
+        if self.tensor is not None:
+            return
         self.declared_dtype = self.declared_dtype or dtype
         self.declared_shape = _refined(self.declared_shape, shape)
         self.known_dtype, self.known_shape = self.declared_dtype, self.declared_shape
 
     def refine(self, dtype: DType | None, shape: Shape | None) -> None:
         """Add what inference says."""
+        if self.tensor is not None:
+            return
         self.known_dtype = self.known_dtype or dtype
         self.known_shape = _refined(self.known_shape, shape)
 
@@ -274,6 +286,7 @@ class Graph:
         "_subgraphs",
         "called",
         "inputs",
+        "key",
         "metadata",
         "model",
         "name",
@@ -284,10 +297,14 @@ class Graph:
         "values",
     )
 
-    def __init__(self, model: Model, name: str, parent: Node | None = None) -> None:
+    def __init__(
+        self, model: Model, name: str, parent: Node | None = None, key: str = "body"
+    ) -> None:
         self.model = model
         self.name = name
         self.parent = parent
+        self.key = key
+        """Name among the subgraphs of its parent node."""
         self.called = ""
         """Qualified name ``ns.Name`` if it is the body of a function."""
         self.nodes: list[Node] = []
@@ -345,12 +362,11 @@ class Graph:
         if self.parent is None:
             return f"function:{self.called}" if self.called else self.name or "main"
         node, outer = self.parent, self.parent.graph
-        key = next((key for key, graph in node.subgraphs.items() if graph is self), "body")
         if outer._labels is None:
             outer._labels = Counter(other.label for other in outer.nodes)
         is_alone = outer._labels[node.label] == 1
         label = node.label if is_alone else f"{node.label}#{node.index}"
-        return f"{outer.path}/{label}.{key}"
+        return f"{outer.path}/{label}.{self.key}"
 
     def walk(self) -> Iterator[Graph]:
         """Iterate over this graph and all of its subgraphs, outer before inner."""

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 from modellint.formats.onnx import ONNX
 from modellint.formats.onnx.facts import Function, OnnxFacts
 from modellint.formats.onnx.infer import Inferrer, call_cycle
+from modellint.formats.onnx.names import (
+    NotUnicodeError,
+    escape_names,
+    escaped,
+    named_graphs,
+    text,
+)
 from modellint.formats.onnx.tensors import TensorReader
 from modellint.formats.onnx.types import type_of
 from modellint.formats.onnx.wire import Payloads
@@ -56,7 +63,11 @@ def build(
     format: str = "onnx",
 ) -> Model:
     """Build the view of a model whose large payloads may have been removed."""
-    return _Builder(proto, path, payloads, stripped, format).build()
+    try:
+        return _Builder(proto, path, payloads, stripped, format).build()
+    except NotUnicodeError:
+        escape_names(proto)
+        return _Builder(proto, path, payloads, None, format).build()
 
 
 class _Builder:
@@ -176,8 +187,7 @@ class _Builder:
         elif value.tensor is not None:
             self.problems.note("duplicate-initializer", at=name, tensor=name)
             return
-        value.tensor = tensor
-        value.declare(tensor.dtype, tensor.shape)
+        value.store(tensor)
 
     def _output(self, graph: Graph, name: str, proto: Any) -> None:
         value = graph.values.get(name)
@@ -288,35 +298,26 @@ class _Builder:
         node.attributes = self._attributes(proto.attribute, tensor_name)
         subgraphs: dict[str, Graph] = {}
         node.subgraphs = subgraphs
-        for attribute in proto.attribute:
-            name = text(attribute.name)
-            if attribute.HasField("g"):
-                self._subgraph(node, subgraphs, name, attribute.g)
-            for place, graph in enumerate(attribute.graphs):
-                self._subgraph(node, subgraphs, f"{name}[{place}]", graph)
-        if is_constant and output is not None:
-            output.tensor = constant(node.attributes, output.name)
-            if output.tensor is not None:
-                output.declare(output.tensor.dtype, output.tensor.shape)
+        for name, inner in named_graphs(proto):
+            key = name if name not in subgraphs else f"{name}#{len(subgraphs)}"
+            subgraphs[key] = graph = Graph(self.model, text(inner.name), node, key)
+            self._fill(graph, inner)
+        tensor = constant(node.attributes, tensor_name) if is_constant else None
+        if tensor is not None and output is not None:
+            output.store(tensor)
 
     def _is_eager(self, attribute: AttributeProto) -> bool:
         kind = attribute.type
         return kind in EAGER or (kind == STRING and self.reader.is_mark(attribute.s))
-
-    def _subgraph(
-        self, node: Node, subgraphs: dict[str, Graph], name: str, proto: GraphProto
-    ) -> None:
-        subgraphs[name] = graph = Graph(self.model, text(proto.name), node)
-        self._fill(graph, proto)
 
     def _attributes(
         self, protos: Iterable[AttributeProto], tensor_name: str = ""
     ) -> dict[str, Attribute]:
         attributes: dict[str, Attribute] = {}
         for proto in protos:
-            name = text(proto.name)
+            name = escaped(proto.name)
             if proto.ref_attr_name:
-                attributes[name] = AttributeRef(text(proto.ref_attr_name))
+                attributes[name] = AttributeRef(escaped(proto.ref_attr_name))
                 continue
             value = self._attribute(proto, tensor_name or name)
             if value is not None:
@@ -337,11 +338,6 @@ class _Builder:
             return tuple(self.reader.sparse(tensor, name) for tensor in proto.sparse_tensors)
         convert = _CONVERSIONS.get(kind)
         return convert(proto) if convert is not None else None
-
-
-def text(raw: str | bytes) -> str:
-    """Decode a name; names that are not UTF-8 arrive as bytes."""
-    return raw if isinstance(raw, str) else raw.decode(errors="backslashreplace")
 
 
 def string(raw: bytes) -> str | bytes:
@@ -371,7 +367,7 @@ _CONVERSIONS: Mapping[int, Callable[[AttributeProto], Attribute]] = {
     INT: lambda proto: proto.i,
     FLOATS: lambda proto: tuple(map(shortest, proto.floats)),
     INTS: lambda proto: tuple(proto.ints),
-    STRINGS: lambda proto: tuple(map(text, proto.strings)),
+    STRINGS: lambda proto: tuple(map(escaped, proto.strings)),
     TYPE_PROTO: lambda proto: type_of(proto.tp).text,
     TYPE_PROTOS: lambda proto: tuple(type_of(item).text for item in proto.type_protos),
 }
@@ -398,22 +394,26 @@ def constant(attributes: Mapping[str, Attribute], name: str) -> Tensor | None:
     return None
 
 
-_CONSTANT_FORMS = {
-    "value_float": ("float32", False),
-    "value_floats": ("float32", True),
-    "value_int": ("int64", False),
-    "value_ints": ("int64", True),
-    "value_string": ("string", False),
-    "value_strings": ("string", True),
+_CONSTANT_FORMS: dict[str, tuple[str, tuple[type, ...], bool]] = {
+    "value_float": ("float32", (float,), False),
+    "value_floats": ("float32", (float,), True),
+    "value_int": ("int64", (int,), False),
+    "value_ints": ("int64", (int,), True),
+    "value_string": ("string", (str, bytes), False),
+    "value_strings": ("string", (str,), True),
 }
+"""The element type, the types of attributes' elements, and whether the attribute is a list."""
 
 
-def _small_constant(name: str, dtype_name: str, is_list: bool, value: Any) -> Tensor | None:
-    if isinstance(value, (AttributeRef, Tensor)) or isinstance(value, tuple) is not is_list:
+def _small_constant(
+    name: str, dtype_name: str, types: tuple[type, ...], is_list: bool, value: Any
+) -> Tensor | None:
+    entries = value if is_list else (value,)
+    if not isinstance(entries, tuple) or not all(isinstance(each, types) for each in entries):
         return None
     dtype = DTYPES[dtype_name]
-    shape = (len(value),) if is_list else ()
-    nbytes = dtype.nbytes(len(value) if is_list else 1)
+    shape = (len(entries),) if is_list else ()
+    nbytes = dtype.nbytes(len(entries))
 
     def read() -> Any:
         import numpy as np

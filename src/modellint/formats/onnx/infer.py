@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modellint.formats.onnx.names import named_graphs
 from modellint.formats.onnx.standins import knows, use_standins
 from modellint.formats.onnx.types import type_of
 from modellint.model import (
@@ -250,12 +251,10 @@ def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
                 known[serialized] = (kind.dtype, kind.shape)
             types[path, info.name] = known[serialized]
     for node in graph.nodes:
-        if not node.subgraphs:
-            continue
-        for attribute in proto.node[node.index].attribute:
-            subgraph = node.subgraphs.get(attribute.name)
-            if subgraph is not None and attribute.HasField("g"):
-                _collect(subgraph, attribute.g, types)
+        if node.subgraphs:
+            named = named_graphs(proto.node[node.index])
+            for subgraph, (_, inner) in zip(node.subgraphs.values(), named, strict=False):
+                _collect(subgraph, inner, types)
 
 
 def call_cycle(model: Model) -> str | None:

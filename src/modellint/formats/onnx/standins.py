@@ -6,8 +6,10 @@ a standard operator whose result has the same type and shape; the model itself i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from modellint.formats.onnx.names import named_graphs
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -37,24 +39,38 @@ def _replace_in(graph: GraphProto) -> None:
         for at, name in enumerate(node.input):
             if name in same:
                 node.input[at] = same[name]
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _replace_in(attribute.g)
-        rule = _rule(node)
-        if rule is not None:
-            added = list(rule(graph, node) or ())
+        for _, inner in named_graphs(node):
+            _replace_in(inner)
+        standin = _standin(node)
+        if standin is not None and standin.fits(node):
+            added = list(standin.replace(graph, node) or ())
             extra += added
             # What stands at the end is not known yet to those that read it.
             same |= {n.output[0]: n.input[0] for n in added if n.op_type == "Identity"}
     graph.node.extend(extra)  # at the end, so that nodes keep their places
 
 
-Rule = Callable[["GraphProto", "NodeProto"], "Iterable[NodeProto] | None"]
+class Standin(NamedTuple):
+    """What replaces an operator, and what a node must have for it: otherwise it is left alone."""
+
+    replace: Callable[[GraphProto, NodeProto], Iterable[NodeProto] | None]
+    """Changes the node, and returns nodes to add."""
+    inputs: tuple[int, ...] = (0,)
+    sizes: tuple[str, ...] = ()
+    """Attributes that must be positive."""
+
+    def fits(self, node: NodeProto) -> bool:
+        return (
+            bool(node.output)
+            and all(_at(node.input, at) for at in self.inputs)
+            and all(_int(node, name) > 0 for name in self.sizes)
+            and not any(True for _ in named_graphs(node))
+        )
 
 
-def _rule(node: NodeProto) -> Rule | None:
+def _standin(node: NodeProto) -> Standin | None:
     if node.domain == MICROSOFT:
-        return _RULES.get(node.op_type)
+        return _STANDINS.get(node.op_type)
     if node.domain == BLOCKED:
         return _BLOCKED.get(node.op_type)
     return _same_as(0) if not node.domain and node.op_type in INTERNAL else None
@@ -71,26 +87,26 @@ def _become(node: NodeProto, op: str, inputs: Iterable[str], *, keep: Iterable[s
     node.attribute.extend(kept)
 
 
-def _same_as(index: int, *, also: int | None = None) -> Rule:
-    """Return a rule for a result like one of the inputs; `also` is another such output."""
+def _same_as(index: int, *, also: int | None = None) -> Standin:
+    """Stand in for a result like one of the inputs; `also` is another such output."""
 
-    def rule(_: GraphProto, node: NodeProto) -> Iterable[NodeProto]:
+    def replace(_: GraphProto, node: NodeProto) -> Iterable[NodeProto]:
         source, outputs = node.input[index], list(node.output)
         _become(node, "Identity", [source])
-        if also is not None and also < len(outputs) and outputs[also]:
+        if also is not None and _at(outputs, also):
             yield _node(node, "Identity", [source], outputs[also])
 
-    return lambda graph, node: list(rule(graph, node))
+    return Standin(replace, (index,))
 
 
-def _as(op: str, *inputs: int, keep: tuple[str, ...] = ()) -> Rule:
-    """Return a rule that replaces the op, passing some of the inputs that are present."""
+def _as(op: str, *inputs: int, keep: tuple[str, ...] = ()) -> Standin:
+    """Replace the op, passing some of the inputs, of which the first two must be present."""
 
-    def rule(_: GraphProto, node: NodeProto) -> None:
-        names = [node.input[at] for at in inputs if at < len(node.input) and node.input[at]]
+    def replace(_: GraphProto, node: NodeProto) -> None:
+        names = [name for at in inputs if (name := _at(node.input, at))]
         _become(node, op, names, keep=keep)
 
-    return rule
+    return Standin(replace, inputs[:2])
 
 
 _WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides", "ceil_mode")
@@ -126,30 +142,29 @@ def _embedding(_: GraphProto, node: NodeProto) -> None:
     _become(node, "Gather", [node.input[2], node.input[0]])
 
 
-def _attention(key: int, past: int, heads: str) -> Rule:
-    """Return a rule for attention: as long as the queries, with new keys and values appended."""
+def _attention(key: int, past: int, heads: str) -> Standin:
+    """Stand in for attention: as long as the queries, with new keys and values appended."""
 
-    def rule(graph: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+    def replace(graph: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
         inputs, outputs = list(node.input), list(node.output)
-        if len(inputs) <= key or not inputs[key]:
-            return  # packed: the shapes of the parts are not to be had from it
         count = _int(node, heads)
         for offset in (0, 1):
             at = past + offset
-            if at < len(inputs) and inputs[at] and len(outputs) > 1 + offset:
-                new = inputs[key + offset]
-                yield from _extended(graph, node, inputs[at], new, outputs[1 + offset], count)
+            old, new = _at(inputs, at), _at(inputs, key + offset)
+            if old and new and len(outputs) > 1 + offset:
+                yield from _extended(graph, node, old, new, outputs[1 + offset], count)
         _become(node, "Identity", inputs[:1])
 
-    return lambda graph, node: list(rule(graph, node))
+    # Without keys, all is packed into one, from which the shapes of the parts are not to be had.
+    return Standin(replace, (0, key), (heads,))
 
 
 def _stacked_attention(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
     """Replace an attention with keys and values in one cache: 2, batch, heads, sequence, size."""
     inputs, outputs = list(node.input), list(node.output)
     extra: list[NodeProto] = []
-    if len(inputs) > 4 and inputs[4] and len(outputs) > 1 and outputs[1]:
-        result = outputs[1]
+    past, result = _at(inputs, 4), _at(outputs, 1)
+    if past and result:
         axis = _numbers(graph, f"{result}/axis", [0])
         apart = _numbers(graph, f"{result}/shape", [0, 0, 0, _int(node, "num_heads"), -1])
         steps = [f"{result}/{at}" for at in range(4)]
@@ -160,7 +175,7 @@ def _stacked_attention(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
             _node(node, "Reshape", [steps[0], apart], steps[1]),
             swap,
             _joined(node, [steps[2], steps[2]], steps[3], 0),
-            _joined(node, [inputs[4], steps[3]], result, 3),
+            _joined(node, [past, steps[3]], result, 3),
         ]
     _become(node, "Identity", inputs[:1])
     return extra
@@ -208,11 +223,18 @@ def _set_ints(node: NodeProto, name: str, values: Iterable[int]) -> None:
     attribute.ints.extend(values)
 
 
+def _at(names: Sequence[str], index: int) -> str:
+    """Return the name at an index, empty if omitted."""
+    return names[index] if index < len(names) else ""
+
+
 def _int(node: NodeProto, name: str) -> int:
-    return next((int(each.i) for each in node.attribute if each.name == name), 0)
+    """Return an attribute; 0 if absent or of another type."""
+    found = (each for each in node.attribute if each.name == name and each.type in (0, _INT))
+    return next((int(each.i) for each in found), 0)
 
 
-_RULES: dict[str, Rule] = {
+_STANDINS: dict[str, Standin] = {
     **dict.fromkeys(
         """
         BiasGelu BiasSoftmax FastGelu Gelu GroupNorm QLinearLeakyRelu QLinearSigmoid
@@ -223,26 +245,26 @@ _RULES: dict[str, Rule] = {
     "SkipLayerNormalization": _same_as(0, also=3),
     "SkipSimplifiedLayerNormalization": _same_as(0, also=3),
     "SkipGroupNorm": _same_as(0, also=1),
-    "Attention": _stacked_attention,
+    "Attention": Standin(_stacked_attention, sizes=("num_heads",)),
     "GroupQueryAttention": _attention(key=1, past=3, heads="kv_num_heads"),
     "MultiHeadAttention": _attention(key=1, past=6, heads="num_heads"),
     "FusedConv": _as("Conv", 0, 1, 2, keep=_WINDOW),
     "FusedGemm": _as("Gemm", 0, 1, 2, keep=("transA", "transB")),
     "QGemm": _as("Gemm", 0, 3, keep=("transA", "transB")),
-    "FusedMatMul": _fused_product,
+    "FusedMatMul": Standin(_fused_product, (0, 1)),
     "DynamicQuantizeMatMul": _as("MatMul", 0, 1),
-    "MatMulNBits": _packed_product,
-    "MatMulBnb4": _packed_product,
+    "MatMulNBits": Standin(_packed_product, sizes=("K", "N")),
+    "MatMulBnb4": Standin(_packed_product, sizes=("K", "N")),
     "QLinearAdd": _as("Add", 0, 3),
     "QLinearMul": _as("Mul", 0, 3),
-    "QLinearConcat": _concat,
+    "QLinearConcat": Standin(_concat, (2,)),
     "QLinearGlobalAveragePool": _as("GlobalAveragePool", 0),
     "QLinearAveragePool": _as("AveragePool", 0, keep=_WINDOW),
-    "EmbedLayerNormalization": _embedding,
+    "EmbedLayerNormalization": Standin(_embedding, (0, 2)),
     "QuantizeLinear": _as("QuantizeLinear", 0, 1, 2, keep=("axis",)),
     "DequantizeLinear": _as("DequantizeLinear", 0, 1, 2, keep=("axis",)),
 }
-_BLOCKED: dict[str, Rule] = {
+_BLOCKED: dict[str, Standin] = {
     "Conv": _as("Conv", 0, 1, 2, keep=_WINDOW),
     "MaxPool": _as("MaxPool", 0, keep=_WINDOW),
     "AveragePool": _as("AveragePool", 0, keep=_WINDOW),

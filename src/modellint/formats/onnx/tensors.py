@@ -6,7 +6,6 @@ import sys
 from array import array
 from collections.abc import Sequence
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,11 @@ from modellint.formats.elements import (
     spread,
 )
 from modellint.formats.onnx.external import ExternalFiles
+from modellint.formats.onnx.names import text
 from modellint.formats.onnx.types import UNDEFINED, dtype_of
-from modellint.formats.onnx.wire import RAW_DATA, STRING_DATA, Payload, Payloads
+from modellint.formats.onnx.wire import LARGE, RAW_DATA, STRING_DATA, Payload, Payloads
 from modellint.formats.problems import Problems
-from modellint.model import DTYPES, DType, Region, Tensor, format_shape
+from modellint.model import DTYPES, HIGHEST_RANK, MOST, DType, Region, Tensor, format_shape, product
 
 if TYPE_CHECKING:
     from onnx import SparseTensorProto, TensorProto
@@ -50,6 +50,9 @@ FIELD_NAMES = {
 }
 EXTERNAL = 1
 LONGEST_VARINT = 10
+LONGEST_NUMBER = 19
+MOST_SMALL = 8 * LARGE
+"""Size to which a payload of `LARGE` bytes can grow: one byte for each element of int64."""
 
 
 class TensorReader:
@@ -71,16 +74,23 @@ class TensorReader:
         """Return a sparse tensor with its dense shape; `nbytes` is its stored size."""
         values = self._tensor(proto.values, name)
         indices = self._tensor(proto.indices, name)
-        shape = tuple(proto.dims)
-        tensor = Tensor(
-            name,
-            values.dtype,
-            shape,
-            values.nbytes + indices.nbytes,
-            values.region,
-            small=values.small and indices.small and prod(shape) * values.dtype.bits <= 1 << 15,
-            read=partial(_read_sparse, values, indices, shape),
-        )
+        dtype, shape = values.dtype, tuple(proto.dims)
+        nbytes = min(values.nbytes + indices.nbytes, MOST)
+        mistake = _mistake_in(shape)
+        if mistake:
+            self._invalid(name, dtype, shape, detail=mistake)
+            tensor = Tensor(name, dtype, _possible(shape), nbytes, values.region)
+        else:
+            in_memory = values.small and indices.small
+            tensor = Tensor(
+                name,
+                dtype,
+                shape,
+                nbytes,
+                values.region,
+                small=in_memory and dtype.nbytes(product(shape)) <= LARGE,
+                read=partial(_read_sparse, values, indices, shape),
+            )
         self.tensors.append(tensor)
         return tensor
 
@@ -102,12 +112,12 @@ class TensorReader:
 
     def _tensor(self, proto: TensorProto, name: str) -> Tensor:
         dtype, shape = dtype_of(proto.data_type), tuple(proto.dims)
-        if dtype is UNDEFINED or any(dim < 0 for dim in shape):
-            detail = f"element type {proto.data_type}" if dtype is UNDEFINED else "a negative dim"
-            self._invalid(name, dtype, shape, detail=detail)
-            return Tensor(name, dtype, tuple(max(dim, 0) for dim in shape), 0)
+        mistake = f"element type {proto.data_type}" if dtype is UNDEFINED else _mistake_in(shape)
+        if mistake:
+            self._invalid(name, dtype, shape, detail=mistake)
+            return Tensor(name, dtype, _possible(shape), 0)
         if proto.data_location == EXTERNAL:
-            entries = {entry.key: entry.value for entry in proto.external_data}
+            entries = {text(entry.key): text(entry.value) for entry in proto.external_data}
             if self.payloads is not None and self.payloads.token in entries:
                 runs = self.payloads.runs[int(entries[self.payloads.token])]
                 return self._left_out(name, dtype, shape, runs)
@@ -117,7 +127,7 @@ class TensorReader:
     def _in_memory(
         self, proto: TensorProto, name: str, dtype: DType, shape: tuple[int, ...]
     ) -> Tensor:
-        elements = prod(shape)
+        elements = product(shape)
         expected = nbytes = dtype.nbytes(elements)
         found, unit = len(proto.raw_data), "bytes"
         if not found and expected | elements:
@@ -131,12 +141,13 @@ class TensorReader:
         read = partial(_read_proto, proto, dtype, shape)
         code = _ARRAY_CODES.get(dtype.name)
         plain = partial(_read_plain, proto, dtype, code) if code is not None else None
-        return Tensor(name, dtype, shape, nbytes, small=True, read=read, read_plain=plain)
+        small = nbytes <= MOST_SMALL
+        return Tensor(name, dtype, shape, nbytes, small=small, read=read, read_plain=plain)
 
     def _left_out(
         self, name: str, dtype: DType, shape: tuple[int, ...], runs: tuple[Payload, ...]
     ) -> Tensor:
-        elements = prod(shape)
+        elements = product(shape)
         nbytes = dtype.nbytes(elements)
         raw = [run for run in runs if run.field == RAW_DATA and run.length]
         if raw and dtype.kind != "string":
@@ -167,14 +178,11 @@ class TensorReader:
     def _external(
         self, name: str, dtype: DType, shape: tuple[int, ...], entries: dict[str, str]
     ) -> Tensor:
-        nbytes = dtype.nbytes(prod(shape))
-        try:
-            offset = int(entries.get("offset") or 0)
-            length = int(entries.get("length") or nbytes)
-        except ValueError:
-            offset = length = -1
+        nbytes = dtype.nbytes(product(shape))
+        offset = _number(entries.get("offset") or "0")
+        length = _number(entries["length"]) if entries.get("length") else nbytes
         region = None
-        if offset < 0 or length < 0:
+        if offset is None or length is None:
             detail = "external data at an offset, or of a length, that makes no sense"
             self._invalid(name, dtype, shape, detail=detail)
         elif not entries.get("location"):
@@ -182,7 +190,7 @@ class TensorReader:
         elif length != nbytes or dtype.kind == "string":
             self._invalid(name, dtype, shape, nbytes, length, "bytes")
         else:
-            region = self.external.claim(name, _text(entries.get("location", "")), offset, length)
+            region = self.external.claim(name, entries["location"], offset, length)
         read = partial(_read_raw, region, dtype, shape) if region is not None else None
         return Tensor(name, dtype, shape, nbytes, region, read=read)
 
@@ -201,7 +209,7 @@ class TensorReader:
             at=name,
             tensor=name,
             dtype=dtype.name,
-            shape=format_shape(shape),
+            shape=format_shape(shape[:HIGHEST_RANK]),
             expected=expected,
             found=found,
             unit=unit,
@@ -209,8 +217,22 @@ class TensorReader:
         )
 
 
-def _text(text: str | bytes) -> str:
-    return text if isinstance(text, str) else text.decode(errors="backslashreplace")
+def _mistake_in(shape: tuple[int, ...]) -> str:
+    """Say why no tensor has this shape; empty if one may have it."""
+    if len(shape) > HIGHEST_RANK:
+        return f"{len(shape)} dims, where {HIGHEST_RANK} are possible"
+    return "a negative dim" if any(dim < 0 for dim in shape) else ""
+
+
+def _possible(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the nearest shape that a tensor may have."""
+    return tuple(max(dim, 0) for dim in shape[:HIGHEST_RANK])
+
+
+def _number(digits: str) -> int | None:
+    """Parse a number as C++ does: `int` takes underscores and the digits of other scripts, too."""
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER
+    return int(digits) if is_number else None
 
 
 def _field(dtype: DType) -> int:

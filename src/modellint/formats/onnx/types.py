@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modellint.model import DTYPES, Dim, DType, Shape, format_shape
+from modellint.formats.onnx.names import escaped
+from modellint.model import DTYPES, HIGHEST_RANK, Dim, DType, Shape, format_shape
 
 if TYPE_CHECKING:
     from onnx import TypeProto
@@ -59,7 +60,8 @@ def type_of(proto: TypeProto) -> Type:
     else:
         return Type(_NAMES[kind]) if kind in _NAMES else UNKNOWN
     dtype = dtype_of(tensor.elem_type)
-    shape = tuple(map(_dim, tensor.shape.dim)) if tensor.HasField("shape") else None
+    has_shape = tensor.HasField("shape") and len(tensor.shape.dim) <= HIGHEST_RANK
+    shape = tuple(map(_dim, tensor.shape.dim)) if has_shape else None
     return Type(name, dtype if dtype is not UNDEFINED else None, shape)
 
 
@@ -72,5 +74,5 @@ def _dim(proto: Any) -> Dim:
         return None
     name = proto.dim_param
     if name:
-        return name if isinstance(name, str) else name.decode(errors="backslashreplace")
+        return escaped(name)
     return 0 if proto.HasField("dim_value") else None
