@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from modellint.analysis.blocks import blocks
 from modellint.analysis.cost import cost
 from modellint.analysis.folding_ops import SMALL, small_constants
 from modellint.analysis.fusion import onward, through
+from modellint.analysis.kv_cache import _heads_of_product, _returned
 from modellint.analysis.memory import memory
+from modellint.analysis.quantization.onnxruntime import _distance_from_one
 from modellint.analysis.quantization.scheme import known_type
 from modellint.analysis.roofline import roofline
-from modellint.analysis.shape_formulas import is_plausible
+from modellint.analysis.shape_formulas import broadcast, is_plausible
 from modellint.base.units import format_bytes
 from modellint.formats import read_model
 from modellint.model import Model
@@ -210,6 +213,26 @@ def test_chains_that_are_cycles_end(tmp_path: Path) -> None:
     assert onward(values["a"]) is not None
     assert known_type(values["p"]) is None
     assert memory(model, A10).total.expected >= 0
+
+
+def test_paths_that_branch_at_every_node_are_walked_once(tmp_path: Path) -> None:
+    names = ["x", *(f"v{at}" for at in range(40)), "z"]
+    nodes = [helper.make_node("Where", [one] * 3, [other]) for one, other in pairwise(names)]
+    values = model_of(tmp_path, nodes).graph.values
+    assert _heads_of_product(values["x"]) is None
+    assert _returned(values["x"]) is None
+
+
+def test_a_bias_scale_that_vanishes_next_to_the_products_is_far_from_them() -> None:
+    assert _distance_from_one(0.0) == math.inf
+    assert _distance_from_one(0.5) == 2.0
+
+
+def test_shapes_of_more_dims_than_an_array_are_broadcast() -> None:
+    assert broadcast((2,) + (1,) * 60, (3,)) == (2, *(1,) * 59, 3)
+    assert broadcast((1, 0), (5, 1)) == (5, 0)
+    with pytest.raises(ValueError, match="do not match"):
+        broadcast((2,), (3,))
 
 
 def test_types_along_a_long_chain_of_zero_points(tmp_path: Path) -> None:

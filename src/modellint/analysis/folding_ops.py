@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.shape_formulas import MISTAKES, formula_of, is_plausible
+from modellint.analysis.shape_formulas import MISTAKES, broadcast, formula_of, is_plausible
 from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
 from modellint.operators import Trait, having
 
@@ -278,10 +278,9 @@ def _constant_of_shape(node: Node, inputs: Operands) -> Array:
 
 
 def _expand(_: Node, inputs: Operands) -> Array:
-    np = _np()
-    shape = np.broadcast_shapes(inputs[0].shape, tuple(inputs.integers(1)))
+    shape = broadcast(inputs[0].shape, tuple(inputs.integers(1)))
     _limited(shape)
-    return np.broadcast_to(inputs[0], shape)
+    return _np().broadcast_to(inputs[0], shape)
 
 
 def _reshape(node: Node, inputs: Operands) -> Array:
@@ -333,7 +332,7 @@ def _mod(node: Node, inputs: Operands) -> Array:
 
 def _broadcasts(inputs: Operands) -> None:
     """Raise if the inputs cannot be broadcast to a small result."""
-    _limited(_np().broadcast_shapes(*(each.shape for each in inputs)))
+    _limited(broadcast(*(each.shape for each in inputs)))
 
 
 def _numpy(name: str, count: int = 2) -> Evaluator:

@@ -155,16 +155,16 @@ def _extended(node: Node, index: int) -> Value | None:
 def _returned(value: Value) -> Value | None:
     """Return the graph output that a value becomes after a few moves."""
     pending = [(value, 0)]
+    seen = {id(value)}
     while pending:
         value, distance = pending.pop(0)
         if value.is_output:
             return value
-        if distance < REACH:
-            pending += [
-                (result, distance + 1)
-                for use in value.consumers
-                if use.node.op_type in _PASSING and (result := use.node.output()) is not None
-            ]
+        for node, _ in value.consumers if distance < REACH else ():
+            result = node.output()
+            if node.op_type in _PASSING and result is not None and id(result) not in seen:
+                seen.add(id(result))
+                pending.append((result, distance + 1))
     return None
 
 
@@ -216,6 +216,7 @@ def _heads_of_product(value: Value | None) -> int | None:
     if value is None:
         return None
     pending = [(value, 0)]
+    seen = {id(value)}
     while pending:
         value, distance = pending.pop(0)
         for node, _ in value.consumers:
@@ -231,6 +232,9 @@ def _heads_of_product(value: Value | None) -> int | None:
                 if heads:
                     return max(heads)
             result = node.output()
-            if node.op_type in _TO_PRODUCT and result is not None and distance < 2 * REACH:
+            if result is None or id(result) in seen or distance == 2 * REACH:
+                continue
+            if node.op_type in _TO_PRODUCT:
+                seen.add(id(result))
                 pending.append((result, distance + 1))
     return None

@@ -32,19 +32,32 @@ def formula_of(node: Node) -> ShapeFormula | None:
     return _FORMULAS.get(node.op_type)
 
 
-def _broadcast(_: Node, shapes: Sequence[Sizes], __: Sequence[Any]) -> Sizes:
-    import numpy
+def broadcast(*shapes: Sizes) -> Sizes:
+    """Return the shape that all are broadcast to; raise ValueError if there is none.
 
-    return tuple(numpy.broadcast_shapes(*shapes)) if len(set(shapes)) > 1 else shapes[0]
+    NumPy's function would do, but not for more dims than its arrays have.
+    """
+    if len(set(shapes)) == 1:
+        return shapes[0]
+    rank = max(map(len, shapes))
+    aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    sizes = [set(dims) - {1} or {1} for dims in zip(*aligned, strict=True)]
+    if any(len(each) > 1 for each in sizes):
+        raise ValueError("the shapes do not match")
+    return tuple(each.pop() for each in sizes)
+
+
+def _broadcast(_: Node, shapes: Sequence[Sizes], __: Sequence[Any]) -> Sizes:
+    return broadcast(*shapes)
 
 
 def _first(_: Node, shapes: Sequence[Sizes], __: Sequence[Any]) -> Sizes:
     return shapes[0]
 
 
-def _matmul(node: Node, shapes: Sequence[Sizes], numbers: Sequence[Any]) -> Sizes:
+def _matmul(_: Node, shapes: Sequence[Sizes], __: Sequence[Any]) -> Sizes:
     left, right = shapes
-    batch = _broadcast(node, (left[:-2], right[:-2]), numbers)
+    batch = broadcast(left[:-2], right[:-2])
     return (*batch, left[-2], right[-1])
 
 
@@ -82,8 +95,8 @@ def _reshape(node: Node, shapes: Sequence[Sizes], numbers: Sequence[Any]) -> Siz
     return tuple(wanted)
 
 
-def _expand(node: Node, shapes: Sequence[Sizes], numbers: Sequence[Any]) -> Sizes:
-    return _broadcast(node, (shapes[0], tuple(int(size) for size in numbers[1])), numbers)
+def _expand(_: Node, shapes: Sequence[Sizes], numbers: Sequence[Any]) -> Sizes:
+    return broadcast(shapes[0], tuple(int(size) for size in numbers[1]))
 
 
 def _unsqueeze(node: Node, shapes: Sequence[Sizes], numbers: Sequence[Any]) -> Sizes:

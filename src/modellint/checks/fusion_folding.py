@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
@@ -14,7 +13,7 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.finding import Severity
-from modellint.model import DType, Graph, Model, Node, Value, is_static
+from modellint.model import DType, Graph, Model, Node, Value, is_static, product
 from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment
 
@@ -92,7 +91,7 @@ def _is_activation(node: Node) -> bool:
 
 def duplicate_weight(context: Context) -> Iterator[Hit]:
     """Stored tensors with the same elements."""
-    total = context.model.weight_bytes
+    total = max(context.model.weight_bytes, 1)
     for first, *others in equal_tensors(context.model, context.options["bytes"]):
         size = first.nbytes * len(others)
         share = size / total
@@ -299,10 +298,10 @@ def misaligned_channels(context: Context) -> Iterator[Hit]:
     costs = context.analysis(cost)
     for node in context.nodes("Conv", "Gemm", "MatMul"):
         channels = _channels(context, node)
-        if channels is None:
+        if channels is None or 0 in channels:
             continue
         padded = [-(-count // unit) * unit for count in channels]
-        waste = prod(padded) / prod(channels) - 1
+        waste = product(padded) / product(channels) - 1
         if waste < context.options["waste"]:
             continue
         share = costs.share([node])

@@ -63,7 +63,7 @@ def _bytes(context: Context, value: Value) -> int | None:
 
 def oversized_dense_layer(context: Context) -> Iterator[Hit]:
     """A fully connected layer with most of the model's weights."""
-    total = context.model.weight_bytes
+    total = max(context.model.weight_bytes, 1)
     for node in context.nodes("Gemm", "MatMul"):
         value = node.input(1)
         if value is None or value.tensor is None:

@@ -34,7 +34,7 @@ def batch_too_small(context: Context) -> Iterator[Hit]:
         return
     batch = context.deployment.batch
     double = _at_batch(context.model, context.deployment, 2 * batch)
-    if double is None:
+    if double is None or not double.seconds:
         return
     gain = 2 * bound.seconds / double.seconds
     if gain >= context.options["gain"]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import prod
 
 from modellint.checks.api import Context, Hit
-from modellint.model import format_shape
+from modellint.model import format_shape, product
 from modellint.targets.deployment import ShapeProfile
 from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
 
@@ -94,7 +93,7 @@ def profile_too_wide(context: Context) -> Iterator[Hit]:
     for profile in _profiles(context):
         if profile.open_axes or not profile.is_dynamic:
             continue
-        usual, largest = prod(profile.bound(1)), prod(profile.bound(2))
+        usual, largest = product(profile.bound(1)), product(profile.bound(2))
         if usual and largest / usual >= context.options["factor"]:
             facts = {
                 "factor": f"{largest / usual:.0f}",

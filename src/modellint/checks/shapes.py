@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from math import prod
 
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Shape, Value, format_shape
+from modellint.model import Node, Shape, Value, format_shape, product
 from modellint.operators import Trait, having, names, with_input
 
 ELEMENTWISE = having(Trait.BROADCASTS)
@@ -113,10 +112,10 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
         return None
     symbol = str(shape[0])
     rest = [dim for dim in shape[1:] if isinstance(dim, int)]
-    if any(dim == 0 for dim in target) or len(rest) != len(shape) - 1 or not prod(rest):
+    if any(dim == 0 for dim in target) or len(rest) != len(shape) - 1 or not product(rest):
         return None
     if -1 not in target:
-        return symbol, prod(target) // prod(rest), target
+        return symbol, product(target) // product(rest), target
     keeps_batch_in_rest = len(target) != len(shape) or target[0] < 1
     return None if keeps_batch_in_rest else (symbol, target[0], target)
 

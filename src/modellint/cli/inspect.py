@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -137,10 +136,11 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
 
 def _draw(inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options) -> None:
     if name == JSON:
+        from modellint.report.contract import dumps
+
         indent = None if len(inspections) > 1 else 2
         for inspection in inspections:
-            text = json.dumps(inspection.to_json(), indent=indent, allow_nan=False)
-            click.echo(text, file=stream)
+            click.echo(dumps(inspection.to_json(), indent), file=stream)
         return
     from modellint.report.inspect import write
 

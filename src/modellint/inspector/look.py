@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -57,7 +58,9 @@ class Asked:
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
     """Inspect a file. Returns whatever its content."""
-    with no_garbage_collection():
+    with no_garbage_collection(), warnings.catch_warnings():
+        # Shapes and scales may be any numbers; numpy's warnings add nothing.
+        warnings.simplefilter("ignore", RuntimeWarning)
         return _inspect(path, shown, asked)
 
 

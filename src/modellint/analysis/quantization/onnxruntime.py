@@ -136,7 +136,11 @@ def bias_ratio(op: WeightedOp, bias: Scheme) -> float | None:
         return None
     if not (wanted > 0).all() or not (found > 0).all():
         return None  # another rule reports invalid scales
-    return float(max((found / wanted).tolist(), key=lambda ratio: max(ratio, 1 / ratio)))
+    return float(max((found / wanted).tolist(), key=_distance_from_one))
+
+
+def _distance_from_one(ratio: float) -> float:
+    return max(ratio, 1 / ratio) if ratio > 0 else float("inf")
 
 
 def shared_int8_pairs(quantization: Pairs) -> list[Converter]:

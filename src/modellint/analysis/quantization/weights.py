@@ -45,7 +45,7 @@ def spread(op: WeightedOp) -> Spread | None:
     if array is None or not array.size:
         return None
     peaks, squares = _measure(array, axis)
-    alive = np.flatnonzero((peaks > 0) & np.isfinite(squares))
+    alive = np.flatnonzero((peaks > 0) & (squares > 0) & np.isfinite(squares))
     if not len(alive):
         return None
     crests = peaks[alive] / np.sqrt(squares[alive] / (array.size / len(peaks)))
