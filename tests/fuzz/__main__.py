@@ -20,11 +20,12 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     parser.add_argument("--keep", type=Path, help="folder for one mutant of each kind of failure")
     parser.add_argument("--processor", type=int, default=PROCESSOR, help="seconds for one mutant")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at once")
     given = parser.parse_args()
     numbers = range(given.first, given.first + given.count)
     kinds: Counter[str] = Counter()
     started = time.monotonic()
-    for number, failure in try_all(given.seed, numbers, given.processor):
+    for number, failure in try_all(given.seed, numbers, processor=given.processor, jobs=given.jobs):
         kinds[failure.kind] += 1
         if kinds[failure.kind] == 1:
             print(f"{given.seed}/{number}: {failure.kind}", flush=True)

@@ -11,12 +11,14 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import Pipe
+from functools import partial
+from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from tests.fuzz import seeds
 from tests.fuzz.mutants import Mutant, mutant
 from tests.fuzz.trial import Failure, failures
 
@@ -25,40 +27,57 @@ MEMORY = 1 << 30
 PROCESSOR, PATIENCE = 20, 120
 """Seconds of processor time for one mutant; seconds until a process that does nothing is ended."""
 BATCH = 100
-STDERR = "stderr"
+STDERR, MUTANT = "stderr", "mutant"
 
 
-def warm_up(folder: Path) -> None:
+def try_all(
+    seed: int, numbers: Sequence[int], *, processor: int = PROCESSOR, jobs: int = 1
+) -> Iterator[tuple[int, Failure]]:
+    """Yield what fails, with the number of its mutant."""
+    with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
+        folder = Path(place)
+        _warm_up(folder)
+        if jobs == 1:
+            yield from _try_batch(numbers, seed, folder, processor)
+            return
+        batches = [numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH)]
+        task = partial(_listed, seed=seed, folder=folder, processor=processor)
+        with get_context("fork").Pool(jobs) as pool:
+            for found in pool.imap_unordered(task, batches):
+                yield from found
+
+
+def _warm_up(folder: Path) -> None:
     """Import and read all that every run needs, before processes are forked."""
     from tests.support import EXAMPLES
 
     for name in ("qat_residual.onnx", "encoder_fp16_mask.onnx"):
         failures(EXAMPLES / name, folder)
+    seeds.load()
     gc.collect()
     gc.freeze()
 
 
-def try_all(
-    seed: int, numbers: Iterable[int], processor: int = PROCESSOR
-) -> Iterator[tuple[int, Failure]]:
-    """Yield what fails, with the number of its mutant."""
-    with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
-        folder = Path(place)
-        warm_up(folder)
-        waiting = list(numbers)
-        while waiting:
-            for found in _try(seed, waiting[:BATCH], folder, processor):
-                yield from ((waiting[0], failure) for failure in found)
-                del waiting[0]
-
-
-def try_one(seed: int, number: int) -> list[Failure]:
-    """In a process of its own: what else had been tried does not matter."""
-    return [failure for _, failure in try_all(seed, [number])]
-
-
 def _quick_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _listed(
+    numbers: Sequence[int], seed: int, folder: Path, processor: int
+) -> list[tuple[int, Failure]]:
+    return list(_try_batch(numbers, seed, folder, processor))
+
+
+def _try_batch(
+    numbers: Sequence[int], seed: int, folder: Path, processor: int
+) -> Iterator[tuple[int, Failure]]:
+    own = Path(tempfile.mkdtemp(dir=folder))
+    waiting = list(numbers)
+    while waiting:
+        for found in _try(seed, waiting[:BATCH], own, processor):
+            yield from ((waiting[0], failure) for failure in found)
+            del waiting[0]
+    shutil.rmtree(own, ignore_errors=True)
 
 
 def _try(seed: int, batch: Sequence[int], folder: Path, processor: int) -> Iterator[list[Failure]]:
@@ -96,7 +115,6 @@ def _work(
 ) -> None:
     try:
         os.setsid()
-        own = Path(tempfile.mkdtemp(dir=folder))
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1):
             os.dup2(null, stream)
@@ -108,8 +126,7 @@ def _work(
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number in batch:
-            answers.send(_timed(mutant(seed, number), own, processor))
-        shutil.rmtree(own, ignore_errors=True)
+            answers.send(_timed(mutant(seed, number), folder / MUTANT, processor))
     except BaseException:
         import traceback
 
@@ -119,14 +136,15 @@ def _work(
 
 
 def _timed(made: Mutant, folder: Path, processor: int) -> list[Failure]:
-    for left in folder.iterdir():
-        left.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     path = made.save(folder)
     signal.setitimer(signal.ITIMER_PROF, processor)  # its signal ends native code as well
     started = time.process_time()
     found = failures(path, folder, is_model=made.may_be_model)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
+    gc.collect()  # modellint leaves that to the end of the process
     return [*found, Failure("slow", f"{seconds:.1f} s")] if seconds > PROCESSOR / 4 else found
 
 

@@ -81,6 +81,16 @@ def copied_without_graph(model: Message) -> Message:
     return Message(model.kind, list(model.fields))
 
 
+def load() -> None:
+    """Read all seeds, which are kept from then on."""
+    from tests.fuzz.operators import operators
+
+    operators()
+    examples()
+    for name in exports():
+        export(name)
+
+
 def seed(chance: random.Random) -> Message:
     from tests.fuzz.operators import built
 
