@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
-.PHONY: demo test lint bench generate lock clean
+.PHONY: demo test lint bench fuzz generate lock clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
@@ -26,6 +26,13 @@ lint: $(VENV)/.installed-dev
 # On their own, without coverage and without a second worker: both would be in the figures.
 bench: $(BENCH)/.installed-bench
 	$(BENCH)/bin/python -m pytest tests/benchmarks -q
+
+# Hostile files; other ones with: make fuzz SEED=7 COUNT=100000 ARGS="--keep found"
+SEED ?= 0
+COUNT ?= 5000
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.fuzz --jobs 2 --seed $(SEED) --count $(COUNT) $(ARGS)
 
 # Everything in the repository that is made from something else in it.
 generate: $(VENV)/.installed-dev

@@ -7,49 +7,70 @@ import re
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
-from tests.fuzz.batches import PROCESSOR, try_all
-from tests.fuzz.mutants import mutant
+from tests.fuzz.batches import PROCESSOR, Make, try_all
+from tests.fuzz.minimize import minimize
+from tests.fuzz.mutants import Mutant, mutant
 
 
 def main() -> int:
+    given = _arguments()
+    if given.minimize is not None:
+        minimize(given.minimize, given.processor)
+        return 0
+    make: Make = partial(mutant, given.seed)
+    numbers = range(given.first, given.first + given.count)
+    if given.files is not None:
+        files = sorted(path for path in given.files.iterdir() if path.suffix != ".md")
+        make, numbers = partial(_read, files), range(len(files))
+    return _try(make, numbers, given)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="another seed, other mutants")
     parser.add_argument("--count", type=int, default=5000, help="how many mutants")
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
+    parser.add_argument("--files", type=Path, help="a folder of files to try instead")
     parser.add_argument("--keep", type=Path, help="folder for one mutant of each kind of failure")
     parser.add_argument("--processor", type=int, default=PROCESSOR, help="seconds for one mutant")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
-    given = parser.parse_args()
-    numbers = range(given.first, given.first + given.count)
+    parser.add_argument("--minimize", type=Path, help="a file that fails: make it small")
+    return parser.parse_args()
+
+
+def _try(make: Make, numbers: range, given: argparse.Namespace) -> int:
+    """Try all, print what fails, and return the exit code."""
     kinds: Counter[str] = Counter()
     started = time.monotonic()
-    for number, failure in try_all(given.seed, numbers, processor=given.processor, jobs=given.jobs):
+    for number, failure in try_all(make, numbers, processor=given.processor, jobs=given.jobs):
         kinds[failure.kind] += 1
         if kinds[failure.kind] == 1:
-            print(f"{given.seed}/{number}: {failure.kind}", flush=True)
+            made = make(number)
+            label = made.name if given.files is not None else f"{given.seed}/{number}"
+            print(f"{label}: {failure.kind}", flush=True)
             if given.keep is not None:
-                _keep(given.keep, given.seed, number, failure.kind, failure.detail)
-    seconds = time.monotonic() - started
-    failed = sum(kinds.values())
-    print(f"{given.count} mutants, {failed} failures of {len(kinds)} kinds, {seconds:.0f} s")
+                _keep(made, given.keep, f"{failure.kind}-{label}", failure.detail)
+            elif given.files is not None:
+                print(failure.detail)
+    seconds, failed = time.monotonic() - started, sum(kinds.values())
+    print(f"{len(numbers)} mutants, {failed} failures of {len(kinds)} kinds, {seconds:.0f} s")
     for kind, count in kinds.most_common():
         print(f"{count:6} {kind}")
     return min(len(kinds), 1)
 
 
-def _keep(folder: Path, seed: int, number: int, kind: str, detail: str) -> None:
+def _read(files: list[Path], number: int) -> Mutant:
+    return Mutant(files[number].name, files[number].read_bytes())
+
+
+def _keep(made: Mutant, folder: Path, label: str, detail: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    made = mutant(seed, number)
-    path = (
-        folder
-        / f"{re.sub('[^A-Za-z0-9]+', '-', kind)[:60]}-{seed}-{number}{Path(made.name).suffix}"
-    )
-    path.write_bytes(made.data)
-    path.with_name(f"{path.name}.txt").write_text(
-        f"{kind}\n\n{detail[-4000:]}\n", encoding="utf-8", errors="replace"
-    )
+    stem = re.sub("[^A-Za-z0-9]+", "-", label)[:100]
+    (folder / f"{stem}{Path(made.name).suffix}").write_bytes(made.data)
+    (folder / f"{stem}.txt").write_text(detail[-4000:], encoding="utf-8", errors="replace")
 
 
 if __name__ == "__main__":

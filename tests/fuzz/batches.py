@@ -11,17 +11,18 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.fuzz import seeds
-from tests.fuzz.mutants import Mutant, mutant
+from tests.fuzz.mutants import Mutant
 from tests.fuzz.trial import Failure, failures
 
+Make = Callable[[int], Mutant]
 MEMORY = 1 << 30
 """Bytes of address space over those of an idle process."""
 PROCESSOR, PATIENCE = 20, 120
@@ -31,31 +32,33 @@ STDERR, MUTANT = "stderr", "mutant"
 
 
 def try_all(
-    seed: int, numbers: Sequence[int], *, processor: int = PROCESSOR, jobs: int = 1
+    make: Make, numbers: Sequence[int], *, processor: int = PROCESSOR, jobs: int = 1
 ) -> Iterator[tuple[int, Failure]]:
-    """Yield what fails, with the number of its mutant."""
-    with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
-        folder = Path(place)
-        _warm_up(folder)
+    """Make and try mutants; yield what fails, with the number of its mutant."""
+    with warm_folder() as folder:
         if jobs == 1:
-            yield from _try_batch(numbers, seed, folder, processor)
+            yield from try_batch(numbers, make, folder, processor)
             return
         batches = [numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH)]
-        task = partial(_listed, seed=seed, folder=folder, processor=processor)
+        task = partial(_listed, make=make, folder=folder, processor=processor)
         with get_context("fork").Pool(jobs) as pool:
             for found in pool.imap_unordered(task, batches):
                 yield from found
 
 
-def _warm_up(folder: Path) -> None:
+@contextmanager
+def warm_folder() -> Iterator[Path]:
     """Import and read all that every run needs, before processes are forked."""
     from tests.support import EXAMPLES
 
-    for name in ("qat_residual.onnx", "encoder_fp16_mask.onnx"):
-        failures(EXAMPLES / name, folder)
-    seeds.load()
-    gc.collect()
-    gc.freeze()
+    with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
+        folder = Path(place)
+        for name in ("qat_residual.onnx", "encoder_fp16_mask.onnx"):
+            failures(EXAMPLES / name, folder)
+        seeds.load()
+        gc.collect()
+        gc.freeze()
+        yield folder
 
 
 def _quick_folder() -> str | None:
@@ -63,30 +66,30 @@ def _quick_folder() -> str | None:
 
 
 def _listed(
-    numbers: Sequence[int], seed: int, folder: Path, processor: int
+    numbers: Sequence[int], make: Make, folder: Path, processor: int
 ) -> list[tuple[int, Failure]]:
-    return list(_try_batch(numbers, seed, folder, processor))
+    return list(try_batch(numbers, make, folder, processor))
 
 
-def _try_batch(
-    numbers: Sequence[int], seed: int, folder: Path, processor: int
+def try_batch(
+    numbers: Sequence[int], make: Make, folder: Path, processor: int
 ) -> Iterator[tuple[int, Failure]]:
     own = Path(tempfile.mkdtemp(dir=folder))
     waiting = list(numbers)
     while waiting:
-        for found in _try(seed, waiting[:BATCH], own, processor):
+        for found in _try(make, waiting[:BATCH], own, processor):
             yield from ((waiting[0], failure) for failure in found)
             del waiting[0]
     shutil.rmtree(own, ignore_errors=True)
 
 
-def _try(seed: int, batch: Sequence[int], folder: Path, processor: int) -> Iterator[list[Failure]]:
+def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iterator[list[Failure]]:
     """Yield the failures of each mutant until all are tried or one kills the process."""
     answers, writer = Pipe(duplex=False)
     child = os.fork()
     if child == 0:
         answers.close()
-        _work(seed, batch, folder, processor, writer)
+        _work(make, batch, folder, processor, writer)
     writer.close()
     tried = 0
     with suppress(EOFError):
@@ -111,7 +114,7 @@ def _death(status: int, said: str) -> Failure:
 
 
 def _work(
-    seed: int, batch: Sequence[int], folder: Path, processor: int, answers: Connection
+    make: Make, batch: Sequence[int], folder: Path, processor: int, answers: Connection
 ) -> None:
     try:
         os.setsid()
@@ -126,7 +129,7 @@ def _work(
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number in batch:
-            answers.send(_timed(mutant(seed, number), folder / MUTANT, processor))
+            answers.send(_timed(make(number), folder / MUTANT, processor))
     except BaseException:
         import traceback
 

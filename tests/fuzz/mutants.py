@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import onnx
 
+from modellint.formats.trt.engine import WRITERS, read_header
 from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated
 from tests.fuzz.others import other
@@ -23,9 +24,9 @@ class Mutant(NamedTuple):
 
     @property
     def may_be_model(self) -> bool:
-        """False if protobuf itself cannot make a model of it, and no reader knows its format."""
-        if self.name.endswith((".onnxtxt", ".json", ".engine", ".plan", ".trt")):
-            return True
+        """False if it is certain that no reader can make a model of it."""
+        if self.name.endswith((".onnxtxt", ".json")) or b"trt" in self.data:
+            return self.data[:4] not in WRITERS or read_header(self.data) is not None
         try:
             return bool(onnx.ModelProto.FromString(self.data).HasField("graph"))
         except Exception:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from io import BytesIO
 
+from modellint.formats.trt import engine as engine_format
 from tests.fuzz import operators, seeds, values
 from tests.fuzz.tree import write
 
@@ -130,13 +131,12 @@ def archive(chance: random.Random) -> tuple[str, bytes]:
 
 
 def engine(chance: random.Random) -> tuple[str, bytes]:
-    magic = chance.choice((b"ftrt", b"ptrt", b"vtrt", b"xtrt"))
+    magic = chance.choice((*engine_format.WRITERS, b"xtrt"))
     size = chance.choice((0, 32, 100, 1 << 62, (1 << 64) - 1))
     head = magic + values.payload(chance, 12) + struct.pack("<Q", size)
     head += bytes(chance.choice((0, 1, 8, 10, 40, 41, 255)) for _ in range(8))
-    data = head[: chance.choice((4, 5, 16, 31, 32, 32, 32))] + values.payload(
-        chance, chance.choice((0, 100))
-    )
+    length = chance.choice((4, 5, 16, 31, 32, 32, 32))
+    data = head[:length] + values.payload(chance, chance.choice((0, 100)))
     if chance.random() < 0.4:
         text = _dumped({_text(chance): _json(chance) for _ in range(3)}, chance)
         length = chance.choice((len(text), len(text), len(text) + 1, 0, 0xFFFFFFFF))

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-LONGEST = 5_000_000
-"""Characters of a report of one small file."""
+LONGEST, TIMES = 2_000_000, 20
+"""Characters of a report: for any file, and for each byte of it."""
 
 
-def faults(name: str, text: str) -> Iterator[str]:
-    """What is wrong with a report in a format."""
-    if len(text) > LONGEST:
-        yield f"{name}: {len(text)} characters"
+def faults(name: str, text: str, size: int) -> Iterator[str]:
+    """Yield what is wrong with a report in a format about a file of this size."""
+    if len(text) > LONGEST + TIMES * size:
+        yield f"{name} is too long: {len(text)} characters"
     yield from (f"{name}: {each}" for each in _unprintable(text))
     try:
         text.encode()
@@ -53,13 +53,11 @@ def _json(text: str) -> Iterator[str]:
     for finding in document["findings"]:
         if not (finding["code"] and finding["message"] and finding["severity"]):
             yield "a finding lacks something"
-    yield from _plain(text)
 
 
 def _jsonl(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        _parsed(line)
-    yield from _plain(text)
+    if not all(isinstance(_parsed(line), dict) for line in text.splitlines()):
+        yield "a line is not an object"
 
 
 def _sarif(text: str) -> Iterator[str]:
@@ -78,7 +76,6 @@ def _sarif(text: str) -> Iterator[str]:
             for logical in place.get("logicalLocations", ()):
                 if "" in logical.values():
                     yield "an empty logical location"
-    yield from _plain(text)
 
 
 def _junit(text: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,10 +58,10 @@ def _check(path: Path, reports: Path, is_model: bool) -> Iterator[Failure]:
         yield Failure(f"check ends with {code}", stderr)
         if code != 3:
             return
-    yield from _told("full", stdout)
-    yield from _told("stderr", stderr)
+    yield from _told("full", stdout, path)
+    yield from _told("stderr", stderr, path)
     for name in FORMATS:
-        yield from _told(name, (reports / name).read_text(encoding="utf-8"))
+        yield from _told(name, (reports / name).read_text(encoding="utf-8"), path)
     findings = json.loads((reports / "json").read_text(encoding="utf-8"))["findings"]
     yield from _internal(findings)
     if not is_model and not any(_is_of_file(each) for each in findings):
@@ -95,15 +96,15 @@ def _inspect(path: Path, reports: Path) -> Iterator[Failure]:
         yield Failure(f"inspect ends with {code}", stderr + stdout)
         if code != 3:
             return
-    yield from _told("inspect-text", stdout)
-    yield from _told("stderr", stderr)
+    yield from _told("inspect-text", stdout, path)
+    yield from _told("stderr", stderr, path)
     if output.exists():
-        yield from _told("inspect-json", output.read_text(encoding="utf-8"))
+        yield from _told("inspect-json", output.read_text(encoding="utf-8"), path)
 
 
-def _told(name: str, text: str) -> Iterator[Failure]:
-    for fault in faults(name, text):
-        yield Failure(fault.partition(": '")[0][:120], f"{fault}\n\n{text[:3000]}")
+def _told(name: str, text: str, path: Path) -> Iterator[Failure]:
+    for fault in faults(name, text, path.stat().st_size):
+        yield Failure(re.split(r": '|: [0-9]", fault)[0][:120], f"{fault}\n\n{text[:3000]}")
 
 
 def _run(*arguments: object) -> tuple[int, str, str]:
