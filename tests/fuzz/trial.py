@@ -65,7 +65,7 @@ def _check(path: Path, reports: Path, is_model: bool) -> Iterator[Failure]:
     findings = json.loads((reports / "json").read_text(encoding="utf-8"))["findings"]
     yield from _internal(findings)
     if not is_model and not any(_is_of_file(each) for each in findings):
-        yield Failure("silence about what is no model", path.name)
+        yield Failure("silence about what is not a model", path.name)
 
 
 def _internal(findings: Sequence[dict[str, Any]]) -> Iterator[Failure]:
