@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from bisect import insort
 from collections.abc import Sequence
 
 from modellint.plan import FileReport, Plan
@@ -39,13 +40,22 @@ def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done:
 def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> Sequence[Job]:
     """Lint in this process until the rest is expected to take long; return the rest."""
     started, left = _processor_time(), _Left()
+    taken: list[float] = []
     for count, job in enumerate(jobs):
-        elapsed = _processor_time() - started
-        if count and elapsed > PATIENCE and elapsed / count * (len(jobs) - count) > WORTH:
+        before = _processor_time()
+        if before - started > PATIENCE and _usual(taken) * (len(jobs) - count) > WORTH:
             return jobs[count:]
         left.collect()
         done(job, left.by(lint_job(job, plans)))
+        insort(taken, _processor_time() - before)
     return ()
+
+
+def _usual(taken: Sequence[float]) -> float:
+    """Return the mean of times in ascending order, without the slowest tenth: a few large
+    models say little about the rest."""
+    usual = taken[: len(taken) - len(taken) // 10]
+    return sum(usual) / len(usual) if usual else 0.0
 
 
 class _Left:
