@@ -13,6 +13,7 @@ from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
+from modellint.base.text import LONGEST_WORD, shorten
 from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab
 from modellint.plan import Plan
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from modellint.probes import ProbeRequest
 
 BUDGET_FAMILY = "budget"
-_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGTB]?)")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|ms|us|µs|ns)")
+_COUNT = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([kKMGTB]?)")
+_DURATION = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*(s|ms|us|µs|ns)")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
@@ -345,12 +346,16 @@ def _quantity(key: str, value: float | str) -> float:
     if key == "max-latency-bound":
         duration = _DURATION.fullmatch(value)
         if duration is None:
-            raise UsageError(f"invalid duration {value!r} (example: 5ms)")
+            raise UsageError(f"invalid duration {_quoted(value)} (example: 5ms)")
         return float(duration[1]) * _SECONDS[duration[2]]
     count = _COUNT.fullmatch(value)
     if count is None:
-        raise UsageError(f"invalid number {value!r} (example: 25M)")
+        raise UsageError(f"invalid number {_quoted(value)} (example: 25M)")
     return round(float(count[1]) * _FACTORS[count[2]])
+
+
+def _quoted(value: str) -> str:
+    return shorten(repr(value), LONGEST_WORD)
 
 
 def _flat(groups: Iterable[Iterable[str]]) -> Iterator[str]:

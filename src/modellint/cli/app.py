@@ -171,7 +171,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(_explained(error))
         return USAGE_ERROR
     except MemoryError:
-        _say("not enough memory")
+        os.write(2, b"error: not enough memory\n")  # all else would need some
         return USAGE_ERROR
     except Exception as error:
         _report_bug(error, arguments)
