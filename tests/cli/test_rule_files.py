@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_verbs import OWN_RULE
-from tests.samples import project
+from tests.samples import GOOD, project
 from tests.support import run_cli
 
 EXAMPLES = '''
@@ -97,3 +97,39 @@ def test_doctor_shows_a_broken_rule_file_for_what_it_is(tmp_path: Path) -> None:
     assert "invalid rule file" in done.stdout
     said = " ".join(done.stdout.split())
     assert "sumary: unknown key; did you mean 'summary'?" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("'{node}'", "{unclosed"), "message: expected '}' before end of string"),
+        (("'{node}'", "{node!r:>99999999}"), "message: unknown format '!r:>99999999' of 'node'"),
+        (('"Because."', '"{node:>9999999}"'), "why: unknown format ':>9999999' of 'node'"),
+        (
+            ('"A Relu."', r'"A \u001b[31m."'),
+            r"summary has control characters: A \x1b[31m.",
+        ),
+        (('"None."', r'"None\u202e."'), r"fix has control characters: None\u202e."),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said(
+    change: tuple[str, str], said: str, tmp_path: Path
+) -> None:
+    rule = OWN_RULE.replace(*change)
+    project(tmp_path, {"modellint.toml": 'rules = ["lint"]', "lint/own/OWN001-a.toml": rule})
+    project(tmp_path, {"good.onnx": GOOD})
+    for verb in (("check", "."), ("rule", "OWN001"), ("rules", "OWN")):
+        result = run_cli(*verb, cwd=tmp_path)
+        assert result.exit_code == 2, verb
+        assert f"lint/own/OWN001-a.toml: {said}" in result.stderr
+        assert "\x1b" not in result.stderr
+
+
+def test_what_a_configuration_says_is_shown_without_control_characters(tmp_path: Path) -> None:
+    settings = r'exclude = ["\u001b[31m", "\u202e", "\u009b1m"]'
+    project(tmp_path, {"modellint.toml": settings, "\u202ex\u009b.onnx": GOOD})
+    shown = run_cli("--show-settings", cwd=tmp_path).stdout
+    assert r'exclude = ["\u001b[31m", "\u202e", "\x9b1m"]' in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+    shown = run_cli("--show-settings", "\u202ex\u009b.onnx", cwd=tmp_path).stdout
+    assert all(line.isprintable() for line in shown.splitlines())

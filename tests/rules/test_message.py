@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from modellint.rules.message import as_prose, fill
+from modellint.rules.message import as_prose, fill, mistake_in
+from modellint.rules.registry import load_rules
 
 NODES = "{nodes} {nodes:plural|node needs|nodes need} it."
 
@@ -51,3 +52,28 @@ def test_a_message_reaches_no_attribute() -> None:
 
 def test_a_name_with_braces_is_left_as_it_is() -> None:
     assert fill("Node '{node}'.", {"node": "{x}"}) == "Node '{x}'."
+
+
+def test_the_texts_of_all_rules_can_be_filled() -> None:
+    for rule in load_rules(plugins=False).values():
+        for text in (*rule.wordings, rule.why, rule.fix, rule.note):
+            assert mistake_in(text) is None, rule.code
+
+
+@pytest.mark.parametrize(
+    ("template", "mistake"),
+    [
+        ("{unclosed", "expected '}' before end of string"),
+        ("closed}", "Single '}' encountered in format string"),
+        ("{x!r:>99999999}", "unknown format '!r:>99999999' of 'x'"),
+        ("{x:>99999999}", "unknown format ':>99999999' of 'x'"),
+        ("{x:.999999999f}", "unknown format ':.999999999f' of 'x'"),
+        ("{x:{y}}", "unknown format ':{y}' of 'x'"),
+        ("{x.__class__}", "'x.__class__' is not the name of a fact"),
+        ("{}", "'' is not the name of a fact"),
+    ],
+)
+def test_a_template_has_no_widths_and_no_code(template: str, mistake: str) -> None:
+    assert str(mistake_in(template)).startswith(mistake)
+    with pytest.raises((ValueError, LookupError)):
+        fill(template, {"x": 1, "y": ">99999999"})

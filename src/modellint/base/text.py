@@ -35,6 +35,17 @@ def clean(text: str) -> str:
     ).strip()
 
 
+def escaped(text: str, keep: str = "") -> str:
+    r"""Show what `clean` removes, as in ``\u202e``; only characters to `keep` stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return " " if char in "\u00a0\u202f" else char.encode("unicode_escape").decode()
+
+
 def brief(text: str, ellipsis: str = "…") -> str:
     """Return one clean line with long names shortened."""
     text = clean(" ".join(text.splitlines()))

@@ -11,16 +11,15 @@ from typing import Any
 
 import click
 
+from modellint.base.text import escaped
+
 PATIENCE = 1.0
 """Seconds of silence before a progress bar appears."""
 
 
 def printable(text: str) -> str:
-    """Escape control characters: names inside models are untrusted."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else f"\\x{ord(character):02x}"
-        for character in text
-    )
+    """Escape control characters: names in models, paths and configurations are untrusted."""
+    return escaped(text, keep="\n\t")
 
 
 def note(text: str) -> None:

@@ -10,6 +10,7 @@ import click
 from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_targets
+from modellint.cli.console import printable
 from modellint.cli.given import comma_lists
 
 
@@ -50,4 +51,4 @@ def command(file: Path, targets: tuple[str, ...]) -> None:
         write_atomically(file, f"{before}\n\n{text}" if before else text)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
-    click.echo(f"Wrote {shown(file)}; uncomment the settings you need")
+    click.echo(f"Wrote {printable(shown(file))}; uncomment the settings you need")

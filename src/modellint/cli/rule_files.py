@@ -51,7 +51,8 @@ def new(code: str, name: str, folder: Path | None, config: Path | None, isolated
         write_atomically(file, TEMPLATE)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from error
-    click.echo(f"Wrote {shown_path(file)}; next: modellint rules test {shown_path(file)}")
+    shown = printable(shown_path(file))
+    click.echo(f"Wrote {shown}; next: modellint rules test {shown}")
 
 
 @click.command(
@@ -120,7 +121,9 @@ class _TestReport:
         for case in cases_of(rule):
             if case.missing:
                 self.skipped += 1
-                click.echo(f"{click.style('skipped', fg='yellow')} {case.name}: {case.missing}")
+                click.echo(
+                    f"{click.style('skipped', fg='yellow')} {printable(case.name)}: {case.missing}"
+                )
             elif failure := case.failure():
                 self.fail(f"{rule.path}: examples.{case.kind}[{case.number}]: {failure}")
             else:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from modellint.base.text import escaped
 from modellint.config.load import CommandLine, Config, Configs, read_config
 from modellint.config.places import shown
 from modellint.config.settings import Settings, kebab
@@ -23,12 +24,12 @@ def show_settings(paths: Sequence[Path], configs: Configs, command_line: Command
         by_config.setdefault(configs.of(path if path.is_dir() else path.parent), []).append(path)
     for config, mine in by_config.items():
         file = shown(config.file) if config.file is not None else "no configuration file"
-        click.echo(f"# {', '.join(map(shown_path, mine))}: {file}")
+        click.echo(escaped(f"# {', '.join(map(shown_path, mine))}: {file}"))
         below = read_config(config.file).settings if config.file is not None else Settings()
         for item in fields(Settings):
             value = getattr(config.settings, item.name)
             source = _source(item.name, value, below, command_line)
-            text = f"{kebab(item.name)} = {_toml(value)}"
+            text = escaped(f"{kebab(item.name)} = {_toml(value)}")
             click.echo(f"# {text}" if value is None else f"{text}  # {source}")
 
 

@@ -162,7 +162,7 @@ def _print_json(targets: Sequence[Target]) -> None:
     from dataclasses import asdict
 
     document = {"version": 1, "targets": [asdict(target) for target in targets]}
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(document, indent=2))
 
 
 # The list

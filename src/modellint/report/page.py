@@ -10,7 +10,7 @@ from typing import TextIO
 
 from modellint.base.records import dataclass
 from modellint.base.terminal import color_wanted, terminal_width
-from modellint.base.text import brief, cells, encodable, shorten
+from modellint.base.text import brief, cells, encodable, escaped, shorten
 from modellint.report.options import Color, Options
 from modellint.report.table import Column, Row, laid_out
 from modellint.report.text import BOLD, LINES, Text
@@ -63,7 +63,8 @@ class Page:
         if self.has_color:
             line = Text.of(*parts).rstrip().ansi()
         else:
-            line = "".join(p if isinstance(p, str) else p.plain for p in parts).rstrip()
+            plain = "".join(p if isinstance(p, str) else p.plain for p in parts)
+            line = escaped(plain.rstrip())
         self.stream.write(line + "\n")
 
     def blank(self) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from modellint.base.text import cells, shorten
+from modellint.base.text import cells, escaped, shorten
 
 Style = str
 """Parameters of an ANSI escape sequence, joined by `;`."""
@@ -112,12 +112,13 @@ class Text:
 
     def ansi(self) -> str:
         """Return the text with escape sequences for styles and links."""
-        return "".join(map(_escaped, self.pieces))
+        return "".join(map(_styled, self.pieces))
 
 
-def _escaped(piece: Piece) -> str:
-    text = f"\x1b[{piece.style}m{piece.text}\x1b[0m" if piece.style else piece.text
-    return f"\x1b]8;;{piece.link}\x1b\\{text}\x1b]8;;\x1b\\" if piece.link else text
+def _styled(piece: Piece) -> str:
+    text = escaped(piece.text)
+    text = f"\x1b[{piece.style}m{text}\x1b[0m" if piece.style else text
+    return f"\x1b]8;;{escaped(piece.link)}\x1b\\{text}\x1b]8;;\x1b\\" if piece.link else text
 
 
 def _breaks(text: str, width: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,11 +20,15 @@ def format_count(count: float) -> str:
     return f"{count:.3g}{suffix}"
 
 
-class _Words(string.Formatter):
-    """``str.format`` without attribute access, and with additional units.
+_FIGURES = re.compile(r",?(?:\.\d{1,2})?[defg%]?", re.ASCII)
+"""Python's format specs without widths, which could fill the memory."""
 
-    Besides Python's format specs: ``{size:bytes}``, ``{macs:count}``, ``{names:list}``, and
-    ``{nodes:plural|needs|need}``, which is one word or the other.
+
+class _Words(string.Formatter):
+    """``str.format`` without attribute access, conversions and widths; with additional units.
+
+    Besides Python's format specs of figures: ``{size:bytes}``, ``{macs:count}``,
+    ``{names:list}``, and ``{nodes:plural|needs|need}``, which is one word or the other.
     """
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
@@ -45,6 +50,8 @@ class _Words(string.Formatter):
             return format_list(value)
         if format_spec.startswith(PLURAL):
             return choose_plural(value, format_spec)
+        if not _FIGURES.fullmatch(format_spec):
+            raise ValueError(f"unknown format {format_spec!r}")
         return format(value, format_spec)
 
 
@@ -81,6 +88,31 @@ def fill(template: str, facts: Mapping[str, object]) -> str:
 @lru_cache
 def _on_one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def mistake_in(template: str) -> str | None:
+    """Return what is wrong with a template, whatever the facts; None if nothing is."""
+    try:
+        fields = [*string.Formatter().parse(template)]
+    except ValueError as error:
+        return str(error)
+    for _, name, spec, conversion in fields:
+        if name is None:
+            continue
+        if not name.isidentifier():
+            return f"{name!r} is not the name of a fact"
+        if conversion is not None or not _is_format(spec or ""):
+            shown = (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            return f"unknown format {shown!r} of {name!r} (example: {{{name}:bytes}})"
+    return None
+
+
+def _is_format(spec: str) -> bool:
+    return (
+        spec in ("bytes", "count", "list")
+        or spec.startswith(PLURAL)
+        or _FIGURES.fullmatch(spec) is not None
+    )
 
 
 def as_prose(template: str) -> str:

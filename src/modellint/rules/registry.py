@@ -18,7 +18,9 @@ from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
+from modellint.base.text import escaped
 from modellint.formats.registry import dialects
+from modellint.rules.message import mistake_in
 from modellint.rules.rule import Example, Examples, Match, MatchCase, Option, Rule
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def _read_user_rule(path: Path) -> Rule:
             f"{path}: check {rule.check!r} imports Python code, which only an installed plugin "
             f"may do (entry point group {PLUGIN_GROUP!r})"
         )
+    _require_texts(rule, path)
     _require_patterns(rule, path)
     return rule
 
@@ -86,6 +89,30 @@ def is_trusted(path: Path) -> bool:
     """Return True for rule files of ours and of plugins, which may have Python checks."""
     folders = [data_dir("rules"), *_plugin_dirs()]
     return any(folder.resolve() in path.resolve().parents for folder in folders)
+
+
+def _require_texts(rule: Rule, path: Path) -> None:
+    for key, text in _strings(to_plain(replace(rule, path=None))):
+        if text != escaped(text, keep="\n\t"):
+            raise RuleFileError(f"{path}: {key} has control characters: {escaped(text)[:200]}")
+    texts = {"message": rule.message, "why": rule.why, "fix": rule.fix, "note": rule.note}
+    texts |= {f"messages.{variant}": text for variant, text in rule.messages.items()}
+    for key, text in texts.items():
+        mistake = mistake_in(text)
+        if mistake is not None:
+            raise RuleFileError(f"{path}: {key}: {mistake}")
+
+
+def _strings(table: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Iterate over the texts of a table, each with its key."""
+    if isinstance(table, str):
+        yield key, table
+    elif isinstance(table, dict):
+        for name, value in table.items():
+            yield from ((f"a key of {key}", name), *_strings(value, f"{key}.{name}".lstrip(".")))
+    elif isinstance(table, list):
+        for value in table:
+            yield from _strings(value, key)
 
 
 def _require_patterns(rule: Rule, path: Path) -> None:
