@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -268,12 +269,36 @@ NUMBERS = ["1_0", "\u0663", " 1", "+1", "-1", "1.0", "0x1", "1" * 20, "9" * 5000
 @pytest.mark.parametrize("number", NUMBERS)
 def test_external_data_at_odd_numbers(entry: str, number: str, tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(bytes(1000))
-    tensor = TensorProto(dims=[1], data_type=1, name="w", data_location="EXTERNAL")
-    for key, value in {"location": "w.bin", "length": "4", "offset": "0", entry: number}.items():
-        tensor.external_data.add(key=key, value=value)
-    lint(model_with(tensors=(tensor,)), tmp_path)
+    lint(model_with(tensors=(external_tensor("w.bin", **{entry: number}),)), tmp_path)
     assert read(tmp_path).tensors[0].region is None
     assert len(problems(tmp_path, "invalid-tensor")) == 1
+
+
+def external_tensor(location: str, **entries: str) -> TensorProto:
+    tensor = TensorProto(dims=[1], data_type=1, name="w", data_location="EXTERNAL")
+    for key, value in {"location": location, "length": "4", "offset": "0", **entries}.items():
+        tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def test_a_pointer_longer_than_its_tensor_is_no_weight(tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'1' * 64}\nsize 9\n"
+    (tmp_path / "w.bin").write_text(pointer)
+    lint(model_with(tensors=(external_tensor("w.bin"),)), tmp_path)
+    (tensor,) = read(tmp_path).tensors
+    assert tensor.region is None
+    assert tensor.numpy() is None
+    (problem,) = problems(tmp_path, "lfs-pointer")
+    assert problem.facts["location"] == "w.bin"
+
+
+def test_a_model_with_a_name_that_is_not_unicode(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"m\xff.onnx")
+    path.write_bytes(model_with(tensors=(external_tensor("w.bin"),)).SerializeToString())
+    (tmp_path / "other.onnx").write_bytes(b"x")
+    path.with_name(f"{path.name}.data").write_bytes(bytes(2 << 20))
+    kinds = [problem.kind for problem in read_model(path).problems]
+    assert kinds == ["external-missing", "external-leftover"]
 
 
 @pytest.mark.parametrize("version", [-(2**63), -1, 0, 2**31 - 1, 2**31, 2**63 - 1])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
 from modellint.formats.onnx.wire import stripped_bytes
-from modellint.formats.problems import Problems
+from modellint.formats.problems import MOST_OF_A_KIND, Problems
 from modellint.model import Region
 
 LEFTOVER_BYTES = 1 << 20
@@ -32,6 +33,8 @@ class _File:
     path: Path | None
     outside: str | None
     size: int | None = None
+    pointer: Mapping[str, Any] | None = None
+    """Facts of the Git LFS pointer that it is instead of weights."""
     tensors: int = 0
     first: str = ""
     wanted: int = 0
@@ -63,7 +66,8 @@ class _File:
 
 
 class ExternalFiles:
-    """External data of a model. Files are not opened, only their sizes are read."""
+    """External data of a model. Of the files, only sizes are read, and what is short enough for a
+    Git LFS pointer."""
 
     def __init__(self, model: Path) -> None:
         self.model = model
@@ -78,7 +82,7 @@ class ExternalFiles:
         file.first = file.first or tensor
         file.wanted += length
         file.expected = max(file.expected, offset + length)
-        if file.path is None or file.size is None:
+        if file.path is None or file.size is None or file.pointer is not None:
             return None
         file.ranges.append((offset, min(offset + length, file.size)))
         if offset + length > file.size:
@@ -98,7 +102,8 @@ class ExternalFiles:
             return _File(location, None, None)
         if self._leaves_by_link(path):
             return _File(location, None, "link")
-        return _File(location, path, None, _size(path))
+        size = _size(path)
+        return _File(location, path, None, size, _pointer(path, size))
 
     def _leaves_by_link(self, path: Path) -> bool:
         """Return True if links lead outside the model's folder and its resolved folder."""
@@ -119,49 +124,48 @@ class ExternalFiles:
                 problems.note("external-outside", at=file.only, **file.facts, reason=file.outside)
             elif file.path is None or file.size is None:
                 problems.note("external-missing", at=file.only, **file.facts)
+            elif file.pointer is not None:
+                problems.note("lfs-pointer", **file.pointer, location=file.location)
             elif file.expected > file.size:
-                pointer = _pointer(file.path, file.size)
-                if pointer is not None:
-                    problems.note("lfs-pointer", **pointer, location=file.location)
-                else:
-                    problems.note(
-                        "external-short",
-                        at=file.only,
-                        **file.facts,
-                        expected=file.expected,
-                        size=file.size,
-                    )
-        self._report_leftovers(problems)
+                problems.note(
+                    "external-short",
+                    at=file.only,
+                    **file.facts,
+                    expected=file.expected,
+                    size=file.size,
+                )
+        for facts in self._unmentioned(list(islice(self._leftovers(), MOST_OF_A_KIND))):
+            problems.note("external-leftover", **facts)
 
-    def _report_leftovers(self, problems: Problems) -> None:
+    def _leftovers(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the facts of files with bytes that this model does not use."""
         for file in self._files.values():
             if (
                 file.path is not None
                 and file.size is not None
+                and file.pointer is None
                 and file.unused > max(LEFTOVER_BYTES, file.size * LEFTOVER_SHARE)
-                and not self._named_by_sibling(file.path.name)
             ):
-                problems.note(
-                    "external-leftover",
-                    location=file.location,
-                    unused=file.unused,
-                    size=file.size,
-                    part="range",
-                )
+                sizes = {"unused": file.unused, "size": file.size}
+                yield {"location": file.location, **sizes, "part": "range"}
         for path in _namesakes(self.model):
             size = _size(path)
-            known = any(path == other for other in self.paths)
-            if size and not known and not self._named_by_sibling(path.name):
-                problems.note(
-                    "external-leftover", location=path.name, unused=size, size=size, part="file"
-                )
+            if size and path not in self.paths:
+                yield {"location": path.name, "unused": size, "size": size, "part": "file"}
 
-    def _named_by_sibling(self, name: str) -> bool:
-        """Return True if another model in the folder refers to the file, or if in doubt."""
+    def _unmentioned(self, leftovers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Leave out files that another model in the folder names, and all if in doubt."""
+        if not leftovers:
+            return []
         siblings = [
             path for path in self.model.parent.glob("*.onnx") if path.name != self.model.name
         ]
-        return len(siblings) > MOST_SIBLINGS or any(_mentions(path, name) for path in siblings)
+        if len(siblings) > MOST_SIBLINGS:
+            return []
+        for sibling in siblings:
+            content = stripped_bytes(sibling)
+            leftovers = [each for each in leftovers if _file_name(each) not in content]
+        return leftovers
 
 
 def _namesakes(model: Path) -> list[Path]:
@@ -180,8 +184,12 @@ def _size(path: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _pointer(path: Path, size: int) -> Mapping[str, Any] | None:
-    if size > LONGEST_POINTER:
+def _file_name(facts: Mapping[str, Any]) -> bytes:
+    return os.fsencode(Path(facts["location"]).name)
+
+
+def _pointer(path: Path, size: int | None) -> Mapping[str, Any] | None:
+    if size is None or size > LONGEST_POINTER:
         return None
     from modellint.formats.signatures import lfs_facts
 
@@ -189,7 +197,3 @@ def _pointer(path: Path, size: int) -> Mapping[str, Any] | None:
         return lfs_facts(read_regular(path, LONGEST_POINTER))
     except OSError:
         return None
-
-
-def _mentions(path: Path, name: str) -> bool:
-    return name.encode() in stripped_bytes(path)
