@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import cache
+from io import FileIO
 from pathlib import Path
 
 from modellint.base.errors import UsageError
+from modellint.base.files import open_regular, read_text
 from modellint.base.globs import Globs
 from modellint.base.paths import NEVER_WALKED
 from modellint.base.records import dataclass
@@ -23,6 +24,9 @@ from modellint.formats.registry import (
     with_companions,
 )
 
+MOST_PATTERNS = 1 << 20
+"""Maximum size of a `.gitignore` file. Larger ones are not read."""
+PART = 1 << 20
 MOST_HIDDEN = 5000
 """Limit on entries of git-ignored folders to search, for the hint that models are there."""
 
@@ -137,10 +141,20 @@ def _names_data(model: Path, data: Path) -> bool:
     """Return True if a model's bytes contain the data file's path, as `external_data` does."""
     try:
         location = data.relative_to(model.parent).as_posix().encode()
-        with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
-            return all_.find(location) >= 0
+        with open_regular(model) as file:
+            return _contains(file, location)
     except (OSError, ValueError):
         return False
+
+
+def _contains(file: FileIO, words: bytes) -> bool:
+    """Return True if a file contains the words; it is read in parts, and not mapped."""
+    tail = b""
+    while part := file.read(PART):
+        if words in tail + part:
+            return True
+        tail = (tail + part)[-len(words) :]
+    return False
 
 
 class _Walk:
@@ -185,9 +199,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Return True for files and for broken links, which are worth reporting as missing models."""
+    """Return True for all but folders: broken links and special files are worth reporting."""
     try:
-        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+        return not entry.is_dir()
     except OSError:  # a link to itself
         return True
 
@@ -260,6 +274,6 @@ def _repository(folder: Path) -> Path | None:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return read_text(path, MOST_PATTERNS, errors="replace").splitlines()
     except OSError:
         return []

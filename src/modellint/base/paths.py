@@ -34,20 +34,25 @@ def why_outside(folder: Path, text: str) -> str | None:
         return {"absolute": "is absolute", "parent": "contains '..'"}[reason]
     if text.startswith("~"):
         return "starts with '~'"
-    return None if _below(folder, text) is not None else "is a link that leads out of it"
+    return "is a link that leads out of it" if leads_out(folder, folder / text) else None
+
+
+def leads_out(folder: Path, path: Path) -> bool:
+    """Return True if links lead a path out of a folder that contains it."""
+    return _below(folder, path) is None
 
 
 def tool_folder(folder: Path, text: str) -> str | None:
     """Return the tool's folder that a path below `folder` is in, such as ``.git``."""
-    parts = [*Path(text).parts, *(_below(folder, text) or Path()).parts]
+    parts = [*Path(text).parts, *(_below(folder, folder / text) or Path()).parts]
     return next((part for part in parts if part.casefold() in NEVER_WALKED), None)
 
 
-def _below(folder: Path, text: str) -> Path | None:
-    """Return where a path below a folder leads, relative to it; None if links lead out."""
+def _below(folder: Path, path: Path) -> Path | None:
+    """Return where a path leads, relative to a folder that contains it; None if links lead out."""
     try:
         home = Path(os.path.realpath(folder))
-        real = Path(os.path.realpath(folder / text))
+        real = Path(os.path.realpath(path))
     except (OSError, ValueError):  # too many links
         return None
     return real.relative_to(home) if real.is_relative_to(home) else None

@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.files import kind_of, open_regular
 from modellint.base.records import dataclass
 from modellint.formats.registry import formats, is_model_folder
 
@@ -38,12 +39,12 @@ def detect(path: Path) -> Detection:
     if stat.S_ISDIR(status.st_mode) and is_model_folder(path):
         return _detect_folder(path)
     if not stat.S_ISREG(status.st_mode):
-        return _problem("unreadable", detail=_file_kind(status.st_mode))
+        return _problem("unreadable", detail=kind_of(status.st_mode))
     if status.st_size == 0:
         return _problem("empty-file")
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
+        with open_regular(path) as file:
+            head = file.read(HEAD) or b""
     except OSError as error:
         return _problem("unreadable", detail=_reason(error))
     return _detect_content(head, path)
@@ -136,19 +137,6 @@ def _problem(kind: str, **facts: object) -> Detection:
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def _file_kind(mode: int) -> str:
-    for test, kind in (
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISFIFO, "a pipe"),
-        (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a device"),
-        (stat.S_ISBLK, "a device"),
-    ):
-        if test(mode):
-            return kind
-    return "not a regular file"
 
 
 __all__ = ["Detection", "detect", "read_model"]

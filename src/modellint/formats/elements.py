@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.files import open_regular
 from modellint.model import DType, product
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def map_range(path: Path, offset: int, length: int) -> mmap.mmap | memoryview:
     if length == 0:
         return memoryview(b"")
     start = offset - offset % mmap.ALLOCATIONGRANULARITY
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         mapped = mmap.mmap(
             file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_READ
         )

@@ -23,7 +23,7 @@ Not fatal, like `unreadable-format`:
 | --- | --- |
 | `external-missing` | `location`, `tensors` (how many), `tensor` (the first), `bytes` |
 | `external-short` | the same, and `expected`, `size` |
-| `external-outside` | the same, and `reason`: `absolute`, `parent`, `link` |
+| `external-outside` | the same, and `reason`: `absolute`, `parent`, `link`, `special` |
 | `external-leftover` | `location`, `unused` (bytes), `size`, `part`: `file` or `range` |
 | `invalid-tensor` | `tensor`, `dtype`, `shape`, `expected`, `found`, `unit`, `detail` |
 | `duplicate-initializer` | `tensor` |

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from modellint import __version__
 from modellint.base.data import cache_dir, data_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.paths import leads_out
 from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
@@ -164,6 +165,8 @@ def _rule_files(folder: Path) -> Iterator[Path]:
 def rule_files(folder: Path) -> Iterator[Path]:
     """Iterate over rule files, including misnamed ones, which are errors."""
     for path in sorted(folder.glob("**/*.toml")):
+        if leads_out(folder, path):
+            raise RuleFileError(f"{path} is a link that leads out of the folder of rules")
         if FILE_NAME.fullmatch(path.name) or "match" in _read_table(path):
             yield path
 
@@ -171,6 +174,8 @@ def rule_files(folder: Path) -> Iterator[Path]:
 def _read_table(path: Path) -> dict[str, Any]:
     try:
         return read_toml(path)
+    except OSError as error:
+        raise RuleFileError(f"{path}: {error.strerror}") from error
     except ValueError as error:  # of TOML, or of its encoding
         raise RuleFileError(f"{path}: {error}") from error
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from modellint.base.data import data_dir, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.paths import leads_out
 from modellint.base.suggest import similar
 from modellint.targets.target import HOST, Target
 
@@ -148,6 +149,8 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
         here: dict[str, Path] = {}
         for path in sorted(folder.rglob("*.toml")):
             target_id = path.stem
+            if folder in extra_dirs and path.is_symlink() and leads_out(folder, path):
+                raise TargetFileError(f"{path} is a link that leads out of the folder of targets")
             if not _ID.fullmatch(target_id) or target_id in (ALL, HOST):
                 raise TargetFileError(
                     f"{path}: invalid target id {target_id!r}; "
@@ -227,6 +230,8 @@ def _merged(below: _Table, above: _Table) -> _Table:
 def _read_table(path: Path) -> _Table:
     try:
         return read_toml(path)
+    except OSError as error:
+        raise TargetFileError(f"{path}: {error.strerror}") from error
     except ValueError as error:  # of TOML, or of its encoding
         raise TargetFileError(f"{path}: {error}") from error
 

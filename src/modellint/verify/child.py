@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from modellint.base.files import open_regular
 from modellint.formats.onnx.types import dtype_of
 from modellint.formats.onnx.wire import LARGE, FileWindow, MalformedError, strip
 
@@ -48,9 +49,10 @@ def _without_weights(path: Path) -> ModelProto:
 
     decode_error = import_module("google.protobuf.message").DecodeError  # comes without types
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             size = path.stat().st_size
-            stripped, _ = strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))
+            whole = size <= READ_WHOLE
+            stripped, _ = strip((file.read(size) or b"") if whole else FileWindow(file, size))
         model = onnx.ModelProto()
         model.ParseFromString(stripped)
         return model
@@ -82,7 +84,7 @@ def _fill_small(tensor: TensorProto, folder: Path) -> bool:
     file = (folder / where["location"]).resolve()
     if not file.is_relative_to(folder.resolve()) or not file.is_file():
         return False
-    with file.open("rb") as data:
+    with open_regular(file) as data:
         data.seek(int(where.get("offset", 0)))
         content = data.read(length)
     if len(content) != length:

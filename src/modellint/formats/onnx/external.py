@@ -102,6 +102,9 @@ class ExternalFiles:
             return _File(location, None, None)
         if self._leaves_by_link(path):
             return _File(location, None, "link")
+        mode = _mode(path)
+        if mode is not None and not stat.S_ISREG(mode):
+            return _File(location, None, "special")
         size = _size(path)
         return _File(location, path, None, size, _pointer(path, size))
 
@@ -173,6 +176,14 @@ def _namesakes(model: Path) -> list[Path]:
     patterns = (pattern for pattern in EXTERNAL_DATA if "*" not in pattern)
     names = (pattern.format(name=model.name, stem=model.stem) for pattern in patterns)
     return [model.with_name(name) for name in dict.fromkeys(names)]
+
+
+def _mode(path: Path) -> int | None:
+    """Return what a path leads to, None for nothing."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return None
 
 
 def _size(path: Path) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from modellint.base.files import read_regular
 from modellint.formats.onnx import ONNX_TEXT
 from modellint.formats.problems import broken
 from modellint.model import Model
@@ -36,7 +37,7 @@ def sniff(head: bytes, path: Path) -> bool:
 def read(path: Path) -> Model:
     if path.stat().st_size > LONGEST:
         return broken(path, name, "unsupported-format", format=ONNX_TEXT.title, detail="its length")
-    raw = path.read_bytes()
+    raw = read_regular(path, LONGEST)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

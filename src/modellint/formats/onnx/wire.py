@@ -15,6 +15,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple, overload
 
+from modellint.base.files import open_regular
 from modellint.base.records import dataclass
 
 READ_WHOLE = 8 << 20
@@ -299,6 +300,6 @@ def stripped_bytes(path: Path) -> bytes:
 
 def strip_file(path: Path) -> tuple[bytes, Payloads]:
     """Return a model without its large payloads, and their places."""
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        return strip(file.readall() if size <= READ_WHOLE else FileWindow(file, size))
+        return strip((file.read(size) or b"") if size <= READ_WHOLE else FileWindow(file, size))

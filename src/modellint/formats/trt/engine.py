@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modellint.base.files import open_regular
 from modellint.formats.problems import broken
 from modellint.formats.trt import ENGINE
 from modellint.model import Model
@@ -59,13 +60,13 @@ def _begins_with_metadata(head: bytes, path: Path) -> bool:
     length = _metadata_length(head)
     if length is None:
         return False
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(4 + length)
         return read_header(file.read(HEADER)) is not None
 
 
 def read(path: Path) -> Model:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(HEADER)
         length = _metadata_length(head)
         start = 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from modellint.base.files import read_text
 from modellint.formats.problems import broken
 from modellint.formats.trt import LAYERS
 from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
@@ -56,7 +57,7 @@ def read(path: Path) -> Model:
     if path.stat().st_size > LONGEST:
         return broken(path, name, "unsupported-format", format=name, detail="its length")
     try:
-        table = json.loads(path.read_text(encoding="utf-8-sig"))
+        table = json.loads(read_text(path, LONGEST))
     except RecursionError:
         return broken(path, name, "too-deep", detail="brackets within brackets", limit=0)
     except ValueError as error:
