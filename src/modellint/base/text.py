@@ -69,9 +69,14 @@ def clean_lines(text: str) -> str:
     return "\n".join(map(clean, text.splitlines()))
 
 
+_ODD = re.compile("[^ -~·×…─│╭╰]")
+"""Characters that may not be one column wide; those of all lines of a report are."""
+
+
 def cells(text: str) -> int:
     """Return the width of a text in terminal columns."""
-    return len(text) if text.isascii() else sum(map(_cell, text))
+    is_plain = text.isascii() or not _ODD.search(text)
+    return len(text) if is_plain else sum(map(_cell, text))
 
 
 @cache

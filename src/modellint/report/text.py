@@ -43,22 +43,23 @@ class Text:
     @classmethod
     def of(cls, *parts: Text | str) -> Text:
         made = cls()
-        made.pieces = tuple(
-            piece
-            for part in parts
-            for piece in (part.pieces if isinstance(part, Text) else (Piece(part),))
-            if piece.text
-        )
+        pieces: list[Piece] = []
+        for part in parts:
+            if isinstance(part, Text):
+                pieces += part.pieces
+            elif part:
+                pieces.append(Piece(part))
+        made.pieces = tuple(pieces)
         return made
 
     @property
     def plain(self) -> str:
-        return "".join(piece.text for piece in self.pieces)
+        return "".join([piece.text for piece in self.pieces])
 
     @property
     def width(self) -> int:
         """Columns on a terminal."""
-        return sum(cells(piece.text) for piece in self.pieces)
+        return sum([cells(piece.text) for piece in self.pieces])
 
     def __add__(self, other: Text | str) -> Text:
         return Text.of(self, other)
@@ -72,7 +73,7 @@ class Text:
         for piece in self.pieces:
             text = piece.text[max(start - at, 0) : max(end - at, 0)]
             if text:
-                pieces.append(piece._replace(text=text))
+                pieces.append(Piece(text, piece.style, piece.link))
             at += len(piece.text)
         made.pieces = tuple(pieces)
         return made
