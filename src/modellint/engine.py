@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from modellint.probes import Outcome
     from modellint.verify.judge import Judge
 
-CRASH = "INT001"
-"""Rule under which crashes of rules are reported."""
+CRASH, DIED = "INT001", "INT002"
+"""Rules under which crashes of rules and of native code are reported."""
 
 
 def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
@@ -225,6 +225,8 @@ class _Linting:
             for code, hit in self.judge.remarks():
                 if code in rules:
                     yield self._finding(rules[code], hit, None)
+        if self.model.died:
+            yield internal_remark(DIED, self.opened.shown, {"error": self.model.died})
 
     def _ask(self, question: _PlannedRule, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]

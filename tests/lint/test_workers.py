@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from modellint import workers
+from modellint.base import children
 from modellint.finding import Finding
 from modellint.plan import FileReport, Plan
 from modellint.rules.registry import load_rules
@@ -186,7 +187,7 @@ def test_workers_that_die_as_they_start_leave_an_answer(
 ) -> None:
     names = [f"{number}.onnx" for number in range(4)]
     project(tmp_path, dict.fromkeys(names, INFO))
-    monkeypatch.setattr(pool, "_BEGIN", fate)
+    monkeypatch.setattr(children, "_BEGIN", fate)
     found = lint(tmp_path, names, 3)
     assert {name: [each.code for each in found[name]] for name in names} == {
         name: ["INT002"] for name in names
@@ -209,7 +210,7 @@ def test_the_death_of_a_worker_at_its_start_costs_nothing(
         "else:\n"
         f"    {fate}"
     )
-    monkeypatch.setattr(pool, "_BEGIN", once + pool._BEGIN)
+    monkeypatch.setattr(children, "_BEGIN", once + children._BEGIN)
     found = lint(tmp_path, names, 2)
     assert [each.code for name in names for each in found[name]] == ["HYG005"] * 5
 

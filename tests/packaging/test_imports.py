@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operators": {"base"},
     "finding": {"base"},
     "inspection": {"base"},
-    "native": set(),
+    "native": {"base"},
     "model": {"capability", "base"},
     "runtimes": {"base"},
     "formats": {"model", "capability", "base", "native", "operators"},

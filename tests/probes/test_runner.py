@@ -224,7 +224,7 @@ def test_the_child_dies_with_its_parent(tmp_path_factory: pytest.TempPathFactory
     number = tmp_path_factory.mktemp("child") / "pid"
     grandchild = (
         "import os, pathlib, sys, time\n"
-        "from modellint.base.orphans import live_no_longer_than\n"
+        "from modellint.base.children import live_no_longer_than\n"
         "live_no_longer_than(int(sys.argv[1]))\n"
         f"pathlib.Path({str(number)!r}).write_text(str(os.getpid()))\n"
         "time.sleep(60)\n"

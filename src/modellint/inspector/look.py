@@ -142,6 +142,8 @@ class _Look:
         found: dict[str, Any] = {}
         for what, look in looks.items():
             found |= self._try(what, look)
+        if self.model.died:
+            self.problems.append(Trouble("INT002", "internal", f"{self.model.died}.", fatal=False))
         return replace(plain, **found)
 
     def _try(self, what: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class Model:
         "_inference",
         "_strict_inference",
         "capabilities",
+        "died",
         "external_files",
         "file_size",
         "format",
@@ -115,6 +116,8 @@ class Model:
         self.format_facts: object = None
         """Facts specific to the format, accessed by a function of its package."""
         self.infer_types: InferTypes | None = None
+        self.died = ""
+        """End of a process that was asked about the model, if it died."""
         self.memo = Memo()
         """Results of analyses that several deployments share."""
         self._inference: Inference | None = None

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from modellint.base.orphans import PARENT, live_no_longer_than
+from modellint.base.children import PARENT, live_no_longer_than
 
 ANSWER = Path("answer.json")
 Tell = Callable[[dict[str, Any]], None]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modellint.base.orphans import PARENT
+from modellint.base.children import PARENT
 from modellint.base.records import dataclass
 from modellint.probes.outcome import Status
 

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
 
-from modellint.base.orphans import live_no_longer_than
+from modellint.base.children import live_no_longer_than
 from modellint.workers.job import Job, failed, lint_job
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
-import signal
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -14,18 +11,9 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from modellint.base import interrupts
+from modellint.base import children
 from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, died, lint_job
-
-_BEGIN = """
-import sys
-sys.path[:] = [folder for folder in sys.path if folder]  # nothing from the working folder
-import pickle
-sys.path[:] = pickle.load(sys.stdin.buffer)
-from modellint.workers.child import main
-main()
-"""
 
 Ended = SimpleQueue["tuple[_Worker, FileReport | None]"]
 """Workers that finished their job, with the report; without one, they died of it."""
@@ -42,7 +30,7 @@ class Pool:
         """Lint all jobs. One whose worker dies is tried again, when no other needs the memory."""
         suspects = self._share_out(jobs, self._processes, done)
         for job, how in self._share_out(tuple(suspects), 1, done).items():
-            done(job, died(job, how))
+            done(job, died(job, f"it {how}"))
 
     def _share_out(self, jobs: Sequence[Job], processes: int, done: Done) -> dict[Job, str]:
         """Return the jobs whose workers died, and of what they did."""
@@ -85,13 +73,10 @@ class _Worker:
     """A process that lints one file at a time, and a thread that notices whatever becomes of it."""
 
     def __init__(self, plans: Sequence[Plan], ended: Ended) -> None:
-        self._first = (sys.path, (plans, os.getpid()))
+        self._plans = plans
         self._ended = ended
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        with interrupts.held():  # only the parent handles Ctrl-C
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+        self._process = children.start("workers.child")
         try:
             Thread(target=self._attend, daemon=True).start()
         except BaseException:
@@ -104,8 +89,7 @@ class _Worker:
     def end(self) -> str:
         """Kill the process if it lives; return what it died of."""
         self._jobs.put(None)
-        self._process.kill()
-        return _cause(self._process.wait())
+        return children.end(self._process)
 
     def _attend(self) -> None:
         """Pass jobs on and reports back until the process dies, which closes its pipes."""
@@ -113,22 +97,12 @@ class _Worker:
         stdout: Any = self._process.stdout
         report: FileReport | None
         with suppress(OSError), stdin, stdout:
-            first: tuple[Any, ...] = self._first
+            first: tuple[Any, ...] = (sys.path, (self._plans, os.getpid()))
             while (job := self._jobs.get()) is not None:
                 try:
-                    for message in (*first, job):
-                        pickle.dump(message, stdin)
-                    stdin.flush()
-                    report = pickle.load(stdout)
+                    children.tell(self._process, *first, job)
+                    report = children.answer(self._process)
                 except Exception:  # whatever half a report unpickles to
                     report = None
                 self._ended.put((self, report))
                 first = ()
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"it ended with exit code {status}"
-    with suppress(ValueError):
-        return f"it was killed by the operating system ({signal.Signals(-status).name})"
-    return f"it was killed by the operating system (signal {-status})"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from modellint.formats.onnx.deadly import Danger, danger_of
 from modellint.formats.onnx.names import named_graphs
 from modellint.formats.onnx.standins import knows, use_standins
 from modellint.formats.onnx.types import type_of
@@ -18,7 +19,8 @@ from modellint.model import (
     Shape,
     element_count,
 )
-from modellint.native import library, messages
+from modellint.native import messages
+from modellint.native.inference import DiedError, infer_shapes, infer_shapes_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,6 +71,7 @@ class Inferrer:
         self.proto = proto
         self.stripped = stripped
         self._propagates: dict[bytes, bool] = {}
+        self._danger: Danger | None = None
 
     def __call__(
         self,
@@ -77,6 +80,8 @@ class Inferrer:
         *,
         strict: bool = False,
     ) -> Inference:
+        if self.model.died:
+            return Inference({}, self.model.died)
         if call_cycle(self.model) is not None:
             return Inference({}, "a function calls itself")
         if count_calls(self.model) > MOST_CALLS:
@@ -87,7 +92,10 @@ class Inferrer:
         serialized = self._deployed(inputs, constants or {}) if changes else self._serialized()
         try:
             propagates = self._can_propagate(serialized, inputs)
-            inferred = _infer(serialized, strict=strict, propagates=propagates)
+            inferred = self._infer(serialized, strict=strict, propagates=propagates)
+        except DiedError as death:
+            self.model.died = str(death)
+            return Inference({}, self.model.died)
         except Exception as error:  # onnx raises its own, the standard ones and protobuf's
             return _failure(str(error))
         types: Types = {}
@@ -95,6 +103,18 @@ class Inferrer:
             return Inference({})  # no contradiction; stand-ins, which are not strict, tell more
         _collect(self.model.graph, inferred.graph, types)
         return Inference(types)
+
+    def _infer(self, serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
+        """Ask onnx about nothing that it is known not to survive, and in doubt another process."""
+        if self._danger is None:
+            self._danger = danger_of(self.model)
+        cleaned = self._danger.cleaned(serialized)
+        apart = self._danger.needs_another_process(cleaned)
+        infer = infer_shapes_apart if apart else infer_shapes
+        inferred: ModelProto = messages().ModelProto.FromString(
+            infer(cleaned, strict=strict, propagates=propagates)
+        )
+        return inferred
 
     def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
         """Return True if no 1-D tensor is so long that lists of its elements fill the memory.
@@ -105,7 +125,7 @@ class Inferrer:
         if self._largest(inputs) <= LONGEST_LIST or self._keeps_lists_short(inputs):
             return True
         if serialized not in self._propagates:
-            graph = _infer(serialized, strict=False, propagates=False).graph
+            graph = self._infer(serialized, strict=False, propagates=False).graph
             infos = (*graph.input, *graph.value_info, *graph.output)
             shapes = (type_of(info.type).shape for info in infos)
             stored = (tensor.shape for tensor in self.model.tensors)
@@ -169,14 +189,6 @@ class Inferrer:
             if known is not None:
                 _make_constant(node, known)
         return bytes(proto.SerializeToString())
-
-
-def _infer(serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
-    infer_shapes = library().shape_inference.infer_shapes
-    inferred: ModelProto = messages().ModelProto.FromString(
-        infer_shapes(serialized, False, strict, propagates)
-    )
-    return inferred
 
 
 def _is_long_list(shape: Shape | None) -> bool:

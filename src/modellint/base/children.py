@@ -1,0 +1,75 @@
+"""Processes that run a module of ours, and do not outlive their parent."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+PARENT = "MODELLINT_PARENT"
+"""Environment variable that tells a probe's child the id of its parent."""
+
+_BEGIN = """
+import sys
+sys.path[:] = [folder for folder in sys.path if folder]  # nothing from the working folder
+import pickle
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from modellint.{module} import main
+main()
+"""
+
+
+def start(module: str) -> subprocess.Popen[bytes]:
+    """Start a process that runs `modellint.<module>.main()`, once it knows where modules are."""
+    from modellint.base import interrupts
+
+    with interrupts.held():  # only the parent handles Ctrl-C
+        return subprocess.Popen(
+            [sys.executable, "-c", _BEGIN.format(module=module)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+
+def tell(process: subprocess.Popen[bytes], *messages: object) -> None:
+    """Send objects; before the first ones, the path of modules must have been sent."""
+    stdin: Any = process.stdin
+    for message in messages:
+        pickle.dump(message, stdin)
+    stdin.flush()
+
+
+def answer(process: subprocess.Popen[bytes]) -> Any:
+    """Wait for an object. It may be anything at all if the process dies while it sends."""
+    stdout: Any = process.stdout
+    return pickle.load(stdout)
+
+
+def end(process: subprocess.Popen[bytes]) -> str:
+    """Kill a process if it lives; return what it died of."""
+    process.kill()
+    status = process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what is still to be written
+                pipe.close()
+    if status >= 0:
+        return f"ended with exit code {status}"
+    import signal
+
+    names = {int(each): each.name for each in signal.Signals}
+    return f"was killed by the operating system ({names.get(-status, f'signal {-status}')})"
+
+
+def live_no_longer_than(parent: int) -> None:
+    """Have Linux kill this process when its parent, of that id, dies."""
+    if sys.platform == "linux":
+        import ctypes
+
+        die_with_parent, kill = 1, 9
+        ctypes.CDLL(None).prctl(die_with_parent, kill)
+        if os.getppid() != parent:  # it died before the call
+            os._exit(1)

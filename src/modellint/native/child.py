@@ -1,0 +1,58 @@
+"""The process that asks onnx's C++ library about models that may kill it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from contextlib import suppress
+
+from modellint.base.children import live_no_longer_than
+from modellint.native.inference import infer_shapes
+
+SECONDS = 20.0
+"""Processor time for one model."""
+MEMORY = 4 << 30
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for Windows, where signals cannot be blocked
+    asked = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)  # the last words of assertions
+    live_no_longer_than(pickle.load(asked))
+    _limit_memory()
+    while True:
+        try:
+            serialized, strict, propagates = pickle.load(asked)
+        except EOFError:  # the parent has ended
+            return
+        pickle.dump(_answer(serialized, strict=strict, propagates=propagates), answers)
+        answers.flush()
+
+
+def _answer(serialized: bytes, *, strict: bool, propagates: bool) -> tuple[bytes, str | None]:
+    """Return the inferred model, or the message of what onnx raised."""
+    _limit_time(SECONDS)
+    try:
+        return infer_shapes(serialized, strict=strict, propagates=propagates), None
+    except Exception as error:  # onnx raises its own, the standard ones and protobuf's
+        return b"", str(error) or type(error).__name__
+    finally:
+        _limit_time(0)
+
+
+def _limit_time(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)  # kills
+
+
+def _limit_memory() -> None:
+    with suppress(ImportError, OSError, ValueError):  # not on Windows; or the limit is lower
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,157 @@
+"""Models that onnx's C++ library does not survive: they cost neither the run nor other models."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from modellint.formats.onnx import deadly
+from modellint.formats.onnx.build import build
+from modellint.formats.onnx.deadly import Danger
+from modellint.model import Inference, Model
+from modellint.native import inference
+from tests.samples import INFO, lint_json, project
+from tests.support import run_cli
+
+TABLE = json.loads(Path(deadly.__file__).with_name("deadly.json").read_text())
+
+
+def untyped(op: str, domain: str = "", version: int = 22, **attributes: Any) -> bytes:
+    """Apply an op to an input that has no type."""
+    model = onnx.ModelProto(ir_version=10)
+    model.opset_import.add(domain=domain, version=version)
+    model.graph.input.add(name="x")
+    model.graph.node.append(helper.make_node(op, ["x"], ["y"], domain=domain, **attributes))
+    model.graph.output.add(name="y")
+    return bytes(model.SerializeToString())
+
+
+def with_type(op: str, inputs: int = 1, outputs: int = 1, **attributes: Any) -> bytes:
+    names = [f"x{index}" for index in range(inputs)]
+    results = [f"y{index}" for index in range(outputs)]
+    graph = helper.make_graph(
+        [helper.make_node(op, names, results, **attributes)],
+        "g",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 2]) for name in names],
+        [onnx.ValueInfoProto(name=name) for name in results],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def slice_of(*dims: int) -> bytes:
+    """Slice the first axis of an input with these dims, which are written as they are."""
+    bounds = [
+        helper.make_tensor(name, TensorProto.INT64, [1], [number])
+        for name, number in (("starts", 0), ("ends", 1), ("axes", 0))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Slice", ["x", "starts", "ends", "axes"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, dims)],
+        [onnx.ValueInfoProto(name="y")],
+        bounds,
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+DEADLY: dict[str, Callable[[], bytes]] = {
+    "a slice of a negative dim": lambda: slice_of(-1, 3),
+    "a slice of the smallest dim": lambda: slice_of(-(1 << 63), 3),
+    "RegexFullMatch": lambda: untyped("RegexFullMatch", pattern="a"),
+    "LabelEncoder-1": lambda: untyped("LabelEncoder", "ai.onnx.ml", 1),
+    "LabelEncoder-4": lambda: untyped("LabelEncoder", "ai.onnx.ml", 4, keys_strings=["a"]),
+    "DictVectorizer": lambda: untyped("DictVectorizer", "ai.onnx.ml", 1, string_vocabulary=["a"]),
+    "EyeLike": lambda: untyped("EyeLike", dtype=1),
+    "Split": lambda: with_type("Split", outputs=5, num_outputs=2),
+    "a large Split": lambda: with_type("Split", outputs=5, num_outputs=1 << 31),
+    "LayerNormalization": lambda: with_type("LayerNormalization", 3, 3, axis=1 << 31),
+    "GatherND": lambda: with_type("GatherND", 2, batch_dims=-(1 << 31)),
+    "Einsum": lambda: with_type("Einsum", equation=b"\xff\x00"),
+}
+
+
+@pytest.fixture(params=DEADLY)
+def serialized(request: pytest.FixtureRequest) -> bytes:
+    return DEADLY[request.param]()
+
+
+def opened(serialized: bytes) -> Model:
+    return build(onnx.ModelProto.FromString(serialized))
+
+
+def test_every_operator_that_kills_has_a_condition() -> None:
+    assert {op.partition(":")[0] for op in TABLE["operators"]} <= deadly._CONDITIONS.keys()
+
+
+def test_a_deadly_model_is_inferred_as_far_as_it_can_be(serialized: bytes) -> None:
+    """In this process, which would die."""
+    model = opened(serialized)
+    assert model.infer().types is not None
+    assert not model.died
+
+
+def test_deadly_models_are_linted(tmp_path: Path) -> None:
+    for number, make in enumerate(DEADLY.values()):
+        (tmp_path / f"{number}.onnx").write_bytes(make())
+    document = lint_json(".", "--no-cache", "--jobs", "1", cwd=tmp_path)
+    assert len(document["models"]) == len(DEADLY)
+    assert not [each for each in document["findings"] if each["family"] == "internal"]
+
+
+def test_dims_of_exporters_are_as_good_as_open_ones() -> None:
+    model = opened(slice_of(-1, 3))
+    model.infer()
+    assert model.graph.values["y"].shape == ("unk__0", 3)
+
+
+@pytest.fixture
+def in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known to be deadly, and every model might be."""
+    known = Danger(frozenset(), apart=True, by_negative_dims=False)
+    monkeypatch.setattr("modellint.formats.onnx.infer.danger_of", lambda _: known)
+
+
+@pytest.mark.usefixtures("in_doubt")
+def test_another_process_infers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    proto = onnx.parser.parse_model(INFO).SerializeToString()
+    apart = opened(proto).infer()
+    monkeypatch.undo()
+    assert apart == opened(proto).infer() != Inference({})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die otherwise there")
+@pytest.mark.usefixtures("in_doubt")
+def test_the_death_of_another_process_is_a_finding(tmp_path: Path) -> None:
+    project(tmp_path, {"a.onnx": INFO, "z.onnx": INFO})
+    (tmp_path / "deadly.onnx").write_bytes(DEADLY["RegexFullMatch"]())
+    document = lint_json(".", "--no-cache", "--jobs", "1", "--select", "HYG005,NUM", cwd=tmp_path)
+    found = [(each["path"], each["code"]) for each in document["findings"]]
+    assert {("a.onnx", "HYG005"), ("deadly.onnx", "INT002"), ("z.onnx", "HYG005")} <= set(found)
+    (death,) = [each for each in document["findings"] if each["code"] == "INT002"]
+    assert "onnx's shape inference was killed by the operating system (SIG" in death["message"]
+    assert document["exit"] == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die otherwise there")
+@pytest.mark.usefixtures("in_doubt")
+def test_inspect_says_that_another_process_died(tmp_path: Path) -> None:
+    (tmp_path / "deadly.onnx").write_bytes(DEADLY["RegexFullMatch"]())
+    result = run_cli("inspect", "deadly.onnx", cwd=tmp_path)
+    assert result.exit_code == 3
+    assert "onnx's shape inference was killed" in result.stdout + result.stderr
+
+
+def test_what_onnx_raises_in_another_process_is_raised() -> None:
+    with pytest.raises(inference.ApartError, match="parse"):
+        inference.infer_shapes_apart(b"\xff", strict=True, propagates=True)
