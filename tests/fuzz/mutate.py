@@ -20,6 +20,7 @@ from tests.fuzz.tree import (
     copied,
     kind_of,
     wire_of,
+    write,
 )
 
 Change = Callable[[Message, random.Random], None]
@@ -53,6 +54,14 @@ def duplicate(model: Message, chance: random.Random) -> None:
         value = copied(item.value) if isinstance(item.value, Message) else item.value
         twin = Field(item.number, item.wire, value)
         message.fields += [twin] * chance.choice((1, 1, 1, 2, 30))
+
+
+def flood(model: Message, chance: random.Random) -> None:
+    """Repeat something thousands of times."""
+    if message := _any(model, chance):
+        item = chance.choice(message.fields)
+        if len(write(message)) < 2000:
+            message.fields += [item] * chance.choice((300, 3000, 20_000))
 
 
 def shuffle(model: Message, chance: random.Random) -> None:
@@ -262,7 +271,7 @@ def nest(model: Message, chance: random.Random) -> None:
     """Put the graph into branches of branches."""
     for graph in model.children("graph")[:1]:
         inner = Message(graph.kind, list(graph.fields))
-        for _ in range(chance.choice((1, 2, 3, 10, 50, 120, 400))):
+        for _ in range(chance.choice((1, 2, 3, 10, 50, 120, 400, 3000))):
             attribute = Message(kind_of("AttributeProto"))
             attribute.add("name", chance.choice((b"then_branch", b"else_branch", b"body", b"x")))
             attribute.add("type", 5)
@@ -391,6 +400,7 @@ def wrong_wire(model: Message, chance: random.Random) -> None:
 CHANGES: dict[Change, int] = {
     delete: 6,
     duplicate: 4,
+    flood: 1,
     shuffle: 1,
     replace: 10,
     insert: 6,

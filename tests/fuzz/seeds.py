@@ -13,8 +13,8 @@ from modellint.rules.registry import load_rules
 from tests.exports import EXPORTS
 from tests.fuzz.tree import Message, copied, kind_of, parse
 
-MOST_NODES = 40
-"""In a piece of a network: enough for every pattern, little to lint."""
+LENGTHS = (3, 8, 15, 40, 80)
+"""Nodes in a piece of a network: enough for every pattern, little to lint."""
 
 
 @cache
@@ -52,7 +52,7 @@ def piece(chance: random.Random) -> Message:
     model = copied_without_graph(export(chance.choice(exports())))
     whole = model.children("graph")[0]
     nodes = whole.all("node")
-    count = chance.choice((3, 8, 15, MOST_NODES))
+    count = chance.choice(LENGTHS)
     start = chance.randrange(max(len(nodes) - count, 1))
     kept = nodes[start : start + count]
     used = {

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from zlib import crc32
 
 from modellint.cli.app import run
 from modellint.cli.inspect import _asked as make_asked
@@ -24,6 +25,15 @@ from modellint.report.sarif import _rules as list_rules
 from tests.fuzz.outputs import faults
 
 FORMATS = ("json", "jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise")
+
+
+Options = tuple[str, ...]
+DEPLOYMENTS: tuple[Options, ...] = (
+    *(("-t", "a10"),) * 5,
+    ("-t", "a10", "--precision", "int8", "--batch", "8"),
+    ("-t", "a10", "--runtime", "onnxruntime"),
+    (),
+)
 
 
 class Failure(NamedTuple):
@@ -39,10 +49,11 @@ def failures(path: Path, reports: Path, *, is_model: bool = True) -> list[Failur
     `is_model` is False if it is known that nothing can take the file for a model that is well.
     """
     found: list[Failure] = []
-    with _shortcuts(), _tracebacks() as raised:
+    options = _deployment(path)
+    with _shortcuts(options), _tracebacks() as raised:
         try:
-            found += _check(path, reports, is_model)
-            found += _inspect(path, reports)
+            found += _check(path, reports, options, is_model)
+            found += _inspect(path, reports, options)
         except BaseException as error:  # nothing may come out
             raised.append(traceback.format_exception(error))
     if raised:  # all else follows from it
@@ -50,9 +61,14 @@ def failures(path: Path, reports: Path, *, is_model: bool = True) -> list[Failur
     return list({each.kind: each for each in found}.values())
 
 
-def _check(path: Path, reports: Path, is_model: bool) -> Iterator[Failure]:
+def _deployment(path: Path) -> Options:
+    """Return options by content, so that the same file is always asked the same."""
+    return DEPLOYMENTS[crc32(path.read_bytes()) % len(DEPLOYMENTS)]
+
+
+def _check(path: Path, reports: Path, deployment: Options, is_model: bool) -> Iterator[Failure]:
     outputs = [argument for name in FORMATS for argument in ("-o", f"{name}:{reports / name}")]
-    options = ("--isolated", "--no-cache", "-t", "a10", "--select", "ALL", "--jobs", "1")
+    options = ("--isolated", "--no-cache", *deployment, "--select", "ALL", "--jobs", "1")
     code, stdout, stderr = _run("check", path, *options, "-o", "full", *outputs)
     if code not in (0, 1):
         yield Failure(f"check ends with {code}", stderr)
@@ -78,12 +94,11 @@ def _is_of_file(finding: dict[str, Any]) -> bool:
     return bool(finding["code"].startswith(("FIL", "INT")))
 
 
-def _inspect(path: Path, reports: Path) -> Iterator[Failure]:
+def _inspect(path: Path, reports: Path, deployment: Options) -> Iterator[Failure]:
     output = reports / "inspect-json"
     options = (
         "--isolated",
-        "-t",
-        "a10",
+        *deployment,
         "--quant",
         "--profile",
         "-o",
@@ -114,26 +129,24 @@ def _run(*arguments: object) -> tuple[int, str, str]:
     return code, stdout.getvalue(), stderr.getvalue()
 
 
-def _once(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that gives its first answer from then on."""
-    answers: list[Any] = []
+_kept: dict[tuple[str, Options], Any] = {}
+
+
+def _once(what: str, options: Options, make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that gives its first answer from then on."""
 
     def first(*args: Any) -> Any:
-        if not answers:
-            answers.append(function(*args))
-        return answers[0]
+        if (what, options) not in _kept:
+            _kept[what, options] = make(*args)
+        return _kept[what, options]
 
     return first
 
 
-@_once
-def _asked(config: Config, given: dict[str, Any]) -> Asked:
+def _make_asked(config: Config, given: dict[str, Any]) -> Asked:
     asked = make_asked(config, given)
     targets = tuple(asked.targets())
     return replace(asked, targets=lambda: targets)
-
-
-_setup = _once(make_setup)
 
 
 def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:
@@ -143,12 +156,12 @@ def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInf
 
 
 @contextmanager
-def _shortcuts() -> Iterator[None]:
+def _shortcuts(options: Options) -> Iterator[None]:
     """Make once what is the same for all files, or leave it out: 241 rules in every report."""
 
     with (
-        patch("modellint.cli.inspect._asked", _asked),
-        patch("modellint.lint.record.make_setup", _setup),
+        patch("modellint.cli.inspect._asked", _once("asked", options, _make_asked)),
+        patch("modellint.lint.record.make_setup", _once("setup", options, make_setup)),
         patch("modellint.report.sarif._rules", _rules_of_findings),
     ):
         yield
