@@ -17,6 +17,8 @@ _PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "
 
 _AS_EMOJI = "\ufe0f"
 
+_COMMAND = re.compile(r"##(?=\[)|(?<!\S):(?=:)")
+
 _COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
 
@@ -27,19 +29,26 @@ def rule_url(code: str) -> str:
 
 def clean(text: str) -> str:
     """Remove everything that terminals, logs or pages could interpret: control and escape
-    characters, line breaks, changes of writing direction, invalid Unicode."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else " " if char.isspace() else "" for char in text
-    ).strip()
+    characters, line breaks, changes of writing direction, invalid Unicode, workflow commands."""
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() else " " if char.isspace() else "" for char in text
+        ).strip()
+    return _without_commands(text)
 
 
 def escaped(text: str, keep: str = "") -> str:
     r"""Show what `clean` removes, as in ``\u202e``; only characters to `keep` stay."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in keep else _escape(char) for char in text)
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() or char in keep else _escape(char) for char in text
+        )
+    return _without_commands(text)
+
+
+def _without_commands(text: str) -> str:
+    """Break what GitHub executes in the log of a job: ``##[`` anywhere, ``::`` first in a line."""
+    return _COMMAND.sub(r"\g<0> ", text) if "##[" in text or "::" in text else text
 
 
 def _escape(char: str) -> str:

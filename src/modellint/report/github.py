@@ -69,8 +69,7 @@ def _listed(groups: Sequence[Group], root: str) -> Iterator[str]:
             finding.message,
             _also(group),
         ]
-        # GitHub executes commands after "##[" anywhere in a line, and after "::" at its start.
-        yield "- " + brief(" ".join(filter(None, words))).replace("##[", "## [")
+        yield "- " + brief(" ".join(filter(None, words)))
     yield command("endgroup", "", {})
 
 

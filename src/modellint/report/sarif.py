@@ -267,15 +267,15 @@ def _message_text(text: str) -> str:
 
 
 def _logical(finding: Finding) -> list[Any] | None:
-    name = where(finding.location)
+    place = finding.location
+    name = clean(where(place))
     if not name:
         return None
-    place = finding.location
     kind = "element" if place.node else "value" if place.value else "graph"
     return [
         om.LogicalLocation(
-            name=clean(place.label or place.graph or name),
-            fully_qualified_name=clean(name),
+            name=clean(place.label or place.graph or "") or name,
+            fully_qualified_name=name,
             kind=kind,
         )
     ]
