@@ -26,8 +26,12 @@ from modellint.analysis.quantization.scheme import known_type
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shape_formulas import broadcast, is_plausible
 from modellint.base.units import format_bytes
+from modellint.engine import lint_file
 from modellint.formats import read_model
+from modellint.inspector import Asked, inspect_model
 from modellint.model import Model
+from modellint.plan import Plan
+from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 
@@ -170,6 +174,22 @@ def test_attention_without_dims_has_no_head_size(tmp_path: Path) -> None:
     made = node("MultiHeadAttention", "s", domain="com.microsoft", num_heads=4)
     layers = blocks(model_of(tmp_path, [made], s=ONE), Deployment()).attention_layers
     assert [(layer.query_heads, layer.head_size) for layer in layers] == [(4, None)]
+
+
+def test_a_product_of_nothing_and_a_stack_of_matrices_are_no_surprise(tmp_path: Path) -> None:
+    stack = np.zeros((2, 3, 4), np.float32)
+    stack[0, 0, 0] = 1
+    wrong = [
+        helper.make_node("Mul", ["", ""], ["a"]),
+        helper.make_node("Gemm", ["x", "w"], ["y"]),
+        helper.make_node("Clip", ["x", "t"], ["b"]),
+    ]
+    model_of(tmp_path, wrong, w=stack, t=TEXT)
+    plan = Plan(tuple(load_rules(plugins=False).values()), (A10,))
+    found = lint_file(tmp_path / "absurd.onnx", "absurd.onnx", plan).findings
+    assert [each.message for each in found if each.is_internal] == []
+    looked = inspect_model(tmp_path / "absurd.onnx", "absurd.onnx", Asked((A10,), {}))
+    assert [each.message for each in looked.problems if each.kind == "internal"] == []
 
 
 def test_numbers_beyond_any_machine_end_below_infinity(tmp_path: Path) -> None:

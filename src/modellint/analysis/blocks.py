@@ -347,9 +347,9 @@ def _continues(one: GraphBlock, other: GraphBlock) -> bool:
 def _squeezes(graph: Graph) -> Iterator[GraphBlock]:
     """Iterate over products of a tensor with a gate computed from its mean."""
     for node in graph.nodes:
-        if node.op_type not in _MULTIPLICATIONS or len(node.inputs) < 2:
+        operands = _operands(node) if node.op_type in _MULTIPLICATIONS else []
+        if len(operands) < 2:
             continue
-        operands = _operands(node)
         for gate, tensor in ((operands[0], operands[-1]), (operands[-1], operands[0])):
             nodes = _gate(gate, tensor)
             if nodes is not None:

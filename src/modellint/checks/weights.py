@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CONVOLUTIONS = having(Trait.CONVOLUTION)
-_MATMULS = having(Trait.MATMUL)
 _BY_CHANNEL = having(Trait.CONVOLUTION, Trait.MATMUL, Trait.GEMM)
 ZERO_SAMPLE = 64
 """Elements of a channel to sample before reading it completely."""
@@ -78,9 +77,9 @@ def zero_channels(context: Context) -> Iterator[Hit]:
     for node, tensor in _weighted(context):
         if node.op_type not in _BY_CHANNEL or len(tensor.shape) < 2:
             continue
-        if node.op_type in _MATMULS and len(tensor.shape) != 2:
-            continue
         axis = 0 if _holds_outputs_first(node) else 1
+        if axis == 1 and len(tensor.shape) != 2:
+            continue
         statistics = context.analysis(Weights).of(tensor)
         if statistics is None or not statistics.zeros or statistics.is_constant:
             continue

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from modellint.analysis.chains import LONGEST
+from modellint.analysis.fusion import number
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.scheme import original
-from modellint.model import DTYPES, Node, Value, is_static, small_constant
+from modellint.model import DTYPES, Node, Value, is_static
 from modellint.operators import Trait, having, of
 
 if TYPE_CHECKING:
@@ -260,15 +261,10 @@ def _bounds(quantizer: Converter) -> tuple[float, float] | None:
 
 
 def _limits(activation: Node) -> tuple[float, float]:
-    low, high = (_number(activation.input(index)) for index in (1, 2))
+    low, high = (number(activation.input(index)) for index in (1, 2))
     low = low if low is not None else activation.get_float("min", float("-inf"))
     high = high if high is not None else activation.get_float("max", float("inf"))
     return (
         low if low is not None else float("-inf"),
         high if high is not None else float("inf"),
     )
-
-
-def _number(value: Value | None) -> float | None:
-    stored = small_constant(value)
-    return float(stored.flat[0]) if stored is not None and stored.size == 1 else None

@@ -238,10 +238,9 @@ def _is_one(dim: object) -> bool | None:
 
 def _elements(tensor: Tensor) -> object:
     """Return a number for a scalar, else a flat list of elements; None if not in memory."""
-    array = tensor.if_small()
-    if array is None:
+    array, kind = tensor.if_small(), tensor.dtype.kind
+    if array is None or kind == "complex":
         return None
-    kind = tensor.dtype.kind
     convert: Callable[[Any], object] = (
         float if kind == "float" else str if kind == "string" else bool if kind == "bool" else int
     )
