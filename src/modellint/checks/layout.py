@@ -76,6 +76,8 @@ def oversized_dense_layer(context: Context) -> Iterator[Hit]:
 def deep_without_skip(context: Context) -> Iterator[Hit]:
     """Long chains of layers without a skip connection."""
     graph = context.model.graph
+    if sum([node.op_type in WEIGHTED for node in graph.nodes]) < context.options["layers"]:
+        return
     depths: dict[int, int] = {}
     deepest: Node | None = None
     for node in graph.ordered:
