@@ -72,11 +72,36 @@ def test_half_an_engine_is_truncated(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("content", [b"ftrt", b"ftrt" + bytes(100), b"ftrt" + b"\xff" * 100])
+NOISE = bytes(range(1, 256))
+NO_ENGINES = [
+    content
+    for magic in (b"ftrt", b"ptrt", b"vtrt")
+    for content in (
+        magic,
+        magic + bytes(100),
+        magic + b"\xff" * 100,
+        magic + b"\x0a" * 1000,
+        magic + NOISE,
+        engine(magic, size=4000)[:4] + NOISE[:20] + engine(magic, size=4000)[24:],
+        magic + b" models are listed below\n\n" * 9,
+    )
+]
+
+
+@pytest.mark.parametrize("content", NO_ENGINES)
 def test_what_has_no_header_is_no_engine(content: bytes, tmp_path: Path) -> None:
     assert read_header(content) is None
-    (tmp_path / "x.engine").write_bytes(content)
+    for name in ("x.engine", "x.onnx", "x.bin"):
+        (tmp_path / name).write_bytes(content)
+        assert read_model(tmp_path / name).problems
+
+
+@pytest.mark.parametrize("magic", [b"ftrt", b"ptrt", b"vtrt"])
+@pytest.mark.parametrize("length", [32, 40, 63])
+def test_a_header_alone_is_no_engine(magic: bytes, length: int, tmp_path: Path) -> None:
+    (tmp_path / "x.engine").write_bytes(engine(magic)[:length])
     assert read_model(tmp_path / "x.engine").problems
+    assert run_cli("x.engine", cwd=tmp_path).exit_code == 1
 
 
 # Exports of layers.

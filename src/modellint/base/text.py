@@ -17,7 +17,7 @@ _PLAIN = str.maketrans({"×": "x", "…": "...", "·": "-", "–": "-", "→": "
 
 _AS_EMOJI = "\ufe0f"
 
-_COMMAND = re.compile(r"##(?=\[)|(?<!\S):(?=:)")
+_COMMAND = re.compile(r"##(?=(?:vso)?\[)|(?<!\S):(?=:)")
 
 _COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
@@ -47,8 +47,11 @@ def escaped(text: str, keep: str = "") -> str:
 
 
 def _without_commands(text: str) -> str:
-    """Break what GitHub executes in the log of a job: ``##[`` anywhere, ``::`` first in a line."""
-    return _COMMAND.sub(r"\g<0> ", text) if "##[" in text or "::" in text else text
+    """Break what CI systems execute in the log of a job.
+
+    GitHub: ``##[`` anywhere, ``::`` first in a line; Azure Pipelines: ``##vso[`` anywhere.
+    """
+    return _COMMAND.sub(r"\g<0> ", text) if "##" in text or "::" in text else text
 
 
 def _escape(char: str) -> str:

@@ -53,10 +53,16 @@ def _toml(value: object) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, datetime.date):
         return value.isoformat()
-    return json.dumps(value, ensure_ascii=False)
+    return _quoted(value)
 
 
 def _key(key: object) -> str:
     text = str(key)
     bare = text.replace("-", "").replace("_", "")
-    return text if bare.isascii() and bare.isalnum() else json.dumps(text, ensure_ascii=False)
+    return text if bare.isascii() and bare.isalnum() else _quoted(text)
+
+
+def _quoted(value: object) -> str:
+    """Quote a value; write what terminals could interpret as an escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)

@@ -60,7 +60,7 @@ def _pickle(head: bytes) -> Facts | None:
 
 
 def _tensorrt(head: bytes) -> Facts | None:
-    if head[:4] in (b"ftrt", b"ptrt"):
+    if head[:4] in (b"ftrt", b"ptrt", b"vtrt"):
         return {"format": "TensorRT engine", "detail": "compiled for one GPU, layout not published"}
     return None
 

@@ -1,8 +1,8 @@
 """Headers of TensorRT engines, also called plans. The rest of the format is not published.
 
-The header contains, little-endian: four magic bytes, eight bytes of unknown meaning besides a
-format version, the file's size at 16 (TensorRT for RTX), and the release that wrote it at 24, one
-byte each for major, minor, patch and build; see <https://github.com/NVIDIA/TensorRT/issues/3073>.
+The header contains, little-endian: four magic bytes, four zeros, the format's version at 8, the
+file's size at 16 (TensorRT for RTX), and the release that wrote it at 24, one byte each for major,
+minor, patch and build; see <https://github.com/NVIDIA/TensorRT/issues/3073>.
 Ultralytics' exporter prepends its own JSON, preceded by its length.
 """
 
@@ -21,8 +21,11 @@ name = ENGINE.name
 
 WRITERS = {b"ftrt": "TensorRT", b"ptrt": "TensorRT", b"vtrt": "TensorRT for RTX"}
 HEADER = 32
+SMALLEST = 64
+"""Bytes below which there is nothing but a header."""
 OLDEST, NEWEST = 1, 40
 """Valid major versions in a header."""
+MOST_FORMATS = 1 << 16
 LONGEST_METADATA = 1 << 20
 
 
@@ -40,6 +43,8 @@ def read_header(data: bytes) -> Header | None:
     writer = WRITERS.get(data[:4])
     if writer is None or len(data) < HEADER or not OLDEST <= data[24] <= NEWEST:
         return None
+    if any(data[4:8]) or int.from_bytes(data[8:16], "little") >= MOST_FORMATS:
+        return None  # it only begins like an engine
     # The builds of release 10 and later need more than a byte, and are truncated.
     version = ".".join(map(str, data[24:28] if data[:4] == b"vtrt" else data[24:27]))
     size = int.from_bytes(data[16:24], "little") if data[:4] == b"vtrt" else None
@@ -81,6 +86,8 @@ def read(path: Path) -> Model:
     if header is None:
         return broken(path, name, "corrupt", detail="damaged header")
     size = path.stat().st_size - start
+    if size < SMALLEST or (header.size is not None and header.size < SMALLEST):
+        return broken(path, name, "corrupt", detail="nothing follows the header")
     if header.size is not None and header.size > size:
         detail = "it ends before the engine does"
         return broken(path, name, "truncated", detail=detail, expected=header.size, size=size)
