@@ -120,7 +120,7 @@ def test_a_report_never_overwrites_a_model(verb: str, output: str, tmp_path: Pat
     before = (tmp_path / "good.onnx").read_bytes()
     result = run_cli(verb, "good.onnx", "--output", f"{output}:good.onnx", cwd=tmp_path)
     assert result.exit_code == 2
-    assert "good.onnx is a model; refusing to overwrite it with a report" in result.stderr
+    assert "good.onnx is a model; to overwrite it, name it" in result.stderr
     assert (tmp_path / "good.onnx").read_bytes() == before
 
 

@@ -336,7 +336,7 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> None:
             "max-file-size": Option(0, ""),
             "max-latency-bound": Option(0.0, ""),
         },
-        check="modellint.checks.hygiene:budget_for_tests",
+        check="hygiene.budget_for_tests",
     )
 
     def check(context: object) -> object:

@@ -103,16 +103,47 @@ def checked_from_plain(kind: type[T], table: object) -> T:
         value = from_plain(kind, table)
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"not a {kind.__name__}: {error}") from error
-    for name, fits in _tests(cast("Any", kind)):
-        if not fits(getattr(value, name)):
-            raise ValueError(f"{kind.__name__}.{name} has the wrong type")
+    if not _fields_test(cast("Any", kind))(value):
+        raise ValueError(f"a field of {kind.__name__} has the wrong type")
     return value
 
 
 @cache
-def _tests(kind: Any) -> tuple[tuple[str, Test], ...]:
+def _fields_test(kind: Any) -> Test:
+    """Return the test whether the fields of a dataclass have the types that it states.
+
+    Most have one of a few types: those are tested together, and once for each combination.
+    """
     hints = get_type_hints(kind)
-    return tuple((item.name, _test(hints[item.name])) for item in fields(kind))
+    plain = {item.name: _plain_types(hints[item.name]) for item in fields(kind)}
+    few = {name: allowed for name, allowed in plain.items() if allowed}
+    rest = [(name, _test(hints[name])) for name, allowed in plain.items() if not allowed]
+    names = tuple(few)
+    known: set[tuple[type, ...]] = set()
+
+    def fits(value: Any) -> bool:
+        found = tuple([type(getattr(value, name)) for name in names])
+        if found not in known:
+            if not all(each in allowed for each, allowed in zip(found, few.values(), strict=True)):
+                return False
+            known.add(found)
+        return all(test(getattr(value, name)) for name, test in rest)
+
+    return fits
+
+
+def _plain_types(hint: Any) -> frozenset[type]:
+    """Return the types of a value if the hint names no others; else none."""
+    if get_origin(hint) in (Union, types.UnionType):
+        each = [_plain_types(part) for part in get_args(hint)]
+        return frozenset().union(*each) if all(each) else frozenset()
+    if hint is float:
+        return frozenset({int, float})
+    if hint in (str, int, bool, types.NoneType) or (
+        isinstance(hint, type) and issubclass(hint, Enum)
+    ):
+        return frozenset({hint})
+    return frozenset()
 
 
 def _test(hint: Any) -> Test:
@@ -120,10 +151,8 @@ def _test(hint: Any) -> Test:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint in (Any, object):
         return lambda value: True
-    if hint is int:
-        return lambda value: type(value) is int
-    if hint is float:
-        return lambda value: type(value) in (int, float)
+    if allowed := _plain_types(hint):
+        return lambda value: type(value) in allowed
     if origin is Literal:
         return lambda value: isinstance(value, str | int) and value in arguments
     if origin in (Union, types.UnionType):
@@ -131,18 +160,14 @@ def _test(hint: Any) -> Test:
         return lambda value: any(fits(value) for fits in some)
     if origin is tuple:
         return _tuple_test(arguments)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        key, content = map(_test, arguments)
+    if isinstance(origin, type) and issubclass(origin, Mapping):  # its keys are those of JSON
+        content = None if arguments[1] in (Any, object) else _test(arguments[1])
         return lambda value: (
-            isinstance(value, Mapping)
-            and all(key(each) and content(held) for each, held in value.items())
+            isinstance(value, dict) and (content is None or all(map(content, value.values())))
         )
     if is_dataclass(hint):
-        tests = _tests(cast("Any", hint))
-        return lambda value: (
-            isinstance(value, cast("type", hint))
-            and all(fits(getattr(value, name)) for name, fits in tests)
-        )
+        made, fits = cast("type", hint), _fields_test(cast("Any", hint))
+        return lambda value: type(value) is made and fits(value)
     return lambda value: isinstance(value, hint)
 
 

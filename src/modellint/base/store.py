@@ -162,7 +162,7 @@ def _unpacked(data: bytes) -> Any:
     body = data[_START:-1]
     if data != _HEAD + _digest(body) + _BODY + body + b"}":
         raise ValueError("not an entry")
-    return json.loads(body)
+    return json.loads(body.decode())
 
 
 def _digest(body: bytes) -> bytes:
