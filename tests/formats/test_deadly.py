@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from modellint.formats.onnx import deadly
 from modellint.formats.onnx.build import build
@@ -155,3 +156,9 @@ def test_inspect_says_that_another_process_died(tmp_path: Path) -> None:
 def test_what_onnx_raises_in_another_process_is_raised() -> None:
     with pytest.raises(inference.ApartError, match="parse"):
         inference.infer_shapes_apart(b"\xff", strict=True, propagates=True)
+
+
+def test_a_stored_minus_one_is_no_negative_dim() -> None:
+    minus_one = numpy_helper.from_array(np.array([-1], np.int64))
+    serialized = helper.make_node("Constant", [], ["n"], value=minus_one).SerializeToString()
+    assert Danger(by_negative_dims=True).cleaned(serialized) == serialized

@@ -29,8 +29,9 @@ _HARMLESS_PROBLEMS = frozenset(
 _FAR = 1000
 """More than any rank; a number beyond it may be any number."""
 _EQUATION = re.compile(r"[A-Za-z,.\s]*(?:->[A-Za-z.\s]*)?")
-_NEGATIVE_DIM = re.compile(rb"\x08([\x80-\xff]{9}\x01)")
-"""The first field of a message as a negative number: of a dim, or of a tensor's first dim."""
+_NEGATIVE_DIM = re.compile(rb"\x08(?!(?<=\x4a\x08)[\x80-\xff]{8}\xa0\x01)([\x80-\xff]{9}\x01)")
+"""The first field of a message as a negative number: of a dim, or of a tensor's first dim. Not the
+eight bytes of a stored -1 with the tag after them."""
 _UNKNOWN_FIELD = b"\x78" + rb"\1"
 _HUGE_DIM = re.compile(rb"\x08[\x80-\xff]{6,8}[\x01-\x7f]")
 _HUGE = 1 << 31
