@@ -116,11 +116,58 @@ def test_dims_of_exporters_are_as_good_as_open_ones() -> None:
     assert model.graph.values["y"].shape == ("unk__0", 3)
 
 
+def test_a_scalar_of_minus_one_is_no_negative_dim() -> None:
+    """Its bytes look like one."""
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    main (float[n,3] x) => (float[?,?] y) {
+        m = Constant <value = int64 {-1}> ()
+        one = Constant <value_ints = [1]> ()
+        none = Constant <value_ints = [0]> ()
+        y = Slice (x, none, one, none)
+    }
+    """
+    model = opened(onnx.parser.parse_model(text).SerializeToString())
+    assert model.infer().error is None
+    assert model.infer_types is not None
+    assert model.graph.values["y"].shape == ("unk__0", 3)
+
+
+@pytest.mark.parametrize("where", ["a branch", "a function", "a sequence"])
+def test_negative_dims_inside(where: str) -> None:
+    inner = onnx.ModelProto.FromString(slice_of(-1, 3))
+    graph = inner.graph
+    if where == "a sequence":
+        kind = graph.input[0].type
+        tensor = onnx.TypeProto.FromString(kind.SerializeToString())
+        kind.sequence_type.elem_type.CopyFrom(tensor)
+        graph.initializer.add(name="at", data_type=TensorProto.INT64, int64_data=[0])
+        graph.node.insert(0, helper.make_node("SequenceAt", ["x", "at"], ["one"]))
+        graph.node[1].input[0] = "one"
+    elif where == "a branch":
+        node = helper.make_node("If", ["c"], ["z"], then_branch=graph, else_branch=graph)
+        known = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+        node.attribute[0].g.value_info.extend(graph.input)
+        inner.graph.CopyFrom(helper.make_graph([node], "outer", [known, *graph.input], []))
+        inner.graph.initializer.extend(graph.initializer)
+    else:
+        inner.graph.node[0].domain = "own"
+        inner.opset_import.add(domain="own", version=1)
+        names = ["x", "starts", "ends", "axes"]
+        node = helper.make_node("Slice", names, ["y"])
+        opsets = [helper.make_opsetid("", 17)]
+        function = helper.make_function("own", "Slice", names, ["y"], [node], opsets)
+        inner.functions.append(function)
+    model = opened(inner.SerializeToString())
+    model.infer()
+    assert not model.died
+
+
 @pytest.fixture
 def in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known to be deadly, and every model might be."""
-    known = Danger(frozenset(), apart=True, by_negative_dims=False)
-    monkeypatch.setattr("modellint.formats.onnx.infer.danger_of", lambda _: known)
+    known = Danger(apart=True)
+    monkeypatch.setattr("modellint.formats.onnx.infer.danger_of", lambda *_: known)
 
 
 @pytest.mark.usefixtures("in_doubt")
@@ -160,5 +207,7 @@ def test_what_onnx_raises_in_another_process_is_raised() -> None:
 
 def test_a_stored_minus_one_is_no_negative_dim() -> None:
     minus_one = numpy_helper.from_array(np.array([-1], np.int64))
-    serialized = helper.make_node("Constant", [], ["n"], value=minus_one).SerializeToString()
-    assert Danger(by_negative_dims=True).cleaned(serialized) == serialized
+    proto = onnx.ModelProto.FromString(slice_of(2, 3))
+    proto.graph.node.append(helper.make_node("Constant", [], ["n"], value=minus_one))
+    serialized = proto.SerializeToString()
+    assert deadly.danger_of(opened(serialized), proto).cleaned(serialized) == serialized

@@ -12,29 +12,25 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modellint.base.records import dataclass
+from modellint.formats.onnx.names import named_graphs
 from modellint.model import AttributeRef, Model, Node
 from modellint.native import messages
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
+    from onnx import ModelProto
 
 _OWN_DOMAIN = "modellint.deadly"
 """Deadly operators are moved to this domain: inference passes over what it does not know."""
-_HARMLESS_PROBLEMS = frozenset(
-    "external-leftover external-missing external-outside external-short lfs-pointer".split()
-)
+_ODD_PROBLEMS = frozenset({"invalid-tensor", "duplicate-initializer", "duplicate-value"})
 _FAR = 1000
 """More than any rank; a number beyond it may be any number."""
 _EQUATION = re.compile(r"[A-Za-z,.\s]*(?:->[A-Za-z.\s]*)?")
-_NEGATIVE_DIM = re.compile(rb"\x08(?!(?<=\x4a\x08)[\x80-\xff]{8}\xa0\x01)([\x80-\xff]{9}\x01)")
-"""The first field of a message as a negative number: of a dim, or of a tensor's first dim. Not the
-eight bytes of a stored -1 with the tag after them."""
-_UNKNOWN_FIELD = b"\x78" + rb"\1"
-_HUGE_DIM = re.compile(rb"\x08[\x80-\xff]{6,8}[\x01-\x7f]")
 _HUGE = 1 << 31
+_HUGE_DIM = 1 << 48
+"""Sums of some of them overflow."""
 
 
 class Fate(Enum):
@@ -51,25 +47,25 @@ class Danger:
     """Qualified operators not to ask about."""
     apart: bool = False
     """True if it may still die, so that it has to run in another process."""
-    by_negative_dims: bool = False
+    negative_dims: bool = False
+    """True if there are dims to be cleared."""
 
     def cleaned(self, serialized: bytes) -> bytes:
         """Return a model without what inference is known to die of."""
-        if self.by_negative_dims:
-            serialized = _NEGATIVE_DIM.sub(_UNKNOWN_FIELD, serialized)
-        if not self.deadly:
+        if not self.deadly and not self.negative_dims:
             return serialized
         proto = messages().ModelProto.FromString(serialized)
         _hide(proto, self.deadly)
+        for dim in _dims(proto, nested=True):
+            if dim.dim_value < 0:
+                dim.ClearField("dim_value")  # open, as the reader takes it
         return bytes(proto.SerializeToString())
 
-    def needs_another_process(self, serialized: bytes) -> bool:
-        return self.apart or (self.by_negative_dims and _HUGE_DIM.search(serialized) is not None)
 
-
-def danger_of(model: Model) -> Danger:
+def danger_of(model: Model, proto: ModelProto) -> Danger:
     deadly, apart, by_negative_dims = set(), _is_broken(model), False
-    for graph in model.graphs(functions=True):
+    graphs = list(model.graphs(functions=True))
+    for graph in graphs:
         for op in _measured() & graph.by_op.keys():
             condition = _CONDITIONS.get(op)
             fates = {condition(node) for node in graph.by_op[op]} if condition else {Fate.UNSURE}
@@ -77,14 +73,16 @@ def danger_of(model: Model) -> Danger:
                 deadly.add(op)
             apart |= Fate.UNSURE in fates
             by_negative_dims |= op in _BY_NEGATIVE_DIMS
-    apart |= by_negative_dims and any(
-        map(_may_make_negative_dims, model.nodes(*_SOURCES, functions=True))
-    )
-    return Danger(frozenset(deadly), apart, by_negative_dims)
+    if not by_negative_dims:
+        return Danger(frozenset(deadly), apart)
+    dims = [dim.dim_value for dim in _dims(proto, nested=len(graphs) > 1)]
+    sources = model.nodes(*_SOURCES, functions=True)
+    apart |= max(dims, default=0) > _HUGE_DIM or any(map(_may_make_negative_dims, sources))
+    return Danger(frozenset(deadly), apart, min(dims, default=0) < 0)
 
 
 def _is_broken(model: Model) -> bool:
-    return any(problem.kind not in _HARMLESS_PROBLEMS for problem in model.problems)
+    return any(problem.kind in _ODD_PROBLEMS for problem in model.problems)
 
 
 @cache
@@ -168,7 +166,7 @@ def _may_make_negative_dims(node: Node) -> bool:
 
 def _numbers(node: Node) -> Iterator[float]:
     for attribute in node.attributes.values():
-        if isinstance(attribute, int | float):
+        if isinstance(attribute, int):
             yield attribute
         elif isinstance(attribute, tuple):
             yield from (each for each in attribute if isinstance(each, int | float))
@@ -179,19 +177,43 @@ def _numbers(node: Node) -> Iterator[float]:
 
 def _hide(proto: ModelProto, operators: frozenset[str]) -> None:
     proto.opset_import.add(domain=_OWN_DOMAIN, version=1)
-    _hide_in(proto.graph, operators)
     for function in proto.functions:
         function.opset_import.add(domain=_OWN_DOMAIN, version=1)
-        _hide_in(function, operators)
+    for graph in _graphs(proto, nested=True):
+        for node in graph.node:
+            domain = "" if node.domain == "ai.onnx" else node.domain
+            if (f"{domain}.{node.op_type}" if domain else node.op_type) in operators:
+                node.domain = _OWN_DOMAIN
 
 
-def _hide_in(graph: GraphProto, operators: frozenset[str]) -> None:
-    for node in graph.node:
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        if (f"{domain}.{node.op_type}" if domain else node.op_type) in operators:
-            node.domain = _OWN_DOMAIN
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _hide_in(attribute.g, operators)
-            for inner in attribute.graphs:
-                _hide_in(inner, operators)
+def _graphs(proto: ModelProto, *, nested: bool) -> Iterator[Any]:
+    """Iterate over graphs and functions; looking for nested ones takes longer."""
+    pending: list[Any] = [proto.graph, *proto.functions]
+    while pending:
+        graph = pending.pop()
+        yield graph
+        if nested:
+            pending += (inner for node in graph.node for _, inner in named_graphs(node))
+
+
+def _dims(proto: ModelProto, *, nested: bool) -> Iterator[Any]:
+    """Iterate over the dims of all types that a model declares."""
+    for graph in _graphs(proto, nested=nested):
+        for field in ("input", "output", "value_info"):
+            for info in getattr(graph, field):
+                if not isinstance(info, str):  # a function's inputs have no type
+                    yield from _dims_of(info.type)
+
+
+def _dims_of(proto: Any) -> Iterator[Any]:
+    while (kind := proto.WhichOneof("value")) in _CONTAINERS:
+        proto = getattr(getattr(proto, kind), _CONTAINERS[kind])
+    if kind in ("tensor_type", "sparse_tensor_type"):
+        yield from getattr(proto, kind).shape.dim
+
+
+_CONTAINERS = {
+    "sequence_type": "elem_type",
+    "optional_type": "elem_type",
+    "map_type": "value_type",
+}

@@ -107,12 +107,10 @@ class Inferrer:
     def _infer(self, serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
         """Ask onnx about nothing that it is known not to survive, and in doubt another process."""
         if self._danger is None:
-            self._danger = danger_of(self.model)
-        cleaned = self._danger.cleaned(serialized)
-        apart = self._danger.needs_another_process(cleaned)
-        infer = infer_shapes_apart if apart else infer_shapes
+            self._danger = danger_of(self.model, self.proto)
+        infer = infer_shapes_apart if self._danger.apart else infer_shapes
         inferred: ModelProto = messages().ModelProto.FromString(
-            infer(cleaned, strict=strict, propagates=propagates)
+            infer(self._danger.cleaned(serialized), strict=strict, propagates=propagates)
         )
         return inferred
 
