@@ -26,7 +26,7 @@ from modellint.formats.registry import dialect_of
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.plan import FileReport, Plan
-from modellint.rules.inline import inline_ignores, is_ignored
+from modellint.rules.inline import InlineIgnores
 from modellint.rules.message import fill
 from modellint.rules.pattern.errors import WorkLimitError
 from modellint.rules.remark import internal_remark
@@ -202,7 +202,7 @@ class _Linting:
         self.model = opened.model
         self.plan = plan
         self.timings = {"(read)": opened.read_seconds, **_no_timings(plan)}
-        self.ignores = inline_ignores(self.model) if plan.inline_suppressions else None
+        self.ignores = InlineIgnores(self.model) if plan.inline_suppressions else None
         self.judge = _judge(self.model, plan.verify)
         self._fingerprinted: Counter[str] = Counter()
 
@@ -254,7 +254,7 @@ class _Linting:
         severity = self.plan.severities.get(rule.code, hit.severity or rule.default_severity)
         target = deployment.target_id if deployment and "target" in rule.per else None
         by_runtime = bool(rule.runtimes) or "runtime" in rule.per
-        ignored = self.ignores is not None and is_ignored(self.ignores, rule, place)
+        ignored = self.ignores is not None and self.ignores.cover(rule, place)
         return Finding(
             code=rule.code,
             rule=rule.name,

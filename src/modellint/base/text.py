@@ -7,6 +7,8 @@ from functools import cache
 
 DOCS = "https://github.com/modellint/modellint/blob/main/docs"
 
+LONGEST_NAME = 500
+"""Limit on the name of anything in a model; it is shown with each finding, and in each output."""
 LONGEST_WORD = 100
 LONGEST_TEXT = 1000
 
@@ -64,6 +66,16 @@ def brief(text: str, ellipsis: str = "…") -> str:
     if len(text) > LONGEST_WORD:
         text = _LONG_WORD.sub(lambda word: shorten(word[0], LONGEST_WORD, ellipsis), text)
     return shorten(text, LONGEST_TEXT, ellipsis)
+
+
+def bounded(name: str) -> str:
+    """Return the name, or the ends of a very long one with a digest of it."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    import hashlib
+
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+    return f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 4 :]}#{digest}"
 
 
 def encodable(text: str, encoding: str) -> str:

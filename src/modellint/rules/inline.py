@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.rules.rule import Rule
@@ -13,26 +13,33 @@ PROTECTED_FAMILIES = frozenset({"file", "internal"})
 """Families that inline entries cannot suppress."""
 
 
-def inline_ignores(model: Model) -> frozenset[str]:
-    """Return the selectors that the model as a whole ignores."""
-    return _entries(model.metadata)
+class InlineIgnores:
+    """Selectors in the metadata of a model, of its graphs and of its nodes."""
 
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._answers: dict[tuple[str, str], bool] = {}
 
-def is_ignored(
-    model_wide: frozenset[str], rule: Rule, place: Node | Value | Graph | Tensor | None
-) -> bool:
-    """Return True if the model, the place's graph or the node ignores the finding."""
-    if rule.family in PROTECTED_FAMILIES:
-        return False
-    entries = model_wide
-    if isinstance(place, Value):
-        place = place.producer or place.graph
-    if isinstance(place, Node):
-        entries = entries | _entries(place.metadata) | _entries(place.graph.metadata)
-    elif isinstance(place, Graph):
-        entries = entries | _entries(place.metadata)
-    return any(covers(entry, rule) for entry in entries)
+    def cover(self, rule: Rule, place: Node | Value | Graph | Tensor | None) -> bool:
+        """Return True if the model, the place's graph or the node ignores the rule."""
+        if rule.family in PROTECTED_FAMILIES:
+            return False
+        texts = (metadata.get(KEY) for metadata in self._metadata(place))
+        return any(self._covers(text, rule) for text in texts if text)
 
+    def _metadata(self, place: Node | Value | Graph | Tensor | None) -> Iterator[Mapping[str, str]]:
+        yield self._model.metadata
+        if isinstance(place, Value):
+            place = place.producer or place.graph
+        if isinstance(place, Node):
+            yield place.metadata
+            place = place.graph
+        if isinstance(place, Graph):
+            yield place.metadata
 
-def _entries(metadata: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(part.strip() for part in metadata.get(KEY, "").split(",") if part.strip())
+    def _covers(self, text: str, rule: Rule) -> bool:
+        question = text, rule.code
+        if question not in self._answers:
+            selectors = {part.strip() for part in text.split(",")} - {""}
+            self._answers[question] = any(covers(selector, rule) for selector in selectors)
+        return self._answers[question]

@@ -13,11 +13,13 @@ from modellint.formats.onnx import ONNX
 from modellint.formats.onnx.facts import Function, OnnxFacts
 from modellint.formats.onnx.infer import Inferrer, call_cycle
 from modellint.formats.onnx.names import (
-    NotUnicodeError,
-    escape_names,
+    UnusualNameError,
     escaped,
     named_graphs,
+    prose,
+    rename,
     text,
+    usual_name,
 )
 from modellint.formats.onnx.tensors import TensorReader
 from modellint.formats.onnx.types import type_of
@@ -65,8 +67,8 @@ def build(
     """Build the view of a model whose large payloads may have been removed."""
     try:
         return _Builder(proto, path, payloads, stripped, format).build()
-    except NotUnicodeError:
-        escape_names(proto)
+    except UnusualNameError:
+        rename(proto)
         return _Builder(proto, path, payloads, None, format).build()
 
 
@@ -315,9 +317,9 @@ class _Builder:
     ) -> dict[str, Attribute]:
         attributes: dict[str, Attribute] = {}
         for proto in protos:
-            name = escaped(proto.name)
+            name = usual_name(proto.name)
             if proto.ref_attr_name:
-                attributes[name] = AttributeRef(escaped(proto.ref_attr_name))
+                attributes[name] = AttributeRef(usual_name(proto.ref_attr_name))
                 continue
             value = self._attribute(proto, tensor_name or name)
             if value is not None:
@@ -424,7 +426,7 @@ def _small_constant(
 
 
 def metadata(entries: Iterable[Any]) -> dict[str, str]:
-    return {text(entry.key): text(entry.value) for entry in entries}
+    return {text(entry.key): prose(entry.value) for entry in entries}
 
 
 def opsets(imports: Iterable[Any]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from modellint.formats.elements import (
     spread,
 )
 from modellint.formats.onnx.external import ExternalFiles
-from modellint.formats.onnx.names import text
+from modellint.formats.onnx.names import prose, text
 from modellint.formats.onnx.types import UNDEFINED, dtype_of
 from modellint.formats.onnx.wire import LARGE, RAW_DATA, STRING_DATA, Payload, Payloads
 from modellint.formats.problems import Problems
@@ -117,7 +117,7 @@ class TensorReader:
             self._invalid(name, dtype, shape, detail=mistake)
             return Tensor(name, dtype, _possible(shape), 0)
         if proto.data_location == EXTERNAL:
-            entries = {text(entry.key): text(entry.value) for entry in proto.external_data}
+            entries = {text(entry.key): prose(entry.value) for entry in proto.external_data}
             if self.payloads is not None and self.payloads.token in entries:
                 runs = self.payloads.runs[int(entries[self.payloads.token])]
                 return self._left_out(name, dtype, shape, runs)

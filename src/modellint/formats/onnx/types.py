@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modellint.formats.onnx.names import escaped
+from modellint.formats.onnx.names import usual_name
 from modellint.model import DTYPES, HIGHEST_RANK, Dim, DType, Shape, format_shape
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ def _dim(proto: Any) -> Dim:
         return None
     name = proto.dim_param
     if name:
-        return escaped(name)
+        return usual_name(name)
     return 0 if proto.HasField("dim_value") else None

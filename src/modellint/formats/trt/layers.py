@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.files import read_text
+from modellint.base.text import bounded
 from modellint.formats.problems import broken
 from modellint.formats.trt import LAYERS
 from modellint.model import DTYPES, DType, Graph, Model, Node, Shape, Use, Value
@@ -73,7 +74,7 @@ def _outside(table: Mapping[str, Any]) -> set[str]:
     listed = table.get("Bindings") or table.get("I/O Tensors")
     tensors = listed if isinstance(listed, list) else []
     names = [each.get("Name") if isinstance(each, dict) else each for each in tensors]
-    return {name for name in names if isinstance(name, str)}
+    return {bounded(name) for name in names if isinstance(name, str)}
 
 
 def _model(path: Path, layers: list[Any], outside: set[str]) -> Model:
@@ -93,8 +94,8 @@ def _model(path: Path, layers: list[Any], outside: set[str]) -> Model:
 
 
 def _add(graph: Graph, layer: Mapping[str, Any]) -> None:
-    kind = str(layer.get("LayerType") or UNTOLD)
-    node = Node(graph, len(graph.nodes), kind, DOMAIN, str(layer.get("Name") or ""))
+    kind = _name(layer.get("LayerType")) or UNTOLD
+    node = Node(graph, len(graph.nodes), kind, DOMAIN, _name(layer.get("Name")))
     inputs = tuple(_values(graph, layer.get("Inputs")))
     outputs = tuple(_values(graph, layer.get("Outputs")))
     node.inputs, node.outputs = inputs, outputs
@@ -119,11 +120,15 @@ def onnx_nodes(layer: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for _, opening, name in parts if opening))
 
 
+def _name(stated: object) -> str:
+    return bounded(str(stated or ""))
+
+
 def _values(graph: Graph, tensors: object) -> Iterator[Value]:
     for tensor in tensors if isinstance(tensors, list) else ():
         if not isinstance(tensor, dict):
             continue
-        label = str(tensor.get("Name") or "")
+        label = _name(tensor.get("Name"))
         value = graph.values.get(label)
         if value is None:
             value = graph.values[label] = Value(label, graph)
