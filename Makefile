@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
-.PHONY: demo test lint bench fuzz generate lock clean
+.PHONY: demo test lint audit bench fuzz generate lock clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
@@ -22,6 +22,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Known vulnerabilities of everything in the lock. It asks PyPI, so it is no part of .ci/run.
+audit: $(VENV)/.installed-dev
+	$(BIN)/python $(PIP) --group audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 # On their own, without coverage and without a second worker: both would be in the figures.
 bench: $(BENCH)/.installed-bench

@@ -119,7 +119,7 @@ def _written_init(made: _Class, fields: _Fields, frozen: bool) -> Callable[..., 
         known[f"_set_{name}"] = vars(made)[name].__set__
         parameters.append(parameter)
         lines.append(f" _set_{name}(self, {value})" if frozen else f" self.{name} = {value}")
-    exec("\n".join([f"def __init__({', '.join(parameters)}):", *lines, " return"]), known)
+    exec("\n".join([f"def __init__({', '.join(parameters)}):", *lines, " return"]), known)  # noqa: S102 - from names of fields
     init: Callable[..., None] = known["__init__"]
     init.__qualname__ = f"{made.__qualname__}.__init__"
     return init

@@ -196,7 +196,7 @@ def memory_of(pid: int) -> int | None:
         return sum(kinds) * 1024 if kinds else None
     if os.name == "posix":
         done = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
+            ["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
         )
         return int(done.stdout) * 1024 if done.stdout.strip().isdigit() else None
     return None
