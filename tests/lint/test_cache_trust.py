@@ -207,10 +207,13 @@ def test_files_without_our_mark_stay_even_in_our_folder(tmp_path: Path) -> None:
     store.save("a" * 64, 1)
     foreign = store.path("a" * 64).with_name("mine.json")
     foreign.write_text("{}")
-    for path in (foreign, store.path("a" * 64)):
+    draft = foreign.with_name(".modellint-1-2")
+    draft.write_bytes(store.path("a" * 64).read_bytes())
+    for path in (foreign, draft, store.path("a" * 64)):
         os.utime(path, (0, 0))
     store.prune(0, 0)
     assert foreign.exists()
+    assert not draft.exists()
     assert not store.path("a" * 64).exists()
 
 

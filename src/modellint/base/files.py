@@ -15,6 +15,8 @@ MOST_TEXT = 16 << 20
 MOST_JSON = 256 << 20
 """Maximum size of a file that a program writes, and that is read as a whole."""
 
+DRAFT = ".modellint-"
+"""Beginning of the names of files that are being written."""
 TO_OVERWRITE = "to overwrite it, name it on the command line with --force"
 
 _READING = (
@@ -106,7 +108,7 @@ def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
     A link is replaced, not followed. By default, an existing file keeps its permissions.
     """
     mode = _mode(path) if mode is None else mode
-    temporary = path.with_name(f".modellint-{os.getpid()}-{time.monotonic_ns()}")
+    temporary = path.with_name(f"{DRAFT}{os.getpid()}-{time.monotonic_ns()}")
     try:
         with temporary.open("xb") as file:
             temporary.chmod(mode)

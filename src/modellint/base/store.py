@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.data import cache_dir, read_toml
-from modellint.base.files import is_private, open_regular, read_regular, replace_file
+from modellint.base.files import DRAFT, is_private, open_regular, read_regular, replace_file
 
 MARK = "modellint-cache"
 """File in the root of every cache, which makes the folder ours."""
@@ -102,12 +102,12 @@ class Store:
                 left -= size
 
     def _spread_entries(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """Iterate over the files of long keys, without following links."""
+        """Iterate over entries of long keys, and drafts of killed runs, without following links."""
         if not _is_ours(self.root) or not _is_folder(self.folder):
             return
         for folder in self.folder.iterdir():
             if len(folder.name) == 2 and _is_folder(folder):
-                for path in folder.glob("*.json"):
+                for path in (*folder.glob("*.json"), *folder.glob(f"{DRAFT}*")):
                     with suppress(OSError):
                         yield path, path.lstat()
 

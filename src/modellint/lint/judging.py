@@ -96,7 +96,7 @@ class _Baselines:
         try:
             return read_baseline(file)
         except UsageError as error:
-            if not self._request.write_baseline:
+            if not (self._request.write_baseline and file.is_file()):
                 raise
             raise UsageError(f"{error}; {TO_OVERWRITE}") from None
 
