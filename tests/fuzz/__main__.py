@@ -13,6 +13,9 @@ from pathlib import Path
 from tests.fuzz.batches import PROCESSOR, Make, try_all
 from tests.fuzz.minimize import minimize
 from tests.fuzz.mutants import Mutant, mutant
+from tests.fuzz.trial import Failure
+
+PROGRESS = 1000
 
 
 def main() -> int:
@@ -45,21 +48,28 @@ def _try(make: Make, numbers: range, given: argparse.Namespace) -> int:
     """Try all, print what fails, and return the exit code."""
     kinds: Counter[str] = Counter()
     started = time.monotonic()
-    for number, failure in try_all(make, numbers, processor=given.processor, jobs=given.jobs):
-        kinds[failure.kind] += 1
-        if kinds[failure.kind] == 1:
-            made = make(number)
-            label = made.name if given.files is not None else f"{given.seed}/{number}"
-            print(f"{label}: {failure.kind}", flush=True)
-            if given.keep is not None:
-                _keep(made, given.keep, f"{failure.kind}-{label}", failure.detail)
-            elif given.files is not None:
-                print(failure.detail)
+    tried = try_all(make, numbers, processor=given.processor, jobs=given.jobs)
+    for count, (number, failures) in enumerate(tried, 1):
+        for failure in failures:
+            kinds[failure.kind] += 1
+            if kinds[failure.kind] == 1:
+                _report(failure, make(number), number, given)
+        if count % PROGRESS == 0:
+            print(f"{count} tried, {sum(kinds.values())} failures", flush=True)
     seconds, failed = time.monotonic() - started, sum(kinds.values())
     print(f"{len(numbers)} mutants, {failed} failures of {len(kinds)} kinds, {seconds:.0f} s")
     for kind, count in kinds.most_common():
         print(f"{count:6} {kind}")
     return min(len(kinds), 1)
+
+
+def _report(failure: Failure, made: Mutant, number: int, given: argparse.Namespace) -> None:
+    label = made.name if given.files is not None else f"{given.seed}/{number}"
+    print(f"{label}: {failure.kind}", flush=True)
+    if given.keep is not None:
+        _keep(made, given.keep, f"{failure.kind}-{label}", failure.detail)
+    elif given.files is not None:
+        print(failure.detail)
 
 
 def _read(files: list[Path], number: int) -> Mutant:

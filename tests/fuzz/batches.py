@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.fuzz import seeds
 from tests.fuzz.mutants import Mutant
-from tests.fuzz.trial import Failure, failures
+from tests.fuzz.trial import Failure, failures, warm_up
 
 Make = Callable[[int], Mutant]
 MEMORY = 1 << 30
@@ -33,8 +33,8 @@ STDERR, MUTANT = "stderr", "mutant"
 
 def try_all(
     make: Make, numbers: Sequence[int], *, processor: int = PROCESSOR, jobs: int = 1
-) -> Iterator[tuple[int, Failure]]:
-    """Make and try mutants; yield what fails, with the number of its mutant."""
+) -> Iterator[tuple[int, list[Failure]]]:
+    """Make and try mutants; yield their numbers, and how they fail."""
     with warm_folder() as folder:
         if jobs == 1:
             yield from try_batch(numbers, make, folder, processor)
@@ -54,7 +54,7 @@ def warm_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=_quick_folder()) as place:
         folder = Path(place)
         for name in ("qat_residual.onnx", "encoder_fp16_mask.onnx"):
-            failures(EXAMPLES / name, folder)
+            warm_up(EXAMPLES / name, folder)
         seeds.load()
         gc.collect()
         gc.freeze()
@@ -67,19 +67,18 @@ def _quick_folder() -> str | None:
 
 def _listed(
     numbers: Sequence[int], make: Make, folder: Path, processor: int
-) -> list[tuple[int, Failure]]:
+) -> list[tuple[int, list[Failure]]]:
     return list(try_batch(numbers, make, folder, processor))
 
 
 def try_batch(
     numbers: Sequence[int], make: Make, folder: Path, processor: int
-) -> Iterator[tuple[int, Failure]]:
+) -> Iterator[tuple[int, list[Failure]]]:
     own = Path(tempfile.mkdtemp(dir=folder))
     waiting = list(numbers)
     while waiting:
         for found in _try(make, waiting[:BATCH], own, processor):
-            yield from ((waiting[0], failure) for failure in found)
-            del waiting[0]
+            yield waiting.pop(0), found
     shutil.rmtree(own, ignore_errors=True)
 
 

@@ -20,7 +20,8 @@ def minimize(path: Path, processor: int) -> None:
 
         def kinds(data: bytes) -> set[str]:
             made = Mutant(f"mutant{path.suffix}", data)
-            return {each.kind for _, each in try_batch([0], lambda _: made, folder, processor)}
+            _, found = next(try_batch([0], lambda _: made, folder, processor))
+            return {each.kind for each in found}
 
         wanted = kinds(data)
         tree = _tree(data)

@@ -47,8 +47,17 @@ def failures(path: Path, reports: Path, *, is_model: bool = True) -> list[Failur
 
     `is_model` is False if it is known that nothing can take the file for a model that is well.
     """
+    return _failures(path, reports, _deployment(path), is_model)
+
+
+def warm_up(path: Path, reports: Path) -> None:
+    """Make once what is kept for all files."""
+    for options in dict.fromkeys(DEPLOYMENTS):
+        _failures(path, reports, options, is_model=True)
+
+
+def _failures(path: Path, reports: Path, options: Options, is_model: bool) -> list[Failure]:
     found: list[Failure] = []
-    options = _deployment(path)
     with _shortcuts(options), _tracebacks() as raised:
         try:
             found += _check(path, reports, options, is_model)
