@@ -6,7 +6,7 @@ import hashlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -225,8 +225,17 @@ class _Linting:
             for code, hit in self.judge.remarks():
                 if code in rules:
                     yield self._finding(rules[code], hit, None)
+        yield from self._noted_meanwhile(problems)
         if self.model.died:
             yield internal_remark(DIED, self.opened.shown, {"error": self.model.died})
+
+    def _noted_meanwhile(self, before: Set[str]) -> Iterator[Finding]:
+        """Iterate over problems that were found as rules read the file, such as a change of it."""
+        late = {problem.kind for problem in self.model.problems} - before
+        for rule in self.plan.rules if late else ():
+            if rule.problem in late:
+                for hit in self.opened.problem_hits(rule):
+                    yield self._finding(rule, hit, None)
 
     def _ask(self, question: _PlannedRule, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]

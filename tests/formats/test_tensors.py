@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def test_nothing_but_the_graph_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
     onnx.save(model, tmp_path / "weights.onnx")
     opened: list[str] = []
-    monkeypatch.setattr(Path, "open", noting(opened, Path.open))
+    monkeypatch.setattr(os, "open", noting(opened, os.open))
     view = read_model(tmp_path / "weights.onnx")
     assert not view.problems
     assert set(opened) == {"weights.onnx"}
@@ -225,8 +226,8 @@ def test_nothing_but_the_graph_is_read(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def noting(opened: list[str], original: Any) -> Any:
-    def note(path: Path, *arguments: Any, **options: Any) -> Any:
-        opened.append(path.name)
+    def note(path: str | Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(Path(path).name)
         return original(path, *arguments, **options)
 
     return note

@@ -12,8 +12,7 @@ from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 _CHANCE = having(Trait.RANDOM, Trait.DROPS)
 _SAMPLES, _SAMPLE = 8, 64
@@ -128,25 +127,26 @@ def _place(tensor: Tensor) -> Hashable:
     return (region.path, region.offset) if region is not None else id(tensor)
 
 
-def _grouped(
-    tensors: list[Tensor], digest: Callable[[NDArray[np.generic]], bytes]
-) -> Iterator[list[Tensor]]:
+def _grouped(tensors: list[Tensor], digest: Callable[[Tensor], bytes]) -> Iterator[list[Tensor]]:
     groups: dict[bytes, list[Tensor]] = defaultdict(list)
     for tensor in tensors:
-        array = tensor.numpy()
-        if array is not None:
-            groups[digest(array)].append(tensor)
+        read = digest(tensor)
+        if read:
+            groups[read].append(tensor)
     yield from (group for group in groups.values() if len(group) > 1)
 
 
-def _sample(array: NDArray[np.generic]) -> bytes:
-    flat = array.reshape(-1)
-    step = max(1, flat.size // _SAMPLES)
-    return b"".join(flat[at : at + _SAMPLE].tobytes() for at in range(0, flat.size, step))
+def _sample(tensor: Tensor) -> bytes:
+    size = tensor.elements
+    starts = range(0, size, max(1, size // _SAMPLES))
+    parts = tensor.parts((at, min(at + _SAMPLE, size)) for at in starts)
+    return b"".join(part.tobytes() for part in parts)
 
 
-def _content(array: NDArray[np.generic]) -> bytes:
-    flat, digest = array.reshape(-1), hashlib.blake2b(digest_size=16)
-    for at in range(0, flat.size, _PIECE):
-        digest.update(flat[at : at + _PIECE].tobytes())
-    return digest.digest()
+def _content(tensor: Tensor) -> bytes:
+    """Return a digest of all elements; empty if not all can be read."""
+    digest, read = hashlib.blake2b(digest_size=16), 0
+    for piece in tensor.pieces(_PIECE):
+        digest.update(piece.tobytes())
+        read += piece.size
+    return digest.digest() if read == tensor.elements else b""

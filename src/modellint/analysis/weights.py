@@ -136,17 +136,11 @@ def pieces(tensor: Tensor) -> Iterator[NDArray[np.floating[Any]]]:
     """Iterate over the tensor's elements, or evenly spaced pieces of them, as standard floats."""
     import numpy as np
 
-    stored = tensor.numpy()
-    if stored is None or not stored.size:
-        return
-    flat = stored.reshape(-1)
-    if flat.size <= PIECES * PIECE:
-        starts = range(0, flat.size, PIECES * PIECE)
-        length = flat.size
+    size, length = tensor.elements, PIECE
+    if size <= PIECES * PIECE:
+        starts, length = range(min(size, 1)), size
     else:
-        starts = range(0, flat.size - PIECE + 1, (flat.size - PIECE) // (PIECES - 1))
-        length = PIECE
+        starts = range(0, size - PIECE + 1, (size - PIECE) // (PIECES - 1))
     with np.errstate(all="ignore"):
-        for start in starts:
-            piece = flat[start : start + length]
+        for piece in tensor.parts((start, start + length) for start in starts):
             yield piece.astype(np.promote_types(piece.dtype, np.float32), copy=False)

@@ -97,13 +97,25 @@ def _zero_channels(tensor: Tensor, axis: int) -> list[int]:
     """Return all-zero channels along `axis`: sample each, then read the candidates completely."""
     import numpy as np
 
+    if axis == 0:
+        return _zero_rows(tensor)
     stored = tensor.numpy()
     if stored is None:
         return []
     data = np.moveaxis(stored, axis, 0)
-    data = data.reshape(data.shape[0], -1) if axis == 0 else data
     suspects = np.flatnonzero(~np.any(np.asarray(data[:, :ZERO_SAMPLE]) != 0, axis=1))
     return [int(channel) for channel in suspects if not np.any(data[channel])]
+
+
+def _zero_rows(tensor: Tensor) -> list[int]:
+    rows, elements = tensor.shape[0], tensor.elements
+    size = elements // rows if rows else 0
+    samples = tensor.parts(
+        (at, at + min(ZERO_SAMPLE, size)) for at in range(0, elements, size or 1)
+    )
+    suspects = [row for row, sample in enumerate(samples) if not (sample != 0).any()]
+    whole = tensor.parts((row * size, (row + 1) * size) for row in suspects)
+    return [row for row, numbers in zip(suspects, whole, strict=False) if not (numbers != 0).any()]
 
 
 def unused_structured_sparsity(context: Context) -> Iterator[Hit]:
@@ -126,12 +138,18 @@ def _is_two_of_four(node: Node, tensor: Tensor) -> bool:
     """Return True if two of every four neighbors along the input channels are zero."""
     import numpy as np
 
-    stored = tensor.numpy()
-    if stored is None or len(tensor.shape) < 2:
+    if len(tensor.shape) < 2 or not tensor.elements:
         return False
     if _holds_outputs_first(node):
-        sample: NDArray[Any] = np.moveaxis(stored[:SPARSE_SAMPLE], 1, -1)
+        row = tensor.elements // tensor.shape[0]
+        first = next(tensor.parts([(0, min(SPARSE_SAMPLE, tensor.shape[0]) * row)]), None)
+        if first is None:
+            return False
+        sample: NDArray[Any] = np.moveaxis(first.reshape(-1, *tensor.shape[1:]), 1, -1)
     else:
+        stored = tensor.numpy()
+        if stored is None:
+            return False
         sample = np.swapaxes(stored[..., :SPARSE_SAMPLE], -1, -2)
     if sample.shape[-1] % 4:
         return False

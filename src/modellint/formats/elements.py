@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +22,31 @@ MOST_PER_ENTRY = 256
 to what is stored: a file can declare any shape at no cost."""
 
 
-def map_range(path: Path, offset: int, length: int) -> mmap.mmap | memoryview:
-    """Map a range of a file. The file stays open only as long as the buffer exists."""
-    if length == 0:
-        return memoryview(b"")
-    start = offset - offset % mmap.ALLOCATIONGRANULARITY
+class ShrunkError(OSError):
+    """A file that has become shorter than it was."""
+
+
+def read_ranges(path: Path, ranges: Iterable[tuple[int, int]]) -> Iterator[memoryview]:
+    """Read ranges of a file, each an offset and a length.
+
+    A file that shrinks while it is mapped would end the process.
+    """
     with open_regular(path) as file:
-        mapped = mmap.mmap(
-            file.fileno(), offset - start + length, offset=start, access=mmap.ACCESS_READ
-        )
-    return memoryview(mapped)[offset - start :]
+        for offset, length in ranges:
+            buffer = memoryview(bytearray(length))
+            file.seek(offset)
+            found = 0
+            while found < length:
+                more = file.readinto(buffer[found:])
+                if not more:
+                    raise ShrunkError(f"it ends at byte {offset + found}")
+                found += more
+            yield buffer.toreadonly()
+
+
+def read_range(path: Path, offset: int, length: int) -> memoryview:
+    (buffer,) = read_ranges(path, [(offset, length)])
+    return buffer
 
 
 def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:

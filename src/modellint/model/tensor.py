@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ class Region:
 class Tensor:
     """A stored tensor.
 
-    `read` loads the elements (memory-mapped where they are stored raw); it is None when the
+    `read` loads the elements; it is None when the
     bytes are not available, for example because an external file is missing, and returns None
     when reading fails. `small` says that the bytes are already in memory: reading is free.
     """
@@ -50,6 +50,10 @@ class Tensor:
         default=None, repr=False, compare=False
     )
     """For small tensors of a type that Python knows itself: spares the import of numpy."""
+    read_parts: Callable[[Iterable[tuple[int, int]]], Iterator[NDArray[np.generic]]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """For elements that are stored raw: reads ranges of them without the others."""
 
     @property
     def elements(self) -> int:
@@ -58,6 +62,22 @@ class Tensor:
     def numpy(self) -> NDArray[np.generic] | None:
         """Return the elements in `shape`, or None if they cannot be read."""
         return self.read() if self.read is not None else None
+
+    def parts(self, ranges: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.generic]]:
+        """Iterate over ranges of the elements in order; ends early if they cannot be read."""
+        if self.read_parts is not None:
+            yield from self.read_parts(ranges)
+            return
+        stored = self.numpy()
+        if stored is not None:
+            flat = stored.reshape(-1)
+            yield from (flat[start:stop] for start, stop in ranges)
+
+    def pieces(self, length: int) -> Iterator[NDArray[np.generic]]:
+        """Iterate over all elements in order, in pieces of at most that many."""
+        yield from self.parts(
+            (start, min(start + length, self.elements)) for start in range(0, self.elements, length)
+        )
 
     def if_small(self) -> NDArray[np.generic] | None:
         """Return the elements if they are in memory: shape arguments, scales, zero points."""

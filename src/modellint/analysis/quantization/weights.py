@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.quantization.ops import output_axis
 from modellint.analysis.quantization.parts import WeightedOp
 from modellint.base.records import dataclass
+from modellint.model import Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,14 +42,11 @@ def spread(op: WeightedOp) -> Spread | None:
     axis = output_axis(op.node, len(tensor.shape))
     if len(tensor.shape) < 2 or axis is None or not 0 <= axis < len(tensor.shape):
         return None
-    array = tensor.numpy()
-    if array is None or not array.size:
-        return None
-    peaks, squares = _measure(array, axis)
+    peaks, squares = _measure(tensor, axis)
     alive = np.flatnonzero((peaks > 0) & (squares > 0) & np.isfinite(squares))
     if not len(alive):
         return None
-    crests = peaks[alive] / np.sqrt(squares[alive] / (array.size / len(peaks)))
+    crests = peaks[alive] / np.sqrt(squares[alive] / (tensor.elements / len(peaks)))
     top = alive[peaks[alive].argmax()]
     return Spread(
         largest=int(top),
@@ -59,13 +57,13 @@ def spread(op: WeightedOp) -> Spread | None:
     )
 
 
-def _measure(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _measure(tensor: Tensor, axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the largest magnitude and the sum of squares of each channel."""
     import numpy as np
 
-    peaks = np.zeros(array.shape[axis], np.float64)
-    squares = np.zeros(array.shape[axis], np.float64)
-    for start, part in _chunks(array):
+    peaks = np.zeros(tensor.shape[axis], np.float64)
+    squares = np.zeros(tensor.shape[axis], np.float64)
+    for start, part in _chunks(tensor):
         numbers = np.abs(np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1))
         numbers = numbers.astype(np.float32, copy=False)
         at = slice(start, start + len(part)) if axis == 0 else slice(None)
@@ -74,10 +72,15 @@ def _measure(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]
     return peaks, squares
 
 
-def _chunks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    rows = max(1, _CHUNK // max(1, array.size // len(array)))
-    for start in range(0, len(array), rows):
-        yield start, array[start : start + rows]
+def _chunks(tensor: Tensor) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Iterate over rows along the first axis, each with the index of its first."""
+    row = tensor.elements // tensor.shape[0] if tensor.elements else 0
+    rows = max(1, _CHUNK // max(1, row))
+    start = 0
+    for part in tensor.pieces(rows * row) if row else ():
+        chunk = part.reshape(-1, *tensor.shape[1:])
+        yield start, chunk
+        start += len(chunk)
 
 
 def used_levels(op: WeightedOp) -> list[int] | None:
@@ -96,12 +99,11 @@ def used_levels(op: WeightedOp) -> list[int] | None:
     point = int(points.reshape(-1)[0]) if points is not None else 0
     if axis is None or len(tensor.shape) < 2 or not 0 <= axis < len(tensor.shape):
         return None
-    array = tensor.numpy()
-    if array is None or not array.size:
-        return None
-    peaks = np.zeros(array.shape[axis], np.int64)
-    for start, part in _chunks(array):
+    peaks = None
+    for start, part in _chunks(tensor):
+        if peaks is None:
+            peaks = np.zeros(tensor.shape[axis], np.int64)
         numbers = np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1).astype(np.int16)
         at = slice(start, start + len(part)) if axis == 0 else slice(None)
         peaks[at] = np.maximum(peaks[at], np.abs(numbers - point).max(axis=1))
-    return [int(peak) for peak in peaks]
+    return [int(peak) for peak in peaks] if peaks is not None else None

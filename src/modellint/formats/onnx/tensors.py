@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from modellint.formats.elements import (
     codes_to,
     decode_varints,
     from_raw,
-    map_range,
+    read_range,
+    read_ranges,
     spread,
 )
 from modellint.formats.onnx.external import ExternalFiles
@@ -105,7 +106,12 @@ class TensorReader:
         dtype, shape = DTYPES["uint8"], (run.length,)
         region = Region(self.path, run.offset, run.length)
         tensor = Tensor(
-            name, dtype, shape, run.length, region, read=partial(_read_raw, region, dtype, shape)
+            name,
+            dtype,
+            shape,
+            run.length,
+            region,
+            read=partial(self._read_raw, region, dtype, shape),
         )
         self.tensors.append(tensor)
         return tensor
@@ -155,8 +161,7 @@ class TensorReader:
             if region.length != nbytes:
                 self._invalid(name, dtype, shape, nbytes, region.length, "bytes")
                 return Tensor(name, dtype, shape, nbytes, region)
-            read = partial(_read_raw, region, dtype, shape)
-            return Tensor(name, dtype, shape, nbytes, region, read=read)
+            return self._raw(name, dtype, shape, region)
         runs = tuple(run for run in runs if run.field == _field(dtype))
         if not runs:
             self._invalid(name, dtype, shape, nbytes, 0, "bytes")
@@ -172,7 +177,7 @@ class TensorReader:
             unit = "elements" if dtype.kind == "string" else "bytes"
             self._invalid(name, dtype, shape, least, found, unit)
             return Tensor(name, dtype, shape, nbytes, region)
-        read_typed = partial(_read_typed, self.path, runs, dtype, shape)
+        read_typed = partial(self._read_typed, runs, dtype, shape)
         return Tensor(name, dtype, shape, nbytes, region, read=read_typed)
 
     def _external(
@@ -191,8 +196,54 @@ class TensorReader:
             self._invalid(name, dtype, shape, nbytes, length, "bytes")
         else:
             region = self.external.claim(name, entries["location"], offset, length)
-        read = partial(_read_raw, region, dtype, shape) if region is not None else None
-        return Tensor(name, dtype, shape, nbytes, region, read=read)
+        if region is None:
+            return Tensor(name, dtype, shape, nbytes)
+        return self._raw(name, dtype, shape, region)
+
+    def _raw(self, name: str, dtype: DType, shape: tuple[int, ...], region: Region) -> Tensor:
+        read = partial(self._read_raw, region, dtype, shape)
+        parts = partial(self._read_parts, region, dtype) if dtype.bits >= 8 else None
+        nbytes = dtype.nbytes(product(shape))
+        return Tensor(name, dtype, shape, nbytes, region, read=read, read_parts=parts)
+
+    def _read_raw(self, region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
+        try:
+            return from_raw(read_range(region.path, region.offset, region.length), dtype, shape)
+        except OSError as error:
+            self._changed(region.path, error)
+        except ValueError:  # numpy cannot have such a shape
+            pass
+        return None
+
+    def _read_parts(
+        self, region: Region, dtype: DType, ranges: Iterable[tuple[int, int]]
+    ) -> Iterator[Array]:
+        size = int(dtype.bits) // 8
+        places = ((region.offset + start * size, (stop - start) * size) for start, stop in ranges)
+        try:
+            for buffer in read_ranges(region.path, places):
+                yield from_raw(buffer, dtype, (len(buffer) // size,))
+        except OSError as error:
+            self._changed(region.path, error)
+
+    def _read_typed(
+        self, runs: tuple[Payload, ...], dtype: DType, shape: tuple[int, ...]
+    ) -> Array | None:
+        try:
+            places = ((run.offset, run.length) for run in runs)
+            return _from_runs(runs, list(read_ranges(self.path, places)), dtype, shape)
+        except OSError as error:
+            self._changed(self.path, error)
+        except ValueError:
+            pass
+        return None
+
+    def _changed(self, path: Path, error: OSError) -> None:
+        """Record once that a file is not what it was when it was opened."""
+        if not any(problem.kind == "unreadable" for problem in self.problems):
+            reason = error.strerror or str(error)
+            detail = f"{path.name} changed while it was read ({reason})"
+            self.problems.note("unreadable", detail=detail)
 
     def _invalid(
         self,
@@ -261,13 +312,6 @@ def _typed_size(dtype: DType, elements: int, runs: Sequence[Payload]) -> tuple[i
     return entries, LONGEST_VARINT * entries
 
 
-def _read_raw(region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
-    try:
-        return from_raw(map_range(region.path, region.offset, region.length), dtype, shape)
-    except (OSError, ValueError):  # changed since it was read, or numpy cannot have such a shape
-        return None
-
-
 def _read_proto(proto: TensorProto, dtype: DType, shape: tuple[int, ...]) -> Array | None:
     try:
         if proto.raw_data:
@@ -289,24 +333,20 @@ def _read_plain(proto: TensorProto, dtype: DType, code: str) -> array[Any]:
     return elements
 
 
-def _read_typed(
-    path: Path, runs: tuple[Payload, ...], dtype: DType, shape: tuple[int, ...]
-) -> Array | None:
+def _from_runs(
+    runs: tuple[Payload, ...], buffers: list[memoryview], dtype: DType, shape: tuple[int, ...]
+) -> Array:
     import numpy as np
 
-    try:
-        buffers = [map_range(path, run.offset, run.length) for run in runs]
-        if dtype.kind == "string":
-            return _from_entries([bytes(buffer) for buffer in buffers], dtype, shape)
-        if runs[0].field == FLOAT_DATA:
-            parts: list[Any] = [np.frombuffer(buffer, "<f4") for buffer in buffers]
-        elif runs[0].field == DOUBLE_DATA:
-            parts = [np.frombuffer(buffer, "<f8") for buffer in buffers]
-        else:
-            parts = [decode_varints(buffer).view(np.int64) for buffer in buffers]
-        return _from_entries(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype, shape)
-    except (OSError, ValueError):
-        return None
+    if dtype.kind == "string":
+        return _from_entries([bytes(buffer) for buffer in buffers], dtype, shape)
+    if runs[0].field == FLOAT_DATA:
+        parts: list[Any] = [np.frombuffer(buffer, "<f4") for buffer in buffers]
+    elif runs[0].field == DOUBLE_DATA:
+        parts = [np.frombuffer(buffer, "<f8") for buffer in buffers]
+    else:
+        parts = [decode_varints(buffer).view(np.int64) for buffer in buffers]
+    return _from_entries(parts[0] if len(parts) == 1 else np.concatenate(parts), dtype, shape)
 
 
 def _from_entries(entries: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
