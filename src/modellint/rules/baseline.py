@@ -21,7 +21,7 @@ UNKNOWN_FAMILIES = frozenset({"internal", "suppression"})
 VERSION = 1
 KEYS = {"version", "findings"}
 ENTRY = {"path": str, "code": str, "fingerprint": str, "count": int}
-"""Content of the file: exactly these keys, so that no report is taken for a baseline."""
+"""Content of the file: no other keys, so that no report is taken for a baseline."""
 
 Key = tuple[str, str]
 """Code and fingerprint."""
@@ -91,10 +91,10 @@ def read_baseline(path: Path) -> Baseline:
         raise UsageError(f"{path} is not a baseline: it is nested too deeply") from None
     except ValueError as error:
         raise UsageError(f"cannot read baseline {path}: {error}") from error
-    if not isinstance(data, dict) or data.keys() != KEYS or data["version"] != VERSION:
+    if not isinstance(data, dict) or data.keys() - KEYS or data.get("version") != VERSION:
         raise UsageError(f"{path} is not a baseline of this version of modellint")
     baseline = Baseline()
-    entries = data["findings"]
+    entries = data.get("findings")
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         raise UsageError(f"baseline {path} is damaged")
     for entry in entries:
