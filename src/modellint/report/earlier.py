@@ -9,12 +9,13 @@ HEAD = 8192
 
 _CODE = r"[A-Z]{2,5}\d{3}"
 _BEGINS = {
-    "full, or a model's page": r"── |No findings",
+    "full, or a model's page": r"── |No findings\.",
     "concise": rf"[^\n]*: (error|warning|info) {_CODE} ",
     "json": r'\{\s*"version": 1,\s*"(modellint|probes)": ',
     "jsonl": rf'\{{"code": "{_CODE}", "rule": "',
     "sarif": r'\{\s*"runs": \[\s*\{\s*"tool": \{\s*"driver": \{\s*"name": "modellint"',
-    "github": r"::(error|warning|notice) (file|title)=|[^\n]* in \d[\d,]* models?\n",
+    "github": r"::(error|warning|notice) (file|title)=",
+    "github, without annotations": r"(No findings|\d[\d,]* (error|warning|info)[^\n]*) in \d",
     "gitlab": rf'\[\]\s*\Z|\[\s*\{{\s*"type": "issue",\s*"check_name": "{_CODE}"',
     "junit": r'<\?xml [^>]*\?>\s*<testsuites name="modellint"',
     "markdown": r"<!-- modellint -->",
