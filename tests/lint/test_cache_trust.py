@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -254,3 +255,37 @@ def test_an_edit_of_the_same_size_and_time_is_seen(folder: Path) -> None:
     os.utime(path, (old, old))
     assert path.stat().st_ino == inode
     assert run(folder).stdout != first.stdout
+
+
+def test_a_number_too_long_for_json_is_not_kept(tmp_path: Path) -> None:
+    assert not Store(tmp_path / "cache").save("key", 10**5000)
+
+
+def test_a_cache_that_disappears_only_costs_time(
+    folder: Path, isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(isolated, "lint")
+    store.save("a" * 64, 1)
+
+    def gone(path: Path) -> Any:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "iterdir", gone)
+    store.prune(0, 0)
+    assert store.load("a" * 64) == 1
+
+
+@posix
+def test_runs_at_once_make_one_cache(folder: Path, tmp_path: Path) -> None:
+    """Whichever creates the folder first, the others find it theirs."""
+    environment = {**os.environ, "MODELLINT_CACHE_DIR": str(tmp_path / "new" / "cache")}
+    command = [sys.executable, "-m", "modellint", ".", *RULES, "-o", "concise"]
+    running = [
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    said = {process.communicate(timeout=120)[0] for process in running}
+    assert {process.returncode for process in running} == {1}
+    assert len(said) == 1
+    assert not (tmp_path / "new/cache" / INSIDE).exists()
+    assert (tmp_path / "new/cache" / MARK).is_file()

@@ -62,7 +62,7 @@ class Store:
             if len(data) > MOST_ENTRY:
                 return False
             replace_file(path, data, 0o600)
-        except OSError:
+        except (OSError, ValueError):  # an integer may be too long for JSON
             return False
         return True
 
@@ -86,15 +86,17 @@ class Store:
 
     def discard(self, pattern: str) -> None:
         """Delete the entries whose keys match a glob."""
-        if _is_ours(self.root) and _is_folder(self.folder):
-            for path in self.folder.glob(f"{pattern}.json"):
-                _delete(path)
+        with suppress(OSError):  # other runs may delete them as well
+            if _is_ours(self.root) and _is_folder(self.folder):
+                for path in self.folder.glob(f"{pattern}.json"):
+                    _delete(path)
 
     def prune(self, most_bytes: int, most_seconds: float) -> None:
         """Delete expired entries, then the oldest ones while there are too many bytes."""
-        entries = [
-            (status.st_mtime, status.st_size, path) for path, status in self._spread_entries()
-        ]
+        entries = []
+        with suppress(OSError):  # other runs may delete the folders
+            for path, status in self._spread_entries():
+                entries.append((status.st_mtime, status.st_size, path))
         left = sum(size for _, size, _ in entries)
         for written, size, path in sorted(entries):
             if left > most_bytes or written < time.time() - most_seconds:
