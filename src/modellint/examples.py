@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from modellint.base.errors import UsageError
+from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.engine import lint_file
 from modellint.finding import Finding
@@ -91,24 +92,34 @@ def _difference(case: Case, findings: list[Finding]) -> str:
 def probe_of(example: Example) -> ProbeRequest | None:
     """Return the example's recorded probe outcome, or a request to run the runtime it names."""
     if example.recorded:
-        return ProbeRequest(recorded=from_json(example.recorded))
+        try:
+            return ProbeRequest(recorded=from_json(example.recorded))
+        except ValueError as error:
+            raise UsageError(f"the recorded outcome of an example: {error}") from error
     return ProbeRequest(example.probe, timeout=60) if example.probe is not None else None
 
 
 def write_files(example: Example, folder: Path) -> Path:
     contents = dict(example.files) or {"model.onnxtxt": example.model}
     for name, content in contents.items():
-        inside = PurePosixPath(name)
-        if inside.is_absolute() or ".." in inside.parts:
+        if leaves_lexically(name) or not name.strip("/."):
             raise UsageError(f"file {name!r} of an example is outside the example's folder")
         path = folder / name
         if name.endswith("/"):
             path.mkdir(parents=True)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        hexadecimal = content.removeprefix("hex:") if content.startswith("hex:") else None
-        path.write_bytes(bytes.fromhex(hexadecimal) if hexadecimal else content.encode())
+        path.write_bytes(_bytes_of(name, content))
     return folder / next(iter(contents))
+
+
+def _bytes_of(name: str, content: str) -> bytes:
+    if not content.startswith("hex:"):
+        return content.encode()
+    try:
+        return bytes.fromhex(content.removeprefix("hex:"))
+    except ValueError as error:
+        raise UsageError(f"file {name!r} of an example: {error}") from error
 
 
 def deployment_of(example: Example) -> Deployment:

@@ -133,3 +133,39 @@ def test_what_a_configuration_says_is_shown_without_control_characters(tmp_path:
     assert all(line.isprintable() for line in shown.splitlines())
     shown = run_cli("--show-settings", "\u202ex\u009b.onnx", cwd=tmp_path).stdout
     assert all(line.isprintable() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/../../x", "..\\\\x", "C:/x", "C:x", "", "."])
+def test_the_files_of_an_example_stay_in_its_folder(name: str, tmp_path: Path) -> None:
+    file = f'[[examples.invalid]]\nfiles = {{ "{name}" = "x" }}\n'
+    _tested_example(tmp_path, file, "outside the example's folder")
+
+
+@pytest.mark.parametrize(
+    ("example", "said"),
+    [
+        ('files = { "x.onnx" = "hex:zz" }', "non-hexadecimal"),
+        ('model = "x"\nrecorded = { status = "odd" }', "unknown status 'odd'"),
+        ('model = "x"\nrecorded = { status = "accepted", layers = [1] }', "wrong type"),
+    ],
+)
+def test_nonsense_in_an_example_is_a_mistake(example: str, said: str, tmp_path: Path) -> None:
+    _tested_example(tmp_path, f"[[examples.invalid]]\n{example}\n", said)
+
+
+def _tested_example(folder: Path, example: str, said: str) -> None:
+    rule = f"""
+        summary = "A Relu."
+        severity = "info"
+        message = "A Relu."
+        why = "Because."
+        fix = "None."
+        match = {{ pattern = "y = Relu(x)", report = "y" }}
+        {example}
+        [[examples.valid]]
+        model = "x"
+        """
+    project(folder, {"OWN001-a-relu.toml": rule})
+    result = run_cli("rules", "test", "OWN001-a-relu.toml", cwd=folder)
+    assert result.exit_code in (1, 2), result
+    assert said in result.stdout + result.stderr
