@@ -220,13 +220,13 @@ def model_with(*nodes: onnx.NodeProto, tensors: tuple[TensorProto, ...] = ()) ->
 
 
 DIMS = [
-    [-1], [0], [MOST], [MOST] * 3, [-MOST, -MOST], [2**62] * 64, [1] * 65,
+    [-1], [0], [MOST], [MOST] * 3, [-MOST, -MOST], [2**62] * 64, [1] * 65, [0, MOST, MOST],
     [2**62] * 20_000, [-1, 0], [1] * 32, [],
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("dims", DIMS, ids=[f"{dims[:2]}{len(dims)}" for dims in DIMS])
-@pytest.mark.parametrize("data_type", [0, 1, 6, 7, 8, 9, 10, 14, 16, 17, 21, 22, 23, 99])
+@pytest.mark.parametrize("data_type", [0, 1, 7, 8, 9, 16, 22])
 def test_tensors_of_any_shape_and_type(dims: list[int], data_type: int, tmp_path: Path) -> None:
     kind = helper.make_tensor_type_proto(data_type, None)
     for dim in dims:
