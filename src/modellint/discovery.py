@@ -166,9 +166,17 @@ class _Walk:
         self.discovery = discovery
         self.ignores = GitIgnores(top)
 
-    def models(self, folder: Path) -> Iterator[Path]:
+    def models(self, top: Path) -> Iterator[Path]:
+        """Iterate over the models below a folder: first its own, then those of each subfolder."""
+        waiting = [top]
+        while waiting:
+            folders: list[Path] = []
+            yield from self._models_in(waiting.pop(), folders)
+            waiting += reversed(folders)
+
+    def _models_in(self, folder: Path, folders: list[Path]) -> Iterator[Path]:
+        """Iterate over the models in a folder, and add its subfolders to `folders`."""
         config = self.configs.of(folder)
-        folders = []
         for entry in sorted(_entries(folder), key=lambda entry: entry.name):
             path = folder / entry.name
             # A linked folder is outside the tree, and may form a cycle.
@@ -186,8 +194,6 @@ class _Walk:
                 folders.append(path)
             else:
                 yield path
-        for path in folders:
-            yield from self.models(path)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, fields, replace
 from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,25 @@ class Configs:
         return self._nearest(folder.resolve())
 
     def _nearest(self, folder: Path) -> Config:
+        """Return the configuration of a folder, or of the nearest one above it that has any."""
+        passed = []
+        for each in chain((folder,), folder.parents):
+            config = self._by_folder.get(each) or self._own(each)
+            if config is not None:
+                break
+            passed.append(each)
+        else:
+            config = self._merged(None)
+        self._by_folder.update(dict.fromkeys(passed, config))
+        return config
+
+    def _own(self, folder: Path) -> Config | None:
+        """Return the configuration that a folder itself contains."""
         for name in NAMES:
             file = folder / name
-            if file.is_file() and read_table(file) is not None:
+            if os.path.isfile(file) and read_table(file) is not None:  # noqa: PTH113 - any length
                 return self._merged(file)
-        return self.of(folder.parent) if folder.parent != folder else self._merged(None)
+        return None
 
     def _merged(self, file: Path | None) -> Config:
         """Return the Config of a file, shared by all folders it applies to."""

@@ -45,7 +45,9 @@ def answer(probed: Probed) -> str:
 
 
 def write_table(result: Result, stream: TextIO, options: Options) -> None:
-    """Write the models, each followed by a line per deployment."""
+    """Write the models, each followed by a line per deployment; nothing if there are none."""
+    if not result.probes:
+        return
     page = Page(stream, options)
     rows = [_cells(probed, page) for probed in result.probes]
     head, *lines = page.rows(COLUMNS, rows, page.width)
