@@ -50,9 +50,11 @@ class ReportCache:
         try:
             if not self._is_current(path, stored):
                 return None
-            return report_from_json(stored["report"])
+            report = report_from_json(stored["report"])
         except (OSError, ValueError, KeyError, TypeError):
             return None  # absent, or not an entry of this version
+        named = {report.summary.path, *(finding.path for finding in report.findings)}
+        return report if named == {shown} else None
 
     def store(
         self, path: Path, shown: str, plan_key: str, before: Identity | None, report: FileReport
