@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from onnx import helper
 
 from modellint.base.globs import Globs
+from modellint.checks.api import Context
+from modellint.checks.compat import missing_opset_import
 from modellint.formats import detect, read_model
 from modellint.formats.onnx.text import read_text
+from modellint.model import Model
 from tests.growth import is_linear
 
 TEXTS: dict[str, tuple[str, Callable[[int], str]]] = {
@@ -68,3 +74,39 @@ def test_brackets_after_a_comment_count() -> None:
     assert [problem.kind for problem in model.problems] == ["too-deep"]
     model = read_text('<ir_version: 7, doc_string: "' + "(" * 100 + '">')
     assert [problem.kind for problem in model.problems] == ["corrupt"]
+
+
+def calling(path: Path, functions: int) -> Path:
+    """A model of nodes that each call a function of their own."""
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    nodes = [helper.make_node(f"F{at}", [], [f"y{at}"], domain="own") for at in range(functions)]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], []), opset_imports=opsets)
+    body = [helper.make_node("Constant", [], ["b"], value_int=1)]
+    for at in range(functions):
+        function = helper.make_function("own", f"F{at}", [], ["b"], body, opsets)
+        model.functions.append(function)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_many_functions_are_not_inferred(tmp_path: Path) -> None:
+    """onnx goes through all functions for each call."""
+    few, many = (read_model(calling(tmp_path / f"{size}.onnx", size)) for size in (50, 4200))
+    assert few.infer().error is None
+    assert many.infer().error == "4200 functions are too many to follow"
+
+
+def test_missing_imports_are_counted_in_one_go(tmp_path: Path) -> None:
+    def check(size: int) -> None:
+        path = tmp_path / f"{size}.onnx"
+        if path not in models:
+            nodes = [helper.make_node("F", [], [], domain=f"d{at}") for at in range(size)]
+            path.write_bytes(
+                helper.make_model(helper.make_graph(nodes, "g", [], [])).SerializeToString()
+            )
+            models[path] = read_model(path)
+        context = cast("Context", SimpleNamespace(model=models[path]))
+        assert sum(1 for _ in missing_opset_import(context)) == size
+
+    models: dict[Path, Model] = {}
+    assert is_linear(check, 250, 16)

@@ -63,13 +63,13 @@ def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
 def missing_opset_import(context: Context) -> Iterator[Hit]:
     """A node of a domain whose operator set the model does not import."""
     for model_graph, imported in _graphs_with_imports(context.model):
-        seen: dict[str, Node] = {}
+        seen: dict[str, list[Node]] = {}
         for node in model_graph.nodes:
             if _normal(node.domain) not in imported:
-                seen.setdefault(node.domain, node)
-        for domain, node in seen.items():
-            count = sum(other.domain == domain for other in model_graph.nodes)
-            yield Hit(node, {"domain": domain or "ai.onnx", "nodes": count}, count=count)
+                seen.setdefault(node.domain, []).append(node)
+        for domain, nodes in seen.items():
+            count = len(nodes)
+            yield Hit(nodes[0], {"domain": domain or "ai.onnx", "nodes": count}, count=count)
 
 
 def unknown_operator(context: Context) -> Iterator[Hit]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_CALLS = 100_000
 """Limit on function calls: nested functions can multiply, and inference walks every call."""
+MOST_LOOKED_UP = 1 << 24
+"""Limit on functions times calls: for each call, onnx goes through all functions."""
 LONGEST_LIST = 1 << 20
 """To propagate data, onnx keeps some 80 bytes for each element of whatever has one dim."""
 STANDARD_DOMAINS = frozenset(
@@ -84,8 +86,11 @@ class Inferrer:
             return Inference({}, self.model.died)
         if call_cycle(self.model) is not None:
             return Inference({}, "a function calls itself")
-        if count_calls(self.model) > MOST_CALLS:
+        calls = count_calls(self.model)
+        if calls > MOST_CALLS:
             return Inference({}, f"functions call each other more than {MOST_CALLS} times")
+        if calls * len(self.proto.functions) > MOST_LOOKED_UP:
+            return Inference({}, f"{len(self.proto.functions)} functions are too many to follow")
         if strict and any(graph.sparse for graph in self.model.graphs()):
             return Inference({})  # onnx takes a sparse initializer for a scalar, and complains
         changes = inputs or constants or (not strict and knows(self.proto))
@@ -153,7 +158,7 @@ class Inferrer:
         declared = {value.name: value.declared_shape for value in self.model.inputs}
         shapes = {**declared, **inputs}.values()
         counts = (element_count(shape) or 0 for shape in shapes)
-        return max(0, *counts, *(tensor.elements for tensor in self.model.tensors))
+        return max([0, *counts, *(tensor.elements for tensor in self.model.tensors)])
 
     def _serialized(self) -> bytes:
         if self.stripped is None:
@@ -300,12 +305,11 @@ def count_calls(model: Model) -> int:
     pending = list(model.functions.values())
     while pending:
         body = pending[-1]
-        unknown = [item for item in callees[id(body)] if id(item) not in calls]
+        unknown = {id(item): item for item in callees[id(body)] if id(item) not in calls}
         if unknown:
-            pending.extend(unknown)
-            continue
-        pending.pop()
-        calls[id(body)] = 1 + sum(calls[id(item)] for item in callees[id(body)])
+            pending.extend(unknown.values())
+        elif id(pending.pop()) not in calls:
+            calls[id(body)] = 1 + sum(calls[id(item)] for item in callees[id(body)])
     called = map(model.function_of, model.nodes())
     return sum(calls[id(body)] for body in called if body is not None)
 
