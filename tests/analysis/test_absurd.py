@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -190,6 +191,31 @@ def test_a_product_of_nothing_and_a_stack_of_matrices_are_no_surprise(tmp_path: 
     assert [each.message for each in found if each.is_internal] == []
     looked = inspect_model(tmp_path / "absurd.onnx", "absurd.onnx", Asked((A10,), {}))
     assert [each.message for each in looked.problems if each.kind == "internal"] == []
+
+
+def test_a_name_of_external_data_can_be_too_long_for_the_system(tmp_path: Path) -> None:
+    model_of(tmp_path, [node("Relu", "x")], w=ONE)
+    proto = onnx.load(tmp_path / "absurd.onnx")
+    stored = proto.graph.initializer[0]
+    stored.ClearField("raw_data")
+    stored.data_location = onnx.TensorProto.EXTERNAL
+    stored.external_data.add(key="location", value="x" * 5000)
+    (tmp_path / "absurd.onnx").write_bytes(proto.SerializeToString())
+    looked = inspect_model(tmp_path / "absurd.onnx", "absurd.onnx", Asked((A10,), {}))
+    assert looked.identity is not None
+    assert looked.identity.external_missing == looked.identity.external_files
+
+
+def test_a_crowd_of_tensors_is_planned_in_a_moment(tmp_path: Path) -> None:
+    count = 20_000
+    nodes = [helper.make_node("Conv", ["x", "w"], [f"v{at}"]) for at in range(count)]
+    nodes += [helper.make_node("Concat", [f"v{at}" for at in range(count)], ["y"], axis=1)]
+    model = model_of(tmp_path, nodes, (1, 8, 4, 4), w=np.zeros((8, 8, 1, 1), np.float32))
+    for at in range(count):
+        model.graph.values[f"v{at}"].declare(None, (1, 8, 4, 4))
+    began = time.process_time()
+    assert memory(model, A10).total.expected > count * 8 * 4 * 4
+    assert time.process_time() - began < 30
 
 
 def test_numbers_beyond_any_machine_end_below_infinity(tmp_path: Path) -> None:

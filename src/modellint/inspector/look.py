@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import traceback
 import warnings
 from collections import Counter
@@ -238,7 +239,8 @@ def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> 
 
 def _identity(model: Model) -> Identity:
     stated = onnx_facts(model)
-    there = [file.stat().st_size for file in model.external_files if file.is_file()]
+    sizes = [_size_of(file) for file in model.external_files]
+    there = [size for size in sizes if size is not None]
     producer = f"{model.producer_name} {model.producer_version}".strip()
     return Identity(
         producer=producer or None,
@@ -250,6 +252,15 @@ def _identity(model: Model) -> Identity:
         external_bytes=sum(there),
         metadata=dict(model.metadata),
     )
+
+
+def _size_of(file: Path) -> int | None:
+    """Return the size of a regular file; None if there is none of that name, or cannot be."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _stored(model: Model) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -68,6 +68,8 @@ class _Block:
 
     def __init__(self) -> None:
         self._placed: list[tuple[int, int, int]] = []
+        self._ending: dict[int, list[tuple[int, int, int]]] = {}
+        """What is in use by its last step."""
         self._hopeless = math.inf
         """Upper bound on hole sizes; holes only shrink until something is released."""
 
@@ -80,19 +82,22 @@ class _Block:
         return max(meanwhile.place(size, step) for size in sizes)
 
     def release(self, step: int) -> None:
-        """Release memory last used before `step`."""
-        self._placed = [each for each in self._placed if each[2] >= step]
+        """Release memory last used in the step before `step`."""
+        for each in self._ending.pop(step - 1, ()):
+            del self._placed[bisect_left(self._placed, each)]
         self._hopeless = math.inf
 
     def place(self, size: int, last: int) -> int:
         """Allocate from the first hole that fits; return the end."""
         offset = self._first_fit(size)
-        insort(self._placed, (offset, offset + size, last))
+        placed = offset, offset + size, last
+        insort(self._placed, placed)
+        self._ending.setdefault(last, []).append(placed)
         return offset + size
 
     def _first_fit(self, size: int) -> int:
         top = self._placed[-1][1] if self._placed else 0
-        if size >= self._hopeless:
+        if size >= self._hopeless or len(self._placed) > CROWD:
             return top
         offset = 0
         for begin, end, _ in self._placed:
