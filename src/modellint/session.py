@@ -70,13 +70,12 @@ class OpenModel:
             return self.model
         if self.model.format != ENGINE.name or self.model.problems:
             raise UsageError(f"{self.shown} contains no engine layers ({self.model.format})")
-        import tempfile
-
+        from modellint.base.temporary import temporary_folder
         from modellint.probes.layers import exported_layers
 
         engine, writer = self.model.path, self.model.producer_name
-        with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
-            layers = read_model(exported_layers(engine, writer, Path(folder)))
+        with temporary_folder() as folder:
+            layers = read_model(exported_layers(engine, writer, folder))
         if Capability.LAYERS not in layers.capabilities:
             raise UsageError(f"{writer} does not report the layers of {engine}")
         return layers

@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from modellint.base.temporary import temporary_folder
 from tests.samples import INFO, project
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
@@ -71,10 +75,7 @@ def test_a_signal_at_any_moment(
 @pytest.mark.parametrize("number", CODES)
 def test_no_temporary_folder_is_left(folder: Path, number: signal.Signals) -> None:
     process = start(folder, "-")
-    deadline = time.monotonic() + PATIENCE
-    while not any((folder / "temporary").iterdir()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for_one(folder / "temporary")
     process.send_signal(number)
     stdin = process.stdin
     _, stderr = process.communicate(timeout=PATIENCE)
@@ -82,6 +83,38 @@ def test_no_temporary_folder_is_left(folder: Path, number: signal.Signals) -> No
     assert process.returncode == CODES[number]
     assert b"Traceback" not in stderr
     assert not any((folder / "temporary").iterdir())
+
+
+def test_the_folder_of_a_killed_run_is_removed_by_the_next(folder: Path) -> None:
+    process = start(folder, "-")
+    left = wait_for_one(folder / "temporary")
+    os.utime(left, (0, 0))
+    with temporary_folder_in(folder):
+        assert left.exists()  # in use, however old
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert left.exists()
+    foreign = folder / "temporary" / "modellint-link"
+    foreign.symlink_to(folder)
+    with temporary_folder_in(folder) as mine:
+        assert set((folder / "temporary").iterdir()) == {foreign, mine}
+    assert (folder / "0.onnx").exists()
+
+
+@contextmanager
+def temporary_folder_in(folder: Path) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+        with temporary_folder() as mine:
+            yield mine
+
+
+def wait_for_one(folder: Path) -> Path:
+    deadline = time.monotonic() + PATIENCE
+    while not any(folder.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return next(folder.iterdir())
 
 
 def test_a_hangup_is_ignored_where_the_user_wants_that(folder: Path) -> None:

@@ -48,11 +48,18 @@ def word() -> str:
 
 
 class held:  # noqa: N801 - reads as a function, but `contextlib` would have to be imported
-    """Block Ctrl-C; processes started meanwhile inherit that and leave it to their parent."""
+    """Block Ctrl-C; processes started meanwhile inherit that and leave it to their parent.
+
+    With `all`, block what asks to terminate, too.
+    """
+
+    def __init__(self, *, all: bool = False) -> None:
+        names = ("SIGINT", "SIGTERM", "SIGHUP") if all else ("SIGINT",)
+        self._blocked = {getattr(signal, name) for name in names if hasattr(signal, name)}
 
     def __enter__(self) -> None:
         if hasattr(signal, "pthread_sigmask"):  # not on Windows
-            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
 
     def __exit__(
         self,

@@ -1,4 +1,4 @@
-"""A model from standard input, as a file that can be memory-mapped."""
+"""A model from standard input, as a file that can be read in parts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def spooled(
         yield paths, {}
         return
     import shutil
-    import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="modellint-") as folder:
-        file = Path(folder) / _name(name)
+    from modellint.base.temporary import temporary_folder
+
+    with temporary_folder() as folder:
+        file = folder / _name(name)
         try:
             with file.open("wb") as spool:
                 shutil.copyfileobj(sys.stdin.buffer, spool)

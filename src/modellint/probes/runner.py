@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from modellint.base.children import PARENT
 from modellint.base.records import dataclass
+from modellint.base.temporary import temporary_folder
 from modellint.probes.outcome import Status
 
 POLL = 0.05
@@ -57,8 +57,7 @@ def run_child(
     The file, and everything else that the child writes, is in a temporary folder. A child may write
     an early answer and improve it later: if it dies, its last answer is returned as well.
     """
-    with tempfile.TemporaryDirectory(prefix="modellint-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / "request.json").write_text(json.dumps(dict(request)), encoding="utf-8")
         started = time.monotonic()
         with (folder / "request.json").open("rb") as stdin, (folder / "said").open("wb") as said:
