@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.samples import GOOD, INFO, project
+from tests.support import EXAMPLES
 from tests.system.support import MODELLINT, posix, shell
 
 pytestmark = posix
@@ -44,6 +46,27 @@ def test_modules_in_the_working_folder(arguments: str, folder: Path) -> None:
     result = shell(f"modellint {arguments}", folder, {"PYTHONPATH": None})
     assert "imported" not in result.stderr
     assert result.exit_code in (0, 1), result
+
+
+def test_nothing_opens_a_connection() -> None:
+    code = """
+import sys
+def watch(event, arguments):
+    if event.startswith(("socket.connect", "socket.getaddrinfo", "urllib", "http")):
+        print("connects", event, arguments)
+sys.addaudithook(watch)
+from modellint.__main__ import main
+main()
+"""
+    for verb in ("check", "inspect", "probe"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, verb, str(EXAMPLES), "-t", "a10"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr
+        assert "connects" not in done.stdout
 
 
 def test_a_configuration_names_no_module(folder: Path) -> None:
