@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -252,6 +253,19 @@ def test_tensors_of_any_shape_and_type(dims: list[int], data_type: int, tmp_path
             assert len(tensor.shape) <= HIGHEST_RANK
             elements = tensor.numpy()
             assert elements is None or elements.shape == tensor.shape
+
+
+@pytest.mark.parametrize("op", ["Expand", "Reshape", "ConstantOfShape"])
+def test_results_have_no_more_dims_than_are_possible(op: str, tmp_path: Path) -> None:
+    """Inference gives the result a dim for each element of the argument: gigabytes of them."""
+    node = onnx.NodeProto(op_type=op, input=["x", "sizes"][-1 if op == "ConstantOfShape" else 0 :])
+    node.output.append("y")
+    model = model_with(node)
+    model.graph.input.append(helper.make_tensor_value_info("sizes", 7, [1 << 32]))
+    model.opset_import[0].version = 21
+    started = time.process_time()
+    lint(model, tmp_path)
+    assert time.process_time() - started < 5
 
 
 def test_sparse_tensors_take_no_more_memory_than_their_file_suggests(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.base.records import dataclass
 from modellint.formats.onnx.names import named_graphs
-from modellint.model import AttributeRef, Model, Node
+from modellint.model import HIGHEST_RANK, AttributeRef, Model, Node
 from modellint.native import messages
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def danger_of(model: Model, proto: ModelProto) -> Danger:
     deadly, apart, by_negative_dims = set(), _is_broken(model), False
     graphs = list(model.graphs(functions=True))
     for graph in graphs:
-        for op in _measured() & graph.by_op.keys():
+        for op in _dangerous() & graph.by_op.keys():
             condition = _CONDITIONS.get(op)
             fates = {condition(node) for node in graph.by_op[op]} if condition else {Fate.UNSURE}
             if Fate.DEADLY in fates:
@@ -90,6 +90,11 @@ def _measured() -> frozenset[str]:
     """Return the qualified operators that killed inference."""
     table = json.loads(Path(__file__).with_name("deadly.json").read_text(encoding="utf-8"))
     return frozenset(table["operators"])
+
+
+@cache
+def _dangerous() -> frozenset[str]:
+    return _measured() | _CONDITIONS.keys()
 
 
 def _if_typed(node: Node) -> Fate:
@@ -129,6 +134,18 @@ def _if_equation(node: Node) -> Fate:
     return Fate.SAFE if sound else Fate.DEADLY
 
 
+def _if_few_sizes(place: int) -> Callable[[Node], Fate]:
+    """It gives its result a dim for each element of an input, of which a file may declare any."""
+
+    def condition(node: Node) -> Fate:
+        value = node.input(place)
+        shape = value.declared_shape if value is not None else None
+        count = shape[0] if shape is not None and len(shape) == 1 else 0
+        return Fate.DEADLY if isinstance(count, int) and count > HIGHEST_RANK else Fate.SAFE
+
+    return condition
+
+
 _CONDITIONS: Mapping[str, Callable[[Node], Fate]] = {
     "EyeLike": _if_typed,
     "RegexFullMatch": _if_typed,
@@ -140,6 +157,9 @@ _CONDITIONS: Mapping[str, Callable[[Node], Fate]] = {
     "Split": _if_split_evenly,
     "Einsum": _if_equation,
     "Slice": lambda _: Fate.SAFE,
+    "ConstantOfShape": _if_few_sizes(0),
+    "Expand": _if_few_sizes(1),
+    "Reshape": _if_few_sizes(1),
 }
 _BY_NEGATIVE_DIMS = frozenset({"GatherND", "Slice"})
 _SOURCES = (
