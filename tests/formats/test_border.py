@@ -268,6 +268,13 @@ def test_results_have_no_more_dims_than_are_possible(op: str, tmp_path: Path) ->
     assert time.process_time() - started < 5
 
 
+@pytest.mark.parametrize("dims", [[4, 1 << 32], [8, 1 << 40, 0]])
+def test_channels_that_are_not_there_take_no_memory(dims: list[int], tmp_path: Path) -> None:
+    weight = TensorProto(name="w", dims=dims, data_type=1, float_data=[1] * (8 * (0 not in dims)))
+    node = onnx.NodeProto(op_type="MatMul", input=["x", "w"], output=["y"])
+    lint(model_with(node, tensors=(weight,)), tmp_path)
+
+
 def test_sparse_tensors_take_no_more_memory_than_their_file_suggests(tmp_path: Path) -> None:
     sparse = field(1, number_field(1, 1) + number_field(2, 1) + field(9, bytes(4)) + field(8, b"s"))
     sparse += field(2, number_field(1, 1) + number_field(2, 7) + field(9, bytes(8)))

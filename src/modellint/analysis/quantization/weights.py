@@ -39,6 +39,8 @@ def spread(op: WeightedOp) -> Spread | None:
     tensor = op.weight.root.tensor
     if tensor is None or not tensor.dtype.is_float or tensor.dtype.bits < 16:
         return None
+    if tensor.read is None or not tensor.elements:  # its dims are whatever the file declares
+        return None
     axis = output_axis(op.node, len(tensor.shape))
     if len(tensor.shape) < 2 or axis is None or not 0 <= axis < len(tensor.shape):
         return None
