@@ -44,7 +44,10 @@ def spread(op: WeightedOp) -> Spread | None:
     axis = output_axis(op.node, len(tensor.shape))
     if len(tensor.shape) < 2 or axis is None or not 0 <= axis < len(tensor.shape):
         return None
-    peaks, squares = _measure(tensor, axis)
+    measured = _measure(tensor, axis)
+    if measured is None:
+        return None
+    peaks, squares = measured
     alive = np.flatnonzero((peaks > 0) & (squares > 0) & np.isfinite(squares))
     if not len(alive):
         return None
@@ -59,19 +62,20 @@ def spread(op: WeightedOp) -> Spread | None:
     )
 
 
-def _measure(tensor: Tensor, axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the largest magnitude and the sum of squares of each channel."""
+def _measure(tensor: Tensor, axis: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Return the largest magnitude and the sum of squares of each channel, if there are any."""
     import numpy as np
 
-    peaks = np.zeros(tensor.shape[axis], np.float64)
-    squares = np.zeros(tensor.shape[axis], np.float64)
+    peaks = squares = None
     for start, part in _chunks(tensor):
+        if peaks is None or squares is None:
+            peaks, squares = np.zeros((2, tensor.shape[axis]), np.float64)
         numbers = np.abs(np.moveaxis(part, axis, 0).reshape(part.shape[axis], -1))
         numbers = numbers.astype(np.float32, copy=False)
         at = slice(start, start + len(part)) if axis == 0 else slice(None)
         peaks[at] = np.maximum(peaks[at], numbers.max(axis=1))
         squares[at] += np.einsum("ij,ij->i", numbers, numbers)
-    return peaks, squares
+    return (peaks, squares) if peaks is not None and squares is not None else None
 
 
 def _chunks(tensor: Tensor) -> Iterator[tuple[int, NDArray[Any]]]:

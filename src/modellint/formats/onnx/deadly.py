@@ -50,6 +50,12 @@ class Danger:
     negative_dims: bool = False
     """True if there are dims to be cleared."""
 
+    def after_death(self) -> Danger | None:
+        """Return how to ask again, about no operator that ever killed; None if it was so asked."""
+        if self.deadly >= _measured():
+            return None
+        return Danger(_measured(), self.apart, self.negative_dims)
+
     def cleaned(self, serialized: bytes) -> bytes:
         """Return a model without what inference is known to die of."""
         if not self.deadly and not self.negative_dims:

@@ -114,9 +114,15 @@ class Inferrer:
         if self._danger is None:
             self._danger = danger_of(self.model, self.proto)
         infer = infer_shapes_apart if self._danger.apart else infer_shapes
-        inferred: ModelProto = messages().ModelProto.FromString(
-            infer(self._danger.cleaned(serialized), strict=strict, propagates=propagates)
-        )
+        cleaned = self._danger.cleaned(serialized)
+        try:
+            answer = infer(cleaned, strict=strict, propagates=propagates)
+        except DiedError:
+            self._danger = self._danger.after_death()
+            if self._danger is None:
+                raise
+            return self._infer(serialized, strict=strict, propagates=propagates)
+        inferred: ModelProto = messages().ModelProto.FromString(answer)
         return inferred
 
     def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
