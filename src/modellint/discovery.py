@@ -12,7 +12,7 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.files import open_regular, read_text
 from modellint.base.globs import Globs
-from modellint.base.paths import NEVER_WALKED
+from modellint.base.paths import NEVER_WALKED, Folders
 from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
 from modellint.formats.format import Format
@@ -247,13 +247,11 @@ class GitIgnores:
     def __init__(self, top: Path) -> None:
         self._globs: dict[Path, Globs] = {}
         self._root = _repository(top.resolve()) or top.resolve()
-        self._resolved: dict[Path, Path] = {}
+        self._folders = Folders()
 
     def ignored(self, path: Path, is_folder: bool) -> bool:
         """Return True if git ignores the path; the nearest `.gitignore` with a match decides."""
-        if path.parent not in self._resolved:
-            self._resolved[path.parent] = path.parent.resolve()
-        folder = self._resolved[path.parent]
+        folder = self._folders.resolved(path.parent)
         relative = path.name
         while True:
             decision = self._globs_of(folder).decide(relative, is_folder=is_folder)

@@ -56,3 +56,22 @@ def _below(folder: Path, path: Path) -> Path | None:
     except (OSError, ValueError):  # too many links
         return None
     return real.relative_to(home) if real.is_relative_to(home) else None
+
+
+class Folders:
+    """Folders without links; of one below a folder that is known, only the last part is looked at.
+
+    Otherwise a walk would look at every part of every path, which takes long in deep folders.
+    """
+
+    def __init__(self) -> None:
+        self._resolved: dict[Path, Path] = {}
+
+    def resolved(self, folder: Path) -> Path:
+        if folder not in self._resolved:
+            above = self._resolved.get(folder.parent)
+            if above is None or folder.name in ("", "..") or os.path.islink(folder):  # noqa: PTH114 - any length
+                self._resolved[folder] = folder.resolve()
+            else:
+                self._resolved[folder] = above / folder.name
+        return self._resolved[folder]

@@ -14,7 +14,7 @@ from typing import Any
 from modellint.base.data import cache_dir, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.files import MOST_TEXT, read_regular
-from modellint.base.paths import tool_folder, why_outside
+from modellint.base.paths import Folders, tool_folder, why_outside
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.config.places import shown
@@ -109,6 +109,7 @@ class Configs:
 
     def __init__(self, command_line: CommandLine) -> None:
         self._command_line = command_line
+        self._folders = Folders()
         self._by_folder: dict[Path, Config] = {}
         self._by_file: dict[Path | None, Config] = {}
 
@@ -123,7 +124,7 @@ class Configs:
             return self._merged(None)
         if self._command_line.file is not None:
             return self._merged(self._command_line.file)
-        return self._nearest(folder.resolve())
+        return self._nearest(self._folders.resolved(folder))
 
     def _nearest(self, folder: Path) -> Config:
         """Return the configuration of a folder, or of the nearest one above it that has any."""
