@@ -20,17 +20,33 @@ from tests.fuzz.tree import (
     copied,
     kind_of,
     wire_of,
-    write,
 )
 
 Change = Callable[[Message, random.Random], None]
+
+
+LARGE = 2_000_000
+"""Bytes from which a model is not changed further: some changes multiply what is there."""
 
 
 def mutated(model: Message, chance: random.Random) -> Message:
     count = chance.choice((0, 1, 1, 1, 2, 2, 3, 5, 12))
     for change in chance.choices(list(CHANGES), list(CHANGES.values()), k=count):
         change(model, chance)
+        if _size(model) > LARGE:
+            break
     return model
+
+
+def _size(message: Message) -> int:
+    """Return about the size of a message, at most a little more than a large one's."""
+    size = 0
+    for each in message.walk():
+        for item in each.fields:
+            size += 2 + (len(item.value) if isinstance(item.value, bytes) else 2)
+        if size > LARGE:
+            break
+    return size
 
 
 def _pick(model: Message, chance: random.Random, kind: str) -> Message | None:
@@ -49,19 +65,12 @@ def delete(model: Message, chance: random.Random) -> None:
 
 
 def duplicate(model: Message, chance: random.Random) -> None:
+    """Repeat something, once or thousands of times."""
     if message := _any(model, chance):
         item = chance.choice(message.fields)
-        value = copied(item.value) if isinstance(item.value, Message) else item.value
-        twin = Field(item.number, item.wire, value)
-        message.fields += [twin] * chance.choice((1, 1, 1, 2, 30))
-
-
-def flood(model: Message, chance: random.Random) -> None:
-    """Repeat something thousands of times."""
-    if message := _any(model, chance):
-        item = chance.choice(message.fields)
-        if len(write(message)) < 2000:
-            message.fields += [item] * chance.choice((300, 3000, 20_000))
+        most = LARGE // _size(Message(message.kind, [item]))
+        count = min(chance.choice((1, 1, 1, 1, 1, 2, 30, 30, 3000, 20_000)), most)
+        message.fields += copied(Message(message.kind, [item] * count)).fields
 
 
 def shuffle(model: Message, chance: random.Random) -> None:
@@ -176,23 +185,12 @@ def resize(model: Message, chance: random.Random) -> None:
 
 
 def other_constant(model: Message, chance: random.Random) -> None:
-    """Another constant under the same name."""
+    """Another constant under the same name, or other numbers in the same one."""
     if tensor := _pick(model, chance, "TensorProto"):
-        other = operators.tensor(chance, tensor.text("name"))
-        if chance.random() < 0.5:  # of the same shape and type, with other numbers
-            sizes, kinds = tensor.all("dims"), tensor.all("data_type")
-            count = 1
-            for size in sizes:
-                count = min(
-                    max(count * (size.value if isinstance(size.value, int) else 1), 0), 4096
-                )
-            dtype = kinds[-1].value if kinds and isinstance(kinds[-1].value, int) else 1
-            size_ = count * operators.SIZES.get(dtype, 4)
-            for data in ("raw_data", "float_data", "int32_data", "int64_data", "double_data"):
-                tensor.drop(data)
-            tensor.add("raw_data", values.payload(chance, size_))
+        if chance.random() < 0.5:
+            operators.fill(tensor, chance, 1 << 16)
         else:
-            tensor.fields = other.fields
+            tensor.fields = operators.tensor(chance, tensor.text("name")).fields
 
 
 def other_operator(model: Message, chance: random.Random) -> None:
@@ -244,9 +242,13 @@ def other_attribute(model: Message, chance: random.Random) -> None:
         attribute.fields = operators.attribute(chance, attribute.text("name"), kind).fields
 
 
+LONGEST = 4096
+"""Bytes of a name that is written in many places."""
+
+
 def rename(model: Message, chance: random.Random) -> None:
     """Give something another name, everywhere it is named: the model stays whole."""
-    old, new = known_name(model, chance), values.name(chance)
+    old, new = known_name(model, chance), values.name(chance)[:LONGEST]
     for message in model.walk():
         for item in message.fields:
             if item.value == old and item.wire == LENGTH:
@@ -267,11 +269,16 @@ def misname(model: Message, chance: random.Random) -> None:
         chance.choice(texts).value = values.name(chance)
 
 
+DEEP = 20_000_000
+"""Bytes of a graph, times the levels it is put below: each level is written once more."""
+
+
 def nest(model: Message, chance: random.Random) -> None:
     """Put the graph into branches of branches."""
     for graph in model.children("graph")[:1]:
         inner = Message(graph.kind, list(graph.fields))
-        for _ in range(chance.choice((1, 2, 3, 10, 50, 120, 400, 3000))):
+        deepest = DEEP // _size(graph)
+        for _ in range(min(chance.choice((1, 2, 3, 10, 50, 120, 400, 3000)), deepest)):
             attribute = Message(kind_of("AttributeProto"))
             attribute.add("name", chance.choice((b"then_branch", b"else_branch", b"body", b"x")))
             attribute.add("type", 5)
@@ -400,7 +407,6 @@ def wrong_wire(model: Message, chance: random.Random) -> None:
 CHANGES: dict[Change, int] = {
     delete: 6,
     duplicate: 4,
-    flood: 1,
     shuffle: 1,
     replace: 10,
     insert: 6,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import struct
 from functools import cache
@@ -15,6 +16,11 @@ from tests.fuzz.tree import Message, kind_of
 
 DTYPES = (1, 1, 1, 1, 10, 16, 11, 7, 7, 6, 9, 3, 2, 17, 22, 8, 0, 99, 14, 21, 23)
 SIZES = {1: 4, 10: 2, 16: 2, 11: 8, 7: 8, 6: 4, 9: 1, 3: 1, 2: 1, 17: 1, 22: 1, 14: 8, 21: 1, 23: 1}
+
+
+NUMBERS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "string_data")
+DATA = (*NUMBERS, "external_data", "data_location")
+"""Fields of a tensor that hold its numbers, or say where they are."""
 
 
 class Operator(NamedTuple):
@@ -252,6 +258,16 @@ def tensor(chance: random.Random, name: bytes) -> Message:
         made.add("data_location", 1)
         external(chance, made)
     return made
+
+
+def fill(tensor: Message, chance: random.Random, most: int) -> None:
+    """Give a tensor numbers of its own shape and type, unless they are more than some bytes."""
+    sizes = [each.value for each in tensor.all("dims") if isinstance(each.value, int)]
+    size = math.prod(sizes) * SIZES.get(tensor.number("data_type"), 4)
+    if 0 <= size <= most:
+        for name in DATA:
+            tensor.drop(name)
+        tensor.add("raw_data", values.payload(chance, size))
 
 
 def external(chance: random.Random, made: Message) -> None:

@@ -7,14 +7,19 @@ from functools import cache
 
 import onnx
 import onnx.parser
+import onnx.shape_inference
 
 from modellint.examples import cases_of
 from modellint.rules.registry import load_rules
 from tests.exports import EXPORTS
+from tests.fuzz.operators import built, fill, operators
 from tests.fuzz.tree import Message, copied, kind_of, parse
 
 LENGTHS = (3, 8, 15, 40, 80)
 """Nodes in a piece of a network: enough for every pattern, little to lint."""
+
+MOST_BYTES = 1 << 17
+"""Of weights given to a tensor; larger ones are missing."""
 
 
 @cache
@@ -44,47 +49,48 @@ def exports() -> tuple[str, ...]:
 
 @cache
 def export(name: str) -> Message:
-    return parse((EXPORTS / name).read_bytes(), kind_of("ModelProto"))
+    """A network with the types of all its values, so that any piece of it has typed inputs."""
+    model = onnx.load(EXPORTS / name, load_external_data=False)
+    typed = onnx.shape_inference.infer_shapes(model)
+    return parse(typed.SerializeToString(), kind_of("ModelProto"))
 
 
 def piece(chance: random.Random) -> Message:
     """Some successive nodes of a real network, with what they need."""
-    model = copied_without_graph(export(chance.choice(exports())))
-    whole = model.children("graph")[0]
-    nodes = whole.all("node")
+    network = export(chance.choice(exports()))
+    whole = network.children("graph")[0]
+    nodes = whole.children("node")
     count = chance.choice(LENGTHS)
     start = chance.randrange(max(len(nodes) - count, 1))
     kept = nodes[start : start + count]
-    used = {
-        item.value
-        for node in kept
-        if isinstance(node.value, Message)
-        for item in node.value.all("input")
-    }
+    made = {item.value for node in kept for item in node.all("output")}
+    used = {item.value for node in kept for item in node.all("input")}
     graph = Message(whole.kind)
-    for item in whole.fields:
-        field_name = whole.kind.fields_by_number[item.number].name
-        if field_name == "node":
-            continue
-        if field_name in ("initializer", "value_info") and isinstance(item.value, Message):
-            if item.value.text("name") not in used:
-                continue
-            if field_name == "value_info":  # what came from nodes left out is an input here
-                graph.add("input", item.value)
-        graph.fields.append(item)
-    graph.fields += kept
+    graph.set("node", *kept)
+    for tensor in whole.children("initializer"):
+        if tensor.text("name") in used:
+            graph.add("initializer", _brought_home(copied(tensor), chance))
+            used.discard(tensor.text("name"))
+    for value in (*whole.children("input"), *whole.children("value_info")):
+        if value.text("name") in used - made:
+            graph.add("input", value)
+        elif value.text("name") in made - used:
+            graph.add("output", value)
+    graph.add("name", whole.text("name"))
+    model = Message(network.kind, list(network.fields))
     model.set("graph", graph)
     return copied(model)
 
 
-def copied_without_graph(model: Message) -> Message:
-    return Message(model.kind, list(model.fields))
+def _brought_home(tensor: Message, chance: random.Random) -> Message:
+    """Give a tensor whose weights are elsewhere, as in all networks kept here, some of its own."""
+    if tensor.all("external_data"):
+        fill(tensor, chance, MOST_BYTES)
+    return tensor
 
 
 def load() -> None:
     """Read all seeds, which are kept from then on."""
-    from tests.fuzz.operators import operators
-
     operators()
     examples()
     for name in exports():
@@ -92,8 +98,6 @@ def load() -> None:
 
 
 def seed(chance: random.Random) -> Message:
-    from tests.fuzz.operators import built
-
     kind = chance.random()
     if kind < 0.5:
         return copied(chance.choice(examples()))

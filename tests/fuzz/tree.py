@@ -57,6 +57,10 @@ class Message:
         values = [each.value for each in self.all(name) if isinstance(each.value, bytes)]
         return values[-1] if values else b""
 
+    def number(self, name: str) -> int:
+        values = [each.value for each in self.all(name) if isinstance(each.value, int)]
+        return values[-1] if values else 0
+
     def walk(self) -> Iterator[Message]:
         """This message and all inside."""
         waiting = [self]
@@ -127,18 +131,19 @@ def write(message: Message) -> bytes:
 
 
 def copied(message: Message) -> Message:
-    """A deep copy."""
-    twins = {id(each): Message(each.kind) for each in message.walk()}
-    for each in message.walk():
-        twins[id(each)].fields = [
-            Field(
-                item.number,
-                item.wire,
-                twins[id(item.value)] if isinstance(item.value, Message) else item.value,
-            )
-            for item in each.fields
-        ]
-    return twins[id(message)]
+    """A deep copy, in which nothing is shared."""
+    twin = Message(message.kind)
+    waiting = [(message, twin)]
+    while waiting:
+        old, new = waiting.pop()
+        for item in old.fields:
+            value = item.value
+            if isinstance(value, Message):
+                inner = Message(value.kind)
+                waiting.append((value, inner))
+                value = inner
+            new.fields.append(Field(item.number, item.wire, value))
+    return twin
 
 
 def varint(number: int) -> bytes:
