@@ -110,3 +110,17 @@ def test_missing_imports_are_counted_in_one_go(tmp_path: Path) -> None:
 
     models: dict[Path, Model] = {}
     assert is_linear(check, 250, 16)
+
+
+def test_lists_of_lists_are_not_joined(tmp_path: Path) -> None:
+    """onnx would keep the elements of each, which are four times as many."""
+    joined = [
+        helper.make_node("Concat", [f"v{at}"] * 4, [f"v{at + 1}"], axis=0) for at in range(30)
+    ]
+    given = helper.make_tensor("v0", 7, [2], [1, 2])
+    path = tmp_path / "a.onnx"
+    graph = helper.make_graph(joined, "g", [], [], initializer=[given])
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    model = read_model(path)
+    assert model.infer().error is None
+    assert model.graph.values["v12"].shape == (2 * 4**12,)

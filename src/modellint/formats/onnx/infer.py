@@ -11,12 +11,14 @@ from modellint.formats.onnx.names import named_graphs
 from modellint.formats.onnx.standins import knows, use_standins
 from modellint.formats.onnx.types import type_of
 from modellint.model import (
+    HIGHEST_RANK,
     Contradiction,
     DType,
     Graph,
     Inference,
     Model,
     Shape,
+    Value,
     element_count,
 )
 from modellint.native import messages
@@ -58,6 +60,11 @@ _UNSAID = (
     "type case mismatch",
 )
 """Messages of inference about missing information, which are not contradictions."""
+
+_OF_LISTS = frozenset(
+    {"Add", "Cast", "Concat", "Gather", "Mul", "Shape", "Slice", "Squeeze", "Sub", "Unsqueeze"}
+)
+"""Ops whose outputs' elements onnx computes, and keeps."""
 
 _ONNX_TYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9}
 _TENSOR = 4  # AttributeProto.TENSOR
@@ -131,6 +138,8 @@ class Inferrer:
         Looked at where something is as large to begin with, and a Reshape may make a list of it;
         an Expand that makes one of next to nothing is not foreseen.
         """
+        if not _joins_short_lists(self.model):
+            return False
         if self._largest(inputs) <= LONGEST_LIST or self._keeps_lists_short(inputs):
             return True
         if serialized not in self._propagates:
@@ -198,6 +207,29 @@ class Inferrer:
             if known is not None:
                 _make_constant(node, known)
         return bytes(proto.SerializeToString())
+
+
+def _joins_short_lists(model: Model) -> bool:
+    """Return False if Concats of Concats can make a list of any length from next to nothing."""
+    lengths: dict[int, int] = {}
+    for graph in model.graphs(functions=True):
+        for node in graph.nodes:
+            if node.op_type in _OF_LISTS and node.outputs:
+                given = [_length(value, lengths) for value in node.inputs if value is not None]
+                length = sum(given) if node.op_type == "Concat" else max(given, default=0)
+                if node.op_type == "Shape":
+                    length = HIGHEST_RANK
+                if length > LONGEST_LIST:
+                    return False
+                lengths[id(node.outputs[0])] = length
+    return True
+
+
+def _length(value: Value, lengths: Mapping[int, int]) -> int:
+    """Return about how many elements onnx keeps of a value."""
+    if value.tensor is not None:
+        return value.tensor.elements if value.tensor.small else 0
+    return lengths.get(id(value), HIGHEST_RANK if value.producer is None else 0)
 
 
 def _is_long_list(shape: Shape | None) -> bool:
