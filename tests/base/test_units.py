@@ -76,3 +76,8 @@ def test_formatting_as_datasheets_do() -> None:
     ]
     assert format_hertz(1.695e9) == "1,695 MHz"
     assert format_watts(150.0) == "150 W"
+
+
+def test_numbers_past_all_floats_are_shown() -> None:
+    assert format_bytes(2**5000).endswith(" PiB")
+    assert format_bandwidth(2**5000).endswith(" TB/s")

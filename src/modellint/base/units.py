@@ -16,6 +16,8 @@ _BYTES = {
     **{f"{p}{b}": 1000 ** (n + 1) for n, p in enumerate(_PREFIXES) for b in ("", "b")},
     **{f"{p}i{b}": 1024 ** (n + 1) for n, p in enumerate(_PREFIXES) for b in ("", "b")},
 }
+MOST = 1e300
+"""Larger numbers are shown as this one: integers have no end, and floats have one."""
 _HERTZ = {"hz": 1, "khz": 1e3, "mhz": 1e6, "ghz": 1e9}
 
 
@@ -42,6 +44,7 @@ def parse_hertz(text: str) -> float:
 
 def format_bytes(count: float) -> str:
     """Format as ``512 B``, ``1.5 MiB``, ``22.5 GiB``: three significant digits, binary units."""
+    count = min(count, MOST)
     units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
     for unit in units:
         if abs(count) < 1023.5 or unit == units[-1]:
@@ -52,6 +55,7 @@ def format_bytes(count: float) -> str:
 
 def format_bandwidth(rate: float) -> str:
     """Format like datasheets: ``600 GB/s``, ``3.35 TB/s``."""
+    rate = min(rate, MOST)
     return f"{rate / 1e12:.3g} TB/s" if rate >= 1e12 else f"{rate / 1e9:.3g} GB/s"
 
 
