@@ -184,6 +184,9 @@ def test_a_product_of_nothing_and_a_stack_of_matrices_are_no_surprise(tmp_path: 
         helper.make_node("Mul", ["", ""], ["a"]),
         helper.make_node("Gemm", ["x", "w"], ["y"]),
         helper.make_node("Clip", ["x", "t"], ["b"]),
+        helper.make_node("Transpose", ["x"], ["c"], perm=[0, 0]),
+        helper.make_node("Relu", ["c"], ["d"]),
+        helper.make_node("Transpose", ["d"], ["e"], perm=[0, 9]),
     ]
     model_of(tmp_path, wrong, w=stack, t=TEXT)
     plan = Plan(tuple(load_rules(plugins=False).values()), (A10,))

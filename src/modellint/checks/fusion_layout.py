@@ -65,7 +65,7 @@ def _island(context: Context, first: Node) -> list[Node] | None:
 
 def _cancel(context: Context, first: Node, second: Node) -> bool:
     one, two = _perm(context, first), _perm(context, second)
-    if one is None or two is None or len(one) != len(two):
+    if one is None or two is None or not sorted(one) == sorted(two) == list(range(len(one))):
         return False
     return all(one[axis] == place for place, axis in enumerate(two))
 
