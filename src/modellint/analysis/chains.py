@@ -1,4 +1,4 @@
-"""How far analyses follow a chain of ops."""
+"""Limit on how far analyses follow a chain of ops."""
 
 LONGEST = 500
 """Limit on steps along a chain of ops, which may be a cycle in a broken model."""

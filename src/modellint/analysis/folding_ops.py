@@ -41,7 +41,7 @@ class NotFoldable(Exception):  # noqa: N818 - an answer, not an error
     """Result too large, or unsupported use of an op."""
 
 
-class Operands:
+class KnownInputs:
     """Known inputs of a node. Access to one that is absent, or of another type, raises."""
 
     def __init__(self, arrays: Sequence[NDArray[Any] | None], shape: Shape | None = None) -> None:
@@ -79,7 +79,7 @@ class Operands:
         return self.integers(index) if self.optional(index) is not None else None
 
 
-Evaluator = Callable[[Node, Operands], Any]
+Evaluator = Callable[[Node, KnownInputs], Any]
 
 
 def small_constants(
@@ -95,7 +95,7 @@ def small_constants(
     )
     for node in graph.ordered:
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
-        inputs: Operands | None = None
+        inputs: KnownInputs | None = None
         if evaluate is not None:
             describes = node.op_type in _READS_SHAPE
             inputs = _shape_as_input(node, sizes.of) if describes else _known_inputs(node, known)
@@ -156,13 +156,13 @@ class _Sizes:
         return self._known.get(value.name) if stored is None and value is not None else stored
 
 
-def _shape_as_input(node: Node, shape_of: Callable[[Value], Shape | None]) -> Operands | None:
+def _shape_as_input(node: Node, shape_of: Callable[[Value], Shape | None]) -> KnownInputs | None:
     source = node.input(0)
     shape = shape_of(source) if source is not None else None
-    return Operands([], shape) if is_static(shape) else None
+    return KnownInputs([], shape) if is_static(shape) else None
 
 
-def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> Operands | None:
+def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> KnownInputs | None:
     arrays: list[NDArray[Any] | None] = []
     for value in node.inputs:
         if value is None:
@@ -173,7 +173,7 @@ def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> Operands | None
         if elements is None or elements.dtype.hasobject:
             return None
         arrays.append(elements)
-    return Operands(arrays) if arrays else None
+    return KnownInputs(arrays) if arrays else None
 
 
 def _np() -> Any:
@@ -188,23 +188,23 @@ def _limited(shape: Sequence[int]) -> None:
         raise NotFoldable
 
 
-def _shape_op(node: Node, inputs: Operands) -> Array:
+def _shape_op(node: Node, inputs: KnownInputs) -> Array:
     start, end = node.get_int("start", 0), node.get_int("end")
     return _np().array(inputs.shape[start:end], dtype="int64")
 
 
-def _size(_: Node, inputs: Operands) -> Array:
+def _size(_: Node, inputs: KnownInputs) -> Array:
     return _np().array(prod(inputs.shape), dtype="int64")
 
 
-def _cast(node: Node, inputs: Operands) -> Array:
+def _cast(node: Node, inputs: KnownInputs) -> Array:
     name = _ONNX_TYPES.get(node.get_int("to") or 0)
     if name is None:
         raise NotFoldable
     return inputs[0].astype(name)
 
 
-def _unsqueeze(node: Node, inputs: Operands) -> Array:
+def _unsqueeze(node: Node, inputs: KnownInputs) -> Array:
     data, axes = inputs[0], _axes(node, inputs) or ()
     rank = data.ndim + len(axes)
     places = {axis % rank for axis in axes}
@@ -214,17 +214,17 @@ def _unsqueeze(node: Node, inputs: Operands) -> Array:
     return data.reshape([1 if at in places else next(source) for at in range(rank)])
 
 
-def _squeeze(node: Node, inputs: Operands) -> Array:
+def _squeeze(node: Node, inputs: KnownInputs) -> Array:
     axes = _axes(node, inputs)
     return _np().squeeze(inputs[0], axis=tuple(axes) if axes is not None else None)
 
 
-def _axes(node: Node, inputs: Operands) -> Sequence[int] | None:
+def _axes(node: Node, inputs: KnownInputs) -> Sequence[int] | None:
     given = inputs.optional_integers(1)
     return given if given is not None else node.get_ints("axes")
 
 
-def _slice(node: Node, inputs: Operands) -> Array:
+def _slice(node: Node, inputs: KnownInputs) -> Array:
     data = inputs[0]
     if len(inputs) == 1:
         starts: Sequence[int] = node.get_ints("starts") or ()
@@ -244,19 +244,19 @@ def _slice(node: Node, inputs: Operands) -> Array:
     return data[tuple(where)]
 
 
-def _concat(node: Node, inputs: Operands) -> Array:
+def _concat(node: Node, inputs: KnownInputs) -> Array:
     _limited([sum(each.size for each in inputs)])
     return _np().concatenate(list(inputs), axis=node.get_int("axis", 0))
 
 
-def _gather(node: Node, inputs: Operands) -> Array:
+def _gather(node: Node, inputs: KnownInputs) -> Array:
     data, indices = inputs[0], inputs[1]
     axis = node.get_int("axis", 0) or 0
     _limited([*data.shape[:axis], *indices.shape, *data.shape[axis:][1:]])
     return _np().take(data, indices, axis=axis)
 
 
-def _range(_: Node, inputs: Operands) -> Array:
+def _range(_: Node, inputs: KnownInputs) -> Array:
     # Python's integers, unlike numpy's, do not wrap around.
     start, limit, delta = (each.reshape(-1)[0].item() for each in inputs)
     if not delta:
@@ -265,7 +265,7 @@ def _range(_: Node, inputs: Operands) -> Array:
     return _np().arange(start, limit, delta, dtype=inputs[0].dtype)
 
 
-def _constant_of_shape(node: Node, inputs: Operands) -> Array:
+def _constant_of_shape(node: Node, inputs: KnownInputs) -> Array:
     dims = inputs.integers(0)
     _limited(dims)
     value = node.attributes.get("value")
@@ -277,30 +277,30 @@ def _constant_of_shape(node: Node, inputs: Operands) -> Array:
     return _np().full(dims, filler.reshape(-1)[0], dtype=filler.dtype)
 
 
-def _expand(_: Node, inputs: Operands) -> Array:
+def _expand(_: Node, inputs: KnownInputs) -> Array:
     shape = broadcast(inputs[0].shape, tuple(inputs.integers(1)))
     _limited(shape)
     return _np().broadcast_to(inputs[0], shape)
 
 
-def _reshape(node: Node, inputs: Operands) -> Array:
+def _reshape(node: Node, inputs: KnownInputs) -> Array:
     data, dims = inputs[0], inputs.integers(1)
     if not node.get_int("allowzero", 0):
         dims = [data.shape[at] if dim == 0 else dim for at, dim in enumerate(dims)]
     return data.reshape(dims)
 
 
-def _tile(_: Node, inputs: Operands) -> Array:
+def _tile(_: Node, inputs: KnownInputs) -> Array:
     repeats = inputs.integers(1)
     _limited([*inputs[0].shape, *repeats])
     return _np().tile(inputs[0], repeats)
 
 
-def _transpose(node: Node, inputs: Operands) -> Array:
+def _transpose(node: Node, inputs: KnownInputs) -> Array:
     return _np().transpose(inputs[0], node.get_ints("perm"))
 
 
-def _split(node: Node, inputs: Operands) -> list[Array]:
+def _split(node: Node, inputs: KnownInputs) -> list[Array]:
     np, axis, count = _np(), node.get_int("axis", 0) or 0, len(node.outputs)
     sizes: Sequence[int] | None = inputs.optional_integers(1) or node.get_ints("split")
     if sizes is None and node.get_int("num_outputs", count) == count:
@@ -311,7 +311,7 @@ def _split(node: Node, inputs: Operands) -> list[Array]:
     return list(np.split(inputs[0], list(accumulate(sizes[:-1])), axis))
 
 
-def _divide(_: Node, inputs: Operands) -> Array:
+def _divide(_: Node, inputs: KnownInputs) -> Array:
     np, (one, other) = _np(), inputs
     _broadcasts(inputs)
     if one.dtype.kind in "iu":
@@ -321,7 +321,7 @@ def _divide(_: Node, inputs: Operands) -> Array:
     return one / other
 
 
-def _mod(node: Node, inputs: Operands) -> Array:
+def _mod(node: Node, inputs: KnownInputs) -> Array:
     one, other = inputs
     _broadcasts(inputs)
     if one.dtype.kind in "iu" and not other.all():
@@ -330,13 +330,13 @@ def _mod(node: Node, inputs: Operands) -> Array:
     return function(one, other)
 
 
-def _broadcasts(inputs: Operands) -> None:
+def _broadcasts(inputs: KnownInputs) -> None:
     """Raise if the inputs cannot be broadcast to a small result."""
     _limited(broadcast(*(each.shape for each in inputs)))
 
 
 def _numpy(name: str, count: int = 2) -> Evaluator:
-    def evaluate(_: Node, inputs: Operands) -> Array:
+    def evaluate(_: Node, inputs: KnownInputs) -> Array:
         if len(inputs) != count:
             raise NotFoldable  # for numpy, another one is where the result goes
         _broadcasts(inputs)
@@ -349,7 +349,7 @@ def _numpy(name: str, count: int = 2) -> Evaluator:
 
 
 def _folding_over(name: str) -> Evaluator:
-    def evaluate(_: Node, inputs: Operands) -> Array:
+    def evaluate(_: Node, inputs: KnownInputs) -> Array:
         _broadcasts(inputs)
         result = inputs[0]
         for each in list(inputs)[1:]:
@@ -360,7 +360,7 @@ def _folding_over(name: str) -> Evaluator:
 
 
 def _reduce(name: str) -> Evaluator:
-    def evaluate(node: Node, inputs: Operands) -> Array:
+    def evaluate(node: Node, inputs: KnownInputs) -> Array:
         axes = _axes(node, inputs)
         if not axes and node.get_int("noop_with_empty_axes", 0):
             return inputs[0]

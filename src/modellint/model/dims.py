@@ -10,7 +10,7 @@ Shape = tuple[Dim, ...]
 MADE_UP = "unk__"
 
 HIGHEST_RANK = 32
-"""What NumPy iterates over. No operator has more dims, and products of more grow without bound."""
+"""Limit of NumPy. No operator has more dims, and products of more grow without bound."""
 MOST = 2**63 - 1
 """Counts of elements and bytes saturate here, where all formats' own numbers end."""
 

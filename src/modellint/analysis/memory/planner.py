@@ -69,7 +69,7 @@ class _Block:
     def __init__(self) -> None:
         self._placed: list[tuple[int, int, int]] = []
         self._ending: dict[int, list[tuple[int, int, int]]] = {}
-        """What is in use by its last step."""
+        """Places in use, by the last step that uses them."""
         self._hopeless = math.inf
         """Upper bound on hole sizes; holes only shrink until something is released."""
 

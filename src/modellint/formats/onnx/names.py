@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 VALUES = frozenset({"value", "doc_string", "location"})
-"""Fields of text that is no name, and may be long."""
+"""Text fields that are not names, and may be long."""
 
 
 class UnusualNameError(Exception):
@@ -32,7 +32,7 @@ def text(raw: str | bytes) -> str:
 
 
 def prose(raw: str | bytes) -> str:
-    """Return a text that is no name, of any length."""
+    """Return other text, of any length."""
     if isinstance(raw, str):
         return raw
     raise UnusualNameError

@@ -51,7 +51,7 @@ def _replace_in(graph: GraphProto) -> None:
 
 
 class Standin(NamedTuple):
-    """What replaces an operator, and what a node must have for it: otherwise it is left alone."""
+    """Replacement for an operator, and what a node must have to be replaced."""
 
     replace: Callable[[GraphProto, NodeProto], Iterable[NodeProto] | None]
     """Changes the node, and returns nodes to add."""
