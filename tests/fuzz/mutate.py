@@ -269,7 +269,7 @@ def misname(model: Message, chance: random.Random) -> None:
         chance.choice(texts).value = values.name(chance)
 
 
-DEEP = 20_000_000
+DEEP = 5_000_000
 """Bytes of a graph, times the levels it is put below: each level is written once more."""
 
 
