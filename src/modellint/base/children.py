@@ -16,7 +16,10 @@ _BEGIN = """
 import sys
 sys.path[:] = [folder for folder in sys.path if folder]  # nothing from the working folder
 import pickle
-sys.path[:] = pickle.load(sys.stdin.buffer)
+try:
+    sys.path[:] = pickle.load(sys.stdin.buffer)
+except EOFError:  # the parent has ended
+    sys.exit(1)
 from modellint.{module} import main
 main()
 """

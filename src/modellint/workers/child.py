@@ -19,7 +19,10 @@ def main() -> None:
     jobs = sys.stdin.buffer
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # for whatever native code prints
-    plans, parent = pickle.load(jobs)
+    try:
+        plans, parent = pickle.load(jobs)
+    except EOFError:  # the parent has ended
+        return
     live_no_longer_than(parent)
     queue: SimpleQueue[Job] = SimpleQueue()
     Thread(target=_receive, args=(jobs, queue), daemon=True).start()
