@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from tests.formats.wire import varint
+
 ELEMENT = TensorProto.FLOAT
 _LENGTH = 2
 
@@ -60,7 +62,7 @@ def embedded_weights(path: Path, tensors: int, side: int, *, filled: bool = True
     with path.open("wb") as file:
         file.write(model.SerializeToString())
         length = len(small) + sum(map(len, headers)) + tensors * payload
-        file.write(_tag(7) + _varint(length) + small)
+        file.write(_tag(7) + varint(length) + small)
         for index, header in enumerate(headers):
             file.write(header)
             if not filled:
@@ -76,18 +78,9 @@ def embedded_weights(path: Path, tensors: int, side: int, *, filled: bool = True
 def _tensor_header(name: str, side: int, payload: int) -> bytes:
     """An initializer of a graph up to where its data begins."""
     tensor = TensorProto(name=name, dims=[side, side], data_type=ELEMENT)
-    body: bytes = tensor.SerializeToString() + _tag(9) + _varint(payload)
-    return _tag(5) + _varint(len(body) + payload) + body
+    body: bytes = tensor.SerializeToString() + _tag(9) + varint(payload)
+    return _tag(5) + varint(len(body) + payload) + body
 
 
 def _tag(field: int) -> bytes:
-    return _varint(field << 3 | _LENGTH)
-
-
-def _varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return varint(field << 3 | _LENGTH)

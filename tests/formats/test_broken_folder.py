@@ -17,6 +17,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from tests.formats.wire import field, varint
 from tests.support import CliResult, run_cli
 
 GOOD = "good.onnx"
@@ -53,19 +54,6 @@ def nested(depth: int) -> bytes:
     for _ in range(depth):
         graph = field(1, field(5, field(1, b"then_branch") + field(6, graph)) + field(4, b"If"))
     return b"\x08\x08" + field(7, graph) + field(8, b"\x10\x11")
-
-
-def field(number: int, body: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(body)) + body
-
-
-def varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
 
 
 def external(location: str, size: int | None = None) -> Broken:

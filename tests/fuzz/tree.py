@@ -8,6 +8,8 @@ from typing import Any
 
 import onnx
 
+from tests.formats.wire import varint
+
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _WIRES = {
     1: FIXED64,
@@ -144,15 +146,6 @@ def copied(message: Message) -> Message:
                 value = inner
             new.fields.append(Field(item.number, item.wire, value))
     return twin
-
-
-def varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

@@ -7,38 +7,33 @@ import pickle
 import subprocess
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 PARENT = "MODELLINT_PARENT"
 """Environment variable that tells a probe's child the id of its parent."""
 
 _BEGIN = """
 import sys
-sys.path[:] = [folder for folder in sys.path if folder]  # nothing from the working folder
-import pickle
-try:
-    sys.path[:] = pickle.load(sys.stdin.buffer)
-except EOFError:  # the parent has ended
-    sys.exit(1)
+sys.path[:] = sys.argv[1:]  # the parent's, before anything is imported from the working folder
 from modellint.{module} import main
 main()
 """
 
 
 def start(module: str) -> subprocess.Popen[bytes]:
-    """Start a process that runs `modellint.<module>.main()`, once it knows where modules are."""
+    """Start a process that runs `modellint.<module>.main()`."""
     from modellint.base import interrupts
 
     with interrupts.held():  # only the parent handles Ctrl-C
         return subprocess.Popen(
-            [sys.executable, "-c", _BEGIN.format(module=module)],
+            [sys.executable, "-c", _BEGIN.format(module=module), *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
 
 
 def tell(process: subprocess.Popen[bytes], *messages: object) -> None:
-    """Send objects; before the first ones, the path of modules must have been sent."""
+    """Send objects."""
     stdin: Any = process.stdin
     for message in messages:
         pickle.dump(message, stdin)
@@ -49,6 +44,14 @@ def answer(process: subprocess.Popen[bytes]) -> Any:
     """Wait for an object. It may be anything at all if the process dies while it sends."""
     stdout: Any = process.stdout
     return pickle.load(stdout)
+
+
+def receive(pipe: BinaryIO) -> Any:
+    """Return the next object from the parent; end this process if the parent has ended."""
+    try:
+        return pickle.load(pipe)
+    except (EOFError, pickle.UnpicklingError):
+        os._exit(1)
 
 
 def end(process: subprocess.Popen[bytes]) -> str:

@@ -50,6 +50,15 @@ def open_regular(path: Path) -> io.FileIO:
     return file
 
 
+def regular_size(path: Path) -> int | None:
+    """Return the size of a regular file; None if there is none of that name, or cannot be."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
 def read_regular(path: Path, most: int, *, private: bool = False) -> bytes:
     """Return the content of a regular file of at most `most` bytes; raise OSError for all else.
 

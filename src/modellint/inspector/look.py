@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import traceback
 import warnings
 from collections import Counter
@@ -17,6 +16,7 @@ from modellint.analysis.cost import ModelCost
 from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.quantization import quantization_summary
 from modellint.base.errors import UsageError
+from modellint.base.files import regular_size
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
 from modellint.capability import Capability
@@ -239,7 +239,7 @@ def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> 
 
 def _identity(model: Model) -> Identity:
     stated = onnx_facts(model)
-    sizes = [_size_of(file) for file in model.external_files]
+    sizes = [regular_size(file) for file in model.external_files]
     there = [size for size in sizes if size is not None]
     producer = f"{model.producer_name} {model.producer_version}".strip()
     return Identity(
@@ -252,15 +252,6 @@ def _identity(model: Model) -> Identity:
         external_bytes=sum(there),
         metadata=dict(model.metadata),
     )
-
-
-def _size_of(file: Path) -> int | None:
-    """Return the size of a regular file; None if there is none of that name, or cannot be."""
-    try:
-        status = file.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _stored(model: Model) -> dict[str, int]:

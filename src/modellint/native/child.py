@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from modellint.base.children import live_no_longer_than
+from modellint.base.children import live_no_longer_than, receive
 from modellint.native.inference import infer_shapes
 
 SECONDS = 20.0
@@ -23,13 +23,10 @@ def main() -> None:
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)  # the last words of assertions
-    live_no_longer_than(pickle.load(asked))
+    live_no_longer_than(receive(asked))
     _limit_memory()
     while True:
-        try:
-            serialized, strict, propagates = pickle.load(asked)
-        except EOFError:  # the parent has ended
-            return
+        serialized, strict, propagates = receive(asked)
         pickle.dump(_answer(serialized, strict=strict, propagates=propagates), answers)
         answers.flush()
 

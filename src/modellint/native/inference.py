@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -54,5 +53,5 @@ def _helper() -> Popen[bytes]:
 
     helper = children.start("native.child")
     atexit.register(children.end, helper)
-    children.tell(helper, sys.path, os.getpid())
+    children.tell(helper, os.getpid())
     return helper

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
 
-from modellint.base.children import live_no_longer_than
+from modellint.base.children import live_no_longer_than, receive
 from modellint.workers.job import Job, failed, lint_job
 
 
@@ -19,10 +19,7 @@ def main() -> None:
     jobs = sys.stdin.buffer
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # for whatever native code prints
-    try:
-        plans, parent = pickle.load(jobs)
-    except EOFError:  # the parent has ended
-        return
+    plans, parent = receive(jobs)
     live_no_longer_than(parent)
     queue: SimpleQueue[Job] = SimpleQueue()
     Thread(target=_receive, args=(jobs, queue), daemon=True).start()
@@ -36,7 +33,7 @@ def _receive(jobs: BinaryIO, queue: SimpleQueue[Job]) -> None:
     """Pass on jobs; end the process, whatever it does, when the parent has ended."""
     try:
         while True:
-            queue.put(pickle.load(jobs))
+            queue.put(receive(jobs))
     finally:
         os._exit(1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -97,7 +96,7 @@ class _Worker:
         stdout: Any = self._process.stdout
         report: FileReport | None
         with suppress(OSError), stdin, stdout:
-            first: tuple[Any, ...] = (sys.path, (self._plans, os.getpid()))
+            first: tuple[Any, ...] = ((self._plans, os.getpid()),)
             while (job := self._jobs.get()) is not None:
                 try:
                     children.tell(self._process, *first, job)

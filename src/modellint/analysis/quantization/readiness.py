@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 
@@ -237,38 +237,40 @@ class Readiness:
     @cached_property
     def outlier_channels(self) -> Obstacle | None:
         """Layers where one channel sets the scale of all. Reads the weights."""
-        found = [(op, s) for op, s in self.spreads if s.ratio >= OUTLIER_RATIO]
-        worst = max(found, key=lambda one: one[1].ratio, default=None)
-        facts: dict[str, object] = {}
-        if worst is not None:
-            op, measured = worst
-            facts = {"layer": op.node.label, "channel": measured.largest, "ratio": measured.ratio}
+        ops, facts = self._extreme("ratio", OUTLIER_RATIO, lambda s: (s.ratio, s.largest))
         return self._obstacle(
             "outlier-channels",
             "weights dominated by outlier channels",
             "quantize weights per channel, or equalize channels first",
             weight=20,
-            ops=[op for op, _ in found],
+            ops=ops,
             facts=facts,
         )
 
     @cached_property
     def spikes(self) -> Obstacle | None:
         """Layers where one number sets the scale of its channel. Reads the weights."""
-        found = [(op, s) for op, s in self.spreads if s.crest >= OUTLIER_CREST]
-        worst = max(found, key=lambda one: one[1].crest, default=None)
-        facts: dict[str, object] = {}
-        if worst is not None:
-            op, measured = worst
-            facts = {"layer": op.node.label, "channel": measured.spiky, "crest": measured.crest}
+        ops, facts = self._extreme("crest", OUTLIER_CREST, lambda s: (s.crest, s.spiky))
         return self._obstacle(
             "spikes",
             "single weights that dominate their channel",
             "clip them (percentile or mean-square calibration of weights), or use blocks",
             weight=20,
-            ops=[op for op, _ in found],
+            ops=ops,
             facts=facts,
         )
+
+    def _extreme(
+        self, name: str, limit: float, figure: Callable[[Spread], tuple[float, int]]
+    ) -> tuple[list[WeightedOp], dict[str, object]]:
+        """Return layers with a figure from a limit on; and the worst, with its channel."""
+        figures = [(op, *figure(measured)) for op, measured in self.spreads]
+        found = [each for each in figures if each[1] >= limit]
+        if not found:
+            return [], {}
+        op, worst, channel = max(found, key=lambda one: one[1])
+        facts: dict[str, object] = {"layer": op.node.label, "channel": channel, name: worst}
+        return [each[0] for each in found], facts
 
     # A quantized model: where work is left in float
 

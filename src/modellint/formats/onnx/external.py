@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from modellint.base.files import read_regular
+from modellint.base.files import read_regular, regular_size
 from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.formats.onnx import EXTERNAL_DATA
@@ -105,7 +105,7 @@ class ExternalFiles:
         mode = _mode(path)
         if mode is not None and not stat.S_ISREG(mode):
             return _File(location, None, "special")
-        size = _size(path)
+        size = regular_size(path)
         return _File(location, path, None, size, _pointer(path, size))
 
     def _leaves_by_link(self, path: Path) -> bool:
@@ -152,7 +152,7 @@ class ExternalFiles:
                 sizes = {"unused": file.unused, "size": file.size}
                 yield {"location": file.location, **sizes, "part": "range"}
         for path in _namesakes(self.model):
-            size = _size(path)
+            size = regular_size(path)
             if size and path not in self.paths:
                 yield {"location": path.name, "unused": size, "size": size, "part": "file"}
 
@@ -184,15 +184,6 @@ def _mode(path: Path) -> int | None:
         return path.stat().st_mode
     except (OSError, ValueError):
         return None
-
-
-def _size(path: Path) -> int | None:
-    """Return the size of a regular file, None for anything else."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _file_name(facts: Mapping[str, Any]) -> bytes:
