@@ -281,12 +281,12 @@ class _Stripper:
         if kind == "Model":
             return MalformedError(
                 "truncated",
-                f"it ends at byte {end} and announces at least {position}",
+                f"it ends at byte {end}, but its content needs at least {position}",
                 expected=position,
                 size=end,
             )
         return MalformedError(
-            "corrupt", f"a {kind} announces {position - end} bytes too many", offset=end
+            "corrupt", f"a {kind} is declared {position - end} bytes too long", offset=end
         )
 
 
