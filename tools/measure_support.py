@@ -90,17 +90,21 @@ class Case:
 # The models.
 
 
-def cases() -> dict[str, list[Case]]:
-    """Node tests of one node each, by operator."""
+def node_tests() -> Sequence[Any]:
+    """The onnx package's own tests of single operators."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from onnx.backend.test.case.node import collect_testcases
 
-        tests = collect_testcases(None)
+        return [test for test in collect_testcases(None) if test.model is not None]
+
+
+def cases() -> dict[str, list[Case]]:
+    """Node tests of one node each, by operator."""
     found: dict[str, list[Case]] = defaultdict(list)
-    for test in tests:
+    for test in node_tests():
         model = test.model
-        if model is None or len(model.graph.node) != 1 or test.name.endswith("_expanded"):
+        if len(model.graph.node) != 1 or test.name.endswith("_expanded"):
             continue
         node = model.graph.node[0]
         if node.domain in ("", "ai.onnx"):
