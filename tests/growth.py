@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 TOLERANCE = 4
 """How many times more than in proportion the work may grow, for what is measured around it."""
+TRIES = 8
+SHORTEST = 200_000
+"""Nanoseconds that the clock can tell."""
 
 
 def is_linear(work: Callable[[int], object], small: int = 2_000, factor: int = 16) -> bool:
-    """Return True if the work grows about as much as the size; of several tries, one may do."""
-    return any(_ratio(work, small, factor) < factor * TOLERANCE for _ in range(3))
+    """Return True if the work grows about as much as the size.
+
+    Quadratic work would be more by `factor` / `TOLERANCE`.
+    """
+    return grows_less(work, small, small * factor, factor * TOLERANCE)
 
 
-def _ratio(work: Callable[[int], object], small: int, factor: int) -> float:
-    return _seconds(work, small * factor) / _seconds(work, small)
+def grows_less(work: Callable[[int], object], small: int, large: int, limit: float) -> bool:
+    """Return True if the work for the large size is less than `limit` times that for the small.
+
+    Other programs only ever make work seem longer, so the least of several times is compared.
+    """
+    least = {small: math.inf, large: math.inf}
+    with _no_collection():
+        for _ in range(TRIES):
+            for size, before in least.items():
+                least[size] = min(before, _nanoseconds(work, size))
+            if least[large] < limit * least[small]:
+                return True
+    return False
 
 
-def _seconds(work: Callable[[int], object], size: int) -> float:
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Leave out collections, which look at all that earlier tests have left."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _nanoseconds(work: Callable[[int], object], size: int) -> float:
     started = time.process_time_ns()
     runs = 0
-    while runs < 1 or time.process_time_ns() - started < 200_000:  # what the clock can tell
+    while runs < 1 or time.process_time_ns() - started < SHORTEST:
         work(size)
         runs += 1
     return (time.process_time_ns() - started) / runs
