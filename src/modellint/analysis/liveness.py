@@ -19,6 +19,7 @@ from functools import cached_property
 from itertools import chain
 
 from modellint.analysis.assume import settle
+from modellint.analysis.chains import LONGEST
 from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
@@ -311,8 +312,9 @@ class _LivenessBuilder:
             found = self._buffers[id(result)] = self._buffers[id(viewed)]
             self.layout.held[found] |= result.is_output
         elif _leaves(result, at, self._group_of):
-            found = self._buffer_for(result)
-            self._buffers[id(result)] = found
+            kept = _quantized(result)
+            found = self._buffer_for(kept or result)
+            self._buffers[id(kept or result)] = self._buffers[id(result)] = found
             writes[found] = None
 
     def _is_weight(self, value: Value) -> bool:
@@ -363,6 +365,19 @@ def viewed_value(node: Node) -> Value | None:
     if node.op_type in DEQUANTIZE and result is not None and not result.is_output:
         return node.input(0)
     return node.input(0) if node.op_type in VIEWS else None
+
+
+def _quantized(value: Value) -> Value | None:
+    """Return the integers that a value is kept as, for its readers to dequantize."""
+    for _ in range(LONGEST):
+        node = value.producer
+        viewed = viewed_value(node) if node is not None else None
+        if node is None or viewed is None:
+            return None
+        if node.op_type in DEQUANTIZE:
+            return viewed
+        value = viewed
+    return None
 
 
 def _sources(node: Node) -> Iterable[Value]:

@@ -41,6 +41,13 @@ class RuntimeMemory:
     """True if products of constants are computed in every run."""
     fills_anew: bool = False
     """True if constants from ConstantOfShape are computed in every run, not stored."""
+    widens_products: bool = False
+    """True if a product of integers writes floats, which the next kernel scales and quantizes."""
+    packs_channels: int = 1
+    """Channels per group of a convolution of integers come in multiples of this number.
+
+    The zeros that fill up its input are stored with the weights.
+    """
 
 
 TYPICAL = RuntimeMemory()

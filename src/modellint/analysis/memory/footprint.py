@@ -21,6 +21,7 @@ from modellint.analysis.liveness import (
     sized,
 )
 from modellint.analysis.memory.fusion import PRODUCTS, blocked_values, find_grouping
+from modellint.analysis.memory.integers import Filling, fill_up, find_fillings
 from modellint.analysis.memory.planner import (
     BufferPlan,
     add_copies,
@@ -90,7 +91,8 @@ class Footprint:
     @cached_property
     def weights(self) -> Part:
         found = self.stored_weights
-        size = found.nbytes
+        filled = {(each.shape, each.group): each.nbytes for each in self._fillings}
+        size = found.nbytes + sum(filled.values())
         note = f"{found.folded} bytes of them computed by the graph" if found.folded else ""
         return Part("weights", found.matrices, size, size, "derived", note)
 
@@ -223,6 +225,7 @@ class Footprint:
 
     def _in_layout(self, program: Program, graph: Graph) -> Program:
         """Add the cost of the convolutions' own layout, and hide their tensors from the planner."""
+        fill_up(program, self._fillings)
         if self._runtime.changes_layout:
             add_copies(program, self._folding.types, narrow=self._narrow)
         if self._runtime.computes_constants:
@@ -234,6 +237,14 @@ class Footprint:
                 if id(buffer.value) in blocked:
                     buffer.shape = None
         return program
+
+    @cached_property
+    def _fillings(self) -> tuple[Filling, ...]:
+        """Return the zeros that fill up the inputs of convolutions of integers."""
+        multiple = self._runtime.packs_channels
+        if multiple == 1:
+            return ()
+        return tuple(find_fillings(self.model.graph.ordered, self._folding, multiple))
 
     @cached_property
     def _fills(self) -> tuple[Value, ...]:

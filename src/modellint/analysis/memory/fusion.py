@@ -11,7 +11,8 @@ from dataclasses import field
 
 from modellint.analysis.attention import attention_blocks
 from modellint.analysis.folding import Folding
-from modellint.analysis.liveness import Layout, lay_out
+from modellint.analysis.liveness import DEQUANTIZE, Layout, lay_out
+from modellint.analysis.memory.integers import is_integer_product, is_quantized_weight
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
@@ -43,6 +44,8 @@ class Kernel:
     level: int = 0
     """Rank above those of all kernels it depends on."""
     has_readers: bool = False
+    is_closed: bool = False
+    """True if it takes no further computation along."""
 
     @property
     def products(self) -> int:
@@ -99,7 +102,7 @@ class Kernels:
         self._kernels: list[Kernel] = []
         self._attention = _attention_nodes(graph) if runtime.fuses_attention and narrow else {}
         for node in graph.ordered:
-            if not folding.is_folded(node):
+            if not folding.is_folded(node) and not is_quantized_weight(node, folding):
                 self._place(node)
 
     def groups(self) -> list[tuple[Node, ...]]:
@@ -134,6 +137,7 @@ class Kernels:
             if kernel is not home:
                 kernel.has_readers = True
         home.nodes.append(node)
+        home.is_closed |= self._runtime.widens_products and is_integer_product(node)
         self._of[id(node)] = home
 
     def _makers(self, node: Node) -> list[Kernel]:
@@ -179,8 +183,10 @@ class Kernels:
         """Return True if the node's op can be applied to the elements in the kernel."""
         if node.subgraphs or kernel.nodes[-1].subgraphs:
             return False
-        if node.op_type in VIEWS:
+        if node.op_type in VIEWS or node.op_type in DEQUANTIZE:
             return True
+        if kernel.is_closed:
+            return False
         if not self._runtime.fuses:
             follows = kernel.nodes[0].op_type in CONVOLUTIONS and node.op_type in EPILOGUE
             return follows and self._is_like(node, kernel.nodes[-1])

@@ -1,5 +1,6 @@
 """TensorRT for RTX: TensorRT's builder for consumer GPUs, which builds without a GPU."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from modellint.base.install import install_command
@@ -11,6 +12,8 @@ from modellint.runtimes.tensorrt import dotted
 CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 """Compute capabilities it builds for: the members of its `ComputeCapability`."""
 _KNOWN = ", ".join(map(dotted, CAPABILITIES))
+# Read from the layers that version 1.7.1.116 lists in its verbose log: see docs/accuracy.md.
+MEMORY = replace(tensorrt.MEMORY, widens_products=True, packs_channels=4)
 
 
 def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach:
@@ -36,7 +39,7 @@ RUNTIME = Runtime(
     "tensorrt-rtx",
     "TensorRT for RTX",
     builder="tensorrt",
-    memory=tensorrt.MEMORY,
+    memory=MEMORY,
     tables=Path(__file__).parent,
     probe=Probe(
         code=f"{tensorrt.__name__}.probe",
