@@ -16,7 +16,7 @@ from modellint.probes import ProbeRequest, known_backends
 from modellint.probes.outcome import from_json
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
-from modellint.targets.deployment import Deployment
+from modellint.targets.deployment import Deployment, split_runtime, version_of
 from modellint.targets.shapes import parse_shape
 
 FIRES, SILENT = "invalid", "valid"
@@ -124,9 +124,13 @@ def _bytes_of(name: str, content: str) -> bytes:
 
 def deployment_of(example: Example) -> Deployment:
     target = find_target(example.target) if example.target else None
+    runtime, version = split_runtime(example.runtime) if example.runtime else (None, None)
+    if runtime is None and target is not None:
+        runtime = target.default_runtime
     return Deployment(
         target=target,
-        runtime=example.runtime or (target.default_runtime if target else None),
+        runtime=runtime,
+        runtime_version=version_of(runtime, version, target),
         precision=example.precision,
         batch=example.batch,
         shapes={name: parse_shape(text) for name, text in example.shapes.items()},

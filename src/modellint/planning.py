@@ -26,8 +26,9 @@ from modellint.rules.selection import (
 )
 from modellint.rules.suppression import Suppression
 from modellint.runtimes import find_runtime, runtimes
+from modellint.runtimes.versions import is_version
 from modellint.targets import UnknownTarget, expand_targets, load_targets, parse_bytes
-from modellint.targets.deployment import Deployment, ShapeProfile
+from modellint.targets.deployment import Deployment, ShapeProfile, split_runtime, version_of
 from modellint.targets.shapes import parse_shape
 
 if TYPE_CHECKING:
@@ -211,10 +212,9 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         targets = expand_targets(settings.targets, folders) if settings.targets else []
     except UnknownTarget as error:
         raise config.mistake(("targets",), str(error)) from None
-    if settings.runtime is not None:
-        _require_runtime(settings.runtime, catalogue, config)
+    runtime, version = _runtime(config, catalogue)
     common = Deployment(
-        runtime=settings.runtime,
+        runtime=runtime,
         precision=settings.precision,
         batch=settings.batch,
         shapes=_shapes(config),
@@ -226,10 +226,40 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
             ("dla",), "none of the targets has a DLA (example: jetson-agx-orin-64gb)"
         )
     each = [
-        replace(common, target=target, runtime=settings.runtime or target.default_runtime)
+        replace(common, target=target, runtime=runtime or target.default_runtime)
         for target in targets
-    ]
-    return tuple(each) or (common,)
+    ] or [common]
+    named = {deployment.runtime for deployment in each}
+    if version is not None and (len(named) > 1 or None in named):
+        raise config.mistake(("runtime-version",), "name the runtime that it is a version of")
+    return tuple(_with_version(deployment, version) for deployment in each)
+
+
+def _with_version(deployment: Deployment, stated: str | None) -> Deployment:
+    version = version_of(deployment.runtime, stated, deployment.target)
+    return replace(deployment, runtime_version=version)
+
+
+def _runtime(config: Config, catalogue: Mapping[str, Rule]) -> tuple[str | None, str | None]:
+    """Return the runtime and the version that the settings name."""
+    settings, version = config.settings, config.settings.runtime_version
+    if settings.runtime is None:
+        return None, _valid_version(config, "runtime-version", version)
+    name, pinned = split_runtime(settings.runtime)
+    _require_runtime(name, catalogue, config)
+    if "runtime" in config.overrides:
+        version = None  # a version in the file belongs to the runtime in the file
+    if version is not None and pinned not in (None, version):
+        raise config.mistake(("runtime-version",), f"runtime already names version {pinned}")
+    if pinned is not None:
+        return name, _valid_version(config, "runtime", pinned)
+    return name, _valid_version(config, "runtime-version", version)
+
+
+def _valid_version(config: Config, key: str, version: str | None) -> str | None:
+    if version is None or is_version(version):
+        return version
+    raise config.mistake((key,), f"{_quoted(version)} is not a version (example: 10.15)")
 
 
 def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config) -> None:

@@ -164,6 +164,14 @@ def _(mine: Project) -> None:
     assert mine.codes("old.onnx") == ["CMP001"]
 
 
+@key("runtime-version")
+def _(mine: Project) -> None:
+    project(mine.folder, {"old.onnx": OLD})
+    mine.configure('runtime = "onnxruntime"\nruntime-version = "1.14"\nselect = ["CMP001"]')
+    assert 'runtime-version = "1.14"  # file' in mine.shown()
+    assert "older than ONNX Runtime 1.14" in run_cli("old.onnx", cwd=mine.folder).stdout
+
+
 @key("precision")
 def _(mine: Project) -> None:
     project(mine.folder, {"half.onnx": HALF})

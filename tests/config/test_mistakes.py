@@ -21,6 +21,7 @@ WRONG_TYPES = {
     "targets": ('"a10"', 'expected a list, found "a10"'),
     "target-dirs": ("{}", "expected a list, found a table"),
     "runtime": ('["tensorrt"]', "expected a string, found a list"),
+    "runtime-version": ("10.15", "expected a string, found 10.15"),
     "precision": ('"half"', "'half' is not one of fp64, fp32"),
     "batch": ('"4"', 'expected an integer, found "4"'),
     "shapes": ('"1x3"', "expected a table"),

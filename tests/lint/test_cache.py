@@ -240,7 +240,7 @@ def test_another_version_of_the_verifier_is_another_result(monkeypatch: pytest.M
 
 def test_the_tables_of_runtimes_count() -> None:
     listed = {path.name for path in cache._files(Path(cache.__file__).parent)}
-    assert {"opsets.toml", "restrictions.toml", "support-1.32.json", "cache.py"} <= listed
+    assert {"release-1.32.toml", "support-1.32.json", "cache.py"} <= listed
 
 
 RUNTIME = """
@@ -249,9 +249,7 @@ from modellint.runtimes.runtime import Runtime
 
 TOY = Runtime("toy-rt", "Toy Runtime", tables=Path(__file__).parent)
 """
-OPSETS = """
-[[release]]
-version = "7.5"
+RELEASE = """
 opset = [7, {}]
 confidence = "measured"
 source = "https://example.com"
@@ -261,7 +259,7 @@ source = "https://example.com"
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("toy_rt/opsets.toml", OPSETS.format(20), OPSETS.format(21)),
+        ("toy_rt/release-7.5.toml", RELEASE.format(20), RELEASE.format(21)),
         ("toy_rt/__init__.py", RUNTIME, RUNTIME + "# edited\n"),
         (
             "toy_rt-7.5.dist-info/METADATA",
@@ -278,7 +276,7 @@ def test_a_changed_plugin_runtime_is_another_result(
         tmp_path / "site",
         {
             "toy_rt/__init__.py": RUNTIME,
-            "toy_rt/opsets.toml": OPSETS.format(20),
+            "toy_rt/release-7.5.toml": RELEASE.format(20),
             "toy_rt-7.5.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy-rt\nVersion: 7.5\n",
             "toy_rt-7.5.dist-info/entry_points.txt": "[modellint.runtimes]\ntoy = toy_rt:TOY\n",
             file: old,

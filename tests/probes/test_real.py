@@ -17,7 +17,7 @@ from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
 from modellint.probes.backends import Backend
 from modellint.probes.outcome import Outcome
-from modellint.runtimes.support import version_key
+from modellint.runtimes.versions import version_key
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from modellint.targets.shapes import parse_shape

@@ -12,7 +12,7 @@ from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.quantization.onnxruntime import layers_around, shared_int8_pairs
 from modellint.finding import Severity
 from modellint.formats import read_model
-from modellint.runtimes.support import version_key
+from modellint.runtimes.versions import version_key
 from modellint.targets.deployment import Deployment
 from tests.quantization.clean import clean, clean_for_onnxruntime
 from tests.quantization.defects import DEFECTS, Defect

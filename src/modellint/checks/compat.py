@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any
 
 from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
-from modellint.runtimes.support import releases, version_key
+from modellint.runtimes.versions import Release, neighbours, newest_version
 
 _LARGEST_VERSION = 2**31 - 1
 """The largest operator set version that onnx can be asked about."""
@@ -21,43 +22,65 @@ RUNTIME_DOMAINS = """
     """.split()
 
 
-def _support(context: Context) -> dict[str, Any] | None:
-    """Return the support row of the deployment's runtime, at the configured or newest version."""
-    rows = releases(context.deployment.runtime or "")
-    wanted = context.options.get("runtime-version")
-    if not wanted:
-        return rows[0] if rows else None
-    return next((row for row in rows if version_key(row["version"]) <= version_key(wanted)), None)
-
-
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:
     """The default operator set is newer or older than the runtime supports."""
-    support, opset = _support(context), onnx_facts(context.model).opset
-    if support is None or opset is None:
+    opset, deployment = onnx_facts(context.model).opset, context.deployment
+    older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
+    if opset is None:
         return
-    lowest, highest = support["opset"]
-    if not lowest <= opset <= highest:
-        variant = "old" if opset < lowest else ""
-        yield Hit(
-            None,
-            {
-                "opset": opset,
-                "lowest": lowest,
-                "highest": highest,
-                "version": support["version"],
-                "source": support["source"],
-            },
-            variant=variant,
-        )
+    if older is not None and older.opset is not None and opset < older.opset[0]:
+        lowest, highest = older.opset
+        facts = {"opset": opset, "lowest": lowest, "highest": highest, "source": older.source}
+        yield Hit(None, {**_version(context), **facts}, variant="old")
+        return
+    yield from _too_new(context, "opset", opset, _highest_opset(older), _highest_opset(newer))
 
 
 def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
     """The file format version is newer than the runtime supports."""
-    support, version = _support(context), onnx_facts(context.model).ir_version
-    if support is None or version is None or "ir" not in support:
+    ir, deployment = onnx_facts(context.model).ir_version, context.deployment
+    older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
+    if ir is not None:
+        yield from _too_new(context, "ir", ir, _highest_ir(older), _highest_ir(newer))
+
+
+_Limit = tuple[int, Release] | None
+"""The highest number that a release supports."""
+
+
+def _highest_opset(release: Release | None) -> _Limit:
+    return (release.opset[1], release) if release is not None and release.opset else None
+
+
+def _highest_ir(release: Release | None) -> _Limit:
+    return (release.ir, release) if release is not None and release.ir else None
+
+
+def _too_new(
+    context: Context, name: str, number: int, older: _Limit, newer: _Limit
+) -> Iterator[Hit]:
+    """Report a number above what the nearest known releases support.
+
+    What a newer release does not support, this one does not either; what only an older one does
+    not support is not known.
+    """
+    limit = newer if newer is not None and number > newer[0] else older
+    if limit is None or number <= limit[0]:
         return
-    if version > support["ir"]:
-        yield Hit(None, {"ir": version, "highest": support["ir"], "version": support["version"]})
+    highest, release = limit
+    facts = {**_version(context), name: number, "highest": highest, "source": release.source}
+    if older is newer:
+        yield Hit(None, facts)
+    elif limit is newer:
+        yield Hit(None, {**facts, "known": release.version}, variant="newer")
+    else:
+        facts["known"] = release.version
+        yield Hit(None, facts, variant="unknown", severity=Severity.INFO)
+
+
+def _version(context: Context) -> dict[str, object]:
+    deployment = context.deployment
+    return {"version": deployment.runtime_version or newest_version(deployment.runtime or "")}
 
 
 def missing_opset_import(context: Context) -> Iterator[Hit]:

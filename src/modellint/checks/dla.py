@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.origins import Origin, Origins
+from modellint.base.store import kept_toml
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, is_static
-from modellint.runtimes.support import read_table
+from modellint.runtimes.versions import find_table
 
 
 def op_not_on_dla(context: Context) -> Iterator[Hit]:
@@ -19,11 +20,12 @@ def op_not_on_dla(context: Context) -> Iterator[Hit]:
     target = context.deployment.target
     if not context.deployment.dla or target is None or not target.dla_cores:
         return
+    table = _table(context.deployment.runtime_version)
     origins = context.analysis(Origins)
     refused = [
         node
         for node in context.nodes()
-        if not _runs(node) and any(origins.of(v) is Origin.DATA for v in node.outputs if v)
+        if not _runs(node, table) and any(origins.of(v) is Origin.DATA for v in node.outputs if v)
     ]
     if refused:
         counts = Counter(node.qualified_op for node in refused)
@@ -46,14 +48,15 @@ def dynamic_on_dla(context: Context) -> Iterator[Hit]:
             yield Hit(value)
 
 
-def _runs(node: Node) -> bool:
-    table = _table()
+def _runs(node: Node, table: Mapping[str, Any]) -> bool:
     if node.domain or node.op_type not in table["operators"]:
         return False
     kernel = node.get_ints("kernel_shape") or ()
     return "Pool" not in node.op_type or max(kernel, default=1) <= table["largest-pooling-window"]
 
 
-@lru_cache(maxsize=1)
-def _table() -> dict[str, Any]:
-    return read_table("tensorrt", "dla.toml")
+@cache
+def _table(version: str | None) -> Mapping[str, Any]:
+    table = find_table("tensorrt", "dla", version)
+    assert table is not None
+    return kept_toml(table.path)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from modellint.analysis.layers import Layers
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
+from modellint.runtimes.versions import is_of
 
 ENGINE = "tensorrt-engine"
 
@@ -16,11 +17,13 @@ def engine_release(context: Context) -> Iterator[Hit]:
     model = context.model
     if model.format != ENGINE:
         return
-    wanted = str(context.options["runtime-version"])
+    deployment = context.deployment
+    is_stated = not deployment.is_assumed("runtime_version")
+    wanted = (deployment.runtime_version or "") if is_stated else ""
     facts = {"writer": model.producer_name, "version": model.producer_version, "wanted": wanted}
     if not wanted:
         yield Hit(None, facts)
-    elif not f"{model.producer_version}.".startswith(f"{wanted}."):
+    elif not is_of(model.producer_version, wanted):
         yield Hit(None, facts, variant="other", severity=Severity.ERROR)
 
 

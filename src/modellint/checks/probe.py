@@ -12,6 +12,7 @@ from modellint.model import Model, Node, Value
 from modellint.probes import Outcome, Remark, known_backends
 from modellint.runtimes import builder_of, title_of
 from modellint.runtimes.support import support
+from modellint.targets.deployment import Deployment
 
 REFUSALS = ("node-refused", "no-importer", "no-plugin", "no-kernel")
 TRT_PREFIX = "node_of_"
@@ -52,11 +53,7 @@ def node_refused(context: Context) -> Iterator[Hit]:
         }
         variant = "" if remark.kind == "node-refused" else remark.kind
         severity = _severity(context, outcome)
-        if (
-            severity is not None
-            and _is_missing(remark)
-            and _has(context.deployment.runtime, remark)
-        ):
+        if severity is not None and _is_missing(remark) and _has(context.deployment, remark):
             severity = Severity.INFO
             facts["proviso"] = f"; {_stand_in_for(context, outcome)} itself has it"
         yield Hit(place, facts, variant=variant, severity=severity)
@@ -67,8 +64,8 @@ def _is_missing(remark: Remark) -> bool:
     return remark.kind in ("no-importer", "no-plugin") or "plugin registry" in remark.text
 
 
-def _has(runtime: str | None, remark: Remark) -> bool:
-    table = support(runtime or "")
+def _has(deployment: Deployment, remark: Remark) -> bool:
+    table = support(deployment.runtime or "", deployment.runtime_version)
     return table is not None and table.takes(remark.op) is True
 
 

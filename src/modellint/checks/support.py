@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
+from modellint.finding import Severity
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import AttributeRef, Node
 from modellint.operators import Trait, having
 from modellint.runtimes.support import Support, restrictions, support
+from modellint.runtimes.versions import is_known, is_of
+from modellint.targets.deployment import Deployment
 
 MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 """Ops whose types depend on inputs and outputs; other rules cover them in detail."""
@@ -40,15 +44,16 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
         for node in nodes if never or limit < math.inf else ():
             opset = _opset(node) or 0
             if never:
-                yield Hit(node, _facts(table), confidence=_trust(table))
+                yield _hit(context, table, node)
             elif opset >= limit:
-                facts = {**_facts(table), "opset": opset, "older": limit - 1}
-                yield Hit(node, facts, variant="newer", confidence=_trust(table))
+                facts = {"opset": opset, "older": limit - 1}
+                yield _hit(context, table, node, facts, variant="newer")
 
 
 def _table(context: Context) -> Support | None:
     """Return the runtime's table, unless it is of the CPU and the model runs elsewhere."""
-    table, target = support(context.deployment.runtime or ""), context.deployment.target
+    deployment, target = context.deployment, context.deployment.target
+    table = support(deployment.runtime or "", deployment.runtime_version)
     on_gpu = target is not None and target.compute_capability is not None
     return None if table is not None and table.cpu_only and on_gpu else table
 
@@ -75,11 +80,18 @@ def foreign_operator(context: Context) -> Iterator[Hit]:
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of a supported operator that TensorRT's parser refuses."""
     by_operator = _by_operator(context)
-    for op, refusals in restrictions(context.deployment.builder).items():
+    for op, refusals in _restrictions(context.deployment).items():
         for node in by_operator.get(op, ()):
             forms = [form for each in refusals if (form := _refused_form(node, each))]
             if forms:
                 yield Hit(node, {"form": " and ".join(forms)}, confidence="measured")
+
+
+def _restrictions(deployment: Deployment) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Return what the runtime refuses, or else what the one whose parser it shares does."""
+    runtime = deployment.runtime or ""
+    own = restrictions(runtime, deployment.runtime_version)
+    return own or restrictions(deployment.builder)
 
 
 def _refused_form(node: Node, restriction: Mapping[str, Any]) -> str:
@@ -115,12 +127,8 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
         for node in nodes if refused else ():
             type_name = _type(node, entry.get("at", 0))
             if type_name in refused and not _is_foldable(node):
-                facts = {
-                    **_facts(table),
-                    "type": type_name,
-                    "takes": ", ".join(entry.get("types") or sorted(table.data_types)),
-                }
-                yield Hit(node, facts, confidence=_trust(table))
+                takes = ", ".join(entry.get("types") or sorted(table.data_types))
+                yield _hit(context, table, node, {"type": type_name, "takes": takes})
 
 
 def _by_operator(context: Context) -> dict[str, list[Node]]:
@@ -143,9 +151,21 @@ def _is_foldable(node: Node) -> bool:
     return all(value is None or value.is_constant for value in node.inputs)
 
 
-def _facts(table: Support) -> dict[str, object]:
-    return {"version": table.version}
-
-
-def _trust(table: Support) -> str:
-    return "measured" if table.measured else "theoretical"
+def _hit(
+    context: Context,
+    table: Support,
+    node: Node,
+    facts: Mapping[str, object] = MappingProxyType({}),
+    variant: str = "",
+) -> Hit:
+    """Return a hit by the table, milder if the deployed version is newer than what is known."""
+    version = context.deployment.runtime_version or table.version
+    is_new = not is_known(context.deployment.runtime or "", version)
+    age = "" if is_of(table.version, version) else f" (by the table of {table.version})"
+    return Hit(
+        node,
+        {"version": version, "age": age, "table": table.version, **facts},
+        variant=variant,
+        severity=Severity.WARNING if is_new else None,
+        confidence="measured" if table.measured and not age else "theoretical",
+    )

@@ -187,9 +187,19 @@ class Settings:
     runtime: str | None = field(
         default=None,
         metadata=about(
-            "The runtime, if not the target's default.",
-            '"tensorrt"',
-            option=CommandOption(DEPLOYMENT, "Runtime, for example tensorrt.", "NAME"),
+            "The runtime, if not the target's default, and optionally its version after ==.",
+            '"tensorrt==10.15"',
+            option=CommandOption(
+                DEPLOYMENT, "Runtime, for example tensorrt or tensorrt==10.15.", "NAME[==VERSION]"
+            ),
+        ),
+    )
+    runtime_version: str | None = field(
+        default=None,
+        metadata=about(
+            "The version of the runtime. If not set, the newest that is known and runs on the "
+            "target.",
+            '"10.15"',
         ),
     )
     precision: Precision | None = field(

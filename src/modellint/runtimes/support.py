@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.base.store import kept_toml
 from modellint.runtimes.registry import find_runtime
+from modellint.runtimes.versions import Table, find_table, is_between, releases
 
-OPSETS = "opsets.toml"
-RESTRICTIONS = "restrictions.toml"
-SUPPORT = "support-*.json"
+SUPPORT, RESTRICTIONS = "support", "restrictions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,54 +35,44 @@ class Support:
         return None if entry is None or "note" in entry else bool(entry["taken"])
 
 
+def support(runtime: str, version: str | None = None) -> Support | None:
+    """Return the table for a version of the runtime, by default its newest one.
+
+    What later releases added, according to their own files, is added to an older table.
+    """
+    table = find_table(runtime, SUPPORT, version)
+    return _support(runtime, version, table) if table is not None else None
+
+
 @cache
-def support(runtime: str) -> Support | None:
-    """Return the table of the runtime's newest release."""
-    folder, known = tables_of(runtime), find_runtime(runtime)
-    files = folder.glob(SUPPORT) if folder is not None else ()
-    newest = max(files, key=lambda file: version_key(file.stem.rpartition("-")[2]), default=None)
-    if newest is None or known is None:
-        return None
-    table = json.loads(newest.read_text(encoding="utf-8"))
+def _support(runtime: str, version: str | None, table: Table) -> Support:
+    known = find_runtime(runtime)
+    stated = json.loads(table.path.read_text(encoding="utf-8"))
+    later = [
+        op
+        for release in releases(runtime)
+        if is_between(release.version, table.version, version)
+        for op in release.operators
+    ]
     return Support(
-        version=table["version"],
-        measured=table["confidence"] == "measured",
-        operators=table["operators"],
-        data_types=frozenset(table.get("data-types", ())),
-        foreign=frozenset(table.get("foreign", ())),
-        cpu_only=known.measured_on_cpu,
+        version=stated["version"],
+        measured=stated["confidence"] == "measured",
+        operators={**stated["operators"], **{op: {"taken": True} for op in later}},
+        data_types=frozenset(stated.get("data-types", ())),
+        foreign=frozenset(stated.get("foreign", ())),
+        cpu_only=known is not None and known.measured_on_cpu,
     )
 
 
-def releases(runtime: str) -> list[dict[str, Any]]:
-    """Return the opsets and file versions that its releases support, newest first."""
-    rows: list[dict[str, Any]] = read_table(runtime, OPSETS).get("release", [])
-    return rows
+def restrictions(runtime: str, version: str | None = None) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Return the forms that it refuses of operators it supports, by operator."""
+    table = find_table(runtime, RESTRICTIONS, version)
+    return _restrictions(table) if table is not None else {}
 
 
 @cache
-def restrictions(runtime: str) -> Mapping[str, list[Mapping[str, Any]]]:
-    """Return the forms that it refuses of operators it supports, by operator."""
+def _restrictions(table: Table) -> Mapping[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in read_table(runtime, RESTRICTIONS).get("form", ()):
+    for entry in kept_toml(table.path).get("form", ()):
         found.setdefault(entry["op"], []).append(entry)
     return found
-
-
-@cache
-def read_table(runtime: str, file: str) -> dict[str, Any]:
-    """Read one of the runtime's tables; empty if it does not exist."""
-    folder = tables_of(runtime)
-    path = folder / file if folder is not None else None
-    return kept_toml(path) if path is not None and path.is_file() else {}
-
-
-def tables_of(runtime: str) -> Path | None:
-    """Return the folder of the runtime's tables."""
-    known = find_runtime(runtime)
-    return known.tables if known is not None else None
-
-
-def version_key(text: str) -> tuple[int, ...]:
-    """Return the numbers of a version, for comparison."""
-    return tuple(int(part) for part in text.split(".") if part.isdigit())

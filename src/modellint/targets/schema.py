@@ -27,6 +27,7 @@ from modellint.targets.target import (
     DeviceMemory,
     Dla,
     Interconnect,
+    Newest,
     Overhead,
     Precision,
     Provenance,
@@ -155,6 +156,10 @@ class OverheadFigures(_Figures):
         return self
 
 
+class NewestFigures(_Figures):
+    version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
+
+
 class TargetFile(_Table):
     """A TOML file in `hardware_targets/`."""
 
@@ -175,6 +180,7 @@ class TargetFile(_Table):
     dla: DlaFigures | None = None
     interconnect: InterconnectFigures | None = None
     overhead: dict[Slug, OverheadFigures] = Field(default_factory=dict)
+    newest: dict[Slug, NewestFigures] = Field(default_factory=dict)
     exceptions: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -202,6 +208,10 @@ class TargetFile(_Table):
                 runtime: Overhead(**found.figures(), origin=found.origin)
                 for runtime, found in self.overhead.items()
             },
+            newest={
+                runtime: Newest(found.version, found.origin)
+                for runtime, found in self.newest.items()
+            },
             origins={name: group.origin for name, group in groups.items()},
             **{name: getattr(self, name) for name in _SAME},
             **_figures(self.precisions),
@@ -219,7 +229,12 @@ GROUPS: dict[str, type[_Figures]] = {
     "interconnect": InterconnectFigures,
 }
 """Tables of a file that state figures, in the order in which origins are listed."""
-_SAME = TargetFile.model_fields.keys() & {item.name for item in fields(Target)} - GROUPS.keys()
+BY_RUNTIME: dict[str, type[_Figures]] = {"overhead": OverheadFigures, "newest": NewestFigures}
+"""Tables of a file that state figures for each runtime."""
+_SAME = (
+    TargetFile.model_fields.keys()
+    & {item.name for item in fields(Target)} - GROUPS.keys() - BY_RUNTIME.keys()
+)
 """Fields of a target as stated in its file."""
 
 
@@ -242,6 +257,6 @@ def _describe_one(place: tuple[int | str, ...], detail: Any) -> str:
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
-    tables: dict[str, type[_Table]] = {**GROUPS, "overhead": OverheadFigures}
+    tables = {**GROUPS, **BY_RUNTIME}
     table = TargetFile if len(place) == 1 else tables.get(str(place[0]), TargetFile)
     return [field.alias or name for name, field in table.model_fields.items()]

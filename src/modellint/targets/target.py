@@ -47,6 +47,14 @@ class Overhead:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest version of a runtime that runs on a device, if older than the runtime's own."""
+
+    version: str
+    origin: Provenance
+
+
+@dataclass(frozen=True, slots=True)
 class Dla:
     """Deep-learning accelerators in addition to the GPU, with their combined rates."""
 
@@ -92,6 +100,8 @@ class Target:
     interconnect: Interconnect | None = None
     overheads: Mapping[str, Overhead] = field(default_factory=dict, hash=False)
     """Overhead by runtime."""
+    newest: Mapping[str, Newest] = field(default_factory=dict, hash=False)
+    """Newest version by runtime, where the device limits it."""
     origins: Mapping[str, Provenance] = field(default_factory=dict, hash=False)
     """Provenance by group of figures in the target file: memory, usable, peak, chip, …"""
     exceptions: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -1,0 +1,156 @@
+"""Versions of runtimes, and the tables in their packages that hold for some of them.
+
+A table is a file `<kind>-<version>.toml` or `.json`, so that a new version is a new file. For a
+version without a table of its own, the table of the nearest older version holds.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from modellint.base.records import dataclass
+from modellint.base.store import kept_toml
+from modellint.runtimes.registry import find_runtime
+
+PINS = "=="
+"""Joins a runtime's name and version: ``tensorrt==10.15``."""
+RELEASE = "release"
+"""The kind of table that describes a release itself."""
+Capability = tuple[int, int]
+
+_VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file of facts that hold from a version on."""
+
+    version: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Description of a release, from its own file."""
+
+    version: str
+    source: str
+    confidence: str
+    opset: tuple[int, int] | None = None
+    """The lowest and the highest opset that it supports."""
+    ir: int | None = None
+    """The highest version of the ONNX file format that it supports."""
+    capability: Capability | None = None
+    """The lowest compute capability that it runs on."""
+    operators: tuple[str, ...] = ()
+    """Standard operators that are supported since this release."""
+
+
+def is_version(text: str) -> bool:
+    return _VERSION.fullmatch(text) is not None
+
+
+def version_key(text: str) -> tuple[int, ...]:
+    """Return the numbers of a version, for comparison."""
+    return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def is_of(version: str, release: str) -> bool:
+    """Return True if a version is the release itself or a patch of it: 10.15.1 is of 10.15."""
+    return version_key(version)[: len(version_key(release))] == version_key(release)
+
+
+def is_between(version: str, after: str, until: str | None) -> bool:
+    """Return True if a version is newer than `after`, and not newer than `until`."""
+    number = version_key(version)
+    return version_key(after) < number and (until is None or number <= version_key(until))
+
+
+def is_known(runtime: str, version: str) -> bool:
+    """Return True if a version is not newer than all known releases."""
+    newest = newest_version(runtime)
+    return newest is None or is_of(version, newest) or version_key(version) <= version_key(newest)
+
+
+@cache
+def tables_of(runtime: str, kind: str) -> tuple[Table, ...]:
+    """Return a runtime's tables of a kind, newest first."""
+    known = find_runtime(runtime)
+    folder = known.tables if known is not None else None
+    if folder is None:
+        return ()
+    files = chain(folder.glob(f"{kind}-*.toml"), folder.glob(f"{kind}-*.json"))
+    found = (Table(path.stem.removeprefix(f"{kind}-"), path) for path in files)
+    return tuple(sorted(found, key=lambda table: version_key(table.version), reverse=True))
+
+
+def find_table(runtime: str, kind: str, version: str | None) -> Table | None:
+    """Return the table for a version: the nearest older one, or else the oldest.
+
+    Without a version, return the newest.
+    """
+    tables = tables_of(runtime, kind)
+    if version is None:
+        return next(iter(tables), None)
+    wanted = version_key(version)
+    older = (table for table in tables if version_key(table.version) <= wanted)
+    return next(older, tables[-1] if tables else None)
+
+
+def releases(runtime: str) -> list[Release]:
+    """Return the releases that are known, newest first."""
+    return [_release(table) for table in tables_of(runtime, RELEASE)]
+
+
+def neighbours(runtime: str, version: str | None) -> tuple[Release | None, Release | None]:
+    """Return the releases around a version: the nearest known that is older, and newer.
+
+    Both are the version's own release, if that is known. Without a version, it is the newest one.
+    """
+    known = releases(runtime)
+    if version is None:
+        return (known[0], known[0]) if known else (None, None)
+    wanted = version_key(version)
+    older = next((each for each in known if version_key(each.version) <= wanted), None)
+    if older is not None and is_of(version, older.version):
+        return older, older
+    newer = [each for each in known if version_key(each.version) > wanted]
+    return older, newer[-1] if newer else None
+
+
+@cache
+def _release(table: Table) -> Release:
+    stated = kept_toml(table.path)
+    opset, capability = stated.get("opset"), stated.get("capability")
+    return Release(
+        table.version,
+        stated["source"],
+        stated["confidence"],
+        opset=(opset[0], opset[1]) if opset else None,
+        ir=stated.get("ir"),
+        capability=_capability(capability) if capability else None,
+        operators=tuple(stated.get("operators", ())),
+    )
+
+
+def _capability(text: str) -> Capability:
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def newest_version(runtime: str, capability: Capability | None = None) -> str | None:
+    """Return the newest known version, or the newest that runs on a compute capability."""
+    if capability is None:
+        return next((table.version for table in tables_of(runtime, RELEASE)), None)
+    known = releases(runtime)
+    fit = (each for each in known if each.capability is None or each.capability <= capability)
+    return next(fit, known[-1]).version if known else None
+
+
+def full_version(runtime: str, text: str) -> str:
+    """Return the newest known version for a major version: ``10`` means 10.15, say."""
+    known = (table.version for table in tables_of(runtime, RELEASE))
+    return text if "." in text else next((each for each in known if is_of(each, text)), text)
