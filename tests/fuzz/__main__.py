@@ -10,7 +10,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from tests.fuzz.batches import PROCESSOR, Make, try_all
+from tests.fuzz.batches import PROCESSOR, Make, Tried, try_all, try_batch, warm_folder
 from tests.fuzz.minimize import minimize
 from tests.fuzz.mutants import Mutant, mutant
 from tests.fuzz.trial import Failure
@@ -40,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--keep", type=Path, help="folder for one mutant of each kind of failure")
     parser.add_argument("--processor", type=int, default=PROCESSOR, help="seconds for one mutant")
     parser.add_argument("--jobs", type=int, default=1, help="how many at once")
+    parser.add_argument("--worst", type=int, default=0, help="table of as many costly mutants")
     parser.add_argument("--minimize", type=Path, help="a file that fails: make it small")
     return parser.parse_args()
 
@@ -47,15 +48,21 @@ def _arguments() -> argparse.Namespace:
 def _try(make: Make, numbers: range, given: argparse.Namespace) -> int:
     """Try all, print what fails, and return the exit code."""
     kinds: Counter[str] = Counter()
+    costs: list[Tried] = []
     started = time.monotonic()
-    tried = try_all(make, numbers, processor=given.processor, jobs=given.jobs)
-    for count, (number, failures) in enumerate(tried, 1):
-        for failure in failures:
-            kinds[failure.kind] += 1
-            if kinds[failure.kind] == 1:
-                _report(failure, make(number), number, given)
-        if count % PROGRESS == 0:
-            print(f"{count} tried, {sum(kinds.values())} failures", flush=True)
+    with warm_folder() as folder:
+        every = try_all(make, numbers, folder, processor=given.processor, jobs=given.jobs)
+        for count, tried in enumerate(every, 1):
+            for failure in tried.failures:
+                kinds[failure.kind] += 1
+                if kinds[failure.kind] == 1:
+                    _report(failure, make(tried.number), tried.number, given)
+            if given.worst:
+                costs = _worst([*costs, tried], given.worst)
+            if count % PROGRESS == 0:
+                print(f"{count} tried, {sum(kinds.values())} failures", flush=True)
+        if costs:
+            _tabulate(make, costs, folder, given)
     seconds, failed = time.monotonic() - started, sum(kinds.values())
     print(f"{len(numbers)} mutants, {failed} failures of {len(kinds)} kinds, {seconds:.0f} s")
     for kind, count in kinds.most_common():
@@ -63,8 +70,30 @@ def _try(make: Make, numbers: range, given: argparse.Namespace) -> int:
     return min(len(kinds), 1)
 
 
+def _worst(tried: list[Tried], count: int) -> list[Tried]:
+    """Return those that took the most time, and those that took the most memory."""
+    slow = sorted(tried, key=lambda each: -each.seconds)[:count]
+    large = sorted(tried, key=lambda each: -each.memory)[:count]
+    return list({each.number: each for each in (*slow, *large)}.values())
+
+
+def _tabulate(make: Make, costs: list[Tried], folder: Path, given: argparse.Namespace) -> None:
+    """Print what the worst ones take, each in a process of its own."""
+    alone = [next(try_batch([each.number], make, folder, given.processor)) for each in costs]
+    print("   seconds  MB over idle      bytes  mutant")
+    for each in sorted(alone, key=lambda each: -each.seconds):
+        made = make(each.number)
+        memory = each.memory / 1e6
+        label = _label(made, each.number, given)
+        print(f"{each.seconds:10.2f}  {memory:12.0f}  {len(made.data):9}  {label}", flush=True)
+
+
+def _label(made: Mutant, number: int, given: argparse.Namespace) -> str:
+    return made.name if given.files is not None else f"{given.seed}/{number}"
+
+
 def _report(failure: Failure, made: Mutant, number: int, given: argparse.Namespace) -> None:
-    label = made.name if given.files is not None else f"{given.seed}/{number}"
+    label = _label(made, number, given)
     print(f"{label}: {failure.kind}", flush=True)
     if given.keep is not None:
         _keep(made, given.keep, f"{failure.kind}-{label}", failure.detail)

@@ -17,6 +17,7 @@ from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.fuzz import seeds
 from tests.fuzz.mutants import Mutant
@@ -31,19 +32,27 @@ BATCH = 100
 STDERR, MUTANT = "stderr", "mutant"
 
 
+class Tried(NamedTuple):
+    """What came of a mutant, and what it cost: seconds of processor time, bytes of memory."""
+
+    number: int
+    failures: list[Failure]
+    seconds: float = 0
+    memory: int = 0
+
+
 def try_all(
-    make: Make, numbers: Sequence[int], *, processor: int = PROCESSOR, jobs: int = 1
-) -> Iterator[tuple[int, list[Failure]]]:
-    """Make and try mutants; yield their numbers, and how they fail."""
-    with warm_folder() as folder:
-        if jobs == 1:
-            yield from try_batch(numbers, make, folder, processor)
-            return
-        batches = [numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH)]
-        task = partial(_listed, make=make, folder=folder, processor=processor)
-        with get_context("fork").Pool(jobs) as pool:
-            for found in pool.imap_unordered(task, batches):
-                yield from found
+    make: Make, numbers: Sequence[int], folder: Path, *, processor: int = PROCESSOR, jobs: int = 1
+) -> Iterator[Tried]:
+    """Make and try mutants in a warm folder."""
+    if jobs == 1:
+        yield from try_batch(numbers, make, folder, processor)
+        return
+    batches = [numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH)]
+    task = partial(_listed, make=make, folder=folder, processor=processor)
+    with get_context("fork").Pool(jobs) as pool:
+        for found in pool.imap_unordered(task, batches):
+            yield from found
 
 
 @contextmanager
@@ -65,25 +74,22 @@ def _quick_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def _listed(
-    numbers: Sequence[int], make: Make, folder: Path, processor: int
-) -> list[tuple[int, list[Failure]]]:
+def _listed(numbers: Sequence[int], make: Make, folder: Path, processor: int) -> list[Tried]:
     return list(try_batch(numbers, make, folder, processor))
 
 
-def try_batch(
-    numbers: Sequence[int], make: Make, folder: Path, processor: int
-) -> Iterator[tuple[int, list[Failure]]]:
+def try_batch(numbers: Sequence[int], make: Make, folder: Path, processor: int) -> Iterator[Tried]:
     own = Path(tempfile.mkdtemp(dir=folder))
-    waiting = list(numbers)
-    while waiting:
-        for found in _try(make, waiting[:BATCH], own, processor):
-            yield waiting.pop(0), found
+    done = 0
+    while done < len(numbers):
+        for tried in _try(make, numbers[done : done + BATCH], own, processor):
+            yield tried
+            done += 1
     shutil.rmtree(own, ignore_errors=True)
 
 
-def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iterator[list[Failure]]:
-    """Yield the failures of each mutant until all are tried or one kills the process."""
+def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iterator[Tried]:
+    """Try each mutant until all are tried or one kills the process."""
     answers, writer = Pipe(duplex=False)
     child = os.fork()
     if child == 0:
@@ -100,7 +106,8 @@ def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iter
             os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if tried < len(batch):
-        yield [_death(status, (folder / STDERR).read_text(errors="replace"))]
+        death = _death(status, (folder / STDERR).read_text(errors="replace"))
+        yield Tried(batch[tried], [death])
 
 
 def _death(status: int, said: str) -> Failure:
@@ -128,7 +135,7 @@ def _work(
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number in batch:
-            answers.send(_timed(make(number), folder / MUTANT, processor))
+            answers.send(_measured(number, make(number), folder / MUTANT, processor))
     except BaseException:
         import traceback
 
@@ -137,18 +144,31 @@ def _work(
     os._exit(0)
 
 
-def _timed(made: Mutant, folder: Path, processor: int) -> list[Failure]:
+def _measured(number: int, made: Mutant, folder: Path, processor: int) -> Tried:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     path = made.save(folder)
     (folder / "weights.bin").write_bytes(bytes(64))
+    gc.collect()  # modellint leaves that to the end of the process
+    before = _resident()
+    _PEAK.write_text("5")  # forgets the highest so far
     signal.setitimer(signal.ITIMER_PROF, processor)  # its signal ends native code as well
     started = time.process_time()
     found = failures(path, folder, is_model=made.may_be_model)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
-    gc.collect()  # modellint leaves that to the end of the process
-    return [*found, Failure("slow", f"{seconds:.1f} s")] if seconds > PROCESSOR / 4 else found
+    if seconds > PROCESSOR / 4:
+        found.append(Failure("slow", f"{seconds:.1f} s"))
+    return Tried(number, found, seconds, _resident("VmHWM") - before)
+
+
+_PEAK = Path("/proc/self/clear_refs")
+
+
+def _resident(what: str = "VmRSS") -> int:
+    """Bytes of memory in use, now or at most."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{what}:")[2].split()[0]) << 10
 
 
 def _address_space() -> int:

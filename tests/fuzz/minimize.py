@@ -20,8 +20,8 @@ def minimize(path: Path, processor: int) -> None:
 
         def kinds(data: bytes) -> set[str]:
             made = Mutant(f"mutant{path.suffix}", data)
-            _, found = next(try_batch([0], lambda _: made, folder, processor))
-            return {each.kind for each in found}
+            tried = next(try_batch([0], lambda _: made, folder, processor))
+            return {each.kind for each in tried.failures}
 
         wanted = kinds(data)
         tree = _tree(data)
