@@ -84,6 +84,14 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class States:
+    """Tensors that a model carries from one run to the next without growing."""
+
+    tensors: int
+    nbytes: Annotated[int | None, "Bytes of all of them, for `sizes`."]
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A structure that the graph repeats."""
 
@@ -315,6 +323,7 @@ class Inspection:
     blocks: list[Block] | None = None
     attention: Attention | None = None
     kv_cache: Cache | None = None
+    states: Annotated[States | None, "For example of an LSTM; null if there are none."] = None
     layers: Annotated[list[Layer] | None, "Layers with most weights, largest first."] = None
     engine: Annotated[
         Engine | None, "The model's engine: the file itself, or the one given with --layers."

@@ -20,7 +20,7 @@ from modellint.analysis.blocks import blocks
 from modellint.analysis.cost import cost
 from modellint.analysis.folding_ops import SMALL, small_constants
 from modellint.analysis.fusion import onward, through
-from modellint.analysis.kv_cache import _heads_of_product, _returned
+from modellint.analysis.kv_cache import CachePair, _reader, _returned
 from modellint.analysis.memory import memory
 from modellint.analysis.quantization.onnxruntime import _distance_from_one
 from modellint.analysis.quantization.scheme import known_type
@@ -275,7 +275,8 @@ def test_paths_that_branch_at_every_node_are_walked_once(tmp_path: Path) -> None
     names = ["x", *(f"v{at}" for at in range(40)), "z"]
     nodes = [helper.make_node("Where", [one] * 3, [other]) for one, other in pairwise(names)]
     values = model_of(tmp_path, nodes).graph.values
-    assert _heads_of_product(values["x"]) is None
+    start = values["x"].consumers[0].node
+    assert _reader(CachePair(values["x"], values["z"], start, values["x"])) is None
     assert _returned(values["x"]) is None
 
 

@@ -54,6 +54,18 @@ CASES = {
         "y = com.microsoft.DynamicQuantizeMatMul(x, w, s, z)",
         "float[2,3,8] x, uint8[8,5] w, float s, uint8 z", "float[A,B,C] y",
     ),
+    "LinearAttention": (
+        ('y, s = com.microsoft.LinearAttention<q_num_heads=4, kv_num_heads=4, '
+         'update_rule="linear">(q, k, v, p)'),
+        "float[2,3,32] q, float[2,3,32] k, float[2,3,24] v, float[2,4,8,6] p",
+        "float[A,B,C] y, float[D,E,F,G] s",
+    ),
+    "LinearAttention, grouped": (
+        ('y, s = com.microsoft.LinearAttention<q_num_heads=4, kv_num_heads=2, '
+         'update_rule="linear">(q, k, v, p)'),
+        "float[2,3,32] q, float[2,3,16] k, float[2,3,12] v, float[2,2,8,6] p",
+        "float[A,B,C] y, float[D,E,F,G] s",
+    ),
     "FusedConv": (
         'y = com.microsoft.FusedConv<activation="Relu", pads=[1,1,1,1], strides=[2,2]>(x, w)',
         "float[1,3,9,9] x, float[4,3,3,3] w", "float[A,B,C,D] y",

@@ -14,8 +14,8 @@ from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
 from modellint.formats import read_model
 from modellint.formats.onnx.facts import onnx_facts
-from modellint.formats.onnx.types import BY_CODE
 from modellint.model import AttributeRef, Graph, Node, Tensor
+from modellint.model.dtypes import BY_CODE
 from tests.exports import EXPORTS
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"

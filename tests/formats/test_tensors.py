@@ -15,9 +15,9 @@ from onnx.external_data_helper import convert_model_to_external_data
 
 from modellint.formats import read_model
 from modellint.formats.onnx.build import build as read_proto
-from modellint.formats.onnx.types import BY_CODE
 from modellint.formats.onnx.wire import LARGE
 from modellint.model import Model, Tensor
+from modellint.model.dtypes import BY_CODE
 from tests.benchmarks.models import embedded_weights
 
 CODES = {

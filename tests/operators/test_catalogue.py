@@ -141,6 +141,6 @@ def test_the_default_domain_decides_what_a_shared_name_means() -> None:
 
 def test_roles_of_inputs() -> None:
     assert of(Node("QLinearConv")).place("weight") == 3
-    assert of(Node("LSTM")).places("state") == (5, 6)
+    assert of(Node("LSTM")).places("state>1", "state>2") == (5, 6)
     assert of(Node("Relu")).place("weight") is None
     assert with_input("bound")["Clip"] == (1, 2)

@@ -24,6 +24,8 @@ _NAMES = {
     "int2": "int2",
     "uint2": "int2",
     "float4e2m1": "fp4",
+    "float6e2m3": "fp6",
+    "float6e3m2": "fp6",
     "float64": "fp64",
     "float32": "fp32",
     "float16": "fp16",

@@ -12,7 +12,7 @@ from modellint.model import Node, Shape, Value, format_shape, product
 from modellint.operators import Trait, having, names, with_input
 
 ELEMENTWISE = having(Trait.BROADCASTS)
-RECURRENT = with_input("state")
+RECURRENT = {op: row.places("state>1", "state>2") for op, row in having(Trait.RECURRENT).items()}
 SIZE_INPUTS = with_input("shape", "size")
 """Inputs whose elements determine the size of the output."""
 RANK_INPUTS = with_input("shape", "axes")

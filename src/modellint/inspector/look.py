@@ -13,8 +13,10 @@ from typing import Any
 from modellint.analysis.assume import Settled, settle
 from modellint.analysis.blocks import Blocks
 from modellint.analysis.cost import ModelCost
-from modellint.analysis.kv_cache import kv_cache
+from modellint.analysis.cost.traffic import nbytes, total_of
+from modellint.analysis.kv_cache import kv_cache, states
 from modellint.analysis.quantization import quantization_summary
+from modellint.analysis.shapes import DeployedTypes
 from modellint.base.errors import UsageError
 from modellint.base.files import regular_size
 from modellint.base.garbage import no_garbage_collection
@@ -29,6 +31,7 @@ from modellint.inspection import (
     Identity,
     Inspection,
     Port,
+    States,
     Trouble,
 )
 from modellint.inspector.engine import engine_of
@@ -196,7 +199,16 @@ class _Look:
             ),
             "kv_cache": cache
             and Cache(cache.layers, cache.kv_heads, cache.head_size, cache.bytes_per_token),
+            "states": self._states(settled.deployment),
         }
+
+    def _states(self, deployment: Deployment) -> States | None:
+        carried = states(self.model)
+        if not carried:
+            return None
+        types = self.opened.under(deployment).get(DeployedTypes)
+        sizes = [nbytes(pair.past, types, deployment.precision) for pair in carried]
+        return States(len(carried), total_of(sizes))
 
     def _memory(self) -> dict[str, Any]:
         if not (self.model.has_graph or self.model.tensors):

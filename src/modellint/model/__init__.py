@@ -11,7 +11,7 @@ from modellint.model.dims import (
     is_static,
     product,
 )
-from modellint.model.dtypes import DTYPES, DType
+from modellint.model.dtypes import DTYPES, UNDEFINED, DType, dtype_of
 from modellint.model.graph import (
     Attribute,
     AttributeRef,
@@ -28,6 +28,7 @@ __all__ = [
     "DTYPES",
     "HIGHEST_RANK",
     "MOST",
+    "UNDEFINED",
     "Attribute",
     "AttributeRef",
     "Capability",
@@ -46,6 +47,7 @@ __all__ = [
     "Use",
     "Value",
     "bind",
+    "dtype_of",
     "element_count",
     "format_shape",
     "is_static",

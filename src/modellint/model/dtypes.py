@@ -119,7 +119,17 @@ _PLAIN: tuple[tuple[str, Kind, float], ...] = (
 
 DTYPES: dict[str, DType] = {name: DType(name, kind, bits) for name, kind, bits in _PLAIN}
 
-FLOAT32 = DTYPES["float32"]
-FLOAT16 = DTYPES["float16"]
-INT64 = DTYPES["int64"]
 UNDEFINED = DTYPES["undefined"]
+BY_CODE: tuple[DType, ...] = tuple(
+    DTYPES[name]
+    for name in """
+    undefined float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32
+    uint64 complex64 complex128 bfloat16 float8e4m3fn float8e4m3fnuz float8e5m2
+    float8e5m2fnuz uint4 int4 float4e2m1 float8e8m0 uint2 int2 float6e2m3 float6e3m2
+    """.split()
+)
+"""Element types by their number in ONNX's TensorProto.DataType, as in attributes of operators."""
+
+
+def dtype_of(code: int) -> DType:
+    return BY_CODE[code] if 0 <= code < len(BY_CODE) else UNDEFINED

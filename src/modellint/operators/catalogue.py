@@ -6,7 +6,8 @@ is the operator ``Conv``, whose work the formula ``conv`` of `analysis.cost.oper
 (``2/output`` is two operations per element of the output, ``free`` none, ``-`` unknown), which has
 the traits ``convolution`` and ``float-product`` (see `trait.py`), takes data, a weight and a bias,
 and is called ``CONV_2D`` in TFLite, where it is channels last and may end in an activation.
-``past>1`` is a cache that comes back, longer, as output 1. Indented lines continue a row.
+``past>1`` is a cache that comes back, longer, as output 1, and ``state>1`` a state that comes back
+with new contents. Indented lines continue a row.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 ROWS = """
 # Convolutions
 
-CausalConvWithState conv (data weight bias)
+CausalConvWithState conv (data weight bias state>1)
 Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activation]
     tflite:DEPTHWISE_CONV_2D[nhwc,activation] tflite:CONV_3D[nhwc,activation]
     openvino:Convolution openvino:GroupConvolution[weight-by-group] openvino:BinaryConvolution
@@ -27,7 +28,7 @@ ConvTranspose conv_transpose transposed-convolution float-product (data weight b
 DeformConv deform_conv (data weight offset bias mask) openvino:DeformableConvolution
 QLinearConv conv convolution integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero bias)
-com.microsoft.CausalConvWithState conv (data weight bias)
+com.microsoft.CausalConvWithState conv (data weight bias state>1)
 com.microsoft.ConvTransposeWithDynamicPads conv_transpose transposed-convolution
     (data weight pads bias)
 com.microsoft.FusedConv conv convolution float-product (data weight bias)
@@ -61,8 +62,11 @@ com.microsoft.MatMulIntegerToFloat matmul matmul integer-product
     (data weight data-scale weight-scale data-zero weight-zero bias)
 com.microsoft.MatMulNBits matmul_blocks matmul block-weights
     (data weight weight-scale weight-zero group-index)
+com.microsoft.MoE experts (data routing weight bias weight bias weight bias)
 com.microsoft.QGemm matmul gemm integer-product
     (data data-scale data-zero weight weight-scale weight-zero bias output-scale output-zero)
+com.microsoft.QMoE experts
+    (data routing weight weight-scale bias weight weight-scale bias weight weight-scale bias)
 com.microsoft.QOrderedMatMul matmul matmul integer-kernel
 com.microsoft.SparseToDenseMatMul matmul matmul (data weight)
 com.microsoft.TransposeMatMul matmul matmul (data weight)
@@ -71,13 +75,13 @@ com.microsoft.TransposeMatMul matmul matmul (data weight)
 
 Attention attention attention (query key value mask past>1 past>2)
     openvino:ScaledDotProductAttention coreml:scaled_dot_product_attention
-GRU recurrent recurrent (data weight recurrence bias lengths state) openvino:GRUSequence
+GRU recurrent recurrent (data weight recurrence bias lengths state>1) openvino:GRUSequence
     openvino:GRUCell[one-step] coreml:gru
-LSTM recurrent recurrent (data weight recurrence bias lengths state state peephole)
+LSTM recurrent recurrent (data weight recurrence bias lengths state>1 state>2 peephole)
     tflite:LSTM[one-step] tflite:UNIDIRECTIONAL_SEQUENCE_LSTM tflite:BIDIRECTIONAL_SEQUENCE_LSTM
     openvino:LSTMSequence openvino:LSTMCell[one-step] coreml:lstm
-LinearAttention -
-RNN recurrent recurrent (data weight recurrence bias lengths state) tflite:RNN[one-step]
+LinearAttention linear_attention attention (query key value state>1)
+RNN recurrent recurrent (data weight recurrence bias lengths state>1) tflite:RNN[one-step]
     tflite:UNIDIRECTIONAL_SEQUENCE_RNN tflite:BIDIRECTIONAL_SEQUENCE_RNN openvino:RNNSequence
     openvino:RNNCell[one-step] coreml:rnn
 RotaryEmbedding 4/output
@@ -88,6 +92,7 @@ com.microsoft.DynamicQuantizeLSTM recurrent integer-kernel
 com.microsoft.GemmaRotaryEmbedding 4/output
 com.microsoft.GroupQueryAttention grouped_query_attention attention
     (query key value past>1 past>2)
+com.microsoft.LinearAttention linear_attention attention (query key value state>1)
 com.microsoft.MRotaryEmbedding 4/output
 com.microsoft.MultiHeadAttention multi_head_attention attention
     (query key value bias mask bias past>1 past>2)
@@ -98,6 +103,7 @@ com.microsoft.QAttention projected_attention integer-product attention
 com.microsoft.QOrderedAttention - integer-kernel
 com.microsoft.RotaryEmbedding 4/output
 com.microsoft.SparseAttention - attention (query key value past>1 past>2)
+ai.onnx.preview.FlexAttention attention attention (query key value)
 
 # Normalization
 
@@ -185,7 +191,7 @@ Softplus 2/output activation curved pointwise quantizable in-place widened never
     openvino:SoftPlus
     coreml:softplus coreml:softplus_parametric
 Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
-SwiGLU 5/output
+SwiGLU 5/output curved pointwise quantizable in-place
 Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
 Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
     tflite:TANH
@@ -337,7 +343,7 @@ Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
 Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
     openvino:Split openvino:VariadicSplit coreml:split
 StringSplit free sized-by-data
-TensorScatter free extends
+TensorScatter free extends (past>0 update index)
 TfIdfVectorizer free
 Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
 TopK sort runs-alone widened (data size) tflite:TOPK_V2 openvino:TopK coreml:topk

@@ -75,6 +75,7 @@ class _ModelPage(NeedsPage):
         self.items("blocks", self._blocks(told))
         self.items("attention", self._attention(told))
         self.field("kv cache", self._cache(told))
+        self.field("states", self._states(told))
         self._layers(told)
 
     def _identity(self, told: Inspection) -> list[str]:
@@ -241,6 +242,13 @@ class _ModelPage(NeedsPage):
         if found.bytes_per_token is None:
             return counted(found.layers, "layer")
         return f"{format_bytes(found.bytes_per_token)} per token, {counted(found.layers, 'layer')}"
+
+    def _states(self, told: Inspection) -> str:
+        found = told.states
+        if found is None:
+            return ""
+        tensors = counted(found.tensors, "tensor")
+        return tensors if found.nbytes is None else f"{format_bytes(found.nbytes)} in {tensors}"
 
     def _layers(self, told: Inspection) -> None:
         if not told.layers:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from modellint.base.files import open_regular
-from modellint.formats.onnx.types import dtype_of
 from modellint.formats.onnx.wire import LARGE, FileWindow, MalformedError, strip
+from modellint.model import dtype_of
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto

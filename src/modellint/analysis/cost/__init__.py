@@ -8,7 +8,7 @@ arithmetic operations count only as FLOPs (FLOPs = 2 x MACs + others).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 
 from modellint.analysis.cost.operators import MOST_WORK, UnknownCostError, Work, node_work
 from modellint.analysis.cost.traffic import bytes_read, bytes_written, total_of
@@ -17,6 +17,7 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, small_constant
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 
@@ -143,8 +144,9 @@ class ModelCost:
         return total
 
     def _measure(self, node: Node) -> NodeCost:
-        if node.subgraphs:
-            return self._measure_subgraphs(node)
+        return self._measure_subgraphs(node) if node.subgraphs else self._measure_alone(node)
+
+    def _measure_alone(self, node: Node) -> NodeCost:
         work = self._work(node)
         return NodeCost(
             work.macs,
@@ -155,7 +157,7 @@ class ModelCost:
         )
 
     def _work(self, node: Node) -> Work:
-        """Return the work of a node without subgraphs."""
+        """Return the work of a node, without that of its subgraphs."""
         known = self._works.get(id(node))
         if known is None:
             try:
@@ -170,6 +172,8 @@ class ModelCost:
 
     def _measure_subgraphs(self, node: Node) -> NodeCost:
         costs = [self._sum(graph) for graph in node.subgraphs.values()]
+        if node.op_type in having(Trait.ATTENTION):  # they change the scores once
+            return reduce(NodeCost.plus, costs, self._measure_alone(node))
         if node.op_type == "If":
             return max(costs, key=lambda cost: (cost.macs is None, cost.macs or 0, cost.flops or 0))
         return costs[0].times(self._trip_count(node)) if costs else NodeCost()

@@ -14,7 +14,7 @@ from modellint.operators import Operator
 
 MOST_WORK = 10**30
 """No count goes further: beyond any model, and far below what a float can represent."""
-_MISFITS = (IndexError, ValueError, ArithmeticError)
+_MISFITS = (LookupError, ValueError, ArithmeticError)
 """Exceptions of formulas for shapes that an operator does not take."""
 
 
@@ -151,21 +151,28 @@ def _matmul_blocks(of: Operands) -> tuple[int, int]:
     return rows * depth * columns, depth * columns  # each weight is dequantized once
 
 
+_ELLIPSIS = "0123456789"
+"""Labels for the dims that an ellipsis covers, the last of which are the last of any operand."""
+
+
 def _einsum(of: Operands) -> tuple[int, int]:
     equation = (of.node.get_str("equation") or "").replace(" ", "")
     terms, _, result = equation.partition("->")
     operands = terms.split(",")
-    if not equation or "..." in equation or len(operands) != len(of.node.inputs):
+    if not equation or len(operands) != len(of.node.inputs):
         raise UnknownCostError
     sizes: dict[str, int] = {}
-    for index, labels in enumerate(operands):
+    for index, written in enumerate(operands):
         shape = of.input(index)
+        covered = _ELLIPSIS[len(_ELLIPSIS) + len(written) - len("...") - len(shape) :]
+        labels = written.replace("...", covered)
         if len(shape) != len(labels):
             raise UnknownCostError
         for label, size in zip(labels, shape, strict=True):
             sizes[label] = max(size, sizes.get(label, 1))
+    result = result.replace("...", _ELLIPSIS)
     if "->" not in equation:
-        result = "".join(label for label in sizes if terms.count(label) == 1)
+        result = _ELLIPSIS + "".join(label for label in sizes if terms.count(label) == 1)
     combinations = product(sizes.values())
     if len(operands) == 1:
         return 0, combinations if set(sizes) - set(result) else 0
@@ -212,6 +219,45 @@ def _attention(of: Operands) -> tuple[int, int]:
     return _attention_work(
         batch, heads, queries, key[1] + past, hidden // heads, value[2] // kv_heads
     )
+
+
+def _linear_attention(of: Operands) -> tuple[int, int]:
+    """Count LinearAttention: each token is written to a state per head, which is then read."""
+    query, key, value = of.input(0), of.input(1), of.input(2)
+    heads, kv_heads = of.attribute("q_num_heads"), of.attribute("kv_num_heads")
+    (batch, tokens, width), key_size = query, key[2] // kv_heads
+    rule = of.node.get_str("update_rule", "gated_delta") or ""
+    written = batch * tokens * key_size * value[2]
+    read = batch * tokens * width * (value[2] // kv_heads)
+    if width != heads * key_size:
+        raise UnknownCostError
+    corrections = written if "delta" in rule else 0  # what the state already tells of the key
+    decays = written if "gated" in rule else 0
+    changes = 2 * batch * tokens * value[2] if "delta" in rule else 0
+    return written + corrections + read, decays + changes
+
+
+_EXPERT_ACTIVATIONS = {"relu": 1, "gelu": 5, "silu": 4, "swiglu": 5, "geglu": 6, "identity": 0}
+"""Operations per element."""
+
+
+def _experts(of: Operands) -> tuple[int, int]:
+    """Count a mixture of experts: each token passes through `k` of them."""
+    up, down, *gate = (of.input(at) for at in of.row.places("weight") if of.has(at))
+    data = of.input(0)
+    width, tokens = data[-1], product(data[:-1])
+    hidden = down[2] * (8 // _bits_of_experts(of) if of.row.place("weight-scale") else 1)
+    each = (up[1] + sum(rows for _, rows, _ in gate)) * width + down[1] * hidden
+    activation = _EXPERT_ACTIVATIONS[of.node.get_str("activation_type", "relu") or "relu"]
+    routed = tokens * (of.node.get_int("k", 1) or 1)
+    return routed * each, routed * activation * hidden
+
+
+def _bits_of_experts(of: Operands) -> int:
+    given = of.node.get_int("fc2_expert_weight_bits") or of.node.get_int("expert_weight_bits", 4)
+    if given not in (2, 4, 8):
+        raise UnknownCostError
+    return given
 
 
 def _multi_head_attention(of: Operands) -> tuple[int, int]:
@@ -328,10 +374,12 @@ FORMULAS: Mapping[str, Formula] = {
     "conv_transpose": _conv_transpose,
     "deform_conv": _deform_conv,
     "einsum": _einsum,
+    "experts": _experts,
     "fourier": _fourier,
     "free": _free,
     "grid_sample": _grid_sample,
     "grouped_query_attention": _grouped_query_attention,
+    "linear_attention": _linear_attention,
     "local_response": _local_response,
     "matmul": _matmul,
     "matmul_blocks": _matmul_blocks,

@@ -53,7 +53,7 @@ def _input(node: Node, index: int | None) -> Value | None:
 
 _MATMULS = having(Trait.MATMUL)
 _NUMERIC = frozenset(
-    ("int2", "fp4", "int4", "fp8", "int8", "int16", "bf16", "fp16", "fp32", "fp64")
+    ("int2", "fp4", "int4", "fp6", "fp8", "int8", "int16", "bf16", "fp16", "fp32", "fp64")
 )
 """Precisions of arithmetic, which excludes shapes and indices."""
 

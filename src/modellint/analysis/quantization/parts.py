@@ -15,7 +15,7 @@ from modellint.operators import Trait, having
 
 Kind = Literal["quantize", "dequantize"]
 
-_WIDTHS = ("int2", "fp4", "int4", "fp8", "int8", "int16")
+_WIDTHS = ("int2", "fp4", "int4", "fp6", "fp8", "int8", "int16")
 """Narrow precisions first: mixed operands are computed in the wider one."""
 _KNOWN = frozenset(_WIDTHS)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.precision import precision_of
 from modellint.base.records import dataclass
-from modellint.model import DTYPES, DType, Node, Shape, Value
+from modellint.model import DTYPES, UNDEFINED, DType, Node, Shape, Value, dtype_of
 from modellint.operators import Trait, names
 
 if TYPE_CHECKING:
@@ -22,20 +22,6 @@ QUANTIZE = names(Trait.QUANTIZE)
 DEQUANTIZE = names(Trait.DEQUANTIZE)
 
 _CUSTOM_TYPES = {"TRT_INT8": "int8", "TRT_FP8": "float8e4m3fn", "TRT_INT4": "int4"}
-# The values of onnx.TensorProto.DataType that `output_dtype` may name.
-_ONNX_TYPES = {
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    17: "float8e4m3fn",
-    18: "float8e4m3fnuz",
-    19: "float8e5m2",
-    20: "float8e5m2fnuz",
-    21: "uint4",
-    22: "int4",
-    23: "float4e2m1",
-}
 
 
 def numbers(value: Value | None) -> NDArray[Any] | None:
@@ -231,8 +217,8 @@ def _custom_type(node: Node) -> DType | None:
 
 def _output_type(node: Node) -> DType:
     """Return the type that a Q without zero point quantizes to."""
-    chosen = _ONNX_TYPES.get(node.get_int("output_dtype", 0) or 0, "uint8")
-    return DTYPES[chosen]
+    chosen = dtype_of(node.get_int("output_dtype", 0) or 0)
+    return chosen if chosen is not UNDEFINED else DTYPES["uint8"]
 
 
 def known_type(value: Value | None) -> DType | None:

@@ -109,6 +109,7 @@ def _as(op: str, *inputs: int, keep: tuple[str, ...] = ()) -> Standin:
     return Standin(replace, inputs[:2])
 
 
+_MOST_GROUPS = 256
 _WINDOW = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides", "ceil_mode")
 
 
@@ -181,6 +182,24 @@ def _stacked_attention(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
     return extra
 
 
+def _with_state(index: int, *, heads: tuple[str, ...] = ()) -> Standin:
+    """Stand in for a result like one of the inputs, and for a state that keeps its size."""
+
+    def replace(_: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+        source, past, result = node.input[index], _at(node.input, 3), _at(node.output, 1)
+        groups = _int(node, heads[0]) // _int(node, heads[1]) if heads else 1
+        if past and result:
+            yield _node(node, "Identity", [past], result)
+        if groups == 1:
+            _become(node, "Identity", [source])
+        elif groups <= _MOST_GROUPS:  # queries of as many heads read each value
+            _become(node, "Concat", [source] * groups)
+            attribute = node.attribute.add()
+            attribute.name, attribute.type, attribute.i = "axis", _INT, 2
+
+    return Standin(replace, (index,), heads)
+
+
 def _extended(
     graph: GraphProto, like: NodeProto, old: str, new: str, result: str, heads: int
 ) -> Iterator[NodeProto]:
@@ -237,8 +256,8 @@ def _int(node: NodeProto, name: str) -> int:
 _STANDINS: dict[str, Standin] = {
     **dict.fromkeys(
         """
-        BiasGelu BiasSoftmax FastGelu Gelu GroupNorm QLinearLeakyRelu QLinearSigmoid
-        QLinearSoftmax QuickGelu RotaryEmbedding
+        BiasGelu BiasSoftmax FastGelu GatedRMSNorm Gelu GroupNorm MoE QLinearLeakyRelu
+        QLinearSigmoid QLinearSoftmax QMoE QuickGelu RotaryEmbedding
         """.split(),
         _same_as(0),
     ),
@@ -248,6 +267,7 @@ _STANDINS: dict[str, Standin] = {
     "Attention": Standin(_stacked_attention, sizes=("num_heads",)),
     "GroupQueryAttention": _attention(key=1, past=3, heads="kv_num_heads"),
     "MultiHeadAttention": _attention(key=1, past=6, heads="num_heads"),
+    "LinearAttention": _with_state(2, heads=("q_num_heads", "kv_num_heads")),
     "FusedConv": _as("Conv", 0, 1, 2, keep=_WINDOW),
     "FusedGemm": _as("Gemm", 0, 1, 2, keep=("transA", "transB")),
     "QGemm": _as("Gemm", 0, 3, keep=("transA", "transB")),

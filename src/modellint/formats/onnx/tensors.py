@@ -19,10 +19,20 @@ from modellint.formats.elements import (
 )
 from modellint.formats.onnx.external import ExternalFiles
 from modellint.formats.onnx.names import prose, text
-from modellint.formats.onnx.types import UNDEFINED, dtype_of
 from modellint.formats.onnx.wire import LARGE, RAW_DATA, STRING_DATA, Payload, Payloads
 from modellint.formats.problems import Problems
-from modellint.model import DTYPES, HIGHEST_RANK, MOST, DType, Region, Tensor, format_shape, product
+from modellint.model import (
+    DTYPES,
+    HIGHEST_RANK,
+    MOST,
+    UNDEFINED,
+    DType,
+    Region,
+    Tensor,
+    dtype_of,
+    format_shape,
+    product,
+)
 
 if TYPE_CHECKING:
     from onnx import SparseTensorProto, TensorProto

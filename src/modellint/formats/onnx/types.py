@@ -5,25 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.formats.onnx.names import usual_name
-from modellint.model import DTYPES, HIGHEST_RANK, Dim, DType, Shape, format_shape
+from modellint.model import (
+    HIGHEST_RANK,
+    UNDEFINED,
+    Dim,
+    DType,
+    Shape,
+    dtype_of,
+    format_shape,
+)
 
 if TYPE_CHECKING:
     from onnx import TypeProto
-
-UNDEFINED = DTYPES["undefined"]
-BY_CODE: tuple[DType, ...] = tuple(
-    DTYPES[name]
-    for name in """
-    undefined float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32
-    uint64 complex64 complex128 bfloat16 float8e4m3fn float8e4m3fnuz float8e5m2
-    float8e5m2fnuz uint4 int4 float4e2m1 float8e8m0 uint2 int2 float6e2m3 float6e3m2
-    """.split()
-)
-"""Element types by their number in TensorProto.DataType."""
-
-
-def dtype_of(code: int) -> DType:
-    return BY_CODE[code] if 0 <= code < len(BY_CODE) else UNDEFINED
 
 
 class Type(NamedTuple):
