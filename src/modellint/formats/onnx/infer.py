@@ -58,6 +58,7 @@ _UNSAID = (
     "type info",
     "Type info",
     "type case mismatch",
+    "must be specified for a Constant",  # in the body of a standard operator with a default
 )
 """Messages of inference about missing information, which are not contradictions."""
 
