@@ -141,6 +141,8 @@ def unsupported_type(context: Context) -> Iterator[Hit]:
 
 
 _SINCE = (
+    ("fp6", 28, "float6 numbers"),
+    ("int2", 25, "2-bit integers"),
     ("fp4", 23, "float4e2m1 numbers"),
     ("int4", 21, "4-bit integers"),
     ("int16", 21, "16-bit integers"),
@@ -151,7 +153,7 @@ _SINCE = (
 def opset_too_old(context: Context) -> Iterator[Hit]:
     """Features of Q/DQ that the model's operator set lacks."""
     opset = onnx_facts(context.model).opset
-    if opset is None or opset >= 23:
+    if opset is None or opset >= _SINCE[0][1]:
         return
     lenient = context.for_tensorrt
     for (feature, since), nodes in _too_new(context.analysis(QuantizationMap), opset).items():
@@ -169,17 +171,20 @@ def _too_new(quantization: QuantizationMap, opset: int) -> dict[tuple[str, int],
         precision = precision_of(DTYPES[name]) if name else ""
         feature = next(((w, s) for p, s, w in _SINCE if p == precision and opset < s), None)
         for converter in converters:
-            needed = feature or _granularity_since(converter.scheme, opset)
+            needed = feature or _scale_since(converter.scheme, opset)
             if needed is not None and not converter.node.domain:
                 found.setdefault(needed, []).append(converter.node)
     return found
 
 
-def _granularity_since(scheme: Scheme, opset: int) -> tuple[str, int] | None:
+def _scale_since(scheme: Scheme, opset: int) -> tuple[str, int] | None:
     if opset < 13 and scheme.granularity == "channel":
         return "Scales per channel", 13
     if opset < 21 and len(scheme.scale_shape or ()) > 1 and scheme.granularity == "block":
         return "Blocks of scales", 21
+    tensor = scheme.scale.tensor if scheme.scale is not None else None
+    if opset < 24 and tensor is not None and tensor.dtype.name == "float8e8m0":
+        return "Scales in float8e8m0", 24
     return None
 
 
