@@ -57,8 +57,41 @@ ABOUT = (
 OLDER = (24, 23, 21, 20, 18, 17, 16, 13, 11)
 """Operator sets that a test is tried at when it is refused at its own."""
 IR_VERSION = 10
-OWN = ("com.microsoft", "com.microsoft.nchwc")
-"""Domains of operators that ONNX Runtime's optimizer puts into models."""
+PREAMBLE = '<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1]>\n'
+BEYOND = {
+    "CausalConvWithState": """
+        m (float16[1,8,16] x, float16[8,1,4] w, float16[8] b, float16[1,8,3] s)
+            => (float16[1,8,16] y, float16[1,8,3] z)
+        { y, z = com.microsoft.CausalConvWithState <ndim = 1, activation = "silu"> (x, w, b, s) }
+    """,
+    "GroupQueryAttention": """
+        m (float16[1,1,64] q, float16[1,1,32] k, float16[1,1,32] v, float16[1,2,8,16] pk,
+           float16[1,2,8,16] pv, int32[1] s, int32 t)
+            => (float16[1,1,64] y, float16[1,2,9,16] nk, float16[1,2,9,16] nv)
+        { y, nk, nv = com.microsoft.GroupQueryAttention
+            <num_heads = 4, kv_num_heads = 2, scale = 0.25> (q, k, v, pk, pv, s, t) }
+    """,
+    "LinearAttention": """
+        m (float16[1,4,64] q, float16[1,4,64] k, float16[1,4,64] v, float16[1,4,16,16] s)
+            => (float16[1,4,64] y, float16[1,4,16,16] z)
+        { y, z = com.microsoft.LinearAttention
+            <q_num_heads = 4, kv_num_heads = 4, update_rule = "linear", scale = 0.25>
+            (q, k, v, s) }
+    """,
+    "MatMulNBits": """
+        m (float16[1,32] x, uint8[1,1,16] w, float16[1] s) => (float16[1,1] y)
+        { y = com.microsoft.MatMulNBits <K = 32, N = 1, bits = 4, block_size = 32> (x, w, s) }
+    """,
+    "QMoE": """
+        m (float16[1,2,32] x, float16[2,4] p, uint8[4,64,16] a, float16[4,64] s,
+           uint8[4,32,16] b, float16[4,32] t) => (float16[1,2,32] y)
+        { y = com.microsoft.QMoE <k = 1, activation_type = "swiglu", activation_alpha = 1.0,
+            activation_beta = 1.0, swiglu_fusion = 1, normalize_routing_weights = 1,
+            use_sparse_mixer = 0, expert_weight_bits = 4, block_size = 128>
+            (x, p, a, s, , b, t) }
+    """,
+}
+"""Models of operators that the parser has an importer for, but perhaps no plugin."""
 NODE_TESTS = "https://github.com/onnx/onnx/tree/main/onnx/backend/test/case/node"
 MATRIX = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
 
@@ -152,6 +185,15 @@ def _types(schema: Any, variable: str) -> list[str]:
             spelt = [SPELT.get(name[1], name[1]) for name in names if name]
             return [name for name in spelt if name in TYPES]
     return []
+
+
+def _of_type(name: str) -> onnx.ModelProto:
+    """Return a model with an unused input of the type."""
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])
+    unused = helper.make_tensor_value_info("unused", TYPES[name], [2])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "m", [x, unused], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
 def with_type(model: onnx.ModelProto, schema: Any, at: int, name: str) -> list[onnx.ModelProto]:
@@ -268,8 +310,15 @@ class TensorRTRtx:
             return tensorrt_log.build_failure(lines).text
         return None
 
-    def foreign(self) -> list[str]:
-        """Operators of ONNX Runtime's own that the parser has no importer for."""
+    def data_types(self) -> list[str]:
+        """Return the types that an input of the model may have."""
+        return [name for name in TYPES if self.refusal(_of_type(name)) is None]
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        """Return whether it reads operators that no node test covers, of any domain, by name.
+
+        Some importers only make a plugin, which another package has to bring.
+        """
         import importlib
 
         from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
@@ -281,8 +330,14 @@ class TensorRTRtx:
         builder = trt.Builder(logger)
         network = builder.create_network(0)
         parser = trt.OnnxParser(network, logger)
-        own = sorted({(s.domain, s.name) for s in get_all_operator_schema() if s.domain in OWN})
-        return [f"{domain}.{op}" for domain, op in own if not parser.supports_operator(op)]
+        schemas = defs.get_all_schemas_with_history()
+        standard = {schema.name for schema in schemas if not schema.domain}
+        known = standard | {schema.name for schema in get_all_operator_schema()}
+        found = {op: parser.supports_operator(op) for op in sorted(known - table.keys())}
+        for op, text in BEYOND.items():
+            if found.get(op):
+                found[op] = self.refusal(onnx.parser.parse_model(PREAMBLE + text)) is None
+        return {op: taken for op, taken in found.items() if taken or op in standard}
 
 
 class OnnxRuntime:
@@ -290,8 +345,11 @@ class OnnxRuntime:
 
     source = "https://onnxruntime.ai/docs/reference/operators/"
 
-    def foreign(self) -> list[str]:
+    def data_types(self) -> list[str]:
         return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        return {}
 
     def __init__(self) -> None:
         from modellint.probes.backends import known_backends
@@ -421,7 +479,6 @@ def write_table(
     source: str,
     table: Mapping[str, Operator],
     types: Sequence[str] = (),
-    foreign: Sequence[str] = (),
 ) -> None:
     release = ".".join(version.split(".")[:2])
     path = ROOM / name.replace("-", "_") / f"support-{release}.json"
@@ -433,7 +490,6 @@ def write_table(
         "confidence": confidence,
         "source": source,
         "data-types": list(types),
-        "foreign": list(foreign),
     }
     entries = [
         f"    {json.dumps(op)}: {json.dumps(_entry(each))}" for op, each in sorted(table.items())
@@ -510,8 +566,10 @@ def main() -> None:
     else:
         runtime = RUNTIMES[given.runtime]()
         table = measure(runtime, cases())
-        foreign = runtime.foreign()
-        write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table, foreign=foreign)
+        for op, taken in runtime.importers(table).items():
+            table[op] = Operator(accepted=int(taken))
+        types = runtime.data_types()
+        write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table, types)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ HALF = """
 half (float[N, 8] x) => (float[N, 8] y) <float big = {-1e9}> { y = Add (x, big) }
 """
 OLD = GOOD.replace("21", "6")
+NEW = GOOD.replace("21", "99")
 
 MODELS = {
     "good.onnx": GOOD,
@@ -145,9 +146,9 @@ def _(mine: Project) -> None:
 
 @key("targets")
 def _(mine: Project) -> None:
-    project(mine.folder, {"old.onnx": OLD})
+    project(mine.folder, {"new.onnx": NEW})
     mine.configure('targets = ["a10"]\nselect = ["CMP001"]')
-    assert mine.codes("old.onnx") == ["CMP001"]
+    assert mine.codes("new.onnx") == ["CMP001"]
 
 
 @key("target-dirs")
@@ -159,9 +160,9 @@ def _(mine: Project) -> None:
 
 @key("runtime")
 def _(mine: Project) -> None:
-    project(mine.folder, {"old.onnx": OLD})
+    project(mine.folder, {"new.onnx": NEW})
     mine.configure('runtime = "tensorrt"\nselect = ["CMP001"]')
-    assert mine.codes("old.onnx") == ["CMP001"]
+    assert mine.codes("new.onnx") == ["CMP001"]
 
 
 @key("runtime-version")

@@ -135,10 +135,10 @@ def test_a_rule_is_asked_once_unless_its_answer_depends_on_the_deployment(tmp_pa
 
 
 def test_a_rule_for_one_runtime_is_silent_without_it(tmp_path: Path) -> None:
-    old = TWO_BLOCKS.replace("17", "6")
+    new = TWO_BLOCKS.replace("17", "99")
     rule = RULES["CMP001"]
-    assert not findings(old, tmp_path, rule)
-    (found,) = findings(old, tmp_path, rule, deployments=(Deployment(runtime="tensorrt"),))
+    assert not findings(new, tmp_path, rule)
+    (found,) = findings(new, tmp_path, rule, deployments=(Deployment(runtime="tensorrt"),))
     assert found.runtime == "tensorrt"
 
 

@@ -11,6 +11,7 @@ from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
+from modellint.runtimes.support import support
 from modellint.runtimes.versions import Release, neighbours, newest_version
 
 _LARGEST_VERSION = 2**31 - 1
@@ -28,12 +29,23 @@ def opset_outside_runtime(context: Context) -> Iterator[Hit]:
     older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
     if opset is None:
         return
+    if older is not None and not older.strict:
+        yield from _beyond_statement(context, opset, older)
+        return
     if older is not None and older.opset is not None and opset < older.opset[0]:
         lowest, highest = older.opset
         facts = {"opset": opset, "lowest": lowest, "highest": highest, "source": older.source}
         yield Hit(None, {**_version(context), **facts}, variant="old")
         return
     yield from _too_new(context, "opset", opset, _highest_opset(older), _highest_opset(newer))
+
+
+def _beyond_statement(context: Context, opset: int, release: Release) -> Iterator[Hit]:
+    """Report an opset that the runtime reads, but perhaps by the definitions of an older one."""
+    if release.opset is not None and opset > release.opset[1]:
+        facts = {"opset": opset, "highest": release.opset[1], "source": release.source}
+        version = _version(context)
+        yield Hit(None, {**version, **facts}, variant="unstated", severity=Severity.WARNING)
 
 
 def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
@@ -92,7 +104,9 @@ def missing_opset_import(context: Context) -> Iterator[Hit]:
                 seen.setdefault(node.domain, []).append(node)
         for domain, nodes in seen.items():
             count = len(nodes)
-            yield Hit(nodes[0], {"domain": domain or "ai.onnx", "nodes": count}, count=count)
+            facts = {"domain": domain or "ai.onnx", "nodes": count}
+            milder = _mildly(context, *nodes)
+            yield Hit(nodes[0], facts, count=count, severity=milder)
 
 
 def unknown_operator(context: Context) -> Iterator[Hit]:
@@ -107,7 +121,18 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
                 continue
             first = _first_version(node.op_type, _normal(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
-            yield Hit(node, facts, variant="" if first else "nowhere", count=len(nodes))
+            variant, milder = "" if first else "nowhere", _mildly(context, node)
+            yield Hit(node, facts, variant=variant, count=len(nodes), severity=milder)
+
+
+def _mildly(context: Context, *nodes: Node) -> Severity | None:
+    """Return a warning for ops that TensorRT reads anyway: it looks them up by name alone."""
+    deployment = context.deployment
+    table = support(deployment.runtime or "", deployment.runtime_version)
+    if not context.for_tensorrt:
+        return None
+    reads_all = table is not None and all(table.takes(node.op_type) for node in nodes)
+    return Severity.WARNING if reads_all else None
 
 
 def deprecated_operator(context: Context) -> Iterator[Hit]:

@@ -110,22 +110,11 @@ def integer_operator(context: Context) -> Iterator[Hit]:
 
 def block_weight_operator(context: Context) -> Iterator[Hit]:
     """ONNX Runtime's own ops for low-bit weights."""
-    is_rtx = context.deployment.runtime == "tensorrt-rtx"
-    found = [
-        node
-        for node in context.nodes(*BLOCK_WEIGHT_OPS)
-        if not (is_rtx and _takes_half(context, node))
-    ]
+    found = list(context.nodes(*BLOCK_WEIGHT_OPS))
     if found:
         first = found[0]
         facts = {"bits": first.get_int("bits", 4), "block": first.get_int("block_size", 0)}
-        yield from together(found, facts, variant="rtx" if is_rtx else "")
-
-
-def _takes_half(context: Context, node: Node) -> bool:
-    data = node.input(0)
-    dtype = context.dtype(data) if data is not None else None
-    return node.op_type == "MatMulNBits" and _is(dtype, "float16")
+        yield from together(found, facts)
 
 
 def int32_bias(context: Context) -> Iterator[Hit]:

@@ -11,9 +11,9 @@ from typing import Any
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
+from modellint.checks.forms import opset_of, refused_form
 from modellint.finding import Severity
-from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.model import AttributeRef, Node
+from modellint.model import Node, Value
 from modellint.operators import Trait, having
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.runtimes.versions import is_known, is_of
@@ -21,6 +21,16 @@ from modellint.targets.deployment import Deployment
 
 MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 """Ops whose types depend on inputs and outputs; other rules cover them in detail."""
+FOREIGN = {
+    "com.microsoft": "",
+    "com.microsoft.nchwc": "",
+    "com.ms.internal.nhwc": "",
+    "ai.onnx.contrib": "",
+    "ai.onnx.ml": "classical",
+    "ai.onnx.preview": "preview",
+    "ai.onnx.preview.training": "preview",
+}
+"""Domains of operators that run elsewhere, and the message for each."""
 NO_TENSORS = re.compile("Sequence|Optional")
 """Operators on non-tensors."""
 PLAIN_TYPES = frozenset(
@@ -28,7 +38,7 @@ PLAIN_TYPES = frozenset(
     float64 float32 float16 bfloat16 int64 int32 int16 uint64 uint32 uint16 bool string
     """.split()
 )
-"""Checked types. Types of 8 bits or fewer often disappear between quantize and dequantize."""
+"""Types checked everywhere. Those of 8 bits or fewer often vanish between Q/DQ pairs."""
 
 
 def operator_unsupported(context: Context) -> Iterator[Hit]:
@@ -42,7 +52,7 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
         never = table.takes(op) is False
         limit = table.operators.get(op, {}).get("refused-from", math.inf)
         for node in nodes if never or limit < math.inf else ():
-            opset = _opset(node) or 0
+            opset = opset_of(node) or 0
             if never:
                 yield _hit(context, table, node)
             elif opset >= limit:
@@ -58,58 +68,43 @@ def _table(context: Context) -> Support | None:
     return None if table is not None and table.cpu_only and on_gpu else table
 
 
-def _opset(node: Node) -> int | None:
-    opsets = onnx_facts(node.graph.model).opsets_of(node.graph)
-    return opsets.get(node.domain, opsets.get(DEFAULT_DOMAIN))
-
-
 def foreign_operator(context: Context) -> Iterator[Hit]:
-    """An ONNX Runtime operator in a model for TensorRT."""
-    table = support("tensorrt-rtx")  # measured there; TensorRT's own matrix lists none of them
+    """An operator of another domain, in a model for TensorRT, which looks them up by name."""
+    table = _table(context)
     if table is None:
         return
     known = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS}  # other rules cover these in detail
     for graph in context.graphs():
-        for op, nodes in graph.by_op.items():
-            if op in table.foreign - known and context.model.function_of(nodes[0]) is None:
-                yield from (
-                    Hit(node, {"nodes": len(nodes)}, confidence="measured") for node in nodes
-                )
+        for nodes in graph.by_op.values():
+            first = nodes[0]
+            kind = FOREIGN.get(first.domain)
+            if kind is None or first.op_type in known or table.takes(first.op_type):
+                continue
+            if context.model.function_of(first) is None:
+                facts = {"nodes": len(nodes)}
+                yield from (_hit(context, table, node, facts, variant=kind) for node in nodes)
 
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of a supported operator that TensorRT's parser refuses."""
-    by_operator = _by_operator(context)
     for op, refusals in _restrictions(context.deployment).items():
-        for node in by_operator.get(op, ()):
-            forms = [form for each in refusals if (form := _refused_form(node, each))]
-            if forms:
-                yield Hit(node, {"form": " and ".join(forms)}, confidence="measured")
+        for node in context.nodes(op):
+            forms = dict.fromkeys(refused_form(context, node, each) for each in refusals)
+            words = " and ".join(filter(None, forms))
+            if words and context.model.function_of(node) is None:
+                yield Hit(node, {"form": words}, confidence="measured")
 
 
 def _restrictions(deployment: Deployment) -> Mapping[str, list[Mapping[str, Any]]]:
-    """Return what the runtime refuses, or else what the one whose parser it shares does."""
-    runtime = deployment.runtime or ""
+    """Return what the runtime refuses, and the one whose parser it shares."""
+    runtime, builder = deployment.runtime or "", deployment.builder
     own = restrictions(runtime, deployment.runtime_version)
-    return own or restrictions(deployment.builder)
-
-
-def _refused_form(node: Node, restriction: Mapping[str, Any]) -> str:
-    """Describe the part of a node that is refused; empty if it is accepted."""
-    if "output" in restriction:
-        place = restriction["output"]
-        return f"output {place + 1}" if node.output(place) is not None else ""
-    name = restriction["attribute"]
-    value = node.attributes.get(name)
-    values = value if isinstance(value, tuple) else (value,)
-    if value is None or isinstance(value, AttributeRef):
-        return ""
-    if "largest" in restriction:
-        numbers = [each for each in values if isinstance(each, int)]
-        size = math.prod(numbers) if len(numbers) == 2 else 0  # there is no limit for three dims
-        return f"a {name} of {size}" if size > restriction["largest"] else ""
-    refused = [each for each in values if each not in restriction["only"]]
-    return f"{name} {', '.join(map(str, refused))}" if refused else ""
+    if runtime == builder:
+        return own
+    found = {op: list(forms) for op, forms in restrictions(builder).items()}
+    for op, forms in own.items():
+        found.setdefault(op, []).extend(forms)
+    return found
 
 
 def type_unsupported(context: Context) -> Iterator[Hit]:
@@ -121,12 +116,12 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
         entry = table.operators.get(op, {})
         if op in MEASURED_ELSEWHERE or table.takes(op) is False:
             continue
-        refused = PLAIN_TYPES.intersection(entry.get("not", ()))
-        if table.data_types:
-            refused |= PLAIN_TYPES - table.data_types
+        refused = table.data_types or PLAIN_TYPES
+        refused = refused.intersection(entry.get("not", ()))
         for node in nodes if refused else ():
-            type_name = _type(node, entry.get("at", 0))
-            if type_name in refused and not _is_foldable(node):
+            value = node.input(entry.get("at", 0))
+            type_name = _type(value)
+            if type_name in refused and not _is_foldable(node) and _is_plain(value):
                 takes = ", ".join(entry.get("types") or sorted(table.data_types))
                 yield _hit(context, table, node, {"type": type_name, "takes": takes})
 
@@ -141,9 +136,15 @@ def _by_operator(context: Context) -> dict[str, list[Node]]:
     return found
 
 
-def _type(node: Node, at: int) -> str | None:
-    value = node.input(at)
+def _type(value: Value | None) -> str | None:
     return value.dtype.name if value is not None and value.dtype is not None else None
+
+
+def _is_plain(value: Value | None) -> bool:
+    """Return False for types of 8 bits or fewer that quantization may have made."""
+    if _type(value) in PLAIN_TYPES or value is None:
+        return True
+    return value.is_input or (value.producer is not None and value.producer.op_type == "Cast")
 
 
 def _is_foldable(node: Node) -> bool:

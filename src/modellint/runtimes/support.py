@@ -24,13 +24,11 @@ class Support:
     operators: Mapping[str, Mapping[str, Any]]
     data_types: frozenset[str]
     """All types of the runtime; empty if unknown."""
-    foreign: frozenset[str] = frozenset()
-    """Operators of other runtimes, with their domain, that this one cannot import."""
     cpu_only: bool = False
     """True if measured on the CPU, which says nothing about deployments on a GPU."""
 
     def takes(self, op: str) -> bool | None:
-        """Return True if an op of the default domain is supported in any form; None if unknown."""
+        """Return True if an op is supported in any form; None if unknown."""
         entry = self.operators.get(op)
         return None if entry is None or "note" in entry else bool(entry["taken"])
 
@@ -59,7 +57,6 @@ def _support(runtime: str, version: str | None, table: Table) -> Support:
         measured=stated["confidence"] == "measured",
         operators={**stated["operators"], **{op: {"taken": True} for op in later}},
         data_types=frozenset(stated.get("data-types", ())),
-        foreign=frozenset(stated.get("foreign", ())),
         cpu_only=known is not None and known.measured_on_cpu,
     )
 
@@ -74,5 +71,7 @@ def restrictions(runtime: str, version: str | None = None) -> Mapping[str, list[
 def _restrictions(table: Table) -> Mapping[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {}
     for entry in kept_toml(table.path).get("form", ()):
-        found.setdefault(entry["op"], []).append(entry)
+        ops = entry["op"]
+        for op in [ops] if isinstance(ops, str) else ops:
+            found.setdefault(op, []).append(entry)
     return found

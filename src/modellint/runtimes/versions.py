@@ -41,6 +41,8 @@ class Release:
     confidence: str
     opset: tuple[int, int] | None = None
     """The lowest and the highest opset that it supports."""
+    strict: bool = True
+    """False if it reads models of all other opsets too, as far as it knows their operators."""
     ir: int | None = None
     """The highest version of the ONNX file format that it supports."""
     capability: Capability | None = None
@@ -130,6 +132,7 @@ def _release(table: Table) -> Release:
         stated["source"],
         stated["confidence"],
         opset=(opset[0], opset[1]) if opset else None,
+        strict=stated.get("strict", True),
         ir=stated.get("ir"),
         capability=_capability(capability) if capability else None,
         operators=tuple(stated.get("operators", ())),

@@ -1,0 +1,174 @@
+"""Forms of operators that a runtime refuses: the vocabulary of its table of restrictions.
+
+[[form]]
+op = "ArgMax"                       # or a list
+input = 0                           # the subject: input, output, attribute or opset-below
+rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
+and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
+says = "an input of one dim"        # words for it; by default those of each condition
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modellint.analysis.folding import folding
+from modellint.checks.api import Context
+from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
+from modellint.model import Attribute, AttributeRef, Node, Value, is_static
+
+Condition = Mapping[str, Any]
+
+
+def refused_form(context: Context, node: Node, form: Condition) -> str:
+    """Describe what is refused of a node; empty if it is accepted."""
+    words = [_refused(context, node, each) for each in (form, *form.get("and", ()))]
+    return str(form.get("says") or " and ".join(words)) if all(words) else ""
+
+
+def _refused(context: Context, node: Node, condition: Condition) -> str:
+    if "opset-below" in condition:
+        limit, opset = condition["opset-below"], opset_of(node)
+        return f"opset {opset}" if opset is not None and opset < limit else ""
+    if "output" in condition:
+        place = condition["output"]
+        return f"output {place + 1}" if node.output(place) is not None else ""
+    if "input" in condition:
+        return _refused_input(context, node, condition)
+    return _refused_attribute(node, condition)
+
+
+def opset_of(node: Node) -> int | None:
+    """Return the version of the operator set that a node belongs to."""
+    opsets = onnx_facts(node.graph.model).opsets_of(node.graph)
+    return opsets.get(node.domain, opsets.get(DEFAULT_DOMAIN))
+
+
+# Attributes.
+
+
+def _refused_attribute(node: Node, condition: Condition) -> str:
+    name = condition["attribute"]
+    value: Attribute | None = node.attributes.get(name, condition.get("default"))
+    if isinstance(value, AttributeRef):
+        return ""
+    if "all-inputs" in condition:
+        given = sum(each is not None for each in node.inputs)
+        return f"no inputs besides the {given} of {name}" if value == given else ""
+    for key, is_refused in _ATTRIBUTE.items():
+        if key in condition:
+            return is_refused(name, value, condition[key])
+    return f"the attribute {name}" if value is not None else ""
+
+
+def _missing(name: str, value: Attribute | None, _: object) -> str:
+    return f"no {name}" if value is None else ""
+
+
+def _other_than(name: str, value: Attribute | None, only: list[object]) -> str:
+    refused = [each for each in _elements(value) if each not in only]
+    return f"{name} {', '.join(map(str, refused))}" if refused else ""
+
+
+def _one_of(name: str, value: Attribute | None, refused: list[object]) -> str:
+    return f"{name} {value!s}" if value in refused else ""
+
+
+def _larger_than(name: str, value: Attribute | None, largest: int) -> str:
+    numbers = [each for each in _elements(value) if isinstance(each, int)]
+    size = math.prod(numbers) if len(numbers) == 2 else 0  # there is no limit for three dims
+    return f"a {name} of {size}" if size > largest else ""
+
+
+def _smaller_than(name: str, value: Attribute | None, least: int) -> str:
+    refused = [each for each in _elements(value) if isinstance(each, int) and each < least]
+    return f"{name} {', '.join(map(str, refused))}" if refused else ""
+
+
+def _beyond_characters(name: str, value: Attribute | None, known: str) -> str:
+    refused = sorted(set(value) - set(known)) if isinstance(value, str) else []
+    return f"{' '.join(refused)} in its {name}" if refused else ""
+
+
+def _halves_differ(name: str, value: Attribute | None, _: object) -> str:
+    values = _elements(value)
+    half = len(values) // 2
+    return f"{name} that differ by direction" if values[:half] != values[half:] else ""
+
+
+def _elements(value: Attribute | None) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+_ATTRIBUTE: dict[str, Callable[[str, Attribute | None, Any], str]] = {
+    "missing": _missing,
+    "only": _other_than,
+    "refused": _one_of,
+    "largest": _larger_than,
+    "least": _smaller_than,
+    "characters": _beyond_characters,
+    "halves-equal": _halves_differ,
+}
+"""Statements of a condition on an attribute; without any, the attribute may not be given."""
+
+
+# Inputs.
+
+
+def _refused_input(context: Context, node: Node, condition: Condition) -> str:
+    place = condition["input"]
+    value, name = node.input(place), condition.get("called", f"input {place + 1}")
+    if value is None:
+        return ""
+    for key, is_refused in _INPUT.items():
+        if key in condition:
+            return is_refused(context, value, name, condition[key])
+    if "other-rank-than" in condition:
+        return _of_another_rank(context, value, node.input(condition["other-rank-than"]))
+    return str(name)
+
+
+def _computed(context: Context, value: Value, name: str, _: object) -> str:
+    if value.graph in onnx_facts(context.model).functions:
+        return ""  # the call decides
+    return "" if context.is_frozen(value) else f"{name} computed at run time"
+
+
+def _of_other_rank(context: Context, value: Value, name: str, ranks: list[int]) -> str:
+    shape = context.shape(value)
+    if shape is None or ranks[0] <= len(shape) <= ranks[1]:
+        return ""
+    return f"{name} of rank {len(shape)}"
+
+
+def _of_another_rank(context: Context, value: Value, other: Value | None) -> str:
+    shape, base = context.shape(value), context.shape(other) if other is not None else None
+    return "inputs of different ranks" if shape and base and len(shape) != len(base) else ""
+
+
+def _of_other_type(context: Context, value: Value, name: str, types: list[str]) -> str:
+    dtype = context.dtype(value)
+    return "" if dtype is None or dtype.name in types else f"{name} of type {dtype.name}"
+
+
+def _of_open_shape(context: Context, value: Value, name: str, _: object) -> str:
+    shape = context.shape(value)
+    return "" if shape is None or is_static(shape) else f"{name} of open shape"
+
+
+def _of_larger_number(context: Context, value: Value, name: str, largest: int) -> str:
+    numbers = context.analysis(folding).numbers(value)
+    number = int(numbers.flat[0]) if numbers is not None and numbers.size == 1 else 0
+    return f"{name} {number}" if number > largest else ""
+
+
+_INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
+    "constant": _computed,
+    "rank": _of_other_rank,
+    "types": _of_other_type,
+    "static": _of_open_shape,
+    "largest": _of_larger_number,
+}
+"""Statements of a condition on an input; without any, the input may not be given."""

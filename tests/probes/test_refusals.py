@@ -1,0 +1,253 @@
+"""What TensorRT for RTX refuses, and what resembles it but is taken: rules and parser agree."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx.parser
+import pytest
+
+from tests.runtimes import TENSORRT_RTX
+from tests.samples import lint_json
+
+ORT = '"com.microsoft" : 1'
+REFUSED: Mapping[str, str] = {
+    # One dim is too few, or too many.
+    "softmax of a vector": "17 (float[4] x) => (float[4] y) { y = Softmax (x) }",
+    "argmax of a vector": "17 (float[4] x) => (int64[1] y) { y = ArgMax (x) }",
+    "sum of a scalar": "17 (float x) => (float y) { y = ReduceSum (x) }",
+    "pooling of a matrix": "17 (float[2,4] x) => (float[2,1] y) { y = GlobalAveragePool (x) }",
+    "norm of a matrix": """
+        17 (float[2,2] x, float[2] s) => (float[2,2] y) { y = InstanceNormalization (x, s, s) }
+    """,
+    "response of a sequence": "17 (float[1,2,4] x) => (float[1,2,4] y) { y = LRN <size = 3> (x) }",
+    "depth of a volume": """
+        17 (float[1,1,2,2,2] x) => (float[1,8,1,1,1] y) { y = SpaceToDepth <blocksize = 2> (x) }
+    """,
+    "norm pooling of a sequence": """
+        17 (float[1,1,8] x) => (float[1,1,7] y) { y = LpPool <kernel_shape = [2]> (x) }
+    """,
+    # Computed where it has to be constant.
+    "squeezed by an input": """
+        17 (float[1,2] x, int64[1] a) => (float[2] y) { y = Squeeze (x, a) }
+    """,
+    "unsqueezed by an input": """
+        17 (float[1,2] x, int64[1] a) => (float[1,1,2] y) { y = Unsqueeze (x, a) }
+    """,
+    "summed by an input": """
+        17 (float[1,2] x, int64[1] a) => (float[1,1] y) { y = ReduceSum (x, a) }
+    """,
+    "trained by an input": "17 (float[4] x, bool t) => (float[4] y) { y = Dropout (x, , t) }",
+    "identity of open size": "17 (float[n,m] x) => (float[n,m] y) { y = EyeLike (x) }",
+    # Attributes.
+    "capitals": """
+        17 (float[2,3] x, float[3,4] w) => (float[2,4] y)
+        { y = Einsum <equation = "IJ,JK->IK"> (x, w) }
+    """,
+    "coupled gates": """
+        17 (float[3,1,4] x, float[1,8,4] w, float[1,8,2] r) => (float[3,1,1,2] y)
+        { y = LSTM <hidden_size = 2, input_forget = 1> (x, w, r) }
+    """,
+    "affine activation": """
+        17 (float[3,1,4] x, float[1,2,4] w, float[1,2,2] r) => (float[3,1,1,2] y)
+        { y = RNN <hidden_size = 2, activations = ["Affine"]> (x, w, r) }
+    """,
+    "directions that differ": """
+        17 (float[3,1,4] x, float[2,6,4] w, float[2,6,2] r) => (float[3,2,1,2] y)
+        {
+            y = GRU <hidden_size = 2, direction = "bidirectional",
+                     activations = ["Sigmoid", "Tanh", "Relu", "Tanh"]> (x, w, r)
+        }
+    """,
+    "padded twice": """
+        17 (float[1,1,5,5] x, float[1,1,3,3] w) => (float[1,1,5,5] y)
+        { y = Conv <auto_pad = "SAME_UPPER", pads = [0, 0, 0, 0]> (x, w) }
+    """,
+    "cropped": """
+        17 (float[1,1,5,5] x, float[1,1,1,1] w) => (float[1,1,3,3] y)
+        { y = Conv <pads = [-1, -1, -1, -1]> (x, w) }
+    """,
+    "fractional remainder": """
+        17 (float[2] x, float[2] z) => (float[2] y) { y = Mod <fmod = 0> (x, z) }
+    """,
+    "added while scattered": """
+        18 (float[3,3] x, int64[1,3] i, float[1,3] u) => (float[3,3] y)
+        { y = ScatterElements <reduction = "add"> (x, i, u) }
+    """,
+    "double noise": """
+        17 (float[2] z) => (float[2] y)
+        { r = RandomNormal <shape = [2], dtype = 11> () c = Cast <to = 1> (r) y = Add (z, c) }
+    """,
+    "scan without state": """
+        17 (float[3,3] x) => (float[3,3] y)
+        {
+            y = Scan <num_scan_inputs = 1, body = b (float[3] t) => (float[3] u)
+                { u = Relu (t) }> (x)
+        }
+    """,
+    "attention of ONNX Runtime": """
+        17 (float[2,4,8] x, float[8,24] w, float[24] b) => (float[2,4,8] y)
+        { y = com.microsoft.Attention <num_heads = 2> (x, w, b) }
+    """,
+    "attention with bias": """
+        17 (float[2,4,8] q, float[24] b) => (float[2,4,8] y)
+        { y = com.microsoft.MultiHeadAttention <num_heads = 2> (q, q, q, b) }
+    """,
+    # Before opset 7.
+    "old sum": "6 (float[2,3] x) => (float[2,3] y) { y = Add (x, x) }",
+    "old comparison": "6 (float[2,3] x) => (bool[2,3] y) { y = Greater (x, x) }",
+    "old bias": """
+        6 (float[2,3] x, float[3,4] w, float[4] b) => (float[2,4] y)
+        { y = Gemm <broadcast = 1> (x, w, b) }
+    """,
+    "old slope": "6 (float[2,3,4] x, float[3] s) => (float[2,3,4] y) { y = PRelu (x, s) }",
+    "old product": """
+        6 (float[2,3,4] x, float[4,5] w) => (float[2,3,5] y) { y = MatMul (x, w) }
+    """,
+    "old dropout": "6 (float[4] x) => (float[4] y) { y = Dropout <is_test = 0> (x) }",
+    # Types and operators.
+    "strings": "17 (string[2] s, float[2] x) => (float[2] y) { y = Relu (x) }",
+    "short integers": "17 (int16[2] x) => (float[2] y) { y = Cast <to = 1> (x) }",
+    "bytes inside": """
+        17 (float[2] x) => (float[2] y) { b = Cast <to = 2> (x) y = Cast <to = 1> (b) }
+    """,
+    "bytes turned": """
+        17 (uint8[2,3] x) => (float[3,2] y) { t = Transpose (x) y = Cast <to = 1> (t) }
+    """,
+    "sequence": """
+        17 (float[2] x) => (float[2] y)
+        { s = SequenceConstruct (x) y = ConcatFromSequence <axis = 0> (s) }
+    """,
+    "drawn": "17 (float[1,2] x) => (int32[1,1] y) { y = Multinomial (x) }",
+    "normalized statistics": """
+        7 (float[1,2,4,4] x, float[2] s) => (float[1,2,4,4] y)
+        { y, m, v, sm, sv = BatchNormalization (x, s, s, s, s) }
+    """,
+}
+TAKEN: Mapping[str, str] = {
+    "topk of a vector": """
+        17 (float[4] x, int64[1] k) => (float[p] y, int64[p] z) { y, z = TopK (x, k) }
+    """,
+    "norm of a vector": """
+        17 (float[2,3] x, float[3] s) => (float[2,3] y) { y = LayerNormalization (x, s) }
+    """,
+    "axes of a shape": """
+        17 (float[1,2] x) => (float[1,1,2] y) <int64[1] z = {0}>
+        { s = Shape (x) a = Gather (s, z) y = Unsqueeze (x, a) }
+    """,
+    "sliced by an input": """
+        17 (float[4,2] x, int64[1] a) => (float[p,q] y) <int64[1] s = {0}, int64[1] e = {1}>
+        { y = Slice (x, s, e, a) }
+    """,
+    "remainder": "17 (float[2] x, float[2] z) => (float[2] y) { y = Mod <fmod = 1> (x, z) }",
+    "both directions": """
+        17 (float[3,1,4] x, float[2,6,4] w, float[2,6,2] r) => (float[3,2,1,2] y)
+        { y = GRU <hidden_size = 2, direction = "bidirectional"> (x, w, r) }
+    """,
+    "scan with state": """
+        17 (float[3] s, float[3,3] x) => (float[3] z, float[3,3] y)
+        {
+            z, y = Scan <num_scan_inputs = 1,
+                body = b (float[3] before, float[3] t) => (float[3] after, float[3] u)
+                { u = Relu (t) after = Add (before, t) }> (s, x)
+        }
+    """,
+    "an operator from the future": """
+        12 (float[2,4] x, float[4] s) => (float[2,4] y) { y = LayerNormalization (x, s) }
+    """,
+    "an operator of ONNX Runtime": """
+        17 (float[2,4] x, float[4] s) => (float[2,4] y) { y = SimplifiedLayerNormalization (x, s) }
+    """,
+    "a known name of an unknown domain": """
+        17 (float[2,4] x) => (float[2,4] y) { y = abc.Relu (x) }
+    """,
+    "old matrices": "6 (float[3,4] x, float[4,5] w) => (float[3,5] y) { y = MatMul (x, w) }",
+    "old slopes": "6 (float[3] x, float[3] s) => (float[3] y) { y = PRelu (x, s) }",
+    "old norm": """
+        6 (float[2,3,4,4] x, float[3] s) => (float[2,3,4,4] y)
+        { y = BatchNormalization <is_test = 1> (x, s, s, s, s) }
+    """,
+    "old activation": "5 (float[2,3] x) => (float[2,3] y) { a = Elu (x) y = Sigmoid (a) }",
+    "an opset to come": "99 (float[2,3] x) => (float[2,3] y) { y = Relu (x) }",
+    "bytes outside": """
+        17 (uint8[2] x) => (uint8[2] y) { f = Cast <to = 1> (x) y = Cast <to = 2> (f) }
+    """,
+    "doubles": "17 (double[2,3] x) => (double[2,3] y) { y = Softmax (x) }",
+    "attention heads": """
+        17 (float[2,4,8] q) => (float[2,4,8] y)
+        { y = com.microsoft.MultiHeadAttention <num_heads = 2> (q, q, q) }
+    """,
+}
+MODELS = {**REFUSED, **TAKEN}
+PARSE = """
+import json, sys
+from importlib import import_module
+trt = import_module(sys.argv[1])
+class Logger(trt.ILogger):
+    def __init__(self): trt.ILogger.__init__(self)
+    def log(self, severity, message): pass
+logger = Logger()
+taken = {}
+for path in sys.argv[2:]:
+    builder = trt.Builder(logger)
+    network = builder.create_network(0)
+    taken[path] = trt.OnnxParser(network, logger).parse_from_file(path)
+print(json.dumps(taken))
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("refusals")
+    made = {}
+    for name, text in MODELS.items():
+        opset, _, body = text.strip().partition(" ")
+        domains = f'"" : {opset}' + (f", {ORT}" if "com.microsoft" in body else "")
+        model = onnx.parser.parse_model(f"<ir_version: 8, opset_import: [{domains}]>\nm {body}")
+        made[name] = folder / f"{name}.onnx"
+        onnx.save(model, made[name])
+    return made
+
+
+@pytest.fixture(scope="module")
+def errors(files: dict[str, Path]) -> dict[str, list[str]]:
+    """The errors of each model for TensorRT for RTX."""
+    found = lint_json("--isolated", "--runtime", "tensorrt-rtx", *files.values())["findings"]
+    return {
+        name: [
+            f"{each['code']}: {each['message']}"
+            for each in found
+            if each["severity"] == "error" and Path(each["path"]).name == path.name
+        ]
+        for name, path in files.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def taken(files: dict[str, Path]) -> dict[str, bool]:
+    """What the parser says."""
+    if TENSORRT_RTX.module is None:
+        pytest.skip(f"TensorRT for RTX is not installed: {TENSORRT_RTX.install}")
+    command = [sys.executable, "-c", PARSE, TENSORRT_RTX.module, *map(str, files.values())]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    by_path: dict[str, bool] = json.loads(said.stdout.splitlines()[-1])
+    return {name: by_path[str(path)] for name, path in files.items()}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_are_foretold(name: str, errors: dict[str, list[str]]) -> None:
+    assert errors[name]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_what_is_taken_has_no_error(name: str, errors: dict[str, list[str]]) -> None:
+    assert errors[name] == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_parser_says_so(name: str, taken: dict[str, bool]) -> None:
+    assert taken[name] == (name in TAKEN)
