@@ -44,6 +44,7 @@ class Kernel:
     level: int = 0
     """Rank above those of all kernels it depends on."""
     has_readers: bool = False
+    is_pointwise: bool = False
     is_closed: bool = False
     """True if it takes no further computation along."""
 
@@ -131,14 +132,30 @@ class Kernels:
         home = self._home(node, makers)
         if home is None:
             level = 1 + max((kernel.level for kernel in makers), default=-1)
-            home = Kernel([], level)
+            home = Kernel([], level, is_pointwise=node.op_type in RIDING)
             self._kernels.append(home)
+        if home.is_pointwise and self._runtime.gathers:
+            for kernel in makers:
+                if kernel is not home and self._is_gathered(kernel, node):
+                    self._gather(kernel, home)
         for kernel in makers:
             if kernel is not home:
                 kernel.has_readers = True
         home.nodes.append(node)
         home.is_closed |= self._runtime.widens_products and is_integer_product(node)
         self._of[id(node)] = home
+
+    def _is_gathered(self, kernel: Kernel, node: Node) -> bool:
+        """Return True if a kernel runs in that of `node`, the only one that reads its results."""
+        if not kernel.is_pointwise or kernel.has_readers:
+            return False
+        return node.op_type == "Concat" or self._is_like(node, kernel.nodes[-1])
+
+    def _gather(self, kernel: Kernel, home: Kernel) -> None:
+        home.nodes = sorted([*kernel.nodes, *home.nodes], key=lambda node: node.index)
+        home.level = max(home.level, kernel.level)
+        self._of.update((id(node), home) for node in kernel.nodes)
+        self._kernels.remove(kernel)
 
     def _makers(self, node: Node) -> list[Kernel]:
         """Return the kernels that produce the node's inputs, latest first."""
@@ -173,6 +190,8 @@ class Kernels:
                 return None  # the first product begins the kernel
         if not self._rides(node, latest):
             return None
+        if self._runtime.gathers and latest.is_pointwise:
+            others = [kernel for kernel in others if not self._is_gathered(kernel, node)]
         if any(kernel.level >= latest.level for kernel in others):
             if latest.has_readers or any(kernel.level > latest.level for kernel in others):
                 return None
@@ -187,6 +206,8 @@ class Kernels:
             return True
         if kernel.is_closed:
             return False
+        if node.op_type == "Concat":
+            return self._runtime.gathers and kernel.is_pointwise
         if not self._runtime.fuses:
             follows = kernel.nodes[0].op_type in CONVOLUTIONS and node.op_type in EPILOGUE
             return follows and self._is_like(node, kernel.nodes[-1])

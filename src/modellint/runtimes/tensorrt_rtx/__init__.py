@@ -13,7 +13,7 @@ CAPABILITIES = ((7, 5), (8, 0), (8, 6), (8, 9), (12, 0), (12, 1))
 """Compute capabilities it builds for: the members of its `ComputeCapability`."""
 _KNOWN = ", ".join(map(dotted, CAPABILITIES))
 # Read from the layers that version 1.7.1.116 lists in its verbose log: see docs/accuracy.md.
-MEMORY = replace(tensorrt.MEMORY, widens_products=True, packs_channels=4)
+MEMORY = replace(tensorrt.MEMORY, gathers=True, widens_products=True, packs_channels=4)
 
 
 def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach:
