@@ -30,6 +30,7 @@ from modellint.targets.deployment import Deployment
 
 VIEWS = having(Trait.VIEW)
 DEQUANTIZE = having(Trait.DEQUANTIZE)
+_ON_INTEGERS = frozenset({*having(Trait.FLOAT_PRODUCT, Trait.MOVES), "Concat"})
 READY = 64
 """Limit on the ready tasks that are compared, to bound the search."""
 
@@ -244,15 +245,17 @@ def lay_out(
     folding: Folding,
     *,
     joins: bool = False,
+    widens: bool = False,
     fills: Sequence[Value] = (),
 ) -> Layout:
     """Return the tasks and buffers of a graph whose nodes run in these groups.
 
     A tensor that is read only inside its group stays in registers and has no buffer. With `joins`,
-    the inputs of a Concat are written directly into its output. `fills` are constants that are
+    the inputs of a Concat are written directly into its output. With `widens`, what is quantized
+    is kept as integers only for readers that compute on integers. `fills` are constants that are
     computed at the start of every run.
     """
-    return _LivenessBuilder(graph, groups, folding, joins, fills).layout
+    return _LivenessBuilder(graph, groups, folding, joins, widens, fills).layout
 
 
 class _LivenessBuilder:
@@ -262,6 +265,7 @@ class _LivenessBuilder:
         groups: Sequence[tuple[Node, ...]],
         folding: Folding,
         joins: bool,
+        widens: bool,
         fills: Sequence[Value],
     ) -> None:
         self.layout = Layout()
@@ -271,6 +275,7 @@ class _LivenessBuilder:
         self._buffers: dict[int, int] = {}
         self._fills: dict[int, int] = {}
         self._weights: set[int] = set()
+        self._widens = widens
         self._home = _joined_into(graph, folding) if joins else {}
         for value in graph.inputs:
             if not value.is_constant:
@@ -313,6 +318,8 @@ class _LivenessBuilder:
             self.layout.held[found] |= result.is_output
         elif _leaves(result, at, self._group_of):
             kept = _quantized(result)
+            if kept is not None and self._widens and not _has_integer_reader(kept):
+                kept = None
             found = self._buffer_for(kept or result)
             self._buffers[id(kept or result)] = self._buffers[id(result)] = found
             writes[found] = None
@@ -364,7 +371,18 @@ def viewed_value(node: Node) -> Value | None:
     result = node.output()
     if node.op_type in DEQUANTIZE and result is not None and not result.is_output:
         return node.input(0)
-    return node.input(0) if node.op_type in VIEWS else None
+    return node.input(0) if node.op_type in VIEWS or _takes_all(node) else None
+
+
+def _takes_all(node: Node) -> bool:
+    """Return True for a Slice that leaves nothing out."""
+    if node.op_type != "Slice":
+        return False
+    source, result = node.input(0), node.output(0)
+    before = source.shape if source is not None else None
+    return (
+        before is not None and None not in before and result is not None and result.shape == before
+    )
 
 
 def _quantized(value: Value) -> Value | None:
@@ -378,6 +396,15 @@ def _quantized(value: Value) -> Value | None:
             return viewed
         value = viewed
     return None
+
+
+def _has_integer_reader(value: Value) -> bool:
+    """Return True if a reader computes on integers, or moves them."""
+    for node, _ in value.consumers:
+        result = node.output() if node.op_type in DEQUANTIZE else None
+        if result is None or any(use.node.op_type in _ON_INTEGERS for use in result.consumers):
+            return True
+    return False
 
 
 def _sources(node: Node) -> Iterable[Value]:

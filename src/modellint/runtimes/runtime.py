@@ -42,7 +42,7 @@ class RuntimeMemory:
     fills_anew: bool = False
     """True if constants from ConstantOfShape are computed in every run, not stored."""
     gathers: bool = False
-    """True if kernels of pointwise ops and Concats run in the one that alone reads their results."""
+    """True if kernels of pointwise ops or a Concat run in the only one that reads their results."""
     widens_products: bool = False
     """True if a product of integers writes floats, which the next kernel scales and quantizes."""
     packs_channels: int = 1

@@ -23,9 +23,11 @@ from modellint.analysis.liveness import (
 from modellint.analysis.memory.fusion import PRODUCTS, blocked_values, find_grouping
 from modellint.analysis.memory.integers import Filling, fill_up, find_fillings
 from modellint.analysis.memory.planner import (
+    UTMOST_STREAMS,
     BufferPlan,
     add_copies,
     has_product,
+    parallel_branches,
     peak_with_scratch,
     plan,
     without_held,
@@ -116,7 +118,8 @@ class Footprint:
         planned = min(plan.with_scratch for plan in self._plans)
         expected = max(0, planned - self._arena)
         low = max(0, peak_with_scratch(self.profile, one) - self.profile.peak)
-        high = max(expected, self._runtime.scratch_high)
+        widest = max(parallel_branches(self.programs[0], UTMOST_STREAMS))
+        high = max(expected, self._runtime.scratch_high, one * widest)
         return Part("workspace", min(low, expected), expected, high, "calibrated")
 
     @cached_property
@@ -220,7 +223,10 @@ class Footprint:
         grouping = find_grouping(graph, self._folding, self._runtime, narrow=self._narrow)
         fills = self._fills if graph.parent is None else ()
         if fills:  # which of them are equal may depend on sizes
-            return lay_out(graph, grouping.groups, self._folding, joins=joins, fills=fills)
+            widens = self._runtime.widens_products
+            return lay_out(
+                graph, grouping.groups, self._folding, joins=joins, widens=widens, fills=fills
+            )
         return grouping.layout(self._folding, joins=joins)
 
     def _in_layout(self, program: Program, graph: Graph) -> Program:

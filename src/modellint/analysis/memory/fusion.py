@@ -12,7 +12,7 @@ from dataclasses import field
 from modellint.analysis.attention import attention_blocks
 from modellint.analysis.folding import Folding
 from modellint.analysis.liveness import DEQUANTIZE, Layout, lay_out
-from modellint.analysis.memory.integers import is_integer_product, is_quantized_weight
+from modellint.analysis.memory.integers import is_integer_layer, is_quantized_weight
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
@@ -49,19 +49,25 @@ class Kernel:
     """True if it takes no further computation along."""
 
     @property
-    def products(self) -> int:
-        return sum(node.op_type in PRODUCTS for node in self.nodes)
+    def has_convolution(self) -> bool:
+        return self.nodes[0].op_type in CONVOLUTIONS
 
 
 class Grouping:
     """Kernels of a graph, valid for all deployments with the same size comparisons."""
 
     def __init__(
-        self, graph: Graph, groups: list[tuple[Node, ...]], premises: list[tuple[Node, Node, bool]]
+        self,
+        graph: Graph,
+        groups: list[tuple[Node, ...]],
+        premises: list[tuple[Node, Node, bool]],
+        *,
+        widens: bool,
     ) -> None:
         self.groups = groups
         self._graph = graph
         self._premises = premises
+        self._widens = widens
         self._layouts: dict[bool, Layout] = {}
 
     def holds(self, types: DeployedTypes) -> bool:
@@ -69,7 +75,9 @@ class Grouping:
 
     def layout(self, folding: Folding, *, joins: bool) -> Layout:
         if joins not in self._layouts:
-            self._layouts[joins] = lay_out(self._graph, self.groups, folding, joins=joins)
+            self._layouts[joins] = lay_out(
+                self._graph, self.groups, folding, joins=joins, widens=self._widens
+            )
         return self._layouts[joins]
 
 
@@ -85,7 +93,8 @@ def find_grouping(
         if grouping.holds(folding.types):
             return grouping
     kernels = Kernels(graph, folding, runtime, narrow=narrow)
-    known.append(Grouping(graph, kernels.groups(), kernels.premises))
+    groups, widens = kernels.groups(), runtime.widens_products
+    known.append(Grouping(graph, groups, kernels.premises, widens=widens))
     return known[-1]
 
 
@@ -142,7 +151,8 @@ class Kernels:
             if kernel is not home:
                 kernel.has_readers = True
         home.nodes.append(node)
-        home.is_closed |= self._runtime.widens_products and is_integer_product(node)
+        if self._runtime.widens_products and is_integer_layer(node, self._folding):
+            home.is_closed = True
         self._of[id(node)] = home
 
     def _is_gathered(self, kernel: Kernel, node: Node) -> bool:
@@ -178,7 +188,13 @@ class Kernels:
         """Return the kernel that the node is fused into, if any."""
         if not makers:
             return None
-        latest, others = makers[0], makers[1:]
+        latest = makers[0]
+        first = (
+            self._of.get(id(node.inputs[0].producer)) if node.inputs and node.inputs[0] else None
+        )
+        if first is not None and first.has_convolution and not first.has_readers:
+            latest = first  # a sum runs in the convolution that makes its first operand
+        others = [kernel for kernel in makers if kernel is not latest]
         mates = self._attention.get(id(node))
         if mates is not None:
             inside = next((k for k in makers if any(id(n) in mates for n in k.nodes)), None)
@@ -193,7 +209,7 @@ class Kernels:
         if self._runtime.gathers and latest.is_pointwise:
             others = [kernel for kernel in others if not self._is_gathered(kernel, node)]
         if any(kernel.level >= latest.level for kernel in others):
-            if latest.has_readers or any(kernel.level > latest.level for kernel in others):
+            if latest.has_readers:
                 return None
             latest.level = 1 + max(kernel.level for kernel in others)
         return latest

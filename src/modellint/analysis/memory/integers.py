@@ -35,6 +35,16 @@ def is_integer_product(node: Node) -> bool:
     return all(integers_of(value) is not None for value in node.inputs[:2])
 
 
+def is_integer_layer(node: Node, folding: Folding) -> bool:
+    """Return True for a product of integers with stored weights, scaled by channel."""
+    return is_integer_product(node) and any(
+        value is not None
+        and value.producer is not None
+        and is_quantized_weight(value.producer, folding)
+        for value in node.inputs[:2]
+    )
+
+
 def integers_of(value: Value | None) -> Value | None:
     """Return the 8-bit integers that are dequantized to a value."""
     node = value.producer if value is not None else None

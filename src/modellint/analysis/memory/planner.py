@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from modellint.analysis.liveness import Alive, Buffer, Profile, Program, Task, profile
@@ -19,7 +19,9 @@ CROWD = 1000
 ROW = 8
 """Alignment of rows of matrix products, in elements."""
 MOST_STREAMS = 4
-"""Maximum number of branches that run in parallel, each with its own workspace."""
+"""Number of branches that usually run in parallel at most, each with its own workspace."""
+UTMOST_STREAMS = 6
+"""As many as were seen, in HRNet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,37 +161,45 @@ def _copies(buffer: Buffer, types: DeployedTypes) -> int:
     return (batch != 1) + (int(row or 0) % ROW != 0)
 
 
-def parallel_branches(program: Program) -> Sequence[int]:
+def parallel_branches(program: Program, most: int = MOST_STREAMS) -> Sequence[int]:
     """Return the number of branches with convolutions that run in parallel to each task.
 
-    Branches fork at a task and join at another: a downsampled residual has two. Products of
-    constants are branches as well, which a planner can schedule anywhere.
+    Convolutions of which none needs another's result can run at once: a downsampled residual has
+    two. Products of constants are branches as well, which a planner can schedule anywhere.
     """
-    followers = list(map(len, program.layout.followers))
-    beside = program.beside
-    streams = [min(1 + beside * _has_convolution(task), MOST_STREAMS) for task in program.tasks]
-    if any(not task.nodes for task in program.tasks):
+    tasks, beside = program.tasks, program.beside
+    streams = [min(1 + beside * _has_convolution(task), most) for task in tasks]
+    busy = [at for at, task in enumerate(tasks) if _has_convolution(task)]
+    if any(not task.nodes for task in tasks) or len(busy) > CROWD:
         return streams  # weights computed in the run prevent parallel branches
-    for task in program.tasks:
-        if len(task.after) < 2:
-            continue
-        branches = [_branch(before, program.tasks, followers) for before in task.after]
-        busy = [b for b in branches if any(_has_convolution(program.tasks[at]) for at in b)]
-        count = min(len(busy) + beside, MOST_STREAMS)
-        for at in (each for branch in busy for each in branch):
-            streams[at] = max(streams[at], count)
+    for at, count in zip(busy, _widths(tasks, busy, most), strict=True):
+        streams[at] = min(count + beside, most)
     return streams
 
 
-def _branch(step: int, tasks: Sequence[Task], followers: Sequence[int]) -> list[int]:
-    """Return the tasks from `step` back to the fork, a chain without other forks and joins."""
-    branch: list[int] = []
-    while followers[step] == 1:
-        branch.append(step)
-        if len(tasks[step].after) != 1:
-            break
-        step = tasks[step].after[0]
-    return branch
+def _widths(tasks: Sequence[Task], busy: Sequence[int], most: int) -> Iterator[int]:
+    """For each busy task, iterate over how many others, with it, do not need each other."""
+    bit = {at: 1 << number for number, at in enumerate(busy)}
+    before = [0] * len(tasks)
+    """For each task, the busy ones that it needs, as bits."""
+    for at, task in enumerate(tasks):
+        for needed in task.after:
+            before[at] |= before[needed] | bit.get(needed, 0)
+    apart = [~before[at] for at in busy]
+    for number, at in enumerate(busy):
+        needed = before[at]
+        apart[number] &= ~(1 << number)
+        while needed:
+            lowest = needed & -needed
+            apart[lowest.bit_length() - 1] &= ~(1 << number)
+            needed ^= lowest
+    everything = (1 << len(busy)) - 1
+    for others in apart:
+        count, left = 1, others & everything
+        while left and count < most:
+            left &= apart[(left & -left).bit_length() - 1]
+            count += 1
+        yield count
 
 
 def has_product(task: Task) -> bool:
