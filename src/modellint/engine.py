@@ -21,7 +21,7 @@ from modellint.capability import Capability
 from modellint.checks.api import Check, Context, Hit, Place
 from modellint.checks.resolve import resolve_check
 from modellint.checks.wording import message_of, words_of
-from modellint.finding import Finding, Location, ModelSummary
+from modellint.finding import Finding, Location, ModelSummary, Severity
 from modellint.formats.registry import dialect_of
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
@@ -31,6 +31,7 @@ from modellint.rules.message import fill
 from modellint.rules.pattern.errors import WorkLimitError
 from modellint.rules.remark import internal_remark
 from modellint.rules.rule import Rule
+from modellint.runtimes import find_runtime
 from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 
@@ -215,8 +216,7 @@ class _Linting:
                 continue
             started = time.perf_counter()
             if question.rule.problem is not None:
-                for hit in self.opened.problem_hits(question.rule):
-                    yield self._finding(question.rule, hit, None)
+                yield from self._problems(question.rule)
             for index in question.deployments:
                 yield from self._ask(question, index)
             self.timings[question.rule.code] = time.perf_counter() - started
@@ -234,8 +234,14 @@ class _Linting:
         late = {problem.kind for problem in self.model.problems} - before
         for rule in self.plan.rules if late else ():
             if rule.problem in late:
-                for hit in self.opened.problem_hits(rule):
-                    yield self._finding(rule, hit, None)
+                yield from self._problems(rule)
+
+    def _problems(self, rule: Rule) -> Iterator[Finding]:
+        """Iterate over findings about the file itself, errors unless all runtimes load it."""
+        tolerated = _is_tolerated(rule.problem, self.plan.deployments)
+        for hit in self.opened.problem_hits(rule):
+            severity = Severity.WARNING if tolerated else hit.severity
+            yield self._finding(rule, replace(hit, severity=severity), None)
 
     def _ask(self, question: _PlannedRule, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]
@@ -310,11 +316,15 @@ class _Linting:
         return hashlib.sha256(f"{identity}:{ordinal}".encode()).hexdigest()[:16]
 
 
+def _is_tolerated(problem: str | None, deployments: Sequence[Deployment]) -> bool:
+    runtimes = [find_runtime(each.runtime or "") for each in deployments]
+    return all(each is not None and problem in each.loading.tolerates for each in runtimes)
+
+
 def _judge(model: Model, name: str | None) -> Judge | None:
     """Return a judge that checks hits against a runtime's optimizer; None without an ONNX graph."""
     if name is None or not model.has_graph or dialect_of(model.format) != "onnx":
         return None
-    from modellint.runtimes import find_runtime
     from modellint.verify.judge import Judge
 
     runtime = find_runtime(name)

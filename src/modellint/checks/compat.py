@@ -11,8 +11,9 @@ from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
+from modellint.runtimes.kernels import KernelTable, kernels
 from modellint.runtimes.support import support
-from modellint.runtimes.versions import Release, neighbours, newest_version
+from modellint.runtimes.versions import Release, is_of, neighbours, newest_version
 
 _LARGEST_VERSION = 2**31 - 1
 """The largest operator set version that onnx can be asked about."""
@@ -23,10 +24,16 @@ RUNTIME_DOMAINS = """
     """.split()
 
 
+def registered(context: Context) -> KernelTable | None:
+    """Return what the deployment's runtime registers; None if it is not known."""
+    return kernels(context.deployment.runtime or "", context.deployment.runtime_version)
+
+
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:
-    """The default operator set is newer or older than the runtime supports."""
+    """An operator set that is newer or older than the runtime supports."""
     opset, deployment = onnx_facts(context.model).opset, context.deployment
     older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
+    yield from _other_domains(context, older)
     if opset is None:
         return
     if older is not None and not older.strict:
@@ -35,7 +42,7 @@ def opset_outside_runtime(context: Context) -> Iterator[Hit]:
     if older is not None and older.opset is not None and opset < older.opset[0]:
         lowest, highest = older.opset
         facts = {"opset": opset, "lowest": lowest, "highest": highest, "source": older.source}
-        yield Hit(None, {**_version(context), **facts}, variant="old")
+        yield _older(context, {**_version(context), **facts})
         return
     yield from _too_new(context, "opset", opset, _highest_opset(older), _highest_opset(newer))
 
@@ -48,11 +55,33 @@ def _beyond_statement(context: Context, opset: int, release: Release) -> Iterato
         yield Hit(None, {**version, **facts}, variant="unstated", severity=Severity.WARNING)
 
 
+def _older(context: Context, facts: dict[str, object]) -> Hit:
+    """Only warn if it is known which ops of older sets the runtime has kernels for."""
+    if registered(context) is None:
+        return Hit(None, facts, variant="old")
+    return Hit(None, facts, variant="unguaranteed", severity=Severity.WARNING)
+
+
+def _other_domains(context: Context, release: Release | None) -> Iterator[Hit]:
+    """Report operator sets of other domains that are newer than what the runtime registers."""
+    table = registered(context)
+    if table is None or release is None or not is_of(table.version, release.version):
+        return
+    for domain, version in onnx_facts(context.model).opsets.items():
+        newest = table.domains.get(domain, version)
+        if domain and version > newest:
+            facts = {"opset": version, "domain": domain, "highest": newest}
+            yield Hit(None, {**_version(context), **facts}, variant="domain")
+
+
 def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
     """The file format version is newer than the runtime supports."""
     ir, deployment = onnx_facts(context.model).ir_version, context.deployment
     older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
-    if ir is not None:
+    if not ir:
+        facts = {"ir": ir, "highest": older.ir if older is not None else None}
+        yield Hit(None, {**_version(context), **facts}, variant="missing")
+    else:
         yield from _too_new(context, "ir", ir, _highest_ir(older), _highest_ir(newer))
 
 
@@ -97,16 +126,19 @@ def _version(context: Context) -> dict[str, object]:
 
 def missing_opset_import(context: Context) -> Iterator[Hit]:
     """A node of a domain whose operator set the model does not import."""
+    table = registered(context)
     for model_graph, imported in _graphs_with_imports(context.model):
         seen: dict[str, list[Node]] = {}
         for node in model_graph.nodes:
-            if _normal(node.domain) not in imported:
+            if normal_domain(node.domain) not in imported:
                 seen.setdefault(node.domain, []).append(node)
         for domain, nodes in seen.items():
-            count = len(nodes)
-            facts = {"domain": domain or "ai.onnx", "nodes": count}
-            milder = _mildly(context, *nodes)
-            yield Hit(nodes[0], facts, count=count, severity=milder)
+            facts = {"domain": domain or "ai.onnx", "nodes": len(nodes)}
+            if table is not None and imported and normal_domain(domain) in table.domains:
+                yield Hit(nodes[0], facts, "implied", Severity.WARNING, count=len(nodes))
+            else:
+                milder = _mildly(context, *nodes)
+                yield Hit(nodes[0], facts, count=len(nodes), severity=milder)
 
 
 def unknown_operator(context: Context) -> Iterator[Hit]:
@@ -114,15 +146,27 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
     for graph, imported in _graphs_with_imports(context.model):
         for op, nodes in graph.by_op.items():
             node = nodes[0]
-            version = imported.get(_normal(node.domain))
+            version = imported.get(normal_domain(node.domain))
             if node.domain not in STANDARD_DOMAINS or version is None:
                 continue
             if context.model.function_of(node) is not None or _schema(node, version) is not None:
                 continue
-            first = _first_version(node.op_type, _normal(node.domain))
+            first = _first_version(node.op_type, normal_domain(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
+            if _is_registered(context, node, version):
+                yield Hit(node, facts, "registered", Severity.WARNING, count=len(nodes))
+                continue
             variant, milder = "" if first else "nowhere", _mildly(context, node)
             yield Hit(node, facts, variant=variant, count=len(nodes), severity=milder)
+
+
+def _is_registered(context: Context, node: Node, version: int) -> bool:
+    """Return True if the runtime takes an op that the standard does not contain."""
+    table = registered(context)
+    if table is None:
+        return False
+    answer = table.ask(normal_domain(node.domain), node.op_type, version, lambda place: None)
+    return answer not in ("unregistered", "removed", "unknown-version")
 
 
 def _mildly(context: Context, *nodes: Node) -> Severity | None:
@@ -140,42 +184,52 @@ def deprecated_operator(context: Context) -> Iterator[Hit]:
     for graph, imported in _graphs_with_imports(context.model):
         for nodes in graph.by_op.values():
             node = nodes[0]
-            version = imported.get(_normal(node.domain))
+            version = imported.get(normal_domain(node.domain))
             if node.domain not in STANDARD_DOMAINS or version is None:
                 continue
             schema = _schema(node, version)
             if schema is not None and schema.deprecated:
                 facts = {"opset": version, "since": schema.since_version, "nodes": len(nodes)}
-                yield Hit(node, facts, count=len(nodes))
+                severity = Severity.ERROR if registered(context) is not None else None
+                yield Hit(node, facts, severity=severity, count=len(nodes))
 
 
 def unknown_domain(context: Context) -> Iterator[Hit]:
     """Ops of a domain that neither the standard, the model itself nor a known runtime defines."""
+    table = registered(context)
+    defined = {*STANDARD_DOMAINS, *(RUNTIME_DOMAINS if table is None else table.domains)}
     for graph in context.graphs():
         for op, nodes in graph.by_op.items():
             node = nodes[0]
-            if node.domain in STANDARD_DOMAINS or node.domain in RUNTIME_DOMAINS:
+            if node.domain in defined:
                 continue
             if node.domain in context.options["known-domains"]:
                 continue
             if context.model.function_of(node) is None:
                 facts = {"operator": op, "domain": node.domain, "nodes": len(nodes)}
-                yield Hit(node, facts, count=len(nodes))
+                severity = Severity.ERROR if registered(context) is not None else None
+                yield Hit(node, facts, severity=severity, count=len(nodes))
 
 
 def _graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:
     facts = onnx_facts(model)
     for graph in model.graphs(functions=True):
         opsets = facts.opsets_of(graph)
-        yield graph, {_normal(domain): version for domain, version in opsets.items()}
+        yield graph, {normal_domain(domain): version for domain, version in opsets.items()}
 
 
-def _normal(domain: str) -> str:
+def normal_domain(domain: str) -> str:
+    """Return the domain under its usual name: the default domain has two."""
     return "" if domain == "ai.onnx" else domain
 
 
+def is_known_operator(node: Node, version: int) -> bool:
+    """Return True if the standard contains an op at a version of its domain."""
+    return _schema(node, version) is not None
+
+
 def _schema(node: Node, version: int) -> Any:
-    return _find_schema(node.op_type, _normal(node.domain), version)
+    return _find_schema(node.op_type, normal_domain(node.domain), version)
 
 
 @cache

@@ -10,6 +10,7 @@ from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Graph, Node
+from modellint.runtimes import find_runtime
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
 """Optimizers add these imports to all models, and they are harmless."""
@@ -30,11 +31,17 @@ def dead_node(context: Context) -> Iterator[Hit]:
     """Nodes that no output of the graph depends on, reported at the last of each chain."""
     for graph in context.graphs():
         live = _live_nodes(graph)
-        dead = [node for node in graph.nodes if id(node) not in live]
+        dead = [node for node in graph.nodes if id(node) not in live and not _is_shadowed(node)]
         for node in dead:
             if not any(True for _ in node.successors):
                 behind = _count_behind(node, live)
                 yield Hit(node, {"nodes": behind}, count=behind)
+
+
+def _is_shadowed(node: Node) -> bool:
+    """Return True if another node produces a value of the same name: that is what is wrong."""
+    values = node.graph.values
+    return any(value is not None and values.get(value.name) is not value for value in node.outputs)
 
 
 def _live_nodes(graph: Graph) -> set[int]:
@@ -71,6 +78,8 @@ def _count_behind(last: Node, live: set[int]) -> int:
 
 def duplicate_node_name(context: Context) -> Iterator[Hit]:
     """Names that several nodes of one graph share."""
+    runtime = find_runtime(context.deployment.runtime or "")
+    refused = runtime is not None and runtime.loading.unique_node_names
     for graph in context.graphs():
         counts = Counter(node.name for node in graph.nodes if node.name)
         if len(counts) == sum(counts.values()):
@@ -83,6 +92,8 @@ def duplicate_node_name(context: Context) -> Iterator[Hit]:
                 yield Hit(
                     node,
                     {"nodes": counts[node.name]},
+                    variant="refused" if refused else "",
+                    severity=Severity.ERROR if refused else None,
                     count=counts[node.name],
                     related=tuple(others[:4]),
                 )

@@ -15,6 +15,7 @@ from modellint.checks.forms import opset_of, refused_form
 from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
+from modellint.runtimes.kernels import KernelTable
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.runtimes.versions import is_known, is_of
 from modellint.targets.deployment import Deployment
@@ -54,10 +55,10 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
         for node in nodes if never or limit < math.inf else ():
             opset = opset_of(node) or 0
             if never:
-                yield _hit(context, table, node)
+                yield by_table(context, table, node)
             elif opset >= limit:
                 facts = {"opset": opset, "older": limit - 1}
-                yield _hit(context, table, node, facts, variant="newer")
+                yield by_table(context, table, node, facts, variant="newer")
 
 
 def _table(context: Context) -> Support | None:
@@ -123,7 +124,7 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
             type_name = _type(value)
             if type_name in refused and not _is_foldable(node) and _is_plain(value):
                 takes = ", ".join(entry.get("types") or sorted(table.data_types))
-                yield _hit(context, table, node, {"type": type_name, "takes": takes})
+                yield by_table(context, table, node, {"type": type_name, "takes": takes})
 
 
 def _by_operator(context: Context) -> dict[str, list[Node]]:
@@ -152,9 +153,9 @@ def _is_foldable(node: Node) -> bool:
     return all(value is None or value.is_constant for value in node.inputs)
 
 
-def _hit(
+def by_table(
     context: Context,
-    table: Support,
+    table: Support | KernelTable,
     node: Node,
     facts: Mapping[str, object] = MappingProxyType({}),
     variant: str = "",

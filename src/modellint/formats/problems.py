@@ -28,6 +28,7 @@ Not fatal, like `unreadable-format`:
 | `invalid-tensor` | `tensor`, `dtype`, `shape`, `expected`, `found`, `unit`, `detail` |
 | `duplicate-initializer` | `tensor` |
 | `duplicate-value` | `value`, `node`, `op`, `graph` |
+| `duplicate-constant` | the same: all of its producers are Constant nodes |
 | `undefined-value` | `value`, `node`, `op`, `graph` |
 | `unsorted-graph` | `value`, `node`, `op`, `graph` (the first place), `nodes` (how many) |
 | `recursive-function` | `function`, `detail` |
@@ -52,8 +53,8 @@ FATAL_KINDS = frozenset(
 OTHER_KINDS = frozenset(
     """
     unreadable-format external-missing external-short external-outside external-leftover
-    invalid-tensor duplicate-initializer duplicate-value undefined-value unsorted-graph
-    recursive-function
+    invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
+    unsorted-graph recursive-function
     """.split()
 )
 KINDS = FATAL_KINDS | OTHER_KINDS

@@ -52,6 +52,17 @@ class RuntimeMemory:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Files that a runtime treats differently from what the standard says."""
+
+    unique_node_names: bool = False
+    """True if it refuses two nodes of one graph with the same name."""
+    tolerates: frozenset[str] = frozenset()
+    """Kinds of problems of a file in spite of which it loads it."""
+
+
+BY_THE_STANDARD = Loading()
 TYPICAL = RuntimeMemory()
 """Default for runtimes whose planner has not been studied."""
 
@@ -67,6 +78,7 @@ class Runtime:
     builder: str = ""
     """Runtime whose compiler it shares, if a different one: it fuses the same."""
     memory: RuntimeMemory = TYPICAL
+    loading: Loading = BY_THE_STANDARD
     tables: Path | None = None
     """Folder of its support tables: docs/adding-a-runtime.md lists their names."""
     measured_on_cpu: bool = False

@@ -226,7 +226,8 @@ class _Builder:
                 value.index = place
                 outputs.append(value)
                 if name in values:
-                    self.problems.note("duplicate-value", at=name, **_place(node, name))
+                    kind = _kind_of_duplicate(values[name], node)
+                    self.problems.note(kind, at=name, **_place(node, name))
                 else:
                     values[name] = value
             node.outputs = tuple(outputs)
@@ -442,6 +443,11 @@ def _declare(value: Value, proto: Any) -> None:
     kind = type_of(proto)
     value.type_name = kind.name
     value.declare(kind.dtype, kind.shape)
+
+
+def _kind_of_duplicate(known: Value, node: Node) -> str:
+    constants = {"Constant"} == {node.op_type, known.producer.op_type if known.producer else ""}
+    return "duplicate-constant" if constants else "duplicate-value"
 
 
 def _place(node: Node, value: str) -> dict[str, object]:

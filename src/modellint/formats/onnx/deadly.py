@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 _OWN_DOMAIN = "modellint.deadly"
 """Deadly operators are moved to this domain: inference passes over what it does not know."""
-_ODD_PROBLEMS = frozenset({"invalid-tensor", "duplicate-initializer", "duplicate-value"})
+_ODD_PROBLEMS = frozenset(
+    {"invalid-tensor", "duplicate-initializer", "duplicate-value", "duplicate-constant"}
+)
 _FAR = 1000
 """More than any rank; a number beyond it may be any number."""
 _EQUATION = re.compile(r"[A-Za-z,.\s]*(?:->[A-Za-z.\s]*)?")

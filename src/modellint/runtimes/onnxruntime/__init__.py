@@ -5,7 +5,7 @@ from pathlib import Path
 from modellint.base.install import install_command
 from modellint.runtimes.optimizer import Optimizer
 from modellint.runtimes.probe import Gpu, Probe
-from modellint.runtimes.runtime import Runtime, RuntimeMemory
+from modellint.runtimes.runtime import Loading, Runtime, RuntimeMemory
 
 
 def ability(gpu: Gpu) -> str:
@@ -22,6 +22,11 @@ RUNTIME = Runtime(
         alignment=256,
         in_place=True,
         recycles=True,
+    ),
+    # It turns Constant nodes into initializers, and keeps one of several with the same name.
+    loading=Loading(
+        unique_node_names=True,
+        tolerates=frozenset({"duplicate-initializer", "duplicate-constant"}),
     ),
     tables=Path(__file__).parent,
     measured_on_cpu=True,

@@ -1,0 +1,120 @@
+"""Operators and kernels that a runtime registers, by version and type."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar, Literal
+
+from modellint.base.records import dataclass
+from modellint.runtimes.versions import Table, find_table
+
+KERNELS = "kernels"
+"""The kind of these tables."""
+Answer = Literal["runs", "unknown-version", "unregistered", "removed", "no-kernel", "no-type"]
+Types = Mapping[str, Sequence[str]]
+"""The types that a kernel takes, by place."""
+TypeAt = Callable[[str], str | None]
+"""Returns the type at a place of a node: ``0`` for the first input, ``o0`` for the first output."""
+COMPUTED_AS = {"float16": "float32"}
+"""Types that are cast to another one where no kernel takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTable:
+    """Operators and kernels that one release of a runtime registers."""
+
+    measured: ClassVar[bool] = True
+    version: str
+    domains: Mapping[str, int]
+    """Domains that a model may use without importing them, and their newest version."""
+    operators: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Facts by domain and operator."""
+
+    def registers(self, domain: str, op: str, opset: int) -> int | None:
+        """Return the version of an operator in an operator set; None if it is not registered."""
+        versions = self._facts(domain, op).get("versions", ())
+        at = bisect_right(versions, opset)
+        return versions[at - 1] if at else None
+
+    def ask(self, domain: str, op: str, opset: int, type_at: TypeAt) -> Answer:
+        """Return whether a node of this operator can be loaded on the CPU."""
+        if opset > self.domains.get(domain, 0):
+            return "unknown-version"
+        version = self.registers(domain, op, opset)
+        if version is None:
+            return "unregistered"
+        facts = self._facts(domain, op)
+        if version in facts.get("removed", ()):
+            return "removed"
+        if version in facts.get("body", ()):
+            return "runs"
+        kernels = self._kernels(domain, op, version)
+        if not kernels:
+            return "no-kernel"
+        if _fits(kernels, type_at) or _fits(kernels, lambda place: _computed_as(type_at(place))):
+            return "runs"
+        return "no-type"
+
+    def types(self, domain: str, op: str, opset: int, place: str) -> list[str]:
+        """Return the types at a place that some kernel takes, or that are cast to one of them."""
+        version = self.registers(domain, op, opset)
+        kernels = self._kernels(domain, op, version) if version is not None else ()
+        found = {name for types in kernels for name in types.get(place, ())}
+        return sorted(found | {name for name, cast in COMPUTED_AS.items() if cast in found})
+
+    def places(self, domain: str, op: str, opset: int) -> list[str]:
+        """Return the places whose types decide about kernels."""
+        version = self.registers(domain, op, opset)
+        kernels = self._kernels(domain, op, version) if version is not None else ()
+        return sorted({place for types in kernels for place in types})
+
+    def first_version(self, domain: str, op: str) -> int | None:
+        """Return the lowest version of an operator that has a kernel."""
+        return min(
+            (first for first, _, _ in self._facts(domain, op).get("kernels", ())), default=None
+        )
+
+    def last_version(self, domain: str, op: str) -> int | None:
+        """Return the operator set before the first whose version of the operator has no kernel."""
+        versions = self._facts(domain, op).get("versions", ())
+        without = [each for each in versions if not self._kernels(domain, op, each)]
+        with_kernel = self.first_version(domain, op)
+        later = [each for each in without if with_kernel is not None and each > with_kernel]
+        return min(later) - 1 if later else None
+
+    def _facts(self, domain: str, op: str) -> Mapping[str, Any]:
+        return self.operators.get(domain, {}).get(op, {})
+
+    def _kernels(self, domain: str, op: str, version: int) -> Sequence[Types]:
+        """Return the types of its kernels; one without an end serves only the version it names."""
+        return [
+            types
+            for first, last, types in self._facts(domain, op).get("kernels", ())
+            if first == version or (last is not None and first < version <= last)
+        ]
+
+
+def _fits(kernels: Iterable[Types], type_at: TypeAt) -> bool:
+    return any(
+        all((found := type_at(place)) is None or found in names for place, names in types.items())
+        for types in kernels
+    )
+
+
+def _computed_as(name: str | None) -> str | None:
+    return COMPUTED_AS.get(name, name) if name is not None else None
+
+
+def kernels(runtime: str, version: str | None = None) -> KernelTable | None:
+    """Return the table for a version of the runtime, by default its newest; None if not known."""
+    table = find_table(runtime, KERNELS, version)
+    return _kernels(table) if table is not None else None
+
+
+@cache
+def _kernels(table: Table) -> KernelTable:
+    stated = json.loads(table.path.read_text(encoding="utf-8"))
+    return KernelTable(table.version, stated["domains"], stated["operators"])

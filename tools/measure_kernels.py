@@ -1,0 +1,203 @@
+"""Writes what ONNX Runtime registers: its operators, and its CPU kernels with their types.
+
+    python tools/measure_kernels.py     # kernels-<version>.json in its package
+
+The package lists both itself. What it does not list is tried: which domains a model may use without
+importing them, and which operators without a kernel are replaced by other operators.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+from onnx import TensorProto, defs, helper
+from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+FOLDER = Path(__file__).parent.parent / "src" / "modellint" / "runtimes" / "onnxruntime"
+SOURCE = "https://onnxruntime.ai/docs/reference/operators/"
+ABOUT = (
+    "Written by tools/measure_kernels.py; do not edit. 'imported': domains known, with the version "
+    "that a model which imports none gets; 'newest': the newest version that is loaded. Of each "
+    "operator: the versions registered, those 'removed', those replaced by other operators where "
+    "no kernel fits ('body'), and its kernels: first and last version, types by place ('0' is the "
+    "first input, 'o0' the first output)."
+)
+UNBOUNDED = 2**31 - 1
+SPELT = {"float": "float32", "double": "float64"}
+KINDS = {"seq": "sequence"}
+STORED = "Constant"
+"""The operator that becomes an initializer before kernels are looked for."""
+DOMAINS = (
+    "", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training",
+    "com.microsoft", "com.microsoft.experimental", "com.microsoft.nchwc", "com.ms.internal.nhwc",
+)  # fmt: skip
+NO_IMPORT = "No opset import for domain"
+NO_KERNEL = "Could not find an implementation"
+MOST_VERSIONS = 100
+
+
+def main() -> int:
+    release = ".".join(onnxruntime.__version__.split(".")[:2])
+    table = {
+        "about": ABOUT,
+        "runtime": "onnxruntime",
+        "version": onnxruntime.__version__,
+        "confidence": "measured",
+        "source": SOURCE,
+        "domains": {domain: newest for domain in DOMAINS if (newest := newest_version(domain))},
+        "operators": operators(),
+    }
+    path = FOLDER / f"kernels-{release}.json"
+    path.write_text("".join(_lines(table)), encoding="utf-8")
+    return 0
+
+
+def operators() -> dict[str, dict[str, Any]]:
+    """By domain and name."""
+    schemas: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for schema in native.get_all_operator_schema():
+        schemas[schema.domain, schema.name].append(schema)
+    kernels: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for kernel in native.get_all_opkernel_def():
+        if kernel.provider == "CPUExecutionProvider":
+            kernels[kernel.domain, kernel.op_name].append(kernel)
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for (domain, name), mine in sorted(schemas.items()):
+        found[domain][name] = _operator(mine, kernels[domain, name])
+    return found
+
+
+def _operator(schemas: Sequence[Any], kernels: Sequence[Any]) -> dict[str, Any]:
+    removed = [each.since_version for each in schemas if each.deprecated]
+    body = [each.since_version for each in schemas if _has_body(each, kernels)]
+    facts = {
+        "versions": sorted({each.since_version for each in schemas}),
+        "removed": sorted(removed),
+        "body": sorted(body),
+        "kernels": _merged(_kernel(each, schemas) for each in kernels),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _kernel(kernel: Any, schemas: Sequence[Any]) -> list[Any]:
+    first, last = kernel.version_range
+    fitting = [each for each in schemas if each.since_version <= first] or schemas
+    schema = max(fitting, key=lambda each: each.since_version)
+    types = {
+        place: names
+        for name, allowed in kernel.type_constraints.items()
+        if (place := _place(name, schema)) and (names := sorted(set(_type_names(allowed))))
+    }
+    return [first, None if last == UNBOUNDED else last, types]
+
+
+def _place(name: str, schema: Any) -> str:
+    """Where the type that a kernel limits can be seen: an input that is always there, if any."""
+    for prefix, formals in (("", schema.inputs), ("o", schema.outputs)):
+        named = [at for at, each in enumerate(formals) if name in (each.typeStr, each.name)]
+        required = [at for at in named if formals[at].option.name != "Optional"]
+        if named:
+            return f"{prefix}{(required or named)[0]}"
+    return ""
+
+
+def _type_names(allowed: Iterable[str]) -> Iterator[str]:
+    """The element types of tensors; of everything else only that it is, such as ``sequence``."""
+    for text in allowed:
+        kind, _, rest = text.partition("(")
+        element = rest.rstrip(")")
+        yield SPELT.get(element, element) if kind == "tensor" else KINDS.get(kind, kind)
+
+
+def _merged(kernels: Iterable[list[Any]]) -> list[list[Any]]:
+    """Kernels that differ in one type alone as one of several types."""
+    alone: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    found = []
+    for first, last, types in kernels:
+        if len(types) == 1:
+            ((place, names),) = types.items()
+            alone[first, last, place].update(names)
+        else:
+            found.append([first, last, types])
+    found += [
+        [first, last, {place: sorted(names)}] for (first, last, place), names in alone.items()
+    ]
+    return sorted(found, key=lambda each: (each[0], json.dumps(each)))
+
+
+def _has_body(schema: Any, kernels: Sequence[Any]) -> bool:
+    if schema.name == STORED:
+        return True
+    try:
+        known: Any = defs.get_schema(schema.name, schema.since_version, schema.domain)
+    except defs.SchemaError:
+        return not kernels and not schema.deprecated and _is_replaced(schema)
+    return bool(known.has_function or known.has_context_dependent_function)
+
+
+def _is_replaced(schema: Any) -> bool:
+    """Whether a node of the operator is taken although no kernel fits it."""
+    inputs = [f"i{at}" for at in range(schema.min_input)]
+    outputs = [f"o{at}" for at in range(max(schema.min_output, 1))]
+    node = helper.make_node(schema.name, inputs, outputs, domain=schema.domain)
+    for name, attribute in schema.attributes.items():
+        if attribute.required:
+            example: Any = {"INT": 1, "FLOAT": 1.0, "STRING": "a", "INTS": [1]}.get(
+                attribute.type.name, 1
+            )
+            node.attribute.append(helper.make_attribute(name, example))
+    error = refusal([node], {"": 17, schema.domain: schema.since_version}, inputs)
+    return error is not None and NO_KERNEL in error and f" {schema.name}(" not in error
+
+
+def newest_version(domain: str) -> int | None:
+    """The newest version of a domain that is loaded; None if it has to be imported."""
+    unknown = helper.make_node("Unknown", ["x"], ["y"], domain=domain)
+    if domain and NO_IMPORT in (refusal([unknown], {"": 17}, ["x"]) or ""):
+        return None
+    identity = helper.make_node("Identity", ["x"], ["y"])
+    versions = range(1, MOST_VERSIONS)
+    return max(
+        each for each in versions if refusal([identity], {"": 17} | {domain: each}, ["x"]) is None
+    )
+
+
+def refusal(nodes: Sequence[Any], opsets: dict[str, int], inputs: Sequence[str]) -> str | None:
+    """What ONNX Runtime says of a model of these nodes; None if it loads it."""
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inputs]
+    outputs = [onnx.ValueInfoProto(name=name) for name in nodes[-1].output]
+    graph = helper.make_graph(nodes, "graph", values, outputs)
+    imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        return str(error)
+    return None
+
+
+def _lines(table: dict[str, Any]) -> Iterator[str]:
+    """JSON with a line for each operator, so that changes can be read."""
+    head = {name: value for name, value in table.items() if name != "operators"}
+    yield json.dumps(head)[:-1] + ', "operators": {\n'
+    domains = []
+    for domain, mine in table["operators"].items():
+        rows = ",\n".join(f" {json.dumps(op)}: {json.dumps(facts)}" for op, facts in mine.items())
+        domains.append(f"{json.dumps(domain)}: {{\n{rows}}}")
+    yield ",\n".join(domains) + "}}\n"
+
+
+if __name__ == "__main__":
+    onnxruntime.set_default_logger_severity(4)
+    sys.exit(main())
