@@ -83,7 +83,7 @@ def foreign_operator(context: Context) -> Iterator[Hit]:
                 continue
             if context.model.function_of(first) is None:
                 facts = {"nodes": len(nodes)}
-                yield from (_hit(context, table, node, facts, variant=kind) for node in nodes)
+                yield from (by_table(context, table, node, facts, variant=kind) for node in nodes)
 
 
 def form_unsupported(context: Context) -> Iterator[Hit]:

@@ -292,7 +292,7 @@ class _Builder:
 
     def _read_attributes(self, node: Node, proto: NodeProto) -> None:
         """Read attributes immediately if they contain graphs or tensors, otherwise on demand."""
-        is_constant = node.op_type == "Constant" and not node.domain
+        is_constant = _is_constant(node)
         if not is_constant and not any(map(self._is_eager, proto.attribute)):
             node.defer_attributes(partial(self._attributes, proto.attribute))
             return
@@ -446,8 +446,13 @@ def _declare(value: Value, proto: Any) -> None:
 
 
 def _kind_of_duplicate(known: Value, node: Node) -> str:
-    constants = {"Constant"} == {node.op_type, known.producer.op_type if known.producer else ""}
+    first = known.producer
+    constants = first is not None and _is_constant(first) and _is_constant(node)
     return "duplicate-constant" if constants else "duplicate-value"
+
+
+def _is_constant(node: Node) -> bool:
+    return node.op_type == "Constant" and not node.domain
 
 
 def _place(node: Node, value: str) -> dict[str, object]:
