@@ -15,7 +15,7 @@ import pytest
 from modellint import __version__
 from modellint.finding import Result
 from modellint.report import render
-from modellint.report.contract import dumps
+from modellint.report.strict import dumps
 from tests.report.samples import CLEAN, HOSTILE_NAMES, OVERFLOW, SAMPLE, SUPPRESSED, hostile
 from tests.support import EXAMPLES, ROOT, run_cli
 

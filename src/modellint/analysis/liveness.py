@@ -13,6 +13,7 @@ tensors in a deployment.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field, replace
 from functools import cached_property
@@ -79,13 +80,21 @@ class Layout:
         return _lifetimes(self.tasks, self.held)
 
     @cached_property
-    def readers(self) -> list[int]:
-        """Return the number of readers of each buffer."""
-        counts = [0] * len(self.values)
-        for task in self.tasks:
-            for buffer in task.reads:
-                counts[buffer] += 1
-        return counts
+    def readers(self) -> list[list[int]]:
+        """Return the tasks that read each buffer."""
+        return self._by_buffer(task.reads for task in self.tasks)
+
+    @cached_property
+    def writers(self) -> list[list[int]]:
+        """Return the tasks that write each buffer."""
+        return self._by_buffer(task.writes for task in self.tasks)
+
+    def _by_buffer(self, touched: Iterable[Sequence[int]]) -> list[list[int]]:
+        tasks: list[list[int]] = [[] for _ in self.values]
+        for at, buffers in enumerate(touched):
+            for buffer in buffers:
+                tasks[buffer].append(at)
+        return tasks
 
     @cached_property
     def followers(self) -> list[list[int]]:
@@ -442,34 +451,51 @@ def best_profile(program: Program) -> Profile:
 
 def greedy_order(program: Program) -> list[Task]:
     """Return a topological order that always picks the task with the least memory growth."""
-    tasks, followers = program.tasks, program.layout.followers
-    readers = list(program.layout.readers)
+    tasks, layout = program.tasks, program.layout
+    unread = [len(readers) for readers in layout.readers]
     waiting = [len(task.after) for task in tasks]
     # Memory freed and allocated by a task; inputs and outputs are always allocated.
     sizes = [0 if buffer.held else buffer.nbytes for buffer in program.buffers]
-    ready = [at for at, count in enumerate(waiting) if not count]
     written = [False] * len(sizes)
     order: list[Task] = []
 
     def growth(at: int) -> tuple[int, int]:
         task = tasks[at]
-        freed = sum([sizes[b] for b in task.reads if readers[b] == 1])
+        freed = sum([sizes[b] for b in task.reads if unread[b] == 1])
         added = sum([sizes[b] for b in task.writes if not written[b]])
         return added - freed, at
 
+    known: dict[int, tuple[int, int]] = {}
+    """Growth of tasks that are ready, until it changes."""
+    later = deque(at for at, count in enumerate(waiting) if not count)
+    ready = [later.popleft() for _ in range(min(READY, len(later)))]
     while ready:
-        at = min(ready[:READY], key=growth) if len(ready) > 1 else ready[0]
+        for at in ready:
+            if at not in known:
+                known[at] = growth(at)
+        at = min(ready, key=known.__getitem__)
         ready.remove(at)
+        if later:
+            ready.append(later.popleft())
         order.append(tasks[at])
         for buffer in tasks[at].reads:
-            readers[buffer] -= 1
+            unread[buffer] -= 1
+            if unread[buffer] == 1:
+                _forget(known, layout.readers[buffer])
         for buffer in tasks[at].writes:
-            written[buffer] = True
-        for follower in followers[at]:
+            if not written[buffer]:
+                written[buffer] = True
+                _forget(known, layout.writers[buffer])
+        for follower in layout.followers[at]:
             waiting[follower] -= 1
             if not waiting[follower]:
-                ready.append(follower)
+                (ready if len(ready) < READY else later).append(follower)
     return order if len(order) == len(tasks) else list(tasks)
+
+
+def _forget(known: dict[int, tuple[int, int]], tasks: Iterable[int]) -> None:
+    for at in tasks:
+        known.pop(at, None)
 
 
 def profile(

@@ -136,7 +136,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
 
 def _draw(inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options) -> None:
     if name == JSON:
-        from modellint.report.contract import dumps
+        from modellint.report.strict import dumps
 
         indent = None if len(inspections) > 1 else 2
         for inspection in inspections:

@@ -81,9 +81,12 @@ class _RuleInfos(Mapping[str, RuleInfo]):
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self._rules = rules
+        self._built: dict[str, RuleInfo] = {}
 
     def __getitem__(self, code: str) -> RuleInfo:
-        return with_examples(self._rules[code]).info()
+        if code not in self._built:
+            self._built[code] = with_examples(self._rules[code]).info()
+        return self._built[code]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rules)

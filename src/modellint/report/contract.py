@@ -5,18 +5,12 @@ tools/generate_report_schema.py generates docs/schemas/report.schema.json from t
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
-from modellint.base.plain import plain
 from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
 from modellint.report.grouping import ordered
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class LocationEntry(TypedDict):
@@ -190,19 +184,3 @@ def finding_entry(finding: Finding) -> FindingEntry:
         "fingerprint": finding.fingerprint,
         "suppressed": finding.suppressed,
     }
-
-
-def dumps(content: object, indent: int | None = None) -> str:
-    """Return strict JSON in ASCII, so that no name can send control sequences to a terminal."""
-    return json.dumps(_strict(plain(content)), indent=indent, ensure_ascii=True, allow_nan=False)
-
-
-def _strict(content: Any) -> Any:
-    """Replace values that strict JSON cannot represent: infinities and lone surrogates."""
-    if isinstance(content, str):
-        return _SURROGATE.sub("\ufffd", content)
-    if isinstance(content, float):
-        return content if math.isfinite(content) else str(content)
-    if isinstance(content, dict):
-        return {_strict(key): _strict(value) for key, value in content.items()}
-    return [_strict(item) for item in content] if isinstance(content, list) else content

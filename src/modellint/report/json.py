@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from modellint.finding import Result
-from modellint.report.contract import document, dumps
+from modellint.report.contract import document
 from modellint.report.options import Options
+from modellint.report.strict import dumps
 
 
 def render(result: Result, options: Options) -> str:

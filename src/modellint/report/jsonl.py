@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from modellint.finding import Result
-from modellint.report.contract import dumps, finding_entry
+from modellint.report.contract import finding_entry
 from modellint.report.grouping import ordered
 from modellint.report.options import Options
+from modellint.report.strict import dumps
 
 
 def render(result: Result, options: Options) -> str:

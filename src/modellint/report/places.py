@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
 
+@lru_cache  # asked for every finding of a file
 def source_path(path: str, root: str) -> str:
     """Return the file's resolved path relative to the root, or only its name if it is elsewhere:
     reports must not leak paths of this machine."""

@@ -21,10 +21,10 @@ from modellint.base.records import dataclass
 from modellint.base.text import brief, clean, clean_lines, rule_url
 from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where
-from modellint.report.contract import dumps
 from modellint.report.grouping import Group, also, grouped, ordered
 from modellint.report.options import Options
 from modellint.report.places import source_uri
+from modellint.report.strict import dumps
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
