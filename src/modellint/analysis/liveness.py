@@ -116,6 +116,8 @@ class Program:
     buffers: list[Buffer] = field(default_factory=list)
     beside: int = 0
     """Number of products of constants, which no task depends on."""
+    is_busy: bool = False
+    """True if its kernels fill the device, so that branches run one after the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class RuntimeMemory:
     """True if products of constants are computed in every run."""
     fills_anew: bool = False
     """True if constants from ConstantOfShape are computed in every run, not stored."""
+    parallel_work: int = 0
+    """Multiply-accumulates of a run above which branches run one after the other."""
     gathers: bool = False
     """True if kernels of pointwise ops or a Concat run in the only one that reads their results."""
     widens_products: bool = False

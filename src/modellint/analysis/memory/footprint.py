@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from modellint.analysis.assume import settle
+from modellint.analysis.cost.operators import node_work
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.kv_cache import KvCache, kv_cache
 from modellint.analysis.liveness import (
@@ -20,7 +21,7 @@ from modellint.analysis.liveness import (
     profile,
     sized,
 )
-from modellint.analysis.memory.fusion import PRODUCTS, blocked_values, find_grouping
+from modellint.analysis.memory.fusion import CONVOLUTIONS, PRODUCTS, blocked_values, find_grouping
 from modellint.analysis.memory.integers import Filling, fill_up, find_fillings
 from modellint.analysis.memory.planner import (
     UTMOST_STREAMS,
@@ -236,6 +237,7 @@ class Footprint:
             add_copies(program, self._folding.types, narrow=self._narrow)
         if self._runtime.computes_constants:
             folded = filter(self._folding.is_folded, graph.nodes)
+            program.is_busy = self._is_busy(graph)
             program.beside = sum(node.op_type in PRODUCTS for node in folded)
         if self._runtime.recycles:
             blocked = blocked_values(graph.nodes, self._folding)
@@ -243,6 +245,18 @@ class Footprint:
                 if id(buffer.value) in blocked:
                     buffer.shape = None
         return program
+
+    def _is_busy(self, graph: Graph) -> bool:
+        """Return True if the convolutions have too much to do for branches to run in parallel.
+
+        Where a normalization is left to the runtime, it compiles the kernel itself, does not know
+        how long that takes, and runs branches in parallel whatever they have to do.
+        """
+        if graph.by_op.get("BatchNormalization"):
+            return False
+        convolutions = (node for name in CONVOLUTIONS for node in graph.by_op.get(name, ()))
+        work = sum(node_work(node, self._folding.types).macs or 0 for node in convolutions)
+        return work > self._runtime.parallel_work
 
     @cached_property
     def _fillings(self) -> tuple[Filling, ...]:

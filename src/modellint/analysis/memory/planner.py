@@ -43,11 +43,12 @@ def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
         in_place=runtime.in_place,
         recycles=runtime.recycles,
     )
-    begins: dict[int, list[Alive]] = {}
-    for tensor in played.tensors:
-        begins.setdefault(tensor.first, []).append(tensor)
-    ends = {tensor.last for tensor in played.tensors}
     streams = parallel_branches(program)
+    tensors = _kept_from_others(program, played.tensors, streams)
+    begins: dict[int, list[Alive]] = {}
+    for tensor in tensors:
+        begins.setdefault(tensor.first, []).append(tensor)
+    ends = {tensor.last for tensor in tensors}
     block = _Block()
     bare = full = 0
     for step, task in enumerate(program.tasks):
@@ -170,11 +171,52 @@ def parallel_branches(program: Program, most: int = MOST_STREAMS) -> Sequence[in
     tasks, beside = program.tasks, program.beside
     streams = [min(1 + beside * _has_convolution(task), most) for task in tasks]
     busy = [at for at, task in enumerate(tasks) if _has_convolution(task)]
-    if any(not task.nodes for task in tasks) or len(busy) > CROWD:
+    if program.is_busy or any(not task.nodes for task in tasks) or len(busy) > CROWD:
         return streams  # weights computed in the run prevent parallel branches
     for at, count in zip(busy, _widths(tasks, busy, most), strict=True):
         streams[at] = min(count + beside, most)
     return streams
+
+
+def _kept_from_others(
+    program: Program, tensors: Sequence[Alive], streams: Sequence[int]
+) -> Sequence[Alive]:
+    """Extend the lifetimes of tensors in parallel branches.
+
+    A branch may only use memory again that all others have finished with.
+    """
+    tasks = program.tasks
+    if program.beside or max(streams, default=1) == 1 or len(tasks) > CROWD:
+        return tensors
+    before = [0] * len(tasks)
+    users: dict[int, int] = {}
+    for at, task in enumerate(tasks):
+        for needed in task.after:
+            before[at] |= before[needed] | 1 << needed
+        for buffer in (*task.reads, *task.writes):
+            users[buffer] = users.get(buffer, 0) | 1 << at
+    users_of = {id(buffer.value): users.get(at, 0) for at, buffer in enumerate(program.buffers)}
+    is_apart = _steps_in_branches(tasks, streams)
+
+    def end(tensor: Alive) -> int:
+        last = tensor.last
+        while last + 1 < len(tasks) and is_apart[last + 1]:
+            if not users_of[id(tensor.value)] & ~(before[last + 1] | 1 << (last + 1)):
+                break
+            last += 1
+        return last
+
+    return [replace(tensor, last=end(tensor)) for tensor in tensors]
+
+
+def _steps_in_branches(tasks: Sequence[Task], streams: Sequence[int]) -> Sequence[bool]:
+    """Return for each step whether the convolutions around it run in parallel to others."""
+    found, now = [False] * len(tasks), False
+    for at in reversed(range(len(tasks))):
+        if _has_convolution(tasks[at]):
+            now = streams[at] > 1
+        found[at] = now
+    return found
 
 
 def _widths(tasks: Sequence[Task], busy: Sequence[int], most: int) -> Iterator[int]:

@@ -14,6 +14,7 @@ MEMORY = RuntimeMemory(
     joins=True,
     computes_constants=True,
     fills_anew=True,
+    parallel_work=8_000_000_000,
 )
 
 
