@@ -33,7 +33,7 @@ def dead_node(context: Context) -> Iterator[Hit]:
         live = _live_nodes(graph)
         dead = [node for node in graph.nodes if id(node) not in live and not _is_shadowed(node)]
         for node in dead:
-            if not any(True for _ in node.successors):
+            if not any(True for _ in node.successors) and not _is_overwritten(node):
                 behind = _count_behind(node, live)
                 yield Hit(node, {"nodes": behind}, count=behind)
 
@@ -63,6 +63,12 @@ def _live_nodes(graph: Graph) -> set[int]:
             live.add(id(node))
             pending.extend(node.predecessors)
     return live
+
+
+def _is_overwritten(node: Node) -> bool:
+    """Return True if another node makes a value of the same name, which is then the one read."""
+    values = node.graph.values
+    return any(value is not None and values.get(value.name) is not value for value in node.outputs)
 
 
 def _count_behind(last: Node, live: set[int]) -> int:

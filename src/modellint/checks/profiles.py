@@ -25,6 +25,8 @@ def profile_missing(context: Context) -> Iterator[Hit]:
     )
     more = ",…" if len(dynamic) > LISTED else ""
     names = [profile.value.name for profile in dynamic]
+    if not context.deployment.shapes.keys().isdisjoint(names):
+        return  # those that do not fit are DYN004
     strangers = sorted(set(context.deployment.shapes) - set(names))
     yield Hit(
         dynamic[0].value,

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
-from modellint.model import Node, Shape, Value, format_shape, product
-from modellint.operators import Trait, having, names, with_input
+from modellint.model import Node, Shape, Tensor, Value, format_shape, product
+from modellint.operators import Trait, having, names, of, with_input
 
 ELEMENTWISE = having(Trait.BROADCASTS)
 RECURRENT = {op: row.places("state>1", "state>2") for op, row in having(Trait.RECURRENT).items()}
+_ELEMENT_BY_ELEMENT = having(
+    Trait.POINTWISE, Trait.CAST, Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.TRANSPARENT
+).keys()
+_BY_SIDES = (
+    _ELEMENT_BY_ELEMENT
+    | with_input("filler").keys()
+    | having(Trait.CONVOLUTION, Trait.EXTENDS, Trait.NORMALIZATION, Trait.POOL).keys()
+)
+"""Ops whose output has open sides if their input has."""
+_BY_BATCH = (
+    _ELEMENT_BY_ELEMENT
+    | having(
+        Trait.BROADCASTS,
+        Trait.CONVOLUTION,
+        Trait.GEMM,
+        Trait.MATMUL,
+        Trait.NORMALIZATION,
+        Trait.POOL,
+        Trait.SOFTMAX,
+        Trait.TRANSPOSED_CONVOLUTION,
+    ).keys()
+)
+"""Ops that treat what lies along their first axis alike."""
 SIZE_INPUTS = with_input("shape", "size")
 """Inputs whose elements determine the size of the output."""
 RANK_INPUTS = with_input("shape", "axes")
 """Inputs whose length determines the rank of the output."""
+LARGEST_TABLE, PIECE = 1 << 24, 1 << 16
+"""Bytes of the largest table of integers that is read, and elements at a time."""
 MAKERS = {
     **dict.fromkeys(names(Trait.MAKES_SEQUENCE), "sequence"),
     **dict.fromkeys(names(Trait.MAKES_OPTIONAL), "optional"),
@@ -116,8 +141,39 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
         return None
     if -1 not in target:
         return symbol, product(target) // product(rest), target
-    keeps_batch_in_rest = len(target) != len(shape) or target[0] < 1
-    return None if keeps_batch_in_rest else (symbol, target[0], target)
+    if target[0] < 1:
+        return None
+    reached = list(_outputs_by_batch(node.output()))
+    is_batch = len(target) == len(shape) or _is_batch_name(symbol)
+    claims = any((value.declared_shape or ("",))[0] == symbol for value in reached)
+    return (symbol, target[0], target) if reached and (is_batch or claims) else None
+
+
+def _is_batch_name(symbol: str) -> bool:
+    return "batch" in symbol.lower() or symbol.lower() in ("n", "b", "bs")
+
+
+def _outputs_by_batch(start: Value | None) -> Iterator[Value]:
+    """Iterate over the model's outputs that a value leads to by ops that keep its first axis."""
+    pending = [start] if start is not None else []
+    seen = set(map(id, pending))
+    while pending:
+        value = pending.pop()
+        if value.is_output and value.graph.parent is None:
+            yield value
+        for use in value.consumers:
+            for result in use.node.outputs if _keeps_batch(use.node) else ():
+                if result is not None and id(result) not in seen:
+                    seen.add(id(result))
+                    pending.append(result)
+
+
+def _keeps_batch(node: Node) -> bool:
+    if node.op_type == "Concat":
+        return node.get_int("axis") != 0
+    if node.op_type == "Reshape":
+        return (_numbers(node.input(1)) or [0])[0] > 0
+    return node.op_type in _BY_BATCH
 
 
 def _numbers(value: Value | None) -> list[int] | None:
@@ -130,6 +186,85 @@ def _numbers(value: Value | None) -> list[int] | None:
         return list(map(int, plain))
     data = tensor.if_small()
     return [int(number) for number in data.reshape(-1)] if data is not None else None
+
+
+def size_baked_into_layer(context: Context) -> Iterator[Hit]:
+    """Layers that read a flattened image whose sides the model's inputs leave open."""
+    images = {id(value): value for value in context.model.fed if _open_sides(value.declared_shape)}
+    if not images:
+        return
+    for node in context.nodes(*names(Trait.GEMM, Trait.MATMUL)):
+        weight, flat = node.input(of(node).place("weight") or 1), _flattening(node.input(0))
+        stored = weight.shape if weight is not None and weight.is_constant else None
+        if flat is None or stored is None or len(stored) != 2:
+            continue
+        image = _image_of(flat.input(0), images)
+        if image is not None:
+            facts = {
+                "depth": stored[1 if node.get_int("transB", 0) else 0],
+                "flat": flat.label,
+                "input": image.name,
+                "axes": " and ".join(map(str, _open_sides(image.declared_shape))),
+                "sides": len(_open_sides(image.declared_shape)),
+            }
+            yield Hit(node, facts, related=(flat,))
+
+
+def _open_sides(shape: Shape | None) -> list[int]:
+    """Return the axes of an image's sides that are open."""
+    if shape is None or len(shape) not in (4, 5):
+        return []
+    return [axis for axis in range(2, len(shape)) if not isinstance(shape[axis], int)]
+
+
+def _flattening(value: Value | None) -> Node | None:
+    """Return the node that makes a row of each sample, up to a few element-wise ops before."""
+    for _ in range(LONGEST):
+        node = value.producer if value is not None else None
+        if node is None or _flattens(node):
+            return node
+        if node.op_type not in _ELEMENT_BY_ELEMENT:
+            return None
+        value = node.input(0)
+    return None
+
+
+def _flattens(node: Node) -> bool:
+    if node.op_type == "Flatten":
+        return node.get_int("axis", 1) == 1
+    sizes = node.input(1) if node.op_type == "Reshape" else None
+    target = _numbers(sizes)
+    if target is not None or sizes is None:
+        return target is not None and len(target) == 2
+    joined = sizes.producer
+    return (
+        joined is not None
+        and joined.op_type == "Concat"
+        and len(joined.inputs) == 2
+        and _numbers(joined.input(1)) == [-1]
+    )
+
+
+def _image_of(value: Value | None, images: Mapping[int, Value]) -> Value | None:
+    """Return the image that a value depends on by ops that leave its sides open."""
+    pending = [value] if value is not None else []
+    seen = set(map(id, pending))
+    while pending:
+        current = pending.pop()
+        if id(current) in images:
+            return current
+        node = current.producer
+        if node is None or node.op_type not in _BY_SIDES or _has_static_sides(current.shape):
+            continue
+        for each in node.inputs:
+            if each is not None and not each.is_constant and id(each) not in seen:
+                seen.add(id(each))
+                pending.append(each)
+    return None
+
+
+def _has_static_sides(shape: Shape | None) -> bool:
+    return shape is not None and all(isinstance(dim, int) for dim in shape[2:])
 
 
 def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
@@ -203,9 +338,24 @@ def int64_beyond_int32(context: Context) -> Iterator[Hit]:
             if value.tensor is None or value.tensor.dtype.name != "int64":
                 continue
             users = [use.node for use in value.consumers if not _is_bound(use.node, use.index)]
-            far = [number for number in _numbers(value) or () if not -(2**31) <= number < 2**31]
-            if users and far:
-                yield Hit(users[0], {"constant": value.name, "number": far[0]})
+            far = _beyond_int32(value.tensor, may_read=context.read_weights) if users else None
+            if far is not None:
+                yield Hit(users[0], {"constant": value.name, "number": far})
+
+
+def _beyond_int32(tensor: Tensor, *, may_read: bool) -> int | None:
+    """Return the first number that does not fit; large tables are read in pieces."""
+    plain = tensor.plain()
+    if plain is not None:
+        return next((int(number) for number in plain if not -(2**31) <= number < 2**31), None)
+    if not tensor.small and not (may_read and tensor.nbytes <= LARGEST_TABLE):
+        return None
+    for stored in tensor.pieces(PIECE):
+        piece = stored.astype("int64")
+        far = piece[(piece < -(2**31)) | (piece >= 2**31)]
+        if far.size:
+            return int(far[0])
+    return None
 
 
 def _is_bound(node: Node, index: int) -> bool:
