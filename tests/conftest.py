@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let children share their bytecode, apart from the sources, where none is to be written."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        shared = tmp_path_factory.getbasetemp().parent / "bytecode"
+        os.environ["PYTHONPYCACHEPREFIX"] = str(shared)
 
 
 @pytest.fixture(autouse=True)

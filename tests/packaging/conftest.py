@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,28 +20,43 @@ IDENTITY = {
 }
 
 
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what would reach into another repository or package."""
+def clean_environment(wheels: Path | None = None) -> dict[str, str]:
+    """This process's environment without what would reach into another repository or package.
+
+    If a folder of wheels is given, pip installs from it alone.
+    """
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("GIT_", "COVERAGE_", "COV_CORE_")) and name != "PYTHONPATH"
     }
-    return {**inherited, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUTF8": "1"}
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()} if wheels else {}
+    own = {**IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUTF8": "1", "PIP_NO_COMPILE": "1"}
+    return {**inherited, **own, **offline}
 
 
-def git(repository: Path, *args: str) -> str:
-    done = subprocess.run(
-        ["git", *args],
-        cwd=repository,
-        env=clean_environment(),
+def run(
+    *command: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=clean_environment() if env is None else env,
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
     )
-    assert done.returncode == 0, f"git {' '.join(args)}\n{done.stdout}{done.stderr}"
+
+
+def succeed(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    done = run(*command, cwd=cwd, env=env)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def git(repository: Path, *args: str) -> str:
+    return succeed("git", *args, cwd=repository)
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +74,22 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "Snapshot")
     return repository
+
+
+@pytest.fixture(scope="session")
+def built(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sdist, and the wheel built from nothing but the sdist."""
+    out = tmp_path_factory.mktemp("dist")
+    succeed(sys.executable, "-m", "build", "--outdir", out, snapshot, cwd=out)
+    (sdist,) = out.glob("*.tar.gz")
+    (wheel,) = out.glob("*.whl")
+    return sdist, wheel
+
+
+@pytest.fixture(scope="session")
+def wheels(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that an installation needs, chosen and fetched once for all of them."""
+    folder = tmp_path_factory.mktemp("wheels")
+    needed = (built[1], "hatchling", "editables")  # hatchling asks for editables when it runs
+    succeed(sys.executable, "-m", "pip", "wheel", "--wheel-dir", folder, *needed, cwd=folder)
+    return folder

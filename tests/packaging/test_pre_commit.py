@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.packaging.conftest import clean_environment, git
+from tests.packaging.conftest import clean_environment, git, run
 from tests.support import ROOT, save
 
 GOOD = """
@@ -19,7 +19,7 @@ GOOD = """
 good (float[1, 8] x) => (float[1, 8] y) { y = Relu(x) }
 """
 
-on_commit = pytest.mark.xdist_group("pre-commit")
+on_commit = pytest.mark.xdist_group("installs")
 slow = pytest.mark.slow
 
 
@@ -37,23 +37,15 @@ class Project:
         return done.returncode == 0, done.stdout + done.stderr
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        return run(*command, cwd=self.folder, env=self.environment)
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Where pre-commit keeps what it builds: once for all tests, and apart from the user's."""
+def environment(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables that keep what pre-commit builds: once for all tests, and apart from the user's."""
     home = tmp_path_factory.mktemp("pre-commit")
-    cache = str(home / "modellint")
-    return {**clean_environment(), "PRE_COMMIT_HOME": str(home), "MODELLINT_CACHE_DIR": cache}
+    own = {"PRE_COMMIT_HOME": str(home), "MODELLINT_CACHE_DIR": str(home / "modellint")}
+    return {**clean_environment(wheels), **own}
 
 
 @pytest.fixture

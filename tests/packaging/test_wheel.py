@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -13,10 +12,10 @@ import pytest
 
 from modellint import __version__
 from modellint.rules.registry import FILE_NAME
-from tests.packaging.conftest import clean_environment
+from tests.packaging.conftest import clean_environment, run, succeed
 from tests.support import save
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installs")]
 
 DATA = ("rules", "hardware_targets")
 
@@ -24,24 +23,6 @@ GOOD = """
 <ir_version: 10, opset_import: ["" : 21]>
 good (float[1, 8] x) => (float[1, 8] y) { y = Relu(x) }
 """
-
-
-def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-
-
-def succeed(*command: str | Path, cwd: Path) -> str:
-    done = run(*command, cwd=cwd)
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def data_files(repository: Path) -> set[str]:
@@ -54,36 +35,31 @@ def data_files(repository: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def built(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The sdist, and the wheel built from nothing but the sdist."""
-    out = tmp_path_factory.mktemp("dist")
-    succeed(sys.executable, "-m", "build", "--outdir", out, snapshot, cwd=out)
-    (sdist,) = out.glob("*.tar.gz")
-    (wheel,) = out.glob("*.whl")
-    return sdist, wheel
-
-
-@pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of programs of a clean virtual environment."""
     home = tmp_path_factory.mktemp("venv") / "clean"
-    succeed(sys.executable, "-m", "venv", home, cwd=home.parent)
+    succeed(sys.executable, "-m", "venv", "--without-pip", home, cwd=home.parent)
     return home / ("Scripts" if os.name == "nt" else "bin")
 
 
 @pytest.fixture(scope="module", params=["wheel", "git", "editable"])
 def modellint(
-    request: pytest.FixtureRequest, scripts: Path, snapshot: Path, built: tuple[Path, Path]
+    request: pytest.FixtureRequest,
+    scripts: Path,
+    snapshot: Path,
+    built: tuple[Path, Path],
+    wheels: Path,
 ) -> Path:
     """The program, installed in one of the ways users install it."""
     source = {
-        "wheel": [str(built[1])],
+        "wheel": [built[1]],
         "git": [f"git+{snapshot.as_uri()}"],
-        "editable": ["--editable", str(snapshot)],
+        "editable": ["--editable", snapshot],
     }
-    pip = (str(scripts / "python"), "-m", "pip", "--disable-pip-version-check")
-    succeed(*pip, "uninstall", "--yes", "modellint", cwd=scripts)
-    succeed(*pip, "install", *source[request.param], cwd=scripts)
+    pip = (sys.executable, "-m", "pip", "--python", scripts / "python")
+    environment = clean_environment(wheels)
+    succeed(*pip, "uninstall", "--yes", "modellint", cwd=scripts, env=environment)
+    succeed(*pip, "install", *source[request.param], cwd=scripts, env=environment)
     return scripts / "modellint"
 
 
