@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.warm import WarmChildren
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,6 +29,21 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in ("CI", "GITHUB_ACTIONS", "PRE_COMMIT", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     return cache
+
+
+@pytest.fixture(scope="session")
+def warm_children() -> Iterator[WarmChildren]:
+    children = WarmChildren()
+    yield children
+    children.end()
+
+
+@pytest.fixture
+def warm(warm_children: WarmChildren, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask runtimes for what they say of a model, without a new process for each question."""
+    if sys.platform == "linux":
+        for module in ("modellint.probes.runner", "modellint.verify.optimized"):
+            monkeypatch.setattr(f"{module}.run_child", warm_children)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -96,7 +96,7 @@ def probe_of(example: Example) -> ProbeRequest | None:
             return ProbeRequest(recorded=from_json(example.recorded))
         except ValueError as error:
             raise UsageError(f"the recorded outcome of an example: {error}") from error
-    return ProbeRequest(example.probe, timeout=60) if example.probe is not None else None
+    return ProbeRequest(example.probe) if example.probe is not None else None
 
 
 def write_files(example: Example, folder: Path) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import onnx
@@ -60,11 +62,15 @@ def optimized(model: Path, result: Path) -> Path:
     """The model as ONNX Runtime's optimizer leaves it."""
     import onnxruntime
 
+    with suppress(OSError):  # no rule used here reads the weights, which take long to write
+        (result.parent / "optimized.bin").symlink_to(os.devnull)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = 1
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.graph_optimization_level = level
     options.optimized_model_filepath = str(result)
+    options.add_session_config_entry("session.disable_prepacking", "1")
     prefix = "session.optimized_model_external_initializers"
     options.add_session_config_entry(f"{prefix}_file_name", "optimized.bin")
     options.add_session_config_entry(f"{prefix}_min_size_in_bytes", "4096")

@@ -19,6 +19,7 @@ EXPLAINED: dict[tuple[str, str], str] = {
 rule's note that say why."""
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", exports())
 def test_rules_and_optimizer_agree(name: str, tmp_path: Path) -> None:
     """What is reported is left by the optimizer, and what it leaves is reported."""

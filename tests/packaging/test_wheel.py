@@ -51,7 +51,7 @@ def modellint(
     wheels: Path,
 ) -> Path:
     """The program, installed in one of the ways users install it."""
-    source = {
+    source: dict[str, list[str | Path]] = {
         "wheel": [built[1]],
         "git": [f"git+{snapshot.as_uri()}"],
         "editable": ["--editable", snapshot],

@@ -82,7 +82,7 @@ def ask(
         runtime=runtime,
         shapes={key: parse_shape(text) for key, text in example.shapes.items()},
     )
-    outcome = probe(model, deployment, ProbeRequest(backend.name, timeout=60))
+    outcome = probe(model, deployment, ProbeRequest(backend.name))
     nodes = [find_node(model, remark) for remark in outcome.remarks]
     places = frozenset(node.label for node in nodes if node is not None)
     return Answer(rule, name, example, foretold, outcome, places)
@@ -92,6 +92,7 @@ def ask(
     TENSORRT_RTX.module is None or ONNXRUNTIME.module is None,
     reason=f"{TENSORRT_RTX.install} and {ONNXRUNTIME.install}",
 )
+@pytest.mark.usefixtures("warm")
 def test_what_is_foretold_comes_true(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

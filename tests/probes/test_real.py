@@ -24,7 +24,10 @@ from modellint.targets.shapes import parse_shape
 from tests.exports import materialise
 from tests.runtimes import ONNXRUNTIME, TENSORRT_RTX
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that make the variants
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of the libraries that make the variants
+    pytest.mark.usefixtures("warm"),
+]
 
 
 def needs(backend: Backend) -> pytest.MarkDecorator:
@@ -43,7 +46,7 @@ def ask(path: Path, target: str | None = None, runtime: str | None = None, **giv
         symbols=given.pop("symbols", {}),
         **given,
     )
-    return probe(read_model(path), deployment, ProbeRequest(timeout=120))
+    return probe(read_model(path), deployment, ProbeRequest())
 
 
 SEQUENCE = {"sequence": 64}

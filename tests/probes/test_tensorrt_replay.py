@@ -78,7 +78,7 @@ def heard(folder: Path, said: dict[str, Any], **given: Any) -> tuple[Outcome, di
     shapes = {"x": parse_shape("1x3x8x8..4x3x8x8..8x3x8x8")}
     target = find_target(given.pop("target", "a10"))
     deployment = Deployment(target, "tensorrt", shapes=shapes, **given)
-    request = ProbeRequest("tensorrt", workspace=1 << 30, timeout=60)
+    request = ProbeRequest("tensorrt", workspace=1 << 30)
     outcome = probe(read_model(folder / "net.onnx"), deployment, request)
     return outcome, json.loads((folder / "said.done").read_text(encoding="utf-8"))
 

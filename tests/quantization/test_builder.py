@@ -19,10 +19,13 @@ from tests.quantization.test_planted import findings, shown
 from tests.runtimes import TENSORRT_RTX
 
 RTX = "tensorrt-rtx"
-pytestmark = pytest.mark.skipif(
-    TENSORRT_RTX.module is None,
-    reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        TENSORRT_RTX.module is None,
+        reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
+    ),
+    pytest.mark.usefixtures("warm"),
+]
 AMPERE = Deployment(find_target("a10"), runtime=RTX)
 CLEAN = Defect("clean", lambda graph: None, code="")
 
@@ -30,7 +33,7 @@ CLEAN = Defect("clean", lambda graph: None, code="")
 def is_built(model: onnx.ModelProto, folder: Path) -> tuple[bool, str]:
     path = folder / "probed.onnx"
     onnx.save(model, path)
-    outcome = probe(read_model(path), AMPERE, ProbeRequest(backend=RTX, timeout=60))
+    outcome = probe(read_model(path), AMPERE, ProbeRequest(backend=RTX))
     assert outcome.asked, outcome.detail
     return outcome.built, "; ".join(remark.text for remark in outcome.remarks) or outcome.detail
 

@@ -230,6 +230,7 @@ def test_onnxruntime_agrees(model: str, name: str, workshop: Workshop) -> None:
     TENSORRT_RTX.module is None,
     reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
 )
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("model", "name"), [case for case in CASES if case[0] != "mobilenet_v2"], ids=str
 )
@@ -243,6 +244,6 @@ def test_builder_agrees(model: str, name: str, workshop: Workshop, tmp_path: Pat
                 dim.dim_value = 8 if dim.dim_param == "sequence" else 1
     fixed = tmp_path / "fixed.onnx"
     onnx.save(proto, fixed)
-    outcome = probe(read_model(fixed), RTX, ProbeRequest(backend="tensorrt-rtx", timeout=120))
+    outcome = probe(read_model(fixed), RTX, ProbeRequest(backend="tensorrt-rtx"))
     said = "; ".join(remark.text for remark in outcome.remarks)
     assert outcome.built is not bool(errors), f"{outcome.detail} {said}\n{shown(errors)}"

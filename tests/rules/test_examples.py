@@ -12,6 +12,7 @@ RULES = load_rules(plugins=False)
 CASES = [pytest.param(case, id=case.name) for rule in RULES.values() for case in cases_of(rule)]
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("case", CASES)
 def test_example(case: Case) -> None:
     if case.missing:

@@ -101,6 +101,7 @@ def only_what_is_stated(model: Model, rule: Rule) -> None:
         model.format_facts = UnreadableFacts()
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("case", CASES)
 def test_a_rule_reads_what_its_file_states(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
