@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx.deadly import Danger, danger_of
 from modellint.formats.onnx.names import named_graphs
-from modellint.formats.onnx.standins import knows, use_standins
+from modellint.formats.onnx.standins import imports_microsoft, needs_standins, use_standins
 from modellint.formats.onnx.types import type_of
 from modellint.model import (
     HIGHEST_RANK,
@@ -101,7 +102,7 @@ class Inferrer:
             return Inference({}, f"{len(self.proto.functions)} functions are too many to follow")
         if strict and any(graph.sparse for graph in self.model.graphs()):
             return Inference({})  # onnx takes a sparse initializer for a scalar, and complains
-        changes = inputs or constants or (not strict and knows(self.proto))
+        changes = inputs or constants or (not strict and self._standins_tell_more)
         serialized = self._deployed(inputs, constants or {}) if changes else self._serialized()
         try:
             propagates = self._can_propagate(serialized, inputs)
@@ -111,11 +112,24 @@ class Inferrer:
             return Inference({}, self.model.died)
         except Exception as error:  # onnx raises its own, the standard ones and protobuf's
             return _failure(str(error))
-        types: Types = {}
-        if strict and knows(self.proto):
+        if strict and self._standins_tell_more:
             return Inference({})  # no contradiction; stand-ins, which are not strict, tell more
+        types: Types = {}
         _collect(self.model.graph, inferred.graph, types)
         return Inference(types)
+
+    @cached_property
+    def _needs_standins(self) -> bool:
+        return needs_standins(self.model)
+
+    @cached_property
+    def _standins_tell_more(self) -> bool:
+        """Return True if inference says more with stand-ins, whatever the deployment."""
+        return self._needs_standins and imports_microsoft(self.proto)
+
+    @cached_property
+    def _joins_short_lists(self) -> bool:
+        return _joins_short_lists(self.model)
 
     def _infer(self, serialized: bytes, *, strict: bool, propagates: bool) -> ModelProto:
         """Ask onnx about nothing that it is known not to survive, and in doubt another process."""
@@ -139,7 +153,7 @@ class Inferrer:
         Looked at where something is as large to begin with, and a Reshape may make a list of it;
         an Expand that makes one of next to nothing is not foreseen.
         """
-        if not _joins_short_lists(self.model):
+        if not self._joins_short_lists:
             return False
         if self._largest(inputs) <= LONGEST_LIST or self._keeps_lists_short(inputs):
             return True
@@ -197,23 +211,28 @@ class Inferrer:
                         entry.dim_value = dim
                     elif dim is not None:
                         entry.dim_param = dim
-        use_standins(proto)
+        if self._needs_standins:
+            use_standins(proto)
         if inputs or constants:
             for info in proto.graph.output:
                 if info.type.HasField("tensor_type"):
                     info.type.tensor_type.ClearField("shape")
-            _forget_types(proto.graph)
-        for node in proto.graph.node:
-            known = constants.get(node.output[0]) if len(node.output) == 1 else None
-            if known is not None:
-                _make_constant(node, known)
+            _forget_types(self.model.graph, proto.graph)
+        nodes = proto.graph.node
+        for name, known in constants.items():
+            producer = self.model.graph.values[name].producer
+            if producer is not None and len(producer.outputs) == 1:
+                _make_constant(nodes[producer.index], known)
         return bytes(proto.SerializeToString())
 
 
 def _joins_short_lists(model: Model) -> bool:
     """Return False if Concats of Concats can make a list of any length from next to nothing."""
+    graphs = list(model.graphs(functions=True))
+    if not any("Concat" in graph.by_op for graph in graphs):
+        return True
     lengths: dict[int, int] = {}
-    for graph in model.graphs(functions=True):
+    for graph in graphs:
         for node in graph.nodes:
             if node.op_type in _OF_LISTS and node.outputs:
                 given = [_length(value, lengths) for value in node.inputs if value is not None]
@@ -259,18 +278,16 @@ def _make_constant(node: NodeProto, elements: NDArray[Any]) -> None:
     attribute.t.raw_data = elements.tobytes()
 
 
-def _forget_types(graph: GraphProto) -> None:
+def _forget_types(graph: Graph, proto: GraphProto) -> None:
     """Drop recorded types that inference can recompute, which excludes unknown operators."""
     kept_names = {
-        name for node in graph.node if node.domain not in STANDARD_DOMAINS for name in node.output
+        name for node in proto.node if node.domain not in STANDARD_DOMAINS for name in node.output
     }
-    kept = [info for info in graph.value_info if info.name in kept_names]
-    del graph.value_info[:]
-    graph.value_info.extend(kept)
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _forget_types(attribute.g)
+    kept = [info for info in proto.value_info if info.name in kept_names]
+    del proto.value_info[:]
+    proto.value_info.extend(kept)
+    for subgraph, inner in _subgraphs(graph, proto):
+        _forget_types(subgraph, inner)
 
 
 def _failure(message: str) -> Inference:
@@ -304,11 +321,17 @@ def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
                 kind = type_of(info.type)
                 known[serialized] = (kind.dtype, kind.shape)
             types[path, info.name] = known[serialized]
+    for subgraph, inner in _subgraphs(graph, proto):
+        _collect(subgraph, inner, types)
+
+
+def _subgraphs(graph: Graph, proto: GraphProto) -> Iterator[tuple[Graph, GraphProto]]:
+    """Iterate over the subgraphs of a graph, each with its protobuf."""
     for node in graph.nodes:
         if node.subgraphs:
             named = named_graphs(proto.node[node.index])
             for subgraph, (_, inner) in zip(node.subgraphs.values(), named, strict=False):
-                _collect(subgraph, inner, types)
+                yield subgraph, inner
 
 
 def call_cycle(model: Model) -> str | None:

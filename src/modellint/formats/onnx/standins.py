@@ -14,6 +14,8 @@ from modellint.formats.onnx.names import named_graphs
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
+    from modellint.model import Model
+
 MICROSOFT = "com.microsoft"
 BLOCKED = "com.microsoft.nchwc"
 INTERNAL = ("SimplifiedLayerNormalization",)
@@ -21,15 +23,19 @@ INTERNAL = ("SimplifiedLayerNormalization",)
 _INT, _INTS, _STRING, _FLOAT_TYPE, _INT64_TYPE = 2, 7, 3, 1, 7
 
 
+def needs_standins(model: Model) -> bool:
+    """Return True if a graph has operators with stand-ins."""
+    return any(not _REPLACED.isdisjoint(graph.by_op) for graph in model.graphs())
+
+
+def imports_microsoft(proto: ModelProto) -> bool:
+    return any(entry.domain.startswith(MICROSOFT) for entry in proto.opset_import)
+
+
 def use_standins(proto: ModelProto) -> None:
     """Replace operators unknown to inference, in all graphs."""
     if any(entry.domain in ("", "ai.onnx") for entry in proto.opset_import):
         _replace_in(proto.graph)
-
-
-def knows(proto: ModelProto) -> bool:
-    """Return True if the model may contain operators with stand-ins."""
-    return any(entry.domain.startswith(MICROSOFT) for entry in proto.opset_import)
 
 
 def _replace_in(graph: GraphProto) -> None:
@@ -292,3 +298,11 @@ _BLOCKED: dict[str, Standin] = {
     "ReorderInput": _same_as(0),
     "ReorderOutput": _same_as(0),
 }
+_REPLACED = frozenset(
+    {
+        *(f"{MICROSOFT}.{op}" for op in _STANDINS),
+        *(f"{BLOCKED}.{op}" for op in _BLOCKED),
+        *INTERNAL,
+    }
+)
+"""Qualified names of all operators with stand-ins."""
