@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.shape_formulas import MISTAKES, broadcast, formula_of, is_plausible
@@ -83,17 +84,22 @@ Evaluator = Callable[[Node, KnownInputs], Any]
 
 
 def small_constants(
-    graph: Graph, shape_of: Callable[[Value], Shape | None]
+    graph: Graph,
+    shape_of: Callable[[Value], Shape | None],
+    before: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> dict[str, NDArray[Any]]:
     """Return the values that a graph computes from small constants and shapes, by name.
 
     Sizes that `shape_of` does not know are carried on by the formulas of the usual operators.
+    What was found `before`, when fewer shapes were known, is not computed again.
     """
-    known: dict[str, NDArray[Any]] = {}
+    known = dict(before)
     sizes = _Sizes(
         shape_of, known, is_asked=any(op.rpartition(".")[2] in _READS_SHAPE for op in graph.by_op)
     )
     for node in graph.ordered:
+        if node.outputs and node.outputs[0] is not None and node.outputs[0].name in before:
+            continue
         evaluate = EVALUATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         inputs: KnownInputs | None = None
         if evaluate is not None:

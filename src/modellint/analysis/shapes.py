@@ -56,16 +56,20 @@ class DeployedTypes:
     def shape(self, value: Value) -> Shape | None:
         """Return the most specific known shape of a value."""
         key, shapes = id(value), self._deduced.shapes
-        if key not in shapes:
-            shapes[key] = self._find_shape(value)
-        return shapes[key]
+        if key in shapes:
+            return shapes[key]
+        shape = shapes[key] = self._find_shape(value)
+        return shape
 
     def sizes(self, precision: str | None) -> dict[int, int | None]:
         """Return the bytes of values at a precision, for `nbytes` to fill in."""
         return self._deduced.sizes.setdefault(precision, {})
 
     def _find_shape(self, value: Value) -> Shape | None:
-        shape = bind(value.shape, self._symbols)
+        shape = value.shape
+        if is_static(shape):
+            return shape
+        shape = bind(shape, self._symbols)
         if is_static(shape) or not (self._inputs or self._is_closed):
             return shape
         self._infer()
@@ -91,6 +95,7 @@ class DeployedTypes:
         if deduced.is_complete or infer_types is None:
             return
         deduced.is_complete = True
+        self._model.infer()
         deduced.types = {(graph.path, name): (None, at) for name, at in self._inputs.items()}
         deduced.numbers = small_constants(graph, self._shape_so_far)
         if not (self._inputs or deduced.numbers):
@@ -99,13 +104,16 @@ class DeployedTypes:
             if not self._is_open():
                 return
             deduced.types = infer_types(self._inputs, deduced.numbers).types
-            numbers = small_constants(graph, self._shape_so_far)
-            if numbers.keys() <= deduced.numbers.keys():
+            numbers = small_constants(graph, self._shape_so_far, deduced.numbers)
+            if len(numbers) == len(deduced.numbers):
                 return
             deduced.numbers = numbers
 
     def _shape_so_far(self, value: Value) -> Shape | None:
-        shape = bind(value.shape, self._symbols)
+        shape = value.known_shape
+        if is_static(shape):
+            return shape
+        shape = bind(shape, self._symbols)
         return shape if is_static(shape) else self._better(shape, value)
 
     def _is_open(self) -> bool:
