@@ -97,6 +97,47 @@ REFUSED: Mapping[str, str] = {
         17 (float[2,4,8] q, float[24] b) => (float[2,4,8] y)
         { y = com.microsoft.MultiHeadAttention <num_heads = 2> (q, q, q, b) }
     """,
+    "packed heads": """
+        17 (float[2,4,2,3,4] x) => (float[2,4,8] y)
+        { y = com.microsoft.MultiHeadAttention <num_heads = 2> (x) }
+    """,
+    "statistics with the sum": """
+        17 (float[2,4,8] x, float[8] s) => (float[2,4,8] y, float[2,4,8] t)
+        { y, m, v, t = com.microsoft.SkipSimplifiedLayerNormalization (x, x, s) }
+    """,
+    "heads to be guessed": """
+        23 (float[1,4,8] x, float[16,2] c, float[16,2] s, int64[1,4] p) => (float[1,4,8] y)
+        { y = RotaryEmbedding (x, c, s, p) }
+    """,
+    "vector by matrices": """
+        17 (float[5] x, float[2,5,8] w) => (float[2,8] y) { y = MatMul (x, w) }
+    """,
+    "open kernel": """
+        17 (float[1,3,8,8] x, float[4,3,a,b] w) => (float[1,4,c,d] y) { y = Conv (x, w) }
+    """,
+    "scales passed in": """
+        17 (float[1,1,4,2] x, float[4] s) => (float[a,b,c,d] y) { y = Resize (x, , s) }
+    """,
+    "not a number": "17 (int32[2] x) => (int32[2] y) { y = Not (x) }",
+    "truths added": "17 (bool[2] x) => (bool[2] y) { y = Add (x, x) }",
+    "integers quantized": """
+        17 (int32[2] x) => (int8[2] y) <float s = {1}, int8 z = {0}>
+        { y = QuantizeLinear (x, s, z) }
+    """,
+    "half pixels and sizes": """
+        11 (float[1,1,2,2] x) => (float[1,1,4,6] y) <int64[4] s = {1, 1, 4, 6}>
+        { y = Resize <coordinate_transformation_mode = "tf_half_pixel_for_nn"> (x, , , s) }
+    """,
+    "half and float": "17 (float[2] x, float16[2] z) => (float[2] y) { y = Add (x, z) }",
+    "long and short": """
+        17 (int64[2] x, int32[2] z) => (int64[4] y) { y = Concat <axis = 0> (x, z) }
+    """,
+    "float scale of halves": """
+        17 (float16[1,2] x, float[2] s) => (float16[1,2] y) { y = LayerNormalization (x, s) }
+    """,
+    "float bias of halves": """
+        17 (float16[2,2] x, float[2] b) => (float16[2,2] y) { y = Gemm (x, x, b) }
+    """,
     # Before opset 7.
     "old sum": "6 (float[2,3] x) => (float[2,3] y) { y = Add (x, x) }",
     "old comparison": "6 (float[2,3] x) => (bool[2,3] y) { y = Greater (x, x) }",
@@ -129,6 +170,42 @@ REFUSED: Mapping[str, str] = {
     """,
 }
 TAKEN: Mapping[str, str] = {
+    "doubles and floats": "17 (float[2] x, double[2] z) => (float[2] y) { y = Add (x, z) }",
+    "half power": "17 (float[2] x, float16[2] z) => (float[2] y) { y = Pow (x, z) }",
+    "float statistics of halves": """
+        17 (float16[1,2,2,2] x, float[2] s) => (float16[1,2,2,2] y)
+        { y = BatchNormalization (x, s, s, s, s) }
+    """,
+    "a vector by an open batch": """
+        17 (float[5] x, float[n,5,8] w) => (float[n,8] y) { y = MatMul (x, w) }
+    """,
+    "half pixels and scales": """
+        11 (float[1,1,2,2] x) => (float[1,1,4,6] y) <float[4] s = {1, 1, 2, 3}>
+        { y = Resize <coordinate_transformation_mode = "tf_half_pixel_for_nn"> (x, , s) }
+    """,
+    "matrices by vector": """
+        17 (float[2,8,5] x, float[5] w) => (float[2,8] y) { y = MatMul (x, w) }
+    """,
+    "scales of a shape": """
+        17 (float[1,1,h,w] x) => (float[a,b,c,d] y)
+        { s = Shape (x) f = Cast <to = 1> (s) q = Div (f, f) y = Resize (x, , q) }
+    """,
+    "an output of another type": "17 (float[2,2] x) => (float[1,2] y) { y = ArgMax (x) }",
+    "short pads": """
+        17 (float[2] x) => (float[4] y) <int32[2] p = {1, 1}> { y = Pad (x, p) }
+    """,
+    "branches of a constant": """
+        17 (float[2] x) => (float[2] y) <bool c = {1}>
+        {
+            y = If (c) <then_branch = t () => (float[2] a) { a = Relu (x) },
+                else_branch = e () => (float[1,2] b) <int64[1] z = {0}>
+                { b = Unsqueeze (x, z) }>
+        }
+    """,
+    "a computed scale": """
+        17 (float[4] x, float s) => (float[4] y) <int8 z = {0}>
+        { q = QuantizeLinear (x, s, z) y = DequantizeLinear (q, s, z) }
+    """,
     "topk of a vector": """
         17 (float[4] x, int64[1] k) => (float[p] y, int64[p] z) { y, z = TopK (x, k) }
     """,

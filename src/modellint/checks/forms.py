@@ -17,9 +17,10 @@ from typing import Any
 from modellint.analysis.folding import folding
 from modellint.checks.api import Context
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.model import Attribute, AttributeRef, Node, Value, is_static
+from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
 
 Condition = Mapping[str, Any]
+UINT8 = "uint8"
 
 
 def refused_form(context: Context, node: Node, form: Condition) -> str:
@@ -120,20 +121,28 @@ _ATTRIBUTE: dict[str, Callable[[str, Attribute | None, Any], str]] = {
 def _refused_input(context: Context, node: Node, condition: Condition) -> str:
     place = condition["input"]
     value, name = node.input(place), condition.get("called", f"input {place + 1}")
+    if "missing" in condition:
+        return f"no {name}" if value is None else ""
     if value is None:
         return ""
     for key, is_refused in _INPUT.items():
         if key in condition:
             return is_refused(context, value, name, condition[key])
-    if "other-rank-than" in condition:
-        return _of_another_rank(context, value, node.input(condition["other-rank-than"]))
-    return str(name)
+    for key, differ in _PAIR.items():
+        other = node.input(condition[key]) if key in condition else None
+        if other is not None:
+            return differ(context, value, other)
+    return "" if _PAIR.keys() & condition.keys() else str(name)
 
 
 def _computed(context: Context, value: Value, name: str, _: object) -> str:
     if value.graph in onnx_facts(context.model).functions:
         return ""  # the call decides
     return "" if context.is_frozen(value) else f"{name} computed at run time"
+
+
+def _fed(context: Context, value: Value, name: str, _: object) -> str:
+    return f"{name} that are an input of the model" if value in context.model.fed else ""
 
 
 def _of_other_rank(context: Context, value: Value, name: str, ranks: list[int]) -> str:
@@ -143,14 +152,36 @@ def _of_other_rank(context: Context, value: Value, name: str, ranks: list[int]) 
     return f"{name} of rank {len(shape)}"
 
 
-def _of_another_rank(context: Context, value: Value, other: Value | None) -> str:
-    shape, base = context.shape(value), context.shape(other) if other is not None else None
+def _of_another_rank(context: Context, value: Value, other: Value) -> str:
+    shape, base = context.shape(value), context.shape(other)
     return "inputs of different ranks" if shape and base and len(shape) != len(base) else ""
+
+
+def _of_another_type(context: Context, value: Value, other: Value) -> str:
+    names = [_computed_as(context.dtype(each)) for each in (other, value)]
+    known = None not in names and UINT8 not in names  # a constant of bytes becomes int32
+    return f"inputs of types {names[0]} and {names[1]}" if known and names[0] != names[1] else ""
+
+
+def _computed_as(dtype: DType | None) -> str | None:
+    """Return the type that TensorRT computes in: 64-bit floats are narrowed."""
+    return {"float64": "float32"}.get(dtype.name, dtype.name) if dtype is not None else None
 
 
 def _of_other_type(context: Context, value: Value, name: str, types: list[str]) -> str:
     dtype = context.dtype(value)
     return "" if dtype is None or dtype.name in types else f"{name} of type {dtype.name}"
+
+
+def _of_refused_type(context: Context, value: Value, name: str, types: list[str]) -> str:
+    dtype = context.dtype(value)
+    return f"{name} of type {dtype.name}" if dtype is not None and dtype.name in types else ""
+
+
+def _of_more(context: Context, value: Value, name: str, most: int) -> str:
+    shape = context.shape(value)
+    first = shape[0] if shape else None
+    return f"{name} of {first} items" if isinstance(first, int) and first > most else ""
 
 
 def _of_open_shape(context: Context, value: Value, name: str, _: object) -> str:
@@ -166,9 +197,17 @@ def _of_larger_number(context: Context, value: Value, name: str, largest: int) -
 
 _INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
     "constant": _computed,
+    "fed": _fed,
     "rank": _of_other_rank,
     "types": _of_other_type,
+    "refused-types": _of_refused_type,
+    "leading": _of_more,
     "static": _of_open_shape,
     "largest": _of_larger_number,
 }
 """Statements of a condition on an input; without any, the input may not be given."""
+_PAIR: dict[str, Callable[[Context, Value, Value], str]] = {
+    "other-rank-than": _of_another_rank,
+    "other-type-than": _of_another_type,
+}
+"""Statements about an input and another one, whose place is given."""

@@ -16,10 +16,12 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import effect
 from modellint.finding import Severity
 from modellint.model import DType, Node, Value, format_shape
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+CONVOLUTIONS = names(Trait.CONVOLUTION)
 
 
 def wrong_channel_axis(context: Context) -> Iterator[Hit]:
@@ -88,6 +90,7 @@ def per_channel_activation(context: Context) -> Iterator[Hit]:
 def scale_not_constant(context: Context) -> Iterator[Hit]:
     """Scales that are computed in the graph or are inputs."""
     is_tensorrt = context.for_tensorrt
+    is_rtx = context.deployment.runtime == "tensorrt-rtx"
     quantization = context.analysis(QuantizationMap)
     for converter in quantization.converters:
         scale = converter.scheme.scale
@@ -100,7 +103,14 @@ def scale_not_constant(context: Context) -> Iterator[Hit]:
             continue
         source = f"{maker.op_type} '{maker.label}'" if maker is not None else "a graph input"
         facts = {"scale": scale.name, "source": source}
-        yield Hit(converter.node, facts, severity=Severity.ERROR if is_tensorrt else None)
+        refused = is_tensorrt and (not is_rtx or _reaches_convolution(converter.node))
+        yield Hit(converter.node, facts, severity=Severity.ERROR if refused else None)
+
+
+def _reaches_convolution(converter: Node) -> bool:
+    """Return True if a convolution reads the pair, where the builder for RTX crashes."""
+    readers = (reader for node in (converter, *converter.successors) for reader in node.successors)
+    return any(reader.op_type in CONVOLUTIONS for reader in readers)
 
 
 def _is_folded(value: Value) -> bool:

@@ -514,8 +514,9 @@ def if_branches_disagree(context: Context) -> Iterator[Hit]:
     """Ifs whose branches return outputs of different rank."""
     for node in context.nodes("If"):
         branches = [node.subgraphs.get(key) for key in ("then_branch", "else_branch")]
-        if None in branches:
-            continue
+        condition = node.input(0)
+        if None in branches or (condition is not None and context.is_frozen(condition)):
+            continue  # only one branch is built
         then, other = (graph.outputs for graph in branches if graph is not None)
         for one, two in zip(then, other, strict=False):
             if one.shape is not None and two.shape is not None and len(one.shape) != len(two.shape):
