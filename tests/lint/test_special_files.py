@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from modellint.base.files import open_regular, read_regular
 from tests.samples import ERROR, GOOD, project
-from tests.support import CliResult, run_process
+from tests.support import CliResult, run_cli, run_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
+PATIENCE = 300
+"""Seconds after which a test certainly waits for what never comes."""
 
 
 def _pipe(path: Path) -> None:
@@ -55,13 +58,21 @@ main (float[1,4] x) => (float[1,4] y)
 """
 
 
+@pytest.fixture(autouse=True)
+def alarm() -> Iterator[None]:
+    """End what waits forever by a signal, and with it the test."""
+    signal.alarm(PATIENCE)
+    yield
+    signal.alarm(0)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return project(tmp_path / "models", {"error.onnx": ERROR})
 
 
 def run(folder: Path, *arguments: str) -> CliResult:
-    return run_process(*(arguments or (".",)), "-o", "concise", cwd=folder, timeout=60)
+    return run_cli(*(arguments or (".",)), "-o", "concise", cwd=folder)
 
 
 @pytest.mark.parametrize("make", SPECIAL)
@@ -74,7 +85,7 @@ def test_as_a_model_it_is_one_finding(folder: Path, make: Make, named: bool) -> 
     ]
     assert named or "VAL003" in result.stdout
     assert result.exit_code == 1
-    assert run_process("inspect", "special.onnx", cwd=folder, timeout=60).exit_code == 1
+    assert run_cli("inspect", "special.onnx", cwd=folder).exit_code == 1
 
 
 def test_a_folder_named_like_a_model_is_walked(folder: Path) -> None:
@@ -88,9 +99,9 @@ def test_as_external_data_it_is_one_finding(folder: Path, make: Make) -> None:
     make(folder / "weights.bin")
     result = run(folder, "net.onnxtxt", "--select", "file,numerics,quantization")
     assert [line.partition("error ")[2][:6] for line in result.stdout.splitlines()] == ["FIL015"]
-    assert run_process("inspect", "net.onnxtxt", cwd=folder, timeout=60).exit_code == 0
+    assert run_cli("inspect", "net.onnxtxt", cwd=folder).exit_code == 0
     assert run(folder, "weights.bin").exit_code in (0, 1)
-    probed = run_process("probe", "net.onnxtxt", "--probe-timeout", "9", cwd=folder, timeout=60)
+    probed = run_cli("probe", "net.onnxtxt", cwd=folder)
     assert "was not probed" in probed.stderr
 
 
@@ -188,6 +199,6 @@ def test_reading_is_bounded(tmp_path: Path) -> None:
 
 def test_a_report_about_a_pipe_is_well_formed(folder: Path) -> None:
     _pipe(folder / "special.onnx")
-    result = run_process(".", "-o", "json", cwd=folder, timeout=60)
+    result = run_process(".", "-o", "json", cwd=folder)
     findings = json.loads(result.stdout)["findings"]
     assert [each["path"] for each in findings if each["code"] == "FIL011"] == ["special.onnx"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from modellint.analysis.assume import settle
-from modellint.analysis.cost.operators import node_work
+from modellint.analysis.cost.operators import UnknownCostError, node_work
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.kv_cache import KvCache, kv_cache
 from modellint.analysis.liveness import (
@@ -255,8 +255,13 @@ class Footprint:
         if graph.by_op.get("BatchNormalization"):
             return False
         convolutions = (node for name in CONVOLUTIONS for node in graph.by_op.get(name, ()))
-        work = sum(node_work(node, self._folding.types).macs or 0 for node in convolutions)
-        return work > self._runtime.parallel_work
+        return sum(map(self._known_macs, convolutions)) > self._runtime.parallel_work
+
+    def _known_macs(self, node: Node) -> int:
+        try:
+            return node_work(node, self._folding.types).macs or 0
+        except UnknownCostError:
+            return 0
 
     @cached_property
     def _fillings(self) -> tuple[Filling, ...]:
