@@ -25,6 +25,7 @@ from modellint.finding import Finding, Location, ModelSummary, Severity
 from modellint.formats.registry import dialect_of
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
+from modellint.model.reading import Reading
 from modellint.plan import FileReport, Plan
 from modellint.rules.inline import InlineIgnores
 from modellint.rules.message import fill
@@ -201,6 +202,8 @@ class _Linting:
     def __init__(self, opened: OpenModel, plan: Plan) -> None:
         self.opened = opened
         self.model = opened.model
+        if plan.weights_budget is not None:
+            self.model.reading = Reading(opened.shown, plan.weights_budget)
         self.plan = plan
         self.timings = {"(read)": opened.read_seconds, **_no_timings(plan)}
         self.ignores = InlineIgnores(self.model) if plan.inline_suppressions else None

@@ -26,6 +26,8 @@ class Plan:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     """Severity overrides by rule code."""
     read_weights: bool = True
+    weights_budget: int | None = None
+    """Bytes of a file's weights that each question may read in full; None for the default."""
     inline_suppressions: bool = True
     verify: str | None = None
     """Runtime whose optimizer verifies predictions."""

@@ -127,6 +127,7 @@ def make_setup(config: Config) -> Setup:
         options=_with_budgets(options, rules, limits),
         severities=selection.severities(rules),
         read_weights=settings.weights,
+        weights_budget=_size(config, "weights-budget"),
         inline_suppressions=settings.inline_suppressions,
         verify=_verify(config),
         probe=_probe(config),

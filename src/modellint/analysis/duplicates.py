@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
-from typing import TYPE_CHECKING
 
+from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
-if TYPE_CHECKING:
-    pass
-
 _CHANCE = having(Trait.RANDOM, Trait.DROPS)
 _SAMPLES, _SAMPLE = 8, 64
 """Number and length of samples that are compared before reading whole tensors."""
+_MANY, _DENSE = 1024, 1 << 14
+"""Number and length of samples of tensors that are too large to read whole."""
 _PIECE = 1 << 22
 _SMALL = 1024
 """Maximum bytes of constants that are compared by content."""
@@ -107,18 +106,41 @@ def _hanging_together(nodes: list[Node]) -> list[list[Node]]:
     return [sorted(members, key=lambda n: n.index) for members in unique.values()]
 
 
-def equal_tensors(model: Model, least: int) -> Iterator[list[Tensor]]:
+@dataclass(frozen=True, slots=True)
+class EqualTensors:
+    """Stored tensors with the same elements, as far as they were read."""
+
+    tensors: list[Tensor]
+    read: float = 1.0
+    """Share of each that was read."""
+
+
+def equal_tensors(model: Model, least: int) -> Iterator[EqualTensors]:
     """Iterate over groups of stored tensors of a minimum size with the same elements."""
     alike: dict[Hashable, list[Tensor]] = defaultdict(list)
     for tensor in model.tensors:
         if tensor.nbytes >= least:
             alike[tensor.dtype.name, tensor.shape].append(tensor)
+    unread: list[list[Tensor]] = []
     for candidates in alike.values():
         apart = list({_place(tensor): tensor for tensor in candidates}.values())
         if len(apart) < 2:
             continue
-        for sampled in _grouped(apart, _sample):
-            yield from _grouped(sampled, _content)
+        for sampled in _grouped(apart, lambda tensor: _sample(tensor, _SAMPLES, _SAMPLE)):
+            if model.reading.affords("equal tensors", *sampled):
+                yield from map(EqualTensors, _grouped(sampled, _content))
+            else:
+                unread.append(sampled)
+    yield from _equal_in_samples(unread, model.reading.limit)
+
+
+def _equal_in_samples(groups: list[list[Tensor]], limit: int) -> Iterator[EqualTensors]:
+    """Iterate over groups that are too large to read, and equal in many more samples."""
+    share = limit // max(1, sum(map(len, groups)))
+    for sampled in groups:
+        each = min(_DENSE, share * sampled[0].elements // (_MANY * sampled[0].nbytes))
+        for group in _grouped(sampled, lambda tensor, each=each: _sample(tensor, _MANY, each)):  # type: ignore[misc]
+            yield EqualTensors(group, each * _MANY / group[0].elements)
 
 
 def _place(tensor: Tensor) -> Hashable:
@@ -136,11 +158,15 @@ def _grouped(tensors: list[Tensor], digest: Callable[[Tensor], bytes]) -> Iterat
     yield from (group for group in groups.values() if len(group) > 1)
 
 
-def _sample(tensor: Tensor) -> bytes:
-    size = tensor.elements
-    starts = range(0, size, max(1, size // _SAMPLES))
-    parts = tensor.parts((at, min(at + _SAMPLE, size)) for at in starts)
-    return b"".join(part.tobytes() for part in parts)
+def _sample(tensor: Tensor, samples: int, length: int) -> bytes:
+    """Return a digest of evenly spaced samples; empty if there are none."""
+    size, digest = tensor.elements, hashlib.blake2b(digest_size=16)
+    starts = range(0, size if length else 0, max(1, size // samples))
+    read = 0
+    for part in tensor.parts((at, min(at + length, size)) for at in starts):
+        digest.update(part.tobytes())
+        read += part.size
+    return digest.digest() if read else b""
 
 
 def _content(tensor: Tensor) -> bytes:

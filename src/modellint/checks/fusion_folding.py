@@ -92,7 +92,8 @@ def _is_activation(node: Node) -> bool:
 def duplicate_weight(context: Context) -> Iterator[Hit]:
     """Stored tensors with the same elements."""
     total = max(context.model.weight_bytes, 1)
-    for first, *others in equal_tensors(context.model, context.options["bytes"]):
+    for equal in equal_tensors(context.model, context.options["bytes"]):
+        first, *others = equal.tensors
         size = first.nbytes * len(others)
         share = size / total
         yield Hit(
@@ -102,7 +103,9 @@ def duplicate_weight(context: Context) -> Iterator[Hit]:
                 "names": [first.name, *(tensor.name for tensor in others)],
                 "size": size,
                 "share": share,
+                "read": equal.read,
             },
+            variant="sampled" if equal.read < 1 else "",
             severity=None if share >= context.options["share"] else Severity.INFO,
         )
 

@@ -83,6 +83,8 @@ def zero_channels(context: Context) -> Iterator[Hit]:
         statistics = context.analysis(Weights).of(tensor)
         if statistics is None or not statistics.zeros or statistics.is_constant:
             continue
+        if not context.model.reading.affords("zero channels", tensor):
+            continue
         zero = _zero_channels(tensor, axis)
         if zero:
             channels = {"zero": len(zero), "channels": tensor.shape[axis], "first": zero[0]}

@@ -121,6 +121,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         with (
             Progress(wanted=not given["quiet"]) as progress,
             probing.announced(progress, probes),
+            progress.watching_weights(),
         ):
             outcome = lint(request, progress)
     options = Options(

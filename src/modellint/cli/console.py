@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -44,7 +45,7 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         with self._lock:
-            self._done, self._total = done, total
+            self._done, self._total, self._doing = done, total, "linting"
             self._update()
 
     def say(self, text: str) -> None:
@@ -52,6 +53,21 @@ class Progress:
         with self._lock:
             self._doing = printable(text)
             self._update()
+
+    @contextmanager
+    def watching_weights(self) -> Iterator[None]:
+        """Show the file whose weights are read in full, and how much of them."""
+        if not self._wanted:
+            yield
+            return
+        from modellint.base.units import format_bytes
+        from modellint.base.watching import listen
+
+        listen(lambda name, read: self.say(f"{name}: {format_bytes(read)} of weights"))
+        try:
+            yield
+        finally:
+            listen(None)
 
     def __exit__(
         self,

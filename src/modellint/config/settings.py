@@ -343,6 +343,20 @@ class Settings:
             option=CommandOption(RULES, "Do not read weight values."),
         ),
     )
+    weights_budget: Quantity | None = field(
+        default=None,
+        metadata=about(
+            "Bytes of a file's weights that a question which needs every number may read, such as "
+            "which tensors are equal. Beyond them, rules read samples and say so, or say nothing. "
+            "By default 2 GiB.",
+            '"20GiB"',
+            option=CommandOption(
+                RULES,
+                "Bytes of weights to read in full (example: 20GiB).  [default: 2GiB]",
+                "SIZE",
+            ),
+        ),
+    )
     verify: Literal["ort"] | None = field(
         default=None,
         metadata=about(

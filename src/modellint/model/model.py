@@ -13,6 +13,7 @@ from modellint.capability import Capability
 from modellint.model.dims import MOST, Shape
 from modellint.model.dtypes import DType
 from modellint.model.graph import Graph, Node, Value
+from modellint.model.reading import Reading
 from modellint.model.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Model:
         "problems",
         "producer_name",
         "producer_version",
+        "reading",
         "tensors",
     )
 
@@ -116,6 +118,8 @@ class Model:
         self.format_facts: object = None
         """Facts specific to the format, accessed by a function of its package."""
         self.infer_types: InferTypes | None = None
+        self.reading = Reading(path.name)
+        """What rules may read of the weights in full."""
         self.died = ""
         """End of a process that was asked about the model, if it died."""
         self.memo = Memo()

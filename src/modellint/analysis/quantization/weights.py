@@ -44,6 +44,8 @@ def spread(op: WeightedOp) -> Spread | None:
     axis = output_axis(op.node, len(tensor.shape))
     if len(tensor.shape) < 2 or axis is None or not 0 <= axis < len(tensor.shape):
         return None
+    if not op.node.graph.model.reading.affords("spread", tensor):
+        return None
     measured = _measure(tensor, axis)
     if measured is None:
         return None
@@ -104,6 +106,8 @@ def used_levels(op: WeightedOp) -> list[int] | None:
         return None
     point = int(points.reshape(-1)[0]) if points is not None else 0
     if axis is None or len(tensor.shape) < 2 or not 0 <= axis < len(tensor.shape):
+        return None
+    if not op.node.graph.model.reading.affords("levels", tensor):
         return None
     peaks = None
     for start, part in _chunks(tensor):
