@@ -1,4 +1,4 @@
-"""Who watches the reading of weights, which takes long for large ones."""
+"""Announcement of the reading of weights, which takes long for large ones."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class Model:
         """Facts specific to the format, accessed by a function of its package."""
         self.infer_types: InferTypes | None = None
         self.reading = Reading(path.name)
-        """What rules may read of the weights in full."""
+        """Budget of the weights that rules read in full."""
         self.died = ""
         """End of a process that was asked about the model, if it died."""
         self.memo = Memo()

@@ -1,4 +1,4 @@
-"""How much of a file's weights is read in full.
+"""Budget of the weights that rules read in full.
 
 Most rules read a sample of each tensor. Some ask what only all elements can answer: each such
 question may read as many bytes as the setting `weights-budget` says.
@@ -14,7 +14,7 @@ BUDGET = 2 << 30
 
 
 class Reading:
-    """What may still be read in full, by each question for itself: rules do not compete."""
+    """Budget of each question for itself: rules do not compete."""
 
     def __init__(self, name: str, limit: int = BUDGET) -> None:
         self.name = name
