@@ -6,20 +6,16 @@ import hashlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modellint.analysis.parameters import parameters
 from modellint.analysis.structure import place_digest
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
-from modellint.base.records import dataclass
-from modellint.capability import Capability
-from modellint.checks.api import Check, Context, Hit, Place
-from modellint.checks.resolve import resolve_check
+from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import Finding, Location, ModelSummary, Severity
 from modellint.formats.registry import dialect_of
@@ -27,6 +23,7 @@ from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.model.reading import Reading
 from modellint.plan import FileReport, Plan
+from modellint.questions import Question, no_timings, questions, questions_for
 from modellint.rules.inline import InlineIgnores
 from modellint.rules.message import fill
 from modellint.rules.pattern.errors import WorkLimitError
@@ -104,96 +101,9 @@ def _summarise(model: Model, shown_path: str, plan: Plan) -> ModelSummary:
         nodes=sum(len(graph.nodes) for graph in model.graphs()) if model.has_graph else None,
         parameters=None if fatal else parameters(model).total,
         weight_bytes=None if fatal else model.weight_bytes,
-        rules_asked=len(_applicable(plan, model.capabilities, dialect_of(model.format))),
-        rules_planned=len(_questions(plan)),
+        rules_asked=len(questions_for(plan, model)),
+        rules_planned=len(questions(plan)),
     )
-
-
-@dataclass(frozen=True)
-class _PlannedRule:
-    """A rule of a plan, with everything that does not depend on the model."""
-
-    rule: Rule
-    reads: frozenset[Capability]
-    deployments: tuple[int, ...]
-    """Indices of the plan's deployments, one per combination of what the rule depends on."""
-    options: Mapping[str, Any]
-    needed: dict[int, frozenset[str]] = field(default_factory=dict)
-    """By deployment: operators of which a model must have one for the rule to say anything.
-
-    Learned from models that have none: if a check asks for nothing but these, and finds nothing,
-    then it asks and finds the same in every other model without them.
-    """
-
-    def applies_to(self, capabilities: frozenset[Capability], dialect: str) -> bool:
-        """False if the rule reads what a model does not have, or is about other files."""
-        return self.rule.problem is not None or (
-            self.reads <= capabilities and self.rule.dialect in ("", dialect)
-        )
-
-    def can_speak(self, operators: frozenset[str]) -> bool:
-        """False if it is known that the rule has nothing to say of a model with these operators."""
-        if len(self.needed) < len(self.deployments):
-            return True
-        for needed in self.needed.values():  # noqa: SIM110 - asked for every rule of every model
-            if not needed.isdisjoint(operators):
-                return True
-        return False
-
-    @cached_property
-    def check(self) -> Check:
-        return resolve_check(self.rule)
-
-
-@lru_cache(maxsize=4)
-def _questions(plan: Plan) -> tuple[_PlannedRule, ...]:
-    planned = (
-        _PlannedRule(
-            rule,
-            frozenset(rule.reads),
-            _deployments(rule, plan.deployments) if rule.problem is None else (),
-            {name: option.default for name, option in rule.options.items()}
-            | dict(plan.options.get(rule.code, {})),
-        )
-        for rule in plan.rules
-        if _may_run(rule, plan)
-    )
-    return tuple(each for each in planned if each.rule.problem or each.deployments)
-
-
-@lru_cache(maxsize=64)
-def _applicable(
-    plan: Plan, capabilities: frozenset[Capability], dialect: str
-) -> tuple[_PlannedRule, ...]:
-    """The questions that can be asked of a model with these capabilities."""
-    return tuple(each for each in _questions(plan) if each.applies_to(capabilities, dialect))
-
-
-@lru_cache(maxsize=4)
-def _no_timings(plan: Plan) -> Mapping[str, float]:
-    return {rule.code: 0.0 for rule in plan.rules if _may_run(rule, plan)}
-
-
-def _may_run(rule: Rule, plan: Plan) -> bool:
-    if rule.problem is not None:
-        return True
-    return not (
-        rule.check == "engine"
-        or ("weights" in rule.reads and not plan.read_weights)
-        or ("probe" in rule.needs and plan.probe is None)
-    )
-
-
-def _deployments(rule: Rule, deployments: Sequence[Deployment]) -> tuple[int, ...]:
-    facets = sorted({*rule.per, "runtime"} if rule.runtimes else rule.per)
-    chosen: dict[tuple[object, ...], int] = {}
-    for index, deployment in enumerate(deployments):
-        if rule.runtimes and deployment.runtime not in rule.runtimes:
-            continue
-        if "target" in rule.needs and deployment.target is None:
-            continue
-        chosen.setdefault(tuple(deployment.facet(facet) for facet in facets), index)
-    return tuple(chosen.values())
 
 
 class _Linting:
@@ -205,7 +115,7 @@ class _Linting:
         if plan.weights_budget is not None:
             self.model.reading = Reading(opened.shown, plan.weights_budget)
         self.plan = plan
-        self.timings = {"(read)": opened.read_seconds, **_no_timings(plan)}
+        self.timings = {"(read)": opened.read_seconds, **no_timings(plan)}
         self.ignores = InlineIgnores(self.model) if plan.inline_suppressions else None
         self.judge = _judge(self.model, plan.verify)
         self._fingerprinted: Counter[str] = Counter()
@@ -213,10 +123,7 @@ class _Linting:
     def findings(self) -> Iterator[Finding]:
         problems = {problem.kind for problem in self.model.problems}
         operators = self.opened.analyses[0].operators
-        dialect = dialect_of(self.model.format)
-        for question in _applicable(self.plan, self.model.capabilities, dialect):
-            if question.rule.problem not in problems and not question.can_speak(operators):
-                continue
+        for question in questions_for(self.plan, self.model).worth_asking(operators, problems):
             started = time.perf_counter()
             if question.rule.problem is not None:
                 yield from self._problems(question.rule)
@@ -246,7 +153,7 @@ class _Linting:
             severity = Severity.WARNING if tolerated else hit.severity
             yield self._finding(rule, replace(hit, severity=severity), None)
 
-    def _ask(self, question: _PlannedRule, index: int) -> list[Finding]:
+    def _ask(self, question: Question, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
         findings: list[Finding] = []

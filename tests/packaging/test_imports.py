@@ -38,9 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
+    "questions": {"model", "capability", "targets", "formats", "plan", "rules", "checks", "base"},
     "engine": MODELS
     | VALUES
-    | {"formats", "plan", "rules", "checks", "frame", "verify", "probes", "session"},
+    | {"formats", "plan", "questions", "rules", "checks", "frame", "verify", "probes", "session"},
     "examples": {"engine", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,

@@ -1,0 +1,140 @@
+"""Questions of a plan: its rules, and which of them may have something to say about a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import field
+from functools import cached_property, lru_cache
+from typing import Any
+
+from modellint.base.records import dataclass
+from modellint.capability import Capability
+from modellint.checks.api import Check
+from modellint.checks.resolve import resolve_check
+from modellint.formats.registry import dialect_of
+from modellint.model import Model
+from modellint.plan import Plan
+from modellint.rules.rule import Rule
+from modellint.targets.deployment import Deployment
+
+
+@dataclass(frozen=True)
+class Question:
+    """A rule of a plan, with everything that does not depend on the model."""
+
+    rule: Rule
+    reads: frozenset[Capability]
+    deployments: tuple[int, ...]
+    """Indices of the plan's deployments, one per combination of what the rule depends on."""
+    options: Mapping[str, Any]
+    needed: dict[int, frozenset[str]] = field(default_factory=dict)
+    """By deployment: operators of which a model must have one for the rule to say anything.
+
+    Learned from models that have none: if a check asks for nothing but these, and finds nothing,
+    then it asks and finds the same in every other model without them.
+    """
+
+    def applies_to(self, capabilities: frozenset[Capability], dialect: str) -> bool:
+        """False if the rule reads what a model does not have, or is about other files."""
+        return self.rule.problem is not None or (
+            self.reads <= capabilities and self.rule.dialect in ("", dialect)
+        )
+
+    @property
+    def is_understood(self) -> bool:
+        """Return True if the operators that it needs are known for every deployment."""
+        return len(self.needed) == len(self.deployments)
+
+    @cached_property
+    def check(self) -> Check:
+        return resolve_check(self.rule)
+
+
+class Questions:
+    """Questions that can be asked of the same models, in order, by what they need."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._all = questions
+        self._always: set[int] = set()
+        """Places of questions for every model, as far as is known."""
+        self._by_need: dict[str, set[int]] = {}
+        """Places of the others, by operator or problem."""
+        for place, question in enumerate(questions):
+            if question.rule.problem is not None:
+                self._file(place, {question.rule.problem})
+            else:
+                self._always.add(place)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def worth_asking(self, operators: Set[str], problems: Set[str]) -> Iterator[Question]:
+        """Iterate over the questions that may have answers in a model with these."""
+        places = set(self._always)
+        for need in (*operators, *problems):
+            places.update(self._by_need.get(need, ()))
+        for place in sorted(places):
+            question = self._all[place]
+            yield question
+            if place in self._always and question.is_understood:
+                self._always.remove(place)
+                self._file(place, set().union(*question.needed.values()))
+
+    def _file(self, place: int, needs: Set[str]) -> None:
+        for need in needs:
+            self._by_need.setdefault(need, set()).add(place)
+
+
+def questions_for(plan: Plan, model: Model) -> Questions:
+    """Return the questions of a plan that apply to a model."""
+    return _applicable(plan, model.capabilities, dialect_of(model.format))
+
+
+@lru_cache(maxsize=64)
+def _applicable(plan: Plan, capabilities: frozenset[Capability], dialect: str) -> Questions:
+    return Questions([each for each in questions(plan) if each.applies_to(capabilities, dialect)])
+
+
+@lru_cache(maxsize=4)
+def questions(plan: Plan) -> tuple[Question, ...]:
+    """Return all questions of a plan."""
+    asked = (
+        Question(
+            rule,
+            frozenset(rule.reads),
+            _deployments(rule, plan.deployments) if rule.problem is None else (),
+            {name: option.default for name, option in rule.options.items()}
+            | dict(plan.options.get(rule.code, {})),
+        )
+        for rule in plan.rules
+        if _may_run(rule, plan)
+    )
+    return tuple(each for each in asked if each.rule.problem or each.deployments)
+
+
+@lru_cache(maxsize=4)
+def no_timings(plan: Plan) -> Mapping[str, float]:
+    """Return the time spent on each rule of a plan before any was asked."""
+    return {rule.code: 0.0 for rule in plan.rules if _may_run(rule, plan)}
+
+
+def _may_run(rule: Rule, plan: Plan) -> bool:
+    if rule.problem is not None:
+        return True
+    return not (
+        rule.check == "engine"
+        or ("weights" in rule.reads and not plan.read_weights)
+        or ("probe" in rule.needs and plan.probe is None)
+    )
+
+
+def _deployments(rule: Rule, deployments: Sequence[Deployment]) -> tuple[int, ...]:
+    facets = sorted({*rule.per, "runtime"} if rule.runtimes else rule.per)
+    chosen: dict[tuple[object, ...], int] = {}
+    for index, deployment in enumerate(deployments):
+        if rule.runtimes and deployment.runtime not in rule.runtimes:
+            continue
+        if "target" in rule.needs and deployment.target is None:
+            continue
+        chosen.setdefault(tuple(deployment.facet(facet) for facet in facets), index)
+    return tuple(chosen.values())
