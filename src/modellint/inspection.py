@@ -211,6 +211,9 @@ class Memory:
     total: Estimate
     unknown_tensors: Annotated[int, "Tensors of data-dependent size, which are not counted."]
     verdict: Annotated[Verdict | None, "Null without a target."]
+    computes: Annotated[
+        list[str] | None, "What the device computes in, if `precision` is not among it."
+    ]
     largest_batch: Annotated[int | None, "0 if none fits; null if the batch is fixed."]
     largest_sequence: Annotated[
         int | None, "Largest size of the dim named by `sequence` that fits, all else equal."

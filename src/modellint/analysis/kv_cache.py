@@ -30,7 +30,8 @@ _PASSING = {"Where", "Add"} | having(
     Trait.QUANTIZE,
     Trait.DEQUANTIZE,
 ).keys()
-_WITH_OTHERS = _PASSING | {"Concat"}
+_CONCATS = having(Trait.CONCATENATES)
+_WITH_OTHERS = _PASSING | _CONCATS.keys()
 _TO_PRODUCT = _WITH_OTHERS | having(Trait.BROADCAST, Trait.MULTIPLICATION).keys()
 _CACHE, _STATE = "past>", "state>"
 """Roles of inputs that come back as an output, whose index follows."""
@@ -170,7 +171,7 @@ def _is_state(pair: CachePair) -> bool:
 def _grows(pair: CachePair) -> bool:
     """Return True if an open axis other than the batch grows by as much as an input brings."""
     node, shape = pair.extended_by, pair.past.shape
-    if node.op_type != "Concat" or not shape:
+    if node.op_type not in _CONCATS or not shape:
         return False
     if pair.past not in node.inputs:  # but a part of it
         return _growing_axis(pair) not in (None, 0)
@@ -219,11 +220,11 @@ def _follow(past: Value) -> CachePair | None:
             result = node.output()
             if result is None or id(result) in seen:
                 continue
-            if node.op_type in _EXTENDING and (index == 0 or node.op_type == "Concat"):
+            if node.op_type in _EXTENDING and (index == 0 or node.op_type in _CONCATS):
                 returned = _returned(result)
                 if returned is not None and len(returned.shape or ()) == len(past.shape or ()):
                     return CachePair(past, returned, node, value)
-            moves = node.op_type == "Concat" or (node.op_type in _PASSING and index == 0)
+            moves = node.op_type in _CONCATS or (node.op_type in _PASSING and index == 0)
             if moves and distance < REACH:
                 seen.add(id(result))
                 pending.append((result, distance + 1))
@@ -260,7 +261,7 @@ def _sequence_axis(pair: CachePair, shape: Shape | None) -> int:
     """Return the axis along which the cache is extended; the second to last for a caching op."""
     rank = len(shape or ()) or 4
     node = pair.extended_by
-    if node.op_type == "TensorScatter" or (node.op_type == "Concat" and pair.past in node.inputs):
+    if node.op_type == "TensorScatter" or (node.op_type in _CONCATS and pair.past in node.inputs):
         return (node.get_int("axis", -2) or 0) % rank
     axis = _growing_axis(pair)
     return axis if axis is not None else rank - 2

@@ -89,7 +89,7 @@ def _uses(node: Node) -> list[Use]:
 def dtype_beyond_target(context: Context) -> Iterator[Hit]:
     """Element types that the target only emulates or does not support."""
     target = context.deployment.target
-    if target is None:
+    if target is None or target.computes_only_integers:
         return
     for name, precision in (("bfloat16", "bf16"), ("float64", "fp64")):
         if not target.lacks(precision):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modellint.analysis.precision import weight_dtype
+from modellint.analysis.precision import running_precision, weight_dtype
+from modellint.analysis.quantization import QuantizationMap
 from modellint.checks.api import Context, Hit
+from modellint.model import Node
+from modellint.operators import Trait, of
 
 
 def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
@@ -25,5 +28,37 @@ def precision_not_on_target(context: Context) -> Iterator[Hit]:
     known = target is not None and bool(target.matrix_precisions or target.vector_precisions)
     if target is None or precision is None or not known or target.supports(precision):
         return
+    if next(float_layers_on_integer_device(context), None) is not None:
+        return
     has = ", ".join((*target.matrix_precisions, *target.vector_precisions))
     yield Hit(None, {"precisions": has})
+
+
+def float_layers_on_integer_device(context: Context) -> Iterator[Hit]:
+    """Layers on floats, for a device without units for them."""
+    target, precision = context.deployment.target, context.deployment.precision
+    if target is None or not target.computes_only_integers or target.supports(precision or ""):
+        return
+    layers = list(_layers(context))
+    floats = [node for node, is_float in layers if is_float]
+    if floats:
+        facts = {
+            "layers": len(floats),
+            "of": len(layers),
+            "stored": running_precision(context.model, context.deployment),
+            "precisions": " and ".join((*target.matrix_precisions, *target.vector_precisions)),
+        }
+        yield Hit(floats[0], facts, count=len(floats))
+
+
+def _layers(context: Context) -> Iterator[tuple[Node, bool]]:
+    """Iterate over layers with weights, and whether they multiply floats."""
+    ops = context.analysis(QuantizationMap).ops
+    if ops:
+        yield from ((op.node, not op.is_quantized) for op in ops)
+        return
+    for node in context.nodes():  # formats that state quantization with each tensor
+        row = of(node)
+        weight = node.input(row.place("weight") or 1) if Trait.FLOAT_PRODUCT in row.traits else None
+        if weight is not None and weight.dtype is not None:
+            yield node, weight.dtype.is_float

@@ -10,15 +10,13 @@ from modellint.analysis.quantization import (
     QuantizationMap,
     Scheme,
 )
-from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
+from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, TENSORRT_TYPES
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import together
 from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import DTYPES, DType, Node
 from modellint.operators import Trait, names
-
-TENSORRT_TYPES = {"int8", "int4", "float8e4m3fn", "float4e2m1"}
 
 
 def weights(quantization: QuantizationMap) -> list[Converter]:
@@ -41,11 +39,7 @@ def _is(dtype: DType | None, *names: str) -> bool:
 def nonzero_zero_point(context: Context) -> Iterator[Hit]:
     """Signed quantization with a nonzero zero point."""
     quantization = context.analysis(QuantizationMap)
-    found = [
-        converter
-        for converter in quantization.asymmetric
-        if not _is(converter.scheme.dtype, "uint8", "uint16", "uint4", "uint2")
-    ]
+    found = quantization.shifted
     if found:
         points = found[0].scheme.zero_points
         worst = (

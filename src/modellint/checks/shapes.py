@@ -12,6 +12,7 @@ from modellint.model import Node, Shape, Tensor, Value, format_shape, product
 from modellint.operators import Trait, having, names, of, with_input
 
 ELEMENTWISE = having(Trait.BROADCASTS)
+CONCATS = having(Trait.CONCATENATES)
 RECURRENT = {op: row.places("state>1", "state>2") for op, row in having(Trait.RECURRENT).items()}
 _ELEMENT_BY_ELEMENT = having(
     Trait.POINTWISE, Trait.CAST, Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.TRANSPARENT
@@ -38,6 +39,7 @@ _BY_BATCH = (
 """Ops that treat what lies along their first axis alike."""
 SIZE_INPUTS = with_input("shape", "size")
 """Inputs whose elements determine the size of the output."""
+_ALONG = {"Gather", "Unsqueeze"} | CONCATS.keys()
 RANK_INPUTS = with_input("shape", "axes")
 """Inputs whose length determines the rank of the output."""
 LARGEST_TABLE, PIECE = 1 << 24, 1 << 16
@@ -81,8 +83,8 @@ def batch_dims_named_apart(context: Context) -> Iterator[Hit]:
     reported: set[frozenset[str]] = set()
     if len(symbols) < 2:
         return
-    for node in context.nodes(*ELEMENTWISE, "Concat"):
-        if node.op_type == "Concat" and node.get_int("axis") == 0:
+    for node in context.nodes(*ELEMENTWISE, *CONCATS):
+        if node.op_type in CONCATS and node.get_int("axis") == 0:
             continue
         for one, other in combinations(_batches(node, symbols), 2):
             pair = frozenset({one, other})
@@ -169,7 +171,7 @@ def _outputs_by_batch(start: Value | None) -> Iterator[Value]:
 
 
 def _keeps_batch(node: Node) -> bool:
-    if node.op_type == "Concat":
+    if node.op_type in CONCATS:
         return node.get_int("axis") != 0
     if node.op_type == "Reshape":
         return (_numbers(node.input(1)) or [0])[0] > 0
@@ -239,7 +241,7 @@ def _flattens(node: Node) -> bool:
     joined = sizes.producer
     return (
         joined is not None
-        and joined.op_type == "Concat"
+        and joined.op_type in CONCATS
         and len(joined.inputs) == 2
         and _numbers(joined.input(1)) == [-1]
     )
@@ -273,7 +275,7 @@ def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
     any_symbol = _symbols(context)
     if not any_symbol:
         return
-    for node in context.nodes("Concat", "Expand", *RECURRENT, *ELEMENTWISE):
+    for node in context.nodes(*CONCATS, "Expand", *RECURRENT, *ELEMENTWISE):
         if node.op_type == "Expand":
             yield from _expanded(node, symbols)
             continue
@@ -316,7 +318,7 @@ def _meetings(node: Node) -> Iterator[tuple[Value, int, list[object]]]:
                 if state is not None:
                     yield state, 1, [shape[1]]
         return
-    if node.op_type == "Concat" and node.get_int("axis") == 0:
+    if node.op_type in CONCATS and node.get_int("axis") == 0:
         return
     shapes = {value: value.shape for value in values}
     ranks = {len(shape) for shape in shapes.values() if shape}
@@ -455,7 +457,7 @@ def _is_size(value: Value, steps: int = 4) -> bool:
             return True
         if node.op_type in ("Resize", "Upsample") and use.index > 0:
             return True
-        output = node.output(0) if node.op_type in ("Concat", "Gather", "Unsqueeze") else None
+        output = node.output(0) if node.op_type in _ALONG else None
         if output is not None and _is_size(output, steps - 1):
             return True
     return value.is_output
@@ -483,7 +485,7 @@ def loop_carry_changes_shape(context: Context) -> Iterator[Hit]:
 
 def _change(given: Value, handed_on: Value) -> str:
     grown = handed_on.producer
-    if grown is not None and grown.op_type == "Concat" and given in grown.inputs:
+    if grown is not None and grown.op_type in CONCATS and given in grown.inputs:
         return f"grows by Concat '{grown.label}'"
     before, after = given.shape, handed_on.shape
     if before is None or after is None or not _disagree(before, after):

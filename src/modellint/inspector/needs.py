@@ -59,6 +59,7 @@ class Needs:
             total=_estimate(total),
             unknown_tensors=len({id(value) for value in estimate.unknown}),
             verdict=estimate.verdict,
+            computes=_instead(target, running_precision(self._model, deployment)),
             largest_batch=estimate.largest_batch if estimate.usable is not None else None,
             largest_sequence=estimate.largest(sequence) if sequence is not None else None,
             sequence=sequence,
@@ -120,6 +121,13 @@ class Needs:
                 sized = at if batch is None or symbol is None else at.with_size(symbol, batch)
                 cells.append(Cell(batch or _batch(sized), sized.expected, sized.verdict))
             yield Row(precision, precision == running, cells)
+
+
+def _instead(target: Target | None, precision: str) -> list[str] | None:
+    """Return what the device computes in if it lacks a precision, as some do that lack floats."""
+    if target is None or not (target.computes_only_integers and target.lacks(precision)):
+        return None
+    return [*target.matrix_precisions, *target.vector_precisions]
 
 
 def _rows(running: str, deployment: Deployment) -> Iterator[str]:

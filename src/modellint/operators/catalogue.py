@@ -62,10 +62,10 @@ com.microsoft.MatMulIntegerToFloat matmul matmul integer-product
     (data weight data-scale weight-scale data-zero weight-zero bias)
 com.microsoft.MatMulNBits matmul_blocks matmul block-weights
     (data weight weight-scale weight-zero group-index)
-com.microsoft.MoE experts (data routing weight bias weight bias weight bias)
+com.microsoft.MoE experts experts (data routing weight bias weight bias weight bias)
 com.microsoft.QGemm matmul gemm integer-product
     (data data-scale data-zero weight weight-scale weight-zero bias output-scale output-zero)
-com.microsoft.QMoE experts
+com.microsoft.QMoE experts experts
     (data routing weight weight-scale bias weight weight-scale bias weight weight-scale bias)
 com.microsoft.QOrderedMatMul matmul matmul integer-kernel
 com.microsoft.SparseToDenseMatMul matmul matmul (data weight)
@@ -84,14 +84,14 @@ LinearAttention linear_attention attention (query key value state>1)
 RNN recurrent recurrent (data weight recurrence bias lengths state>1) tflite:RNN[one-step]
     tflite:UNIDIRECTIONAL_SEQUENCE_RNN tflite:BIDIRECTIONAL_SEQUENCE_RNN openvino:RNNSequence
     openvino:RNNCell[one-step] coreml:rnn
-RotaryEmbedding 4/output
+RotaryEmbedding 4/output (data positions)
 com.microsoft.Attention projected_attention attention (data weight bias mask past>1)
 com.microsoft.DecoderMaskedMultiHeadAttention - attention
     (query key value mask bias past>1 past>2)
 com.microsoft.DynamicQuantizeLSTM recurrent integer-kernel
 com.microsoft.GemmaRotaryEmbedding 4/output
 com.microsoft.GroupQueryAttention grouped_query_attention attention
-    (query key value past>1 past>2)
+    (query key value past>1 past>2 lengths length positions)
 com.microsoft.LinearAttention linear_attention attention (query key value state>1)
 com.microsoft.MRotaryEmbedding 4/output
 com.microsoft.MultiHeadAttention multi_head_attention attention
@@ -101,7 +101,7 @@ com.microsoft.PagedAttention - attention (query key value past>1 past>2)
 com.microsoft.QAttention projected_attention integer-product attention
     (data weight bias data-scale weight-scale mask data-zero weight-zero past>1)
 com.microsoft.QOrderedAttention - integer-kernel
-com.microsoft.RotaryEmbedding 4/output
+com.microsoft.RotaryEmbedding 4/output (data index positions)
 com.microsoft.SparseAttention - attention (query key value past>1 past>2)
 ai.onnx.preview.FlexAttention attention attention (query key value)
 
@@ -299,7 +299,8 @@ BlackmanWindow free
 CenterCropPad free
 Col2Im free openvino:Col2Im
 Compress free selects sized-by-data
-Concat free quantizable extends joins runs-alone keeps-layout tflite:CONCATENATION[activation]
+Concat free quantizable extends concatenates joins runs-alone keeps-layout
+    tflite:CONCATENATION[activation]
     tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
 Constant free constant openvino:Constant coreml:const
 ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill

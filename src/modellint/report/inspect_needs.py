@@ -98,6 +98,9 @@ class NeedsPage(Page):
             self.field("memory", verdict + f": {said}")
         else:
             self.field(verdict, said)
+        if needs.computes:
+            units = " and ".join(needs.computes)
+            self.beside("", Text(f"but the device computes only in {units}", POOR))
 
     def _bar(self, needs: Memory) -> None:
         """Print a bar with each part's share of the usable memory."""

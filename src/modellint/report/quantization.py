@@ -142,7 +142,7 @@ class QuantizationPage(Page):
         score = summary["score"]
         self.blank()
         if score is None:
-            self._say("Nothing to quantize: no layer multiplies weights.")
+            self._say("Nothing to quantize: no product of matrices and no convolution.")
             return
         style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
         what = "Readiness" if summary["method"] == "none" else "Coverage"
@@ -150,6 +150,11 @@ class QuantizationPage(Page):
         if summary["deductions"]:
             self._rows(DEDUCTIONS, [self._deduction(each) for each in summary["deductions"]])
             self._say(f"  shares are of {self.words(_unit(summary))}")
+        if summary["refused"]:
+            titles = [
+                f"{one['title']} ({counted(one['nodes'], 'node')})" for one in summary["refused"]
+            ]
+            self._say(f"  but with {self.words(' and '.join(titles))}")
 
     def _deduction(self, one: Mapping[str, Any]) -> Row:
         return [

@@ -125,6 +125,12 @@ class Target:
         known = self.matrix_precisions or self.vector_precisions
         return bool(known) and not self.supports(precision)
 
+    @property
+    def computes_only_integers(self) -> bool:
+        """Return True if the hardware is known to have no units for floats."""
+        known = {*self.matrix_precisions, *self.vector_precisions}
+        return bool(known) and known <= {"int8", "int4"}
+
     def accelerates(self, precision: str) -> bool:
         """Return True if the matrix units support this precision."""
         return precision in self.matrix_precisions

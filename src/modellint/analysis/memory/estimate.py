@@ -188,7 +188,7 @@ class MemoryEstimate:
         expected = found.expected
         known = {id(value) for value in self.unknown}
         breaks = any(id(value) not in known for value in found.unknown)
-        return NOWHERE if breaks else expected
+        return NOWHERE if breaks or not found.has_positions else expected
 
     @property
     def open_symbols(self) -> dict[str, int]:

@@ -34,6 +34,7 @@ from modellint.analysis.memory.planner import (
     without_held,
 )
 from modellint.analysis.memory.weights import DeployedWeights, deployed_weights, is_fill
+from modellint.analysis.positions import positions_suffice
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
@@ -81,6 +82,12 @@ class Footprint:
         self._runtime = runtime
         self._types = DeployedTypes(model, settled.deployment)
         self._sizes = Sizes(self._types, deployment.precision)
+
+    @property
+    def has_positions(self) -> bool:
+        """Return False if the model's tables of positions are too short for the sizes."""
+        symbol = self.cache.sequence_symbol if self.cache is not None else None
+        return positions_suffice(self.model, self._types, self.symbols.get(symbol or "", 0))
 
     @cached_property
     def _folding(self) -> Folding:

@@ -13,6 +13,7 @@ from modellint.analysis.precision import precision_of
 from modellint.analysis.quantization.onnxruntime import held_back
 from modellint.analysis.quantization.ops import (
     BLOCK_WEIGHT_OPS,
+    EXPERTS,
     FLOAT_ONLY,
     FLOAT_PRODUCTS,
     INTEGER_OPS,
@@ -38,7 +39,7 @@ from modellint.analysis.quantization.scheme import (
     scheme_of,
 )
 from modellint.model import Graph, Model, Node, Value
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class QuantizationMap:
         *INTEGER_OPS,
         *BLOCK_WEIGHT_OPS,
         *FLOAT_ONLY,
+        *EXPERTS,
     )
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
@@ -133,6 +135,11 @@ class QuantizationMap:
         for op in FLOAT_ONLY:
             for node in graph.by_op.get(op, ()):
                 self._add(node, 0, 1)
+        for op in EXPERTS:
+            for node in graph.by_op.get(op, ()):
+                packed = of(node).place("weight-scale") is not None
+                bits = node.get_int("expert_weight_bits", 4) if packed else None
+                self._add(node, 0, of(node).place("weight") or 1, weight_bits=bits)
 
     def _add(
         self,
@@ -248,6 +255,13 @@ class QuantizationMap:
             dtype = converter.scheme.dtype
             found.setdefault(dtype.name if dtype is not None else "", []).append(converter)
         return found
+
+    @cached_property
+    def shifted(self) -> list[Converter]:
+        """Return converters to signed types with a nonzero zero point."""
+        return [
+            c for c in self.asymmetric if c.scheme.dtype is None or c.scheme.dtype.kind != "uint"
+        ]
 
     @cached_property
     def asymmetric(self) -> list[Converter]:

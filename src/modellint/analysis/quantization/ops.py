@@ -13,6 +13,8 @@ FLOAT_PRODUCTS = names(Trait.FLOAT_PRODUCT)
 BLOCK_WEIGHT_OPS = names(Trait.BLOCK_WEIGHTS)
 FLOAT_ONLY = names(Trait.RECURRENT)
 """Weighted ops that never run in 8 bits from Q/DQ pairs."""
+EXPERTS = names(Trait.EXPERTS)
+TENSORRT_TYPES = frozenset({"int8", "int4", "float8e4m3fn", "float4e2m1"})
 
 
 class OperandPlaces(NamedTuple):

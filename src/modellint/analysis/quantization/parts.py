@@ -11,7 +11,7 @@ from modellint.analysis.quantization.ops import FLOAT_ONLY, MOVING
 from modellint.analysis.quantization.scheme import Scheme, known_type
 from modellint.base.records import dataclass
 from modellint.model import Node, Value
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, of
 
 Kind = Literal["quantize", "dequantize"]
 
@@ -89,6 +89,10 @@ class WeightedOp:
     @property
     def is_recurrent(self) -> bool:
         return self.node.op_type in FLOAT_ONLY
+
+    @property
+    def is_experts(self) -> bool:
+        return self.node.op_type in _EXPERTS
 
     @property
     def is_depthwise(self) -> bool:
@@ -174,6 +178,7 @@ def root_of(value: Value) -> Value:
 
 
 _CONVOLUTIONS = having(Trait.CONVOLUTION)
+_EXPERTS = having(Trait.EXPERTS)
 _KEEPING = {"Gather"} | having(Trait.MOVES, Trait.QUANTIZE, Trait.DEQUANTIZE).keys()
 
 
@@ -206,6 +211,8 @@ def walk_consumers(value: Value) -> Iterator[Node]:
 
 
 def weight_bytes(op: WeightedOp) -> int:
-    """Return the size of the op's weight in the file."""
-    tensor = op.weight.root.tensor
-    return tensor.nbytes if tensor is not None else 0
+    """Return the size of the op's weight in the file; of all weights of a mixture of experts."""
+    places = of(op.node).places("weight") if op.is_experts else ()
+    roots = [op.weight.root, *(op.node.input(place) for place in places[1:])]
+    tensors = (root.tensor for root in roots if root is not None)
+    return sum(tensor.nbytes for tensor in tensors if tensor is not None)

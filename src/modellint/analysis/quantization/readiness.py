@@ -9,7 +9,7 @@ from functools import cached_property
 
 from modellint.analysis.quantization.islands import between, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap
-from modellint.analysis.quantization.ops import rides_along
+from modellint.analysis.quantization.ops import TENSORRT_TYPES, rides_along
 from modellint.analysis.quantization.parts import WeightedOp, walk_consumers
 from modellint.analysis.quantization.weights import Spread, spread
 from modellint.base.records import dataclass
@@ -63,11 +63,13 @@ class Readiness:
     def obstacles(self) -> list[Obstacle]:
         """Return all obstacles, most expensive first."""
         if self.map.is_quantized:
-            found = self._left_out()
+            is_refused = self.map.deployment.builder == "tensorrt" and self.refused
+            found = self.refused if is_refused else self._left_out()
         else:
             found = [
                 self.unfolded,
                 self.float_only,
+                self.experts,
                 self.no_kernel,
                 self.outlier_channels,
                 self.spikes,
@@ -125,6 +127,18 @@ class Readiness:
             "float-only",
             "recurrent layers without integer kernels",
             "leave them in fp16, or decompose the cell into matrix products",
+            weight=100,
+            ops=ops,
+        )
+
+    @cached_property
+    def experts(self) -> Obstacle | None:
+        """Mixtures of experts as one op."""
+        ops = [op for op in self.map.ops if op.is_experts]
+        return self._obstacle(
+            "experts",
+            "mixtures of experts, which Q/DQ pairs do not reach",
+            "store their weights in 4 or 8 bits, as QMoE does",
             weight=100,
             ops=ops,
         )
@@ -272,7 +286,23 @@ class Readiness:
         facts: dict[str, object] = {"layer": op.node.label, "channel": channel, name: worst}
         return [each[0] for each in found], facts
 
-    # A quantized model: where work is left in float
+    # A quantized model: what its runtime refuses, and where work is left in float
+
+    @cached_property
+    def refused(self) -> list[Obstacle | None]:
+        """Return what makes TensorRT refuse a quantized model, so that nothing of it runs."""
+        by_type = self.map.by_type
+        others = [name for name in by_type if name not in TENSORRT_TYPES | {"uint8", "int32", ""}]
+        nodes: dict[str, list[Node]] = {
+            "refused-zero-point": [each.node for each in self.map.shifted],
+            "refused-type": [each.node for name in others for each in by_type[name]],
+            "refused-operator": [op.node for op in self.map.ops if op.integer is not None],
+        }
+        return [
+            self._obstacle(reason, *_REASONS[reason], 100, self.map.ops, places)
+            for reason, places in nodes.items()
+            if places
+        ]
 
     def _left_out(self) -> list[Obstacle | None]:
         islands = {id(op.node) for island in find_islands(self.map) for op in island.ops}
@@ -306,6 +336,18 @@ class Readiness:
 
 
 _REASONS = {
+    "refused-zero-point": (
+        "zero points other than 0, which TensorRT refuses",
+        "quantize symmetrically",
+    ),
+    "refused-type": (
+        "quantized types that TensorRT refuses",
+        "quantize to int8 or float8e4m3fn",
+    ),
+    "refused-operator": (
+        "integer operators, which TensorRT refuses",
+        "quantize in the QDQ format",
+    ),
     "weight-left-float": ("float weights with quantized activations", "quantize the weights"),
     "activation-left-float": (
         "float activations with quantized weights",
@@ -333,6 +375,7 @@ _REASONS = {
         "leave them in float, without pairs",
     ),
     "island": ("float layers between quantized ones", "quantize them too"),
+    "experts": ("mixtures of experts, which Q/DQ pairs do not reach", "store them as QMoE does"),
     "float-only": ("recurrent layers without integer kernels", "leave them in fp16"),
     "weight-only": (
         "packed weights, whose products are computed in float",
@@ -348,6 +391,8 @@ def _reason(op: WeightedOp, islands: set[int]) -> str | None:
         return f"held-back-{op.held_back}" if op.held_back else None
     if op.is_recurrent:
         return "float-only"
+    if op.is_experts and op.weight_bits is None:
+        return "experts"
     if op.weight_bits is not None:
         return "weight-only"
     if op.data.is_quantized != op.weight.is_quantized:
@@ -385,6 +430,8 @@ def _odd_channels(op: WeightedOp) -> tuple[int, int] | None:
     """Return input and output channels of an op if one of them does not fill a matrix unit."""
     tensor = op.weight.root.tensor
     if tensor is None or op.is_depthwise or op.is_recurrent or len(tensor.shape) < 2:
+        return None
+    if op.is_experts:
         return None
     shape, traits = tensor.shape, of(op.node).traits
     if Trait.TRANSPOSED_CONVOLUTION in traits:

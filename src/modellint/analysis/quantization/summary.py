@@ -95,6 +95,8 @@ class QuantizationSummary:
     layers: tuple[LayerSummary, ...]
     score: int | None
     deductions: tuple[Deduction, ...]
+    refused: tuple[Deduction, ...]
+    """If no runtime is given: why TensorRT would refuse the model."""
     by_work: bool
     """True if shares are of MACs; otherwise shapes are open and they are of layers."""
     assumed: Mapping[str, int]
@@ -109,7 +111,7 @@ class QuantizationSummary:
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON data; unknown fields are null."""
         plain = asdict(self)
-        for name in ("islands", "layers", "deductions"):
+        for name in ("islands", "layers", "deductions", "refused"):
             plain[name] = list(plain[name])
         return {**plain, "gains": [asdict(gain) for gain in self.gains]}
 
@@ -139,6 +141,7 @@ def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSu
         layers=tuple(_layer(quantization, op) for op in quantization.ops),
         score=readiness.score,
         deductions=tuple(_deduction(obstacle) for obstacle in readiness.obstacles),
+        refused=_refused(readiness) if deployment.runtime is None else (),
         by_work=readiness.is_by_work,
         assumed=dict(quantization.assumed),
         target=deployment.target.name if deployment.target is not None else None,
@@ -227,6 +230,11 @@ def _layer(quantization: QuantizationMap, op: WeightedOp) -> LayerSummary:
         macs=quantization.macs(op),
         macs_share=quantization.share([op]),
     )
+
+
+def _refused(readiness: Readiness) -> tuple[Deduction, ...]:
+    quantized = readiness.map.is_quantized
+    return tuple(_deduction(each) for each in readiness.refused if each is not None and quantized)
 
 
 def _deduction(obstacle: Obstacle) -> Deduction:
