@@ -130,7 +130,7 @@ def deployment_of(example: Example) -> Deployment:
     return Deployment(
         target=target,
         runtime=runtime,
-        runtime_version=version_of(runtime, version, target),
+        runtime_version=version_of(runtime, version, target, example.dla),
         precision=example.precision,
         batch=example.batch,
         shapes={name: parse_shape(text) for name, text in example.shapes.items()},

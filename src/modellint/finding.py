@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from enum import IntEnum
+from typing import Literal
 
 from modellint.base.records import dataclass
 
@@ -140,6 +141,33 @@ class Probed:
     cached: bool = False
 
 
+Origin = Literal["given", "configured", "assumed"]
+"""Source of a part of a deployment: the command line, a configuration file, or a default."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPart:
+    """A part of a deployment."""
+
+    value: str | int | None
+    """Its value; None if any, or as in the model."""
+    origin: Origin
+    option: str
+    """The option that changes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """A deployment that models were linted for, and which parts of it were not stated."""
+
+    deployment: str
+    """Its description, for example ``a10 (tensorrt 11.5, fp16)``."""
+    name: str
+    """Its description without defaults, which change as new versions become known."""
+    parts: Mapping[str, DeploymentPart]
+    """Device, runtime, version, precision, batch, shapes, DLA."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """Summary of a run."""
@@ -151,8 +179,8 @@ class Result:
     """All rules that ran, by code."""
     exit_code: int
     seconds: float
-    deployments: tuple[str, ...] = ()
-    """Descriptions of the deployments, for example ``a10 (tensorrt, fp16)``."""
+    assumptions: tuple[Assumptions, ...] = ()
+    """The deployments that the models were linted for."""
     timings: Mapping[str, float] = field(default_factory=dict)
     """Seconds per rule code, and per stage as ``(read)`` and ``(infer)``."""
     probes: tuple[Probed, ...] = ()

@@ -16,6 +16,7 @@ from modellint.base.suggest import did_you_mean
 from modellint.base.text import LONGEST_WORD, shorten
 from modellint.config.load import Config
 from modellint.config.settings import Budgets, kebab
+from modellint.finding import Origin
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Option, Rule
@@ -28,7 +29,14 @@ from modellint.rules.suppression import Suppression
 from modellint.runtimes import find_runtime, runtimes
 from modellint.runtimes.versions import is_version
 from modellint.targets import UnknownTarget, expand_targets, load_targets, parse_bytes
-from modellint.targets.deployment import Deployment, ShapeProfile, split_runtime, version_of
+from modellint.targets.deployment import (
+    PINS,
+    Deployment,
+    ShapeProfile,
+    split_runtime,
+    usual_precision,
+    version_of,
+)
 from modellint.targets.shapes import parse_shape
 
 if TYPE_CHECKING:
@@ -233,12 +241,43 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
     named = {deployment.runtime for deployment in each}
     if version is not None and (len(named) > 1 or None in named):
         raise config.mistake(("runtime-version",), "name the runtime that it is a version of")
-    return tuple(_with_version(deployment, version) for deployment in each)
+    origins = _origins(config, version)
+    return tuple(_completed(deployment, version, origins) for deployment in each)
 
 
-def _with_version(deployment: Deployment, stated: str | None) -> Deployment:
-    version = version_of(deployment.runtime, stated, deployment.target)
-    return replace(deployment, runtime_version=version)
+def _completed(
+    deployment: Deployment, version: str | None, origins: Mapping[str, Origin]
+) -> Deployment:
+    """Add the parts that were not stated."""
+    precision = deployment.precision
+    if precision is None:
+        precision = usual_precision(deployment.runtime, deployment.target)
+    return replace(
+        deployment,
+        runtime_version=version_of(deployment.runtime, version, deployment.target, deployment.dla),
+        precision=precision,
+        origins=origins,
+    )
+
+
+def _origins(config: Config, version: str | None) -> dict[str, Origin]:
+    pinned = PINS in (config.settings.runtime or "")
+    version_key = "runtime" if pinned else "runtime_version"
+    return {
+        "target": _origin(config, "targets"),
+        "runtime": _origin(config, "runtime"),
+        "runtime_version": "assumed" if version is None else _origin(config, version_key),
+        "precision": _origin(config, "precision"),
+        "batch": _origin(config, "batch"),
+        "shapes": _origin(config, "shapes", "symbols"),
+        "dla": _origin(config, "dla"),
+    }
+
+
+def _origin(config: Config, *keys: str) -> Origin:
+    if any(key in config.overrides for key in keys):
+        return "given"
+    return "configured" if any(getattr(config.settings, key) for key in keys) else "assumed"
 
 
 def _runtime(config: Config, catalogue: Mapping[str, Rule]) -> tuple[str | None, str | None]:

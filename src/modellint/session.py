@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.analysis.precision import without_strange_assumption
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.capability import Capability
@@ -46,7 +47,8 @@ class OpenModel:
         self.read_seconds = read_seconds
         self._probing = session.probing
         self.analyses = tuple(
-            Analyses(model, deployment, session.probing) for deployment in session.deployments
+            Analyses(model, without_strange_assumption(model, deployment), session.probing)
+            for deployment in session.deployments
         )
         """Return the analyses for each of the session's deployments."""
         self._analyses = list(self.analyses)

@@ -30,7 +30,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 DEPLOYMENTS = {
     "tensorrt on a10, fp16": Deployment(
-        target=find_target("a10"), runtime="tensorrt", precision="fp16"
+        find_target("a10"), "tensorrt", precision="fp16", origins={"precision": "assumed"}
     ),
     "onnxruntime": Deployment(runtime="onnxruntime"),
 }

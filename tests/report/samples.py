@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 
 from modellint.finding import (
+    Assumptions,
+    DeploymentPart,
     Finding,
     Frame,
     FrameRow,
@@ -199,6 +201,16 @@ MODELS = (
     ),
 )
 
+
+def deployed(name: str) -> Assumptions:
+    """What a run says of a deployment with this name."""
+    device, precision = (
+        DeploymentPart(name, "given", "--target"),
+        DeploymentPart("fp16", "assumed", "--precision"),
+    )
+    return Assumptions(name, name, {"device": device, "precision": precision})
+
+
 SAMPLE = Result(
     models=MODELS,
     findings=(
@@ -211,7 +223,7 @@ SAMPLE = Result(
     rules=RULES,
     exit_code=1,
     seconds=0.3417,
-    deployments=("a10 (tensorrt, fp16)",),
+    assumptions=(deployed("a10 (tensorrt, fp16)"),),
     timings={"(read)": 0.0021, "FUS002": 0.0104, "NUM002": 0.0042, "DYN001": 0.0003},
 )
 
@@ -245,5 +257,5 @@ def hostile(name: str) -> Result:
         rules=RULES,
         exit_code=1,
         seconds=0.1,
-        deployments=(name,),
+        assumptions=(deployed(name),),
     )

@@ -87,7 +87,7 @@ def test_the_worst_comes_first() -> None:
 
 
 def test_the_summary_counts() -> None:
-    assert text_of(SAMPLE).splitlines()[-10:] == [
+    assert text_of(SAMPLE).splitlines()[-11:] == [
         "model                     error   warning   info   suppressed",
         "─────────────────────────────────────────────────────────────",
         "models/bert-base.onnx         1         ·      ·            ·",
@@ -96,6 +96,7 @@ def test_the_summary_counts() -> None:
         "1 without findings",
         "─────────────────────────────────────────────────────────────",
         "4 models in 0.34 s            2        36      1            1",
+        "For a10 (tensorrt, fp16). Assumed: precision (--precision).",
         "",
         "`modellint rule NUM002` explains a rule; `--write-baseline` accepts all current findings.",
     ]

@@ -27,8 +27,10 @@ GRAMMAR = {
     "testsuite": (
         {"name", "tests", "failures", "errors"},
         {"skipped", "time"},
-        {"testcase"},
+        {"properties", "testcase"},
     ),
+    "properties": (set[str](), set[str](), {"property"}),
+    "property": ({"name", "value"}, set[str](), set[str]()),
     "testcase": ({"name"}, {"classname", "time"}, {"failure", "error", "skipped"}),
     "failure": OUTCOME,
     "error": OUTCOME,
@@ -45,6 +47,10 @@ def tree_of(result: Result) -> ET.Element:
     return root
 
 
+def cases_of(suite: ET.Element) -> list[ET.Element]:
+    return suite.findall("testcase")
+
+
 def suite_of(result: Result, path: str) -> ET.Element:
     (suite,) = (suite for suite in tree_of(result) if suite.get("name") == path)
     return suite
@@ -56,12 +62,12 @@ def test_every_model_is_a_suite() -> None:
 
 
 def test_a_model_without_findings_passes() -> None:
-    (case,) = suite_of(SAMPLE, "models/mobilenet.onnx")
+    (case,) = cases_of(suite_of(SAMPLE, "models/mobilenet.onnx"))
     assert list(case) == []
 
 
 def test_an_error_is_a_failure_with_all_that_is_known() -> None:
-    (case,) = suite_of(SAMPLE, "models/bert-base.onnx")
+    (case,) = cases_of(suite_of(SAMPLE, "models/bert-base.onnx"))
     assert case.get("name", "").startswith("NUM002 fp16-overflow-constant [a10]: main_graph/")
     (failure,) = case
     assert (failure.tag, failure.get("type")) == ("failure", "error")

@@ -36,7 +36,7 @@ def test_it_begins_with_the_mark_that_a_workflow_finds_it_by() -> None:
 def test_the_head_counts_and_names_the_deployments() -> None:
     page = page_of(SAMPLE)
     assert "<strong>2 errors, 36 warnings, 1 info in 4 models (1 finding suppressed)" in page
-    assert "for a10 (tensorrt, fp16)" in page
+    assert "For a10 (tensorrt, fp16). Assumed: precision (--precision)." in page
 
 
 def test_every_file_with_findings_has_a_table() -> None:

@@ -25,6 +25,7 @@ from tests.report.samples import (
     SAMPLE,
     SUPPRESSED,
     UNNAMED,
+    deployed,
     hostile,
 )
 from tests.support import EXAMPLES, run_cli
@@ -201,7 +202,8 @@ def test_a_crashed_rule_is_notified_and_described() -> None:
 def test_every_configuration_has_a_category_of_its_own(
     deployments: tuple[str, ...], category: str | None, id: str
 ) -> None:
-    run = run_of(replace(CLEAN, deployments=deployments), replace(OPTIONS, category=category))
+    result = replace(CLEAN, assumptions=tuple(map(deployed, deployments)))
+    run = run_of(result, replace(OPTIONS, category=category))
     assert run["automationDetails"] == {"id": id}
 
 

@@ -130,7 +130,11 @@ def test_no_alias_repeats_the_id_or_the_name(target: Target) -> None:
 
 @each_target
 def test_every_figure_has_a_source(target: Target) -> None:
-    origins = [*target.origins.values(), *(o.origin for o in target.overheads.values())]
+    origins = [
+        *target.origins.values(),
+        *(overhead.origin for overhead in target.overheads.values()),
+        *(newest.origin for newest in target.newest.values()),
+    ]
     assert "memory" in target.origins
     assert all(re.match(r"https?://[\w.-]+/", origin.source) for origin in origins)
     assert bool(target.matrix_precisions or target.vector_precisions) == (

@@ -62,9 +62,9 @@ def test_a_version_without_a_table_gets_that_of_the_nearest_older_one() -> None:
 
 
 def test_a_release_is_between_its_neighbours() -> None:
-    older, newer = neighbours("onnxruntime", "1.32.1")
+    older, newer = neighbours("onnxruntime", "1.32.1", "opset")
     assert older is newer is not None
-    older, newer = neighbours("onnxruntime", "999.0")
+    older, newer = neighbours("onnxruntime", "999.0", "ir")
     assert older is not None
     assert newer is None
 
@@ -77,6 +77,23 @@ def test_an_old_table_gets_what_later_releases_added() -> None:
     assert after.takes("Swish") is True
 
 
+def test_a_new_table_lacks_what_a_later_release_added() -> None:
+    table = support("tensorrt", "10.3")
+    assert table is not None
+    assert table.takes("Attention") is False
+    assert table.takes("Relu") is True
+
+
+def test_with_a_dla_the_default_is_the_newest_version_that_supports_it() -> None:
+    def version(target: str) -> object:
+        ((_, _, version),) = deployed(targets=(target,), dla=True)
+        return version
+
+    assert version("jetson-agx-orin-64gb") == "11.4.1"
+    assert version("jetson-orin-nx-16gb") == "10.7"
+    assert version("jetson-agx-xavier") == "8.5"
+
+
 def test_a_version_above_all_known_ones_is_not_known() -> None:
     newest = newest_version("tensorrt")
     assert newest is not None
@@ -87,8 +104,8 @@ def test_a_version_above_all_known_ones_is_not_known() -> None:
 
 
 def test_a_major_version_is_its_newest_release() -> None:
-    assert full_version("tensorrt", "8") == "8.2"
-    assert full_version("tensorrt", "8.6") == "8.6"
+    assert full_version("tensorrt", "8") == "8.6"
+    assert full_version("tensorrt", "8.2") == "8.2"
     assert full_version("tensorrt", "99") == "99"
 
 
@@ -96,8 +113,9 @@ def test_the_default_is_the_newest_version_that_runs_on_the_target() -> None:
     newest = newest_version("tensorrt")
     assert deployed(targets=("a10",)) == [("a10", "tensorrt", newest)]
     assert deployed(runtime="tensorrt") == [(None, "tensorrt", newest)]
-    ((_, _, on_volta),) = deployed(targets=("v100-16gb",))
-    assert on_volta != newest
+    assert deployed(targets=("v100-16gb",)) == [("v100-16gb", "tensorrt", "10.4")]
+    orin = "jetson-orin-nano-8gb"
+    assert deployed(targets=(orin,)) == [(orin, "tensorrt", "10.16")]
     assert deployed(runtime="coreml") == [(None, "coreml", None)]
     assert deployed() == [(None, None, None)]
 

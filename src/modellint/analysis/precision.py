@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modellint.model import DTYPES, DType, Model
 from modellint.targets.deployment import Deployment
 
@@ -64,6 +66,14 @@ def running_precision(model: Model, deployment: Deployment) -> str:
             name = precision_of(tensor.dtype)
             stored[name] = stored.get(name, 0) + tensor.nbytes
     return max(stored, key=lambda name: stored[name], default="fp32")
+
+
+def without_strange_assumption(model: Model, deployment: Deployment) -> Deployment:
+    """Drop an assumed precision if the model is not stored in fp32, but in types of its choice."""
+    if deployment.precision is None or not deployment.is_assumed("precision"):
+        return deployment
+    stored = replace(deployment, precision=None)
+    return deployment if running_precision(model, stored) == "fp32" else stored
 
 
 def is_narrow(precision: str) -> bool:

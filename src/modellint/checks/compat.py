@@ -32,12 +32,12 @@ def registered(context: Context) -> KernelTable | None:
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:
     """An operator set that is newer or older than the runtime supports."""
     opset, deployment = onnx_facts(context.model).opset, context.deployment
-    older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
+    older, newer = neighbours(deployment.runtime or "", deployment.runtime_version, "opset")
     yield from _other_domains(context, older)
     if opset is None:
         return
     if older is not None and not older.strict:
-        yield from _beyond_statement(context, opset, older)
+        yield from _beyond_statement(context, opset, newer or older)
         return
     if older is not None and older.opset is not None and opset < older.opset[0]:
         lowest, highest = older.opset
@@ -77,7 +77,7 @@ def _other_domains(context: Context, release: Release | None) -> Iterator[Hit]:
 def ir_newer_than_runtime(context: Context) -> Iterator[Hit]:
     """The file format version is newer than the runtime supports."""
     ir, deployment = onnx_facts(context.model).ir_version, context.deployment
-    older, newer = neighbours(deployment.runtime or "", deployment.runtime_version)
+    older, newer = neighbours(deployment.runtime or "", deployment.runtime_version, "ir")
     if not ir:
         facts = {"ir": ir, "highest": older.ir if older is not None else None}
         yield Hit(None, {**_version(context), **facts}, variant="missing")

@@ -13,12 +13,14 @@ from modellint.base.store import kept_toml
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, is_static
 from modellint.runtimes.versions import find_table
+from modellint.targets.deployment import DLA, runs_on_dla
+from modellint.targets.target import Target
 
 
 def op_not_on_dla(context: Context) -> Iterator[Hit]:
     """Ops that fall back to the GPU if the accelerator is requested."""
     target = context.deployment.target
-    if not context.deployment.dla or target is None or not target.dla_cores:
+    if target is None or not _is_used(context, target):
         return
     table = _table(context.deployment.runtime_version)
     origins = context.analysis(Origins)
@@ -41,11 +43,16 @@ def op_not_on_dla(context: Context) -> Iterator[Hit]:
 def dynamic_on_dla(context: Context) -> Iterator[Hit]:
     """Open dims, which the accelerator does not support."""
     target = context.deployment.target
-    if not context.deployment.dla or target is None or not target.dla_cores:
+    if target is None or not _is_used(context, target):
         return
     for value in context.model.inputs:
         if not value.is_constant and not is_static(context.shape(value)):
             yield Hit(value)
+
+
+def _is_used(context: Context, target: Target) -> bool:
+    deployment = context.deployment
+    return deployment.dla and runs_on_dla("tensorrt", deployment.runtime_version, target)
 
 
 def _runs(node: Node, table: Mapping[str, Any]) -> bool:
@@ -57,6 +64,6 @@ def _runs(node: Node, table: Mapping[str, Any]) -> bool:
 
 @cache
 def _table(version: str | None) -> Mapping[str, Any]:
-    table = find_table("tensorrt", "dla", version)
+    table = find_table("tensorrt", DLA, version)
     assert table is not None
     return kept_toml(table.path)

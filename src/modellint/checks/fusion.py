@@ -14,6 +14,7 @@ from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 from modellint.rules.rule import Fuser
+from modellint.targets.deployment import Deployment
 
 ORT, TENSORRT = "onnxruntime", "tensorrt"
 _LEAST_SHARE = 0.001
@@ -37,7 +38,7 @@ def unfused(
     Returns None if the runtime fuses them by itself, or if they are folded, unless that is the
     point: `folded`. `stopped` names the runtimes whose pass does not match this variant.
     """
-    loud = _loudness(context.rule.fused_by, context.deployment.builder, stopped)
+    loud = _loudness(context.rule.fused_by, context.deployment, stopped)
     if loud is None or (not folded and context.analysis(folding).is_folded(nodes[0])):
         return
     yield Hit(
@@ -52,13 +53,14 @@ def unfused(
 
 def is_moot(context: Context, stopped: Collection[str] = ()) -> bool:
     """Return True if the runtime fuses by itself, so that the check can be skipped."""
-    return _loudness(context.rule.fused_by, context.deployment.builder, stopped) is None
+    return _loudness(context.rule.fused_by, context.deployment, stopped) is None
 
 
 def _loudness(
-    fusers: Mapping[str, Fuser], builder: str, stopped: Collection[str]
+    fusers: Mapping[str, Fuser], deployment: Deployment, stopped: Collection[str]
 ) -> Severity | None:
     """Return the maximum severity; None if the runtime fuses, or may fuse, by itself."""
+    builder = deployment.builder
     done_by_some = any(fuser.by for fuser in fusers.values())
     done_by_all = all(fuser.by for fuser in fusers.values())
     if not builder:
@@ -66,8 +68,17 @@ def _loudness(
     if builder in stopped:
         return Severity.ERROR
     if builder in fusers:
-        return None if fusers[builder].by else Severity.ERROR
+        if not fusers[builder].by:
+            return Severity.ERROR
+        return Severity.INFO if _is_older(deployment, fusers[builder]) else None
     return None if done_by_some or stopped else Severity.INFO
+
+
+def _is_older(deployment: Deployment, fuser: Fuser) -> bool:
+    """Return True if the deployed version is older than the first that is known to fuse."""
+    version = deployment.runtime_version
+    is_comparable = version is not None and fuser.since and deployment.builder == deployment.runtime
+    return bool(is_comparable) and not deployment.is_since(fuser.since)
 
 
 def _at_most(context: Context, loud: Severity) -> Severity | None:

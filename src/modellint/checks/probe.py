@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
@@ -11,6 +12,7 @@ from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.probes import Outcome, Remark, known_backends
 from modellint.runtimes import builder_of, title_of
+from modellint.runtimes.builder import is_strongly_typed
 from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
 
@@ -186,7 +188,7 @@ def plan_beyond_estimate(context: Context) -> Iterator[Hit]:
     weights, activations = outcome.figures.weight_bytes, outcome.figures.activation_bytes
     if weights is None or activations is None:
         return
-    estimate = context.analysis(memory)
+    estimate = memory(context.model, _as_built(context, outcome))
     parts = estimate.weights, estimate.activations, estimate.workspace
     low, high = sum(part.low for part in parts), sum(part.high for part in parts)
     planned = weights + activations
@@ -194,6 +196,14 @@ def plan_beyond_estimate(context: Context) -> Iterator[Hit]:
         return
     facts = {**_facts(context, outcome), "planned": planned, "low": low, "high": high}
     yield Hit(None, facts, confidence="measured")
+
+
+def _as_built(context: Context, outcome: Outcome) -> Deployment:
+    """Return the deployment in the precision of the engine that was built."""
+    deployment = context.deployment
+    if is_strongly_typed(outcome.backend, outcome.version or None):
+        return replace(deployment, precision=None)
+    return deployment
 
 
 def _is_range(outcome: Outcome) -> bool:

@@ -141,7 +141,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         stream = sys.stderr if _is_machine_read(outputs) else sys.stdout
         write_statistics(outcome.result, stream, options)
     if not given["quiet"]:
-        for text in dict.fromkeys(outcome.notes):
+        for text in dict.fromkeys((*outcome.notes, *_unsaid(outcome.result, outputs))):
             note(text)
     return outcome.result.exit_code
 
@@ -150,6 +150,15 @@ def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
     from modellint.report import write
 
     write(name, result, stream, options)
+
+
+def _unsaid(result: Result, outputs: Sequence[Output]) -> Iterator[str]:
+    """Iterate over what the run assumed, if no report says so."""
+    from modellint.report import SILENT
+    from modellint.report.assumed import sentences
+
+    if all(output.format in SILENT for output in outputs):
+        yield from sentences(result)
 
 
 def _require_paths(paths: tuple[Path, ...]) -> None:

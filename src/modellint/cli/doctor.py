@@ -184,10 +184,13 @@ def machine() -> Iterator[Fact]:
 def probes() -> Iterator[Fact]:
     """Return the runtimes available for probing, and for which devices."""
     from modellint.probes.backends import available
+    from modellint.runtimes.versions import newest_version
 
     for each in available():
         version = f"{each.version}, " if each.version else ""
-        yield Fact(each.backend.title, f"{version}{each.detail}")
+        newest = newest_version(each.backend.name)
+        rules = f"; rules know versions up to {newest}" if newest else ""
+        yield Fact(each.backend.title, f"{version}{each.detail}{rules}")
 
 
 def here(config: Path | None, isolated: bool) -> Iterator[Fact]:

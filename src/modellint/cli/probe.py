@@ -29,7 +29,7 @@ from modellint.config.load import CommandLine
 from modellint.config.settings import DEPLOYMENT, OUTPUT, PROBES, PROBING
 
 if TYPE_CHECKING:
-    from modellint.finding import Result
+    from modellint.finding import Probed, Result
     from modellint.report import Options
 
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
@@ -40,7 +40,8 @@ EPILOG = """Examples:
   modellint probe model.onnx --backend onnxruntime   create a session on the CPU
   modellint probe *.onnx -t t4 --save-engine out     keep the engines
 
-Exit codes: same as 'modellint check'.
+Exit codes: 1 if a runtime refused a model or did not survive it, else as of
+'modellint check'.
 """
 
 
@@ -99,7 +100,12 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     if not given["quiet"]:
         for text in dict.fromkeys(outcome.notes):
             note(text)
-    return outcome.result.exit_code
+    return max(outcome.result.exit_code, _verdict(outcome.result.probes))
+
+
+def _verdict(probes: Sequence[Probed]) -> int:
+    """Return 1 if a runtime refused a model, or did not survive it."""
+    return int(any(probed.status not in ("accepted", "unanswered") for probed in probes))
 
 
 def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:

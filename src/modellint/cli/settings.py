@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import click
 
+from modellint.base.errors import UsageError
 from modellint.base.text import escaped
 from modellint.config.load import CommandLine, Config, Configs, read_config
 from modellint.config.places import shown
@@ -31,6 +32,21 @@ def show_settings(paths: Sequence[Path], configs: Configs, command_line: Command
             source = _source(item.name, value, below, command_line)
             text = escaped(f"{kebab(item.name)} = {_toml(value)}")
             click.echo(f"# {text}" if value is None else f"{text}  # {source}")
+        for text in _deployments(config):
+            click.echo(escaped(f"# {text}"))
+
+
+def _deployments(config: Config) -> Iterator[str]:
+    """Iterate over the deployments and what is assumed, or what is wrong with the settings."""
+    from modellint.planning import deployments
+    from modellint.report.assumed import sentence
+    from modellint.rules.registry import load_rules
+
+    try:
+        for deployment in deployments(config, load_rules(examples=False)):
+            yield sentence(deployment.assumptions())
+    except UsageError as error:
+        yield str(error)
 
 
 def _source(name: str, value: object, file: Settings, command_line: CommandLine) -> str:

@@ -258,7 +258,15 @@ def _identity(target: Target) -> Iterator[tuple[str, str]]:
     if target.aliases:
         yield "also", ", ".join(target.aliases)
     yield "in", ", ".join(dict.fromkeys((target.vendor, *target.groups, "all")))
-    yield "runtime", target.default_runtime
+    yield "runtime", _runtime(target)
+
+
+def _runtime(target: Target) -> str:
+    """Return the default runtime, and the newest known version of it that runs there."""
+    from modellint.targets.deployment import version_of
+
+    name = target.default_runtime
+    return " ".join(filter(None, (name, version_of(name, None, target))))
 
 
 def _figures(target: Target) -> Iterator[tuple[str, str, Provenance | None]]:
@@ -290,6 +298,8 @@ def _figures(target: Target) -> Iterator[tuple[str, str, Provenance | None]]:
     for runtime, overhead in target.overheads.items():
         low, high = format_bytes(overhead.low), format_bytes(overhead.high)
         yield "overhead", f"{runtime} itself takes {low} to {high}", overhead.origin
+    for runtime, newest in target.newest.items():
+        yield "newest", f"{runtime} {newest.version} runs there", newest.origin
 
 
 def _ordered(precisions: Sequence[Precision]) -> list[Precision]:
@@ -378,4 +388,4 @@ def _comparison(targets: Sequence[Target]) -> Iterator[tuple[str, list[str]]]:
     if any(target.dla for target in targets):
         yield row("DLA cores", lambda t: t.dla_cores or LACKS)
     yield row("link", lambda t: t.interconnect and t.interconnect.kind)
-    yield row("runtime", lambda t: t.default_runtime)
+    yield row("runtime", _runtime)

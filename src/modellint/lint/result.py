@@ -32,7 +32,7 @@ def make_result(
     judged = [(record.setup, finding) for record in records for finding in record.findings]
     judged += [(setup, finding) for setup in setups for finding in remarks[setup]]
     findings = tuple(finding for _, finding in judged)
-    deployments = (each.describe() for record in records for each in record.plan.deployments)
+    deployments = {each.describe(): each for record in records for each in record.plan.deployments}
     return Result(
         models=tuple(replace(each.report.summary, path=each.found.shown) for each in records),
         findings=findings,
@@ -41,7 +41,7 @@ def make_result(
             ((setup.config.settings.fail_on, finding) for setup, finding in judged), exit_zero
         ),
         seconds=time.perf_counter() - started,
-        deployments=tuple(dict.fromkeys(deployments)),
+        assumptions=tuple(each.assumptions() for each in deployments.values()),
         timings=_timings(records),
         probes=tuple(
             _probed(record.found.shown, outcome)

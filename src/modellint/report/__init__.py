@@ -31,6 +31,10 @@ FOR_PEOPLE = frozenset({"full", "concise"})
 """Formats for terminals, written in the stream's encoding; all others are UTF-8."""
 
 
+SILENT = frozenset({"concise", "jsonl", "github", "gitlab"})
+"""Formats of findings only, without a place for what the run assumed."""
+
+
 class _Report(Protocol):
     def render(self, result: Result, options: Options) -> str: ...
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
-from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
+from modellint.finding import Assumptions, Finding, ModelSummary, Probed, Result, Severity
 from modellint.report.grouping import ordered
 
 
@@ -83,6 +83,26 @@ class ProbeEntry(TypedDict):
     cached: Annotated[bool, "True if the outcome was cached by an earlier run."]
 
 
+class PartEntry(TypedDict):
+    """A part of a deployment."""
+
+    value: Annotated[str | int | None, "Its value; null for any, or as in the model."]
+    origin: Annotated[
+        Literal["given", "configured", "assumed"],
+        "Where it is from: the command line, a configuration file, or a default.",
+    ]
+    option: Annotated[str, "The option that changes it."]
+
+
+class AssumptionsEntry(TypedDict):
+    """A deployment that the models were linted for, part by part."""
+
+    deployment: Annotated[str, "Its description, such as `a10 (tensorrt 11.5, fp16)`."]
+    parts: Annotated[
+        dict[str, PartEntry], "device, runtime, version, precision, batch, shapes and dla."
+    ]
+
+
 class SummaryEntry(TypedDict):
     """Counts of findings that are not suppressed, and the run's time."""
 
@@ -98,6 +118,9 @@ class Document(TypedDict):
 
     version: Literal[1]
     modellint: Annotated[str, "The version of modellint that wrote this."]
+    assumptions: Annotated[
+        list[AssumptionsEntry], "The deployments: what was stated, and what was assumed."
+    ]
     models: Annotated[list[ModelEntry], "All linted files, in the order of the run."]
     findings: Annotated[
         list[FindingEntry], "All findings, including suppressed ones, most severe first."
@@ -110,6 +133,7 @@ def document(result: Result) -> Document:
     return {
         "version": 1,
         "modellint": __version__,
+        "assumptions": [assumptions_entry(each) for each in result.assumptions],
         "models": [model_entry(model) for model in result.models],
         "findings": [finding_entry(finding) for finding in ordered(result)],
         "probes": [probe_entry(probed) for probed in result.probes] or None,
@@ -119,6 +143,16 @@ def document(result: Result) -> Document:
             "info": result.count(Severity.INFO),
             "models": len(result.models),
             "seconds": round(result.seconds, 3),
+        },
+    }
+
+
+def assumptions_entry(assumptions: Assumptions) -> AssumptionsEntry:
+    return {
+        "deployment": assumptions.deployment,
+        "parts": {
+            name: {"value": part.value, "origin": part.origin, "option": part.option}
+            for name, part in assumptions.parts.items()
         },
     }
 

@@ -10,6 +10,7 @@ from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, duration, quantity, rule_url, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
+from modellint.report.assumed import sentences
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
 from modellint.report.page import LABEL, Page
@@ -197,11 +198,18 @@ class _FullPage(Page):
         if not result.active:
             said = f" ({hidden:,} suppressed)." if hidden else "."
             self.print(Text(f"No findings{said}", FIX), f"  {run}")
+            self._assumed(result)
             return
         self._files(result, run)
+        self._assumed(result)
         self.blank()
         for line in Text(self._next(result.active)).wrapped(self.page):
             self.print(line)
+
+    def _assumed(self, result: Result) -> None:
+        for sentence in sentences(result):
+            for line in Text(self.words(sentence)).wrapped(self.page):
+                self.print(line)
 
     def _files(self, result: Result, run: str) -> None:
         """Return a table of files by their findings, worst first."""

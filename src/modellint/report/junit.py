@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from modellint.base.text import brief, clean, rule_url
 from modellint.finding import Finding, Result, Severity
+from modellint.report.assumed import sentences
 from modellint.report.concise import where
 from modellint.report.grouping import by_file
 from modellint.report.options import Options
@@ -23,13 +24,23 @@ OUTCOMES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 def render(result: Result, options: Options) -> str:
     suites = ET.Element("testsuites", name="modellint")
     for path, findings in by_file(result).items():
-        suites.append(_suite(clean(source_path(path, options.root)), findings))
+        suite = _suite(clean(source_path(path, options.root)), findings)
+        if result.assumptions:
+            suite.insert(0, _properties(result))
+        suites.append(suite)
     _count(suites, ("failure", "error"))
     suites.set("time", f"{result.seconds:.3f}")
     ET.indent(suites)
     # ASCII with character references is the same in every encoding.
     text = ET.tostring(suites, encoding="us-ascii").decode("ascii")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _properties(result: Result) -> ET.Element:
+    properties = ET.Element("properties")
+    for text in sentences(result):
+        ET.SubElement(properties, "property", name="deployment", value=brief(text))
+    return properties
 
 
 def _suite(name: str, findings: Iterable[Finding]) -> ET.Element:

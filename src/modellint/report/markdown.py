@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from modellint.base.text import brief, counted, rule_url, shorten
 from modellint.finding import Result, Severity
+from modellint.report.assumed import sentences
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS, overview
@@ -78,8 +79,10 @@ def _head(result: Result) -> Iterator[str]:
     yield MARK
     yield "## modellint"
     yield ""
-    deployments = ", ".join(map(_prose, result.deployments))
-    yield f"**{overview(result)}**" + (f", for {deployments}" if deployments else "")
+    yield f"**{overview(result)}**"
+    for sentence in sentences(result):
+        yield ""
+        yield _prose(sentence)
 
 
 def _section_head(section: Section, root: str) -> Iterator[str]:

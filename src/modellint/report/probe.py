@@ -10,7 +10,8 @@ from typing import Any, TextIO
 from modellint.base.text import clean, counted, duration, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Probed, Result
-from modellint.report.contract import probe_entry
+from modellint.report.assumed import sentences
+from modellint.report.contract import assumptions_entry, probe_entry
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, markdown, names
@@ -61,6 +62,9 @@ def write_table(result: Result, stream: TextIO, options: Options) -> None:
     asked = sorted({f"{each.backend} {each.version}" for each in result.probes if each.backend})
     remembered = sum(probed.cached for probed in result.probes)
     page.print(", ".join([*asked, *([f"{remembered} cached"] if remembered else [])]))
+    if not options.quiet and not result.active:  # else the findings' report says it
+        for sentence in sentences(result):
+            page.line(sentence)
 
 
 def _cells(probed: Probed, page: Page) -> Row:
@@ -85,7 +89,11 @@ def _row(probed: Probed) -> list[str]:
 
 def to_json(result: Result) -> dict[str, Any]:
     """Return the outcomes as JSON data."""
-    return {"version": 1, "probes": [probe_entry(probed) for probed in result.probes]}
+    return {
+        "version": 1,
+        "probes": [probe_entry(probed) for probed in result.probes],
+        "assumptions": [assumptions_entry(each) for each in result.assumptions],
+    }
 
 
 def agreement(result: Result) -> str:

@@ -21,6 +21,7 @@ from modellint.base.records import dataclass
 from modellint.base.text import brief, clean, clean_lines, rule_url
 from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where
+from modellint.report.contract import assumptions_entry
 from modellint.report.grouping import Group, also, grouped, ordered
 from modellint.report.options import Options
 from modellint.report.places import source_uri
@@ -96,6 +97,7 @@ class _Log:
 
     def _run(self) -> Any:
         entries, notice = _within_limits(self.shown)
+        assumptions = self.result.assumptions
         return om.Run(
             tool=om.Tool(driver=self._driver()),
             automation_details=om.RunAutomationDetails(id=self._category()),
@@ -112,6 +114,7 @@ class _Log:
                 for uri in self.artifacts
             ],
             results=self._results(entries),
+            properties={"assumptions": [assumptions_entry(each) for each in assumptions]},
         )
 
     def _category(self) -> str:
@@ -119,7 +122,8 @@ class _Log:
         for another target must not close this one's alerts."""
         category = self.options.category
         if category is None:
-            deployments = "+".join(map(_slug, self.result.deployments))
+            names = dict.fromkeys(each.name for each in self.result.assumptions)
+            deployments = "+".join(map(_slug, names))
             category = f"modellint/{deployments}".rstrip("/")
         return category.rstrip("/") + "/"
 

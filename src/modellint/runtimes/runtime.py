@@ -77,6 +77,8 @@ class Runtime:
     """Id used in settings and findings, for example ``tensorrt-rtx``."""
     title: str
     """Display name."""
+    usual_precision: str = ""
+    """Precision that most users deploy in, on devices that accelerate it; empty for the stored."""
     builder: str = ""
     """Runtime whose compiler it shares, if a different one: it fuses the same."""
     memory: RuntimeMemory = TYPICAL

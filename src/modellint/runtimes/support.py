@@ -10,7 +10,7 @@ from typing import Any
 from modellint.base.records import dataclass
 from modellint.base.store import kept_toml
 from modellint.runtimes.registry import find_runtime
-from modellint.runtimes.versions import Table, find_table, is_between, releases
+from modellint.runtimes.versions import Table, find_table, is_between, releases, version_key
 
 SUPPORT, RESTRICTIONS = "support", "restrictions"
 
@@ -36,26 +36,27 @@ class Support:
 def support(runtime: str, version: str | None = None) -> Support | None:
     """Return the table for a version of the runtime, by default its newest one.
 
-    What later releases added, according to their own files, is added to an older table.
+    What releases added, according to their own files, is added to an older table, and taken from
+    a newer one.
     """
     table = find_table(runtime, SUPPORT, version)
-    return _support(runtime, version, table) if table is not None else None
+    return _support(runtime, version or table.version, table) if table is not None else None
 
 
 @cache
-def _support(runtime: str, version: str | None, table: Table) -> Support:
+def _support(runtime: str, version: str, table: Table) -> Support:
     known = find_runtime(runtime)
     stated = json.loads(table.path.read_text(encoding="utf-8"))
-    later = [
-        op
+    changed = {
+        op: {"taken": is_between(release.version, table.version, version)}
         for release in releases(runtime)
-        if is_between(release.version, table.version, version)
+        if is_between(release.version, *sorted((table.version, version), key=version_key))
         for op in release.operators
-    ]
+    }
     return Support(
         version=stated["version"],
         measured=stated["confidence"] == "measured",
-        operators={**stated["operators"], **{op: {"taken": True} for op in later}},
+        operators={**stated["operators"], **changed},
         data_types=frozenset(stated.get("data-types", ())),
         cpu_only=known is not None and known.measured_on_cpu,
     )

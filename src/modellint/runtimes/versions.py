@@ -10,13 +10,12 @@ import re
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from modellint.base.records import dataclass
 from modellint.base.store import kept_toml
 from modellint.runtimes.registry import find_runtime
 
-PINS = "=="
-"""Joins a runtime's name and version: ``tensorrt==10.15``."""
 RELEASE = "release"
 """The kind of table that describes a release itself."""
 Capability = tuple[int, int]
@@ -65,10 +64,9 @@ def is_of(version: str, release: str) -> bool:
     return version_key(version)[: len(version_key(release))] == version_key(release)
 
 
-def is_between(version: str, after: str, until: str | None) -> bool:
+def is_between(version: str, after: str, until: str) -> bool:
     """Return True if a version is newer than `after`, and not newer than `until`."""
-    number = version_key(version)
-    return version_key(after) < number and (until is None or number <= version_key(until))
+    return version_key(after) < version_key(version) <= version_key(until)
 
 
 def is_known(runtime: str, version: str) -> bool:
@@ -107,12 +105,14 @@ def releases(runtime: str) -> list[Release]:
     return [_release(table) for table in tables_of(runtime, RELEASE)]
 
 
-def neighbours(runtime: str, version: str | None) -> tuple[Release | None, Release | None]:
-    """Return the releases around a version: the nearest known that is older, and newer.
+def neighbours(
+    runtime: str, version: str | None, fact: Literal["opset", "ir"]
+) -> tuple[Release | None, Release | None]:
+    """Return the nearest releases that are older and newer, of those that state a fact.
 
     Both are the version's own release, if that is known. Without a version, it is the newest one.
     """
-    known = releases(runtime)
+    known = [each for each in releases(runtime) if getattr(each, fact) is not None]
     if version is None:
         return (known[0], known[0]) if known else (None, None)
     wanted = version_key(version)

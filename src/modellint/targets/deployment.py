@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import field, replace
+from typing import TYPE_CHECKING
 
 from modellint.base.records import dataclass
-from modellint.runtimes import builder_of, title_of
-from modellint.runtimes.versions import PINS, full_version, newest_version, version_key
+from modellint.base.store import kept_toml
+from modellint.finding import Assumptions, DeploymentPart, Origin
+from modellint.runtimes import builder_of, find_runtime, title_of
+from modellint.runtimes.versions import (
+    find_table,
+    full_version,
+    is_between,
+    newest_version,
+    releases,
+    version_key,
+)
 
 if TYPE_CHECKING:
     from modellint.targets.target import Target
 
 
-Origin = Literal["given", "configured", "assumed"]
-"""Source of a part of a deployment: the command line, a configuration file, or a default."""
+DLA = "dla"
+"""The kind of table that states what a deep-learning accelerator supports."""
+PINS = "=="
+"""Joins a runtime's name and version: ``tensorrt==10.15``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,40 @@ class Deployment:
             return ", ".join(details) or "any runtime"
         return f"{self.target.id} ({', '.join(details)})" if details else self.target.id
 
+    def without_defaults(self) -> Deployment:
+        """Return the deployment without an assumed version and precision."""
+        return replace(
+            self,
+            runtime_version=None if self.is_assumed("runtime_version") else self.runtime_version,
+            precision=None if self.is_assumed("precision") else self.precision,
+        )
+
+    def assumptions(self) -> Assumptions:
+        """Return each part: its value, its source, and the option that changes it."""
+        shapes = ", ".join([*self.shapes, *self.symbols])
+        parts: dict[str, tuple[str | int | None, str, str]] = {
+            "device": (self.target_id, "target", "--target"),
+            "runtime": (self.runtime, "runtime", "--runtime"),
+            "version": (
+                self.runtime_version,
+                "runtime_version",
+                f"--runtime {self.runtime}{PINS}VERSION",
+            ),
+            "precision": (self.precision, "precision", "--precision"),
+            "batch": (self.batch, "batch", "--batch"),
+            "shapes": (shapes or None, "shapes", "--shape"),
+            "dla": ("yes" if self.dla else None, "dla", "--dla"),
+        }
+        return Assumptions(
+            self.describe(),
+            self.without_defaults().describe(),
+            {
+                name: DeploymentPart(value, self.origins.get(field, "assumed"), option)
+                for name, (value, field, option) in parts.items()
+                if name != "version" or value is not None
+            },
+        )
+
     def facet(self, name: str) -> object:
         """Return the part of the deployment that a rule's ``per`` names, as a hashable value."""
         if name == "target":
@@ -101,13 +146,37 @@ def split_runtime(text: str) -> tuple[str, str | None]:
     return name.strip(), version.strip() if pinned else None
 
 
-def version_of(runtime: str | None, stated: str | None, target: Target | None) -> str | None:
-    """Return the version of a runtime to assume: the stated one, or the newest that runs there."""
+def version_of(
+    runtime: str | None, stated: str | None, target: Target | None, dla: bool = False
+) -> str | None:
+    """Return the version of a runtime: the stated one, or the newest that runs on the target."""
     if runtime is None:
         return None
     if stated is not None:
         return full_version(runtime, stated)
-    newest = target.newest.get(runtime) if target is not None else None
-    if newest is not None:
-        return newest.version
-    return newest_version(runtime, target.compute_capability if target is not None else None)
+    if target is None:
+        return newest_version(runtime)
+    limit = target.newest.get(runtime)
+    newest = limit.version if limit else newest_version(runtime, target.compute_capability)
+    if not dla or newest is None:
+        return newest
+    known = (each.version for each in releases(runtime) if is_between(each.version, "0", newest))
+    return next((each for each in known if runs_on_dla(runtime, each, target)), newest)
+
+
+def runs_on_dla(runtime: str, version: str | None, target: Target) -> bool:
+    """Return True if a version supports the target's deep-learning accelerator."""
+    table = find_table(runtime, DLA, version)
+    if table is None or not target.dla_cores:
+        return False
+    only = kept_toml(table.path).get("targets")
+    return only is None or not {target.id, *target.aliases}.isdisjoint(only)
+
+
+def usual_precision(runtime: str | None, target: Target | None) -> str | None:
+    """Return the precision to assume; None for the stored one."""
+    known = find_runtime(runtime) if runtime is not None else None
+    if known is None or not known.usual_precision:
+        return None
+    is_fast = target is None or target.accelerates(known.usual_precision)
+    return known.usual_precision if is_fast else None

@@ -42,6 +42,7 @@ def dotted(capability: Capability) -> str:
 RUNTIME = Runtime(
     "tensorrt",
     "TensorRT",
+    usual_precision="fp16",
     memory=MEMORY,
     tables=Path(__file__).parent,
     probe=Probe(

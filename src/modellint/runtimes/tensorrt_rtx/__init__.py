@@ -38,6 +38,7 @@ def ability(gpu: Gpu) -> str:
 RUNTIME = Runtime(
     "tensorrt-rtx",
     "TensorRT for RTX",
+    usual_precision="fp16",
     builder="tensorrt",
     memory=MEMORY,
     tables=Path(__file__).parent,

@@ -1,0 +1,65 @@
+"""Every report says what the run assumed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from modellint.finding import Assumptions, DeploymentPart, Result
+from modellint.report import FORMATS, SILENT, render
+from modellint.report.assumed import MOST_DEPLOYMENTS, sentence, sentences
+from tests.report.samples import CLEAN, SAMPLE, deployed
+
+A10 = Assumptions(
+    "a10 (tensorrt 11.5, fp16)",
+    "a10 (tensorrt)",
+    {
+        "device": DeploymentPart("a10", "given", "--target"),
+        "runtime": DeploymentPart("tensorrt", "configured", "--runtime"),
+        "version": DeploymentPart("11.5", "assumed", "--runtime tensorrt==VERSION"),
+        "batch": DeploymentPart(None, "assumed", "--batch"),
+        "dla": DeploymentPart(None, "assumed", "--dla"),
+    },
+)
+
+
+def test_a_sentence_names_what_was_not_stated_and_the_options() -> None:
+    assert sentence(A10) == (
+        "For a10 (tensorrt 11.5, fp16). Assumed: version (--runtime tensorrt==VERSION), "
+        "the model's batch (--batch)."
+    )
+    stated = Assumptions("a10", "a10", {"device": DeploymentPart("a10", "given", "--target")})
+    assert sentence(stated) == "For a10."
+
+
+def test_many_deployments_are_counted() -> None:
+    few = replace(CLEAN, assumptions=tuple(deployed(f"d{at}") for at in range(MOST_DEPLOYMENTS)))
+    assert len([*sentences(few)]) == MOST_DEPLOYMENTS
+    many = replace(CLEAN, assumptions=few.assumptions * 2)
+    assert [*sentences(many)][-1].startswith(f"For {MOST_DEPLOYMENTS} more deployments")
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS.keys() - SILENT))
+@pytest.mark.parametrize("result", [SAMPLE, CLEAN], ids=["findings", "clean"])
+def test_a_report_says_what_was_assumed(format: str, result: Result) -> None:
+    text = render(format, replace(result, assumptions=(A10,)))
+    assert "11.5" in text
+    assert "assumed" in text.lower()
+
+
+def test_json_has_each_part_with_its_value_and_origin() -> None:
+    document = json.loads(render("json", replace(CLEAN, assumptions=(A10,))))
+    (entry,) = document["assumptions"]
+    assert entry["deployment"] == "a10 (tensorrt 11.5, fp16)"
+    assert entry["parts"]["version"] == {
+        "value": "11.5",
+        "origin": "assumed",
+        "option": "--runtime tensorrt==VERSION",
+    }
+
+
+def test_a_new_default_changes_no_category_of_code_scanning() -> None:
+    log = json.loads(render("sarif", replace(CLEAN, assumptions=(A10,))))
+    assert log["runs"][0]["automationDetails"]["id"] == "modellint/a10-tensorrt/"
