@@ -186,7 +186,6 @@ class Roofline:
     intensity: Annotated[float | None, "Operations per byte moved."]
     ridge: Annotated[float, "Intensity at which arithmetic and memory are equally busy."]
     per_second: Annotated[float | None, "Upper bound on batch items per second."]
-    joules: Annotated[float | None, "Upper bound: the device's full power for that time."]
     uncounted: Annotated[int, "Nodes of unknown cost, which are excluded."]
     slowest: list[SlowNode]
 
@@ -210,7 +209,9 @@ class Memory:
     overhead: Annotated[Estimate, "The runtime's own context on the device."]
     total: Estimate
     unknown_tensors: Annotated[int, "Tensors of data-dependent size, which are not counted."]
-    verdict: Annotated[Verdict | None, "Null without a target."]
+    verdict: Annotated[
+        Verdict | None, "Null without a target, and if too little is counted to say that it fits."
+    ]
     computes: Annotated[
         list[str] | None, "What the device computes in, if `precision` is not among it."
     ]

@@ -234,3 +234,53 @@ def test_the_search_finds_the_largest_size(base: int, slope: int, room: int, squ
 def test_an_unknown_model_has_an_estimate_without_activations() -> None:
     model = Model(export("resnet18").path, "gguf")
     assert memory(model, Deployment(target=A10)).activations.high == 0
+
+
+def test_nothing_is_said_to_fit_where_much_is_not_counted() -> None:
+    body = """
+    n = NonZero(x)
+    a = Cast<to=1>(n)
+    b = Exp(a)
+    c = Softmax(b)
+    y = Softmax(c)
+    """
+    model = graph(body, "float[batch,4] x", "float[2,n] y")
+    estimate = memory(model, Deployment(target=A10))
+    assert estimate.is_partial
+    assert (estimate.verdict, estimate.largest_batch) == (None, None)
+    tiny = replace(A10, memory=DeviceMemory(1, 1))
+    assert estimate.on(tiny).verdict == "does not fit"
+
+
+QUANTIZED = """
+q = QuantizeLinear(x, s)
+d = DequantizeLinear(q, s)
+v = DequantizeLinear(w, s)
+c = Conv(d, v)
+r = Relu(c)
+e = QuantizeLinear(r, s)
+f = DequantizeLinear(e, s)
+y = GlobalAveragePool(f)
+"""
+
+
+def quantized(channels: int) -> Model:
+    numbers = ", ".join(["1"] * 64 * channels)
+    weights = f"int8[64,{channels},1,1] w = {{{numbers}}}, float s = {{0.5}}"
+    shape = f"float[1,{channels},64,64] x"
+    return graph(QUANTIZED, shape, "float[1,64,1,1] y", weights=weights)
+
+
+def test_a_product_of_integers_writes_floats_where_the_runtime_does_not_narrow_them() -> None:
+    widened = memory(quantized(4), Deployment(runtime="tensorrt-rtx")).activations.expected
+    narrowed = memory(quantized(4), Deployment(runtime="tensorrt")).activations.expected
+    integers, result = 4 * 64 * 64, 64 * 64 * 64
+    assert widened == integers + 4 * result + 4 * result  # c, and r as floats for the pool
+    assert narrowed == integers + result
+
+
+def test_the_channels_of_integers_are_filled_up_with_stored_zeros() -> None:
+    full = memory(quantized(4), Deployment(runtime="tensorrt-rtx"))
+    filled = memory(quantized(3), Deployment(runtime="tensorrt-rtx"))
+    assert filled.activations.expected == full.activations.expected
+    assert filled.weights.expected - full.weights.expected == 64 * 64 - 64

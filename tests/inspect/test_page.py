@@ -251,7 +251,7 @@ def test_a_roofline_tells_what_it_leaves_out() -> None:
     (needs,) = told.estimates
     assert isinstance(needs.roofline, Roofline)
     bound = replace(needs.roofline, uncounted=3, memory_share=0.1, bottleneck="compute",
-                    seconds=2.5, joules=400.0, per_second=None, intensity=None)  # fmt: skip
+                    seconds=2.5, per_second=None, intensity=None)  # fmt: skip
     text = text_of(replace(told, memory={"a10": replace(needs, roofline=bound, unknown_tensors=2)}))
     assert "2.5 s per run" in text
     assert "without 3 nodes" in text

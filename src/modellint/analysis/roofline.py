@@ -135,12 +135,6 @@ class TimeBound:
         """Return an upper bound on inferences per second; of single items if the batch is known."""
         return (self.batch or 1) / self.seconds if self.seconds else None
 
-    @property
-    def joules(self) -> float | None:
-        """Return an upper bound on energy: full power for the bound's time."""
-        watts = self.target.tdp_watts
-        return watts * self.seconds if watts is not None else None
-
     def slowest(self, count: int) -> list[NodeBound]:
         return sorted(self.nodes, key=lambda node: -node.seconds)[:count]
 

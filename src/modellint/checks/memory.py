@@ -18,6 +18,15 @@ LARGER_GROUPS = (2, 4, 8, 16, 32, 64)
 """Numbers of devices that a model is split over: powers of two."""
 
 
+_ADVICE = {
+    "weights": "quantize them, deploy in a narrower precision, split the model over devices",
+    "activations": "use smaller inputs, deploy in a narrower precision, run the model in parts",
+    "inputs and outputs": "pass less at a time, deploy in a narrower precision",
+    "kv cache": "shorten it, keep it in a narrower type, split the model over several devices",
+}
+"""What to do about the part that takes most."""
+
+
 def does_not_fit(context: Context) -> Iterator[Hit]:
     """Models that need more memory than the target has at any batch size."""
     estimate = _estimate(context)
@@ -26,6 +35,10 @@ def does_not_fit(context: Context) -> Iterator[Hit]:
     facts = _facts(estimate)
     fitting = _fitting_target(estimate)
     variant = "" if fitting is None else "elsewhere"
+    largest = max(
+        (part for part in estimate.parts if part.name in _ADVICE), key=lambda part: part.expected
+    )
+    facts |= {"largest": largest.name, "size": largest.expected, "advice": _ADVICE[largest.name]}
     yield Hit(None, facts | {"fitting": fitting.name if fitting else ""}, variant=variant)
 
 

@@ -89,7 +89,6 @@ class Needs:
             intensity=bound.intensity,
             ridge=bound.ridge,
             per_second=bound.inferences_per_second,
-            joules=bound.joules,
             uncounted=len(bound.uncounted),
             slowest=[
                 SlowNode(

@@ -168,6 +168,8 @@ class NeedsPage(Page):
         return ", ".join(f"{name} {format_bytes(size)}" for name, size in told.items())
 
     def _room(self, needs: Memory) -> str:
+        if needs.verdict is None:
+            return "not known: too many tensors are not counted"
         found = []
         if needs.largest_batch is not None:
             found.append(f"batch {needs.largest_batch:,}" if needs.largest_batch else "no batch")
@@ -179,7 +181,7 @@ class NeedsPage(Page):
         return " or ".join(found)
 
     def _smallest(self, needs: Memory) -> str:
-        if needs.target is None:
+        if needs.target is None or needs.verdict is None:
             return ""
         if needs.smallest_target is None:
             return "too large for any device of this kind"
@@ -208,8 +210,6 @@ class NeedsPage(Page):
         said = [f"{at_least} {self._seconds(bound.seconds)} per run in {bound.precision}, at peak"]
         if bound.per_second is not None:
             said.append(f"{at_most} {work(bound.per_second)} per second")
-        if bound.joules is not None:
-            said.append(f"{at_most} {_energy(bound.joules)}")
         if bound.uncounted:
             said.append(f"without {counted(bound.uncounted, 'node')}")
         self.blank()
@@ -338,7 +338,3 @@ def _percent(share: float) -> str:
     if share >= 2:
         return f"{share:,.3g}×"
     return "< 1 %" if 0 < share < 0.01 else f"{share:.0%}".replace("%", " %")
-
-
-def _energy(joules: float) -> str:
-    return f"{joules:.2g} J" if joules >= 1 else f"{joules * 1e3:.2g} mJ"

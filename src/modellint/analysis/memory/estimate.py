@@ -22,6 +22,8 @@ Verdict = Literal["fits", "tight", "does not fit"]
 
 TIGHT = 0.9
 """Share of the usable memory above which a model fits only tightly."""
+CONSIDERABLE = 0.2
+"""Share of tensors of unknown size above which nothing is said to fit."""
 _FOOTPRINTS: Remembered[Footprint] = Remembered()
 _NEEDS: Remembered[dict[int, int]] = Remembered()
 """Bytes by size of an open dim."""
@@ -102,6 +104,12 @@ class MemoryEstimate:
         """Return tensors of data-dependent or unknown size, which are not counted."""
         return self.footprint.unknown
 
+    @cached_property
+    def is_partial(self) -> bool:
+        """Return True if a considerable part of the tensors is not counted."""
+        tensors = sum(len(program.buffers) for program in self.footprint.programs[:1])
+        return len({id(value) for value in self.unknown}) > CONSIDERABLE * tensors
+
     @property
     def weights_by_dtype(self) -> Mapping[str, int]:
         """Return the bytes of the deployed weights by type."""
@@ -135,7 +143,10 @@ class MemoryEstimate:
 
     @property
     def verdict(self) -> Verdict | None:
-        """Return the verdict for the target: None without one, `tight` if uncertain."""
+        """Return the verdict for the target, `tight` if uncertain.
+
+        None without a target, and if too little is counted to say that the model fits.
+        """
         return self.verdict_for(TIGHT)
 
     def verdict_for(self, headroom: float) -> Verdict | None:
@@ -143,6 +154,8 @@ class MemoryEstimate:
         if self.usable is None:
             return None
         room = self.usable * headroom
+        if self.is_partial:
+            return "does not fit" if self.total.low > self.usable else None
         if self.footprint.ceiling + self.overhead.expected <= room:
             return "fits"  # regardless of the plan
         if self.expected <= room:
@@ -172,8 +185,11 @@ class MemoryEstimate:
         return None if symbol is None else self.largest(symbol)
 
     def largest(self, symbol: str) -> int | None:
-        """Return the largest size of an open dim that is expected to fit, all else equal."""
-        if self.usable is None or symbol not in self.open_symbols:
+        """Return the largest size of an open dim that is expected to fit, all else equal.
+
+        None if unknown.
+        """
+        if self.usable is None or self.is_partial or symbol not in self.open_symbols:
             return None
         room = self.usable - self.overhead.expected
         needs = self.model.memo.get(_NEEDS, (symbol, *_footprint_key(self.deployment)), dict)
