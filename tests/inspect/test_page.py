@@ -256,7 +256,6 @@ def test_a_roofline_tells_what_it_leaves_out() -> None:
     assert "2.5 s per run" in text
     assert "without 3 nodes" in text
     assert "arithmetic for 90 % of the time" in text
-    assert "4e+02 J" in text or "400 J" in text
     assert "without 2 tensors of data-dependent size" in " ".join(text.split())
 
 
