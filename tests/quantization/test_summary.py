@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import onnx
@@ -21,8 +22,10 @@ from modellint.report.options import Options
 from modellint.report.quantization import write
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
+from tests.analysis.kept import graph
 from tests.quantization import defects
 from tests.quantization.clean import Graph, clean
+from tests.support import EXAMPLES
 
 A10 = Deployment(find_target("a10"), runtime="tensorrt")
 
@@ -146,3 +149,36 @@ def test_model_without_layers(tmp_path: Path) -> None:
     found = quantization_summary(read_model(path), A10)
     assert found.score is None
     assert "Nothing to quantize" in text(found)
+
+
+def test_what_tensorrt_refuses_scores_nothing() -> None:
+    model = read_model(EXAMPLES / "qat_residual.onnx")
+    refused = quantization_summary(model, Deployment(runtime="tensorrt"))
+    assert refused.score == 0
+    assert [each.kind for each in refused.deductions] == ["refused-zero-point"]
+    elsewhere = quantization_summary(model, Deployment())
+    assert elsewhere.score == 100
+    assert "which TensorRT refuses (2 nodes)" in text(elsewhere)
+    assert not quantization_summary(model, Deployment(runtime="onnxruntime")).refused
+
+
+@pytest.mark.parametrize(
+    ("body", "weights", "score", "stored"),
+    [
+        ("y = com.microsoft.MoE<k=2>(x, r, u, , d)", "float[4,32,16] u, float[4,16,32] d", 0, 4),
+        (
+            "y = com.microsoft.QMoE<k=2>(x, r, u, s, , d, t)",
+            "uint8[4,32,8] u, float[4,32] s, uint8[4,16,16] d, float[4,16] t",
+            100,
+            0.5,
+        ),
+    ],
+)
+def test_experts_are_layers(body: str, weights: str, score: int, stored: float) -> None:
+    names = [each.strip() for each in re.split(r",(?! ?\d)", weights)]
+    given = ", ".join(f'{name} = ["location": "w.bin"]' for name in names)
+    model = graph(body, "float[2,16] x, float[2,4] r", "float[2,16] y", weights=given)
+    found = quantization_summary(model, Deployment())
+    assert (found.score, len(found.layers)) == (score, 1)
+    assert found.layers[0].macs == 2 * 2 * 2 * 16 * 32
+    assert sum(each.weight_bytes for each in found.coverage.values()) == stored * 4 * 2 * 16 * 32

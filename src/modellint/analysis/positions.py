@@ -16,7 +16,7 @@ REACH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class _PositionTable:
     rows: int
     index: Value
     """The rows that are read, or the tokens whose positions they are."""
@@ -26,7 +26,7 @@ class _Table:
     """True if the positions come with the tokens, as many as those and the cached ones."""
 
 
-_TABLES: Remembered[tuple[_Table, ...]] = Remembered()
+_TABLES: Remembered[tuple[_PositionTable, ...]] = Remembered()
 
 
 def positions_suffice(model: Model, types: DeployedTypes, cached: int) -> bool:
@@ -35,7 +35,7 @@ def positions_suffice(model: Model, types: DeployedTypes, cached: int) -> bool:
     return all(_suffices(table, types, cached) for table in tables)
 
 
-def _suffices(table: _Table, types: DeployedTypes, cached: int) -> bool:
+def _suffices(table: _PositionTable, types: DeployedTypes, cached: int) -> bool:
     if not table.is_fed:
         numbers = types.numbers(table.index)
         if numbers is not None:
@@ -47,7 +47,7 @@ def _suffices(table: _Table, types: DeployedTypes, cached: int) -> bool:
     return not isinstance(length, int) or length + cached <= table.rows
 
 
-def _tables(model: Model) -> Iterator[_Table]:
+def _tables(model: Model) -> Iterator[_PositionTable]:
     for node in model.graph.nodes:
         place = of(node).place("positions")
         if place is not None:
@@ -56,14 +56,14 @@ def _tables(model: Model) -> Iterator[_Table]:
             yield from _of_gather(node)
 
 
-def _of_rotation(node: Node, table: Value | None) -> Iterator[_Table]:
+def _of_rotation(node: Node, table: Value | None) -> Iterator[_PositionTable]:
     """Iterate over the table of an op that rotates by position: as many rows as positions."""
     data = node.input(0)
     if table is not None and table.tensor is not None and len(table.tensor.shape) == 2 and data:
-        yield _Table(table.tensor.shape[0], data, -2, is_fed=True)
+        yield _PositionTable(table.tensor.shape[0], data, -2, is_fed=True)
 
 
-def _of_gather(node: Node) -> Iterator[_Table]:
+def _of_gather(node: Node) -> Iterator[_PositionTable]:
     table, index = node.input(0), node.input(1)
     if table is None or table.tensor is None or index is None or index.is_constant:
         return
@@ -72,10 +72,10 @@ def _of_gather(node: Node) -> Iterator[_Table]:
     source = _source(index)
     if source.is_input:
         if "position" in source.name.lower():
-            yield _Table(table.tensor.shape[0], index, -1, is_fed=True)
+            yield _PositionTable(table.tensor.shape[0], index, -1, is_fed=True)
     elif source.producer is not None:
         is_counted = source.producer.op_type == "Range"
-        yield _Table(table.tensor.shape[0], index, -1 if is_counted else None, is_fed=False)
+        yield _PositionTable(table.tensor.shape[0], index, -1 if is_counted else None, is_fed=False)
 
 
 def _source(value: Value) -> Value:

@@ -123,12 +123,14 @@ def kv_cache_larger_than_weights(context: Context) -> Iterator[Hit]:
     if estimate is None or estimate.cache is None:
         return
     if estimate.kv_cache.low > estimate.weights.expected:
+        token = estimate.cache.bytes_per_token
         facts = {
             "cache": estimate.kv_cache.low,
             "weights": estimate.weights.expected,
-            "token": estimate.cache.bytes_per_token or 0,
+            "token": token or 0,
         }
-        yield Hit(estimate.cache.pairs[0].past, facts | _sizes(estimate))
+        past = estimate.cache.pairs[0].past
+        yield Hit(past, facts | _sizes(estimate), variant="" if token else "unsized")
 
 
 def shared_memory(context: Context) -> Iterator[Hit]:

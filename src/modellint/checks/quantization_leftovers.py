@@ -167,8 +167,8 @@ def uncalibrated(context: Context) -> Iterator[Hit]:
     ]
     scales = Counter(scale for q in quantizers if (scale := _scale(q)) is not None)
     total = sum(scales.values())
-    if total < 4:
-        return
+    if total < 4 and not (total and scales[1.0] == total and _weights_are_unset(context)):
+        return  # so few may be equal by chance
     scale, count = scales.most_common(1)[0]
     if count == total:
         first = next(q for q in quantizers if _scale(q) == scale)
@@ -177,6 +177,14 @@ def uncalibrated(context: Context) -> Iterator[Hit]:
         first = next(q for q in quantizers if _scale(q) == 1.0)
         facts = {"scale": "1", "unset": scales[1.0], "activations": total}
         yield Hit(first.node, facts, variant="default", count=scales[1.0])
+
+
+def _weights_are_unset(context: Context) -> bool:
+    """Return True if integer weights have the scale of an observer that has seen nothing."""
+    dequantizers = context.analysis(QuantizationMap).weight_dequantizers
+    schemes = [dq.scheme for dq in dequantizers if dq.scheme.precision == "int8"]
+    scales = [scheme.scales for scheme in schemes]
+    return bool(scales) and all(each is not None and bool((each == 1).all()) for each in scales)
 
 
 def _only_moves(q: Converter) -> bool:

@@ -39,7 +39,6 @@ _BY_BATCH = (
 """Ops that treat what lies along their first axis alike."""
 SIZE_INPUTS = with_input("shape", "size")
 """Inputs whose elements determine the size of the output."""
-_ALONG = {"Gather", "Unsqueeze"} | CONCATS.keys()
 RANK_INPUTS = with_input("shape", "axes")
 """Inputs whose length determines the rank of the output."""
 LARGEST_TABLE, PIECE = 1 << 24, 1 << 16
@@ -457,7 +456,8 @@ def _is_size(value: Value, steps: int = 4) -> bool:
             return True
         if node.op_type in ("Resize", "Upsample") and use.index > 0:
             return True
-        output = node.output(0) if node.op_type in _ALONG else None
+        goes_on = node.op_type in CONCATS or node.op_type in ("Gather", "Unsqueeze")
+        output = node.output(0) if goes_on else None
         if output is not None and _is_size(output, steps - 1):
             return True
     return value.is_output
