@@ -7,6 +7,7 @@ from math import isfinite
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
 from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, with_input
 
@@ -97,7 +98,9 @@ def dtype_beyond_target(context: Context) -> Iterator[Hit]:
         nodes = [node for node in context.nodes() if _makes(node, name)]
         if nodes:
             facts = {"dtype": name, "nodes": len(nodes), "lacking": precision}
-            yield Hit(nodes[0], facts, count=len(nodes))
+            refused = name == "bfloat16" and context.deployment.runtime == "tensorrt-rtx"
+            severity = Severity.ERROR if refused else None
+            yield Hit(nodes[0], facts, count=len(nodes), severity=severity)
 
 
 def _makes(node: Node, dtype: str) -> bool:

@@ -1,17 +1,33 @@
-"""Types that TensorRT does not have, wherever they are in a model."""
+"""Types that TensorRT does not have, or does not compute in on every device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from modellint.analysis.quantization import QuantizationMap
 from modellint.checks.api import Context, Hit, Place
+from modellint.checks.quantization_common import together
+from modellint.finding import Severity
 from modellint.model import DType, Node, Value
-from modellint.operators import Trait, having
-from modellint.runtimes.support import Support, support
+from modellint.operators import Trait, having, names
+from modellint.runtimes.support import Support, precisions, support
 
+Facts = Mapping[str, object]
 CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 """Ops whose types other rules cover."""
 UINT8 = "uint8"
+PRODUCTS = tuple(
+    op
+    for trait in (Trait.MATMUL, Trait.GEMM, Trait.CONTRACTION, Trait.RECURRENT)
+    for op in names(trait)
+)
+CONVOLUTIONS = names(Trait.CONVOLUTION)
+RANK_3D = 5
+"""Rank of the input of a convolution over volumes."""
+SPOKEN = {"product": "matrix product", "convolution-3d": "3-D convolution"}
+NARROW = ("fp16", "bf16")
+COMPUTED_AS = {"float64": "float32"}
+"""Types that are narrowed."""
 
 
 def type_unknown(context: Context) -> Iterator[Hit]:
@@ -69,3 +85,61 @@ def _is_unknown(dtype: DType | None, table: Support) -> bool:
 def _is_only_converted(value: Value) -> bool:
     """Return True if it is data or a zero point of quantization."""
     return bool(value.consumers) and all(use.node.op_type in CONVERTERS for use in value.consumers)
+
+
+# Layers by compute capability.
+
+
+def layer_by_capability(context: Context) -> Iterator[Hit]:
+    """Layers that are not built for the target, or not computed in integers there."""
+    deployment, target = context.deployment, context.deployment.target
+    layers = precisions(deployment.runtime or "", deployment.runtime_version)
+    capability = target.compute_capability if target is not None else None
+    if not layers or capability is None:
+        return
+    column = "{}.{}".format(*capability)
+    facts = {"capability": column, "version": deployment.runtime_version or ""}
+    converts = deployment.precision in NARROW and not deployment.is_assumed("precision")
+    refused: dict[tuple[str, str], list[Node]] = {}
+    for node, layer in _layers(context) if not converts else ():
+        kind = _float_of(context, node)
+        row = layers.get(layer, {}).get(f"{kind} {kind}", {})
+        if column in row and row[column] is None:
+            refused.setdefault((layer, kind), []).append(node)
+    for (layer, kind), nodes in refused.items():
+        words = {"layer": SPOKEN[layer], "type": kind, **facts}
+        yield from together(nodes, words)
+    yield from _in_float(context, layers.get("convolution", {}), column, facts)
+
+
+def _layers(context: Context) -> Iterator[tuple[Node, str]]:
+    for node in context.nodes(*PRODUCTS):
+        yield node, "product"
+    for node in context.nodes(*CONVOLUTIONS):
+        data = node.input(0)
+        shape = context.shape(data) if data is not None else None
+        if shape is not None and len(shape) == RANK_3D:
+            yield node, "convolution-3d"
+
+
+def _float_of(context: Context, node: Node) -> str:
+    """Return the type that a layer's data is computed in without quantization."""
+    data = node.input(0)
+    dtype = context.dtype(data) if data is not None else None
+    return COMPUTED_AS.get(dtype.name, dtype.name) if dtype is not None else ""
+
+
+def _in_float(
+    context: Context, rows: Mapping[str, Mapping[str, str | None]], column: str, facts: Facts
+) -> Iterator[Hit]:
+    """Report quantized convolutions whose operands are dequantized first."""
+    found: dict[str, list[Node]] = {}
+    for op in context.analysis(QuantizationMap).quantized_ops:
+        if op.node.op_type in CONVOLUTIONS and op.operand_precision == "int8":
+            kind = _float_of(context, op.node)
+            computed = rows.get(f"int8 {kind}", {}).get(column)
+            if computed is not None and computed != "int8":
+                found.setdefault(computed, []).append(op.node)
+    for computed, nodes in found.items():
+        words = {"type": computed, **facts}
+        yield from together(nodes, words, variant="float", severity=Severity.WARNING)

@@ -12,7 +12,7 @@ from modellint.base.store import kept_toml
 from modellint.runtimes.registry import find_runtime
 from modellint.runtimes.versions import Table, find_table, is_between, releases, version_key
 
-SUPPORT, RESTRICTIONS = "support", "restrictions"
+SUPPORT, RESTRICTIONS, PRECISIONS = "support", "restrictions", "precisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +76,15 @@ def _restrictions(table: Table) -> Mapping[str, list[Mapping[str, Any]]]:
         for op in [ops] if isinstance(ops, str) else ops:
             found.setdefault(op, []).append(entry)
     return found
+
+
+def precisions(runtime: str, version: str | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """Return in which types it computes layers, by layer, types and compute capability."""
+    table = find_table(runtime, PRECISIONS, version)
+    return _precisions(table) if table is not None else {}
+
+
+@cache
+def _precisions(table: Table) -> Mapping[str, Mapping[str, Any]]:
+    layers: dict[str, dict[str, Any]] = json.loads(table.path.read_text(encoding="utf-8"))["layers"]
+    return layers
