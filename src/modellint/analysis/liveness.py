@@ -226,8 +226,11 @@ class Sizes:
     def __init__(self, types: DeployedTypes, precision: str | None) -> None:
         self.types = types
         self._precision = precision
+        self._known = types.sizes(precision)
 
     def of(self, value: Value) -> int | None:
+        if id(value) in self._known:
+            return self._known[id(value)]
         return nbytes(value, self.types, self._precision)
 
 

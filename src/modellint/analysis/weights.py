@@ -49,8 +49,8 @@ class Statistics:
     zeros: int
     lowest: float
     highest: float
-    vanishing: int
-    """Count of nonzero numbers that are 0 in fp16."""
+    vanishing: int | None
+    """Count of nonzero numbers that are 0 in fp16; None unless the model runs in fp16."""
 
     @property
     def is_sample(self) -> bool:
@@ -70,22 +70,23 @@ class Weights:
     """Statistics of a model's tensors, computed on first use."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
-        del model, deployment  # the tensors know where their bytes are
+        del model  # the tensors know where their bytes are
+        self._in_fp16 = deployment.precision == "fp16"
         self._known: dict[int, tuple[Tensor, Statistics | None]] = {}
 
     def of(self, tensor: Tensor) -> Statistics | None:
         """Return a tensor's statistics; None without floats, elements or bytes."""
         if id(tensor) not in self._known:
-            self._known[id(tensor)] = tensor, _measure(tensor)
+            self._known[id(tensor)] = tensor, _measure(tensor, in_fp16=self._in_fp16)
         return self._known[id(tensor)][1]
 
 
-def _measure(tensor: Tensor) -> Statistics | None:
+def _measure(tensor: Tensor, *, in_fp16: bool) -> Statistics | None:
     if not tensor.dtype.is_float or not tensor.elements or tensor.read is None:
         return None
     plain = tensor.plain()
     if plain is not None and len(plain) <= PIECE:
-        return _measure_plain(plain)
+        return _measure_plain(plain, in_fp16=in_fp16)
     import numpy as np
 
     read = nans = infinities = zeros = vanishing = 0
@@ -93,7 +94,7 @@ def _measure(tensor: Tensor) -> Statistics | None:
     for numbers in pieces(tensor):
         read += numbers.size
         low, high = float(numbers.min()), float(numbers.max())
-        if not (np.isfinite(low) and np.isfinite(high)):  # rare, so counted only then
+        if not (isfinite(low) and isfinite(high)):  # rare, so counted only then
             nans += int(np.isnan(numbers).sum())
             infinities += int(np.isinf(numbers).sum())
             numbers = numbers[np.isfinite(numbers)]
@@ -103,22 +104,32 @@ def _measure(tensor: Tensor) -> Statistics | None:
         lowest, highest = min(lowest, low), max(highest, high)
         none = numbers.size - int(np.count_nonzero(numbers))
         zeros += none
-        vanishing += int((np.abs(numbers) <= FLOAT16_ZERO).sum()) - none
+        if in_fp16:
+            vanishing += int((np.abs(numbers) <= FLOAT16_ZERO).sum()) - none
     if not read:
         return None
     if lowest > highest:  # not one finite number
         lowest = highest = 0.0
-    return Statistics(read, tensor.elements, nans, infinities, zeros, lowest, highest, vanishing)
+    return Statistics(
+        read=read,
+        elements=tensor.elements,
+        nans=nans,
+        infinities=infinities,
+        zeros=zeros,
+        lowest=lowest,
+        highest=highest,
+        vanishing=vanishing if in_fp16 else None,
+    )
 
 
-def _measure_plain(numbers: Sequence[float]) -> Statistics:
+def _measure_plain(numbers: Sequence[float], *, in_fp16: bool) -> Statistics:
     """Measure a few numbers in plain Python, faster than loading numpy."""
     finite = numbers
     if not isfinite(sum(numbers)):
         finite = [number for number in numbers if isfinite(number)]
     zeros = finite.count(0.0)
-    vanishing = 0
-    if min(map(abs, filter(None, finite)), default=1.0) <= FLOAT16_ZERO:
+    vanishing = None
+    if in_fp16:
         vanishing = len([n for n in finite if -FLOAT16_ZERO <= n <= FLOAT16_ZERO]) - zeros
     return Statistics(
         read=len(numbers),

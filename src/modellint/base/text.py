@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 DOCS = "https://github.com/modellint/modellint/blob/main/docs"
 
@@ -60,6 +60,7 @@ def _escape(char: str) -> str:
     return " " if char in "\u00a0\u202f" else char.encode("unicode_escape").decode()
 
 
+@lru_cache(maxsize=1024)
 def brief(text: str, ellipsis: str = "…") -> str:
     """Return one clean line with long names shortened."""
     text = clean(" ".join(text.splitlines()))

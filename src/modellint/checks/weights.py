@@ -45,8 +45,9 @@ def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
     if context.deployment.precision != "fp16":
         return
     for value, statistics in _statistics(context):
-        if is_weight(value) and statistics.vanishing / statistics.read >= context.options["share"]:
-            facts = _shares(statistics.vanishing, statistics)
+        vanishing = statistics.vanishing or 0
+        if is_weight(value) and vanishing / statistics.read >= context.options["share"]:
+            facts = _shares(vanishing, statistics)
             yield Hit(value, facts | {"tensor": value.name})
 
 

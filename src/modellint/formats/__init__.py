@@ -126,9 +126,10 @@ def read_model(path: Path) -> Model:
 
 def _size(path: Path) -> int:
     """Return the size of a file, or of all files in a folder."""
-    if path.is_dir():
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
         return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
-    return path.stat().st_size
+    return status.st_size
 
 
 def _problem(kind: str, **facts: object) -> Detection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -68,7 +69,7 @@ class Format:
         return bool(self.reader)
 
     def load(self) -> Reader:
-        return cast("Reader", import_module(self.reader))
+        return cast("Reader", _module(self.reader))
 
     def recognises(self, head: bytes, path: Path) -> bool:
         if self.is_read:
@@ -94,6 +95,9 @@ class Format:
             for pattern in self.companions
             if pattern.startswith("{name}")
         )
+
+
+_module = cache(import_module)
 
 
 def _expression(pattern: str, names: dict[str, str]) -> str:

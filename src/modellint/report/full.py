@@ -286,6 +286,9 @@ class _FullPage(Page):
 
     def beside(self, label: str | Text, line: Text) -> None:
         """Print a right-aligned label, with text next to it."""
+        if not label:
+            self.print(" " * self.gutter, line)
+            return
         label = Text(label) if isinstance(label, str) else label
         self.print(label.padded(self.gutter - 2, to_the_right=True), "  ", line)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from modellint.base.text import cells, escaped, shorten
@@ -122,11 +123,12 @@ def _styled(piece: Piece) -> str:
     return f"\x1b]8;;{escaped(piece.link)}\x1b\\{text}\x1b]8;;\x1b\\" if piece.link else text
 
 
-def _breaks(text: str, width: int) -> list[int]:
+@lru_cache(maxsize=1024)
+def _breaks(text: str, width: int) -> tuple[int, ...]:
     """Return the positions at which lines after the first start."""
-    breaks: list[int] = []
     if cells(text) <= width:
-        return breaks
+        return ()
+    breaks: list[int] = []
     room = width
     for match in _WORD.finditer(text):
         word, start = match[0], match.start()
@@ -140,7 +142,7 @@ def _breaks(text: str, width: int) -> list[int]:
             word = word[folds[-1] :]
             room = width
         room -= cells(word)
-    return breaks
+    return tuple(breaks)
 
 
 def _chopped(text: str, width: int) -> Iterator[int]:

@@ -24,35 +24,23 @@ _FIGURES = re.compile(r",?(?:\.\d{1,2})?[defg%]?", re.ASCII)
 """Python's format specs without widths, which could fill the memory."""
 
 
-class _Words(string.Formatter):
-    """``str.format`` without attribute access, conversions and widths; with additional units.
+def _formatted(value: Any, format_spec: str) -> str:
+    """Format like ``format``, without widths, and with additional units.
 
     Besides Python's format specs of figures: ``{size:bytes}``, ``{macs:count}``,
     ``{names:list}``, and ``{nodes:plural|needs|need}``, which is one word or the other.
     """
-
-    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
-        return self.get_value(field_name, args, kwargs), field_name
-
-    def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
-        try:
-            return kwargs[str(key)]
-        except KeyError:
-            known = ", ".join(sorted(kwargs)) or "none"
-            raise LookupError(f"unknown fact {str(key)!r}; known: {known}") from None
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec == "bytes":
-            return format_bytes(value)
-        if format_spec == "count":
-            return format_count(value)
-        if format_spec == "list":
-            return format_list(value)
-        if format_spec.startswith(PLURAL):
-            return choose_plural(value, format_spec)
-        if not _FIGURES.fullmatch(format_spec):
-            raise ValueError(f"unknown format {format_spec!r}")
-        return format(value, format_spec)
+    if format_spec == "bytes":
+        return format_bytes(value)
+    if format_spec == "count":
+        return format_count(value)
+    if format_spec == "list":
+        return format_list(value)
+    if format_spec.startswith(PLURAL):
+        return choose_plural(value, format_spec)
+    if not _FIGURES.fullmatch(format_spec):
+        raise ValueError(f"unknown format {format_spec!r}")
+    return format(value, format_spec)
 
 
 def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
@@ -75,14 +63,34 @@ def choose_plural(number: Any, format_spec: str) -> str:
     return singular if count == 1 else plural
 
 
-_WORDS = _Words()
-
-
 def fill(template: str, facts: Mapping[str, object]) -> str:
     """Replace every ``{name}`` of a template; unknown names are errors of the rule."""
     if "{" not in template and "}" not in template:
         return _on_one_line(template)
-    return " ".join(_WORDS.vformat(template, (), facts).split())
+    filled: list[str] = []
+    for text, name, format_spec in _parts(template):
+        filled.append(text)
+        if name is not None:
+            filled.append(_formatted(_fact(name, facts), format_spec))
+    return " ".join("".join(filled).split())
+
+
+@lru_cache(maxsize=1024)
+def _parts(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    """Return the texts of a template, each with the name and the format of the fact after it."""
+    parts = tuple(string.Formatter().parse(template))
+    for _, _, _, conversion in parts:
+        if conversion is not None:
+            raise ValueError(f"unknown conversion {conversion!r}")
+    return tuple((text, name, format_spec or "") for text, name, format_spec, _ in parts)
+
+
+def _fact(name: str, facts: Mapping[str, object]) -> object:
+    try:
+        return facts[name]
+    except KeyError:
+        known = ", ".join(sorted(facts)) or "none"
+        raise LookupError(f"unknown fact {name!r}; known: {known}") from None
 
 
 @lru_cache

@@ -21,6 +21,7 @@ from modellint.model import Region
 LEFTOVER_BYTES = 1 << 20
 LEFTOVER_SHARE = 0.10
 """Minimum gap, absolute and relative, to report: padding between tensors is normal."""
+_PLAIN = [pattern for pattern in EXTERNAL_DATA if "*" not in pattern]
 MOST_SIBLINGS = 200
 LONGEST_POINTER = 1024
 
@@ -171,11 +172,13 @@ class ExternalFiles:
         return leftovers
 
 
-def _namesakes(model: Path) -> list[Path]:
-    """Return files whose names indicate that they contain this model's weights."""
-    patterns = (pattern for pattern in EXTERNAL_DATA if "*" not in pattern)
-    names = (pattern.format(name=model.name, stem=model.stem) for pattern in patterns)
-    return [model.with_name(name) for name in dict.fromkeys(names)]
+def _namesakes(model: Path) -> Iterator[Path]:
+    """Iterate over files whose names indicate that they contain this model's weights."""
+    names = (pattern.format(name=model.name, stem=model.stem) for pattern in _PLAIN)
+    for name in dict.fromkeys(names):
+        path = os.path.join(model.parent, name)  # noqa: PTH118 - hardly ever there
+        if os.path.exists(path):  # noqa: PTH110
+            yield Path(path)
 
 
 def _mode(path: Path) -> int | None:
