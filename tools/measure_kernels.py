@@ -27,7 +27,8 @@ ABOUT = (
     "that a model which imports none gets; 'newest': the newest version that is loaded. Of each "
     "operator: the versions registered, those 'removed', those replaced by other operators where "
     "no kernel fits ('body'), and its kernels: first and last version, types by place ('0' is the "
-    "first input, 'o0' the first output)."
+    "first input, 'o0' the first output); for operators of its own also their "
+    "signature: least and most inputs and outputs with their types, and attributes."
 )
 UNBOUNDED = 2**31 - 1
 SPELT = {"float": "float32", "double": "float64"}
@@ -77,13 +78,40 @@ def operators() -> dict[str, dict[str, Any]]:
 def _operator(schemas: Sequence[Any], kernels: Sequence[Any]) -> dict[str, Any]:
     removed = [each.since_version for each in schemas if each.deprecated]
     body = [each.since_version for each in schemas if _has_body(each, kernels)]
-    facts = {
+    facts: dict[str, Any] = {
         "versions": sorted({each.since_version for each in schemas}),
         "removed": sorted(removed),
         "body": sorted(body),
         "kernels": _merged(_kernel(each, schemas) for each in kernels),
     }
+    facts["signature"] = _signature(schemas[-1]) if not _is_standard(schemas[-1]) else None
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def _is_standard(schema: Any) -> bool:
+    try:
+        return bool(defs.get_schema(schema.name, domain=schema.domain))
+    except defs.SchemaError:
+        return False
+
+
+def _signature(schema: Any) -> dict[str, Any]:
+    """What a node has to look like, for operators that the onnx package does not contain."""
+    return {
+        "inputs": [schema.min_input, schema.max_input, *map(_formal, schema.inputs)],
+        "outputs": [schema.min_output, schema.max_output, *map(_formal, schema.outputs)],
+        "attributes": {
+            name: [each.type.name, each.required] for name, each in schema.attributes.items()
+        },
+        "types": {
+            each.type_param_str: sorted(set(_type_names(each.allowed_type_strs)))
+            for each in schema.type_constraints
+        },
+    }
+
+
+def _formal(formal: Any) -> list[str]:
+    return [formal.typeStr, formal.option.name]
 
 
 def _kernel(kernel: Any, schemas: Sequence[Any]) -> list[Any]:

@@ -11,7 +11,7 @@ from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
-from modellint.runtimes.kernels import KernelTable, kernels
+from modellint.runtimes.kernels import Answer, KernelTable, kernels
 from modellint.runtimes.support import support
 from modellint.runtimes.versions import Release, is_of, neighbours, newest_version
 
@@ -127,7 +127,7 @@ def _version(context: Context) -> dict[str, object]:
 def missing_opset_import(context: Context) -> Iterator[Hit]:
     """A node of a domain whose operator set the model does not import."""
     table = registered(context)
-    for model_graph, imported in _graphs_with_imports(context.model):
+    for model_graph, imported in graphs_with_imports(context.model):
         seen: dict[str, list[Node]] = {}
         for node in model_graph.nodes:
             if normal_domain(node.domain) not in imported:
@@ -143,7 +143,7 @@ def missing_opset_import(context: Context) -> Iterator[Hit]:
 
 def unknown_operator(context: Context) -> Iterator[Hit]:
     """An op of a standard domain that its operator set, or any, does not contain."""
-    for graph, imported in _graphs_with_imports(context.model):
+    for graph, imported in graphs_with_imports(context.model):
         for op, nodes in graph.by_op.items():
             node = nodes[0]
             version = imported.get(normal_domain(node.domain))
@@ -153,20 +153,19 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
                 continue
             first = _first_version(node.op_type, normal_domain(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
-            if _is_registered(context, node, version):
+            if _answer(context, node, version) in ("runs", "no-kernel"):
                 yield Hit(node, facts, "registered", Severity.WARNING, count=len(nodes))
                 continue
             variant, milder = "" if first else "nowhere", _mildly(context, node)
             yield Hit(node, facts, variant=variant, count=len(nodes), severity=milder)
 
 
-def _is_registered(context: Context, node: Node, version: int) -> bool:
-    """Return True if the runtime takes an op that the standard does not contain."""
+def _answer(context: Context, node: Node, version: int) -> Answer | None:
+    """Return what the runtime says of an op, whatever its types; None if it is not known."""
     table = registered(context)
     if table is None:
-        return False
-    answer = table.ask(normal_domain(node.domain), node.op_type, version, lambda place: None)
-    return answer not in ("unregistered", "removed", "unknown-version")
+        return None
+    return table.ask(normal_domain(node.domain), node.op_type, version, lambda place: None)
 
 
 def _mildly(context: Context, *nodes: Node) -> Severity | None:
@@ -181,7 +180,7 @@ def _mildly(context: Context, *nodes: Node) -> Severity | None:
 
 def deprecated_operator(context: Context) -> Iterator[Hit]:
     """An op that its operator set has deprecated."""
-    for graph, imported in _graphs_with_imports(context.model):
+    for graph, imported in graphs_with_imports(context.model):
         for nodes in graph.by_op.values():
             node = nodes[0]
             version = imported.get(normal_domain(node.domain))
@@ -190,7 +189,8 @@ def deprecated_operator(context: Context) -> Iterator[Hit]:
             schema = _schema(node, version)
             if schema is not None and schema.deprecated:
                 facts = {"opset": version, "since": schema.since_version, "nodes": len(nodes)}
-                severity = Severity.ERROR if registered(context) is not None else None
+                refused = _answer(context, node, version) == "removed"
+                severity = Severity.ERROR if refused else None
                 yield Hit(node, facts, severity=severity, count=len(nodes))
 
 
@@ -211,7 +211,8 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
                 yield Hit(node, facts, severity=severity, count=len(nodes))
 
 
-def _graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:
+def graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:
+    """Iterate over all graphs, each with the operator sets of its nodes."""
     facts = onnx_facts(model)
     for graph in model.graphs(functions=True):
         opsets = facts.opsets_of(graph)
@@ -229,11 +230,12 @@ def is_known_operator(node: Node, version: int) -> bool:
 
 
 def _schema(node: Node, version: int) -> Any:
-    return _find_schema(node.op_type, normal_domain(node.domain), version)
+    return find_schema(node.op_type, normal_domain(node.domain), version)
 
 
 @cache
-def _find_schema(op_type: str, domain: str, version: int) -> Any:
+def find_schema(op_type: str, domain: str, version: int) -> Any:
+    """Return the definition of an op that a version of its domain contains; None if none."""
     defs = library().defs
     if not 0 < version <= _LARGEST_VERSION:
         return None

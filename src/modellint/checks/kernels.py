@@ -48,7 +48,7 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
         return
     for table, domain, opset, nodes in _operators(context):
         for node in nodes:
-            if _answer(table, domain, opset, node) == "no-type" and not _is_foldable(node):
+            if _answer(table, domain, opset, node) == "no-type":
                 facts, variant = _refused_type(table, domain, opset, node)
                 yield by_table(context, table, node, facts, variant)
 
@@ -108,8 +108,3 @@ def _type_at(node: Node, place: str) -> str | None:
     if value.type_name != "tensor":
         return value.type_name
     return value.dtype.name if value.dtype is not None else None
-
-
-def _is_foldable(node: Node) -> bool:
-    """Return True for arithmetic on constants, which is folded before kernels are selected."""
-    return all(value is None or value.is_constant for value in node.inputs)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
+from modellint.checks.signatures import contradictions
 from modellint.finding import Severity
 from modellint.model import Contradiction, Model, Node
 
@@ -20,9 +21,11 @@ FOUND_BY_TENSORRT = re.compile(
 def shapes_contradict(context: Context) -> Iterator[Hit]:
     """A node with invalid inputs, or whose output is recorded with a different shape."""
     found = context.model.infer_strictly().contradiction
-    if found is None:
-        return
+    if found is None or not any(context.nodes(found.op_type)):
+        return  # nothing, or a node of an operator's own body
     node = _find(context.model, found)
+    if node is not None and any(node is other for other, _ in context.analysis(contradictions)):
+        return  # which another rule reports
     label = node.label if node is not None else found.node
     place = f"{found.op_type} '{label}'" if label else f"A node {found.op_type}"
     facts = {"place": place, "detail": found.detail.rstrip(".")}
@@ -32,6 +35,13 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
         yield Hit(node, facts, severity=Severity.WARNING)
     else:
         yield Hit(node, facts)
+
+
+def contradicts_operator(context: Context) -> Iterator[Hit]:
+    """A node that its operator's definition does not allow."""
+    severity = Severity.WARNING if context.for_tensorrt else None  # it reads what it knows
+    for node, mistake in context.analysis(contradictions):
+        yield Hit(node, mistake.facts, variant=mistake.kind, severity=severity)
 
 
 def _find(model: Model, contradiction: Contradiction) -> Node | None:

@@ -22,7 +22,7 @@ COMPUTED_AS = {"float16": "float32"}
 """Types that are cast to another one where no kernel takes them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KernelTable:
     """Operators and kernels that one release of a runtime registers."""
 
@@ -70,6 +70,11 @@ class KernelTable:
         version = self.registers(domain, op, opset)
         kernels = self._kernels(domain, op, version) if version is not None else ()
         return sorted({place for types in kernels for place in types})
+
+    def stated_signature(self, domain: str, op: str) -> Mapping[str, Any] | None:
+        """Return inputs, outputs and attributes of an operator that the standard lacks."""
+        found: Mapping[str, Any] | None = self._facts(domain, op).get("signature")
+        return found
 
     def first_version(self, domain: str, op: str) -> int | None:
         """Return the lowest version of an operator that has a kernel."""
