@@ -40,7 +40,7 @@ from modellint.lint import Request, lint  # noqa: E402
 from modellint.probes import CHILD, Outcome, known_backends  # noqa: E402
 from modellint.probes import cache as by_content  # noqa: E402
 from modellint.probes.backends import Backend  # noqa: E402
-from modellint.probes.outcome import from_json, to_json  # noqa: E402
+from modellint.probes.outcome import from_json  # noqa: E402
 from modellint.probes.runner import Limits, run_child  # noqa: E402
 from modellint.report.table import markdown  # noqa: E402
 from tests.exports import exports, materialise  # noqa: E402
@@ -55,6 +55,7 @@ MOST_COPIED = 1 << 40
 """Said to be the weights' size, so that no optimized model is written out."""
 AT_ONCE = 2
 LONGEST_REASON = 160
+KEPT_OF_REMARKS = ("kind", "text", "op")
 NO_LOCALE = "facet::_S_create_c_locale"
 """Part of the error of a machine without the locale that StringNormalizer asks for."""
 GOAL_CONTRADICTED, GOAL_PREDICTED = 0.01, 0.95
@@ -206,21 +207,35 @@ class Verdicts:
                 self._known[entry["key"]] = from_json(entry["outcome"])
 
     def of(self, path: Path, backend: Backend) -> Outcome:
-        level = LEVELS[backend.name]
-        key = by_content.key(
-            [path, *read_model(path).external_files],
-            {"runtime": backend.name, "version": backend.version, "level": level},
-        )
+        """Return the verdict on a file, asked for if it is not known."""
+        key = key_of(path, backend.name, backend.version)
         if key not in self._known:
-            self._keep(key, ask(path, backend, level))
+            self._keep(key, ask(path, backend, LEVELS[backend.name]))
         return self._known[key]
+
+    def known(self, path: Path, runtime: str, version: str) -> Outcome | None:
+        return self._known.get(key_of(path, runtime, version))
 
     def _keep(self, key: str, outcome: Outcome) -> None:
         with self._lock:
             self._known[key] = outcome
             if self._file is not None:
                 with self._file.open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps({"key": key, "outcome": to_json(outcome)}) + "\n")
+                    stream.write(json.dumps({"key": key, "outcome": _short(outcome)}) + "\n")
+
+
+def key_of(path: Path, runtime: str, version: str) -> str:
+    files = [path, *read_model(path).external_files]
+    return by_content.key(files, {"runtime": runtime, "version": version, "level": LEVELS[runtime]})
+
+
+def _short(outcome: Outcome) -> dict[str, Any]:
+    """What is compared of an outcome, as JSON."""
+    remarks = [
+        {name: value for name, value in asdict(remark).items() if name in KEPT_OF_REMARKS and value}
+        for remark in outcome.remarks
+    ]
+    return {"status": outcome.status, "detail": outcome.detail, "remarks": remarks}
 
 
 def ask(path: Path, backend: Backend, level: str) -> Outcome:
@@ -273,14 +288,24 @@ def _measure(
 ) -> Iterator[Measured]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(lambda path: verdicts.of(path, backend), files))
+    yield from compare(corpus, files, outcomes, backend)
+
+
+def compare(
+    corpus: Corpus, files: Sequence[Path], outcomes: Iterable[Outcome], backend: Backend
+) -> Iterator[Measured]:
+    """Lint files, and hold the findings against what the runtime said of each."""
     findings = lint_for(backend.name, files)
     top = _common_folder(corpus.files)
     for path, outcome in zip(files, outcomes, strict=True):
-        mine = [each for each in findings[str(path)] if not each.is_internal]
+        mine = findings[str(path)]
+        broken = next((each for each in mine if each.is_internal), None)
+        if broken is not None:
+            raise SystemExit(f"{path}: {broken.message}")
         errors = [each for each in mine if each.severity is Severity.ERROR]
         yield Measured(
             corpus.name,
-            path.relative_to(top).as_posix(),
+            _shown(path.relative_to(top)),
             is_held_out(path),
             backend.title,
             backend.version,
@@ -318,6 +343,14 @@ def reason(outcome: Outcome) -> str:
         what = remark.text or remark.kind
         return shorten(clean(f"{remark.op}: {what}" if remark.op else what), LONGEST_REASON)
     return outcome.detail
+
+
+def _shown(path: Path) -> str:
+    """The path, from a folder named ``owner+repository`` on, if there is one."""
+    at = next((at for at, part in enumerate(path.parts) if "+" in part), None)
+    if at is None:
+        return path.as_posix()
+    return Path(path.parts[at].replace("+", "/", 1), *path.parts[at + 1 :]).as_posix()
 
 
 def _common_folder(files: Iterable[Path]) -> Path:
@@ -409,8 +442,12 @@ def _cell(text: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("paths", nargs="*", type=Path, help="folders, files, or .txt lists of them")
-    parser.add_argument("--name", default=FOREIGN, help="what the page calls these models")
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="[NAME=]PATH",
+        help="folders, files, or .txt lists of them, and what the page calls these models",
+    )
     parser.add_argument("--runtime", nargs="+", choices=LEVELS, default=_installed())
     parser.add_argument("--part", choices=("all", "seen", "held-out"), default="all")
     parser.add_argument("--verdicts", type=Path, help="file that keeps what runtimes said")
@@ -419,7 +456,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        corpora = [_together(given.name, given.paths)] if given.paths else []
+        corpora = list(_named(given.paths))
         if not given.only:
             corpora += [kept_exports(Path(folder)), onnx_tests(_subfolder(folder))]
         found = measure(corpora, given.runtime, Verdicts(given.verdicts), given.part)
@@ -436,8 +473,13 @@ def _installed() -> list[str]:
     return [name for name in LEVELS if known_backends()[name].module is not None]
 
 
-def _together(name: str, paths: Iterable[Path]) -> Corpus:
-    return Corpus(name, tuple(file for path in paths for file in corpus(path).files))
+def _named(texts: Iterable[str]) -> Iterator[Corpus]:
+    """Corpora of the command line; those of one name are one."""
+    files: dict[str, list[Path]] = defaultdict(list)
+    for text in texts:
+        name, _, path = text.rpartition("=")
+        files[name or FOREIGN] += corpus(Path(path)).files
+    return (Corpus(name, tuple(paths)) for name, paths in files.items())
 
 
 def _subfolder(folder: str) -> Path:

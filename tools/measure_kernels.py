@@ -12,11 +12,13 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnxruntime
+from measure_support import at_opset, cases, forms, types_of, varied_input, with_type
 from onnx import TensorProto, defs, helper
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
@@ -25,23 +27,33 @@ SOURCE = "https://onnxruntime.ai/docs/reference/operators/"
 ABOUT = (
     "Written by tools/measure_kernels.py; do not edit. 'imported': domains known, with the version "
     "that a model which imports none gets; 'newest': the newest version that is loaded. Of each "
-    "operator: the versions registered, those 'removed', those replaced by other operators where "
-    "no kernel fits ('body'), and its kernels: first and last version, types by place ('0' is the "
-    "first input, 'o0' the first output); for operators of its own also their "
-    "signature: least and most inputs and outputs with their types, and attributes."
+    "operator: the versions registered, those 'removed', its kernels: first and last version, and "
+    "types by place; its 'body', other operators that replace it where no kernel fits: first and "
+    "last operator set, and types by place ('0' is the first input, 'o0' the first output); for "
+    "operators of its own also their signature: least and most inputs and outputs with their "
+    "types, and attributes."
 )
 UNBOUNDED = 2**31 - 1
 SPELT = {"float": "float32", "double": "float64"}
 KINDS = {"seq": "sequence"}
-STORED = "Constant"
-"""The operator that becomes an initializer before kernels are looked for."""
+GONE = ("Constant", "Identity")
+"""Operators that are gone before kernels are looked for."""
 DOMAINS = (
     "", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training",
     "com.microsoft", "com.microsoft.experimental", "com.microsoft.nchwc", "com.ms.internal.nhwc",
 )  # fmt: skip
 NO_IMPORT = "No opset import for domain"
+FOR_WANT = (
+    "Could not find an implementation",
+    "Failed to find kernel",
+    "of input parameter (_inlfunc_",
+    "is not a registered function/op",
+)
+"""What is said of an operator in a body that has no kernel, or does not take the type."""
 NO_KERNEL = "Could not find an implementation"
 MOST_VERSIONS = 100
+MOST_TRIED = 3
+"""Tests of one operator that are tried."""
 
 
 def main() -> int:
@@ -77,11 +89,10 @@ def operators() -> dict[str, dict[str, Any]]:
 
 def _operator(schemas: Sequence[Any], kernels: Sequence[Any]) -> dict[str, Any]:
     removed = [each.since_version for each in schemas if each.deprecated]
-    body = [each.since_version for each in schemas if _has_body(each, kernels)]
     facts: dict[str, Any] = {
         "versions": sorted({each.since_version for each in schemas}),
         "removed": sorted(removed),
-        "body": sorted(body),
+        "body": bodies(schemas, kernels),
         "kernels": _merged(_kernel(each, schemas) for each in kernels),
     }
     facts["signature"] = _signature(schemas[-1]) if not _is_standard(schemas[-1]) else None
@@ -160,13 +171,76 @@ def _merged(kernels: Iterable[list[Any]]) -> list[list[Any]]:
     return sorted(found, key=lambda each: (each[0], json.dumps(each)))
 
 
-def _has_body(schema: Any, kernels: Sequence[Any]) -> bool:
-    if schema.name == STORED:
-        return True
+def bodies(schemas: Sequence[Any], kernels: Sequence[Any]) -> list[list[Any]]:
+    """Operator sets in which an operator is replaced by others, and types that are taken then."""
+    found: list[list[Any]] = []
+    versions = sorted({each.since_version for each in schemas})
+    for schema in sorted(schemas, key=lambda each: each.since_version):
+        first = schema.since_version
+        after = next((each for each in versions if each > first), None)
+        if schema.name in GONE:
+            found.append([first, after - 1 if after else None, {}])
+        elif _has_body(schema):
+            found += _bodies(schema, range(first, after or newest_opset() + 1))
+        elif schema.domain and not kernels and _is_replaced(schema):
+            found.append([first, None, {}])
+    return found
+
+
+def _bodies(schema: Any, opsets: Sequence[int]) -> Iterator[list[Any]]:
+    """Try the operator's node tests in each operator set, and its types in the first."""
+    tests = cases().get(schema.name, []) if not schema.domain else []
+    models = [model for test in tests[:MOST_TRIED] for model in forms(test)]
+    types = _types_taken(schema, [at_opset(each, opsets[0]) for each in models])
+    taken = [
+        opset
+        for opset in opsets
+        if not models or not all(_fails_by_kernel(at_opset(each, opset)) for each in models)
+    ]
+    for first in taken:
+        if first - 1 not in taken:
+            last = next(
+                each for each in range(first, first + MOST_VERSIONS) if each + 1 not in taken
+            )
+            yield [first, last, types]
+
+
+def _types_taken(schema: Any, models: Sequence[onnx.ModelProto]) -> dict[str, list[str]]:
+    """Types of the input with most choices that are taken; nothing if all are, or none."""
+    known: Any = defs.get_schema(schema.name, schema.since_version, schema.domain)
+    at = varied_input(known)
+    if at is None or not models:
+        return {}
+    types = types_of(known, known.inputs[at].type_str)
+    taken = [name for name in types if _takes_type(known, models, at, name)]
+    untried = set(_type_names(known.inputs[at].types)) - set(types)
+    return {str(at): sorted({*taken, *untried})} if taken else {}
+
+
+def _takes_type(known: Any, models: Iterable[onnx.ModelProto], at: int, name: str) -> bool:
+    """False if every variant of the models with this type is refused for want of a kernel."""
+    variants = [each for model in models for each in with_type(model, known, at, name)]
+    return not variants or not all(map(_fails_by_kernel, variants))
+
+
+def _fails_by_kernel(model: onnx.ModelProto) -> bool:
+    """Whether a model is refused for want of a kernel; any other reason is the test's."""
+    error = refusal_of(model)
+    return error is not None and any(words in error for words in FOR_WANT)
+
+
+@cache
+def newest_opset() -> int:
+    newest = newest_version("")
+    assert newest is not None
+    return newest
+
+
+def _has_body(schema: Any) -> bool:
     try:
         known: Any = defs.get_schema(schema.name, schema.since_version, schema.domain)
     except defs.SchemaError:
-        return not kernels and not schema.deprecated and _is_replaced(schema)
+        return False
     return bool(known.has_function or known.has_context_dependent_function)
 
 
@@ -203,7 +277,10 @@ def refusal(nodes: Sequence[Any], opsets: dict[str, int], inputs: Sequence[str])
     outputs = [onnx.ValueInfoProto(name=name) for name in nodes[-1].output]
     graph = helper.make_graph(nodes, "graph", values, outputs)
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
-    model = helper.make_model(graph, opset_imports=imports, ir_version=8)
+    return refusal_of(helper.make_model(graph, opset_imports=imports, ir_version=8))
+
+
+def refusal_of(model: onnx.ModelProto) -> str | None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:

@@ -20,6 +20,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def node_tests() -> Sequence[Any]:
         return [test for test in collect_testcases(None) if test.model is not None]
 
 
+@cache
 def cases() -> dict[str, list[Case]]:
     """Node tests of one node each, by operator."""
     found: dict[str, list[Case]] = defaultdict(list)
@@ -173,12 +175,13 @@ def forms(case: Case) -> Iterator[onnx.ModelProto]:
 
 def varied_input(schema: Any) -> int | None:
     """The input with the most types to choose from; the first of several."""
-    choices = [len(_types(schema, each.type_str)) for each in schema.inputs]
+    choices = [len(types_of(schema, each.type_str)) for each in schema.inputs]
     most = max(choices, default=0)
     return choices.index(most) if most > 1 else None
 
 
-def _types(schema: Any, variable: str) -> list[str]:
+def types_of(schema: Any, variable: str) -> list[str]:
+    """Types that a variable of a schema allows."""
     for constraint in schema.type_constraints:
         if constraint.type_param_str == variable:
             names = [re.fullmatch(r"tensor\((\w+)\)", t) for t in constraint.allowed_type_strs]
@@ -205,7 +208,7 @@ def with_type(model: onnx.ModelProto, schema: Any, at: int, name: str) -> list[o
     others = {each.type_str for each in schema.inputs} - {variable}
     found = [_with_types(model, schema, {variable: name})]
     for follower in (name, "int64", "int32"):
-        following = {each: follower for each in others if follower in _types(schema, each)}
+        following = {each: follower for each in others if follower in types_of(schema, each)}
         if following:
             found.append(_with_types(model, schema, {variable: name, **following}))
     return [model for model in found if model is not None]
@@ -235,7 +238,7 @@ def _with_types(
                 dtype = helper.tensor_dtype_to_np_dtype(TYPES[changed[tensor.name]])
                 array = numpy_helper.to_array(tensor).astype(dtype)
                 tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-            except (TypeError, ValueError, KeyError):
+            except (TypeError, ValueError, KeyError, NotImplementedError):
                 return None
     return new
 
@@ -434,7 +437,7 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
     if at is not None and not _has_graphs(tests[0].model):
         found.at = at
         bases = models[:MOST_VARIED]
-        for name in _types(schema, schema.inputs[at].type_str):
+        for name in types_of(schema, schema.inputs[at].type_str):
             tried = [model for base in bases for model in with_type(base, schema, at, name)]
             if tried:
                 found.tried.append(name)

@@ -2,7 +2,7 @@
 
 [[form]]
 op = "ArgMax"                       # or a list
-input = 0                           # the subject: input, output, attribute or opset-below
+input = 0                           # the subject: input, output, attribute, opset-below or -from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 says = "an input of one dim"        # words for it; by default those of each condition
@@ -33,6 +33,9 @@ def _refused(context: Context, node: Node, condition: Condition) -> str:
     if "opset-below" in condition:
         limit, opset = condition["opset-below"], opset_of(node)
         return f"opset {opset}" if opset is not None and opset < limit else ""
+    if "opset-from" in condition:
+        first, opset = condition["opset-from"], opset_of(node)
+        return f"opset {opset}" if opset is not None and opset >= first else ""
     if "output" in condition:
         place = condition["output"]
         return f"output {place + 1}" if node.output(place) is not None else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modellint.checks import support
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import (
     STANDARD_DOMAINS,
@@ -51,6 +52,12 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
             if _answer(table, domain, opset, node) == "no-type":
                 facts, variant = _refused_type(table, domain, opset, node)
                 yield by_table(context, table, node, facts, variant)
+
+
+def form_unsupported(context: Context) -> Iterator[Hit]:
+    """A form of an operator that its kernel on the CPU refuses."""
+    if not _is_on_gpu(context):
+        yield from support.form_unsupported(context)
 
 
 def _answer(table: KernelTable, domain: str, opset: int, node: Node) -> Answer:

@@ -15,8 +15,8 @@ from modellint.runtimes.kernels import KernelTable, kernels
 from modellint.targets.deployment import Deployment
 
 _SPELT = {"float": "float32", "double": "float64"}
-_OPAQUE = ("STRING", "SPARSE_TENSOR")
-"""Kinds of attributes that may be kept as tensors."""
+_COMPARED = frozenset(("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS", "TENSOR", "TENSORS"))
+"""Kinds of attributes that can be told apart. A long string is kept as a tensor."""
 _KINDS = {int: "INT", float: "FLOAT", str: "STRING", bytes: "STRING", bool: "INT"}
 
 
@@ -57,7 +57,7 @@ class Mistake:
 @cache
 def _standard(op: str, domain: str, version: int) -> Signature | None:
     schema = find_schema(op, domain, version)
-    if schema is None or schema.deprecated:
+    if schema is None:
         return None
     return Signature(
         ((schema.min_input, schema.max_input), (schema.min_output, schema.max_output)),
@@ -176,8 +176,8 @@ def _attributes(node: Node, sign: Signature) -> Iterator[Mistake]:
             yield Mistake("attribute", {"attribute": name})
             continue
         expected, found = sign.attributes[name][0], _kind(value)
-        is_opaque = found == "TENSOR" and expected in _OPAQUE
-        if found and found != expected and not is_opaque:
+        is_opaque = found == "TENSOR" and expected == "STRING"
+        if found and found != expected and expected in _COMPARED and not is_opaque:
             facts = {"attribute": name, "found": found, "expected": expected}
             yield Mistake("attribute-type", facts)
     for name, (_, required) in sign.attributes.items():

@@ -49,10 +49,10 @@ class KernelTable:
         facts = self._facts(domain, op)
         if version in facts.get("removed", ()):
             return "removed"
-        if version in facts.get("body", ()):
+        if _is_replaced(facts.get("body", ()), opset, type_at):
             return "runs"
         kernels = self._kernels(domain, op, version)
-        if not kernels:
+        if not kernels and not _is_replaced(facts.get("body", ()), opset, lambda place: None):
             return "no-kernel"
         if _fits(kernels, type_at) or _fits(kernels, lambda place: _computed_as(type_at(place))):
             return "runs"
@@ -100,6 +100,14 @@ class KernelTable:
             for first, last, types in self._facts(domain, op).get("kernels", ())
             if first == version or (last is not None and first < version <= last)
         ]
+
+
+def _is_replaced(bodies: Iterable[Any], opset: int, type_at: TypeAt) -> bool:
+    """Return True if other operators take an operator's place, in this operator set."""
+    return any(
+        first <= opset and (last is None or opset <= last) and _fits((types,), type_at)
+        for first, last, types in bodies
+    )
 
 
 def _fits(kernels: Iterable[Types], type_at: TypeAt) -> bool:
