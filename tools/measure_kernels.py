@@ -18,7 +18,7 @@ from typing import Any
 
 import onnx
 import onnxruntime
-from measure_support import at_opset, cases, forms, types_of, varied_input, with_type
+from measure_support import at_opset, cases, forms, types_of, with_type
 from onnx import TensorProto, defs, helper
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
@@ -206,15 +206,16 @@ def _bodies(schema: Any, opsets: Sequence[int]) -> Iterator[list[Any]]:
 
 
 def _types_taken(schema: Any, models: Sequence[onnx.ModelProto]) -> dict[str, list[str]]:
-    """Types of the input with most choices that are taken; nothing if all are, or none."""
+    """Types of each input that are taken; an input is left out if it takes one type, or none."""
     known: Any = defs.get_schema(schema.name, schema.since_version, schema.domain)
-    at = varied_input(known)
-    if at is None or not models:
-        return {}
-    types = types_of(known, known.inputs[at].type_str)
-    taken = [name for name in types if _takes_type(known, models, at, name)]
-    untried = set(_type_names(known.inputs[at].types)) - set(types)
-    return {str(at): sorted({*taken, *untried})} if taken else {}
+    found = {}
+    for at, formal in enumerate(known.inputs if models else ()):
+        types = types_of(known, formal.type_str)
+        taken = [name for name in types if _takes_type(known, models, at, name)]
+        untried = set(_type_names(formal.types)) - set(types)
+        if len(types) > 1 and taken:
+            found[str(at)] = sorted({*taken, *untried})
+    return found
 
 
 def _takes_type(known: Any, models: Iterable[onnx.ModelProto], at: int, name: str) -> bool:

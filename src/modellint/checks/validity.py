@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
-from modellint.checks.signatures import contradictions
+from modellint.checks.definitions import contradictions
 from modellint.finding import Severity
 from modellint.model import Contradiction, Model, Node
 

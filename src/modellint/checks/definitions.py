@@ -1,4 +1,4 @@
-"""Signatures of operators, and what in a node contradicts them."""
+"""Definitions of operators, and what in a node contradicts them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modellint.targets.deployment import Deployment
 
 _SPELT = {"float": "float32", "double": "float64"}
 _COMPARED = frozenset(("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS", "TENSOR", "TENSORS"))
-"""Kinds of attributes that can be told apart. A long string is kept as a tensor."""
+"""Kinds of attributes that are compared. A long string is kept as a tensor."""
 _KINDS = {int: "INT", float: "FLOAT", str: "STRING", bytes: "STRING", bool: "INT"}
 
 
@@ -35,8 +35,8 @@ class Formal:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """What a node of an operator has to look like."""
+class Definition:
+    """Inputs, outputs and attributes that a node of an operator may have."""
 
     arity: tuple[tuple[int, int], tuple[int, int]]
     """Least and most inputs, and outputs."""
@@ -55,11 +55,11 @@ class Mistake:
 
 
 @cache
-def _standard(op: str, domain: str, version: int) -> Signature | None:
+def _standard(op: str, domain: str, version: int) -> Definition | None:
     schema = find_schema(op, domain, version)
     if schema is None:
         return None
-    return Signature(
+    return Definition(
         ((schema.min_input, schema.max_input), (schema.min_output, schema.max_output)),
         tuple(_formal(each) for each in schema.inputs),
         tuple(_formal(each) for each in schema.outputs),
@@ -88,7 +88,7 @@ def _elements(types: Iterable[str]) -> frozenset[str]:
 
 
 @cache
-def _stated(table: KernelTable, domain: str, op: str) -> Signature | None:
+def _stated(table: KernelTable, domain: str, op: str) -> Definition | None:
     stated = table.stated_signature(domain, op)
     if stated is None:
         return None
@@ -105,7 +105,7 @@ def _stated(table: KernelTable, domain: str, op: str) -> Signature | None:
         )
 
     (least, most), (fewest, largest) = stated["inputs"][:2], stated["outputs"][:2]
-    return Signature(
+    return Definition(
         ((least, most), (fewest, largest)),
         formals(stated["inputs"]),
         formals(stated["outputs"]),
@@ -114,26 +114,26 @@ def _stated(table: KernelTable, domain: str, op: str) -> Signature | None:
 
 
 def contradictions(model: Model, deployment: Deployment) -> list[tuple[Node, Mistake]]:
-    """Return nodes that their operators' signatures do not allow, each with its first mistake."""
+    """Return nodes that their operators' definitions do not allow, each with its first mistake."""
     table = kernels(deployment.runtime or "", deployment.runtime_version)
     found = []
     for graph, imported in graphs_with_imports(model):
         typed = not _is_body(graph)
         for nodes in graph.by_op.values():
-            sign = _signature_of(nodes[0], imported, table)
-            if sign is None:
+            definition = _definition_of(nodes[0], imported, table)
+            if definition is None:
                 continue
             for node in nodes:
-                mistake = next(mistakes(node, sign, typed=typed), None)
+                mistake = next(mistakes(node, definition, typed=typed), None)
                 if mistake is not None:
                     found.append((node, mistake))
     return found
 
 
-def _signature_of(
+def _definition_of(
     node: Node, imported: Mapping[str, int], table: KernelTable | None
-) -> Signature | None:
-    """Return the signature by the standard, or else by the runtime; None if there is none."""
+) -> Definition | None:
+    """Return the definition by the standard, or else by the runtime; None if there is none."""
     domain = normal_domain(node.domain)
     implied = table.domains.get(domain) if table is not None else None
     version = imported.get(domain, implied)
@@ -159,46 +159,52 @@ def _is_body(graph: Graph) -> bool:
     return bool(graph.called)
 
 
-def mistakes(node: Node, sign: Signature, *, typed: bool) -> Iterator[Mistake]:
-    """Iterate over what in a node contradicts its operator's signature."""
-    yield from _attributes(node, sign)
-    yield from _counts(node, sign)
+def mistakes(node: Node, definition: Definition, *, typed: bool) -> Iterator[Mistake]:
+    """Iterate over what in a node contradicts its operator's definition."""
+    yield from _attributes(node, definition)
+    yield from _counts(node, definition)
     if typed:
-        yield from _types(node, sign)
+        yield from _types(node, definition)
 
 
-def _attributes(node: Node, sign: Signature) -> Iterator[Mistake]:
+def _attributes(node: Node, definition: Definition) -> Iterator[Mistake]:
     for name in node.subgraphs:
-        if name not in sign.attributes:
+        if name not in definition.attributes:
             yield Mistake("attribute", {"attribute": name})
     for name, value in node.attributes.items():
-        if name not in sign.attributes:
+        if name not in definition.attributes:
             yield Mistake("attribute", {"attribute": name})
             continue
-        expected, found = sign.attributes[name][0], _kind(value)
+        expected, found = definition.attributes[name][0], _kind(value)
         is_opaque = found == "TENSOR" and expected == "STRING"
         if found and found != expected and expected in _COMPARED and not is_opaque:
             facts = {"attribute": name, "found": found, "expected": expected}
             yield Mistake("attribute-type", facts)
-    for name, (_, required) in sign.attributes.items():
+    for name, (_, required) in definition.attributes.items():
         if required and name not in node.attributes and name not in node.subgraphs:
             yield Mistake("attribute-missing", {"attribute": name})
 
 
 def _kind(value: Attribute) -> str:
-    """Return the kind of an attribute in ONNX's words; empty if it cannot be told."""
+    """Return the kind of an attribute in ONNX's words; empty if it is not known."""
     if isinstance(value, AttributeRef) or value == ():
         return ""
     if isinstance(value, Tensor):
         return "TENSOR"
     if isinstance(value, tuple):
-        return "TENSORS" if isinstance(value[0], Tensor) else f"{_KINDS[type(value[0])]}S"
-    return _KINDS[type(value)]
+        if isinstance(value[0], Tensor):
+            return "TENSORS"
+        kind = _KINDS.get(type(value[0]), "")
+        return f"{kind}S" if kind else ""
+    return _KINDS.get(type(value), "")
 
 
-def _counts(node: Node, sign: Signature) -> Iterator[Mistake]:
-    sides = (("inputs", node.inputs, sign.inputs), ("outputs", node.outputs, sign.outputs))
-    for (least, most), (side, values, formals) in zip(sign.arity, sides, strict=True):
+def _counts(node: Node, definition: Definition) -> Iterator[Mistake]:
+    sides = (
+        ("inputs", node.inputs, definition.inputs),
+        ("outputs", node.outputs, definition.outputs),
+    )
+    for (least, most), (side, values, formals) in zip(definition.arity, sides, strict=True):
         if not least <= len(values) <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
             facts = {"side": side, "found": len(values), "wanted": wanted}
@@ -208,10 +214,10 @@ def _counts(node: Node, sign: Signature) -> Iterator[Mistake]:
                 yield Mistake("omitted", {"side": side, "place": at + 1})
 
 
-def _types(node: Node, sign: Signature) -> Iterator[Mistake]:
+def _types(node: Node, definition: Definition) -> Iterator[Mistake]:
     bound: dict[str, str] = {}
     for at, value in enumerate(node.inputs):
-        formal = _at(sign.inputs, at)
+        formal = _at(definition.inputs, at)
         name = _element(value)
         if formal is None or name is None:
             continue
@@ -221,7 +227,7 @@ def _types(node: Node, sign: Signature) -> Iterator[Mistake]:
             facts = {"type": name, "place": at + 1, "other": bound[formal.variable]}
             yield Mistake("types-differ", facts)
     for at, value in enumerate(node.outputs):
-        formal = _at(sign.outputs, at)
+        formal = _at(definition.outputs, at)
         declared = value.declared_dtype.name if value is not None and value.declared_dtype else None
         if formal is None or declared is None or value is None or value.type_name != "tensor":
             continue
