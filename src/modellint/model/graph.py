@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from modellint.model.dims import Shape
 from modellint.model.dtypes import UNDEFINED, DType
@@ -36,6 +36,9 @@ Attribute = Union[
     AttributeRef,
 ]
 """Large opaque strings, such as embedded engines, are uint8 tensors that stay in the file."""
+
+_NOTHING: Mapping[str, Any] = {}
+"""Shared by all nodes without subgraphs, metadata or attributes: a model can have a million."""
 
 
 class Use(NamedTuple):
@@ -161,7 +164,7 @@ class Node:
 
     __slots__ = (
         "_attributes",
-        "_read_attributes",
+        "_deferred",
         "domain",
         "graph",
         "index",
@@ -183,25 +186,26 @@ class Node:
         self.inputs: tuple[Value | None, ...] = ()
         self.outputs: tuple[Value | None, ...] = ()
         self.overload = ""
-        self._attributes: Mapping[str, Attribute] | None = None
-        self._read_attributes: Callable[[], Mapping[str, Attribute]] = dict
-        self.subgraphs: Mapping[str, Graph] = {}
-        self.metadata: Mapping[str, str] = {}
+        self._attributes: Mapping[str, Attribute] = _NOTHING
+        self._deferred: tuple[Callable[[Any], Mapping[str, Attribute]], Any] | None = None
+        self.subgraphs: Mapping[str, Graph] = _NOTHING
+        self.metadata: Mapping[str, str] = _NOTHING
 
     @property
     def attributes(self) -> Mapping[str, Attribute]:
         """Return all attributes except subgraphs, converted on first use."""
-        if self._attributes is None:
-            self._attributes = self._read_attributes()
+        if self._deferred is not None:
+            read, stated = self._deferred
+            self._attributes, self._deferred = read(stated), None
         return self._attributes
 
     @attributes.setter
     def attributes(self, attributes: Mapping[str, Attribute]) -> None:
-        self._attributes = attributes
+        self._attributes, self._deferred = attributes, None
 
-    def defer_attributes(self, read: Callable[[], Mapping[str, Attribute]]) -> None:
-        """Set `read` to be called on first access to the attributes."""
-        self._read_attributes = read
+    def defer_attributes(self, read: Callable[[Any], Mapping[str, Attribute]], stated: Any) -> None:
+        """Set `read` to be called with `stated` on first access to the attributes."""
+        self._deferred = (read, stated)
 
     def input(self, index: int) -> Value | None:
         """Return the input at `index`, or None if omitted."""

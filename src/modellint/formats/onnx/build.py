@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx import ONNX
@@ -87,6 +87,7 @@ class _Builder:
         self.model = Model(path, format)
         self.model.problems = self.problems
         self.reader = TensorReader(path, payloads, self.problems)
+        self._read_deferred = self._attributes  # bound once, not for every node
 
     def build(self) -> Model:
         model, proto = self.model, self.proto
@@ -205,16 +206,13 @@ class _Builder:
         value.is_output = True
         graph.outputs.append(value)
 
-    def _nodes(self, graph: Graph, protos: Iterable[NodeProto]) -> None:
+    def _nodes(self, graph: Graph, protos: Sequence[NodeProto]) -> None:
         """Create the values of all outputs first, then resolve all inputs."""
         values, nodes = graph.values, graph.nodes
-        pairs: list[tuple[Node, NodeProto]] = []
         for index, proto in enumerate(protos):
-            node = Node(
-                graph, index, text(proto.op_type), domain_of(proto.domain), text(proto.name)
-            )
+            op_type, domain = intern(text(proto.op_type)), intern(domain_of(proto.domain))
+            node = Node(graph, index, op_type, domain, text(proto.name))
             nodes.append(node)
-            pairs.append((node, proto))
             outputs: list[Value | None] = []
             for place, name in enumerate(proto.output):
                 if not name:
@@ -232,7 +230,7 @@ class _Builder:
                     values[name] = value
             node.outputs = tuple(outputs)
         unsorted: list[tuple[Node, str]] = []
-        for node, proto in pairs:
+        for node, proto in zip(nodes, protos, strict=True):
             self._connect(graph, node, proto, unsorted)
             if proto.attribute:
                 self._read_attributes(node, proto)
@@ -294,16 +292,16 @@ class _Builder:
         """Read attributes immediately if they contain graphs or tensors, otherwise on demand."""
         is_constant = _is_constant(node)
         if not is_constant and not any(map(self._is_eager, proto.attribute)):
-            node.defer_attributes(partial(self._attributes, proto.attribute))
+            node.defer_attributes(self._read_deferred, proto.attribute)
             return
         output = node.output()
         tensor_name = output.name if is_constant and output is not None else ""
         node.attributes = self._attributes(proto.attribute, tensor_name)
         subgraphs: dict[str, Graph] = {}
-        node.subgraphs = subgraphs
         for name, inner in named_graphs(proto):
             key = name if name not in subgraphs else f"{name}#{len(subgraphs)}"
             subgraphs[key] = graph = Graph(self.model, text(inner.name), node, key)
+            node.subgraphs = subgraphs
             self._fill(graph, inner)
         tensor = constant(node.attributes, tensor_name) if is_constant else None
         if tensor is not None and output is not None:
