@@ -245,31 +245,42 @@ class GitIgnores:
     """Files that git ignores in a folder, by every `.gitignore` from the repository's root down."""
 
     def __init__(self, top: Path) -> None:
-        self._globs: dict[Path, Globs] = {}
+        self._chains: dict[Path, _Chain] = {}
         self._root = _repository(top.resolve()) or top.resolve()
         self._folders = Folders()
 
     def ignored(self, path: Path, is_folder: bool) -> bool:
         """Return True if git ignores the path; the nearest `.gitignore` with a match decides."""
         folder = self._folders.resolved(path.parent)
-        relative = path.name
-        while True:
-            decision = self._globs_of(folder).decide(relative, is_folder=is_folder)
+        chain = self._chain(folder)
+        full = f"{folder}/{path.name}" if chain else ""
+        for length, globs in reversed(chain):
+            decision = globs.decide(full[length:].lstrip("/"), is_folder=is_folder)
             if decision is not None:
                 return decision
-            if folder in (self._root, folder.parent):
-                break
-            relative = f"{folder.name}/{relative}"
-            folder = folder.parent
         return False
 
-    def _globs_of(self, folder: Path) -> Globs:
-        if folder not in self._globs:
-            lines = _read_lines(folder / ".gitignore")
-            if folder == self._root:  # .git/info/exclude has lower priority than .gitignore
-                lines = _read_lines(folder / ".git/info/exclude") + lines
-            self._globs[folder] = Globs(lines)
-        return self._globs[folder]
+    def _chain(self, folder: Path) -> _Chain:
+        """Return the patterns that apply in a folder: those of the folders above, then its own."""
+        new: list[Path] = []
+        while folder not in self._chains:
+            new.append(folder)
+            if folder in (self._root, folder.parent):
+                break
+            folder = folder.parent
+        chain = self._chains.get(folder, ())
+        for each in reversed(new):
+            lines = _read_lines(each / ".gitignore")
+            if each == self._root:  # .git/info/exclude has lower priority than .gitignore
+                lines = _read_lines(each / ".git/info/exclude") + lines
+            if lines:
+                chain = (*chain, (len(str(each)), Globs(lines)))
+            self._chains[each] = chain
+        return chain
+
+
+_Chain = tuple[tuple[int, Globs], ...]
+"""Patterns of folders, outer before inner, each with the length of the folder's path."""
 
 
 def _repository(folder: Path) -> Path | None:

@@ -85,9 +85,9 @@ class Folding:
 
     def _note_content(self, node: Node) -> None:
         sources: Hashable
-        source, result = node.input(0), node.output(0)
-        if node.op_type == "Identity" and source is not None and result is not None:
-            self._contents[id(result)] = self.content(source)
+        source, results = node.input(0), node.outputs
+        if node.op_type == "Identity" and source is not None and len(results) == 1:
+            self._contents[id(results[0])] = self.content(source)
             return
         if node.op_type in _SHAPE_OPS:
             sources = self._static_shape(node)

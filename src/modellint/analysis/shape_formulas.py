@@ -16,7 +16,7 @@ from modellint.operators import Trait, having
 Sizes = tuple[int, ...]
 ShapeFormula = Callable[[Node, Sequence[Sizes], Sequence[Any]], Sizes]
 """The shape of the first output, from the inputs' shapes and those elements that are known."""
-MISTAKES = (ValueError, IndexError, TypeError, ArithmeticError, KeyError, AssertionError)
+MISTAKES = (ValueError, IndexError, TypeError, ArithmeticError)
 """Exceptions of formulas for unknown elements or inconsistent inputs."""
 
 
@@ -73,8 +73,9 @@ def _transpose(node: Node, shapes: Sequence[Sizes], _: Sequence[Any]) -> Sizes:
 
 
 def _concat(node: Node, shapes: Sequence[Sizes], _: Sequence[Any]) -> Sizes:
-    axis, joined = node.attributes["axis"], list(shapes[0])
-    assert isinstance(axis, int)
+    axis, joined = node.get_int("axis"), list(shapes[0])
+    if axis is None:
+        raise ValueError("no axis")
     joined[axis] = sum(shape[axis] for shape in shapes)
     return tuple(joined)
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 EPILOG = """Exit codes:
   0  no findings at or above --fail-on    1    findings
   2  usage or configuration error         3    internal error
-                                          130  interrupted
+  130, 143, 129  ended by SIGINT, SIGTERM, SIGHUP
 """
 
 
