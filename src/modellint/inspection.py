@@ -197,7 +197,9 @@ class Memory:
     target: Annotated[str | None, "The device's id."]
     device: Annotated[str | None, "The device's name."]
     runtime: str | None
-    precision: Annotated[str, "As requested, else the type of most weights."]
+    version: Annotated[str | None, "The runtime's version."]
+    precision: Annotated[str, "As requested, else as assumed, or the type of most weights."]
+    assumed: Annotated[list[str], "Which of runtime, version and precision were not stated."]
     usable: Annotated[int | None, "Bytes available on the device."]
     usable_confidence: str | None
     weights: Annotated[int, "Bytes as deployed."]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modellint.analysis.assume import settle, token_lengths
 from modellint.analysis.memory import MemoryEstimate, Part, memory
-from modellint.analysis.precision import running_precision
+from modellint.analysis.precision import running_precision, without_strange_assumption
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
 from modellint.inspection import AliveTensor, Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode
@@ -27,6 +27,10 @@ SLOWEST = 3
 FILLERS = 4
 
 
+PARTS = {"runtime": "runtime", "version": "runtime_version", "precision": "precision"}
+"""Parts of a deployment that the page says to be assumed, and the deployment's own fields."""
+
+
 class Needs:
     """Estimates for one model; `brief` omits what only the page of a single target shows."""
 
@@ -39,6 +43,7 @@ class Needs:
         self._brief = brief
 
     def of(self, deployment: Deployment) -> Memory:
+        deployment = without_strange_assumption(self._model, deployment)
         estimate = self._opened.under(deployment).get(memory)
         target, total = deployment.target, estimate.total
         sequence = _sequence_symbol(estimate) if target is not None else None
@@ -46,7 +51,13 @@ class Needs:
             target=deployment.target_id,
             device=target.name if target is not None else None,
             runtime=deployment.runtime,
+            version=deployment.runtime_version,
             precision=running_precision(self._model, deployment),
+            assumed=[
+                name
+                for name, part in PARTS.items()
+                if deployment.is_assumed(part) and getattr(deployment, part) is not None
+            ],
             usable=estimate.usable,
             usable_confidence=_trust(target),
             weights=estimate.weights.expected,

@@ -78,7 +78,10 @@ class NeedsPage(Page):
 
     def _deployment(self, needs: Memory) -> list[str]:
         device = f"{needs.device} ({needs.target})" if needs.device else "any device"
-        return [self.words(part) for part in (device, needs.runtime or "", needs.precision) if part]
+        runtime = " ".join(filter(None, (needs.runtime, needs.version)))
+        assumed = " (assumed)" if "precision" in needs.assumed else ""
+        parts = (device, runtime, f"{needs.precision}{assumed}")
+        return [self.words(part) for part in parts if part]
 
     def _answer(self, needs: Memory) -> None:
         total = needs.total
