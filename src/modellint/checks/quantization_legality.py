@@ -231,3 +231,24 @@ def target_cannot_run(context: Context) -> Iterator[Hit]:
         ]
         words = {"type": precision, "needed": "{}.{}".format(*needed)}
         yield from together(nodes, {**words, "capability": "{}.{}".format(*capability)})
+
+
+def slow_type(context: Context) -> Iterator[Hit]:
+    """Layers quantized to a type in which the target computes more slowly than in 16 bits."""
+    target = context.deployment.target
+    if target is None:
+        return
+    wide = max((target.peak(name) or 0.0, name) for name in ("bf16", "fp16"))
+    slow = {name for name, rate in target.rates.items() if rate < wide[0]} & {"int8", "fp8", "fp4"}
+    for precision in sorted(slow):
+        ops = [
+            op
+            for op in context.analysis(QuantizationMap).quantized_ops
+            if op.precision == precision
+        ]
+        facts = {
+            "type": precision,
+            "wide": wide[1],
+            "factor": wide[0] / (target.peak(precision) or 1),
+        }
+        yield from together([op.node for op in ops], facts)
