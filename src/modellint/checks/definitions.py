@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
 from functools import cache
 from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.checks.compat import find_schema, graphs_with_imports, normal_domain
 from modellint.model import Attribute, AttributeRef, Graph, Model, Node, Tensor, Value
+from modellint.model.dtypes import UNDEFINED
 from modellint.native import library
 from modellint.runtimes.kernels import KernelTable, kernels
 from modellint.targets.deployment import Deployment
@@ -17,7 +17,7 @@ from modellint.targets.deployment import Deployment
 _SPELT = {"float": "float32", "double": "float64"}
 _COMPARED = frozenset(("INT", "INTS", "FLOAT", "FLOATS", "STRING", "STRINGS", "TENSOR", "TENSORS"))
 """Kinds of attributes that are compared. A long string is kept as a tensor."""
-_KINDS = {int: "INT", float: "FLOAT", str: "STRING", bytes: "STRING", bool: "INT"}
+_KINDS = {int: "INT", float: "FLOAT", str: "STRING", bytes: "STRING", Tensor: "TENSOR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,10 @@ class Definition:
     """Least and most inputs, and outputs."""
     inputs: Sequence[Formal]
     outputs: Sequence[Formal]
-    attributes: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
-    """The kind of each attribute, and whether it is required."""
+    attributes: Mapping[str, str]
+    """The kind of each attribute."""
+    required: Sequence[str]
+    """Attributes that have to be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,8 @@ def _standard(op: str, domain: str, version: int) -> Definition | None:
         ((schema.min_input, schema.max_input), (schema.min_output, schema.max_output)),
         tuple(_formal(each) for each in schema.inputs),
         tuple(_formal(each) for each in schema.outputs),
-        {
-            name: (each.type.name if hasattr(each.type, "name") else str(each.type), each.required)
-            for name, each in schema.attributes.items()
-        },
+        {name: each.type.name for name, each in schema.attributes.items()},
+        tuple(name for name, each in schema.attributes.items() if each.required),
     )
 
 
@@ -109,7 +109,8 @@ def _stated(table: KernelTable, domain: str, op: str) -> Definition | None:
         ((least, most), (fewest, largest)),
         formals(stated["inputs"]),
         formals(stated["outputs"]),
-        {name: (kind, required) for name, (kind, required) in stated["attributes"].items()},
+        {name: kind for name, (kind, _) in stated["attributes"].items()},
+        tuple(name for name, (_, required) in stated["attributes"].items() if required),
     )
 
 
@@ -168,50 +169,42 @@ def mistakes(node: Node, definition: Definition, *, typed: bool) -> Iterator[Mis
 
 
 def _attributes(node: Node, definition: Definition) -> Iterator[Mistake]:
+    known, given = definition.attributes, node.attributes
     for name in node.subgraphs:
-        if name not in definition.attributes:
+        if name not in known:
             yield Mistake("attribute", {"attribute": name})
-    for name, value in node.attributes.items():
-        if name not in definition.attributes:
+    for name, value in given.items():
+        if name not in known:
             yield Mistake("attribute", {"attribute": name})
             continue
-        expected, found = definition.attributes[name][0], _kind(value)
+        expected, found = known[name], _KINDS.get(type(value)) or _kind(value)
         is_opaque = found == "TENSOR" and expected == "STRING"
-        if found and found != expected and expected in _COMPARED and not is_opaque:
+        if found != expected and found and expected in _COMPARED and not is_opaque:
             facts = {"attribute": name, "found": found, "expected": expected}
             yield Mistake("attribute-type", facts)
-    for name, (_, required) in definition.attributes.items():
-        if required and name not in node.attributes and name not in node.subgraphs:
+    for name in definition.required:
+        if name not in given and name not in node.subgraphs:
             yield Mistake("attribute-missing", {"attribute": name})
 
 
 def _kind(value: Attribute) -> str:
-    """Return the kind of an attribute in ONNX's words; empty if it is not known."""
-    if isinstance(value, AttributeRef) or value == ():
+    """Return the kind of an attribute of several elements; empty if it is not known."""
+    if isinstance(value, AttributeRef) or not isinstance(value, tuple) or not value:
         return ""
-    if isinstance(value, Tensor):
-        return "TENSOR"
-    if isinstance(value, tuple):
-        if isinstance(value[0], Tensor):
-            return "TENSORS"
-        kind = _KINDS.get(type(value[0]), "")
-        return f"{kind}S" if kind else ""
-    return _KINDS.get(type(value), "")
+    kind = _KINDS.get(type(value[0]))
+    return f"{kind}S" if kind else ""
 
 
 def _counts(node: Node, definition: Definition) -> Iterator[Mistake]:
-    sides = (
-        ("inputs", node.inputs, definition.inputs),
-        ("outputs", node.outputs, definition.outputs),
-    )
-    for (least, most), (side, values, formals) in zip(definition.arity, sides, strict=True):
-        if not least <= len(values) <= most:
+    sides = (("inputs", len(node.inputs)), ("outputs", len(node.outputs)))
+    for (least, most), (side, found) in zip(definition.arity, sides, strict=True):
+        if not least <= found <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
-            facts = {"side": side, "found": len(values), "wanted": wanted}
-            yield Mistake("count", facts)
-        for at, (value, formal) in enumerate(zip(values, formals, strict=False)):
-            if value is None and formal.is_single and side == "inputs":
-                yield Mistake("omitted", {"side": side, "place": at + 1})
+            yield Mistake("count", {"side": side, "found": found, "wanted": wanted})
+    if None in node.inputs:
+        for at, (value, formal) in enumerate(zip(node.inputs, definition.inputs, strict=False)):
+            if value is None and formal.is_single:
+                yield Mistake("omitted", {"place": at + 1})
 
 
 def _types(node: Node, definition: Definition) -> Iterator[Mistake]:
@@ -245,6 +238,5 @@ def _at(formals: Sequence[Formal], at: int) -> Formal | None:
 
 
 def _element(value: Value | None) -> str | None:
-    if value is None or value.type_name != "tensor" or value.dtype is None:
-        return None
-    return None if value.dtype.kind == "undefined" else value.dtype.name
+    dtype = value.dtype if value is not None and value.type_name == "tensor" else None
+    return None if dtype is None or dtype is UNDEFINED else dtype.name
