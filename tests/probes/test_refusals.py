@@ -138,6 +138,37 @@ REFUSED: Mapping[str, str] = {
     "float bias of halves": """
         17 (float16[2,2] x, float[2] b) => (float16[2,2] y) { y = Gemm (x, x, b) }
     """,
+    # Shapes that do not fit.
+    "another volume": """
+        17 (float[2,3] x) => (float[2,2] y) <int64[2] s = {2, 2}> { y = Reshape (x, s) }
+    """,
+    "other channels": """
+        17 (float[1,1,4,4] x) => (float[1,1,4,4] y) <float[2] s = {1, 1}>
+        { y = BatchNormalization (x, s, s, s, s) }
+    """,
+    "other groups": """
+        17 (float[1,4,4,4] x) => (float[1,2,4,4] y) <float[2,1,1,1] w = {1, 1}>
+        { y = Conv <group = 2> (x, w) }
+    """,
+    "one zero point": """
+        21 (int8[2,3] x) => (float[2,3] y) <float[3] s = {1, 1, 1}, int8 z = {0}>
+        { y = DequantizeLinear (x, s, z) }
+    """,
+    "scales of other channels": """
+        21 (int8[2,3] x) => (float[2,3] y) <float[2] s = {1, 1}> { y = DequantizeLinear (x, s) }
+    """,
+    "a scale for each element": """
+        21 (int8[2,2] x, float[2,2] s) => (float[2,2] y)
+        { y = DequantizeLinear <axis = 0, block_size = 1> (x, s) }
+    """,
+    "blocks of different sizes": """
+        21 (int8[5,2] x, float[3,2] s) => (float[5,2] y)
+        { y = DequantizeLinear <axis = 0, block_size = 2> (x, s) }
+    """,
+    "blocks of channels": """
+        21 (int8[2,4,2,2] x, float[2,2,2,2] s) => (float[2,4,2,2] y)
+        { y = DequantizeLinear <axis = 1, block_size = 2> (x, s) }
+    """,
     # Before opset 7.
     "old sum": "6 (float[2,3] x) => (float[2,3] y) { y = Add (x, x) }",
     "old comparison": "6 (float[2,3] x) => (bool[2,3] y) { y = Greater (x, x) }",
@@ -201,6 +232,20 @@ TAKEN: Mapping[str, str] = {
                 else_branch = e () => (float[1,2] b) <int64[1] z = {0}>
                 { b = Unsqueeze (x, z) }>
         }
+    """,
+    "an equal volume": """
+        17 (float[2,3,4] x) => (float[2,2,6] y) <int64[3] s = {0, -1, 6}> { y = Reshape (x, s) }
+    """,
+    "the channels of a matrix": """
+        17 (float[2,3] x, float[3] s) => (float[2,3] y) { y = BatchNormalization (x, s, s, s, s) }
+    """,
+    "blocks": """
+        21 (int8[2,2,4,2] x, float[2,2,2,2] s) => (float[2,2,4,2] y)
+        { y = DequantizeLinear <axis = 2, block_size = 2> (x, s) }
+    """,
+    "one scale": """
+        21 (int8[2,3] x) => (float[2,3] y) <float[1] s = {1}, int8 z = {0}>
+        { y = DequantizeLinear (x, s, z) }
     """,
     "a computed scale": """
         17 (float[4] x, float s) => (float[4] y) <int8 z = {0}>

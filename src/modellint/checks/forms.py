@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modellint.analysis.folding import folding
+from modellint.checks import misfits
 from modellint.checks.api import Context
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
@@ -134,7 +135,7 @@ def _refused_input(context: Context, node: Node, condition: Condition) -> str:
     for key, differ in _PAIR.items():
         other = node.input(condition[key]) if key in condition else None
         if other is not None:
-            return differ(context, value, other)
+            return differ(context, node, value, other)
     return "" if _PAIR.keys() & condition.keys() else str(name)
 
 
@@ -155,12 +156,12 @@ def _of_other_rank(context: Context, value: Value, name: str, ranks: list[int]) 
     return f"{name} of rank {len(shape)}"
 
 
-def _of_another_rank(context: Context, value: Value, other: Value) -> str:
+def _of_another_rank(context: Context, _: Node, value: Value, other: Value) -> str:
     shape, base = context.shape(value), context.shape(other)
     return "inputs of different ranks" if shape and base and len(shape) != len(base) else ""
 
 
-def _of_another_type(context: Context, value: Value, other: Value) -> str:
+def _of_another_type(context: Context, _: Node, value: Value, other: Value) -> str:
     names = [_computed_as(context.dtype(each)) for each in (other, value)]
     known = None not in names and UINT8 not in names  # a constant of bytes becomes int32
     return f"inputs of types {names[0]} and {names[1]}" if known and names[0] != names[1] else ""
@@ -183,7 +184,7 @@ def _of_refused_type(context: Context, value: Value, name: str, types: list[str]
 
 def _of_more(context: Context, value: Value, name: str, most: int) -> str:
     shape = context.shape(value)
-    first = shape[0] if shape else None
+    first = shape[0] if shape and is_static(shape) else None
     return f"{name} of {first} items" if isinstance(first, int) and first > most else ""
 
 
@@ -209,8 +210,13 @@ _INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
     "largest": _of_larger_number,
 }
 """Statements of a condition on an input; without any, the input may not be given."""
-_PAIR: dict[str, Callable[[Context, Value, Value], str]] = {
+_PAIR: dict[str, Callable[[Context, Node, Value, Value], str]] = {
     "other-rank-than": _of_another_rank,
     "other-type-than": _of_another_type,
+    "volume-of": misfits.volume,
+    "channels-of": misfits.channels,
+    "group-channels-of": misfits.group_channels,
+    "zero-points-of": misfits.zero_points,
+    "scales-of": misfits.scales,
 }
 """Statements about an input and another one, whose place is given."""
