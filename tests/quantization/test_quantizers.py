@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,7 +109,18 @@ RECIPES = {
     "4 bits qdq": Recipe(real.four_bits(qdq=True), {}, {"QNT017": "blocks of 32"}, models=(BERT,)),
 }
 CASES = [(model, name) for name, recipe in RECIPES.items() for model in recipe.models]
-each_case = pytest.mark.parametrize(("model", "name"), CASES, ids=lambda part: str(part))
+
+
+def each(cases: Iterable[tuple[str, str]]) -> pytest.MarkDecorator:
+    """Parametrize with cases, so that one process quantizes the model for all tests of a case."""
+    grouped = [
+        pytest.param(*case, marks=pytest.mark.xdist_group("quantized " + " ".join(case)))
+        for case in cases
+    ]
+    return pytest.mark.parametrize(("model", "name"), grouped, ids=str)
+
+
+each_case = each(CASES)
 
 
 def expected(model: str, name: str, *, tensorrt: bool) -> set[str]:
@@ -216,9 +227,7 @@ def test_map_says_what_was_done(model: str, name: str, workshop: Workshop) -> No
 
 
 @pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
-@pytest.mark.parametrize(
-    ("model", "name"), [case for case in CASES if case[1] != "dynamic"], ids=str
-)
+@each(case for case in CASES if case[1] != "dynamic")
 def test_onnxruntime_agrees(model: str, name: str, workshop: Workshop) -> None:
     """As many layers become integer as the map says."""
     path = workshop.quantized(model, name)
@@ -231,9 +240,7 @@ def test_onnxruntime_agrees(model: str, name: str, workshop: Workshop) -> None:
     reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
 )
 @pytest.mark.usefixtures("warm")
-@pytest.mark.parametrize(
-    ("model", "name"), [case for case in CASES if case[0] != "mobilenet_v2"], ids=str
-)
+@each(case for case in CASES if case[0] != "mobilenet_v2")
 def test_builder_agrees(model: str, name: str, workshop: Workshop, tmp_path: Path) -> None:
     path = workshop.quantized(model, name)
     errors = [one for one in lint(path, RTX) if one.severity is Severity.ERROR]

@@ -98,7 +98,7 @@ def test_a_link_and_a_pipe_are_written_through(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: heard.append(pipe.read_text(encoding="utf-8")))
     reader.start()
     run_cli(GOOD, "-o", "json:pipe", cwd=tmp_path)
-    reader.join(timeout=30)
+    reader.join(timeout=300)
     assert json.loads(heard[0])["version"] == 1
 
 
@@ -108,6 +108,7 @@ EARLIER = [
 ]
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(("verb", "name"), EARLIER)
 @pytest.mark.parametrize("model", [MODEL, GOOD])
 def test_a_report_replaces_an_earlier_one(
@@ -131,6 +132,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", FOREIGN)
 @pytest.mark.parametrize(
     "arguments",
