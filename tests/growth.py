@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TOLERANCE = 4
-"""How many times more than in proportion the work may grow, for what is measured around it."""
+"""Factor beyond proportion by which the work may grow, for what is measured around it."""
 TRIES = 8
 SHORTEST = 200_000
 """Nanoseconds that the clock can tell."""

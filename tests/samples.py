@@ -45,7 +45,7 @@ RULES = ("--select", "HYG005,HYG002,VAL003,file,SUP")
 
 
 def lint_json(*args: str | Path, cwd: Path | None = None) -> dict[str, Any]:
-    """What a run found, as JSON; its exit code under "exit"."""
+    """Return a run's findings as JSON, with its exit code under "exit"."""
     result = run_cli(*args, "--output", "json", cwd=cwd)
     assert result.stdout, result
     document: dict[str, Any] = json.loads(result.stdout)

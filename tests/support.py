@@ -1,4 +1,4 @@
-"""What tests of every room need: models from text, and the program as a user runs it."""
+"""Helpers for all tests: models from text, and the program as a user runs it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ import onnx.parser
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+PATIENCE = 300
+"""Seconds until a test ends what it waits for: far more than it takes on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def run_process(
     cwd: Path | None = None,
     stdin: bytes = b"",
     env: Mapping[str, str] | None = None,
-    timeout: float = 120,
+    timeout: float = PATIENCE,
 ) -> CliResult:
     """Run the program as a user does, in a process of its own."""
     done = subprocess.run(
@@ -104,7 +106,7 @@ def _working_in(folder: Path | None) -> Iterator[None]:
 
 
 def _exit_code_of(main: Callable[[], object]) -> int:
-    """What `sys.exit` makes of it: None is 0, a message is 1."""
+    """Return the exit code as `sys.exit` computes it: None is 0, a message is 1."""
     try:
         code = main()
     except SystemExit as stop:

@@ -25,7 +25,7 @@ PICTURES = {
 """The arguments of the command that each picture shows."""
 
 PLAINLY = ("--color", "always", "--isolated", "--no-cache")
-"""What the pictures need besides, and no reader does."""
+"""Additional options for the pictures, which readers do not need."""
 
 
 def draw(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What is made from something else in the repository: written, or with `--check` only compared.
+"""Files made from something else in the repository: written, or with `--check` only compared.
 
 Each tools/generate_*.py says what its files should hold; `make generate` runs them all.
 """
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 Contents = Mapping[Path, str | None]
-"""What each file should hold; None where there should be none."""
+"""The content that each file should have; None where there should be no file."""
 
 
 def bring_up_to_date(contents: Contents) -> int:

@@ -29,7 +29,7 @@ ABOUT = """\
 
 
 def requirements(project: dict[str, Any], python: str) -> list[str]:
-    """What modellint, its extras and its groups ask for with this Python."""
+    """Return the requirements of modellint, its extras and its groups with this Python."""
     from pip._vendor.packaging.requirements import Requirement
 
     own, groups = project["project"], project["dependency-groups"]

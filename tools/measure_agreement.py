@@ -9,8 +9,8 @@ Every ONNX file in the folders, or in lists of paths, is given to each runtime t
 a process of its own, and linted for that runtime with the default rules. A runtime's verdict is
 kept by the file's content and the runtime's version, so that measuring again is quick.
 
-Files whose name hashes into HELD_OUT are kept apart: nobody looks at them while writing rules, and
-their disagreements are counted without being listed.
+Files whose name hashes into HELD_OUT are kept apart: they are not looked at while writing rules,
+and their disagreements are counted without being listed.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from tests.exports import exports, materialise  # noqa: E402
 
 PAGE = ROOT / "docs" / "agreement.md"
 LEVELS = {"onnxruntime": "build", "tensorrt-rtx": "parse"}
-"""How deep each runtime is asked. TensorRT for RTX builds for a GPU that the file does not name."""
+"""Levels of the runtimes' probes. TensorRT for RTX builds for a GPU that the file does not name."""
 HELD_OUT = "01234"
 """First hexadecimal digits of the hash of a file's name that keep the file apart."""
 LIMITS = Limits(seconds=180, memory=6 << 30)
@@ -328,7 +328,7 @@ def lint_for(runtime: str, files: Sequence[Path]) -> Mapping[str, list[Finding]]
 
 
 def names_the_cause(findings: Iterable[Finding], outcome: Outcome) -> bool:
-    """Whether a warning is about an operator that the runtime does not know."""
+    """Return True if a warning is about an operator that the runtime does not know."""
     unknown = {each.op for each in outcome.of("no-importer", "no-kernel") if each.op}
     return any(
         (finding.location.op_type or "").rpartition(".")[2] in unknown
@@ -373,7 +373,7 @@ def _page(found: Sequence[Measured]) -> Iterator[str]:
     yield "default rules, and loaded by that runtime itself. An error is *right* if the runtime"
     yield "refuses the file, and *contradicted* if it accepts it. A refusal is *missed* without an"
     yield "error, or a warning that names the operator which the runtime does not know."
-    yield "*Held out* are files that nobody looked at while writing rules, chosen by the hash of"
+    yield "*Held out* are files that were not looked at while writing rules, chosen by the hash of"
     yield "their name; they are counted, but not listed."
     yield ""
     yield f"The goal, on held-out files: at most {GOAL_CONTRADICTED:.0%} of errors contradicted,"

@@ -138,7 +138,7 @@ def _kernel(kernel: Any, schemas: Sequence[Any]) -> list[Any]:
 
 
 def _place(name: str, schema: Any) -> str:
-    """Where the type that a kernel limits can be seen: an input that is always there, if any."""
+    """Find an input or output that shows a type that a kernel limits; required ones come first."""
     for prefix, formals in (("", schema.inputs), ("o", schema.outputs)):
         named = [at for at, each in enumerate(formals) if name in (each.typeStr, each.name)]
         required = [at for at in named if formals[at].option.name != "Optional"]
@@ -246,7 +246,7 @@ def _has_body(schema: Any) -> bool:
 
 
 def _is_replaced(schema: Any) -> bool:
-    """Whether a node of the operator is taken although no kernel fits it."""
+    """Return True if a node of the operator is taken although no kernel fits it."""
     inputs = [f"i{at}" for at in range(schema.min_input)]
     outputs = [f"o{at}" for at in range(max(schema.min_output, 1))]
     node = helper.make_node(schema.name, inputs, outputs, domain=schema.domain)
@@ -273,7 +273,7 @@ def newest_version(domain: str) -> int | None:
 
 
 def refusal(nodes: Sequence[Any], opsets: dict[str, int], inputs: Sequence[str]) -> str | None:
-    """What ONNX Runtime says of a model of these nodes; None if it loads it."""
+    """Return ONNX Runtime's message about a model of these nodes; None if it loads it."""
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in inputs]
     outputs = [onnx.ValueInfoProto(name=name) for name in nodes[-1].output]
     graph = helper.make_graph(nodes, "graph", values, outputs)

@@ -99,7 +99,7 @@ MATRIX = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
 
 @dataclass
 class Operator:
-    """What was found of one operator."""
+    """Measurement of one operator."""
 
     at: int = 0
     """The input whose type was varied."""
@@ -522,7 +522,7 @@ def tables() -> list[Path]:
 
 
 def _entry(found: Operator) -> dict[str, Any]:
-    """What is worth keeping: what goes without saying is left out."""
+    """Return what is worth keeping; the obvious is left out."""
     refused = [name for name in found.tried if name not in found.taken]
     entry = {
         "taken": bool(found.accepted or found.taken),

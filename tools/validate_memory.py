@@ -91,7 +91,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a planner says: bytes for tensors between inputs and outputs, and for weights."""
+    """A planner's answer: bytes for tensors between inputs and outputs, and for weights."""
 
     activations: int
     weights: int | None
@@ -107,7 +107,7 @@ class Row:
 
     @property
     def _given(self) -> int:
-        """What both sides agree on: inputs and outputs, and weights where the planner is silent."""
+        """Bytes on which both agree: inputs, outputs, and weights where the planner is silent."""
         agreed = self.estimate.inputs_outputs.expected + self.estimate.kv_cache.high
         return agreed + (self.estimate.weights.expected if self.plan.weights is None else 0)
 
@@ -219,7 +219,7 @@ def _precisions(source: Path, model: Model, runtime: str) -> tuple[str | None, .
 
 
 def _is_narrow(model: Model) -> bool:
-    """Whether the model is stored below 32 bits: quantized, or in half precision."""
+    """Return True if the model is stored below 32 bits: quantized, or in half precision."""
     graph = model.graph
     return "DequantizeLinear" in graph.by_op or any(
         value.dtype is not None and value.dtype.name in ("float16", "bfloat16")
@@ -390,7 +390,7 @@ def planner_version(planner: str) -> str:
 
 
 def missing(planner: str) -> str | None:
-    """Why a planner cannot run on this machine."""
+    """Return the reason why a planner cannot run on this machine."""
     from importlib.util import find_spec
 
     needs = {
@@ -531,7 +531,7 @@ def summary(rows: list[Row]) -> str:
 
 
 def _unplanned(rows: list[Row]) -> list[str]:
-    """What could not be compared, by the reason."""
+    """Group by reason what could not be compared."""
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row.plan.error is not None:

@@ -97,7 +97,7 @@ CASES = {
     ),
 }  # fmt: skip
 FEEDS = {"l": np.array([7], np.int32), "t": np.array(8, np.int32)}
-"""What is not zeros: the length of the cache, and of it with the new token."""
+"""Inputs other than zeros: the length of the cache, and of it with the new token."""
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,4 +1,4 @@
-"""What a runtime's optimizer makes of a model costs what the model costs."""
+"""A model costs the same before and after a runtime's optimizer."""
 
 from __future__ import annotations
 

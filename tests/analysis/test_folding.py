@@ -1,4 +1,4 @@
-"""What is constant as deployed, and the arithmetic of shapes next to ONNX's own inference."""
+"""Values that are constant as deployed, and the arithmetic of shapes next to ONNX's inference."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_every_shape_of_a_real_export_is_found(name: str) -> None:
     assert open_values == []
 
 
-def test_what_nobody_stated_is_told() -> None:
+def test_what_is_not_stated_is_reported() -> None:
     assert settle(export("bert_base_uncased"), Deployment(batch=4)).assumed == {"sequence": 128}
     assert settle(export("resnet50"), Deployment()).assumed == {"batch": 1}
     assert settle(export("resnet50"), Deployment(symbols={"batch": 2})).assumed == {}

@@ -1,4 +1,4 @@
-"""What is alive when: worked out by hand on small graphs, and as laws on random ones."""
+"""Lifetimes of values: worked out by hand on small graphs, and as laws on random ones."""
 
 from __future__ import annotations
 

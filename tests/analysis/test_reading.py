@@ -75,10 +75,10 @@ def test_the_finding_says_that_it_is_a_sample(twins: Path) -> None:
 
 
 def test_who_watches_learns_which_file_and_how_much(twins: Path) -> None:
-    told: list[tuple[str, int]] = []
-    listen(lambda name, read: told.append((name, read)))
+    reported: list[tuple[str, int]] = []
+    listen(lambda name, read: reported.append((name, read)))
     try:
         within(twins, 3 * SIZE)
     finally:
         listen(None)
-    assert told == [("twins.onnxtxt", 3 * SIZE)]
+    assert reported == [("twins.onnxtxt", 3 * SIZE)]

@@ -53,7 +53,7 @@ def quantized_chain(path: Path, activation: str) -> Path:
             helper.make_node("Relu", [f"c{index}"], [f"x{index + 1}"]),
         ]
     last = f"x{NODES // PER_LAYER}"
-    if activation == "uint8":  # ONNX Runtime's integer layers need a pair behind them, too
+    if activation == "uint8":  # ONNX Runtime's integer layers need a pair after them, too
         nodes += [
             helper.make_node("QuantizeLinear", [last, "s0", "zero"], ["q_last"]),
             helper.make_node("DequantizeLinear", ["q_last", "s0", "zero"], ["y"]),
@@ -112,7 +112,7 @@ def test_map_and_rules(runtime: str, benchmark: Any, tmp_path: Path) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Processor time, since other work of the machine is no matter; giving back is not counted."""
+    """Return the processor time, which other programs affect least, without giving memory back."""
     started = time.process_time()
     result = work()
     seconds = time.process_time() - started

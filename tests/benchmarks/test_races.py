@@ -57,7 +57,7 @@ def test_resnet50_without_weights(benchmark: Any) -> None:
 
 
 def test_light_resnet50(benchmark: Any) -> None:
-    """What a user of the checker runs: ours takes less of the processors."""
+    """The commands that a user of the checker runs: ours takes less of the processors."""
     onnx_package = find_spec("onnx")
     assert onnx_package is not None
     assert onnx_package.origin is not None

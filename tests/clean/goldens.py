@@ -1,11 +1,11 @@
-"""What modellint says of real exports with nothing wrong with them, and why it may say so.
+"""Findings in real exports that have no defect, and the reasons why each is right.
 
 `golden/<name>.txt` holds a line for each rule that has something to say, in two deployments:
 
     [tensorrt on a10, fp16]
     warning  NUM007   16   # why this is right, although the model is fine
 
-Run this file to write them anew; reasons are kept, and those of DEFENCES are filled in:
+Run this file to write them again; reasons are kept, and those of DEFENCES are filled in:
 
     python -m tests.clean.goldens [NAME ...]
 """
@@ -46,7 +46,7 @@ DEFENCES = {
     "NUM002": "the mask becomes -inf in fp16, and a row masked throughout gives NaN",
     "NUM007": "written-out normalizations overflow in fp16 from 256 on, as known of T5 and Llama",
 }
-"""Why a warning is right on a model that is fine, where the reason is the same for all."""
+"""Reasons why a warning is right on a model without defects, where they are the same for all."""
 
 
 class Line(NamedTuple):
@@ -56,12 +56,12 @@ class Line(NamedTuple):
 
 
 def rules() -> tuple[Rule, ...]:
-    """All rules that run unless told otherwise, but those that read weights: there are none."""
+    """Return all rules that run by default, but not those that read weights: there are none."""
     return tuple(rule for rule in load_rules(plugins=False).values() if rule.default)
 
 
 def findings(name: str, folder: Path) -> dict[str, list[Line]]:
-    """What is found in an export, counted by severity and code, in each deployment."""
+    """Count the findings in an export by severity and code, in each deployment."""
     path = materialise(name, folder)
     found = {}
     for title, deployment in DEPLOYMENTS.items():

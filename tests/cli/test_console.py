@@ -1,4 +1,4 @@
-"""What is said on standard error besides findings."""
+"""Messages on standard error other than findings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def work(stream: io.StringIO, seconds: float, *, until: str = "", wanted: bool = True) -> str:
-    """What a progress bar says on a stream, of work that takes so long."""
+    """Return the output of a progress bar for work that takes this long."""
     with patch("sys.stderr", stream):  # here: a fixture's patch would be undone by pytest's own
         with Progress(wanted=wanted) as progress:
             progress(2, 3)

@@ -1,4 +1,4 @@
-"""What is wrong on the command line is named, with what was probably meant; exit code 2."""
+"""Mistakes on the command line are named, with what was probably meant; exit code 2."""
 
 from __future__ import annotations
 

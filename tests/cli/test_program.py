@@ -14,7 +14,7 @@ import pytest
 from modellint import __version__
 from modellint.cli.app import VERBS
 from tests.samples import ERROR, GOOD, INFO, RULES, failed, lint_json, project
-from tests.support import ROOT, run_cli, run_process, save
+from tests.support import PATIENCE, ROOT, run_cli, run_process, save
 
 
 def test_without_arguments_the_help_is_shown() -> None:
@@ -72,7 +72,7 @@ def test_standard_input_has_the_configuration_of_its_name(tmp_path: Path) -> Non
     assert said("--stdin-filename", "a/c.onnx").startswith("a/c.onnx:info/drop: info HYG005")
 
 
-def test_standard_input_may_be_text_empty_or_beside_files(tmp_path: Path) -> None:
+def test_standard_input_may_be_text_empty_or_next_to_files(tmp_path: Path) -> None:
     good = save(GOOD, tmp_path / "good.onnx")
     text = run_cli("-", good, *RULES, "-o", "concise", stdin=INFO.encode())
     assert "HYG005" in text.stdout
@@ -243,7 +243,7 @@ def test_ctrl_c_ends_a_run_that_waits(tmp_path: Path) -> None:
     )
     time.sleep(1.0)  # it reads standard input, which never ends
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert b"Traceback" not in stderr
 
@@ -258,7 +258,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, stderr = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert stderr == b""
     assert process.returncode == 0
 

@@ -150,7 +150,7 @@ def test_what_init_writes_is_valid_once_it_is_wanted(tmp_path: Path) -> None:
     assert len(from_file) == len(KEYS)
 
 
-def test_init_sets_what_it_is_told(tmp_path: Path) -> None:
+def test_init_sets_what_is_given(tmp_path: Path) -> None:
     run_cli("init", "--target", "a10,l4", cwd=tmp_path)
     shown = run_cli("check", ".", "--show-settings", cwd=tmp_path).stdout
     assert 'targets = ["a10", "l4"]  # file' in shown
@@ -275,7 +275,7 @@ def test_completion_prints_a_script(shell: str) -> None:
 
 
 def complete(*words: str, cwd: Path | None = None) -> list[str]:
-    """What a shell would offer for the last word."""
+    """Return the completions that a shell would offer for the last word."""
     done = subprocess.run(
         [sys.executable, "-m", "modellint"],
         env={

@@ -28,7 +28,7 @@ NAMED = {
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository next to a home with a file that nobody may overwrite."""
+    """A repository next to a home with a file that must not be overwritten."""
     home = project(tmp_path / "home", {".bashrc": PRECIOUS, "folder/x": PRECIOUS})
     monkeypatch.setenv("HOME", str(home))
     return project(tmp_path / "repository", {"error.onnx": ERROR})

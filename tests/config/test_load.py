@@ -1,4 +1,4 @@
-"""Which configuration holds: the nearest file, under the command line."""
+"""The configuration that holds: the nearest file, under the command line."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def try_it(folder: Path, monkeypatch: pytest.MonkeyPatch, path: Path) -> list[str]:
-    """What each of the page's commands prints."""
+    """Return the output of each of the page's commands."""
     monkeypatch.setenv("PYTHONPATH", str(path))
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
     folder.mkdir()

@@ -164,7 +164,7 @@ def test_negative_dims_inside(where: str) -> None:
 
 
 def test_what_kills_another_process_is_not_asked_again() -> None:
-    """That a node reads its own output shows nothing about the type of its input."""
+    """A node that reads its own output shows nothing about the type of its input."""
     proto = onnx.ModelProto.FromString(DEADLY["DictVectorizer"]())
     proto.graph.node[0].input[0] = "y"
     assert deadly.danger_of(opened(proto.SerializeToString()), proto).apart

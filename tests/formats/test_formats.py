@@ -45,7 +45,7 @@ def test_hook_chooses_models_and_their_data(name: str, is_chosen: bool) -> None:
     assert bool(re.search(file_pattern(), name)) is is_chosen
 
 
-def test_data_is_told_by_its_name() -> None:
+def test_data_is_known_by_its_name() -> None:
     named = ["x.data", "X.DATA", "model.onnx_data", "model.onnx_data_3", "x.bin", "data", "x.json"]
     assert [looks_like_data(Path(each)) for each in named] == [True] * 4 + [False] * 3
 

@@ -23,7 +23,7 @@ from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.formats.wire import field, number_field, varint
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 SEED = int(os.environ.get("MODELLINT_FUZZ_SEED", "0"))
 ROUNDS = int(os.environ.get("MODELLINT_FUZZ_ROUNDS", "150"))
@@ -49,7 +49,7 @@ def timed(path: Path) -> tuple[Sequence[Finding], float]:
 
 @cache
 def usual_seconds() -> float:
-    """What a small model that is well takes, once everything is imported."""
+    """Return the time for a small valid model, once everything is imported."""
     model = ROOT / "examples" / "clean_classifier.onnx"
     return min(timed(model)[1] for _ in range(3))
 
@@ -302,7 +302,7 @@ def test_bombs_stay_in_bounds(name: str, tmp_path: Path) -> None:
     path.write_bytes(BOMBS[name] or b"")
     done = subprocess.run(
         [sys.executable, "-c", CHILD.format(limit=LIMIT), path],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

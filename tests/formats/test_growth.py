@@ -1,4 +1,4 @@
-"""What a reader does grows with the file, whatever the file holds."""
+"""A reader's work grows with the file, whatever the file holds."""
 
 from __future__ import annotations
 

@@ -79,6 +79,6 @@ def optimized(model: Path, result: Path) -> Path:
 
 
 def operators(path: Path) -> Counter[str]:
-    """How many nodes of each operator the main graph has."""
+    """Count the nodes of each operator in the main graph."""
     model = onnx.load(path, load_external_data=False)
     return Counter(node.op_type for node in model.graph.node)

@@ -1,4 +1,4 @@
-"""What the rules predict of ONNX Runtime, against what its optimizer does with real exports."""
+"""Predictions about ONNX Runtime, compared with its optimizer's results for real exports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ rule's note that say why."""
 @pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("name", exports())
 def test_rules_and_optimizer_agree(name: str, tmp_path: Path) -> None:
-    """What is reported is left by the optimizer, and what it leaves is reported."""
+    """The optimizer leaves exactly the patterns that are reported."""
     model = materialise(name, tmp_path)
     findings = lint(model, verify=True)
     compared = [finding for finding in findings if finding.code == "VFY001"]

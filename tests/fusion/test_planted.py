@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Defect:
-    """What is planted, written as a graph that makes `y` of `x`."""
+    """A planted pattern, written as a graph that makes `y` of `x`."""
 
     code: str
     body: str
@@ -33,7 +33,7 @@ class Defect:
     """The export, the op, and the number of the node after which it is planted."""
     constants: Mapping[str, Array] = field(default_factory=dict)
     branch: bool = False
-    """Whether `y` becomes an output of its own, instead of taking the place of `x`."""
+    """True if `y` becomes an output of its own, instead of taking the place of `x`."""
     runtime: str | None = "onnxruntime"
     target: str | None = None
     besides: frozenset[str] = frozenset()
@@ -170,10 +170,10 @@ def test_rule_fires_where_it_was_planted(defect: Defect, tmp_path: Path) -> None
     onnx.save(planted, path)
     findings = [finding for finding in _lint(path, defect) if _place(finding) not in clean]
     expected = (defect.code, f"planted_{defect.at}")
-    told = {_place(finding): finding.message for finding in findings}
-    assert expected in told, told
-    strays = [code for code, _ in told if code != defect.code and code not in defect.besides]
-    assert not strays, told
+    messages = {_place(finding): finding.message for finding in findings}
+    assert expected in messages, messages
+    strays = [code for code, _ in messages if code != defect.code and code not in defect.besides]
+    assert not strays, messages
 
 
 def test_most_rules_are_planted() -> None:

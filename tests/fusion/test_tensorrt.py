@@ -1,4 +1,4 @@
-"""What is said of TensorRT, against the memory that TensorRT for RTX plans for activations.
+"""Claims about TensorRT, against the memory that TensorRT for RTX plans for activations.
 
 An engine that needs no memory between its inputs and outputs is one kernel; attention that is not
 fused needs as much as its scores take.
@@ -64,8 +64,8 @@ def test_attention(name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
     found = lint(path, runtime="tensorrt", precision="fp16", codes=["FUS013", "FUS015", "FUS016"])
-    told = [finding.message for finding in found if str(finding.severity) == "warning"]
-    assert fused == (not told), told
+    warnings = [finding.message for finding in found if str(finding.severity) == "warning"]
+    assert fused == (not warnings), warnings
     assert fused == (name not in ("altered", "capped", "written out"))
 
 

@@ -70,7 +70,7 @@ TANH = {
 
 
 def also(output: str, shape: str = "y0") -> str:
-    """Somebody else takes an inner value too."""
+    """Another consumer takes an inner value too."""
     return f"o = Relu ({output}) y = Add ({shape}, o)"
 
 
@@ -243,7 +243,7 @@ def _model(kind: str, constants: str, body: str, made: str = "") -> str:
     [(None, "warning"), ("onnxruntime", "warning"), ("tensorrt", None), ("tensorrt-rtx", None),
      ("openvino", None)],
 )  # fmt: skip
-def test_a_near_miss_is_told_where_it_matters(
+def test_a_near_miss_is_reported_where_it_matters(
     runtime: str | None, severity: str | None, tmp_path: Path
 ) -> None:
     parts = {**RMS, **RMS_CASES["by Reciprocal"]}

@@ -73,7 +73,7 @@ def test_a_prediction_that_the_optimizer_confirms_is_measured(model: Path) -> No
     assert (remark.facts["confirmed"], remark.facts["refuted"]) == (1, 0)
 
 
-def test_both_histograms_are_told(model: Path) -> None:
+def test_both_histograms_are_shown(model: Path) -> None:
     (finding,) = lint(model, verify=True)
     assert finding.code == "VFY001"
     assert finding.evidence["ops"]["BatchNormalization"] == 1  # type: ignore[index]
@@ -134,7 +134,7 @@ def test_on_the_command_line(model: Path) -> None:
     assert finding["evidence"]["optimized_ops"]["Conv"] == 1
 
 
-def test_without_the_option_nobody_is_asked(model: Path) -> None:
+def test_without_the_option_no_runtime_is_asked(model: Path) -> None:
     ran = run_cli(model, "--isolated", "-s", "VFY", "-o", "json")
     assert json.loads(ran.stdout)["findings"] == []
 

@@ -33,7 +33,7 @@ STDERR, MUTANT = "stderr", "mutant"
 
 
 class Tried(NamedTuple):
-    """What came of a mutant, and what it cost: seconds of processor time, bytes of memory."""
+    """Result of a mutant, and its cost: seconds of processor time, bytes of memory."""
 
     number: int
     failures: list[Failure]

@@ -271,7 +271,7 @@ def fill(tensor: Message, chance: random.Random, most: int) -> None:
 
 
 def external(chance: random.Random, made: Message) -> None:
-    """Where a tensor's data is said to be."""
+    """Change the location that is stated for a tensor's data."""
     places = (
         b"weights.bin",
         b"../weights.bin",

@@ -1,4 +1,4 @@
-"""What every report has to be, whatever is in a model: well-formed, and free of what models say."""
+"""Requirements for every report: well-formed, and free of control characters from models."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ DEPLOYMENTS: tuple[Options, ...] = (
 
 
 class Failure(NamedTuple):
-    """What went wrong: a kind by which failures are counted once, and all there is to say."""
+    """A failure: the kind by which it is counted once, and all details."""
 
     kind: str
     detail: str
@@ -82,10 +82,10 @@ def _check(path: Path, reports: Path, deployment: Options, is_model: bool) -> It
         yield Failure(_ending("check", code, stderr), stderr)
         if code != 3 or "```" in stderr:  # there is no report
             return
-    yield from _told("full", stdout, path)
-    yield from _told("stderr", stderr, path)
+    yield from _faults("full", stdout, path)
+    yield from _faults("stderr", stderr, path)
     for name in FORMATS:
-        yield from _told(name, (reports / name).read_text(encoding="utf-8"), path)
+        yield from _faults(name, (reports / name).read_text(encoding="utf-8"), path)
     findings = json.loads((reports / "json").read_text(encoding="utf-8"))["findings"]
     yield from _internal(findings)
     if not is_model and not any(_is_of_file(each) for each in findings):
@@ -115,10 +115,10 @@ def _inspect(path: Path, reports: Path, deployment: Options) -> Iterator[Failure
         yield Failure(_ending("inspect", code, stderr), stderr + stdout)
         if code != 3:
             return
-    yield from _told("inspect-text", stdout, path)
-    yield from _told("stderr", stderr, path)
+    yield from _faults("inspect-text", stdout, path)
+    yield from _faults("stderr", stderr, path)
     if output.exists():
-        yield from _told("inspect-json", output.read_text(encoding="utf-8"), path)
+        yield from _faults("inspect-json", output.read_text(encoding="utf-8"), path)
 
 
 def _ending(verb: str, code: int, stderr: str) -> str:
@@ -126,7 +126,7 @@ def _ending(verb: str, code: int, stderr: str) -> str:
     return f"{verb} ends with {code}" + (f" at {_place([*lines[-1:], ''])}" if lines else "")
 
 
-def _told(name: str, text: str, path: Path) -> Iterator[Failure]:
+def _faults(name: str, text: str, path: Path) -> Iterator[Failure]:
     for fault in faults(name, text, path.stat().st_size):
         yield Failure(re.split(r": '|: [0-9]", fault)[0][:120], f"{fault}\n\n{text[:3000]}")
 

@@ -15,7 +15,7 @@ BLOCK = re.compile(r"```console\n\$ modellint (inspect .*)\n((?:.*\n)*?)```\n")
 
 
 def run(command: str, folder: Path) -> str:
-    """What a command of the page prints, in a folder with the models it names."""
+    """Return the output of a command of the page, in a folder with the models that it names."""
     arguments = command.split()
     for name in ("resnet50", "gpt2"):
         if f"{name}.onnx" in arguments and not (folder / f"{name}.onnx").exists():

@@ -80,7 +80,7 @@ def inspect_export(name: str, *deployments: Deployment, **more: Any) -> Inspecti
 
 
 def inspect_json(*args: str | Path) -> dict[str, Any]:
-    """What the program says of one model."""
+    """Return the program's description of one model."""
     result = run_cli("inspect", "--isolated", "--json", *args)
     document: dict[str, Any] = json.loads(result.stdout)
     return document

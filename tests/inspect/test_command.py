@@ -60,10 +60,10 @@ def test_odd_models_are_as_the_schema_says(text: str, tmp_path: Path) -> None:
 
 
 def test_the_contract_of_memory() -> None:
-    told = inspect_json(EXPORTS / "resnet50.onnx", "-t", "a10,t4", "--precision", "fp16")
-    assert told["weight_bytes"]["float32"] > 1e8
-    assert set(told["memory"]) == {"a10", "t4"}
-    needs = told["memory"]["a10"]
+    inspected = inspect_json(EXPORTS / "resnet50.onnx", "-t", "a10,t4", "--precision", "fp16")
+    assert inspected["weight_bytes"]["float32"] > 1e8
+    assert set(inspected["memory"]) == {"a10", "t4"}
+    needs = inspected["memory"]["a10"]
     assert needs["weights"] < 6e7
     assert needs["activations"]["low"] <= needs["activations"]["high"]
     assert needs["total"]["low"] < needs["total"]["high"]
@@ -95,7 +95,7 @@ def test_a_missing_file_is_a_mistake_in_the_command_line(tmp_path: Path) -> None
     assert "no such file" in result.stderr
 
 
-def test_a_failure_of_our_own_is_told_and_ends_with_3(tmp_path: Path) -> None:
+def test_an_internal_error_is_reported_and_ends_with_3(tmp_path: Path) -> None:
     path = save(RELU, tmp_path / "model.onnx")
     with patch.object(look, "kv_cache", side_effect=RuntimeError):
         result = run_cli("inspect", "--isolated", path)
@@ -110,19 +110,19 @@ def test_an_unknown_target_is_named_with_the_nearest() -> None:
     assert "a10" in result.stderr
 
 
-def test_the_configuration_beside_a_model_holds(tmp_path: Path) -> None:
+def test_the_configuration_next_to_a_model_holds(tmp_path: Path) -> None:
     for folder, target in (("one", "a10"), ("two", "t4")):
         save(RELU, tmp_path / folder / "model.onnx")
         (tmp_path / folder / "modellint.toml").write_text(
             f'targets = ["{target}"]\nprecision = "fp16"\nbatch = 3\n'
         )
     result = run_cli("inspect", "--json", tmp_path)
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [list(each["memory"]) for each in told] == [["a10"], ["t4"]]
+    inspected = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [list(each["memory"]) for each in inspected] == [["a10"], ["t4"]]
     assert {
-        each["memory"][t]["precision"] for each, t in zip(told, ("a10", "t4"), strict=True)
+        each["memory"][t]["precision"] for each, t in zip(inspected, ("a10", "t4"), strict=True)
     } == {"fp16"}
-    assert all(each["sizes"] == {"n": 3} and each["assumed"] == {} for each in told)
+    assert all(each["sizes"] == {"n": 3} and each["assumed"] == {} for each in inspected)
     over = run_cli("inspect", "--json", tmp_path / "one", "-t", "l4")
     assert list(json.loads(over.stdout)["memory"]) == ["l4"]
 
@@ -144,8 +144,8 @@ def test_profiles_come_in_every_form() -> None:
     shape = f"{name}=1x3x224x224..4x3x224x224..8x3x224x224"
     result = run_cli("inspect", "--isolated", model, "--profile", "--shape", shape)
     assert f"--minShapes={name}:1x3x224x224" in result.stdout
-    told = inspect_json(model, "--profile", "--shape", shape)["profile"]
-    assert told == {name: {"min": [1, 3, 224, 224], "opt": [4, 3, 224, 224],
+    inspected = inspect_json(model, "--profile", "--shape", shape)["profile"]
+    assert inspected == {name: {"min": [1, 3, 224, 224], "opt": [4, 3, 224, 224],
                            "max": [8, 3, 224, 224]}}  # fmt: skip
 
 

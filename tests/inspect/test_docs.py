@@ -33,7 +33,7 @@ def outline(text: str) -> list[list[str]]:
 def test_samples_are_what_the_program_prints(command: str, shown: str, tmp_path: Path) -> None:
     printed = run(command, tmp_path)
     facts, said = (text.partition("\n── ")[0] for text in (shown, printed))
-    hint = "python -m tests.inspect.sample writes it anew"
+    hint = "python -m tests.inspect.sample writes it again"
     assert facts == said, hint
     labels = [[row[0] for row in outline(text)] for text in (shown, printed)]
     assert set(labels[0]) == set(labels[1]), hint
@@ -43,12 +43,12 @@ def test_the_json_has_the_fields_shown(tmp_path: Path) -> None:
     block = re.search(r"```json\n(.*?)```", TEXT, re.DOTALL)
     assert block is not None
     shown: dict[str, Any] = json.loads(block[1])
-    told = inspect_json(materialise("resnet50", tmp_path), "-t", "a10", "--precision", "fp16")
-    assert shown.keys() <= told.keys()
+    inspected = inspect_json(materialise("resnet50", tmp_path), "-t", "a10", "--precision", "fp16")
+    assert shown.keys() <= inspected.keys()
     for field in ("version", "format", "parameters", "macs", "macs_formula"):
-        assert shown[field] == told[field]
-    assert shown["weight_bytes"] == told["weight_bytes"]
-    needs, said = shown["memory"]["a10"], told["memory"]["a10"]
+        assert shown[field] == inspected[field]
+    assert shown["weight_bytes"] == inspected["weight_bytes"]
+    needs, said = shown["memory"]["a10"], inspected["memory"]["a10"]
     assert needs.keys() <= said.keys()
     assert needs["total"].keys() == said["total"].keys()
     assert needs["weights"] == said["weights"]

@@ -37,37 +37,39 @@ def with_tensorrt(folder: Path, monkeypatch: pytest.MonkeyPatch, **said: Any) ->
 
 
 def test_an_export_by_itself(folder: Path) -> None:
-    told = inspect_json(folder / "layers.json")
-    validator().validate(told)
-    assert told["format"] == "tensorrt-layers"
-    assert told["engine"]["kinds"] == {
+    inspected = inspect_json(folder / "layers.json")
+    validator().validate(inspected)
+    assert inspected["format"] == "tensorrt-layers"
+    assert inspected["engine"]["kinds"] == {
         "CaskConvolution": 3, "Reformat": 2, "PointWise": 1, "Reduce": 1, "ElementWise": 1,
     }  # fmt: skip
-    assert told["engine"]["types"] == {"float16": 4, "int8": 2}
-    assert told["engine"]["bottlenecks"] == [{"layer": "c2", "type": "float16"}]
-    assert told["engine"]["zones"] == [{"first": "s1", "last": "a1", "layers": 3}]
-    assert told["engine"]["became"] is None
-    assert told["engine"]["layers"][1] == {
+    assert inspected["engine"]["types"] == {"float16": 4, "int8": 2}
+    assert inspected["engine"]["bottlenecks"] == [{"layer": "c2", "type": "float16"}]
+    assert inspected["engine"]["zones"] == [{"first": "s1", "last": "a1", "layers": 3}]
+    assert inspected["engine"]["became"] is None
+    assert inspected["engine"]["layers"][1] == {
         "name": "c1 + r1", "kind": "CaskConvolution", "type": "int8", "reformat": False,
         "nodes": ["c1", "r1"],
     }  # fmt: skip
     # No figure that only a model's own nodes could give.
     unknown = ("parameters", "macs", "weight_bytes", "memory", "anywhere", "quantization")
-    assert {told[name] for name in unknown} == {None}
+    assert {inspected[name] for name in unknown} == {None}
 
 
-def test_a_model_beside_its_engine(folder: Path) -> None:
-    told = inspect_json(folder / "net.onnxtxt", "--layers", folder / "layers.json", "-t", "a10")
-    validator().validate(told)
-    assert told["engine"]["became"] == {
+def test_a_model_next_to_its_engine(folder: Path) -> None:
+    inspected = inspect_json(
+        folder / "net.onnxtxt", "--layers", folder / "layers.json", "-t", "a10"
+    )
+    validator().validate(inspected)
+    assert inspected["engine"]["became"] == {
         "nodes": 14,
         "placed": 7,
         "gone": {"DequantizeLinear": 4, "QuantizeLinear": 3},
         "left_float": [{"node": "c2", "type": "float16"}],
         "unknown": [],
     }
-    assert told["nodes"] == 14
-    assert told["memory"]["a10"]["verdict"] == "fits"
+    assert inspected["nodes"] == 14
+    assert inspected["memory"]["a10"]["verdict"] == "fits"
 
 
 def test_the_page_says_what_the_probe_verb_says(folder: Path) -> None:
@@ -103,9 +105,9 @@ def test_an_export_since_tensorrt_11(key: str, tmp_path: Path) -> None:
     ports = [{"Name": name, "DataType": "Float", "Dimensions": [1, 8, 8, 8]} for name in "xy"]
     renamed = json.loads(json.dumps(EXPORT["Layers"]).replace("Format/Datatype", key))
     (tmp_path / "layers.json").write_text(json.dumps({"I/O Tensors": ports, "Layers": renamed}))
-    told = inspect_json(tmp_path / "layers.json")
-    assert [port["name"] for port in told["inputs"] + told["outputs"]] == ["x", "y"]
-    assert told["engine"]["types"] == {"float16": 4, "int8": 2}
+    inspected = inspect_json(tmp_path / "layers.json")
+    assert [port["name"] for port in inspected["inputs"] + inspected["outputs"]] == ["x", "y"]
+    assert inspected["engine"]["types"] == {"float16": 4, "int8": 2}
 
 
 def test_names_alone_say_how_to_keep_more(tmp_path: Path) -> None:
@@ -117,18 +119,18 @@ def test_names_alone_say_how_to_keep_more(tmp_path: Path) -> None:
 
 
 def test_an_engine_whose_runtime_is_not_here(folder: Path) -> None:
-    told = inspect_json(folder / "net.engine")
-    validator().validate(told)
-    (problem,) = told["problems"]
+    inspected = inspect_json(folder / "net.engine")
+    validator().validate(inspected)
+    (problem,) = inspected["problems"]
     assert (problem["kind"], problem["fatal"]) == ("layers", False)
     assert install_command("trt") in problem["message"]
-    assert (told["identity"]["producer"], told["engine"]) == ("TensorRT 10.3.0", None)
+    assert (inspected["identity"]["producer"], inspected["engine"]) == ("TensorRT 10.3.0", None)
 
 
 def test_an_engine_with_what_was_exported_of_it(folder: Path) -> None:
-    told = inspect_json(folder / "net.engine", "--layers", folder / "layers.json")
-    assert (told["problems"], len(told["engine"]["layers"])) == ([], 8)
-    assert told["identity"]["producer"] == "TensorRT 10.3.0"
+    inspected = inspect_json(folder / "net.engine", "--layers", folder / "layers.json")
+    assert (inspected["problems"], len(inspected["engine"]["layers"])) == ([], 8)
+    assert inspected["identity"]["producer"] == "TensorRT 10.3.0"
 
 
 def test_the_inspector_tells_an_engines_layers(
@@ -136,12 +138,12 @@ def test_the_inspector_tells_an_engines_layers(
 ) -> None:
     """By the stand-in."""
     with_tensorrt(folder, monkeypatch, layers=EXPORT)
-    told = inspect_json(folder / "net.engine")
-    validator().validate(told)
-    assert told["problems"] == []
-    assert told["engine"] == inspect_json(folder / "layers.json")["engine"]
-    assert told["format"] == "tensorrt-engine"
-    assert [port["name"] for port in told["inputs"]] == ["x"]
+    inspected = inspect_json(folder / "net.engine")
+    validator().validate(inspected)
+    assert inspected["problems"] == []
+    assert inspected["engine"] == inspect_json(folder / "layers.json")["engine"]
+    assert inspected["format"] == "tensorrt-engine"
+    assert [port["name"] for port in inspected["inputs"]] == ["x"]
     beside = inspect_json(folder / "net.onnxtxt", "--layers", folder / "net.engine")
     assert beside["engine"]["became"]["placed"] == 7
 
@@ -173,10 +175,10 @@ def test_an_engine_just_built(tmp_path: Path) -> None:
         tmp_path / "good.onnx",
     )
     run_cli("probe", "good.onnx", "-t", "a10", "--save-engine", ".", cwd=tmp_path)
-    told = inspect_json(tmp_path / "good.a10.engine")
-    validator().validate(told)
-    assert told["identity"]["producer"] == f"TensorRT for RTX {TENSORRT_RTX.version}"
-    assert told["engine"] is not None or told["problems"][0]["kind"] == "layers"
+    inspected = inspect_json(tmp_path / "good.a10.engine")
+    validator().validate(inspected)
+    assert inspected["identity"]["producer"] == f"TensorRT for RTX {TENSORRT_RTX.version}"
+    assert inspected["engine"] is not None or inspected["problems"][0]["kind"] == "layers"
 
 
 @pytest.mark.parametrize(

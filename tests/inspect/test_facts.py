@@ -1,4 +1,4 @@
-"""What an inspection finds out about real graphs and about broken ones."""
+"""Facts that an inspection states about real graphs and about broken ones."""
 
 from __future__ import annotations
 
@@ -29,52 +29,52 @@ from tests.support import EXAMPLES, save
 
 
 def test_resnet50_is_what_the_papers_say() -> None:
-    told = inspect_export("resnet50")
-    assert told.parameters == 25_557_032
-    assert told.macs == 4_089_184_256
-    assert told.macs_formula == [Term(4_089_184_256, {"batch": 1})]
-    assert told.assumed == {"batch": 1}
-    assert told.ops is not None
-    assert told.ops["Conv"] == 53
-    assert told.blocks is not None
-    assert [(block.kind, block.count) for block in told.blocks] == [("residual", 16)]
-    assert told.attention is None
-    assert told.kv_cache is None
+    inspected = inspect_export("resnet50")
+    assert inspected.parameters == 25_557_032
+    assert inspected.macs == 4_089_184_256
+    assert inspected.macs_formula == [Term(4_089_184_256, {"batch": 1})]
+    assert inspected.assumed == {"batch": 1}
+    assert inspected.ops is not None
+    assert inspected.ops["Conv"] == 53
+    assert inspected.blocks is not None
+    assert [(block.kind, block.count) for block in inspected.blocks] == [("residual", 16)]
+    assert inspected.attention is None
+    assert inspected.kv_cache is None
 
 
 def test_a_decoder_s_formula_is_quadratic_in_what_is_new_and_linear_in_the_past() -> None:
-    told = inspect_export("llama")
-    assert told.macs_formula is not None
-    powers = [sorted(term.powers.values()) for term in told.macs_formula]
+    inspected = inspect_export("llama")
+    assert inspected.macs_formula is not None
+    powers = [sorted(term.powers.values()) for term in inspected.macs_formula]
     assert powers == [[1, 1], [1, 2], [1, 1, 1]]
-    assert told.attention is not None
-    assert (told.attention.variant, told.attention.layers) == ("GQA", 4)
-    assert told.kv_cache is not None
-    assert told.kv_cache.layers == 4
-    assert told.kv_cache.kv_heads is not None
-    assert told.kv_cache.head_size is not None
-    per_layer = 2 * told.kv_cache.kv_heads * told.kv_cache.head_size * 4
-    assert told.kv_cache.bytes_per_token == 4 * per_layer
+    assert inspected.attention is not None
+    assert (inspected.attention.variant, inspected.attention.layers) == ("GQA", 4)
+    assert inspected.kv_cache is not None
+    assert inspected.kv_cache.layers == 4
+    assert inspected.kv_cache.kv_heads is not None
+    assert inspected.kv_cache.head_size is not None
+    per_layer = 2 * inspected.kv_cache.kv_heads * inspected.kv_cache.head_size * 4
+    assert inspected.kv_cache.bytes_per_token == 4 * per_layer
 
 
 def test_a_formula_is_exact(tmp_path: Path) -> None:
-    told = inspect_text(ATTENTION, tmp_path)
-    assert told.macs == 2 * 4 * 16 * 128 * (128 + 128)
-    assert told.macs_formula is not None
-    assert {(t.coefficient, *sorted(t.powers.items())) for t in told.macs_formula} == {
+    inspected = inspect_text(ATTENTION, tmp_path)
+    assert inspected.macs == 2 * 4 * 16 * 128 * (128 + 128)
+    assert inspected.macs_formula is not None
+    assert {(t.coefficient, *sorted(t.powers.items())) for t in inspected.macs_formula} == {
         (128, ("batch", 1), ("new", 2)),
         (128, ("batch", 1), ("new", 1), ("past", 1)),
     }
-    assert told.kv_cache is not None
-    assert told.kv_cache.bytes_per_token == 2 * 4 * 16 * 4
+    assert inspected.kv_cache is not None
+    assert inspected.kv_cache.bytes_per_token == 2 * 4 * 16 * 4
 
 
 def test_work_without_the_batch_is_part_of_the_formula(tmp_path: Path) -> None:
     text = """
 main (float[n, 8] x, float[8, 8] a) => (float[n, 8] y)
 { w = MatMul (a, a)  y = MatMul (x, w) }"""
-    told = inspect_text(HEADER + text, tmp_path)
-    assert told.macs_formula == [Term(512, {}), Term(64, {"n": 1})]
+    inspected = inspect_text(HEADER + text, tmp_path)
+    assert inspected.macs_formula == [Term(512, {}), Term(64, {"n": 1})]
 
 
 def test_what_is_rounded_has_no_formula(tmp_path: Path) -> None:
@@ -83,32 +83,32 @@ def test_what_is_rounded_has_no_formula(tmp_path: Path) -> None:
 main (float[1, 3, h, w] x) => (float[1, 4, a, b] y)
 <float[4, 3, 3, 3] k = {{{weights}}}>
 {{ y = Conv <strides = [2, 2]> (x, k) }}"""
-    told = inspect_text(HEADER + text, tmp_path)
-    assert told.macs
-    assert told.macs_formula is None
+    inspected = inspect_text(HEADER + text, tmp_path)
+    assert inspected.macs
+    assert inspected.macs_formula is None
 
 
 def test_stated_sizes_are_not_assumed() -> None:
-    told = inspect_export("bert_base_uncased", deployment(batch=2, symbols={"sequence": 384}))
-    assert told.sizes == {"batch": 2, "sequence": 384}
-    assert told.assumed == {}
-    assert told.macs == 2 * (589_824 + 84_934_656 * 384 + 18_432 * 384**2)
+    inspected = inspect_export("bert_base_uncased", deployment(batch=2, symbols={"sequence": 384}))
+    assert inspected.sizes == {"batch": 2, "sequence": 384}
+    assert inspected.assumed == {}
+    assert inspected.macs == 2 * (589_824 + 84_934_656 * 384 + 18_432 * 384**2)
 
 
 def test_a_cache_s_mask_is_as_long_as_past_and_new() -> None:
-    told = inspect_export("gpt2")
-    assert told.assumed is not None
-    assert sorted(told.assumed.values()) == [1, 128, 128, 256]
+    inspected = inspect_export("gpt2")
+    assert inspected.assumed is not None
+    assert sorted(inspected.assumed.values()) == [1, 128, 128, 256]
 
 
 def test_alike_layers_count_as_one() -> None:
-    told = inspect_export("vit_b_16")
-    assert told.layers is not None
-    largest = told.layers[0]
+    inspected = inspect_export("vit_b_16")
+    assert inspected.layers is not None
+    largest = inspected.layers[0]
     assert largest.count == 12
     assert largest.weight_bytes >= 12 * 768 * 3072 * 4
-    assert sum(layer.macs_share or 0 for layer in told.layers) > 0.9
-    sizes = [layer.weight_bytes for layer in told.layers]
+    assert sum(layer.macs_share or 0 for layer in inspected.layers) > 0.9
+    sizes = [layer.weight_bytes for layer in inspected.layers]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -117,18 +117,18 @@ def test_a_shared_weight_counts_once(tmp_path: Path) -> None:
 main (float[2, 4] x) => (float[2, 4] y)
 <float[4, 4] w = {1,2,3,4, 1,2,3,4, 1,2,3,4, 1,2,3,4}>
 { a = MatMul (x, w)  y = MatMul (a, w) }"""
-    told = inspect_text(HEADER + text, tmp_path)
-    assert told.layers is not None
-    assert (told.layers[0].count, told.layers[0].parameters) == (2, 16)
-    assert told.layers[0].weight_bytes == 64
-    assert told.parameters == 16
+    inspected = inspect_text(HEADER + text, tmp_path)
+    assert inspected.layers is not None
+    assert (inspected.layers[0].count, inspected.layers[0].parameters) == (2, 16)
+    assert inspected.layers[0].weight_bytes == 64
+    assert inspected.parameters == 16
 
 
 def test_memory_has_its_parts() -> None:
-    told = inspect_export("resnet50", deployment("a10", precision="fp16", batch=8))
-    assert told.anywhere is None
-    assert told.memory is not None
-    needs = told.memory["a10"]
+    inspected = inspect_export("resnet50", deployment("a10", precision="fp16", batch=8))
+    assert inspected.anywhere is None
+    assert inspected.memory is not None
+    needs = inspected.memory["a10"]
     assert needs.verdict == "fits"
     assert needs.precision == "fp16"
     assert needs.weight_bytes["float16"] > 0.95 * needs.weights
@@ -147,9 +147,9 @@ def test_memory_has_its_parts() -> None:
 
 
 def test_the_table_grows_with_the_batch_and_shrinks_with_the_precision() -> None:
-    told = inspect_export("unet", deployment("jetson-orin-nano-4gb"))
-    assert told.memory is not None
-    table = told.memory["jetson-orin-nano-4gb"].table
+    inspected = inspect_export("unet", deployment("jetson-orin-nano-4gb"))
+    assert inspected.memory is not None
+    table = inspected.memory["jetson-orin-nano-4gb"].table
     assert table is not None
     assert [row.precision for row in table][:2] == ["fp32", "fp16"]
     assert [row.chosen for row in table][:2] == [True, False]
@@ -163,13 +163,13 @@ def test_the_table_grows_with_the_batch_and_shrinks_with_the_precision() -> None
 
 
 def test_without_a_target_nothing_is_judged() -> None:
-    told = inspect_export("resnet18")
-    assert told.memory is None
-    assert told.anywhere is not None
-    assert told.anywhere.verdict is None
-    assert told.anywhere.table is None
-    assert told.anywhere.roofline is None
-    assert told.estimates == [told.anywhere]
+    inspected = inspect_export("resnet18")
+    assert inspected.memory is None
+    assert inspected.anywhere is not None
+    assert inspected.anywhere.verdict is None
+    assert inspected.anywhere.table is None
+    assert inspected.anywhere.roofline is None
+    assert inspected.estimates == [inspected.anywhere]
 
 
 def test_several_targets_agree_with_each_alone() -> None:
@@ -183,10 +183,10 @@ def test_several_targets_agree_with_each_alone() -> None:
 
 
 def test_a_fixed_batch_has_one_column(tmp_path: Path) -> None:
-    told = inspect_text(HEADER + "m (float[3, 4] x) => (float[3, 4] y) { y = Relu (x) }",
+    inspected = inspect_text(HEADER + "m (float[3, 4] x) => (float[3, 4] y) { y = Relu (x) }",
                         tmp_path, deployment("t4"))  # fmt: skip
-    assert told.memory is not None
-    needs = told.memory["t4"]
+    assert inspected.memory is not None
+    needs = inspected.memory["t4"]
     assert needs.largest_batch is None
     assert needs.table is not None
     assert [cell.batch for cell in needs.table[0].cells] == [3]
@@ -214,28 +214,32 @@ def test_quantization_and_profiles_only_when_asked() -> None:
 def test_odd_graphs_are_shown(
     text: str, nodes: int, subgraphs: int, functions: int, tmp_path: Path
 ) -> None:
-    told = inspect_text(text, tmp_path, deployment("a10"), quantization=True, profile=True)
-    assert (told.nodes, told.subgraphs, told.functions) == (nodes, subgraphs, functions)
-    assert told.memory is not None
-    assert not [problem for problem in told.problems if problem.kind == "internal"]
+    inspected = inspect_text(text, tmp_path, deployment("a10"), quantization=True, profile=True)
+    assert (inspected.nodes, inspected.subgraphs, inspected.functions) == (
+        nodes,
+        subgraphs,
+        functions,
+    )
+    assert inspected.memory is not None
+    assert not [problem for problem in inspected.problems if problem.kind == "internal"]
 
 
 def test_a_broken_file_is_named_in_the_words_of_its_rule() -> None:
-    told = inspect(EXAMPLES / "not_pulled.onnx")
-    assert not told.is_readable
-    assert told.problems[0].code == "FIL005"
-    assert "Git LFS" in told.problems[0].message
-    assert told.identity is None
-    assert told.memory is None
+    inspected = inspect(EXAMPLES / "not_pulled.onnx")
+    assert not inspected.is_readable
+    assert inspected.problems[0].code == "FIL005"
+    assert "Git LFS" in inspected.problems[0].message
+    assert inspected.identity is None
+    assert inspected.memory is None
 
 
-def test_missing_weights_are_a_problem_beside_the_facts() -> None:
-    told = inspect(EXAMPLES / "weights_left_behind.onnx")
-    assert told.is_readable
-    assert told.problems[0].code == "FIL013"
-    assert told.identity is not None
-    assert (told.identity.external_files, told.identity.external_missing) == (1, 1)
-    assert told.parameters == 5616
+def test_missing_weights_are_a_problem_along_with_the_facts() -> None:
+    inspected = inspect(EXAMPLES / "weights_left_behind.onnx")
+    assert inspected.is_readable
+    assert inspected.problems[0].code == "FIL013"
+    assert inspected.identity is not None
+    assert (inspected.identity.external_files, inspected.identity.external_missing) == (1, 1)
+    assert inspected.parameters == 5616
 
 
 def test_every_kind_of_problem_has_words(tmp_path: Path) -> None:
@@ -245,23 +249,28 @@ def test_every_kind_of_problem_has_words(tmp_path: Path) -> None:
         if name == "truncated":
             save(NOTHING, path)
             path.write_bytes(path.read_bytes()[:-3])
-        told = inspect(path)
-        assert not told.is_readable
-        assert told.problems[0].code
-        assert told.problems[0].message.endswith(".")
+        inspected = inspect(path)
+        assert not inspected.is_readable
+        assert inspected.problems[0].code
+        assert inspected.problems[0].message.endswith(".")
 
 
 def test_a_format_without_a_graph_still_tells_its_weights(tmp_path: Path) -> None:
     model = Model(tmp_path / "m.gguf", "gguf")
     model.tensors.append(Tensor("w", DTYPES["float16"], (4, 8), 64))
     with patch("modellint.session.read_model", lambda path: model):
-        told = inspect(tmp_path / "m.gguf", deployment("a10"), quantization=True, profile=True)
-    assert told.weight_bytes == {"float16": 64}
-    assert told.parameters == 32
-    assert (told.nodes, told.inputs, told.macs, told.ops) == (None, None, None, None)
-    assert told.memory is not None
-    assert told.memory["a10"].weights == 64
-    assert told.memory["a10"].table is None
+        inspected = inspect(tmp_path / "m.gguf", deployment("a10"), quantization=True, profile=True)
+    assert inspected.weight_bytes == {"float16": 64}
+    assert inspected.parameters == 32
+    assert (inspected.nodes, inspected.inputs, inspected.macs, inspected.ops) == (
+        None,
+        None,
+        None,
+        None,
+    )
+    assert inspected.memory is not None
+    assert inspected.memory["a10"].weights == 64
+    assert inspected.memory["a10"].table is None
 
 
 def test_a_look_that_fails_leaves_the_others(tmp_path: Path) -> None:
@@ -270,17 +279,17 @@ def test_a_look_that_fails_leaves_the_others(tmp_path: Path) -> None:
 
     path = save(BRANCHES, tmp_path / "model.onnx")
     with patch.object(look, "Blocks", fail):
-        told = inspect(path)
-    assert told.anywhere is not None
-    assert told.blocks is None
-    assert [problem.kind for problem in told.problems] == ["internal"]
-    assert "blocks: ZeroDivisionError" in told.problems[0].message
+        inspected = inspect(path)
+    assert inspected.anywhere is not None
+    assert inspected.blocks is None
+    assert [problem.kind for problem in inspected.problems] == ["internal"]
+    assert "blocks: ZeroDivisionError" in inspected.problems[0].message
 
 
-def test_an_unknown_problem_is_still_told(tmp_path: Path) -> None:
+def test_an_unknown_problem_is_still_shown(tmp_path: Path) -> None:
     opened = Session().open(save(NOTHING, tmp_path / "model.onnx"), "model.onnx")
-    told = look._trouble(Problem("new-kind", {}), opened, {})
-    assert (told.code, told.message) == (None, "new-kind.")
+    inspected = look._trouble(Problem("new-kind", {}), opened, {})
+    assert (inspected.code, inspected.message) == (None, "new-kind.")
 
 
 def test_an_engine_tells_who_wrote_it(tmp_path: Path) -> None:
@@ -288,13 +297,13 @@ def test_an_engine_tells_who_wrote_it(tmp_path: Path) -> None:
     header = b"ftrt" + bytes(20) + bytes([10, 3, 0, 26]) + bytes(100)
     path = tmp_path / "model.engine"
     path.write_bytes(len(notes).to_bytes(4, "little") + notes + header)
-    told = inspect(path, deployment("a10"), quantization=True, profile=True)
-    assert told.is_readable
-    assert told.identity is not None
-    assert told.identity.producer == "TensorRT 10.3.0"
-    assert told.identity.metadata == {"task": "detect", "stride": "32"}
-    assert (told.memory, told.parameters, told.weight_bytes) == (None, None, None)
-    text = render(told, Options(color="never", width=100))
+    inspected = inspect(path, deployment("a10"), quantization=True, profile=True)
+    assert inspected.is_readable
+    assert inspected.identity is not None
+    assert inspected.identity.producer == "TensorRT 10.3.0"
+    assert inspected.identity.metadata == {"task": "detect", "stride": "32"}
+    assert (inspected.memory, inspected.parameters, inspected.weight_bytes) == (None, None, None)
+    text = render(inspected, Options(color="never", width=100))
     assert "metadata    task: detect · stride: 32" in text
     assert "parameters" not in text
     assert "weights" not in text
@@ -315,11 +324,11 @@ main (int64[batch, length] tokens, float[batch, mask] m) => (float[batch, length
     sum = Add (x, places)
     y = Tanh (sum)
 }}"""
-    told = inspect_text(HEADER + text, tmp_path, deployment("t4"))
-    assert told.memory is not None
-    needs = told.memory["t4"]
+    inspected = inspect_text(HEADER + text, tmp_path, deployment("t4"))
+    assert inspected.memory is not None
+    needs = inspected.memory["t4"]
     assert (needs.sequence, needs.largest_sequence) == ("length", limit)
-    assert told.assumed is not None
-    assert told.assumed["length"] == min(limit, 128)
+    assert inspected.assumed is not None
+    assert inspected.assumed["length"] == min(limit, 128)
     assert needs.largest_batch is not None
     assert needs.largest_batch > 1000

@@ -36,13 +36,13 @@ def test_a_large_model_takes_little_reading_and_memory(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    told = json.loads(done.stdout)
-    assert told["parameters"] == PARAMETERS
-    assert told["kv_cache"]["bytes_per_token"] == BYTES_PER_TOKEN
-    assert told["blocks"] == [{"kind": "transformer", "count": LAYERS}]
-    assert told["attention"]["variant"] == "GQA"
-    assert told["memory"]["h200"]["verdict"] == "tight"
-    assert told["macs"] > 128 * (PARAMETERS - 2e9)
+    inspected = json.loads(done.stdout)
+    assert inspected["parameters"] == PARAMETERS
+    assert inspected["kv_cache"]["bytes_per_token"] == BYTES_PER_TOKEN
+    assert inspected["blocks"] == [{"kind": "transformer", "count": LAYERS}]
+    assert inspected["attention"]["variant"] == "GQA"
+    assert inspected["memory"]["h200"]["verdict"] == "tight"
+    assert inspected["macs"] > 128 * (PARAMETERS - 2e9)
     read, peak = map(int, done.stderr.split())
     assert read < READ
     assert peak < MEGABYTES

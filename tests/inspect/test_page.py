@@ -43,14 +43,14 @@ def decoder() -> Inspection:
                           profile=True)  # fmt: skip
 
 
-def text_of(told: Inspection, width: int = 100, *, verbose: bool = False) -> str:
-    return render(told, Options(color="never", width=width, verbose=verbose))
+def text_of(inspected: Inspection, width: int = 100, *, verbose: bool = False) -> str:
+    return render(inspected, Options(color="never", width=width, verbose=verbose))
 
 
-def as_written(told: Inspection, encoding: str, width: int) -> str:
+def as_written(inspected: Inspection, encoding: str, width: int) -> str:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, newline="")
-    write(told, stream, Options(width=width, color="never"))
+    write(inspected, stream, Options(width=width, color="never"))
     return raw.getvalue().decode(encoding)
 
 
@@ -94,9 +94,9 @@ def test_a_decoder_shows_its_cache_attention_and_formula() -> None:
 
 
 def test_the_bar_is_in_proportion() -> None:
-    told = resnet()
-    (needs,) = told.estimates
-    bar = next(line for line in text_of(told).splitlines() if "▕" in line)
+    inspected = resnet()
+    (needs,) = inspected.estimates
+    bar = next(line for line in text_of(inspected).splitlines() if "▕" in line)
     inner = bar[bar.index("▕") + 1 : bar.index("▏")]
     assert needs.usable is not None
     filled = len(inner.rstrip("─"))
@@ -104,8 +104,8 @@ def test_the_bar_is_in_proportion() -> None:
 
 
 def test_what_does_not_fit_shows_where_memory_ends() -> None:
-    told = inspect_export("vgg16", deployment("jetson-orin-nano-4gb", batch=4096))
-    text = text_of(told)
+    inspected = inspect_export("vgg16", deployment("jetson-orin-nano-4gb", batch=4096))
+    text = text_of(inspected)
     assert "does not fit: " in field(text, "memory")
     assert "× (" in field(text, "memory")
     bar = next(line for line in text.splitlines() if "▕" in line)
@@ -123,9 +123,9 @@ def test_many_devices_make_a_table_the_smallest_memory_first() -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("told", [resnet, decoder, devices])
-def test_no_line_is_wider_than_the_page(told: object, width: int) -> None:
-    text = text_of(told(), width).partition("── optimization profile")[0]  # type: ignore[operator]
+@pytest.mark.parametrize("inspected", [resnet, decoder, devices])
+def test_no_line_is_wider_than_the_page(inspected: object, width: int) -> None:
+    text = text_of(inspected(), width).partition("── optimization profile")[0]  # type: ignore[operator]
     assert max(map(cell_len, text.splitlines())) <= width
     assert not any(line != line.rstrip() for line in text.splitlines())
     assert "\n\n\n" not in text
@@ -168,13 +168,13 @@ def test_problems_stand_before_the_facts() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_hostile_names_do_no_harm(name: str) -> None:
-    told = resnet()
-    (needs,) = told.estimates
+    inspected = resnet()
+    (needs,) = inspected.estimates
     assert needs.peak is not None
     assert needs.roofline is not None
     slow = SlowNode(name, name, 1.0, 0.5, "memory")
     hostile = replace(
-        told,
+        inspected,
         path=name or "x",
         inputs=[Port(name, name, [name, 3, None], "sequence"), Port(name, None, None, "tensor")],
         ops={name: 3},
@@ -209,8 +209,8 @@ def test_a_long_list_is_cut_unless_all_is_asked_for() -> None:
     ports = [Port(f"in{n}", "float32", [n], "tensor") for n in range(20)]
     ops = {f"Op{n}": 40 - n for n in range(30)}
     sizes = {f"dim{n}": n for n in range(12)}
-    told = replace(resnet(), inputs=ports, ops=ops, sizes=sizes, assumed={})
-    short, long = text_of(told), text_of(told, verbose=True)
+    inspected = replace(resnet(), inputs=ports, ops=ops, sizes=sizes, assumed={})
+    short, long = text_of(inspected), text_of(inspected, verbose=True)
     assert "and 14 more" in short
     assert "of 16 other ops" in short
     assert "for dim0 0, dim1 1, dim2 2, dim3 3, dim4 4, dim5 5, 6 more" in short
@@ -233,13 +233,13 @@ def test_ports_alike_share_a_row() -> None:
 
 
 def test_macs_that_cannot_be_counted_are_a_lower_bound() -> None:
-    told = replace(resnet(), macs=None, known_macs=5_000_000, uncounted=2, macs_formula=None)
-    assert "≥ 5.00 M for batch 1 (assumed); MACs of 2 nodes unknown" in text_of(told)
+    inspected = replace(resnet(), macs=None, known_macs=5_000_000, uncounted=2, macs_formula=None)
+    assert "≥ 5.00 M for batch 1 (assumed); MACs of 2 nodes unknown" in text_of(inspected)
 
 
-def test_what_nobody_knows_is_left_out() -> None:
-    told = inspect_export("resnet18")
-    text = text_of(told)
+def test_unknown_facts_are_left_out() -> None:
+    inspected = inspect_export("resnet18")
+    text = text_of(inspected)
     assert "── any device · fp32 ─" in text
     assert "plus the runtime's own overhead" in " ".join(text.split())
     for label in ("room for", "smallest", "time", "what fits"):
@@ -247,12 +247,14 @@ def test_what_nobody_knows_is_left_out() -> None:
 
 
 def test_a_roofline_tells_what_it_leaves_out() -> None:
-    told = resnet()
-    (needs,) = told.estimates
+    inspected = resnet()
+    (needs,) = inspected.estimates
     assert isinstance(needs.roofline, Roofline)
     bound = replace(needs.roofline, uncounted=3, memory_share=0.1, bottleneck="compute",
                     seconds=2.5, per_second=None, intensity=None)  # fmt: skip
-    text = text_of(replace(told, memory={"a10": replace(needs, roofline=bound, unknown_tensors=2)}))
+    text = text_of(
+        replace(inspected, memory={"a10": replace(needs, roofline=bound, unknown_tensors=2)})
+    )
     assert "2.5 s per run" in text
     assert "without 3 nodes" in text
     assert "arithmetic for 90 % of the time" in text
@@ -260,14 +262,14 @@ def test_a_roofline_tells_what_it_leaves_out() -> None:
 
 
 def test_profiles_are_ready_to_be_copied() -> None:
-    told = replace(
+    inspected = replace(
         resnet(),
         profile={"images": {"min": [1, 3], "opt": [4, 3], "max": [8, 3]}},
         profile_open={},
     )
-    text = text_of(told)
+    text = text_of(inspected)
     for form in ("trtexec", "Polygraphy", "TensorRT, Python", "ONNX Runtime"):
         assert f"   {form}\n" in text
     assert "--maxShapes=images:8x3" in text
-    fixed = text_of(replace(told, profile={}))
+    fixed = text_of(replace(inspected, profile={}))
     assert "No profile needed: all inputs have fixed shapes." in fixed

@@ -26,7 +26,7 @@ from modellint.plan import Plan
 from modellint.probes.backends import Backend
 from modellint.workers import job
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, lint_json, project
-from tests.support import EXAMPLES, run_cli, run_process, save
+from tests.support import EXAMPLES, PATIENCE, run_cli, run_process, save
 
 OWN_RULE = """
 summary = "A Relu."
@@ -175,7 +175,7 @@ def test_what_does_not_change_findings_is_no_matter(
     assert linted == []
 
 
-def test_suppressions_and_baselines_are_weighed_anew(folder: Path, linted: list[str]) -> None:
+def test_suppressions_and_baselines_are_applied_again(folder: Path, linted: list[str]) -> None:
     run(folder)
     linted.clear()
     text = 'select = ["HYG005", "HYG002", "VAL003", "file", "SUP"]\n'
@@ -286,7 +286,7 @@ def test_a_changed_plugin_runtime_is_another_result(
     path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
 
     def kept() -> int:
-        """How many results there are after another run."""
+        """Return the number of results after another run."""
         ran = run_process(".", "--runtime", "toy-rt", cwd=folder, env={"PYTHONPATH": path})
         assert ran.exit_code == 1, ran
         return len(list((isolated / "lint").glob("*/*.json")))
@@ -357,7 +357,7 @@ def test_external_data_that_changes_alone_is_seen(tmp_path: Path, linted: list[s
     assert linted == []
 
 
-def test_a_file_that_appears_beside_the_model_is_seen(tmp_path: Path) -> None:
+def test_a_file_that_appears_next_to_the_model_is_seen(tmp_path: Path) -> None:
     external(tmp_path / "net.onnx")
     run(tmp_path, "--select", "FIL016")
     (tmp_path / "net.onnx.data").write_bytes(bytes(4096))
@@ -457,7 +457,7 @@ def test_concurrent_runs_share_a_cache(folder: Path, isolated: Path) -> None:
         subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(6)
     ]
-    outputs = [process.communicate(timeout=120) for process in running]
+    outputs = [process.communicate(timeout=PATIENCE) for process in running]
     assert {process.returncode for process in running} == {1}
     assert len({stdout for stdout, _ in outputs}) == 1
     (said,) = {stderr for _, stderr in outputs}

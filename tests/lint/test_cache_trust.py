@@ -19,7 +19,7 @@ from modellint.cache import RACY_NS
 from modellint.checks.resolve import resolve_check
 from modellint.rules.registry import load_rules
 from tests.samples import ERROR, INFO, RULES, project
-from tests.support import CliResult, run_process
+from tests.support import PATIENCE, CliResult, run_process
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no such files or permissions there")
 
@@ -50,7 +50,7 @@ def _empty_list(entry: Path) -> None:
 
 
 def _valid_nonsense(entry: Path) -> None:
-    """What only someone who knows how entries are written can make."""
+    """Write nonsense that only someone who knows the format of entries can write."""
     entry.write_bytes(_packed(_nonsense(json.loads(entry.read_text())["content"])))
 
 
@@ -284,7 +284,7 @@ def test_runs_at_once_make_one_cache(folder: Path, tmp_path: Path) -> None:
         subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE)
         for _ in range(8)
     ]
-    said = {process.communicate(timeout=120)[0] for process in running}
+    said = {process.communicate(timeout=PATIENCE)[0] for process in running}
     assert {process.returncode for process in running} == {1}
     assert len(said) == 1
     assert not (tmp_path / "new/cache" / INSIDE).exists()

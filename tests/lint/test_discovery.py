@@ -1,4 +1,4 @@
-"""Which files a run lints."""
+"""The files that a run lints."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def test_the_index_of_rules_is_what_the_files_say(isolated: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "[{}]", "5"])
-def test_a_damaged_index_is_read_anew(isolated: Path, content: str) -> None:
+def test_a_damaged_index_is_read_again(isolated: Path, content: str) -> None:
     registry._built_in.cache_clear()
     expected = load_rules(plugins=False)
     (index,) = isolated.glob("rules-*.json")

@@ -14,11 +14,9 @@ import pytest
 
 from modellint.base.files import open_regular, read_regular
 from tests.samples import ERROR, GOOD, project
-from tests.support import CliResult, run_cli, run_process
+from tests.support import PATIENCE, CliResult, run_cli, run_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
-PATIENCE = 300
-"""Seconds after which a test certainly waits for what never comes."""
 
 
 def _pipe(path: Path) -> None:

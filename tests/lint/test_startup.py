@@ -1,4 +1,4 @@
-"""What a run loads: nothing that it has no use for."""
+"""A run loads only the modules that it uses."""
 
 from __future__ import annotations
 

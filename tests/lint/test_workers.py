@@ -22,7 +22,7 @@ from modellint.workers import job as work
 from modellint.workers import pool, run
 from modellint.workers.job import Job, lint_job
 from tests.samples import GOOD, INFO, RULES, codes, lint_json, project
-from tests.support import save
+from tests.support import PATIENCE, save
 
 DEADLY = """
 summary = "A Relu."
@@ -275,15 +275,15 @@ def start_hanging(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def assert_ended(process: subprocess.Popen[bytes], code: int) -> None:
-    _, stderr = process.communicate(timeout=60)  # the checks hang for ten minutes
+    _, stderr = process.communicate(timeout=PATIENCE)  # the checks hang for ten minutes
     assert process.returncode == code
     assert b"Traceback" not in stderr
     assert all_gone(process.pid)
 
 
 def all_gone(group: int) -> bool:
-    """Whether every process of the group ends within a while."""
-    deadline = time.monotonic() + 60
+    """Return True if every process of the group ends within a while."""
+    deadline = time.monotonic() + PATIENCE
     while any_lives(group):
         if time.monotonic() > deadline:
             return False
@@ -302,7 +302,7 @@ def any_lives(group: int) -> bool:
 
 
 def is_living_member(group: int, stat: Path) -> bool:
-    """Whether a process is of the group and no zombie, which nobody may ever reap."""
+    """Return True if a process is of the group and not a zombie, which may never be reaped."""
     try:
         state, _, own = stat.read_text().rpartition(")")[2].split()[:3]
     except OSError:
@@ -310,15 +310,15 @@ def is_living_member(group: int, stat: Path) -> bool:
     return int(own) == group and state != "Z"
 
 
-def test_progress_is_told_of_every_model(tmp_path: Path) -> None:
+def test_progress_is_reported_for_every_model(tmp_path: Path) -> None:
     from modellint.config.load import CommandLine
     from modellint.lint import Request, lint
 
     project(tmp_path, {"a.onnx": GOOD, "b.onnx": GOOD})
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     request = Request([tmp_path], CommandLine({"cache": False}, isolated=True))
-    lint(request, lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    lint(request, lambda done, total: progress.append((done, total)))
+    assert progress == [(1, 2), (2, 2)]
 
 
 def test_threads_are_no_matter(tmp_path: Path) -> None:
@@ -335,7 +335,9 @@ def test_threads_are_no_matter(tmp_path: Path) -> None:
         thread.join()
 
 
-def test_findings_are_in_the_order_of_the_files_whoever_linted_them(tmp_path: Path) -> None:
+def test_findings_are_in_the_order_of_the_files_whichever_worker_linted_them(
+    tmp_path: Path,
+) -> None:
     names = [f"{number}.onnx" for number in range(6)]
     project(tmp_path, dict.fromkeys(names, INFO))
     options = ("--select", "HYG005", "--no-cache", "--jobs", "2")

@@ -84,7 +84,7 @@ def test_a_name_resolves_from_the_inside_out() -> None:
     assert deepest.resolve("nobody") is None
 
 
-def test_twins_are_told_apart_by_their_place() -> None:
+def test_twins_are_distinguished_by_their_place() -> None:
     branch = "then_branch = t () => (float[4] a) { a = Neg (x) }, else_branch = e () => (float[4] b) { b = Abs (x) }"  # noqa: E501
     model = view(f"""
         <ir_version: 8, opset_import: ["" : 17]>

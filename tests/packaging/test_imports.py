@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import PATIENCE, ROOT
 
 SRC = ROOT / "src"
 
@@ -218,7 +218,11 @@ def test_starting_up_loads_nothing_heavy(program: str) -> None:
     report = "print('loaded:', *sorted(sys.modules.keys() & set(HEAVY)))"
     script = f"import sys\nHEAVY = {HEAVY}\ntry:\n    {program}\nfinally:\n    {report}"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["loaded:"]

@@ -1,4 +1,4 @@
-"""What is built, installed as users install it, works away from the repository."""
+"""The built packages, installed as users install them, work away from the repository."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ BACKENDS = {
     "tensorrt-rtx": TENSORRT_RTX,
     "onnxruntime": ONNXRUNTIME,
 }
-FORETELLING = [
+PREDICTING = [
     rule
     for rule in load_rules(plugins=False).values()
     if rule.refused and "probe" not in rule.needs
@@ -35,12 +35,12 @@ FORETELLING = [
 
 @dataclass(frozen=True)
 class Answer:
-    """What a rule and a runtime say of one example."""
+    """A rule's and a runtime's verdicts on one example."""
 
     rule: Rule
     name: str
     example: Example
-    foretold: bool
+    predicted: bool
     outcome: Outcome
     places: frozenset[str]
 
@@ -49,7 +49,7 @@ class Answer:
         refused = self.outcome.status == "refused"
         named = self.places and self.example.at and not self.outcome.of("model-refused")
         right_place = not named or self.places & set(self.example.at)
-        return refused == self.foretold and bool(not refused or right_place)
+        return refused == self.predicted and bool(not refused or right_place)
 
     def __str__(self) -> str:
         said = "; ".join(each.text or each.kind for each in self.outcome.remarks[:2])
@@ -58,19 +58,19 @@ class Answer:
 
 def answers(folder: Path) -> list[Answer]:
     found = []
-    for rule in FORETELLING:
-        for foretold, examples in ((True, rule.examples.invalid), (False, rule.examples.valid)):
+    for rule in PREDICTING:
+        for predicted, examples in ((True, rule.examples.invalid), (False, rule.examples.valid)):
             for number, example in enumerate(examples):
-                name = f"{rule.code} {'invalid' if foretold else 'valid'} {number}"
+                name = f"{rule.code} {'invalid' if predicted else 'valid'} {number}"
                 runtime = example.runtime or ("tensorrt" if example.target else "")
                 beyond = runtime == "onnxruntime" and example.target  # a GPU, which is not here
                 if runtime in rule.runtimes and example.model and not beyond:
-                    found.append(ask(rule, name, example, foretold, runtime, folder))
+                    found.append(ask(rule, name, example, predicted, runtime, folder))
     return found
 
 
 def ask(
-    rule: Rule, name: str, example: Example, foretold: bool, runtime: str, folder: Path
+    rule: Rule, name: str, example: Example, predicted: bool, runtime: str, folder: Path
 ) -> Answer:
     path = folder / f"{name.replace(' ', '-')}.onnxtxt"
     path.write_text(example.model, encoding="utf-8")
@@ -85,7 +85,7 @@ def ask(
     outcome = probe(model, deployment, ProbeRequest(backend.name))
     nodes = [find_node(model, remark) for remark in outcome.remarks]
     places = frozenset(node.label for node in nodes if node is not None)
-    return Answer(rule, name, example, foretold, outcome, places)
+    return Answer(rule, name, example, predicted, outcome, places)
 
 
 @pytest.mark.skipif(
@@ -93,7 +93,7 @@ def ask(
     reason=f"{TENSORRT_RTX.install} and {ONNXRUNTIME.install}",
 )
 @pytest.mark.usefixtures("warm")
-def test_what_is_foretold_comes_true(
+def test_predictions_come_true(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Every disagreement is explained in the rule's file, and every explanation is of one."""
@@ -101,7 +101,7 @@ def test_what_is_foretold_comes_true(
     agreeing = sum(answer.agrees for answer in said)
     record_property(
         "summary",
-        f"rules and runtimes: {agreeing} of {len(said)} predictions of {len(FORETELLING)} rules "
+        f"rules and runtimes: {agreeing} of {len(said)} predictions of {len(PREDICTING)} rules "
         f"come true ({agreeing / len(said):.0%})",
     )
     unexplained = [str(each) for each in said if not each.agrees and not each.example.contradicted]
@@ -133,7 +133,7 @@ def test_a_prediction_that_comes_true_is_confirmed() -> None:
     assert verdicts(REFUSED, *both) == ["confirmed", "foreseen"]
 
 
-def test_a_refusal_that_no_rule_foretold() -> None:
+def test_a_refusal_that_no_rule_predicted() -> None:
     both = finding("QNT001", "q"), finding("TRT010", "other")
     assert verdicts(REFUSED, *both) == [None, "unforeseen"]
 

@@ -1,4 +1,4 @@
-"""Which runtime is asked for which deployment, depending on what is installed here."""
+"""The choice of a runtime for each deployment, depending on what is installed here."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_what_is_missing_is_named_with_its_remedy(install: Install) -> None:
     assert install_command("trt-rtx") in answer
 
 
-def test_a_runtime_that_nobody_can_be_asked_about(install: Install) -> None:
+def test_a_runtime_that_cannot_be_probed(install: Install) -> None:
     install(ALL)
     assert choose("auto", "build", on(None, "openvino")) == (
         "no probe exists for the runtime 'openvino'"

@@ -158,7 +158,7 @@ def test_what_the_runtime_takes_is_no_error(folder: Path) -> None:
     rule.parent.mkdir(parents=True)
     rule.write_text(
         'summary = "A Clip."\nseverity = "error"\nmessage = "TensorRT refuses Clip \'{node}\'."\n'
-        'why = "It was foretold."\nfix = "None."\nrefused = true\nruntimes = ["tensorrt"]\n'
+        'why = "It was predicted."\nfix = "None."\nrefused = true\nruntimes = ["tensorrt"]\n'
         '[match]\npattern = "y = Clip(x)"\nreport = "y"\n'
     )
     (folder / "modellint.toml").write_text('rules = ["rules"]\nselect = ["OWN", "TRT"]\n')

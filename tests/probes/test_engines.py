@@ -189,8 +189,8 @@ def test_layers_are_a_graph(folder: Path) -> None:
 
 @pytest.mark.parametrize("between", ["\x1e", "\x1f", ""])
 def test_nodes_in_metadata_however_parted(between: str) -> None:
-    told = between.join(["[ONNX Layer: /a/Conv]", "[ONNX Layer: b[0]]", "[ONNX Layer: c]"])
-    assert onnx_nodes({"Metadata": told}) == ["/a/Conv", "b[0]", "c"]
+    written = between.join(["[ONNX Layer: /a/Conv]", "[ONNX Layer: b[0]]", "[ONNX Layer: c]"])
+    assert onnx_nodes({"Metadata": written}) == ["/a/Conv", "b[0]", "c"]
 
 
 def test_what_stands_out(folder: Path) -> None:
@@ -201,20 +201,20 @@ def test_what_stands_out(folder: Path) -> None:
 
 
 def test_what_does_nothing_is_no_reformat(tmp_path: Path) -> None:
-    told = [
+    written = [
         layer("c1", "CaskConvolution", "x:Int8", "a:Int8", **weights("Int8")),
         layer("Reformatting CopyNode for Output Tensor 0 to c1", "NoOp", "a:Int8", "b:Int8"),
         layer("c2", "CaskConvolution", "b:Int8", "c:Int8", **weights("Half")),
         layer("c3", "CaskConvolution", "c:Int8", "y:Int8", **weights("Int8")),
     ]
-    (tmp_path / "layers.json").write_text(json.dumps({"Layers": told}))
+    (tmp_path / "layers.json").write_text(json.dumps({"Layers": written}))
     layers = Layers(read_model(tmp_path / "layers.json"))
     assert not layers.reformats
     assert [each.layer.label for each in layers.bottlenecks] == ["c2"]  # it is seen through
     assert layers.by_precision() == {"int8": 2, "float16": 1}
 
 
-def test_the_engine_beside_its_model(folder: Path) -> None:
+def test_the_engine_next_to_its_model(folder: Path) -> None:
     layers = Layers(read_model(folder / "layers.json"))
     found = compare(read_model(folder / "net.onnxtxt"), layers)
     assert found.nodes == 14
@@ -230,8 +230,8 @@ def test_older_releases_tell_nodes_by_the_names_of_layers(only_names: bool, fold
     copy = layer("Reformatting CopyNode for Input Tensor 0 to c2", "Reformat", "h:Int8", "i:Half")
     chain = layer("PWN(PWN(s1, m1), a1)", "PointWise", "i:Half", "y:Half")
     layers = [conv, copy, chain]
-    told = {"Layers": [each["Name"] for each in layers] if only_names else layers}
-    (folder / "layers.json").write_text(json.dumps(told))
+    written = {"Layers": [each["Name"] for each in layers] if only_names else layers}
+    (folder / "layers.json").write_text(json.dumps(written))
     found = compare(read_model(folder / "net.onnxtxt"), Layers(read_model(folder / "layers.json")))
     assert {name: each.index for name, each in found.placed.items()} == {
         "dw": 0, "c1": 0, "r1": 0, "s1": 2, "m1": 2, "a1": 2,

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  (messages stand as they were said)
-"""What ONNX Runtime says when it makes no session, read without it."""
+"""Messages of ONNX Runtime when it creates no session, read without it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from modellint.runtimes.probe import Remark
     ],
     ids=["unregistered", "no kernel", "unknown op", "types", "shapes", "version"],
 )  # fmt: skip
-def test_errors_are_told_apart(said: str, meant: Remark) -> None:
+def test_errors_are_distinguished(said: str, meant: Remark) -> None:
     assert refusal(said) == meant
 
 
@@ -82,6 +82,6 @@ net (float[1,3] x, bool c) => (float[1,3] y)
         (Remark("build-failed", "Engine could not be created"), None),
     ],
 )
-def test_the_node_is_found_again_or_nobody_is_blamed(remark: Remark, label: str | None) -> None:
+def test_the_node_is_found_again_or_none_is_blamed(remark: Remark, label: str | None) -> None:
     node = find_node(MODEL, remark)
     assert (node.label if node is not None else None) == label

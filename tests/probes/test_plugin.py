@@ -41,7 +41,7 @@ def answer(request, tell):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """What an installed distribution with the entry point looks like."""
+    """Create the files of an installed distribution with the entry point."""
     package, info = tmp_path / "site" / "toy_rt", tmp_path / "site" / "toy_rt-7.5.dist-info"
     package.mkdir(parents=True)
     info.mkdir()

@@ -36,7 +36,7 @@ def needs(backend: Backend) -> pytest.MarkDecorator:
 
 
 def ask(path: Path, target: str | None = None, runtime: str | None = None, **given: Any) -> Outcome:
-    """What is said of a model for a deployment."""
+    """Probe a model for a deployment."""
     device = find_target(target) if target else None
     shapes = {name: parse_shape(text) for name, text in given.pop("shapes", {}).items()}
     deployment = Deployment(
@@ -246,7 +246,7 @@ def test_fp32_products_are_not_for_turing(tmp_path: Path) -> None:
 
 
 @needs(TENSORRT_RTX)
-def test_weights_are_found_beside_the_model_and_never_elsewhere(tmp_path: Path) -> None:
+def test_weights_are_found_next_to_the_model_and_never_elsewhere(tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
     path = materialise("squeezenet1_0", inner)

@@ -1,4 +1,4 @@
-"""What TensorRT for RTX refuses, and what resembles it but is taken: rules and parser agree."""
+"""Models that TensorRT for RTX refuses, and similar ones that it takes: rules and parser agree."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from tests.runtimes import TENSORRT_RTX
 from tests.samples import lint_json
+from tests.support import PATIENCE
 
 ORT = '"com.microsoft" : 1'
 REFUSED: Mapping[str, str] = {
@@ -351,17 +352,17 @@ def errors(files: dict[str, Path]) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def taken(files: dict[str, Path]) -> dict[str, bool]:
-    """What the parser says."""
+    """Return the parser's verdict."""
     if TENSORRT_RTX.module is None:
         pytest.skip(f"TensorRT for RTX is not installed: {TENSORRT_RTX.install}")
     command = [sys.executable, "-c", PARSE, TENSORRT_RTX.module, *map(str, files.values())]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     by_path: dict[str, bool] = json.loads(said.stdout.splitlines()[-1])
     return {name: by_path[str(path)] for name, path in files.items()}
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refusals_are_foretold(name: str, errors: dict[str, list[str]]) -> None:
+def test_refusals_are_predicted(name: str, errors: dict[str, list[str]]) -> None:
     assert errors[name]
 
 

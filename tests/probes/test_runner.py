@@ -1,4 +1,4 @@
-"""A child may crash, hang, eat all memory or talk nonsense: each is told apart, and cleaned up."""
+"""A child may crash, hang, eat all memory or print nonsense: each is recognized and cleaned up."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_answer_comes_back(temporary: Path) -> None:
 
 @posix
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGABRT", "SIGFPE", "SIGILL"])
-def test_a_crash_is_told_by_its_signal(name: str, temporary: Path) -> None:
+def test_a_crash_is_known_by_its_signal(name: str, temporary: Path) -> None:
     ended = run(f"import os, signal; os.kill(os.getpid(), signal.{name})")
     assert ended.death == "crashed"
     assert f"native code crashed with {name}" in ended.detail

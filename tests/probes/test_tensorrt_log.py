@@ -1,5 +1,5 @@
 # ruff: noqa: E501  (messages stand as they were said)
-"""What TensorRT says, read without it: messages seen from TensorRT for RTX, and recorded ones of
+"""Messages of TensorRT, read without it: some seen from TensorRT for RTX, and recorded ones of
 TensorRT itself, which needs a GPU to speak."""
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def test_the_reason_is_distilled(said: str, meant: str) -> None:
         ("INVALID_NODE", "Invalid Node - x", "Constant", "node-refused"),
     ],
 )
-def test_refusals_are_told_apart(code: str, text: str, op: str, kind: str) -> None:
+def test_refusals_are_distinguished(code: str, text: str, op: str, kind: str) -> None:
     remark = refusal(code, text, "x", op, 3)
     assert remark.kind == kind
     assert kind in ("no-importer", "no-plugin") or remark.text

@@ -148,7 +148,7 @@ def test_the_findings_are_tensorrts_own(folder: Path) -> None:
     args = ("net.onnx", "-t", "a10", "--probe", "tensorrt", "--select", "TRT", "-o", "json")
     found = json.loads(run_cli(*args, "--shape", "x=1x3x8x8", cwd=folder).stdout)["findings"]
     (failure,) = [each for each in found if each["code"] == "TRT015"]
-    assert failure["severity"] == "error"  # nobody stands in for anybody
+    assert failure["severity"] == "error"  # no runtime stands in for another
     assert failure["location"]["node"] == "act"
     assert "TensorRT 10.9.0.34 parses the model but cannot build an engine" in failure["message"]
 

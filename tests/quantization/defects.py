@@ -25,7 +25,7 @@ class Defect:
     """Other rules that are right to speak too; none of them as an error."""
     target: str | None = None
     builds: bool | None = None
-    """Where TensorRT for RTX's word is not that of the rule: what it says, and why."""
+    """TensorRT for RTX's verdict where it differs from the rule's: its words, and the reason."""
     why: str = ""
 
 

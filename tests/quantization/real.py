@@ -21,7 +21,7 @@ LAST = {
     "mobilenet_v2": "/module/features/features.7/conv/conv.2/Conv",
     "distilbert_base": "/module/transformer/layer.0/output_layer_norm/LayerNormalization",
 }
-"""How much of each is used: enough of every kind of block, little enough to be quick."""
+"""The part of each that is used: enough of every kind of block, little enough to be quick."""
 
 
 def float_model(name: str, folder: Path) -> Path:
@@ -60,7 +60,7 @@ def _fill(model: ModelProto) -> None:
 
 
 class Reader:
-    """What quantizers calibrate with: a few random inputs, made from the model's own."""
+    """Data that quantizers calibrate with: a few random inputs, made from the model's own."""
 
     def __init__(self, path: Path) -> None:
         graph = onnx.load(path, load_external_data=False).graph
@@ -158,7 +158,7 @@ def four_bits(*, qdq: bool) -> Callable[[Path, Path], None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The quantizers' own remarks are no concern of these tests."""
+    """The quantizers' own remarks do not matter to these tests."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's tools leave after when one of their steps is taken for another."""
+"""Models that ONNX Runtime's tools leave if one of their steps is taken for another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_model_for_calibration(resnet: Path, tmp_path: Path) -> None:
-    """What the calibrator runs, deployed in place of the model."""
+    """The model that the calibrator runs, deployed by mistake."""
     from onnxruntime.quantization.calibrate import MinMaxCalibrater
 
     augmented = tmp_path / "augmented.onnx"
@@ -37,7 +37,7 @@ def test_model_for_calibration(resnet: Path, tmp_path: Path) -> None:
     assert watched > 10
 
 
-def test_weights_in_float_behind_pairs(resnet: Path, tmp_path: Path) -> None:
+def test_weights_in_float_after_pairs(resnet: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     real.static(activation="QUInt8", symmetric=False, AddQDQPairToWeight=True)(resnet, path)
     found = lint(path, HOST)

@@ -43,7 +43,7 @@ def test_clean_network_for_onnxruntime_is_clean(runtime: str | None, tmp_path: P
 
 
 def test_each_runtime_wants_its_own(tmp_path: Path) -> None:
-    """What is clean for TensorRT runs on ONNX Runtime, in float; the reverse does not build."""
+    """A model clean for TensorRT runs on ONNX Runtime, in float; the reverse does not build."""
     found = findings(clean().model(), tmp_path, Deployment(runtime="onnxruntime"))
     assert {one.code for one in found} == {"QNT123"}, shown(found)
     assert not [one for one in found if one.severity is Severity.ERROR]

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's quantizers make of real exports, and exactly what is to be said of it."""
+"""Real exports after ONNX Runtime's quantizers, and the exact findings in each."""
 
 from __future__ import annotations
 

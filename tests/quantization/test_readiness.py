@@ -1,4 +1,4 @@
-"""How ready a float model is: what is found, what it costs, and that every point is explained."""
+"""Readiness of a float model: the findings, their cost, and an explanation for every point."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_normalization_costs_until_it_is_folded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", [None, "fp16", "fp32"])
-def test_nobody_is_asked_who_wants_no_few_bits(precision: str | None, tmp_path: Path) -> None:
+def test_low_bit_advice_needs_a_wish_for_it(precision: str | None, tmp_path: Path) -> None:
     deployment = Deployment(runtime="tensorrt", precision=precision)
     assert not findings(network(normalized=True), tmp_path, deployment)
 

@@ -1,4 +1,4 @@
-"""What `inspect --quant` shows, for people and for programs."""
+"""Output of `inspect --quant`, for people and for programs."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_text_says_the_same(tmp_path: Path) -> None:
     assert "depthwise" in text(found, verbose=True), "every layer is listed"
 
 
-def test_float_model_is_told_its_readiness(tmp_path: Path) -> None:
+def test_the_readiness_of_a_float_model_is_shown(tmp_path: Path) -> None:
     graph = clean()
     for name in ("in", "pooled", "middle", "sum", "spread", "features"):
         defects._drop_pair(graph, name)

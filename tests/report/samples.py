@@ -33,7 +33,7 @@ HOSTILE_NAMES = (
 )
 
 NOT_IN_PATHS = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
-"""What no path that the system gives can hold."""
+"""A character that the system never gives in a path."""
 
 RULES = {
     rule.code: rule

@@ -53,7 +53,7 @@ def test_a_name_makes_no_line_of_its_own(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "text"),
     [
         (Location(), ""),
         (Location(graph="g"), "g"),
@@ -61,5 +61,5 @@ def test_a_name_makes_no_line_of_its_own(name: str) -> None:
         (Location(value="v"), "v"),
     ],
 )
-def test_a_place_is_told_as_far_as_it_is_known(location: Location, told: str) -> None:
-    assert where(location) == told
+def test_a_place_is_given_as_far_as_it_is_known(location: Location, text: str) -> None:
+    assert where(location) == text

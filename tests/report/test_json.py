@@ -67,7 +67,7 @@ def test_a_real_run_is_valid() -> None:
     assert severities.count("error") == document["summary"]["error"] > 0
 
 
-def test_a_finding_is_told_whole() -> None:
+def test_a_finding_is_written_whole() -> None:
     entry = valid(render("json", SAMPLE))["findings"][0]
     assert entry["location"] == {
         "graph": "main_graph",
@@ -113,7 +113,7 @@ def test_names_come_through_as_they_are(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (np.float32(0.5), 0.5),
         (np.array([1, 2]), [1, 2]),
@@ -126,8 +126,8 @@ def test_names_come_through_as_they_are(name: str) -> None:
     ],
     ids=lambda value: type(value).__name__,  # the repr of a set differs between workers
 )
-def test_evidence_may_be_anything(value: object, told: object) -> None:
-    assert json.loads(dumps(value)) == told
+def test_evidence_may_be_anything(value: object, expected: object) -> None:
+    assert json.loads(dumps(value)) == expected
     finding = replace(OVERFLOW, evidence={"x": value})
     valid(render("json", replace(CLEAN, findings=(finding,))))
 

@@ -55,7 +55,7 @@ def test_the_worst_file_comes_first() -> None:
     ]
 
 
-def test_a_row_says_what_is_wrong_where_and_how_to_mend_it() -> None:
+def test_a_row_says_what_is_wrong_where_and_how_to_fix_it() -> None:
     page = page_of(replace(SAMPLE, findings=(OVERFLOW,)))
     (row,) = re.findall(r"<tr>\n<td>.*?</tr>", page, re.DOTALL)
     assert "<strong>error</strong>" in row

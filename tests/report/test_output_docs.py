@@ -25,13 +25,13 @@ def test_every_format_is_described() -> None:
 
 
 def test_the_json_sample_is_what_a_run_gives() -> None:
-    told = json.loads(sample("json", '"version"'))
+    shown = json.loads(sample("json", '"version"'))
     schema = (ROOT / "docs" / "schemas" / "report.schema.json").read_text(encoding="utf-8")
-    jsonschema.validate(told, json.loads(schema))
+    jsonschema.validate(shown, json.loads(schema))
     run = run_cli(MODEL, "-t", "a10", "--select", "NUM002", "-o", "json", cwd=EXAMPLES.parent)
     given = json.loads(run.stdout)
-    assert told["models"] == given["models"]
-    (said,), (found,) = told["findings"], given["findings"]
+    assert shown["models"] == given["models"]
+    (said,), (found,) = shown["findings"], given["findings"]
     for field in ("why", "fix"):
         assert found[field].startswith(said.pop(field).removesuffix(" ..."))
         del found[field]
@@ -39,6 +39,6 @@ def test_the_json_sample_is_what_a_run_gives() -> None:
 
 
 def test_the_terminal_s_sample_is_what_a_run_gives() -> None:
-    told = sample("text", "╭─ main_graph, node 10")
+    shown = sample("text", "╭─ main_graph, node 10")
     run = run_cli(MODEL, "-t", "a10", "--select", "NUM002", "--color", "never", cwd=EXAMPLES.parent)
-    assert run.stdout.startswith(told)
+    assert run.stdout.startswith(shown)

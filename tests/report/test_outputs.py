@@ -12,7 +12,7 @@ import pytest
 
 from modellint.report import FORMATS
 from modellint.report.earlier import HEAD, is_report
-from tests.support import EXAMPLES, run_cli, run_process
+from tests.support import EXAMPLES, PATIENCE, run_cli, run_process
 
 MODEL = EXAMPLES / "encoder_fp16_mask.onnx"
 GOOD = EXAMPLES / "upscaler_8k.onnx"
@@ -98,7 +98,7 @@ def test_a_link_and_a_pipe_are_written_through(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: heard.append(pipe.read_text(encoding="utf-8")))
     reader.start()
     run_cli(GOOD, "-o", "json:pipe", cwd=tmp_path)
-    reader.join(timeout=300)
+    reader.join(timeout=PATIENCE)
     assert json.loads(heard[0])["version"] == 1
 
 

@@ -1,4 +1,4 @@
-"""What the formats share: grouping, words, addresses, statistics."""
+"""Parts that the formats share: grouping, words, addresses, statistics."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_section_keeps_what_is_suppressed_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "expected"),
     [
         (["layer1.bn1", "layer2.bn1"], [("layer*.bn1", 2)]),
         (["layer1.bn1", "head"], [("layer1.bn1", 1), ("head", 1)]),
@@ -78,9 +78,9 @@ def test_a_section_keeps_what_is_suppressed_apart() -> None:
     ],
 )
 def test_names_that_differ_in_numbers_are_one_pattern(
-    names: list[str], told: list[tuple[str, int]]
+    names: list[str], expected: list[tuple[str, int]]
 ) -> None:
-    assert patterns(names) == told
+    assert patterns(names) == expected
 
 
 def test_only_the_first_places_are_named() -> None:
@@ -139,7 +139,7 @@ def test_shortened_text_fits(text: str, width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("shown", "expected"),
     [
         (counted(1, "node"), "1 node"),
         (counted(12345, "entry", "entries"), "12,345 entries"),
@@ -153,8 +153,8 @@ def test_shortened_text_fits(text: str, width: int) -> None:
         (duration(125), "2 min 05 s"),
     ],
 )
-def test_figures_are_readable(told: str, expected: str) -> None:
-    assert told == expected
+def test_figures_are_readable(shown: str, expected: str) -> None:
+    assert shown == expected
 
 
 def test_an_address_starts_at_the_repository_s_top(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the pattern language's tests need: a graph from text, and what is found in it."""
+"""Helpers for tests of the pattern language: a graph from text, and the matches in it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def find(
     light: Light = Light(),
     strict: bool = True,
 ) -> list[PatternMatch]:
-    """What a pattern finds; it reports its last output unless told otherwise."""
+    """Return the matches of a pattern, which reports its last output by default."""
     report = report or pattern.strip().splitlines()[-1].split("=")[0].split(",")[0].strip()
     match = compile_match(Match(pattern, report, where, facts or {}))
     return list(match.find(graph, light, strict=strict))

@@ -44,7 +44,7 @@ def test_a_reshape_that_is_reported_keeps_no_batch_of_two(example: Example) -> N
 
 
 @pytest.mark.parametrize("sides", [(10, 10), (12, 12)], ids=str)
-def test_a_layer_behind_a_flattened_image_takes_one_size(sides: tuple[int, int]) -> None:
+def test_a_layer_after_a_flattened_image_takes_one_size(sides: tuple[int, int]) -> None:
     proto = onnx.parser.parse_model(FLATTENED)
     session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     inputs = {

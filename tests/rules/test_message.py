@@ -1,4 +1,4 @@
-"""How a rule's words are filled."""
+"""Messages are filled in from a rule's words."""
 
 from __future__ import annotations
 

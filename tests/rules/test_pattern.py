@@ -1,4 +1,4 @@
-"""What patterns match, what they leave alone, and what they cost."""
+"""The matches of patterns, near misses, and the cost of the search."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def rule_of(folder: Path, text: str) -> Rule:
 
 
 def messages(rule: Rule, model: str = MODEL, runtime: str | None = None) -> list[str]:
-    """What the rule says of a model, in a folder of its own."""
+    """Return the rule's findings in a model, in a folder of its own."""
     assert rule.path is not None
     with tempfile.TemporaryDirectory(dir=rule.path.parent) as folder:
         findings = run_example(rule, Example(model=model, runtime=runtime), Path(folder))

@@ -1,4 +1,4 @@
-"""What expressions answer, how they treat the unknown, and what they refuse."""
+"""Values of expressions, with unknown operands, and what is refused."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def evaluate(expression: str, *, strict: bool = True) -> object:
         ("is_identity([0, 1, 2]) and not is_identity([0, 2, 1])", True),
     ],
 )
-def test_reckoning(expression: str, value: object) -> None:
+def test_arithmetic(expression: str, value: object) -> None:
     assert evaluate(expression) == value
 
 
@@ -218,7 +218,7 @@ def test_the_unknown_spreads(expression: str, value: object) -> None:
         ("8 in shape(x)", True),
     ],
 )
-def test_symbols_are_numbers_nobody_knows_yet(expression: str, value: object) -> None:
+def test_symbols_are_unknown_numbers(expression: str, value: object) -> None:
     assert evaluate(expression) is value
 
 

@@ -65,7 +65,7 @@ class Unreadable:
 
 
 class UnreadableFacts(OnnxFacts):
-    """What only ONNX files state, for rules that are about files of every format."""
+    """Facts that only ONNX files state, for rules about files of every format."""
 
     __slots__ = ()
 

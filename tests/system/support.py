@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import CliResult
+from tests.support import PATIENCE, CliResult
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
@@ -23,7 +23,7 @@ MODELLINT = f"{shlex.quote(sys.executable)} -m modellint"
 
 
 def shell(
-    script: str, cwd: Path, env: Mapping[str, str | None] | None = None, timeout: float = 120
+    script: str, cwd: Path, env: Mapping[str, str | None] | None = None, timeout: float = PATIENCE
 ) -> CliResult:
     """Run a script in which `modellint` is the program; variables that are None are unset."""
     variables = {**os.environ, "PYTHONIOENCODING": "utf-8", **(env or {})}

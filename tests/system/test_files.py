@@ -27,7 +27,7 @@ VERBS = ("check", "inspect", "probe")
 
 
 def make_special(kind: str, path: Path) -> None:
-    """Make something that is no file, under the name of a model."""
+    """Make something other than a file, under the name of a model."""
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "socket":
@@ -90,7 +90,7 @@ def test_a_special_file_as_another_input(kind: str, options: list[str], tmp_path
 @pytest.mark.parametrize(
     "name", [".gitignore", ".git/info/exclude", "modellint.toml", "pyproject.toml", "a.data"]
 )
-def test_a_special_file_beside_a_model(kind: str, name: str, tmp_path: Path) -> None:
+def test_a_special_file_next_to_a_model(kind: str, name: str, tmp_path: Path) -> None:
     project(tmp_path, {"good.onnx": GOOD})
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     make_special(kind, tmp_path / name)

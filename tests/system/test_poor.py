@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import ERROR, GOOD, INFO, project
-from tests.support import run_cli
+from tests.support import PATIENCE, run_cli
 from tests.system.support import linux, posix, refused, shell
 
 PAGES = (
@@ -157,7 +157,7 @@ def test_eight_runs_at_once_over_one_cache(folder: Path) -> None:
             for _ in range(8)
         ]
         for run in runs:
-            stdout, stderr = run.communicate(timeout=300)
+            stdout, stderr = run.communicate(timeout=PATIENCE)
             assert run.returncode == 1
             assert not stderr
             found = json.loads(stdout)["findings"]

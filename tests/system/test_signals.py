@@ -16,6 +16,7 @@ import pytest
 
 from modellint.base.temporary import temporary_folder
 from tests.samples import INFO, project
+from tests.support import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
 
@@ -32,7 +33,6 @@ from modellint.__main__ import main
 main()
 """
 """Before it imports itself, Python answers signals as it likes."""
-PATIENCE = 60
 
 
 def start(folder: Path, *options: str) -> subprocess.Popen[bytes]:

@@ -29,7 +29,7 @@ def output(*args: str, cwd: Path | None = None) -> str:
 
 
 def ids(*args: str) -> set[str]:
-    """What the list shows."""
+    """Return the list's output."""
     known = {target.id for target in load_targets()}
     return {line.split()[0] for line in output(*args).splitlines() if line.strip()} & known
 

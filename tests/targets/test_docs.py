@@ -1,4 +1,4 @@
-"""What the documentation says of devices is what the target files say."""
+"""The documentation says the same of devices as the target files."""
 
 from __future__ import annotations
 

@@ -272,6 +272,6 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_pydantic_waits_until_a_file_is_read() -> None:
     script = "import sys, modellint.targets; print('pydantic' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""Which version of a runtime a deployment has, and which tables hold for it."""
+"""The version of a runtime that a deployment has, and the tables that hold for it."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def export(
 
 
 def dim(name: str) -> Any:
-    """The same for every dim of that name; what is no name follows from the others."""
+    """The same for every dim of that name; what is not a name follows from the others."""
     return torch.export.Dim(name) if name.isidentifier() else torch.export.Dim.DYNAMIC
 
 

@@ -18,7 +18,7 @@ DONE: dict[str, Any] = {}
 
 
 def _note(**facts: Any) -> None:
-    """What was asked of the stand-in, for the test to look at."""
+    """Record what was asked of the stand-in, for the test to look at."""
     DONE.update(facts)
     Path(os.environ["REPLAY"]).with_suffix(".done").write_text(json.dumps(DONE), encoding="utf-8")
 
