@@ -203,7 +203,7 @@ MODELS = (
 
 
 def deployed(name: str) -> Assumptions:
-    """What a run says of a deployment with this name."""
+    """Description of the deployment with this name in a run."""
     device, precision = (
         DeploymentPart(name, "given", "--target"),
         DeploymentPart("fp16", "assumed", "--precision"),

@@ -24,7 +24,7 @@ _ADVICE = {
     "inputs and outputs": "pass less at a time, deploy in a narrower precision",
     "kv cache": "shorten it, keep it in a narrower type, split the model over several devices",
 }
-"""What to do about the part that takes most."""
+"""Advice for the part that takes most."""
 
 
 def does_not_fit(context: Context) -> Iterator[Hit]:
