@@ -230,7 +230,7 @@ def key_of(path: Path, runtime: str, version: str) -> str:
 
 
 def _short(outcome: Outcome) -> dict[str, Any]:
-    """What is compared of an outcome, as JSON."""
+    """Return the compared parts of an outcome, as JSON."""
     remarks = [
         {name: value for name, value in asdict(remark).items() if name in KEPT_OF_REMARKS and value}
         for remark in outcome.remarks

@@ -49,7 +49,7 @@ FOR_WANT = (
     "of input parameter (_inlfunc_",
     "is not a registered function/op",
 )
-"""What is said of an operator in a body that has no kernel, or does not take the type."""
+"""Words about an operator in a body that has no kernel, or does not take the type."""
 NO_KERNEL = "Could not find an implementation"
 MOST_VERSIONS = 100
 MOST_TRIED = 3
@@ -107,7 +107,7 @@ def _is_standard(schema: Any) -> bool:
 
 
 def _signature(schema: Any) -> dict[str, Any]:
-    """What a node has to look like, for operators that the onnx package does not contain."""
+    """Return the form of a node, for operators that the onnx package does not contain."""
     return {
         "inputs": [schema.min_input, schema.max_input, *map(_formal, schema.inputs)],
         "outputs": [schema.min_output, schema.max_output, *map(_formal, schema.outputs)],
@@ -225,7 +225,7 @@ def _takes_type(known: Any, models: Iterable[onnx.ModelProto], at: int, name: st
 
 
 def _fails_by_kernel(model: onnx.ModelProto) -> bool:
-    """Whether a model is refused for want of a kernel; any other reason is the test's."""
+    """Return True if a model is refused for want of a kernel; any other reason is the test's."""
     error = refusal_of(model)
     return error is not None and any(words in error for words in FOR_WANT)
 
