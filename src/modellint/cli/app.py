@@ -45,7 +45,7 @@ Exit codes:
   2    invalid command line or configuration, or the system refuses what a run needs
   3    internal error in modellint; all other findings were reported
   130  interrupted
-  143  told to end (SIGTERM); 129 if the terminal closed (SIGHUP)
+  143  asked to end (SIGTERM); 129 if the terminal closed (SIGHUP)
 """
 
 USAGE_ERROR, INTERNAL_ERROR = 2, 3
