@@ -13,7 +13,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -185,16 +185,25 @@ def kept_toml(path: Path) -> dict[str, Any]:
 
     For our own tables, which contain no dates.
     """
-    status = path.stat()
-    store, key = Store(cache_dir(), "tables"), f"{path.parent.name}-{path.stem}"
-    state = f"{path}:{status.st_size}:{status.st_mtime_ns}"
+    return kept_tomls(f"{path.parent.name}-{path.stem}", [path])[path.stem]
+
+
+def kept_tomls(key: str, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Return the tables of several TOML files by name, parsed once and kept as one entry."""
+    store, state = Store(cache_dir(), "tables"), "".join(map(_state, paths))
     kept = store.load(key)
     if (
         isinstance(kept, dict)
         and kept.get("state") == state
-        and isinstance(kept.get("table"), dict)
+        and isinstance(kept.get("tables"), dict)
+        and all(isinstance(table, dict) for table in kept["tables"].values())
     ):
-        return dict(kept["table"])
-    table = read_toml(path)
-    store.save(key, {"state": state, "table": table})
-    return table
+        return dict(kept["tables"])
+    tables = {path.stem: read_toml(path) for path in paths}
+    store.save(key, {"state": state, "tables": tables})
+    return tables
+
+
+def _state(path: Path) -> str:
+    status = path.stat()
+    return f"{path}:{status.st_size}:{status.st_mtime_ns}\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
 from modellint.checks.api import Context, Hit
@@ -16,14 +16,14 @@ from modellint.rules.pattern import (
     compile_match,
     required_ops,
 )
-from modellint.rules.rule import Match, Rule
+from modellint.rules.rule import Match
 
 
 class PatternCheck:
-    """Runs a rule's patterns; the first to match a place reports it."""
+    """Runs patterns; the first to match a place reports it."""
 
-    def __init__(self, rule: Rule) -> None:
-        self._blocks = tuple(map(_MatchBlock, rule.match))
+    def __init__(self, matches: Sequence[Match]) -> None:
+        self._blocks = tuple(map(_MatchBlock, matches))
 
     def __call__(self, context: Context) -> Iterator[Hit]:
         promising = [

@@ -1,0 +1,75 @@
+"""Defects that exporters, converters and quantizers are known to leave, from rules/producers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field, replace
+from functools import cache
+
+from modellint.base.data import data_dir
+from modellint.base.rebuild import from_plain
+from modellint.base.records import dataclass
+from modellint.base.store import kept_tomls
+from modellint.checks.api import Context, Hit
+from modellint.checks.patterns import PatternCheck
+from modellint.finding import Severity
+from modellint.model import Node
+from modellint.rules.rule import Examples, Match
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A pattern that a tool leaves in models, from a file of its own."""
+
+    tool: str
+    what: str
+    """The end of a sentence that begins with the reported node."""
+    why: str
+    fix: str
+    severity: str
+    sources: tuple[str, ...]
+    match: tuple[Match, ...]
+    runtimes: tuple[str, ...] = ()
+    """Runtimes for which it matters; empty: all."""
+    refused_by: tuple[str, ...] = ()
+    """Runtimes that refuse the invalid examples, which the tests ask."""
+    examples: Examples = field(default_factory=Examples)
+
+
+def known_defect(context: Context) -> Iterator[Hit]:
+    """Places that match a known defect."""
+    for name, defect in defects().items():
+        if defect.runtimes and context.deployment.builder not in defect.runtimes:
+            continue
+        for hit in _checks()[name](context):
+            assert isinstance(hit.place, Node)  # the tests hold every file to it
+            yield replace(
+                hit, facts=_facts(defect, hit.place), severity=Severity.parse(defect.severity)
+            )
+
+
+def _facts(defect: Defect, node: Node) -> Mapping[str, object]:
+    return {
+        "op": node.op_type,
+        "tool": defect.tool,
+        "what": defect.what,
+        "why": defect.why.strip(),
+        "fix": defect.fix.strip(),
+        "report": defect.sources[0],
+    }
+
+
+@cache
+def defects() -> Mapping[str, Defect]:
+    """Return all known defects by the names of their files."""
+    files = sorted((data_dir("rules") / "producers").glob("*.toml"))
+    return {name: _defect(table) for name, table in kept_tomls("producers", files).items()}
+
+
+def _defect(table: Mapping[str, object]) -> Defect:
+    return from_plain(Defect, {key.replace("-", "_"): value for key, value in table.items()})
+
+
+@cache
+def _checks() -> Mapping[str, PatternCheck]:
+    return {name: PatternCheck(defect.match) for name, defect in defects().items()}
