@@ -32,6 +32,7 @@ from modellint.targets.deployment import Deployment
 VIEWS = having(Trait.VIEW)
 DEQUANTIZE = having(Trait.DEQUANTIZE)
 _ON_INTEGERS = frozenset({*having(Trait.FLOAT_PRODUCT, Trait.MOVES), "Concat"})
+_ZEROS = (None, "constant")
 READY = 64
 """Limit on the ready tasks that are compared, to bound the search."""
 
@@ -385,7 +386,15 @@ def viewed_value(node: Node) -> Value | None:
     result = node.output()
     if node.op_type in DEQUANTIZE and result is not None and not result.is_output:
         return node.input(0)
-    return node.input(0) if node.op_type in VIEWS or _takes_all(node) else None
+    is_view = node.op_type in VIEWS or _takes_all(node) or _pads_a_convolution(node)
+    return node.input(0) if is_view else None
+
+
+def _pads_a_convolution(node: Node) -> bool:
+    """Return True for zeros around what only a convolution reads, which adds them itself."""
+    result = node.output(0) if node.op_type == "Pad" else None
+    reader = result.sole_consumer if result is not None else None
+    return reader is not None and reader.op_type == "Conv" and node.get_str("mode") in _ZEROS
 
 
 def _takes_all(node: Node) -> bool:
