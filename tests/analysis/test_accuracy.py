@@ -25,8 +25,8 @@ ROW = re.compile(
     r"\| (?P<model>\S+) \| (?P<batch>\d+) \| (?P<precision>\S+) \| (?P<total>[\d.]+) \|"
 )
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
-WORST = {"tensorrt-rtx": 0.30, "onnxruntime": 0.35}
-"""The goal is 25 %; docs/accuracy.md says which models miss it, and why."""
+WORST = {"tensorrt-rtx": 0.28, "onnxruntime": 0.35}
+"""The goal is 20 %; docs/accuracy.md says which models miss it, and why."""
 
 
 @dataclass(frozen=True)
