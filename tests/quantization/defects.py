@@ -388,6 +388,10 @@ DEFECTS = [
     Defect("old operator set", _old_opset, "QNT016", runtime=ORT, at="stem_wdq"),
     Defect("odd blocks", _odd_blocks, "QNT017", at="fc_wdq"),
     Defect("float8 on Ampere", _float8, "QNT018", at="features_q", target="a10"),
+    Defect(
+        "int8 on Blackwell Ultra", Graph.model, "QNT020", at="stem", target="b300",
+        builds=True, why="it builds, and runs more slowly than before quantization",
+    ),
     Defect("float weight", _float_weight, "QNT101", at="second"),
     Defect("float activation", _float_activation, "QNT102", at="second"),
     Defect("float skip branch", _float_skip, "QNT104", at="add"),
