@@ -62,6 +62,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
     """Find the files to lint, without duplicates, in argument order and then by name."""
     discovery = Discovery()
     seen: set[str] = set()
+    folders = Folders()
     for path in paths:
         if path.is_dir() and not is_model_folder(path):
             discovery.walked.append(path.resolve())
@@ -71,13 +72,20 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
         else:
             raise UsageError(f"{path}: no such file or folder")
         for model in found:
-            identity = os.path.realpath(model)
+            identity = _identity(model, folders)
             if identity not in seen:
                 seen.add(identity)
                 config = configs.of(model.parent)
                 discovery.files.append(Found(model, shown_path(model), config))
     discovery.notes += plugin_mistakes()
     return discovery
+
+
+def _identity(model: Path, folders: Folders) -> str:
+    """Return the real path of a model."""
+    if model.is_symlink():
+        return os.path.realpath(model)
+    return os.path.join(folders.resolved(model.parent), model.name)  # noqa: PTH118 - for each model
 
 
 def shown_path(path: Path) -> str:

@@ -43,7 +43,9 @@ def precision_of(dtype: DType) -> str:
 
 def weight_dtype(stored: DType, precision: str | None) -> DType:
     """Return the deployed type of a layer's weights; narrower types are kept."""
-    wanted = _FLOATS.get(precision or "") or _INTEGERS.get(precision or "")
+    if precision is None:
+        return stored
+    wanted = _FLOATS.get(precision) or _INTEGERS.get(precision)
     if wanted is None or not stored.is_float or stored.bits <= DTYPES[wanted].bits:
         return stored
     return DTYPES[wanted]

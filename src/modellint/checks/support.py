@@ -130,11 +130,12 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
 def _by_operator(context: Context) -> dict[str, list[Node]]:
     """Return nodes of the default domain, without calls of the model's own functions."""
     found: dict[str, list[Node]] = {}
-    for node in context.nodes():
-        is_standard = node.domain in STANDARD_DOMAINS[:2]
-        if is_standard and context.model.function_of(node) is None:
-            found.setdefault(node.op_type, []).append(node)
-    return found
+    for graph in context.graphs():
+        for nodes in graph.by_op.values():
+            if nodes[0].domain in STANDARD_DOMAINS[:2]:
+                plain = [node for node in nodes if context.model.function_of(node) is None]
+                found.setdefault(nodes[0].op_type, []).extend(plain)
+    return {op: nodes for op, nodes in found.items() if nodes}
 
 
 def _type(value: Value | None) -> str | None:

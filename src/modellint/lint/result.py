@@ -32,7 +32,8 @@ def make_result(
     judged = [(record.setup, finding) for record in records for finding in record.findings]
     judged += [(setup, finding) for setup in setups for finding in remarks[setup]]
     findings = tuple(finding for _, finding in judged)
-    deployments = {each.describe(): each for record in records for each in record.plan.deployments}
+    plans = {record.plan: None for record in records}
+    deployments = {each.describe(): each for plan in plans for each in plan.deployments}
     return Result(
         models=tuple(replace(each.report.summary, path=each.found.shown) for each in records),
         findings=findings,
