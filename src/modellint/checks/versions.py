@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -96,9 +97,10 @@ def _is_quantized(context: Context) -> bool:
 def _calibration_cache(model: Path) -> str | None:
     """Return the name of a calibration cache with the model's name, next to it."""
     with suppress(OSError):
-        for file in sorted(model.parent.iterdir()):
-            if file.suffix in CACHES and file.name.startswith(model.stem) and _is_cache(file):
-                return file.name
+        names = (name for name in os.listdir(model.parent) if name.endswith(CACHES))  # noqa: PTH208
+        for name in sorted(names):
+            if name.startswith(model.stem) and _is_cache(model.with_name(name)):
+                return name
     return None
 
 

@@ -107,6 +107,8 @@ class MemoryEstimate:
     @cached_property
     def is_partial(self) -> bool:
         """Return True if a considerable part of the tensors is not counted."""
+        if self.footprint.is_complete:
+            return False  # for nearly all models, without a plan of their memory
         tensors = sum(len(program.buffers) for program in self.footprint.programs[:1])
         return len({id(value) for value in self.unknown}) > CONSIDERABLE * tensors
 

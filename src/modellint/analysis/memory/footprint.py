@@ -162,7 +162,12 @@ class Footprint:
     @cached_property
     def largest_tensor(self) -> int:
         """Return the bytes of the largest tensor of known size."""
-        return max(self._all_sizes, default=0)
+        return max((size or 0 for size in self._all_sizes), default=0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if the size of every tensor is known."""
+        return None not in self._all_sizes
 
     @cached_property
     def ceiling(self) -> int:
@@ -170,14 +175,16 @@ class Footprint:
         if not self.model.has_graph:
             return self.expected
         stored = sum(tensor.elements for tensor in self.model.tensors) * _LARGEST_ELEMENT
-        tensors = sum(self._all_sizes) + _MOST_ALIGNMENT * len(self._all_sizes)
+        tensors = sum(size or 0 for size in self._all_sizes) + _MOST_ALIGNMENT * len(
+            self._all_sizes
+        )
         scratch = self._runtime.scratch + self._runtime.scratch_high
         return _SLACK * (stored + tensors + scratch * sum(1 for _ in self.model.graphs()))
 
     @cached_property
-    def _all_sizes(self) -> list[int]:
+    def _all_sizes(self) -> list[int | None]:
         graphs = self.model.graphs()
-        return [self._sizes.of(value) or 0 for graph in graphs for value in graph.values.values()]
+        return [self._sizes.of(value) for graph in graphs for value in graph.values.values()]
 
     @cached_property
     def expected(self) -> int:
