@@ -91,5 +91,5 @@ def test_the_page_is_what_the_tool_writes() -> None:
     page = PAGE.read_text(encoding="utf-8")
     prose = re.split(r"<!-- .*? -->", TEMPLATE.read_text(encoding="utf-8"))
     assert re.fullmatch("(?s:.*?)".join(map(re.escape, prose)), page)
-    assert page.count("plans of") == len(SECTIONS) + 2
+    assert page.count("plans of") == len(SECTIONS) + 3
     assert "<!--" not in page

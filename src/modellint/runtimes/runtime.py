@@ -42,7 +42,7 @@ class RuntimeMemory:
     fills_anew: bool = False
     """True if constants from ConstantOfShape are computed in every run, not stored."""
     parallel_work: int = 0
-    """Multiply-accumulates of a run above which branches run one after the other."""
+    """Multiply-accumulates of a run above which branches run one after the other; 0 for never."""
     gathers: bool = False
     """True if kernels of pointwise ops or a Concat run in the only one that reads their results."""
     widens_products: bool = False

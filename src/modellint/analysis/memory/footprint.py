@@ -249,9 +249,10 @@ class Footprint:
         fill_up(program, self._fillings)
         if self._runtime.changes_layout:
             add_copies(program, self._folding.types, narrow=self._narrow)
+        if self._runtime.parallel_work:
+            program.is_busy = self._is_busy(graph)
         if self._runtime.computes_constants:
             folded = filter(self._folding.is_folded, graph.nodes)
-            program.is_busy = self._is_busy(graph)
             program.beside = sum(node.op_type in PRODUCTS for node in folded)
         if self._runtime.recycles:
             blocked = blocked_values(graph.nodes, self._folding)
