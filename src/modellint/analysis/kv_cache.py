@@ -261,8 +261,9 @@ def _sequence_axis(pair: CachePair, shape: Shape | None) -> int:
     """Return the axis along which the cache is extended; the second to last for a caching op."""
     rank = len(shape or ()) or 4
     node = pair.extended_by
-    if node.op_type == "TensorScatter" or (node.op_type in _CONCATS and pair.past in node.inputs):
-        return (node.get_int("axis", -2) or 0) % rank
+    along = node.get_int("axis") if node.op_type in _EXTENDING else None
+    if along is not None and pair.past in node.inputs:
+        return along % rank
     axis = _growing_axis(pair)
     return axis if axis is not None else rank - 2
 
