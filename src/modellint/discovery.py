@@ -66,26 +66,19 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
     for path in paths:
         if path.is_dir() and not is_model_folder(path):
             discovery.walked.append(path.resolve())
-            found = _Walk(path, configs, discovery).models(path)
+            found = _Walk(path, configs, discovery, folders).models(path)
         elif path.exists():
             found = _named(path, configs, discovery)
         else:
             raise UsageError(f"{path}: no such file or folder")
         for model in found:
-            identity = _identity(model, folders)
+            identity = folders.identity(model)
             if identity not in seen:
                 seen.add(identity)
                 config = configs.of(model.parent)
                 discovery.files.append(Found(model, shown_path(model), config))
     discovery.notes += plugin_mistakes()
     return discovery
-
-
-def _identity(model: Path, folders: Folders) -> str:
-    """Return the real path of a model."""
-    if model.is_symlink():
-        return os.path.realpath(model)
-    return os.path.join(folders.resolved(model.parent), model.name)  # noqa: PTH118 - for each model
 
 
 def shown_path(path: Path) -> str:
@@ -168,11 +161,11 @@ def _contains(file: FileIO, words: bytes) -> bool:
 class _Walk:
     """Search of one folder on the command line."""
 
-    def __init__(self, top: Path, configs: Configs, discovery: Discovery) -> None:
+    def __init__(self, top: Path, configs: Configs, discovery: Discovery, folders: Folders) -> None:
         self.top = top
         self.configs = configs
         self.discovery = discovery
-        self.ignores = GitIgnores(top)
+        self.ignores = GitIgnores(top, folders)
 
     def models(self, top: Path) -> Iterator[Path]:
         """Iterate over the models below a folder: first its own, then those of each subfolder."""
@@ -252,10 +245,10 @@ def _count_models(folder: Path) -> int:
 class GitIgnores:
     """Files that git ignores in a folder, by every `.gitignore` from the repository's root down."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, folders: Folders) -> None:
         self._chains: dict[Path, _Chain] = {}
         self._root = _repository(top.resolve()) or top.resolve()
-        self._folders = Folders()
+        self._folders = folders
 
     def ignored(self, path: Path, is_folder: bool) -> bool:
         """Return True if git ignores the path; the nearest `.gitignore` with a match decides."""

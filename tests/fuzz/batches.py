@@ -89,7 +89,7 @@ def try_batch(numbers: Sequence[int], make: Make, folder: Path, processor: int) 
 
 
 def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iterator[Tried]:
-    """Try each mutant until all are tried or one kills the process."""
+    """Try each mutant until all are tried, one kills the process, or it has grown too large."""
     answers, writer = Pipe(duplex=False)
     child = os.fork()
     if child == 0:
@@ -105,7 +105,7 @@ def _try(make: Make, batch: Sequence[int], folder: Path, processor: int) -> Iter
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if tried < len(batch):
+    if tried < len(batch) and (status or not tried):
         death = _death(status, (folder / STDERR).read_text(errors="replace"))
         yield Tried(batch[tried], [death])
 
@@ -136,6 +136,8 @@ def _work(
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number in batch:
             answers.send(_measured(number, make(number), folder / MUTANT, processor))
+            if _address_space() > limit - MEMORY // 2:  # too little left for the next one
+                break
     except BaseException:
         import traceback
 

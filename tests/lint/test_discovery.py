@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -42,6 +43,26 @@ def test_folders_of_tools_are_never_walked(tmp_path: Path) -> None:
     make(tmp_path, "x.onnx", ".git/x.onnx", ".venv/x.onnx", "node_modules/x.onnx", "a/.tox/x.onnx")
     assert found(tmp_path) == ["x.onnx"]
     assert found(tmp_path / ".venv") == ["x.onnx"]  # unless it is asked for
+
+
+def test_a_chain_of_folders_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from the top again for each folder, nor each time for its patterns."""
+    asked: list[object] = []
+    lstat = os.lstat
+
+    def counted(path: Path) -> os.stat_result:
+        asked.append(path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", counted)
+    deepest = tmp_path
+    for _ in range(100):
+        deepest = deepest / "d"
+        deepest.mkdir()
+        (deepest / "m.onnx").touch()
+    before = len(asked)
+    assert len(discover([tmp_path], Configs(CommandLine({}, isolated=True))).files) == 100
+    assert len(asked) - before < 600  # some for each folder and each file
 
 
 def test_links_to_files_are_followed_and_to_folders_not(tmp_path: Path) -> None:

@@ -277,6 +277,15 @@ def test_a_baseline_that_cannot_be_written_is_a_mistake(folder: Path) -> None:
     failed(run_cli(*options, cwd=folder), "cannot write baseline missing/known.json")
 
 
+def test_the_command_line_names_a_baseline_from_the_working_folder(folder: Path) -> None:
+    project(folder, {"modellint.toml": SELECT, "work/here.txt": ""})
+    options = ("..", "--baseline", "known.json")
+    run_cli(*options, "--write-baseline", cwd=folder / "work")
+    assert (folder / "work" / "known.json").is_file()
+    assert not (folder / "known.json").exists()
+    assert run_cli(*options, cwd=folder / "work").exit_code == 0
+
+
 def test_crashes_are_never_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from modellint.checks import hygiene
 

@@ -139,7 +139,8 @@ def test_rules_about_problems_of_the_file_read_nothing() -> None:
     [
         ('reads = ["grpah"]', "reads.0"),
         ('reads = ["target"]', "reads.0"),
-        ('needs = ["weights"]', "needs.0"),
+        ('needs = ["weights"]', 'write reads = ["weights"]'),
+        ("needs = [[]]", "needs.0"),
         ('dialect = "onx"', "unknown dialect 'onx'; did you mean 'onnx'?"),
     ],
 )

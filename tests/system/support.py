@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -38,6 +39,16 @@ def shell(
     return CliResult(
         done.returncode, *(each.decode(errors="replace") for each in (done.stdout, done.stderr))
     )
+
+
+def confined(wrapper: str, script: str, cwd: Path, **env: str | None) -> CliResult:
+    """Run a script in what `unshare` or `setpriv` makes of this system; skip if it may not."""
+    command = [shutil.which("env") or "env", *shlex.split(wrapper), "true"]
+    tried = subprocess.run(command, capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"not permitted here: {wrapper}: {tried.stderr.decode().strip()}")
+    inner = f'modellint() {{ {MODELLINT} "$@"; }}; {script}'
+    return shell(f"exec {wrapper} bash -c {shlex.quote(inner)}", cwd, env)
 
 
 def refused(result: CliResult, *parts: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.samples import ERROR, GOOD, INFO, project
 from tests.support import PATIENCE, run_cli
-from tests.system.support import linux, posix, refused, shell
+from tests.system.support import confined, linux, posix, refused, shell
 
 PAGES = (
     "error.onnx",
@@ -164,3 +164,52 @@ def test_eight_runs_at_once_over_one_cache(folder: Path) -> None:
             assert [each["code"] for each in found] == ["VAL003", "HYG005"]
     cache = Path(os.environ["MODELLINT_CACHE_DIR"])
     assert not [path for path in cache.rglob("*") if path.name.startswith(".modellint-")]
+
+
+NAMESPACE = "unshare --user --map-root-user --mount"
+"""A system of its own, in which a user can mount something."""
+
+
+@linux
+def test_full_disk(folder: Path) -> None:
+    """A file system of 64 KiB: what fits is written whole, what does not is refused."""
+    mounted = 'mkdir small; mount -t tmpfs -o size=64k none small && mount | grep -q "$PWD/small"'
+    options = "error.onnx --cache-dir small/cache"
+    fill = "head -c 1M /dev/zero > small/rest 2> /dev/null"
+    script = f"{mounted} || exit 9; {fill}; modellint {options}; echo $?"
+    result = confined(NAMESPACE, script, folder)
+    if result.exit_code == 9:
+        pytest.skip(f"cannot mount here: {result.stderr}")
+    assert "VAL003" in result.stdout  # without a cache
+    assert result.stdout.endswith("1\n"), result
+    for refusal in ("-o json:small/report.json", "--write-baseline --baseline small/known.json"):
+        script = f"{mounted}; {fill}; modellint {options} {refusal}; echo $?; ls small"
+        result = confined(NAMESPACE, script.replace("mkdir small; ", ""), folder)
+        assert "cannot write" in result.stderr, result
+        assert "No space left" in result.stderr, result
+        assert "Traceback" not in result.stderr, result
+        assert result.stdout.split()[-2:] in (["cache", "rest"], ["2", "rest"]), result
+
+
+@linux
+@pytest.mark.parametrize("page", ["check error.onnx", "inspect good.onnx", "rules"])
+def test_a_user_without_an_entry(page: str, folder: Path) -> None:
+    """The system knows no name and no home of the user, as in many containers."""
+    whoever = "unshare --user --map-user=54321"
+    result = confined(whoever, f"id -u; modellint {page}", folder, HOME=None)
+    assert result.exit_code == int("error" in page), result
+    assert result.stdout.startswith("54321\n")
+    assert "Traceback" not in result.stderr
+
+
+@linux
+def test_unreadable_files_of_root(folder: Path) -> None:
+    """Root without its power over permissions; others are tested elsewhere."""
+    if os.geteuid():
+        pytest.skip("not root")
+    (folder / "info.onnx").chmod(0)
+    powerless = "setpriv --bounding-set -dac_override,-dac_read_search --inh-caps=-all"
+    result = confined(powerless, "modellint . -o json --no-cache", folder)
+    found = {(each["path"], each["code"]) for each in json.loads(result.stdout)["findings"]}
+    assert ("info.onnx", "FIL011") in found
+    assert ("error.onnx", "VAL003") in found

@@ -15,8 +15,11 @@ PARENT = "MODELLINT_PARENT"
 _BEGIN = """
 import sys
 sys.path[:] = sys.argv[1:]  # the parent's, before anything is imported from the working folder
-from modellint.{module} import main
-main()
+try:
+    from modellint.{module} import main
+    main()
+except (ImportError, MemoryError, OSError) as error:  # of a system that has nothing left
+    sys.exit(f"modellint: a process could not go on: {{error or 'not enough memory'}}")
 """
 
 

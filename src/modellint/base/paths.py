@@ -59,7 +59,7 @@ def _below(folder: Path, path: Path) -> Path | None:
 
 
 class Folders:
-    """Folders without links; of one below a folder that is known, only the last part is looked at.
+    """Folders without links; each part of a path is looked at once.
 
     Otherwise a walk would look at every part of every path, which takes long in deep folders.
     """
@@ -68,10 +68,20 @@ class Folders:
         self._resolved: dict[Path, Path] = {}
 
     def resolved(self, folder: Path) -> Path:
-        if folder not in self._resolved:
-            above = self._resolved.get(folder.parent)
-            if above is None or folder.name in ("", "..") or os.path.islink(folder):  # noqa: PTH114 - any length
-                self._resolved[folder] = folder.resolve()
-            else:
-                self._resolved[folder] = above / folder.name
-        return self._resolved[folder]
+        known, at = self._resolved, folder
+        new: list[Path] = []
+        while at not in known and at.name not in ("", ".."):
+            new.append(at)
+            at = at.parent
+        if at not in known:
+            known[at] = at.resolve()
+        for each in reversed(new):
+            is_link = os.path.islink(each)  # noqa: PTH114 - any length
+            known[each] = each.resolve() if is_link else known[each.parent] / each.name
+        return known[folder]
+
+    def identity(self, file: Path) -> str:
+        """Return the path without links of a file, or of a model that is a folder."""
+        if file.name in ("", "..") or os.path.islink(file):  # noqa: PTH114
+            return os.path.realpath(file)
+        return os.path.join(self.resolved(file.parent), file.name)  # noqa: PTH118 - for each model

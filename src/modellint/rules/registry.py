@@ -20,6 +20,7 @@ from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
 from modellint.base.text import escaped
+from modellint.capability import Capability
 from modellint.formats.registry import dialects
 from modellint.rules.message import mistake_in
 from modellint.rules.rule import Example, Examples, Match, MatchCase, Option, Rule
@@ -204,7 +205,9 @@ def _mistake(error: Any) -> str:
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         hint = did_you_mean(str(error["loc"][-1]), _KEYS)
         return f"{where}: unknown key" + (f"; {hint}" if hint else "")
-    return f"{where}: {error['msg'].removeprefix('Input ')}"
+    moved = error["loc"][0] == "needs" and error["input"] in list(Capability)
+    hint = f'; write reads = ["{error["input"]}"]' if moved else ""
+    return f"{where}: {error['msg'].removeprefix('Input ')}{hint}"
 
 
 _KEYS = tuple(
