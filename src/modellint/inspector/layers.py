@@ -35,7 +35,7 @@ def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
         fresh = {id(tensor): tensor for tensor in tensors if id(tensor) not in seen}
         if len(fresh) == len({id(tensor) for tensor in tensors}):
             group.parameters += cost.of(node).parameters
-        seen |= fresh.keys()
+        seen.update(fresh)
         group.tensors |= fresh
     layers = [_layer(op, shape, group, cost) for (op, shape), group in groups.items()]
     return sorted(layers, key=lambda layer: -layer.weight_bytes)[:MOST]
