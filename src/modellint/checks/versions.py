@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +13,7 @@ from modellint.analysis.precision import running_precision
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
+from modellint.model import Model
 from modellint.runtimes.builder import is_strongly_typed, removed_plugins
 from modellint.runtimes.versions import is_between, is_of, newest_version
 from modellint.targets.deployment import Deployment, runs_on_dla
@@ -21,6 +23,8 @@ QUANTIZED = ("int8", "fp8", "int4", "fp4")
 CALIBRATION = (b"TRT-", b"Calibration")
 """Contents of the first line of a cache that TensorRT's calibrators wrote."""
 CACHES = (".cache", ".calib", ".calibration")
+QUANTIZING = re.compile(r"Quantize|QLinear|Integer|NBits|QAttention")
+"""Part of the names of operators that convert to quantized types, or compute in them."""
 PLUGIN_DOMAINS = ("", "ai.onnx", "trt.plugins")
 
 
@@ -33,7 +37,7 @@ def precision_not_in_graph(context: Context) -> Iterator[Hit]:
         return  # the graph states what its author wants, and floats are the rest
     if running_precision(model, replace(deployment, precision=None)) != "fp32":
         return
-    if not any(tensor.dtype.name == "float32" and tensor.shape for tensor in model.tensors):
+    if not _has_float_weights(model):
         return
     facts = {"version": deployment.runtime_version or ""}
     if deployment.is_assumed("precision"):
@@ -48,7 +52,7 @@ def quantization_not_in_graph(context: Context) -> Iterator[Hit]:
     if not _is_strongly_typed(deployment) or _is_quantized(context):
         return
     facts = {"version": deployment.runtime_version or ""}
-    if deployment.precision in QUANTIZED and not deployment.is_assumed("precision"):
+    if deployment.precision in QUANTIZED and _has_float_weights(context.model):
         yield Hit(None, facts)
         return
     cache = _calibration_cache(context.model.path)
@@ -91,7 +95,11 @@ def _is_strongly_typed(deployment: Deployment) -> bool:
 
 
 def _is_quantized(context: Context) -> bool:
-    return any("QuantizeLinear" in op for graph in context.graphs() for op in graph.by_op)
+    return any(QUANTIZING.search(op) for graph in context.graphs() for op in graph.by_op)
+
+
+def _has_float_weights(model: Model) -> bool:
+    return any(tensor.dtype.name == "float32" and tensor.shape for tensor in model.tensors)
 
 
 def _calibration_cache(model: Path) -> str | None:
