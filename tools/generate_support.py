@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from generated import DOCS, Contents, bring_up_to_date
-from measure_support import forms_beside, tables
+from measure_support import forms_next_to, tables
 
 from modellint.base.data import read_toml
 
@@ -40,7 +40,7 @@ def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
     yield from _differences(every)
     for table, path in zip(every, tables(), strict=True):
-        forms = forms_beside(path)
+        forms = forms_next_to(path)
         if forms.exists():
             yield from _forms(table["runtime"], read_toml(forms))
 

@@ -510,10 +510,10 @@ def file_forms(path: Path, table: Mapping[str, Operator]) -> None:
             tests = sorted(found.refused.items())
             lines += ["", f"[{op}]", *(f"{test} = {_text(reason)}" for test, reason in tests)]
     if lines:
-        forms_beside(path).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
+        forms_next_to(path).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
 
 
-def forms_beside(path: Path) -> Path:
+def forms_next_to(path: Path) -> Path:
     return path.with_name(path.name.replace("support", "forms")).with_suffix(".toml")
 
 

@@ -1,4 +1,4 @@
-"""What the standard forbids, and ONNX Runtime loads, is an error only where it is refused."""
+"""Models that the standard forbids and ONNX Runtime loads are an error only where refused."""
 
 from __future__ import annotations
 
