@@ -412,7 +412,7 @@ def _listed(title: str, disagreeing: Sequence[Measured]) -> Iterator[str]:
     yield f"### {title}"
     for cause, mine in sorted(_by_cause(seen).items()):
         yield ""
-        yield f"{cause}:"
+        yield f"{_cell(cause)}:"
         yield ""
         for each in mine:
             yield f"- {each.file}" + (f": {_cell(each.reason)}" if each.reason else "")
@@ -434,6 +434,8 @@ def _by(found: Iterable[Measured], attribute: str) -> dict[Any, list[Measured]]:
 
 
 def _cell(text: str) -> str:
+    """Text for a list, without paths of this machine or the runtime's sources."""
+    text = " ".join(word for word in text.split() if not word.startswith("/"))
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -454,12 +456,11 @@ def main() -> int:
     parser.add_argument("--only", action="store_true", help="nothing but these paths")
     parser.add_argument("--json", action="store_true", help="print each file and the figures")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
+    parser.add_argument(
+        "--results", nargs="+", type=Path, help="what --json printed, measured before"
+    )
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        corpora = list(_named(given.paths))
-        if not given.only:
-            corpora += [kept_exports(Path(folder)), onnx_tests(_subfolder(folder))]
-        found = measure(corpora, given.runtime, Verdicts(given.verdicts), given.part)
+    found = _measured_before(given.results) if given.results else _measured_now(given)
     if given.json:
         sys.stdout.write(json.dumps(_as_json(found), indent=1) + "\n")
     if given.write:
@@ -467,6 +468,23 @@ def main() -> int:
     if not given.json and not given.write:
         sys.stdout.write(page(found))
     return 0
+
+
+def _measured_before(files: Iterable[Path]) -> list[Measured]:
+    read = [json.loads(file.read_text(encoding="utf-8"))["files"] for file in files]
+    return [
+        Measured(**{**each, "errors": tuple(each["errors"]), "messages": tuple(each["messages"])})
+        for found in read
+        for each in found
+    ]
+
+
+def _measured_now(given: argparse.Namespace) -> list[Measured]:
+    with tempfile.TemporaryDirectory() as folder:
+        corpora = list(_named(given.paths))
+        if not given.only:
+            corpora += [kept_exports(Path(folder)), onnx_tests(_subfolder(folder))]
+        return measure(corpora, given.runtime, Verdicts(given.verdicts), given.part)
 
 
 def _installed() -> list[str]:
