@@ -79,6 +79,7 @@ DEADLY: dict[str, Callable[[], bytes]] = {
     "LayerNormalization": lambda: with_type("LayerNormalization", 3, 3, axis=1 << 31),
     "GatherND": lambda: with_type("GatherND", 2, batch_dims=-(1 << 31)),
     "Einsum": lambda: with_type("Einsum", equation=b"\xff\x00"),
+    "an Einsum of two ellipses": lambda: with_type("Einsum", equation="......ii->...i"),
 }
 
 

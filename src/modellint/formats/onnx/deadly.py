@@ -29,7 +29,7 @@ _ODD_PROBLEMS = frozenset(
 )
 _FAR = 1000
 """More than any rank; a number beyond it may be any number."""
-_EQUATION = re.compile(r"[A-Za-z,.\s]*(?:->[A-Za-z.\s]*)?")
+_LABELS = re.compile(r"[A-Za-z\s]*")
 _HUGE = 1 << 31
 _HUGE_DIM = 1 << 48
 """Sums of some of them overflow."""
@@ -138,8 +138,14 @@ def _if_equation(node: Node) -> Fate:
     equation = node.attributes.get("equation", "")
     if isinstance(equation, AttributeRef):
         return Fate.UNSURE
-    sound = isinstance(equation, str) and _EQUATION.fullmatch(equation) is not None
-    return Fate.SAFE if sound else Fate.DEADLY
+    return Fate.SAFE if isinstance(equation, str) and _is_sound(equation) else Fate.DEADLY
+
+
+def _is_sound(equation: str) -> bool:
+    """Return True for terms of letters, each with one ellipsis at most: two are a loop."""
+    inputs, _, output = equation.partition("->")
+    terms = (*inputs.split(","), output)
+    return all(_LABELS.fullmatch(term.replace("...", "", 1)) for term in terms)
 
 
 def _if_few_sizes(place: int) -> Callable[[Node], Fate]:
