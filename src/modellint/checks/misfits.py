@@ -15,7 +15,7 @@ BLOCKED_DIMS = 2
 def volume(context: Context, node: Node, shape: Value, data: Value) -> str:
     """Describe a Reshape to another number of elements."""
     dims, wanted = _dims(context, data), context.analysis(folding).numbers(shape)
-    if dims is None or wanted is None or not wanted.size:
+    if dims is None or wanted is None or not wanted.size or wanted.dtype.kind not in "iu":
         return ""
     sizes = [int(size) for size in wanted.reshape(-1)]
     if not node.get_int("allowzero", 0):
