@@ -17,6 +17,7 @@ from modellint.checks.compat import missing_opset_import
 from modellint.formats import detect, read_model
 from modellint.formats.onnx.text import read_text
 from modellint.model import Model
+from modellint.targets.deployment import Deployment
 from tests.growth import is_linear
 
 TEXTS: dict[str, tuple[str, Callable[[int], str]]] = {
@@ -105,7 +106,7 @@ def test_missing_imports_are_counted_in_one_go(tmp_path: Path) -> None:
                 helper.make_model(helper.make_graph(nodes, "g", [], [])).SerializeToString()
             )
             models[path] = read_model(path)
-        context = cast("Context", SimpleNamespace(model=models[path]))
+        context = cast("Context", SimpleNamespace(model=models[path], deployment=Deployment()))
         assert sum(1 for _ in missing_opset_import(context)) == size
 
     models: dict[Path, Model] = {}
