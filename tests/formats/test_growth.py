@@ -106,7 +106,8 @@ def test_missing_imports_are_counted_in_one_go(tmp_path: Path) -> None:
                 helper.make_model(helper.make_graph(nodes, "g", [], [])).SerializeToString()
             )
             models[path] = read_model(path)
-        context = cast("Context", SimpleNamespace(model=models[path], deployment=Deployment()))
+        found = SimpleNamespace(model=models[path], deployment=Deployment(), for_tensorrt=False)
+        context = cast("Context", found)
         assert sum(1 for _ in missing_opset_import(context)) == size
 
     models: dict[Path, Model] = {}
