@@ -244,7 +244,7 @@ DEFECTS = (
     Defect("HYG003", "resnet18", twice_named),
     Defect("HYG004", "resnet18", rename),
     Defect("HYG005", "resnet18", drop),
-    Defect("HYG006", "resnet18", training_batchnorm, ("TRT004",)),
+    Defect("TRT004", "resnet18", training_batchnorm),  # for TensorRT in place of HYG006
     Defect("HYG007", "resnet18", unread_input),
     Defect("HYG008", "resnet18", constant_output),
     Defect("HYG015", "resnet18", transposed_image),

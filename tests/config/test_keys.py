@@ -10,7 +10,7 @@ import pytest
 
 from modellint.config.settings import KEYS
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, codes, lint_json, project
-from tests.support import run_cli
+from tests.support import run_cli, save
 
 OWN_RULE = """
 summary = "A Relu."
@@ -284,6 +284,22 @@ def _(mine: Project) -> None:
     mine.configure("weights = false")
     assert "weights = false  # file" in mine.shown()
     assert mine.exit_code("good.onnx") == 0
+
+
+@key("weights-budget")
+def _(mine: Project) -> None:
+    names = "abc"
+    weights = ", ".join(f"float[32, 32] {name} = {{{'0, ' * 1023}0}}" for name in names)
+    twice = f"g (float[1, 32] x) => (float[1, 32] y) <{weights}>"
+    body = "{ s = MatMul(x, a) t = MatMul(s, b) y = MatMul(t, c) }"
+    save(f'<ir_version: 8, opset_import: ["" : 17]> {twice} {body}', mine.folder / "twice.onnx")
+    options = 'select = ["FUS034"]\nrule-options = { FUS034 = { bytes = 256 } }\n'
+    mine.configure(options)
+    (whole,) = lint_json("twice.onnx", cwd=mine.folder)["findings"]
+    mine.configure(f'weights-budget = "1kB"\n{options}')
+    (sampled,) = lint_json("twice.onnx", cwd=mine.folder)["findings"]
+    assert "probably" in sampled["message"]
+    assert "probably" not in whole["message"]
 
 
 @key("verify")

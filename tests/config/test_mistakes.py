@@ -38,6 +38,7 @@ WRONG_TYPES = {
     "force-exclude": ('"no"', "expected true or false"),
     "respect-gitignore": ("1", "expected true or false"),
     "weights": ('"off"', "expected true or false"),
+    "weights-budget": ("[]", "expected"),
     "verify": ('"trt"', "'trt' is not one of ort"),
     "probe": ('"tensort"', "did you mean 'tensorrt'?"),
     "probe-level": ('"run"', "'run' is not one of parse, build"),

@@ -31,7 +31,7 @@ CASES = [
     for case in cases_of(rule)
     if case.kind == FIRES and not case.missing
 ]
-ASK_FOR_OPSETS = {"FUS015", "FUS044", "HYG006"}
+ASK_FOR_OPSETS = {"FUS015", "FUS044", "HYG006", "VAL006"}
 """Rules about any network that tell old exports by their opset."""
 PARTS = {
     "metadata": "metadata",

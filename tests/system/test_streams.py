@@ -82,4 +82,5 @@ def test_a_reader_of_one_line(folder: Path) -> None:
     result = shell("modellint . --select file -o concise | head -1", folder)
     assert result.exit_code == 1
     assert result.stdout.count("\n") == 1
-    assert not result.stderr
+    assert result.stderr.startswith("note: For any runtime.")
+    assert result.stderr.count("\n") == 1

@@ -24,6 +24,7 @@ _MOST_PAUSES = 200
 _pauses = 0
 _main = 0
 _received: int = signal.SIGINT
+_happened = False
 
 
 def catch() -> None:
@@ -41,6 +42,11 @@ def catch() -> None:
 def exit_code() -> int:
     """Return the exit code of a process that a signal ended: 130 for Ctrl-C."""
     return 128 + _received
+
+
+def happened() -> bool:
+    """Return True if a signal came: native code may have turned it into any other error."""
+    return _happened
 
 
 def word() -> str:
@@ -73,8 +79,8 @@ class held:  # noqa: N801 - reads as a function, but `contextlib` would have to 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise, but not during an import: native modules would turn it into an ImportError."""
-    global _pauses, _received
-    _received = number
+    global _happened, _pauses, _received
+    _happened, _received = True, number
     if _is_importing(frame) and _pauses < _MOST_PAUSES:
         _pauses += 1
         _thread.start_new_thread(_later, ())

@@ -166,8 +166,7 @@ def run(arguments: Sequence[str]) -> int:
         _say(str(error))
         return USAGE_ERROR
     except (KeyboardInterrupt, click.Abort):
-        click.echo(interrupts.word(), err=True)
-        return interrupts.exit_code()
+        return _interrupted()
     except OSError as error:
         _say(_explained(error))
         return USAGE_ERROR
@@ -175,9 +174,16 @@ def run(arguments: Sequence[str]) -> int:
         os.write(2, b"error: not enough memory\n")  # all else would need some
         return USAGE_ERROR
     except Exception as error:
+        if interrupts.happened():
+            return _interrupted()
         _report_bug(error, arguments)
         return INTERNAL_ERROR
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    click.echo(interrupts.word(), err=True)
+    return interrupts.exit_code()
 
 
 def _explained(error: OSError) -> str:
