@@ -346,6 +346,15 @@ def test_functions_that_call_themselves(domain: str, tmp_path: Path) -> None:
         assert problems(tmp_path, "recursive-function")
 
 
+def test_an_output_declared_twice_has_its_first_type(tmp_path: Path) -> None:
+    header = '<ir_version: 8, opset_import: ["" : 17]>'
+    model = model_from_text(f"{header} g (float[1,4] x) => (float[1,4] y) {{ y = Relu(x) }}")
+    again = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1 << 20, 1, 1 << 20])
+    model.graph.output.append(again)
+    onnx.save(model, tmp_path / "model.onnx")
+    assert read_model(tmp_path / "model.onnx").graph.values["y"].declared_shape == (1, 4)
+
+
 def test_subgraphs_of_the_same_name(tmp_path: Path) -> None:
     model = model_from_text(NAMED)
     branch = model.graph.node[2]

@@ -201,7 +201,7 @@ class _Builder:
             self.problems.note(
                 "undefined-value", at=name, value=name, node=None, op=None, graph=graph.path
             )
-        elif proto is not None and value.graph is graph:
+        elif proto is not None and value.graph is graph and not value.is_output:  # the first counts
             _declare(value, proto)
         value.is_output = True
         graph.outputs.append(value)
