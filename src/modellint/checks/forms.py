@@ -26,8 +26,13 @@ UINT8 = "uint8"
 
 def refused_form(context: Context, node: Node, form: Condition) -> str:
     """Describe what is refused of a node; empty if it is accepted."""
-    words = [_refused(context, node, each) for each in (form, *form.get("and", ()))]
-    return str(form.get("says") or " and ".join(words)) if all(words) else ""
+    found = []
+    for each in (form, *form.get("and", ())):
+        words = _refused(context, node, each)
+        if not words:
+            return ""
+        found.append(words)
+    return str(form.get("says") or " and ".join(found))
 
 
 def _refused(context: Context, node: Node, condition: Condition) -> str:
