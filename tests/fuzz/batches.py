@@ -24,6 +24,7 @@ from tests.fuzz.mutants import Mutant
 from tests.fuzz.trial import Failure, failures, warm_up
 
 Make = Callable[[int], Mutant]
+MIB = 1 << 20
 MEMORY = 1 << 30
 """Bytes of address space over those of an idle process."""
 PROCESSOR, PATIENCE = 20, 120
@@ -174,7 +175,7 @@ def _measured(number: int, made: Mutant, folder: Path, processor: int) -> Tried:
     found = failures(path, folder, is_model=made.may_be_model)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
-    if seconds > limit / 4:
+    if seconds > limit / 4 * (1 + path.stat().st_size / MIB):  # a large file has more findings
         found.append(Failure("slow", f"{seconds:.1f} s"))
     return Tried(number, found, seconds, _resident("VmHWM") - before)
 
