@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+
+from modellint.base.garbage import no_garbage_collection
 
 TOLERANCE = 4
 """Factor beyond proportion by which the work may grow, for what is measured around it."""
@@ -29,25 +29,13 @@ def grows_less(work: Callable[[int], object], small: int, large: int, limit: flo
     Other programs only ever make work seem longer, so the least of several times is compared.
     """
     least = {small: math.inf, large: math.inf}
-    with _no_collection():
+    with no_garbage_collection():  # it would look at all that earlier tests have left
         for _ in range(TRIES):
             for size, before in least.items():
                 least[size] = min(before, _nanoseconds(work, size))
             if least[large] < limit * least[small]:
                 return True
     return False
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Leave out collections, which look at all that earlier tests have left."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _nanoseconds(work: Callable[[int], object], size: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Tensor, Value
@@ -126,7 +127,7 @@ def equal_tensors(model: Model, least: int) -> Iterator[EqualTensors]:
         apart = list({_place(tensor): tensor for tensor in candidates}.values())
         if len(apart) < 2:
             continue
-        for sampled in _grouped(apart, lambda tensor: _sample(tensor, _SAMPLES, _SAMPLE)):
+        for sampled in _grouped(apart, partial(_sample, samples=_SAMPLES, length=_SAMPLE)):
             if model.reading.affords("equal tensors", *sampled):
                 yield from map(EqualTensors, _grouped(sampled, _content))
             else:
@@ -139,7 +140,7 @@ def _equal_in_samples(groups: list[list[Tensor]], limit: int) -> Iterator[EqualT
     share = limit // max(1, sum(map(len, groups)))
     for sampled in groups:
         each = min(_DENSE, share * sampled[0].elements // (_MANY * sampled[0].nbytes))
-        for group in _grouped(sampled, lambda tensor, each=each: _sample(tensor, _MANY, each)):  # type: ignore[misc]
+        for group in _grouped(sampled, partial(_sample, samples=_MANY, length=each)):
             yield EqualTensors(group, each * _MANY / group[0].elements)
 
 

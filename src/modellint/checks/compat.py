@@ -207,7 +207,7 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
                 continue
             if context.model.function_of(node) is None:
                 facts = {"operator": op, "domain": node.domain, "nodes": len(nodes)}
-                severity = Severity.ERROR if registered(context) is not None else None
+                severity = Severity.ERROR if table is not None else None
                 yield Hit(node, facts, severity=severity, count=len(nodes))
 
 

@@ -155,9 +155,7 @@ def _newest_version(domain: str, default: int) -> int:
 
 def _is_body(graph: Graph) -> bool:
     """Return True for graphs of functions, whose types depend on the call."""
-    while graph.parent is not None:
-        graph = graph.parent.graph
-    return bool(graph.called)
+    return bool(graph.outermost.called)
 
 
 def mistakes(node: Node, definition: Definition, *, typed: bool) -> Iterator[Mistake]:

@@ -167,12 +167,12 @@ def _of_another_rank(context: Context, _: Node, value: Value, other: Value) -> s
 
 
 def _of_another_type(context: Context, _: Node, value: Value, other: Value) -> str:
-    names = [_computed_as(context.dtype(each)) for each in (other, value)]
+    names = [computed_type(context.dtype(each)) for each in (other, value)]
     known = None not in names and UINT8 not in names  # a constant of bytes becomes int32
     return f"inputs of types {names[0]} and {names[1]}" if known and names[0] != names[1] else ""
 
 
-def _computed_as(dtype: DType | None) -> str | None:
+def computed_type(dtype: DType | None) -> str | None:
     """Return the type that TensorRT computes in: 64-bit floats are narrowed."""
     return {"float64": "float32"}.get(dtype.name, dtype.name) if dtype is not None else None
 

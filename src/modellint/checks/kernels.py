@@ -8,12 +8,12 @@ from modellint.checks import support
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import (
     STANDARD_DOMAINS,
+    graphs_with_imports,
     is_known_operator,
     normal_domain,
     registered,
 )
 from modellint.checks.support import by_table
-from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Node
 from modellint.runtimes.kernels import Answer, KernelTable
 
@@ -27,7 +27,7 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
             if domain not in STANDARD_DOMAINS or is_known_operator(nodes[0], opset):
                 for node in nodes:
                     yield by_table(context, table, node, variant="unregistered")
-        elif answer == "no-kernel" and not _is_on_gpu(context):
+        elif answer == "no-kernel" and not context.deployment.is_on_cuda:
             facts, variant = _nearest(table, domain, opset, nodes[0].op_type)
             for node in nodes:
                 yield by_table(context, table, node, facts, variant)
@@ -45,7 +45,7 @@ def _nearest(table: KernelTable, domain: str, opset: int, op: str) -> tuple[dict
 
 def type_unsupported(context: Context) -> Iterator[Hit]:
     """An operator that has kernels, but none for the types of a node."""
-    if _is_on_gpu(context):
+    if context.deployment.is_on_cuda:
         return
     for table, domain, opset, nodes in _operators(context):
         for node in nodes:
@@ -56,7 +56,7 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of an operator that its kernel on the CPU refuses."""
-    if not _is_on_gpu(context):
+    if not context.deployment.is_on_cuda:
         yield from support.form_unsupported(context)
 
 
@@ -81,9 +81,7 @@ def _operators(context: Context) -> Iterator[tuple[KernelTable, str, int, list[N
     table = registered(context)
     if table is None:
         return
-    facts = onnx_facts(context.model)
-    for graph in context.graphs():
-        imported = {normal_domain(name): each for name, each in facts.opsets_of(graph).items()}
+    for graph, imported in graphs_with_imports(context.model):
         for nodes in graph.by_op.values():
             domain = normal_domain(nodes[0].domain)
             known = domain in table.domains and context.model.function_of(nodes[0]) is None
@@ -96,15 +94,8 @@ def _is_uncalled(graph: Graph) -> bool:
 
     Which ones others call is not followed: a call may be in a branch that is never reached.
     """
-    while graph.parent is not None:
-        graph = graph.parent.graph
-    return bool(graph.called) and graph.called not in graph.model.graph.by_op
-
-
-def _is_on_gpu(context: Context) -> bool:
-    """Return True if a GPU runs the model, for which the kernels of the CPU say nothing."""
-    target = context.deployment.target
-    return target is not None and target.compute_capability is not None
+    called = graph.outermost.called
+    return bool(called) and called not in graph.model.graph.by_op
 
 
 def _type_at(node: Node, place: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +19,6 @@ from modellint.operators import Trait, having
 from modellint.runtimes.kernels import KernelTable
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.runtimes.versions import is_known, is_of
-from modellint.targets.deployment import Deployment
 
 MEASURED_ELSEWHERE = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 """Ops whose types depend on inputs and outputs; other rules cover them in detail."""
@@ -63,10 +63,9 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
 
 def _table(context: Context) -> Support | None:
     """Return the runtime's table, unless it is of the CPU and the model runs elsewhere."""
-    deployment, target = context.deployment, context.deployment.target
+    deployment = context.deployment
     table = support(deployment.runtime or "", deployment.runtime_version)
-    on_gpu = target is not None and target.compute_capability is not None
-    return None if table is not None and table.cpu_only and on_gpu else table
+    return None if table is not None and table.cpu_only and deployment.is_on_cuda else table
 
 
 def foreign_operator(context: Context) -> Iterator[Hit]:
@@ -88,7 +87,9 @@ def foreign_operator(context: Context) -> Iterator[Hit]:
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of a supported operator that TensorRT's parser refuses."""
-    for op, refusals in _restrictions(context.deployment).items():
+    deployment = context.deployment
+    known = _restrictions(deployment.runtime or "", deployment.builder, deployment.runtime_version)
+    for op, refusals in known.items():
         for node in context.nodes(op):
             forms = dict.fromkeys(refused_form(context, node, each) for each in refusals)
             words = " and ".join(filter(None, forms))
@@ -96,10 +97,12 @@ def form_unsupported(context: Context) -> Iterator[Hit]:
                 yield Hit(node, {"form": words}, confidence="measured")
 
 
-def _restrictions(deployment: Deployment) -> Mapping[str, list[Mapping[str, Any]]]:
+@cache
+def _restrictions(
+    runtime: str, builder: str, version: str | None
+) -> Mapping[str, list[Mapping[str, Any]]]:
     """Return what the runtime refuses, and the one whose parser it shares."""
-    runtime, builder = deployment.runtime or "", deployment.builder
-    own = restrictions(runtime, deployment.runtime_version)
+    own = restrictions(runtime, version)
     if runtime == builder:
         return own
     found = {op: list(forms) for op, forms in restrictions(builder).items()}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from modellint.analysis.quantization import QuantizationMap
 from modellint.checks.api import Context, Hit, Place
+from modellint.checks.forms import UINT8, computed_type
 from modellint.checks.quantization_common import together
 from modellint.finding import Severity
 from modellint.model import DType, Node, Value
@@ -15,7 +16,6 @@ from modellint.runtimes.support import Support, precisions, support
 Facts = Mapping[str, object]
 CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 """Ops whose types other rules cover."""
-UINT8 = "uint8"
 PRODUCTS = tuple(
     op
     for trait in (Trait.MATMUL, Trait.GEMM, Trait.CONTRACTION, Trait.RECURRENT)
@@ -26,8 +26,6 @@ RANK_3D = 5
 """Rank of the input of a convolution over volumes."""
 SPOKEN = {"product": "matrix product", "convolution-3d": "3-D convolution"}
 NARROW = ("fp16", "bf16")
-COMPUTED_AS = {"float64": "float32"}
-"""Types that are narrowed."""
 
 
 def type_unknown(context: Context) -> Iterator[Hit]:
@@ -125,8 +123,7 @@ def _layers(context: Context) -> Iterator[tuple[Node, str]]:
 def _float_of(context: Context, node: Node) -> str:
     """Return the type that a layer's data is computed in without quantization."""
     data = node.input(0)
-    dtype = context.dtype(data) if data is not None else None
-    return COMPUTED_AS.get(dtype.name, dtype.name) if dtype is not None else ""
+    return computed_type(context.dtype(data) if data is not None else None) or ""
 
 
 def _in_float(

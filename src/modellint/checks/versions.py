@@ -16,7 +16,7 @@ from modellint.finding import Severity
 from modellint.model import Model
 from modellint.runtimes.builder import is_strongly_typed, removed_plugins
 from modellint.runtimes.versions import is_between, is_of, newest_version
-from modellint.targets.deployment import Deployment, runs_on_dla
+from modellint.targets.deployment import Deployment, newest_on, runs_on_dla
 
 FLOATS = ("fp16", "bf16")
 QUANTIZED = ("int8", "fp8", "int4", "fp4")
@@ -78,13 +78,12 @@ def version_not_on_target(context: Context) -> Iterator[Hit]:
         return
     if deployment.is_assumed("runtime_version"):
         return
-    limit = target.newest.get(runtime)
-    newest = limit.version if limit else newest_version(runtime, target.compute_capability)
+    newest = newest_on(runtime, target)
     if newest is None:
         return
     facts = {"version": version, "newest": newest}
     if is_between(version, newest, version) and not is_of(version, newest):
-        if limit is not None or newest != newest_version(runtime):
+        if runtime in target.newest or newest != newest_version(runtime):
             yield Hit(None, facts)
     elif deployment.dla and target.dla_cores and not runs_on_dla(runtime, version, target):
         yield Hit(None, facts, variant="dla")

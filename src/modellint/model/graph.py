@@ -325,6 +325,14 @@ class Graph:
         self._subgraphs: list[Graph] | None = None
 
     @property
+    def outermost(self) -> Graph:
+        """Return the graph that this one is nested in, at any depth; itself if in none."""
+        graph = self
+        while graph.parent is not None:
+            graph = graph.parent.graph
+        return graph
+
+    @property
     def initializers(self) -> list[Value]:
         return [value for value in self.values.values() if value.is_initializer]
 

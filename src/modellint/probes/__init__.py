@@ -149,15 +149,11 @@ def _question(
         "workspace": request.workspace,
         "profiles": ranges,
         "symbols": dict(deployment.symbols),
-        "on_cuda": _is_on_cuda(deployment),
+        "on_cuda": deployment.is_on_cuda,
         "weight_bytes": model.weight_bytes,
         "save_engine": _engine_file(model, deployment, request),
     }
     return _Question(asked, tuple(remarks), note)
-
-
-def _is_on_cuda(deployment: Deployment) -> bool:
-    return deployment.target is not None and deployment.target.compute_capability is not None
 
 
 def _engine_file(model: Model, deployment: Deployment, request: ProbeRequest) -> str | None:

@@ -69,6 +69,11 @@ class Deployment:
     def runtime_name(self) -> str:
         return title_of(self.runtime) if self.runtime else "the runtime"
 
+    @property
+    def is_on_cuda(self) -> bool:
+        """Return True for a CUDA device, for which nothing measured on the CPU holds."""
+        return self.target is not None and self.target.compute_capability is not None
+
     def is_since(self, version: str) -> bool:
         """Return True if the runtime's version is this one or newer; False if unknown."""
         mine = self.runtime_version
@@ -156,12 +161,17 @@ def version_of(
         return full_version(runtime, stated)
     if target is None:
         return newest_version(runtime)
-    limit = target.newest.get(runtime)
-    newest = limit.version if limit else newest_version(runtime, target.compute_capability)
+    newest = newest_on(runtime, target)
     if not dla or newest is None:
         return newest
     known = (each.version for each in releases(runtime) if is_between(each.version, "0", newest))
     return next((each for each in known if runs_on_dla(runtime, each, target)), newest)
+
+
+def newest_on(runtime: str, target: Target) -> str | None:
+    """Return the newest known version that runs on a target."""
+    limit = target.newest.get(runtime)
+    return limit.version if limit else newest_version(runtime, target.compute_capability)
 
 
 def runs_on_dla(runtime: str, version: str | None, target: Target) -> bool:

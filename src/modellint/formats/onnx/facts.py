@@ -52,9 +52,7 @@ class OnnxFacts:
 
     def opsets_of(self, graph: Graph) -> Mapping[str, int]:
         """Return the operator sets of a graph's nodes; functions import their own."""
-        while graph.parent is not None:
-            graph = graph.parent.graph
-        function = self.functions.get(graph)
+        function = self.functions.get(graph.outermost)
         return function.opsets if function is not None else self.opsets
 
 
