@@ -88,6 +88,7 @@ def test_no_temporary_folder_is_left(folder: Path, number: signal.Signals) -> No
 def test_the_folder_of_a_killed_run_is_removed_by_the_next(folder: Path) -> None:
     process = start(folder, "-")
     left = wait_for_one(folder / "temporary")
+    wait_for_one(left)  # it is locked before anything is in it
     os.utime(left, (0, 0))
     with temporary_folder_in(folder):
         assert left.exists()  # in use, however old

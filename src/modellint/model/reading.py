@@ -32,6 +32,3 @@ class Reading:
         self._granted.update((question, id(tensor)) for tensor in new)
         tell(self.name, sum(self._spent.values()))
         return True
-
-
-__all__ = ["BUDGET", "Reading"]
