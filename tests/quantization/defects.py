@@ -355,6 +355,18 @@ def _product_bias_off_scale(graph: Graph) -> None:
     graph.feed("logits", 2, "fc_bdq")
 
 
+def _dynamic_convolution(graph: Graph) -> None:
+    graph.nodes.append(
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["dq", "ds", "dz"], "dynamic")
+    )
+    graph.constant("kernel", np.ones((3, 3, 1, 1)), "i1")
+    graph.add("ConvInteger", ["dq", "kernel", "dz"], "integer")
+    graph.add("Cast", ["integer"], "floats", to=TensorProto.FLOAT)
+    graph.nodes = [*graph.nodes[-3:], *graph.nodes[:-3]]
+    graph.feed("in_q", 0, graph.add("Mul", ["floats", "ds"], "scaled"))
+    graph.insert(1, "floats")
+
+
 ORT = "onnxruntime"
 """Defects for this runtime are planted in the network as ONNX Runtime wants it."""
 DEFECTS = [
@@ -420,6 +432,7 @@ DEFECTS = [
     Defect("Relu that no Q implies", _middle_behind_relu, "QNT123", runtime=ORT, at="first"),
     Defect("int8 that branches", _signed_pool, "QNT124", runtime=ORT, at="pooled_dq"),
     Defect("quantized Softmax", _quantized_softmax, "QNT116", at="softmax"),
+    Defect("dynamic convolution", _dynamic_convolution, "QNT125", runtime=ORT, at="integer"),
     Defect("depthwise per tensor", _depthwise_per_tensor, "QNT120", at="depthwise"),
     Defect("float layer in between", _float_layer, "QNT121", at="second"),
     Defect("collapsed channels", _collapsed, "QNT122", at="second"),

@@ -91,7 +91,10 @@ RECIPES = {
         {"QNT002": "input and output are uint8", "QNT005": "QLinearConv and its like"},
     ),
     "dynamic": Recipe(
-        real.dynamic, {}, {"QNT005": "ConvInteger, MatMulInteger and DynamicQuantizeLinear"}
+        real.dynamic,
+        {},
+        {"QNT005": "ConvInteger, MatMulInteger and DynamicQuantizeLinear"},
+        {"QNT125": "ConvInteger has no vectorized kernel for int8 weights"},
     ),
     "for tensorrt, convolutions": Recipe(
         real.for_tensorrt("Conv", "Add"), {}, {}, {**BARE, **SIGNED}, models=CONVOLUTIONS
@@ -133,6 +136,7 @@ def expected(model: str, name: str, *, tensorrt: bool) -> set[str]:
         codes |= OF_MODEL[model, "one scale"]
     if model == BERT:
         codes.pop("QNT107", None)  # it has neither Relu nor Clip
+        codes.pop("QNT125", None)  # nor a convolution
         codes |= OF_MODEL[BERT, "everything"] if is_static else {}
         codes |= OF_MODEL[BERT, "dynamic"] if name == "dynamic" else {}
         if tensorrt and name in ("qdq uint8 and int8", "qoperator", "dynamic"):

@@ -14,7 +14,7 @@ from modellint.analysis.quantization.onnxruntime import (
     shared_int8_pairs,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, nodes_of, together
+from modellint.checks.quantization_common import effect, nodes_of, percent, together
 from modellint.finding import Severity
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having
@@ -134,3 +134,32 @@ def int8_pair_shared(context: Context) -> Iterator[Hit]:
     if layers:
         facts = {"layers": len(layers), **effect(quantization, layers)}
         yield from together([pair.node for pair in pairs], facts)
+
+
+def integer_convolution(context: Context) -> Iterator[Hit]:
+    """Convolutions of dynamic quantization, whose only kernel is slow."""
+    if context.deployment.is_on_cuda:
+        return
+    quantization = context.analysis(QuantizationMap)
+    nodes = context.nodes("ConvInteger")
+    ops = [op for node in nodes if (op := quantization.op(node)) is not None]
+    slow = [op for op in ops if op.is_depthwise or _is_signed(op)]
+    unfused = [op for op in ops if op not in slow]
+    if slow:
+        what = "int8 weights" if _is_signed(slow[0]) else "single channels"
+        yield from together(nodes_of(slow), {"what": what, **_amount(quantization, slow)})
+    if unfused:
+        facts = _amount(quantization, unfused)
+        yield from together(nodes_of(unfused), facts, variant="unfused", severity=Severity.INFO)
+
+
+def _is_signed(op: WeightedOp) -> bool:
+    scheme = op.weight.scheme
+    return scheme is not None and scheme.dtype is not None and scheme.dtype.kind == "int"
+
+
+def _amount(quantization: QuantizationMap, ops: list[WeightedOp]) -> dict[str, object]:
+    """Return the number of layers and their part in the model's work."""
+    share = quantization.share(ops)
+    work = f"; {percent(share)} of the model's MACs" if share is not None else ""
+    return {"layers": len(ops), "share": share, "work": work}
