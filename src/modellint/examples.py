@@ -11,6 +11,7 @@ from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.engine import lint_file
 from modellint.finding import Finding
+from modellint.formats.registry import formats
 from modellint.plan import Plan
 from modellint.probes import ProbeRequest, known_backends
 from modellint.probes.outcome import from_json
@@ -114,10 +115,12 @@ def write_files(example: Example, folder: Path) -> Path:
 
 
 def _bytes_of(name: str, content: str) -> bytes:
-    if not content.startswith("hex:"):
-        return content.encode()
+    """Return what the text stands for: bytes after ``hex:``, a file after its format's name."""
+    kind, _, text = content.partition(":")
+    notations = {each.name: each.encode for each in formats() if each.notation}
+    encode = bytes.fromhex if kind == "hex" else notations.get(kind)
     try:
-        return bytes.fromhex(content.removeprefix("hex:"))
+        return encode(text) if encode is not None else content.encode()
     except ValueError as error:
         raise UsageError(f"file {name!r} of an example: {error}") from error
 

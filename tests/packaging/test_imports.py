@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": MODELS
     | VALUES
     | {"formats", "plan", "questions", "rules", "checks", "frame", "verify", "probes", "session"},
-    "examples": {"engine", "plan", "probes", "rules", "targets"} | VALUES,
+    "examples": {"engine", "formats", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
     "cache": {"formats", "rules", "plan", "probes"} | VALUES,

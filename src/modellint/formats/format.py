@@ -19,6 +19,13 @@ Sniff = Callable[[bytes, Path], bool]
 """True if the first bytes of the file at a path are those of the format."""
 
 
+class Notation(Protocol):
+    """Module that turns text into a file of the format, for examples in rule files."""
+
+    def encode(self, text: str) -> bytes:
+        """Return the file's bytes. Raises ValueError with the mistake in the text."""
+
+
 class Reader(Protocol):
     """Module that reads a format, imported when a file's format has to be detected."""
 
@@ -55,6 +62,8 @@ class Format:
     name. Rules about files rather than networks refer to it."""
     reader: str = ""
     """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
+    notation: str = ""
+    """Module with `encode`, if examples in rule files can be written as text: ``toy: text``."""
     signature: Sniff | None = None
     """Signature of a format without a reader."""
     parses_by_name: bool = False
@@ -70,6 +79,10 @@ class Format:
 
     def load(self) -> Reader:
         return cast("Reader", _module(self.reader))
+
+    def encode(self, text: str) -> bytes:
+        """Return a file of the format, from the text of an example."""
+        return cast("Notation", _module(self.notation)).encode(text)
 
     def recognises(self, head: bytes, path: Path) -> bool:
         if self.is_read:

@@ -37,6 +37,7 @@ Not fatal, like `unreadable-format`:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from modellint.model import Model, Problem
@@ -72,6 +73,15 @@ class Problems(list[Problem]):
         self._counts[kind] += 1
         if self._counts[kind] <= MOST_OF_A_KIND:
             self.append(Problem(kind, facts, at))
+
+
+class MalformedError(Exception):
+    """The content of a file is not what its format allows; becomes the model's fatal problem."""
+
+    def __init__(self, kind: str, detail: str, **facts: object) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.facts: Mapping[str, object] = {"detail": detail, **facts}
 
 
 def broken(path: Path, format: str, kind: str, /, **facts: object) -> Model:

@@ -1,5 +1,6 @@
 """Lightweight, read-only view of a model file, independent of the rest of modellint."""
 
+from modellint.model.architecture import Architecture, LayerShape, Positions
 from modellint.model.dims import (
     HIGHEST_RANK,
     MOST,
@@ -29,6 +30,7 @@ __all__ = [
     "HIGHEST_RANK",
     "MOST",
     "UNDEFINED",
+    "Architecture",
     "Attribute",
     "AttributeRef",
     "Capability",
@@ -38,8 +40,10 @@ __all__ = [
     "Graph",
     "InferTypes",
     "Inference",
+    "LayerShape",
     "Model",
     "Node",
+    "Positions",
     "Problem",
     "Region",
     "Shape",

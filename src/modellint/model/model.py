@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from modellint.base.memo import Memo
 from modellint.base.records import dataclass
 from modellint.capability import Capability
+from modellint.model.architecture import Architecture
 from modellint.model.dims import MOST, Shape
 from modellint.model.dtypes import DType
 from modellint.model.graph import Graph, Node, Value
@@ -79,6 +80,7 @@ class Model:
     __slots__ = (
         "_inference",
         "_strict_inference",
+        "architecture",
         "capabilities",
         "died",
         "external_files",
@@ -109,6 +111,8 @@ class Model:
         """Graphs that nodes call, by the domain, op type and overload that such nodes have."""
         self.tensors: list[Tensor] = []
         """All stored tensors of the file."""
+        self.architecture: Architecture | None = None
+        """Of a language model, if the file states it."""
         self.metadata: Mapping[str, str] = {}
         self.producer_name = ""
         self.producer_version = ""

@@ -96,7 +96,8 @@ class Example:
     model: str = ""
     """Model in ONNX text syntax."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Alternatively, files by name, the first of which is linted: text, or bytes after ``hex:``."""
+    """Alternatively, files by name, the first of which is linted: text, bytes after ``hex:``, or
+    what a format's notation makes of the text after the format's name: ``gguf:``."""
     note: str = ""
     """Explanation of the example, required for near misses."""
     at: tuple[str, ...] = ()

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from modellint.base.files import open_regular
-from modellint.formats.onnx.wire import LARGE, FileWindow, MalformedError, strip
+from modellint.formats.onnx.wire import LARGE, FileWindow, strip
+from modellint.formats.problems import MalformedError
 from modellint.model import dtype_of
 
 if TYPE_CHECKING:

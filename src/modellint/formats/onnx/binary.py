@@ -9,12 +9,11 @@ from modellint.formats.onnx import ONNX
 from modellint.formats.onnx.wire import (
     LENGTH,
     VARINT,
-    MalformedError,
     diagnose,
     read_varint,
     strip_file,
 )
-from modellint.formats.problems import broken
+from modellint.formats.problems import MalformedError, broken
 from modellint.model import Model
 
 if TYPE_CHECKING:

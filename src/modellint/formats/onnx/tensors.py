@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from modellint.formats.elements import (
     codes_to,
     decode_varints,
     from_raw,
-    read_range,
     read_ranges,
     spread,
 )
@@ -21,16 +20,15 @@ from modellint.formats.onnx.external import ExternalFiles
 from modellint.formats.onnx.names import prose, text
 from modellint.formats.onnx.wire import LARGE, RAW_DATA, STRING_DATA, Payload, Payloads
 from modellint.formats.problems import Problems
+from modellint.formats.stored import StoredTensors, mistake_in, possible
 from modellint.model import (
     DTYPES,
-    HIGHEST_RANK,
     MOST,
     UNDEFINED,
     DType,
     Region,
     Tensor,
     dtype_of,
-    format_shape,
     product,
 )
 
@@ -66,13 +64,13 @@ MOST_SMALL = 8 * LARGE
 """Size to which a payload of `LARGE` bytes can grow: one byte for each element of int64."""
 
 
-class TensorReader:
+class TensorReader(StoredTensors):
     """Creates the tensors of a model, and records those with invalid data."""
 
     def __init__(self, path: Path, payloads: Payloads | None, problems: Problems) -> None:
+        super().__init__(problems)
         self.path = path
         self.payloads = payloads
-        self.problems = problems
         self.external = ExternalFiles(path)
         self.tensors: list[Tensor] = []
 
@@ -87,10 +85,10 @@ class TensorReader:
         indices = self._tensor(proto.indices, name)
         dtype, shape = values.dtype, tuple(proto.dims)
         nbytes = min(values.nbytes + indices.nbytes, MOST)
-        mistake = _mistake_in(shape)
+        mistake = mistake_in(shape)
         if mistake:
-            self._invalid(name, dtype, shape, detail=mistake)
-            tensor = Tensor(name, dtype, _possible(shape), nbytes, values.region)
+            self.invalid(name, dtype, shape, detail=mistake)
+            tensor = Tensor(name, dtype, possible(shape), nbytes, values.region)
         else:
             in_memory = values.small and indices.small
             tensor = Tensor(
@@ -121,17 +119,17 @@ class TensorReader:
             shape,
             run.length,
             region,
-            read=partial(self._read_raw, region, dtype, shape),
+            read=partial(self.read_raw, region, dtype, shape),
         )
         self.tensors.append(tensor)
         return tensor
 
     def _tensor(self, proto: TensorProto, name: str) -> Tensor:
         dtype, shape = dtype_of(proto.data_type), tuple(proto.dims)
-        mistake = f"element type {proto.data_type}" if dtype is UNDEFINED else _mistake_in(shape)
+        mistake = f"element type {proto.data_type}" if dtype is UNDEFINED else mistake_in(shape)
         if mistake:
-            self._invalid(name, dtype, shape, detail=mistake)
-            return Tensor(name, dtype, _possible(shape), 0)
+            self.invalid(name, dtype, shape, detail=mistake)
+            return Tensor(name, dtype, possible(shape), 0)
         if proto.data_location == EXTERNAL:
             entries = {text(entry.key): prose(entry.value) for entry in proto.external_data}
             if self.payloads is not None and self.payloads.token in entries:
@@ -152,7 +150,7 @@ class TensorReader:
             if dtype.kind == "string":
                 nbytes = sum(map(len, entries))
         if expected != found:
-            self._invalid(name, dtype, shape, expected, found, unit)
+            self.invalid(name, dtype, shape, expected, found, unit)
             return Tensor(name, dtype, shape, nbytes)
         read = partial(_read_proto, proto, dtype, shape)
         code = _ARRAY_CODES.get(dtype.name)
@@ -169,12 +167,12 @@ class TensorReader:
         if raw and dtype.kind != "string":
             region = Region(self.path, raw[-1].offset, raw[-1].length)
             if region.length != nbytes:
-                self._invalid(name, dtype, shape, nbytes, region.length, "bytes")
+                self.invalid(name, dtype, shape, nbytes, region.length, "bytes")
                 return Tensor(name, dtype, shape, nbytes, region)
-            return self._raw(name, dtype, shape, region)
+            return self.raw(name, dtype, shape, region)
         runs = tuple(run for run in runs if run.field == _field(dtype))
         if not runs:
-            self._invalid(name, dtype, shape, nbytes, 0, "bytes")
+            self.invalid(name, dtype, shape, nbytes, 0, "bytes")
             return Tensor(name, dtype, shape, nbytes)
         total = sum(run.length for run in runs)
         start = runs[0].offset
@@ -185,7 +183,7 @@ class TensorReader:
         found = len(runs) if dtype.kind == "string" else total
         if not least <= found <= most:
             unit = "elements" if dtype.kind == "string" else "bytes"
-            self._invalid(name, dtype, shape, least, found, unit)
+            self.invalid(name, dtype, shape, least, found, unit)
             return Tensor(name, dtype, shape, nbytes, region)
         read_typed = partial(self._read_typed, runs, dtype, shape)
         return Tensor(name, dtype, shape, nbytes, region, read=read_typed)
@@ -199,42 +197,16 @@ class TensorReader:
         region = None
         if offset is None or length is None:
             detail = "external data at an offset, or of a length, that makes no sense"
-            self._invalid(name, dtype, shape, detail=detail)
+            self.invalid(name, dtype, shape, detail=detail)
         elif not entries.get("location"):
-            self._invalid(name, dtype, shape, detail="external data in a file that is not named")
+            self.invalid(name, dtype, shape, detail="external data in a file that is not named")
         elif length != nbytes or dtype.kind == "string":
-            self._invalid(name, dtype, shape, nbytes, length, "bytes")
+            self.invalid(name, dtype, shape, nbytes, length, "bytes")
         else:
             region = self.external.claim(name, entries["location"], offset, length)
         if region is None:
             return Tensor(name, dtype, shape, nbytes)
-        return self._raw(name, dtype, shape, region)
-
-    def _raw(self, name: str, dtype: DType, shape: tuple[int, ...], region: Region) -> Tensor:
-        read = partial(self._read_raw, region, dtype, shape)
-        parts = partial(self._read_parts, region, dtype) if dtype.bits >= 8 else None
-        nbytes = dtype.nbytes(product(shape))
-        return Tensor(name, dtype, shape, nbytes, region, read=read, read_parts=parts)
-
-    def _read_raw(self, region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
-        try:
-            return from_raw(read_range(region.path, region.offset, region.length), dtype, shape)
-        except OSError as error:
-            self._changed(region.path, error)
-        except ValueError:  # numpy cannot have such a shape
-            pass
-        return None
-
-    def _read_parts(
-        self, region: Region, dtype: DType, ranges: Iterable[tuple[int, int]]
-    ) -> Iterator[Array]:
-        size = int(dtype.bits) // 8
-        places = ((region.offset + start * size, (stop - start) * size) for start, stop in ranges)
-        try:
-            for buffer in read_ranges(region.path, places):
-                yield from_raw(buffer, dtype, (len(buffer) // size,))
-        except OSError as error:
-            self._changed(region.path, error)
+        return self.raw(name, dtype, shape, region)
 
     def _read_typed(
         self, runs: tuple[Payload, ...], dtype: DType, shape: tuple[int, ...]
@@ -243,51 +215,10 @@ class TensorReader:
             places = ((run.offset, run.length) for run in runs)
             return _from_runs(runs, list(read_ranges(self.path, places)), dtype, shape)
         except OSError as error:
-            self._changed(self.path, error)
+            self.changed(self.path, error)
         except ValueError:
             pass
         return None
-
-    def _changed(self, path: Path, error: OSError) -> None:
-        """Record once that a file is not what it was when it was opened."""
-        if not any(problem.kind == "unreadable" for problem in self.problems):
-            reason = error.strerror or str(error)
-            detail = f"{path.name} changed while it was read ({reason})"
-            self.problems.note("unreadable", detail=detail)
-
-    def _invalid(
-        self,
-        name: str,
-        dtype: DType,
-        shape: tuple[int, ...],
-        expected: int | None = None,
-        found: int | None = None,
-        unit: str = "bytes",
-        detail: str = "",
-    ) -> None:
-        self.problems.note(
-            "invalid-tensor",
-            at=name,
-            tensor=name,
-            dtype=dtype.name,
-            shape=format_shape(shape[:HIGHEST_RANK]),
-            expected=expected,
-            found=found,
-            unit=unit,
-            detail=detail or f"{found} {unit} of data where its type and shape need {expected}",
-        )
-
-
-def _mistake_in(shape: tuple[int, ...]) -> str:
-    """Say why no tensor has this shape; empty if one may have it."""
-    if len(shape) > HIGHEST_RANK:
-        return f"{len(shape)} dims, where {HIGHEST_RANK} are possible"
-    return "a negative dim" if any(dim < 0 for dim in shape) else ""
-
-
-def _possible(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the nearest shape that a tensor may have."""
-    return tuple(max(dim, 0) for dim in shape[:HIGHEST_RANK])
 
 
 def _number(digits: str) -> int | None:

@@ -9,7 +9,6 @@ payload is replaced by a mark that refers to its place in the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import field
 from io import RawIOBase
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import NamedTuple, overload
 
 from modellint.base.files import open_regular
 from modellint.base.records import dataclass
+from modellint.formats.problems import MalformedError
+from modellint.formats.source import read_exactly
 
 READ_WHOLE = 8 << 20
 LARGE = 4096
@@ -52,15 +53,6 @@ _CHILDREN: dict[str, _Schema] = {
 }
 
 
-class MalformedError(Exception):
-    """Malformed or too deeply nested protobuf."""
-
-    def __init__(self, kind: str, detail: str, **facts: object) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.facts: Mapping[str, object] = {"detail": detail, **facts}
-
-
 WINDOW = 1 << 14
 
 
@@ -85,23 +77,12 @@ class FileWindow:
     def __getitem__(self, place: slice) -> bytes: ...
     def __getitem__(self, place: int | slice) -> int | bytes:
         if isinstance(place, slice):
-            return self._read(place.start, place.stop - place.start)
+            return read_exactly(self._file, place.start, place.stop - place.start)
         at = place - self._start
         if not 0 <= at < len(self._window):
-            self._window = self._read(place, min(WINDOW, self._size - place))
+            self._window = read_exactly(self._file, place, min(WINDOW, self._size - place))
             self._start, at = place, 0
         return self._window[at]
-
-    def _read(self, start: int, length: int) -> bytes:
-        self._file.seek(start)
-        pieces = []
-        while length > 0:
-            piece = self._file.read(length)
-            if not piece:  # the file is being truncated
-                raise MalformedError("truncated", "it shrinks", expected=start + length, size=start)
-            pieces.append(piece)
-            length -= len(piece)
-        return b"".join(pieces)
 
 
 Buffer = bytes | FileWindow

@@ -1,0 +1,91 @@
+"""Tensors whose elements lie in a file as they are, little-endian and one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modellint.formats.elements import from_raw, read_range, read_ranges
+from modellint.formats.problems import Problems
+from modellint.model import HIGHEST_RANK, DType, Region, Tensor, format_shape, product
+
+if TYPE_CHECKING:
+    from modellint.formats.elements import Array
+
+
+class StoredTensors:
+    """Creates the tensors of a model, and records those with invalid data."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def raw(self, name: str, dtype: DType, shape: tuple[int, ...], region: Region) -> Tensor:
+        """Return a tensor that is read from its region on demand."""
+        parts = partial(self._read_parts, region, dtype) if dtype.bits >= 8 else None
+        read = partial(self.read_raw, region, dtype, shape)
+        nbytes = dtype.nbytes(product(shape))
+        return Tensor(name, dtype, shape, nbytes, region, read=read, read_parts=parts)
+
+    def read_raw(self, region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
+        try:
+            return from_raw(read_range(region.path, region.offset, region.length), dtype, shape)
+        except OSError as error:
+            self.changed(region.path, error)
+        except ValueError:  # numpy cannot have such a shape
+            pass
+        return None
+
+    def _read_parts(
+        self, region: Region, dtype: DType, ranges: Iterable[tuple[int, int]]
+    ) -> Iterator[Array]:
+        size = int(dtype.bits) // 8
+        places = ((region.offset + start * size, (stop - start) * size) for start, stop in ranges)
+        try:
+            for buffer in read_ranges(region.path, places):
+                yield from_raw(buffer, dtype, (len(buffer) // size,))
+        except OSError as error:
+            self.changed(region.path, error)
+
+    def changed(self, path: Path, error: OSError) -> None:
+        """Record once that a file is not what it was when it was opened."""
+        if not any(problem.kind == "unreadable" for problem in self.problems):
+            reason = error.strerror or str(error)
+            detail = f"{path.name} changed while it was read ({reason})"
+            self.problems.note("unreadable", detail=detail)
+
+    def invalid(
+        self,
+        name: str,
+        dtype: DType,
+        shape: tuple[int, ...],
+        expected: int | None = None,
+        found: int | None = None,
+        unit: str = "bytes",
+        detail: str = "",
+    ) -> None:
+        """Record a tensor whose data do not fit its type and shape."""
+        self.problems.note(
+            "invalid-tensor",
+            at=name,
+            tensor=name,
+            dtype=dtype.name,
+            shape=format_shape(shape[:HIGHEST_RANK]),
+            expected=expected,
+            found=found,
+            unit=unit,
+            detail=detail or f"{found} {unit} of data where its type and shape need {expected}",
+        )
+
+
+def mistake_in(shape: Sequence[int]) -> str:
+    """Say why no tensor has this shape; empty if one may have it."""
+    if len(shape) > HIGHEST_RANK:
+        return f"{len(shape)} dims, where {HIGHEST_RANK} are possible"
+    return "a negative dim" if any(dim < 0 for dim in shape) else ""
+
+
+def possible(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the nearest shape that a tensor may have."""
+    return tuple(max(dim, 0) for dim in shape[:HIGHEST_RANK])
