@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import onnx.parser
 import pytest
 
-from tests.runtimes import TENSORRT_RTX
+from tests.runtimes import parsed
 from tests.samples import lint_json
-from tests.support import PATIENCE
 
 ORT = '"com.microsoft" : 1'
 REFUSED: Mapping[str, str] = {
@@ -306,21 +302,6 @@ TAKEN: Mapping[str, str] = {
     """,
 }
 MODELS = {**REFUSED, **TAKEN}
-PARSE = """
-import json, sys
-from importlib import import_module
-trt = import_module(sys.argv[1])
-class Logger(trt.ILogger):
-    def __init__(self): trt.ILogger.__init__(self)
-    def log(self, severity, message): pass
-logger = Logger()
-taken = {}
-for path in sys.argv[2:]:
-    builder = trt.Builder(logger)
-    network = builder.create_network(0)
-    taken[path] = trt.OnnxParser(network, logger).parse_from_file(path)
-print(json.dumps(taken))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -353,12 +334,8 @@ def errors(files: dict[str, Path]) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def taken(files: dict[str, Path]) -> dict[str, bool]:
     """Return the parser's verdict."""
-    if TENSORRT_RTX.module is None:
-        pytest.skip(f"TensorRT for RTX is not installed: {TENSORRT_RTX.install}")
-    command = [sys.executable, "-c", PARSE, TENSORRT_RTX.module, *map(str, files.values())]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
-    by_path: dict[str, bool] = json.loads(said.stdout.splitlines()[-1])
-    return {name: by_path[str(path)] for name, path in files.items()}
+    verdicts = parsed(files.values())
+    return dict(zip(files, verdicts, strict=True))
 
 
 @pytest.mark.parametrize("name", REFUSED)

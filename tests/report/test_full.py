@@ -140,6 +140,14 @@ def test_verbose_names_every_place_and_the_evidence() -> None:
     assert "elements = 16384" in text
 
 
+def test_a_finding_at_several_nodes_names_them_and_stands_alone() -> None:
+    evidence = {"nodes": ["block.0/act", "block.1/act", "block.2/act"]}
+    folded = replace(OVERFLOW, count=3, evidence=evidence)
+    other = replace(folded, message="Another operator.")
+    text = text_of(replace(SAMPLE, findings=(folded, other)))
+    assert text.count("also  at 2 more places: block.*/act\n") == 2
+
+
 def test_places_without_names_are_counted() -> None:
     assert "also  at 1 more place\n" in text_of(replace(SAMPLE, findings=(POINTER, POINTER)))
 

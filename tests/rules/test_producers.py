@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from modellint.checks.producers import defects
+from modellint.checks.producers import defects, severity_for
 from modellint.examples import run_example
+from modellint.finding import Severity
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example
+from tests.runtimes import parsed
 from tests.support import model_from_text
 
 RULE = load_rules(plugins=False)["CMP008"]
@@ -49,6 +51,30 @@ def test_the_runtime_refuses_it(name: str, example: Example) -> None:
         runtime.InferenceSession(
             model_from_text(example.model).SerializeToString(), providers=["CPUExecutionProvider"]
         )
+
+
+@pytest.fixture(scope="module")
+def taken_by_tensorrt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
+    folder = tmp_path_factory.mktemp("defects")
+    files = {}
+    for name, defect in DEFECTS.items():
+        if defect.refused_by:
+            files[name] = folder / f"{name}.onnx"
+            model = model_from_text(defect.examples.invalid[0].model)
+            files[name].write_bytes(model.SerializeToString())
+    return dict(zip(files, parsed(files.values()), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name, defect in DEFECTS.items() if defect.refused_by])
+def test_tensorrt_refuses_what_it_is_said_to(name: str, taken_by_tensorrt: dict[str, bool]) -> None:
+    assert taken_by_tensorrt[name] == ("tensorrt" not in DEFECTS[name].refused_by)
+
+
+def test_what_tensorrt_takes_is_no_error() -> None:
+    taken = {name: severity_for(defect, "tensorrt") for name, defect in DEFECTS.items()}
+    assert taken["resize-half-scales"] is Severity.WARNING
+    assert taken["layer-norm-float-scale"] is Severity.ERROR
+    assert taken["aten-fallback"] is Severity.WARNING
 
 
 @pytest.mark.parametrize("example", VALID)

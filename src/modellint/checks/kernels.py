@@ -13,6 +13,7 @@ from modellint.checks.compat import (
     normal_domain,
     registered,
 )
+from modellint.checks.repeats import folded
 from modellint.checks.support import by_table
 from modellint.model import Graph, Node
 from modellint.runtimes.kernels import Answer, KernelTable
@@ -20,6 +21,10 @@ from modellint.runtimes.kernels import Answer, KernelTable
 
 def operator_unsupported(context: Context) -> Iterator[Hit]:
     """An operator that the runtime does not register, or that has no kernel at its version."""
+    yield from folded(_unsupported(context))
+
+
+def _unsupported(context: Context) -> Iterator[Hit]:
     for table, domain, opset, nodes in _operators(context):
         answer = table.ask(domain, nodes[0].op_type, opset, lambda place: None)
         if answer == "unregistered":
@@ -45,8 +50,11 @@ def _nearest(table: KernelTable, domain: str, opset: int, op: str) -> tuple[dict
 
 def type_unsupported(context: Context) -> Iterator[Hit]:
     """An operator that has kernels, but none for the types of a node."""
-    if context.deployment.is_on_cuda:
-        return
+    if not context.deployment.is_on_cuda:
+        yield from folded(_refused_types(context))
+
+
+def _refused_types(context: Context) -> Iterator[Hit]:
     for table, domain, opset, nodes in _operators(context):
         for node in nodes:
             if _answer(table, domain, opset, node) == "no-type":

@@ -7,6 +7,7 @@ from math import isfinite
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
+from modellint.checks.repeats import folded
 from modellint.finding import Severity
 from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, with_input
@@ -67,6 +68,10 @@ def _around(node: Node) -> tuple[Node, ...]:
 
 def fp16_vanishing_epsilon(context: Context) -> Iterator[Hit]:
     """Decomposed normalizations whose epsilon becomes 0 in fp16."""
+    yield from folded(_vanishing(context))
+
+
+def _vanishing(context: Context) -> Iterator[Hit]:
     for node in context.nodes("Add"):
         if not any(use.node.op_type in ROOTS for use in _uses(node)):
             continue

@@ -16,6 +16,9 @@ from modellint.finding import Severity
 from modellint.model import Node
 from modellint.rules.rule import Examples, Match
 
+ASKED = ("onnxruntime", "tensorrt")
+"""Runtimes that were asked about every defect, by the builder that they share."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defect:
@@ -43,9 +46,15 @@ def known_defect(context: Context) -> Iterator[Hit]:
             continue
         for hit in _checks()[name](context):
             assert isinstance(hit.place, Node)  # the tests hold every file to it
-            yield replace(
-                hit, facts=_facts(defect, hit.place), severity=Severity.parse(defect.severity)
-            )
+            severity = severity_for(defect, context.deployment.builder)
+            yield replace(hit, facts=_facts(defect, hit.place), severity=severity)
+
+
+def severity_for(defect: Defect, builder: str) -> Severity:
+    """Return the defect's severity, milder for a runtime that takes what others refuse."""
+    stated = Severity.parse(defect.severity)
+    is_taken = builder in ASKED and bool(defect.refused_by) and builder not in defect.refused_by
+    return min(stated, Severity.WARNING) if is_taken else stated
 
 
 def _facts(defect: Defect, node: Node) -> Mapping[str, object]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from modellint.analysis.quantization import Converter, QuantizationMap, stored_root, used_levels
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import SENSITIVE, nodes_of, together
+from modellint.checks.quantization_common import SENSITIVE, nodes_of
+from modellint.checks.repeats import together
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 

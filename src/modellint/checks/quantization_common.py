@@ -1,25 +1,15 @@
-"""Helpers of quantization checks: combined hits, and their cost."""
+"""Helpers of quantization checks: what follows a node, and what floats cost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from modellint.analysis.quantization import QuantizationMap, WeightedOp
-from modellint.checks.api import Hit
 from modellint.model import Node
 from modellint.operators import Trait, having
 
 ACTIVATIONS = having(Trait.ACTIVATION)
 SENSITIVE = having(Trait.SENSITIVE)
-
-
-def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
-    """Return one hit at the first place of a model-wide choice."""
-    if nodes:
-        rest = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
-        names = [node.label for node in nodes]
-        yield Hit(nodes[0], {**facts, "rest": rest, "nodes": names}, count=len(nodes), **more)
 
 
 def nodes_of(ops: Iterable[WeightedOp]) -> list[Node]:

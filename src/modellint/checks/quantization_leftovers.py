@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.analysis.quantization.ops import MOVING
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import together
+from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, names

@@ -12,7 +12,7 @@ from modellint.analysis.quantization import (
 )
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, TENSORRT_TYPES
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import together
+from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import DTYPES, DType, Node
@@ -185,7 +185,7 @@ def refused_block(context: Context) -> Iterator[Hit]:
             yield Hit(dq.node, {"last": tensor.shape[-1]}, variant="odd")
         elif size is not None and axis < rank - 2:
             yield Hit(dq.node, {"axis": axis, "rank": rank}, variant="axis")
-        elif strict and size is not None and size not in _BLOCKS[precision]:
+        elif strict and size is not None and size not in _taken_blocks(dq.scheme, precision):
             odd_sizes.setdefault((precision, size), []).append(dq.node)
     for (precision, size), nodes in odd_sizes.items():
         wanted = " and ".join(map(str, _BLOCKS[precision]))
@@ -194,6 +194,13 @@ def refused_block(context: Context) -> Iterator[Hit]:
 
 
 _BLOCKS = {"int4": (64, 128), "fp4": (16,)}
+_MX_BLOCKS = (32,)
+"""Blocks of the microscaling formats, whose scales are powers of two."""
+
+
+def _taken_blocks(scheme: Scheme, precision: str) -> tuple[int, ...]:
+    is_power = scheme.scale is not None and scheme.scale.dtype == DTYPES["float8e8m0"]
+    return _MX_BLOCKS if is_power else _BLOCKS[precision]
 
 
 def block_size(scheme: Scheme, shape: tuple[int, ...]) -> int | None:

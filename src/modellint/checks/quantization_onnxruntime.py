@@ -14,7 +14,8 @@ from modellint.analysis.quantization.onnxruntime import (
     shared_int8_pairs,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, nodes_of, percent, together
+from modellint.checks.quantization_common import effect, nodes_of, percent
+from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having

@@ -11,8 +11,8 @@ from modellint.checks.quantization_common import (
     effect,
     is_quantized_after,
     nodes_of,
-    together,
 )
+from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having

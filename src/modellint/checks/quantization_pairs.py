@@ -9,7 +9,8 @@ from modellint.analysis.quantization import Converter, QuantizationMap, Scheme
 from modellint.analysis.quantization.onnxruntime import CARRIES, needs_pair
 from modellint.analysis.quantization.ops import MOVING, SHAPE_READERS, rides_along
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import is_quantized_after, together
+from modellint.checks.quantization_common import is_quantized_after
+from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having

@@ -13,9 +13,10 @@ from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
 from modellint.checks.forms import opset_of, refused_form
+from modellint.checks.repeats import folded
 from modellint.finding import Severity
 from modellint.model import Node, Value
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, names
 from modellint.runtimes.kernels import KernelTable
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.runtimes.versions import is_known, is_of
@@ -33,7 +34,9 @@ FOREIGN = {
 }
 """Domains of operators that run elsewhere, and the message for each."""
 NO_TENSORS = re.compile("Sequence|Optional")
-"""Operators on non-tensors."""
+"""Operators on non-tensors, which another rule reports once."""
+REPORTED = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS, *names(Trait.INTEGER_KERNEL)}
+"""Operators that other rules report in detail."""
 PLAIN_TYPES = frozenset(
     """
     float64 float32 float16 bfloat16 int64 int32 int16 uint64 uint32 uint16 bool string
@@ -45,11 +48,14 @@ PLAIN_TYPES = frozenset(
 def operator_unsupported(context: Context) -> Iterator[Hit]:
     """An operator that the runtime does not support in any form."""
     table = _table(context)
-    if table is None:
-        return
+    if table is not None:
+        yield from folded(_unsupported(context, table))
+
+
+def _unsupported(context: Context, table: Support) -> Iterator[Hit]:
     for op, nodes in _by_operator(context).items():
-        if NO_TENSORS.search(op):
-            continue  # another rule reports sequences, once
+        if NO_TENSORS.search(op) or op in REPORTED:
+            continue
         never = table.takes(op) is False
         limit = table.operators.get(op, {}).get("refused-from", math.inf)
         for node in nodes if never or limit < math.inf else ():
@@ -71,22 +77,27 @@ def _table(context: Context) -> Support | None:
 def foreign_operator(context: Context) -> Iterator[Hit]:
     """An operator of another domain, in a model for TensorRT, which looks them up by name."""
     table = _table(context)
-    if table is None:
-        return
-    known = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS}  # other rules cover these in detail
+    if table is not None:
+        yield from folded(_foreign(context, table))
+
+
+def _foreign(context: Context, table: Support) -> Iterator[Hit]:
     for graph in context.graphs():
         for nodes in graph.by_op.values():
             first = nodes[0]
             kind = FOREIGN.get(first.domain)
-            if kind is None or first.op_type in known or table.takes(first.op_type):
+            if kind is None or first.qualified_op in REPORTED or table.takes(first.op_type):
                 continue
             if context.model.function_of(first) is None:
-                facts = {"nodes": len(nodes)}
-                yield from (by_table(context, table, node, facts, variant=kind) for node in nodes)
+                yield from (by_table(context, table, node, variant=kind) for node in nodes)
 
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of a supported operator that TensorRT's parser refuses."""
+    yield from folded(_refused_forms(context))
+
+
+def _refused_forms(context: Context) -> Iterator[Hit]:
     deployment = context.deployment
     known = _restrictions(deployment.runtime or "", deployment.builder, deployment.runtime_version)
     for op, refusals in known.items():
@@ -114,8 +125,11 @@ def _restrictions(
 def type_unsupported(context: Context) -> Iterator[Hit]:
     """A type that the runtime does not support for this operator."""
     table = _table(context)
-    if table is None:
-        return
+    if table is not None:
+        yield from folded(_refused_types(context, table))
+
+
+def _refused_types(context: Context, table: Support) -> Iterator[Hit]:
     for op, nodes in _by_operator(context).items():
         entry = table.operators.get(op, {})
         if op in MEASURED_ELSEWHERE or table.takes(op) is False:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from modellint.analysis.quantization import QuantizationMap
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.forms import UINT8, computed_type
-from modellint.checks.quantization_common import together
+from modellint.checks.repeats import folded, together
 from modellint.finding import Severity
 from modellint.model import DType, Node, Value
 from modellint.operators import Trait, having, names
@@ -15,7 +15,9 @@ from modellint.runtimes.support import Support, precisions, support
 
 Facts = Mapping[str, object]
 CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
-"""Ops whose types other rules cover."""
+"""Ops whose types other rules cover, except that of their scales."""
+SCALE = 1
+"""Place of the scale among their inputs."""
 PRODUCTS = tuple(
     op
     for trait in (Trait.MATMUL, Trait.GEMM, Trait.CONTRACTION, Trait.RECURRENT)
@@ -35,9 +37,10 @@ def type_unknown(context: Context) -> Iterator[Hit]:
     if table is None or not table.data_types:
         return
     version = deployment.runtime_version or table.version
-    for place, type_name, variant, count in _entering(context, table):
-        facts = {"version": version, "type": type_name, "count": count}
-        yield Hit(place, facts, variant=variant, confidence="measured", count=count)
+    yield from folded(
+        Hit(place, {"version": version, "type": name}, variant, None, "measured", count)
+        for place, name, variant, count in _entering(context, table)
+    )
 
 
 def _entering(context: Context, table: Support) -> Iterator[tuple[Place, str, str, int]]:
@@ -81,8 +84,9 @@ def _is_unknown(dtype: DType | None, table: Support) -> bool:
 
 
 def _is_only_converted(value: Value) -> bool:
-    """Return True if it is data or a zero point of quantization."""
-    return bool(value.consumers) and all(use.node.op_type in CONVERTERS for use in value.consumers)
+    """Return True if it is data or a zero point of quantization, but not a scale."""
+    uses = value.consumers
+    return bool(uses) and all(use.node.op_type in CONVERTERS and use.index != SCALE for use in uses)
 
 
 # Layers by compute capability.

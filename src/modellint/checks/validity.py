@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.checks.definitions import contradictions
+from modellint.checks.producers import known_defect
 from modellint.finding import Severity
 from modellint.model import Contradiction, Model, Node
 
@@ -26,6 +27,8 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
     node = _find(context.model, found)
     if node is not None and any(node is other for other, _ in context.analysis(contradictions)):
         return  # which another rule reports
+    if node is not None and any(node is hit.place for hit in known_defect(context)):
+        return  # which the rule of known defects explains
     label = node.label if node is not None else found.node
     place = f"{found.op_type} '{label}'" if label else f"A node {found.op_type}"
     facts = {"place": place, "detail": found.detail.rstrip(".")}

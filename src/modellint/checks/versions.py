@@ -12,6 +12,7 @@ from pathlib import Path
 from modellint.analysis.precision import running_precision
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
+from modellint.checks.repeats import folded
 from modellint.finding import Severity
 from modellint.model import Model
 from modellint.runtimes.builder import is_strongly_typed, removed_plugins
@@ -62,6 +63,10 @@ def quantization_not_in_graph(context: Context) -> Iterator[Hit]:
 
 def plugin_removed(context: Context) -> Iterator[Hit]:
     """A plugin that TensorRT's own library no longer contains."""
+    yield from folded(_removed(context))
+
+
+def _removed(context: Context) -> Iterator[Hit]:
     deployment = context.deployment
     removed = removed_plugins(deployment.runtime, deployment.runtime_version)
     for node in context.nodes(*removed) if removed else ():

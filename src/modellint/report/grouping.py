@@ -17,7 +17,10 @@ _NUMBER = re.compile(r"(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The same finding at several places in a model, represented by the first."""
+    """The same finding at several places in a model, represented by the first.
+
+    A finding that stands for several nodes is a group of its own.
+    """
 
     findings: tuple[Finding, ...]
 
@@ -28,6 +31,14 @@ class Group:
     @property
     def rest(self) -> tuple[Finding, ...]:
         return self.findings[1:]
+
+    @property
+    def other_places(self) -> list[str]:
+        """Return the names of all places but the first; empty for those without one."""
+        nodes = self.first.evidence.get("nodes")
+        if isinstance(nodes, list | tuple) and len(nodes) == self.first.count:
+            return [str(node) for node in nodes[1:]]
+        return [finding.location.label or "" for finding in self.rest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +109,11 @@ def patterns(names: Sequence[str]) -> list[tuple[str, int]]:
 
 def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = "…") -> str:
     """Return `at 11 more places: layer*.bn1 (×3), …`; empty for a group of one."""
-    if not group.rest:
+    places = group.other_places
+    if not places:
         return ""
-    total = f"at {counted(len(group.rest), 'more place')}"
-    labels = [finding.location.label for finding in group.rest if finding.location.label]
+    total = f"at {counted(len(places), 'more place')}"
+    labels = list(filter(None, places))
     if not labels:
         return total
     names = [(label, 1) for label in labels] if most is None else patterns(labels)
@@ -130,8 +142,8 @@ def _likeness(finding: Finding) -> tuple[object, ...]:
         finding.target,
         finding.runtime,
         finding.variant,
-        # Findings without a place are the same only if their messages are.
-        None if finding.location.label else finding.message,
+        # Findings without a place, or at several, are the same only if their messages are.
+        None if finding.location.label and finding.count == 1 else finding.message,
     )
 
 

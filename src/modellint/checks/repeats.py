@@ -1,0 +1,42 @@
+"""One hit for what a model does at several places for one reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from modellint.checks.api import Hit
+from modellint.model import Node
+
+
+def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
+    """Return one hit at the first of some nodes; the message says `{rest}`: ` and 3 more`."""
+    if nodes:
+        yield Hit(nodes[0], {**facts, **_places(nodes)}, count=len(nodes), **more)
+
+
+def folded(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Return one hit for all nodes of an operator with the same facts."""
+    alike: dict[object, list[Hit]] = {}
+    for hit in hits:
+        alike.setdefault(_cause(hit), []).append(hit)
+    for same in alike.values():
+        nodes = [hit.place for hit in same if isinstance(hit.place, Node)]
+        if nodes:
+            yield replace(same[0], facts={**same[0].facts, **_places(nodes)}, count=len(nodes))
+        else:
+            yield from same
+
+
+def _cause(hit: Hit) -> object:
+    """Return what hits at nodes of an operator have in common, and nothing other hits have."""
+    if not isinstance(hit.place, Node):
+        return id(hit)
+    facts = tuple((name, str(fact)) for name, fact in hit.facts.items())
+    return hit.place.qualified_op, hit.variant, hit.severity, hit.confidence, facts
+
+
+def _places(nodes: Sequence[Node]) -> dict[str, object]:
+    rest = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
+    return {"rest": rest, "nodes": [node.label for node in nodes]}
