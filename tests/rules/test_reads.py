@@ -91,7 +91,8 @@ class Watched(Analyses):
 def only_what_is_stated(model: Model, rule: Rule) -> None:
     """Make everything else of the model raise an error when it is read."""
     reads = {each.value for each in rule.reads}
-    reads |= {"graph"} if "layers" in reads else set()  # layers are the nodes of a graph
+    # Layers are the nodes of a graph, and weights its values if there is one.
+    reads |= {"graph"} if reads & {"layers", "weights"} else set()
     if "graph" not in reads:
         model.graph = Unreadable("graph")  # type: ignore[assignment]
     for name, part in PARTS.items():

@@ -24,7 +24,7 @@ def place_digest(place: Node | Value | Graph | Tensor | None) -> str:
     elif isinstance(place, Graph):
         text = f"graph depth {_depth(place)}"
     elif isinstance(place, Tensor):
-        text = f"tensor {place.dtype} {place.shape}"
+        text = f"tensor {place.name} {place.dtype} {place.shape}"
     elif isinstance(place, Node):
         text = "node " + _around(place)
     else:

@@ -6,6 +6,7 @@ representative and takes a fraction of a second for a model of any size.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from math import isfinite, isinf, isnan
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PIECES = 16
 PIECE = 1 << 12
 """Elements per piece; tensors of up to PIECES pieces are read completely."""
+FEWEST_PIECES, MOST_PIECES = 4, 1 << 15
+"""Pieces of each tensor, and of all of a model: one may have 50,000 tensors of experts."""
 
 FLOAT16_MAX = 65504.0
 FLOAT16_ZERO = 2.0**-25
@@ -33,9 +36,15 @@ WEIGHT = 1
 """Index of the weight."""
 
 
-def is_weight(value: Value) -> bool:
-    """Return True if a layer multiplies by the value."""
-    return any(use.index == WEIGHT and use.node.op_type in WEIGHTED for use in value.consumers)
+_WEIGHT_NAME = re.compile(r"(?i)(^|[./_:])(weights?|kernel|[a-z]+_proj|lora_[ab])(:0)?$")
+
+
+def is_weight(place: Value | Tensor) -> bool:
+    """Return True if a layer multiplies by the value; without a graph, by the tensor's name."""
+    if isinstance(place, Tensor):
+        is_matrix = sum(dim > 1 for dim in place.shape) > 1
+        return is_matrix and _WEIGHT_NAME.search(place.name) is not None
+    return any(use.index == WEIGHT and use.node.op_type in WEIGHTED for use in place.consumers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +79,18 @@ class Weights:
     """Statistics of a model's tensors, computed on first use."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
-        del model  # the tensors know where their bytes are
+        self._pieces = min(PIECES, max(FEWEST_PIECES, MOST_PIECES // max(1, len(model.tensors))))
         self._in_fp16 = deployment.precision == "fp16"
         self._known: dict[int, tuple[Tensor, Statistics | None]] = {}
 
     def of(self, tensor: Tensor) -> Statistics | None:
         """Return a tensor's statistics; None without floats, elements or bytes."""
         if id(tensor) not in self._known:
-            self._known[id(tensor)] = tensor, _measure(tensor, in_fp16=self._in_fp16)
+            self._known[id(tensor)] = tensor, _measure(tensor, self._pieces, in_fp16=self._in_fp16)
         return self._known[id(tensor)][1]
 
 
-def _measure(tensor: Tensor, *, in_fp16: bool) -> Statistics | None:
+def _measure(tensor: Tensor, most: int, *, in_fp16: bool) -> Statistics | None:
     if not tensor.dtype.is_float or not tensor.elements or tensor.read is None:
         return None
     plain = tensor.plain()
@@ -91,7 +100,7 @@ def _measure(tensor: Tensor, *, in_fp16: bool) -> Statistics | None:
 
     read = nans = infinities = zeros = vanishing = 0
     lowest, highest = np.inf, -np.inf
-    for numbers in pieces(tensor):
+    for numbers in pieces(tensor, most):
         read += numbers.size
         low, high = float(numbers.min()), float(numbers.max())
         if not (isfinite(low) and isfinite(high)):  # rare, so counted only then
@@ -143,15 +152,15 @@ def _measure_plain(numbers: Sequence[float], *, in_fp16: bool) -> Statistics:
     )
 
 
-def pieces(tensor: Tensor) -> Iterator[NDArray[np.floating[Any]]]:
+def pieces(tensor: Tensor, most: int = PIECES) -> Iterator[NDArray[np.floating[Any]]]:
     """Iterate over the tensor's elements, or evenly spaced pieces of them, as standard floats."""
     import numpy as np
 
     size, length = tensor.elements, PIECE
-    if size <= PIECES * PIECE:
+    if size <= most * PIECE:
         starts, length = range(min(size, 1)), size
     else:
-        starts = range(0, size - PIECE + 1, (size - PIECE) // (PIECES - 1))
+        starts = range(0, size - PIECE + 1, (size - PIECE) // (most - 1))
     with np.errstate(all="ignore"):
         for piece in tensor.parts((start, start + length) for start in starts):
             yield piece.astype(np.promote_types(piece.dtype, np.float32), copy=False)

@@ -22,55 +22,53 @@ SPARSE_SAMPLE = 64
 
 def broken_number(context: Context) -> Iterator[Hit]:
     """Stored tensors with NaN, and weights with infinities."""
-    for value, statistics in _statistics(context):
-        facts = _shares(statistics.nans, statistics) | {"tensor": value.name}
+    for place, _, statistics in _statistics(context):
+        facts = _shares(statistics.nans, statistics) | {"tensor": place.name}
         if statistics.nans:
-            yield Hit(value, facts)
-        elif statistics.infinities and is_weight(value):
-            facts = _shares(statistics.infinities, statistics) | {"tensor": value.name}
-            yield Hit(value, facts, variant="infinite")
+            yield Hit(place, facts)
+        elif statistics.infinities and is_weight(place):
+            facts = _shares(statistics.infinities, statistics) | {"tensor": place.name}
+            yield Hit(place, facts, variant="infinite")
 
 
 def fp16_overflow_weight(context: Context) -> Iterator[Hit]:
     """Weights with numbers beyond fp16 in a model that runs in fp16."""
     if context.deployment.precision != "fp16":
         return
-    for value, statistics in _statistics(context):
-        if abs(statistics.largest) > FLOAT16_MAX and is_weight(value):
-            yield Hit(value, {"tensor": value.name, "number": statistics.largest})
+    for place, _, statistics in _statistics(context):
+        if abs(statistics.largest) > FLOAT16_MAX and is_weight(place):
+            yield Hit(place, {"tensor": place.name, "number": statistics.largest})
 
 
 def fp16_vanishing_weight(context: Context) -> Iterator[Hit]:
     """Weights with many numbers that become zero in fp16."""
     if context.deployment.precision != "fp16":
         return
-    for value, statistics in _statistics(context):
+    for place, _, statistics in _statistics(context):
         vanishing = statistics.vanishing or 0
-        if is_weight(value) and vanishing / statistics.read >= context.options["share"]:
+        if is_weight(place) and vanishing / statistics.read >= context.options["share"]:
             facts = _shares(vanishing, statistics)
-            yield Hit(value, facts | {"tensor": value.name})
+            yield Hit(place, facts | {"tensor": place.name})
 
 
 def constant_weight(context: Context) -> Iterator[Hit]:
     """Matrices and kernels with identical elements."""
-    for value, statistics in _statistics(context):
-        tensor = value.tensor
-        if tensor is None or len(tensor.shape) < 2 or tensor.nbytes < context.options["min-bytes"]:
+    for place, tensor, statistics in _statistics(context):
+        if len(tensor.shape) < 2 or tensor.nbytes < context.options["min-bytes"]:
             continue
-        if statistics.is_constant and is_weight(value):
-            facts = {"tensor": value.name, "number": statistics.lowest, "size": tensor.nbytes}
-            yield Hit(value, facts)
+        if statistics.is_constant and is_weight(place):
+            facts = {"tensor": place.name, "number": statistics.lowest, "size": tensor.nbytes}
+            yield Hit(place, facts)
 
 
 def sparse_stored_dense(context: Context) -> Iterator[Hit]:
     """Weights that are mostly zeros, but stored and computed densely."""
-    for value, statistics in _statistics(context):
-        tensor = value.tensor
-        if tensor is None or tensor.nbytes < context.options["min-bytes"] or not is_weight(value):
+    for place, tensor, statistics in _statistics(context):
+        if tensor.nbytes < context.options["min-bytes"] or not is_weight(place):
             continue
         share = statistics.zeros / statistics.read
         if context.options["share"] <= share and not statistics.is_constant:
-            yield Hit(value, {"tensor": value.name, "share": share, "size": tensor.nbytes})
+            yield Hit(place, {"tensor": place.name, "share": share, "size": tensor.nbytes})
 
 
 def zero_channels(context: Context) -> Iterator[Hit]:
@@ -160,15 +158,24 @@ def _is_two_of_four(node: Node, tensor: Tensor) -> bool:
     return bool((groups.sum(axis=1) >= 2).all())
 
 
-def _statistics(context: Context) -> Iterator[tuple[Value, Statistics]]:
+def _statistics(context: Context) -> Iterator[tuple[Value | Tensor, Tensor, Statistics]]:
+    """Iterate over the stored tensors, as values of the graph if there is one."""
     weights = context.analysis(Weights)
+    for place, tensor in _used(context) if context.model.has_graph else _stored(context):
+        statistics = weights.of(tensor)
+        if statistics is not None:
+            yield place, tensor, statistics
+
+
+def _used(context: Context) -> Iterator[tuple[Value, Tensor]]:
     for graph in context.graphs():
         for value in graph.values.values():
-            if value.tensor is None or not value.consumers:
-                continue
-            statistics = weights.of(value.tensor)
-            if statistics is not None:
-                yield value, statistics
+            if value.tensor is not None and value.consumers:
+                yield value, value.tensor
+
+
+def _stored(context: Context) -> Iterator[tuple[Tensor, Tensor]]:
+    yield from ((tensor, tensor) for tensor in context.model.tensors)
 
 
 def _weighted(context: Context) -> Iterator[tuple[Node, Tensor]]:

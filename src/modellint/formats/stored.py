@@ -23,7 +23,7 @@ class StoredTensors:
 
     def raw(self, name: str, dtype: DType, shape: tuple[int, ...], region: Region) -> Tensor:
         """Return a tensor that is read from its region on demand."""
-        parts = partial(self._read_parts, region, dtype) if dtype.bits >= 8 else None
+        parts = partial(self._read_parts, region, dtype) if dtype.block == 1 else None
         read = partial(self.read_raw, region, dtype, shape)
         nbytes = dtype.nbytes(product(shape))
         return Tensor(name, dtype, shape, nbytes, region, read=read, read_parts=parts)
@@ -40,11 +40,14 @@ class StoredTensors:
     def _read_parts(
         self, region: Region, dtype: DType, ranges: Iterable[tuple[int, int]]
     ) -> Iterator[Array]:
-        size = int(dtype.bits) // 8
-        places = ((region.offset + start * size, (stop - start) * size) for start, stop in ranges)
+        wanted = list(ranges)
+        places = (_place(region, dtype, start, stop) for start, stop in wanted)
         try:
-            for buffer in read_ranges(region.path, places):
-                yield from_raw(buffer, dtype, (len(buffer) // size,))
+            for (start, stop), buffer in zip(
+                wanted, read_ranges(region.path, places), strict=False
+            ):
+                skipped = start - _first_readable(dtype, start)
+                yield from_raw(buffer, dtype, (skipped + stop - start,))[skipped:]
         except OSError as error:
             self.changed(region.path, error)
 
@@ -77,6 +80,18 @@ class StoredTensors:
             unit=unit,
             detail=detail or f"{found} {unit} of data where its type and shape need {expected}",
         )
+
+
+def _first_readable(dtype: DType, start: int) -> int:
+    """Return the last element up to `start` at which a byte begins."""
+    return start if dtype.bits >= 8 else start - start % 8
+
+
+def _place(region: Region, dtype: DType, start: int, stop: int) -> tuple[int, int]:
+    """Return the offset and length of the bytes with some of the elements."""
+    bits = int(dtype.bits)
+    first, end = _first_readable(dtype, start) * bits // 8, -(-stop * bits // 8)
+    return region.offset + first, end - first
 
 
 def mistake_in(shape: Sequence[int]) -> str:
