@@ -7,7 +7,7 @@ from functools import cache
 from math import ceil
 
 from modellint.analysis.kv_cache import KvCache
-from modellint.analysis.memory import MemoryEstimate, memory
+from modellint.analysis.memory import TIGHT, MemoryEstimate, memory
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.model import format_shape
@@ -29,7 +29,7 @@ _ADVICE = {
 
 def does_not_fit(context: Context) -> Iterator[Hit]:
     """Models that need more memory than the target has at any batch size."""
-    estimate = _estimate(context)
+    estimate = _estimate_above(context, TIGHT)
     if estimate is None or estimate.verdict != "does not fit" or _smaller_sizes(estimate):
         return
     facts = _facts(estimate)
@@ -44,7 +44,7 @@ def does_not_fit(context: Context) -> Iterator[Hit]:
 
 def fits_only_smaller(context: Context) -> Iterator[Hit]:
     """Models that fit the target, but not at the requested batch or length."""
-    estimate = _estimate(context)
+    estimate = _estimate_above(context, TIGHT)
     if estimate is None or estimate.verdict != "does not fit":
         return
     sizes = _smaller_sizes(estimate)
@@ -63,10 +63,11 @@ def _smaller_sizes(estimate: MemoryEstimate) -> dict[str, int]:
 
 def fits_tightly(context: Context) -> Iterator[Hit]:
     """Models that leave too little of the target's memory free."""
-    estimate = _estimate(context)
+    headroom = 1 - context.options["headroom"]
+    estimate = _estimate_above(context, headroom)
     if estimate is None or estimate.usable is None:
         return
-    if estimate.verdict_for(1 - context.options["headroom"]) == "tight":
+    if estimate.verdict_for(headroom) == "tight":
         share = estimate.total.expected / estimate.usable
         yield Hit(None, _facts(estimate) | {"share": share})
 
@@ -74,10 +75,10 @@ def fits_tightly(context: Context) -> Iterator[Hit]:
 def fits_smaller_target(context: Context) -> Iterator[Hit]:
     """Models that also fit a device with less memory."""
     estimate, target = _estimate(context), context.deployment.target
-    if estimate is None or target is None or estimate.verdict != "fits":
+    if estimate is None or target is None:
         return
     smaller = estimate.smallest_target(_devices_below(target.memory.usable / 2))
-    if smaller is not None:
+    if smaller is not None and estimate.verdict == "fits":
         facts = {"smaller": smaller.name, "smaller_usable": smaller.memory.usable}
         yield Hit(None, _facts(estimate) | facts)
 
@@ -135,8 +136,11 @@ def kv_cache_larger_than_weights(context: Context) -> Iterator[Hit]:
 
 def shared_memory(context: Context) -> Iterator[Hit]:
     """Models that use a large part of memory shared with the system."""
-    estimate, target = _estimate(context), context.deployment.target
-    if estimate is None or target is None or not target.is_unified_memory or not estimate.usable:
+    target = context.deployment.target
+    if target is None or not target.is_unified_memory:
+        return
+    estimate = _estimate_above(context, context.options["share"])
+    if estimate is None or not estimate.usable:
         return
     share = estimate.expected / estimate.usable
     if estimate.verdict != "does not fit" and share >= context.options["share"]:
@@ -158,7 +162,7 @@ def build_needs_more(context: Context) -> Iterator[Hit]:
 
 def needs_several_devices(context: Context) -> Iterator[Hit]:
     """Models whose weights exceed one device: the number of devices needed."""
-    estimate = _estimate(context)
+    estimate = _estimate_above(context, TIGHT)
     if estimate is None or not estimate.usable or estimate.verdict == "fits":
         return
     room = estimate.usable - estimate.overhead.expected
@@ -194,6 +198,12 @@ def _split_variant(divided: str, undivided: str) -> str:
 def _estimate(context: Context) -> MemoryEstimate | None:
     """Return the estimate if there is a target to compare it to."""
     return context.analysis(memory) if context.deployment.target is not None else None
+
+
+def _estimate_above(context: Context, share: float) -> MemoryEstimate | None:
+    """Return the estimate unless it surely takes no more than a share of the target's memory."""
+    estimate = _estimate(context)
+    return None if estimate is None or estimate.takes_at_most(share) else estimate
 
 
 def _facts(estimate: MemoryEstimate) -> dict[str, object]:

@@ -155,14 +155,22 @@ class MemoryEstimate:
         """Return the verdict for a maximum share `headroom` (0 to 1) of the usable memory."""
         if self.usable is None:
             return None
-        room = self.usable * headroom
+        if self.takes_at_most(headroom):
+            return None if self.is_partial else "fits"
         if self.is_partial:
             return "does not fit" if self.total.low > self.usable else None
-        if self.footprint.ceiling + self.overhead.expected <= room:
-            return "fits"  # regardless of the plan
-        if self.expected <= room:
+        if self.expected <= self.usable * headroom:
             return "fits"
         return "does not fit" if self.total.low > self.usable else "tight"
+
+    def takes_at_most(self, share: float) -> bool:
+        """Return True if what is counted takes no more of the usable memory, whatever the plan.
+
+        Quick to see for nearly all models, and then neither bounds nor the plan are needed.
+        """
+        if self.usable is None:
+            return False
+        return self.footprint.ceiling + self.overhead.expected <= self.usable * share
 
     def on(self, target: Target) -> MemoryEstimate:
         """Return the estimate for another device, with its default runtime unless one is set."""
