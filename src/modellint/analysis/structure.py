@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from itertools import islice
 
-from modellint.base.memo import Remembered
+from modellint.base.memo import Kept, Remembered
 from modellint.model import Graph, Node, Tensor, Value
 
 RADIUS = 3
@@ -46,46 +45,40 @@ def _value(value: Value) -> str:
     return f"{role} {_tensor(value)} {' '.join(around)}"
 
 
-_SURROUNDINGS: Remembered[str] = Remembered()
+class _Surroundings:
+    """What is known of a model's structure, kept since places share their neighborhoods."""
+
+    def __init__(self) -> None:
+        self.kinds = Kept(_describe)
+        self.neighbours = Kept(_neighbours)
+        self.described = Kept(self._describe_around)
+
+    def _describe_around(self, node: Node) -> str:
+        """Return the node's kind, then the sorted kinds at each distance."""
+        rings = [self.kinds[node]]
+        ring = seen = {node}
+        for _ in range(RADIUS):
+            ring = {near for each in ring for near in self.neighbours[each]} - seen
+            if not ring:
+                break
+            seen = seen | ring
+            rings.append(",".join(sorted([self.kinds[each] for each in ring])))
+        return "|".join(rings)
+
+
+_SURROUNDINGS: Remembered[_Surroundings] = Remembered()
 
 
 def _around(node: Node) -> str:
-    return node.graph.model.memo.get(_SURROUNDINGS, node, lambda: _describe_around(node))
+    return node.graph.model.memo.get(_SURROUNDINGS, None, _Surroundings).described[node]
 
 
-def _describe_around(node: Node) -> str:
-    """Return the node's kind, then the sorted kinds at each distance."""
-    rings = [_kind(node)]
-    seen = {id(node)}
-    ring: list[Node] = [node]
-    for _ in range(RADIUS):
-        ring = _unseen(_neighbours(ring), seen)
-        if not ring:
-            break
-        rings.append(",".join(sorted(map(_kind, ring))))
-    return "|".join(rings)
-
-
-def _unseen(nodes: Iterable[Node], seen: set[int]) -> list[Node]:
-    """Return the nodes not seen before, and mark them as seen."""
-    fresh = {id(node): node for node in nodes if id(node) not in seen}
-    seen.update(fresh)
-    return list(fresh.values())
-
-
-def _neighbours(nodes: Iterable[Node]) -> Iterable[Node]:
-    for node in nodes:
-        yield from islice(node.predecessors, INPUTS)
-        for value in node.outputs:
-            if value is not None:
-                yield from (use.node for use in value.consumers[:BREADTH])
-
-
-_KINDS: Remembered[str] = Remembered()
-
-
-def _kind(node: Node) -> str:
-    return node.graph.model.memo.get(_KINDS, node, lambda: _describe(node))
+def _neighbours(node: Node) -> list[Node]:
+    found = list(islice(node.predecessors, INPUTS))
+    for value in node.outputs:
+        if value is not None:
+            found += [use.node for use in value.consumers[:BREADTH]]
+    return found
 
 
 def _describe(node: Node) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -29,3 +30,15 @@ class Memo:
             self._entries[place] = make()
         entry: T = self._entries[place]
         return entry
+
+
+class Kept(dict[K, T]):
+    """Results of a function, each computed on first use: as quick to ask as a dictionary."""
+
+    def __init__(self, make: Callable[[K], T]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: K) -> T:
+        made = self[key] = self._make(key)
+        return made

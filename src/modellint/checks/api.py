@@ -118,7 +118,7 @@ class Context:
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """Return the result of a shared analysis, such as ``context.analysis(liveness)``."""
-        if not self.lacks(getattr(analyse, "starts_from", ())):
+        if self.absent is not None and not self.lacks(getattr(analyse, "starts_from", ())):
             self.absent = None
         return self._analyses.get(analyse)
 

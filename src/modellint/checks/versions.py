@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from modellint.analysis.precision import running_precision
@@ -108,12 +109,18 @@ def _has_float_weights(model: Model) -> bool:
 
 def _calibration_cache(model: Path) -> str | None:
     """Return the name of a calibration cache with the model's name, next to it."""
+    folder = os.path.dirname(model)  # noqa: PTH120 - asked of every model
     with suppress(OSError):
-        names = (name for name in os.listdir(model.parent) if name.endswith(CACHES))  # noqa: PTH208
-        for name in sorted(names):
+        for name in _possible_caches(folder, os.stat(folder or ".").st_mtime_ns):  # noqa: PTH116
             if name.startswith(model.stem) and _is_cache(model.with_name(name)):
                 return name
     return None
+
+
+@lru_cache
+def _possible_caches(folder: str, _changed: int) -> list[str]:
+    """Return the names in a folder that could be caches, listed once for all of its models."""
+    return sorted(name for name in os.listdir(folder or ".") if name.endswith(CACHES))  # noqa: PTH208
 
 
 def _is_cache(file: Path) -> bool:
