@@ -23,7 +23,7 @@ from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.model.reading import Reading
 from modellint.plan import FileReport, Plan
-from modellint.questions import Question, no_timings, questions, questions_for
+from modellint.questions import Question, questions, questions_for
 from modellint.rules.inline import InlineIgnores
 from modellint.rules.message import fill
 from modellint.rules.pattern.errors import WorkLimitError
@@ -115,7 +115,7 @@ class _Linting:
         if plan.weights_budget is not None:
             self.model.reading = Reading(opened.shown, plan.weights_budget)
         self.plan = plan
-        self.timings = {"(read)": opened.read_seconds, **no_timings(plan)}
+        self.timings = {"(read)": opened.read_seconds}
         self.ignores = InlineIgnores(self.model) if plan.inline_suppressions else None
         self.judge = _judge(self.model, plan.verify)
         self._fingerprinted: Counter[str] = Counter()
@@ -123,13 +123,14 @@ class _Linting:
     def findings(self) -> Iterator[Finding]:
         problems = {problem.kind for problem in self.model.problems}
         operators = self.opened.analyses[0].operators
+        now = time.perf_counter()
         for question in questions_for(self.plan, self.model).worth_asking(operators, problems):
-            started = time.perf_counter()
             if question.rule.problem is not None:
                 yield from self._problems(question.rule)
             for index in question.deployments:
                 yield from self._ask(question, index)
-            self.timings[question.rule.code] = time.perf_counter() - started
+            before, now = now, time.perf_counter()
+            self.timings[question.rule.code] = now - before
         if self.judge is not None:
             rules = {rule.code: rule for rule in self.plan.rules}
             for code, hit in self.judge.remarks():

@@ -34,6 +34,16 @@ class Plan:
     probe: ProbeRequest | None = None
     """Options for probing models with real runtimes; None without probes."""
 
+    def may_ask(self, rule: Rule) -> bool:
+        """Return False if the run does not provide what the rule needs, whatever the model."""
+        if rule.problem is not None:
+            return True
+        return not (
+            rule.check == "engine"
+            or ("weights" in rule.reads and not self.read_weights)
+            or ("probe" in rule.needs and self.probe is None)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
@@ -42,6 +52,7 @@ class FileReport:
     summary: ModelSummary
     findings: tuple[Finding, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
+    """Seconds per rule that was asked; empty if the report was cached."""
     companions: tuple[str, ...] = ()
     """Other files that the findings depend on."""
     bindable: tuple[str, ...] = ()

@@ -107,25 +107,9 @@ def questions(plan: Plan) -> tuple[Question, ...]:
             | dict(plan.options.get(rule.code, {})),
         )
         for rule in plan.rules
-        if _may_run(rule, plan)
+        if plan.may_ask(rule)
     )
     return tuple(each for each in asked if each.rule.problem or each.deployments)
-
-
-@lru_cache(maxsize=4)
-def no_timings(plan: Plan) -> Mapping[str, float]:
-    """Return the time spent on each rule of a plan before any was asked."""
-    return {rule.code: 0.0 for rule in plan.rules if _may_run(rule, plan)}
-
-
-def _may_run(rule: Rule, plan: Plan) -> bool:
-    if rule.problem is not None:
-        return True
-    return not (
-        rule.check == "engine"
-        or ("weights" in rule.reads and not plan.read_weights)
-        or ("probe" in rule.needs and plan.probe is None)
-    )
 
 
 def _deployments(rule: Rule, deployments: Sequence[Deployment]) -> tuple[int, ...]:

@@ -97,8 +97,12 @@ class _RuleInfos(Mapping[str, RuleInfo]):
 
 
 def _timings(records: Sequence[FileRecord]) -> dict[str, float]:
+    """Return the seconds per rule, 0 for those that no model had to be asked about."""
+    linted = [record for record in records if record.report.timings]
     timings: Counter[str] = Counter()
-    for record in records:
+    for plan in {record.plan: None for record in linted}:
+        timings.update({rule.code: 0.0 for rule in plan.rules if plan.may_ask(rule)})
+    for record in linted:
         timings.update(record.report.timings)
     return dict(timings)
 

@@ -7,7 +7,7 @@ version without a table of its own, the table of the nearest older version holds
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -54,6 +54,7 @@ def is_version(text: str) -> bool:
     return _VERSION.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1024)
 def version_key(text: str) -> tuple[int, ...]:
     """Return the numbers of a version, for comparison."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())
@@ -87,6 +88,7 @@ def tables_of(runtime: str, kind: str) -> tuple[Table, ...]:
     return tuple(sorted(found, key=lambda table: version_key(table.version), reverse=True))
 
 
+@lru_cache
 def find_table(runtime: str, kind: str, version: str | None) -> Table | None:
     """Return the table for a version: the nearest older one, or else the oldest.
 
@@ -105,6 +107,7 @@ def releases(runtime: str) -> list[Release]:
     return [_release(table) for table in tables_of(runtime, RELEASE)]
 
 
+@lru_cache
 def neighbours(
     runtime: str, version: str | None, fact: Literal["opset", "ir"]
 ) -> tuple[Release | None, Release | None]:

@@ -313,14 +313,10 @@ def _contradiction(message: str) -> Contradiction | None:
 
 def _collect(graph: Graph, proto: GraphProto, types: Types) -> None:
     path = graph.path
-    known: dict[bytes, tuple[DType | None, Shape | None]] = {}  # a graph repeats a few types
     for infos in (proto.value_info, proto.input, proto.output):
         for info in infos:
-            serialized = info.type.SerializeToString()
-            if serialized not in known:
-                kind = type_of(info.type)
-                known[serialized] = (kind.dtype, kind.shape)
-            types[path, info.name] = known[serialized]
+            kind = type_of(info.type)
+            types[path, info.name] = kind.dtype, kind.shape
     for subgraph, inner in _subgraphs(graph, proto):
         _collect(subgraph, inner, types)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.formats.onnx.names import usual_name
@@ -14,6 +15,7 @@ from modellint.model import (
     dtype_of,
     format_shape,
 )
+from modellint.native import messages
 
 if TYPE_CHECKING:
     from onnx import TypeProto
@@ -43,6 +45,13 @@ _NAMES = {
 
 
 def type_of(proto: TypeProto) -> Type:
+    return _content(proto.SerializeToString())
+
+
+@lru_cache(maxsize=1024)
+def _content(serialized: bytes) -> Type:
+    """Return the content of a serialized TypeProto: models repeat a few types."""
+    proto = messages().TypeProto.FromString(serialized)
     kind = proto.WhichOneof("value")
     if kind == "tensor_type":
         tensor: Any = proto.tensor_type
