@@ -17,6 +17,7 @@ from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
 from modellint.formats.format import Format
 from modellint.formats.registry import (
+    first_part,
     is_model,
     is_model_folder,
     looks_like_data,
@@ -99,7 +100,7 @@ def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]
     ):
         return
     if is_model(path) or is_model_folder(path):
-        yield path
+        yield first_part(path)
         return
     owners = [model for model in _models_near(path) if _is_owner(model, path)]
     if owners:
@@ -193,7 +194,7 @@ class _Walk:
                 self.discovery.hidden_by_git += _count_models(path) if is_walked else 1
             elif is_walked:
                 folders.append(path)
-            else:
+            elif first_part(path) == path:
                 yield path
 
 

@@ -143,7 +143,7 @@ BROKEN: dict[str, tuple[str, Broken]] = {
     "torch.onnx": ("FIL001", lambda path: zipped(path, "archive/data.pkl")),
     "engine.onnx": ("FIL009", content(b"ftrt" + bytes(100))),
     "keras.onnx": ("FIL001", content(b"\x89HDF\r\n\x1a\n" + bytes(100))),
-    "model.gguf": ("FIL010", content(b"GGUF" + bytes(100))),
+    "model.gguf": ("FIL009", content(b"GGUF" + bytes(100))),
     "nameless.onnx": ("FIL017", external("")),
     "wrong-size.onnx": ("FIL017", content(SERIALIZED.replace(DIMS, WRONG_DIMS))),
 }  # fmt: skip

@@ -53,6 +53,9 @@ class Format:
     companions: tuple[str, ...] = ()
     """Names of files that belong to a model. ``*`` is any text, ``{name}`` the model's name, and
     ``{stem}`` the name without suffix. What follows ``{name}`` marks data of any such model."""
+    parts: str = ""
+    """Regular expression for what numbers the files of one model in their names, with the group
+    ``number``. The first stands for all."""
     names_companions: bool = False
     """True if the model's bytes contain the names of its companions."""
     tells: frozenset[Capability] = frozenset()
@@ -92,6 +95,15 @@ class Format:
     def is_named(self, path: Path) -> bool:
         """True if the name can mean nothing but this format."""
         return path.name.lower().endswith(self.suffixes)
+
+    def first_part(self, path: Path) -> Path | None:
+        """Return the first file of the model of which the path is a later one, if it is there."""
+        match = re.search(self.parts, path.name) if self.parts else None
+        if match is None or int(match["number"]) <= 1:
+            return None
+        start, end = match.span("number")
+        first = path.with_name(path.name[:start] + "1".zfill(end - start) + path.name[end:])
+        return first if first.exists() else None
 
     def companion_of(self, model: Path, other: Path) -> bool:
         """True if the other file is, by its name, one that belongs to the model."""

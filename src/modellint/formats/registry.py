@@ -9,12 +9,13 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.plugins import load_plugin, plugins
 from modellint.formats.format import Format
+from modellint.formats.gguf import GGUF
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.trt import ENGINE, LAYERS
 
 GROUP = "modellint.formats"
-READ: tuple[Format, ...] = (ONNX_TEXT, ONNX, ENGINE, LAYERS)
+READ: tuple[Format, ...] = (ONNX_TEXT, ONNX, GGUF, ENGINE, LAYERS)
 """Formats with a reader, in order of detection."""
 
 
@@ -69,6 +70,12 @@ def is_model_folder(path: Path) -> bool:
 def _suffixes(*, is_folder: bool) -> tuple[str, ...]:
     each = (format.suffixes for format in formats() if format.is_folder is is_folder)
     return tuple(suffix for suffixes in each for suffix in suffixes)
+
+
+def first_part(path: Path) -> Path:
+    """Return the file that stands for a model of several; for all other files, themselves."""
+    firsts = (format.first_part(path) for format in formats() if format.parts)
+    return next((first for first in firsts if first is not None), path)
 
 
 def with_companions(path: Path) -> list[Format]:

@@ -39,6 +39,11 @@ class DType:
         return self.kind in ("int", "uint")
 
     @property
+    def is_block(self) -> bool:
+        """True if elements are stored in blocks that share scales; arrays have what they mean."""
+        return self.block > 1
+
+    @property
     def numpy(self) -> np.dtype[Any]:
         """Return the NumPy type for arrays of this type, one element each."""
         return _array_type(self.name)
@@ -59,6 +64,8 @@ def _array_type(name: str) -> np.dtype[Any]:
     known = DTYPES.get(name)
     if known is not None and known.kind == "string":
         return np.dtype(object)
+    if known is not None and known.is_block:
+        return np.dtype("<f4")
     if known is not None and known.kind in ("int", "uint") and known.bits < 8:
         return np.dtype(np.int8 if known.kind == "int" else np.uint8)
     dtype: np.dtype[Any] = np.dtype(name).newbyteorder("<")
@@ -117,7 +124,41 @@ _PLAIN: tuple[tuple[str, Kind, float], ...] = (
     ("undefined", "undefined", 0),
 )
 
-DTYPES: dict[str, DType] = {name: DType(name, kind, bits) for name, kind, bits in _PLAIN}
+_BLOCKS: tuple[tuple[str, int, int], ...] = (
+    ("Q4_0", 32, 18),
+    ("Q4_1", 32, 20),
+    ("Q5_0", 32, 22),
+    ("Q5_1", 32, 24),
+    ("Q8_0", 32, 34),
+    ("Q8_1", 32, 36),
+    ("Q2_K", 256, 84),
+    ("Q3_K", 256, 110),
+    ("Q4_K", 256, 144),
+    ("Q5_K", 256, 176),
+    ("Q6_K", 256, 210),
+    ("Q8_K", 256, 292),
+    ("IQ1_S", 256, 50),
+    ("IQ1_M", 256, 56),
+    ("IQ2_XXS", 256, 66),
+    ("IQ2_XS", 256, 74),
+    ("IQ2_S", 256, 82),
+    ("IQ3_XXS", 256, 98),
+    ("IQ3_S", 256, 110),
+    ("IQ4_NL", 32, 18),
+    ("IQ4_XS", 256, 136),
+    ("TQ1_0", 256, 54),
+    ("TQ2_0", 256, 66),
+    ("MXFP4", 32, 17),
+    ("NVFP4", 64, 36),
+    ("Q1_0", 128, 18),
+    ("Q2_0", 64, 18),
+)
+"""Block types of GGUF files: name, elements and bytes of a block, from the structs ``block_*`` in
+https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h (October 2026)."""
+
+DTYPES: dict[str, DType] = {name: DType(name, kind, bits) for name, kind, bits in _PLAIN} | {
+    name: DType(name, "float", 8 * size / block, block, size) for name, block, size in _BLOCKS
+}
 
 UNDEFINED = DTYPES["undefined"]
 BY_CODE: tuple[DType, ...] = tuple(
