@@ -32,6 +32,7 @@ Not fatal, like `unreadable-format`:
 | `undefined-value` | `value`, `node`, `op`, `graph` |
 | `unsorted-graph` | `value`, `node`, `op`, `graph` (the first place), `nodes` (how many) |
 | `recursive-function` | `function`, `detail` |
+| `invalid-reference` | `detail`: what does not exist, and where it is referred to |
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ OTHER_KINDS = frozenset(
     """
     unreadable-format external-missing external-short external-outside external-leftover
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
-    unsorted-graph recursive-function
+    unsorted-graph recursive-function invalid-reference
     """.split()
 )
 KINDS = FATAL_KINDS | OTHER_KINDS

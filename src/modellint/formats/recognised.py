@@ -50,7 +50,6 @@ def _is_npz(head: bytes, path: Path) -> bool:
 
 
 RECOGNISED = (
-    Format("tflite", "TensorFlow Lite", (".tflite",), signature=_magic(b"TFL3", at=4)),
     Format("ort", "ONNX Runtime (.ort)", (".ort",), signature=_magic(b"ORTM", at=4)),
     Format("safetensors", "safetensors", (".safetensors",), signature=_is_safetensors),
     Format(

@@ -26,8 +26,9 @@ class Source:
     Small reads near each other come from one window, so that walking a header is cheap.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, window: int = WINDOW) -> None:
         self.path = path
+        self._length = window
         self._file = open_regular(path)
         self.size = os.fstat(self._file.fileno()).st_size
         self._start, self._window = 0, b""
@@ -60,10 +61,10 @@ class Source:
         self.require(offset, length, part)
         at = offset - self._start
         if not 0 <= at <= len(self._window) - length:
-            if length > WINDOW:
+            if length > self._length:
                 return read_exactly(self._file, offset, length)
             self._start, at = offset, 0
-            self._window = read_exactly(self._file, offset, min(WINDOW, self.size - offset))
+            self._window = read_exactly(self._file, offset, min(self._length, self.size - offset))
         return self._window[at : at + length]
 
     def number(self, offset: int, code: str, part: str = "it") -> int:

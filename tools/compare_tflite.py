@@ -1,0 +1,154 @@
+"""Compare what the TFLite reader says of files with what LiteRT's own interpreter says.
+
+    python tools/compare_tflite.py FOLDER ...
+
+Tensors (name, shape, open dims, type, scales, zero points, axis, sparsity), operators with their
+inputs and outputs, signatures, and the numbers of constants. Prints each difference, and a summary.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modellint.formats import read_model
+from modellint.formats.tflite.facts import Quantization, TFLiteFacts, tflite_facts
+from modellint.model import Graph, Model, Value
+
+COUNTS: Counter[str] = Counter()
+
+
+def main(paths: list[str]) -> int:
+    differences = 0
+    for path in sorted(each for start in paths for each in _files(Path(start))):
+        for difference in compare(path):
+            differences += 1
+            sys.stdout.write(f"{path}: {difference}\n")
+    counts = ", ".join(f"{count} {what}" for what, count in COUNTS.items())
+    sys.stdout.write(f"{counts}\n{differences} differences\n")
+    return 1 if differences else 0
+
+
+def _files(start: Path) -> Iterator[Path]:
+    return start.rglob("*.tflite") if start.is_dir() else iter([start])
+
+
+def compare(path: Path) -> Iterator[str]:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    COUNTS["files"] += 1
+    model = read_model(path)
+    try:
+        theirs = Interpreter(
+            str(path),
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+    except (ValueError, RuntimeError) as error:
+        COUNTS["files that LiteRT does not open"] += 1
+        if not model.problems:
+            yield f"opens here, not there: {error}"
+        return
+    if any(problem.fatal for problem in model.problems):
+        yield f"opens there, not here: {model.problems}"
+        return
+    COUNTS["files that both open"] += 1
+    facts = tflite_facts(model)
+    yield from _tensors(model.graph, theirs, facts)
+    yield from _operators(model.graph, theirs, facts)
+    yield from _signatures(model, theirs, facts)
+
+
+def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+    for index, value in enumerate(facts.tensors[graph]):
+        details = theirs._get_tensor_details(index, 0)
+        COUNTS["tensors"] += 1
+        name = value.name.rpartition("#")[0] if value.name.endswith(f"#{index}") else value.name
+        yield from _same("name", name, details["name"] or f"tensor {index}", index)
+        dims = value.declared_shape if value.type_name == "tensor" else None
+        if dims is not None:
+            signature = [int(dim) for dim in details["shape_signature"]]
+            wanted = signature if len(signature) == len(details["shape"]) else details["shape"]
+            ours = [-1 if dim is None else dim for dim in dims]
+            yield from _same("shape", ours, [int(dim) for dim in wanted], index)
+        yield from _same("type", _type(value), _their_type(details["dtype"]), index)
+        yield from _quantized(facts.quantization.get(value, Quantization()), details, index)
+        yield from _same(
+            "sparse", value in facts.sparse, bool(details["sparsity_parameters"]), index
+        )
+        yield from _numbers(value, theirs, index)
+
+
+def _quantized(ours: Quantization, details: Any, index: int) -> Iterator[str]:
+    theirs = details["quantization_parameters"]
+    if not ours.block:
+        yield from _same("scales", list(ours.scales), theirs["scales"].tolist(), index)
+    if ours.scales:
+        zeros = list(ours.zero_points) or [0] * len(ours.scales)
+        yield from _same("zero points", zeros, theirs["zero_points"].tolist(), index)
+        yield from _same("axis", ours.axis, theirs["quantized_dimension"], index)
+
+
+def _numbers(value: Value, theirs: Any, index: int) -> Iterator[str]:
+    if value.tensor is None or value.tensor.read is None:
+        return
+    ours = value.tensor.numpy()
+    try:
+        stored = theirs.tensor(index)()
+    except (ValueError, RuntimeError):
+        return
+    if ours is not None and ours.dtype == stored.dtype:
+        COUNTS["constants"] += 1
+        yield from _same("numbers", ours.tobytes() == stored.tobytes(), True, index)
+
+
+def _operators(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+    listed = theirs._get_ops_details()
+    yield from _same("number of nodes", len(graph.nodes), len(listed), -1)
+    place = {id(value): at for at, value in enumerate(facts.tensors[graph])}
+    for node, details in zip(graph.nodes, listed, strict=False):
+        COUNTS["operators"] += 1
+        yield from _same("operator", node.op_type, details["op_name"], node.index)
+        ours = [-1 if value is None else place[id(value)] for value in node.inputs]
+        yield from _same("inputs", ours, [int(each) for each in details["inputs"]], node.index)
+        ours = [-1 if value is None else place[id(value)] for value in node.outputs]
+        yield from _same("outputs", ours, [int(each) for each in details["outputs"]], node.index)
+
+
+def _signatures(model: Model, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+    ours = {
+        each.key: {"inputs": sorted(each.inputs), "outputs": sorted(each.outputs)}
+        for each in facts.signatures
+    }
+    listed = {
+        key: {part: sorted(names) for part, names in lists.items()}
+        for key, lists in theirs.get_signature_list().items()
+    }
+    COUNTS["signatures"] += len(listed)
+    yield from _same("signatures", ours, listed, -1)
+
+
+def _type(value: Value) -> str:
+    if value.type_name != "tensor" or value.declared_dtype is None:
+        return value.type_name
+    return value.declared_dtype.name
+
+
+def _their_type(dtype: Any) -> str:
+    name = str(np.dtype(dtype).name)
+    return {"bytes": "string", "object": "string", "str": "string", "bytes0": "string"}.get(
+        name, name
+    )
+
+
+def _same(what: str, ours: object, theirs: object, index: int) -> Iterator[str]:
+    if ours != theirs:
+        yield f"{what} of {index}: {ours!r} here, {theirs!r} there"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
