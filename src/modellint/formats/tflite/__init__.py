@@ -1,4 +1,4 @@
-"""TensorFlow Lite, which is also LiteRT's format: a flatbuffer, with weights inside or behind."""
+"""TensorFlow Lite, which is also LiteRT's format: a flatbuffer, with weights inside or after it."""
 
 from __future__ import annotations
 

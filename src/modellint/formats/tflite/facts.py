@@ -35,7 +35,7 @@ class Quantization:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A named way to run the model: names of inputs and outputs, and the subgraph behind them."""
+    """A named way to run the model: names of inputs and outputs, and the subgraph that is run."""
 
     key: str
     graph: Graph | None
@@ -61,7 +61,7 @@ class Buffers:
     """In buffers that neither a tensor nor an entry of the metadata refers to."""
     unused: int = 0
     beyond: int = 0
-    """Number of buffers that lie behind the flatbuffer, as they must past 2 GB."""
+    """Number of buffers that lie after the flatbuffer, as they must past 2 GB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Buffers of TFLite files, and the tensors whose numbers lie in them.
 
-A buffer is a vector in the flatbuffer; past 2 GB, where no offset reaches, it is a place behind
+A buffer is a vector in the flatbuffer; past 2 GB, where no offset reaches, it is a place after
 the flatbuffer; and it can be a place in another file.
 """
 
@@ -22,7 +22,7 @@ from modellint.model import DTYPES, DType, Region, Tensor, product
 SMALL = 4096
 """Maximum size of tensors that are kept: shapes, axes, paddings."""
 NOWHERE = 1
-"""Offset of a buffer that its writer was to move behind the flatbuffer, and did not."""
+"""Offset of a buffer that its writer was to move out of the flatbuffer, and did not."""
 
 
 class BufferReader(StoredTensors):
@@ -142,6 +142,6 @@ def _place(table: Table) -> Span | None:
     if inside is not None and inside.length:
         return inside
     if offset > NOWHERE and size:
-        table.buffer.source.require(offset, size, "a buffer behind the flatbuffer")
+        table.buffer.source.require(offset, size, "a buffer after the flatbuffer")
         return Span(offset, size)
     return None
