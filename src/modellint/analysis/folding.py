@@ -123,6 +123,18 @@ class Folding:
             return value.tensor.if_small()
         return self.types.numbers(value)
 
+    def integers(self, value: Value) -> list[int] | None:
+        """Return the elements, in order, of a small constant of integers."""
+        tensor = value.tensor
+        if tensor is not None and tensor.small and tensor.dtype.is_integer:
+            elements = tensor.plain()  # without numpy, as most shape arguments
+            if elements is not None:
+                return [int(element) for element in elements]
+        numbers = self.numbers(value)
+        if numbers is None or numbers.dtype.kind not in "iu":
+            return None
+        return [int(number) for number in numbers.reshape(-1)]
+
     def _folds(self, node: Node) -> bool:
         if node.op_type in _KEPT or node.subgraphs:
             return False

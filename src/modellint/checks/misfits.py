@@ -14,10 +14,9 @@ BLOCKED_DIMS = 2
 
 def volume(context: Context, node: Node, shape: Value, data: Value) -> str:
     """Describe a Reshape to another number of elements."""
-    dims, wanted = _dims(context, data), context.analysis(folding).numbers(shape)
-    if dims is None or wanted is None or not wanted.size or wanted.dtype.kind not in "iu":
+    dims, sizes = _dims(context, data), context.analysis(folding).integers(shape)
+    if dims is None or not sizes:
         return ""
-    sizes = [int(size) for size in wanted.reshape(-1)]
     if not node.get_int("allowzero", 0):
         copied = dims + [0] * len(sizes)
         sizes = [size or copied[place] for place, size in enumerate(sizes)]

@@ -51,11 +51,10 @@ def fp16_overflow_constant(context: Context) -> Iterator[Hit]:
 
 def _extreme(value: Value) -> float:
     """Return the largest finite number in a small floating-point constant, by magnitude; else 0."""
-    if value.tensor is None or value.tensor.dtype.name not in ("float32", "float64"):
+    tensor = value.tensor
+    if tensor is None or tensor.dtype.name not in ("float32", "float64"):
         return 0.0
-    data = value.tensor.if_small()
-    numbers = data.reshape(-1).tolist() if data is not None else []
-    return max(filter(isfinite, numbers), key=abs, default=0.0)
+    return max(filter(isfinite, tensor.small_numbers()), key=abs, default=0.0)
 
 
 def _unbounded(node: Node, index: int) -> bool:

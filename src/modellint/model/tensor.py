@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +86,14 @@ class Tensor:
     def plain(self) -> array[int] | array[float] | None:
         """Return the elements in order without numpy, if they are in memory."""
         return self.read_plain() if self.read_plain is not None else None
+
+    def small_numbers(self) -> Sequence[float]:
+        """Return the elements in order if they are in memory, else nothing."""
+        elements = self.plain() if self.small else None
+        if elements is not None:
+            return elements
+        stored = self.if_small()
+        return stored.reshape(-1).tolist() if stored is not None else ()
 
     def small_bytes(self) -> bytes | None:
         """Return the bytes of elements that are in memory and are not objects."""
