@@ -11,7 +11,7 @@ from modellint.analysis.memory import TIGHT, MemoryEstimate, memory
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.model import format_shape
-from modellint.targets import load_targets
+from modellint.targets import load_smaller, load_targets
 from modellint.targets.target import Target
 
 LARGER_GROUPS = (2, 4, 8, 16, 32, 64)
@@ -77,7 +77,7 @@ def fits_smaller_target(context: Context) -> Iterator[Hit]:
     estimate, target = _estimate(context), context.deployment.target
     if estimate is None or target is None:
         return
-    smaller = estimate.smallest_target(_devices_below(target.memory.usable / 2))
+    smaller = estimate.smallest_target(_smaller_devices(target))
     if smaller is not None and estimate.verdict == "fits":
         facts = {"smaller": smaller.name, "smaller_usable": smaller.memory.usable}
         yield Hit(None, _facts(estimate) | facts)
@@ -94,9 +94,9 @@ def _devices() -> tuple[Target, ...]:
 
 
 @cache
-def _devices_below(usable: float) -> tuple[Target, ...]:
-    """Return the known devices with less usable memory."""
-    return tuple(target for target in _devices() if target.memory.usable < usable)
+def _smaller_devices(target: Target) -> tuple[Target, ...]:
+    """Return the known devices of a target's kind with less than half its memory."""
+    return tuple(load_smaller(target, target.memory.usable / 2))
 
 
 def one_tensor_peak(context: Context) -> Iterator[Hit]:

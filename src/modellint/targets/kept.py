@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from modellint import __version__
 from modellint.base.data import cache_dir
 from modellint.base.rebuild import checked_from_plain
+from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.targets.target import Target
 
 FOLDER = "targets"
+BRIEFS = "_briefs"
+"""Key of the entry about all devices, which is no id."""
 
 
 def state_of(files: Iterable[Path]) -> str:
@@ -22,6 +25,37 @@ def state_of(files: Iterable[Path]) -> str:
     return "\n".join(
         [__version__, *(f"{path}:{stat.st_size}:{stat.st_mtime_ns}" for path, stat in stats)]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A device as far as it has to be known to see whether it is a smaller one of some kind."""
+
+    vendor: str
+    groups: tuple[str, ...]
+    usable: int
+
+    def is_below(self, target: Target, usable: float) -> bool:
+        """Return True for devices akin to a target with less usable memory than that."""
+        return self.usable < usable and target.is_akin(self.vendor, self.groups)
+
+
+def load_briefs(state: str) -> Mapping[str, Brief] | None:
+    """Return all devices by id if no file has changed since they were kept."""
+    try:
+        kept = _store().load(BRIEFS)
+        if kept["state"] != state:
+            return None
+        return {key: checked_from_plain(Brief, each) for key, each in kept["briefs"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError):  # absent, or another version's
+        return None
+
+
+def keep_briefs(targets: Iterable[Target], state: str) -> Mapping[str, Brief]:
+    briefs = {each.id: Brief(each.vendor, each.groups, each.memory.usable) for each in targets}
+    plain = {target_id: asdict(brief) for target_id, brief in briefs.items()}
+    _store().save(BRIEFS, {"state": state, "briefs": plain})
+    return briefs
 
 
 def load_kept(target_id: str, state: str) -> Target | None:

@@ -39,6 +39,20 @@ def load_targets(extra_dirs: Sequence[Path] = ()) -> list[Target]:
     return _load_all(index, sorted(index))
 
 
+def load_smaller(target: Target, usable: float) -> list[Target]:
+    """Return the devices akin to a target with less usable memory than that.
+
+    Only these are loaded: there are few, or none.
+    """
+    from modellint.targets.kept import keep_briefs, load_briefs
+
+    index = _index(())
+    state = _state(index)
+    briefs = load_briefs(state) or keep_briefs(_load_all(index, sorted(index)), state)
+    smaller = (each for each, brief in briefs.items() if brief.is_below(target, usable))
+    return _load_all(index, smaller)
+
+
 def find_target(name: str, extra_dirs: Sequence[Path] = ()) -> Target:
     """Return the device with this id, alias or full name (any case); ``host`` is this machine."""
     key = normalize(name)
@@ -168,9 +182,9 @@ def _load(index: _Index, target_id: str) -> Target:
 
 
 def _load_all(index: _Index, target_ids: Iterable[str]) -> list[Target]:
-    from modellint.targets.kept import keep, load_kept, state_of
+    from modellint.targets.kept import keep, load_kept
 
-    state = state_of(path for layers in index.values() for path in layers)
+    state = _state(index)
     targets = []
     for target_id in target_ids:
         target = load_kept(target_id, state)
@@ -179,6 +193,12 @@ def _load_all(index: _Index, target_ids: Iterable[str]) -> list[Target]:
             keep(target, state)
         targets.append(target)
     return targets
+
+
+def _state(index: _Index) -> str:
+    from modellint.targets.kept import state_of
+
+    return state_of(path for layers in index.values() for path in layers)
 
 
 def _validated(index: _Index, target_id: str) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Literal
 
@@ -115,6 +115,12 @@ class Target:
     @property
     def dla_cores(self) -> int:
         return self.dla.cores if self.dla else 0
+
+    def is_akin(self, vendor: str, groups: Iterable[str]) -> bool:
+        """Return True for a vendor and groups of devices of the same kind."""
+        return vendor == self.vendor and (
+            not self.groups or not frozenset(self.groups).isdisjoint(groups)
+        )
 
     def supports(self, precision: str) -> bool:
         """Return True if the hardware supports this precision without emulation."""

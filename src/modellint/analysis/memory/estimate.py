@@ -238,9 +238,7 @@ class MemoryEstimate:
     def _is_akin(self, target: Target) -> bool:
         """Return True for the same vendor, a common group, and support of the precision."""
         mine, precision = self.deployment.target, self.deployment.precision
-        if mine is not None and mine.vendor != target.vendor:
-            return False
-        if mine is not None and mine.groups and not any(g in target.groups for g in mine.groups):
+        if mine is not None and not mine.is_akin(target.vendor, target.groups):
             return False
         return precision is None or target.supports(precision)
 
