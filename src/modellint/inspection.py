@@ -231,6 +231,98 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguagePart:
+    """One part of a language model's weights."""
+
+    name: Annotated[str, "embeddings, attention, feed-forward, experts, output or other."]
+    parameters: int
+    bytes: int
+    bits: Annotated[float | None, "Stored bits of each parameter, scales included."]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerKind:
+    """Layers of a language model that are alike."""
+
+    count: int
+    mixer: Annotated[str, "attention, latent, recurrent or none."]
+    heads: int
+    kv_heads: int
+    key_size: int
+    window: int | None
+    feed_forward: int
+    experts: int
+    active_experts: int
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageContext:
+    """A language model with a context of some length: bytes on each device, and time."""
+
+    tokens: int
+    weights: int
+    cache: int
+    compute: Annotated[int, "Buffers of the runtime for what is computed at once."]
+    overhead: Annotated[int, "The runtime's own context on the device; 0 without a target."]
+    total: int
+    verdict: Verdict | None
+    requests: Annotated[int | None, "Sequences of this length that fit together."]
+    offloaded: Annotated[int | None, "Layers that fit on the device, if not all do."]
+    first_token: Annotated[float | None, "Seconds to the first token of a full prompt, at least."]
+    first_token_bound: Literal["compute", "memory"] | None
+    decode: Annotated[float | None, "Tokens per second of one sequence, at most."]
+    decode_bound: Literal["compute", "memory"] | None
+    decode_together: Annotated[
+        float | None, "Tokens per second of `requests` sequences together, at most."
+    ]
+    decode_together_bound: Literal["compute", "memory"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A smaller model that drafts tokens."""
+
+    path: str
+    weights: int
+    break_even: Annotated[
+        float | None, "Share of drafted tokens that must be accepted for it to gain time."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """Architecture of a language model, and its needs by context length."""
+
+    architecture: str
+    layers: list[LayerKind]
+    hidden: int
+    vocabulary: int | None
+    trained_context: int | None
+    positions: Annotated[str, "The scheme, with its base and scaling."]
+    tied_embeddings: bool | None
+    extra_parts: Annotated[list[str], "Parts besides the decoder."]
+    quantization: str
+    parameters: int
+    active_parameters: int
+    bits: Annotated[float | None, "Stored bits of each parameter."]
+    parts: list[LanguagePart]
+    runtime: str
+    kv_precision: str
+    flash_attention: bool
+    cache_per_token: Annotated[int, "Bytes of a token in all layers, before any window is full."]
+    cache_per_token_in: Annotated[dict[str, int], "The same by type."]
+    target: str | None
+    room: Annotated[int | None, "Bytes of the device that the runtime takes."]
+    devices: int
+    parallel: str | None
+    undivided: Annotated[list[str], "Counts that `devices` does not divide."]
+    replicated: Annotated[list[str], "What every device holds whole."]
+    contexts: list[LanguageContext]
+    longest: Annotated[int | None, "Longest context that fits, at most the trained one."]
+    draft: Draft | None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLayer:
     """One layer of an engine."""
 
@@ -336,6 +428,7 @@ class Inspection:
     ] = None
     memory: Annotated[dict[str, Memory] | None, "Memory by target; null without a target."] = None
     anywhere: Annotated[Memory | None, "Memory without a target; null with one."] = None
+    llm: Annotated[LanguageModel | None, "Of a language model, for the first deployment."] = None
     quantization: Annotated[dict[str, Any] | None, "With --quant: precisions, score, islands."] = (
         None
     )
@@ -373,12 +466,17 @@ __all__ = [
     "Bottleneck",
     "Cache",
     "Cell",
+    "Draft",
     "Engine",
     "EngineLayer",
     "Estimate",
     "Identity",
     "Inspection",
+    "LanguageContext",
+    "LanguageModel",
+    "LanguagePart",
     "Layer",
+    "LayerKind",
     "LeftFloat",
     "Memory",
     "Peak",

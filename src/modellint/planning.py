@@ -32,6 +32,7 @@ from modellint.targets import UnknownTarget, expand_targets, load_targets, parse
 from modellint.targets.deployment import (
     PINS,
     Deployment,
+    Serving,
     ShapeProfile,
     split_runtime,
     usual_precision,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 BUDGET_FAMILY = "budget"
 _COUNT = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([kKMGTB]?)")
 _DURATION = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*(s|ms|us|µs|ns)")
+_TOKENS = re.compile(r"(\d{1,12})([kKmM]?)", re.ASCII)
+_THOUSANDS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+MOST_TOKENS = 1 << 30
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _FACTORS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 
@@ -229,6 +233,7 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         shapes=_shapes(config),
         symbols=settings.symbols,
         dla=settings.dla,
+        serving=_serving(config),
     )
     if settings.dla and not any(target.dla_cores for target in targets):
         raise config.mistake(
@@ -272,6 +277,28 @@ def _origins(config: Config, version: str | None) -> dict[str, Origin]:
         "shapes": _origin(config, "shapes", "symbols"),
         "dla": _origin(config, "dla"),
     }
+
+
+def _serving(config: Config) -> Serving:
+    settings = config.settings
+    if settings.devices < 1:
+        raise config.mistake(("devices",), "must be positive")
+    return Serving(
+        tuple(sorted({_tokens(config, text) for text in settings.contexts})),
+        settings.kv_precision,
+        settings.flash_attention,
+        settings.devices,
+        settings.parallel,
+    )
+
+
+def _tokens(config: Config, text: str) -> int:
+    """Return a number of tokens: ``8192``, ``8k``, ``1M``."""
+    found = _TOKENS.fullmatch(text)
+    tokens = int(found[1]) * _THOUSANDS[found[2].lower()] if found else 0
+    if not 0 < tokens <= MOST_TOKENS:
+        raise config.mistake(("contexts",), f"{_quoted(text)} is not a length (example: 8k)")
+    return tokens
 
 
 def _origin(config: Config, *keys: str) -> Origin:

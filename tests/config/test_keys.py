@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,18 @@ confidence = "theoretical"
 HALF = """
 <ir_version: 10, opset_import: ["" : 21]>
 half (float[N, 8] x) => (float[N, 8] y) <float big = {-1e9}> { y = Add (x, big) }
+"""
+DECODER = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[batch,1,8] x, float16[batch,8,past,64] past_key, float16[batch,8,past,64] past_value,
+      float16[batch,8,1,64] k, float16[batch,8,1,64] v) =>
+     (float[batch,1,8] y, float16[batch,8,total,64] present_key,
+      float16[batch,8,total,64] present_value)
+{
+    present_key = Concat <axis = 2> (past_key, k)
+    present_value = Concat <axis = 2> (past_value, v)
+    y = Relu (x)
+}
 """
 OLD = GOOD.replace("21", "6")
 NEW = GOOD.replace("21", "99")
@@ -387,6 +400,53 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> None:
 def limits(mine: Project, path: str) -> str:
     (found,) = lint_json(path, "--select", "BUD901", "--no-cache", cwd=mine.folder)["findings"]
     return str(found["message"])
+
+
+def served(mine: Project, text: str, *args: str) -> dict[str, Any]:
+    """Return the needs of a decoder that is served as configured."""
+    project(mine.folder, {"decoder.onnx": DECODER})
+    mine.configure(text)
+    shown = run_cli("inspect", "decoder.onnx", "--json", *args, cwd=mine.folder)
+    llm: dict[str, Any] = json.loads(shown.stdout)["llm"]
+    return llm
+
+
+@key("contexts")
+def _(mine: Project) -> None:
+    text = 'contexts = ["2k", "512"]'
+    assert [each["tokens"] for each in served(mine, text)["contexts"]] == [512, 2048]
+    given = served(mine, text, "--contexts", "1M,64")
+    assert [each["tokens"] for each in given["contexts"]] == [64, 1 << 20]
+
+
+@key("kv-precision")
+def _(mine: Project) -> None:
+    half = served(mine, 'kv-precision = "fp16"')["contexts"][0]["cache"]
+    byte = served(mine, 'kv-precision = "int8"')["contexts"][0]["cache"]
+    assert half == 2 * byte
+
+
+@key("flash-attention")
+def _(mine: Project) -> None:
+    text = 'runtime = "transformers"\ncontexts = ["8k"]\nflash-attention = false'
+    kept = served(mine, text)["contexts"][0]["compute"]
+    assert kept > served(mine, text, "--flash-attention")["contexts"][0]["compute"]
+
+
+@key("devices")
+def _(mine: Project) -> None:
+    one = served(mine, "devices = 1")["contexts"][0]["cache"]
+    assert served(mine, "devices = 4")["contexts"][0]["cache"] == one // 4
+
+
+@key("parallel")
+def _(mine: Project) -> None:
+    text = 'devices = 3\nparallel = "expert"'
+    assert served(mine, text)["undivided"] == []
+    assert served(mine, text, "--parallel", "tensor")["undivided"] == [
+        "8 heads",
+        "8 key-value heads",
+    ]
 
 
 @key("budgets")

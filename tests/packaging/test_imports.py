@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": {"base"},
     "native": {"base"},
     "model": {"capability", "base"},
-    "runtimes": {"base"},
+    "runtimes": {"model", "base"},
     "formats": {"model", "capability", "base", "native", "operators"},
     "targets": {"model", "runtimes"} | VALUES,
     "analysis": {"model", "targets", "runtimes", "base", "operators"},

@@ -31,6 +31,7 @@ from modellint.config.settings import (
     DEPLOYMENT,
     EXIT,
     FILES,
+    LANGUAGE,
     OUTPUT,
     PROBING,
     RULES,
@@ -52,6 +53,7 @@ EPILOG = """Exit codes:
 @click.command(cls=probing.ProbingCommand, epilog=EPILOG)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @settings_in(DEPLOYMENT)
+@settings_in(LANGUAGE)
 @settings_in(RULES)
 @settings_in(PROBING)
 @probing.report_option

@@ -23,7 +23,7 @@ from modellint.cli.outputs import (
     require_replaceable,
 )
 from modellint.config.load import CommandLine, Config, Configs
-from modellint.config.settings import DEPLOYMENT, OUTPUT
+from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT
 
 if TYPE_CHECKING:
     from modellint.inspection import Inspection
@@ -54,6 +54,7 @@ Exit codes:
     metavar="MODEL...",
 )
 @settings_in(DEPLOYMENT, but="dla")
+@settings_in(LANGUAGE)
 @option(
     "--quant",
     group=SHOWN,
@@ -72,6 +73,13 @@ Exit codes:
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Add the layers of an engine, or of an export of its layers.",
+)
+@option(
+    "--draft",
+    group=LANGUAGE,
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True),
+    help="Add the acceptance at which this draft model gains time.",
 )
 @plain_output_option
 @force_option
@@ -131,6 +139,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         profile=given["profile"],
         layers=layers_in(given["layers"]) if given["layers"] is not None else None,
         targets=lambda: load_targets(folders),
+        draft=given["draft"],
     )
 
 

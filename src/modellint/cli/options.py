@@ -55,7 +55,9 @@ def setting(name: str, *, dest: str = "", spelled: str = "", **changes: Any) -> 
     item = _SETTINGS[name]
     given: CommandOption = item.metadata["option"]
     off = "no-" if item.default is True else ""
-    spellings = [f"--{spelled or given.name or off + kebab(name)}", dest or name]
+    spelled = spelled or given.name or off + kebab(name)
+    both = f"/--no-{spelled}" if _is_either(_hints()[name]) else ""
+    spellings = [f"--{spelled}{both}", dest or name]
     if given.short:
         spellings.append(f"-{given.short}")
     return option(
@@ -90,11 +92,18 @@ def _reading(hint: Any, default: object, given: CommandOption) -> dict[str, Any]
         return {"callback": one_of(*arguments)}
     if kind is not None:  # a table
         return {"multiple": True, "callback": _table_reader(arguments[1])}
+    if _is_either(hint):
+        return {"default": None}
     if kinds == [int]:
         return {"type": Count()}
     if kinds == [float]:
         return {"type": Amount()}
     return {}
+
+
+def _is_either(hint: Any) -> bool:
+    """Return True for a switch that can be on, off, or not set."""
+    return bool in _alternatives(hint) and type(None) in _alternatives(hint)
 
 
 def _table_reader(value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from modellint.base.records import dataclass
 from modellint.rules.suppression import Suppression
+from modellint.targets.deployment import KvPrecision, Parallel
 from modellint.targets.target import Precision
 
 FailOn = Literal["error", "warning", "info", "never"]
@@ -30,6 +31,7 @@ _STRICT: Any = {"extra": "forbid", "alias_generator": kebab}
 
 
 DEPLOYMENT, RULES, PROBING, FILES = "Deployment", "Rules", "Probing", "Files"
+LANGUAGE = "Language models"
 OUTPUT, EXIT, RUNNING = "Output", "Exit code", "Running"
 """Headings of options in the help of verbs."""
 PROBES = "auto, or a runtime listed under Probes by 'modellint doctor'"
@@ -245,6 +247,50 @@ class Settings:
             "Use a Jetson's deep-learning accelerator for the layers it supports.",
             "true",
             option=CommandOption(DEPLOYMENT, "Use a Jetson's DLA."),
+        ),
+    )
+
+    contexts: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Context lengths in tokens that a language model is served with; k is 1024 tokens.",
+            '["8k", "32k"]',
+            section="Language models",
+            option=CommandOption(
+                LANGUAGE, "Context lengths in tokens (example: 8k,32k).", "TOKENS"
+            ),
+        ),
+    )
+    kv_precision: KvPrecision | None = field(
+        default=None,
+        metadata=about(
+            "Type of the keys and values that a language model caches. By default 16 bits.",
+            '"q8_0"',
+            option=CommandOption(LANGUAGE, f"{', '.join(get_args(KvPrecision))}.", "TYPE"),
+        ),
+    )
+    flash_attention: bool | None = field(
+        default=None,
+        metadata=about(
+            "Whether attention keeps its scores on chip, where the runtime has the choice.",
+            "false",
+            option=CommandOption(LANGUAGE, "Keep attention's scores on chip, or not."),
+        ),
+    )
+    devices: int = field(
+        default=1,
+        metadata=about(
+            "Number of devices that a language model is split over.",
+            "4",
+            option=CommandOption(LANGUAGE, "Number of devices.", "N"),
+        ),
+    )
+    parallel: Parallel | None = field(
+        default=None,
+        metadata=about(
+            "How a language model is split over devices: tensor, pipeline or expert.",
+            '"tensor"',
+            option=CommandOption(LANGUAGE, "tensor, pipeline or expert.", "NAME"),
         ),
     )
 

@@ -58,6 +58,8 @@ class Asked:
     """Candidates for the smallest device that fits."""
     layers: Model | None = None
     """Those of an engine built from the model, where they are given."""
+    draft: Path | None = None
+    """A smaller language model that drafts tokens."""
 
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
@@ -138,6 +140,7 @@ class _Look:
             "cost": lambda: self._cost(first),
             "blocks": lambda: self._structure(first),
             "memory": self._memory,
+            "the language model": lambda: self._language(first),
         }
         if self.asked.quantization:
             looks["quantization"] = lambda: self._quantization(first)
@@ -210,8 +213,16 @@ class _Look:
         sizes = [nbytes(pair.past, types, deployment.precision) for pair in carried]
         return States(len(carried), total_of(sizes))
 
+    def _language(self, deployment: Deployment) -> dict[str, Any]:
+        from modellint.inspector.language import language_model
+
+        draft = self.asked.draft
+        opening = None if draft is None else lambda: _opened_draft(draft, self.asked)
+        return {"llm": language_model(self.opened, deployment, opening)}
+
     def _memory(self) -> dict[str, Any]:
-        if not (self.model.has_graph or self.model.tensors):
+        is_language_model = self.model.architecture is not None
+        if not self.model.has_graph and (is_language_model or not self.model.tensors):
             return {}
         deployments = self.asked.deployments
         needs = Needs(self.opened, self.asked.targets, brief=len(deployments) > 1)
@@ -237,6 +248,10 @@ class _Look:
                 each.value.name: _open_dims(each) for each in profiles if each.open_axes
             },
         }
+
+
+def _opened_draft(path: Path, asked: Asked) -> OpenModel:
+    return Session(asked.deployments).open(path, str(path))
 
 
 def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> Trouble:

@@ -36,6 +36,31 @@ class LayerShape:
     experts: int = 0
     active_experts: int = 0
     shared_experts: int = 0
+    gated: bool = True
+    """True if two products are multiplied in its feed-forward network, as in SwiGLU."""
+    query_rank: int = 0
+    """Width of compressed queries; 0 if they are not compressed."""
+    shared_feed_forward: int = 0
+    """Width of all shared experts together; 0 if they are as wide as the others."""
+    rotated: int = 0
+    """Elements of a compressed key, counted in `key_size`, that carry positions."""
+    own_key_size: int = 0
+    """Elements of a key of one head once it is decompressed, for ``latent``."""
+    own_value_size: int = 0
+    inner: int = 0
+    """Width in which a recurrent layer computes."""
+    convolution: int = 0
+    """Elements of the state, counted in `state`, that a recurrent layer keeps for convolution."""
+
+    @property
+    def reach(self) -> int | None:
+        """Return the tokens that the layer attends to, None for all, 0 for a recurrent layer."""
+        return self.window if self.mixer in ("attention", "latent") else 0
+
+    @property
+    def shared_width(self) -> int:
+        """Return the width of all shared experts together."""
+        return self.shared_feed_forward or self.shared_experts * self.feed_forward
 
     @property
     def cached_per_token(self) -> int:

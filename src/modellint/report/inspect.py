@@ -9,7 +9,7 @@ from typing import TextIO
 from modellint.base.text import clean, counted, quantity, shorten, work
 from modellint.base.units import format_bytes
 from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
-from modellint.report.inspect_needs import NeedsPage
+from modellint.report.inspect_language import LanguagePage
 from modellint.report.options import Options
 from modellint.report.page import HEADING
 from modellint.report.table import Row, figures, names
@@ -46,7 +46,7 @@ def write(inspection: Inspection, stream: TextIO, options: Options) -> None:
     stream.flush()
 
 
-class _ModelPage(NeedsPage):
+class _ModelPage(LanguagePage):
     def inspection(self, told: Inspection) -> None:
         self.heading(self.words(told.path))
         for problem in told.problems:
@@ -54,6 +54,7 @@ class _ModelPage(NeedsPage):
         if told.is_readable:
             self._model(told)
             self._engine(told)
+            self.language(told.llm)
             self.needs(told.estimates)
             self._quantization(told)
             self._profile(told)

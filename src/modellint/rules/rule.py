@@ -13,7 +13,7 @@ from modellint.capability import Capability
 from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
-Facet = Literal["target", "runtime", "version", "precision", "shapes"]
+Facet = Literal["target", "runtime", "version", "precision", "shapes", "serving"]
 Need = Literal["probe", "target"]
 SeverityName = Literal["info", "warning", "error"]
 OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.plugins import load_plugins
-from modellint.runtimes.runtime import TYPICAL, Runtime, RuntimeMemory
+from modellint.runtimes.runtime import TYPICAL, LanguageMemory, Runtime, RuntimeMemory
 
 GROUP = "modellint.runtimes"
 """Entry point group of plugins; each entry refers to a `Runtime`."""
@@ -22,7 +22,7 @@ _FOLDER = Path(__file__).parent
 @cache
 def find_runtime(name: str | None) -> Runtime | None:
     """Return the runtime with this name; None if unknown."""
-    package = (name or "").replace("-", "_")
+    package = (name or "").replace("-", "_").replace(".", "_")
     if package in _packages():
         return _built_in(package)
     return _added().get(name or "")
@@ -51,6 +51,12 @@ def memory_of(name: str | None) -> RuntimeMemory:
     """Return a runtime's memory planning."""
     runtime = find_runtime(name)
     return runtime.memory if runtime is not None else TYPICAL
+
+
+@cache
+def language_runtimes() -> Mapping[str, LanguageMemory]:
+    """Return the runtimes that serve language models."""
+    return {name: each.language for name, each in runtimes().items() if each.language is not None}
 
 
 @cache

@@ -64,6 +64,37 @@ class Loading:
     """Kinds of problems of a file in spite of which it loads it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LanguageMemory:
+    """Memory that a runtime needs for a language model besides its weights."""
+
+    formats: tuple[str, ...]
+    """Formats of which it is the usual runtime, and others that it loads."""
+    cache_types: tuple[str, ...]
+    """Types of cached keys and values, the default first."""
+    sources: tuple[str, ...]
+    block: int = 1
+    """Tokens to a multiple of which the cache of a sequence is rounded up."""
+    windows: bool = True
+    """True if layers with a window cache no more than it by default."""
+    keeps_maximum: bool = False
+    """True if the cache has its full length from the start, rather than growing."""
+    step: int | None = None
+    """Tokens of a prompt that are computed at once; None for the whole prompt."""
+    share: float = 1.0
+    """Share of a device's memory that it takes by default."""
+    state_bytes: int = 2
+    """Bytes of an element of a recurrent layer's state."""
+    chooses_attention: bool = False
+    """True if attention's scores can be kept in memory, instead of on chip."""
+    split: str = "tensor"
+    """Way of splitting a model over several devices by default."""
+    offloads: bool = False
+    """True if it can leave layers in the host's memory."""
+    graph: str = ""
+    """Module whose `compute_bytes` plans its buffers, if they are known exactly."""
+
+
 BY_THE_STANDARD = Loading()
 TYPICAL = RuntimeMemory()
 """Default for runtimes whose planner has not been studied."""
@@ -89,5 +120,7 @@ class Runtime:
     """True if the tables describe its CPU kernels only, not deployments on a GPU."""
     probe: Probe | None = None
     """Description for probing it, if possible."""
+    language: LanguageMemory | None = None
+    """Description of its memory, if it serves language models."""
     optimizer: Optimizer | None = None
     """Its own graph optimizer, if it can run without the target."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from modellint.base.records import dataclass
 from modellint.base.store import kept_toml
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from modellint.targets.target import Target
 
 
+Parallel = Literal["tensor", "pipeline", "expert"]
+KvPrecision = Literal[
+    "fp32", "fp16", "bf16", "fp8", "int8", "int4", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"
+]
 DLA = "dla"
 """The kind of table that states what a deep-learning accelerator supports."""
 PINS = "=="
@@ -36,6 +40,23 @@ class ShapeProfile:
     minimum: tuple[int, ...]
     optimum: tuple[int, ...]
     maximum: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Settings that a language model is served with; None if unknown."""
+
+    contexts: tuple[int, ...] = ()
+    """Tokens of a sequence, shortest first."""
+    kv_precision: str | None = None
+    flash_attention: bool | None = None
+    devices: int = 1
+    parallel: Parallel | None = None
+    """Way of splitting the model over several devices."""
+
+    @property
+    def split(self) -> Parallel:
+        return self.parallel or "tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,7 @@ class Deployment:
     """Values of symbolic dims by name."""
     dla: bool = False
     """True if a Jetson's deep-learning accelerator runs the layers it supports."""
+    serving: Serving = Serving()
 
     origins: Mapping[str, Origin] = field(default_factory=dict)
     """Source of each part, by the field's name."""

@@ -1,0 +1,34 @@
+"""llama.cpp, and what is built on it: Ollama, LM Studio and others."""
+
+from modellint.runtimes.runtime import LanguageMemory, Runtime
+
+RUNTIME = Runtime(
+    "llama.cpp",
+    "llama.cpp",
+    language=LanguageMemory(
+        formats=("gguf",),
+        cache_types=(
+            "fp16",
+            "fp32",
+            "bf16",
+            "q8_0",
+            "q5_1",
+            "q5_0",
+            "q4_1",
+            "q4_0",
+            "iq4_nl",
+        ),
+        sources=(
+            "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-kv-cache-iswa.cpp",
+            "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-context.cpp",
+        ),
+        block=256,
+        keeps_maximum=True,
+        step=512,
+        state_bytes=4,
+        chooses_attention=True,
+        split="pipeline",
+        offloads=True,
+        graph=f"{__name__}.graph",
+    ),
+)

@@ -1,0 +1,217 @@
+"""Buffers that llama.cpp plans for a language model, from the graph that it builds.
+
+It reserves for the largest load: as many tokens of a prompt as it computes at once, at the end of
+the context. All results are 32-bit floats; tensors below are those that are alive together.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from modellint.base.records import dataclass
+from modellint.model.architecture import Architecture, LayerShape
+from modellint.runtimes.llama_cpp.planner import GraphPlan, Planned
+
+BATCH = 512
+"""Tokens that are computed at once (`--ubatch-size`)."""
+BLOCK = 256
+FIRST, LAST = 14, 2
+"""Layers that are planned: the others only repeat them."""
+FLOAT, HALF, INDEX = 4, 2, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Tokens that are computed at once, and what they attend to."""
+
+    tokens: int
+    outputs: int
+    context: int
+    """Tokens that each sequence has room for."""
+    sequences: int
+    flash_attention: bool
+
+
+def compute_bytes(
+    architecture: Architecture,
+    tokens: int,
+    *,
+    flash_attention: bool = True,
+    requests: int = 1,
+    kv_precision: str = "fp16",
+) -> int:
+    """Return the size of the compute buffer for a context of `tokens`, all requests together."""
+    del kv_precision
+    context = -(-tokens // (BLOCK * requests)) * BLOCK
+    load = Load(min(BATCH, tokens), requests, context, requests, flash_attention)
+    layers = architecture.layers
+    if len(layers) > FIRST + LAST:
+        layers = (*layers[:FIRST], *layers[-LAST:])
+    return _planned(layers, architecture.hidden, architecture.vocabulary or 0, load)
+
+
+@lru_cache(maxsize=4096)
+def _planned(layers: tuple[LayerShape, ...], hidden: int, vocabulary: int, load: Load) -> int:
+    return _Graph(layers, hidden, vocabulary, load).plan.nbytes()
+
+
+class _Graph:
+    def __init__(
+        self, layers: tuple[LayerShape, ...], hidden: int, vocabulary: int, load: Load
+    ) -> None:
+        self.hidden = hidden
+        self.load = load
+        self.rows = load.tokens
+        self.plan = GraphPlan()
+        self.masks: dict[int, Planned] = {}
+        self.outside = Planned(0)
+        tokens = self.plan.input(4 * self.rows)
+        given = self.plan.input(self._floats(hidden))
+        self.positions = self.plan.input(4 * self.rows)
+        self.wanted = self.plan.input(4 * load.outputs)
+        for cells in sorted({self._cells(layer) for layer in layers if _attends(layer)}):
+            self._inputs_of(cells, layers)
+        current = self._embedded(tokens, given)
+        for at, layer in enumerate(layers):
+            current = self._layer(layer, current, is_last=at == len(layers) - 1)
+        normed = self._normed(current)
+        self.plan.compute(self._floats(vocabulary), normed)
+
+    def _floats(self, width: int) -> int:
+        return FLOAT * width * self.rows
+
+    def _cells(self, layer: LayerShape) -> int:
+        """Return the tokens of each sequence that the layer's cache has room for."""
+        if layer.window is None:
+            return self.load.context
+        room = -(-(layer.window + BATCH) // BLOCK) * BLOCK
+        return min(self.load.context, room)
+
+    def _inputs_of(self, cells: int, layers: tuple[LayerShape, ...]) -> None:
+        """Add the mask, and the places in the cache where keys and values go."""
+        flash = self.load.flash_attention
+        self.masks[cells] = self.plan.input(cells * self.rows * (HALF if flash else FLOAT))
+        self.plan.input(INDEX * self.rows)
+        values = max(
+            (each.kv_heads * each.value_size for each in layers if self._cells(each) == cells),
+            default=0,
+        )
+        self.plan.input(INDEX * self.rows * (1 if flash else max(values, 1)))
+
+    def _embedded(self, tokens: Planned, given: Planned) -> Planned:
+        """Add the embeddings of tokens, and a mixture with embeddings that are given.
+
+        The mixture, of which nothing else is computed in a graph of tokens, stays to the end.
+        """
+        current = self.plan.compute(given.size, tokens)
+        known = self.plan.compute(given.size, tokens)
+        mixed = self.plan.keep(self.plan.compute(given.size, self.plan.keep(given)))
+        self.plan.compute(0, known, mixed)
+        return current
+
+    def _layer(self, layer: LayerShape, given: Planned, *, is_last: bool) -> Planned:
+        residual = given
+        if layer.mixer != "none":
+            mixed = self._mixed(layer, self._normed(given))
+            if is_last and layer.feed_forward:
+                self.rows = self.load.outputs
+                mixed = self.plan.compute(self._floats(self.hidden), mixed, self.wanted)
+                residual = self.plan.compute(self._floats(self.hidden), given, self.wanted)
+            residual = self.plan.compute(mixed.size, mixed, residual, overwrites=True)
+        if not layer.feed_forward:
+            return residual
+        normed = self._normed(residual)
+        result = self._experts(layer, normed) if layer.experts else self._fed(layer, normed)
+        return self.plan.compute(result.size, result, residual, overwrites=True)
+
+    def _normed(self, given: Planned) -> Planned:
+        scaled = self.plan.update(given)
+        return self.plan.compute(scaled.size, scaled)
+
+    def _mixed(self, layer: LayerShape, normed: Planned) -> Planned:
+        if layer.mixer == "attention":
+            return self._attention(layer, normed)
+        if layer.mixer == "latent":
+            return self._latent(layer, normed)
+        return self._recurrent(layer, normed)
+
+    def _attention(self, layer: LayerShape, normed: Planned) -> Planned:
+        compute, floats = self.plan.compute, self._floats
+        queries = compute(floats(layer.heads * layer.key_size), normed)
+        queries = compute(queries.size, queries, self.positions)
+        values = compute(floats(layer.kv_heads * layer.value_size), normed)
+        keys = compute(floats(layer.kv_heads * layer.key_size), normed)
+        keys = compute(keys.size, keys, self.positions)
+        compute(0, keys)
+        compute(0, values)
+        result = self._attended(layer, queries, layer.value_size)
+        return compute(floats(self.hidden), result)
+
+    def _attended(self, layer: LayerShape, queries: Planned, width: int) -> Planned:
+        compute, floats = self.plan.compute, self._floats
+        mask = self.masks[self._cells(layer)]
+        if self.load.flash_attention:
+            return compute(floats(layer.heads * width), queries, mask)
+        scores = compute(floats(self._cells(layer) * layer.heads), queries)
+        scores = compute(scores.size, scores, mask, overwrites=True)
+        result = compute(floats(layer.heads * width), scores)
+        return compute(result.size, result)
+
+    def _latent(self, layer: LayerShape, normed: Planned) -> Planned:
+        """Add attention to compressed keys, into which the queries are projected."""
+        compute, floats = self.plan.compute, self._floats
+        asked = normed
+        if layer.query_rank:
+            asked = self._normed(compute(floats(layer.query_rank), normed))
+        queries = compute(floats(layer.heads * layer.own_key_size), asked)
+        compressed = compute(floats(layer.key_size), normed)
+        rotated = compute(floats(layer.heads * layer.rotated), queries)
+        rotated_key = compute(floats(layer.rotated), compressed)
+        rank = layer.key_size - layer.rotated
+        latent = self._normed(compute(floats(rank), compressed))
+        absorbed = compute(floats(layer.heads * rank), queries)
+        queries = compute(floats(layer.heads * layer.key_size), rotated, absorbed)
+        keys = compute(floats(layer.key_size), rotated_key, latent)
+        compute(0, keys)
+        result = self._attended(layer, queries, rank)
+        result = compute(floats(layer.heads * layer.own_value_size), result)
+        result = compute(result.size, result)
+        return compute(floats(self.hidden), result)
+
+    def _recurrent(self, layer: LayerShape, normed: Planned) -> Planned:
+        compute, floats = self.plan.compute, self._floats
+        inner = layer.inner or 2 * self.hidden
+        wide = compute(floats(2 * inner), normed)
+        states = compute(FLOAT * layer.state * self.load.sequences)
+        mixed = compute(floats(inner) + states.size, wide, states)
+        gated = compute(floats(inner), mixed, wide)
+        return compute(floats(self.hidden), gated)
+
+    def _fed(self, layer: LayerShape, normed: Planned, width: int = 0) -> Planned:
+        compute = self.plan.compute
+        wide = self._floats(width or layer.feed_forward)
+        if layer.gated:
+            inner = compute(wide, compute(wide, normed), compute(wide, normed))
+        else:
+            inner = self.plan.update(compute(wide, normed))
+        return compute(self._floats(self.hidden), inner)
+
+    def _experts(self, layer: LayerShape, normed: Planned) -> Planned:
+        compute, floats = self.plan.compute, self._floats
+        active = max(layer.active_experts, 1)
+        scores = self.plan.update(compute(floats(layer.experts), normed))
+        order = compute(floats(layer.experts), scores)
+        shares = self.plan.update(compute(floats(active), scores, order))
+        wide = floats(active * layer.feed_forward)
+        inner = compute(wide, compute(wide, normed, order), compute(wide, normed, order))
+        each = compute(floats(active * self.hidden), inner, order)
+        each = compute(each.size, each, shares, overwrites=True)
+        result = compute(floats(self.hidden), each) if active > 1 else each
+        if layer.shared_width:
+            shared = self._fed(layer, normed, layer.shared_width)
+            result = compute(result.size, result, shared, overwrites=True)
+        return result
+
+
+def _attends(layer: LayerShape) -> bool:
+    return layer.mixer in ("attention", "latent")

@@ -1,0 +1,16 @@
+"""ONNX Runtime GenAI."""
+
+from modellint.runtimes.runtime import LanguageMemory, Runtime
+
+RUNTIME = Runtime(
+    "onnxruntime-genai",
+    "ONNX Runtime GenAI",
+    builder="onnxruntime",
+    language=LanguageMemory(
+        formats=("onnx", "onnx-text"),
+        cache_types=("fp16", "fp32", "bf16", "int8", "int4"),
+        sources=("https://onnxruntime.ai/docs/genai/reference/config.html",),
+        windows=False,
+        keeps_maximum=True,
+    ),
+)

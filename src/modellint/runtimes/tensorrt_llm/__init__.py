@@ -1,0 +1,20 @@
+"""TensorRT-LLM."""
+
+from modellint.runtimes.runtime import LanguageMemory, Runtime
+
+RUNTIME = Runtime(
+    "tensorrt-llm",
+    "TensorRT-LLM",
+    language=LanguageMemory(
+        formats=(),
+        cache_types=("fp16", "bf16", "fp8", "int8"),
+        sources=(
+            "https://nvidia.github.io/TensorRT-LLM/reference/memory.html",
+            "https://nvidia.github.io/TensorRT-LLM/advanced/gpt-attention.html",
+        ),
+        block=32,
+        windows=False,
+        step=8192,
+        share=0.9,
+    ),
+)

@@ -1,0 +1,19 @@
+"""vLLM."""
+
+from modellint.runtimes.runtime import LanguageMemory, Runtime
+
+RUNTIME = Runtime(
+    "vllm",
+    "vLLM",
+    language=LanguageMemory(
+        formats=("safetensors",),
+        cache_types=("fp16", "bf16", "fp8"),
+        sources=(
+            "https://docs.vllm.ai/en/latest/configuration/engine_args/",
+            "https://docs.vllm.ai/en/latest/design/hybrid_kv_cache_manager/",
+        ),
+        block=16,
+        step=2048,
+        share=0.9,
+    ),
+)
