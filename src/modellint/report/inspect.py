@@ -54,7 +54,7 @@ class _ModelPage(LanguagePage):
         if told.is_readable:
             self._model(told)
             self._engine(told)
-            self.language(told.llm)
+            self.language(told.llm, has_graph=told.nodes is not None)
             self.needs(told.estimates)
             self._quantization(told)
             self._profile(told)

@@ -37,8 +37,9 @@ PARTS = (
 class LanguagePage(NeedsPage):
     """Part of a page about a language model."""
 
-    def language(self, told: LanguageModel | None) -> None:
-        if told is None:
+    def language(self, told: LanguageModel | None, *, has_graph: bool) -> None:
+        """Print the section; that of a graph, most of which is known, only for a target."""
+        if told is None or (has_graph and told.target is None):
             return
         self.blank()
         self.heading(self.dotted(self._title(told)))
@@ -101,8 +102,9 @@ class LanguagePage(NeedsPage):
         ]
         bits = f"{told.bits:.2f}" if told.bits is not None else ""
         rows.append(["total", quantity(told.parameters), format_bytes(total), bits, ""])
-        self.blank()
-        self.table(PARTS, rows, title="weights by part")
+        if len(told.parts) > 1:
+            self.blank()
+            self.table(PARTS, rows, title="weights by part")
 
     def _contexts(self, told: LanguageModel) -> None:
         attention = "" if told.flash_attention else "attention without flash"

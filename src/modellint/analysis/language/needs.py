@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from typing import Literal
 
 from modellint.analysis.language.caching import cached_type
-from modellint.analysis.language.parts import Parts, weight_parts
+from modellint.analysis.language.parts import Parts, PartSize, weight_parts
 from modellint.analysis.language.split import Split
 from modellint.analysis.language.view import architecture_of, language_runtime
+from modellint.analysis.memory import memory
 from modellint.base.records import dataclass
 from modellint.model import Model
 from modellint.model.architecture import Architecture, LayerShape
@@ -50,7 +52,7 @@ class LanguageNeeds:
         self.deployment = deployment
         self.architecture = architecture
         self.runtime_name, self.runtime = language_runtime(model, deployment)
-        self.parts: Parts = weight_parts(model, architecture)
+        self.parts = _deployed(weight_parts(model, architecture), model, deployment)
         serving = deployment.serving
         self.kv_precision = cached_type(self.runtime, serving.kv_precision)
         split = serving.parallel or self.runtime.split
@@ -169,6 +171,14 @@ class LanguageNeeds:
         count = len(self.architecture.layers)
         each = (need.weights - self.parts.of("embeddings").nbytes + need.cache) / max(count, 1)
         return max(0, min(count, int(room / each))) if each > 0 else count
+
+
+def _deployed(parts: Parts, model: Model, deployment: Deployment) -> Parts:
+    """Return the weights of a graph as deployed; those of other formats stay as stored."""
+    if not model.has_graph:
+        return parts
+    weights = memory(model, deployment).weights.expected
+    return replace(parts, sizes=(PartSize("other", parts.parameters, weights),))
 
 
 def language_needs(model: Model, deployment: Deployment) -> LanguageNeeds | None:
