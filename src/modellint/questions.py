@@ -37,7 +37,7 @@ class Question:
     def applies_to(self, capabilities: frozenset[Capability], dialect: str) -> bool:
         """False if the rule reads what a model does not have, or is about other files."""
         return self.rule.problem is not None or (
-            self.reads <= capabilities and self.rule.dialect in ("", dialect)
+            self.reads <= capabilities and self.rule.is_about(dialect)
         )
 
     @property

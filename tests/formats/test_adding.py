@@ -40,7 +40,9 @@ def checkout(tmp_path: Path) -> Path:
     (package / "__init__.py").write_text(DESCRIPTION)
     (package / "reader.py").write_text(READER)
     registry = package.parent / "registry.py"
-    text = registry.read_text(encoding="utf-8").replace("LAYERS)\n", "LAYERS, TOY)\n")
+    text = registry.read_text(encoding="utf-8").replace(
+        '\n"""Formats with a reader', '\nREAD = (*READ, TOY)\n"""Formats with a reader'
+    )
     imported = "from modellint.formats.toy import TOY\n"
     registry.write_text(text.replace("\nGROUP =", f"{imported}\nGROUP ="), encoding="utf-8")
     return copy

@@ -95,7 +95,7 @@ def _traits(rule: Rule) -> Iterator[str]:
     if rule.reads:
         yield f"reads {', '.join(rule.reads)}"
     if rule.dialect:
-        yield f"only for the dialect {rule.dialect}"
+        yield f"only for {' and '.join(rule.dialect.split())}"
     if not rule.default:
         yield "off unless selected"
     yield f"since {rule.since}"

@@ -22,6 +22,27 @@ MOST_PER_ENTRY = 256
 to what is stored: a file can declare any shape at no cost."""
 
 
+NF4 = (
+    -1.0,
+    -0.6961928009986877,
+    -0.5250730514526367,
+    -0.39491748809814453,
+    -0.28444138169288635,
+    -0.18477343022823334,
+    -0.09105003625154495,
+    0.0,
+    0.07958029955625534,
+    0.16093020141124725,
+    0.24611230194568634,
+    0.33791524171829224,
+    0.44070982933044434,
+    0.5626170039176941,
+    0.7229568362236023,
+    1.0,
+)
+"""Values of the 4-bit NormalFloat by code, from Appendix E of https://arxiv.org/abs/2305.14314."""
+
+
 class ShrunkError(OSError):
     """A file that has become shorter than it was."""
 
@@ -79,6 +100,8 @@ def codes_to(codes: NDArray[np.uint8], dtype: DType) -> Array:
     """Convert bit patterns to elements of a type narrower than a byte."""
     import numpy as np
 
+    if dtype.name == "nf4":
+        return np.array(NF4, dtype=np.float32)[codes]
     if dtype.kind == "float":
         return codes.view(dtype.numpy)
     if dtype.kind == "int":

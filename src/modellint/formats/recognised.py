@@ -17,15 +17,6 @@ def _is_safetensors(head: bytes, path: Path) -> bool:
     return len(head) >= 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100 << 20
 
 
-_NET = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.{0,2000}?-->\s*)?<net\b", re.IGNORECASE
-)
-
-
-def _is_openvino(head: bytes, path: Path) -> bool:
-    return _NET.match(head) is not None
-
-
 def _first_member(head: bytes) -> str:
     """Return the name of the first file in an unencrypted zip archive; empty for anything else."""
     if head[:4] != b"PK\x03\x04" or (len(head) > 8 and head[6] & 1):
@@ -52,13 +43,6 @@ def _is_npz(head: bytes, path: Path) -> bool:
 RECOGNISED = (
     Format("ort", "ONNX Runtime (.ort)", (".ort",), signature=_magic(b"ORTM", at=4)),
     Format("safetensors", "safetensors", (".safetensors",), signature=_is_safetensors),
-    Format(
-        "openvino",
-        "OpenVINO",
-        shared_suffixes=(".xml",),
-        companions=("{stem}.bin",),
-        signature=_is_openvino,
-    ),
     Format("torch", "PyTorch archive", shared_suffixes=(".pt", ".pth"), signature=_is_torch),
     Format("keras", "Keras", shared_suffixes=(".keras",), signature=_is_keras),
     Format(

@@ -11,12 +11,21 @@ from modellint.base.plugins import load_plugin, plugins
 from modellint.formats.format import Format
 from modellint.formats.gguf import GGUF
 from modellint.formats.onnx import ONNX, ONNX_TEXT
+from modellint.formats.openvino import OPENVINO
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.tflite import TFLITE
 from modellint.formats.trt import ENGINE, LAYERS
 
 GROUP = "modellint.formats"
-READ: tuple[Format, ...] = (ONNX_TEXT, ONNX, GGUF, TFLITE, ENGINE, LAYERS)
+READ: tuple[Format, ...] = (
+    ONNX_TEXT,
+    ONNX,
+    GGUF,
+    TFLITE,
+    OPENVINO,
+    ENGINE,
+    LAYERS,
+)
 """Formats with a reader, in order of detection."""
 
 

@@ -56,6 +56,8 @@ class DType:
 def _array_type(name: str) -> np.dtype[Any]:
     import numpy as np
 
+    if name == "nf4":  # no array can have it: elements are converted
+        return np.dtype(np.float32)
     if name in _ML_DTYPES:
         import ml_dtypes
 
@@ -101,6 +103,7 @@ _PLAIN: tuple[tuple[str, Kind, float], ...] = (
     ("float6e2m3", "float", 6),
     ("float6e3m2", "float", 6),
     ("float4e2m1", "float", 4),
+    ("nf4", "float", 4),
     ("int64", "int", 64),
     ("int32", "int", 32),
     ("int16", "int", 16),

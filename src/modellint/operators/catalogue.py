@@ -18,13 +18,11 @@ ROWS = """
 CausalConvWithState conv (data weight bias state>1)
 Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activation]
     tflite:DEPTHWISE_CONV_2D[nhwc,activation] tflite:CONV_3D[nhwc,activation]
-    openvino:Convolution openvino:GroupConvolution[weight-by-group] openvino:BinaryConvolution
-    coreml:conv
+    openvino:Convolution coreml:conv
 ConvInteger conv convolution integer-product (data weight data-zero weight-zero)
 ConvTranspose conv_transpose transposed-convolution float-product (data weight bias)
     tflite:TRANSPOSE_CONV[nhwc,activation] tflite:CONV_3D_TRANSPOSE[nhwc,activation]
-    openvino:ConvolutionBackpropData openvino:GroupConvolutionBackpropData[weight-by-group]
-    coreml:conv_transpose
+    openvino:ConvolutionBackpropData coreml:conv_transpose
 DeformConv deform_conv (data weight offset bias mask) openvino:DeformableConvolution
 QLinearConv conv convolution integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero bias)
@@ -74,17 +72,13 @@ com.microsoft.TransposeMatMul matmul matmul (data weight)
 # Attention and recurrence
 
 Attention attention attention (query key value mask past>1 past>2)
-    openvino:ScaledDotProductAttention coreml:scaled_dot_product_attention
-GRU recurrent recurrent (data weight recurrence bias lengths state>1) openvino:GRUSequence
-    openvino:GRUCell[one-step] coreml:gru
+GRU recurrent recurrent (data weight recurrence bias lengths state>1)
 LSTM recurrent recurrent (data weight recurrence bias lengths state>1 state>2 peephole)
     tflite:LSTM[one-step] tflite:UNIDIRECTIONAL_SEQUENCE_LSTM tflite:BIDIRECTIONAL_SEQUENCE_LSTM
-    openvino:LSTMSequence openvino:LSTMCell[one-step] coreml:lstm
 LinearAttention linear_attention attention (query key value state>1)
 RNN recurrent recurrent (data weight recurrence bias lengths state>1) tflite:RNN[one-step]
-    tflite:UNIDIRECTIONAL_SEQUENCE_RNN tflite:BIDIRECTIONAL_SEQUENCE_RNN openvino:RNNSequence
-    openvino:RNNCell[one-step] coreml:rnn
-RotaryEmbedding 4/output (data positions)
+    tflite:UNIDIRECTIONAL_SEQUENCE_RNN tflite:BIDIRECTIONAL_SEQUENCE_RNN
+RotaryEmbedding 4/output (data positions) openvino:RoPE
 com.microsoft.Attention projected_attention attention (data weight bias mask past>1)
 com.microsoft.DecoderMaskedMultiHeadAttention - attention
     (query key value mask bias past>1 past>2)
@@ -138,7 +132,7 @@ DequantizeLinear 2/output dequantize widened (data data-scale data-zero) tflite:
     coreml:dequantize coreml:constexpr_affine_dequantize coreml:constexpr_blockwise_shift_scale
 DynamicQuantizeLinear 3/output integer-kernel
 QuantizeLinear 2/output pointwise quantize widened (data data-scale data-zero) tflite:QUANTIZE
-    openvino:FakeQuantize[quantizes-and-dequantizes] coreml:quantize
+    coreml:quantize
 trt.TRT_FP8DequantizeLinear - dequantize (data data-scale data-zero)
 trt.TRT_FP8QuantizeLinear - quantize (data data-scale data-zero)
 trt.TRT_INT4DequantizeLinear - dequantize (data data-scale data-zero)
@@ -165,7 +159,7 @@ Gelu 5/output curved gelu pointwise quantizable sensitive in-place crossed-by-tr
     coreml:gelu
 HardSigmoid 2/output activation sigmoid pointwise quantizable in-place keeps-layout
     crossed-by-transpose never-negative
-    openvino:HardSigmoid coreml:sigmoid_hard
+    openvino:HardSigmoid openvino:HSigmoid coreml:sigmoid_hard
 HardSwish 3/output activation curved pointwise quantizable in-place keeps-layout
     crossed-by-transpose
     tflite:HARD_SWISH openvino:HSwish
@@ -260,7 +254,8 @@ DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml
     coreml:pixel_shuffle
 Dropout free pointwise quantizable view transparent drops crossed-by-transpose
 Flatten free view moves reshapes coreml:flatten2d
-Identity free view transparent moves crossed-by-ort crossed-by-transpose coreml:identity
+Identity free view transparent moves crossed-by-ort crossed-by-transpose openvino:Identity
+    coreml:identity
 Optional free makes-optional
 Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
@@ -396,7 +391,7 @@ Asin 1/output in-place openvino:Asin coreml:asin
 Asinh 1/output in-place openvino:Asinh
 Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
 Atanh 1/output in-place openvino:Atanh coreml:atanh
-BitShift 1/output tflite:RIGHT_SHIFT
+BitShift 1/output tflite:RIGHT_SHIFT openvino:BitwiseLeftShift openvino:BitwiseRightShift
 BitwiseAnd 1/output commutative in-place openvino:BitwiseAnd
 BitwiseNot 1/output in-place openvino:BitwiseNot
 BitwiseOr 1/output commutative in-place openvino:BitwiseOr
@@ -470,6 +465,7 @@ com.microsoft.QLinearMul 5/output integer-kernel multiplication
 # Everything else
 
 DFT fourier widened tflite:RFFT2D openvino:DFT openvino:RDFT
+    openvino:IDFT openvino:IRDFT
 Det -
 GridSample grid_sample widened openvino:GridSample coreml:resample
 NegativeLogLikelihoodLoss 5/input
@@ -492,5 +488,79 @@ ai.onnx.ml.LabelEncoder free
 ai.onnx.ml.OneHotEncoder free
 ai.onnx.ml.Scaler 2/output
 ai.onnx.ml.ZipMap free
+
+# OpenVINO's, as far as no operator of the standard means the same
+
+openvino.Assign free
+openvino.BatchToSpace free moves
+openvino.BinaryConvolution conv convolution (data weight)
+openvino.Bucketize free
+openvino.CTCGreedyDecoder free
+openvino.CTCGreedyDecoderSeqLen free
+openvino.CTCLoss -
+openvino.ConvertPromoteTypes free cast
+openvino.DeformablePSROIPooling roi
+openvino.DetectionOutput free sized-by-data
+openvino.EmbeddingBagOffsets -
+openvino.EmbeddingBagOffsetsSum -
+openvino.EmbeddingBagPacked -
+openvino.EmbeddingBagPackedSum -
+openvino.EmbeddingSegmentsSum -
+openvino.ErfInv 5/output pointwise
+openvino.ExperimentalDetectronDetectionOutput free sized-by-data
+openvino.ExperimentalDetectronGenerateProposalsSingleImage free sized-by-data
+openvino.ExperimentalDetectronPriorGridGenerator free
+openvino.ExperimentalDetectronROIFeatureExtractor roi
+openvino.ExperimentalDetectronTopKROIs sort
+openvino.ExtractImagePatches free
+openvino.FakeConvert 2/output pointwise (data data-scale data-zero)
+openvino.FakeQuantize 5/output pointwise in-place (data bound bound bound bound)
+openvino.GRN 3/input normalization
+openvino.GRUCell recurrent_step recurrent (data state>0 weight recurrence bias)
+openvino.GRUSequence recurrent_step recurrent (data state>1 lengths weight recurrence bias)
+openvino.GatherTree free
+openvino.GenerateProposals free sized-by-data
+openvino.GroupConvolution group_conv convolution float-product (data weight)
+openvino.GroupConvolutionBackpropData group_conv_transpose transposed-convolution float-product
+    (data weight)
+openvino.GroupedMatMul - (data weight)
+openvino.I420toBGR 6/output
+openvino.I420toRGB 6/output
+openvino.ISTFT fourier
+openvino.Inverse -
+openvino.IsFinite 1/output pointwise
+openvino.LSTMCell recurrent_step recurrent (data state>0 state>1 weight recurrence bias)
+openvino.LSTMSequence recurrent_step recurrent
+    (data state>1 state>2 lengths weight recurrence bias)
+openvino.MatrixNms free sized-by-data
+openvino.MulticlassNms free sized-by-data
+openvino.NMSRotated free sized-by-data
+openvino.NV12toBGR 6/output
+openvino.NV12toRGB 6/output
+openvino.NotEqual 1/output commutative broadcasts pointwise
+openvino.PSROIPooling roi
+openvino.PagedAttentionExtension - attention (query key value)
+openvino.PriorBox free
+openvino.PriorBoxClustered free
+openvino.Proposal free sized-by-data
+openvino.RNNCell recurrent_step recurrent (data state>0 weight recurrence bias)
+openvino.RNNSequence recurrent_step recurrent (data state>1 lengths weight recurrence bias)
+openvino.ROIAlignRotated roi
+openvino.ReadValue free
+openvino.RegionYolo 4/output
+openvino.ReorgYolo free moves
+openvino.Reverse free moves
+openvino.Roll free moves
+openvino.ScaledDotProductAttention scaled_attention attention (query key value mask)
+openvino.ScatterUpdate free extends (data index update)
+openvino.SearchSorted free
+openvino.SegmentMax 1/input
+openvino.ShuffleChannels free moves
+openvino.SliceScatter free extends (data update)
+openvino.SpaceToBatch free moves
+openvino.SparseFillEmptyRows free sized-by-data
+openvino.SquaredDifference 2/output commutative broadcasts pointwise
+openvino.StringTensorPack free
+openvino.StringTensorUnpack free
 
 """

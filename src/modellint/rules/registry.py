@@ -148,11 +148,10 @@ def read_rule(path: Path) -> Rule:
     rule = _validate(_read_table(path), path, named["code"], named["name"])
     if sum(map(bool, (rule.match, rule.check, rule.problem))) != 1:
         raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
-    if rule.dialect and rule.dialect not in dialects():
-        hint = did_you_mean(
-            rule.dialect, dialects(), f"choose from {', '.join(sorted(dialects()))}"
-        )
-        raise RuleFileError(f"{path}: unknown dialect {rule.dialect!r}; {hint}")
+    for dialect in rule.dialect.split():
+        if dialect not in dialects():
+            hint = did_you_mean(dialect, dialects(), f"choose from {', '.join(sorted(dialects()))}")
+            raise RuleFileError(f"{path}: unknown dialect {dialect!r}; {hint}")
     return rule
 
 

@@ -165,7 +165,7 @@ class Rule:
     reads: tuple[Capability, ...] = (Capability.GRAPH,)
     """Capabilities that a model must have for the rule to apply."""
     dialect: str = ""
-    """Dialect of the files that the rule applies to; empty for all."""
+    """Dialects of the files that the rule applies to, separated by spaces; empty for all."""
     needs: tuple[Need, ...] = ()
     """Requirements on the run: a target, or a runtime to probe."""
     runtimes: tuple[str, ...] = ()
@@ -195,6 +195,10 @@ class Rule:
     @property
     def default_severity(self) -> Severity:
         return Severity.parse(self.severity)
+
+    def is_about(self, dialect: str) -> bool:
+        """Return True if it applies to files of a dialect."""
+        return not self.dialect or dialect in self.dialect.split()
 
     @property
     def wordings(self) -> tuple[str, ...]:
@@ -240,7 +244,9 @@ class Rule:
         if self.reads:
             traits.append("reads " + ", ".join(self.reads))
         if self.dialect:
-            traits.append(f"only for the dialect **{self.dialect}**")
+            traits.append(
+                "only for " + " and ".join(f"**{each}**" for each in self.dialect.split())
+            )
         if not self.default:
             traits.append("off unless selected")
         return " · ".join([*traits, f"since {self.since}"])

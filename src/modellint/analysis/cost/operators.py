@@ -122,6 +122,15 @@ def _conv(of: Operands) -> tuple[int, int]:
     return out * product(of.input(of.place("weight"))[1:]), out if of.is_biased else 0
 
 
+def _group_conv(of: Operands) -> tuple[int, int]:
+    """Count a convolution whose weight has a dim of groups ahead of all others."""
+    return product(of.output()) * product(of.input(of.place("weight"))[2:]), 0
+
+
+def _group_conv_transpose(of: Operands) -> tuple[int, int]:
+    return product(of.input(0)) * product(of.input(of.place("weight"))[2:]), 0
+
+
 def _conv_transpose(of: Operands) -> tuple[int, int]:
     bias = product(of.output()) if of.is_biased else 0
     return product(of.input(0)) * product(of.input(1)[1:]), bias
@@ -193,6 +202,15 @@ def _recurrent(of: Operands) -> tuple[int, int]:
     )
 
 
+def _recurrent_step(of: Operands) -> tuple[int, int]:
+    """Count an RNN, GRU or LSTM whose state comes in: over a sequence, or for one step of it."""
+    weight = of.input(of.place("weight"))
+    steps = product(of.input(0)[:-1])
+    macs = product(weight) + product(of.input(of.place("recurrence")))
+    per_row = 3  # two additions and the activation
+    return steps * macs, steps * product(weight[:-1]) * per_row
+
+
 # Attention
 
 
@@ -219,6 +237,13 @@ def _attention(of: Operands) -> tuple[int, int]:
     return _attention_work(
         batch, heads, queries, key[1] + past, hidden // heads, value[2] // kv_heads
     )
+
+
+def _scaled_attention(of: Operands) -> tuple[int, int]:
+    """Count attention over any number of batch dims, where the heads are one of them."""
+    query, key, value = of.input(0), of.input(1), of.input(2)
+    batch = product(query[:-2])
+    return _attention_work(batch, 1, query[-2], key[-2], query[-1], value[-1])
 
 
 def _linear_attention(of: Operands) -> tuple[int, int]:
@@ -380,6 +405,8 @@ FORMULAS: Mapping[str, Formula] = {
     "grid_sample": _grid_sample,
     "grouped_query_attention": _grouped_query_attention,
     "linear_attention": _linear_attention,
+    "group_conv": _group_conv,
+    "group_conv_transpose": _group_conv_transpose,
     "local_response": _local_response,
     "matmul": _matmul,
     "matmul_blocks": _matmul_blocks,
@@ -387,8 +414,10 @@ FORMULAS: Mapping[str, Formula] = {
     "pool": _pool,
     "projected_attention": _projected_attention,
     "recurrent": _recurrent,
+    "recurrent_step": _recurrent_step,
     "resize": _resize,
     "roi": _roi,
+    "scaled_attention": _scaled_attention,
     "sort": _sort,
     "variadic": _variadic,
 }
