@@ -18,8 +18,11 @@ from modellint.config.load import Config, Configs
 from modellint.formats.format import Format
 from modellint.formats.registry import (
     first_part,
+    folder_format,
+    is_member,
     is_model,
     is_model_folder,
+    is_piece,
     looks_like_data,
     plugin_mistakes,
     with_companions,
@@ -76,10 +79,16 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
             identity = folders.identity(model)
             if identity not in seen:
                 seen.add(identity)
-                config = configs.of(model.parent)
+                config = configs.of(_home(model))
                 discovery.files.append(Found(model, shown_path(model), config))
     discovery.notes += plugin_mistakes()
     return discovery
+
+
+def _home(model: Path) -> Path:
+    """Return the folder of a model: itself, if it is one because of the files in it."""
+    known = is_model(model) or is_model_folder(model)
+    return model if not known and model.is_dir() else model.parent
 
 
 def shown_path(path: Path) -> str:
@@ -99,7 +108,17 @@ def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]
         config.relative(path)
     ):
         return
-    if is_model(path) or is_model_folder(path):
+    if is_model_folder(path):
+        yield path
+        return
+    if is_member(path.name):
+        leads = config.settings.force_exclude or is_piece(path.name)
+        if leads and folder_format(_names(path.parent)) is not None:
+            yield path.parent
+            return
+        if config.settings.force_exclude and not is_model(path):
+            return  # chosen for its name, as a hook does
+    if is_model(path):
         yield first_part(path)
         return
     owners = [model for model in _models_near(path) if _is_owner(model, path)]
@@ -179,6 +198,8 @@ class _Walk:
     def _models_in(self, folder: Path, folders: list[Path]) -> Iterator[Path]:
         """Iterate over the models in a folder, and add its subfolders to `folders`."""
         config = self.configs.of(folder)
+        models: list[Path] = []
+        parts: list[Path] = []
         for entry in sorted(_entries(folder), key=lambda entry: entry.name):
             path = folder / entry.name
             # A linked folder is outside the tree, and may form a cycle.
@@ -186,16 +207,22 @@ class _Walk:
             if is_folder and entry.name in NEVER_WALKED:
                 continue
             is_walked = is_folder and not is_model_folder(path)
-            if not is_folder and not (_is_file(entry) and _is_wanted(path, config)):
+            is_wanted = is_folder or (_is_file(entry) and _is_wanted(path, config))
+            if not is_wanted and (is_folder or not is_member(entry.name)):
                 continue
             if _is_excluded(path, config, is_folder=is_folder):
                 continue
             if config.settings.respect_gitignore and self.ignores.ignored(path, is_folder):
-                self.discovery.hidden_by_git += _count_models(path) if is_walked else 1
+                self.discovery.hidden_by_git += _count_models(path) if is_walked else is_wanted
             elif is_walked:
                 folders.append(path)
-            elif first_part(path) == path:
-                yield path
+            else:
+                models += [path] if is_wanted and first_part(path) == path else []
+                parts += [] if is_folder else [path]
+        whole = folder_format([path.name for path in parts])
+        if whole is not None:
+            yield folder
+        yield from (path for path in models if whole is None or not is_member(path.name, whole))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -212,6 +239,10 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return not entry.is_dir()
     except OSError:  # a link to itself
         return True
+
+
+def _names(folder: Path) -> list[str]:
+    return [entry.name for entry in _entries(folder)]
 
 
 def _is_wanted(path: Path, config: Config) -> bool:

@@ -18,7 +18,7 @@ from modellint.base.plain import plain
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import Finding, Location, ModelSummary, Severity
-from modellint.formats.registry import dialect_of
+from modellint.formats.registry import dialect_of, is_model_folder
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.model.reading import Reading
@@ -67,8 +67,10 @@ def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
 
 def _companions(model: Model) -> tuple[str, ...]:
     """Return the paths that findings depend on besides the model's own."""
-    inside = sorted(model.path.rglob("*")) if model.path.is_dir() else []
-    return tuple(map(str, (*inside, *model.external_files)))
+    inside: list[Path] = []
+    if model.path.is_dir():
+        inside = sorted(model.path.glob("**/*" if is_model_folder(model.path) else "*"))
+    return tuple(map(str, dict.fromkeys((*inside, *model.external_files))))
 
 
 def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:

@@ -39,6 +39,34 @@ def test_models_are_found_by_suffix_and_in_order(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_folder_is_one_model_by_the_files_in_it(tmp_path: Path) -> None:
+    make(tmp_path, "llm/config.json", "llm/model-00001-of-00002.safetensors", "llm/other.gguf",
+         "llm/model-00002-of-00002.safetensors", "llm/onnx/model.onnx", "llm/lora.safetensors",
+         "web/config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors",
+         "loose/a.safetensors", "loose/model.safetensors")  # fmt: skip
+    assert found(tmp_path) == [
+        "llm", "llm/lora.safetensors", "llm/other.gguf", "llm/onnx/model.onnx",
+        "loose/a.safetensors", "loose/model.safetensors", "unet",
+    ]  # fmt: skip
+    assert found(tmp_path / "llm")[0] == "."
+    assert found(tmp_path, exclude=("*.safetensors",)) == ["llm/other.gguf", "llm/onnx/model.onnx"]
+
+
+def test_a_file_of_a_folder_leads_to_it(tmp_path: Path) -> None:
+    shard, index = "a/model-00001-of-00001.safetensors", "a/model.safetensors.index.json"
+    whole, other = "b/model.safetensors", "web/config.json"
+    make(tmp_path, "a/config.json", shard, index, "b/config.json", whole, other)
+
+    def named(*names: str, **settings: object) -> list[str]:
+        configs = Configs(CommandLine(settings, isolated=True))
+        files = discover([tmp_path / name for name in names], configs).files
+        return [each.path.relative_to(tmp_path).as_posix() for each in files]
+
+    assert named(shard, index, "b/config.json") == ["a", "b"]
+    assert named(whole, other) == [whole, other]
+    assert named(whole, other, force_exclude=True) == ["b"]  # as the hook names them
+
+
 def test_folders_of_tools_are_never_walked(tmp_path: Path) -> None:
     make(tmp_path, "x.onnx", ".git/x.onnx", ".venv/x.onnx", "node_modules/x.onnx", "a/.tox/x.onnx")
     assert found(tmp_path) == ["x.onnx"]

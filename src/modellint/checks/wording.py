@@ -11,9 +11,16 @@ from modellint.targets.deployment import Deployment
 
 def problem_hit(problem: Problem, rule: Rule, model: Model) -> Hit:
     """Convert a problem of the file to a hit of the rule that reports it."""
-    place = model.graph.resolve(problem.value) if problem.value else None
+    place = _place(model, problem.value) if problem.value else None
     variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
     return Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
+
+
+def _place(model: Model, name: str) -> Place:
+    """Return the value of a name; in a file without a graph, the tensor."""
+    if model.has_graph:
+        return model.graph.resolve(name)
+    return next((tensor for tensor in model.tensors if tensor.name == name), None)
 
 
 def words_of(hit: Hit, file: str, deployment: Deployment | None = None) -> dict[str, object]:

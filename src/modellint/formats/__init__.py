@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modellint.base.files import kind_of, open_regular
 from modellint.base.records import dataclass
-from modellint.formats.registry import formats, is_model_folder
+from modellint.formats.registry import folder_format, formats, is_model_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ def detect(path: Path) -> Detection:
         status = path.stat()
     except (OSError, ValueError) as error:
         return _problem("unreadable", detail=_reason(error))
-    if stat.S_ISDIR(status.st_mode) and is_model_folder(path):
+    if stat.S_ISDIR(status.st_mode):
         return _detect_folder(path)
     if not stat.S_ISREG(status.st_mode):
         return _problem("unreadable", detail=kind_of(status.st_mode))
@@ -51,9 +51,16 @@ def detect(path: Path) -> Detection:
 
 
 def _detect_folder(path: Path) -> Detection:
-    folders = [format for format in formats() if format.is_folder and format.is_named(path)]
-    found = _recognise(folders, b"", path)
-    return found or _problem("not-a-model", detail="a folder without the files of its format")
+    if is_model_folder(path):
+        folders = [format for format in formats() if format.is_folder and format.is_named(path)]
+        found = _recognise(folders, b"", path)
+        return found or _problem("not-a-model", detail="a folder without the files of its format")
+    try:
+        made = folder_format([each.name for each in path.iterdir()])
+    except OSError as error:
+        return _problem("unreadable", detail=_reason(error))
+    found = _recognise([made], b"", path) if made is not None else None
+    return found or _problem("unreadable", detail="a folder")
 
 
 def _recognise(candidates: Iterable[Format], head: bytes, path: Path) -> Detection | None:
@@ -118,18 +125,20 @@ def read_model(path: Path) -> Model:
         except MemoryError:
             model = broken(path, found.name, "unreadable", detail="too little memory")
     try:
-        model.file_size = _size(path)
+        model.file_size = _size(model)
     except (OSError, ValueError):
         model.file_size = 0
     return model
 
 
-def _size(path: Path) -> int:
-    """Return the size of a file, or of all files in a folder."""
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
-    return status.st_size
+def _size(model: Model) -> int:
+    """Return the size of a file, or of all files of a model that is a folder."""
+    status = model.path.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_size
+    closed = is_model_folder(model.path)
+    files = model.path.rglob("*") if closed else model.external_files
+    return sum(each.stat().st_size for each in files if each.is_file())
 
 
 def _problem(kind: str, **facts: object) -> Detection:

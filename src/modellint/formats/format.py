@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -49,7 +50,12 @@ class Format:
     shared_suffixes: tuple[str, ...] = ()
     """Suffixes shared with other formats, for example ``.json``."""
     is_folder: bool = False
-    """True if a model is a folder with such a suffix."""
+    """True if a model is a folder with such a suffix, or with such contents."""
+    contents: tuple[tuple[str, ...], ...] = ()
+    """Globs of file names: a folder with a file for each glob of one group is a model of this
+    format, whatever its name. The files are its parts; all else in it is searched for models."""
+    pieces: tuple[str, ...] = ()
+    """Globs of those of its files that are models neither in name nor by themselves."""
     companions: tuple[str, ...] = ()
     """Names of files that belong to a model. ``*`` is any text, ``{name}`` the model's name, and
     ``{stem}`` the name without suffix. What follows ``{name}`` marks data of any such model."""
@@ -104,6 +110,15 @@ class Format:
         start, end = match.span("number")
         first = path.with_name(path.name[:start] + "1".zfill(end - start) + path.name[end:])
         return first if first.exists() else None
+
+    @property
+    def member_names(self) -> tuple[str, ...]:
+        """Globs of the files in a folder that is a model by its contents."""
+        return (*(name for group in self.contents for name in group), *self.pieces)
+
+    def is_made_of(self, names: Collection[str]) -> bool:
+        """True if a folder with files of these names is a model of the format."""
+        return any(all(fnmatch.filter(names, glob) for glob in group) for group in self.contents)
 
     def companion_of(self, model: Path, other: Path) -> bool:
         """True if the other file is, by its name, one that belongs to the model."""

@@ -33,6 +33,18 @@ Not fatal, like `unreadable-format`:
 | `unsorted-graph` | `value`, `node`, `op`, `graph` (the first place), `nodes` (how many) |
 | `recursive-function` | `function`, `detail` |
 | `invalid-reference` | `detail`: what does not exist, and where it is referred to |
+| `tensor-overlap` | `tensor`, `other`, `location`, `part`: `overlap` or `reversed` |
+| `tensor-gap` | `tensor` (the next, or the last), `offset`, `unused`, `location`, `part`: `tail` |
+| `duplicate-tensor` | `tensor`, `location` |
+| `tensor-in-two-shards` | `tensor`, `location`, `other` |
+| `shard-missing` | `location`, `tensors` (how many), `tensor` (the first) |
+| `shard-broken` | `location`, `detail` |
+| `shard-surplus` | `location` (the index), `shards` (how many), `shard` (the first) |
+| `index-missing` | `location`, `shards`, `shard` |
+| `index-wrong` | `location`, `part`: `absent` (`tensors`, `tensor`) or `unreadable` (`detail`) |
+| `index-stale` | `location`, `tensors`, `tensor`, `part`: `unlisted` or `elsewhere` |
+| `index-size` | `location`, `stated`, `size` |
+| `config-broken` | `location`, `detail` |
 """
 
 from __future__ import annotations
@@ -56,7 +68,9 @@ OTHER_KINDS = frozenset(
     """
     unreadable-format external-missing external-short external-outside external-leftover
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
-    unsorted-graph recursive-function invalid-reference
+    unsorted-graph recursive-function invalid-reference tensor-overlap tensor-gap duplicate-tensor
+    tensor-in-two-shards shard-missing shard-broken shard-surplus index-missing index-wrong
+    index-stale index-size config-broken
     """.split()
 )
 KINDS = FATAL_KINDS | OTHER_KINDS

@@ -12,11 +12,6 @@ def _magic(magic: bytes, at: int = 0) -> Sniff:
     return lambda head, path: head[at : at + len(magic)] == magic
 
 
-def _is_safetensors(head: bytes, path: Path) -> bool:
-    """Return True for safetensors: an 8-byte header length, then a JSON header."""
-    return len(head) >= 10 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100 << 20
-
-
 def _first_member(head: bytes) -> str:
     """Return the name of the first file in an unencrypted zip archive; empty for anything else."""
     if head[:4] != b"PK\x03\x04" or (len(head) > 8 and head[6] & 1):
@@ -42,7 +37,6 @@ def _is_npz(head: bytes, path: Path) -> bool:
 
 RECOGNISED = (
     Format("ort", "ONNX Runtime (.ort)", (".ort",), signature=_magic(b"ORTM", at=4)),
-    Format("safetensors", "safetensors", (".safetensors",), signature=_is_safetensors),
     Format("torch", "PyTorch archive", shared_suffixes=(".pt", ".pth"), signature=_is_torch),
     Format("keras", "Keras", shared_suffixes=(".keras",), signature=_is_keras),
     Format(

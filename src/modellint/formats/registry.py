@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -10,9 +12,11 @@ from modellint.base.errors import UsageError
 from modellint.base.plugins import load_plugin, plugins
 from modellint.formats.format import Format
 from modellint.formats.gguf import GGUF
+from modellint.formats.huggingface import HUGGING_FACE
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.openvino import OPENVINO
 from modellint.formats.recognised import RECOGNISED
+from modellint.formats.safetensors import SAFETENSORS
 from modellint.formats.tflite import TFLITE
 from modellint.formats.trt import ENGINE, LAYERS
 
@@ -23,6 +27,8 @@ READ: tuple[Format, ...] = (
     GGUF,
     TFLITE,
     OPENVINO,
+    SAFETENSORS,
+    HUGGING_FACE,
     ENGINE,
     LAYERS,
 )
@@ -72,8 +78,44 @@ def is_model(path: Path) -> bool:
 
 
 def is_model_folder(path: Path) -> bool:
-    """Return True if a folder with this name is a model."""
+    """Return True if a folder with this name is a model, and nothing in it is one by itself."""
     return path.name.lower().endswith(_suffixes(is_folder=True))
+
+
+def folder_format(names: Collection[str]) -> Format | None:
+    """Return the format of a folder that is a model because of the files in it."""
+    return next((each for each in _by_contents() if each.is_made_of(names)), None)
+
+
+def is_member(name: str, format: Format | None = None) -> bool:
+    """Return True if files of this name are parts of folders of a format, by default of any."""
+    return re.match(_members(format), name) is not None
+
+
+def is_piece(name: str) -> bool:
+    """Return True if a file of this name is only a part of a model, or none by its name."""
+    return re.match(_pieces(), name) is not None or (is_member(name) and not is_model(Path(name)))
+
+
+@cache
+def _by_contents() -> tuple[Format, ...]:
+    return tuple(format for format in formats() if format.contents)
+
+
+@cache
+def _members(format: Format | None) -> str:
+    of = _by_contents() if format is None else (format,)
+    return _any_of(glob for each in of for glob in each.member_names)
+
+
+@cache
+def _pieces() -> str:
+    return _any_of(glob for each in _by_contents() for glob in each.pieces)
+
+
+def _any_of(globs: Iterable[str]) -> str:
+    """Return a regular expression for all names that match one of the globs."""
+    return "|".join(map(fnmatch.translate, dict.fromkeys(globs))) or "(?!)"
 
 
 @cache
@@ -107,8 +149,16 @@ def _data_ending() -> str:
 
 def file_pattern() -> str:
     """Return a regular expression for the names of all models and of their data files."""
-    each = (_name_pattern(format) for format in (*READ, *RECOGNISED) if format.suffixes)
-    return rf"(?i)\.({'|'.join(each)})$"
+    ours = (*READ, *RECOGNISED)
+    endings = [_name_pattern(format) for format in ours if format.suffixes]
+    names = dict.fromkeys(name for format in ours for name in format.member_names)
+    others = [_regular(name) for name in names if not is_model(Path(name))]
+    return rf"(?i)(\.({'|'.join(endings)})|(^|/)({'|'.join(others)}))$"
+
+
+def _regular(glob: str) -> str:
+    """``[^/]*\\.index\\.json``"""
+    return re.escape(glob).replace(r"\*", "[^/]*")
 
 
 def _name_pattern(format: Format) -> str:

@@ -1,0 +1,73 @@
+"""The tensors of one file, which is a model or a part of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from modellint.formats.problems import MalformedError, Problems
+from modellint.formats.safetensors.header import Entry, Header, mistakes_in, read_header
+from modellint.formats.source import Source
+from modellint.formats.stored import StoredTensors
+from modellint.model import Region, Tensor
+
+
+class Part(NamedTuple):
+    """Content of one file."""
+
+    path: Path
+    tensors: list[Tensor]
+    metadata: dict[str, str]
+    data: int
+    """Offset of the tensors' bytes."""
+
+
+def read_part(path: Path, problems: Problems) -> Part:
+    """Read a file's header, and note what its loader refuses. Raises MalformedError, OSError."""
+    with Source(path) as source:
+        header = read_header(source)
+        size = source.size
+    end = header.data + max((entry.stop for entry in header.entries), default=0)
+    if end > size:
+        detail = "its last tensor ends after the file does"
+        raise MalformedError("truncated", detail, expected=end, size=size)
+    _check_coverage(path.name, header, size, problems)
+    stored = StoredTensors(problems)
+    tensors = [_tensor(path, header, entry, stored) for entry in header.entries]
+    return Part(path, tensors, header.metadata, header.data)
+
+
+def _tensor(path: Path, header: Header, entry: Entry, stored: StoredTensors) -> Tensor:
+    length = entry.stop - entry.start
+    region = Region(path, header.data + entry.start, max(length, 0))
+    mistake = next(mistakes_in(entry), "")
+    if mistake:
+        stored.invalid(entry.name, entry.dtype, entry.shape, detail=mistake)
+        return Tensor(entry.name, entry.dtype, entry.shape, max(length, 0), region)
+    return stored.raw(entry.name, entry.dtype, entry.shape, region)
+
+
+def _check_coverage(location: str, header: Header, size: int, problems: Problems) -> None:
+    """Note tensors that overlap, and bytes that belong to none: the library refuses both."""
+    for name in header.repeated:
+        problems.note("duplicate-tensor", at=name, tensor=name, location=location)
+    end, last = 0, ""
+    for entry in header.entries:
+        offset, name = header.data + end, entry.name
+        if entry.stop < entry.start or entry.start < end:
+            part = "reversed" if entry.stop < entry.start else "overlap"
+            problems.note(
+                "tensor-overlap", at=name, tensor=name, other=last, location=location, part=part
+            )
+        elif entry.start > end:
+            unused = entry.start - end
+            problems.note(
+                "tensor-gap", at=name, tensor=name, offset=offset, unused=unused, location=location
+            )
+        end, last = max(end, entry.stop), name
+    unused = size - header.data - end
+    if unused:
+        offset = header.data + end
+        problems.note(
+            "tensor-gap", tensor=last, offset=offset, unused=unused, location=location, part="tail"
+        )
