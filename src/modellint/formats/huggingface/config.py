@@ -13,7 +13,7 @@ from modellint.model import MOST
 LONGEST = 64 << 20
 
 
-class Config:
+class JsonTable:
     """A table of a configuration. What is missing or of another type is None, or empty."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
@@ -57,19 +57,19 @@ class Config:
     def texts(self, key: str) -> list[str]:
         return [each for each in self.items(key) if isinstance(each, str)]
 
-    def table(self, key: str) -> Config:
+    def table(self, key: str) -> JsonTable:
         value = self._table.get(key)
-        return Config(value if isinstance(value, dict) else {})
+        return JsonTable(value if isinstance(value, dict) else {})
 
-    def tables(self, key: str) -> list[Config]:
-        return [Config(each) for each in self.items(key) if isinstance(each, dict)]
+    def tables(self, key: str) -> list[JsonTable]:
+        return [JsonTable(each) for each in self.items(key) if isinstance(each, dict)]
 
-    def over(self, other: Config) -> Config:
+    def over(self, other: JsonTable) -> JsonTable:
         """Return this table with what only the other states."""
-        return Config({**other._table, **self._table})
+        return JsonTable({**other._table, **self._table})
 
 
-NOTHING = Config({})
+NOTHING = JsonTable({})
 
 
 def natural(value: object) -> int | None:
@@ -77,7 +77,7 @@ def natural(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= MOST else None
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path) -> JsonTable:
     """Return the configuration in a file. Raises OSError, and ValueError with the mistake."""
     try:
         stated = json.loads(read_regular(path, LONGEST))
@@ -85,4 +85,4 @@ def read_config(path: Path) -> Config:
         raise ValueError("brackets within brackets") from error
     if not isinstance(stated, dict):
         raise ValueError("no table")
-    return Config(stated)
+    return JsonTable(stated)

@@ -6,7 +6,7 @@ from dataclasses import field
 from pathlib import Path
 
 from modellint.base.records import dataclass
-from modellint.formats.huggingface.config import NOTHING, Config
+from modellint.formats.huggingface.config import NOTHING, JsonTable
 from modellint.model import Model
 
 
@@ -17,12 +17,12 @@ class FolderFacts:
     folder: Path
     names: frozenset[str] = frozenset()
     """Names of all files in the folder."""
-    configs: dict[str, Config] = field(default_factory=dict)
+    configs: dict[str, JsonTable] = field(default_factory=dict)
     """By file name; those that could be read."""
     weights: tuple[str, ...] = ()
     """Names of the files whose tensors are the model's."""
 
-    def config(self, name: str = "config.json") -> Config:
+    def config(self, name: str = "config.json") -> JsonTable:
         """Return a configuration; an empty one if there is none."""
         return self.configs.get(name, NOTHING)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modellint.capability import Capability
 from modellint.formats.huggingface import HUGGING_FACE
-from modellint.formats.huggingface.config import Config, read_config
+from modellint.formats.huggingface.config import JsonTable, read_config
 from modellint.formats.huggingface.facts import FolderFacts
 from modellint.formats.huggingface.weights import (
     all_tensors,
@@ -58,7 +58,7 @@ def read(path: Path) -> Model:
 
 def _configs(
     folder: Path, names: frozenset[str], problems: Problems
-) -> Iterator[tuple[str, Config]]:
+) -> Iterator[tuple[str, JsonTable]]:
     for name in CONFIGS:
         if name not in names:
             continue
@@ -68,7 +68,7 @@ def _configs(
             problems.note("config-broken", location=name, detail=str(error))
 
 
-def _metadata(config: Config, stored: dict[str, str]) -> dict[str, str]:
+def _metadata(config: JsonTable, stored: dict[str, str]) -> dict[str, str]:
     """Return what the weights' headers state, and the most telling values of the configuration."""
     shown = {key: config.text(key) for key in ("model_type", "torch_dtype", "dtype")}
     shown["architectures"] = ", ".join(config.texts("architectures"))

@@ -14,7 +14,7 @@ from modellint.base.text import bounded
 from modellint.formats.huggingface import INDEX, SHARD, WEIGHTS
 from modellint.formats.huggingface.config import read_config
 from modellint.formats.problems import MalformedError, Problems
-from modellint.formats.safetensors.part import Part, read_part
+from modellint.formats.safetensors.part import WeightFile, read_part
 from modellint.formats.signatures import lfs_facts
 from modellint.model import Tensor
 
@@ -22,7 +22,7 @@ SUFFIX = ".safetensors"
 LONGEST_POINTER = 1024
 
 
-class Weights(NamedTuple):
+class WeightFiles(NamedTuple):
     """The files to read, and the index that names them."""
 
     files: tuple[str, ...]
@@ -33,30 +33,30 @@ class Weights(NamedTuple):
     """Bytes of all tensors, by the index."""
 
 
-def find_weights(folder: Path, names: frozenset[str], problems: Problems) -> Weights:
+def find_weights(folder: Path, names: frozenset[str], problems: Problems) -> WeightFiles:
     """Return the files that a loader would read, in its order of preference."""
     for name in WEIGHTS:
         if name + SUFFIX in names:
-            return Weights((name + SUFFIX,))
+            return WeightFiles((name + SUFFIX,))
         index = f"{name}{SUFFIX}.index.json"
         if index in names:
             return _indexed(folder, index, names, problems)
         shards = _matching(names, f"{name}-{SHARD}")
         if shards:
             problems.note("index-missing", location=index, shards=len(shards), shard=shards[0])
-            return Weights(shards)
+            return WeightFiles(shards)
         variants = _matching(names, f"{name}.*{SUFFIX}")
         if variants:
-            return Weights(variants[:1])
+            return WeightFiles(variants[:1])
     index = next(iter(_matching(names, INDEX)), "")
-    return _indexed(folder, index, names, problems) if index else Weights(())
+    return _indexed(folder, index, names, problems) if index else WeightFiles(())
 
 
 def _matching(names: Iterable[str], pattern: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if fnmatchcase(name, pattern)))
 
 
-def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems) -> Weights:
+def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems) -> WeightFiles:
     """Return the shards that an index names."""
     try:
         stated = read_config(folder / index)
@@ -64,7 +64,7 @@ def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems
             raise ValueError("no weight_map")
     except (OSError, ValueError) as error:
         problems.note("index-wrong", location=index, detail=str(error), part="unreadable")
-        return Weights(_matching(names, SHARD))
+        return WeightFiles(_matching(names, SHARD))
     table = stated.table("weight_map")
     listed = {bounded(name): table.text(name) for name in table}
     outside = {file for file in set(listed.values()) if leaves_lexically(file) or not file}
@@ -80,10 +80,10 @@ def _indexed(folder: Path, index: str, names: frozenset[str], problems: Problems
         )
     listed = {name: file for name, file in listed.items() if file not in outside}
     total = stated.table("metadata").number("total_size")
-    return Weights(tuple(sorted(set(listed.values()))), index, listed, total)
+    return WeightFiles(tuple(sorted(set(listed.values()))), index, listed, total)
 
 
-def read_weights(folder: Path, weights: Weights, problems: Problems) -> list[Part]:
+def read_weights(folder: Path, weights: WeightFiles, problems: Problems) -> list[WeightFile]:
     """Read the headers of all files, and note those that cannot be read."""
     parts = []
     counts = Counter(weights.listed.values())
@@ -111,7 +111,7 @@ def _pointer(path: Path) -> Mapping[str, Any] | None:
         return lfs_facts(file.read(LONGEST_POINTER) or b"")
 
 
-def check_index(weights: Weights, parts: Sequence[Part], problems: Problems) -> None:
+def check_index(weights: WeightFiles, parts: Sequence[WeightFile], problems: Problems) -> None:
     """Note where the index and the headers disagree."""
     stored = {tensor.name: part.path.name for part in parts for tensor in part.tensors}
     _note_repeated(parts, problems)
@@ -134,14 +134,14 @@ def check_index(weights: Weights, parts: Sequence[Part], problems: Problems) -> 
 
 
 def _note_tensors(
-    kind: str, part: str, tensors: Sequence[str], weights: Weights, problems: Problems
+    kind: str, part: str, tensors: Sequence[str], weights: WeightFiles, problems: Problems
 ) -> None:
     if tensors:
         count, location = len(tensors), weights.index_name
         problems.note(kind, location=location, part=part, tensors=count, tensor=tensors[0])
 
 
-def _note_repeated(parts: Sequence[Part], problems: Problems) -> None:
+def _note_repeated(parts: Sequence[WeightFile], problems: Problems) -> None:
     first: dict[str, str] = {}
     for part in parts:
         for tensor in part.tensors:
@@ -152,7 +152,7 @@ def _note_repeated(parts: Sequence[Part], problems: Problems) -> None:
                 problems.note("tensor-in-two-shards", at, tensor=at, **facts)
 
 
-def note_surplus(weights: Weights, names: frozenset[str], problems: Problems) -> None:
+def note_surplus(weights: WeightFiles, names: frozenset[str], problems: Problems) -> None:
     """Note shards that no index names."""
     surplus = [name for name in _matching(names, SHARD) if name not in weights.files]
     if surplus and weights.index_name:
@@ -160,7 +160,7 @@ def note_surplus(weights: Weights, names: frozenset[str], problems: Problems) ->
         problems.note("shard-surplus", location=location, shards=len(surplus), shard=shard)
 
 
-def all_tensors(parts: Sequence[Part]) -> list[Tensor]:
+def all_tensors(parts: Sequence[WeightFile]) -> list[Tensor]:
     """Return the tensors of all parts; of those of one name, the first."""
     tensors: dict[str, Tensor] = {}
     for part in parts:

@@ -55,7 +55,7 @@ _FIELDS = ("dtype", "shape", "data_offsets")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)")
 
 
-class Entry(NamedTuple):
+class StatedTensor(NamedTuple):
     """A tensor as the header states it; offsets are relative to the header's end."""
 
     name: str
@@ -65,10 +65,10 @@ class Entry(NamedTuple):
     stop: int
 
 
-class Header(NamedTuple):
+class TensorHeader(NamedTuple):
     """A parsed header."""
 
-    entries: list[Entry]
+    entries: list[StatedTensor]
     """In the order of their offsets."""
     metadata: dict[str, str]
     repeated: list[str]
@@ -88,7 +88,7 @@ def header_length(head: bytes) -> int | None:
     return length if plausible and head[LENGTH:].lstrip(b" \t\r\n").startswith(b"{") else None
 
 
-def read_header(source: Source) -> Header:
+def read_header(source: Source) -> TensorHeader:
     """Read the header. Raises MalformedError."""
     length = source.number(0, "<Q", "the header's length")
     if length > LONGEST:
@@ -102,9 +102,9 @@ def read_header(source: Source) -> Header:
         raise MalformedError("too-deep", "brackets within brackets", limit=DEEPEST) from error
 
 
-def parse_header(text: bytes, data: int) -> Header:
+def parse_header(text: bytes, data: int) -> TensorHeader:
     """Parse the JSON of a header that ends at the offset `data`."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, StatedTensor] = {}
     metadata: dict[str, str] | None = None
     repeated: list[str] = []
     for name, stated in _table(_parse(text), "the header"):
@@ -117,7 +117,7 @@ def parse_header(text: bytes, data: int) -> Header:
             repeated.append(bounded(name))
         entries[name] = _entry(bounded(name), stated)
     ordered = sorted(entries.values(), key=lambda entry: (entry.start, entry.stop))
-    return Header(ordered, metadata or {}, repeated, data)
+    return TensorHeader(ordered, metadata or {}, repeated, data)
 
 
 def _parse(raw: bytes) -> Any:
@@ -185,7 +185,7 @@ def _metadata(stated: object) -> dict[str, str]:
     return metadata
 
 
-def _entry(name: str, stated: object) -> Entry:
+def _entry(name: str, stated: object) -> StatedTensor:
     """Return a tensor, written as a table or as a list of its fields."""
     if isinstance(stated, list):
         if len(stated) != len(_FIELDS):
@@ -196,7 +196,7 @@ def _entry(name: str, stated: object) -> Entry:
     shape, offsets = _naturals(name, fields, "shape"), _naturals(name, fields, "data_offsets")
     if len(offsets) != 2:
         raise InvalidError(f"tensor '{name}' has {len(offsets)} data_offsets")
-    return Entry(name, _dtype(name, fields.get("dtype")), shape, *offsets)
+    return StatedTensor(name, _dtype(name, fields.get("dtype")), shape, *offsets)
 
 
 def _fields(name: str, stated: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def _is_natural(number: object) -> bool:
     return type(number) is int and 0 <= number <= LARGEST
 
 
-def bits_of(entry: Entry) -> int | None:
+def bits_of(entry: StatedTensor) -> int | None:
     """Return the size of a tensor by its type and shape; None if the library's count overflows."""
     count = 1
     for dim in entry.shape:
@@ -256,7 +256,7 @@ def bits_of(entry: Entry) -> int | None:
     return bits if bits <= LARGEST else None
 
 
-def mistakes_in(entry: Entry) -> Iterator[str]:
+def mistakes_in(entry: StatedTensor) -> Iterator[str]:
     """Iterate over what is wrong with a tensor's size."""
     bits = bits_of(entry)
     if bits is None:

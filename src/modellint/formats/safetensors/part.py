@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modellint.formats.problems import MalformedError, Problems
-from modellint.formats.safetensors.header import Entry, Header, mistakes_in, read_header
+from modellint.formats.safetensors.header import (
+    StatedTensor,
+    TensorHeader,
+    mistakes_in,
+    read_header,
+)
 from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors
 from modellint.model import Region, Tensor
 
 
-class Part(NamedTuple):
+class WeightFile(NamedTuple):
     """Content of one file."""
 
     path: Path
@@ -22,7 +27,7 @@ class Part(NamedTuple):
     """Offset of the tensors' bytes."""
 
 
-def read_part(path: Path, problems: Problems) -> Part:
+def read_part(path: Path, problems: Problems) -> WeightFile:
     """Read a file's header, and note what its loader refuses. Raises MalformedError, OSError."""
     with Source(path) as source:
         header = read_header(source)
@@ -34,10 +39,10 @@ def read_part(path: Path, problems: Problems) -> Part:
     _check_coverage(path.name, header, size, problems)
     stored = StoredTensors(problems)
     tensors = [_tensor(path, header, entry, stored) for entry in header.entries]
-    return Part(path, tensors, header.metadata, header.data)
+    return WeightFile(path, tensors, header.metadata, header.data)
 
 
-def _tensor(path: Path, header: Header, entry: Entry, stored: StoredTensors) -> Tensor:
+def _tensor(path: Path, header: TensorHeader, entry: StatedTensor, stored: StoredTensors) -> Tensor:
     length = entry.stop - entry.start
     region = Region(path, header.data + entry.start, max(length, 0))
     mistake = next(mistakes_in(entry), "")
@@ -47,7 +52,7 @@ def _tensor(path: Path, header: Header, entry: Entry, stored: StoredTensors) -> 
     return stored.raw(entry.name, entry.dtype, entry.shape, region)
 
 
-def _check_coverage(location: str, header: Header, size: int, problems: Problems) -> None:
+def _check_coverage(location: str, header: TensorHeader, size: int, problems: Problems) -> None:
     """Note tensors that overlap, and bytes that belong to none: the library refuses both."""
     for name in header.repeated:
         problems.note("duplicate-tensor", at=name, tensor=name, location=location)
