@@ -23,7 +23,7 @@ TIMES = 4
 """Bytes that may be read of tables and vectors: so many times the file's size, within limits. A
 file where nothing is shared needs less than its size."""
 TABLE = 16
-"""What one visit of a table counts for: its own offset, and a few fields."""
+"""Bytes that each visit of a table counts for: its own offset, and a few fields."""
 LONGEST_VTABLE = 1 << 10
 
 
@@ -43,7 +43,7 @@ class Flatbuffer:
         self._vtables: dict[int, tuple[int, ...]] = {}
         self._left = min(max(TIMES * source.size, LEAST_READ), MOST_READ)
 
-    def root(self) -> Table:
+    def root(self) -> FlatTable:
         return self.table_at(0)
 
     def charge(self, length: int) -> None:
@@ -78,17 +78,17 @@ class Flatbuffer:
         number: int = layout.unpack(self.read(offset, layout.size))[0]
         return number
 
-    def table_at(self, place: int) -> Table:
+    def table_at(self, place: int) -> FlatTable:
         """Return the table that the offset at a place leads to."""
         return self._table(place + self.number(place, "I"))
 
-    def _table(self, position: int) -> Table:
+    def _table(self, position: int) -> FlatTable:
         self.charge(TABLE)
         vtable = position - self.number(position, "i")
         slots = self._vtables.get(vtable)
         if slots is None:
             slots = self._vtables[vtable] = self._read_vtable(vtable)
-        return Table(self, position, slots)
+        return FlatTable(self, position, slots)
 
     def _read_vtable(self, place: int) -> tuple[int, ...]:
         length = self.number(place, "H")
@@ -111,7 +111,7 @@ class Flatbuffer:
         return self.read(*span)
 
 
-class Table:
+class FlatTable:
     """One table: its fields by slot, the number of their line in the schema."""
 
     __slots__ = ("buffer", "position", "slots")
@@ -143,11 +143,11 @@ class Table:
     def texts(self, slot: int) -> list[str]:
         return [self.buffer.bytes_at(each).decode(errors="replace") for each in self._places(slot)]
 
-    def table(self, slot: int) -> Table | None:
+    def table(self, slot: int) -> FlatTable | None:
         place = self.place(slot)
         return None if place is None else self.buffer.table_at(place)
 
-    def tables(self, slot: int) -> Iterator[Table]:
+    def tables(self, slot: int) -> Iterator[FlatTable]:
         """Iterate over a vector of tables."""
         return map(self.buffer.table_at, self._places(slot))
 

@@ -11,7 +11,7 @@ from modellint.model import Graph, Model, Tensor, Value
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How the integers of a tensor stand for numbers: ``scale * (integer - zero_point)``."""
+    """Scheme of integers that stand for numbers: ``scale * (integer - zero_point)``."""
 
     scales: tuple[float, ...] = ()
     zero_points: tuple[int, ...] = ()
@@ -34,7 +34,7 @@ class Quantization:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class Entrance:
     """A named way to run the model: names of inputs and outputs, and the subgraph that is run."""
 
     key: str
@@ -76,7 +76,7 @@ class TFLiteFacts:
     variables: frozenset[Value] = frozenset()
     """State that is kept from one run to the next."""
     sparse: frozenset[Value] = frozenset()
-    signatures: tuple[Signature, ...] = ()
+    signatures: tuple[Entrance, ...] = ()
     buffers: Buffers = Buffers()
     metadata: Mapping[str, Tensor] = field(default_factory=dict)
     """Other things that are stored in the file, by their name."""

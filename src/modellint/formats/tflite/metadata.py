@@ -1,10 +1,10 @@
-"""What TFLite files say about themselves, and about the converter that wrote them."""
+"""Statements of TFLite files about themselves, and about the converter that wrote them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modellint.formats.flatbuffer import Table
+from modellint.formats.flatbuffer import FlatTable
 from modellint.formats.problems import MalformedError
 from modellint.model import Tensor
 
@@ -16,7 +16,7 @@ _DESCRIBED = {0: "name", 1: "description", 2: "version", 4: "author", 5: "licens
 """Slots of ModelMetadata that are text."""
 
 
-def words(root: Table, stored: Mapping[str, Tensor]) -> dict[str, str]:
+def words(root: FlatTable, stored: Mapping[str, Tensor]) -> dict[str, str]:
     """Return what the file says in words, by what it is about."""
     found = {}
     if description := root.text(3):
@@ -30,7 +30,7 @@ def words(root: Table, stored: Mapping[str, Tensor]) -> dict[str, str]:
     return found
 
 
-def converter(root: Table, stored: Mapping[str, Tensor]) -> str:
+def converter(root: FlatTable, stored: Mapping[str, Tensor]) -> str:
     """Return the release of TensorFlow that converted the model; empty if it is not said."""
     conversion = _nested(root, stored.get(CONVERSION))
     try:
@@ -40,7 +40,7 @@ def converter(root: Table, stored: Mapping[str, Tensor]) -> str:
         return ""
 
 
-def _nested(root: Table, stored: Tensor | None) -> Table | None:
+def _nested(root: FlatTable, stored: Tensor | None) -> FlatTable | None:
     """Return a flatbuffer inside of the flatbuffer; None if it is broken."""
     if stored is None or stored.region is None or stored.nbytes < 8:
         return None
@@ -50,7 +50,7 @@ def _nested(root: Table, stored: Tensor | None) -> Table | None:
         return None
 
 
-def _texts(described: Table) -> Iterator[tuple[str, str]]:
+def _texts(described: FlatTable) -> Iterator[tuple[str, str]]:
     for slot, name in _DESCRIBED.items():
         try:
             text = described.text(slot)

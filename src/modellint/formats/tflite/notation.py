@@ -56,19 +56,19 @@ _CODES = {
 
 def encode(text: str) -> bytes:
     """Return the file's bytes. Raises ValueError with the mistake in the text."""
-    file = _File()
+    file = _TFLiteFile()
     for line in filter(None, map(str.strip, text.splitlines())):
         file.add(line)
     return flatbuffer(b"TFL3", file.fields())
 
 
-class _File:
+class _TFLiteFile:
     """A file as far as it has been written."""
 
     def __init__(self) -> None:
         self.codes: list[tuple[str, bool, int]] = []
         self.buffers: list[Fields] = [{}]
-        self.subgraphs: list[_Subgraph] = []
+        self.subgraphs: list[_WrittenGraph] = []
         self.signatures: list[Fields] = []
         self.metadata: list[Fields] = []
 
@@ -97,12 +97,12 @@ class _File:
         elif (match := _NODE.match(line)) is not None and self._is_node(match):
             self._subgraph.add_node(match, self)
         elif (match := _SUBGRAPH.match(line)) is not None:
-            self.subgraphs.append(_Subgraph(*map(str, match.groups())))
+            self.subgraphs.append(_WrittenGraph(*map(str, match.groups())))
         else:
             raise ValueError(f"neither a subgraph nor a tensor or node: {line!r}")
 
     @property
-    def _subgraph(self) -> _Subgraph:
+    def _subgraph(self) -> _WrittenGraph:
         if not self.subgraphs:
             raise ValueError("a tensor or node before the first subgraph")
         return self.subgraphs[-1]
@@ -136,7 +136,7 @@ class _File:
         ]
 
 
-class _Subgraph:
+class _WrittenGraph:
     def __init__(self, name: str, inputs: str, outputs: str) -> None:
         self.name, self.inputs, self.outputs = _plain(name), inputs, outputs
         self.names: list[str] = []
@@ -164,7 +164,7 @@ class _Subgraph:
     def indices(self, names: str) -> Numbers:
         return Numbers("i", [self.index(each) for each in _split(names)])
 
-    def add_tensor(self, match: re.Match[str], file: _File) -> None:
+    def add_tensor(self, match: re.Match[str], file: _TFLiteFile) -> None:
         kind = match["type"].upper()
         if kind not in schema().types:
             raise ValueError(f"no element type {match['type']}")
@@ -192,7 +192,7 @@ class _Subgraph:
             fields[7] = Numbers("i", dims)
         self.tensors.append(fields)
 
-    def _buffer(self, value: str | None, kind: str, count: int, file: _File) -> int:
+    def _buffer(self, value: str | None, kind: str, count: int, file: _TFLiteFile) -> int:
         if value is None:
             return 0
         numbers = [float(each) for each in value.split()]
@@ -204,7 +204,7 @@ class _Subgraph:
         whole = numbers if code in "efd" else [int(each) for each in numbers]
         return file.buffer(struct.pack(f"<{len(whole)}{code}", *whole))
 
-    def add_node(self, match: re.Match[str], file: _File) -> None:
+    def add_node(self, match: re.Match[str], file: _TFLiteFile) -> None:
         is_custom = bool(match["custom"])
         code = file.code(_plain(match["op"]), is_custom, int(match["version"] or 1))
         fields: dict[int, Field] = {

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modellint.base.text import bounded
-from modellint.formats.flatbuffer import PAGE, Flatbuffer, Table
+from modellint.formats.flatbuffer import PAGE, Flatbuffer, FlatTable
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.source import Source
 from modellint.formats.tflite import CUSTOM, DOMAIN, TFLITE
 from modellint.formats.tflite.facts import (
+    Entrance,
     OperatorCode,
     Quantization,
-    Signature,
     TFLiteFacts,
 )
 from modellint.formats.tflite.metadata import converter, words
@@ -40,13 +40,13 @@ def read(path: Path) -> Model:
     model = Model(path, TFLITE.name)
     try:
         with Source(path, window=PAGE) as source:
-            _Reader(model, Flatbuffer(source)).read()
+            _TFLiteReader(model, Flatbuffer(source)).read()
     except MalformedError as error:
         return broken(path, TFLITE.name, error.kind, **error.facts)
     return model
 
 
-class _Call(NamedTuple):
+class _SubgraphCall(NamedTuple):
     """A subgraph to read, and the node that calls it."""
 
     subgraph: int
@@ -54,7 +54,7 @@ class _Call(NamedTuple):
     key: str
 
 
-class _Reader:
+class _TFLiteReader:
     """Reads one file into a model."""
 
     def __init__(self, model: Model, flatbuffer: Flatbuffer) -> None:
@@ -103,7 +103,7 @@ class _Reader:
 
     def _read_from(self, index: int) -> Graph:
         """Read a subgraph, and those that its nodes call and that have not been read."""
-        pending = [_Call(index, None, "")]
+        pending = [_SubgraphCall(index, None, "")]
         while pending:
             each = pending.pop()
             if each.subgraph in self.graphs:
@@ -117,7 +117,7 @@ class _Reader:
             pending += self._read_graph(graph, table)
         return self.graphs[index]
 
-    def _read_graph(self, graph: Graph, table: Table) -> list[_Call]:
+    def _read_graph(self, graph: Graph, table: FlatTable) -> list[_SubgraphCall]:
         values = []
         tables = list(table.tables(0))
         for index, each in enumerate(tables):
@@ -131,13 +131,13 @@ class _Reader:
             value.is_input = True
         for value in graph.outputs:
             value.is_output = True
-        calls: list[_Call] = []
+        calls: list[_SubgraphCall] = []
         for each in table.tables(3):
             calls += self._add_node(graph, each)
         self._check_order(graph)
         return calls
 
-    def _value(self, graph: Graph, table: Table, index: int) -> Value:
+    def _value(self, graph: Graph, table: FlatTable, index: int) -> Value:
         name = bounded(table.text(3)) or f"tensor {index}"
         if name in graph.values:
             name = f"{name}#{index}"
@@ -165,7 +165,7 @@ class _Reader:
             self.variables.add(value)
         return value
 
-    def _quantize(self, value: Value, table: Table, values: list[Value]) -> None:
+    def _quantize(self, value: Value, table: FlatTable, values: list[Value]) -> None:
         stated = table.table(4)
         if stated is None:
             return
@@ -196,7 +196,7 @@ class _Reader:
                 self._misplaced(None, f"tensor {index} among the {part} of '{graph.path}'")
         return found
 
-    def _add_node(self, graph: Graph, table: Table) -> list[_Call]:
+    def _add_node(self, graph: Graph, table: FlatTable) -> list[_SubgraphCall]:
         index, at = table.number(0, "I"), len(graph.nodes)
         if index >= len(self.codes):
             self._misplaced(None, f"operator {index} in node {at} of '{graph.path}'")
@@ -231,21 +231,21 @@ class _Reader:
                 self._misplaced(None, f"tensor {index} as {part} of {place}")
             yield None
 
-    def _calls(self, node: Node) -> Iterator[_Call]:
+    def _calls(self, node: Node) -> Iterator[_SubgraphCall]:
         """Iterate over the subgraphs that a node calls."""
         for name, stated in node.attributes.items():
             if not (name.endswith(SUBGRAPH) or (node.op_type, name) == ("CALL", "subgraph")):
                 continue
             key = name.removesuffix(SUBGRAPH).strip("_") or "body"
             if isinstance(stated, int) and 0 <= stated < len(self.subgraphs):
-                yield _Call(stated, node, key)
+                yield _SubgraphCall(stated, node, key)
             else:
                 place = f"node {node.index} ({node.op_type}) of '{node.graph.path}'"
                 self._misplaced(None, f"subgraph {stated!r} in {place}")
         branches = node.attributes.get("branch_subgraph_indices")
         for number, index in enumerate(branches if isinstance(branches, tuple) else ()):
             if isinstance(index, int) and 0 <= index < len(self.subgraphs):
-                yield _Call(index, node, f"branch_{number}")
+                yield _SubgraphCall(index, node, f"branch_{number}")
 
     def _check_order(self, graph: Graph) -> None:
         """Record values that are read before anything has written them."""
@@ -270,7 +270,7 @@ class _Reader:
     def _misplaced(self, at: str | None, detail: str) -> None:
         self.problems.note("invalid-reference", at=at, detail=detail)
 
-    def _signatures(self) -> Iterator[Signature]:
+    def _signatures(self) -> Iterator[Entrance]:
         for table in self.root.tables(7):
             index = table.number(4, "I")
             key = bounded(table.text(2))
@@ -278,10 +278,10 @@ class _Reader:
             if graph is None:
                 self._misplaced(None, f"subgraph {index} in signature '{key}'")
             names = [dict(self._named(table, slot, graph, key)) for slot in (0, 1)]
-            yield Signature(key, graph, *names)
+            yield Entrance(key, graph, *names)
 
     def _named(
-        self, table: Table, slot: int, graph: Graph | None, key: str
+        self, table: FlatTable, slot: int, graph: Graph | None, key: str
     ) -> Iterator[tuple[str, Value]]:
         values = self.tensors[graph] if graph is not None else ()
         for each in table.tables(slot):
@@ -299,14 +299,14 @@ class _Reader:
                 yield name, stored
 
 
-def _limited(tables: Iterable[Table], part: str) -> Iterator[Table]:
+def _limited(tables: Iterable[FlatTable], part: str) -> Iterator[FlatTable]:
     for count, each in enumerate(tables):
         if count >= MOST_LISTED:
             raise MalformedError("corrupt", f"it has more than {MOST_LISTED} {part}")
         yield each
 
 
-def _operator_codes(root: Table) -> Iterator[OperatorCode]:
+def _operator_codes(root: FlatTable) -> Iterator[OperatorCode]:
     names = schema().operators
     for table in _limited(root.tables(1), "kinds of operators"):
         # The old field is a byte, and full for all that came after; the higher number counts.
@@ -319,7 +319,7 @@ def _operator_codes(root: Table) -> Iterator[OperatorCode]:
             yield OperatorCode(name, DOMAIN, version)
 
 
-def _attributes(table: Table) -> Iterator[tuple[str, Attribute]]:
+def _attributes(table: FlatTable) -> Iterator[tuple[str, Attribute]]:
     for kind_slot, slot, union in ((3, 4, 0), (11, 12, 1)):
         stated = table.table(slot)
         kind = table.number(kind_slot, "B")
@@ -331,7 +331,7 @@ def _attributes(table: Table) -> Iterator[tuple[str, Attribute]]:
         yield "custom_options_size", table.number(10, "Q")
 
 
-def _shape(table: Table, shape: tuple[int, ...]) -> Shape:
+def _shape(table: FlatTable, shape: tuple[int, ...]) -> Shape:
     """Return the shape with open dims, which only the signature of a shape shows."""
     signature = table.numbers(7, "i")
     stated = signature if len(signature) == len(shape) else shape

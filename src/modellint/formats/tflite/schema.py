@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from modellint.formats.flatbuffer import Table
+from modellint.formats.flatbuffer import FlatTable
 from modellint.model import DTYPES, Attribute, DType
 
 
 class Schema(NamedTuple):
-    """What `schema.json` holds."""
+    """Content of `schema.json`."""
 
     operators: tuple[str, ...]
     dtypes: tuple[DType | None, ...]
@@ -37,7 +37,7 @@ def schema() -> Schema:
     )
 
 
-def options(table: Table, kind: int, union: int) -> dict[str, Attribute]:
+def options(table: FlatTable, kind: int, union: int) -> dict[str, Attribute]:
     """Return an operator's options; `kind` is their number in one of the two unions."""
     known = schema()
     name = known.unions[union][kind] if kind < len(known.unions[union]) else ""
@@ -45,7 +45,7 @@ def options(table: Table, kind: int, union: int) -> dict[str, Attribute]:
     return {each[0]: value for each in fields if (value := _field(table, each)) is not None}
 
 
-def _field(table: Table, field: list[Any]) -> Attribute | None:
+def _field(table: FlatTable, field: list[Any]) -> Attribute | None:
     _, slot, kind, default, *enum = field
     if enum:
         number = table.number(slot, kind, default)

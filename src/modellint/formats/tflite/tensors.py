@@ -13,7 +13,7 @@ from modellint.base.files import regular_size
 from modellint.base.paths import leaves_lexically
 from modellint.base.text import bounded
 from modellint.formats.elements import from_raw
-from modellint.formats.flatbuffer import Span, Table
+from modellint.formats.flatbuffer import FlatTable, Span
 from modellint.formats.problems import Problems
 from modellint.formats.stored import StoredTensors, mistake_in, possible
 from modellint.formats.tflite.facts import Buffers
@@ -28,7 +28,7 @@ NOWHERE = 1
 class BufferReader(StoredTensors):
     """Finds the numbers of tensors, and records tensors whose numbers do not fit."""
 
-    def __init__(self, root: Table, problems: Problems, path: Path) -> None:
+    def __init__(self, root: FlatTable, problems: Problems, path: Path) -> None:
         super().__init__(problems)
         self._path = path
         self._tables = list(root.tables(4))
@@ -41,7 +41,7 @@ class BufferReader(StoredTensors):
         self.external_files: list[Path] = []
 
     def tensor(
-        self, table: Table, name: str, dtype: DType, shape: tuple[int, ...], *, is_sparse: bool
+        self, table: FlatTable, name: str, dtype: DType, shape: tuple[int, ...], *, is_sparse: bool
     ) -> Tensor | None:
         """Return what the file stores of a tensor; None for one that is computed."""
         elsewhere = table.number(10, "I")
@@ -66,7 +66,7 @@ class BufferReader(StoredTensors):
 
     def _stored(
         self,
-        table: Table,
+        table: FlatTable,
         name: str,
         dtype: DType,
         shape: tuple[int, ...],
@@ -136,7 +136,7 @@ class BufferReader(StoredTensors):
         return Buffers(len(lengths), sum(unused), len(unused), beyond)
 
 
-def _place(table: Table) -> Span | None:
+def _place(table: FlatTable) -> Span | None:
     inside = table.span(0)
     offset, size = table.number(1, "Q"), table.number(2, "Q")
     if inside is not None and inside.length:
