@@ -17,11 +17,13 @@ ROWS = """
 
 CausalConvWithState conv (data weight bias state>1)
 Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activation]
-    tflite:DEPTHWISE_CONV_2D[nhwc,activation] tflite:CONV_3D[nhwc,activation]
+    tflite:DEPTHWISE_CONV_2D[nhwc,activation,cost=depthwise]
+    tflite:CONV_3D[nhwc,activation,cost=conv_channels_last]
     openvino:Convolution coreml:conv
 ConvInteger conv convolution integer-product (data weight data-zero weight-zero)
 ConvTranspose conv_transpose transposed-convolution float-product (data weight bias)
-    tflite:TRANSPOSE_CONV[nhwc,activation] tflite:CONV_3D_TRANSPOSE[nhwc,activation]
+    tflite:TRANSPOSE_CONV[nhwc,activation,cost=conv_transpose_nhwc,shape+weight+data+bias]
+    tflite:CONV_3D_TRANSPOSE[nhwc,activation,cost=conv_transpose_nhwc,shape+weight+data+bias]
     openvino:ConvolutionBackpropData coreml:conv_transpose
 DeformConv deform_conv (data weight offset bias mask) openvino:DeformableConvolution
 QLinearConv conv convolution integer-product
@@ -40,8 +42,11 @@ com.microsoft.nchwc.Conv conv convolution (data weight bias)
 
 Einsum einsum contraction stops-transpose openvino:Einsum coreml:einsum
 Gemm matmul gemm float-product (data weight bias)
-    tflite:FULLY_CONNECTED[activation,weight-transposed] coreml:linear[weight-transposed]
-MatMul matmul matmul float-product stops-transpose (data weight) tflite:BATCH_MATMUL openvino:MatMul
+    tflite:FULLY_CONNECTED[activation,weight-transposed,cost=fully_connected]
+    coreml:linear[weight-transposed]
+MatMul matmul matmul float-product stops-transpose (data weight)
+    tflite:BATCH_MATMUL[cost=batch_matmul]
+    openvino:MatMul
     coreml:matmul
 MatMulInteger matmul matmul integer-product (data weight data-zero weight-zero)
 QLinearMatMul matmul matmul integer-product
@@ -74,10 +79,8 @@ com.microsoft.TransposeMatMul matmul matmul (data weight)
 Attention attention attention (query key value mask past>1 past>2)
 GRU recurrent recurrent (data weight recurrence bias lengths state>1)
 LSTM recurrent recurrent (data weight recurrence bias lengths state>1 state>2 peephole)
-    tflite:LSTM[one-step] tflite:UNIDIRECTIONAL_SEQUENCE_LSTM tflite:BIDIRECTIONAL_SEQUENCE_LSTM
 LinearAttention linear_attention attention (query key value state>1)
-RNN recurrent recurrent (data weight recurrence bias lengths state>1) tflite:RNN[one-step]
-    tflite:UNIDIRECTIONAL_SEQUENCE_RNN tflite:BIDIRECTIONAL_SEQUENCE_RNN
+RNN recurrent recurrent (data weight recurrence bias lengths state>1)
 RotaryEmbedding 4/output (data positions) openvino:RoPE
 com.microsoft.Attention projected_attention attention (data weight bias mask past>1)
 com.microsoft.DecoderMaskedMultiHeadAttention - attention
@@ -98,6 +101,14 @@ com.microsoft.QOrderedAttention - integer-kernel
 com.microsoft.RotaryEmbedding 4/output (data index positions)
 com.microsoft.SparseAttention - attention (query key value past>1 past>2)
 ai.onnx.preview.FlexAttention attention attention (query key value)
+
+tflite.BIDIRECTIONAL_SEQUENCE_LSTM cells
+tflite.BIDIRECTIONAL_SEQUENCE_RNN cells
+tflite.LSTM cells
+tflite.RNN cells
+tflite.SVDF cells
+tflite.UNIDIRECTIONAL_SEQUENCE_LSTM cells
+tflite.UNIDIRECTIONAL_SEQUENCE_RNN cells
 
 # Normalization
 
@@ -128,11 +139,10 @@ ai.onnx.ml.Normalizer 2/input
 
 # Quantization
 
-DequantizeLinear 2/output dequantize widened (data data-scale data-zero) tflite:DEQUANTIZE
-    coreml:dequantize coreml:constexpr_affine_dequantize coreml:constexpr_blockwise_shift_scale
+DequantizeLinear 2/output dequantize widened (data data-scale data-zero) coreml:dequantize
+    coreml:constexpr_affine_dequantize coreml:constexpr_blockwise_shift_scale
 DynamicQuantizeLinear 3/output integer-kernel
-QuantizeLinear 2/output pointwise quantize widened (data data-scale data-zero) tflite:QUANTIZE
-    coreml:quantize
+QuantizeLinear 2/output pointwise quantize widened (data data-scale data-zero) coreml:quantize
 trt.TRT_FP8DequantizeLinear - dequantize (data data-scale data-zero)
 trt.TRT_FP8QuantizeLinear - quantize (data data-scale data-zero)
 trt.TRT_INT4DequantizeLinear - dequantize (data data-scale data-zero)
@@ -146,6 +156,9 @@ com.microsoft.GatherBlockQuantized 2/output (data index data-scale data-zero)
 com.microsoft.QuantizeBFP 2/output
 com.microsoft.QuantizeLinear 2/output pointwise quantize (data data-scale data-zero)
 com.microsoft.QuantizeWithOrder 2/output
+tflite.DEQUANTIZE 2/output
+tflite.FAKE_QUANT 4/output
+tflite.QUANTIZE 2/output
 
 # Activations
 
@@ -179,6 +192,7 @@ Shrink 2/output in-place
 Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
     crossed-by-transpose never-negative
     tflite:LOGISTIC openvino:Sigmoid coreml:sigmoid
+    tflite:STABLEHLO_LOGISTIC
 Softmax 5/input softmax sensitive in-place crossed-by-transpose widened never-negative
     tflite:SOFTMAX openvino:SoftMax coreml:softmax
 Softplus 2/output activation curved pointwise quantizable in-place widened never-negative
@@ -190,6 +204,7 @@ Swish 4/output activation curved pointwise quantizable in-place openvino:Swish c
 Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
     tflite:TANH
     openvino:Tanh coreml:tanh coreml:scaled_tanh
+    tflite:STABLEHLO_TANH
 ThresholdedRelu 1/output activation pointwise quantizable in-place coreml:thresholded_relu
 com.microsoft.BiasGelu 6/output in-place
 com.microsoft.BiasSoftmax 5/input softmax
@@ -208,15 +223,15 @@ com.microsoft.ScaledSiLU 3/output
 
 ArgMax 1/input reduces tflite:ARG_MAX coreml:reduce_argmax
 ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
-AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation]
+AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation,cost=window]
     openvino:AvgPool coreml:avg_pool
 CumProd 1/input widened
 CumSum 1/input stops-transpose widened tflite:CUMSUM openvino:CumSum coreml:cumsum
 GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
 GlobalLpPool 2/input reduces
 GlobalMaxPool 1/input reduces quantizable openvino:AdaptiveMaxPool
-LpPool pool pool tflite:L2_POOL_2D[nhwc,activation] coreml:l2_pool
-MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,activation]
+LpPool pool pool tflite:L2_POOL_2D[nhwc,activation,cost=window] coreml:l2_pool
+MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,activation,cost=window]
     openvino:MaxPool coreml:max_pool
 MaxRoiPool roi openvino:ROIPooling
 MaxUnpool free
@@ -249,6 +264,7 @@ BitCast free tflite:BITCAST openvino:Bitcast
 Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose tflite:CAST
     openvino:Convert
     coreml:cast
+    tflite:STABLEHLO_CONVERT
 CastLike free cast openvino:ConvertLike
 DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
     coreml:pixel_shuffle
@@ -259,12 +275,14 @@ Identity free view transparent moves crossed-by-ort crossed-by-transpose openvin
 Optional free makes-optional
 Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
+    tflite:STABLEHLO_RESHAPE
 SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
     coreml:pixel_unshuffle
 Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openvino:Squeeze
     coreml:squeeze
 Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
     coreml:transpose
+    tflite:STABLEHLO_TRANSPOSE
 Unsqueeze free view moves crossed-by-ort reshapes (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
     coreml:expand_dims
 com.microsoft.ExpandDims free view
@@ -287,6 +305,19 @@ SequenceInsert free coreml:list_write
 SequenceLength free coreml:list_length
 SequenceMap - makes-sequence control-flow
 SplitToSequence free makes-sequence
+tflite.ASSIGN_VARIABLE free
+tflite.CALL - control-flow
+tflite.CALL_ONCE - control-flow
+tflite.DELEGATE -
+tflite.HASHTABLE free
+tflite.HASHTABLE_FIND free
+tflite.HASHTABLE_IMPORT free
+tflite.HASHTABLE_SIZE free
+tflite.READ_VARIABLE free
+tflite.STABLEHLO_CASE - control-flow
+tflite.STABLEHLO_COMPOSITE - control-flow
+tflite.STABLEHLO_CUSTOM_CALL -
+tflite.VAR_HANDLE free
 
 # Selecting, joining and filling
 
@@ -297,11 +328,13 @@ Compress free selects sized-by-data
 Concat free quantizable extends concatenates joins runs-alone keeps-layout
     tflite:CONCATENATION[activation]
     tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
+    tflite:STABLEHLO_CONCATENATE
 Constant free constant openvino:Constant coreml:const
 ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
 Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
+    tflite:STABLEHLO_BROADCAST_IN_DIM
 EyeLike free makes-shapes openvino:Eye
-Gather free quantizable selects runs-alone stops-transpose tflite:GATHER tflite:EMBEDDING_LOOKUP
+Gather free quantizable selects runs-alone stops-transpose tflite:GATHER
     openvino:Gather
     coreml:gather
 GatherElements free selects openvino:GatherElements coreml:gather_along_axis
@@ -317,10 +350,12 @@ NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero 
 OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
 Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
     openvino:Pad coreml:pad
+    tflite:STABLEHLO_PAD
 Range free makes-shapes widened (size size size) tflite:RANGE openvino:Range coreml:range_1d
+    tflite:STABLEHLO_IOTA
 RegexFullMatch free
 Resize resize quantizable runs-alone widened (data region factors extent)
-    tflite:RESIZE_BILINEAR[nhwc]
+    tflite:RESIZE_BILINEAR[nhwc,cost=8/output]
     tflite:RESIZE_NEAREST_NEIGHBOR[nhwc] openvino:Interpolate coreml:resize
     coreml:resize_bilinear coreml:resize_nearest_neighbor coreml:upsample_bilinear
     coreml:upsample_nearest_neighbor
@@ -336,6 +371,7 @@ Size free reads-shape makes-shapes
 Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
     tflite:STRIDED_SLICE openvino:Slice openvino:StridedSlice coreml:slice_by_index
     coreml:slice_by_size
+    tflite:STABLEHLO_SLICE tflite:STABLEHLO_DYNAMIC_SLICE
 Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
     openvino:Split openvino:VariadicSplit coreml:split
 StringSplit free sized-by-data
@@ -348,6 +384,7 @@ Unique free sized-by-data tflite:UNIQUE openvino:Unique
 Upsample resize runs-alone (data factors)
 Where free broadcasts formula-scalar pointwise quantizable in-place tflite:SELECT
     tflite:SELECT_V2 openvino:Select coreml:select
+    tflite:STABLEHLO_SELECT
 com.microsoft.CropAndResize free
 com.microsoft.EPContext free
 com.microsoft.GatherND free selects
@@ -364,6 +401,24 @@ com.microsoft.Trilu free
 com.microsoft.UnfoldTensor free
 com.microsoft.Unique free
 com.microsoft.nchwc.Upsample resize runs-alone
+tflite.BATCH_TO_SPACE_ND free
+tflite.BROADCAST_ARGS free makes-shapes
+tflite.BUCKETIZE free
+tflite.CONCAT_EMBEDDINGS free
+tflite.DENSIFY free
+tflite.DILATE free
+tflite.DYNAMIC_UPDATE_SLICE free extends (data update index)
+tflite.EMBEDDING_LOOKUP free (index data)
+tflite.EMBEDDING_LOOKUP_SPARSE - (index shape weight data)
+tflite.HASHTABLE_LOOKUP free
+tflite.LSH_PROJECTION free
+tflite.MATRIX_DIAG free
+tflite.MATRIX_SET_DIAG free
+tflite.RANK free reads-shape makes-shapes
+tflite.SKIP_GRAM free sized-by-data
+tflite.SPACE_TO_BATCH_ND free
+tflite.SPARSE_TO_DENSE free
+tflite.ZEROS_LIKE free makes-shapes
 
 # Random numbers
 
@@ -378,15 +433,18 @@ RandomUniformLike free random
 
 Abs 1/output pointwise quantizable in-place crossed-by-transpose never-negative tflite:ABS
     openvino:Abs coreml:abs
+    tflite:STABLEHLO_ABS
 Acos 1/output in-place openvino:Acos coreml:acos
 Acosh 1/output in-place openvino:Acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
     crossed-by-transpose
     joins in-place
     epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
+    tflite:STABLEHLO_ADD
 AffineGrid 4/output
 And 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
     coreml:logical_and
+    tflite:STABLEHLO_AND
 Asin 1/output in-place openvino:Asin coreml:asin
 Asinh 1/output in-place openvino:Asinh
 Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
@@ -398,16 +456,20 @@ BitwiseOr 1/output commutative in-place openvino:BitwiseOr
 BitwiseXor 1/output commutative in-place tflite:BITWISE_XOR openvino:BitwiseXor
 Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
 Cos 1/output pointwise in-place widened tflite:COS openvino:Cos coreml:cos
+    tflite:STABLEHLO_COSINE
 Cosh 1/output in-place openvino:Cosh coreml:cosh
 Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
+    tflite:STABLEHLO_DIVIDE
 Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
 Erf 1/output gelu pointwise quantizable sensitive in-place crossed-by-transpose widened openvino:Erf
     coreml:erf
 Exp 1/output curved pointwise quantizable in-place crossed-by-transpose widened never-negative
     tflite:EXP openvino:Exp coreml:exp
+    tflite:STABLEHLO_EXPONENTIAL
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
+    tflite:STABLEHLO_FLOOR
 Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
 GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
     coreml:greater_equal
@@ -417,28 +479,37 @@ Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
 Log 1/output pointwise quantizable in-place crossed-by-transpose widened tflite:LOG openvino:Log
     coreml:log
+    tflite:STABLEHLO_LOG
 Max variadic commutative formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM
     openvino:Maximum
     coreml:maximum
+    tflite:STABLEHLO_MAXIMUM
 Mean variadic commutative in-place
 Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MINIMUM
     openvino:Minimum
     coreml:minimum
+    tflite:STABLEHLO_MINIMUM
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
+    tflite:STABLEHLO_REMAINDER
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
     crossed-by-transpose
     quantizable
     joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
+    tflite:STABLEHLO_MULTIPLY
 Neg 1/output pointwise quantizable in-place crossed-by-transpose tflite:NEG openvino:Negative
+    tflite:STABLEHLO_NEGATE
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
 Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
     coreml:logical_or
+    tflite:STABLEHLO_OR
 Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place crossed-by-transpose
     widened tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
+    tflite:STABLEHLO_POWER
 Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-the-root]
     coreml:inverse
     coreml:rsqrt[of-the-root]
+    tflite:STABLEHLO_RSQRT[of-the-root]
 Round 1/output pointwise in-place tflite:ROUND openvino:Round coreml:round
 Sign 1/output pointwise in-place tflite:SIGN openvino:Sign coreml:sign
 Sin 1/output pointwise in-place widened tflite:SIN openvino:Sin coreml:sin
@@ -448,6 +519,7 @@ Sqrt 1/output root pointwise quantizable in-place crossed-by-transpose widened t
 Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     tflite:SUB[activation] openvino:Subtract coreml:sub
+    tflite:STABLEHLO_SUBTRACT
 Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
 Tan 1/output in-place openvino:Tan coreml:tan
 Xor 1/output commutative pointwise in-place openvino:LogicalXor coreml:logical_xor
@@ -461,6 +533,20 @@ com.microsoft.QLinearAdd 5/output integer-kernel addition
     (data data-scale data-zero other other-scale other-zero output-scale output-zero)
 com.microsoft.QLinearMul 5/output integer-kernel multiplication
     (data data-scale data-zero other other-scale other-zero output-scale output-zero)
+
+tflite.COMPLEX_ABS 4/output
+tflite.FLOOR_DIV 2/output
+tflite.IMAG free
+tflite.NOT_EQUAL 1/output commutative broadcasts pointwise
+tflite.REAL free
+tflite.SEGMENT_SUM 1/input
+tflite.SQUARED_DIFFERENCE 2/output pointwise
+tflite.STABLEHLO_CBRT 1/output
+tflite.STABLEHLO_SHIFT_LEFT 1/output
+tflite.UNSORTED_SEGMENT_MAX 1/input
+tflite.UNSORTED_SEGMENT_MIN 1/input
+tflite.UNSORTED_SEGMENT_PROD 1/input
+tflite.UNSORTED_SEGMENT_SUM 1/input
 
 # Everything else
 
@@ -477,6 +563,19 @@ com.microsoft.GridSample grid_sample
 com.microsoft.Irfft fourier
 com.microsoft.IsAllFinite 1/input
 com.microsoft.Rfft fourier
+tflite.REDUCE_WINDOW -
+tflite.STABLEHLO_CLAMP clip
+tflite.STABLEHLO_CONVOLUTION -
+tflite.STABLEHLO_GATHER free
+tflite.STABLEHLO_SCATTER free
+tflite.STABLEHLO_COMPARE 1/output
+tflite.STABLEHLO_DYNAMIC_UPDATE_SLICE free
+tflite.STABLEHLO_DOT_GENERAL -
+tflite.STABLEHLO_REDUCE -
+tflite.STABLEHLO_REDUCE_WINDOW -
+tflite.STABLEHLO_RNG_BIT_GENERATOR free random
+tflite.STABLEHLO_SORT sort
+tflite.STABLEHLO_WHILE - control-flow
 ai.onnx.ml.ArrayFeatureExtractor free
 ai.onnx.ml.Binarizer 1/output
 ai.onnx.ml.CastMap free

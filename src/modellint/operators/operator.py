@@ -17,6 +17,10 @@ class Dialect(NamedTuple):
     name: str
     differs: tuple[str, ...] = ()
     """``nhwc`` (channels last), ``activation`` (fused into it), ``weight-transposed``, …"""
+    cost: str = ""
+    """Formula for its work, if it takes another one."""
+    inputs: tuple[str, ...] = ()
+    """Roles of its inputs, if they come in another order."""
 
 
 class Operator(NamedTuple):
@@ -98,7 +102,17 @@ def rows() -> Mapping[str, Operator]:
 @cache
 def _dialects() -> Mapping[str, Operator]:
     """Return operators by format and name, for example ``tflite.CONV_2D``."""
-    return {f"{each.format}.{each.name}": row for row in rows().values() for each in row.dialects}
+    return {
+        f"{each.format}.{each.name}": row._replace(
+            cost=each.cost or row.cost, inputs=each.inputs or row.inputs
+        )
+        for row in rows().values()
+        for each in row.dialects
+    }
+
+
+OWN_NAMES = ("tflite",)
+"""Formats whose nodes keep their names, which no other format has."""
 
 
 @cache
@@ -107,6 +121,10 @@ def _by_op_type() -> Mapping[str, Operator]:
     for row in rows().values():
         if row.name == row.op_type or row.op_type not in found:
             found[row.op_type] = row
+    for name, row in _dialects().items():
+        format, _, op_type = name.partition(".")
+        if format in OWN_NAMES:
+            found[op_type] = row
     return found
 
 
@@ -139,6 +157,11 @@ def _row(text: str) -> Operator:
 
 
 def _dialect(word: str) -> Dialect:
+    """Parse ``tflite:CONV_3D[nhwc,cost=conv_3d,data+weight]``."""
     kind, _, rest = word.partition(":")
-    name, _, differs = rest.rstrip("]").partition("[")
-    return Dialect(kind, name, tuple(differs.split(",")) if differs else ())
+    name, _, listed = rest.rstrip("]").partition("[")
+    parts = listed.split(",") if listed else []
+    cost = next((each.removeprefix("cost=") for each in parts if each.startswith("cost=")), "")
+    inputs = next((tuple(each.split("+")) for each in parts if "+" in each), ())
+    differs = [each for each in parts if "=" not in each and "+" not in each]
+    return Dialect(kind, name, tuple(differs), cost, inputs)

@@ -136,6 +136,25 @@ def _conv_transpose(of: Operands) -> tuple[int, int]:
     return product(of.input(0)) * product(of.input(1)[1:]), bias
 
 
+def _conv_channels_last(of: Operands) -> tuple[int, int]:
+    """Count a convolution whose weight is kernel x in_channels x out_channels."""
+    out = product(of.output())
+    return out * product(of.input(of.place("weight"))[:-1]), out if of.is_biased else 0
+
+
+def _depthwise(of: Operands) -> tuple[int, int]:
+    """Count a depthwise convolution whose weight is 1 x kernel x out_channels."""
+    out = product(of.output())
+    return out * product(of.input(of.place("weight"))[1:-1]), out if of.is_biased else 0
+
+
+def _conv_transpose_nhwc(of: Operands) -> tuple[int, int]:
+    """Count a transposed convolution whose weight ends with the input's channels."""
+    bias = product(of.output()) if of.is_biased else 0
+    weight = of.input(of.place("weight"))
+    return product(of.input(of.place("data"))) * product(weight[:-1]), bias
+
+
 def _deform_conv(of: Operands) -> tuple[int, int]:
     out, weight = of.output(), of.input(1)
     samples = out[0] * product(out[2:]) * of.input(0)[1] * product(weight[2:])
@@ -151,6 +170,17 @@ def _matmul(of: Operands) -> tuple[int, int]:
     reduced = left[-2] if transposed else left[-1]
     out = product(of.output())  # knows rows, columns and broadcast batches
     return out * reduced, out if of.is_biased else 0
+
+
+def _fully_connected(of: Operands) -> tuple[int, int]:
+    """Count a product with a weight of out x in, of rows that may still have to be flattened."""
+    out = product(of.output())
+    return out * of.input(1)[-1], out if of.is_biased else 0
+
+
+def _batch_matmul(of: Operands) -> tuple[int, int]:
+    left = of.input(0)
+    return product(of.output()) * left[-2 if of.node.get_int("adj_x") else -1], 0
 
 
 def _matmul_blocks(of: Operands) -> tuple[int, int]:
@@ -209,6 +239,15 @@ def _recurrent_step(of: Operands) -> tuple[int, int]:
     macs = product(weight) + product(of.input(of.place("recurrence")))
     per_row = 3  # two additions and the activation
     return steps * macs, steps * product(weight[:-1]) * per_row
+
+
+def _cells(of: Operands) -> tuple[int, int]:
+    """Count cells of which every weight is an input: the matrices among them, at every step."""
+    steps = product(of.input(0)[:-1])
+    stored = [at for at, value in enumerate(of.node.inputs) if value is not None and value.tensor]
+    sizes = [of.input(at) for at in stored]
+    per_step = sum(product(size) for size in sizes if len(size) > 1)
+    return steps * per_step, steps * sum(product(size) for size in sizes if len(size) == 1)
 
 
 # Attention
@@ -353,6 +392,10 @@ def _pool(of: Operands) -> tuple[int, int]:
     return 0, of.elements() * product(of.node.get_ints("kernel_shape") or (1,))
 
 
+def _window(of: Operands) -> tuple[int, int]:
+    return 0, of.elements() * of.attribute("filter_height") * of.attribute("filter_width")
+
+
 def _resize(of: Operands) -> tuple[int, int]:
     mode, out = of.node.get_str("mode", "nearest"), of.output()
     if mode == "nearest":
@@ -370,7 +413,8 @@ def _grid_sample(of: Operands) -> tuple[int, int]:
 
 
 def _local_response(of: Operands) -> tuple[int, int]:
-    return 0, of.elements() * (2 * of.attribute("size") + 3)
+    size = of.node.get_int("size") or 2 * of.attribute("radius") + 1
+    return 0, of.elements() * (2 * size + 3)
 
 
 def _clip(of: Operands) -> tuple[int, int]:
@@ -394,13 +438,19 @@ def _roi(of: Operands) -> tuple[int, int]:
 
 FORMULAS: Mapping[str, Formula] = {
     "attention": _attention,
+    "batch_matmul": _batch_matmul,
+    "cells": _cells,
     "clip": _clip,
     "conv": _conv,
+    "conv_channels_last": _conv_channels_last,
     "conv_transpose": _conv_transpose,
+    "conv_transpose_nhwc": _conv_transpose_nhwc,
     "deform_conv": _deform_conv,
+    "depthwise": _depthwise,
     "einsum": _einsum,
     "experts": _experts,
     "fourier": _fourier,
+    "fully_connected": _fully_connected,
     "free": _free,
     "grid_sample": _grid_sample,
     "grouped_query_attention": _grouped_query_attention,
@@ -420,5 +470,6 @@ FORMULAS: Mapping[str, Formula] = {
     "scaled_attention": _scaled_attention,
     "sort": _sort,
     "variadic": _variadic,
+    "window": _window,
 }
 """Formulas by their names in the catalogue."""

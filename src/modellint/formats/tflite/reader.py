@@ -27,7 +27,8 @@ CONVERTER = "TensorFlow Lite converter"
 CUSTOM_CODE = "CUSTOM"
 BLOCKWISE = 2
 """Kind of the details of a quantization whose scales are in another tensor."""
-SUBGRAPH = "subgraph_index"
+SUBGRAPH, CALLED = "subgraph_index", "subgraph"
+"""Endings of options that are the index of a subgraph."""
 MOST_LISTED = 1 << 16
 """Subgraphs, and operators in the table of operators: a node looks up one of these."""
 
@@ -234,7 +235,7 @@ class _TFLiteReader:
     def _calls(self, node: Node) -> Iterator[_SubgraphCall]:
         """Iterate over the subgraphs that a node calls."""
         for name, stated in node.attributes.items():
-            if not (name.endswith(SUBGRAPH) or (node.op_type, name) == ("CALL", "subgraph")):
+            if not name.endswith((SUBGRAPH, CALLED)):
                 continue
             key = name.removesuffix(SUBGRAPH).strip("_") or "body"
             if isinstance(stated, int) and 0 <= stated < len(self.subgraphs):
