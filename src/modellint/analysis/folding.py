@@ -24,7 +24,7 @@ from modellint.targets.deployment import Deployment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEPT = having(Trait.RANDOM, Trait.DROPS, Trait.DEQUANTIZE)
+_KEPT = having(Trait.RANDOM, Trait.DROPS, Trait.DEQUANTIZE, Trait.UNPACKS)
 """Ops that are not folded: runtimes keep quantized weights and dequantize them on the fly."""
 _SHAPE_OPS = having(Trait.READS_SHAPE)
 

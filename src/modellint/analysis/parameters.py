@@ -29,7 +29,7 @@ _NOT_LEARNED = with_input(
     "factors",
 )
 """Inputs that are stored but not learned, by op type."""
-_PASSES = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE)
+_PASSES = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE, Trait.UNPACKS)
 """Ops that pass a weight through: its role depends on the node after them."""
 _SCALARS = having(Trait.FORMULA_SCALAR)
 _PACKED = having(Trait.BLOCK_WEIGHTS)
@@ -47,7 +47,7 @@ class Parameters:
             if node.op_type in _PASSES:
                 continue
             for index, value in enumerate(node.inputs):
-                tensor = _stored(value)
+                tensor = stored_weight(value)
                 if tensor is not None:
                     self._count(node, index, tensor)
         self.total = sum(self._counts.values())
@@ -56,7 +56,7 @@ class Parameters:
         """Return the number of learned weights that the node reads."""
         if not self._counts or node.op_type in _PASSES:
             return 0
-        mine = {id(tensor) for value in node.inputs if (tensor := _stored(value)) is not None}
+        mine = {id(tensor) for value in node.inputs if (tensor := stored_weight(value)) is not None}
         return sum(self._counts.get(each, 0) for each in mine)
 
     def _count(self, node: Node, index: int, tensor: Tensor) -> None:
@@ -79,7 +79,7 @@ def parameters(model: Model) -> Parameters:
     return model.memo.get(_PARAMETERS, None, lambda: Parameters(model))
 
 
-def _stored(value: Value | None) -> Tensor | None:
+def stored_weight(value: Value | None) -> Tensor | None:
     """Return the stored tensor of a value, upstream of ops that pass it through."""
     for _ in range(8):
         if value is None or value.tensor is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 
 from modellint.analysis.cost import ModelCost, NodeCost
+from modellint.analysis.parameters import stored_weight
 from modellint.base.records import dataclass
 from modellint.inspection import Layer
 from modellint.model import Model, Node, Tensor
@@ -25,7 +26,7 @@ def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
     groups: dict[tuple[str, tuple[int, ...]], _Group] = {}
     seen: set[int] = set()
     for node in model.graph.nodes:
-        tensors = [v.tensor for v in node.inputs if v is not None and v.tensor is not None]
+        tensors = list(filter(None, map(stored_weight, node.inputs)))
         if node.subgraphs or not tensors or not cost.of(node).parameters:
             continue
         largest = max(tensors, key=lambda tensor: tensor.nbytes)

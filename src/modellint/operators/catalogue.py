@@ -156,7 +156,7 @@ com.microsoft.GatherBlockQuantized 2/output (data index data-scale data-zero)
 com.microsoft.QuantizeBFP 2/output
 com.microsoft.QuantizeLinear 2/output pointwise quantize (data data-scale data-zero)
 com.microsoft.QuantizeWithOrder 2/output
-tflite.DEQUANTIZE 2/output
+tflite.DEQUANTIZE 2/output cast unpacks
 tflite.FAKE_QUANT 4/output
 tflite.QUANTIZE 2/output
 
@@ -405,7 +405,7 @@ tflite.BATCH_TO_SPACE_ND free
 tflite.BROADCAST_ARGS free makes-shapes
 tflite.BUCKETIZE free
 tflite.CONCAT_EMBEDDINGS free
-tflite.DENSIFY free
+tflite.DENSIFY free unpacks
 tflite.DILATE free
 tflite.DYNAMIC_UPDATE_SLICE free extends (data update index)
 tflite.EMBEDDING_LOOKUP free (index data)

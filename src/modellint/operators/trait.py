@@ -76,6 +76,8 @@ class Trait(str, Enum):
     """Changes nothing in the formula: patterns see through it."""
     CAST = "cast"
     """Converts to another element type."""
+    UNPACKS = "unpacks"
+    """Of a constant, runs once, when the model is loaded: the file keeps the small form."""
     TRANSPOSE = "transpose"
     CROSSED_BY_TRANSPOSE = "crossed-by-transpose"
     """Gives the same when its input is transposed before and back after."""
