@@ -188,7 +188,7 @@ class _FullPage(Page):
             self._bar(" " * start, line)
 
     def _bar(self, *parts: Text | str) -> None:
-        self.beside("", Text.of(Text(f"{self.glyphs.bar} ", LINES), *parts))
+        self.print(" " * self.gutter, Text(f"{self.glyphs.bar} ", LINES), *parts)
 
     # The end
 
@@ -290,7 +290,7 @@ class _FullPage(Page):
             self.print(" " * self.gutter, line)
             return
         label = Text(label) if isinstance(label, str) else label
-        self.print(label.padded(self.gutter - 2, to_the_right=True), "  ", line)
+        self.print(" " * (self.gutter - 2 - label.width), label, "  ", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,13 +303,18 @@ class _Columns:
 
     @classmethod
     def fitting(cls, rows: Sequence[FrameRow], width: int, ellipsis: str) -> _Columns:
-        op = min(max(cells(row.op) for row in rows), max(width // 3, 8))
-        detail = min(max(cells(row.detail) for row in rows), width // 2)
-        detail = min(detail, width - op - NARROWEST - 4)
+        widest = [
+            max([cells(row.op) for row in rows]),
+            max([cells(row.name) for row in rows]),
+            max([cells(row.detail) for row in rows]),
+        ]
+        op = min(widest[0], max(width // 3, 8))
+        detail = min(widest[2], width // 2, width - op - NARROWEST - 4)
         if detail < NARROWEST:
             detail = 0
-        longest = max(cells(row.name) for row in rows)
-        name = min(longest, max(width - op - detail - 4, NARROWEST))
+        name = min(widest[1], max(width - op - detail - 4, NARROWEST))
+        if [op, name, detail] == widest:
+            return cls(op, name, tuple(rows))
         cut = (
             FrameRow(
                 shorten(row.op, op, ellipsis),
@@ -323,6 +328,6 @@ class _Columns:
 
 def _row_text(row: FrameRow, columns: _Columns, focus: bool) -> Text:
     style = LABEL if focus else PLAIN
-    op = Text(row.op, style).padded(columns.op)
-    name = Text(row.name, style).padded(columns.name)
-    return Text("  ").join([op, name, Text(row.detail)])
+    op = " " * (columns.op - cells(row.op) + 2)
+    name = " " * (columns.name - cells(row.name) + 2)
+    return Text.of(Text(row.op, style), op, Text(row.name, style), name, row.detail)

@@ -63,7 +63,7 @@ class Page:
         if self.has_color:
             line = Text.of(*parts).rstrip().ansi()
         else:
-            plain = "".join(p if isinstance(p, str) else p.plain for p in parts)
+            plain = "".join([p if isinstance(p, str) else p.plain for p in parts])
             line = escaped(plain.rstrip())
         self.stream.write(line + "\n")
 

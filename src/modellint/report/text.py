@@ -55,7 +55,8 @@ class Text:
 
     @property
     def plain(self) -> str:
-        return "".join([piece.text for piece in self.pieces])
+        pieces = self.pieces
+        return pieces[0].text if len(pieces) == 1 else "".join([piece.text for piece in pieces])
 
     @property
     def width(self) -> int:
@@ -103,10 +104,11 @@ class Text:
         breaks = _breaks(self.plain, width)
         if not breaks:
             return [self.rstrip()]
-        ends = [*breaks, len(self.plain)]
-        return [
-            self.part(start, end).rstrip() for start, end in zip([0, *breaks], ends, strict=True)
-        ]
+        lines = zip([0, *breaks], [*breaks, len(self.plain)], strict=True)
+        if len(self.pieces) > 1:
+            return [self.part(start, end).rstrip() for start, end in lines]
+        text, style, link = self.pieces[0]
+        return [Text(text[start:end].rstrip(), style, link) for start, end in lines]
 
     def padded(self, width: int, *, to_the_right: bool = False) -> Text:
         padding = " " * (width - self.width)
