@@ -21,7 +21,7 @@ from itertools import chain
 
 from modellint.analysis.assume import settle
 from modellint.analysis.chains import LONGEST
-from modellint.analysis.cost.traffic import nbytes
+from modellint.analysis.cost.traffic import sizes_of
 from modellint.analysis.folding import Folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
@@ -226,13 +226,7 @@ class Sizes:
 
     def __init__(self, types: DeployedTypes, precision: str | None) -> None:
         self.types = types
-        self._precision = precision
-        self._known = types.sizes(precision)
-
-    def of(self, value: Value) -> int | None:
-        if id(value) in self._known:
-            return self._known[id(value)]
-        return nbytes(value, self.types, self._precision)
+        self.of = sizes_of(types, precision).__getitem__
 
 
 def sized(

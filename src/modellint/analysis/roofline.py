@@ -10,13 +10,13 @@ Tensors that fused kernels keep on the chip are not counted as traffic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cached_property
 from typing import Literal
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost import cost
-from modellint.analysis.cost.traffic import nbytes
+from modellint.analysis.cost.traffic import sizes_of
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.memory.fusion import find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
@@ -93,7 +93,7 @@ class TimeBound:
 
     @cached_property
     def seconds(self) -> float:
-        return sum(node.seconds for node in self.nodes)
+        return sum([node.seconds for node in self.nodes])
 
     @cached_property
     def compute_seconds(self) -> float:
@@ -106,7 +106,7 @@ class TimeBound:
     @property
     def memory_share(self) -> float:
         """Return the share of time, 0 to 1, in memory-bound nodes."""
-        waiting = sum(node.seconds for node in self.nodes if node.bound == "memory")
+        waiting = sum([node.memory_seconds for node in self.nodes if node.bound == "memory"])
         return waiting / self.seconds if self.seconds else 0.0
 
     @property
@@ -154,25 +154,26 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     folded = folding(model, settled.deployment)
     kept = _kept_on_chip(model, folded, deployment, narrow=is_narrow(precision))
     quantized = _quantized(model, deployment)
-    vector = target.peak("fp32") or peak
+    sizes = sizes_of(folded.types, deployment.precision)
+    vector, bandwidth = target.peak("fp32") or peak, target.memory.bandwidth
     nodes, uncounted = [], []
     for node in model.graph.nodes:
         if folded.is_folded(node):
             continue
-        flops, moved = costs.flops_of(node), costs.bytes_moved_by(node)
-        if flops is None or moved is None:
+        work, moved = costs.work_of(node), costs.bytes_moved_by(node)
+        if work.flops is None or moved is None:
             uncounted.append(node)
             continue
-        moved = _traffic(node, folded, deployment.precision, kept, moved)
+        moved = _traffic(node, sizes, kept, moved)
         name, rate = quantized.get(id(node)) or (precision_used, peak)
-        matrix = 2 * (costs.macs_of(node) or 0)
-        seconds = matrix / rate + (flops - matrix) / vector
-        nodes.append(NodeBound(node, flops, moved, seconds, moved / target.memory.bandwidth, name))
+        matrix = 2 * (work.macs or 0)
+        compute, memory = matrix / rate + (work.flops - matrix) / vector, moved / bandwidth
+        nodes.append(NodeBound(node, work.flops, moved, compute, memory, name))
     return TimeBound(
         target,
         precision_used,
         peak,
-        target.memory.bandwidth,
+        bandwidth,
         deployment.batch,
         tuple(nodes),
         tuple(uncounted),
@@ -191,41 +192,36 @@ def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
 
 def _kept_on_chip(
     model: Model, folded: Folding, deployment: Deployment, *, narrow: bool
-) -> frozenset[int]:
+) -> Set[Value]:
     """Return values that are read only by the kernel that produces them."""
     runtime = memory_of(deployment.runtime or _default_runtime(deployment))
     grouping = find_grouping(model.graph, folded, runtime, narrow=narrow)
     kept = set()
     for nodes in grouping.groups:
-        members = {id(node) for node in nodes}
+        if len(nodes) == 1:
+            continue
+        members = set(nodes)
         for node in nodes:
             for value in node.outputs:
                 if value is None or value.is_output or not value.consumers:
                     continue
-                if all(id(use.node) in members for use in value.consumers):
-                    kept.add(id(value))
-    return frozenset(kept)
+                if members.issuperset([use.node for use in value.consumers]):
+                    kept.add(value)
+    return kept
 
 
 def _default_runtime(deployment: Deployment) -> str | None:
     return deployment.target.default_runtime if deployment.target is not None else None
 
 
-def _traffic(
-    node: Node, folded: Folding, precision: str | None, kept: frozenset[int], moved: int
-) -> int:
+def _traffic(node: Node, sizes: Mapping[Value, int | None], kept: Set[Value], moved: int) -> int:
     """Return the bytes a node moves, without values kept on chip."""
     if node.op_type in _VIEWS:
         return 0
     if not kept:
         return moved
-    values: dict[int, Value] = {
-        id(value): value for value in (*node.inputs, *node.outputs) if value is not None
-    }
-    saved = sum(
-        nbytes(value, folded.types, precision) or 0 for key, value in values.items() if key in kept
-    )
-    return max(0, moved - saved)
+    values = {value for value in (*node.inputs, *node.outputs) if value is not None}
+    return max(0, moved - sum([sizes[value] or 0 for value in values & kept]))
 
 
 def _multiplies_integers(model: Model) -> bool:

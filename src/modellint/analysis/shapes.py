@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.folding_ops import small_constants
-from modellint.base.memo import Remembered
+from modellint.base.memo import Kept, Remembered
 from modellint.base.records import dataclass
 from modellint.model import Model, Shape, Value, bind, is_static
 from modellint.targets.deployment import Deployment
@@ -28,7 +28,7 @@ class _Deduced:
     shapes: dict[int, Shape | None] = field(default_factory=dict)
     types: Mapping[tuple[str, str], tuple[object, Shape | None]] = field(default_factory=dict)
     numbers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    sizes: dict[str | None, dict[int, int | None]] = field(default_factory=dict)
+    sizes: dict[str | None, Kept[Value, int | None]] = field(default_factory=dict)
     """Bytes of values by precision, as far as they have been asked for."""
     is_complete: bool = False
     """True once inference has run."""
@@ -52,6 +52,7 @@ class DeployedTypes:
         self.key = tuple(sorted(self._inputs.items())), tuple(sorted(self._symbols.items()))
         """All sizes that the deployment sets: equal for deployments with the same shapes."""
         self._deduced = model.memo.get(_DEDUCED, self.key, _Deduced)
+        self.sizes = self._deduced.sizes
 
     def shape(self, value: Value) -> Shape | None:
         """Return the most specific known shape of a value."""
@@ -60,10 +61,6 @@ class DeployedTypes:
             return shapes[key]
         shape = shapes[key] = self._find_shape(value)
         return shape
-
-    def sizes(self, precision: str | None) -> dict[int, int | None]:
-        """Return the bytes of values at a precision, for `nbytes` to fill in."""
-        return self._deduced.sizes.setdefault(precision, {})
 
     def _find_shape(self, value: Value) -> Shape | None:
         shape = value.shape

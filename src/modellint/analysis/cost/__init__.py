@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property, reduce
 
 from modellint.analysis.cost.operators import MOST_WORK, UnknownCostError, Work, node_work
-from modellint.analysis.cost.traffic import bytes_read, bytes_written, total_of
+from modellint.analysis.cost.traffic import bytes_read, bytes_written, sizes_of, total_of
 from modellint.analysis.parameters import parameters
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
@@ -61,8 +61,8 @@ class ModelCost:
         self, model: Model, deployment: Deployment, types: DeployedTypes | None = None
     ) -> None:
         self._model = model
-        self._precision = deployment.precision
         self._types = types or DeployedTypes(model, deployment)
+        self._sizes = sizes_of(self._types, deployment.precision)
         self._parameters = parameters(model)
         self._nodes: dict[int, NodeCost] = {}
         self._works: dict[int, Work] = {}
@@ -76,18 +76,20 @@ class ModelCost:
 
     def macs_of(self, node: Node) -> int | None:
         """Return the MACs of a node, without computing its memory traffic."""
-        return self.of(node).macs if node.subgraphs else self._work(node).macs
+        return self.work_of(node).macs
 
-    def flops_of(self, node: Node) -> int | None:
-        """Return the operations of a node, without computing its memory traffic."""
-        return self.of(node).flops if node.subgraphs else self._work(node).flops
+    def work_of(self, node: Node) -> Work:
+        """Return the work of a node, without computing its memory traffic."""
+        if not node.subgraphs:
+            return self._work(node)
+        whole = self.of(node)
+        return Work(whole.macs, whole.flops)
 
     def bytes_moved_by(self, node: Node) -> int | None:
         """Return the memory traffic of a node, without computing its work."""
         if node.subgraphs:
             return self.of(node).bytes_moved
-        read = bytes_read(node, self._types, self._precision)
-        return _add(read, bytes_written(node, self._types, self._precision))
+        return _add(bytes_read(node, self._sizes), bytes_written(node, self._sizes))
 
     @property
     def parameters(self) -> int:
@@ -151,8 +153,8 @@ class ModelCost:
         return NodeCost(
             work.macs,
             work.flops,
-            bytes_read(node, self._types, self._precision),
-            bytes_written(node, self._types, self._precision),
+            bytes_read(node, self._sizes),
+            bytes_written(node, self._sizes),
             self._parameters.of(node),
         )
 

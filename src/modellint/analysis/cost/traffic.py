@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modellint.analysis.precision import activation_dtype, weight_dtype
 from modellint.analysis.shapes import DeployedTypes
+from modellint.base.memo import Kept
 from modellint.model import Node, Value, element_count
 from modellint.operators import Trait, having
 
@@ -15,10 +16,15 @@ _SELECTS = having(Trait.SELECTS)
 
 def nbytes(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
     """Return the deployed size of a value; None if its shape or type is unknown."""
-    known, key = types.sizes(precision), id(value)
-    if key not in known:
-        known[key] = _measured(value, types, precision)
-    return known[key]
+    return sizes_of(types, precision)[value]
+
+
+def sizes_of(types: DeployedTypes, precision: str | None) -> Kept[Value, int | None]:
+    """Return the deployed sizes of all values, each measured on first use."""
+    known = types.sizes.get(precision)
+    if known is None:
+        known = types.sizes[precision] = Kept(lambda value: _measured(value, types, precision))
+    return known
 
 
 def _measured(value: Value, types: DeployedTypes, precision: str | None) -> int | None:
@@ -29,24 +35,22 @@ def _measured(value: Value, types: DeployedTypes, precision: str | None) -> int 
     return deployed(dtype, precision).nbytes(elements)
 
 
-def bytes_written(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
+def bytes_written(node: Node, sizes: Kept[Value, int | None]) -> int | None:
     if node.op_type in _MOVES_NOTHING:
         return 0
-    return total_of(
-        [nbytes(value, types, precision) for value in node.outputs if value is not None]
-    )
+    return total_of([sizes[value] for value in node.outputs if value is not None])
 
 
-def bytes_read(node: Node, types: DeployedTypes, precision: str | None) -> int | None:
+def bytes_read(node: Node, sizes: Kept[Value, int | None]) -> int | None:
     if node.op_type in _MOVES_NOTHING:
         return 0
-    values = {id(value): value for value in node.inputs if value is not None}
+    values = dict.fromkeys(value for value in node.inputs if value is not None)
     if node.op_type in _SELECTS and node.inputs and node.inputs[0] is not None:
-        values.pop(id(node.inputs[0]), None)
-        selected = bytes_written(node, types, precision)
+        values.pop(node.inputs[0], None)
+        selected = bytes_written(node, sizes)
     else:
         selected = 0
-    return total_of([selected, *(nbytes(value, types, precision) for value in values.values())])
+    return total_of([selected, *[sizes[value] for value in values]])
 
 
 def total_of(sizes: Sequence[int | None]) -> int | None:
