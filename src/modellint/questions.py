@@ -76,7 +76,7 @@ class Questions:
         for place in sorted(places):
             question = self._all[place]
             yield question
-            if place in self._always and question.is_understood:
+            if question.needed and place in self._always and question.is_understood:
                 self._always.remove(place)
                 self._file(place, set().union(*question.needed.values()))
 

@@ -169,6 +169,9 @@ def _shape_as_input(node: Node, shape_of: Callable[[Value], Shape | None]) -> Kn
 
 
 def _known_inputs(node: Node, known: dict[str, NDArray[Any]]) -> KnownInputs | None:
+    for value in node.inputs:  # before any is read
+        if value is not None and value.tensor is None and value.name not in known:
+            return None
     arrays: list[NDArray[Any] | None] = []
     for value in node.inputs:
         if value is None:

@@ -108,7 +108,7 @@ class Kernels:
         self._runtime = runtime
         self.premises: list[tuple[Node, Node, bool]] = []
         """Pairs of compared results, and whether their element counts are equal."""
-        self._of: dict[int, Kernel] = {}
+        self._of: dict[Node | None, Kernel] = {}
         self._kernels: list[Kernel] = []
         self._attention = _attention_nodes(graph) if runtime.fuses_attention and narrow else {}
         for node in graph.ordered:
@@ -153,7 +153,7 @@ class Kernels:
         home.nodes.append(node)
         if self._runtime.widens_products and is_integer_layer(node, self._folding):
             home.is_closed = True
-        self._of[id(node)] = home
+        self._of[node] = home
 
     def _is_gathered(self, kernel: Kernel, node: Node) -> bool:
         """Return True if a kernel runs in that of `node`, the only one that reads its results."""
@@ -164,22 +164,22 @@ class Kernels:
     def _gather(self, kernel: Kernel, home: Kernel) -> None:
         home.nodes = sorted([*kernel.nodes, *home.nodes], key=lambda node: node.index)
         home.level = max(home.level, kernel.level)
-        self._of.update((id(node), home) for node in kernel.nodes)
+        self._of.update(dict.fromkeys(kernel.nodes, home))
         self._kernels.remove(kernel)
 
     def _makers(self, node: Node) -> list[Kernel]:
         """Return the kernels that produce the node's inputs, latest first."""
         of = self._of
-        sources = [v.producer for v in node.inputs if v is not None and v.producer is not None]
+        sources = [value.producer for value in node.inputs if value is not None]
         for graph in node.subgraphs.values():
             sources += [
                 value.producer
                 for inner in graph.walk()
                 for each in inner.nodes
                 for value in each.inputs
-                if value is not None and value.producer is not None and value.graph is node.graph
+                if value is not None and value.graph is node.graph
             ]
-        found = {id(of[id(s)]): of[id(s)] for s in sources if id(s) in of}
+        found = {id(kernel): kernel for each in sources if (kernel := of.get(each)) is not None}
         if len(found) < 2:
             return list(found.values())
         return sorted(found.values(), key=lambda kernel: -kernel.level)
@@ -189,9 +189,7 @@ class Kernels:
         if not makers:
             return None
         latest = makers[0]
-        first = (
-            self._of.get(id(node.inputs[0].producer)) if node.inputs and node.inputs[0] else None
-        )
+        first = self._of.get(node.inputs[0].producer) if node.inputs and node.inputs[0] else None
         if first is not None and first.has_convolution and not first.has_readers:
             latest = first  # a sum runs in the convolution that makes its first operand
         others = [kernel for kernel in makers if kernel is not latest]

@@ -188,7 +188,11 @@ class Inferrer:
         declared = {value.name: value.declared_shape for value in self.model.inputs}
         shapes = {**declared, **inputs}.values()
         counts = (element_count(shape) or 0 for shape in shapes)
-        return max([0, *counts, *(tensor.elements for tensor in self.model.tensors)])
+        return max([self._largest_stored, *counts])
+
+    @cached_property
+    def _largest_stored(self) -> int:
+        return max([tensor.elements for tensor in self.model.tensors], default=0)
 
     def _serialized(self) -> bytes:
         if self.stripped is None:
