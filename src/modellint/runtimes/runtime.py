@@ -91,6 +91,8 @@ class LanguageMemory:
     """Way of splitting a model over several devices by default."""
     offloads: bool = False
     """True if it can leave layers in the host's memory."""
+    repacks: tuple[str, ...] = ()
+    """Types of weights that it rearranges on a CPU; tied embeddings then exist twice."""
     graph: str = ""
     """Module whose `compute_bytes` plans its buffers, if they are known exactly."""
 

@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import Literal
 
 from modellint.analysis.language.caching import cached_type
-from modellint.analysis.language.parts import Parts, PartSize, weight_parts
+from modellint.analysis.language.parts import Parts, PartSize, part_of, weight_parts
 from modellint.analysis.language.split import Split
 from modellint.analysis.language.view import architecture_of, language_runtime
 from modellint.analysis.memory import memory
 from modellint.base.records import dataclass
 from modellint.model import Model
 from modellint.model.architecture import Architecture, LayerShape
+from modellint.runtimes import LanguageMemory
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Target
 
@@ -54,6 +55,7 @@ class LanguageNeeds:
         self.runtime_name, self.runtime = language_runtime(model, deployment)
         self.parts = _deployed(weight_parts(model, architecture), model, deployment)
         serving = deployment.serving
+        self._rearranged = _rearranged(model, deployment, self.parts, self.runtime)
         self.kv_precision = cached_type(self.runtime, serving.kv_precision)
         split = serving.parallel or self.runtime.split
         self.split = Split(architecture, self.parts, serving.devices, split)
@@ -81,7 +83,7 @@ class LanguageNeeds:
         if key not in self._known:
             self._known[key] = ContextNeed(
                 tokens,
-                self.split.weights,
+                self.split.weights + self._rearranged,
                 self.split.cache(tokens, self.kv_precision, self.runtime, requests),
                 self._compute(tokens, requests),
                 self.overhead,
@@ -179,6 +181,15 @@ def _deployed(parts: Parts, model: Model, deployment: Deployment) -> Parts:
         return parts
     weights = memory(model, deployment).weights.expected
     return replace(parts, sizes=(PartSize("other", parts.parameters, weights),))
+
+
+def _rearranged(model: Model, deployment: Deployment, parts: Parts, runtime: LanguageMemory) -> int:
+    """Return the bytes of tied embeddings that exist a second time, in another layout."""
+    target = deployment.target
+    if parts.of("output").nbytes or (target is not None and target.compute_capability is not None):
+        return 0
+    tables = (tensor for tensor in model.tensors if part_of(tensor.name) == "embeddings")
+    return sum(table.nbytes for table in tables if table.dtype.name in runtime.repacks)
 
 
 def language_needs(model: Model, deployment: Deployment) -> LanguageNeeds | None:

@@ -87,6 +87,8 @@ _INTERVALS = {
 """Architectures where one of so many layers attends, and the others keep a state."""
 _BOTH = frozenset({"falcon-h1"})
 """Architectures whose layers attend and also keep a state."""
+_FUSED_GATES = frozenset("chatglm glm4 internlm3 phi3 phimoe".split())
+"""Architectures whose gate is stored in one tensor with what it gates."""
 _ALIBI = frozenset("bloom jais jina-bert-v2 mpt refact".split())
 _LEARNED = frozenset("bert gpt2 starcoder".split())
 _ENCODERS = frozenset(
@@ -289,7 +291,28 @@ def _layer(hyper: Hyperparameters, index: int, names: frozenset[str]) -> LayerSh
         experts=experts,
         active_experts=hyper.of_layer("expert_used_count", index) if experts else 0,
         shared_experts=hyper.number("expert_shared_count") if experts else 0,
+        shared_feed_forward=hyper.number("expert_shared_feed_forward_length") if experts else 0,
+        gated=hyper.name in _FUSED_GATES or _is_gated(index, names),
+        inner=hyper.number("ssm.inner_size") if keeps_state else 0,
+        **(_decompressed(hyper) if mixer == "latent" else {}),
     )
+
+
+def _is_gated(index: int, names: frozenset[str]) -> bool:
+    """Return False for a layer whose feed-forward network has tensors, but no gate."""
+    block = f"blk.{index}.ffn_"
+    gates = (f"{block}{name}.weight" for name in ("gate", "gate_exps", "gate_up_exps"))
+    return f"{block}up.weight" not in names or any(gate in names for gate in gates)
+
+
+def _decompressed(hyper: Hyperparameters) -> dict[str, int]:
+    """Return the sizes of latent attention's queries, keys and values besides what is cached."""
+    return {
+        "query_rank": hyper.number("attention.q_lora_rank"),
+        "rotated": hyper.number("rope.dimension_count"),
+        "own_key_size": hyper.number("attention.key_length_mla"),
+        "own_value_size": hyper.number("attention.value_length_mla"),
+    }
 
 
 def _head_sizes(hyper: Hyperparameters, *, windowed: bool) -> tuple[int, int]:

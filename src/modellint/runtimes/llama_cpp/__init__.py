@@ -29,6 +29,7 @@ RUNTIME = Runtime(
         chooses_attention=True,
         split="pipeline",
         offloads=True,
+        repacks=("Q4_0", "Q4_K", "IQ4_NL", "MXFP4"),
         graph=f"{__name__}.graph",
     ),
 )

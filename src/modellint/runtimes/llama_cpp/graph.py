@@ -20,6 +20,23 @@ FIRST, LAST = 14, 2
 FLOAT, HALF, INDEX = 4, 2, 8
 
 
+LATE_NORMED = frozenset({"exaone4", "olmo2"})
+"""Architectures with norms only after attention and after the feed-forward network."""
+POST_NORMED = LATE_NORMED | {"gemma2", "gemma3", "gemma3n", "gemma4", "glm4", "plamo3", "afmoe"}
+"""Architectures with norms after attention and after the feed-forward network."""
+PARALLEL = frozenset({"cohere2", "command-r", "falcon", "phi2", "plamo"})
+"""Architectures whose feed-forward network reads what attention reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Parts of a layer that only some architectures have."""
+
+    post: bool
+    late: bool
+    parallel: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """Tokens that are computed at once, and what they attend to."""
@@ -47,18 +64,28 @@ def compute_bytes(
     layers = architecture.layers
     if len(layers) > FIRST + LAST:
         layers = (*layers[:FIRST], *layers[-LAST:])
-    return _planned(layers, architecture.hidden, architecture.vocabulary or 0, load)
+    name = architecture.name
+    traits = Traits(name in POST_NORMED, name in LATE_NORMED, name in PARALLEL)
+    return _planned(layers, architecture.hidden, architecture.vocabulary or 0, traits, load)
 
 
 @lru_cache(maxsize=4096)
-def _planned(layers: tuple[LayerShape, ...], hidden: int, vocabulary: int, load: Load) -> int:
-    return _Graph(layers, hidden, vocabulary, load).plan.nbytes()
+def _planned(
+    layers: tuple[LayerShape, ...], hidden: int, vocabulary: int, traits: Traits, load: Load
+) -> int:
+    return _Graph(layers, hidden, vocabulary, traits, load).plan.nbytes()
 
 
 class _Graph:
     def __init__(
-        self, layers: tuple[LayerShape, ...], hidden: int, vocabulary: int, load: Load
+        self,
+        layers: tuple[LayerShape, ...],
+        hidden: int,
+        vocabulary: int,
+        traits: Traits,
+        load: Load,
     ) -> None:
+        self.traits = traits
         self.hidden = hidden
         self.load = load
         self.rows = load.tokens
@@ -111,17 +138,26 @@ class _Graph:
 
     def _layer(self, layer: LayerShape, given: Planned, *, is_last: bool) -> Planned:
         residual = given
+        normed = given if self.traits.late else self._normed(given)
+        mixed: Planned | None = None
         if layer.mixer != "none":
-            mixed = self._mixed(layer, self._normed(given))
-            if is_last and layer.feed_forward:
+            mixed = self._mixed(layer, normed)
+            if is_last:
                 self.rows = self.load.outputs
                 mixed = self.plan.compute(self._floats(self.hidden), mixed, self.wanted)
                 residual = self.plan.compute(self._floats(self.hidden), given, self.wanted)
+            mixed = self._normed(mixed) if self.traits.post else mixed
+        if self.traits.parallel and mixed is not None:
+            fed = self._fed(layer, normed)
+            both = self.plan.compute(fed.size, fed, residual, overwrites=True)
+            return self.plan.compute(both.size, both, mixed, overwrites=True)
+        if mixed is not None:
             residual = self.plan.compute(mixed.size, mixed, residual, overwrites=True)
         if not layer.feed_forward:
             return residual
-        normed = self._normed(residual)
+        normed = residual if self.traits.late else self._normed(residual)
         result = self._experts(layer, normed) if layer.experts else self._fed(layer, normed)
+        result = self._normed(result) if self.traits.post else result
         return self.plan.compute(result.size, result, residual, overwrites=True)
 
     def _normed(self, given: Planned) -> Planned:
@@ -147,14 +183,22 @@ class _Graph:
         result = self._attended(layer, queries, layer.value_size)
         return compute(floats(self.hidden), result)
 
-    def _attended(self, layer: LayerShape, queries: Planned, width: int) -> Planned:
+    def _attended(
+        self, layer: LayerShape, queries: Planned, width: int, own_width: int = 0
+    ) -> Planned:
+        """Add attention, whose result is decompressed to `own_width` if that is given."""
         compute, floats = self.plan.compute, self._floats
-        mask = self.masks[self._cells(layer)]
+        mask, cells = self.masks[self._cells(layer)], self._cells(layer)
         if self.load.flash_attention:
-            return compute(floats(layer.heads * width), queries, mask)
-        scores = compute(floats(self._cells(layer) * layer.heads), queries)
-        scores = compute(scores.size, scores, mask, overwrites=True)
-        result = compute(floats(layer.heads * width), scores)
+            result = compute(floats(layer.heads * width), queries, mask)
+            if not own_width:
+                return result
+        else:
+            scores = compute(floats(cells * layer.heads), queries)
+            scores = compute(scores.size, scores, mask, overwrites=True)
+            result = compute(floats(layer.heads * width), scores)
+        if own_width:
+            result = compute(floats(layer.heads * own_width), result)
         return compute(result.size, result)
 
     def _latent(self, layer: LayerShape, normed: Planned) -> Planned:
@@ -163,29 +207,28 @@ class _Graph:
         asked = normed
         if layer.query_rank:
             asked = self._normed(compute(floats(layer.query_rank), normed))
-        queries = compute(floats(layer.heads * layer.own_key_size), asked)
-        compressed = compute(floats(layer.key_size), normed)
-        rotated = compute(floats(layer.heads * layer.rotated), queries)
-        rotated_key = compute(floats(layer.rotated), compressed)
+        own = compute(floats(layer.heads * layer.own_key_size), asked)
         rank = layer.key_size - layer.rotated
+        absorbed = compute(floats(layer.heads * rank), own)
+        rotated = compute(floats(layer.heads * layer.rotated), own)
+        queries = compute(floats(layer.heads * layer.key_size), absorbed, rotated)
+        compressed = compute(floats(layer.key_size), normed)
         latent = self._normed(compute(floats(rank), compressed))
-        absorbed = compute(floats(layer.heads * rank), queries)
-        queries = compute(floats(layer.heads * layer.key_size), rotated, absorbed)
-        keys = compute(floats(layer.key_size), rotated_key, latent)
-        compute(0, keys)
-        result = self._attended(layer, queries, rank)
-        result = compute(floats(layer.heads * layer.own_value_size), result)
-        result = compute(result.size, result)
+        rotated = compute(floats(layer.rotated), compressed)
+        compute(0, compute(floats(layer.key_size), latent, rotated))
+        result = self._attended(layer, queries, rank, layer.own_value_size)
         return compute(floats(self.hidden), result)
 
     def _recurrent(self, layer: LayerShape, normed: Planned) -> Planned:
+        """Add a selective state space: a convolution, a scan, and a gate."""
         compute, floats = self.plan.compute, self._floats
-        inner = layer.inner or 2 * self.hidden
-        wide = compute(floats(2 * inner), normed)
-        states = compute(FLOAT * layer.state * self.load.sequences)
-        mixed = compute(floats(inner) + states.size, wide, states)
-        gated = compute(floats(inner), mixed, wide)
-        return compute(floats(self.hidden), gated)
+        inner = floats(layer.inner or self.hidden)
+        wide = compute(2 * inner, normed)
+        convolved = self.plan.update(compute(inner, compute(inner, wide)))
+        scanned = compute(inner + FLOAT * layer.state * self.load.sequences, convolved)
+        gate = compute(inner, wide)
+        added = compute(inner, compute(inner, convolved), scanned, overwrites=True)
+        return compute(floats(self.hidden), self._normed(compute(inner, gate, added)))
 
     def _fed(self, layer: LayerShape, normed: Planned, width: int = 0) -> Planned:
         compute = self.plan.compute
