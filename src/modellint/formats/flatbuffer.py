@@ -137,8 +137,12 @@ class FlatTable:
 
     def text(self, slot: int) -> str:
         """Return a string; empty if absent."""
+        return self.content(slot).decode(errors="replace")
+
+    def content(self, slot: int) -> bytes:
+        """Return a string that may be no text."""
         place = self.place(slot)
-        return "" if place is None else self.buffer.bytes_at(place).decode(errors="replace")
+        return b"" if place is None else self.buffer.bytes_at(place)
 
     def texts(self, slot: int) -> list[str]:
         return [self.buffer.bytes_at(each).decode(errors="replace") for each in self._places(slot)]

@@ -36,7 +36,6 @@ def _is_npz(head: bytes, path: Path) -> bool:
 
 
 RECOGNISED = (
-    Format("ort", "ONNX Runtime (.ort)", (".ort",), signature=_magic(b"ORTM", at=4)),
     Format("torch", "PyTorch archive", shared_suffixes=(".pt", ".pth"), signature=_is_torch),
     Format("keras", "Keras", shared_suffixes=(".keras",), signature=_is_keras),
     Format(

@@ -15,6 +15,7 @@ from modellint.formats.gguf import GGUF
 from modellint.formats.huggingface import HUGGING_FACE
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.openvino import OPENVINO
+from modellint.formats.ort import ORT
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.safetensors import SAFETENSORS
 from modellint.formats.tflite import TFLITE
@@ -26,6 +27,7 @@ READ: tuple[Format, ...] = (
     ONNX,
     GGUF,
     TFLITE,
+    ORT,
     OPENVINO,
     SAFETENSORS,
     HUGGING_FACE,

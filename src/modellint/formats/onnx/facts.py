@@ -34,6 +34,19 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedSession:
+    """Content of a file in ONNX Runtime's own format besides the model."""
+
+    format_version: str
+    kernel_hashes: int = 0
+    """Kernels that were chosen when it was saved, by hash: formats before version 5."""
+    kernel_types: int = 0
+    """Operators of which it says how their types choose a kernel: since version 5."""
+    optimizations: int = 0
+    """Optimizations that were found when it was saved, for the runtime to apply on loading."""
+
+
+@dataclass(frozen=True, slots=True)
 class OnnxFacts:
     """Content of an ONNX file other than the network."""
 
@@ -44,6 +57,8 @@ class OnnxFacts:
     """Model-local functions by their body."""
     training: tuple[Graph, ...] = ()
     """Graphs of the training information, which are not deployed."""
+    session: SavedSession | None = None
+    """For files in ONNX Runtime's own format."""
 
     @property
     def opset(self) -> int | None:
