@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from modellint.base.errors import UsageError
 from modellint.base.paths import leaves_lexically
@@ -17,7 +18,7 @@ from modellint.probes import ProbeRequest, known_backends
 from modellint.probes.outcome import from_json
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
-from modellint.targets.deployment import Deployment, split_runtime, version_of
+from modellint.targets.deployment import Deployment, Serving, split_runtime, version_of
 from modellint.targets.shapes import parse_shape
 
 FIRES, SILENT = "invalid", "valid"
@@ -125,6 +126,11 @@ def _bytes_of(name: str, content: str) -> bytes:
         raise UsageError(f"file {name!r} of an example: {error}") from error
 
 
+def _serving(stated: Mapping[str, Any]) -> Serving:
+    contexts = tuple(stated.get("contexts", ()))
+    return Serving(**{**stated, "contexts": contexts})
+
+
 def deployment_of(example: Example) -> Deployment:
     target = find_target(example.target) if example.target else None
     runtime, version = split_runtime(example.runtime) if example.runtime else (None, None)
@@ -138,4 +144,5 @@ def deployment_of(example: Example) -> Deployment:
         batch=example.batch,
         shapes={name: parse_shape(text) for name, text in example.shapes.items()},
         dla=example.dla,
+        serving=_serving(example.serving),
     )

@@ -112,6 +112,8 @@ class Example:
     batch: int | None = None
     shapes: Mapping[str, str] = field(default_factory=dict)
     dla: bool = False
+    serving: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of a language model: contexts, kv_precision, flash_attention, devices, parallel."""
     probe: str | None = None
     """Runtime to probe, for rules that need one; if not installed, the example is skipped."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class Example:
         flags = [f"--{name} {value}" for name, value in said.items() if value is not None]
         flags += [f"--shape {name}={shape}" for name, shape in self.shapes.items()]
         flags += ["--dla"] if self.dla else []
+        flags += [f"--{name.replace('_', '-')} {value}" for name, value in self.serving.items()]
         options = [f"{name} = {json.dumps(value)}" for name, value in self.options.items()]
         return ", ".join(filter(None, (" ".join(flags), *options)))
 
