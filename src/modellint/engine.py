@@ -122,25 +122,29 @@ class _Linting:
         self.judge = _judge(self.model, plan.verify)
         self._fingerprinted: Counter[str] = Counter()
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> list[Finding]:
+        """Return the findings of all rules, and note the time that each takes."""
+        found: list[Finding] = []
         problems = {problem.kind for problem in self.model.problems}
         operators = self.opened.analyses[0].operators
         now = time.perf_counter()
         for question in questions_for(self.plan, self.model).worth_asking(operators, problems):
-            if question.rule.problem is not None:
-                yield from self._problems(question.rule)
+            rule = question.rule
+            if rule.problem is not None:
+                found += self._problems(rule)
             for index in question.deployments:
-                yield from self._ask(question, index)
+                found += self._ask(question, index)
             before, now = now, time.perf_counter()
-            self.timings[question.rule.code] = now - before
+            self.timings[rule.code] = now - before
         if self.judge is not None:
             rules = {rule.code: rule for rule in self.plan.rules}
             for code, hit in self.judge.remarks():
                 if code in rules:
-                    yield self._finding(rules[code], hit, None)
-        yield from self._noted_meanwhile(problems)
+                    found.append(self._finding(rules[code], hit, None))
+        found += self._noted_meanwhile(problems)
         if self.model.died:
-            yield internal_remark(DIED, self.opened.shown, {"error": self.model.died})
+            found.append(internal_remark(DIED, self.opened.shown, {"error": self.model.died}))
+        return found
 
     def _noted_meanwhile(self, before: Set[str]) -> Iterator[Finding]:
         """Iterate over problems that were found as rules read the file, such as a change of it."""

@@ -60,8 +60,11 @@ def activation_dtype(stored: DType, precision: str | None) -> DType:
 
 def running_precision(model: Model, deployment: Deployment) -> str:
     """Return the precision of floats: the deployment's, else the type of most weights."""
-    if deployment.precision is not None:
-        return deployment.precision
+    return deployment.precision or stored_precision(model)
+
+
+def stored_precision(model: Model) -> str:
+    """Return the type of most weights that are floats of 16 bits or more."""
     stored: dict[str, int] = {}
     for tensor in model.tensors:
         if tensor.dtype.is_float and tensor.dtype.bits >= 16:
@@ -74,8 +77,9 @@ def without_strange_assumption(model: Model, deployment: Deployment) -> Deployme
     """Drop an assumed precision if the model is not stored in fp32, but in types of its choice."""
     if deployment.precision is None or not deployment.is_assumed("precision"):
         return deployment
-    stored = replace(deployment, precision=None)
-    return deployment if running_precision(model, stored) == "fp32" else stored
+    if stored_precision(model) == "fp32":
+        return deployment
+    return replace(deployment, precision=None)
 
 
 def is_narrow(precision: str) -> bool:

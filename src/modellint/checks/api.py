@@ -122,8 +122,8 @@ class Context:
             self.absent = None
         return self._analyses.get(analyse)
 
-    def graphs(self) -> Iterator[Graph]:
-        """Iterate over the main graph, its subgraphs, and the bodies of functions."""
+    def graphs(self) -> tuple[Graph, ...]:
+        """Return the main graph, its subgraphs, and the bodies of functions."""
         return self.model.graphs(functions=True)
 
     def nodes(self, *ops: str) -> Iterator[Node]:

@@ -6,11 +6,10 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from modellint.analysis.precision import running_precision
+from modellint.analysis.precision import stored_precision
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded
@@ -37,7 +36,7 @@ def precision_not_in_graph(context: Context) -> Iterator[Hit]:
         return
     if _is_quantized(context):
         return  # the graph states what its author wants, and floats are the rest
-    if running_precision(model, replace(deployment, precision=None)) != "fp32":
+    if stored_precision(model) != "fp32":
         return
     if not _has_float_weights(model):
         return

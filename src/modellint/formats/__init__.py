@@ -113,7 +113,6 @@ def read_model(path: Path) -> Model:
     """Read any file; errors are in the model's `problems`."""
     from modellint.formats.problems import broken
 
-    path = Path(path)
     found = detect(path)
     if found.format is None:
         model = broken(path, found.name, found.problem or "not-a-model", **found.facts)

@@ -78,6 +78,7 @@ class Model:
     """The lightweight view of one file: what it is, its graph, its tensors, its problems."""
 
     __slots__ = (
+        "_graphs",
         "_inference",
         "_strict_inference",
         "architecture",
@@ -128,6 +129,7 @@ class Model:
         """End of a process that was asked about the model, if it died."""
         self.memo = Memo()
         """Results of analyses that several deployments share."""
+        self._graphs: dict[bool, tuple[Graph, ...]] = {}
         self._inference: Inference | None = None
         self._strict_inference: Inference | None = None
 
@@ -174,12 +176,15 @@ class Model:
                 self._strict_inference = self.infer_types({}, strict=True)
         return self._strict_inference
 
-    def graphs(self, *, functions: bool = False) -> Iterator[Graph]:
-        """Iterate over the main graph and its subgraphs; with `functions`, also their bodies."""
-        yield from self.graph.walk()
-        if functions:
-            for body in self.functions.values():
-                yield from body.walk()
+    def graphs(self, *, functions: bool = False) -> tuple[Graph, ...]:
+        """Return the main graph and its subgraphs; with `functions`, also their bodies.
+
+        They are walked once, so the model has to be complete.
+        """
+        if functions not in self._graphs:
+            outermost = (self.graph, *(self.functions.values() if functions else ()))
+            self._graphs[functions] = tuple(each for graph in outermost for each in graph.walk())
+        return self._graphs[functions]
 
     def nodes(self, *ops: str, functions: bool = False) -> Iterator[Node]:
         """Iterate over the nodes of all graphs, or only those of some op types."""

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RuntimeMemory:
-    """Mapping of nodes to kernels by a runtime, and its memory besides tensors."""
+    """Mapping of nodes to kernels by a runtime, and its memory besides tensors.
+
+    There is one for each runtime, compared by identity.
+    """
 
     fuses: bool = True
     """True if chains of pointwise ops are fused into the preceding kernel."""
