@@ -142,7 +142,11 @@ class Folding:
             return False
         if node.op_type in _SHAPE_OPS:
             return is_static(self._static_shape(node))
-        return all(value is None or self.is_constant(value) for value in node.inputs)
+        constant = self._constant
+        for value in node.inputs:
+            if value is not None and value.tensor is None and id(value) not in constant:
+                return False
+        return True
 
 
 def _tensor_content(tensor: Tensor) -> Hashable:

@@ -139,6 +139,10 @@ class Context:
             self.absent.update(ops)
         return True
 
+    def present(self, ops: Collection[str]) -> list[str]:
+        """Return those of some ops that a graph has."""
+        return [] if self.lacks(ops) else [op for op in ops if op in self._analyses.operators]
+
     def lacks_any(self, choices: Iterable[Collection[str]]) -> bool:
         """Return True if there is a choice of ops of which no graph has any."""
         operators = self._analyses.operators

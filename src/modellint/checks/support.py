@@ -100,9 +100,9 @@ def form_unsupported(context: Context) -> Iterator[Hit]:
 def _refused_forms(context: Context) -> Iterator[Hit]:
     deployment = context.deployment
     known = _restrictions(deployment.runtime or "", deployment.builder, deployment.runtime_version)
-    for op, refusals in known.items():
+    for op in context.present(known):
         for node in context.nodes(op):
-            forms = dict.fromkeys(refused_form(context, node, each) for each in refusals)
+            forms = dict.fromkeys([refused_form(context, node, each) for each in known[op]])
             words = " and ".join(filter(None, forms))
             if words and context.model.function_of(node) is None:
                 yield Hit(node, {"form": words}, confidence="measured")

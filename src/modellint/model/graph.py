@@ -144,7 +144,7 @@ class Value:
 
 def _refined(known: Shape | None, shape: Shape | None) -> Shape | None:
     """Both in one: numbers outweigh names, and names outweigh unknown dims."""
-    if shape is None or known is None:
+    if shape is None or known is None or known == shape:
         return shape if known is None else known
     if len(known) != len(shape):
         return shape
@@ -262,14 +262,17 @@ class Node:
     @property
     def sources(self) -> list[Node]:
         """Return nodes of the same graph that this one, or one of its subgraphs, reads from."""
-        values = list(self.inputs)
+        values = (*self.inputs, *self._read_inside()) if self.subgraphs else self.inputs
+        producers = [value.producer for value in values if value is not None]
+        return [each for each in producers if each is not None and each.graph is self.graph]
+
+    def _read_inside(self) -> Iterator[Value | None]:
+        """Iterate over the values that the subgraphs read."""
         for graph in self.subgraphs.values():
             for inner in graph.walk():
                 for node in inner.nodes:
-                    values += node.inputs
-                values += inner.outputs
-        producers = [value.producer for value in values if value is not None]
-        return [each for each in producers if each is not None and each.graph is self.graph]
+                    yield from node.inputs
+                yield from inner.outputs
 
     @property
     def successors(self) -> Iterator[Node]:
@@ -402,26 +405,24 @@ class Graph:
 def _in_order(graph: Graph) -> list[Node]:
     """Return file order with nodes moved up to where they are first needed; cycles are kept."""
     ordered: list[Node] = []
-    placed: set[int] = set()
+    placed: set[Node] = set()
     for first in graph.nodes:
-        if id(first) not in placed and all(id(near) in placed for near in first.sources):
-            placed.add(id(first))  # as nearly always
+        if first not in placed and placed.issuperset(first.sources):
+            placed.add(first)  # as nearly always
             ordered.append(first)
             continue
         pending = [first]
-        begun: set[int] = set()
+        begun: set[Node] = set()
         while pending:
             node = pending[-1]
-            if id(node) in placed:
+            if node in placed:
                 pending.pop()
-            elif id(node) in begun:
-                placed.add(id(node))
+            elif node in begun:
+                placed.add(node)
                 ordered.append(pending.pop())
             else:
-                begun.add(id(node))
+                begun.add(node)
                 pending += [
-                    near
-                    for near in node.sources
-                    if id(near) not in placed and id(near) not in begun
+                    near for near in node.sources if near not in placed and near not in begun
                 ]
     return ordered

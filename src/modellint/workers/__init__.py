@@ -15,7 +15,7 @@ PATIENCE = 1.0
 """Seconds of processor time in one process before it is known whether more processes pay."""
 WORTH = 6.0
 """Estimated seconds of remaining work that justify starting processes."""
-OBJECTS, WEIGHTS = 400_000, 1 << 26
+OBJECTS, WEIGHTS = 600_000, 1 << 26
 """Number of objects, or bytes of mapped weights, that trigger a garbage collection."""
 
 
