@@ -58,7 +58,7 @@ def shapes_of(facts: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
                     yield f"{layer}.self_attn.{name}_proj.bias", (width,)
             yield f"{layer}.self_attn.o_proj.weight", (hidden, heads * size)
             for name in facts.get("head_norms", ()):
-                yield f"{layer}.self_attn.{name}.weight", (size,)
+                yield f"{layer}.self_attn.{name}.weight", (facts.get("head_norm_size", size),)
         is_dense = at < facts.get("dense_layers", 0)
         if facts.get("experts") and not is_dense:
             yield from _experts(f"{layer}.{facts.get('moe', 'mlp')}", facts)

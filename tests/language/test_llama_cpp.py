@@ -58,3 +58,14 @@ def test_buffers_are_off_by_little_for_most_models() -> None:
     off = [compute for name in MODELS for _, compute in compared(name)]
     assert median(off) < 0.01
     assert sum(each > 0.1 for each in off) <= len(off) / 20
+
+
+def test_sequences_that_are_computed_together_have_a_cache_each() -> None:
+    """Measured with 4 sequences of 8,192 tokens (`--parallel 4`)."""
+    shape = architecture(MODELS["gemma3-4b"])
+    needs = LanguageNeeds(
+        language_model(shape, format="gguf"), Deployment(runtime="llama.cpp"), shape
+    )
+    need = needs.at(8192, 4)
+    assert need.cache / MIB == pytest.approx(640 + 696, abs=ROUNDED)
+    assert need.compute / MIB == pytest.approx(94.53, abs=ROUNDED)

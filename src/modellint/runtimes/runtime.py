@@ -80,8 +80,6 @@ class LanguageMemory:
     """Tokens to a multiple of which the cache of a sequence is rounded up."""
     windows: bool = True
     """True if layers with a window cache no more than it by default."""
-    keeps_maximum: bool = False
-    """True if the cache has its full length from the start, rather than growing."""
     step: int | None = None
     """Tokens of a prompt that are computed at once; None for the whole prompt."""
     share: float = 1.0

@@ -72,8 +72,6 @@ def cells(layer: LayerShape, tokens: int, runtime: LanguageMemory, requests: int
     if layer.window is None or not runtime.windows:
         return whole
     step = runtime.step or tokens
-    if runtime.keeps_maximum:
-        return min(whole, _rounded(min(whole, layer.window * requests + step), runtime.block))
     return min(whole, _rounded(layer.window + step, runtime.block) * requests)
 
 

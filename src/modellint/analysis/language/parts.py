@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from modellint.analysis.parameters import parameters
 from modellint.base.memo import Remembered
@@ -29,13 +29,14 @@ _NORMS = re.compile(r"norm|\bln_|layernorm|_sinks?\b|sinks$", re.IGNORECASE)
 _COMPILED = {part: re.compile(pattern) for part, pattern in _PATTERNS.items()}
 _NO_WEIGHT = re.compile(
     r"\.(scales|qzeros|g_idx|absmax|quant_map|quant_state\b.*|nested_absmax|nested_quant_map"
-    r"|weight_scale(_inv|_2)?|input_scale|weight_zero_point|weight_shape|SCB|k_scale|v_scale"
+    r"|weight_scale(_inv|_\d)?|input_scale|weight_zero_point|weight_shape|SCB|k_scale|v_scale"
     r"|input_global_scale|weight_global_scale|weight_format|weight_g_idx)$"
-    r"|_scales$|(^|\.)rope_freqs\b|rotary_emb\.inv_freq|e_score_correction_bias$|exp_probs_b\b"
+    r"|_scales$|(^|\.)rope_freqs\b|rotary_emb\.inv_freq"
     r"|rope_factors_(long|short)"
 )
 """Tensors that are stored with weights, but are not learned: scales, tables, permutations."""
 _PACKED = re.compile(r"\.(qweight|weight_packed)$|_(blocks|packed)$")
+_NUMBERS = re.compile(r"\d+")
 _BITS = re.compile(r"(\d)[- ]?bit|(?:int|nf|fp|mxfp|nvfp|w)(\d)", re.IGNORECASE)
 
 
@@ -124,10 +125,26 @@ def active_share(architecture: Architecture) -> float:
 def _stored(tensors: Iterable[Tensor], bits: int | None) -> Iterable[PartSize]:
     counts, sizes = dict.fromkeys(PART_NAMES, 0), dict.fromkeys(PART_NAMES, 0)
     for tensor in tensors:
-        part = part_of(tensor.name)
-        sizes[part] += tensor.nbytes
-        counts[part] += _learned(tensor, bits)
+        role = _role(_NUMBERS.sub("0", tensor.name))
+        sizes[role.part] += tensor.nbytes
+        if role.is_learned:
+            counts[role.part] += _learned(tensor, bits, is_packed=role.is_packed)
     return [PartSize(name, counts[name], sizes[name]) for name in PART_NAMES if sizes[name]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """Part and meaning of a tensor."""
+
+    part: str
+    is_learned: bool
+    is_packed: bool
+
+
+@lru_cache(maxsize=1024)
+def _role(name: str) -> _Role:
+    """Return the role of a tensor by its name without numbers, which many layers share."""
+    return _Role(part_of(name), not _NO_WEIGHT.search(name), bool(_PACKED.search(name)))
 
 
 def part_of(name: str) -> str:
@@ -139,13 +156,10 @@ def part_of(name: str) -> str:
     return "other"
 
 
-def _learned(tensor: Tensor, bits: int | None) -> int:
+def _learned(tensor: Tensor, bits: int | None, *, is_packed: bool) -> int:
     """Return the parameters in a tensor; packed ones count as what they stand for."""
-    if _NO_WEIGHT.search(tensor.name):
-        return 0
-    stored = int(tensor.dtype.bits)
-    if _PACKED.search(tensor.name) or (tensor.dtype.name == "uint8" and bits):
-        return tensor.elements * stored // (bits or 4)
+    if is_packed or (tensor.dtype.name == "uint8" and bits):
+        return tensor.elements * int(tensor.dtype.bits) // (bits or 4)
     return tensor.elements
 
 

@@ -23,7 +23,6 @@ RUNTIME = Runtime(
             "https://github.com/ggml-org/llama.cpp/blob/master/src/llama-context.cpp",
         ),
         block=256,
-        keeps_maximum=True,
         step=512,
         state_bytes=4,
         chooses_attention=True,

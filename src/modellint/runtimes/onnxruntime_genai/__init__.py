@@ -11,6 +11,5 @@ RUNTIME = Runtime(
         cache_types=("fp16", "fp32", "bf16", "int8", "int4"),
         sources=("https://onnxruntime.ai/docs/genai/reference/config.html",),
         windows=False,
-        keeps_maximum=True,
     ),
 )
