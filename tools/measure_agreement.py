@@ -37,6 +37,7 @@ from modellint.config.load import CommandLine  # noqa: E402
 from modellint.finding import Finding, Severity  # noqa: E402
 from modellint.formats import read_model  # noqa: E402
 from modellint.lint import Request, lint  # noqa: E402
+from modellint.model import is_static  # noqa: E402
 from modellint.probes import CHILD, Outcome, known_backends  # noqa: E402
 from modellint.probes import cache as by_content  # noqa: E402
 from modellint.probes.backends import Backend  # noqa: E402
@@ -48,6 +49,10 @@ from tests.exports import exports, materialise  # noqa: E402
 PAGE = ROOT / "docs" / "agreement.md"
 LEVELS = {"onnxruntime": "build", "tensorrt-rtx": "parse"}
 """Levels of the runtimes' probes. TensorRT for RTX builds for a GPU that the file does not name."""
+BUILT_FOR = {"tensorrt-rtx": (12, 0)}
+"""Compute capability to build for what is parsed in spite of an error."""
+OPEN_DIM = 4
+"""Size given to open dims of a model that is built."""
 HELD_OUT = "01234"
 """First hexadecimal digits of the hash of a file's name that keep the file apart."""
 LIMITS = Limits(seconds=180, memory=6 << 30)
@@ -207,15 +212,15 @@ class Verdicts:
                 entry = json.loads(line)
                 self._known[entry["key"]] = from_json(entry["outcome"])
 
-    def of(self, path: Path, backend: Backend) -> Outcome:
+    def of(self, path: Path, backend: Backend, level: str = "") -> Outcome:
         """Return the verdict on a file, asked for if it is not known."""
-        key = key_of(path, backend.name, backend.version)
+        key = key_of(path, backend.name, backend.version, level)
         if key not in self._known:
-            self._keep(key, ask(path, backend, LEVELS[backend.name]))
+            self._keep(key, ask(path, backend, level or LEVELS[backend.name]))
         return self._known[key]
 
-    def known(self, path: Path, runtime: str, version: str) -> Outcome | None:
-        return self._known.get(key_of(path, runtime, version))
+    def known(self, path: Path, runtime: str, version: str, level: str = "") -> Outcome | None:
+        return self._known.get(key_of(path, runtime, version, level))
 
     def _keep(self, key: str, outcome: Outcome) -> None:
         with self._lock:
@@ -225,9 +230,10 @@ class Verdicts:
                     stream.write(json.dumps({"key": key, "outcome": _short(outcome)}) + "\n")
 
 
-def key_of(path: Path, runtime: str, version: str) -> str:
+def key_of(path: Path, runtime: str, version: str, level: str = "") -> str:
     files = [path, *read_model(path).external_files]
-    return by_content.key(files, {"runtime": runtime, "version": version, "level": LEVELS[runtime]})
+    level = level or LEVELS[runtime]
+    return by_content.key(files, {"runtime": runtime, "version": version, "level": level})
 
 
 def _short(outcome: Outcome) -> dict[str, Any]:
@@ -247,11 +253,11 @@ def ask(path: Path, backend: Backend, level: str) -> Outcome:
         "path": str(path.absolute()),
         "format": "onnx",
         "level": level,
-        "capability": None,
+        "capability": BUILT_FOR.get(backend.name) if level == "build" else None,
         "precision": None,
         "quantized": False,
         "workspace": None,
-        "profiles": {},
+        "profiles": _profiles(path) if level == "build" else {},
         "symbols": {},
         "on_cuda": False,
         "weight_bytes": MOST_COPIED,
@@ -264,6 +270,16 @@ def ask(path: Path, backend: Backend, level: str) -> Outcome:
     if ended.death is not None and outcome.status != "refused":
         return Outcome(ended.death, backend.name, backend.version, detail=ended.detail)
     return outcome
+
+
+def _profiles(path: Path) -> dict[str, list[list[int]]]:
+    """Return one size for each input with open dims."""
+    shapes = {value.name: value.declared_shape for value in read_model(path).inputs}
+    return {
+        name: [[dim if isinstance(dim, int) else OPEN_DIM for dim in shape]] * 3
+        for name, shape in shapes.items()
+        if shape and not is_static(shape)
+    }
 
 
 # The comparison.
@@ -289,11 +305,15 @@ def _measure(
 ) -> Iterator[Measured]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(lambda path: verdicts.of(path, backend), files))
-    yield from compare(corpus, files, outcomes, backend)
+    yield from compare(corpus, files, outcomes, backend, verdicts)
 
 
 def compare(
-    corpus: Corpus, files: Sequence[Path], outcomes: Iterable[Outcome], backend: Backend
+    corpus: Corpus,
+    files: Sequence[Path],
+    outcomes: Iterable[Outcome],
+    backend: Backend,
+    verdicts: Verdicts,
 ) -> Iterator[Measured]:
     """Lint files, and hold the findings against what the runtime said of each."""
     findings = lint_for(backend.name, files)
@@ -304,6 +324,9 @@ def compare(
         if broken is not None:
             raise SystemExit(f"{path}: {broken.message}")
         errors = [each for each in mine if each.severity is Severity.ERROR]
+        if errors and outcome.status == "accepted" and backend.name in BUILT_FOR:
+            built = verdicts.of(path, backend, "build")
+            outcome = built if confirms(built, errors, is_open=bool(_profiles(path))) else outcome
         yield Measured(
             corpus.name,
             _shown(path.relative_to(top)),
@@ -328,9 +351,23 @@ def lint_for(runtime: str, files: Sequence[Path]) -> Mapping[str, list[Finding]]
     return found
 
 
+def confirms(built: Outcome, errors: Sequence[Finding], *, is_open: bool) -> bool:
+    """Return True if a build fails, and not because of the sizes that were given to open dims.
+
+    What fails at one size is what errors about shapes say; others have to be at the node it names.
+    """
+    if built.status != "refused":
+        return False
+    if not is_open or any(each.family == "shapes" for each in errors):
+        return True
+    places = {name for each in errors for name in (each.location.node, each.location.value) if name}
+    text = " ".join(remark.text for remark in built.remarks)
+    return any(f"node_of_{name}" in text for name in places)
+
+
 def names_the_cause(findings: Iterable[Finding], outcome: Outcome) -> bool:
     """Return True if a warning is about an operator that the runtime does not know."""
-    unknown = {each.op for each in outcome.of("no-importer", "no-kernel") if each.op}
+    unknown = {each.op for each in outcome.of("no-importer", "no-kernel", "no-plugin") if each.op}
     return any(
         (finding.location.op_type or "").rpartition(".")[2] in unknown
         for finding in findings
@@ -374,6 +411,8 @@ def _page(found: Sequence[Measured]) -> Iterator[str]:
     yield "default rules, and loaded by that runtime itself. An error is *right* if the runtime"
     yield "refuses the file, and *contradicted* if it accepts it. A refusal is *missed* without an"
     yield "error, or a warning that names the operator which the runtime does not know."
+    yield "TensorRT for RTX parses every file, and builds those that it parses despite an error,"
+    yield f"for compute capability 12.0, with open dims of {OPEN_DIM}."
     yield "*Held out* are files that were not looked at while writing rules, chosen by the hash of"
     yield "their name; they are counted, but not listed."
     yield ""

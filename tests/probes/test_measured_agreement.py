@@ -71,7 +71,7 @@ def test_errors_on_the_tests_of_the_onnx_package(runtime: str, sample: Corpus) -
     if len(kept) < FEWEST_KNOWN:
         pytest.skip("the installed onnx has other tests than the one of the kept verdicts")
     files, outcomes = zip(*kept, strict=True)
-    found = list(compare(sample, files, outcomes, known_backends()[runtime]))
+    found = list(compare(sample, files, outcomes, known_backends()[runtime], verdicts))
     assert Tally(found).refused > 10
     assert_good(found)
 

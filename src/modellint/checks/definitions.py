@@ -54,6 +54,8 @@ class Mistake:
 
     kind: str
     facts: Mapping[str, object]
+    is_gap: bool = False
+    """True if something is missing, rather than other or more than allowed."""
 
 
 @cache
@@ -114,10 +116,10 @@ def _stated(table: KernelTable, domain: str, op: str) -> Definition | None:
     )
 
 
-def contradictions(model: Model, deployment: Deployment) -> list[tuple[Node, Mistake]]:
-    """Return nodes that their operators' definitions do not allow, each with its first mistake."""
+def contradictions(model: Model, deployment: Deployment) -> list[tuple[Node, Sequence[Mistake]]]:
+    """Return nodes that their operators' definitions do not allow, each with its mistakes."""
     table = kernels(deployment.runtime or "", deployment.runtime_version)
-    found = []
+    found: list[tuple[Node, Sequence[Mistake]]] = []
     for graph, imported in graphs_with_imports(model):
         typed = not _is_body(graph)
         for nodes in graph.by_op.values():
@@ -125,9 +127,9 @@ def contradictions(model: Model, deployment: Deployment) -> list[tuple[Node, Mis
             if definition is None:
                 continue
             for node in nodes:
-                mistake = next(mistakes(node, definition, typed=typed), None)
-                if mistake is not None:
-                    found.append((node, mistake))
+                made = list(mistakes(node, definition, typed=typed))
+                if made:
+                    found.append((node, made))
     return found
 
 
@@ -182,7 +184,7 @@ def _attributes(node: Node, definition: Definition) -> Iterator[Mistake]:
             yield Mistake("attribute-type", facts)
     for name in definition.required:
         if name not in given and name not in node.subgraphs:
-            yield Mistake("attribute-missing", {"attribute": name})
+            yield Mistake("attribute-missing", {"attribute": name}, is_gap=True)
 
 
 def _kind(value: Attribute) -> str:
@@ -198,16 +200,17 @@ def _counts(node: Node, definition: Definition) -> Iterator[Mistake]:
     for (least, most), (side, found) in zip(definition.arity, sides, strict=True):
         if not least <= found <= most:
             wanted = str(least) if least == most else f"{least} to {most}"
-            yield Mistake("count", {"side": side, "found": found, "wanted": wanted})
+            facts = {"side": side, "found": found, "wanted": wanted}
+            yield Mistake("count", facts, is_gap=found < least)
     if None in node.inputs:
         for at, (value, formal) in enumerate(zip(node.inputs, definition.inputs, strict=False)):
             if value is None and formal.is_single:
-                yield Mistake("omitted", {"place": at + 1})
+                yield Mistake("omitted", {"place": at + 1}, is_gap=True)
 
 
 def _types(node: Node, definition: Definition) -> Iterator[Mistake]:
     bound: dict[str, str] = {}
-    for at, value in enumerate(node.inputs):
+    for at, value in enumerate(node.inputs[: definition.arity[0][1]]):
         formal = _at(definition.inputs, at)
         name = _element(value)
         if formal is None or name is None:

@@ -2,7 +2,7 @@
 
 [[form]]
 op = "ArgMax"                       # or a list
-input = 0                           # the subject: input, output, attribute, opset-below or -from
+input = 0                           # input, output, attribute, misfit, opset-below or -from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 says = "an input of one dim"        # words for it; by default those of each condition
@@ -19,8 +19,11 @@ from modellint.checks import misfits
 from modellint.checks.api import Context
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
+from modellint.operators import Trait, having
 
 Condition = Mapping[str, Any]
+COPIES = having(Trait.CAST, Trait.CONSTANT, Trait.TRANSPARENT)
+"""Ops on constants that the parser may fold."""
 UINT8 = "uint8"
 
 
@@ -42,6 +45,8 @@ def _refused(context: Context, node: Node, condition: Condition) -> str:
     if "opset-from" in condition:
         first, opset = condition["opset-from"], opset_of(node)
         return f"opset {opset}" if opset is not None and opset >= first else ""
+    if "misfit" in condition:
+        return misfits.OF_NODE[condition["misfit"]](context, node)
     if "output" in condition:
         place = condition["output"]
         return f"output {place + 1}" if node.output(place) is not None else ""
@@ -150,6 +155,12 @@ def _computed(context: Context, value: Value, name: str, _: object) -> str:
     return "" if context.is_frozen(value) else f"{name} computed at run time"
 
 
+def _not_stored(_: Context, value: Value, name: str, __: object) -> str:
+    if value.is_constant or (value.producer is not None and value.producer.op_type in COPIES):
+        return ""
+    return f"{name} that are computed"
+
+
 def _fed(context: Context, value: Value, name: str, _: object) -> str:
     return f"{name} that are an input of the model" if value in context.model.fed else ""
 
@@ -199,13 +210,25 @@ def _of_open_shape(context: Context, value: Value, name: str, _: object) -> str:
 
 
 def _of_larger_number(context: Context, value: Value, name: str, largest: int) -> str:
+    number = _single_number(context, value)
+    return f"{name} {number}" if number is not None and number > largest else ""
+
+
+def _of_smaller_number(context: Context, value: Value, name: str, smallest: int) -> str:
+    number = _single_number(context, value)
+    return f"{name} {number}" if number is not None and number < smallest else ""
+
+
+def _single_number(context: Context, value: Value) -> int | None:
     numbers = context.analysis(folding).numbers(value)
-    number = int(numbers.flat[0]) if numbers is not None and numbers.size == 1 else 0
-    return f"{name} {number}" if number > largest else ""
+    if numbers is None or numbers.size != 1 or numbers.dtype.kind not in "biu":
+        return None
+    return int(numbers.flat[0])
 
 
 _INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
     "constant": _computed,
+    "stored": _not_stored,
     "fed": _fed,
     "rank": _of_other_rank,
     "types": _of_other_type,
@@ -213,11 +236,13 @@ _INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
     "leading": _of_more,
     "static": _of_open_shape,
     "largest": _of_larger_number,
+    "smallest": _of_smaller_number,
 }
 """Statements of a condition on an input; without any, the input may not be given."""
 _PAIR: dict[str, Callable[[Context, Node, Value, Value], str]] = {
     "other-rank-than": _of_another_rank,
     "other-type-than": _of_another_type,
+    "broadcasts-to": misfits.broadcast,
     "volume-of": misfits.volume,
     "channels-of": misfits.channels,
     "group-channels-of": misfits.group_channels,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 from modellint.analysis.folding import folding
 from modellint.checks.api import Context
@@ -78,7 +79,188 @@ def scales(context: Context, node: Node, scale: Value, data: Value) -> str:
     return ""
 
 
+def broadcast(context: Context, _: Node, small: Value, data: Value) -> str:
+    """Describe an input that does not broadcast to another one."""
+    dims, wanted = context.shape(small), context.shape(data)
+    if dims is None or wanted is None:
+        return ""
+    if len(dims) > len(wanted):
+        return f"an input of rank {len(dims)} for data of rank {len(wanted)}"
+    for dim, other in zip(reversed(dims), reversed(wanted), strict=False):
+        if isinstance(dim, int) and isinstance(other, int) and dim not in (1, other):
+            return f"an input of {dim} elements along a dim of {other}"
+    return ""
+
+
 def _dims(context: Context, value: Value) -> list[int] | None:
     """Return the shape if all of it is known."""
     shape = context.shape(value)
     return [dim for dim in shape if isinstance(dim, int)] if shape and is_static(shape) else None
+
+
+# A node as a whole.
+
+
+def equation(context: Context, node: Node) -> str:
+    """Describe an Einsum whose equation is malformed, or not about its inputs."""
+    text = node.get_str("equation")
+    if text is None:
+        return ""
+    left, arrow, right = text.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if set(right) & set(",->") - {"."}:
+        return "several outputs in its equation"
+    if len(terms) != len(node.inputs):
+        return f"{len(terms)} terms for {len(node.inputs)} inputs in its equation"
+    labels = right.replace("...", "")
+    unknown = sorted(set(labels) - set(left))
+    if arrow and unknown:
+        return f"{', '.join(unknown)} only in the output of its equation"
+    if len(set(labels)) < len(labels):
+        return "a label twice in the output of its equation"
+    return _terms(context, node, terms)
+
+
+def _terms(context: Context, node: Node, terms: list[str]) -> str:
+    sizes: dict[str, int] = {}
+    for term, value in zip(terms, node.inputs, strict=True):
+        shape = context.shape(value) if value is not None else None
+        if shape is None:
+            continue
+        labels = term.replace("...", "")
+        if len(labels) > len(shape) or ("..." not in term and len(labels) != len(shape)):
+            return f"the term {term} for an input of rank {len(shape)}"
+        for label, dim in zip(labels, shape, strict=False) if labels == term else ():
+            if isinstance(dim, int) and sizes.setdefault(label, dim) != dim:
+                if 1 not in (dim, sizes[label]):
+                    return f"{label} of both {sizes[label]} and {dim} in its equation"
+                sizes[label] = max(dim, sizes[label])
+    return ""
+
+
+def axis(context: Context, node: Node) -> str:
+    """Describe an axis beyond the rank of the data."""
+    data = node.input(0)
+    shape = context.shape(data) if data is not None else None
+    if shape is None:
+        return ""
+    for name in ("axis", "axes", "batch_axis", "time_axis"):
+        value = node.attributes.get(name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, int) and not -len(shape) <= each < len(shape):
+                return f"{name} {each} for an input of rank {len(shape)}"
+    return ""
+
+
+def sequence(_: Context, node: Node) -> str:
+    """Describe a ReverseSequence whose batch and time are the same axis."""
+    batch, time = node.get_int("batch_axis", 1), node.get_int("time_axis", 0)
+    return f"batch_axis and time_axis {batch}" if batch == time else ""
+
+
+def groups(context: Context, node: Node) -> str:
+    """Describe a number of groups that does not divide the channels."""
+    data, number = node.input(0), node.get_int("num_groups")
+    shape = context.shape(data) if data is not None else None
+    found = shape[1] if shape is not None and len(shape) > 1 else None
+    if number is None or not isinstance(found, int) or (number > 0 and found % number == 0):
+        return ""
+    return f"{number} groups for {found} channels"
+
+
+def depth_blocks(context: Context, node: Node) -> str:
+    """Describe a block size whose square does not divide the channels."""
+    size = node.get_int("blocksize", 0) or 0
+    return _undivided(context, node, (1,), size, size * size)
+
+
+def space_blocks(context: Context, node: Node) -> str:
+    """Describe a block size that does not divide height and width."""
+    size = node.get_int("blocksize", 0) or 0
+    return _undivided(context, node, (2, 3), size, size)
+
+
+def _undivided(
+    context: Context, node: Node, places: tuple[int, ...], size: int, divisor: int
+) -> str:
+    data = node.input(0)
+    dims = _dims(context, data) if data is not None else None
+    if dims is None or size < 1 or len(dims) != 4:
+        return ""
+    left = [dims[place] for place in places if dims[place] % divisor]
+    return f"blocks of {size} and a dim of {left[0]}" if left else ""
+
+
+def pads(context: Context, node: Node) -> str:
+    """Describe a Pad with other than two numbers for each axis."""
+    given, data, axes = node.input(1), node.input(0), node.input(3)
+    numbers = _length(context, given) if given is not None else None
+    if axes is not None:
+        wanted = _length(context, axes)
+    else:
+        shape = context.shape(data) if data is not None else None
+        wanted = len(shape) if shape is not None else None
+    if numbers is None or wanted is None or numbers == 2 * wanted:
+        return ""
+    return f"{numbers} pads for {wanted} axes"
+
+
+def bounds(context: Context, node: Node) -> str:
+    """Describe a Slice with starts, ends, axes and steps of different lengths."""
+    lengths = [_length(context, value) for value in node.inputs[1:] if value is not None]
+    known = sorted({length for length in lengths if length is not None})
+    if len(known) > 1:
+        return f"starts, ends, axes and steps of {known[0]} and {known[-1]} items"
+    data = node.input(0)
+    shape = context.shape(data) if data is not None else None
+    if known and node.input(3) is None and shape is not None and known[0] != len(shape):
+        return f"{known[0]} starts, no axes and an input of rank {len(shape)}"
+    return ""
+
+
+def outputs(_: Context, node: Node) -> str:
+    """Describe a Split whose num_outputs is not the number of its outputs."""
+    number = node.get_int("num_outputs")
+    if number is None or number == len(node.outputs):
+        return ""
+    return f"num_outputs {number} and {len(node.outputs)} outputs"
+
+
+def heads(context: Context, node: Node) -> str:
+    """Describe an attention whose keys and values have different shapes."""
+    shapes = [context.shape(value) for value in node.inputs[:3] if value is not None]
+    if len(shapes) < 3 or None in shapes:
+        return ""
+    query, key, value = ([dim if isinstance(dim, int) else None for dim in s or ()] for s in shapes)
+    if len({len(query), len(key), len(value)}) > 1:
+        return "a query, key and value of different ranks"
+    pairs = zip(key, value, strict=True)
+    return "a key and a value of different shapes" if any(_differ(*pair) for pair in pairs) else ""
+
+
+def _differ(first: int | None, second: int | None) -> bool:
+    return first is not None and second is not None and first != second
+
+
+def _length(context: Context, value: Value) -> int | None:
+    """Return the number of items of a list, if it is known; a single number is a list of one."""
+    shape = context.shape(value)
+    if shape is None or len(shape) > 1:
+        return None
+    first = shape[0] if shape else 1
+    return first if isinstance(first, int) else None
+
+
+OF_NODE: Mapping[str, Callable[[Context, Node], str]] = {
+    "axis": axis,
+    "depth-blocks": depth_blocks,
+    "bounds": bounds,
+    "equation": equation,
+    "groups": groups,
+    "heads": heads,
+    "outputs": outputs,
+    "pads": pads,
+    "sequence": sequence,
+    "space-blocks": space_blocks,
+}
+"""Misfits of a node as a whole, by the name that tables give them."""

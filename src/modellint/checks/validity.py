@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.checks.definitions import contradictions
+from modellint.checks.leniency import (
+    is_found_by_tensorrt,
+    refused_by_tensorrt,
+    told_as_form,
+)
 from modellint.checks.producers import known_defect
 from modellint.finding import Severity
 from modellint.model import Contradiction, Model, Node
-
-FOUND_BY_TENSORRT = re.compile(
-    r"[Ii]ncompatible dimensions|expected to have rank|axis must be|mismatch in unification"
-    r"|Number of (?:elements|input)|must be 2-dim|must be 1 instead|length|should be 1 when"
-    r"|subgraphs produce|must have either"
-)
-"""Contradictions that TensorRT's parser finds too. It ignores types that the file records."""
 
 
 def shapes_contradict(context: Context) -> Iterator[Hit]:
@@ -25,26 +22,37 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
     if found is None or not any(context.nodes(found.op_type)):
         return  # nothing, or a node of an operator's own body
     node = _find(context.model, found)
-    if node is not None and any(node is other for other, _ in context.analysis(contradictions)):
-        return  # which another rule reports
-    if node is not None and any(node is hit.place for hit in known_defect(context)):
-        return  # which the rule of known defects explains
+    if node is not None and _is_told(context, node):
+        return
     label = node.label if node is not None else found.node
     place = f"{found.op_type} '{label}'" if label else f"A node {found.op_type}"
     facts = {"place": place, "detail": found.detail.rstrip(".")}
     if found.recorded:
         yield Hit(node, facts, variant="recorded", severity=Severity.WARNING)
-    elif context.for_tensorrt and not FOUND_BY_TENSORRT.search(found.detail):
+    elif context.for_tensorrt and not is_found_by_tensorrt(found):
         yield Hit(node, facts, severity=Severity.WARNING)
     else:
         yield Hit(node, facts)
 
 
+def _is_told(context: Context, node: Node) -> bool:
+    """Return True if another rule says why the runtime refuses a node."""
+    defects = (hit for hit in known_defect(context) if hit.severity is Severity.ERROR)
+    if any(node is hit.place for hit in defects):
+        return True
+    told = (found for other, found in context.analysis(contradictions) if other is node)
+    return any(not context.for_tensorrt or refused_by_tensorrt(node, found) for found in told)
+
+
 def contradicts_operator(context: Context) -> Iterator[Hit]:
     """A node that its operator's definition does not allow."""
-    severity = Severity.WARNING if context.for_tensorrt else None  # it reads what it knows
-    for node, mistake in context.analysis(contradictions):
-        yield Hit(node, mistake.facts, variant=mistake.kind, severity=severity)
+    for node, found in context.analysis(contradictions):
+        if not context.for_tensorrt:
+            yield Hit(node, found[0].facts, variant=found[0].kind)
+        elif refused := refused_by_tensorrt(node, found):
+            yield Hit(node, refused[0].facts, variant=refused[0].kind)
+        elif not told_as_form(node, found[0]):
+            yield Hit(node, found[0].facts, variant=found[0].kind, severity=Severity.WARNING)
 
 
 def _find(model: Model, contradiction: Contradiction) -> Node | None:

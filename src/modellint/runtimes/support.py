@@ -78,6 +78,15 @@ def _restrictions(table: Table) -> Mapping[str, list[Mapping[str, Any]]]:
     return found
 
 
+@cache
+def tolerance(runtime: str) -> Mapping[str, Any]:
+    """Return the operators that it reads without what their definitions demand, and the reverse."""
+    table = find_table(runtime, RESTRICTIONS, None)
+    assert table is not None  # for the runtimes that are asked about
+    stated: Mapping[str, Any] = kept_toml(table.path)["contradictions"]
+    return stated
+
+
 def precisions(runtime: str, version: str | None = None) -> Mapping[str, Mapping[str, Any]]:
     """Return in which types it computes layers, by layer, types and compute capability."""
     table = find_table(runtime, PRECISIONS, version)
