@@ -97,11 +97,13 @@ class Code:
         body = _body(self.model, "void llama_model_base::load_hparams(")
         return self._keys_in(body)
 
-    def architecture(self, name: str) -> dict[str, object]:
-        entry: dict[str, object] = {"keys": self._keys_in(self._method(name, "load_arch_hparams"))}
+    def architecture(self, name: str) -> dict[str, dict[str, object]]:
+        keys = self._keys_in(self._method(name, "load_arch_hparams"))
+        entry: dict[str, dict[str, object]] = {"keys": dict(keys)}
         tensors = self._method(name, "load_arch_tensors")
         if "continue;" not in tensors and "return;" not in tensors:
-            entry["tensors"] = dict(self._tensors_in(tensors))
+            for condition, name, dims in self._tensors_in(tensors):
+                entry.setdefault(condition, {})[name] = dims
         return entry
 
     def _method(self, name: str, method: str) -> str:
@@ -149,24 +151,32 @@ class Code:
             return TYPES[local[1]] if local else None
         return self.fields.get(field)
 
-    def _tensors_in(self, code: str) -> Iterator[tuple[str, list[str]]]:
-        """Iterate over tensors that every model has, with their dims if these are simple."""
+    def _tensors_in(self, code: str) -> Iterator[tuple[str, str, list[str]]]:
+        """Iterate over tensors that every model has, or every one with or without experts, with
+        their dims if these are simple."""
         depth, in_layers = 0, False
+        condition, below = "tensors", 0
         own = set(re.findall(r"const \w+ (n_\w+)\s*=", code))
         for line in code.splitlines():
             if depth == 1 and re.search(r"for \(.*< n_layer; ", line):
                 in_layers = True
-            plain = depth <= 1 or (depth == 2 and in_layers)
+            if condition != "tensors" and depth + line.count("{") - line.count("}") <= below:
+                condition = "tensors"
+            if re.search(r"^\s*if \(n_expert == 0\) \{\s*$", line) and depth == 2 and in_layers:
+                condition, below = "dense_tensors", depth
+            elif re.search(r"^\s*\} else \{\s*$", line) and condition == "dense_tensors":
+                condition = "expert_tensors"
+            plain = depth <= 1 or (in_layers and depth == 2 + (condition != "tensors"))
             call = re.search(
                 r"create_tensor\(tn\((LLM_TENSOR_\w+),\s+\"(\w+)\"(, \w+)?\),\s+\{([^}]*)\},\s*0\)",
                 line,
             )
             if call and plain and "if (" not in line and call[1] in self.tensors:
                 name = self.tensors[call[1]] + "." + call[2]
-                yield name, _dims(call[4], own)
+                yield condition, name, _dims(call[4], own)
             fused = re.search(r"create_tensor_qkv\(layer, i, ([^;]+), 0\)", line)
             if fused and plain and "if (" not in line:
-                yield "blk.%d.attn_qkv", _dims(fused[1], own)
+                yield condition, "blk.%d.attn_qkv", _dims(fused[1], own)
             depth += line.count("{") - line.count("}")
             if depth <= 1 and "}" in line:
                 in_layers = False

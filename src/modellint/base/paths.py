@@ -14,6 +14,9 @@ NEVER_WALKED = frozenset(
 )
 """Folders of tools: they contain no models of the user's, and what is written there may be run."""
 
+LOCAL_PATH = re.compile(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"']+")
+"""A path in a user's own folders, in a text."""
+
 
 def leaves_lexically(location: str) -> str | None:
     """Return why a path leaves its folder on some system: ``absolute``, ``parent``, or None."""

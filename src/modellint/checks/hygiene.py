@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
+from modellint.base.paths import LOCAL_PATH
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
@@ -189,13 +189,10 @@ def local_paths_left_in(context: Context) -> Iterator[Hit]:
             yield Hit(nodes[0], facts, count=len(nodes))
 
 
-_LOCAL_PATH = re.compile(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"']+")
-
-
 def _path_in(node: Node) -> str:
     """Return the first local path in the node's metadata."""
     for text in node.metadata.values():
-        found = _LOCAL_PATH.search(text)
+        found = LOCAL_PATH.search(text)
         if found:
             return found[0]
     return ""

@@ -36,6 +36,8 @@ LONGEST_TEXT = 1 << 20
 LONGEST_KEY = 1 << 16
 MOST_KEPT = 1 << 25
 """Limit on the bytes of all texts that are kept: names and metadata."""
+MOST_READ = 1 << 26
+"""Limit on the bytes of an array to read whole."""
 PIECE = 1 << 20
 
 UINT8, INT8, UINT16, INT16, UINT32, INT32, FLOAT32, BOOL, TEXT, ARRAY, UINT64, INT64, FLOAT64 = (
@@ -56,6 +58,8 @@ class Array:
     """Type of the elements."""
     count: int
     start: int
+    length: int
+    """Bytes of all elements."""
 
     def numbers(self, most: int) -> list[int | float]:
         """Return at most the first `most` elements; none if they are something else."""
@@ -79,6 +83,23 @@ class Array:
                     yield reader.text(LONGEST_TEXT)
         except (OSError, MalformedError):  # the file has changed, or its texts are too long
             return
+
+    def raw_texts(self) -> list[bytes]:
+        """Return all texts as bytes; none if they are something else, or very long."""
+        if self.type != TEXT or self.length > MOST_READ:
+            return []
+        try:
+            with Source(self.path) as source:
+                raw = source.read(self.start, self.length)
+        except (OSError, MalformedError):  # the file has changed
+            return []
+        length_at = struct.Struct(self.order + "Q").unpack_from
+        texts, at = [], 0
+        while at < len(raw):
+            end = at + 8 + length_at(raw, at)[0]
+            texts.append(raw[at + 8 : end])
+            at = end
+        return texts
 
     @property
     def is_text(self) -> bool:
@@ -256,7 +277,7 @@ class _Reader:
             raise MalformedError("too-deep", "arrays in its metadata", limit=DEEPEST)
         kind = self._kind()
         count = self.number("Q")
-        array = Array(self.source.path, self.order, kind, count, self.at)
+        start = self.at
         if kind == TEXT:
             self._pass_texts(count)
         elif kind == ARRAY:
@@ -267,7 +288,7 @@ class _Reader:
             length = count * struct.calcsize(CODES[kind])
             self.source.require(self.at, length, "its header")
             self.at += length
-        return array
+        return Array(self.source.path, self.order, kind, count, start, self.at - start)
 
     def _pass_texts(self, count: int) -> None:
         """Skip that many texts: only their lengths are looked at."""

@@ -48,12 +48,14 @@ class Loader:
     architectures: frozenset[str]
     _table: Mapping[str, Any]
 
-    def requirements(self, architecture: str) -> Requirements:
+    def requirements(self, architecture: str, *, has_experts: bool = False) -> Requirements:
         own = self._table["architectures"].get(architecture, {})
         keys = {**self._table["keys"], **own.get("keys", {})}
+        more = "expert_tensors" if has_experts else "dense_tensors"
+        tensors = {**own.get("tensors", {}), **own.get(more, {})}
         return Requirements(
             {key: _kind(text) for key, text in keys.items()},
-            {name: tuple(dims) for name, dims in own.get("tensors", {}).items()},
+            {name: tuple(dims) for name, dims in tensors.items()},
         )
 
 

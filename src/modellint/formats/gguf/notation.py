@@ -9,6 +9,7 @@ tokenizer.ggml.tokens = texts * 48     an array of different texts
 output.weight: Q4_0 [32, 48]           a tensor of zeros; the dim of a row first
 output.weight: F32 [32] at 4096        at an offset of the data
 output.weight: F32 [32] of 0000c07f    filled with these bytes
+    output.weight: F32 [32] again          another with the same name
 version 2, big-endian, repeat KEY      about the whole file
 shorter by 100                         without its last bytes
 """
@@ -70,7 +71,8 @@ _MODELS = {"llama": _SMALL_LLAMA}
 
 _ENTRY = re.compile(r"(?P<key>\S+)(?: \((?P<type>\w+)\))? = (?P<value>.+)")
 _TENSOR = re.compile(
-    r"(?P<name>\S+): (?P<type>\w+) \[(?P<dims>[-\d, ]*)\](?: at (?P<at>\d+))?(?: of (?P<of>\w+))?"
+    r"(?P<name>\S+): (?P<type>\w+) \[(?P<dims>[-\d, ]*)\]"
+    r"(?: at (?P<at>\d+))?(?: of (?P<of>\w+))?(?P<again> again)?"
 )
 _USUAL: Mapping[type, str] = {bool: "bool", int: "u32", float: "f32", str: "str"}
 _USUAL_IN_ARRAYS = {**_USUAL, int: "i32"}
@@ -121,7 +123,7 @@ def _obey(file: _Draft, line: str) -> None:
     elif words[0] == "shorter":
         file.cut = int(words[2])
     elif tensor is not None:
-        file.tensors[tensor["name"]] = tensor
+        file.tensors[tensor["name"] + (tensor["again"] or "")] = tensor
     elif entry is not None:
         _set(file, entry)
     else:
@@ -181,7 +183,7 @@ def _bytes_of(file: _Draft) -> bytes:
 def _placed(file: _Draft) -> Iterator[tuple[str, int, list[int], int, bytes]]:
     """Iterate over tensors, one after the other unless the text says where they are."""
     end = 0
-    for name, match in file.tensors.items():
+    for match in file.tensors.values():
         stated = _TYPE_NUMBERS.get(match["type"])
         number = int(match["type"].removeprefix("type")) if stated is None else stated
         dims = [int(dim) for dim in match["dims"].split(",")] if match["dims"] else []
@@ -191,5 +193,5 @@ def _placed(file: _Draft) -> Iterator[tuple[str, int, list[int], int, bytes]]:
         size = min(max(size, 0), 1 << 20)  # a shape can promise anything
         pattern = bytes.fromhex(match["of"] or "00")
         content = (pattern * -(-size // len(pattern)))[:size]
-        yield name, number, dims, offset, content
+        yield match["name"], number, dims, offset, content
         end = offset + -(-size // file.alignment) * file.alignment

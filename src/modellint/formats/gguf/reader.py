@@ -40,7 +40,10 @@ def read(path: Path) -> Model:
     model.problems = problems
     model.format_facts = facts
     stored = StoredTensors(problems)
-    model.tensors = [tensor_of(part, tensor, stored) for part, tensor in facts.tensors()]
+    model.tensors = [
+        tensor_of(each, tensor, stored, external=each is not part)
+        for each, tensor in facts.tensors()
+    ]
     model.metadata = _metadata(part)
     model.architecture = architecture_of(facts)
     return model

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from modellint.formats.elements import Array
 
 
-def tensor_of(part: GgufFile, stated: StoredTensor, stored: StoredTensors) -> Tensor:
+def tensor_of(
+    part: GgufFile, stated: StoredTensor, stored: StoredTensors, *, external: bool = False
+) -> Tensor:
     """Return the tensor; without a way to read it if its data are not where they should be."""
     dtype = TYPES.get(stated.type, UNDEFINED)
     shape = possible(stated.shape)
@@ -29,7 +31,7 @@ def tensor_of(part: GgufFile, stated: StoredTensor, stored: StoredTensors) -> Te
         or (dtype.is_block and shape[-1] % dtype.block)
     ):
         return Tensor(stated.name, dtype, shape, nbytes)
-    region = Region(part.path, offset, nbytes)
+    region = Region(part.path, offset, nbytes, external=external)
     if dtype.is_block:
         return _blocks(stated.name, dtype, shape, region, part.is_big_endian, stored)
     if part.is_big_endian:

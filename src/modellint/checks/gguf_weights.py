@@ -1,0 +1,176 @@
+"""Weights of GGUF files: types that were chosen badly, and broken numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from modellint.analysis.weights import PIECE, PIECES, pieces
+from modellint.checks.api import Context, Hit
+from modellint.checks.gguf_metadata import model_facts
+from modellint.formats.elements import read_ranges
+from modellint.formats.gguf import gguf_facts
+from modellint.model import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NEEDS_IMPORTANCE = frozenset("IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS".split())
+"""Types to which llama.cpp's tool does not quantize without an importance matrix."""
+EMBEDDINGS, OUTPUT = "token_embd.weight", "output.weight"
+BLOCKS = 1 << 14
+"""Blocks to read at once."""
+SAMPLED_BLOCKS = 256
+LOW_BITS = 0xFFFF
+"""Bits of a float32 that bfloat16 does not have."""
+
+
+def broken_number(context: Context) -> Iterator[Hit]:
+    """Tensors with NaN or infinite numbers, or with blocks whose scale is one."""
+    facts = gguf_facts(context.model)
+    if facts is None or facts.first.is_big_endian:
+        return
+    for tensor in context.model.tensors:
+        if tensor.region is None or not tensor.dtype.is_float or not tensor.elements:
+            continue
+        affords = context.model.reading.affords("broken numbers", tensor)
+        if tensor.dtype.is_block:
+            bad = _bad_blocks(tensor, affords=affords)
+        else:
+            bad = _bad_numbers(tensor, affords=affords)
+        if bad:
+            variant = "scale" if tensor.dtype.is_block else ""
+            yield Hit(tensor, {"tensor": tensor.name, "number": bad}, variant=variant)
+
+
+def _bad_numbers(tensor: Tensor, *, affords: bool) -> int:
+    """Return how many numbers are not finite: of all, or of a sample."""
+    import numpy as np
+
+    bad = 0
+    for part in tensor.pieces(PIECES * PIECE) if affords else pieces(tensor):
+        numbers = part.astype(np.promote_types(part.dtype, np.float32), copy=False)
+        if not np.isfinite(numbers).all():
+            bad += int((~np.isfinite(numbers)).sum())
+    return bad
+
+
+def _bad_blocks(tensor: Tensor, *, affords: bool) -> int:
+    """Return how many blocks have a broken scale: of all, or of a sample."""
+    from modellint.formats.gguf.blocks import broken_scales
+
+    region, size = tensor.region, tensor.dtype.block_bytes
+    if region is None:
+        return 0
+    blocks = tensor.nbytes // size
+    length = BLOCKS if affords else SAMPLED_BLOCKS
+    step = length if affords else max(length, blocks // PIECES)
+    places = (
+        (region.offset + start * size, min(length, blocks - start) * size)
+        for start in range(0, blocks, step)
+    )
+    try:
+        counts = (
+            broken_scales(buffer, tensor.dtype.name, size)
+            for buffer in read_ranges(region.path, places)
+        )
+        return sum(count or 0 for count in counts)
+    except OSError:  # the file has changed
+        return 0
+
+
+def without_importance(context: Context) -> Iterator[Hit]:
+    """Tensors of about two bits in a file that names no importance matrix."""
+    facts = model_facts(context)
+    if facts is None or any(key.startswith("quantize.imatrix.") for key in facts.first.entries):
+        return
+    names = [
+        tensor.name
+        for tensor in context.model.tensors
+        if tensor.dtype.name in NEEDS_IMPORTANCE and tensor.name not in (EMBEDDINGS, OUTPUT)
+    ]
+    if names:
+        types = {tensor.dtype.name for tensor in context.model.tensors} & NEEDS_IMPORTANCE
+        yield Hit(None, {"types": sorted(types), "tensors": len(names)}, count=len(names))
+
+
+def tied_twice(context: Context) -> Iterator[Hit]:
+    """An output layer that is a copy of the table of embeddings."""
+    facts = model_facts(context)
+    named = {tensor.name: tensor for tensor in context.model.tensors}
+    table, output = named.get(EMBEDDINGS), named.get(OUTPUT)
+    if facts is None or table is None or output is None or not _may_be_copies(table, output):
+        return
+    if not context.model.reading.affords("tied embeddings", table, output):
+        return
+    if _have_equal_bytes(table, output):
+        yield Hit(output, {"size": output.nbytes})
+
+
+def _may_be_copies(one: Tensor, other: Tensor) -> bool:
+    return (
+        one.region is not None
+        and other.region is not None
+        and (one.dtype, one.shape) == (other.dtype, other.shape)
+        and one.nbytes > 0
+    )
+
+
+def _have_equal_bytes(one: Tensor, other: Tensor) -> bool:
+    piece = 1 << 20
+    pairs = zip(_bytes_of(one, piece), _bytes_of(other, piece), strict=True)
+    try:
+        return all(first == second for first, second in pairs)
+    except (OSError, ValueError):  # a file has changed
+        return False
+
+
+def _bytes_of(tensor: Tensor, piece: int) -> Iterator[memoryview]:
+    region = tensor.region
+    if region is not None:
+        places = (
+            (region.offset + start, min(piece, region.length - start))
+            for start in range(0, region.length, piece)
+        )
+        yield from read_ranges(region.path, places)
+
+
+def needlessly_wide(context: Context) -> Iterator[Hit]:
+    """Weights stored as 32-bit floats, all of which have 16 bits or less."""
+    facts = model_facts(context)
+    if facts is None or facts.first.is_big_endian:
+        return
+    wide = [
+        tensor
+        for tensor in context.model.tensors
+        if tensor.dtype.name == "float32" and len(tensor.shape) > 1 and tensor.read is not None
+    ]
+    size = sum(tensor.nbytes for tensor in wide)
+    if size < context.options["min-bytes"]:
+        return
+    if all(_fits_in_16_bits(tensor) for tensor in wide):
+        yield Hit(None, {"tensors": len(wide), "size": size, "saved": size // 2}, count=len(wide))
+
+
+def _fits_in_16_bits(tensor: Tensor) -> bool:
+    """Return True if no number of a sample needs more bits than bfloat16 has."""
+    import numpy as np
+
+    for part in pieces(tensor):
+        bits: NDArray[Any] = np.ascontiguousarray(part, np.float32).view(np.uint32)
+        if (bits & LOW_BITS).any():
+            return False
+    return True
+
+
+def narrow_output(context: Context) -> Iterator[Hit]:
+    """An output layer of fewer bits than llama.cpp's tool gives to any."""
+    facts = model_facts(context)
+    if facts is None or not facts.is_complete:
+        return
+    named = {tensor.name: tensor for tensor in context.model.tensors}
+    layer = named.get(OUTPUT, named.get(EMBEDDINGS))
+    if layer is None or not layer.dtype.is_block or layer.dtype.bits >= context.options["min-bits"]:
+        return
+    types = {"type": layer.dtype.name, "bits": layer.dtype.bits, "tensor": layer.name}
+    yield Hit(layer, types, variant="" if layer.name == OUTPUT else "tied")
