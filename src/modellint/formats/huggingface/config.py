@@ -28,6 +28,10 @@ class JsonTable:
     def __iter__(self) -> Iterator[str]:
         return iter(self._table)
 
+    def states(self, key: str) -> bool:
+        """True if the key is there, though its value may be null."""
+        return key in self._table
+
     def get(self, key: str) -> object:
         """Return a value of any type."""
         return self._table.get(key)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modellint.capability import Capability
 from modellint.formats.huggingface import HUGGING_FACE
+from modellint.formats.huggingface.architecture import architecture_of
 from modellint.formats.huggingface.config import JsonTable, read_config
 from modellint.formats.huggingface.facts import FolderFacts
 from modellint.formats.huggingface.weights import (
@@ -26,6 +27,7 @@ CONFIGS = (
     "tokenizer_config.json",
     "quantize_config.json",
     "quant_config.json",
+    "hf_quant_config.json",
 )
 """Configurations that are small, and read with the model."""
 
@@ -46,7 +48,9 @@ def read(path: Path) -> Model:
     configs = dict(_configs(path, names, problems))
     facts = FolderFacts(path, names, configs, weights.files)
     model.tensors = all_tensors(parts)
-    model.capabilities = HUGGING_FACE.tells - {Capability.ARCHITECTURE}
+    model.architecture = architecture_of(facts)
+    untold = {Capability.ARCHITECTURE} if model.architecture is None else set()
+    model.capabilities = HUGGING_FACE.tells - untold
     model.metadata = _metadata(facts.config(), parts[0].metadata if parts else {})
     version = facts.config().text("transformers_version", "_diffusers_version")
     model.producer_name, model.producer_version = ("transformers" if version else ""), version

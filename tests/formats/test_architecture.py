@@ -1,0 +1,132 @@
+"""Architectures read from configurations: the caches of transformers' own models agree.
+
+`tools/record_architectures.py` ran a tiny model of each type, and recorded what it keeps.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modellint.formats.huggingface.architecture import architecture_of
+from modellint.formats.huggingface.config import JsonTable
+from modellint.formats.huggingface.facts import FolderFacts
+from modellint.formats.huggingface.quantization import scheme_of
+from modellint.model.architecture import Architecture, LayerShape
+
+RECORDS: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("architectures.json").read_bytes()
+)
+UNWINDOWED = {"gpt_neo", "gemma3n_text"}
+"""Types whose caches hold more than what some layers attend to, or nothing for some layers."""
+
+
+def facts_of(config: dict[str, Any]) -> FolderFacts:
+    return FolderFacts(Path(), configs={"config.json": JsonTable(config)})
+
+
+def read(config: dict[str, Any]) -> Architecture:
+    found = architecture_of(facts_of(config))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_layers_keep_what_transformers_keeps(name: str) -> None:
+    record = RECORDS[name]
+    found = read(record["config"])
+    assert found.tied_embeddings is record["tied"]
+    pairs = zip(found.layers, record["layers"], strict=True)
+    assert [_recorded(layer, stated) for layer, stated in pairs] == record["layers"]
+    if name not in UNWINDOWED:
+        windows = [layer.window for layer in found.layers]
+        assert windows == [stated.get("window") for stated in record["layers"]]
+
+
+def _recorded(layer: LayerShape, stated: dict[str, Any]) -> dict[str, Any]:
+    """Return a layer as transformers caches it, which decompresses latent keys."""
+    ours: dict[str, Any] = {"window": stated["window"]} if "window" in stated else {}
+    if layer.mixer == "latent" and stated["keys"] == [layer.heads, layer.own_key_size]:
+        ours["keys"] = [layer.heads, layer.own_key_size]
+        ours["values"] = [layer.heads, layer.own_value_size]
+    elif layer.mixer == "latent":
+        ours["keys"], ours["values"] = stated["keys"], stated["values"]
+        assert stated["keys"][1] + stated["values"][1] == layer.key_size
+    elif layer.cached_per_token:
+        ours["keys"] = [layer.kv_heads, layer.key_size]
+        ours["values"] = [layer.kv_heads, layer.value_size]
+    if layer.state:
+        ours["convolution"] = layer.convolution
+        ours["state"] = layer.state - layer.convolution
+    return ours
+
+
+def test_a_folder_that_is_not_of_a_decoder_has_none() -> None:
+    encoder = {"model_type": "bert", "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 2}
+    both = {**RECORDS["llama"]["config"], "is_encoder_decoder": True}
+    for config in ({}, encoder, both):
+        assert architecture_of(facts_of(config)) is None
+
+
+def test_the_decoder_of_a_model_with_several_parts() -> None:
+    text = RECORDS["qwen2"]["config"]
+    found = read({"model_type": "llava", "text_config": text, "vision_config": {"depth": 2}})
+    assert found.parts == ("vision",)
+    assert found.layers == read(text).layers
+
+
+@pytest.mark.parametrize(
+    ("scaling", "context"),
+    [
+        ({"rope_type": "llama3", "factor": 8.0}, 4096),
+        ({"type": "linear", "factor": 4.0}, 16384),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048}, 8192),
+        ({"rope_type": "yarn", "factor": float("inf")}, 4096),
+    ],
+)
+def test_the_context_of_scaled_positions(scaling: dict[str, Any], context: int) -> None:
+    config = RECORDS["llama"]["config"] | {"max_position_embeddings": 4096, "rope_scaling": scaling}
+    config.pop("rope_parameters", None)
+    assert read(config).context == context
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [
+        (
+            {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": True},
+            "GPTQ 4-bit (group 128, act-order)",
+        ),
+        ({"quant_method": "gptq", "bits": 8, "group_size": -1, "desc_act": True}, "GPTQ 8-bit"),
+        ({"quant_method": "awq", "bits": 4, "group_size": 64}, "AWQ 4-bit (group 64)"),
+        (
+            {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True},
+            "bitsandbytes NF4 (double quantization)",
+        ),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes int8"),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, "FP8 (blocks 128×128)"),
+        (
+            {
+                "config_groups": {
+                    "0": {"weights": {"num_bits": 4, "type": "int", "group_size": 128}}
+                }
+            },
+            "compressed-tensors int4 (group 128)",
+        ),
+        ({"quant_method": "mxfp4"}, "MXFP4"),
+        (
+            {
+                "quant_method": "hqq",
+                "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}},
+            },
+            "HQQ 4-bit (group 64)",
+        ),
+        ({"quant_method": "torchao", "quant_type": "int8_weight_only"}, "torchao int8_weight_only"),
+        ({"quant_method": "novel", "bits": 3}, "novel 3-bit"),
+    ],
+)
+def test_the_scheme_has_a_name(stated: dict[str, Any], name: str) -> None:
+    assert scheme_of(facts_of({"quantization_config": stated})) == name
