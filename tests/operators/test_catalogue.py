@@ -57,7 +57,9 @@ def trees() -> list[ast.Module]:
 
 @pytest.fixture(scope="module")
 def known() -> set[str]:
-    return {name for row in rows().values() for name in (row.name, row.op_type)}
+    """Names of operators; those of Core ML's are ordinary words."""
+    both = {name for row in rows().values() for name in (row.name, row.op_type)}
+    return {name for name in both if not name[0].islower() or "." in name}
 
 
 def test_code_outside_the_catalogue_names_no_more_operators(

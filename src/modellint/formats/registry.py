@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.plugins import load_plugin, plugins
+from modellint.formats.coreml import COREML, COREML_PACKAGE
 from modellint.formats.format import Format
 from modellint.formats.gguf import GGUF
 from modellint.formats.huggingface import HUGGING_FACE
@@ -31,6 +32,8 @@ READ: tuple[Format, ...] = (
     OPENVINO,
     SAFETENSORS,
     HUGGING_FACE,
+    COREML,
+    COREML_PACKAGE,
     ENGINE,
     LAYERS,
 )

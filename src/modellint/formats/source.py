@@ -42,6 +42,9 @@ class Source:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._file.close()
 
     def require(self, offset: int, length: int, part: str = "it") -> None:

@@ -20,11 +20,13 @@ Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activ
     tflite:DEPTHWISE_CONV_2D[nhwc,activation,cost=depthwise]
     tflite:CONV_3D[nhwc,activation,cost=conv_channels_last]
     openvino:Convolution coreml:conv
+    coreml:convolution coreml:convolution3d
 ConvInteger conv convolution integer-product (data weight data-zero weight-zero)
 ConvTranspose conv_transpose transposed-convolution float-product (data weight bias)
     tflite:TRANSPOSE_CONV[nhwc,activation,cost=conv_transpose_nhwc,shape+weight+data+bias]
     tflite:CONV_3D_TRANSPOSE[nhwc,activation,cost=conv_transpose_nhwc,shape+weight+data+bias]
     openvino:ConvolutionBackpropData coreml:conv_transpose
+    coreml:deconvolution
 DeformConv deform_conv (data weight offset bias mask) openvino:DeformableConvolution
 QLinearConv conv convolution integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero bias)
@@ -43,11 +45,12 @@ com.microsoft.nchwc.Conv conv convolution (data weight bias)
 Einsum einsum contraction stops-transpose openvino:Einsum coreml:einsum
 Gemm matmul gemm float-product (data weight bias)
     tflite:FULLY_CONNECTED[activation,weight-transposed,cost=fully_connected]
-    coreml:linear[weight-transposed]
+    coreml:innerProduct[weight-transposed]
 MatMul matmul matmul float-product stops-transpose (data weight)
     tflite:BATCH_MATMUL[cost=batch_matmul]
     openvino:MatMul
     coreml:matmul
+    coreml:batchedMatmul
 MatMulInteger matmul matmul integer-product (data weight data-zero weight-zero)
 QLinearMatMul matmul matmul integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero)
@@ -115,15 +118,20 @@ tflite.UNIDIRECTIONAL_SEQUENCE_RNN cells
 BatchNormalization 2/output normalization pointwise quantizable in-place epilogue keeps-layout
     widened
     (data scale bias statistic statistic) openvino:BatchNormInference coreml:batch_norm
+    coreml:batchnorm
 GroupNormalization 8/input normalization sensitive widened openvino:GroupNormalization
 InstanceNormalization 8/input normalization sensitive widened coreml:instance_norm
 LRN local_response tflite:LOCAL_RESPONSE_NORMALIZATION[nhwc] openvino:LRN
     coreml:local_response_norm
+    coreml:lrn
 LayerNormalization 8/input normalization sensitive in-place stops-transpose widened
     coreml:layer_norm
+    coreml:layerNormalization
 LpNormalization 2/input normalization sensitive tflite:L2_NORMALIZATION[activation]
     openvino:NormalizeL2 coreml:l2_norm
+    coreml:l2normalize
 MeanVarianceNormalization 8/input normalization sensitive openvino:MVN
+    coreml:mvn
 RMSNormalization 8/input normalization sensitive in-place widened openvino:RMS
 SimplifiedLayerNormalization 8/input normalization sensitive in-place widened
 com.microsoft.EmbedLayerNormalization 10/output normalization
@@ -167,12 +175,14 @@ Clip clip activation pointwise quantizable in-place epilogue keeps-layout crosse
     (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
 Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
+    coreml:ELU
 Gelu 5/output curved gelu pointwise quantizable sensitive in-place crossed-by-transpose tflite:GELU
     openvino:Gelu
     coreml:gelu
 HardSigmoid 2/output activation sigmoid pointwise quantizable in-place keeps-layout
     crossed-by-transpose never-negative
     openvino:HardSigmoid openvino:HSigmoid coreml:sigmoid_hard
+    coreml:sigmoidHard
 HardSwish 3/output activation curved pointwise quantizable in-place keeps-layout
     crossed-by-transpose
     tflite:HARD_SWISH openvino:HSwish
@@ -180,13 +190,16 @@ Hardmax 1/input
 LeakyRelu 1/output activation pointwise quantizable in-place epilogue keeps-layout
     crossed-by-transpose
     tflite:LEAKY_RELU coreml:leaky_relu
+    coreml:leakyReLU
 LogSoftmax 5/input softmax sensitive in-place widened tflite:LOG_SOFTMAX openvino:LogSoftmax
 Mish 5/output activation curved pointwise quantizable in-place openvino:Mish
 PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:PReLU
     coreml:prelu
+    coreml:PReLU
 Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
     never-negative tflite:RELU
     openvino:ReLU coreml:relu
+    coreml:ReLU
 Selu 2/output activation curved pointwise quantizable in-place openvino:Selu
 Shrink 2/output in-place
 Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
@@ -195,9 +208,11 @@ Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keep
     tflite:STABLEHLO_LOGISTIC
 Softmax 5/input softmax sensitive in-place crossed-by-transpose widened never-negative
     tflite:SOFTMAX openvino:SoftMax coreml:softmax
+    coreml:softmaxND
 Softplus 2/output activation curved pointwise quantizable in-place widened never-negative
     openvino:SoftPlus
     coreml:softplus coreml:softplus_parametric
+    coreml:parametricSoftplus
 Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
 SwiGLU 5/output curved pointwise quantizable in-place
 Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
@@ -205,7 +220,9 @@ Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout cr
     tflite:TANH
     openvino:Tanh coreml:tanh coreml:scaled_tanh
     tflite:STABLEHLO_TANH
+    coreml:scaledTanh
 ThresholdedRelu 1/output activation pointwise quantizable in-place coreml:thresholded_relu
+    coreml:thresholdedReLU
 com.microsoft.BiasGelu 6/output in-place
 com.microsoft.BiasSoftmax 5/input softmax
 com.microsoft.BiasSplitGelu 6/output
@@ -222,12 +239,17 @@ com.microsoft.ScaledSiLU 3/output
 # Pooling and reductions
 
 ArgMax 1/input reduces tflite:ARG_MAX coreml:reduce_argmax
+    coreml:argMax
 ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
+    coreml:argMin
 AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation,cost=window]
     openvino:AvgPool coreml:avg_pool
+    coreml:pooling coreml:pooling3d
 CumProd 1/input widened
 CumSum 1/input stops-transpose widened tflite:CUMSUM openvino:CumSum coreml:cumsum
+    coreml:cumSum
 GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
+    coreml:globalPooling3d
 GlobalLpPool 2/input reduces
 GlobalMaxPool 1/input reduces quantizable openvino:AdaptiveMaxPool
 LpPool pool pool tflite:L2_POOL_2D[nhwc,activation,cost=window] coreml:l2_pool
@@ -236,19 +258,30 @@ MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,acti
 MaxRoiPool roi openvino:ROIPooling
 MaxUnpool free
 ReduceL1 1/input reduces openvino:ReduceL1 coreml:reduce_l1_norm
+    coreml:reduceL1
 ReduceL2 2/input reduces widened openvino:ReduceL2 coreml:reduce_l2_norm
+    coreml:reduceL2
 ReduceLogSum 2/input reduces coreml:reduce_log_sum
+    coreml:reduceLogSum
 ReduceLogSumExp 3/input reduces widened coreml:reduce_log_sum_exp
+    coreml:reduceLogSumExp
 ReduceMax 1/input reduces tflite:REDUCE_MAX tflite:REDUCE_ANY openvino:ReduceMax
     openvino:ReduceLogicalOr coreml:reduce_max
+    coreml:reduceMax
 ReduceMean 1/input mean reduces quantizable widened tflite:MEAN openvino:ReduceMean
     coreml:reduce_mean
+    coreml:reduceMean
 ReduceMin 1/input reduces tflite:REDUCE_MIN tflite:REDUCE_ALL openvino:ReduceMin
     openvino:ReduceLogicalAnd coreml:reduce_min
+    coreml:reduceMin
 ReduceProd 1/input reduces tflite:REDUCE_PROD openvino:ReduceProd coreml:reduce_prod
+    coreml:reduceProd
 ReduceSum 1/input reduces widened tflite:SUM openvino:ReduceSum coreml:reduce_sum
+    coreml:reduceSum coreml:reduce
 ReduceSumSquare 2/input reduces widened coreml:reduce_sum_square
+    coreml:reduceSumSquare
 RoiAlign roi openvino:ROIAlign coreml:crop_resize
+    coreml:cropResize
 com.microsoft.NhwcMaxPool pool pool
 com.microsoft.QLinearAveragePool pool integer-kernel pool
 com.microsoft.QLinearGlobalAveragePool 1/input integer-kernel mean reduces
@@ -268,14 +301,18 @@ Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose t
 CastLike free cast openvino:ConvertLike
 DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
     coreml:pixel_shuffle
+    coreml:reorganizeData
 Dropout free pointwise quantizable view transparent drops crossed-by-transpose
 Flatten free view moves reshapes coreml:flatten2d
+    coreml:flatten coreml:flattenTo2D
 Identity free view transparent moves crossed-by-ort crossed-by-transpose openvino:Identity
     coreml:identity
+    coreml:copy
 Optional free makes-optional
 Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
     tflite:STABLEHLO_RESHAPE
+    coreml:reshapeStatic coreml:reshapeDynamic coreml:reshapeLike coreml:rankPreservingReshape
 SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
     coreml:pixel_unshuffle
 Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openvino:Squeeze
@@ -283,8 +320,10 @@ Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openv
 Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
     coreml:transpose
     tflite:STABLEHLO_TRANSPOSE
+    coreml:permute
 Unsqueeze free view moves crossed-by-ort reshapes (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
     coreml:expand_dims
+    coreml:expandDims
 com.microsoft.ExpandDims free view
 com.microsoft.nchwc.ReorderInput free
 com.microsoft.nchwc.ReorderOutput free
@@ -293,7 +332,9 @@ com.microsoft.nchwc.ReorderOutput free
 
 ConcatFromSequence free
 If - control-flow tflite:IF openvino:If coreml:cond
+    coreml:branch
 Loop - control-flow tflite:WHILE openvino:Loop coreml:while_loop
+    coreml:loop
 OptionalGetElement free
 OptionalHasElement free
 Scan - control-flow openvino:TensorIterator
@@ -329,16 +370,23 @@ Concat free quantizable extends concatenates joins runs-alone keeps-layout
     tflite:CONCATENATION[activation]
     tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
     tflite:STABLEHLO_CONCATENATE
+    coreml:concatND
 Constant free constant openvino:Constant coreml:const
+    coreml:loadConstant coreml:loadConstantND
 ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
+    coreml:fillStatic coreml:fillDynamic coreml:fillLike
 Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
     tflite:STABLEHLO_BROADCAST_IN_DIM
+    coreml:broadcastToLike coreml:broadcastToStatic coreml:broadcastToDynamic
 EyeLike free makes-shapes openvino:Eye
 Gather free quantizable selects runs-alone stops-transpose tflite:GATHER
     openvino:Gather
     coreml:gather
+    coreml:embedding coreml:embeddingND
 GatherElements free selects openvino:GatherElements coreml:gather_along_axis
+    coreml:gatherAlongAxis
 GatherND free selects tflite:GATHER_ND openvino:GatherND coreml:gather_nd
+    coreml:gatherND
 HammingWindow free
 HannWindow free
 ImageDecoder free
@@ -346,45 +394,60 @@ MelWeightMatrix free
 NonMaxSuppression free sized-by-data widened tflite:NON_MAX_SUPPRESSION_V4
     tflite:NON_MAX_SUPPRESSION_V5
     openvino:NonMaxSuppression coreml:non_maximum_suppression
+    coreml:NonMaximumSuppression coreml:nonMaximumSuppression
 NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero coreml:non_zero
+    coreml:whereNonZero
 OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
+    coreml:oneHot
 Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
     openvino:Pad coreml:pad
     tflite:STABLEHLO_PAD
+    coreml:padding coreml:constantPad
 Range free makes-shapes widened (size size size) tflite:RANGE openvino:Range coreml:range_1d
     tflite:STABLEHLO_IOTA
+    coreml:rangeStatic coreml:rangeDynamic
 RegexFullMatch free
 Resize resize quantizable runs-alone widened (data region factors extent)
     tflite:RESIZE_BILINEAR[nhwc,cost=8/output]
     tflite:RESIZE_NEAREST_NEIGHBOR[nhwc] openvino:Interpolate coreml:resize
     coreml:resize_bilinear coreml:resize_nearest_neighbor coreml:upsample_bilinear
     coreml:upsample_nearest_neighbor
+    coreml:upsample coreml:resizeBilinear
 ReverseSequence free tflite:REVERSE_SEQUENCE tflite:REVERSE_V2 openvino:ReverseSequence
     coreml:reverse_sequence coreml:reverse
+    coreml:reverseSeq
 Scatter free
 ScatterElements free extends (data index update) openvino:ScatterElementsUpdate
     coreml:scatter_along_axis
+    coreml:scatterAlongAxis
 ScatterND free extends (data index update) tflite:SCATTER_ND openvino:ScatterNDUpdate
     coreml:scatter_nd
+    coreml:scatterND
 Shape free reads-shape makes-shapes tflite:SHAPE openvino:ShapeOf coreml:shape
+    coreml:getShape
 Size free reads-shape makes-shapes
 Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
     tflite:STRIDED_SLICE openvino:Slice openvino:StridedSlice coreml:slice_by_index
     coreml:slice_by_size
     tflite:STABLEHLO_SLICE tflite:STABLEHLO_DYNAMIC_SLICE
+    coreml:slice coreml:sliceStatic coreml:sliceDynamic coreml:sliceBySize
 Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
     openvino:Split openvino:VariadicSplit coreml:split
+    coreml:splitND
 StringSplit free sized-by-data
 TensorScatter free extends (past>0 update index)
 TfIdfVectorizer free
 Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
 TopK sort runs-alone widened (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
+    coreml:topK
 Trilu free coreml:band_part
+    coreml:matrixBandPart coreml:lowerTriangular coreml:upperTriangular
 Unique free sized-by-data tflite:UNIQUE openvino:Unique
 Upsample resize runs-alone (data factors)
 Where free broadcasts formula-scalar pointwise quantizable in-place tflite:SELECT
     tflite:SELECT_V2 openvino:Select coreml:select
     tflite:STABLEHLO_SELECT
+    coreml:whereBroadcastable
 com.microsoft.CropAndResize free
 com.microsoft.EPContext free
 com.microsoft.GatherND free selects
@@ -423,10 +486,14 @@ tflite.ZEROS_LIKE free makes-shapes
 # Random numbers
 
 Bernoulli free random coreml:random_bernoulli
+    coreml:randomBernoulliLike coreml:randomBernoulliStatic coreml:randomBernoulliDynamic
 Multinomial free random tflite:MULTINOMIAL openvino:Multinomial coreml:random_categorical
+    coreml:categoricalDistribution
 RandomNormal free random tflite:RANDOM_STANDARD_NORMAL coreml:random_normal
+    coreml:randomNormalLike coreml:randomNormalStatic coreml:randomNormalDynamic
 RandomNormalLike free random
 RandomUniform free random tflite:RANDOM_UNIFORM openvino:RandomUniform coreml:random_uniform
+    coreml:randomUniformLike coreml:randomUniformStatic coreml:randomUniformDynamic
 RandomUniformLike free random
 
 # Arithmetic, element by element
@@ -436,17 +503,21 @@ Abs 1/output pointwise quantizable in-place crossed-by-transpose never-negative 
     tflite:STABLEHLO_ABS
 Acos 1/output in-place openvino:Acos coreml:acos
 Acosh 1/output in-place openvino:Acosh
+    coreml:acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
     crossed-by-transpose
     joins in-place
     epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
     tflite:STABLEHLO_ADD
+    coreml:addBroadcastable coreml:bias
 AffineGrid 4/output
 And 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
     coreml:logical_and
     tflite:STABLEHLO_AND
+    coreml:logicalAnd
 Asin 1/output in-place openvino:Asin coreml:asin
 Asinh 1/output in-place openvino:Asinh
+    coreml:asinh
 Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
 Atanh 1/output in-place openvino:Atanh coreml:atanh
 BitShift 1/output tflite:RIGHT_SHIFT openvino:BitwiseLeftShift openvino:BitwiseRightShift
@@ -462,6 +533,7 @@ Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable 
     crossed-by-transpose
     keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
     tflite:STABLEHLO_DIVIDE
+    coreml:divideBroadcastable coreml:floorDivBroadcastable
 Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
 Erf 1/output gelu pointwise quantizable sensitive in-place crossed-by-transpose widened openvino:Erf
     coreml:erf
@@ -471,12 +543,16 @@ Exp 1/output curved pointwise quantizable in-place crossed-by-transpose widened 
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
     tflite:STABLEHLO_FLOOR
 Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
+    coreml:greaterThan
 GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
     coreml:greater_equal
+    coreml:greaterEqual
 IsInf 1/output pointwise openvino:IsInf
 IsNaN 1/output pointwise openvino:IsNaN
 Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
+    coreml:lessThan
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
+    coreml:lessEqual
 Log 1/output pointwise quantizable in-place crossed-by-transpose widened tflite:LOG openvino:Log
     coreml:log
     tflite:STABLEHLO_LOG
@@ -484,28 +560,36 @@ Max variadic commutative formula-scalar pointwise quantizable joins in-place tfl
     openvino:Maximum
     coreml:maximum
     tflite:STABLEHLO_MAXIMUM
+    coreml:max coreml:maxBroadcastable
 Mean variadic commutative in-place
+    coreml:average
 Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MINIMUM
     openvino:Minimum
     coreml:minimum
     tflite:STABLEHLO_MINIMUM
+    coreml:min coreml:minBroadcastable
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
     tflite:STABLEHLO_REMAINDER
+    coreml:modBroadcastable
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
     crossed-by-transpose
     quantizable
     joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
     tflite:STABLEHLO_MULTIPLY
+    coreml:multiply coreml:multiplyBroadcastable
 Neg 1/output pointwise quantizable in-place crossed-by-transpose tflite:NEG openvino:Negative
     tflite:STABLEHLO_NEGATE
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
+    coreml:logicalNot
 Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
     coreml:logical_or
     tflite:STABLEHLO_OR
+    coreml:logicalOr
 Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place crossed-by-transpose
     widened tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
     tflite:STABLEHLO_POWER
+    coreml:powBroadcastable
 Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-the-root]
     coreml:inverse
     coreml:rsqrt[of-the-root]
@@ -520,9 +604,11 @@ Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     tflite:SUB[activation] openvino:Subtract coreml:sub
     tflite:STABLEHLO_SUBTRACT
+    coreml:subtractBroadcastable
 Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
 Tan 1/output in-place openvino:Tan coreml:tan
 Xor 1/output commutative pointwise in-place openvino:LogicalXor coreml:logical_xor
+    coreml:logicalXor
 com.microsoft.BiasAdd 1/output
 com.microsoft.BiasDropout 1/output
 com.microsoft.ComplexMul 6/output
@@ -590,7 +676,7 @@ ai.onnx.ml.ZipMap free
 
 # OpenVINO's, as far as no operator of the standard means the same
 
-openvino.Assign free
+openvino.Assign free writes-state
 openvino.BatchToSpace free moves
 openvino.BinaryConvolution conv convolution (data weight)
 openvino.Bucketize free
@@ -661,5 +747,53 @@ openvino.SparseFillEmptyRows free sized-by-data
 openvino.SquaredDifference 2/output commutative broadcasts pointwise
 openvino.StringTensorPack free
 openvino.StringTensorUnpack free
+
+# Core ML's: operations of its programs, and layers of its neural networks
+
+coreml.affine resize
+coreml.argSort sort
+coreml.argsort sort
+coreml.batch_to_space free moves
+coreml.biDirectionalLSTM - recurrent
+coreml.clampedReLU 2/output activation pointwise
+coreml.clamped_relu 2/output activation pointwise
+coreml.classify free
+coreml.constexpr_cast free cast
+coreml.constexpr_lut_to_dense 1/output (data table)
+coreml.constexpr_lut_to_sparse 1/output
+coreml.constexpr_sparse_blockwise_shift_scale 2/output
+coreml.constexpr_sparse_to_dense 1/output
+coreml.conv_quantized conv convolution (data weight bias)
+coreml.coreml_update_state free writes-state
+coreml.crop free selects
+coreml.custom -
+coreml.dot 2/input
+coreml.exp2 1/output pointwise
+coreml.fill_like free makes-shapes
+coreml.gru recurrent_step recurrent (data weight recurrence weight recurrence bias)
+coreml.linear matmul gemm float-product (data weight bias)
+coreml.linear_activation 2/output pointwise
+coreml.list_gather free
+coreml.list_scatter free
+coreml.loopBreak free
+coreml.loopContinue free
+coreml.lstm recurrent_step recurrent (data weight recurrence weight recurrence bias)
+coreml.notEqual 1/output broadcasts pointwise
+coreml.not_equal 1/output broadcasts pointwise
+coreml.read_state free
+coreml.rnn recurrent_step recurrent (data weight recurrence weight recurrence bias)
+coreml.scale 2/output pointwise
+coreml.scaled_dot_product_attention scaled_attention attention (query key value mask)
+coreml.scatter free extends (data index update)
+coreml.sequenceRepeat free moves broadcast
+coreml.simpleRecurrent - recurrent
+coreml.slice_update free extends (data update)
+coreml.slidingWindows free
+coreml.sliding_windows free
+coreml.space_to_batch free moves
+coreml.threshold 1/output pointwise
+coreml.unary 1/output pointwise
+coreml.uniDirectionalLSTM - recurrent
+coreml.write_state free writes-state
 
 """

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from modellint.base.files import open_regular
-from modellint.formats.onnx.wire import LARGE, FileWindow, strip
+from modellint.formats.onnx.wire import LARGE, strip
 from modellint.formats.problems import MalformedError
+from modellint.formats.protobuf import FileWindow
 from modellint.model import dtype_of
 
 if TYPE_CHECKING:

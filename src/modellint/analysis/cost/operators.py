@@ -234,11 +234,12 @@ def _recurrent(of: Operands) -> tuple[int, int]:
 
 def _recurrent_step(of: Operands) -> tuple[int, int]:
     """Count an RNN, GRU or LSTM whose state comes in: over a sequence, or for one step of it."""
-    weight = of.input(of.place("weight"))
     steps = product(of.input(0)[:-1])
-    macs = product(weight) + product(of.input(of.place("recurrence")))
+    places = of.row.places("weight", "recurrence")
+    weights = [of.input(place) for place in places if of.has(place)]  # maybe of both directions
+    rows = sum(product(weight[:-1]) for weight in weights) // 2
     per_row = 3  # two additions and the activation
-    return steps * macs, steps * product(weight[:-1]) * per_row
+    return steps * sum(map(product, weights)), steps * rows * per_row
 
 
 def _cells(of: Operands) -> tuple[int, int]:

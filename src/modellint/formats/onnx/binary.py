@@ -6,14 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.formats.onnx import ONNX
-from modellint.formats.onnx.wire import (
-    LENGTH,
-    VARINT,
-    diagnose,
-    read_varint,
-    strip_file,
-)
+from modellint.formats.onnx.wire import diagnose, strip_file
 from modellint.formats.problems import MalformedError, broken
+from modellint.formats.protobuf import LENGTH, VARINT, read_varint
 from modellint.model import Model
 
 if TYPE_CHECKING:

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import os
 from dataclasses import field
-from io import RawIOBase
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 from modellint.base.files import open_regular
 from modellint.base.records import dataclass
 from modellint.formats.problems import MalformedError
-from modellint.formats.source import read_exactly
+from modellint.formats.protobuf import (
+    DEEPEST,
+    FIXED32,
+    FIXED64,
+    LENGTH,
+    READ_WHOLE,
+    VARINT,
+    Buffer,
+    FileWindow,
+    read_varint,
+)
 
-READ_WHOLE = 8 << 20
 LARGE = 4096
 """Minimum size of payloads to remove; smaller ones are shape arguments, scales, zero points."""
-DEEPEST = 100
-"""Protobuf's own limit on nested messages."""
-
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-
 RAW_DATA = 9
 STRING_DATA = 6
 PAYLOAD_FIELDS = frozenset({4, 5, STRING_DATA, 7, RAW_DATA, 10, 11})
@@ -51,41 +54,6 @@ _CHILDREN: dict[str, _Schema] = {
     },
     "Sparse": {1: "Tensor", 2: "Tensor"},
 }
-
-
-WINDOW = 1 << 14
-
-
-class FileWindow:
-    """A large file that is indexed like bytes, with little of it in memory.
-
-    Mapping it would be simpler, but the kernel maps whole huge pages around every touch.
-    """
-
-    def __init__(self, file: RawIOBase, size: int) -> None:
-        self._file = file
-        self._size = size
-        self._start = 0
-        self._window = b""
-
-    def __len__(self) -> int:
-        return self._size
-
-    @overload
-    def __getitem__(self, place: int) -> int: ...
-    @overload
-    def __getitem__(self, place: slice) -> bytes: ...
-    def __getitem__(self, place: int | slice) -> int | bytes:
-        if isinstance(place, slice):
-            return read_exactly(self._file, place.start, place.stop - place.start)
-        at = place - self._start
-        if not 0 <= at < len(self._window):
-            self._window = read_exactly(self._file, place, min(WINDOW, self._size - place))
-            self._start, at = place, 0
-        return self._window[at]
-
-
-Buffer = bytes | FileWindow
 
 
 class Payload(NamedTuple):
@@ -121,21 +89,6 @@ def strip(data: Buffer) -> tuple[bytes, Payloads]:
 def diagnose(data: bytes) -> None:
     """Walk the whole message, and raise `MalformedError` at the first error."""
     _Stripper(data, Payloads(), 0).message("Model", 0, len(data), 0)
-
-
-def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
-    """Return the number at `position` and the position after it."""
-    result = shift = 0
-    while position < end and shift < 70:
-        byte = data[position]
-        position += 1
-        result |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return result, position
-        shift += 7
-    raise MalformedError(
-        "corrupt", f"a number that does not end at byte {position}", offset=position
-    )
 
 
 def write_varint(number: int) -> bytes:

@@ -1,0 +1,224 @@
+"""Reading of protobuf messages at wire level: what is not asked for stays in the file."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import RawIOBase
+from typing import NamedTuple, overload
+
+from modellint.base.records import dataclass
+from modellint.formats.problems import MalformedError
+from modellint.formats.source import read_exactly
+
+READ_WHOLE = 8 << 20
+"""Maximum size of a file that is read as a whole."""
+DEEPEST = 100
+"""Protobuf's own limit on nested messages."""
+MOST_FIELDS = 1 << 22
+"""Maximum number of fields to look at in one file."""
+LONGEST_TEXT = 1 << 20
+
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
+WINDOW = 1 << 14
+
+
+class FileWindow:
+    """A large file that is indexed like bytes, with little of it in memory.
+
+    Mapping it would be simpler, but the kernel maps whole huge pages around every touch.
+    """
+
+    def __init__(self, file: RawIOBase, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._start = 0
+        self._window = b""
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> bytes: ...
+    def __getitem__(self, place: int | slice) -> int | bytes:
+        if isinstance(place, slice):
+            return read_exactly(self._file, place.start, place.stop - place.start)
+        at = place - self._start
+        if not 0 <= at < len(self._window):
+            self._window = read_exactly(self._file, place, min(WINDOW, self._size - place))
+            self._start, at = place, 0
+        return self._window[at]
+
+
+Buffer = bytes | FileWindow
+
+
+def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
+    """Return the number at `position` and the position after it."""
+    result = shift = 0
+    while position < end and shift < 70:
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, position
+        shift += 7
+    raise MalformedError(
+        "corrupt", f"a number that does not end at byte {position}", offset=position
+    )
+
+
+def signed(number: int) -> int:
+    """Return a varint as the signed integer of 64 bits that it stands for."""
+    number &= (1 << 64) - 1
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+@dataclass(slots=True)
+class Budget:
+    """Number of fields that may still be looked at."""
+
+    fields: int = MOST_FIELDS
+
+
+class Span(NamedTuple):
+    """Place of a field's content in the file."""
+
+    offset: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.length
+
+
+class Message:
+    """A message in a buffer. Its fields are located on first access, and no others."""
+
+    __slots__ = ("_budget", "_depth", "_fields", "data", "span")
+
+    def __init__(
+        self, data: Buffer, span: Span, depth: int = 0, budget: Budget | None = None
+    ) -> None:
+        if depth > DEEPEST:
+            raise MalformedError("too-deep", f"more than {DEEPEST} nested messages", limit=DEEPEST)
+        self.data = data
+        self.span = span
+        self._depth = depth
+        self._budget = budget if budget is not None else Budget()
+        self._fields: dict[int, list[int | Span]] | None = None
+
+    @property
+    def fields(self) -> dict[int, list[int | Span]]:
+        """Return the numbers and spans of all fields by their number in the schema."""
+        if self._fields is None:
+            self._fields = self._locate()
+        return self._fields
+
+    def _locate(self) -> dict[int, list[int | Span]]:
+        found: dict[int, list[int | Span]] = {}
+        data, position, end = self.data, self.span.offset, self.span.end
+        while position < end:
+            self._budget.fields -= 1
+            if self._budget.fields < 0:
+                raise MalformedError("corrupt", f"more than {MOST_FIELDS} fields")
+            begin = position
+            tag, position = read_varint(data, position, end)
+            wire = tag & 7
+            content: int | Span
+            if wire == VARINT:
+                content, position = read_varint(data, position, end)
+            elif wire == LENGTH:
+                length, position = read_varint(data, position, end)
+                content = Span(position, length)
+                position += length
+            elif wire in _FIXED:
+                content = Span(position, _FIXED[wire])
+                position += _FIXED[wire]
+            else:
+                detail = f"unknown wire type {wire} at byte {begin}"
+                raise MalformedError("corrupt", detail, offset=begin)
+            if position > end:
+                raise self._overrun(position)
+            found.setdefault(tag >> 3, []).append(content)
+        return found
+
+    def _overrun(self, position: int) -> MalformedError:
+        end = self.span.end
+        if self._depth == 0:
+            detail = f"it ends at byte {end}, but its content needs at least {position}"
+            return MalformedError("truncated", detail, expected=position, size=end)
+        return MalformedError(
+            "corrupt", f"a field is declared {position - end} bytes too long", offset=end
+        )
+
+    def __contains__(self, field: int) -> bool:
+        return field in self.fields
+
+    def spans(self, field: int) -> list[Span]:
+        """Return the places of a field's contents, without those of another wire type."""
+        return [each for each in self.fields.get(field, ()) if isinstance(each, Span)]
+
+    def span_of(self, field: int) -> Span | None:
+        spans = self.spans(field)
+        return spans[-1] if spans else None
+
+    def messages(self, field: int) -> list[Message]:
+        return [self._nested(span) for span in self.spans(field)]
+
+    def message(self, field: int) -> Message | None:
+        span = self.span_of(field)
+        return self._nested(span) if span is not None else None
+
+    def _nested(self, span: Span) -> Message:
+        return Message(self.data, span, self._depth + 1, self._budget)
+
+    def integer(self, field: int, default: int = 0) -> int:
+        """Return a number of at most 64 bits; the last one counts."""
+        numbers = [each for each in self.fields.get(field, ()) if isinstance(each, int)]
+        return signed(numbers[-1]) if numbers else default
+
+    def integers(self, field: int) -> Iterator[int]:
+        """Iterate over the numbers of a repeated field, packed or not."""
+        for each in self.fields.get(field, ()):
+            if isinstance(each, int):
+                yield signed(each)
+                continue
+            position = each.offset
+            while position < each.end:
+                number, position = read_varint(self.data, position, each.end)
+                yield signed(number)
+
+    def floats(self, field: int, code: str = "f") -> Iterator[float]:
+        """Iterate over the numbers of a repeated field of floats, packed or not."""
+        size = struct.calcsize(f"<{code}")
+        for span in self.spans(field):
+            if span.length % size:
+                raise MalformedError("corrupt", "half a number", offset=span.offset)
+            raw = self.data[span.offset : span.end]
+            yield from (number for (number,) in struct.iter_unpack(f"<{code}", raw))
+
+    def raw(self, field: int) -> bytes:
+        span = self.span_of(field)
+        return self.data[span.offset : span.end] if span is not None else b""
+
+    def text(self, field: int) -> str:
+        texts = self.texts(field)
+        return texts[-1] if texts else ""
+
+    def texts(self, field: int) -> list[str]:
+        """Return texts, without what no text is as long as."""
+        spans = [span for span in self.spans(field) if span.length <= LONGEST_TEXT]
+        return [self.data[span.offset : span.end].decode(errors="replace") for span in spans]
+
+    def entries(self, field: int) -> Iterator[tuple[str, Message]]:
+        """Iterate over a map's keys and the messages under them."""
+        for entry in self.messages(field):
+            value = entry.message(2)
+            if value is not None:
+                yield entry.text(1), value
+
+
+_FIXED = {FIXED64: 8, FIXED32: 4}
