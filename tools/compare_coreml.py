@@ -1,5 +1,5 @@
-"""Compares what is read of Core ML models with what coremltools reads: operators, types, shapes, and
-the elements of weights.
+"""Compares what is read of Core ML models with what coremltools reads: operators, types, shapes,
+and the elements of weights.
 
     python tools/compare_coreml.py FOLDER...
 """
@@ -115,8 +115,8 @@ def _type(type: Any) -> tuple[str, Shape | None]:
         return _type(type.stateType.wrappedType)
     if type.WhichOneof("type") != "tensorType":
         return "None", None
-    dims = tuple(
-        dim.constant.size if dim.WhichOneof("dimension") == "constant" else None
+    dims: Shape = tuple(
+        int(dim.constant.size) if dim.WhichOneof("dimension") == "constant" else None
         for dim in type.tensorType.dimensions
     )
     return str(DATA_TYPES.get(type.tensorType.dataType)), dims
@@ -125,7 +125,8 @@ def _type(type: Any) -> tuple[str, Shape | None]:
 def _note(blobs: dict[int, tuple[str, tuple[int, ...]]], value: Any) -> None:
     if value.WhichOneof("value") == "blobFileValue":
         name, shape = _type(value.type)
-        blobs[value.blobFileValue.offset] = name, tuple(dim or 0 for dim in shape or ())
+        sizes = (dim if isinstance(dim, int) else 0 for dim in shape or ())
+        blobs[value.blobFileValue.offset] = name, tuple(sizes)
 
 
 def _blobs(

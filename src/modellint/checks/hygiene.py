@@ -10,6 +10,7 @@ from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Graph, Node
+from modellint.operators import Trait, having
 from modellint.runtimes import find_runtime
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
@@ -54,7 +55,8 @@ def _live_nodes(graph: Graph) -> set[int]:
             if value is not None
             for use in value.consumers
         )
-        if used_inside or (node.subgraphs and not node.outputs):
+        writes = node.op_type in having(Trait.WRITES_STATE)
+        if used_inside or writes or (node.subgraphs and not node.outputs):
             pending.append(node)
     live: set[int] = set()
     while pending:

@@ -112,6 +112,8 @@ class Trait(str, Enum):
     MAKES_OPTIONAL = "makes-optional"
     CONTROL_FLOW = "control-flow"
     """Runs subgraphs."""
+    WRITES_STATE = "writes-state"
+    """Changes a state that the next run reads, even if nothing reads its result."""
 
     # Quantization
     QUANTIZE = "quantize"

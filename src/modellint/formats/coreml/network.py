@@ -204,10 +204,15 @@ class NetworkReader(StoredTensors):
             if body is not None:
                 subgraphs[key] = graph = Graph(self.model, "", node, key)
                 node.subgraphs = subgraphs
-                inner = self.read(body, graph, depth + 1)
-                # What a body writes under a name is what later layers read under it.
-                for name, value in inner.items():
-                    values.setdefault(name, value)
+                self._read_body(body, graph, values, depth)
+
+    def _read_body(self, body: Message, graph: Graph, values: dict[str, Value], depth: int) -> None:
+        """Read a body. What it writes under a name from outside is read there afterwards."""
+        wiring = Wiring(graph)
+        for name, value in self.read(body, graph, depth + 1).items():
+            if value.producer is not None and value.graph is graph:
+                wiring.output(value)
+                values.setdefault(name, value)
 
     def _op_type(self, kind: str, parameters: Message) -> str:
         if kind == "activation":

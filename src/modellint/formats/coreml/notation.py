@@ -1,7 +1,7 @@
 """Text for Core ML models, for the examples of rules.
 
     version 7
-    input x float32[1,3,16..64,224]        or image RGB[224,224], ranges after it: image RGB[1..,224]
+    input x float32[1,3,16..64,224]        or image RGB[1..,224]
     input z float32[1,3] float32[1,4]      enumerated shapes
     output y float16[1,8,30,30]
     state s float16[1,8]
@@ -14,7 +14,7 @@
 A network instead: each layer with its inputs, outputs, and numbers of fields.
 
     network
-    layer innerProduct x -> y 1=4 2=2 20.1=float:8     eight floats, or raw: and half: and bits
+    layer innerProduct x -> y 1=4 2=2 20.1=float:8     eight floats; or half:8, raw:8
     scaler x 0.5
 """
 

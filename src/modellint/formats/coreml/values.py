@@ -286,15 +286,15 @@ class ValueReader(StoredTensors):
         if value is None:
             return absent
         file = self._file(bounded(value.text(1)))
-        offset = value.integer(2)
+        offset = value.integer(2) % (1 << 64)
         file.tensors += 1
         file.first = file.first or name
         file.wanted = min(file.wanted + needed, MOST)
         source = file.source
         if source is None:
             return absent
-        if offset < 0 or offset + BLOB_HEADER > source.size:
-            file.end = max(file.end, min(max(offset, 0), MOST) + BLOB_HEADER)
+        if offset + BLOB_HEADER > source.size:
+            file.end = max(file.end, min(offset + BLOB_HEADER, MOST))
             return absent
         mark, code = source.number(offset, "<I"), source.number(offset + 4, "<I")
         length, start = source.number(offset + 8, "<Q"), source.number(offset + 16, "<Q")
