@@ -77,13 +77,13 @@ def signed(number: int) -> int:
 
 
 @dataclass(slots=True)
-class Budget:
+class FieldBudget:
     """Number of fields that may still be looked at."""
 
     fields: int = MOST_FIELDS
 
 
-class Span(NamedTuple):
+class FieldSpan(NamedTuple):
     """Place of a field's content in the file."""
 
     offset: int
@@ -100,25 +100,25 @@ class Message:
     __slots__ = ("_budget", "_depth", "_fields", "data", "span")
 
     def __init__(
-        self, data: Buffer, span: Span, depth: int = 0, budget: Budget | None = None
+        self, data: Buffer, span: FieldSpan, depth: int = 0, budget: FieldBudget | None = None
     ) -> None:
         if depth > DEEPEST:
             raise MalformedError("too-deep", f"more than {DEEPEST} nested messages", limit=DEEPEST)
         self.data = data
         self.span = span
         self._depth = depth
-        self._budget = budget if budget is not None else Budget()
-        self._fields: dict[int, list[int | Span]] | None = None
+        self._budget = budget if budget is not None else FieldBudget()
+        self._fields: dict[int, list[int | FieldSpan]] | None = None
 
     @property
-    def fields(self) -> dict[int, list[int | Span]]:
+    def fields(self) -> dict[int, list[int | FieldSpan]]:
         """Return the numbers and spans of all fields by their number in the schema."""
         if self._fields is None:
             self._fields = self._locate()
         return self._fields
 
-    def _locate(self) -> dict[int, list[int | Span]]:
-        found: dict[int, list[int | Span]] = {}
+    def _locate(self) -> dict[int, list[int | FieldSpan]]:
+        found: dict[int, list[int | FieldSpan]] = {}
         data, position, end = self.data, self.span.offset, self.span.end
         while position < end:
             self._budget.fields -= 1
@@ -127,15 +127,15 @@ class Message:
             begin = position
             tag, position = read_varint(data, position, end)
             wire = tag & 7
-            content: int | Span
+            content: int | FieldSpan
             if wire == VARINT:
                 content, position = read_varint(data, position, end)
             elif wire == LENGTH:
                 length, position = read_varint(data, position, end)
-                content = Span(position, length)
+                content = FieldSpan(position, length)
                 position += length
             elif wire in _FIXED:
-                content = Span(position, _FIXED[wire])
+                content = FieldSpan(position, _FIXED[wire])
                 position += _FIXED[wire]
             else:
                 detail = f"unknown wire type {wire} at byte {begin}"
@@ -157,11 +157,11 @@ class Message:
     def __contains__(self, field: int) -> bool:
         return field in self.fields
 
-    def spans(self, field: int) -> list[Span]:
+    def spans(self, field: int) -> list[FieldSpan]:
         """Return the places of a field's contents, without those of another wire type."""
-        return [each for each in self.fields.get(field, ()) if isinstance(each, Span)]
+        return [each for each in self.fields.get(field, ()) if isinstance(each, FieldSpan)]
 
-    def span_of(self, field: int) -> Span | None:
+    def span_of(self, field: int) -> FieldSpan | None:
         spans = self.spans(field)
         return spans[-1] if spans else None
 
@@ -172,7 +172,7 @@ class Message:
         span = self.span_of(field)
         return self._nested(span) if span is not None else None
 
-    def _nested(self, span: Span) -> Message:
+    def _nested(self, span: FieldSpan) -> Message:
         return Message(self.data, span, self._depth + 1, self._budget)
 
     def integer(self, field: int, default: int = 0) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from modellint.base.text import bounded
 from modellint.formats.coreml.facts import Scaling
 from modellint.formats.problems import MalformedError, Problems
-from modellint.formats.protobuf import Message, Span
+from modellint.formats.protobuf import FieldSpan, Message
 from modellint.formats.stored import StoredTensors
 from modellint.formats.wiring import Wiring
 from modellint.model import (
@@ -139,7 +139,7 @@ def _places(text: str) -> dict[str, list[_Place]]:
 _PLACES = _places(_WEIGHTS)
 
 
-class NetworkReader(StoredTensors):
+class LayerReader(StoredTensors):
     """Reads the layers of one network and of those inside its loops and branches."""
 
     def __init__(self, model: Model, path: Path, problems: Problems) -> None:
@@ -275,7 +275,7 @@ class NetworkReader(StoredTensors):
 
 class _Stored(NamedTuple):
     dtype: DType
-    span: Span
+    span: FieldSpan
     elements: int
     bits: int
 

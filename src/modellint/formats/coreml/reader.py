@@ -11,7 +11,7 @@ from modellint.base.text import bounded
 from modellint.formats.coreml import COREML
 from modellint.formats.coreml.facts import CoreMlFacts, Feature
 from modellint.formats.coreml.features import dtype_of, feature, shape_of
-from modellint.formats.coreml.network import NetworkReader, scalings
+from modellint.formats.coreml.network import LayerReader, scalings
 from modellint.formats.coreml.program import MAIN, ProgramReader
 from modellint.formats.coreml.values import ValueReader
 from modellint.formats.problems import MalformedError, Problems, broken
@@ -19,9 +19,9 @@ from modellint.formats.protobuf import (
     LENGTH,
     READ_WHOLE,
     VARINT,
+    FieldSpan,
     FileWindow,
     Message,
-    Span,
     read_varint,
 )
 from modellint.formats.wiring import Wiring
@@ -139,8 +139,8 @@ def read_file(path: Path, model: Model, home: Path) -> Model:
         with open_regular(path) as file:
             size = path.stat().st_size
             data = (file.read(size) or b"") if size <= READ_WHOLE else FileWindow(file, size)
-            message = Message(data, Span(0, len(data)))
-            reader = _Reader(path, model, home, problems)
+            message = Message(data, FieldSpan(0, len(data)))
+            reader = _ModelReader(path, model, home, problems)
             try:
                 model.format_facts = reader.read(message)
             finally:
@@ -152,12 +152,12 @@ def read_file(path: Path, model: Model, home: Path) -> Model:
     return model
 
 
-class _Reader:
+class _ModelReader:
     def __init__(self, path: Path, model: Model, home: Path, problems: Problems) -> None:
         self.model = model
         self.values = ValueReader(path, home, problems)
         self.program = ProgramReader(model, self.values, problems)
-        self.network = NetworkReader(model, path, problems)
+        self.network = LayerReader(model, path, problems)
 
     def read(self, message: Message) -> CoreMlFacts:
         facts = self._facts(message, depth=0)

@@ -37,7 +37,7 @@ class Argument(NamedTuple):
 Arguments = Mapping[str, Sequence[Argument]]
 
 
-class Operation(NamedTuple):
+class MilOperation(NamedTuple):
     """An operation in common terms."""
 
     op_type: str
@@ -95,25 +95,25 @@ Meaning = Callable[[Given], Result | None]
 """Returns attributes and inputs as the standard's operator has them; None if it cannot."""
 
 
-class _Named(NamedTuple):
+class _MilName(NamedTuple):
     op_type: str
     domain: str
 
 
-def translate(kind: str, arguments: Arguments, outputs: Sequence[Value]) -> Operation:
+def translate(kind: str, arguments: Arguments, outputs: Sequence[Value]) -> MilOperation:
     """Return an operation in common terms, from its type and its arguments."""
     given = Given(arguments)
     meaning = _MEANINGS.get(kind)
     found = meaning(given) if meaning is not None else None
     if found is not None:
-        return Operation(common_name(kind), "", found[1], found[0])
+        return MilOperation(common_name(kind), "", found[1], found[0])
     inputs, attributes = _native(arguments, given.values(*_FIXED.get(kind, ())))
-    return Operation(kind, DOMAIN, inputs, attributes)
+    return MilOperation(kind, DOMAIN, inputs, attributes)
 
 
 @cache
 def common_name(kind: str) -> str:
-    return of(_Named(kind, DOMAIN)).name
+    return of(_MilName(kind, DOMAIN)).name
 
 
 _RECURRENT = ("x", "weight_ih", "weight_hh", "weight_ih_back", "weight_hh_back", "bias")

@@ -14,7 +14,7 @@ from modellint.base.records import dataclass
 from modellint.base.text import bounded
 from modellint.formats.elements import decode_varints, from_raw, read_range
 from modellint.formats.problems import MalformedError, Problems
-from modellint.formats.protobuf import Message, Span
+from modellint.formats.protobuf import FieldSpan, Message
 from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors, mistake_in, possible
 from modellint.model import (
@@ -109,7 +109,7 @@ class _BlobFile:
     location: str
     path: Path
     reason: str | None
-    """What is wrong with its path."""
+    """The reason why its path is refused."""
     source: Source | None = None
     tensors: int = 0
     first: str = ""
@@ -206,7 +206,7 @@ class ValueReader(StoredTensors):
         return Tensor(name, dtype, shape, nbytes, region, small=raw is not None, read=read)
 
     def _bytes(
-        self, name: str, dtype: DType, shape: tuple[int, ...], span: Span, message: Message
+        self, name: str, dtype: DType, shape: tuple[int, ...], span: FieldSpan, message: Message
     ) -> Tensor:
         needed = dtype.nbytes(product(shape))
         if span.length < needed:
@@ -220,7 +220,7 @@ class ValueReader(StoredTensors):
         return Tensor(name, dtype, shape, needed, region, small=True, read=read)
 
     def _read_numbers(
-        self, number: int, dtype: DType, shape: tuple[int, ...], span: Span, raw: bytes | None
+        self, number: int, dtype: DType, shape: tuple[int, ...], span: FieldSpan, raw: bytes | None
     ) -> Array | None:
         """Decode numbers that are packed as protobuf packs them."""
         import numpy as np
@@ -328,7 +328,7 @@ class ValueReader(StoredTensors):
         return file
 
 
-def _content(value: Message) -> tuple[int, Span, Message] | None:
+def _content(value: Message) -> tuple[int, FieldSpan, Message] | None:
     """Return which kind of numbers an immediate tensor has, where, and the message around them."""
     immediate = value.message(IMMEDIATE)
     tensor = immediate.message(1) if immediate is not None else None
@@ -337,6 +337,6 @@ def _content(value: Message) -> tuple[int, Span, Message] | None:
     for number in (FLOATS, INTS, BOOLS, STRINGS, LONG_INTS, DOUBLES, BYTES):
         holder = tensor.message(number)
         if holder is not None:
-            span = holder.span_of(1) or Span(holder.span.offset, 0)
+            span = holder.span_of(1) or FieldSpan(holder.span.offset, 0)
             return number, span, holder
     return None
