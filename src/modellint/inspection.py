@@ -323,6 +323,43 @@ class LanguageModel:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageDevice:
+    """A language model on one of several devices, with the longest of its `contexts`."""
+
+    target: str
+    runtime: str
+    room: Annotated[int, "Bytes of the device that the runtime takes."]
+    tokens: int
+    total: int
+    verdict: Verdict
+    requests: Annotated[int, "Sequences of this length that fit together."]
+    longest: Annotated[int, "Longest context that fits, at most the trained one."]
+    decode: Annotated[float | None, "Tokens per second of one sequence, at most."]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One of several models on a device."""
+
+    path: str
+    bytes: Annotated[int | None, "Without the runtime's own context; null if unknown."]
+    tokens: Annotated[int | None, "Context of a language model."]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several models on one device, loaded at the same time."""
+
+    target: str
+    usable: int
+    models: list[Share]
+    overhead: Annotated[int, "The runtime's own context, once for each runtime."]
+    total: int
+    verdict: Verdict
+    budget: Annotated[int | None, "The configured budget max-vram."]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineLayer:
     """One layer of an engine."""
 
@@ -429,6 +466,9 @@ class Inspection:
     memory: Annotated[dict[str, Memory] | None, "Memory by target; null without a target."] = None
     anywhere: Annotated[Memory | None, "Memory without a target; null with one."] = None
     llm: Annotated[LanguageModel | None, "Of a language model, for the first deployment."] = None
+    llm_devices: Annotated[
+        list[LanguageDevice] | None, "The same for several deployments, in short."
+    ] = None
     quantization: Annotated[dict[str, Any] | None, "With --quant: precisions, score, islands."] = (
         None
     )
@@ -473,6 +513,7 @@ __all__ = [
     "Identity",
     "Inspection",
     "LanguageContext",
+    "LanguageDevice",
     "LanguageModel",
     "LanguagePart",
     "Layer",
@@ -483,8 +524,10 @@ __all__ = [
     "Port",
     "Roofline",
     "Row",
+    "Share",
     "SlowNode",
     "Term",
+    "Together",
     "Trouble",
     "Zone",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
@@ -23,10 +25,10 @@ from modellint.cli.outputs import (
     require_replaceable,
 )
 from modellint.config.load import CommandLine, Config, Configs
-from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT
+from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, Budgets
 
 if TYPE_CHECKING:
-    from modellint.inspection import Inspection
+    from modellint.inspection import Inspection, Together
     from modellint.inspector import Asked
     from modellint.report.options import Options
 
@@ -81,6 +83,12 @@ Exit codes:
     type=click.Path(path_type=Path, exists=True),
     help="Add the acceptance at which this draft model gains time.",
 )
+@option(
+    "--together",
+    group=LANGUAGE,
+    is_flag=True,
+    help="Add the sum of all models on one device.",
+)
 @plain_output_option
 @force_option
 @option(
@@ -106,8 +114,9 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     if not given["force"]:
         require_replaceable(files, [file.path for file in found.files])
     inspections = list(_inspections(found.files, given))
+    total = _together(found.files, inspections) if given["together"] else None
     for output in outputs:
-        output.write(partial(_draw, inspections), options)
+        output.write(partial(_draw, inspections, total), options)
     for text in dict.fromkeys(found.notes):
         note(text)
     return max(map(_exit_code, inspections), default=0)
@@ -143,18 +152,45 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
     )
 
 
-def _draw(inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options) -> None:
+def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Together:
+    """Return the sum of all models on the only target."""
+    from modellint.inspector import together
+    from modellint.planning import budget_limits, deployments
+    from modellint.rules.registry import load_rules
+
+    if not files:
+        raise UsageError("--together found no models")
+    config: Config = files[0].config
+    placed = [each.target for each in deployments(config, load_rules(examples=False))]
+    if len(placed) != 1 or placed[0] is None:
+        raise UsageError("--together needs exactly one target (example: -t a10)")
+    limits = budget_limits(config.settings.budgets or Budgets(), config, ("budgets",))
+    budget = limits.get("max-vram")
+    return together(inspections, placed[0], int(budget) if budget is not None else None)
+
+
+def _draw(
+    inspections: Sequence[Inspection],
+    total: Together | None,
+    name: str,
+    stream: TextIO,
+    options: Options,
+) -> None:
     if name == JSON:
         from modellint.report.strict import dumps
 
-        indent = None if len(inspections) > 1 else 2
+        indent = None if len(inspections) > 1 or total is not None else 2
         for inspection in inspections:
             click.echo(dumps(inspection.to_json(), indent), file=stream)
+        if total is not None:
+            click.echo(dumps({"together": asdict(total)}, indent), file=stream)
         return
-    from modellint.report.inspect import write
+    from modellint.report.inspect import write, write_together
 
     for inspection in inspections:
         write(inspection, stream, options)
+    if total is not None:
+        write_together(total, stream, options)
 
 
 def _exit_code(inspection: Inspection) -> int:

@@ -2,5 +2,6 @@
 
 from modellint.inspector.engine import compared, layers_in
 from modellint.inspector.look import Asked, inspect_model
+from modellint.inspector.together import together
 
-__all__ = ["Asked", "compared", "inspect_model", "layers_in"]
+__all__ = ["Asked", "compared", "inspect_model", "layers_in", "together"]

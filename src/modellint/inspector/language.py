@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from modellint.analysis.language import (
@@ -16,6 +16,7 @@ from modellint.analysis.language import (
 from modellint.inspection import (
     Draft,
     LanguageContext,
+    LanguageDevice,
     LanguageModel,
     LanguagePart,
     LayerKind,
@@ -63,6 +64,32 @@ def language_model(
         contexts=[_context(needs, tokens) for tokens in needs.contexts],
         longest=needs.longest,
         draft=_draft(needs, draft(), deployment) if draft is not None else None,
+    )
+
+
+def language_devices(
+    opened: OpenModel, deployments: Sequence[Deployment]
+) -> list[LanguageDevice] | None:
+    """Return the needs on each of several devices."""
+    if len(deployments) < 2:
+        return None
+    found = [opened.under(deployment).get(language_needs) for deployment in deployments]
+    return [_device(needs) for needs in found if needs is not None] or None
+
+
+def _device(needs: LanguageNeeds) -> LanguageDevice:
+    tokens = needs.contexts[-1]
+    speed = context_speed(needs, tokens) if needs.fit(tokens) != "does not fit" else None
+    return LanguageDevice(
+        target=needs.deployment.target_id or "",
+        runtime=needs.runtime_name,
+        room=needs.room or 0,
+        tokens=tokens,
+        total=needs.at(tokens).total,
+        verdict=needs.fit(tokens) or "does not fit",
+        requests=needs.requests(tokens) or 0,
+        longest=needs.longest or 0,
+        decode=speed.decode_rate if speed is not None else None,
     )
 
 

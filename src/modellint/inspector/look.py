@@ -214,11 +214,15 @@ class _Look:
         return States(len(carried), total_of(sizes))
 
     def _language(self, deployment: Deployment) -> dict[str, Any]:
-        from modellint.inspector.language import language_model
+        from modellint.inspector.language import language_devices, language_model
 
         draft = self.asked.draft
         opening = None if draft is None else lambda: _opened_draft(draft, self.asked)
-        return {"llm": language_model(self.opened, deployment, opening)}
+        found = language_model(self.opened, deployment, opening)
+        if draft is not None and found is not None and found.draft is None:
+            said = f"{draft} is not a language model, so it cannot draft."
+            self.problems.append(Trouble(None, "draft", said, fatal=False))
+        return {"llm": found, "llm_devices": language_devices(self.opened, self.asked.deployments)}
 
     def _memory(self) -> dict[str, Any]:
         is_language_model = self.model.architecture is not None

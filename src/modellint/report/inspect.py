@@ -8,7 +8,7 @@ from typing import TextIO
 
 from modellint.base.text import clean, counted, quantity, shorten, work
 from modellint.base.units import format_bytes
-from modellint.inspection import Engine, Identity, Inspection, Port, Term, Trouble
+from modellint.inspection import Engine, Identity, Inspection, Port, Term, Together, Trouble
 from modellint.report.inspect_language import LanguagePage
 from modellint.report.options import Options
 from modellint.report.page import HEADING
@@ -46,6 +46,12 @@ def write(inspection: Inspection, stream: TextIO, options: Options) -> None:
     stream.flush()
 
 
+def write_together(told: Together, stream: TextIO, options: Options) -> None:
+    """Write the sum of several models on one device."""
+    _ModelPage(stream, options).together(told)
+    stream.flush()
+
+
 class _ModelPage(LanguagePage):
     def inspection(self, told: Inspection) -> None:
         self.heading(self.words(told.path))
@@ -54,7 +60,7 @@ class _ModelPage(LanguagePage):
         if told.is_readable:
             self._model(told)
             self._engine(told)
-            self.language(told.llm, has_graph=told.nodes is not None)
+            self.language(told.llm, told.llm_devices, has_graph=told.nodes is not None)
             self.needs(told.estimates)
             self._quantization(told)
             self._profile(told)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
-from modellint.inspection import LanguageContext, LanguageModel, LayerKind
+from modellint.inspection import (
+    LanguageContext,
+    LanguageDevice,
+    LanguageModel,
+    LayerKind,
+    Together,
+)
 from modellint.report.inspect_needs import VERDICTS, NeedsPage
 from modellint.report.page import LABEL
 from modellint.report.table import figures, names
@@ -25,6 +33,16 @@ CONTEXTS = (
     figures("tokens/s", drop=8),
     figures("together", drop=2),
 )
+DEVICES = (
+    names("device"),
+    figures("room"),
+    figures("needs"),
+    names(),
+    figures("requests", drop=4),
+    figures("longest", drop=3),
+    figures("tokens/s", drop=2),
+    names("runtime", drop=1),
+)
 PARTS = (
     names("part"),
     figures("parameters"),
@@ -37,7 +55,13 @@ PARTS = (
 class LanguagePage(NeedsPage):
     """Part of a page about a language model."""
 
-    def language(self, told: LanguageModel | None, *, has_graph: bool) -> None:
+    def language(
+        self,
+        told: LanguageModel | None,
+        devices: Sequence[LanguageDevice] | None,
+        *,
+        has_graph: bool,
+    ) -> None:
         """Print the section; that of a graph, most of which is known, only for a target."""
         if told is None or (has_graph and told.target is None):
             return
@@ -45,7 +69,57 @@ class LanguagePage(NeedsPage):
         self.heading(self.dotted(self._title(told)))
         self._shape(told)
         self._weight_parts(told)
-        self._contexts(told)
+        if devices is None:
+            self._contexts(told)
+        else:
+            self._on_devices(devices)
+
+    def _on_devices(self, devices: Sequence[LanguageDevice]) -> None:
+        ordered = sorted(devices, key=lambda each: (each.room, each.target))
+        self.blank()
+        said = f"{len(ordered)} devices"
+        self.heading(self.dotted([said, f"context of {_tokens(ordered[0].tokens)}"]))
+        self.table(DEVICES, [self._device_row(each) for each in ordered])
+        self.blank()
+        fitting = [each for each in ordered if each.verdict == "fits"]
+        said = f"fits {len(fitting)} of {len(ordered)}"
+        if fitting:
+            said += f"; smallest: {self.words(fitting[0].target)}"
+        self.line(said)
+
+    def _device_row(self, each: LanguageDevice) -> list[Text | str]:
+        return [
+            self.words(each.target),
+            format_bytes(each.room),
+            format_bytes(each.total),
+            Text(each.verdict, VERDICTS[each.verdict]),
+            f"{each.requests:,}",
+            _tokens(each.longest),
+            "" if each.decode is None else f"{self.words('≤')} {_rate(each.decode)}",
+            self.words(each.runtime),
+        ]
+
+    def together(self, told: Together) -> None:
+        """Print the sum of several models on one device."""
+        self.heading(self.dotted(["together", self.words(told.target)]))
+        rows: list[list[Text | str]] = [
+            [
+                self.words(share.path),
+                "?" if share.bytes is None else format_bytes(share.bytes),
+                f"{_tokens(share.tokens)} context" if share.tokens else "",
+            ]
+            for share in told.models
+        ]
+        rows.append(["runtime", format_bytes(told.overhead), ""])
+        rows.append([Text("total", LABEL), Text(format_bytes(told.total), LABEL), ""])
+        self.table([names(), figures(), names()], rows)
+        said = f"{format_bytes(told.total)} of {format_bytes(told.usable)} usable"
+        self.blank()
+        self.line(f"{told.verdict}: {said}")
+        if told.budget is not None:
+            over = "over" if told.total > told.budget else "within"
+            self.line(f"{over} the budget of {format_bytes(told.budget)}")
+        self.blank()
 
     def _title(self, told: LanguageModel) -> list[str]:
         size = f"{quantity(told.parameters)} parameters"

@@ -1,0 +1,94 @@
+"""Pages and JSON of language models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modellint.base.text import cells
+from modellint.formats.gguf import notation
+from tests.support import run_cli
+
+SMALL = """small llama
+llama.context_length = 8192
+llama.attention.key_length = 32
+llama.attention.value_length = 32
+output.weight: Q8_0 [32, 48]
+"""
+CONTEXTS = ("--contexts", "256,1k,8k")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "small.gguf"
+    path.write_bytes(notation.encode(SMALL))
+    return path
+
+
+def llm(model: Path, *args: str) -> dict[str, Any]:
+    shown = run_cli("inspect", model, "--json", *args)
+    assert shown.exit_code == 0, shown
+    found: dict[str, Any] = json.loads(shown.stdout)["llm"]
+    return found
+
+
+def test_each_context_states_its_parts_and_their_sum(model: Path) -> None:
+    for each in llm(model, "-t", "rtx-4090", *CONTEXTS)["contexts"]:
+        parts = sum(each[name] for name in ("weights", "cache", "compute", "overhead"))
+        assert each["total"] == parts
+        assert each["verdict"] == "fits"
+        assert each["first_token"] > 0
+        assert each["decode"] > 0
+
+
+def test_a_narrower_cache_takes_what_its_blocks_take(model: Path) -> None:
+    half, byte = (
+        llm(model, "--kv-precision", kind, *CONTEXTS)["contexts"][-1]["cache"]
+        for kind in ("fp16", "fp8")
+    )
+    assert half * 17 == byte * 32  # llama.cpp's 8 bits are q8_0
+
+
+@pytest.mark.parametrize("width", ["80", "200"])
+def test_the_page_fits_its_width(model: Path, width: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    page = run_cli("inspect", model.name, "-t", "rtx-4090", *CONTEXTS, cwd=model.parent).stdout
+    assert max(cells(line) for line in page.splitlines()) <= int(width)
+    for part in ("weights by part", "cache/token", "llama.cpp", "longest"):
+        assert part in page
+
+
+def test_several_devices_are_a_table(model: Path) -> None:
+    page = run_cli("inspect", model, "-t", "a10,rtx-4090", *CONTEXTS).stdout
+    assert "2 devices" in page
+    assert "fits 2 of 2; smallest: a10" in page
+
+
+def test_a_draft_states_the_share_that_must_be_accepted(model: Path) -> None:
+    found = llm(model, "-t", "rtx-4090", "--draft", str(model))["draft"]
+    assert found["break_even"] == pytest.approx(1)
+    said = run_cli("inspect", model, "-t", "rtx-4090", "--draft", model).stdout
+    assert "gains nothing" in said
+
+
+def test_models_on_one_device_are_summed(model: Path) -> None:
+    other = model.with_name("other.gguf")
+    other.write_bytes(model.read_bytes())
+    args = ("-t", "jetson-orin-nano-8gb", "--together", "--json")
+    shown = run_cli("inspect", model, other, *args, *CONTEXTS)
+    *_, last = (json.loads(line) for line in shown.stdout.splitlines())
+    total = last["together"]
+    assert total["total"] == sum(each["bytes"] for each in total["models"]) + total["overhead"]
+    alone = llm(model, "-t", "jetson-orin-nano-8gb", *CONTEXTS)["contexts"][-1]
+    assert total["total"] == 2 * alone["total"] - alone["overhead"]
+    page = run_cli("inspect", model, other, *args[:-1], *CONTEXTS).stdout
+    assert "together" in page
+
+
+def test_the_sum_needs_a_device(model: Path) -> None:
+    shown = run_cli("inspect", model, "--together")
+    assert shown.exit_code == 2
+    assert "exactly one target" in shown.stderr
