@@ -166,7 +166,7 @@ com.microsoft.QuantizeLinear 2/output pointwise quantize (data data-scale data-z
 com.microsoft.QuantizeWithOrder 2/output
 tflite.DEQUANTIZE 2/output cast unpacks
 tflite.FAKE_QUANT 4/output
-tflite.QUANTIZE 2/output
+tflite.QUANTIZE 2/output cast
 
 # Activations
 

@@ -29,8 +29,9 @@ class Quantization:
         return bool(self.scales) or self.block > 0
 
     @property
-    def is_per_axis(self) -> bool:
-        return len(self.scales) > 1
+    def parameters(self) -> tuple[tuple[float, int], ...]:
+        """Return the scales, each with its zero point; empty if there are none."""
+        return tuple(zip(self.scales, self.zero_points, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

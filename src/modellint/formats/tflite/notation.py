@@ -13,6 +13,7 @@ version. A name is ``"quoted"`` if it has other characters than letters. Besides
 
     signature serving (image=x) => (label=y)
     metadata min_runtime_version 1.14.0
+    schema 3
     buffer 1000
     Flex:custom (x) => (y)
 
@@ -66,6 +67,7 @@ class _TFLiteFile:
     """A file as far as it has been written."""
 
     def __init__(self) -> None:
+        self.schema = 3
         self.codes: list[tuple[str, bool, int]] = []
         self.buffers: list[Fields] = [{}]
         self.subgraphs: list[_WrittenGraph] = []
@@ -74,7 +76,7 @@ class _TFLiteFile:
 
     def fields(self) -> Fields:
         return {
-            0: Number("I", 3),
+            0: Number("I", self.schema),
             1: [_code(*each) for each in self.codes],
             2: [each.fields() for each in self.subgraphs],
             3: "MLIR Converted.",
@@ -85,7 +87,9 @@ class _TFLiteFile:
 
     def add(self, line: str) -> None:
         first, _, rest = line.partition(" ")
-        if first == "buffer":
+        if first == "schema":
+            self.schema = int(rest)
+        elif first == "buffer":
             self.buffer(bytes(int(rest)))
         elif first == "metadata":
             name, _, value = rest.partition(" ")

@@ -217,8 +217,6 @@ class _TFLiteReader:
         for place, value in enumerate(outputs):
             if value is not None and value.producer is None:
                 value.producer, value.index = node, place
-            elif value is not None:
-                self.problems.note("duplicate-value", at=value.name, **_place(value, node))
         return list(self._calls(node))
 
     def _operands(self, node: Node, indices: tuple[int, ...], part: str) -> Iterator[Value | None]:

@@ -82,14 +82,15 @@ class BufferReader(StoredTensors):
         if is_sparse or dtype.kind == "string":
             return Tensor(name, dtype, shape, place.length, region)
         expected = dtype.nbytes(product(shape))
-        if expected != place.length:
+        if expected > place.length:
             self.invalid(name, dtype, shape, expected, place.length)
             return Tensor(name, dtype, shape, place.length, region)
-        if place.length > SMALL:
+        region = Region(self._path, place.offset, expected)  # there may be padding
+        if expected > SMALL:
             return self.raw(name, dtype, shape, region)
-        table.buffer.charge(place.length)
-        read = partial(from_raw, table.buffer.read(*place), dtype, shape)
-        return Tensor(name, dtype, shape, place.length, region, small=True, read=read)
+        table.buffer.charge(expected)
+        read = partial(from_raw, table.buffer.read(place.offset, expected), dtype, shape)
+        return Tensor(name, dtype, shape, expected, region, small=True, read=read)
 
     def _external(self, name: str, dtype: DType, shape: tuple[int, ...], key: int) -> Tensor | None:
         table = self._elsewhere.get(key)
