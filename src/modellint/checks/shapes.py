@@ -112,8 +112,16 @@ def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
         baked = _baked_batch(node, symbols)
         if baked is not None:
             symbol, batch, target = baked
+            if _is_deployed(context, symbol, batch):
+                continue
             shape = "×".join(map(str, target))
             yield Hit(node, {"symbol": symbol, "batch": batch, "shape": shape})
+
+
+def _is_deployed(context: Context, symbol: str, size: int) -> bool:
+    """Return True if the model is deployed with the one size of a dim that it works for."""
+    deployment = context.deployment
+    return deployment.symbols.get(symbol, deployment.batch) == size
 
 
 def _batch_symbols(context: Context) -> frozenset[str]:
@@ -274,6 +282,14 @@ def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
     any_symbol = _symbols(context)
     if not any_symbol:
         return
+    for hit in _baked_constants(context, symbols, any_symbol):
+        if not _is_deployed(context, str(hit.facts["symbol"]), int(str(hit.facts["batch"]))):
+            yield hit
+
+
+def _baked_constants(
+    context: Context, symbols: frozenset[str], any_symbol: frozenset[str]
+) -> Iterator[Hit]:
     for node in context.nodes(*CONCATS, "Expand", *RECURRENT, *ELEMENTWISE):
         if node.op_type == "Expand":
             yield from _expanded(node, symbols)
