@@ -207,6 +207,12 @@ REFUSED: Mapping[str, str] = {
     "integers of the sine": "17 (int64[2] x) => (int64[2] y) { y = Sin (x) }",
     "an integer called a float": "17 (int32[2] x) => (float[2] y) { y = Identity (x) }",
     "sums that do not fit": "17 (float[2,3] x, float[4,2] z) => (float[a,b] y) { y = Add (x, z) }",
+    "a limit of another type": """
+        17 (float[2,3] x, int64 t) => (float[2,3] y) { y = Clip (x, t) }
+    """,
+    "bytes beside floats": """
+        17 (float[2] x, uint8[2] z) => (float[4] y) { y = Concat <axis = 0> (x, z) }
+    """,
     # Numbers that do not fit.
     "two arrows": """
         17 (float[2,3] x, float[3,4] z) => (float[2,4] y)

@@ -24,7 +24,7 @@ from modellint.operators import Trait, having
 Condition = Mapping[str, Any]
 COPIES = having(Trait.CAST, Trait.CONSTANT, Trait.TRANSPARENT)
 """Ops on constants that the parser may fold."""
-UINT8 = "uint8"
+UINT8, INT32 = "uint8", "int32"
 
 
 def refused_form(context: Context, node: Node, form: Condition) -> str:
@@ -179,8 +179,10 @@ def _of_another_rank(context: Context, _: Node, value: Value, other: Value) -> s
 
 def _of_another_type(context: Context, _: Node, value: Value, other: Value) -> str:
     names = [computed_type(context.dtype(each)) for each in (other, value)]
-    known = None not in names and UINT8 not in names  # a constant of bytes becomes int32
-    return f"inputs of types {names[0]} and {names[1]}" if known and names[0] != names[1] else ""
+    is_constant = UINT8 in names and INT32 in names  # which becomes int32
+    if None in names or names[0] == names[1] or is_constant:
+        return ""
+    return f"inputs of types {names[0]} and {names[1]}"
 
 
 def computed_type(dtype: DType | None) -> str | None:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from modellint.checks.definitions import Mistake
-from modellint.checks.forms import UINT8
+from modellint.checks.forms import INT32, UINT8
 from modellint.model import Contradiction, Node
 from modellint.runtimes.support import restrictions, tolerance
 
 RUNTIME = "tensorrt"
-INTEGER = "int32"
 _NARROWED = {"float64": "float32"}
 FOUND = re.compile(
     r"[Ii]ncompatible dimensions|expected to have rank|axis must be|mismatch in unification"
@@ -80,11 +79,11 @@ def _is_refused(node: Node, mistake: Mistake) -> bool:
         case "output-type":
             result = node.output(int(str(facts["place"])) - 1)
             is_output = result is not None and result.is_output
-            return is_output and facts["other"] == INTEGER and facts["type"] != INTEGER
+            return is_output and facts["other"] == INT32 and facts["type"] != INT32
     return False
 
 
 def _are_mixed(*types: object) -> bool:
     """Return True for types that it computes apart: constant bytes become integers."""
     computed = {_NARROWED.get(str(each), each) for each in types}
-    return len(computed) > 1 and computed != {UINT8, INTEGER}
+    return len(computed) > 1 and computed != {UINT8, INT32}
