@@ -17,7 +17,10 @@ from modellint.base import interrupts, streams
 
 
 def main() -> None:
-    """Import and run the program; exit with 130 if interrupted, 143 if terminated, at any time."""
+    """Import and run the program; exit with 130 if interrupted, 143 if terminated, at any time.
+
+    Without memory, exit with 2, even where importing the program takes more than there is.
+    """
     gc.disable()  # a run is short, and collects garbage explicitly where there is any
     streams.prepare()
     try:
@@ -25,6 +28,9 @@ def main() -> None:
         from modellint.cli import script
 
         script()
+    except MemoryError:  # wherever it happens: all but this would need some
+        os.write(2, b"error: not enough memory\n")
+        os._exit(2)
     except KeyboardInterrupt:
         os.write(2, f"{interrupts.word()}\n".encode())
         os._exit(interrupts.exit_code())

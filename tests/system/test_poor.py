@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +23,6 @@ PAGES = (
     "targets",
     "check --help",
 )
-HOLDS_PYTHON = 60_000
-"""Kilobytes of address space in which an interpreter starts and has room to report an error."""
 
 
 @pytest.fixture
@@ -106,14 +103,15 @@ def test_few_open_files(files: int, jobs: int, folder: Path) -> None:
 
 
 @linux
-@pytest.mark.parametrize("kilobytes", [20_000, 40_000, 60_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("kilobytes", [20_000, 60_000, 100_000, 1_000_000])
 def test_little_memory(kilobytes: int, folder: Path) -> None:
-    """It may be too little for a rule, or for everything, but there is always an answer."""
+    """It may be too little for a rule, or for everything, but there is always an answer.
+
+    Between 30 and 50 MB, libraries load and then crash or wait forever, which no program can help.
+    """
     result = shell(f"ulimit -v {kilobytes}; modellint error.onnx --no-cache", folder)
-    if kilobytes < HOLDS_PYTHON and result.exit_code == 128 + signal.SIGSEGV:
-        return  # the system ends a process whose stack cannot grow: no program can answer then
     assert result.exit_code in (1, 2, 3), result
-    assert result.stdout or "memory" in result.stderr  # of Python or of the system
+    assert result.stdout or "memory" in result.stderr
 
 
 @posix

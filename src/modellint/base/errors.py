@@ -9,3 +9,10 @@ class ModellintError(Exception):
 
 class UsageError(ModellintError):
     """Invalid command line or configuration: exit code 2."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return True if an error means that there is no memory left, a library's included."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, ImportError) and "failed to map segment" in str(error)
+    )

@@ -15,7 +15,7 @@ import click
 
 from modellint import __version__
 from modellint.base import interrupts
-from modellint.base.errors import ModellintError
+from modellint.base.errors import ModellintError, lacks_memory
 from modellint.base.streams import drop_output, is_lost_reader, reader_may_leave
 from modellint.base.terminal import color_wanted
 from modellint.base.text import shorten
@@ -170,10 +170,9 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         _say(_explained(error))
         return USAGE_ERROR
-    except MemoryError:
-        os.write(2, b"error: not enough memory\n")  # all else would need some
-        return USAGE_ERROR
     except Exception as error:
+        if lacks_memory(error):
+            raise MemoryError from error  # the entry point needs least to say so
         if interrupts.happened():
             return _interrupted()
         _report_bug(error, arguments)
