@@ -46,7 +46,7 @@ def _value(value: Value) -> str:
 
 
 class _Surroundings:
-    """What is known of a model's structure, kept since places share their neighborhoods."""
+    """Facts of a model's structure, kept since places share their neighborhoods."""
 
     def __init__(self) -> None:
         self.kinds = Kept(_describe)

@@ -15,7 +15,7 @@ from modellint.targets.target import Target
 
 FOLDER = "targets"
 BRIEFS = "_briefs"
-"""Key of the entry about all devices, which is no id."""
+"""Key of the entry about all devices, not an id of one."""
 
 
 def state_of(files: Iterable[Path]) -> str:
