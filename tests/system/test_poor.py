@@ -103,11 +103,11 @@ def test_few_open_files(files: int, jobs: int, folder: Path) -> None:
 
 
 @linux
-@pytest.mark.parametrize("kilobytes", [20_000, 60_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("kilobytes", [20_000, 100_000, 300_000, 1_000_000])
 def test_little_memory(kilobytes: int, folder: Path) -> None:
     """It may be too little for a rule, or for everything, but there is always an answer.
 
-    Between 30 and 50 MB, libraries load and then crash or wait forever, which no program can help.
+    Between 30 and 80 MB, libraries load and then crash or wait forever, which no program can help.
     """
     result = shell(f"ulimit -v {kilobytes}; modellint error.onnx --no-cache", folder)
     assert result.exit_code in (1, 2, 3), result
@@ -137,6 +137,7 @@ def test_no_space_for_the_cache(folder: Path, tmp_path: Path) -> None:
 
 @posix
 def test_no_space_for_standard_input(folder: Path) -> None:
+    assert shell("modellint - < good.onnx", folder).exit_code == 0  # compiles all it needs
     refused(shell("ulimit -f 0; modellint - < good.onnx", folder), "No usable temporary directory")
     large = "head -c 3000000 /dev/zero |"
     refused(shell(f"ulimit -f 1; {large} modellint -", folder), "cannot store standard input")
