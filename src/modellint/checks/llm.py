@@ -11,11 +11,14 @@ from modellint.analysis.language.caching import NEAREST
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.model import Node, Value
-from modellint.runtimes import LanguageMemory
+from modellint.runtimes import LanguageMemory, title_of
 
 _QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 """Types of a cache that are stored in blocks."""
 BLOCK = 32
+LLAMA = "llama.cpp"
+_EVEN = frozenset({"vllm", "tensorrt-llm"})
+"""Runtimes that refuse heads which the devices do not share evenly."""
 _UNITS = {"mxfp4": "fp4", "nvfp4": "fp4", "fp4": "fp4", "fp8": "fp8"}
 """Schemes by a part of their name, and the precision of units that compute in them."""
 
@@ -73,7 +76,7 @@ def context_does_not_fit(context: Context) -> Iterator[Hit]:
 def heads_not_divisible(context: Context) -> Iterator[Hit]:
     """Counts of heads that the devices do not share evenly."""
     needs = context.analysis(language_needs)
-    if needs is None or needs.split.how != "tensor":
+    if needs is None or needs.split.how != "tensor" or needs.runtime_name not in _EVEN:
         return
     odd = [count for count in needs.split.undivided if "head" in count]
     if odd:
@@ -96,7 +99,7 @@ def window_ignored(context: Context) -> Iterator[Hit]:
         _with_windows(needs),
     )
     facts = {"layers": len(windows), "window": max(windows), "cache": full, "limited": limited}
-    yield Hit(None, facts | {"tokens": longest})
+    yield Hit(None, facts | {"tokens": longest, "name": title_of(needs.runtime_name)})
 
 
 def experts_all_active(context: Context) -> Iterator[Hit]:
@@ -145,21 +148,23 @@ def cache_type_unknown(context: Context) -> Iterator[Hit]:
     known = needs.runtime.cache_types
     if needs.kv_precision not in known:
         near = [name for name in NEAREST.get(asked, ()) if name in known]
-        facts = {"asked": asked, "known": ", ".join(known), "name": needs.runtime_name}
+        facts = {"asked": asked, "known": ", ".join(known), "name": title_of(needs.runtime_name)}
         yield Hit(None, facts | {"near": near})
 
 
 def cache_needs_flash_attention(context: Context) -> Iterator[Hit]:
     """Quantized caches without the attention that reads them."""
     needs = context.analysis(language_needs)
-    if needs is not None and needs.kv_precision in _QUANTIZED and not needs.flash_attention:
+    if needs is None or needs.runtime_name != LLAMA:
+        return
+    if needs.kv_precision in _QUANTIZED and not needs.flash_attention:
         yield Hit(None, {"type": needs.kv_precision})
 
 
 def head_not_in_blocks(context: Context) -> Iterator[Hit]:
     """Heads whose size the blocks of a quantized cache do not divide."""
     needs = context.analysis(language_needs)
-    if needs is None or needs.kv_precision not in _QUANTIZED:
+    if needs is None or needs.runtime_name != LLAMA or needs.kv_precision not in _QUANTIZED:
         return
     layers = [layer for layer in needs.architecture.layers if layer.mixer == "attention"]
     sizes = {size for layer in layers for size in (layer.key_size, layer.value_size)}

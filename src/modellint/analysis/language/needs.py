@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Literal
 
+from modellint.analysis.kv_cache import kv_cache
 from modellint.analysis.language.caching import cached_type
 from modellint.analysis.language.parts import Parts, PartSize, part_of, weight_parts
 from modellint.analysis.language.split import Split
@@ -23,6 +24,7 @@ from modellint.targets.target import Target
 Fit = Literal["fits", "tight", "does not fit"]
 
 USUAL_CONTEXTS = (1 << 10, 8 << 10, 32 << 10, 128 << 10)
+_BY_BYTES = {4: "fp32", 2: "fp16", 1: "int8", 0.5: "int4"}
 TIGHT = 0.95
 """Share of the room above which a model fits only tightly."""
 STEP = 256
@@ -56,7 +58,8 @@ class LanguageNeeds:
         self.parts = _deployed(weight_parts(model, architecture), model, deployment)
         serving = deployment.serving
         self._rearranged = _rearranged(model, deployment, self.parts, self.runtime)
-        self.kv_precision = cached_type(self.runtime, serving.kv_precision)
+        asked = serving.kv_precision or _type_in_graph(model, deployment)
+        self.kv_precision = cached_type(self.runtime, asked)
         split = serving.parallel or self.runtime.split
         self.split = Split(architecture, self.parts, serving.devices, split)
         self._known: dict[tuple[int, int], ContextNeed] = {}
@@ -173,6 +176,12 @@ class LanguageNeeds:
         count = len(self.architecture.layers)
         each = (need.weights - self.parts.of("embeddings").nbytes + need.cache) / max(count, 1)
         return max(0, min(count, int(room / each))) if each > 0 else count
+
+
+def _type_in_graph(model: Model, deployment: Deployment) -> str | None:
+    """Return the type of the cache that a graph has as an input; None without a graph."""
+    cache = kv_cache(model, deployment) if model.has_graph else None
+    return _BY_BYTES.get(cache.element_bytes) if cache is not None else None
 
 
 def _deployed(parts: Parts, model: Model, deployment: Deployment) -> Parts:

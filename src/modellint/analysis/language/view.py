@@ -40,7 +40,7 @@ def _of_graph(model: Model, deployment: Deployment) -> Architecture | None:
         value_size=cache.head_size,
     )
     return Architecture(
-        model.graph.name or "decoder",
+        "decoder",
         (layer,) * cache.layers,
         hidden=heads * cache.head_size,
         vocabulary=_vocabulary(model),
