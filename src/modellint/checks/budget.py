@@ -19,6 +19,8 @@ def parameters(context: Context) -> Iterator[Hit]:
 
 def file_size(context: Context) -> Iterator[Hit]:
     """Check the size of the file and its external weights."""
+    if not context.options["max-file-size"]:
+        return
     outside = sum(
         tensor.nbytes
         for tensor in context.model.tensors
@@ -28,7 +30,8 @@ def file_size(context: Context) -> Iterator[Hit]:
 
 
 def nodes(context: Context) -> Iterator[Hit]:
-    yield from _over(context, "max-nodes", sum(1 for _ in context.model.nodes()))
+    if context.options["max-nodes"]:
+        yield from _over(context, "max-nodes", sum(1 for _ in context.model.nodes()))
 
 
 def macs(context: Context) -> Iterator[Hit]:

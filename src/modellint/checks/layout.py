@@ -63,13 +63,13 @@ def _bytes(context: Context, value: Value) -> int | None:
 
 def oversized_dense_layer(context: Context) -> Iterator[Hit]:
     """A fully connected layer with most of the model's weights."""
-    total = max(context.model.weight_bytes, 1)
     for node in context.nodes("Gemm", "MatMul"):
         value = node.input(1)
-        if value is None or value.tensor is None:
+        size = value.tensor.nbytes if value is not None and value.tensor is not None else 0
+        if not size or size < context.options["min-bytes"]:
             continue
-        size = value.tensor.nbytes
-        if size >= context.options["min-bytes"] and size >= context.options["share"] * total:
+        total = context.model.weight_bytes
+        if size >= context.options["share"] * total:
             yield Hit(node, {"size": size, "share": size / total})
 
 

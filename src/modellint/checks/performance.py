@@ -29,10 +29,10 @@ def memory_bound(context: Context) -> Iterator[Hit]:
 
 def batch_too_small(context: Context) -> Iterator[Hit]:
     """Batches so small that the device waits for weights, which larger batches would share."""
-    bound = context.analysis(roofline)
-    if bound is None or not bound.seconds or context.deployment.batch is None:
-        return
     batch = context.deployment.batch
+    bound = context.analysis(roofline) if batch is not None else None
+    if batch is None or bound is None or not bound.seconds:
+        return
     double = _at_batch(context.model, context.deployment, 2 * batch)
     if double is None or not double.seconds:
         return

@@ -548,6 +548,6 @@ def not_a_tensor(context: Context) -> Iterator[Hit]:
     for value in context.model.inputs:
         if value.type_name not in ("tensor", "sparse_tensor"):
             yield Hit(value, {"type": value.type_name}, variant="input")
-    for op, kind in MAKERS.items():
+    for op in context.present(MAKERS):
         for node in context.nodes(op):
-            yield Hit(node, {"type": kind})
+            yield Hit(node, {"type": MAKERS[op]})

@@ -150,11 +150,13 @@ def _refused_types(context: Context, table: Support) -> Iterator[Hit]:
 def _by_operator(context: Context) -> dict[str, list[Node]]:
     """Return nodes of the default domain, without calls of the model's own functions."""
     found: dict[str, list[Node]] = {}
+    model = context.model
     for graph in context.graphs():
         for nodes in graph.by_op.values():
             if nodes[0].domain in STANDARD_DOMAINS[:2]:
-                plain = [node for node in nodes if context.model.function_of(node) is None]
-                found.setdefault(nodes[0].op_type, []).extend(plain)
+                if model.functions:
+                    nodes = [node for node in nodes if model.function_of(node) is None]
+                found.setdefault(nodes[0].op_type, []).extend(nodes)
     return {op: nodes for op, nodes in found.items() if nodes}
 
 
