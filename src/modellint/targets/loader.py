@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
             raise TargetFileError(f"target folder {folder} does not exist")
     for folder in (data_dir("hardware_targets"), *extra_dirs):
         here: dict[str, Path] = {}
-        for path in sorted(folder.rglob("*.toml")):
+        for path in _files(folder) if folder in extra_dirs else _built_in_files(folder):
             target_id = path.stem
             if folder in extra_dirs and path.is_symlink() and leads_out(folder, path):
                 raise TargetFileError(f"{path} is a link that leads out of the folder of targets")
@@ -175,6 +176,14 @@ def _index(extra_dirs: Sequence[Path]) -> _Index:
             here[target_id] = path
             index.setdefault(target_id, []).append(path)
     return index
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.toml"))
+
+
+_built_in_files = cache(_files)
+"""The files of the devices at hand, listed once."""
 
 
 def _load(index: _Index, target_id: str) -> Target:

@@ -16,14 +16,14 @@ _BEGINS = re.compile(
     rb"\s*(?:<\s*(?:ir_version|opset_import|producer_name|producer_version|domain|model_version"
     rb"|doc_string|metadata_props)\s*:|[\w.]+\s*\([^)]{0,2000}\)\s*=>)"
 )
-_ESCAPED = re.compile(r"\\[^\n]")
-_SKIPPED = re.compile(r'"[^"]*(?:"|\Z)|#[^\n]*')
+# Compiled on first use: this module is imported to recognize any file.
+_ESCAPED = r"\\[^\n]"
+_SKIPPED = r'"[^"]*(?:"|\Z)|#[^\n]*'
 """Strings, the last of which may be open, and comments."""
-_NO_BRACKET = re.compile(r"=>|[^{(\[<})\]>]")
-_PARSE_ERROR = re.compile(
-    r"\[ParseError at position \(line: (\d+) column: (\d+)\)\]\s*"
-    r"(?:Error context:[^\n]*\n)?(.*)",
-    re.DOTALL,
+_NO_BRACKET = r"=>|[^{(\[<})\]>]"
+_PARSE_ERROR = (
+    r"(?s)\[ParseError at position \(line: (\d+) column: (\d+)\)\]\s*"
+    r"(?:Error context:[^\n]*\n)?(.*)"
 )
 DEEPEST = 64
 """Limit on nested brackets, for which onnx's parser recurses."""
@@ -67,7 +67,8 @@ def read_text(text: str, path: Path = Path("example.onnxtxt")) -> Model:
 
 def _depth(text: str) -> int:
     deepest = depth = 0
-    for character in _NO_BRACKET.sub("", _SKIPPED.sub("", _ESCAPED.sub("", text))):
+    written = re.sub(_SKIPPED, "", re.sub(_ESCAPED, "", text))
+    for character in re.sub(_NO_BRACKET, "", written):
         depth += 1 if character in "{([<" else -1
         deepest = max(deepest, depth)
     return deepest
@@ -75,7 +76,7 @@ def _depth(text: str) -> int:
 
 def _parse_error(message: bytes) -> str:
     """Shorten onnx's message to ``line 2, column 48: Expected character ) not found``."""
-    found = _PARSE_ERROR.match(message.decode(errors="backslashreplace"))
+    found = re.match(_PARSE_ERROR, message.decode(errors="backslashreplace"))
     if not found:
         return _one_line(message)
     return f"line {found[1]}, column {found[2]}: {_one_line(found[3]).removesuffix('.')}"
