@@ -469,9 +469,9 @@ class Inspection:
     llm_devices: Annotated[
         list[LanguageDevice] | None, "The same for several deployments, in short."
     ] = None
-    quantization: Annotated[dict[str, Any] | None, "With --quant: precisions, score, islands."] = (
-        None
-    )
+    quantization: Annotated[
+        dict[str, Any] | None, "With --quant: precisions, score, islands, moves."
+    ] = None
     profile: Annotated[dict[str, Any] | None, "With --profile: min, opt, max by input."] = None
     profile_open: Annotated[
         dict[str, list[str]] | None, "With --profile: dims without a known size, by input."

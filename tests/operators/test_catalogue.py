@@ -16,7 +16,7 @@ from tests.support import ROOT
 
 SRC = ROOT / "src" / "modellint"
 
-MOST_LITERALS = 374
+MOST_LITERALS = 371
 MOST_TABLES = 17
 """Outside the catalogue. Lower these when you replace names by traits; never raise them."""
 

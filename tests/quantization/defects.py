@@ -200,6 +200,12 @@ def _pair_before_activation(graph: Graph) -> None:
     graph.feed("first_relu", 0, "early_dq")
 
 
+def _pair_before_addition(graph: Graph) -> None:
+    graph.pair("second", "own", 0.05)
+    graph.insert(2, "second")
+    graph.feed("add", 0, "own_dq")
+
+
 def _normalization(graph: Graph, after: str) -> None:
     for name, number in (("scale", 1.1), ("shift", 0.1), ("mean", 0.2), ("var", 1.5)):
         graph.constant(f"bn_{name}", np.full(CHANNELS, number))
@@ -410,6 +416,7 @@ DEFECTS = [
     Defect("Concat of scales", _concat, "QNT105", at="add"),
     Defect("pool rescales", _rescaled_pool, "QNT106", at="pool"),
     Defect("pair before activation", _pair_before_activation, "QNT107", at="early_q"),
+    Defect("pair before addition", _pair_before_addition, "QNT126", at="add"),
     Defect("pair before normalization", _pair_before_normalization, "QNT108", at="early_q"),
     Defect("unfolded normalization", _unfolded, "QNT109", runtime=ORT, at="bn"),
     Defect("pair at the output", _pair_at_output, "QNT110", at="end_dq"),

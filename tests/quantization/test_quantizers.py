@@ -56,6 +56,7 @@ INT32_BIAS = {"QNT007": "biases are int32 behind a DQ, which TensorRT refuses"}
 UNSIGNED = {"QNT002": "activations are uint8 around 128", **INT32_BIAS}
 OUTPUT = {"QNT110": "the output is rounded, which TensorRT's kernels do not need"}
 CLIPPED = {"QNT107": "symmetric calibration leaves the Relu or Clip behind the pair"}
+ADDED = {"QNT126": "the result of a layer is rounded before its residual addition"}
 SIGNED = {"QNT124": "int8 activations that branch, which x86 processors have no kernels for"}
 BARE = {"QNT123": "no pair behind convolutions, without which ONNX Runtime has no kernel"}
 
@@ -74,9 +75,11 @@ OF_MODEL: dict[tuple[str, str], dict[str, str]] = {
 }
 RECIPES = {
     "qdq int8 per channel": Recipe(
-        real.static(per_channel=True), {}, {**INT32_BIAS, **OUTPUT, **CLIPPED}, SIGNED
+        real.static(per_channel=True), {}, {**INT32_BIAS, **OUTPUT, **CLIPPED, **ADDED}, SIGNED
     ),
-    "qdq int8 per tensor": Recipe(real.static(), {}, {**INT32_BIAS, **OUTPUT, **CLIPPED}, SIGNED),
+    "qdq int8 per tensor": Recipe(
+        real.static(), {}, {**INT32_BIAS, **OUTPUT, **CLIPPED, **ADDED}, SIGNED
+    ),
     "qdq uint8 and int8": Recipe(
         real.static(activation="QUInt8", symmetric=False), {}, {**UNSIGNED, **OUTPUT}
     ),
@@ -97,7 +100,7 @@ RECIPES = {
         {"QNT125": "ConvInteger has no vectorized kernel for int8 weights"},
     ),
     "for tensorrt, convolutions": Recipe(
-        real.for_tensorrt("Conv", "Add"), {}, {}, {**BARE, **SIGNED}, models=CONVOLUTIONS
+        real.for_tensorrt("Conv", "Add"), {}, ADDED, {**BARE, **SIGNED}, models=CONVOLUTIONS
     ),
     "for tensorrt, products": Recipe(
         real.for_tensorrt("MatMul"),
@@ -137,6 +140,7 @@ def expected(model: str, name: str, *, tensorrt: bool) -> set[str]:
     if model == BERT:
         codes.pop("QNT107", None)  # it has neither Relu nor Clip
         codes.pop("QNT125", None)  # nor a convolution
+        codes.pop("QNT126", None)  # and a bias between each layer and its residual addition
         codes |= OF_MODEL[BERT, "everything"] if is_static else {}
         codes |= OF_MODEL[BERT, "dynamic"] if name == "dynamic" else {}
         if tensorrt and name in ("qdq uint8 and int8", "qoperator", "dynamic"):

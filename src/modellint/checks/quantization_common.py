@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from modellint.analysis.quantization import QuantizationMap, WeightedOp
+from modellint.analysis.quantization import Moves, QuantizationMap, WeightedOp
+from modellint.checks.api import Context
 from modellint.model import Node
 from modellint.operators import Trait, having
 
-ACTIVATIONS = having(Trait.ACTIVATION)
 SENSITIVE = having(Trait.SENSITIVE)
 
 
@@ -16,17 +16,17 @@ def nodes_of(ops: Iterable[WeightedOp]) -> list[Node]:
     return [op.node for op in ops]
 
 
-def is_quantized_after(quantization: QuantizationMap, node: Node) -> bool:
-    """Return True if the result is quantized, possibly after an activation."""
-    value = node.output()
-    for _ in range(2):
-        if value is None:
-            return False
-        if quantization.quantizers_after(value):
-            return True
-        after = value.sole_consumer
-        value = after.output() if after is not None and after.op_type in ACTIVATIONS else None
-    return False
+def move_for(context: Context, node: Node, more: int = 0) -> dict[str, str]:
+    """Return the fact ``{move}``: which pair to move and what that gains, ahead of a general fix.
+
+    It is empty if no move is known for the runtime; `more` layers need one of their own.
+    """
+    moves = context.analysis(Moves)
+    move = moves.of(node)
+    if move is None:
+        return {"move": ""}
+    others = " 'modellint inspect --quant' lists the moves of all." if more else ""
+    return {"move": f"{move.what}: {moves.gain(move)}.{others} "}
 
 
 def effect(quantization: QuantizationMap, ops: Iterable[WeightedOp]) -> dict[str, object]:

@@ -14,11 +14,11 @@ from modellint.analysis.quantization.onnxruntime import (
     shared_int8_pairs,
 )
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import effect, nodes_of, percent
+from modellint.checks.quantization_common import effect, move_for, nodes_of, percent
 from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Node, Value, small_constant
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, of
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:
@@ -60,6 +60,7 @@ def move_stops_pair(context: Context) -> Iterator[Hit]:
             by_move.setdefault(id(node), (node, []))[1].append(op)
     for node, ops in by_move.values():
         facts = {"layer": ops[0].node.label, "layer_op": ops[0].node.op_type}
+        facts |= move_for(context, ops[0].node, len(ops) - 1)
         yield Hit(node, {**facts, **effect(quantization, ops)}, related=(ops[0].node,))
 
 
@@ -113,6 +114,7 @@ def output_left_float(context: Context) -> Iterator[Hit]:
     ]
     if found:
         facts = {"after": _what_follows(found[0].node.output())}
+        facts |= move_for(context, found[0].node, len(found) - 1)
         yield from together(nodes_of(found), {**facts, **effect(quantization, found)})
 
 
@@ -134,6 +136,7 @@ def int8_pair_shared(context: Context) -> Iterator[Hit]:
     layers = [op for op in layers_around(quantization, pairs) if not op.held_back]
     if layers:
         facts = {"layers": len(layers), **effect(quantization, layers)}
+        facts |= move_for(context, layers[0].node, len(layers) - 1)
         yield from together([pair.node for pair in pairs], facts)
 
 
@@ -142,8 +145,7 @@ def integer_convolution(context: Context) -> Iterator[Hit]:
     if context.deployment.is_on_cuda:
         return
     quantization = context.analysis(QuantizationMap)
-    nodes = context.nodes("ConvInteger")
-    ops = [op for node in nodes if (op := quantization.op(node)) is not None]
+    ops = [op for op in quantization.ops if op.integer and _is_dynamic(op)]
     slow = [op for op in ops if op.is_depthwise or _is_signed(op)]
     unfused = [op for op in ops if op not in slow]
     if slow:
@@ -152,6 +154,12 @@ def integer_convolution(context: Context) -> Iterator[Hit]:
     if unfused:
         facts = _amount(quantization, unfused)
         yield from together(nodes_of(unfused), facts, variant="unfused", severity=Severity.INFO)
+
+
+def _is_dynamic(op: WeightedOp) -> bool:
+    """Return True for a convolution of integers that is not given their scales."""
+    row = of(op.node)
+    return Trait.CONVOLUTION in row.traits and row.place("data-scale") is None
 
 
 def _is_signed(op: WeightedOp) -> bool:

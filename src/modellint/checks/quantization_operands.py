@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from modellint.analysis.quantization import Operand, QuantizationMap, WeightedOp, find_islands
+from modellint.analysis.quantization.onnxruntime import bias_of
 from modellint.analysis.quantization.ops import rides_along
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import (
     effect,
-    is_quantized_after,
+    move_for,
     nodes_of,
 )
 from modellint.checks.repeats import together
@@ -23,10 +24,14 @@ def weight_left_float(context: Context) -> Iterator[Hit]:
     quantization = context.analysis(QuantizationMap)
     for op in _plain(quantization):
         if op.data.is_quantized and op.weight.is_constant and not op.weight.is_quantized:
-            is_mended = context.deployment.runtime == "onnxruntime" and op.node.op_type != "MatMul"
+            is_mended = (
+                context.deployment.runtime == "onnxruntime"
+                and op.node.op_type != "MatMul"
+                and bias_of(quantization, op) is None  # an int32 bias already has its scale
+            )
             yield Hit(
                 op.node,
-                {"float": op.float_precision, **effect(quantization, [op])},
+                {**_facts(context, op), **effect(quantization, [op])},
                 variant="mended" if is_mended else "",
                 severity=Severity.INFO if is_mended else None,
             )
@@ -45,11 +50,11 @@ def activation_left_float(context: Context) -> Iterator[Hit]:
     ]
     if not found:
         return
-    is_sure = context.deployment.runtime == "onnxruntime"
+    is_sure = context.deployment.runtime in ("onnxruntime", "tensorrt-rtx")
     if quantization.quantized_ops:
         for op in found:
             via = _activation_behind_pair(quantization, op)
-            facts = {"float": op.float_precision, **effect(quantization, [op])}
+            facts = {**_facts(context, op), **effect(quantization, [op])}
             if via is None:
                 yield Hit(op.node, facts)
             else:
@@ -57,8 +62,12 @@ def activation_left_float(context: Context) -> Iterator[Hit]:
                 severity = None if is_sure else Severity.INFO  # TensorRT may move the pair
                 yield Hit(op.node, facts, variant="via", severity=severity, related=(via,))
     else:  # no activation is quantized anywhere, so it is deliberate
-        facts = {"float": found[0].float_precision, **effect(quantization, found)}
+        facts = {**_facts(context, found[0]), **effect(quantization, found)}
         yield from together(nodes_of(found), facts, variant="whole", severity=Severity.INFO)
+
+
+def _facts(context: Context, op: WeightedOp) -> dict[str, object]:
+    return {"float": op.float_precision, **move_for(context, op.node)}
 
 
 def _activation_behind_pair(quantization: QuantizationMap, op: WeightedOp) -> Node | None:
@@ -79,7 +88,7 @@ def one_activation_left_float(context: Context) -> Iterator[Hit]:
         if op.data.is_quantized != op.weight.is_quantized:
             side = "second" if op.data.is_quantized else "first"
             value = op.weight.value if op.data.is_quantized else op.data.value
-            facts = {"side": side, "operand": value.name, "float": op.float_precision}
+            facts = {"side": side, "operand": value.name, **_facts(context, op)}
             yield Hit(op.node, {**facts, **effect(quantization, [op])})
 
 
@@ -155,7 +164,7 @@ def skip_branch_left_float(context: Context) -> Iterator[Hit]:
             continue
         floating = [o for o in operands if not o.is_quantized]
         loose = [o for o in floating if not _fuses(quantization, o)]
-        if not floating or not is_quantized_after(quantization, node):
+        if not floating or not quantization.is_quantized_after(node):
             continue
         fusing = [o for o in floating if _is_quantized_layer(quantization, o)]
         if len(loose) == 1 or len(fusing) == 2:
@@ -163,6 +172,7 @@ def skip_branch_left_float(context: Context) -> Iterator[Hit]:
             if branch.root.is_constant or _is_stored_operand(branch):
                 continue
             facts = {"branch": branch.value.name, "output": _label(branch.value)}
+            facts |= move_for(context, node)
             yield Hit(node, facts, variant="" if loose else "both")
 
 
@@ -200,9 +210,10 @@ def float_island(context: Context) -> Iterator[Hit]:
             "nodes": len(island.nodes),
             "conversions": island.conversions,
             "opener_op": island.opener.op_type,
+            "move": "",
         }
         if float_ops:
-            facts |= {"float": float_ops[0].float_precision, **effect(quantization, float_ops)}
+            facts |= {**_facts(context, float_ops[0]), **effect(quantization, float_ops)}
             facts["products"] = len(float_ops)
             yield Hit(float_ops[0].node, facts)
         elif not _is_sensitive(island.nodes):

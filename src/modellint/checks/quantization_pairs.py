@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modellint.analysis.chains import LONGEST
-from modellint.analysis.quantization import Converter, QuantizationMap, Scheme
-from modellint.analysis.quantization.onnxruntime import CARRIES, needs_pair
+from modellint.analysis.quantization import Converter, Move, Moves, QuantizationMap, Scheme
+from modellint.analysis.quantization.onnxruntime import CARRIES, CLIPPING, needs_pair
 from modellint.analysis.quantization.ops import MOVING, SHAPE_READERS, rides_along
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import is_quantized_after
+from modellint.checks.quantization_common import move_for
 from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Node, Value
@@ -48,8 +48,31 @@ def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
             "after_op": after_layer.op_type,
             "after": after_layer.label,
             "share": quantization.share(op for op in layers if op is not None),
+            **move_for(context, found[0][0].node, len(found) - 1),
         }
         yield from together([q.node for q, _, _ in found], facts)
+
+
+def pair_before_addition(context: Context) -> Iterator[Hit]:
+    """A pair between a layer and the residual addition that its kernel could do."""
+    moves = context.analysis(Moves)
+    found = [
+        move
+        for move in moves.misplaced
+        if _only_removes(move) and move.node.op_type in having(Trait.ADDITION)
+    ]
+    if found:
+        layer = found[0].edits[0].value.producer
+        facts = {
+            "layer": layer.label if layer is not None else "",
+            "layer_op": layer.op_type if layer is not None else "",
+            **move_for(context, found[0].node, len(found) - 1),
+        }
+        yield from together([move.node for move in found], facts)
+
+
+def _only_removes(move: Move) -> bool:
+    return all(edit.action == "remove" for edit in move.edits)
 
 
 def _runs_integer(quantization: QuantizationMap, node: Node) -> bool:
@@ -135,7 +158,7 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
         return False
     producer = q.source.producer
     for _ in range(LONGEST):
-        if producer is None or producer.op_type not in {"Relu", "Clip", *CARRIES}:
+        if producer is None or producer.op_type not in (*CLIPPING, *CARRIES):
             break
         source = producer.input(0)
         producer = source.producer if source is not None else None
@@ -193,7 +216,7 @@ def concat_of_scales(context: Context) -> Iterator[Hit]:
             if value is not None and (dq := quantization.dequantizer_of(value)) is not None
         ]
         scales = sorted({scale for s in schemes if (scale := _only_scale(s)) is not None})
-        if len(scales) < 2 or not is_quantized_after(quantization, node):
+        if len(scales) < 2 or not quantization.is_quantized_after(node):
             continue
         facts = {"different": len(scales), "low": f"{scales[0]:.3g}", "high": f"{scales[-1]:.3g}"}
         yield Hit(node, {**facts, "inputs": len(node.inputs)})

@@ -172,7 +172,7 @@ tflite.QUANTIZE 2/output cast
 
 Celu 2/output pointwise in-place
 Clip clip activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
-    (data bound bound)
+    clips (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
 Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
     coreml:ELU
@@ -197,7 +197,7 @@ PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:P
     coreml:prelu
     coreml:PReLU
 Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
-    never-negative tflite:RELU
+    clips never-negative tflite:RELU
     openvino:ReLU coreml:relu
     coreml:ReLU
 Selu 2/output activation curved pointwise quantizable in-place openvino:Selu

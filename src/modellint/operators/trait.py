@@ -130,6 +130,8 @@ class Trait(str, Enum):
     """Runs on quantized numbers without a conversion of its own."""
     SENSITIVE = "sensitive"
     """Best left in float: its result is sensitive and its cost is small."""
+    CLIPS = "clips"
+    """Returns its input between two bounds, which a Q with such a range does anyway."""
     CROSSED_BY_ORT = "crossed-by-ort"
     """ONNX Runtime moves a Q or DQ across it, or removes it when it does nothing."""
 

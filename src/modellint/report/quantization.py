@@ -61,6 +61,7 @@ class QuantizationPage(Page):
         self._islands(summary["islands"])
         self._score(summary)
         self._gains(summary["gains"])
+        self._moves(summary["moves"])
         if self.options.verbose:
             self._layers(summary["layers"])
 
@@ -174,6 +175,19 @@ class QuantizationPage(Page):
             remedy = f"{self.words(gain['remedy'])} ({self.words(gain['title'])}): "
             points = Text(f"+{gain['points']}", GOOD)
             self._say(Text(f"  {number}. ", LABEL), remedy, points)
+
+    def _moves(self, moves: Sequence[Mapping[str, Any]]) -> None:
+        """Print the pairs to move, those with the largest gain first."""
+        if not moves:
+            return
+        most = len(moves) if self.options.verbose else MOST_ROWS
+        self.blank()
+        self._say(Text("Pairs to move", HEADING))
+        for number, move in enumerate(moves[:most], start=1):
+            gained = Text(self.words(move["gain"]), GOOD)
+            self._say(Text(f"  {number}. ", LABEL), f"{self.words(move['what'])}: ", gained)
+        if len(moves) > most:
+            self._say(f"  and {len(moves) - most} more")
 
     def _layers(self, layers: Iterable[Mapping[str, Any]]) -> None:
         rows = [

@@ -2,6 +2,7 @@
 
 from modellint.analysis.quantization.islands import Island, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap
+from modellint.analysis.quantization.moves import Move, Moves
 from modellint.analysis.quantization.parts import (
     Converter,
     Operand,
@@ -19,6 +20,8 @@ from modellint.analysis.quantization.weights import Spread, spread, used_levels
 __all__ = [
     "Converter",
     "Island",
+    "Move",
+    "Moves",
     "Obstacle",
     "Operand",
     "QuantizationMap",

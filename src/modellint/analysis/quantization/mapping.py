@@ -52,6 +52,7 @@ def _input(node: Node, index: int | None) -> Value | None:
     return original(node.input(index)) if index is not None else None
 
 
+_ACTIVATIONS = having(Trait.ACTIVATION)
 _MATMULS = having(Trait.MATMUL)
 _NUMERIC = frozenset(
     ("int2", "fp4", "int4", "fp6", "fp8", "int8", "int16", "bf16", "fp16", "fp32", "fp64")
@@ -224,6 +225,18 @@ class QuantizationMap:
             moves.append(producer)
             value = source_value
         return Operand(start, value, None, None, tuple(moves))
+
+    def is_quantized_after(self, node: Node) -> bool:
+        """Return True if the result is quantized, possibly after an activation."""
+        value = node.output()
+        for _ in range(2):
+            if value is None:
+                return False
+            if self.quantizers_after(value):
+                return True
+            after = value.sole_consumer
+            value = after.output() if after is not None and after.op_type in _ACTIVATIONS else None
+        return False
 
     @cached_property
     def is_quantized(self) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CARRIES = having(Trait.CROSSED_BY_ORT)
 """Ops that it moves a Q or DQ across, or removes if they have no effect."""
+CLIPPING = having(Trait.CLIPS)
 _MATMULS = having(Trait.MATMUL)
 _SAME_PLACE = having(Trait.TRANSPARENT)
 _INT8, _UINT8 = DTYPES["int8"], DTYPES["uint8"]
@@ -47,7 +48,7 @@ def held_back(quantization: Pairs, op: WeightedOp) -> str:
     """
     traits = of(op.node).traits
     if Trait.TRANSPOSED_CONVOLUTION in traits or not (
-        _is_8_bits(op.data.scheme) and _is_8_bits(op.weight.scheme)
+        is_8_bits(op.data.scheme) and is_8_bits(op.weight.scheme)
     ):
         return "kernel"
     if blocking_move(op) is not None:
@@ -55,12 +56,12 @@ def held_back(quantization: Pairs, op: WeightedOp) -> str:
     has_bias = len(op.node.inputs) > 2 and op.node.inputs[2] is not None
     bias = bias_of(quantization, op) if has_bias else None
     has_float_bias = has_bias and bias is None
-    if _has_odd_parameters(op, has_float_bias=has_float_bias):
+    if has_odd_parameters(op, has_float_bias=has_float_bias):
         return "parameters"
     if bias is not None and Trait.CONVOLUTION in traits and not bias_fits(op, bias.scheme):
         return "bias"  # a Gemm accepts any, and computes a different result
     needs_output = Trait.CONVOLUTION in traits or has_float_bias
-    if needs_output and not _ends_in_quantizer(quantization, op.node.output()):
+    if needs_output and not ends_in_quantizer(quantization, op.node.output()):
         return "output"
     return ""
 
@@ -81,11 +82,11 @@ def blocking_move(op: WeightedOp) -> Node | None:
     return None
 
 
-def _is_8_bits(scheme: Scheme | None) -> bool:
+def is_8_bits(scheme: Scheme | None) -> bool:
     return scheme is not None and (scheme.dtype is _INT8 or scheme.dtype is _UINT8)
 
 
-def _has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
+def has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
     data, weight = op.data.scheme, op.weight.scheme
     if data is None or weight is None:
         return False
@@ -184,7 +185,7 @@ def layers_around(quantization: Pairs, pairs: list[Converter]) -> list[WeightedO
     return found
 
 
-def _ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
+def ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
     """Return True if a result goes only to a Q, ignoring removable ops in between."""
     for _ in range(LONGEST):
         after = value.sole_consumer if value is not None else None
@@ -195,7 +196,7 @@ def _ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
             scheme = quantizer.scheme
             is_usable = scheme.is_per_tensor or scheme.granularity != "channel"
             return quantizer.kind == "quantize" and is_usable
-        if after.op_type in ("Relu", "Clip"):
+        if after.op_type in CLIPPING:
             return _is_implied(quantization, after)
         if after.op_type not in CARRIES:
             return False
@@ -205,7 +206,7 @@ def _ends_in_quantizer(quantization: Pairs, value: Value | None) -> bool:
 
 def needs_pair(quantization: Pairs, activation: Node) -> bool:
     """Return True if the layer before an activation is integer only with a pair in between."""
-    is_dropped = activation.op_type in ("Relu", "Clip") and _is_implied(quantization, activation)
+    is_dropped = activation.op_type in CLIPPING and _is_implied(quantization, activation)
     return activation.op_type != "BatchNormalization" and not is_dropped
 
 
@@ -223,12 +224,12 @@ def _is_implied(quantization: Pairs, activation: Node) -> bool:
         return False
     if not quantizer.scheme.is_per_tensor and quantizer.scheme.granularity == "channel":
         return False
-    if activation.op_type == "Relu":
+    if Trait.NEVER_NEGATIVE in of(activation).traits:
         return _starts_at_zero(quantizer) is not False
     bounds = _bounds(quantizer)
     if bounds is None:
         return True  # unknown: do not report
-    low, high = _limits(activation)
+    low, high = limits_of(activation)
     return low <= bounds[0] and bounds[1] <= high
 
 
@@ -260,7 +261,10 @@ def _bounds(quantizer: Converter) -> tuple[float, float] | None:
     return (least - point) * scale, (least + 2.0**dtype.bits - 1 - point) * scale
 
 
-def _limits(activation: Node) -> tuple[float, float]:
+def limits_of(activation: Node) -> tuple[float, float]:
+    """Return the bounds between which a Relu or Clip returns its input."""
+    if Trait.NEVER_NEGATIVE in of(activation).traits:
+        return 0.0, float("inf")
     low, high = (number(activation.input(index)) for index in (1, 2))
     low = low if low is not None else activation.get_float("min", float("-inf"))
     high = high if high is not None else activation.get_float("max", float("inf"))

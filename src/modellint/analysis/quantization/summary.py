@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from modellint.analysis.quantization.islands import Island, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap
+from modellint.analysis.quantization.moves import Moves
 from modellint.analysis.quantization.parts import WeightedOp, weight_bytes
 from modellint.analysis.quantization.readiness import Obstacle, Readiness
 from modellint.analysis.quantization.scheme import Scheme
@@ -76,6 +77,21 @@ class Deduction:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveSummary:
+    """Pairs to insert, remove or replace, and what that gains."""
+
+    what: str
+    gain: str
+    layers: tuple[str, ...]
+    """The layers that become integer."""
+    macs: int | None
+    macs_share: float | None
+    conversions: int
+    """Conversions of activations that vanish at least; negative if some are added."""
+    edits: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizationSummary:
     """Quantization of a model, or its readiness for it."""
 
@@ -95,6 +111,8 @@ class QuantizationSummary:
     layers: tuple[LayerSummary, ...]
     score: int | None
     deductions: tuple[Deduction, ...]
+    moves: tuple[MoveSummary, ...]
+    """Pairs in the wrong place for the deployment's runtime, those with the largest gain first."""
     refused: tuple[Deduction, ...]
     """If no runtime is given: why TensorRT would refuse the model."""
     by_work: bool
@@ -113,6 +131,9 @@ class QuantizationSummary:
         plain = asdict(self)
         for name in ("islands", "layers", "deductions", "refused"):
             plain[name] = list(plain[name])
+        plain["moves"] = [
+            {**asdict(m), "layers": list(m.layers), "edits": list(m.edits)} for m in self.moves
+        ]
         return {**plain, "gains": [asdict(gain) for gain in self.gains]}
 
 
@@ -141,6 +162,7 @@ def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSu
         layers=tuple(_layer(quantization, op) for op in quantization.ops),
         score=readiness.score,
         deductions=tuple(_deduction(obstacle) for obstacle in readiness.obstacles),
+        moves=tuple(_moves(Moves(model, deployment))),
         refused=_refused(readiness) if deployment.runtime is None else (),
         by_work=readiness.is_by_work,
         assumed=dict(quantization.assumed),
@@ -230,6 +252,19 @@ def _layer(quantization: QuantizationMap, op: WeightedOp) -> LayerSummary:
         macs=quantization.macs(op),
         macs_share=quantization.share([op]),
     )
+
+
+def _moves(moves: Moves) -> Iterator[MoveSummary]:
+    for move in moves.all:
+        yield MoveSummary(
+            what=move.what,
+            gain=moves.gain(move),
+            layers=tuple(op.node.label for op in move.ops),
+            macs=moves.macs(move),
+            macs_share=moves.map.share(move.ops),
+            conversions=move.conversions,
+            edits=tuple(edit.to_json() for edit in move.edits),
+        )
 
 
 def _refused(readiness: Readiness) -> tuple[Deduction, ...]:
