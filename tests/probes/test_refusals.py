@@ -304,6 +304,22 @@ REFUSED: Mapping[str, str] = {
         { y = GridSample <mode = "lanczos"> (x, g) }
     """,
     "an even window": "17 (float[1,4,8,8] x) => (float[1,4,8,8] y) { y = LRN <size = 4> (x) }",
+    "results along no axis": """
+        17 (float[3] s, float[4,3] x) => (float[3] z, float[a,b] y)
+        {
+            z, y = Scan <num_scan_inputs = 1, scan_output_axes = [7],
+                body = b (float[3] before, float[3] t) => (float[3] after, float[3] u)
+                { u = Relu (t) after = Add (before, t) }> (s, x)
+        }
+    """,
+    "results along the last axis": """
+        17 (float[3] s, float[4,3] x) => (float[3] z, float[a,b] y)
+        {
+            z, y = Scan <num_scan_inputs = 1, scan_output_axes = [-1],
+                body = b (float[3] before, float[3] t) => (float[3] after, float[3] u)
+                { u = Relu (t) after = Add (before, t) }> (s, x)
+        }
+    """,
     "noise like integers": """
         17 (int32[2] z) => (float[2] y) { r = RandomUniformLike (z) y = Cast <to = 1> (r) }
     """,

@@ -226,6 +226,39 @@ def outputs(_: Context, node: Node) -> str:
     return f"num_outputs {number} and {len(node.outputs)} outputs"
 
 
+def scanned_lists(_: Context, node: Node) -> str:
+    """Describe a Scan with other than one direction and axis for each thing that is scanned."""
+    for side, number in zip(("input", "output"), _scanned(node), strict=True):
+        for kind in ("directions", "axes"):
+            values = node.get_ints(f"scan_{side}_{kind}")
+            if values is not None and number is not None and len(values) != number:
+                return f"{len(values)} scan_{side}_{kind} for {number} scanned {side}s"
+            if values is not None and kind == "directions" and set(values) - {0, 1}:
+                return f"scan_{side}_{kind} other than 0 and 1"
+    return ""
+
+
+def scanned_axes(context: Context, node: Node) -> str:
+    """Describe a Scan along an axis that what it scans does not have."""
+    read, written = _scanned(node)
+    body = node.subgraphs.get("body")
+    if not read or not written or body is None:
+        return ""
+    sides = (("input", node.inputs[-read:], 0), ("output", tuple(body.outputs)[-written:], 1))
+    for side, values, added in sides:
+        for value, each in zip(values, node.get_ints(f"scan_{side}_axes") or (), strict=False):
+            shape = context.shape(value) if value is not None else None
+            if shape is not None and not -len(shape) - added <= each < len(shape) + added:
+                return f"scan_{side}_axes {each} and dims of rank {len(shape) + added}"
+    return ""
+
+
+def _scanned(node: Node) -> tuple[int | None, int | None]:
+    """Return how many inputs and outputs of a Scan are scanned; the others are its state."""
+    read = node.get_int("num_scan_inputs")
+    return read, None if read is None else len(node.outputs) - (len(node.inputs) - read)
+
+
 def heads(context: Context, node: Node) -> str:
     """Describe an attention whose keys and values have different shapes."""
     shapes = [context.shape(value) for value in node.inputs[:3] if value is not None]
@@ -260,6 +293,8 @@ OF_NODE: Mapping[str, Callable[[Context, Node], str]] = {
     "heads": heads,
     "outputs": outputs,
     "pads": pads,
+    "scanned-axes": scanned_axes,
+    "scanned-lists": scanned_lists,
     "sequence": sequence,
     "space-blocks": space_blocks,
 }
