@@ -158,7 +158,7 @@ def _tensor_content(tensor: Tensor) -> Hashable:
 _FOLDINGS: Remembered[Folding] = Remembered()
 
 
-def folding(model: Model, deployment: Deployment) -> Folding:
+def folding(model: Model, deployment: Deployment, types: DeployedTypes | None = None) -> Folding:
     """Run the analysis, once for all deployments with the same shapes."""
-    types = DeployedTypes(model, deployment)
+    types = types or DeployedTypes(model, deployment)
     return model.memo.get(_FOLDINGS, types.key, lambda: Folding(model, deployment, types))

@@ -23,6 +23,7 @@ from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.quantization.ops import INTEGER_OPS
 from modellint.analysis.quantization.scheme import DEQUANTIZE
+from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, having
@@ -150,11 +151,12 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
         return None
     precision_used, peak = found
     settled = settle(model, deployment)
-    costs = cost(model, settled.deployment)
-    folded = folding(model, settled.deployment)
+    types = DeployedTypes(model, settled.deployment)
+    costs = cost(model, settled.deployment, types)
+    folded = folding(model, settled.deployment, types)
     kept = _kept_on_chip(model, folded, deployment, narrow=is_narrow(precision))
     quantized = _quantized(model, deployment)
-    sizes = sizes_of(folded.types, deployment.precision)
+    sizes = sizes_of(types, deployment.precision)
     vector, bandwidth = target.peak("fp32") or peak, target.memory.bandwidth
     nodes, uncounted = [], []
     for node in model.graph.nodes:

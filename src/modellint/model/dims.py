@@ -59,5 +59,5 @@ def format_shape(shape: Shape | None) -> str:
     if not shape:
         return "scalar"
     return "×".join(
-        "?" if dim is None or str(dim).startswith(MADE_UP) else str(dim) for dim in shape
+        ["?" if dim is None or str(dim).startswith(MADE_UP) else str(dim) for dim in shape]
     )

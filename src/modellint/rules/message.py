@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -24,23 +24,23 @@ _FIGURES = re.compile(r",?(?:\.\d{1,2})?[defg%]?", re.ASCII)
 """Python's format specs without widths, which could fill the memory."""
 
 
-def _formatted(value: Any, format_spec: str) -> str:
-    """Format like ``format``, without widths, and with additional units.
+def _formatter(format_spec: str) -> Callable[[Any], str]:
+    """Return a function that formats like ``format``, without widths, and with additional units.
 
     Besides Python's format specs of figures: ``{size:bytes}``, ``{macs:count}``,
     ``{names:list}``, and ``{nodes:plural|needs|need}``, which is one word or the other.
     """
     if format_spec == "bytes":
-        return format_bytes(value)
+        return format_bytes
     if format_spec == "count":
-        return format_count(value)
+        return format_count
     if format_spec == "list":
-        return format_list(value)
+        return format_list
     if format_spec.startswith(PLURAL):
-        return choose_plural(value, format_spec)
+        return lambda value: choose_plural(value, format_spec)
     if not _FIGURES.fullmatch(format_spec):
         raise ValueError(f"unknown format {format_spec!r}")
-    return format(value, format_spec)
+    return lambda value: format(value, format_spec)
 
 
 def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
@@ -68,21 +68,21 @@ def fill(template: str, facts: Mapping[str, object]) -> str:
     if "{" not in template and "}" not in template:
         return _on_one_line(template)
     filled: list[str] = []
-    for text, name, format_spec in _parts(template):
+    for text, name, formatted in _parts(template):
         filled.append(text)
         if name is not None:
-            filled.append(_formatted(_fact(name, facts), format_spec))
+            filled.append(formatted(_fact(name, facts)))
     return " ".join("".join(filled).split())
 
 
 @lru_cache(maxsize=1024)
-def _parts(template: str) -> tuple[tuple[str, str | None, str], ...]:
+def _parts(template: str) -> tuple[tuple[str, str | None, Callable[[Any], str]], ...]:
     """Return the texts of a template, each with the name and the format of the fact after it."""
     parts = tuple(string.Formatter().parse(template))
     for _, _, _, conversion in parts:
         if conversion is not None:
             raise ValueError(f"unknown conversion {conversion!r}")
-    return tuple((text, name, format_spec or "") for text, name, format_spec, _ in parts)
+    return tuple((text, name, _formatter(spec or "")) for text, name, spec, _ in parts)
 
 
 def _fact(name: str, facts: Mapping[str, object]) -> object:

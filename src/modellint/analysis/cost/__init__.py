@@ -216,9 +216,9 @@ class ModelCost:
 _COSTS: Remembered[ModelCost] = Remembered()
 
 
-def cost(model: Model, deployment: Deployment) -> ModelCost:
+def cost(model: Model, deployment: Deployment, types: DeployedTypes | None = None) -> ModelCost:
     """Run the analysis, once for all deployments with the same shapes and precision."""
-    types = DeployedTypes(model, deployment)
+    types = types or DeployedTypes(model, deployment)
     key = types.key, deployment.precision
     return model.memo.get(_COSTS, key, lambda: ModelCost(model, deployment, types))
 

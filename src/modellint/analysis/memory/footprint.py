@@ -91,7 +91,7 @@ class Footprint:
 
     @cached_property
     def _folding(self) -> Folding:
-        return folding(self.model, self._deployment)
+        return folding(self.model, self._deployment, self._types)
 
     @cached_property
     def stored_weights(self) -> DeployedWeights:
