@@ -217,6 +217,8 @@ class Verdicts:
     def of(self, path: Path, backend: Backend, level: str = "") -> Outcome:
         """Return the verdict on a file, asked for if it is not known."""
         key = key_of(path, backend.name, backend.version, level)
+        if key not in self._known and backend.module is None:
+            return Outcome("unanswered", backend.name, backend.version)
         if key not in self._known:
             self._keep(key, ask(path, backend, level or LEVELS[backend.name]))
         return self._known[key]

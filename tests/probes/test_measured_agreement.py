@@ -31,7 +31,7 @@ from modellint.probes.backends import known_backends
 from tests.runtimes import ONNXRUNTIME
 
 VERDICTS = Path(__file__).parent / "verdicts.jsonl"
-VERSIONS = {"onnxruntime": "1.32.0"}
+VERSIONS = {"onnxruntime": "1.32.0", "tensorrt-rtx": "1.7.1.116"}
 """The versions that the kept verdicts are of."""
 EVERY = 8
 """The onnx package has some 2,000 tests."""
@@ -85,14 +85,15 @@ def test_errors_on_the_kept_exports(tmp_path: Path) -> None:
     assert_good(found)
 
 
-@pytest.mark.skipif(
-    ONNXRUNTIME.version != VERSIONS["onnxruntime"], reason="another ONNX Runtime is installed"
-)
-def test_kept_verdicts_are_what_the_runtime_says(sample: Corpus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", VERSIONS)
+def test_kept_verdicts_are_what_the_runtime_says(runtime: str, sample: Corpus) -> None:
+    backend = known_backends()[runtime]
+    if backend.module is None or backend.version != VERSIONS[runtime]:
+        pytest.skip(f"{backend.title} {VERSIONS[runtime]} is not installed")
     kept, asked = Verdicts(VERDICTS), Verdicts(None)
     for path in sample.files[:: len(sample.files) // ASKED_AGAIN]:
-        outcome = kept.known(path, "onnxruntime", ONNXRUNTIME.version)
-        assert outcome is None or asked.of(path, ONNXRUNTIME).status == outcome.status
+        outcome = kept.known(path, runtime, backend.version)
+        assert outcome is None or asked.of(path, backend).status == outcome.status
 
 
 @pytest.mark.skipif(MODELS not in os.environ, reason=f"{MODELS} names no folder")
