@@ -427,6 +427,28 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
+class AssumedPart:
+    """A part of a deployment."""
+
+    value: Annotated[str | int | None, "Null if any, or as in the model."]
+    origin: Annotated[
+        Literal["given", "configured", "assumed"],
+        "Where it is from: the command line, a configuration file, or a default.",
+    ]
+    option: Annotated[str, "The option that changes it."]
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A deployment that figures are for, part by part."""
+
+    deployment: Annotated[str, "Its description, such as `a10 (tensorrt 11.5, fp16)`."]
+    parts: Annotated[
+        dict[str, AssumedPart], "device, runtime, version, precision, batch, shapes and dla."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """One model. All fields are present; those that do not apply or are unknown are null."""
 
@@ -435,6 +457,9 @@ class Inspection:
     problems: list[Trouble]
     version: Literal[1] = 1
     modellint: Annotated[str, "The version of modellint that wrote this."] = __version__
+    assumptions: Annotated[
+        list[Assumed] | None, "The deployments: what was stated, and what was assumed."
+    ] = None
     identity: Identity | None = None
     inputs: list[Port] | None = None
     outputs: list[Port] | None = None

@@ -23,6 +23,7 @@ from tests.inspect.support import (
     deployment,
     inspect,
     inspect_export,
+    inspect_json,
     inspect_text,
 )
 from tests.support import EXAMPLES, save
@@ -332,3 +333,12 @@ main (int64[batch, length] tokens, float[batch, mask] m) => (float[batch, length
     assert inspected.assumed["length"] == min(limit, 128)
     assert needs.largest_batch is not None
     assert needs.largest_batch > 1000
+
+
+def test_the_deployment_is_told_part_by_part() -> None:
+    model = EXAMPLES / "qat_residual.onnx"
+    (assumed,) = inspect_json("-t", "a10", "--precision", "fp32", model)["assumptions"]
+    assert assumed["parts"]["device"] == {"value": "a10", "origin": "given", "option": "--target"}
+    assert assumed["parts"]["precision"]["origin"] == "given"
+    assert assumed["parts"]["version"]["origin"] == "assumed"
+    assert assumed["deployment"].startswith("a10 (tensorrt ")

@@ -25,6 +25,8 @@ from modellint.capability import Capability
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.trt import ENGINE
 from modellint.inspection import (
+    Assumed,
+    AssumedPart,
     Attention,
     Block,
     Cache,
@@ -78,6 +80,15 @@ def _inspect(path: Path, shown: str, asked: Asked) -> Inspection:
     return _Look(opened, asked, problems).inspection()
 
 
+def _assumed(deployment: Deployment) -> Assumed:
+    found = deployment.assumptions()
+    parts = {
+        name: AssumedPart(part.value, part.origin, part.option)
+        for name, part in found.parts.items()
+    }
+    return Assumed(found.deployment, parts)
+
+
 class _Look:
     """Inspection of a model that could be read."""
 
@@ -110,6 +121,7 @@ class _Look:
             self.opened.shown,
             self.model.format,
             self.problems,
+            assumptions=[_assumed(deployment) for deployment in self.asked.deployments],
             identity=_identity(self.model),
             weight_bytes=_stored(self.model) if not self._is_of_engine else None,
         )
