@@ -10,7 +10,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 from modellint.formats.trt import engine as engine_format
-from tests.fuzz import operators, seeds, values
+from tests.fuzz import flatbuffers, operators, seeds, values
 from tests.fuzz.tree import write
 
 
@@ -294,5 +294,12 @@ def misnamed(chance: random.Random) -> tuple[str, bytes]:
 
 Maker = Callable[[random.Random], tuple[str, bytes]]
 SELDOM: tuple[Maker, ...] = (safetensors, flatbuffer, gguf, xml, archive, pointer, small, misnamed)
-OFTEN: tuple[Maker, ...] = (engine, layers, onnx_text, damaged_model)
+OFTEN: tuple[Maker, ...] = (
+    engine,
+    layers,
+    onnx_text,
+    damaged_model,
+    flatbuffers.tflite,
+    flatbuffers.ort,
+)
 """Formats that are read."""

@@ -201,7 +201,7 @@ class _TFLiteReader:
         index, at = table.number(0, "I"), len(graph.nodes)
         if index >= len(self.codes):
             self._misplaced(None, f"operator {index} in node {at} of '{graph.path}'")
-            code = OperatorCode("UNKNOWN", CUSTOM, 1)
+            code = OperatorCode("UNKNOWN", "", 1)
         else:
             code = self.codes[index]
         node = Node(graph, at, code.op_type, code.domain, "")
