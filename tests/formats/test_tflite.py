@@ -141,7 +141,7 @@ def test_shared_tables_cost_no_more_than_the_size_of_the_file(tmp_path: Path) ->
     path = tmp_path / "model.tflite"
     path.write_bytes(head + root + first + subgraph + second + node)
     (problem,) = read_model(path).problems
-    assert "again and again" in str(problem.facts["detail"])
+    assert "than a file of its size" in str(problem.facts["detail"])
 
 
 def _led_to(vector: bytes, distance: int) -> bytes:

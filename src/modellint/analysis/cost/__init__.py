@@ -17,7 +17,7 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, small_constant
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
 
 
@@ -176,7 +176,7 @@ class ModelCost:
         costs = [self._sum(graph) for graph in node.subgraphs.values()]
         if node.op_type in having(Trait.ATTENTION):  # they change the scores once
             return reduce(NodeCost.plus, costs, self._measure_alone(node))
-        if node.op_type == "If":
+        if of(node).name == "If":
             return max(costs, key=lambda cost: (cost.macs is None, cost.macs or 0, cost.flops or 0))
         return costs[0].times(self._trip_count(node)) if costs else NodeCost()
 

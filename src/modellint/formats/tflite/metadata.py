@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modellint.formats.flatbuffer import FlatTable
 from modellint.formats.problems import MalformedError
-from modellint.model import Tensor
+from modellint.formats.tflite.facts import Entrance
+from modellint.model import Tensor, Value
 
 CONVERSION = "CONVERSION_METADATA"
 DESCRIPTION = "TFLITE_METADATA"
 OLDEST_RUNTIME = "min_runtime_version"
 LONGEST_VERSION = 64
+MOST_NAMES = 8
 _DESCRIBED = {0: "name", 1: "description", 2: "version", 4: "author", 5: "license"}
 """Slots of ModelMetadata that are text."""
 
 
-def words(root: FlatTable, stored: Mapping[str, Tensor]) -> dict[str, str]:
+def words(
+    root: FlatTable, stored: Mapping[str, Tensor], signatures: Sequence[Entrance]
+) -> dict[str, str]:
     """Return what the file says in words, by what it is about."""
     found = {}
     if description := root.text(3):
@@ -27,7 +31,15 @@ def words(root: FlatTable, stored: Mapping[str, Tensor]) -> dict[str, str]:
         found[OLDEST_RUNTIME] = content.partition(b"\0")[0].decode(errors="replace")
     if (described := _nested(root, stored.get(DESCRIPTION))) is not None:
         found.update(_texts(described))
+    for each in signatures:
+        found[f"signature {each.key}"] = f"{_names(each.inputs)} → {_names(each.outputs)}"
     return found
+
+
+def _names(values: Mapping[str, Value]) -> str:
+    names = list(values)
+    more = ", …" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def converter(root: FlatTable, stored: Mapping[str, Tensor]) -> str:

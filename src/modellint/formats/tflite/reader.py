@@ -84,7 +84,8 @@ class _TFLiteReader:
                 graph.called = name
                 model.functions[DOMAIN, name, "" if index == 0 else str(index)] = graph
         stored = dict(self._metadata())
-        model.metadata = words(self.root, stored)
+        signatures = tuple(self._signatures())
+        model.metadata = words(self.root, stored, signatures)
         model.producer_version = bounded(converter(self.root, stored))
         model.producer_name = CONVERTER if model.producer_version else ""
         model.format_facts = TFLiteFacts(
@@ -94,7 +95,7 @@ class _TFLiteReader:
             self.tensors,
             frozenset(self.variables),
             frozenset(self.sparse),
-            tuple(self._signatures()),
+            signatures,
             self.buffers.facts(),
             stored,
         )
