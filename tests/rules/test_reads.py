@@ -98,7 +98,7 @@ def only_what_is_stated(model: Model, rule: Rule) -> None:
     for name, part in PARTS.items():
         if part not in reads:
             setattr(model, name, Unreadable(name))
-    if rule.dialect != "onnx" and rule.code not in ASK_FOR_OPSETS:
+    if not rule.dialect and rule.code not in ASK_FOR_OPSETS:
         model.format_facts = UnreadableFacts()
 
 

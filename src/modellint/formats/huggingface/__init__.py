@@ -22,6 +22,5 @@ HUGGING_FACE = Format(
     ),
     pieces=(SHARD,),
     tells=frozenset({Capability.WEIGHTS, Capability.METADATA, Capability.ARCHITECTURE}),
-    dialect="safetensors",
     reader="modellint.formats.huggingface.reader",
 )

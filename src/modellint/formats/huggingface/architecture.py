@@ -44,8 +44,7 @@ _UNSCALED = frozenset(" su longrope llama3 mrope default proportional".split(" "
 def architecture_of(facts: FolderFacts) -> Architecture | None:
     """Return the architecture; None if the folder is not that of a decoder."""
     whole = facts.config()
-    text = _text_config(whole)
-    hyper = HyperTable(text)
+    hyper = HyperTable(decoder_of(facts))
     layers = _layer_count(hyper)
     if not _is_decoder(whole, hyper) or not 0 < layers <= MOST_LAYERS:
         return None
@@ -63,8 +62,9 @@ def architecture_of(facts: FolderFacts) -> Architecture | None:
     )
 
 
-def _text_config(config: JsonTable) -> JsonTable:
+def decoder_of(facts: FolderFacts) -> JsonTable:
     """Return the configuration of the decoder, which models with several parts keep inside."""
+    config = facts.config()
     if "thinker_config" in config:
         config = config.table("thinker_config").over(config)
     for key in _TEXT_PARTS:

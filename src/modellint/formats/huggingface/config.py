@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,9 @@ class JsonTable:
 
     def tables(self, key: str) -> list[JsonTable]:
         return [JsonTable(each) for each in self.items(key) if isinstance(each, dict)]
+
+    def values(self) -> Iterable[object]:
+        return self._table.values()
 
     def over(self, other: JsonTable) -> JsonTable:
         """Return this table with what only the other states."""
