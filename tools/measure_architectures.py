@@ -1,4 +1,4 @@
-"""Writes what transformers assumes where a config.json says nothing: defaults, and layer patterns.
+"""Writes defaults that transformers assumes where a config.json says nothing, and patterns of layers.
 
 Needs transformers, and nothing of it is needed afterwards:
 `python tools/measure_architectures.py` in an environment that has it.

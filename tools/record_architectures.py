@@ -110,7 +110,7 @@ OWN: dict[str, dict[str, Any]] = {
         "layers_block_type": _MIXED,
     },
 }
-"""What single types need besides, or instead; None is left out."""
+"""Values that single types need in addition, or instead; None is left out."""
 CACHED_OTHERWISE = frozenset(
     "dbrx minimax mllama_text_model phi4_multimodal recurrent_gemma".split()
 )

@@ -1,4 +1,4 @@
-"""Which layers of a decoder attend to everything, to a window, or keep a state."""
+"""Kinds of layers: which attend to everything, to a window, or keep a state."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _MODELOPT = "hf_quant_config.json"
 
 
 class StatedScheme:
-    """How the weights are quantized, by the method that wrote them."""
+    """A quantization of weights, by the method that wrote them."""
 
     def __init__(self, method: str, table: JsonTable) -> None:
         self.method = method
