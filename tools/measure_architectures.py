@@ -1,4 +1,4 @@
-"""Writes defaults that transformers assumes where a config.json says nothing, and patterns of layers.
+"""Writes what transformers assumes of a model whose config.json says nothing: defaults, patterns.
 
 Needs transformers, and nothing of it is needed afterwards:
 `python tools/measure_architectures.py` in an environment that has it.
