@@ -44,6 +44,8 @@ def context_speed(needs: LanguageNeeds, tokens: int, batch: int = 1) -> ContextS
     step = batch * _flops(needs, 1, tokens) / peak
     cache = cache_bytes(needs.architecture, tokens, needs.kv_precision, needs.runtime, batch)
     moved = (needs.parts.read_bytes(_touched(needs, batch)) + cache) / bandwidth
+    if not max(step, moved):
+        return None
     return ContextSpeed(
         tokens,
         batch,

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from modellint.base.records import dataclass
 from modellint.model.architecture import Architecture, LayerShape
+from modellint.model.dims import MOST
 from modellint.runtimes.llama_cpp.planner import GraphPlan, Planned
 
 BATCH = 512
@@ -73,7 +74,7 @@ def compute_bytes(
 def _planned(
     layers: tuple[LayerShape, ...], hidden: int, vocabulary: int, traits: Traits, load: Load
 ) -> int:
-    return _Graph(layers, hidden, vocabulary, traits, load).plan.nbytes()
+    return min(_Graph(layers, hidden, vocabulary, traits, load).plan.nbytes(), MOST)
 
 
 class _Graph:

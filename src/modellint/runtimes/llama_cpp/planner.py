@@ -79,7 +79,8 @@ class GraphPlan:
         return room.take(tensor.size)
 
 
-_ENDLESS = 1 << 62
+_ENDLESS = 1 << 400
+"""More than any product of sizes that a file can state."""
 
 
 class _Room:
