@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,8 @@ COUNTS = (
 def layer(chance: random.Random) -> LayerShape:
     sizes = {name: chance.choice(SIZES) for name in COUNTS}
     window = chance.choice((None, *SIZES))
-    return LayerShape(mixer=chance.choice(MIXERS), window=window, **sizes)
+    plain = LayerShape(mixer=chance.choice(MIXERS), window=window)
+    return replace(plain, **sizes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", range(40))

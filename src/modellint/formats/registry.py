@@ -20,6 +20,7 @@ from modellint.formats.ort import ORT
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.safetensors import SAFETENSORS
 from modellint.formats.tflite import TFLITE
+from modellint.formats.triton import TRITON
 from modellint.formats.trt import ENGINE, LAYERS
 
 GROUP = "modellint.formats"
@@ -34,6 +35,7 @@ READ: tuple[Format, ...] = (
     HUGGING_FACE,
     COREML,
     COREML_PACKAGE,
+    TRITON,
     ENGINE,
     LAYERS,
 )
