@@ -89,11 +89,13 @@ class DeployedTypes:
     def _infer(self) -> None:
         """Run inference, and rerun it with results of shape arithmetic that it cannot evaluate."""
         infer_types, graph, deduced = self._model.infer_types, self._model.graph, self._deduced
-        if deduced.is_complete or infer_types is None:
+        if deduced.is_complete:
             return
         deduced.is_complete = True
-        self._model.infer()
         deduced.types = {(graph.path, name): (None, at) for name, at in self._inputs.items()}
+        if infer_types is None:
+            return
+        self._model.infer()
         deduced.numbers = small_constants(graph, self._shape_so_far)
         if not (self._inputs or deduced.numbers):
             return  # nothing that inference has not seen

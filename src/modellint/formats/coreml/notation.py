@@ -14,7 +14,7 @@
 A network instead: each layer with its inputs, outputs, and numbers of fields.
 
     network
-    layer innerProduct x -> y 1=4 2=2 20.1=float:8     eight floats; or half:8, raw:8
+    layer innerProduct x -> y 1=4 2=2 20.1=float:8     eight floats; or half:8, raw:8, double:0.5
     scaler x 0.5
 """
 
@@ -37,6 +37,10 @@ _LAYER = re.compile(r"layer (\w+)(?P<inputs>[^>]*?)->(?P<outputs>[^=]*?)(?P<fiel
 UNBOUNDED = (1 << 64) - 1
 
 
+class Double(float):
+    """A number of 64 bits."""
+
+
 def encode(text: str) -> bytes:
     """Return the bytes of a model. Raises ValueError with the mistake in the text."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -55,6 +59,8 @@ def varint(number: int) -> bytes:
 
 def field(number: int, content: int | str | bytes | float) -> bytes:
     """Return a field: a number, a float, or content after its length."""
+    if isinstance(content, Double):
+        return varint(number << 3 | 1) + struct.pack("<d", content)
     if isinstance(content, float):
         return varint(number << 3 | 5) + struct.pack("<f", content)
     if isinstance(content, int):
@@ -266,6 +272,8 @@ def _nested(path: str, text: str) -> bytes:
 def _content(text: str) -> int | str | bytes | float:
     kind, colon, count = text.partition(":")
     if colon:
+        if kind == "double":
+            return Double(float(count))
         sizes = {"float": 4, "half": 2, "raw": 1}
         return bytes(sizes[kind] * int(count))
     if text.isdigit():

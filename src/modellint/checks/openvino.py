@@ -1,0 +1,164 @@
+"""OpenVINO models: what its runtime refuses, and what its plugins compute otherwise than meant."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
+from modellint.formats.openvino.facts import openvino_facts
+from modellint.formats.openvino.opsets import number_of, operator_sets
+from modellint.model import Node, Tensor, Value
+
+NEWEST_IR, OLD_IR = 11, 10
+LEVELS = frozenset({2, 16, 255, 256})
+"""Levels of FakeQuantize that the CPU plugin computes on integers, or on bits."""
+READ_STATE, WRITE_STATE = "openvino.ReadValue", "openvino.Assign"
+QUANTIZER = "openvino.FakeQuantize"
+_LOCAL = re.compile(r"^(/(home|Users|root|mnt|data|workspace|tmp|opt)/|~/|[A-Za-z]:[\\/])")
+
+
+def ir_version(context: Context) -> Iterator[Hit]:
+    """Versions of the format that OpenVINO does not read, or reads as older releases did."""
+    version = openvino_facts(context.model).ir_version or 0
+    if version > NEWEST_IR:
+        yield Hit(facts={"version": version, "newest": NEWEST_IR})
+    elif version == OLD_IR:
+        yield Hit(facts={"version": version}, variant="old", severity=Severity.INFO)
+
+
+def unknown_operation(context: Context) -> Iterator[Hit]:
+    """Operations that the stated operator set does not have."""
+    types, sets = openvino_facts(context.model).types, operator_sets()
+    reported: set[tuple[str, str]] = set()
+    counts = Counter(types.values())
+    for node, kind in types.items():
+        number, first = number_of(kind.opset), sets.first.get(kind.name)
+        is_known = number is not None and first is not None and first <= number <= sets.newest
+        if is_known or kind in reported:
+            continue
+        facts = {"op": kind.name, "opset": kind.opset or "no operator set", "first": first}
+        count = counts[kind]
+        if number is None or number > sets.newest:
+            if first is not None and kind.opset.startswith("opset"):
+                facts["newest"] = sets.newest
+                yield Hit(node, facts, variant="newer", count=count)
+            else:
+                yield Hit(node, facts, variant="extension", severity=Severity.WARNING, count=count)
+        else:
+            yield Hit(node, facts, variant="" if first is not None else "unknown", count=count)
+        reported.add(kind)
+
+
+def lone_state(context: Context) -> Iterator[Hit]:
+    """States that are written, but never read."""
+    for graph in context.graphs():
+        read = {node.attributes.get("variable_id") for node in graph.by_op.get(READ_STATE, ())}
+        for node in graph.by_op.get(WRITE_STATE, ()):
+            name = node.attributes.get("variable_id")
+            if name not in read:
+                yield Hit(node, {"state": str(name)})
+
+
+def float32_weights(context: Context) -> Iterator[Hit]:
+    """Weights that were not compressed to half precision when the model was saved."""
+    size = Counter[str]()
+    largest: Tensor | None = None
+    for tensor in context.model.tensors:
+        size[tensor.dtype.name] += tensor.nbytes
+        if tensor.dtype.name == "float32" and (largest is None or tensor.nbytes > largest.nbytes):
+            largest = tensor
+    wide, total = size["float32"], sum(size.values())
+    if largest is None or wide < context.options["min-bytes"]:
+        return
+    facts = {"size": wide, "share": wide / total, "saved": wide // 2, "half": size["float16"]}
+    mixed = size["float16"] > total * context.options["min-share"]
+    if mixed:
+        yield Hit(largest, facts, variant="mixed")
+    elif wide > total * context.options["min-share"]:
+        yield Hit(largest, facts)
+
+
+def quantizer_levels(context: Context) -> Iterator[Hit]:
+    """FakeQuantize with levels that leave the layer after it in floating point."""
+    found: dict[int, list[Node]] = {}
+    for node in context.nodes(QUANTIZER):
+        levels = node.get_int("levels")
+        if levels is not None and levels not in LEVELS:
+            found.setdefault(levels, []).append(node)
+    for levels, nodes in found.items():
+        yield Hit(nodes[0], {"levels": levels, "nodes": len(nodes)}, count=len(nodes))
+
+
+def quantized_float_weights(context: Context) -> Iterator[Hit]:
+    """Weights that a FakeQuantize rounds at load, but that are stored in floating point."""
+    size, saved = 0, 0
+    nodes: list[Node] = []
+    for node in context.nodes(QUANTIZER):
+        weight = _stored(node.input(0))
+        levels = node.get_int("levels") or 0
+        if weight is None or not weight.dtype.is_float or not 2 <= levels <= 256:
+            continue
+        nodes.append(node)
+        size += weight.nbytes
+        saved += weight.nbytes - weight.elements
+    if nodes and size >= context.options["min-bytes"]:
+        yield Hit(nodes[0], {"size": size, "saved": saved, "nodes": len(nodes)}, count=len(nodes))
+
+
+def _stored(value: Value | None) -> Tensor | None:
+    """Return the constant that a value is, or is converted from."""
+    if value is not None and value.producer is not None and value.producer.op_type == "Cast":
+        value = value.producer.input(0)
+    return value.tensor if value is not None else None
+
+
+def dynamic_on_npu(context: Context) -> Iterator[Hit]:
+    """Inputs with open dims, for a device whose plugin compiles static shapes only."""
+    if not _is_npu(context):
+        return
+    stated = openvino_facts(context.model).input_shapes
+    for value in context.model.inputs:
+        shape = context.shape(value)
+        if shape is None or any(not isinstance(dim, int) for dim in shape):
+            yield Hit(value, {"shape": stated.get(value.name, "?"), "input": value.name})
+
+
+def asymmetric_on_npu(context: Context) -> Iterator[Hit]:
+    """4-bit weights with zero points, for a device that prefers symmetric ones."""
+    if not _is_npu(context):
+        return
+    nodes = [
+        node
+        for node in context.nodes("Sub")
+        if (weight := _stored(node.input(0))) is not None and weight.dtype.name == "uint4"
+    ]
+    if nodes:
+        yield Hit(nodes[0], {"nodes": len(nodes)}, count=len(nodes))
+
+
+def _is_npu(context: Context) -> bool:
+    target = context.deployment.target
+    architecture = target.architecture or "" if target is not None else ""
+    return target is not None and target.vendor == "intel" and architecture.startswith("npu")
+
+
+def open_rank(context: Context) -> Iterator[Hit]:
+    """Inputs of open rank, which the CPU plugin does not compile."""
+    for value in context.model.inputs:
+        if value.declared_shape is None and value.type_name == "tensor":
+            yield Hit(value, {"input": value.name})
+
+
+def local_path(context: Context) -> Iterator[Hit]:
+    """Paths of the machine that a model was converted on."""
+    found = {
+        key: text
+        for key, text in openvino_facts(context.model).info.items()
+        if _LOCAL.match(text.strip())
+    }
+    if found:
+        key, text = next(iter(found.items()))
+        yield Hit(facts={"key": key, "path": text, "count": len(found)}, count=len(found))
