@@ -13,7 +13,7 @@ _NUMBERED = re.compile(r"opset(\d{1,3})")
 
 
 class OperatorSets(NamedTuple):
-    """What `opsets.json` says, as `tools/measure_openvino_opsets.py` measured it."""
+    """Content of `opsets.json`, as `tools/measure_openvino_opsets.py` measured it."""
 
     newest: int
     first: Mapping[str, int]
