@@ -184,7 +184,7 @@ def _all_parts(facts: CoreMlFacts) -> Iterator[CoreMlFacts]:
 
 
 def quantized_network(context: Context) -> Iterator[Hit]:
-    """Weights of a neural network that are stored in low-bit types, and computed in floating point."""
+    """Low-bit weights of a neural network, which are computed in floating point."""
     stored = coreml_facts(context.model).weight_bits
     bits = {kind: size for kind, size in stored.items() if kind.endswith("-bit")}
     if bits:
