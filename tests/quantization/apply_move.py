@@ -151,6 +151,7 @@ class _Editor:
         if edit.scheme is not None and edit.scale is not None:  # the bias was quantized with them
             assert edit.scheme.scales is not None
             scale = (edit.scheme.scales / np.float32(edit.scale)).astype(np.float32)
+            scale = scale.reshape(()) if scale.size == 1 else scale
             return scale, np.zeros(scale.shape, np.int8)
         others = tuple(at for at in range(weight.ndim) if at != axis)
         scale = np.maximum(np.abs(weight).max(axis=others), 1e-6).astype(np.float32) / 127

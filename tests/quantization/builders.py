@@ -79,4 +79,11 @@ def integer_in_tensorrt(model: onnx.ModelProto, folder: Path) -> tuple[set[str],
     return layers, sum(each["name"].count("Roun") for each in functions if each is not None)
 
 
-__all__ = ["INTEGER", "RTX", "integer_in_onnxruntime", "integer_in_tensorrt", "optimized"]
+__all__ = [
+    "INTEGER",
+    "RENAMED",
+    "RTX",
+    "integer_in_onnxruntime",
+    "integer_in_tensorrt",
+    "optimized",
+]

@@ -18,7 +18,8 @@ from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.targets.deployment import Deployment
 from tests.quantization import real
-from tests.quantization.test_onnxruntime import IS_X86, optimized
+from tests.quantization.builders import optimized
+from tests.quantization.test_onnxruntime import IS_X86
 
 ort = pytest.importorskip("onnxruntime")
 

@@ -14,6 +14,7 @@ from modellint.finding import Severity
 from modellint.formats import read_model
 from modellint.runtimes.versions import version_key
 from modellint.targets.deployment import Deployment
+from tests.quantization.builders import INTEGER, optimized
 from tests.quantization.clean import clean, clean_for_onnxruntime
 from tests.quantization.defects import DEFECTS, Defect
 from tests.quantization.test_planted import findings, shown
@@ -23,19 +24,7 @@ IS_X86 = platform.machine() in ("x86_64", "AMD64")
 pytestmark = pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
 
 LAYERS = ("stem", "first", "second", "depthwise", "logits")
-INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize")
 HOST = Deployment(runtime="onnxruntime")
-
-
-def optimized(path: Path) -> list[onnx.NodeProto]:
-    """The nodes that are left when a session is made."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    written = path.with_suffix(".optimized.onnx")
-    options.optimized_model_filepath = str(written)
-    ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return list(onnx.load(written).graph.node)
 
 
 def integer_layers(path: Path) -> set[str] | str:

@@ -13,6 +13,7 @@ from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
+from tests.quantization import defects
 from tests.quantization.clean import clean, clean_for_onnxruntime
 from tests.quantization.defects import DEFECTS, Defect
 
@@ -63,6 +64,14 @@ def test_defect_is_named(defect: Defect, tmp_path: Path) -> None:
     )
     errors = {one.code for one in found if one.severity is Severity.ERROR}
     assert errors <= {defect.code}, shown(found)
+
+
+def test_a_pair_at_the_wrong_side_is_one_finding(tmp_path: Path) -> None:
+    graph = clean()
+    defects._pair_moved_before_relu(graph)
+    (found,) = findings(graph.model(), tmp_path, Deployment(runtime="tensorrt-rtx"))
+    assert (found.code, found.severity) == ("QNT102", Severity.WARNING)
+    assert found.fix.startswith("Move the pair from before Relu 'first_relu' to after it: 147 k")
 
 
 def test_every_rule_of_the_first_three_hundreds_is_planted() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from modellint.analysis.quantization import quantization_summary
+from modellint.analysis.quantization import Moves, quantization_summary
 from modellint.engine import lint_file
 from modellint.finding import Finding, Severity
 from modellint.formats import read_model
@@ -19,7 +19,15 @@ from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.quantization import real
-from tests.quantization.test_onnxruntime import IS_X86, optimized, predicted
+from tests.quantization.apply_move import applied
+from tests.quantization.builders import (
+    RENAMED,
+    RTX,
+    integer_in_onnxruntime,
+    integer_in_tensorrt,
+    optimized,
+)
+from tests.quantization.test_onnxruntime import IS_X86, predicted
 from tests.runtimes import TENSORRT_RTX
 
 pytest.importorskip("onnxruntime")
@@ -31,7 +39,6 @@ RULES = tuple(
 )
 CPU = Deployment(runtime="onnxruntime")
 GPU = Deployment(find_target("a10"), runtime="tensorrt")
-RTX = Deployment(find_target("a10"), runtime="tensorrt-rtx")
 INTEGER_PRODUCTS = ("QLinearConv", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat")
 CONVOLUTIONS = ("resnet18", "mobilenet_v2")
 BERT = "distilbert_base"
@@ -243,10 +250,71 @@ def test_onnxruntime_agrees(model: str, name: str, workshop: Workshop) -> None:
     assert len(integer) == len(predicted(path))
 
 
-@pytest.mark.skipif(
-    TENSORRT_RTX.module is None,
-    reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}",
+@pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
+@each(case for case in CASES if case[1] in ("for tensorrt, convolutions", "qdq int8 per channel"))
+def test_optimizer_confirms_moves(
+    model: str, name: str, workshop: Workshop, tmp_path: Path
+) -> None:
+    """The move with the largest gain and that with the smallest make integer what they promise."""
+    path = workshop.quantized(model, name)
+    proto = onnx.load(path)
+    before, left = integer_in_onnxruntime(proto, tmp_path)
+    moves = [move for move in Moves(read_model(path), CPU).all if move.ops]
+    for move in [*moves[:1], *moves[-1:]]:
+        changed = applied(proto, move, unsigned=True)
+        after, left_after = integer_in_onnxruntime(changed, tmp_path)
+        named = {op.node.label.removesuffix(RENAMED) for op in move.ops}
+        assert named <= after - before, move.what
+        assert before <= after, move.what
+        assert left - left_after >= move.conversions, move.what
+
+
+needs_rtx = pytest.mark.skipif(
+    TENSORRT_RTX.module is None, reason=f"needs TensorRT for RTX: {TENSORRT_RTX.install}"
 )
+
+
+@needs_rtx
+@pytest.mark.usefixtures("warm")
+@each((model, "for tensorrt, convolutions") for model in CONVOLUTIONS)
+def test_builder_confirms_moves(model: str, name: str, workshop: Workshop, tmp_path: Path) -> None:
+    """Every second pair of activations is dropped: each layer that needs one is found."""
+    proto = without_pairs(onnx.load(workshop.quantized(model, name)))
+    before, _ = integer_in_tensorrt(proto, tmp_path)
+    moves = Moves(read_model(tmp_path / "asked.onnx"), RTX)
+    labels = {op.node.label for op in moves.map.ops}
+    found = [move for move in moves.all if move.ops]
+    assert before | {op.node.label for move in found for op in move.ops} == labels
+    for move in [*found[:1], *moves.misplaced[:1]]:
+        after, _ = integer_in_tensorrt(applied(proto, move, unsigned=False), tmp_path)
+        assert after - before == {op.node.label for op in move.ops}, move.what
+        assert before <= after, move.what
+
+
+def without_pairs(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without every second pair of an activation; who read it reads the float value."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    pairs = [
+        (node.output[0], node.input[0])
+        for node in model.graph.node
+        if node.op_type == "QuantizeLinear" and node.input[0] not in stored
+    ]
+    dropped = dict(pairs[1::2])
+    float_values = {
+        node.output[0]: dropped[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in dropped
+    }
+    for node in model.graph.node:
+        for at, name in enumerate(node.input):
+            node.input[at] = float_values.get(name, name)
+    kept = [node for node in model.graph.node if not {*node.output} & {*float_values, *dropped}]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model
+
+
+@needs_rtx
 @pytest.mark.usefixtures("warm")
 @each(case for case in CASES if case[0] != "mobilenet_v2")
 def test_builder_agrees(model: str, name: str, workshop: Workshop, tmp_path: Path) -> None:

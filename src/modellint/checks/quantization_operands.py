@@ -9,6 +9,7 @@ from modellint.analysis.quantization.onnxruntime import bias_of
 from modellint.analysis.quantization.ops import rides_along
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import (
+    SURE,
     effect,
     move_for,
     nodes_of,
@@ -50,7 +51,7 @@ def activation_left_float(context: Context) -> Iterator[Hit]:
     ]
     if not found:
         return
-    is_sure = context.deployment.runtime in ("onnxruntime", "tensorrt-rtx")
+    is_sure = context.deployment.runtime in SURE
     if quantization.quantized_ops:
         for op in found:
             via = _activation_behind_pair(quantization, op)

@@ -9,7 +9,7 @@ from modellint.analysis.quantization import Converter, Move, Moves, Quantization
 from modellint.analysis.quantization.onnxruntime import CARRIES, CLIPPING, needs_pair
 from modellint.analysis.quantization.ops import MOVING, SHAPE_READERS, rides_along
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_common import move_for
+from modellint.checks.quantization_common import SURE, move_for
 from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Node, Value
@@ -39,6 +39,9 @@ def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
             continue
         if is_tensorrt or not any(needs_pair(quantization, node) for node in after):
             found.append((q, layer, after[0]))
+    if context.deployment.runtime in SURE:
+        moved = _moved_for_layers(context) if found else set()
+        found = [each for each in found if id(each[0].source) not in moved]
     if found:
         _, layer, after_layer = found[0]
         layers = (quantization.op(layer) for _, layer, _ in found)
@@ -73,6 +76,12 @@ def pair_before_addition(context: Context) -> Iterator[Hit]:
 
 def _only_removes(move: Move) -> bool:
     return all(edit.action == "remove" for edit in move.edits)
+
+
+def _moved_for_layers(context: Context) -> set[int]:
+    """Return ids of values whose pair is missing at a layer, which is another rule's finding."""
+    moves = [move for move in context.analysis(Moves).all if move.ops]
+    return {id(e.value) for move in moves for e in move.edits if e.action == "remove"}
 
 
 def _runs_integer(quantization: QuantizationMap, node: Node) -> bool:

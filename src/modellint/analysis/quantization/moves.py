@@ -188,13 +188,16 @@ def _keys(edits: Iterable[Edit]) -> frozenset[object]:
 class _Placement:
     """The edits that each layer needs to become integer."""
 
+    precisions: tuple[str, ...] = ()
+    """Precisions of its integer kernels."""
+
     def __init__(self, quantization: QuantizationMap) -> None:
         self.map = quantization
 
     def needs(self) -> dict[int, list[Edit]]:
         """Return the edits by id of the layer's node, for layers that edits make integer."""
-        if not self.map.activation_quantizers:
-            return {}  # only the weights are quantized, which is a choice
+        if not self.map.activation_quantizers or self.map.main_precision not in self.precisions:
+            return {}  # if only the weights are quantized, it is a choice
         found = {}
         for op in self._candidates():
             edits = self._needed(op)
@@ -238,7 +241,7 @@ class _Placement:
         for _ in range(_LONGEST):
             op = self.map.op(node)
             if op is not None:
-                return id(node) in integer or op.precision in ("int8", "fp8")
+                return id(node) in integer or op.precision in self.precisions
             result = node.output()
             after = result.sole_consumer if result is not None else None
             if node.op_type not in MOVING or after is None:
@@ -299,11 +302,13 @@ def _remove(quantizer: Converter, reader: Node) -> Edit:
 class _ForTensorRT(_Placement):
     """A layer is integer if both operands have a pair."""
 
+    precisions = ("int8", "fp8")
+
     def _needed(self, op: WeightedOp) -> list[Edit] | None:
-        if op.node.op_type in _TRANSPOSED:
-            return None  # TensorRT for RTX dequantizes it
+        if op.node.op_type in _TRANSPOSED or not op.has_weight:
+            return None  # TensorRT for RTX dequantizes the one, and fuses attention of the other
         schemes = [o.scheme for o in (op.data, op.weight) if o.scheme is not None]
-        if any(scheme.precision not in ("int8", "fp8") for scheme in schemes):
+        if any(scheme.precision not in self.precisions for scheme in schemes):
             return None
         edits: list[Edit] = []
         for operand in (op.data, op.weight):
@@ -414,6 +419,8 @@ class _ForOnnxRuntime(_Placement):
     """A layer is integer if both operands have a pair that reaches it, and so has its result,
     unless it is a product of matrices."""
 
+    precisions = ("int8",)
+
     def __init__(self, quantization: QuantizationMap) -> None:
         super().__init__(quantization)
         on_host = quantization.deployment.target is None
@@ -458,6 +465,9 @@ class _ForOnnxRuntime(_Placement):
         if not all(is_8_bits(scheme) for scheme in schemes):
             return False
         bias = bias_of(self.map, op)
+        is_half = not (op.data.is_quantized and op.weight.is_quantized)
+        if bias is not None and is_half and bias.output.sole_consumer is not op.node:
+            return False  # it has the scale of another layer
         has_float_bias = op.node.input(2) is not None and bias is None
         if has_odd_parameters(op, has_float_bias=has_float_bias):
             return False
@@ -485,9 +495,11 @@ class _ForOnnxRuntime(_Placement):
         like, scale = bias.scheme, float(scales.flat[0])
         return [Edit("insert", operand.root, self._weight(operand).uses, "weight", like, scale)]
 
-    def _on(self, value: Value) -> list[Edit]:
+    def _on(self, value: Value) -> list[Edit] | None:
         """Return a pair on a value, like one that is near."""
         there = self.map.quantizers_after(value)
+        if there and value.is_output:
+            return None  # it is also returned in float
         if there:
             insert = Edit("insert", value, _readers(value), "same", there[0].scheme)
             return [self._replaced(there[0]), insert] if _is_signed(there[0].scheme) else [insert]
@@ -513,7 +525,7 @@ class _ForOnnxRuntime(_Placement):
             op = self.map.op(use.node)
             bias = bias_of(self.map, op) if op is not None else None
             weight = op.weight.scheme if op is not None else None
-            if bias is None or weight is None:
+            if bias is None or weight is None or bias.output.sole_consumer is not use.node:
                 continue
             own, others = bias.scheme.scales, weight.scales
             if own is not None and others is not None and float(others.flat[0]) > 0:
@@ -683,18 +695,20 @@ def _alone(edit: Edit, node: Node) -> str:
         return f"replace the pair {place} by {form}"
     if edit.action == "remove":
         return f"remove the pair between {_named_source(edit.value)} and {_named(readers[0])}"
-    if edit.form == "same" and edit.scheme is not None and edit.scheme.node.input(0) is edit.value:
+    if _is_there(edit) and readers:
         rest = f" and {len(readers) - 1} more" if len(readers) > 1 else ""
-        return (
-            f"let {_named(readers[0])}{rest} read the pair {place}"
-            if readers
-            else (f"return what the pair {place} returns")
-        )
+        return f"let {_named(readers[0])}{rest} read the pair {place}"
     if edit.scheme is not None:
         return f"insert a pair {place} like that of '{edit.scheme.node.label}'"
     form = ", as uint8 from zero" if edit.form == "from-zero" else ""
     scale = f" with scale {edit.scale:.3g}, which the bias implies" if edit.scale else ""
     return f"insert a pair {place}{form}{scale}"
+
+
+def _is_there(edit: Edit) -> bool:
+    """Return True if the pair to insert is one that quantizes the value already."""
+    like = edit.scheme.node if edit.scheme is not None and edit.form == "same" else None
+    return like is not None and like.input(0) is edit.value
 
 
 def _place(value: Value) -> str:
