@@ -25,7 +25,7 @@ _ALL_SLIDE = frozenset(
 def mixers_of(hyper: HyperTable, count: int) -> list[str]:
     """Return the kind of each layer, by the names of transformers."""
     kinds = _kinds(hyper, count)
-    crossed = set(hyper.config.items("cross_attention_layers"))
+    crossed = hyper.config.items("cross_attention_layers")
     return ["cross_attention" if index in crossed else kind for index, kind in enumerate(kinds)]
 
 
