@@ -1,4 +1,4 @@
-"""What is said of TFLite files, held against LiteRT's interpreter."""
+"""TFLite files as LiteRT's own interpreter sees them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytest.importorskip("ai_edge_litert")
 MODELS = os.environ.get("MODELLINT_MODELS")
 """Folder of models that others have made."""
 NOT_OPENED = ("TFL001", "TFL005", "TFL014")
-"""Rules that are no prediction about a runtime, but about which it agrees."""
+"""Rules that do not predict what a runtime refuses, and with which it agrees."""
 
 
 def examples(kind: str) -> list[tuple[str, Example]]:

@@ -9,7 +9,26 @@ To add an operator, add a row to `catalogue.py`.
 
 from __future__ import annotations
 
-from modellint.operators.operator import Dialect, Operator, having, names, of, rows, with_input
+from modellint.operators.operator import (
+    Dialect,
+    Operator,
+    having,
+    names,
+    of,
+    rows,
+    with_input,
+    with_own_names,
+)
 from modellint.operators.trait import Trait
 
-__all__ = ["Dialect", "Operator", "Trait", "having", "names", "of", "rows", "with_input"]
+__all__ = [
+    "Dialect",
+    "Operator",
+    "Trait",
+    "having",
+    "names",
+    "of",
+    "rows",
+    "with_input",
+    "with_own_names",
+]

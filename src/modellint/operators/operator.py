@@ -83,6 +83,20 @@ def names(*traits: Trait) -> tuple[str, ...]:
 
 
 @cache
+def with_own_names(*traits: Trait) -> Mapping[str, Operator]:
+    """Return the operators with any of these traits in formats that keep their own names.
+
+    The keys are qualified: ``tflite.CONV_2D``.
+    """
+    wanted = frozenset(traits)
+    return {
+        name: row
+        for name, row in _dialects().items()
+        if name.partition(".")[0] in OWN_NAMES and wanted & row.traits
+    }
+
+
+@cache
 def with_input(*roles: str) -> Mapping[str, tuple[int, ...]]:
     """Op types with an input of one of these roles, and the indices of those inputs."""
     wanted = frozenset(roles)

@@ -18,6 +18,7 @@ from modellint.analysis.quantization.ops import (
     FLOAT_PRODUCTS,
     INTEGER_OPS,
     MOVING,
+    TYPED_PRODUCTS,
     OperandPlaces,
     output_axis,
 )
@@ -39,7 +40,7 @@ from modellint.analysis.quantization.scheme import (
     scheme_of,
 )
 from modellint.model import Graph, Model, Node, Value
-from modellint.operators import Trait, having, of
+from modellint.operators import Operator, Trait, having, of
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class QuantizationMap:
         *BLOCK_WEIGHT_OPS,
         *FLOAT_ONLY,
         *EXPERTS,
+        *TYPED_PRODUCTS,
     )
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
@@ -136,11 +138,25 @@ class QuantizationMap:
         for op in FLOAT_ONLY:
             for node in graph.by_op.get(op, ()):
                 self._add(node, 0, 1)
+        for op, row in TYPED_PRODUCTS.items():
+            for node in graph.by_op.get(op, ()):
+                self._add_typed(node, row)
         for op in EXPERTS:
             for node in graph.by_op.get(op, ()):
                 packed = of(node).place("weight-scale") is not None
                 bits = node.get_int("expert_weight_bits", 4) if packed else None
                 self._add(node, 0, of(node).place("weight") or 1, weight_bits=bits)
+
+    def _add_typed(self, node: Node, row: Operator) -> None:
+        """Add an op whose precision is that of its inputs, which are quantized as they are."""
+        data, weight = row.place("data") or 0, row.place("weight") or 1
+        types = [known_type(node.input(at)) for at in (data, weight)]
+        if types[0] is not None and types[0].is_integer:
+            self._add(node, data, weight, integer=precision_of(types[0]))
+        else:
+            is_packed = types[1] is not None and types[1].is_integer
+            bits = int(types[1].bits) if types[1] is not None and is_packed else None
+            self._add(node, data, weight, weight_bits=bits)
 
     def _add(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from modellint.model import Node
-from modellint.operators import Operator, Trait, having, names, of, rows
+from modellint.operators import Operator, Trait, having, names, of, rows, with_own_names
 
 MOVING = having(Trait.MOVES)
 SHAPE_READERS = having(Trait.MAKES_SHAPES)
@@ -35,6 +35,9 @@ def _integer_operands(row: Operator) -> tuple[OperandPlaces, OperandPlaces]:
 
 INTEGER_OPS = {name: _integer_operands(rows()[name]) for name in names(Trait.INTEGER_PRODUCT)}
 """Weighted ops on integers, with the inputs of data, weight, scales and zero points."""
+
+TYPED_PRODUCTS = with_own_names(Trait.FLOAT_PRODUCT)
+"""Weighted ops that compute in the types of their inputs, integers or floats."""
 
 _RIDING = having(Trait.MOVES, Trait.QUANTIZABLE)
 

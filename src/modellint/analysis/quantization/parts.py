@@ -163,6 +163,9 @@ class WeightedOp:
         scheme = self.weight.scheme
         if scheme is not None and scheme.precision is not None:
             return scheme.precision
+        stored = known_type(self.weight.root)
+        if self.integer is not None and stored is not None and stored.is_integer:
+            return precision_of(stored)
         return self.integer or self.float_precision
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from modellint.analysis.quantization.islands import between, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap
-from modellint.analysis.quantization.ops import TENSORRT_TYPES, rides_along
+from modellint.analysis.quantization.ops import TENSORRT_TYPES, TYPED_PRODUCTS, rides_along
 from modellint.analysis.quantization.parts import WeightedOp, walk_consumers
 from modellint.analysis.quantization.weights import Spread, spread
 from modellint.base.records import dataclass
@@ -296,7 +296,7 @@ class Readiness:
         nodes: dict[str, list[Node]] = {
             "refused-zero-point": [each.node for each in self.map.shifted],
             "refused-type": [each.node for name in others for each in by_type[name]],
-            "refused-operator": [op.node for op in self.map.ops if op.integer is not None],
+            "refused-operator": [op.node for op in self.map.ops if _is_foreign(op)],
         }
         return [
             self._obstacle(reason, *_REASONS[reason], 100, self.map.ops, places)
@@ -445,3 +445,8 @@ def _odd_channels(op: WeightedOp) -> tuple[int, int] | None:
     if inputs <= 4 or (inputs % ALIGNMENT == 0 and outputs % ALIGNMENT == 0):
         return None  # runtimes have special kernels for images of up to four channels
     return inputs, outputs
+
+
+def _is_foreign(op: WeightedOp) -> bool:
+    """Return True for an op of ONNX that is integer by itself, which TensorRT does not parse."""
+    return op.integer is not None and op.node.qualified_op not in TYPED_PRODUCTS

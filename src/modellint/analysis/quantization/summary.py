@@ -10,6 +10,7 @@ from typing import Any
 from modellint.analysis.quantization.islands import Island, find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.moves import Moves
+from modellint.analysis.quantization.ops import TYPED_PRODUCTS
 from modellint.analysis.quantization.parts import WeightedOp, weight_bytes
 from modellint.analysis.quantization.readiness import Obstacle, Readiness
 from modellint.analysis.quantization.scheme import Scheme
@@ -96,7 +97,8 @@ class QuantizationSummary:
     """Quantization of a model, or its readiness for it."""
 
     method: str
-    """``none``, ``QDQ``, ``QOperator``, ``dynamic``, ``weight-only``, or several joined by +."""
+    """``none``, ``QDQ``, ``QOperator``, ``dynamic``, ``integer`` (by the types of tensors alone),
+    ``weight-only``, or several joined by +."""
     precision: str
     """Precision of most of the model."""
     coverage: Mapping[str, Coverage]
@@ -177,12 +179,15 @@ def _method(quantization: QuantizationMap) -> str:
     ):
         found.append("QDQ")
     integer = {op.node.op_type for op in quantization.ops if op.integer}
+    qualified = {op.node.qualified_op for op in quantization.ops if op.integer}
     if any(op.startswith(("QLinear", "QGemm", "QAttention")) for op in integer):
         found.append("QOperator")
     if any(op.endswith(("Integer", "Integer16", "IntegerToFloat")) for op in integer) or any(
         op.startswith("Dynamic") for op in integer
     ):
         found.append("dynamic")
+    if any(op in TYPED_PRODUCTS for op in qualified):
+        found.append("integer")
     if not found and any(op.is_weight_only for op in quantization.ops):
         found.append("weight-only")
     if not found and quantization.is_quantized:
