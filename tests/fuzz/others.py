@@ -11,6 +11,7 @@ from io import BytesIO
 
 from modellint.formats.trt import engine as engine_format
 from tests.fuzz import flatbuffers, operators, seeds, values
+from tests.fuzz.gguf_files import gguf
 from tests.fuzz.tree import write
 
 
@@ -87,13 +88,6 @@ def flatbuffer(chance: random.Random) -> tuple[str, bytes]:
         for _ in range(chance.choice((0, 1, 8, 100)))
     )
     return suffix, struct.pack("<I", chance.choice((0, 4, 16, 24, 0xFFFFFFFF))) + magic + table
-
-
-def gguf(chance: random.Random) -> tuple[str, bytes]:
-    head = b"GGUF" + struct.pack(
-        "<IQQ", chance.choice((0, 2, 3, 99)), chance.choice((0, 3, 1 << 63)), 1 << 40
-    )
-    return ".gguf", head + values.payload(chance, chance.choice((0, 8, 100)))
 
 
 def xml(chance: random.Random) -> tuple[str, bytes]:
@@ -293,12 +287,13 @@ def misnamed(chance: random.Random) -> tuple[str, bytes]:
 
 
 Maker = Callable[[random.Random], tuple[str, bytes]]
-SELDOM: tuple[Maker, ...] = (safetensors, flatbuffer, gguf, xml, archive, pointer, small, misnamed)
+SELDOM: tuple[Maker, ...] = (safetensors, flatbuffer, xml, archive, pointer, small, misnamed)
 OFTEN: tuple[Maker, ...] = (
     engine,
     layers,
     onnx_text,
     damaged_model,
+    gguf,
     flatbuffers.tflite,
     flatbuffers.ort,
 )

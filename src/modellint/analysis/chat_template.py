@@ -18,6 +18,9 @@ _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _DUNDER = re.compile(r"(?<!\w)__[a-z]\w*?__(?!\w)")
 _ESCAPED = re.compile(r"\\(?:x5f|u005f|137)", re.IGNORECASE)
 _STATEMENT = re.compile(r"^[-+]?\s*(include|import|from|extends)\b")
+_WORD = re.compile(r"[a-z]+")
+_BLOCKS = frozenset({"for", "if", "macro", "call", "filter"})
+"""Statements that always have an end. Others, such as ``set``, may have one."""
 _HALF_DUNDER = re.compile(r"^.__[a-z]*.$|^.[a-z]*__.$")
 """A string to be joined to such a name."""
 _GADGET = re.compile(r"\b(?:lipsum|cycler|joiner|url_for|get_flashed_messages)\s*[.\[]")
@@ -35,14 +38,39 @@ class Suspicion:
     text: str
 
 
-def dangers(template: str) -> Iterator[Suspicion]:
+def mistake(template: str) -> str:
+    """Say why no program can render a template; empty if that is not known."""
+    if len(template) >= LONGEST:
+        return ""
+    at = 0
+    open_blocks: list[str] = []
+    while opening := _OPENING.search(template, at):
+        end = template.find(_CLOSING[opening[0]], opening.end())
+        if end < 0:
+            return f"'{opening[0]}' without '{_CLOSING[opening[0]]}'"
+        at = end + 2
+        words = _WORD.findall(template[opening.end() : min(end, opening.end() + 100)])
+        if opening[0] != "{%" or not words:
+            continue
+        if words[0] == "raw":  # what follows is no code
+            return ""
+        if words[0] in _BLOCKS:
+            open_blocks.append(words[0])
+        begun = words[0].removeprefix("end")
+        ends = begun != words[0] and begun in _BLOCKS
+        if ends and (not open_blocks or open_blocks.pop() != begun):
+            return f"'{words[0]}' without '{begun}'"
+    return f"'{open_blocks[-1]}' without 'end{open_blocks[-1]}'" if open_blocks else ""
+
+
+def suspicions(template: str) -> Iterator[Suspicion]:
     """Iterate over the dangerous parts of a template, at most one of each kind."""
     found: set[str] = set()
     for code in _codes(template[:LONGEST]):
-        for danger in _dangers_in(code):
-            if danger.kind not in found:
-                found.add(danger.kind)
-                yield danger
+        for suspicion in _suspicions_in(code):
+            if suspicion.kind not in found:
+                found.add(suspicion.kind)
+                yield suspicion
 
 
 def _codes(template: str) -> Iterator[str]:
@@ -55,7 +83,7 @@ def _codes(template: str) -> Iterator[str]:
             yield template[opening.end() : end if end >= 0 else None]
 
 
-def _dangers_in(code: str) -> Iterator[Suspicion]:
+def _suspicions_in(code: str) -> Iterator[Suspicion]:
     strings = _STRING.findall(code)
     plain = _STRING.sub("''", code)
     for pattern, text, kind in (

@@ -27,6 +27,28 @@ ROTATES_WHOLE_HEADS = frozenset({"llama", "deci", "falcon", "llama-embed"})
 """Architectures whose heads llama.cpp rotates whole, or not at all."""
 _U32, _F32, _BOOL, _TEXT = (TYPE_NAMES.index(name) for name in ("u32", "f32", "bool", "str"))
 _NUMBERS = {"u32": _U32, "f32": _F32, "bool": _BOOL, "str": _TEXT}
+SPECIAL_TOKENS = tuple(
+    f"tokenizer.ggml.{name}_token_id"
+    for name in """bos eos eot eom unknown seperator padding mask fim_pre fim_suf fim_mid fim_pad
+    fim_rep fim_sep prefix suffix middle""".split()
+)
+_GENERAL: Mapping[str, KeyKind] = {
+    key: KeyKind(kind, is_required=False, is_per_layer=False)
+    for kind, keys in (
+        ("str", ("general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre")),
+        ("u32", ("general.file_type", "tokenizer.ggml.token_type_count", *SPECIAL_TOKENS)),
+        (
+            "bool",
+            tuple(
+                f"tokenizer.ggml.{name}"
+                for name in """add_bos_token add_eos_token add_sep_token add_space_prefix
+                remove_extra_whitespaces normalizer.lowercase normalizer.strip_accents""".split()
+            ),
+        ),
+    )
+    for key in keys
+}
+"""Entries besides the hyperparameters whose types llama.cpp checks."""
 _IN_ARRAYS = {"u32": ("u32", "i32"), "f32": ("f32",)}
 """Types of elements that llama.cpp takes for each type."""
 
@@ -76,14 +98,14 @@ def wrong_type(context: Context) -> Iterator[Hit]:
     if known is None:
         return
     facts, _ = known
-    for key, kind in _kinds(facts).items():
-        entry = facts.entry(facts.of_architecture(key))
+    kinds = {facts.of_architecture(key): kind for key, kind in _kinds(facts).items()}
+    for key, kind in {**_GENERAL, **kinds}.items():
+        entry = facts.entry(key)
         if entry is None or kind.type == "arr" or _is_of(entry, kind):
             continue
         stated = str(entry.value) if isinstance(entry.value, Array) else entry.type_name
         wanted = f"{kind.type}, or an array of it" if kind.is_per_layer else kind.type
-        facts_of_hit = {"key": facts.of_architecture(key), "type": stated, "expected": wanted}
-        yield Hit(None, facts_of_hit)
+        yield Hit(None, {"key": key, "type": stated, "expected": wanted})
 
 
 def _kinds(facts: GgufFacts) -> Mapping[str, KeyKind]:
@@ -182,7 +204,7 @@ def missing_tensor(context: Context) -> Iterator[Hit]:
     if not names:  # only a vocabulary
         return
     hyper = Hyperparameters(facts)
-    layers = range(min(hyper.layers, MOST_LAYERS))
+    layers = range(hyper.layers)
     for pattern in _required_tensors(hyper, loaded):
         wanted = [pattern % index for index in layers] if "%d" in pattern else [pattern]
         missing = [name for name in wanted if not _has(names, name)]
@@ -235,7 +257,11 @@ def _trimmed(dims: tuple[int, ...]) -> tuple[int, ...]:
 
 def _is_vocabulary_alone(name: str, found: tuple[int, ...], dims: tuple[int, ...]) -> bool:
     """Return True if only the number of tokens is another: that has a rule of its own."""
-    return name in ("token_embd.weight", "output.weight") and found[:1] == dims[:1]
+    return (
+        name in ("token_embd.weight", "output.weight")
+        and len(found) == len(dims)
+        and found[:1] == dims[:1]
+    )
 
 
 def _expected(

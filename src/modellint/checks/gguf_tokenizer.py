@@ -6,23 +6,18 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from modellint.analysis.chat_template import dangers
+from modellint.analysis.chat_template import mistake, suspicions
 from modellint.checks.api import Context, Hit
-from modellint.checks.gguf_metadata import known_facts, model_facts
+from modellint.checks.gguf_metadata import SPECIAL_TOKENS, known_facts, model_facts
 from modellint.finding import Severity
 from modellint.formats.gguf.facts import GgufFacts
-from modellint.formats.gguf.header import FLOAT32, INT32, TYPE_NAMES, Array
+from modellint.formats.gguf.header import FLOAT32, INT32, TEXT, TYPE_NAMES, Array
 
 TOKENS = "tokenizer.ggml.tokens"
 WITH_MERGES = frozenset({"gpt2", "gemma4", "hybriddna", "whitespace"})
 WITHOUT_TOKENS = frozenset({"no_vocab", "none"})
 PRE_TOKENIZED = frozenset({"gpt2", "hybriddna", "whitespace"})
 WITHOUT_MERGES = "kimi-k2"
-SPECIAL = tuple(
-    f"tokenizer.ggml.{name}_token_id"
-    for name in """bos eos eot eom unknown seperator padding mask fim_pre fim_suf fim_mid fim_pad
-    fim_rep fim_sep prefix suffix middle""".split()
-)
 _CHAT = re.compile(r"(?<![a-z])(?:instruct|chat)(?![a-z])", re.IGNORECASE)
 
 
@@ -48,15 +43,17 @@ def token_lists(context: Context) -> Iterator[Hit]:
     if facts is None or tokens is None:
         return
     for key, types in (
+        (TOKENS, (TEXT,)),
         ("tokenizer.ggml.scores", (FLOAT32, INT32)),
         ("tokenizer.ggml.token_type", (INT32,)),
     ):
-        array = facts.array(key)
-        if array is None:
+        entry, array = facts.entry(key), facts.array(key)
+        if entry is None:
             continue
-        if array.type not in types:
+        if array is None or array.type not in types:
+            stated = entry.type_name if array is None else str(array)
             expected = TYPE_NAMES[types[0]]
-            yield Hit(None, {"key": key, "type": str(array), "expected": expected}, "type")
+            yield Hit(None, {"key": key, "type": stated, "expected": expected}, "type")
         elif array.count != tokens.count:
             counts = {"key": key, "number": array.count, "tokens": tokens.count}
             if array.count < tokens.count:
@@ -87,7 +84,7 @@ def special_token(context: Context) -> Iterator[Hit]:
     """Special tokens that are not in the vocabulary."""
     facts = _with_tokens(context)
     tokens = facts.array(TOKENS) if facts is not None else None
-    for key in SPECIAL:
+    for key in SPECIAL_TOKENS:
         number = facts.integer(key) if facts is not None else None
         if tokens is not None and number is not None and not 0 <= number < tokens.count:
             yield Hit(None, {"key": key, "number": number, "tokens": tokens.count})
@@ -149,6 +146,16 @@ def no_chat_template(context: Context) -> Iterator[Hit]:
         yield Hit(None, {"name": named})
 
 
+def broken_template(context: Context) -> Iterator[Hit]:
+    """Chat templates that no program can render."""
+    facts = model_facts(context)
+    text = facts.text("tokenizer.chat_template") if facts is not None else None
+    if text is not None:
+        wrong = mistake(text)
+        if wrong:
+            yield Hit(None, {"mistake": wrong})
+
+
 def dangerous_template(context: Context) -> Iterator[Hit]:
     """Chat templates that do more than format messages."""
     facts = model_facts(context)
@@ -156,8 +163,8 @@ def dangerous_template(context: Context) -> Iterator[Hit]:
         return
     for key, entry in facts.first.entries.items():
         if key.startswith("tokenizer.chat_template") and isinstance(entry.value, str):
-            for danger in dangers(entry.value):
-                yield Hit(None, {"key": key, "part": danger.text}, variant=danger.kind)
+            for found in suspicions(entry.value):
+                yield Hit(None, {"key": key, "part": found.text}, variant=found.kind)
 
 
 def _with_tokens(context: Context) -> GgufFacts | None:

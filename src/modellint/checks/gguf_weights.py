@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.weights import PIECE, PIECES, pieces
+from modellint.analysis.weights import PIECE, PIECES, Weights, is_weight, pieces
 from modellint.checks.api import Context, Hit
 from modellint.checks.gguf_metadata import model_facts
 from modellint.formats.elements import read_ranges
@@ -26,12 +26,16 @@ LOW_BITS = 0xFFFF
 
 
 def broken_number(context: Context) -> Iterator[Hit]:
-    """Tensors with NaN or infinite numbers, or with blocks whose scale is one."""
+    """Tensors with NaN or infinite numbers, or with blocks whose scale is one, that no sample of
+    their numbers shows: a rule about all formats reports the others."""
     facts = gguf_facts(context.model)
     if facts is None or facts.first.is_big_endian:
         return
     for tensor in context.model.tensors:
         if tensor.region is None or not tensor.dtype.is_float or not tensor.elements:
+            continue
+        sample = context.analysis(Weights).of(tensor)
+        if sample is not None and (sample.nans or (sample.infinities and is_weight(tensor))):
             continue
         affords = context.model.reading.affords("broken numbers", tensor)
         if tensor.dtype.is_block:
@@ -94,47 +98,6 @@ def without_importance(context: Context) -> Iterator[Hit]:
         yield Hit(None, {"types": sorted(types), "tensors": len(names)}, count=len(names))
 
 
-def tied_twice(context: Context) -> Iterator[Hit]:
-    """An output layer that is a copy of the table of embeddings."""
-    facts = model_facts(context)
-    named = {tensor.name: tensor for tensor in context.model.tensors}
-    table, output = named.get(EMBEDDINGS), named.get(OUTPUT)
-    if facts is None or table is None or output is None or not _may_be_copies(table, output):
-        return
-    if not context.model.reading.affords("tied embeddings", table, output):
-        return
-    if _have_equal_bytes(table, output):
-        yield Hit(output, {"size": output.nbytes})
-
-
-def _may_be_copies(one: Tensor, other: Tensor) -> bool:
-    return (
-        one.region is not None
-        and other.region is not None
-        and (one.dtype, one.shape) == (other.dtype, other.shape)
-        and one.nbytes > 0
-    )
-
-
-def _have_equal_bytes(one: Tensor, other: Tensor) -> bool:
-    piece = 1 << 20
-    pairs = zip(_bytes_of(one, piece), _bytes_of(other, piece), strict=True)
-    try:
-        return all(first == second for first, second in pairs)
-    except (OSError, ValueError):  # a file has changed
-        return False
-
-
-def _bytes_of(tensor: Tensor, piece: int) -> Iterator[memoryview]:
-    region = tensor.region
-    if region is not None:
-        places = (
-            (region.offset + start, min(piece, region.length - start))
-            for start in range(0, region.length, piece)
-        )
-        yield from read_ranges(region.path, places)
-
-
 def needlessly_wide(context: Context) -> Iterator[Hit]:
     """Weights stored as 32-bit floats, all of which have 16 bits or less."""
     facts = model_facts(context)
@@ -161,16 +124,3 @@ def _fits_in_16_bits(tensor: Tensor) -> bool:
         if (bits & LOW_BITS).any():
             return False
     return True
-
-
-def narrow_output(context: Context) -> Iterator[Hit]:
-    """An output layer of fewer bits than llama.cpp's tool gives to any."""
-    facts = model_facts(context)
-    if facts is None or not facts.is_complete:
-        return
-    named = {tensor.name: tensor for tensor in context.model.tensors}
-    layer = named.get(OUTPUT, named.get(EMBEDDINGS))
-    if layer is None or not layer.dtype.is_block or layer.dtype.bits >= context.options["min-bits"]:
-        return
-    types = {"type": layer.dtype.name, "bits": layer.dtype.bits, "tensor": layer.name}
-    yield Hit(layer, types, variant="" if layer.name == OUTPUT else "tied")

@@ -164,8 +164,9 @@ class Hyperparameters:
 
     @property
     def layers(self) -> int:
+        """Return the number of layers, at most as many as llama.cpp loads."""
         decoders = self.number("decoder_block_count") if self.name == "t5" else 0
-        return min(decoders, MOST_LAYERS) or self.all_layers - self.draft_layers
+        return min(decoders or self.all_layers - self.draft_layers, MOST_LAYERS)
 
     @cached_property
     def head_size(self) -> int:

@@ -36,7 +36,7 @@ from modellint.formats.gguf.header import (
 from modellint.formats.gguf.types import TYPES, ggml_name
 from modellint.model import product
 
-_SMALL_LLAMA = """
+SMALL_LLAMA = """
 general.architecture = "llama"
 general.name = "Small"
 general.file_type = 0
@@ -67,7 +67,7 @@ blk.0.ffn_gate.weight: F32 [32, 64]
 blk.0.ffn_up.weight: F32 [32, 64]
 blk.0.ffn_down.weight: F32 [64, 32]
 """
-_MODELS = {"llama": _SMALL_LLAMA}
+_MODELS = {"llama": SMALL_LLAMA}
 
 _ENTRY = re.compile(r"(?P<key>\S+)(?: \((?P<type>\w+)\))? = (?P<value>.+)")
 _TENSOR = re.compile(
@@ -77,6 +77,9 @@ _TENSOR = re.compile(
 _USUAL: Mapping[type, str] = {bool: "bool", int: "u32", float: "f32", str: "str"}
 _USUAL_IN_ARRAYS = {**_USUAL, int: "i32"}
 _TYPE_NUMBERS = {ggml_name(number): number for number in TYPES}
+
+FARTHEST = 1 << 24
+"""Offset up to which data are written: a text can state any."""
 
 
 @dataclass(slots=True)
@@ -175,7 +178,8 @@ def _bytes_of(file: _Draft) -> bytes:
     for name, stated, dims, offset, content in _placed(file):
         head += _string(order, name) + struct.pack(f"{order}I{len(dims)}q", len(dims), *dims)
         head += struct.pack(f"{order}IQ", stated, offset)
-        data += bytes(max(0, offset - len(data))) + content
+        if offset <= FARTHEST:
+            data += bytes(max(0, offset - len(data))) + content
     head += bytes(-len(head) % file.alignment)
     return (head + data)[: len(head) + len(data) - file.cut]
 

@@ -28,7 +28,7 @@ def tensor_of(
         dtype is UNDEFINED
         or shape != stated.shape
         or offset + nbytes > part.size
-        or (dtype.is_block and shape[-1] % dtype.block)
+        or (dtype.is_block and (not shape or shape[-1] % dtype.block))
     ):
         return Tensor(stated.name, dtype, shape, nbytes)
     region = Region(part.path, offset, nbytes, external=external)
