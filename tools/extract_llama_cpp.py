@@ -20,9 +20,15 @@ TYPES = {"uint32_t": "u32", "int32_t": "u32", "float": "f32", "bool": "bool", "s
 ENUMS = ("llama_pooling_type",)
 SYMBOLS = frozenset(
     """n_embd n_vocab n_ff n_head n_head_kv n_embd_head_k n_embd_head_v n_embd_k_gqa n_embd_v_gqa
-    n_embd_gqa n_expert""".split()
+    n_embd_gqa n_expert n_ff_exp""".split()
 )
 """Sizes in the shapes of tensors that follow from the metadata of every architecture."""
+
+EXPERT_WIDTHS = (
+    ("n_ff_exp", "hparams.n_ff_exp()"),
+    ("n_ff_exp", "hparams.n_ff_exp() ? hparams.n_ff_exp() : n_ff / n_expert_used"),
+)
+"""Definitions of the width of experts that are understood."""
 
 
 def main(source: Path, release: str) -> None:
@@ -156,7 +162,11 @@ class Code:
         their dims if these are simple."""
         depth, in_layers = 0, False
         condition, below = "tensors", 0
-        own = set(re.findall(r"const \w+ (n_\w+)\s*=", code))
+        own = {
+            name
+            for name, value in re.findall(r"const \w+ +(n_\w+)\s*=\s*([^;]+);", code)
+            if (name, value.strip()) not in EXPERT_WIDTHS
+        }
         for line in code.splitlines():
             if depth == 1 and re.search(r"for \(.*< n_layer; ", line):
                 in_layers = True

@@ -72,7 +72,7 @@ for line in sys.stdin:
 """
 REASON = re.compile(
     r"error loading model: (.*)|gguf_init_from_\w+: (.*)|GGML_ASSERT\((.*)\) failed"
-    r"|what\(\):\s+(.*)"
+    r"|what\(\):\s+(.*)|\.cpp:\d+: (.*)"
 )
 SECURITY = "GGF038"
 """Rule about what a loader takes without a word."""
@@ -248,7 +248,7 @@ class LlamaCpp:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "GGML_NO_BACKTRACE": "1"},
         )
 
     def ask(self, path: Path) -> Verdict:

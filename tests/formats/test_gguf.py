@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from modellint.analysis.chat_template import mistake, suspicions
+from modellint.analysis.chat_template import dangers, mistake
 from modellint.config.load import CommandLine, Configs
 from modellint.discovery import discover
 from modellint.examples import cases_of
@@ -409,7 +409,7 @@ def test_few_errors_are_wrong() -> None:
     ],
 )
 def test_what_a_template_does_besides_formatting(template: str, kinds: list[str]) -> None:
-    assert sorted(each.kind for each in suspicions(template)) == sorted(kinds)
+    assert sorted(each.kind for each in dangers(template)) == sorted(kinds)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ class Mutant(NamedTuple):
     @property
     def may_be_model(self) -> bool:
         """False if it is certain that no reader can make a model of it."""
+        if self.data.startswith(b"GGUF"):
+            return True
         if self.name.endswith((".onnxtxt", ".json")) or b"trt" in self.data:
             return self.data[:4] not in WRITERS or read_header(self.data) is not None
         try:

@@ -52,7 +52,7 @@ def mistake(template: str) -> str:
         words = _WORD.findall(template[opening.end() : min(end, opening.end() + 100)])
         if opening[0] != "{%" or not words:
             continue
-        if words[0] == "raw":  # what follows is no code
+        if words[0] == "raw":  # what follows is plain text
             return ""
         if words[0] in _BLOCKS:
             open_blocks.append(words[0])
@@ -63,11 +63,11 @@ def mistake(template: str) -> str:
     return f"'{open_blocks[-1]}' without 'end{open_blocks[-1]}'" if open_blocks else ""
 
 
-def suspicions(template: str) -> Iterator[Suspicion]:
+def dangers(template: str) -> Iterator[Suspicion]:
     """Iterate over the dangerous parts of a template, at most one of each kind."""
     found: set[str] = set()
     for code in _codes(template[:LONGEST]):
-        for suspicion in _suspicions_in(code):
+        for suspicion in _dangers_in(code):
             if suspicion.kind not in found:
                 found.add(suspicion.kind)
                 yield suspicion
@@ -83,7 +83,7 @@ def _codes(template: str) -> Iterator[str]:
             yield template[opening.end() : end if end >= 0 else None]
 
 
-def _suspicions_in(code: str) -> Iterator[Suspicion]:
+def _dangers_in(code: str) -> Iterator[Suspicion]:
     strings = _STRING.findall(code)
     plain = _STRING.sub("''", code)
     for pattern, text, kind in (

@@ -292,6 +292,10 @@ def _symbols(hyper: Hyperparameters) -> dict[str, int]:
     for symbol, key in (("n_ff", "feed_forward_length"), ("n_head", "attention.head_count")):
         if not hyper.each(key):
             found[symbol] = hyper.number(key)
+    used = hyper.number("expert_used_count")
+    if used and "n_ff" in found and not hyper.each("expert_feed_forward_length"):
+        width = hyper.number("expert_feed_forward_length")
+        found["n_ff_exp"] = width or found["n_ff"] // used
     if not hyper.each("attention.head_count_kv") and "n_head" in found:
         found["n_head_kv"] = hyper.kv_heads(0)
         found["n_embd_k_gqa"] = found["n_embd_head_k"] * found["n_head_kv"]

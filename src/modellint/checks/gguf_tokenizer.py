@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from modellint.analysis.chat_template import mistake, suspicions
+from modellint.analysis.chat_template import dangers, mistake
 from modellint.checks.api import Context, Hit
 from modellint.checks.gguf_metadata import SPECIAL_TOKENS, known_facts, model_facts
 from modellint.finding import Severity
@@ -163,7 +163,7 @@ def dangerous_template(context: Context) -> Iterator[Hit]:
         return
     for key, entry in facts.first.entries.items():
         if key.startswith("tokenizer.chat_template") and isinstance(entry.value, str):
-            for found in suspicions(entry.value):
+            for found in dangers(entry.value):
                 yield Hit(None, {"key": key, "part": found.text}, variant=found.kind)
 
 

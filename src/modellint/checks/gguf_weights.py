@@ -10,7 +10,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.gguf_metadata import model_facts
 from modellint.formats.elements import read_ranges
 from modellint.formats.gguf import gguf_facts
-from modellint.model import Tensor
+from modellint.model import UNDEFINED, Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,6 +81,24 @@ def _bad_blocks(tensor: Tensor, *, affords: bool) -> int:
         return sum(count or 0 for count in counts)
     except OSError:  # the file has changed
         return 0
+
+
+def narrow_norm(context: Context) -> Iterator[Hit]:
+    """Norms of less than 32 bits, which llama.cpp's kernels for processors do not take."""
+    if model_facts(context) is None:
+        return
+    narrow = [
+        tensor
+        for tensor in context.model.tensors
+        if tensor.name.endswith(("norm.weight", "norm.bias"))
+        and len(tensor.shape) == 1
+        and tensor.dtype.name != "float32"
+        and tensor.dtype is not UNDEFINED
+    ]
+    if narrow:
+        first = narrow[0]
+        number = {"tensor": first.name, "type": first.dtype.name, "tensors": len(narrow)}
+        yield Hit(first, number, count=len(narrow))
 
 
 def without_importance(context: Context) -> Iterator[Hit]:
