@@ -290,6 +290,15 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedBy:
+    """A runtime whose published list has the architecture."""
+
+    runtime: str
+    converted: Annotated[bool, "True if its own tool has to convert the model first."]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageModel:
     """Architecture of a language model, and its needs by context length."""
 
@@ -320,6 +329,7 @@ class LanguageModel:
     contexts: list[LanguageContext]
     longest: Annotated[int | None, "Longest context that fits, at most the trained one."]
     draft: Draft | None
+    served_by: Annotated[list[ServedBy], "Absence says nothing: lists may be older."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +559,7 @@ __all__ = [
     "Port",
     "Roofline",
     "Row",
+    "ServedBy",
     "Share",
     "SlowNode",
     "Term",

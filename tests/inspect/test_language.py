@@ -92,3 +92,9 @@ def test_the_sum_needs_a_device(model: Path) -> None:
     shown = run_cli("inspect", model, "--together")
     assert shown.exit_code == 2
     assert "exactly one target" in shown.stderr
+
+
+def test_runtimes_are_named_that_list_the_architecture(model: Path) -> None:
+    (server,) = llm(model)["served_by"]
+    assert server["runtime"] == "llama.cpp"
+    assert server["source"].startswith("https://")

@@ -12,6 +12,7 @@ from modellint.analysis.language import (
     cached_per_token,
     context_speed,
     language_needs,
+    servers,
 )
 from modellint.inspection import (
     Draft,
@@ -20,6 +21,7 @@ from modellint.inspection import (
     LanguageModel,
     LanguagePart,
     LayerKind,
+    ServedBy,
 )
 from modellint.model.architecture import Architecture, LayerShape, Positions
 from modellint.session import OpenModel
@@ -64,6 +66,10 @@ def language_model(
         contexts=[_context(needs, tokens) for tokens in needs.contexts],
         longest=needs.longest,
         draft=_draft(needs, draft(), deployment) if draft is not None else None,
+        served_by=[
+            ServedBy(each.runtime, each.converted, each.source)
+            for each in servers(opened.model, architecture)
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from modellint.inspection import (
     LanguageDevice,
     LanguageModel,
     LayerKind,
+    ServedBy,
     Together,
 )
 from modellint.report.inspect_needs import VERDICTS, NeedsPage
@@ -68,6 +69,7 @@ class LanguagePage(NeedsPage):
         self.blank()
         self.heading(self.dotted(self._title(told)))
         self._shape(told)
+        self.items("served by", [self._server(each) for each in told.served_by])
         self._weight_parts(told)
         if devices is None:
             self._contexts(told)
@@ -143,6 +145,9 @@ class LanguagePage(NeedsPage):
         self.items("besides", [self.words(part) for part in told.extra_parts])
         kept = [f"{format_bytes(size)} {name}" for name, size in told.cache_per_token_in.items()]
         self.items("cache/token", kept if told.cache_per_token else [])
+
+    def _server(self, each: ServedBy) -> str:
+        return f"{each.runtime} (converted)" if each.converted else each.runtime
 
     def _kind(self, kind: LayerKind) -> list[str]:
         heads = counted(kind.heads, "head")

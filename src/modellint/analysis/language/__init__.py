@@ -7,6 +7,7 @@
 from modellint.analysis.language.caching import cache_bytes, cached_per_token, element_bytes
 from modellint.analysis.language.needs import ContextNeed, LanguageNeeds, language_needs
 from modellint.analysis.language.parts import PART_NAMES, Parts, PartSize, weight_parts
+from modellint.analysis.language.serving import Server, servers
 from modellint.analysis.language.speed import ContextSpeed, break_even, context_speed
 from modellint.analysis.language.view import architecture_of, language_runtime
 
@@ -17,6 +18,7 @@ __all__ = [
     "LanguageNeeds",
     "PartSize",
     "Parts",
+    "Server",
     "architecture_of",
     "break_even",
     "cache_bytes",
@@ -25,5 +27,6 @@ __all__ = [
     "element_bytes",
     "language_needs",
     "language_runtime",
+    "servers",
     "weight_parts",
 ]

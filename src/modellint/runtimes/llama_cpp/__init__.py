@@ -1,10 +1,13 @@
 """llama.cpp, and what is built on it: Ollama, LM Studio and others."""
 
+from pathlib import Path
+
 from modellint.runtimes.runtime import LanguageMemory, Runtime
 
 RUNTIME = Runtime(
     "llama.cpp",
     "llama.cpp",
+    tables=Path(__file__).parent,
     language=LanguageMemory(
         formats=("gguf",),
         cache_types=(

@@ -1,10 +1,13 @@
 """TensorRT-LLM."""
 
+from pathlib import Path
+
 from modellint.runtimes.runtime import LanguageMemory, Runtime
 
 RUNTIME = Runtime(
     "tensorrt-llm",
     "TensorRT-LLM",
+    tables=Path(__file__).parent,
     language=LanguageMemory(
         formats=(),
         cache_types=("fp16", "bf16", "fp8", "int8"),

@@ -1,12 +1,15 @@
 """vLLM."""
 
+from pathlib import Path
+
 from modellint.runtimes.runtime import LanguageMemory, Runtime
 
 RUNTIME = Runtime(
     "vllm",
     "vLLM",
+    tables=Path(__file__).parent,
     language=LanguageMemory(
-        formats=("safetensors",),
+        formats=("huggingface", "safetensors"),
         cache_types=("fp16", "bf16", "fp8"),
         sources=(
             "https://docs.vllm.ai/en/latest/configuration/engine_args/",
