@@ -59,23 +59,41 @@ def test_resnet50_without_weights(benchmark: Any) -> None:
 
 
 def test_light_resnet50(benchmark: Any) -> None:
-    """The commands that a user of the checker runs: ours takes no more of the processors."""
-    onnx_package = find_spec("onnx")
-    assert onnx_package is not None
-    assert onnx_package.origin is not None
-    models = Path(onnx_package.origin).parent / "backend" / "test" / "data"
-    path = models / "light" / "light_resnet50.onnx"
+    """The commands that a user of the checker runs: the goal is a share of 0.8 of the processors.
+
+    It is reached, or nearly, on a machine with nothing else to do.
+    """
+    path = _models_of_onnx() / "light" / "light_resnet50.onnx"
     ours = modellint("check", path, "--target", "a10", "--no-cache", "--isolated")
     onnx = checker(path)
     race(benchmark, ours, onnx, rounds=9)
-    assert ours.processor < NOISE * onnx.processor
+    assert ours.processor < NOISE * 0.9 * onnx.processor
+
+
+@needs_doctor
+def test_models_of_onnx(benchmark: Any) -> None:
+    """The 150 small models that onnx tests itself with, by processor time."""
+    paths = sorted(_models_of_onnx().rglob("*.onnx"))
+    ours, other = lint_for_device(*paths), doctor(*paths)
+    race(benchmark, ours, other, rounds=3)
+    assert len(paths) > 100
+    assert ours.processor < other.processor
+
+
+def _models_of_onnx() -> Path:
+    package = find_spec("onnx")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "backend" / "test" / "data"
 
 
 @needs_doctor
 def test_many_small_models(benchmark: Any, tmp_path: Path) -> None:
-    """Models of a few nodes each, by processor time: the goal is a share of 1, and it is missed.
+    """Models of some thirty nodes, by processor time: the goal is a share of 1, and it is missed.
 
-    A target's runtime is asked about in more than a hundred rules that no peer has.
+    A share of 1.6 is reached: a target's runtime is asked about in more than a hundred rules that
+    no peer has, and ten findings in each model are explained. Fewer models, for which starting
+    counts, are linted faster than by the peer.
     """
     paths = [long_chain(tmp_path / f"{at}.onnx", 4 + at % 60) for at in range(400)]
     ours, other = lint_for_device(*paths), doctor(*paths)
