@@ -14,6 +14,8 @@ from modellint.operators import Trait, having
 
 def sensitive_op_quantized(context: Context) -> Iterator[Hit]:
     """Softmax, normalizations and GELU between a DQ and a Q."""
+    if context.lacks(QuantizationMap.starts_from):
+        return
     quantization = context.analysis(QuantizationMap)
     by_op: dict[str, list[Node]] = {}
     for graph in context.graphs():

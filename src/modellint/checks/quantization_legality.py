@@ -135,6 +135,8 @@ _SINCE = (
 
 def opset_too_old(context: Context) -> Iterator[Hit]:
     """Features of Q/DQ that the model's operator set lacks."""
+    if context.lacks(QuantizationMap.starts_from):
+        return
     opset = onnx_facts(context.model).opset
     if opset is None or opset >= _SINCE[0][1]:
         return

@@ -60,8 +60,8 @@ class Named(Protocol):
 
 def of(node: Named) -> Operator:
     """Return the row of a node's operator; one without traits for unknown operators."""
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    name = f"{domain}.{node.op_type}" if domain else node.op_type
+    is_standard = node.domain in ("", "ai.onnx")
+    name = node.op_type if is_standard else f"{node.domain}.{node.op_type}"
     return rows().get(name) or _dialects().get(name) or Operator(name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from math import log2
+from typing import cast
 
 from modellint import operators
 from modellint.analysis.shapes import DeployedTypes
@@ -74,9 +75,9 @@ class Operands:
 
     def _static(self, value: Value | None) -> tuple[int, ...]:
         shape = self.types.shape(value) if value is not None else None
-        if shape is None or not is_static(shape):
+        if not is_static(shape):
             raise UnknownCostError
-        return tuple(dim for dim in shape if isinstance(dim, int))
+        return cast("tuple[int, ...]", shape)
 
 
 Formula = Callable[[Operands], tuple[int, int]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from modellint.analysis.precision import activation_dtype, weight_dtype
 from modellint.analysis.shapes import DeployedTypes
@@ -44,9 +45,9 @@ def bytes_written(node: Node, sizes: Kept[Value, int | None]) -> int | None:
 def bytes_read(node: Node, sizes: Kept[Value, int | None]) -> int | None:
     if node.op_type in _MOVES_NOTHING:
         return 0
-    values = dict.fromkeys(value for value in node.inputs if value is not None)
+    values = {value for value in node.inputs if value is not None}
     if node.op_type in _SELECTS and node.inputs and node.inputs[0] is not None:
-        values.pop(node.inputs[0], None)
+        values.discard(node.inputs[0])
         selected = bytes_written(node, sizes)
     else:
         selected = 0
@@ -55,5 +56,4 @@ def bytes_read(node: Node, sizes: Kept[Value, int | None]) -> int | None:
 
 def total_of(sizes: Sequence[int | None]) -> int | None:
     """Return the sum; None if a number is unknown."""
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
+    return None if None in sizes else sum(cast("Sequence[int]", sizes))
