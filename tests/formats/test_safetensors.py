@@ -16,7 +16,7 @@ from modellint.formats.safetensors.notation import encode
 from modellint.model import DTYPES, Model
 
 TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-TOLERATED = {"duplicate-tensor"}
+TOLERATED = {"duplicate-tensor", "tensor-unaligned", "type-unloadable"}
 """Problems of files that the library loads."""
 
 
@@ -166,6 +166,7 @@ def test_a_file_of_a_hundred_gigabytes_is_read_by_its_header(tmp_path: Path) -> 
     elements = 25_000_000_000
     big = {"dtype": "F32", "shape": [elements], "data_offsets": [0, 4 * elements]}
     text = json.dumps({"a": big}).encode()
+    text += b" " * (-len(text) % 8)
     path = tmp_path / "m.safetensors"
     with path.open("wb") as file:
         file.write(packed(text, b""))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
 from modellint.formats.huggingface.facts import folder_facts
 from modellint.formats.huggingface.quantization import StatedScheme, quantization_of
 from modellint.model import Model, Tensor
@@ -67,7 +68,7 @@ def _needs(scheme: StatedScheme) -> Iterator[tuple[str, tuple[str, ...]]]:
 def groups_do_not_divide(context: Context) -> Iterator[Hit]:
     """Quantized layers whose inputs are not a whole number of groups."""
     scheme = quantization_of(folder_facts(context.model))
-    if scheme is None or scheme.group is None or scheme.method not in _LAYOUTS:
+    if scheme is None or scheme.group is None or not _is_packed(scheme):
         return
     uneven = []
     for parts in _modules(context.model).values():
@@ -79,7 +80,8 @@ def groups_do_not_divide(context: Context) -> Iterator[Hit]:
     if uneven:
         tensor, inputs = uneven[0]
         facts = {"tensor": tensor.name, "inputs": inputs, "group": scheme.group}
-        yield Hit(tensor, facts, count=len(uneven))
+        refused = Severity.ERROR if scheme.method == "awq" else None
+        yield Hit(tensor, facts, severity=refused, count=len(uneven))
 
 
 def scales_misfit(context: Context) -> Iterator[Hit]:
@@ -103,7 +105,7 @@ def scales_misfit(context: Context) -> Iterator[Hit]:
 def _expected(parts: Parts, scheme: StatedScheme) -> dict[str, tuple[int, ...]]:
     """Return the shapes that the tensors next to a weight need to have."""
     packed = parts.get("qweight")
-    if scheme.method in _LAYOUTS and packed is not None and len(packed.shape) == 2 and scheme.bits:
+    if _is_packed(scheme) and packed is not None and len(packed.shape) == 2 and scheme.bits:
         inputs, outputs = _sizes(packed, scheme)
         groups = -(-inputs // scheme.group) if scheme.group else 1
         zeros = -(-outputs * scheme.bits // WORD)
@@ -135,6 +137,12 @@ _LAYOUTS: Mapping[str, Callable[[Tensor, int], tuple[int, int]]] = {
     "awq": _awq_sizes,
 }
 """Inputs and outputs of a layer: GPTQ packs its weights along inputs, AWQ along outputs."""
+
+
+def _is_packed(scheme: StatedScheme) -> bool:
+    """True if weights are packed in the way that nearly all files of the method are."""
+    layout = scheme.table.text("checkpoint_format", "version").lower()
+    return scheme.method in _LAYOUTS and layout in ("", "gptq", "gptq_v2", "gemm")
 
 
 def _sizes(packed: Tensor, scheme: StatedScheme) -> tuple[int, int]:

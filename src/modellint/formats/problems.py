@@ -36,6 +36,8 @@ Not fatal, like `unreadable-format`:
 | `tensor-overlap` | `tensor`, `other`, `location`, `part`: `overlap` or `reversed` |
 | `tensor-gap` | `tensor` (the next, or the last), `offset`, `unused`, `location`, `part`: `tail` |
 | `duplicate-tensor` | `tensor`, `location` |
+| `tensor-unaligned` | `location`, `tensors` (how many), `tensor` (the first) |
+| `type-unloadable` | `tensor` (the first), `dtype`, `tensors` (how many) |
 | `tensor-in-two-shards` | `tensor`, `location`, `other` |
 | `shard-missing` | `location`, `tensors` (how many), `tensor` (the first) |
 | `shard-broken` | `location`, `detail` |
@@ -69,7 +71,8 @@ OTHER_KINDS = frozenset(
     unreadable-format external-missing external-short external-outside external-leftover
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
     unsorted-graph recursive-function invalid-reference tensor-overlap tensor-gap duplicate-tensor
-    tensor-in-two-shards shard-missing shard-broken shard-surplus index-missing index-wrong
+    tensor-unaligned type-unloadable tensor-in-two-shards shard-missing shard-broken shard-surplus
+    index-missing index-wrong
     index-stale index-size config-broken
     """.split()
 )

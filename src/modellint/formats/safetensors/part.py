@@ -16,6 +16,9 @@ from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors
 from modellint.model import Region, Tensor
 
+UNLOADABLE_BITS = 6
+"""No framework has the types of 6 bits that the format knows."""
+
 
 class WeightFile(NamedTuple):
     """Content of one file."""
@@ -37,6 +40,7 @@ def read_part(path: Path, problems: Problems) -> WeightFile:
         detail = "its last tensor ends after the file does"
         raise MalformedError("truncated", detail, expected=end, size=size)
     _check_coverage(path.name, header, size, problems)
+    _check_use(path.name, header, problems)
     stored = StoredTensors(problems)
     tensors = [_tensor(path, header, entry, stored) for entry in header.entries]
     return WeightFile(path, tensors, header.metadata, header.data)
@@ -76,3 +80,22 @@ def _check_coverage(location: str, header: TensorHeader, size: int, problems: Pr
         problems.note(
             "tensor-gap", tensor=last, offset=offset, unused=unused, location=location, part="tail"
         )
+
+
+def _check_use(location: str, header: TensorHeader, problems: Problems) -> None:
+    """Note tensors that the library takes, but that are of little use to who loads them."""
+    unaligned = [entry for entry in header.entries if _is_unaligned(entry, header.data)]
+    if unaligned:
+        count, name = len(unaligned), unaligned[0].name
+        problems.note("tensor-unaligned", at=name, location=location, tensors=count, tensor=name)
+    unloadable = [entry for entry in header.entries if entry.dtype.bits == UNLOADABLE_BITS]
+    if unloadable:
+        name, dtype = unloadable[0].name, unloadable[0].dtype.name
+        count = len(unloadable)
+        problems.note("type-unloadable", at=name, tensor=name, dtype=dtype, tensors=count)
+
+
+def _is_unaligned(entry: StatedTensor, data: int) -> bool:
+    return (
+        entry.start < entry.stop and (data + entry.start) % max(int(entry.dtype.bits) // 8, 1) > 0
+    )
