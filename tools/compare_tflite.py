@@ -20,6 +20,7 @@ from modellint.formats import read_model
 from modellint.formats.tflite.facts import Quantization, TFLiteFacts, tflite_facts
 from modellint.model import Graph, Model, Value
 
+BATCH = 3
 COUNTS: Counter[str] = Counter()
 
 
@@ -61,6 +62,30 @@ def compare(path: Path) -> Iterator[str]:
     yield from _tensors(model.graph, theirs, facts)
     yield from _operators(model.graph, theirs, facts)
     yield from _signatures(model, theirs, facts)
+    yield from _at_batch(BATCH, model, theirs, facts)
+
+
+def _at_batch(batch: int, model: Model, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+    """Compare all shapes at another batch, if the batch is open."""
+    opened = [value for value in model.inputs if None in (value.declared_shape or ())]
+    shapes = {value.name: (batch, *(value.declared_shape or ())[1:]) for value in opened}
+    types = model.infer_types(shapes).types if model.infer_types is not None else {}
+    if not types:
+        return
+    COUNTS["files at another batch"] += 1
+    for details in theirs.get_input_details():
+        if -1 in details["shape_signature"]:
+            theirs.resize_tensor_input(details["index"], [batch, *details["shape"][1:]])
+    try:
+        theirs.allocate_tensors()
+    except RuntimeError:  # an operator that it does not have
+        return
+    made = {id(value) for node in model.graph.nodes for value in node.outputs}
+    for index, value in enumerate(facts.tensors[model.graph]):
+        ours = types.get((model.graph.path, value.name), (None, value.declared_shape))[1]
+        if id(value) in made and value.tensor is None:
+            shape = tuple(int(dim) for dim in theirs._get_tensor_details(index, 0)["shape"])
+            yield from _same(f"shape at batch {batch}", ours, shape, index)
 
 
 def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:

@@ -178,7 +178,7 @@ def subgraph_mismatch(context: Context) -> Iterator[Hit]:
     """Subgraphs that take or give another number of tensors than the node that calls them."""
     for node in context.nodes(f"{DOMAIN}.IF"):
         for key, graph in node.subgraphs.items():
-            yield from _differing(node, key, graph, len(node.inputs) - 1, len(node.outputs))
+            yield from _differing(node, key, graph, max(0, len(node.inputs) - 1), len(node.outputs))
     for node in context.nodes(f"{DOMAIN}.WHILE"):
         for key, graph in node.subgraphs.items():
             outputs = 1 if key == "cond" else len(node.inputs)

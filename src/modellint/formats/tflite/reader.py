@@ -19,6 +19,7 @@ from modellint.formats.tflite.facts import (
 )
 from modellint.formats.tflite.metadata import converter, words
 from modellint.formats.tflite.schema import options, schema
+from modellint.formats.tflite.sizes import BatchSizes
 from modellint.formats.tflite.tensors import BufferReader
 from modellint.model import Attribute, Graph, Model, Node, Shape, Tensor, Use, Value
 
@@ -68,6 +69,7 @@ class _TFLiteReader:
         self.graphs: dict[int, Graph] = {}
         self.tensors: dict[Graph, tuple[Value, ...]] = {}
         self.quantization: dict[Value, Quantization] = {}
+        self.stated: dict[Value, tuple[int, ...]] = {}
         self.variables: set[Value] = set()
         self.sparse: set[Value] = set()
 
@@ -102,6 +104,8 @@ class _TFLiteReader:
         model.tensors = self.buffers.tensors
         model.external_files = self.buffers.external_files
         model.problems = self.problems
+        if self.stated:
+            model.infer_types = BatchSizes(model, self.stated)
 
     def _read_from(self, index: int) -> Graph:
         """Read a subgraph, and those that its nodes call and that have not been read."""
@@ -163,6 +167,8 @@ class _TFLiteReader:
                 graph.sparse |= {name}
         else:
             value.declare(dtype, _shape(table, shape))
+            if None in (value.declared_shape or ()):
+                self.stated[value] = shape
         if table.number(5, "?"):
             self.variables.add(value)
         return value
