@@ -186,3 +186,27 @@ def test_weights_behind_the_flatbuffer_stay_unread(tmp_path: Path) -> None:
     assert tflite_facts(model).buffers.beyond == 1
     os.truncate(path, start + size - 1)
     assert [each.kind for each in read_model(path).problems] == ["truncated"]
+
+
+def test_what_nothing_writes_is_a_problem_except_where_a_custom_operator_works_in_it(
+    tmp_path: Path,
+) -> None:
+    text = "main (x) => (y)\nx float32[2]\ny float32[2]\nz float32[2]\n"
+    problems = _read(tmp_path, f"{text}ADD (x, z) => (y)").problems
+    assert [each.kind for each in problems] == ["undefined-value"]
+    assert not _read(tmp_path, f"{text}ethos-u:custom (x, z) => (y)").problems
+
+
+def test_an_open_batch_sizes_all_that_follows_in_proportion(tmp_path: Path) -> None:
+    text = (
+        "main (x) => (y)\nx float32[?,4]\ny float32[?,2]\ns int32[2] = -1 2\nRESHAPE (x, s) => (y)"
+    )
+    path = tmp_path / "model.tflite"
+    whole = encode(text.replace("y float32[?,2]", "y float32[2,2]"))
+    path.write_bytes(whole)
+    model = read_model(path)
+    assert model.infer_types is not None
+    assert model.infer_types({"x": (3, 4)}).types == {
+        ("main", "x"): (model.inputs[0].declared_dtype, (3, 4))
+    }
+    assert model.infer_types({"x": ("N", 4)}).types == {}

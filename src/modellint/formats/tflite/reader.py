@@ -254,14 +254,17 @@ class _TFLiteReader:
                 yield _SubgraphCall(index, node, f"branch_{number}")
 
     def _check_order(self, graph: Graph) -> None:
-        """Record values that are read before anything has written them."""
+        """Record values that are read before anything has written them.
+
+        Custom operators may be given tensors to work in, which nothing writes.
+        """
         unsorted: list[tuple[Value, Node]] = []
         for node in graph.nodes:
             for value in filter(None, node.inputs):
                 if value.producer is not None and value.producer.index >= node.index:
                     if value not in self.variables and not value.is_input:
                         unsorted.append((value, node))
-                elif self._is_undefined(value):
+                elif node.domain != CUSTOM and self._is_undefined(value):
                     self.problems.note("undefined-value", at=value.name, **_place(value, node))
         if unsorted:
             value, node = unsorted[0]
