@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from modellint.analysis.quantization import Move, Moves
+from modellint.analysis.quantization import Move, Moves, QuantizationMap
 from modellint.formats import read_model
 from modellint.targets.deployment import Deployment
 from tests.quantization import defects
@@ -129,7 +129,7 @@ FOR_ONNXRUNTIME = [
 def moves_of(model: onnx.ModelProto, folder: Path, deployment: Deployment) -> Moves:
     path = folder / "model.onnx"
     onnx.save(model, path)
-    return Moves(read_model(path), deployment)
+    return Moves(QuantizationMap(read_model(path), deployment))
 
 
 def names(move: Move) -> set[str]:

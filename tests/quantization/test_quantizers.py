@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from modellint.analysis.quantization import Moves, quantization_summary
+from modellint.analysis.quantization import Moves, QuantizationMap, quantization_summary
 from modellint.engine import lint_file
 from modellint.finding import Finding, Severity
 from modellint.formats import read_model
@@ -259,7 +259,7 @@ def test_optimizer_confirms_moves(
     path = workshop.quantized(model, name)
     proto = onnx.load(path)
     before, left = integer_in_onnxruntime(proto, tmp_path)
-    moves = [move for move in Moves(read_model(path), CPU).all if move.ops]
+    moves = Moves(QuantizationMap(read_model(path), CPU)).of_layers
     for move in [*moves[:1], *moves[-1:]]:
         changed = applied(proto, move, unsigned=True)
         after, left_after = integer_in_onnxruntime(changed, tmp_path)
@@ -281,9 +281,9 @@ def test_builder_confirms_moves(model: str, name: str, workshop: Workshop, tmp_p
     """Every second pair of activations is dropped: each layer that needs one is found."""
     proto = without_pairs(onnx.load(workshop.quantized(model, name)))
     before, _ = integer_in_tensorrt(proto, tmp_path)
-    moves = Moves(read_model(tmp_path / "asked.onnx"), RTX)
+    moves = Moves(QuantizationMap(read_model(tmp_path / "asked.onnx"), RTX))
     labels = {op.node.label for op in moves.map.ops}
-    found = [move for move in moves.all if move.ops]
+    found = moves.of_layers
     assert before | {op.node.label for move in found for op in move.ops} == labels
     for move in [*found[:1], *moves.misplaced[:1]]:
         after, _ = integer_in_tensorrt(applied(proto, move, unsigned=False), tmp_path)

@@ -23,7 +23,7 @@ def move_for(context: Context, node: Node, more: int = 0) -> dict[str, str]:
 
     It is empty if no move is known for the runtime; `more` layers need one of their own.
     """
-    moves = context.analysis(Moves)
+    moves = context.analysis(QuantizationMap).kept(Moves)
     move = moves.of(node)
     if move is None:
         return {"move": ""}

@@ -40,7 +40,7 @@ def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
         if is_tensorrt or not any(needs_pair(quantization, node) for node in after):
             found.append((q, layer, after[0]))
     if context.deployment.runtime in SURE:
-        moved = _moved_for_layers(context) if found else set()
+        moved = _moved_for_layers(quantization) if found else set()
         found = [each for each in found if id(each[0].source) not in moved]
     if found:
         _, layer, after_layer = found[0]
@@ -58,7 +58,7 @@ def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
 
 def pair_before_addition(context: Context) -> Iterator[Hit]:
     """A pair between a layer and the residual addition that its kernel could do."""
-    moves = context.analysis(Moves)
+    moves = context.analysis(QuantizationMap).kept(Moves)
     found = [
         move
         for move in moves.misplaced
@@ -78,9 +78,9 @@ def _only_removes(move: Move) -> bool:
     return all(edit.action == "remove" for edit in move.edits)
 
 
-def _moved_for_layers(context: Context) -> set[int]:
+def _moved_for_layers(quantization: QuantizationMap) -> set[int]:
     """Return ids of values whose pair is missing at a layer, which is another rule's finding."""
-    moves = [move for move in context.analysis(Moves).all if move.ops]
+    moves = quantization.kept(Moves).of_layers
     return {id(e.value) for move in moves for e in move.edits if e.action == "remove"}
 
 

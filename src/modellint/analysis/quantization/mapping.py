@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modellint.analysis.assume import Settled, settle
 from modellint.analysis.chains import LONGEST
@@ -39,6 +39,7 @@ from modellint.analysis.quantization.scheme import (
     original,
     scheme_of,
 )
+from modellint.base.memo import Memo, Remembered
 from modellint.model import Graph, Model, Node, Value
 from modellint.operators import Operator, Trait, having, of
 from modellint.targets.deployment import Deployment
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from modellint.analysis.cost import ModelCost
+
+
+T = TypeVar("T")
+_KEPT: Remembered[Any] = Remembered()
 
 
 def _input(node: Node, index: int | None) -> Value | None:
@@ -82,6 +87,7 @@ class QuantizationMap:
         self.dequantizers: list[Converter] = []
         self.ops: list[WeightedOp] = []
         self._arrays: Arrays = {}
+        self._kept = Memo()
         self._by_node: dict[int, Converter] = {}
         self._op_by_node: dict[int, WeightedOp] = {}
         for graph in model.graphs(functions=True):
@@ -373,6 +379,11 @@ class QuantizationMap:
         """Return the number of conversions of model inputs and outputs."""
         entering = sum(q.source.is_input for q in self.activation_quantizers)
         return entering + sum(dq.output.is_output for dq in self.activation_dequantizers)
+
+    def kept(self, analyse: Callable[[QuantizationMap], T]) -> T:
+        """Return what is computed from the map, on first use."""
+        found: T = self._kept.get(_KEPT, analyse, lambda: analyse(self))
+        return found
 
     # What it is worth
 

@@ -5,8 +5,9 @@ A move is data: edits of pairs on edges. Applied together, they make its layers 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 from typing import Any, Literal
 
 from modellint.analysis.quantization.islands import find_islands
@@ -25,11 +26,11 @@ from modellint.analysis.quantization.onnxruntime import (
 from modellint.analysis.quantization.ops import MOVING, TENSORRT_TYPES
 from modellint.analysis.quantization.parts import Converter, Operand, WeightedOp
 from modellint.analysis.quantization.scheme import Scheme
+from modellint.base.memo import Kept
 from modellint.base.records import dataclass
 from modellint.base.text import counted, quantity
-from modellint.model import Model, Node, Use, Value
+from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, names
-from modellint.targets.deployment import Deployment
 
 Action = Literal["insert", "remove", "replace"]
 Form = Literal["same", "unsigned", "from-zero", "calibrate", "weight"]
@@ -47,6 +48,14 @@ _PAIR = 2
 """Conversions that are spared without a pair."""
 _LONGEST = 8
 """Most nodes between a layer and its pair."""
+_MOST_EDITS = 6
+"""Most edits of a move whose parts are looked up."""
+_MOST_NAMED = 3
+"""Most edits to be named."""
+_MOST_READERS = 64
+"""Most readers of a value to be looked at."""
+
+_Keys = frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +73,9 @@ class Edit:
     """The scale that a bias implies, where there is no scheme."""
 
     @property
-    def key(self) -> tuple[object, ...]:
-        uses = tuple((id(use.node), use.index) for use in self.uses)
-        return self.action, id(self.value), uses if self.action != "replace" else ()
+    def key(self) -> tuple[str, int]:
+        """Return its identity among the edits that layers need: one per action and edge."""
+        return self.action, id(self.value)
 
     def to_json(self) -> dict[str, Any]:
         """Return the edit as JSON data."""
@@ -98,22 +107,24 @@ class Move:
 class Moves:
     """The moves that a model needs on a runtime; a runtime that is not known here has none."""
 
-    def __init__(self, model: Model, deployment: Deployment) -> None:
-        self.map = QuantizationMap(model, deployment)
+    def __init__(self, quantization: QuantizationMap) -> None:
+        self.map = quantization
         makers = {"tensorrt": _ForTensorRT, "onnxruntime": _ForOnnxRuntime}
-        maker = makers.get(deployment.builder)
-        self._maker = maker(self.map) if maker is not None else _Placement(self.map)
-        self._needs = self._maker.needs()
+        self._maker = makers.get(quantization.deployment.builder, _Placement)(quantization)
 
     @cached_property
     def all(self) -> list[Move]:
         """Return all moves, those with the largest gain first."""
-        groups: dict[frozenset[object], list[WeightedOp]] = {}
-        for op in self._ops_in_need:
-            groups.setdefault(_keys(self._needs[id(op.node)]), []).append(op)
-        moves = [self._move(ops, key) for key, ops in groups.items()]
-        moves.sort(key=lambda move: -(self.map.share(move.ops) or 0))
-        return [*moves, *self.misplaced]
+        return [*self.of_layers, *self.misplaced]
+
+    @cached_property
+    def of_layers(self) -> list[Move]:
+        """Return the moves that make layers integer, those with the largest gain first."""
+        groups: dict[_Keys, list[tuple[WeightedOp, list[Edit]]]] = {}
+        for op, edits in self._maker.needs():
+            groups.setdefault(frozenset(edit.key for edit in edits), []).append((op, edits))
+        moves = [self._move(keys, groups) for keys in groups]
+        return sorted(moves, key=lambda move: -(self.map.share(move.ops) or 0))
 
     @cached_property
     def misplaced(self) -> list[Move]:
@@ -158,31 +169,17 @@ class Moves:
             found |= {id(op.node): move for op in move.ops}
         return found
 
-    @cached_property
-    def _ops_in_need(self) -> list[WeightedOp]:
-        return [op for op in self.map.ops if self._needs.get(id(op.node))]
-
-    @cached_property
-    def _by_edit(self) -> dict[object, list[WeightedOp]]:
-        found: dict[object, list[WeightedOp]] = {}
-        for op in self._ops_in_need:
-            for edit in self._needs[id(op.node)]:
-                found.setdefault(edit.key, []).append(op)
-        return found
-
-    def _move(self, ops: list[WeightedOp], keys: frozenset[object]) -> Move:
-        """Return the move of ops with equal needs, with all others that need no more."""
-        edits = self._needs[id(ops[0].node)]
-        near = {id(op): op for edit in edits for op in self._by_edit[edit.key]}
-        gained = [op for op in near.values() if _keys(self._needs[id(op.node)]) <= keys]
-        others = [op for op in gained if op not in ops]
-        conversions = self._maker.conversions(edits, gained)
-        what = _what(edits, ops[0].node)
-        return Move(what, tuple(edits), ops[0].node, (*ops, *others), conversions)
-
-
-def _keys(edits: Iterable[Edit]) -> frozenset[object]:
-    return frozenset(edit.key for edit in edits)
+    def _move(
+        self, keys: _Keys, groups: Mapping[_Keys, list[tuple[WeightedOp, list[Edit]]]]
+    ) -> Move:
+        """Return the move of layers with equal needs, with all others that need no more."""
+        first, edits = groups[keys][0]
+        ops = [op for op, _ in groups[keys]]
+        for size in range(1, len(keys) if len(keys) <= _MOST_EDITS else 0):
+            for part in combinations(keys, size):
+                ops += [op for op, _ in groups.get(frozenset(part), ())]
+        conversions = self._maker.conversions(edits, ops)
+        return Move(_what(edits, first.node), tuple(edits), first.node, tuple(ops), conversions)
 
 
 class _Placement:
@@ -193,17 +190,18 @@ class _Placement:
 
     def __init__(self, quantization: QuantizationMap) -> None:
         self.map = quantization
+        self._there = Kept(quantization.quantizers_after)
+        self._on = Kept(self._placed)
+        self._on_weight = Kept(self._stored)
 
-    def needs(self) -> dict[int, list[Edit]]:
-        """Return the edits by id of the layer's node, for layers that edits make integer."""
+    def needs(self) -> Iterator[tuple[WeightedOp, list[Edit]]]:
+        """Iterate over layers that edits make integer, with these edits."""
         if not self.map.activation_quantizers or self.map.main_precision not in self.precisions:
-            return {}  # if only the weights are quantized, it is a choice
-        found = {}
+            return  # if only the weights are quantized, it is a choice
         for op in self._candidates():
             edits = self._needed(op)
             if edits:
-                found[id(op.node)] = edits
-        return found
+                yield op, edits
 
     def _needed(self, op: WeightedOp) -> list[Edit] | None:
         """Return the edits that a layer needs; None if no edit helps."""
@@ -234,7 +232,7 @@ class _Placement:
 
     def _added(self, edit: Edit, integer: set[int]) -> int:
         """Return the number of conversions that a new pair adds."""
-        return any(not self._takes(use.node, integer) for use in edit.uses)
+        return any(not self._takes(use.node, integer) for use in edit.uses[:_MOST_READERS])
 
     def _takes(self, node: Node, integer: set[int]) -> bool:
         """Return True if a node, or the layer that it moves elements for, is integer."""
@@ -258,11 +256,15 @@ class _Placement:
             if op.data.is_quantized or op.weight.is_quantized or id(op) in inside:
                 yield op
 
-    def _weight(self, operand: Operand) -> Edit:
+    def _stored(self, value: Value) -> Edit:
         """Return a pair on a stored weight, for all layers that multiply with it."""
-        root = operand.root
-        uses = (use for use in root.consumers if self._is_layer(use.node) or _moves(use))
-        return Edit("insert", root, tuple(uses), "weight")
+        uses = (use for use in value.consumers if self._is_layer(use.node) or _moves(use))
+        return Edit("insert", value, tuple(uses), "weight")
+
+    def _placed(self, value: Value) -> list[Edit] | None:
+        """Return a pair on a value for those that read it, like one that is near; None if no pair
+        helps."""
+        return None
 
     def _edge(self, operand: Operand, crossed: Container[str]) -> Value:
         """Return the edge for an operand's pair: where there is one already, or the first from
@@ -270,7 +272,7 @@ class _Placement:
         value = operand.value
         for node in operand.moves:
             source = node.input(0)
-            if self.map.quantizers_after(value) or node.op_type not in crossed or source is None:
+            if self._there[value] or node.op_type not in crossed or source is None:
                 break
             value = source
         return value
@@ -315,15 +317,14 @@ class _ForTensorRT(_Placement):
             if operand.is_quantized:
                 continue
             if operand.is_constant:
-                edits.append(self._weight(operand))
+                edits.append(self._on_weight[operand.root])
             else:
-                edits += self._on(self._edge(operand, MOVING))
+                edits += self._on[self._edge(operand, MOVING)] or ()
         return edits
 
-    def _on(self, value: Value) -> list[Edit]:
-        """Return a pair on a value for the layers that read it, like the one that is near."""
+    def _placed(self, value: Value) -> list[Edit]:
         uses = tuple(u for u in value.consumers if self._is_layer(u.node) or _moves(u))
-        there = self.map.quantizers_after(value)
+        there = self._there[value]
         if there:
             return [Edit("insert", value, uses, "same", there[0].scheme)]
         activation = value.producer
@@ -351,7 +352,7 @@ class _ForTensorRT(_Placement):
             result = activation.output() if activation is not None else None
             if activation is None or activation.op_type not in _ACTIVATIONS or result is None:
                 continue
-            if self._is_integer(quantizer.source) and self.map.quantizers_after(result):
+            if self._is_integer(quantizer.source) and self._there[result]:
                 edits = [_remove(quantizer, activation)]
                 what = _what(edits, activation)
                 yield Move(what, tuple(edits), quantizer.node, conversions=_PAIR)
@@ -426,6 +427,8 @@ class _ForOnnxRuntime(_Placement):
         on_host = quantization.deployment.target is None
         shared = shared_int8_pairs(quantization) if on_host else []
         self.shared = {id(pair) for pair in shared}
+        self._replacement = Kept(self._replaced)
+        self._copies: dict[int, Edit] = {}
 
     def _saved_around(self, op: WeightedOp, inserted: set[int]) -> int:
         result = op.node.output()
@@ -434,9 +437,10 @@ class _ForOnnxRuntime(_Placement):
 
     def _added(self, edit: Edit, integer: set[int]) -> int:
         """Return the number of new conversions: each reader has a DQ of its own."""
-        is_new = not self.map.quantizers_after(edit.value)
+        is_new = not self._there[edit.value]
         is_given = self._is_given(edit.value, integer)
-        readers = sum(not self._takes(use.node, integer) for use in edit.uses)
+        uses = edit.uses[:_MOST_READERS]
+        readers = sum(not self._takes(use.node, integer) for use in uses)
         return readers + edit.value.is_output + (is_new and not is_given)
 
     def _needed(self, op: WeightedOp) -> list[Edit] | None:
@@ -481,11 +485,13 @@ class _ForOnnxRuntime(_Placement):
             moved = blocking.output()
             if moved is None or operand.is_constant:
                 return None
-            return [self._like(moved, operand.scheme)]
+            if id(moved) not in self._copies:
+                self._copies[id(moved)] = self._like(moved, operand.scheme)
+            return [self._copies[id(moved)]]
         if not operand.is_constant:
-            return self._on(self._edge(operand, CARRIES))
+            return self._on[self._edge(operand, CARRIES)]
         if op.node.op_type in _MATMULS:
-            return [self._weight(operand)]
+            return [self._on_weight[operand.root]]
         bias = bias_of(self.map, op)
         if bias is None:
             return []  # ONNX Runtime quantizes the weight itself
@@ -493,16 +499,19 @@ class _ForOnnxRuntime(_Placement):
         if scales is None:
             return None
         like, scale = bias.scheme, float(scales.flat[0])
-        return [Edit("insert", operand.root, self._weight(operand).uses, "weight", like, scale)]
+        return [
+            Edit("insert", operand.root, self._on_weight[operand.root].uses, "weight", like, scale)
+        ]
 
-    def _on(self, value: Value) -> list[Edit] | None:
-        """Return a pair on a value, like one that is near."""
-        there = self.map.quantizers_after(value)
+    def _placed(self, value: Value) -> list[Edit] | None:
+        there = self._there[value]
         if there and value.is_output:
             return None  # it is also returned in float
         if there:
             insert = Edit("insert", value, _readers(value), "same", there[0].scheme)
-            return [self._replaced(there[0]), insert] if _is_signed(there[0].scheme) else [insert]
+            return (
+                [self._replacement[there[0]], insert] if _is_signed(there[0].scheme) else [insert]
+            )
         activation = value.producer
         before = self._pair_before(activation)
         is_clipping = activation is not None and activation.op_type in CLIPPING
@@ -538,16 +547,16 @@ class _ForOnnxRuntime(_Placement):
         if after is not None and after.op_type in _NORMALIZATIONS:
             return None  # to be folded first
         if after is None or after.op_type not in CLIPPING:
-            return self._on(value)
+            return self._on[value]
         clipped = after.output()
         if clipped is None:
             return None
         quantizer = self._quantizer_behind(clipped)
         if quantizer is None:
-            return self._on(clipped) if self._wanted_scale(clipped) is None else self._on(value)
+            return self._on[value if self._wanted_scale(clipped) else clipped]
         if self._may_start_at_zero(quantizer, after):
-            return [self._replaced(quantizer)]
-        return self._on(value)
+            return [self._replacement[quantizer]]
+        return self._on[value]
 
     def _replaced(self, quantizer: Converter) -> Edit:
         """Return a pair as uint8, from zero if it quantizes what a Relu or Clip returns."""
@@ -565,7 +574,7 @@ class _ForOnnxRuntime(_Placement):
     def _quantizer_after(self, value: Value, inserted: set[int]) -> Converter | None:
         """Return a Q that reads a result, or what a Relu or Clip leaves of it without a new pair
         in between."""
-        there = self.map.quantizers_after(value)
+        there = self._there[value]
         after = value.sole_consumer
         clipped = after.output() if after is not None and after.op_type in CLIPPING else None
         if there:
@@ -615,7 +624,7 @@ class _ForOnnxRuntime(_Placement):
     def _unshared(self, op: WeightedOp, result: Value) -> list[Edit]:
         """Return int8 pairs around a layer that several nodes read, to be replaced by uint8."""
         around = [op.data.dequantizer]
-        after = self.map.quantizers_after(result)
+        after = self._there[result]
         if after:
             around.append(op.weight.dequantizer)
         results = (value for q in after for value in self.map.dequantizers_after(q))
@@ -624,7 +633,7 @@ class _ForOnnxRuntime(_Placement):
         for pair in around:
             quantizer = pair.undoes if pair is not None else None
             if id(pair) in self.shared and quantizer is not None:
-                found[id(quantizer)] = self._replaced(quantizer)
+                found[id(quantizer)] = self._replacement[quantizer]
         return list(found.values())
 
 
@@ -641,10 +650,6 @@ def _use(node: Node, value: Value) -> Use:
     return Use(node, next(at for at, each in enumerate(node.inputs) if each is value))
 
 
-_MOST = 3
-"""Most edits to be named."""
-
-
 def _what(edits: list[Edit], node: Node) -> str:
     """Return what to do as a sentence without a full stop."""
     said: list[str] = []
@@ -657,8 +662,8 @@ def _what(edits: list[Edit], node: Node) -> str:
             said.append(_moved(edit, target))
         else:
             said.append(_alone(edit, node))
-    if len(said) > _MOST + 1:
-        said[_MOST:] = [f"and {len(said) - _MOST} more pairs like it"]
+    if len(said) > _MOST_NAMED + 1:
+        said[_MOST_NAMED:] = [f"and {len(said) - _MOST_NAMED} more pairs like it"]
     text = ", ".join(said)
     return text[:1].upper() + text[1:]
 

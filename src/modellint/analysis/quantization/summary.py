@@ -164,7 +164,7 @@ def quantization_summary(model: Model, deployment: Deployment) -> QuantizationSu
         layers=tuple(_layer(quantization, op) for op in quantization.ops),
         score=readiness.score,
         deductions=tuple(_deduction(obstacle) for obstacle in readiness.obstacles),
-        moves=tuple(_moves(Moves(model, deployment))),
+        moves=tuple(_moves(quantization.kept(Moves))),
         refused=_refused(readiness) if deployment.runtime is None else (),
         by_work=readiness.is_by_work,
         assumed=dict(quantization.assumed),
