@@ -10,7 +10,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 from modellint.formats.trt import engine as engine_format
-from tests.fuzz import flatbuffers, operators, seeds, values
+from tests.fuzz import flatbuffers, operators, pickles, seeds, values
 from tests.fuzz.gguf_files import gguf
 from tests.fuzz.tree import write
 
@@ -296,5 +296,6 @@ OFTEN: tuple[Maker, ...] = (
     gguf,
     flatbuffers.tflite,
     flatbuffers.ort,
+    pickles.torch,
 )
 """Formats that are read."""

@@ -46,6 +46,7 @@ Not fatal, like `unreadable-format`:
 | `index-wrong` | `location`, `part`: `absent` (`tensors`, `tensor`) or `unreadable` (`detail`) |
 | `index-stale` | `location`, `tensors`, `tensor`, `part`: `unlisted` or `elsewhere` |
 | `index-size` | `location`, `stated`, `size` |
+| `storage-missing` | `tensor`, `key` |
 | `config-broken` | `location`, `detail` |
 """
 
@@ -72,8 +73,7 @@ OTHER_KINDS = frozenset(
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
     unsorted-graph recursive-function invalid-reference tensor-overlap tensor-gap duplicate-tensor
     tensor-unaligned type-unloadable tensor-in-two-shards shard-missing shard-broken shard-surplus
-    index-missing index-wrong
-    index-stale index-size config-broken
+    index-missing index-wrong index-stale index-size config-broken storage-missing
     """.split()
 )
 KINDS = FATAL_KINDS | OTHER_KINDS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from modellint.formats.archive import first_member
 from modellint.formats.format import Format, Sniff
 
 
@@ -12,31 +12,15 @@ def _magic(magic: bytes, at: int = 0) -> Sniff:
     return lambda head, path: head[at : at + len(magic)] == magic
 
 
-def _first_member(head: bytes) -> str:
-    """Return the name of the first file in an unencrypted zip archive; empty for anything else."""
-    if head[:4] != b"PK\x03\x04" or (len(head) > 8 and head[6] & 1):
-        return ""
-    length = int.from_bytes(head[26:28], "little")
-    return head[30 : 30 + length].decode(errors="replace")
-
-
-_TORCH = re.compile(r"(^|/)(data\.pkl|version|\.data/serialization_id|constants\.pkl)$")
-
-
-def _is_torch(head: bytes, path: Path) -> bool:
-    return _TORCH.search(_first_member(head)) is not None
-
-
 def _is_keras(head: bytes, path: Path) -> bool:
-    return _first_member(head) in ("metadata.json", "config.json", "model.weights.h5")
+    return first_member(head) in ("metadata.json", "config.json", "model.weights.h5")
 
 
 def _is_npz(head: bytes, path: Path) -> bool:
-    return _first_member(head).endswith(".npy")
+    return first_member(head).endswith(".npy")
 
 
 RECOGNISED = (
-    Format("torch", "PyTorch archive", shared_suffixes=(".pt", ".pth"), signature=_is_torch),
     Format("keras", "Keras", shared_suffixes=(".keras",), signature=_is_keras),
     Format(
         "keras-hdf5",

@@ -20,6 +20,7 @@ from modellint.formats.ort import ORT
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.safetensors import SAFETENSORS
 from modellint.formats.tflite import TFLITE
+from modellint.formats.torch import TORCH
 from modellint.formats.triton import TRITON
 from modellint.formats.trt import ENGINE, LAYERS
 
@@ -36,6 +37,7 @@ READ: tuple[Format, ...] = (
     COREML,
     COREML_PACKAGE,
     TRITON,
+    TORCH,
     ENGINE,
     LAYERS,
 )

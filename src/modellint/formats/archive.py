@@ -1,0 +1,87 @@
+"""Zip archives: their members, and where in the file the bytes of uncompressed ones are."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+
+from modellint.base.files import open_regular
+from modellint.formats.problems import MalformedError
+from modellint.formats.source import Source
+
+_LOCAL_HEADER = 30
+_LOCAL_MAGIC = b"PK\x03\x04"
+_ENCRYPTED = 1
+MOST_MEMBERS = 1 << 20
+
+
+class Archive:
+    """The members of a zip archive by name. Raises MalformedError if it has no directory."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._file = open_regular(source.path)
+        try:
+            self._zip = zipfile.ZipFile(self._file)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError) as error:
+            self._file.close()
+            detail = f"its zip directory is damaged or missing ({error})"
+            raise MalformedError("corrupt", detail) from error
+        infos = self._zip.infolist()
+        if len(infos) > MOST_MEMBERS:
+            self.close()
+            detail = f"more than {MOST_MEMBERS} files in the archive"
+            raise MalformedError("corrupt", detail, limit=MOST_MEMBERS)
+        self.members: Mapping[str, zipfile.ZipInfo] = {info.filename: info for info in infos}
+
+    def close(self) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return the content of a member of at most that many bytes."""
+        info = self.members[name]
+        if info.file_size > most:
+            detail = f"'{name}' in the archive is larger than {most} bytes"
+            raise MalformedError("corrupt", detail)
+        if info.flag_bits & _ENCRYPTED:
+            raise MalformedError("encrypted", "a zip archive with a password")
+        try:
+            with self._zip.open(info) as member:
+                content = member.read(most + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+        ) as error:
+            detail = f"'{name}' in the archive is damaged ({error})"
+            raise MalformedError("corrupt", detail) from error
+        if len(content) > most:
+            raise MalformedError("corrupt", f"'{name}' in the archive is larger than it says")
+        return content
+
+    def place(self, name: str) -> tuple[int, int] | None:
+        """Return offset and length of a member in the file; None if it is compressed."""
+        info = self.members[name]
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & _ENCRYPTED:
+            return None
+        part = f"'{name}' in the archive"
+        header = self._source.read(info.header_offset, _LOCAL_HEADER, part)
+        if header[:4] != _LOCAL_MAGIC:
+            raise MalformedError("corrupt", f"{part} is not where the directory says")
+        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        offset = info.header_offset + _LOCAL_HEADER + names
+        self._source.require(offset, info.file_size, part)
+        return offset, info.file_size
+
+
+def first_member(head: bytes) -> str:
+    """Return the name of the first file in an unencrypted archive; empty for anything else."""
+    if head[:4] != _LOCAL_MAGIC or (len(head) > 8 and head[6] & _ENCRYPTED):
+        return ""
+    length = int.from_bytes(head[26:28], "little")
+    return head[_LOCAL_HEADER : _LOCAL_HEADER + length].decode(errors="replace")

@@ -1,0 +1,16 @@
+"""Files that PyTorch saves: checkpoints in a zip archive or a stream of pickles, TorchScript."""
+
+from __future__ import annotations
+
+from modellint.capability import Capability
+from modellint.formats.format import Format
+
+TORCH = Format(
+    "torch",
+    "PyTorch",
+    suffixes=(".pt2",),
+    shared_suffixes=(".pt", ".pth", ".ckpt", ".bin"),
+    tells=frozenset({Capability.WEIGHTS, Capability.METADATA}),
+    reader="modellint.formats.torch.reader",
+    notation="modellint.formats.torch.notation",
+)
