@@ -97,7 +97,7 @@ def test_in_modellint(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = str(checkout / "tools/generate_formats.py")
     subprocess.run([sys.executable, generator], check=True, capture_output=True)
     assert "| Toy | `.toy` |" in (checkout / "docs/formats.md").read_text(encoding="utf-8")
-    assert "|toy|" in (checkout / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    assert "|toy" in (checkout / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
 
 
 def test_in_another_package(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

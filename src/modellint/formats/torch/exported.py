@@ -1,4 +1,4 @@
-"""Archives of `torch.export`: weights that a configuration names, beside the graph as JSON."""
+"""Archives of `torch.export`: weights that a configuration names, and the graph as JSON."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Pickled:
-    """What a pickle holds."""
+    """Content of a pickle."""
 
     root: Any
     imports: tuple[Import, ...]

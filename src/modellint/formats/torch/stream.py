@@ -40,7 +40,7 @@ def _places(
         elements = source.number(at, "<q", f"storage '{key}'")
         width = sizes.get(key)
         if width is None or elements < 0:
-            break  # where the next one is cannot be told
+            break  # the place of the next one is unknown
         length = elements * width
         source.require(at + _COUNT, length, f"storage '{key}'")
         places[key] = at + _COUNT, length

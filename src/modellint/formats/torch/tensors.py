@@ -39,7 +39,7 @@ _TYPES = {
     "float8_e5m2fnuz": "float8e5m2fnuz",
     "float8_e8m0fnu": "float8e8m0",
 }
-"""Names of types that differ from ours, as `torch.float8_e4m3fn`."""
+"""PyTorch's names of types that differ from ours."""
 _OF_STORAGE = frozenset({"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_qtensor"})
 _WITH_TYPE = "_rebuild_tensor_v3"
 
@@ -165,7 +165,7 @@ def _named_type(kind: Any) -> DType:
 
 
 class Records(NamedTuple):
-    """Where storages lie, by key: offset and length, or None if they cannot be read in place."""
+    """Places of storages by key: offset and length, or None if they cannot be read in place."""
 
     region: dict[str, tuple[int, int] | None]
     is_little_endian: bool = True

@@ -1,4 +1,4 @@
-"""What `torch.load` builds by default, as recorded by `tools/record_weights_only.py`."""
+"""Imports that `torch.load` allows by default, as recorded by `tools/record_weights_only.py`."""
 
 from __future__ import annotations
 
