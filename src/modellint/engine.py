@@ -186,7 +186,9 @@ class _Linting:
         severity = self.plan.severities.get(rule.code, hit.severity or rule.default_severity)
         target = deployment.target_id if deployment and "target" in rule.per else None
         by_runtime = bool(rule.runtimes) or "runtime" in rule.per
-        ignored = self.ignores is not None and self.ignores.cover(rule, place)
+        ignores = self.ignores
+        places = hit.places or (place,)
+        ignored = ignores is not None and all(ignores.cover(rule, each) for each in places)
         return Finding(
             code=rule.code,
             rule=rule.name,

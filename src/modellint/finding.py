@@ -86,6 +86,14 @@ class Finding:
     frame: Frame | None = None
 
     @property
+    def nodes(self) -> list[str]:
+        """Return the names of the nodes that the finding stands for, if there are several."""
+        nodes = self.evidence.get("nodes")
+        if not isinstance(nodes, list | tuple) or not len(nodes) == self.count > 1:
+            return []
+        return [str(node) for node in nodes]
+
+    @property
     def is_internal(self) -> bool:
         """Return True if the finding is about a failure of modellint rather than the model."""
         return self.family == "internal"

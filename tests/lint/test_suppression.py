@@ -297,3 +297,25 @@ def test_crashes_are_never_known(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert run_cli(*options, "--write-baseline", cwd=folder).exit_code == 3
     assert json.loads((folder / "known.json").read_text())["findings"] == []
     assert run_cli(*options, cwd=folder).exit_code == 3
+
+
+COPIES = """
+<ir_version: 10, opset_import: ["" : 21]>
+copies (float[1, 8] x) => (float[1, 8] y)
+{
+    [stem_copy] a = Identity (x)
+    [act] b = Relu (a)
+    [head_copy] c = Identity (b)
+    [out] y = Sigmoid (c)
+}
+"""
+
+
+@pytest.mark.parametrize(("node", "left"), [("stem_*", ["HYG004"]), ("*_copy", [])])
+def test_a_finding_at_several_nodes_is_covered_if_all_are(
+    tmp_path: Path, node: str, left: list[str]
+) -> None:
+    entry = f"[[suppress]]\nrule = 'HYG004'\nreason = 'known'\nnode = '{node}'\n"
+    text = f'select = ["HYG004"]\n{entry}'
+    folder = project(tmp_path, {"copies.onnx": COPIES, "modellint.toml": text})
+    assert codes(".", cwd=folder) == left

@@ -37,6 +37,8 @@ class Hit:
     confidence: str | None = None
     count: int = 1
     """Number of occurrences that the hit stands for."""
+    places: tuple[Node, ...] = ()
+    """The nodes that it stands for, if there are several."""
     related: tuple[Node, ...] = ()
     """Nodes to show in the frame besides the place's own neighbors."""
     witness: Node | None = None

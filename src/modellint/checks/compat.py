@@ -22,6 +22,8 @@ RUNTIME_DOMAINS = """
     com.microsoft com.microsoft.nchwc com.microsoft.experimental ai.onnx.contrib
     com.ms.internal.nhwc trt.plugins
     """.split()
+_QAT_OPS = {"BipolarQuant", "FloatQuant", "IntQuant", "MultiThreshold", "Quant", "Trunc"}
+_QAT_DOMAINS = ("finn", "onnx.brevitas", "qonnx")
 
 
 def registered(context: Context) -> KernelTable | None:
@@ -137,7 +139,7 @@ def missing_opset_import(context: Context) -> Iterator[Hit]:
             if table is not None and imported and normal_domain(domain) in table.domains:
                 yield Hit(nodes[0], facts, "implied", Severity.WARNING, count=len(nodes))
             else:
-                milder = _mildly(context, *nodes)
+                milder = Severity.WARNING if context.for_tensorrt else None  # it looks at names
                 yield Hit(nodes[0], facts, count=len(nodes), severity=milder)
 
 
@@ -201,7 +203,7 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
     for graph in context.graphs():
         for op, nodes in graph.by_op.items():
             node = nodes[0]
-            if node.domain in defined:
+            if node.domain in defined or is_of_training(node):
                 continue
             if node.domain in context.options["known-domains"]:
                 continue
@@ -209,6 +211,11 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
                 facts = {"operator": op, "domain": node.domain, "nodes": len(nodes)}
                 severity = Severity.ERROR if table is not None else None
                 yield Hit(node, facts, severity=severity, count=len(nodes))
+
+
+def is_of_training(node: Node) -> bool:
+    """Return True for a quantizer of Brevitas, QONNX or FINN, which another rule reports."""
+    return node.op_type in _QAT_OPS and node.domain.startswith(_QAT_DOMAINS)
 
 
 def graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import is_moot, unfused
+from modellint.checks.repeats import folded
 from modellint.model import Node
 from modellint.rules.pattern import (
     Budget,
@@ -22,10 +23,15 @@ from modellint.rules.rule import Match
 class PatternCheck:
     """Runs patterns; the first to match a place reports it."""
 
-    def __init__(self, matches: Sequence[Match]) -> None:
+    def __init__(self, matches: Sequence[Match], *, together: bool = False) -> None:
         self._blocks = tuple(map(_MatchBlock, matches))
+        self._together = together
 
     def __call__(self, context: Context) -> Iterator[Hit]:
+        hits = self._found(context)
+        return folded(hits, by_facts=False) if self._together else hits
+
+    def _found(self, context: Context) -> Iterator[Hit]:
         promising = [
             block
             for block in self._blocks

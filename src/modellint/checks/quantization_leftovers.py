@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.analysis.quantization.ops import MOVING
 from modellint.checks.api import Context, Hit
+from modellint.checks.compat import is_of_training
 from modellint.checks.repeats import together
 from modellint.finding import Severity
 from modellint.model import Model, Node, Value
@@ -31,21 +32,13 @@ def fake_quantize_left(context: Context) -> Iterator[Hit]:
     yield from together(found, {})
 
 
-_QAT_OPS = {"BipolarQuant", "FloatQuant", "IntQuant", "MultiThreshold", "Quant", "Trunc"}
-_QAT_DOMAINS = ("finn", "onnx.brevitas", "qonnx")
-
-
 def qat_domain_left(context: Context) -> Iterator[Hit]:
     """Quantizers of Brevitas, QONNX and FINN."""
     by_domain: dict[str, list[Node]] = {}
     for graph in context.graphs():
         for nodes in graph.by_op.values():
             node = nodes[0]
-            if (
-                node.op_type in _QAT_OPS
-                and node.domain.startswith(_QAT_DOMAINS)
-                and context.model.function_of(node) is None
-            ):
+            if is_of_training(node) and context.model.function_of(node) is None:
                 by_domain.setdefault(node.domain, []).extend(nodes)
     for domain, nodes in by_domain.items():
         kinds = sorted({node.op_type for node in nodes})

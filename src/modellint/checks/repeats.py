@@ -13,30 +13,32 @@ from modellint.model import Node
 def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
     """Return one hit at the first of some nodes; the message says `{rest}`: ` and 3 more`."""
     if nodes:
-        yield Hit(nodes[0], {**facts, **_places(nodes)}, count=len(nodes), **more)
+        yield _at(Hit(nodes[0], facts, **more), nodes)
 
 
-def folded(hits: Iterable[Hit]) -> Iterator[Hit]:
-    """Return one hit for all nodes of an operator with the same facts."""
+def folded(hits: Iterable[Hit], *, by_facts: bool = True) -> Iterator[Hit]:
+    """Return one hit for all nodes of an operator, of those with the same facts."""
     alike: dict[object, list[Hit]] = {}
     for hit in hits:
-        alike.setdefault(_cause(hit), []).append(hit)
+        alike.setdefault(_cause(hit, by_facts), []).append(hit)
     for same in alike.values():
         nodes = [hit.place for hit in same if isinstance(hit.place, Node)]
         if nodes:
-            yield replace(same[0], facts={**same[0].facts, **_places(nodes)}, count=len(nodes))
+            yield _at(same[0], nodes)
         else:
             yield from same
 
 
-def _cause(hit: Hit) -> object:
+def _cause(hit: Hit, by_facts: bool) -> object:
     """Return what hits at nodes of an operator have in common, and nothing other hits have."""
     if not isinstance(hit.place, Node):
         return id(hit)
-    facts = tuple((name, str(fact)) for name, fact in hit.facts.items())
+    facts = tuple((name, str(fact)) for name, fact in hit.facts.items()) if by_facts else ()
     return hit.place.qualified_op, hit.variant, hit.severity, hit.confidence, facts
 
 
-def _places(nodes: Sequence[Node]) -> dict[str, object]:
+def _at(hit: Hit, nodes: Sequence[Node]) -> Hit:
+    """Return a hit for all of some nodes."""
     rest = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
-    return {"rest": rest, "nodes": [node.label for node in nodes]}
+    facts = {**hit.facts, "rest": rest, "nodes": [node.label for node in nodes]}
+    return replace(hit, facts=facts, count=len(nodes), places=tuple(nodes))

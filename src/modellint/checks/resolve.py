@@ -19,7 +19,7 @@ def resolve_check(rule: Rule) -> Check:
     if rule.match:
         from modellint.checks.patterns import PatternCheck
 
-        return PatternCheck(rule.match)
+        return PatternCheck(rule.match, together=rule.together)
     name = rule.check or ""
     if not _NAME.fullmatch(name):
         raise UsageError(f"rule {rule.code}: invalid check {name!r}")

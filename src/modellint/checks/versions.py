@@ -13,6 +13,7 @@ from modellint.analysis.precision import stored_precision
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded
+from modellint.checks.tensorrt import CONVOLUTIONS, PRODUCTS
 from modellint.finding import Severity
 from modellint.model import Model
 from modellint.runtimes.builder import is_strongly_typed, removed_plugins
@@ -38,7 +39,7 @@ def precision_not_in_graph(context: Context) -> Iterator[Hit]:
         return  # the graph states what its author wants, and floats are the rest
     if stored_precision(model) != "fp32":
         return
-    if not _has_float_weights(model):
+    if not _has_float_weights(model) or not any(context.nodes(*PRODUCTS, *CONVOLUTIONS)):
         return
     facts = {"version": deployment.runtime_version or ""}
     if deployment.is_assumed("precision"):

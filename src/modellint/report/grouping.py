@@ -35,9 +35,8 @@ class Group:
     @property
     def other_places(self) -> list[str]:
         """Return the names of all places but the first; empty for those without one."""
-        nodes = self.first.evidence.get("nodes")
-        if isinstance(nodes, list | tuple) and len(nodes) == self.first.count:
-            return [str(node) for node in nodes[1:]]
+        if self.first.nodes:
+            return self.first.nodes[1:]
         return [finding.location.label or "" for finding in self.rest]
 
 

@@ -186,6 +186,8 @@ class Rule:
     """Handling of the pattern by runtimes, by name."""
     match: tuple[Match, ...] = ()
     """Patterns, the first of which to match a place reports it. A file may have a single table."""
+    together: bool = False
+    """True if one finding stands for all nodes of an operator that match."""
     check: str | None = None
     """``module.function`` in `modellint.checks`, or ``package.module:function`` of a plugin."""
     problem: str | None = None

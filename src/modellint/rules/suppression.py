@@ -52,11 +52,16 @@ class Suppression:
 
 
 def _is_named(finding: Finding, pattern: str) -> bool:
-    """Return True if a name matches or equals the pattern: names may contain brackets."""
+    """Return True if the place's name matches, or those of all nodes that it stands for."""
+    if finding.nodes:
+        return all(_matches(name, pattern) for name in finding.nodes)
     names = (finding.location.node, finding.location.value)
-    return any(
-        name is not None and (name == pattern or fnmatchcase(name, pattern)) for name in names
-    )
+    return any(name is not None and _matches(name, pattern) for name in names)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Return True if a name matches or equals the pattern: names may contain brackets."""
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def suppress(
