@@ -14,6 +14,8 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.others import other
 from tests.fuzz.tree import write
 
+GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel")
+"""Suffixes of files that are written by a grammar, and that their readers may take."""
 OTHERS = 0.2
 """Share of files that are not binary ONNX models."""
 
@@ -25,7 +27,7 @@ class Mutant(NamedTuple):
     @property
     def may_be_model(self) -> bool:
         """False if it is certain that no reader can make a model of it."""
-        if self.data.startswith(b"GGUF"):
+        if self.name.endswith(GRAMMARS):
             return True
         if self.name.endswith((".onnxtxt", ".json")) or b"trt" in self.data:
             return self.data[:4] not in WRITERS or read_header(self.data) is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 from modellint.formats.trt import engine as engine_format
-from tests.fuzz import flatbuffers, operators, pickles, seeds, values
+from tests.fuzz import flatbuffers, networks, operators, pickles, seeds, values
 from tests.fuzz.gguf_files import gguf
 from tests.fuzz.tree import write
 
@@ -297,5 +297,7 @@ OFTEN: tuple[Maker, ...] = (
     flatbuffers.tflite,
     flatbuffers.ort,
     pickles.torch,
+    networks.openvino,
+    networks.coreml,
 )
 """Formats that are read."""

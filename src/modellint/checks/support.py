@@ -153,10 +153,11 @@ def _by_operator(context: Context) -> dict[str, list[Node]]:
     model = context.model
     for graph in context.graphs():
         for nodes in graph.by_op.values():
-            if nodes[0].domain in STANDARD_DOMAINS[:2]:
+            first = nodes[0]
+            if first.domain in STANDARD_DOMAINS[:2]:
                 if model.functions:
                     nodes = [node for node in nodes if model.function_of(node) is None]
-                found.setdefault(nodes[0].op_type, []).extend(nodes)
+                found.setdefault(first.op_type, []).extend(nodes)
     return {op: nodes for op, nodes in found.items() if nodes}
 
 
