@@ -54,10 +54,14 @@ def packed(path: Path, text: str) -> Path:
     weights = blob_file([(FLOAT16, struct.pack("<12e", *range(12)))])
     (folder / "weights/weight.bin").write_bytes(weights)
     items = {
-        "1": {"path": "com.apple.CoreML/model.mlmodel"},
-        "2": {"path": "com.apple.CoreML/weights"},
+        key: {"author": "com.apple.CoreML", "name": name, "path": f"com.apple.CoreML/{name}"}
+        for key, name in (("1", "model.mlmodel"), ("2", "weights"))
     }
-    manifest = {"itemInfoEntries": items, "rootModelIdentifier": "1"}
+    manifest = {
+        "fileFormatVersion": "1.0.0",
+        "itemInfoEntries": {key: item | {"description": ""} for key, item in items.items()},
+        "rootModelIdentifier": "1",
+    }
     (path / "Manifest.json").write_text(json.dumps(manifest))
     return path
 

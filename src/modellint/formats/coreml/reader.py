@@ -194,7 +194,7 @@ class _ModelReader:
         if number in PIPELINES:
             return self._with_parts(facts, content, number, depth)
         if depth == 0:
-            self._without_layers(facts)
+            facts = self._without_layers(facts)
         if number == SUPPRESSION:
             limits = (next(content.floats(field, "d"), 0.0) for field in (110, 111))
             return _changed(facts, threshold=tuple(limits))
@@ -234,7 +234,7 @@ class _ModelReader:
             wiring.input(value)
         return graph
 
-    def _without_layers(self, facts: CoreMlFacts) -> None:
+    def _without_layers(self, facts: CoreMlFacts) -> CoreMlFacts:
         """Show a model that has no layers as a single node."""
         graph = self._with_features(facts)
         wiring = Wiring(graph)
@@ -245,7 +245,7 @@ class _ModelReader:
             wiring.output(value)
             outputs.append(value)
         node = wiring.node(facts.kind, "coreml", "", graph.inputs, outputs)
-        self.program.types[node] = facts.kind
+        return _changed(facts, types={node: facts.kind})
 
     def _with_parts(
         self, facts: CoreMlFacts, content: Message, number: int, depth: int
