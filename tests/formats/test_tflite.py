@@ -18,7 +18,7 @@ main (x) => (y)
 x int8[?,4,4,3] *0.5 @-1
 w int8[2,1,1,3] *0.1,0.2 axis 0 = 1 2 3 4 5 6
 b int32[2] *0.05,0.1 = 0
-y int8[?,4,4,2] *0.25
+y int8[?,2,4,2] *0.25
 CONV_2D (x, w, b) => (y) {padding=VALID stride_w=1 stride_h=2 fused_activation_function=RELU6} v3
 signature serving (image=x) => (label=y)
 metadata min_runtime_version 1.14.0

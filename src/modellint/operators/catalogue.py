@@ -346,13 +346,13 @@ SequenceInsert free coreml:list_write
 SequenceLength free coreml:list_length
 SequenceMap - makes-sequence control-flow
 SplitToSequence free makes-sequence
-tflite.ASSIGN_VARIABLE free
+tflite.ASSIGN_VARIABLE free writes-state
 tflite.CALL - control-flow
-tflite.CALL_ONCE - control-flow
+tflite.CALL_ONCE - control-flow writes-state
 tflite.DELEGATE -
 tflite.HASHTABLE free
 tflite.HASHTABLE_FIND free
-tflite.HASHTABLE_IMPORT free
+tflite.HASHTABLE_IMPORT free writes-state
 tflite.HASHTABLE_SIZE free
 tflite.READ_VARIABLE free
 tflite.STABLEHLO_CASE - control-flow

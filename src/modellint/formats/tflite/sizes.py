@@ -1,7 +1,7 @@
 """Shapes of a TFLite model at another batch than the one that it was converted with.
 
 A file states all shapes twice: for the batch of the conversion, usually 1, and with open dims.
-Where the batch is all that is open, each open dim is in proportion to it.
+Where first dims are all that is open, each is in proportion to the batch.
 """
 
 from __future__ import annotations
@@ -40,23 +40,21 @@ class BatchSizes:
         types: dict[tuple[str, str], tuple[DType | None, Shape | None]] = {}
         for value, shape in self._stated.items():
             declared = value.declared_shape or ()
-            if value.graph is self._graph and len(declared) == len(shape):
-                sizes = tuple(
-                    size * factor if dim is None else dim
-                    for size, dim in zip(shape, declared, strict=True)
-                )
+            if value.graph is self._graph and len(declared) == len(shape) and declared[0] is None:
+                sizes = (shape[0] * factor, *declared[1:])
                 types[self._graph.path, value.name] = (value.declared_dtype, sizes)
         return Inference(types)
 
     def _factor(self, inputs: Mapping[str, Shape]) -> int | None:
         """Return how many times the stated batch the given one is; None if more is open."""
+        if any(None in (value.declared_shape or ())[1:] for value in self._stated):
+            return None
         factors = set()
         for value in self._graph.inputs:
             stated, given = self._stated.get(value), inputs.get(value.name)
             if stated is None:
                 continue
-            declared = value.declared_shape or ()
-            if None in declared[1:] or given is None or stated[0] < 1:
+            if given is None or len(given) != len(stated) or stated[0] < 1:
                 return None
             size = given[0]
             if not isinstance(size, int) or size % stated[0]:
