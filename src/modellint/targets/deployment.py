@@ -25,8 +25,24 @@ if TYPE_CHECKING:
 
 Parallel = Literal["tensor", "pipeline", "expert"]
 KvPrecision = Literal[
-    "fp32", "fp16", "bf16", "fp8", "int8", "int4", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"
+    "fp32",
+    "fp16",
+    "bf16",
+    "fp8",
+    "int8",
+    "int4",
+    "q8",
+    "q4",
+    "q8_0",
+    "q5_1",
+    "q5_0",
+    "q4_1",
+    "q4_0",
+    "iq4_nl",
+    "f32",
+    "f16",
 ]
+"""Types of cached keys and values, by the names that runtimes give them."""
 DLA = "dla"
 """The kind of table that states what a deep-learning accelerator supports."""
 PINS = "=="

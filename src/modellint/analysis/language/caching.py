@@ -15,6 +15,10 @@ _BLOCKS: Mapping[str, tuple[int, int]] = {
     "fp8": (1, 1),
     "int8": (1, 1),
     "int4": (2, 1),
+    "f32": (1, 4),
+    "f16": (1, 2),
+    "q8": (32, 34),
+    "q4": (32, 18),
     "q8_0": (32, 34),
     "q5_1": (32, 24),
     "q5_0": (32, 22),
@@ -24,13 +28,17 @@ _BLOCKS: Mapping[str, tuple[int, int]] = {
 }
 """Elements and bytes of a block of each type."""
 NEAREST: Mapping[str, tuple[str, ...]] = {
+    "f32": ("fp32",),
+    "f16": ("fp16",),
+    "q8": ("q8_0", "int8", "fp8"),
+    "q4": ("q4_0", "int4"),
     "fp8": ("q8_0", "int8"),
     "int8": ("q8_0", "fp8"),
     "int4": ("q4_0",),
     "q8_0": ("int8", "fp8"),
     "q4_0": ("int4",),
 }
-"""Types of other runtimes that are as wide."""
+"""Other names, and types of other runtimes that are as wide."""
 
 
 def element_bytes(precision: str) -> float:
