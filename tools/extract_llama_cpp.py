@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 RESULT = Path(__file__).parents[1] / "src/modellint/formats/gguf/llama.json"
@@ -20,7 +20,7 @@ TYPES = {"uint32_t": "u32", "int32_t": "u32", "float": "f32", "bool": "bool", "s
 ENUMS = ("llama_pooling_type",)
 SYMBOLS = frozenset(
     """n_embd n_vocab n_ff n_head n_head_kv n_embd_head_k n_embd_head_v n_embd_k_gqa n_embd_v_gqa
-    n_embd_gqa n_expert n_ff_exp""".split()
+    n_embd_gqa n_expert n_ff_exp n_ctx_train""".split()
 )
 """Sizes in the shapes of tensors that follow from the metadata of every architecture."""
 
@@ -29,6 +29,12 @@ EXPERT_WIDTHS = (
     ("n_ff_exp", "hparams.n_ff_exp() ? hparams.n_ff_exp() : n_ff / n_expert_used"),
 )
 """Definitions of the width of experts that are understood."""
+
+FOLLOWING = {
+    "n_embd_head_k_full": ("n_embd_head_k", "n_embd_k_gqa"),
+    "n_embd_head_v_full": ("n_embd_head_v", "n_embd_v_gqa", "n_embd_gqa"),
+}
+"""Symbols that follow from a field."""
 
 
 def main(source: Path, release: str) -> None:
@@ -61,6 +67,13 @@ class Code:
         self.fields = _field_types((source / "src/llama-hparams.h").read_text())
         self.keys = dict(re.findall(r"\{ (LLM_KV_\w+),\s+\"([^\"]+)\"", self.arch))
         self.tensors = dict(re.findall(r"\{ (LLM_TENSOR_\w+),\s+\"([^\"]+)\"", self.arch))
+        self.keys_of_fields = {
+            field: self.keys[key].removeprefix("%s.")
+            for key, field in re.findall(
+                r"get_key\((LLM_KV_\w+),\s*hparams\.(\w+)[,)]", self.bodies + self.model
+            )
+            if self.keys.get(key, "").startswith("%s.")
+        }
         self.names = dict(re.findall(r"\{ (LLM_ARCH_\w+),\s+\"([^\"(]+)\"", self.arch))
         structs = (source / "src/models/models.h").read_text()
         self.parents = dict(re.findall(r"struct (llama_model_\w+) : public (\w+)", structs))
@@ -108,8 +121,11 @@ class Code:
         entry: dict[str, dict[str, object]] = {"keys": dict(keys)}
         tensors = self._method(name, "load_arch_tensors")
         if "continue;" not in tensors and "return;" not in tensors:
-            for condition, name, dims in self._tensors_in(tensors):
-                entry.setdefault(condition, {})[name] = dims
+            changed = self._changed_symbols(self._method(name, "load_arch_hparams"))
+            for condition, tensor, dims in self._tensors_in(tensors, changed):
+                known = entry.setdefault(condition, {}).setdefault(tensor, dims)
+                if known != dims:  # it depends on more than is understood
+                    entry[condition][tensor] = []
         return entry
 
     def _method(self, name: str, method: str) -> str:
@@ -157,16 +173,30 @@ class Code:
             return TYPES[local[1]] if local else None
         return self.fields.get(field)
 
-    def _tensors_in(self, code: str) -> Iterator[tuple[str, str, list[str]]]:
+    def _own_symbols(self, code: str) -> dict[str, str]:
+        """Return a function's own names of sizes, each with the key that it is read from, or with
+        nothing if it is computed."""
+        own: dict[str, str] = {}
+        for name, value in re.findall(r"const \w+ +(\w+)\s*=\s*([^;]+);", code):
+            if (name, value.strip()) not in EXPERT_WIDTHS:
+                field = re.fullmatch(r"hparams\.(\w+)", value.strip())
+                key = self.keys_of_fields.get(field[1], "") if field else ""
+                own[name] = key if own.get(name, key) == key else ""
+        return own
+
+    def _changed_symbols(self, code: str) -> dict[str, str]:
+        """Return the symbols that an architecture changes after the metadata were read."""
+        fields = re.findall(r"hparams\.(\w+)\s*=[^=]", code)
+        return {symbol: "" for field in fields for symbol in FOLLOWING.get(field, ())}
+
+    def _tensors_in(
+        self, code: str, changed: dict[str, str]
+    ) -> Iterator[tuple[str, str, list[str]]]:
         """Iterate over tensors that every model has, or every one with or without experts, with
         their dims if these are simple."""
         depth, in_layers = 0, False
         condition, below = "tensors", 0
-        own = {
-            name
-            for name, value in re.findall(r"const \w+ +(n_\w+)\s*=\s*([^;]+);", code)
-            if (name, value.strip()) not in EXPERT_WIDTHS
-        }
+        own = self._own_symbols(code) | changed
         for line in code.splitlines():
             if depth == 1 and re.search(r"for \(.*< n_layer; ", line):
                 in_layers = True
@@ -178,12 +208,13 @@ class Code:
                 condition = "expert_tensors"
             plain = depth <= 1 or (in_layers and depth == 2 + (condition != "tensors"))
             call = re.search(
-                r"create_tensor\(tn\((LLM_TENSOR_\w+),\s+\"(\w+)\"(, \w+)?\),\s+\{([^}]*)\},\s*0\)",
+                r"create_tensor\(tn\((LLM_TENSOR_\w+)(?:,\s+\"(\w+)\")?(?:, \w+)?\),\s+\{([^}]*)\},"
+                r"\s*(0|TENSOR_NOT_REQUIRED)\)",
                 line,
             )
             if call and plain and "if (" not in line and call[1] in self.tensors:
-                name = self.tensors[call[1]] + "." + call[2]
-                yield condition, name, _dims(call[4], own)
+                name = ".".join(filter(None, (self.tensors[call[1]], call[2])))
+                yield condition if call[4] == "0" else "optional", name, _dims(call[3], own)
             fused = re.search(r"create_tensor_qkv\(layer, i, ([^;]+), 0\)", line)
             if fused and plain and "if (" not in line:
                 yield condition, "blk.%d.attn_qkv", _dims(fused[1], own)
@@ -192,11 +223,16 @@ class Code:
                 in_layers = False
 
 
-def _dims(text: str, own: set[str]) -> list[str]:
-    """Return the dims, or none if one is not a product of known symbols."""
-    dims = [re.sub(r"\s+", "", dim) for dim in text.split(",")]
-    symbols = {symbol for dim in dims for symbol in dim.split("*")}
-    return dims if symbols <= SYMBOLS - own else []
+def _dims(text: str, own: Mapping[str, str]) -> list[str]:
+    """Return the dims, or none if one is more than sums and products of what is known."""
+    dims = []
+    for dim in text.split(","):
+        parts = re.split(r"([+*])", re.sub(r"\s+", "", dim))
+        parts = [own.get(part, part) for part in parts]
+        if not all(re.fullmatch(r"[+*]|\d+|[a-z_]+(\.[a-z_]+)+", p) or p in SYMBOLS for p in parts):
+            return []
+        dims.append("".join(parts))
+    return dims
 
 
 def _field_types(code: str) -> dict[str, str]:

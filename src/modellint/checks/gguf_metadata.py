@@ -11,7 +11,7 @@ from modellint.formats.gguf import gguf_facts
 from modellint.formats.gguf.architecture import MOST_LAYERS, Hyperparameters
 from modellint.formats.gguf.facts import GgufFacts
 from modellint.formats.gguf.header import TYPE_NAMES, Array, Entry
-from modellint.formats.gguf.llama import KeyKind, Loader, loader
+from modellint.formats.gguf.llama import KeyKind, Loader, Requirements, loader
 from modellint.formats.gguf.types import FILE_TYPES, GUESSED, TYPES, ggml_name
 from modellint.model import format_shape
 
@@ -205,7 +205,7 @@ def missing_tensor(context: Context) -> Iterator[Hit]:
         return
     hyper = Hyperparameters(facts)
     layers = range(hyper.layers)
-    for pattern in _required_tensors(hyper, loaded):
+    for pattern in _requirements(hyper, loaded).tensors:
         wanted = [pattern % index for index in layers] if "%d" in pattern else [pattern]
         missing = [name for name in wanted if not _has(names, name)]
         if missing:
@@ -214,9 +214,8 @@ def missing_tensor(context: Context) -> Iterator[Hit]:
             yield Hit(None, number | {"architecture": facts.architecture}, count=len(missing))
 
 
-def _required_tensors(hyper: Hyperparameters, loaded: Loader) -> Mapping[str, tuple[str, ...]]:
-    has_experts = hyper.number("expert_count") > 0
-    return loaded.requirements(hyper.name, has_experts=has_experts).tensors
+def _requirements(hyper: Hyperparameters, loaded: Loader) -> Requirements:
+    return loaded.requirements(hyper.name, has_experts=hyper.number("expert_count") > 0)
 
 
 def _has(names: set[str], wanted: str) -> bool:
@@ -237,8 +236,9 @@ def wrong_shape(context: Context) -> Iterator[Hit]:
     tensors = {stated.name: stated.dims for _, stated in facts.tensors()}
     places = {tensor.name: tensor for tensor in context.model.tensors}
     symbols = _symbols(hyper)
-    for pattern, shape in _required_tensors(hyper, loaded).items():
-        expected = _sizes(shape, symbols)
+    requirements = _requirements(hyper, loaded)
+    for pattern, shape in {**requirements.optional, **requirements.tensors}.items():
+        expected = _sizes(shape, symbols, hyper)
         if expected is None:
             continue
         for name, dims in _expected(pattern, expected, range(hyper.layers)):
@@ -274,8 +274,10 @@ def _expected(
             continue
         hidden, *each = sizes
         yield f"{name}.weight", (hidden, sum(each))
+        yield f"{name}.bias", (sum(each),)
         for letter, size in zip("qkv", each, strict=True):
             yield f"{name.removesuffix('qkv')}{letter}.weight", (hidden, size)
+            yield f"{name.removesuffix('qkv')}{letter}.bias", (size,)
 
 
 def _symbols(hyper: Hyperparameters) -> dict[str, int]:
@@ -283,6 +285,7 @@ def _symbols(hyper: Hyperparameters) -> dict[str, int]:
     found = {
         "n_embd": hyper.number("embedding_length"),
         "n_expert": hyper.number("expert_count"),
+        "n_ctx_train": hyper.number("context_length"),
         "n_embd_head_k": hyper.number("attention.key_length", hyper.head_size),
         "n_embd_head_v": hyper.number("attention.value_length", hyper.head_size),
     }
@@ -308,11 +311,29 @@ def _symbols(hyper: Hyperparameters) -> dict[str, int]:
     return found
 
 
-def _sizes(shape: tuple[str, ...], symbols: Mapping[str, int]) -> tuple[int, ...] | None:
-    """Return the dims; None if one is not known."""
-    if not shape or any(part not in symbols for dim in shape for part in dim.split("*")):
-        return None
-    return tuple(prod(symbols[part] for part in dim.split("*")) for dim in shape)
+def _sizes(
+    shape: tuple[str, ...], symbols: Mapping[str, int], hyper: Hyperparameters
+) -> tuple[int, ...] | None:
+    """Return the dims, which are sums of products; None if one is not known."""
+    sizes = []
+    for dim in shape:
+        size = 0
+        for term in dim.split("+"):
+            factors = [_size(part, symbols, hyper) for part in term.split("*")]
+            if None in factors:
+                return None
+            size += prod(filter(None, factors)) if 0 not in factors else 0
+        sizes.append(size)
+    return tuple(sizes) or None
+
+
+def _size(part: str, symbols: Mapping[str, int], hyper: Hyperparameters) -> int | None:
+    """Return what a number, a symbol or a key stands for."""
+    if part.isdigit():
+        return int(part)
+    if "." in part:
+        return hyper.number(part) if hyper.states(part) and not hyper.each(part) else None
+    return symbols.get(part)
 
 
 def contradicting_file_type(context: Context) -> Iterator[Hit]:

@@ -10,6 +10,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.gguf_metadata import model_facts
 from modellint.formats.elements import read_ranges
 from modellint.formats.gguf import gguf_facts
+from modellint.formats.gguf.llama import loader
 from modellint.model import UNDEFINED, Tensor
 
 if TYPE_CHECKING:
@@ -83,14 +84,15 @@ def _bad_blocks(tensor: Tensor, *, affords: bool) -> int:
         return 0
 
 
-def narrow_norm(context: Context) -> Iterator[Hit]:
-    """Norms of less than 32 bits, which llama.cpp's kernels for processors do not take."""
-    if model_facts(context) is None:
+def narrow_vector(context: Context) -> Iterator[Hit]:
+    """Norms and biases that llama.cpp's kernels for processors do not take."""
+    facts = model_facts(context)
+    if facts is None or facts.architecture in loader().without_cache:
         return
     narrow = [
         tensor
         for tensor in context.model.tensors
-        if tensor.name.endswith(("norm.weight", "norm.bias"))
+        if tensor.name.endswith(("norm.weight", ".bias"))
         and len(tensor.shape) == 1
         and tensor.dtype.name != "float32"
         and tensor.dtype is not UNDEFINED

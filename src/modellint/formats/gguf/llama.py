@@ -29,7 +29,9 @@ class Requirements:
     keys: Mapping[str, KeyKind]
     """By name without the architecture: ``block_count``."""
     tensors: Mapping[str, tuple[str, ...]]
-    """Dims by name, as products of symbols; none if they are not known."""
+    """Dims by name, as sums of products of symbols and keys; none if they are not known."""
+    optional: Mapping[str, tuple[str, ...]]
+    """The same for tensors that a model may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Loader:
         return Requirements(
             {key: _kind(text) for key, text in keys.items()},
             {name: tuple(dims) for name, dims in tensors.items()},
+            {name: tuple(dims) for name, dims in own.get("optional", {}).items()},
         )
 
 
