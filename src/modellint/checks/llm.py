@@ -106,7 +106,7 @@ def experts_all_active(context: Context) -> Iterator[Hit]:
     """Products with the weights of all experts, of which a router selects some."""
     routers = context.nodes("TopK")
     chosen = {count: node for node in routers if (count := _choices(node)) is not None}
-    for product in context.nodes("MatMul"):
+    for product in context.nodes("MatMul") if chosen else ():
         weights = product.input(1)
         shape = context.shape(weights) if weights is not None else None
         if weights is None or shape is None or len(shape) != 3 or not context.is_frozen(weights):

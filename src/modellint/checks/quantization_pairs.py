@@ -8,6 +8,7 @@ from modellint.analysis.chains import LONGEST
 from modellint.analysis.quantization import Converter, Move, Moves, QuantizationMap, Scheme
 from modellint.analysis.quantization.onnxruntime import CARRIES, CLIPPING, needs_pair
 from modellint.analysis.quantization.ops import MOVING, SHAPE_READERS, rides_along
+from modellint.analysis.quantization.scheme import DEQUANTIZE, QUANTIZE
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import SURE, move_for
 from modellint.checks.repeats import together
@@ -58,6 +59,8 @@ def _cut(context: Context, ops: frozenset[str]) -> Iterator[Hit]:
 
 def pair_before_addition(context: Context) -> Iterator[Hit]:
     """A pair between a layer and the residual addition that its kernel could do."""
+    if context.lacks_any((QUANTIZE, DEQUANTIZE)):
+        return
     moves = context.analysis(QuantizationMap).kept(Moves)
     found = [
         move

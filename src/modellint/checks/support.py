@@ -132,10 +132,11 @@ def type_unsupported(context: Context) -> Iterator[Hit]:
 def _refused_types(context: Context, table: Support) -> Iterator[Hit]:
     deployment = context.deployment
     forms = _restrictions(deployment.runtime or "", deployment.builder, deployment.runtime_version)
-    by_form = {op for op, refused in forms.items() if any("types" in form for form in refused)}
     for op, nodes in _by_operator(context).items():
         entry = table.operators.get(op, {})
-        if op in MEASURED_ELSEWHERE or op in by_form or table.takes(op) is False:
+        if op in MEASURED_ELSEWHERE or table.takes(op) is False:
+            continue
+        if any("types" in form for form in forms.get(op, ())):
             continue
         refused = table.data_types or PLAIN_TYPES
         refused = refused.intersection(entry.get("not", ()))
