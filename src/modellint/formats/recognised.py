@@ -12,16 +12,11 @@ def _magic(magic: bytes, at: int = 0) -> Sniff:
     return lambda head, path: head[at : at + len(magic)] == magic
 
 
-def _is_keras(head: bytes, path: Path) -> bool:
-    return first_member(head) in ("metadata.json", "config.json", "model.weights.h5")
-
-
 def _is_npz(head: bytes, path: Path) -> bool:
     return first_member(head).endswith(".npy")
 
 
 RECOGNISED = (
-    Format("keras", "Keras", shared_suffixes=(".keras",), signature=_is_keras),
     Format(
         "keras-hdf5",
         "Keras (HDF5)",

@@ -14,6 +14,7 @@ from modellint.formats.coreml import COREML, COREML_PACKAGE
 from modellint.formats.format import Format
 from modellint.formats.gguf import GGUF
 from modellint.formats.huggingface import HUGGING_FACE
+from modellint.formats.keras import KERAS
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.openvino import OPENVINO
 from modellint.formats.ort import ORT
@@ -38,6 +39,7 @@ READ: tuple[Format, ...] = (
     COREML_PACKAGE,
     TRITON,
     TORCH,
+    KERAS,
     ENGINE,
     LAYERS,
 )

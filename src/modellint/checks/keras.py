@@ -1,0 +1,24 @@
+"""Files of Keras: what loading them would run, and what code they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modellint.checks.api import Context, Hit
+from modellint.formats.keras.facts import keras_facts
+
+
+def bytecode_in_layer(context: Context) -> Iterator[Hit]:
+    """Layers that hold compiled Python, which loading runs."""
+    facts = keras_facts(context.model)
+    if facts is not None and facts.bytecode:
+        layers = list(facts.bytecode)
+        yield Hit(None, {"layer": layers[0], "layers": layers}, count=len(layers))
+
+
+def custom_object(context: Context) -> Iterator[Hit]:
+    """Classes and functions that the loading program has to register."""
+    facts = keras_facts(context.model)
+    if facts is not None and facts.custom:
+        names = list(facts.custom)
+        yield Hit(None, {"object": names[0], "objects": names}, count=len(names))

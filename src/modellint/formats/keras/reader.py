@@ -1,0 +1,99 @@
+"""Reads the layers that a `.keras` archive describes; its weights are HDF5, and stay unread."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from modellint.base.text import bounded
+from modellint.formats.archive import Archive, first_member
+from modellint.formats.keras import KERAS
+from modellint.formats.keras.facts import KerasFacts
+from modellint.formats.problems import MalformedError, broken
+from modellint.formats.source import Source
+from modellint.model import Model
+
+name = KERAS.name
+
+CONFIG, METADATA = "config.json", "metadata.json"
+MOST_JSON = 64 << 20
+_FIRST = (METADATA, CONFIG, "model.weights.h5")
+_BYTECODE = "__lambda__"
+_OWN = ("keras", "tensorflow.keras", "tf_keras", "builtins")
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return first_member(head) in _FIRST
+
+
+def read(path: Path) -> Model:
+    try:
+        with Source(path) as source:
+            archive = Archive(source)
+            try:
+                config, metadata = (_table(archive, each) for each in (CONFIG, METADATA))
+            finally:
+                archive.close()
+    except MalformedError as error:
+        return broken(path, name, error.kind, **error.facts)
+    model = Model(path, name)
+    model.capabilities = KERAS.tells
+    model.producer_name = "Keras"
+    model.producer_version = bounded(str(metadata.get("keras_version", "")))
+    model.metadata = {bounded(key): bounded(str(value)) for key, value in metadata.items()}
+    model.format_facts = _facts(config)
+    return model
+
+
+def _table(archive: Archive, member: str) -> Mapping[str, Any]:
+    if member not in archive.members:
+        raise MalformedError("corrupt", f"the archive has no {member}")
+    try:
+        table = json.loads(archive.read(member, MOST_JSON))
+    except (ValueError, RecursionError) as error:
+        raise MalformedError("corrupt", f"{member} is not JSON ({error})") from error
+    if not isinstance(table, dict):
+        raise MalformedError("corrupt", f"{member} is not a table")
+    return table
+
+
+def _facts(config: Mapping[str, Any]) -> KerasFacts:
+    layers: Counter[str] = Counter()
+    bytecode: dict[str, None] = {}
+    custom: dict[str, None] = {}
+    for layer, described in _objects(config):
+        kind = bounded(str(described["class_name"]))
+        if kind == _BYTECODE:
+            bytecode[layer] = None
+        elif "build_config" in described or kind == "InputLayer":
+            layers[kind] += 1
+        if _is_custom(described):
+            custom[bounded(str(described.get("registered_name") or kind))] = None
+    return KerasFacts(dict(layers), tuple(bytecode), tuple(custom))
+
+
+def _objects(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Iterate over all described objects, each with the name of the layer that it is part of."""
+    waiting: list[tuple[str, Any]] = [("", config)]
+    while waiting:
+        layer, each = waiting.pop()
+        if isinstance(each, dict):
+            inner = each.get("config")
+            if isinstance(each.get("class_name"), str):
+                yield layer, each
+                if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                    layer = bounded(inner["name"])
+            waiting += [(layer, value) for value in reversed(list(each.values()))]
+        elif isinstance(each, list):
+            waiting += [(layer, value) for value in reversed(each)]
+
+
+def _is_custom(described: Mapping[str, Any]) -> bool:
+    """Return True for what Keras looks up among the objects that a program registers."""
+    if "registered_name" not in described or "module" not in described:
+        return False
+    module = described["module"]
+    return not isinstance(module, str) or not module.startswith(_OWN)
