@@ -81,7 +81,7 @@ def test_tensors_of_unusual_types_and_layouts() -> None:
 
 
 class Trap:
-    """An object whose pickle would leave a file behind."""
+    """An object whose pickle would create a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
