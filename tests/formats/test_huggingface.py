@@ -10,13 +10,23 @@ import pytest
 
 from modellint.capability import Capability
 from modellint.formats import read_model
-from modellint.formats.huggingface.config import read_config
-from modellint.formats.huggingface.facts import folder_facts
+from modellint.formats.huggingface.architecture import MOST_LAYERS, architecture_of
+from modellint.formats.huggingface.config import JsonTable, read_config
+from modellint.formats.huggingface.facts import FolderFacts, folder_facts
+from modellint.formats.huggingface.hyperparameters import NAMES
 from modellint.formats.safetensors.notation import encode
 from modellint.model import Model
 
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 INDEX = "model.safetensors.index.json"
+OTHER_KEYS = """
+    layer_types rope_scaling rope_parameters text_config quantization_config hybrid_override_pattern
+    full_attn_idxs attn_type_list moe_layers mlp_layer_types sliding_window_pattern
+    num_kv_shared_layers per_layer_config attn_config ffn_config linear_attn_config
+    cross_attention_layers attn_layer_period moe_layer_freq full_attention_interval no_rope_layers
+    kv_lora_rank tie_word_embeddings vocab_size architectures thinker_config vision_config
+    max_window_layers use_sliding_window decoder_sparse_step first_k_dense_replace
+    """.split()
 
 
 def folder(top: Path, files: dict[str, Any]) -> Model:
@@ -108,3 +118,18 @@ def test_values_of_a_configuration_are_checked(tmp_path: Path) -> None:
     assert "none" not in config
     assert config.states("none")
     assert not config.table("list")
+
+
+TREE: dict[str, Any] = {"0": {"a": []}}
+HOSTILE: tuple[Any, ...] = (-1, 1 << 63, 1e308, True, None, "x" * 600, [[]], [{}], TREE)
+
+
+def test_no_value_of_a_configuration_is_trusted() -> None:
+    names = {*NAMES, *(each for others in NAMES.values() for each in others), *OTHER_KEYS}
+    for model_type in ("qwen3_next", "nemotron_h"):
+        for name in sorted(names):
+            for value in HOSTILE:
+                config = {"model_type": model_type, "num_hidden_layers": 2, name: value}
+                facts = FolderFacts(Path(), configs={"config.json": JsonTable(config)})
+                found = architecture_of(facts)
+                assert found is None or len(found.layers) <= MOST_LAYERS

@@ -29,7 +29,7 @@ class Mutant(NamedTuple):
         """False if it is certain that no reader can make a model of it."""
         if self.name.endswith(GRAMMARS):
             return True
-        if self.name.endswith((".onnxtxt", ".json")) or b"trt" in self.data:
+        if self.name.endswith((".onnxtxt", ".json", ".safetensors")) or b"trt" in self.data:
             return self.data[:4] not in WRITERS or read_header(self.data) is not None
         try:
             return bool(onnx.ModelProto.FromString(self.data).HasField("graph"))

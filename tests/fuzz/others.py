@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import struct
 import zipfile
@@ -58,22 +59,30 @@ def _dumped(content: object, chance: random.Random) -> bytes:
 
 
 def safetensors(chance: random.Random) -> tuple[str, bytes]:
-    header: dict[str, object] = {}
+    """A header with some lies: types, dims, offsets, fields that are repeated or of other types."""
+    entries: list[str] = []
+    end = 0
     for _ in range(chance.randint(0, 4)):
-        header[_text(chance)] = {
-            "dtype": chance.choice(("F32", "BF16", "I64", "X", "", 7, None)),
-            "shape": chance.choice((values.dims(chance)[:9], None, "x", [0.5], _json(chance))),
-            "data_offsets": chance.choice(
-                ([0, 16], [16, 0], [-1, 1 << 63], [0], None, _json(chance))
-            ),
-        }
+        dims = [chance.choice((0, 1, 2, 8)) for _ in range(chance.randint(0, 3))]
+        dtype, width = chance.choice((("F32", 4), ("BF16", 2), ("F8_E4M3", 1), ("I64", 8)))
+        size = width * math.prod(dims)
+        offsets = [end, end + size]
+        stated: dict[str, object] = {"dtype": dtype, "shape": dims, "data_offsets": offsets}
+        end += size
+        if chance.random() < 0.4:
+            lies: tuple[object, ...] = ("F4", "X", None, [16, 0], [-1, 1 << 63], _json(chance))
+            lie = chance.choice((values.dims(chance)[:9], *lies))
+            stated[chance.choice((*stated, "x"))] = lie
+        entries.append(f"{json.dumps(_text(chance))}: {json.dumps(stated)}")
+    entries *= chance.choice((1, 1, 1, 2))
     if chance.random() < 0.3:
-        header["__metadata__"] = _json(chance)
-    text = _dumped(header, chance)
-    length = chance.choice(
-        (len(text), len(text), 0, 1, len(text) + 1, 1 << 20, 1 << 63, (1 << 64) - 1)
+        entries.append(f'"__metadata__": {json.dumps(_json(chance))}')
+    text = "{" + ", ".join(entries) + "}"
+    header = text.encode() if chance.random() < 0.7 else _dumped(_json(chance), chance)
+    length = chance.choice((*[len(header)] * 5, 0, 1, len(header) + 1, 1 << 20, 1 << 63))
+    return ".safetensors", struct.pack("<Q", length) + header + bytes(
+        end + chance.choice((0, 0, 3))
     )
-    return ".safetensors", struct.pack("<Q", length) + text + bytes(chance.choice((0, 16, 1000)))
 
 
 def flatbuffer(chance: random.Random) -> tuple[str, bytes]:
