@@ -6,6 +6,7 @@ the context. All results are 32-bit floats; tensors below are those that are ali
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 from modellint.base.records import dataclass
@@ -16,8 +17,9 @@ from modellint.runtimes.llama_cpp.planner import GraphPlan, Planned
 BATCH = 512
 """Tokens that are computed at once (`--ubatch-size`)."""
 BLOCK = 256
-FIRST, LAST = 14, 2
-"""Layers that are planned: the others only repeat them."""
+FIRST, LAST, ALIKE = 14, 2, 3
+"""Layers that are planned: the first, the last, and some of each kind. Others repeat them."""
+MOST_LAYERS = 128
 FLOAT, HALF, INDEX = 4, 2, 8
 
 
@@ -62,12 +64,22 @@ def compute_bytes(
     del kv_precision
     context = -(-tokens // (BLOCK * requests)) * BLOCK
     load = Load(min(BATCH, tokens), requests, context, requests, flash_attention)
-    layers = architecture.layers
-    if len(layers) > FIRST + LAST:
-        layers = (*layers[:FIRST], *layers[-LAST:])
+    layers = _typical(architecture.layers)
     name = architecture.name
     traits = Traits(name in POST_NORMED, name in LATE_NORMED, name in PARALLEL)
     return _planned(layers, architecture.hidden, architecture.vocabulary or 0, traits, load)
+
+
+def _typical(layers: tuple[LayerShape, ...]) -> tuple[LayerShape, ...]:
+    """Return the layers that are planned, in their order."""
+    kept, seen = [], Counter[LayerShape]()
+    for index, layer in enumerate(layers):
+        seen[layer] += 1
+        if index < FIRST or index >= len(layers) - LAST or seen[layer] <= ALIKE:
+            kept.append(layer)
+        if len(kept) == MOST_LAYERS:
+            break
+    return tuple(kept)
 
 
 @lru_cache(maxsize=4096)
@@ -102,8 +114,10 @@ class _Graph:
         current = self._embedded(tokens, given)
         for at, layer in enumerate(layers):
             current = self._layer(layer, current, is_last=at == len(layers) - 1)
-        normed = self._normed(current)
-        self.plan.compute(self._floats(vocabulary), normed)
+        if self.rows != load.outputs:
+            self.rows = load.outputs
+            current = self._wanted_of(current)
+        self.plan.compute(self._floats(vocabulary), self._normed(current))
 
     def _floats(self, width: int) -> int:
         return FLOAT * width * self.rows
@@ -139,27 +153,30 @@ class _Graph:
 
     def _layer(self, layer: LayerShape, given: Planned, *, is_last: bool) -> Planned:
         residual = given
-        normed = given if self.traits.late else self._normed(given)
-        mixed: Planned | None = None
         if layer.mixer != "none":
+            normed = given if self.traits.late else self._normed(given)
             mixed = self._mixed(layer, normed)
             if is_last:
                 self.rows = self.load.outputs
-                mixed = self.plan.compute(self._floats(self.hidden), mixed, self.wanted)
-                residual = self.plan.compute(self._floats(self.hidden), given, self.wanted)
+                mixed = self._wanted_of(mixed)
+                residual = self._wanted_of(given)
             mixed = self._normed(mixed) if self.traits.post else mixed
-        if self.traits.parallel and mixed is not None:
-            fed = self._fed(layer, normed)
-            both = self.plan.compute(fed.size, fed, residual, overwrites=True)
-            return self.plan.compute(both.size, both, mixed, overwrites=True)
-        if mixed is not None:
-            residual = self.plan.compute(mixed.size, mixed, residual, overwrites=True)
+            if self.traits.parallel:
+                residual = self._added(self._fed(layer, normed), residual)
+                return self._added(residual, mixed)
+            residual = self._added(mixed, residual)
         if not layer.feed_forward:
             return residual
         normed = residual if self.traits.late else self._normed(residual)
         result = self._experts(layer, normed) if layer.experts else self._fed(layer, normed)
-        result = self._normed(result) if self.traits.post else result
+        return self._added(self._normed(result) if self.traits.post else result, residual)
+
+    def _added(self, result: Planned, residual: Planned) -> Planned:
         return self.plan.compute(result.size, result, residual, overwrites=True)
+
+    def _wanted_of(self, result: Planned) -> Planned:
+        """Add the rows of the tokens whose logits are wanted."""
+        return self.plan.compute(self._floats(self.hidden), result, self.wanted)
 
     def _normed(self, given: Planned) -> Planned:
         scaled = self.plan.update(given)
