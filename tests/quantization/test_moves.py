@@ -12,6 +12,7 @@ import pytest
 
 from modellint.analysis.quantization import Move, Moves, QuantizationMap
 from modellint.formats import read_model
+from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.quantization import defects
 from tests.quantization.apply_move import applied
@@ -184,6 +185,20 @@ def test_optimizer_confirms_it(case: Case, tmp_path: Path) -> None:
     assert (after - before) & layers == set(case.layers), "additions may become integer too"
     assert before <= after
     assert left - left_after >= move.conversions
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("t4", "TensorRT for RTX computes convolutions of int8 in float on Turing"),
+        ("b300", "int8 is slower there than 16 bits"),
+    ],
+)
+def test_no_move_gains_where_int8_does_not(target: str, why: str, tmp_path: Path) -> None:
+    graph = clean()
+    defects._float_activation(graph)
+    deployment = Deployment(find_target(target), runtime="tensorrt-rtx")
+    assert not moves_of(graph.model(), tmp_path, deployment).of_layers, why
 
 
 @pytest.mark.parametrize("build", [clean, clean_for_onnxruntime])

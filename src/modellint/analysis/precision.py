@@ -41,11 +41,16 @@ def precision_of(dtype: DType) -> str:
     return "fp8" if dtype.name.startswith("float8") else _NAMES.get(dtype.name, dtype.name)
 
 
+def dtype_of_precision(precision: str) -> str | None:
+    """Return the element type of a precision: ``float16`` for ``fp16``."""
+    return _FLOATS.get(precision) or _INTEGERS.get(precision)
+
+
 def weight_dtype(stored: DType, precision: str | None) -> DType:
     """Return the deployed type of a layer's weights; narrower types are kept."""
     if precision is None:
         return stored
-    wanted = _FLOATS.get(precision) or _INTEGERS.get(precision)
+    wanted = dtype_of_precision(precision)
     if wanted is None or not stored.is_float or stored.bits <= DTYPES[wanted].bits:
         return stored
     return DTYPES[wanted]

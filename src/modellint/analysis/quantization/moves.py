@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
+from modellint.analysis.precision import dtype_of_precision
 from modellint.analysis.quantization.islands import find_islands
 from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.onnxruntime import (
@@ -31,6 +32,7 @@ from modellint.base.records import dataclass
 from modellint.base.text import counted, quantity
 from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, names
+from modellint.runtimes.support import precisions
 
 Action = Literal["insert", "remove", "replace"]
 Form = Literal["same", "unsigned", "from-zero", "calibrate", "weight"]
@@ -198,10 +200,19 @@ class _Placement:
         """Iterate over layers that edits make integer, with these edits."""
         if not self.map.activation_quantizers or self.map.main_precision not in self.precisions:
             return  # if only the weights are quantized, it is a choice
+        if self._is_slow():
+            return
         for op in self._candidates():
             edits = self._needed(op)
             if edits:
                 yield op, edits
+
+    def _is_slow(self) -> bool:
+        """Return True if the target is slower in the quantized precision than in 16 bits."""
+        target = self.map.deployment.target
+        fast = target.peak(self.map.main_precision) if target is not None else None
+        wide = target.peak("fp16") if target is not None else None
+        return fast is not None and wide is not None and fast < wide
 
     def _needed(self, op: WeightedOp) -> list[Edit] | None:
         """Return the edits that a layer needs; None if no edit helps."""
@@ -312,6 +323,8 @@ class _ForTensorRT(_Placement):
         schemes = [o.scheme for o in (op.data, op.weight) if o.scheme is not None]
         if any(scheme.precision not in self.precisions for scheme in schemes):
             return None
+        if not self._is_built(op):
+            return None
         edits: list[Edit] = []
         for operand in (op.data, op.weight):
             if operand.is_quantized:
@@ -321,6 +334,19 @@ class _ForTensorRT(_Placement):
             else:
                 edits += self._on[self._edge(operand, MOVING)] or ()
         return edits
+
+    def _is_built(self, op: WeightedOp) -> bool:
+        """Return False if the target is known to compute such a layer in float all the same."""
+        target, runtime = self.map.deployment.target, self.map.deployment.runtime
+        capability = target.compute_capability if target is not None else None
+        if capability is None:
+            return True
+        layers = precisions(runtime or "", self.map.deployment.runtime_version)
+        rows = layers.get("convolution" if op.node.op_type in _CONVOLUTIONS else "product", {})
+        quantized = dtype_of_precision(self.map.main_precision)
+        wide = dtype_of_precision(op.float_precision)
+        computed = rows.get(f"{quantized} {wide}", {}).get("{}.{}".format(*capability), quantized)
+        return bool(computed == quantized)
 
     def _placed(self, value: Value) -> list[Edit]:
         uses = tuple(u for u in value.consumers if self._is_layer(u.node) or _moves(u))
