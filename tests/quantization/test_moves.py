@@ -40,11 +40,17 @@ class Case:
     """The layers that become integer."""
 
 
+def _skip_of_its_own(graph: Graph) -> None:
+    """The other branch of the addition is float."""
+    source = "pooled_dq" if graph.unsigned else "pool"
+    graph.add("Elu", [source], "copy")
+    graph.insert(1, source)
+    graph.feed("add", 1, "copy")
+
+
 def _skip_lacks_what_the_layer_has(graph: Graph) -> None:
     """The pair is on the layer's own branch, and the other is float."""
-    graph.add("Relu", ["pool"], "copy")
-    graph.insert(1, "pool")
-    graph.feed("add", 1, "copy")
+    _skip_of_its_own(graph)
     graph.pair("second", "second_out", 0.05)
     graph.insert(2, "second")
     graph.feed("add", 0, "second_out_dq")
@@ -104,6 +110,12 @@ FOR_ONNXRUNTIME = [
         "Move the pair from before Relu 'first_relu' to after it, as uint8 from zero",
         f"{SECOND}, 1 conversion fewer",
         ("second",),
+    ),
+    Case(
+        _skip_of_its_own,
+        "Insert a pair after Elu 'copy'",
+        "1 conversion fewer",
+        ("add",),
     ),
     Case(defects._no_pair_behind, "Insert a pair after Conv 'second'", SECOND, ("second",)),
     Case(
@@ -168,7 +180,8 @@ def test_move_for_onnxruntime_is_named(case: Case, tmp_path: Path) -> None:
     case.plant(graph)
     moves = moves_of(graph.model(), tmp_path, HOST)
     assert [(move.what, moves.gain(move)) for move in moves.all] == [(case.what, case.gain)]
-    assert names(moves.all[0]) == set(case.layers)
+    (move,) = moves.all
+    assert (names(move) or {move.node.label}) == set(case.layers)
 
 
 @pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
@@ -179,7 +192,7 @@ def test_optimizer_confirms_it(case: Case, tmp_path: Path) -> None:
     model = graph.model()
     moves = moves_of(model, tmp_path, HOST)
     (move,) = moves.all
-    layers = {op.node.label for op in moves.map.ops}
+    layers = {*case.layers, *(op.node.label for op in moves.map.ops)}
     before, left = integer_in_onnxruntime(model, tmp_path)
     after, left_after = integer_in_onnxruntime(applied(model, move, unsigned=True), tmp_path)
     assert (after - before) & layers == set(case.layers), "additions may become integer too"

@@ -117,7 +117,7 @@ class Moves:
     @cached_property
     def all(self) -> list[Move]:
         """Return all moves, those with the largest gain first."""
-        return [*self.of_layers, *self.misplaced]
+        return [*self.of_layers, *(m for m in self.misplaced if self._including(m) is None)]
 
     @cached_property
     def of_layers(self) -> list[Move]:
@@ -137,7 +137,9 @@ class Moves:
         """Return what a move gains: ``1.2 M MACs (11.3%) become int8``."""
         if not move.ops:
             fewer = f"{counted(move.conversions, 'conversion')} fewer"
-            return fewer if move.conversions else f"both branches become {self.map.main_precision}"
+            return (
+                fewer if move.conversions > 0 else f"both branches become {self.map.main_precision}"
+            )
         macs, share = self.macs(move), self.map.share(move.ops)
         work = counted(len(move.ops), "layer")
         if macs is not None and share is not None:
@@ -166,10 +168,21 @@ class Moves:
     @cached_property
     def _by_node(self) -> dict[int, Move]:
         found: dict[int, Move] = {}
-        for move in reversed(self.all):
-            found[id(move.node)] = move
+        for move in self.misplaced:
+            found[id(move.node)] = self._including(move) or move
+        for move in reversed(self.of_layers):
             found |= {id(op.node): move for op in move.ops}
         return found
+
+    def _including(self, move: Move) -> Move | None:
+        """Return the move of layers that has all edits of another."""
+        whole = self._by_edit.get(move.edits[0].key)
+        keys = {edit.key for edit in whole.edits} if whole is not None else set()
+        return whole if all(edit.key in keys for edit in move.edits) else None
+
+    @cached_property
+    def _by_edit(self) -> dict[tuple[str, int], Move]:
+        return {edit.key: move for move in self.of_layers for edit in move.edits}
 
     def _move(
         self, keys: _Keys, groups: Mapping[_Keys, list[tuple[WeightedOp, list[Edit]]]]
@@ -220,7 +233,18 @@ class _Placement:
 
     def misplaced(self) -> Iterator[Move]:
         """Iterate over moves that make no layer integer, but spare conversions."""
-        return iter(())
+        if not self.map.activation_quantizers:
+            return
+        for graph in self.map.model.graphs(functions=True):
+            for op in names(Trait.ADDITION):
+                for node in graph.by_op.get(op, ()):
+                    move = self._at_addition(node)
+                    if move is not None:
+                        yield move
+
+    def _at_addition(self, node: Node) -> Move | None:
+        """Return the move after which an addition is integer."""
+        return None
 
     # What it gains
 
@@ -248,9 +272,11 @@ class _Placement:
     def _takes(self, node: Node, integer: set[int]) -> bool:
         """Return True if a node, or the layer that it moves elements for, is integer."""
         for _ in range(_LONGEST):
+            if id(node) in integer:
+                return True
             op = self.map.op(node)
             if op is not None:
-                return id(node) in integer or op.precision in self.precisions
+                return op.precision in self.precisions
             result = node.output()
             after = result.sole_consumer if result is not None else None
             if node.op_type not in MOVING or after is None:
@@ -360,15 +386,8 @@ class _ForTensorRT(_Placement):
         return [_remove(before, activation), Edit("insert", value, uses, "same", before.scheme)]
 
     def misplaced(self) -> Iterator[Move]:
-        if not self.map.activation_quantizers:
-            return
         yield from self._between_layer_and_activation()
-        for graph in self.map.model.graphs(functions=True):
-            for op in names(Trait.ADDITION):
-                for node in graph.by_op.get(op, ()):
-                    move = self._at_addition(node)
-                    if move is not None:
-                        yield move
+        yield from super().misplaced()
 
     def _between_layer_and_activation(self) -> Iterator[Move]:
         """Pairs inside what would be one kernel, whose result is quantized anyway."""
@@ -392,7 +411,7 @@ class _ForTensorRT(_Placement):
             return None
         for own, other in ((left, right), (right, left)):
             branch = self.map.operand(other)
-            if branch.is_constant or branch.root.tensor is not None:
+            if _is_stored(branch):
                 return None
             pair = self._pair_on(own)
             layer = pair.source if pair is not None else own
@@ -489,6 +508,28 @@ class _ForOnnxRuntime(_Placement):
                 return None
             edits += after
         return edits + self._unshared(op, result)
+
+    def _at_addition(self, node: Node) -> Move | None:
+        operands = [self.map.operand(value) for value in node.inputs if value is not None]
+        branches = [operand for operand in operands if not operand.is_quantized]
+        result = node.output()
+        if (
+            len(operands) != 2
+            or len(branches) != 1
+            or result is None
+            or any(map(_is_stored, operands))
+        ):
+            return None
+        after = self._quantizer_after(result, set())
+        schemes = [operand.scheme for operand in operands if operand.is_quantized]
+        schemes.append(after.scheme if after is not None else None)
+        if not all(map(_is_uint8, schemes)) or not ends_in_quantizer(self.map, result):
+            return None  # on x86 int8 pairs stay only where nothing else reads them
+        edits = self._on[self._edge(branches[0], CARRIES)]
+        if not edits or any(edit.action != "insert" for edit in edits):
+            return None
+        saved = _PAIR - sum(self._added(edit, {id(node)}) for edit in edits)
+        return Move(_what(edits, node), tuple(edits), node, conversions=saved)
 
     def _can_be_integer(self, op: WeightedOp) -> bool:
         schemes = [o.scheme for o in (op.data, op.weight) if o.is_quantized]
@@ -665,6 +706,15 @@ class _ForOnnxRuntime(_Placement):
 
 def _is_signed(scheme: Scheme | None) -> bool:
     return scheme is not None and scheme.dtype is not None and scheme.dtype.kind == "int"
+
+
+def _is_stored(operand: Operand) -> bool:
+    is_weight = operand.dequantizer is not None and operand.dequantizer.is_weight
+    return is_weight or operand.is_constant
+
+
+def _is_uint8(scheme: Scheme | None) -> bool:
+    return scheme is not None and scheme.dtype is not None and scheme.dtype.name == "uint8"
 
 
 def _readers(value: Value) -> tuple[Use, ...]:
