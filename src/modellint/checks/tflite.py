@@ -38,7 +38,14 @@ _WITHOUT_OFFSET = {
     "SUB": ("inputs", "outputs"),
 }
 """Kernels for int16 that take no zero point but 0, and where."""
-_SAME_TYPES = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM")
+_SAME_TYPES = tuple("ADD SUB MUL DIV MAXIMUM MINIMUM POW FLOOR_MOD EQUAL LESS GREATER".split())
+_SAME_RESULT = tuple(
+    """
+    RELU RELU6 LEAKY_RELU HARD_SWISH LOGISTIC TANH ABS CONV_2D AVERAGE_POOL_2D MAX_POOL_2D PAD
+    TRANSPOSE SLICE STRIDED_SLICE CONCATENATION
+    """.split()
+)
+"""Operators whose kernels compare the type of the result with that of the input."""
 _SIZED_BY_DATA = having(Trait.SIZED_BY_DATA)
 
 
@@ -200,6 +207,14 @@ def operand_types(context: Context) -> Iterator[Hit]:
         types = [_type(value) for value in node.inputs[:2]]
         if len(types) == 2 and None not in types and types[0] != types[1]:
             yield Hit(node, {"first": types[0], "second": types[1]})
+
+
+def result_type(context: Context) -> Iterator[Hit]:
+    """Results of another type than the input, where the kernel converts nothing."""
+    for node in context.nodes(*(f"{DOMAIN}.{op}" for op in _SAME_RESULT)):
+        given, made = _type(node.input(0)), _type(node.output())
+        if given is not None and made is not None and given != made:
+            yield Hit(node, {"given": given, "made": made})
 
 
 def weight_mismatch(context: Context) -> Iterator[Hit]:
