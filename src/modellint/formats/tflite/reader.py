@@ -118,6 +118,8 @@ class _TFLiteReader:
             name = bounded(table.text(4))
             graph = Graph(self.model, name, each.caller, each.key)
             self.graphs[each.subgraph] = graph
+            if table.place(0) is None:
+                self._misplaced(None, f"the tensors of subgraph '{graph.path}'")
             if each.caller is not None:
                 each.caller.subgraphs = {**each.caller.subgraphs, each.key: graph}
             pending += self._read_graph(graph, table)
