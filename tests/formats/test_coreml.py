@@ -269,3 +269,32 @@ def test_networks_within_networks_have_an_end(tmp_path: Path) -> None:
 def test_an_onnx_model_is_not_taken_for_one(tmp_path: Path) -> None:
     content = field(1, 8) + field(2, "pytorch") + field(7, field(2, "g"))
     assert read_model(single(tmp_path, content)).format == "onnx"
+
+
+def test_what_an_app_has_to_know_is_in_the_metadata(package: Path) -> None:
+    described = read_model(package).metadata
+    assert described["kind"] == "mlProgram CoreML6"
+    assert described["specification"] == "version 7, needs iOS 16 or macOS 13"
+    assert described["shapes of x"] == "1×3×16…64×32"
+
+
+def test_quantized_weights_of_a_program_are_dequantized_as_onnx_does(tmp_path: Path) -> None:
+    text = """
+        version 9
+        input x float16[1,64]
+        output y float16[1,2]
+        program CoreML8
+        given x float16[1,64]
+        q int8[2,64] = const val=QQ
+        s float16[2,2] = const blob=64
+        w float16[2,64] = constexpr_blockwise_shift_scale data=q scale=s
+        y float16[1,2] = linear x=x weight=w
+        return y
+    """
+    numbers = ",".join(["1"] * 128)
+    model = read_model(packed(tmp_path / "m.mlpackage", text.replace("QQ", numbers)))
+    assert kinds(model) == []
+    dequantize, linear = model.graph.nodes
+    assert (dequantize.op_type, dequantize.domain) == ("DequantizeLinear", "")
+    assert dict(dequantize.attributes) == {"axis": 1, "block_size": 32}
+    assert linear.attributes["transB"] == 1

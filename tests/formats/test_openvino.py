@@ -209,3 +209,27 @@ def test_unknown_operations_keep_their_name(folder: Path) -> None:
     assert isinstance(node, Node)
     assert node.qualified_op == "openvino.Wat"
     assert openvino_facts(model).types[node] == ("Wat", "extension")
+
+
+def test_compressed_weights_are_described(folder: Path) -> None:
+    text = """
+        x = Parameter f32[1,64]
+        w = Const u4[4,2,32]
+        c = Convert(w) f16[4,2,32] destination_type=f16
+        z = Const u4[4,2,1]
+        d = Convert(z) f16[4,2,1] destination_type=f16
+        s = Subtract(c, d) f16[4,2,32]
+        m = Const f16[4,2,1]
+        q = Multiply(s, m) f16[4,2,32]
+        Result(q)
+    """
+    (folder / "m.bin").write_bytes(bytes(128))
+    described = read_model(written(folder, text)).metadata
+    assert described["compressed weights"] == "uint4 asymmetric, groups of 32 ×1"
+    assert described["format"] == "IR version 11"
+
+
+def test_bytes_that_no_constant_has_are_reported(folder: Path) -> None:
+    (folder / "m.bin").write_bytes(bytes(3 << 20))
+    (problem,) = read_model(written(folder, NETWORK)).problems
+    assert (problem.kind, problem.facts["unused"]) == ("external-leftover", (3 << 20) - 24)

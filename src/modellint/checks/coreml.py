@@ -14,7 +14,7 @@ from modellint.formats.coreml.versions import (
     version_of_system,
 )
 from modellint.model import Node, Tensor, Value, element_count
-from modellint.operators import Trait, of
+from modellint.operators import Trait, having, of
 
 PROGRAM = "mlProgram"
 NETWORKS = frozenset({"neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor"})
@@ -164,7 +164,7 @@ def float32_input(context: Context) -> Iterator[Hit]:
         size = element_count(value.declared_shape) or 0
         is_large = size >= context.options["min-elements"]
         if value.name in arrays and is_large and str(value.dtype) == FLOAT32 and users:
-            results = [user.output(0) for user in users if user.op_type == "Cast"]
+            results = [user.output(0) for user in users if user.op_type in having(Trait.CAST)]
             types = {str(each.declared_dtype) for each in results if each is not None}
             if len(results) == len(users) and types == {FLOAT16}:
                 yield Hit(value, {"input": value.name})

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
+from modellint.formats.openvino.compression import LEVELS, SHIFT, of_kind, quantizers
 from modellint.formats.openvino.facts import openvino_facts
 from modellint.formats.openvino.opsets import number_of, operator_sets
 from modellint.model import Node, Tensor, Value
+from modellint.operators import Trait, having
 
 NEWEST_IR, OLD_IR = 11, 10
-LEVELS = frozenset({2, 16, 255, 256})
+INTEGER_LEVELS = frozenset({2, 16, 255, 256})
 """Levels of FakeQuantize that the CPU plugin computes on integers, or on bits."""
-READ_STATE, WRITE_STATE = "openvino.ReadValue", "openvino.Assign"
-QUANTIZER = "openvino.FakeQuantize"
+STATE = "variable_id"
 _LOCAL = re.compile(r"^(/(home|Users|root|mnt|data|workspace|tmp|opt)/|~/|[A-Za-z]:[\\/])")
 
 
@@ -55,11 +56,12 @@ def unknown_operation(context: Context) -> Iterator[Hit]:
 def lone_state(context: Context) -> Iterator[Hit]:
     """States that are written, but never read."""
     for graph in context.graphs():
-        read = {node.attributes.get("variable_id") for node in graph.by_op.get(READ_STATE, ())}
-        for node in graph.by_op.get(WRITE_STATE, ()):
-            name = node.attributes.get("variable_id")
-            if name not in read:
-                yield Hit(node, {"state": str(name)})
+        users = [node for node in graph.nodes if STATE in node.attributes]
+        writers = [node for node in users if node.op_type in having(Trait.WRITES_STATE)]
+        read = {node.attributes[STATE] for node in users if node not in writers}
+        for node in writers:
+            if node.attributes[STATE] not in read:
+                yield Hit(node, {"state": str(node.attributes[STATE])})
 
 
 def float32_weights(context: Context) -> Iterator[Hit]:
@@ -81,12 +83,16 @@ def float32_weights(context: Context) -> Iterator[Hit]:
         yield Hit(largest, facts)
 
 
+def _quantizers(context: Context) -> Iterator[Node]:
+    return quantizers(openvino_facts(context.model).types)
+
+
 def quantizer_levels(context: Context) -> Iterator[Hit]:
     """FakeQuantize with levels that leave the layer after it in floating point."""
     found: dict[int, list[Node]] = {}
-    for node in context.nodes(QUANTIZER):
-        levels = node.get_int("levels")
-        if levels is not None and levels not in LEVELS:
+    for node in _quantizers(context):
+        levels = node.get_int(LEVELS)
+        if levels is not None and levels not in INTEGER_LEVELS:
             found.setdefault(levels, []).append(node)
     for levels, nodes in found.items():
         yield Hit(nodes[0], {"levels": levels, "nodes": len(nodes)}, count=len(nodes))
@@ -96,9 +102,9 @@ def quantized_float_weights(context: Context) -> Iterator[Hit]:
     """Weights that a FakeQuantize rounds at load, but that are stored in floating point."""
     size, saved = 0, 0
     nodes: list[Node] = []
-    for node in context.nodes(QUANTIZER):
+    for node in _quantizers(context):
         weight = _stored(node.input(0))
-        levels = node.get_int("levels") or 0
+        levels = node.get_int(LEVELS) or 0
         if weight is None or not weight.dtype.is_float or not 2 <= levels <= 256:
             continue
         nodes.append(node)
@@ -110,7 +116,11 @@ def quantized_float_weights(context: Context) -> Iterator[Hit]:
 
 def _stored(value: Value | None) -> Tensor | None:
     """Return the constant that a value is, or is converted from."""
-    if value is not None and value.producer is not None and value.producer.op_type == "Cast":
+    if (
+        value is not None
+        and value.producer is not None
+        and value.producer.op_type in having(Trait.CAST)
+    ):
         value = value.producer.input(0)
     return value.tensor if value is not None else None
 
@@ -132,7 +142,7 @@ def asymmetric_on_npu(context: Context) -> Iterator[Hit]:
         return
     nodes = [
         node
-        for node in context.nodes("Sub")
+        for node in of_kind(openvino_facts(context.model).types, SHIFT)
         if (weight := _stored(node.input(0))) is not None and weight.dtype.name == "uint4"
     ]
     if nodes:

@@ -14,6 +14,7 @@ from modellint.formats.coreml.features import dtype_of, feature, shape_of
 from modellint.formats.coreml.network import LayerReader, scalings
 from modellint.formats.coreml.program import MAIN, ProgramReader
 from modellint.formats.coreml.values import ValueReader
+from modellint.formats.coreml.versions import SYSTEMS
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.protobuf import (
     LENGTH,
@@ -163,9 +164,9 @@ class _ModelReader:
         facts = self._facts(message, depth=0)
         description = message.message(DESCRIPTION)
         metadata = description.message(100) if description is not None else None
-        if metadata is not None:
-            self.model.metadata = _metadata(metadata)
-            self._producer(self.model.metadata)
+        stated = _metadata(metadata) if metadata is not None else {}
+        self._producer(stated)
+        self.model.metadata = {**_described(facts), **stated}
         return facts
 
     def _facts(self, message: Message, depth: int) -> CoreMlFacts:
@@ -287,6 +288,32 @@ def _shape(described: Feature) -> tuple[int | str | None, ...] | None:
     channels = 1 if described.dtype.startswith("GRAYSCALE") else 3
     height, width = (size if size > 0 else None for size in described.shape)
     return (1, channels, height, width)
+
+
+def _described(facts: CoreMlFacts) -> dict[str, str]:
+    """Describe what an app sees of a model, for its metadata."""
+    kind = " ".join(filter(None, (facts.kind, facts.opset)))
+    system = SYSTEMS.get(facts.version, "an unknown system")
+    described = {
+        "kind": kind,
+        "specification": f"version {facts.version}, needs {system}",
+    }
+    for each in (*facts.inputs, *facts.states):
+        if each.is_flexible:
+            described[f"shapes of {each.name}"] = _flexibility(each)
+    if facts.states:
+        described["states"] = ", ".join(each.name for each in facts.states)
+    return described
+
+
+def _flexibility(described: Feature) -> str:
+    if described.ranges:
+        bounds = (
+            str(low) if low == high else f"{low}…{high if high is not None else ''}"
+            for low, high in described.ranges
+        )
+        return "×".join(bounds)
+    return ", ".join("×".join(map(str, shape)) for shape in described.shapes[:8])
 
 
 def _metadata(message: Message) -> dict[str, str]:

@@ -17,6 +17,7 @@ from modellint.model.dtypes import BY_CODE
 from modellint.operators import of
 
 DOMAIN = "coreml"
+LINEAR = "linear"
 IN_ORDER = """
 cond pred x data query key value a b y values state ref input weight kernel indices update updates
 weight_ih weight_hh bias initial_h initial_c weight_ih_back weight_hh_back bias_back gamma beta mean
@@ -108,6 +109,8 @@ def translate(kind: str, arguments: Arguments, outputs: Sequence[Value]) -> MilO
     if found is not None:
         return MilOperation(common_name(kind), "", found[1], found[0])
     inputs, attributes = _native(arguments, given.values(*_FIXED.get(kind, ())))
+    if kind == LINEAR:  # its weight has output channels first
+        attributes = {**attributes, "transB": 1}
     return MilOperation(kind, DOMAIN, inputs, attributes)
 
 
@@ -320,6 +323,28 @@ def _normalization(*inputs: str) -> Meaning:
     return meaning
 
 
+def _dequantized(given: Given) -> Result | None:
+    axis = given.number("axis", 0)
+    if axis is None:
+        return None
+    return {"axis": int(axis)}, given.values("quantized_data", "scale", "zero_point")
+
+
+def _dequantized_in_blocks(given: Given) -> Result | None:
+    """Have a meaning if there are blocks along one axis, as the standard has them."""
+    data, scale = given.value("data"), given.value("scale")
+    if data is None or scale is None or data.tensor is None or scale.tensor is None:
+        return None
+    shape, scales = data.tensor.shape, scale.tensor.shape
+    if len(shape) != len(scales) or not all(scales):
+        return None
+    axes = [at for at, (dim, count) in enumerate(zip(shape, scales, strict=True)) if dim != count]
+    if len(axes) != 1 or shape[axes[0]] % scales[axes[0]]:
+        return None
+    block = shape[axes[0]] // scales[axes[0]]
+    return {"axis": axes[0], "block_size": block}, given.values("data", "scale", "offset")
+
+
 _MEANINGS_BY_NAME: Mapping[str, Meaning] = {
     "unary": _unary,
     "binary": _binary,
@@ -344,6 +369,8 @@ _MEANINGS_BY_NAME: Mapping[str, Meaning] = {
     "select": _select,
     "layer-norm": _layer_norm,
     "batch-norm": _normalization("x", "gamma", "beta", "mean", "variance"),
+    "dequantized": _dequantized,
+    "blocks": _dequantized_in_blocks,
     "instance-norm": _normalization("x", "gamma", "beta"),
 }
 _OPERATIONS = """
@@ -374,6 +401,8 @@ select: select
 layer-norm: layer_norm
 batch-norm: batch_norm
 instance-norm: instance_norm
+dequantized: constexpr_affine_dequantize
+blocks: constexpr_blockwise_shift_scale
 """
 
 

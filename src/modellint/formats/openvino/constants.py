@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SMALL = 4096
 """Constants up to this size are read where their elements matter: shapes, scales, zero points."""
 LONGEST_POINTER = 1024
+LEFTOVER_BYTES, LEFTOVER_SHARE = 1 << 20, 0.1
+"""Minimum that no constant uses, absolute and relative, to report."""
 NOT_PACKED_IN_ORDER = frozenset({"uint3", "uint6"})
 """Types whose bits are spread over several bytes."""
 
@@ -33,6 +35,7 @@ class WeightsFile(StoredTensors):
         self.size = regular_size(self.path)
         self.tensors: list[Tensor] = []
         self._wanted = self._end = 0
+        self._ranges: list[tuple[int, int]] = []
         self._first = ""
 
     @property
@@ -59,6 +62,7 @@ class WeightsFile(StoredTensors):
             self.invalid(name, dtype, shape, needed, max(length, 0))
             return Tensor(name, dtype, shape, needed)
         self._wanted += length
+        self._ranges.append((offset, offset + length))
         self._end = max(self._end, offset + length)
         self._first = self._first or (name if length else "")
         if self.size is None or offset + length > self.size:
@@ -108,6 +112,22 @@ class WeightsFile(StoredTensors):
                 self.problems.note("lfs-pointer", **pointer, location=self.path.name)
             else:
                 self.problems.note("external-short", **facts, expected=self._end, size=self.size)
+        elif self._unused(self.size) > max(LEFTOVER_BYTES, self.size * LEFTOVER_SHARE):
+            self.problems.note(
+                "external-leftover",
+                location=self.path.name,
+                unused=self._unused(self.size),
+                size=self.size,
+                part="range",
+            )
+
+    def _unused(self, size: int) -> int:
+        """Return the bytes of the file that no constant has."""
+        covered = reached = 0
+        for start, end in sorted(self._ranges):
+            covered += max(0, end - max(start, reached))
+            reached = max(reached, end)
+        return size - covered
 
     def _pointer(self) -> Mapping[str, Any] | None:
         if self.size is None or self.size > LONGEST_POINTER:

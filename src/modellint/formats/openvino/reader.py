@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from modellint.base.files import open_regular
 from modellint.base.text import bounded
 from modellint.formats.openvino import OPENVINO
+from modellint.formats.openvino.compression import schemes
 from modellint.formats.openvino.constants import WeightsFile
 from modellint.formats.openvino.facts import OpenVinoFacts
 from modellint.formats.openvino.graph import NetworkReader
@@ -68,7 +69,7 @@ def _model(path: Path, network: Element) -> Model:
     model.tensors = weights.tensors
     model.external_files = [weights.path] if weights.is_needed else []
     info = _info(network)
-    model.metadata = info
+    model.metadata = {"format": f"IR version {version}", **schemes(reader.types), **info}
     producer = _producer(info)
     model.producer_name, model.producer_version = producer.name, producer.version
     model.format_facts = OpenVinoFacts(
