@@ -72,10 +72,12 @@ class LanguageMemory:
     """Memory that a runtime needs for a language model besides its weights."""
 
     formats: tuple[str, ...]
-    """Formats of which it is the usual runtime, and others that it loads."""
+    """Formats that it is the usual runtime of."""
     cache_types: tuple[str, ...]
     """Types of cached keys and values, the default first."""
     sources: tuple[str, ...]
+    also_loads: tuple[str, ...] = ()
+    """Other formats that it loads."""
     block: int = 1
     """Tokens to a multiple of which the cache of a sequence is rounded up."""
     windows: bool = True

@@ -101,7 +101,6 @@ class LanguageNeeds:
                 tokens * requests,
                 flash_attention=self.flash_attention,
                 requests=requests,
-                kv_precision=self.kv_precision,
             )
             return size
         step = tokens if self.runtime.step is None else min(tokens, self.runtime.step)

@@ -68,7 +68,9 @@ def language_runtime(model: Model, deployment: Deployment) -> tuple[str, Languag
         return stated, known[stated]
     usual = next((name for name, each in known.items() if model.format in each.formats), "")
     built_on = _SERVED_BY.get(stated, "")
-    if built_on and (not usual or not deployment.is_assumed("runtime")):
-        return built_on, known[built_on]
+    if built_on and not (usual and deployment.is_assumed("runtime")):
+        runtime = known[built_on]
+        if model.format in (*runtime.formats, *runtime.also_loads):
+            return built_on, runtime
     name = usual or "transformers"
     return name, known[name]

@@ -2,6 +2,9 @@
 
 It reserves for the largest load: as many tokens of a prompt as it computes at once, at the end of
 the context. All results are 32-bit floats; tensors below are those that are alive together.
+
+Operators write over their input where llama.cpp's do; those that do not were found by comparing
+plans with its own (tools/measure_llama_memory.py).
 """
 
 from __future__ import annotations
@@ -21,8 +24,6 @@ FIRST, LAST, ALIKE = 14, 2, 3
 """Layers that are planned: the first, the last, and some of each kind. Others repeat them."""
 MOST_LAYERS = 128
 FLOAT, HALF, INDEX = 4, 2, 8
-
-
 LATE_NORMED = frozenset({"exaone4", "olmo2"})
 """Architectures with norms only after attention and after the feed-forward network."""
 POST_NORMED = LATE_NORMED | {"gemma2", "gemma3", "gemma3n", "gemma4", "glm4", "plamo3", "afmoe"}
@@ -58,10 +59,8 @@ def compute_bytes(
     *,
     flash_attention: bool = True,
     requests: int = 1,
-    kv_precision: str = "fp16",
 ) -> int:
     """Return the size of the compute buffer for a context of `tokens`, all requests together."""
-    del kv_precision
     context = -(-tokens // (BLOCK * requests)) * BLOCK
     load = Load(min(BATCH, tokens), requests, context, requests, flash_attention)
     layers = _typical(architecture.layers)
@@ -104,7 +103,6 @@ class _Graph:
         self.rows = load.tokens
         self.plan = GraphPlan()
         self.masks: dict[int, Planned] = {}
-        self.outside = Planned(0)
         tokens = self.plan.input(4 * self.rows)
         given = self.plan.input(self._floats(hidden))
         self.positions = self.plan.input(4 * self.rows)

@@ -15,6 +15,7 @@ RUNTIME = Runtime(
             "https://nvidia.github.io/TensorRT-LLM/reference/memory.html",
             "https://nvidia.github.io/TensorRT-LLM/advanced/gpt-attention.html",
         ),
+        also_loads=("huggingface", "safetensors"),
         block=32,
         windows=False,
         step=8192,
