@@ -17,6 +17,7 @@ from modellint.formats.source import Source
 from modellint.model import Model
 
 IDENTIFIER = b"ORTM"
+FORMAT = "version of the format"
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -39,6 +40,7 @@ def read(path: Path) -> Model:
     except MalformedError as error:
         return broken(path, ORT.name, error.kind, **error.facts)
     model = build(proto, path, payloads=translator.payloads, format=ORT.name)
+    model.metadata = {**model.metadata, FORMAT: saved.format_version}
     model.format_facts = replace(onnx_facts(model), session=saved)
     return model
 
