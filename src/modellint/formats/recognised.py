@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modellint.formats.archive import first_member
 from modellint.formats.format import Format, Sniff
 
 
@@ -13,6 +12,8 @@ def _magic(magic: bytes, at: int = 0) -> Sniff:
 
 
 def _is_npz(head: bytes, path: Path) -> bool:
+    from modellint.formats.archive import first_member  # brings zipfile and all compressions
+
     return first_member(head).endswith(".npy")
 
 
