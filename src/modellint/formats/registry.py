@@ -15,6 +15,7 @@ from modellint.formats.format import Format
 from modellint.formats.gguf import GGUF
 from modellint.formats.huggingface import HUGGING_FACE
 from modellint.formats.keras import KERAS
+from modellint.formats.ncnn import NCNN
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.openvino import OPENVINO
 from modellint.formats.ort import ORT
@@ -40,6 +41,7 @@ READ: tuple[Format, ...] = (
     TRITON,
     TORCH,
     KERAS,
+    NCNN,
     ENGINE,
     LAYERS,
 )

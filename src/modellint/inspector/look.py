@@ -103,6 +103,12 @@ class _Look:
     def _is_of_engine(self) -> bool:
         return self.model.capabilities in ({Capability.METADATA}, {Capability.LAYERS})
 
+    @property
+    def _tells_weights(self) -> bool:
+        """True unless the weights are where the reader does not find them, with all they need."""
+        told = self.model.capabilities
+        return not told or Capability.WEIGHTS in told
+
     def _export(self) -> Model | None:
         """The layers of the engine that the file is, or that was built from it."""
         if Capability.LAYERS in self.model.capabilities:
@@ -123,14 +129,14 @@ class _Look:
             self.problems,
             assumptions=[_assumed(deployment) for deployment in self.asked.deployments],
             identity=_identity(self.model),
-            weight_bytes=_stored(self.model) if not self._is_of_engine else None,
+            weight_bytes=_stored(self.model) if self._tells_weights else None,
         )
         if self.export is not None and self._is_of_engine:
             return self._graph(replace(plain, engine=engine_of(self.export)), self.export)
         if self.export is not None:
             plain = replace(plain, engine=engine_of(self.export, self.model))
         with_graph = self._graph(plain, self.model) if self.model.has_graph else plain
-        return self._deployed(with_graph)
+        return self._deployed(with_graph) if self._tells_weights else with_graph
 
     def _graph(self, plain: Inspection, model: Model) -> Inspection:
         graphs = list(model.graphs())
