@@ -127,7 +127,7 @@ def equal_tensors(model: Model, least: int) -> Iterator[EqualTensors]:
         apart = list({_place(tensor): tensor for tensor in candidates}.values())
         if len(apart) < 2:
             continue
-        for sampled in _grouped(apart, partial(_sample, samples=_SAMPLES, length=_SAMPLE)):
+        for sampled in _grouped_by_samples(apart):
             if model.reading.affords("equal tensors", *sampled):
                 yield from map(EqualTensors, _grouped(sampled, _content))
             else:
@@ -154,6 +154,12 @@ def _place(tensor: Tensor) -> Hashable:
     """Return the storage location; tensors that share one are not duplicates."""
     region = tensor.region
     return (region.path, region.offset) if region is not None else id(tensor)
+
+
+def _grouped_by_samples(tensors: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Iterate over groups with equal samples; most tensors differ in the first."""
+    for begun in _grouped(tensors, partial(_sample, samples=1, length=_SAMPLE)):
+        yield from _grouped(begun, partial(_sample, samples=_SAMPLES, length=_SAMPLE))
 
 
 def _grouped(tensors: list[Tensor], digest: Callable[[Tensor], bytes]) -> Iterator[list[Tensor]]:
