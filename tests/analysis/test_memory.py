@@ -120,6 +120,21 @@ def test_attention_at_16_bits_keeps_its_scores_on_the_chip() -> None:
     assert narrow.activations.expected < scores * 2
 
 
+@pytest.mark.parametrize(("bias", "workspaces"), [("o", 1), ("p", 2)])
+def test_a_shortcut_runs_beside_if_a_bias_is_a_copy(bias: str, workspaces: int) -> None:
+    """As TensorRT for RTX plans ResNet-18 at batch 1 with, and without, an Identity of a bias."""
+    copy = "p = Identity(o) " if bias == "p" else ""
+    main = f"a = Conv(x, w, {bias}) r = Relu(a) b = Conv(r, w, {bias})"
+    model = graph(
+        f"{copy}{main} c = Conv(x, w, {bias}) y = Add(b, c)",
+        "float[1,2,4,4] x",
+        "float[1,2,4,4] y",
+        weights="float[2,2,1,1] w = {1.0, 1.0, 1.0, 1.0}, float[2] o = {1.0, 1.0}",
+    )
+    workspace = memory(model, Deployment(runtime="tensorrt-rtx")).workspace
+    assert workspace.expected == workspaces * 8_192_000
+
+
 def test_the_peak_is_named() -> None:
     estimate = memory(export("vgg16"), Deployment())
     assert estimate.peak_node is not None

@@ -39,9 +39,13 @@ from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value
+from modellint.operators import Trait, names
 from modellint.runtimes import RuntimeMemory
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence
+
+CONCATENATIONS, COPIES = names(Trait.CONCATENATES), names(Trait.TRANSPARENT)
+DEQUANTIZE = names(Trait.DEQUANTIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +273,8 @@ class Footprint:
         """
         if graph.by_op.get("BatchNormalization"):
             return False
+        if _joins_by_sums_alone(graph) and not _copies_parameters(graph):
+            return True
         convolutions = (node for name in CONVOLUTIONS for node in graph.by_op.get(name, ()))
         return sum(map(self._known_macs, convolutions)) > self._runtime.parallel_work
 
@@ -303,3 +309,17 @@ class Footprint:
     def _callers(self) -> list[Buffer]:
         """Return the buffers of the model's inputs and outputs."""
         return [buffer for buffer in self.programs[0].buffers if buffer.held]
+
+
+def _joins_by_sums_alone(graph: Graph) -> bool:
+    """Return True if no branches are concatenated, and none are quantized.
+
+    A sum runs in a convolution, which waits for what it adds.
+    """
+    return not any(graph.by_op.get(op) for op in (*CONCATENATIONS, *DEQUANTIZE))
+
+
+def _copies_parameters(graph: Graph) -> bool:
+    """Return True if there are copies of constants, as where an exporter shares equal biases."""
+    copies = (node for op in COPIES for node in graph.by_op.get(op, ()))
+    return any(value is not None and value.is_constant for node in copies for value in node.inputs)
