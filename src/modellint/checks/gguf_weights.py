@@ -32,35 +32,38 @@ def broken_number(context: Context) -> Iterator[Hit]:
     facts = gguf_facts(context.model)
     if facts is None or facts.first.is_big_endian:
         return
+    is_small = context.model.weight_bytes <= context.options["whole-bytes"]
     for tensor in context.model.tensors:
         if tensor.region is None or not tensor.dtype.is_float or not tensor.elements:
             continue
         sample = context.analysis(Weights).of(tensor)
         if sample is not None and (sample.nans or (sample.infinities and is_weight(tensor))):
             continue
-        affords = context.model.reading.affords("broken numbers", tensor)
-        if tensor.dtype.is_block:
-            bad = _bad_blocks(tensor, affords=affords)
+        whole = is_small and context.model.reading.affords("broken numbers", tensor)
+        if tensor.dtype.is_block and (whole or sample is None):
+            bad = _bad_blocks(tensor, whole=whole)
+        elif whole or len(tensor.shape) < 2:
+            bad = _bad_numbers(tensor, whole=whole)
         else:
-            bad = _bad_numbers(tensor, affords=affords)
+            continue
         if bad:
             variant = "scale" if tensor.dtype.is_block else ""
             yield Hit(tensor, {"tensor": tensor.name, "number": bad}, variant=variant)
 
 
-def _bad_numbers(tensor: Tensor, *, affords: bool) -> int:
+def _bad_numbers(tensor: Tensor, *, whole: bool) -> int:
     """Return how many numbers are not finite: of all, or of a sample."""
     import numpy as np
 
     bad = 0
-    for part in tensor.pieces(PIECES * PIECE) if affords else pieces(tensor):
+    for part in tensor.pieces(PIECES * PIECE) if whole else pieces(tensor):
         numbers = part.astype(np.promote_types(part.dtype, np.float32), copy=False)
         if not np.isfinite(numbers).all():
             bad += int((~np.isfinite(numbers)).sum())
     return bad
 
 
-def _bad_blocks(tensor: Tensor, *, affords: bool) -> int:
+def _bad_blocks(tensor: Tensor, *, whole: bool) -> int:
     """Return how many blocks have a broken scale: of all, or of a sample."""
     from modellint.formats.gguf.blocks import broken_scales
 
@@ -68,8 +71,8 @@ def _bad_blocks(tensor: Tensor, *, affords: bool) -> int:
     if region is None:
         return 0
     blocks = tensor.nbytes // size
-    length = BLOCKS if affords else SAMPLED_BLOCKS
-    step = length if affords else max(length, blocks // PIECES)
+    length = BLOCKS if whole else SAMPLED_BLOCKS
+    step = length if whole else max(length, blocks // PIECES)
     places = (
         (region.offset + start * size, min(length, blocks - start) * size)
         for start in range(0, blocks, step)
