@@ -20,7 +20,7 @@ from modellint.formats.openvino.types import ELEMENT_TYPES
 from modellint.model import Model, Shape
 
 NOT_NODES = frozenset({"Parameter", "Result", "Constant"})
-IR_NAMES = {"Relu": "ReLU", "Softmax": "SoftMax"}
+IR_NAMES = {"PRelu": "PReLU", "Relu": "ReLU", "Softmax": "SoftMax"}
 """Names in files where OpenVINO's own differ."""
 Operators = Counter[tuple[str, str]]
 
