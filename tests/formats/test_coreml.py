@@ -298,3 +298,11 @@ def test_quantized_weights_of_a_program_are_dequantized_as_onnx_does(tmp_path: P
     assert (dequantize.op_type, dequantize.domain) == ("DequantizeLinear", "")
     assert dict(dequantize.attributes) == {"axis": 1, "block_size": 32}
     assert linear.attributes["transB"] == 1
+
+
+def test_a_compiled_model_is_recognized(tmp_path: Path) -> None:
+    compiled = tmp_path / "m.mlmodelc"
+    compiled.mkdir()
+    assert kinds(read_model(compiled)) == ["not-a-model"]
+    (compiled / "coremldata.bin").touch()
+    assert kinds(read_model(compiled)) == ["unreadable-format"]

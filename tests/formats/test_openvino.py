@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modellint.analysis.cost import cost
-from modellint.formats import read_model
+from modellint.formats import has_companion, read_model
 from modellint.formats.openvino.facts import openvino_facts
 from modellint.formats.openvino.notation import encode
 from modellint.model import Model, Node
@@ -233,3 +233,13 @@ def test_bytes_that_no_constant_has_are_reported(folder: Path) -> None:
     (folder / "m.bin").write_bytes(bytes(3 << 20))
     (problem,) = read_model(written(folder, NETWORK)).problems
     assert (problem.kind, problem.facts["unused"]) == ("external-leftover", (3 << 20) - 24)
+
+
+def test_a_network_next_to_its_weights_is_found_in_a_folder(folder: Path) -> None:
+    path = written(folder, NETWORK)
+    assert has_companion(path)
+    (folder / "other.bin").touch()
+    (folder / "other.xml").write_text("<project/>")
+    assert not has_companion(folder / "other.xml")
+    (folder / "m.bin").unlink()
+    assert not has_companion(path)

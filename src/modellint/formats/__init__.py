@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modellint.base.files import kind_of, open_regular
 from modellint.base.records import dataclass
-from modellint.formats.registry import folder_format, formats, is_model_folder
+from modellint.formats.registry import folder_format, formats, is_model_folder, with_companions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,6 +49,15 @@ def detect(path: Path) -> Detection:
     except OSError as error:
         return _problem("unreadable", detail=_reason(error))
     return _detect_content(head, path)
+
+
+def has_companion(path: Path) -> bool:
+    """Return True for a model whose suffix others share, but that has its data next to it."""
+    return any(
+        format.is_read and not format.is_named(path) and detect(path).format is format
+        for format in with_companions(path)
+        if any(map(os.path.exists, format.plain_companions(path)))
+    )
 
 
 def _detect_folder(path: Path) -> Detection:
@@ -148,4 +158,4 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-__all__ = ["Detection", "detect", "read_model"]
+__all__ = ["Detection", "detect", "has_companion", "read_model"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -126,6 +126,12 @@ class Format:
         return other.parent == model.parent and any(
             re.fullmatch(_expression(pattern, names), other.name) for pattern in self.companions
         )
+
+    def plain_companions(self, model: Path) -> Iterator[Path]:
+        """Iterate over the places of companions whose names are those of the model."""
+        for pattern in self.companions:
+            if "*" not in pattern:
+                yield model.with_name(pattern.format(name=model.name, stem=model.stem))
 
     @property
     def data_expressions(self) -> tuple[str, ...]:

@@ -17,7 +17,18 @@ def _is_npz(head: bytes, path: Path) -> bool:
     return first_member(head).endswith(".npy")
 
 
+def _is_compiled(head: bytes, path: Path) -> bool:
+    return (path / "coremldata.bin").is_file()
+
+
 RECOGNISED = (
+    Format(
+        "coreml-compiled",
+        "compiled Core ML model",
+        suffixes=(".mlmodelc",),
+        is_folder=True,
+        signature=_is_compiled,
+    ),
     Format(
         "keras-hdf5",
         "Keras (HDF5)",
