@@ -15,6 +15,7 @@ WORD = 32
 """Bits of the integers that GPTQ and AWQ pack numbers into."""
 Parts = Mapping[str, Tensor]
 _FLOAT8 = frozenset({"float8e4m3fn", "float8e5m2"})
+_FP8_METHODS = frozenset({"fp8", "fbgemm-fp8", "compressed-tensors"})
 
 
 def _modules(model: Model) -> dict[str, dict[str, Tensor]]:
@@ -32,37 +33,43 @@ def parts_missing(context: Context) -> Iterator[Hit]:
     if scheme is None:
         return
     lacking: dict[tuple[str, ...], list[Tensor]] = defaultdict(list)
-    for parts in _modules(context.model).values():
-        found = _lacking(parts, scheme)
-        if found is not None:
-            weight, missing = found
-            lacking[missing].append(weight)
+    modules = _modules(context.model)
+    for module, parts in modules.items():
+        for weight, needed in _needs(parts, scheme):
+            own = modules.get(f"{module}.{weight}", {})
+            missing = tuple(
+                name
+                for name in needed
+                if not any(each.startswith(name) for each in (*parts, *own))
+                and f"{module}.{weight}.{name}" not in modules
+            )
+            if missing:
+                lacking[missing].append(parts[weight])
     for missing, weights in lacking.items():
         facts = {"tensor": weights[0].name, "missing": list(missing), "tensors": len(weights)}
         yield Hit(weights[0], facts, count=len(weights))
 
 
-def _lacking(parts: Parts, scheme: StatedScheme) -> tuple[Tensor, tuple[str, ...]] | None:
-    """Return the weight of a module and the names that are missing next to it."""
-    for weight, needed in _needs(scheme):
-        if weight in parts:
-            missing = tuple(name for name in needed if name not in parts)
-            return (parts[weight], missing) if missing else None
-    weight8 = parts.get("weight")
-    is_fp8 = scheme.method in ("fp8", "fbgemm-fp8", "compressed-tensors")
-    if is_fp8 and weight8 is not None and weight8.dtype.name in _FLOAT8 and len(weight8.shape) == 2:
-        name = "weight_scale_inv" if scheme.method == "fp8" else "weight_scale"
-        if not {"weight_scale_inv", "weight_scale"} & parts.keys():
-            return weight8, (name,)
-    return None
-
-
-def _needs(scheme: StatedScheme) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if scheme.method in ("gptq", "awq"):
+def _needs(parts: Parts, scheme: StatedScheme) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Iterate over a module's quantized weights, and the beginnings of the names they need."""
+    if scheme.method in ("gptq", "awq") and "qweight" in parts:
         order = ("g_idx",) if scheme.ordered and scheme.method == "gptq" else ()
         yield "qweight", ("scales", "qzeros", *order)
-    if scheme.method == "compressed-tensors":
+    sparse = "scale_packed" in parts  # Marlin's layout of 2:4 sparsity
+    if scheme.method == "compressed-tensors" and "weight_packed" in parts and not sparse:
         yield "weight_packed", ("weight_scale",)
+    if scheme.method == "mxfp4":
+        blocks = [name for name in parts if name.endswith("_blocks")]
+        yield from ((name, (f"{name.removesuffix('_blocks')}_scales",)) for name in blocks)
+    weight = parts.get("weight")
+    if weight is None or len(weight.shape) != 2:
+        return
+    if scheme.method in _FP8_METHODS and weight.dtype.name in _FLOAT8:
+        yield "weight", ("weight_scale",)
+    if scheme.method == "bitsandbytes" and weight.dtype.name == "uint8":
+        yield "weight", ("absmax", "quant_state")
+    if scheme.method == "bitsandbytes" and weight.dtype.name == "int8":
+        yield "weight", ("SCB",)
 
 
 def groups_do_not_divide(context: Context) -> Iterator[Hit]:
@@ -142,7 +149,8 @@ _LAYOUTS: Mapping[str, Callable[[Tensor, int], tuple[int, int]]] = {
 def _is_packed(scheme: StatedScheme) -> bool:
     """True if weights are packed in the way that nearly all files of the method are."""
     layout = scheme.table.text("checkpoint_format", "version").lower()
-    return scheme.method in _LAYOUTS and layout in ("", "gptq", "gptq_v2", "gemm")
+    by_module = "dynamic" in scheme.table
+    return scheme.method in _LAYOUTS and layout in ("", "gptq", "gptq_v2", "gemm") and not by_module
 
 
 def _sizes(packed: Tensor, scheme: StatedScheme) -> tuple[int, int]:
@@ -155,10 +163,12 @@ def unstated(context: Context) -> Iterator[Hit]:
     if "config.json" not in facts.names:
         return
     scheme = quantization_of(facts)
-    packed = [tensor for tensor in context.model.tensors if tensor.name.endswith(".qweight")]
+    matrices = [tensor for tensor in context.model.tensors if len(tensor.shape) > 1]
+    packed = [tensor for tensor in matrices if tensor.name.endswith(".qweight")]
     if scheme is None and packed:
         yield Hit(packed[0], {"tensor": packed[0].name}, count=len(packed))
-    elif scheme is not None and scheme.method in _LAYOUTS and not packed and context.model.tensors:
+    is_float = bool(matrices) and all(tensor.dtype.is_float for tensor in matrices)
+    if scheme is not None and scheme.method in _LAYOUTS and is_float:
         yield Hit(None, {"method": scheme.method.upper()}, variant="float")
 
 
