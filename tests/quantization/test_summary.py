@@ -120,6 +120,19 @@ def test_text_says_the_same(tmp_path: Path) -> None:
     assert "depthwise" in text(found, verbose=True), "every layer is listed"
 
 
+def test_pairs_to_move_are_listed(tmp_path: Path) -> None:
+    graph = clean()
+    defects._float_activation(graph)
+    found = summary(graph, tmp_path)
+    (move,) = found.to_json()["moves"]
+    assert move["layers"] == ["second"]
+    (edit,) = move["edits"]
+    assert (edit["action"], edit["value"], edit["form"]) == ("insert", "first_relu", "calibrate")
+    shown = " ".join(text(found).split())
+    assert "Pairs to move 1. Insert a pair after Relu 'first_relu': 147 k MACs (35.5%)" in shown
+    assert "Pairs to move" not in text(summary(clean(), tmp_path))
+
+
 def test_the_readiness_of_a_float_model_is_shown(tmp_path: Path) -> None:
     graph = clean()
     for name in ("in", "pooled", "middle", "sum", "spread", "features"):

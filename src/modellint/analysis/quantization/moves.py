@@ -88,6 +88,7 @@ class Edit:
             "uses": [{"node": use.node.label, "input": use.index} for use in self.uses],
             "form": self.form,
             "like": like,
+            "scale": self.scale,
         }
 
 
@@ -566,6 +567,8 @@ class _ForOnnxRuntime(_Placement):
         if scales is None:
             return None
         like, scale = bias.scheme, float(scales.flat[0])
+        if not 0 < scale < float("inf"):
+            return None
         return [
             Edit("insert", operand.root, self._on_weight[operand.root].uses, "weight", like, scale)
         ]
@@ -604,8 +607,11 @@ class _ForOnnxRuntime(_Placement):
             if bias is None or weight is None or bias.output.sole_consumer is not use.node:
                 continue
             own, others = bias.scheme.scales, weight.scales
-            if own is not None and others is not None and float(others.flat[0]) > 0:
-                return float(own.flat[0]) / float(others.flat[0])
+            if own is None or others is None or not float(others.flat[0]) > 0:
+                continue
+            scale = float(own.flat[0]) / float(others.flat[0])
+            if 0 < scale < float("inf"):
+                return scale
         return None
 
     def _result(self, value: Value) -> list[Edit] | None:
