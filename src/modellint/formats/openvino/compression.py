@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from modellint.base.text import counted
 from modellint.formats.openvino.facts import LayerType
 from modellint.model import Node, Tensor, Value
 
@@ -16,9 +17,11 @@ LEVELS = "levels"
 Types = Mapping[Node, LayerType]
 
 
-def schemes(types: Types) -> dict[str, str]:
+def schemes(types: Types, decompressions: int) -> dict[str, str]:
     """Describe the low precision of a network, for its metadata."""
     found: dict[str, str] = {}
+    if decompressions:
+        found["saved as float16"] = counted(decompressions, "weight")
     described = (_scheme(node, types) for node in of_kind(types, CONVERSION))
     compressed = Counter(each for each in described if each is not None)
     if compressed:

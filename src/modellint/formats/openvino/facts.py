@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from pathlib import Path
 from typing import NamedTuple
 
 from modellint.base.records import dataclass
@@ -29,10 +28,6 @@ class OpenVinoFacts:
     """Shapes of inputs as stated, with ranges: ``1..8,3,?,?``."""
     info: Mapping[str, str] = field(default_factory=dict)
     """Runtime information by dotted path: ``conversion_parameters.framework``."""
-    decompressions: frozenset[Node] = frozenset()
-    """Conversions of weights that were compressed to half precision."""
-    weights: Path | None = None
-    """File of weights; None if there is none, and none is needed."""
 
 
 _NONE = OpenVinoFacts()

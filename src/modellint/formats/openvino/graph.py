@@ -64,7 +64,8 @@ class NetworkReader:
         self.problems = problems
         self.types: dict[Node, LayerType] = {}
         self.input_shapes: dict[str, str] = {}
-        self.decompressions: set[Node] = set()
+        self.decompressions = 0
+        """Number of weights that were compressed to half precision."""
         self._known_types: dict[LayerType, LayerType] = {}
 
     def read(self, network: Element, graph: Graph) -> None:
@@ -157,7 +158,7 @@ class NetworkReader:
         kind = LayerType(layer.kind, layer.opset)
         self.types[node] = self._known_types.setdefault(kind, kind)
         if layer.element.find("rt_info/attribute[@name='decompression']") is not None:
-            self.decompressions.add(node)
+            self.decompressions += 1
         bodies = [each for each in layer.element if each.tag in BODIES]
         if bodies:
             subgraphs = {BODIES[body.tag]: body for body in bodies}

@@ -69,7 +69,11 @@ def _model(path: Path, network: Element) -> Model:
     model.tensors = weights.tensors
     model.external_files = [weights.path] if weights.is_needed else []
     info = _info(network)
-    model.metadata = {"format": f"IR version {version}", **schemes(reader.types), **info}
+    model.metadata = {
+        "format": f"IR version {version}",
+        **schemes(reader.types, reader.decompressions),
+        **info,
+    }
     producer = _producer(info)
     model.producer_name, model.producer_version = producer.name, producer.version
     model.format_facts = OpenVinoFacts(
@@ -77,8 +81,6 @@ def _model(path: Path, network: Element) -> Model:
         reader.types,
         reader.input_shapes,
         info,
-        frozenset(reader.decompressions),
-        weights.path if weights.is_needed else None,
     )
     return model
 
