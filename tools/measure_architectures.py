@@ -17,13 +17,14 @@ TYPES = """
 afmoe apertus arcee aria_text bamba biogpt bitnet bloom codegen cohere cohere2 cwm dbrx
 deepseek_v2 deepseek_v3 deepseek_v32 diffllama dots1 ernie4_5 ernie4_5_moe exaone4 falcon
 falcon_h1 falcon_mamba flex_olmo gemma gemma2 gemma3_text gemma3n_text gemma4_text glm glm4
-glm4_moe glm4_moe_lite gpt2 gpt_bigcode gpt_neo gpt_neox gpt_oss gptj granite granitemoe
-granitemoehybrid granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe jamba jetmoe kimi_linear
-lfm2 lfm2_moe llama llama4_text mamba mamba2 minicpm3 minimax minimax_m2 ministral
-ministral3 mistral mixtral mllama_text_model mpt nemotron nemotron_h olmo olmo2 olmo3 olmoe opt
-persimmon phi phi3 phi4_multimodal phimoe qwen2 qwen2_5_vl_text qwen2_moe qwen2_vl_text qwen3
-qwen3_5_moe_text qwen3_5_text qwen3_moe qwen3_next qwen3_vl_moe_text qwen3_vl_text recurrent_gemma
-seed_oss smollm3 stablelm starcoder2 vaultgemma xglm zamba zamba2
+glm4_moe glm4_moe_lite glm4v_moe_text glm4v_text gpt2 gpt_bigcode gpt_neo gpt_neox gpt_oss gptj
+granite granitemoe granitemoehybrid granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe jamba
+jetmoe kimi_linear lfm2 lfm2_moe llama llama4_text mamba mamba2 minicpm3 minimax minimax_m2
+ministral ministral3 mistral mixtral mllama_text_model mpt nemotron nemotron_h olmo olmo2 olmo3
+olmoe opt persimmon phi phi3 phi4_multimodal phimoe qwen2 qwen2_5_omni_text qwen2_5_vl_text
+qwen2_moe qwen2_vl_text qwen3 qwen3_5_moe_text qwen3_5_text qwen3_moe qwen3_next
+qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text recurrent_gemma seed_oss smollm3 stablelm
+starcoder2 vaultgemma xglm zamba zamba2
 """.split()
 NAMES = """
 hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim intermediate_size

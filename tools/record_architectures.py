@@ -166,11 +166,16 @@ def _states(layer: Any, name: str) -> list[list[int]]:
     return [list(state.shape) for state in each if state is not None]
 
 
+def _is_part(name: str) -> bool:
+    """True for the text part of a model that only runs as a whole."""
+    return any(word in name for word in ("_vl_", "4v_", "_omni_"))
+
+
 def main() -> None:
     logging.disable(logging.CRITICAL)
     rows = []
     for name in TYPES:
-        if name in CACHED_OTHERWISE or "_vl_" in name:
+        if name in CACHED_OTHERWISE or _is_part(name):
             continue
         config = configuration(name)
         stated = json.loads(json.dumps(config.to_diff_dict(), default=str))
