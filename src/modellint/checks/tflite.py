@@ -156,7 +156,7 @@ def fixed_scale(context: Context) -> Iterator[Hit]:
         scale, zero = wanted
         stated = next(iter(scheme.zero_points), 0)
         if not isclose(scheme.scales[0], scale, rel_tol=1e-3) or (zero not in (None, stated)):
-            yield Hit(node, {"scale": scale, "zero": zero or 0, "stated": scheme.scales[0]})
+            yield Hit(node, {"fixed": scale, "stated": scheme.scales[0]})
 
 
 def offset_of_int16(context: Context) -> Iterator[Hit]:

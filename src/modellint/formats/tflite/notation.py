@@ -34,7 +34,7 @@ _NAME = r'(?:"[^"]*"|[\w./#-]+)'
 _LIST = r"\(\s*([^()]*?)\s*\)"
 _SUBGRAPH = re.compile(rf"({_NAME})\s*{_LIST}\s*=>\s*{_LIST}$")
 _NODE = re.compile(
-    rf"(?P<op>{_NAME})(?P<custom>:custom)?\s*{_LIST}\s*=>\s*{_LIST}"
+    rf"(?P<op>{_NAME})(?P<mark>:custom)?\s*{_LIST}\s*=>\s*{_LIST}"
     r"(?:\s*\{(?P<options>[^{}]*)\})?(?:\s+v(?P<version>\d+))?$"
 )
 _TENSOR = re.compile(
@@ -112,7 +112,7 @@ class _TFLiteFile:
         return self.subgraphs[-1]
 
     def _is_node(self, match: re.Match[str]) -> bool:
-        return bool(match["custom"]) or match["op"] in schema().operators
+        return bool(match["mark"]) or match["op"] in schema().operators
 
     def buffer(self, content: bytes) -> int:
         self.buffers.append({0: content})
@@ -209,7 +209,7 @@ class _WrittenGraph:
         return file.buffer(struct.pack(f"<{len(whole)}{code}", *whole))
 
     def add_node(self, match: re.Match[str], file: _TFLiteFile) -> None:
-        is_custom = bool(match["custom"])
+        is_custom = bool(match["mark"])
         code = file.code(_plain(match["op"]), is_custom, int(match["version"] or 1))
         fields: dict[int, Field] = {
             0: Number("I", code),
