@@ -236,7 +236,8 @@ class ValueReader(StoredTensors):
                 numbers: Array = np.frombuffer(buffer, dtype=kind)
             else:
                 numbers = decode_varints(buffer).view(np.int64)
-            return numbers.astype(dtype.numpy).reshape(shape)
+            with np.errstate(all="ignore"):  # numbers that the stated type cannot have
+                return numbers.astype(dtype.numpy).reshape(shape)
         except ValueError:  # more or fewer than the shape has
             return None
 

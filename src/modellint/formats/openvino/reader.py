@@ -69,11 +69,8 @@ def _model(path: Path, network: Element) -> Model:
     model.tensors = weights.tensors
     model.external_files = [weights.path] if weights.is_needed else []
     info = _info(network)
-    model.metadata = {
-        "format": f"IR version {version}",
-        **schemes(reader.types, reader.decompressions),
-        **info,
-    }
+    low = schemes(reader.types, reader.decompressions)
+    model.metadata = {"format": f"IR version {version}", **low, **info}
     producer = _producer(info)
     model.producer_name, model.producer_version = producer.name, producer.version
     model.format_facts = OpenVinoFacts(
