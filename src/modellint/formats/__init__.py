@@ -110,12 +110,12 @@ def _detect_content(head: bytes, path: Path) -> Detection:
 
 
 def _recognised(format: Format, path: Path) -> Detection:
+    promised = next((each for each in formats() if each.is_read and each.is_named(path)), None)
+    if promised is not None and promised.family != format.family:
+        titles = {"format": format.title, "promised": promised.title}
+        return _problem("not-a-model", **titles, part="misnamed")
     if format.is_read:
         return Detection(format.name, format)
-    for other in formats():
-        if other.is_read and other.is_named(path):
-            titles = {"format": format.title, "promised": other.title}
-            return _problem("not-a-model", **titles, part="misnamed")
     return _problem("unreadable-format", format=format.title)
 
 

@@ -83,6 +83,11 @@ class Format:
         return self.suffixes + self.shared_suffixes
 
     @property
+    def family(self) -> str:
+        """Return the dialect that its files are in."""
+        return self.dialect or self.name
+
+    @property
     def is_read(self) -> bool:
         return bool(self.reader)
 

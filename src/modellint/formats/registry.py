@@ -78,11 +78,11 @@ def _plugins() -> tuple[tuple[Format, ...], tuple[str, ...]]:
 @cache
 def dialect_of(format: str) -> str:
     """The dialect of a format's files; empty for an unknown format."""
-    return next((each.dialect or each.name for each in formats() if each.name == format), "")
+    return next((each.family for each in formats() if each.name == format), "")
 
 
 def dialects() -> set[str]:
-    return {each.dialect or each.name for each in formats()}
+    return {each.family for each in formats()}
 
 
 def is_model(path: Path) -> bool:
