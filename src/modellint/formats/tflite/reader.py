@@ -84,7 +84,7 @@ class _TFLiteReader:
                 name = bounded(table.text(4)) or f"subgraph {index}"
                 graph = self._read_from(index)
                 graph.called = name
-                model.functions[DOMAIN, name, "" if index == 0 else str(index)] = graph
+                model.functions[DOMAIN, name, str(index)] = graph
         stored = dict(self._metadata())
         signatures = tuple(self._signatures())
         model.metadata = words(self.root, stored, signatures)
