@@ -227,7 +227,7 @@ def _has(names: set[str], wanted: str) -> bool:
 
 
 def wrong_shape(context: Context) -> Iterator[Hit]:
-    """Tensors whose shapes contradict the hyperparameters."""
+    """Tensors whose shapes contradict the hyperparameters; the first of each kind."""
     known = known_facts(context)
     if known is None:
         return
@@ -241,11 +241,17 @@ def wrong_shape(context: Context) -> Iterator[Hit]:
         expected = _sizes(shape, symbols, hyper)
         if expected is None:
             continue
-        for name, dims in _expected(pattern, expected, range(hyper.layers)):
-            found = _trimmed(tensors.get(name, dims))
-            if found != _trimmed(dims) and not _is_vocabulary_alone(name, found, dims):
-                shapes = {"shape": format_shape(found[:8]), "expected": format_shape(dims)}
-                yield Hit(places[name], {"tensor": name, **shapes})
+        wrong = [
+            (name, found, dims)
+            for name, dims in _expected(pattern, expected, range(hyper.layers))
+            if (found := _trimmed(tensors.get(name, dims))) != _trimmed(dims)
+            and not _is_vocabulary_alone(name, found, dims)
+        ]
+        if wrong:
+            name, found, dims = wrong[0]
+            shapes = {"shape": format_shape(found[:8]), "expected": format_shape(dims)}
+            number = {"tensor": name, "tensors": len(wrong)}
+            yield Hit(places[name], number | shapes, count=len(wrong))
 
 
 def _trimmed(dims: tuple[int, ...]) -> tuple[int, ...]:
