@@ -31,9 +31,6 @@ from modellint.formats.coreml.values import DATA_TYPES
 
 _TYPE = re.compile(r"(\w+)\[([^\]]*)\]$")
 _FIELDS = {"input": 1, "output": 10, "state": 13}
-_OPERATION = re.compile(r"(?P<outputs>[^=]*?)\s*=\s*(?P<type>\w+)(?P<arguments>.*)")
-_ARGUMENT = re.compile(r'(\w+)=("[^"]*"|\S+)')
-_LAYER = re.compile(r"layer (\w+)(?P<inputs>[^>]*?)->(?P<outputs>[^=]*?)(?P<fields>( [\d.]+=\S+)*)")
 UNBOUNDED = (1 << 64) - 1
 
 
@@ -192,15 +189,15 @@ def _value_type(type: str) -> bytes:
 
 
 def _operation(line: str) -> bytes:
-    found = _OPERATION.fullmatch(line)
-    if found is None:
-        raise ValueError(f"not an operation: {line}")
-    content = field(1, found["type"])
-    words = found["outputs"].split()
+    before, _, after = line.rpartition(" = ")
+    kind, _, arguments = after.partition(" ")
+    content = field(1, kind)
+    words = before.split()
     outputs = list(zip(words[::2], words[1::2], strict=True))
     for name, type in outputs:
         content += field(3, field(1, name) + field(2, _value_type(type)))
-    for key, value in _ARGUMENT.findall(found["arguments"]):
+    for argument in arguments.split():
+        key, _, value = argument.partition("=")
         if key == "blob":
             content += entry(5, "val", _blob(outputs[0][1], int(value)))
         elif key == "val":
@@ -210,7 +207,7 @@ def _operation(line: str) -> bytes:
         else:
             names = (field(1, field(1, name)) for name in value.split(","))
             content += entry(2, key, b"".join(names))
-    label = outputs[0][0] if outputs else found["type"]
+    label = outputs[0][0] if outputs else kind
     return content + entry(5, "name", _immediate("string[]", label))
 
 
@@ -244,15 +241,17 @@ def _network(lines: Iterator[str]) -> bytes:
             name, scale = rest.split()
             content += field(2, field(1, name) + field(10, field(10, float(scale))))
             continue
-        found = _LAYER.fullmatch(line)
-        if found is None:
+        before, arrow, after = rest.partition("->")
+        if word != "layer" or not arrow:
             raise ValueError(f"not a layer: {line}")
-        number = next(number for number, kind in LAYER_KINDS.items() if kind == found[1])
-        outputs = found["outputs"].split()
-        layer = field(1, outputs[0] if outputs else found[1])
-        layer += b"".join(field(2, name) for name in found["inputs"].split())
-        layer += b"".join(field(3, name) for name in outputs)
-        content += field(1, layer + field(number, _numbers(found["fields"])))
+        name, *inputs = before.split()
+        outputs = [each for each in after.split() if "=" not in each]
+        number = next(number for number, kind in LAYER_KINDS.items() if kind == name)
+        layer = field(1, outputs[0] if outputs else name)
+        layer += b"".join(field(2, each) for each in inputs)
+        layer += b"".join(field(3, each) for each in outputs)
+        fields = " ".join(each for each in after.split() if "=" in each)
+        content += field(1, layer + field(number, _numbers(fields)))
     return content
 
 

@@ -17,10 +17,6 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from modellint.formats.openvino.types import element_type
 
-_LAYER = re.compile(
-    r"((?P<outputs>[^=(]+?)\s*=\s*)?(?P<type>\w+)(:(?P<opset>\w+))?(\((?P<inputs>[^)]*)\))?"
-    r"(?P<rest>.*)"
-)
 _TYPE = re.compile(r"(\w+)\[([^\]]*)\]$")
 _PRECISIONS = {"f64": "FP64", "f32": "FP32", "f16": "FP16", "boolean": "BOOL"}
 
@@ -58,12 +54,10 @@ class _Writer:
         place.set("value", value)
 
     def layer(self, line: str) -> None:
-        found = _LAYER.fullmatch(line)
-        if found is None:
-            raise ValueError(f"not a layer: {line}")
-        outputs = _words(found["outputs"])
-        inputs = _words(found["inputs"])
-        words = found["rest"].split()
+        before, _, after = line.rpartition(" = ")
+        outputs = _words(before)
+        kind, inputs, words = _call(after)
+        kind, _, opset = kind.partition(":")
         types = [word for word in words if _TYPE.match(word)]
         id = str(len(self.layers))
         element = SubElement(
@@ -71,12 +65,12 @@ class _Writer:
             "layer",
             id=id,
             name=outputs[0] if outputs else f"layer_{id}",
-            type=found["type"],
-            version=found["opset"] or "opset1",
+            type=kind,
+            version=opset or "opset1",
         )
         data = SubElement(element, "data")
-        if found["type"] in ("Parameter", "Const"):
-            data.attrib.update(_content(types[0], found["type"]))
+        if kind in ("Parameter", "Const"):
+            data.attrib.update(_content(types[0], kind))
         data.attrib.update(_pairs(word for word in words if "=" in word))
         for word in words:
             if word.startswith("@"):
@@ -100,6 +94,16 @@ class _Writer:
             _port(ports, str(place), type)
             ends = {"from-layer": layer, "from-port": port, "to-layer": id, "to-port": str(place)}
             SubElement(self.edges, "edge", ends)
+
+
+def _call(text: str) -> tuple[str, list[str], list[str]]:
+    """Parse ``Add:opset1(x, y) f32[2] a=b``: what is called, its inputs, and what follows."""
+    first, _, rest = text.partition(" ")
+    if "(" not in first:
+        return first, [], rest.split()
+    kind, _, more = text.partition("(")
+    inputs, _, rest = more.partition(")")
+    return kind, _words(inputs), rest.split()
 
 
 def _words(text: str | None) -> list[str]:
