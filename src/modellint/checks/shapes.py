@@ -290,10 +290,9 @@ def batch_baked_into_constant(context: Context) -> Iterator[Hit]:
 def _baked_constants(
     context: Context, symbols: frozenset[str], any_symbol: frozenset[str]
 ) -> Iterator[Hit]:
-    for node in context.nodes(*CONCATS, "Expand", *RECURRENT, *ELEMENTWISE):
-        if node.op_type == "Expand":
-            yield from _expanded(node, symbols)
-            continue
+    for node in context.nodes("Expand"):
+        yield from _expanded(node, symbols)
+    for node in context.nodes(*CONCATS, *RECURRENT, *ELEMENTWISE):
         if not any(value is not None and _is_fixed(context, value) for value in node.inputs):
             continue
         for constant, axis, others in _meetings(node):
