@@ -146,12 +146,15 @@ def _work(
         os.dup2(log, 2)
         faulthandler.enable(2)
         faulthandler.register(signal.SIGPROF, 2, chain=True)  # tells where, then dies
-        limit = _address_space() + MEMORY
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        idle = _address_space()
         for number in batch:
-            answers.send(_measured(number, make(number), folder / MUTANT, processor))
-            if _address_space() > limit - MEMORY // 2:  # too little left for the next one
+            made = make(number)  # without the limit, which is for what reads it
+            limit = _address_space() + MEMORY
+            resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+            answers.send(_measured(number, made, folder / MUTANT, processor))
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+            if _address_space() > idle + MEMORY // 2:  # a new process needs less
                 break
     except BaseException:
         import traceback

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import onnx
 
+from modellint.formats.torch.stream import MAGIC
 from modellint.formats.trt.engine import WRITERS, read_header
 from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated
@@ -16,6 +17,8 @@ from tests.fuzz.tree import write
 
 GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel")
 """Suffixes of files that are written by a grammar, and that their readers may take."""
+CHECKPOINTS = (b"PK", MAGIC)
+"""Beginnings of files that PyTorch may load, whatever their suffix."""
 OTHERS = 0.2
 """Share of files that are not binary ONNX models."""
 
@@ -27,7 +30,7 @@ class Mutant(NamedTuple):
     @property
     def may_be_model(self) -> bool:
         """False if it is certain that no reader can make a model of it."""
-        if self.name.endswith(GRAMMARS):
+        if self.name.endswith(GRAMMARS) or self.data.startswith(CHECKPOINTS):
             return True
         if self.name.endswith((".onnxtxt", ".json", ".safetensors")) or b"trt" in self.data:
             return self.data[:4] not in WRITERS or read_header(self.data) is not None

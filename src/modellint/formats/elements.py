@@ -80,6 +80,14 @@ def from_raw(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array:
     return codes_to(codes, dtype).reshape(tuple(shape))
 
 
+def decoded(buffer: Any, dtype: DType, shape: Sequence[int]) -> Array | None:
+    """Decode likewise; None if numpy cannot have such a shape."""
+    try:
+        return from_raw(buffer, dtype, shape)
+    except ValueError:
+        return None
+
+
 def unpack(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.uint8]:
     """Unpack codes of `bits` bits each, lowest bits first."""
     import numpy as np

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modellint.formats.elements import from_raw, read_range, read_ranges
+from modellint.formats.elements import decoded, from_raw, read_range, read_ranges
 from modellint.formats.problems import Problems
 from modellint.model import HIGHEST_RANK, DType, Region, Tensor, format_shape, product
 
@@ -30,12 +30,11 @@ class StoredTensors:
 
     def read_raw(self, region: Region, dtype: DType, shape: tuple[int, ...]) -> Array | None:
         try:
-            return from_raw(read_range(region.path, region.offset, region.length), dtype, shape)
+            content = read_range(region.path, region.offset, region.length)
         except OSError as error:
             self.changed(region.path, error)
-        except ValueError:  # numpy cannot have such a shape
-            pass
-        return None
+            return None
+        return decoded(content, dtype, shape)
 
     def _read_parts(
         self, region: Region, dtype: DType, ranges: Iterable[tuple[int, int]]

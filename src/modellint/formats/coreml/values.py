@@ -12,7 +12,7 @@ from modellint.base.files import regular_size
 from modellint.base.paths import leads_out, leaves_lexically
 from modellint.base.records import dataclass
 from modellint.base.text import bounded
-from modellint.formats.elements import decode_varints, from_raw, read_range
+from modellint.formats.elements import decode_varints, decoded, from_raw, read_range
 from modellint.formats.problems import MalformedError, Problems
 from modellint.formats.protobuf import FieldSpan, Message
 from modellint.formats.source import Source
@@ -216,7 +216,7 @@ class ValueReader(StoredTensors):
         if span.length > SMALL:
             return self.raw(name, dtype, shape, region)
         raw = message.data[span.offset : span.offset + needed]
-        read = partial(from_raw, raw, dtype, shape)
+        read = partial(decoded, raw, dtype, shape)
         return Tensor(name, dtype, shape, needed, region, small=True, read=read)
 
     def _read_numbers(

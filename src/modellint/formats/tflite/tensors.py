@@ -12,7 +12,7 @@ from pathlib import Path
 from modellint.base.files import regular_size
 from modellint.base.paths import leaves_lexically
 from modellint.base.text import bounded
-from modellint.formats.elements import from_raw
+from modellint.formats.elements import decoded
 from modellint.formats.flatbuffer import FlatTable, Span
 from modellint.formats.problems import Problems
 from modellint.formats.stored import StoredTensors, mistake_in, possible
@@ -89,7 +89,7 @@ class BufferReader(StoredTensors):
         if expected > SMALL:
             return self.raw(name, dtype, shape, region)
         table.buffer.charge(expected)
-        read = partial(from_raw, table.buffer.read(place.offset, expected), dtype, shape)
+        read = partial(decoded, table.buffer.read(place.offset, expected), dtype, shape)
         return Tensor(name, dtype, shape, expected, region, small=True, read=read)
 
     def _external(self, name: str, dtype: DType, shape: tuple[int, ...], key: int) -> Tensor | None:
