@@ -405,17 +405,18 @@ class QuantizationMap:
     @cached_property
     def total_macs(self) -> int | None:
         """Return the MACs of all weighted ops, or None if one is unknown."""
-        return self._sum(self.ops)
+        return self.sum_macs(self.ops)
 
     def macs(self, op: WeightedOp) -> int | None:
         return self.cost.of(op.node).macs
 
     def share(self, ops: Iterable[WeightedOp]) -> float | None:
         """Return the ops' share of the model's MACs, 0 to 1."""
-        mine = self._sum(ops)
+        mine = self.sum_macs(ops)
         return mine / self.total_macs if self.total_macs and mine is not None else None
 
-    def _sum(self, ops: Iterable[WeightedOp]) -> int | None:
+    def sum_macs(self, ops: Iterable[WeightedOp]) -> int | None:
+        """Return the MACs of ops together, or None if one is unknown."""
         total = 0
         for op in ops:
             macs = self.macs(op)

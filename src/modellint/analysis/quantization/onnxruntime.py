@@ -53,14 +53,12 @@ def held_back(quantization: Pairs, op: WeightedOp) -> str:
         return "kernel"
     if blocking_move(op) is not None:
         return "move"
-    has_bias = len(op.node.inputs) > 2 and op.node.inputs[2] is not None
-    bias = bias_of(quantization, op) if has_bias else None
-    has_float_bias = has_bias and bias is None
-    if has_odd_parameters(op, has_float_bias=has_float_bias):
+    if has_odd_parameters(quantization, op):
         return "parameters"
+    bias = bias_of(quantization, op)
     if bias is not None and Trait.CONVOLUTION in traits and not bias_fits(op, bias.scheme):
         return "bias"  # a Gemm accepts any, and computes a different result
-    needs_output = Trait.CONVOLUTION in traits or has_float_bias
+    needs_output = Trait.CONVOLUTION in traits or has_float_bias(quantization, op)
     if needs_output and not ends_in_quantizer(quantization, op.node.output()):
         return "output"
     return ""
@@ -86,13 +84,14 @@ def is_8_bits(scheme: Scheme | None) -> bool:
     return scheme is not None and (scheme.dtype is _INT8 or scheme.dtype is _UINT8)
 
 
-def has_odd_parameters(op: WeightedOp, *, has_float_bias: bool) -> bool:
+def has_odd_parameters(quantization: Pairs, op: WeightedOp) -> bool:
+    """Return True if scales are not constant, or along channels that no kernel takes."""
     data, weight = op.data.scheme, op.weight.scheme
     if data is None or weight is None:
         return False
     if not data.is_per_tensor and data.granularity == "channel":
         return True
-    if not has_float_bias:
+    if not has_float_bias(quantization, op):
         return False
     # A float bias is quantized with both scales, which must be known and fit it.
     tensor = op.weight.root.tensor
@@ -115,6 +114,10 @@ def bias_of(quantization: Pairs, op: WeightedOp) -> Converter | None:
     """Return the DQ of an op's bias."""
     value = original(op.node.input(2))
     return quantization.dequantizer_of(value) if value is not None else None
+
+
+def has_float_bias(quantization: Pairs, op: WeightedOp) -> bool:
+    return op.node.input(2) is not None and bias_of(quantization, op) is None
 
 
 def bias_fits(op: WeightedOp, bias: Scheme) -> bool:

@@ -70,6 +70,11 @@ class Operand:
     def is_constant(self) -> bool:
         return self.root.is_constant
 
+    @property
+    def is_stored(self) -> bool:
+        """Return True if it is constant, or stored in quantized form."""
+        return self.is_constant or (self.dequantizer is not None and self.dequantizer.is_weight)
+
 
 @dataclass(slots=True, eq=False)
 class WeightedOp:

@@ -216,12 +216,10 @@ def _coverage(quantization: QuantizationMap) -> dict[str, Coverage]:
 
 
 def _covered(quantization: QuantizationMap, ops: list[WeightedOp], stored: int) -> Coverage:
-    counts = [quantization.macs(op) for op in ops]
-    known = [count for count in counts if count is not None]
     return Coverage(
         ops=len(ops),
         ops_share=len(ops) / max(1, len(quantization.ops)),
-        macs=sum(known) if len(known) == len(counts) else None,
+        macs=quantization.sum_macs(ops),
         macs_share=quantization.share(ops),
         weight_bytes=stored,
     )
@@ -265,7 +263,7 @@ def _moves(moves: Moves) -> Iterator[MoveSummary]:
             what=move.what,
             gain=moves.gain(move),
             layers=tuple(op.node.label for op in move.ops),
-            macs=moves.macs(move),
+            macs=moves.map.sum_macs(move.ops),
             macs_share=moves.map.share(move.ops),
             conversions=move.conversions,
             edits=tuple(edit.to_json() for edit in move.edits),
