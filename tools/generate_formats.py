@@ -17,7 +17,8 @@ HEAD = """\
 # File formats
 
 A file is recognised by its content. A walk through a folder picks up the suffixes that mean a
-model and nothing else; those in parentheses are shared with other files, which have to be named.
+model and nothing else. Those in parentheses are shared with other files: such models are found by
+their content if they have data next to them, or have a ¹; others have to be named.
 A folder with certain files is one model, whatever its name, and its other files are searched too.
 How to add a format: [adding-a-format.md](adding-a-format.md).
 
@@ -32,7 +33,7 @@ def page() -> str:
 
 def _row(format: Format) -> str:
     suffixes = [f"`{suffix}`" for suffix in format.suffixes]
-    suffixes += [f"(`{suffix}`)" for suffix in format.shared_suffixes]
+    suffixes += [f"(`{suffix}`){'¹' * format.searched}" for suffix in format.shared_suffixes]
     suffixes += [" with ".join(f"`{name}`" for name in group) for group in format.contents]
     tells = ", ".join(sorted(each.value for each in format.tells)) or "recognised, not read yet"
     return f"| {format.title} | {', '.join(suffixes)} | {_companions(format)} | {tells} |"

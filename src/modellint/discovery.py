@@ -15,7 +15,7 @@ from modellint.base.globs import Globs
 from modellint.base.paths import NEVER_WALKED, Folders
 from modellint.base.records import dataclass
 from modellint.config.load import Config, Configs
-from modellint.formats import has_companion
+from modellint.formats import is_by_content
 from modellint.formats.format import Format
 from modellint.formats.registry import (
     first_part,
@@ -250,7 +250,7 @@ def _is_wanted(path: Path, config: Config) -> bool:
     include = config.settings.include
     if is_model(path) or bool(include and _exclude(include).match(config.relative(path))):
         return True
-    return has_companion(path)
+    return is_by_content(path)
 
 
 def _is_excluded(path: Path, config: Config, *, is_folder: bool) -> bool:

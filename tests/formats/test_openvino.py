@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modellint.analysis.cost import cost
-from modellint.formats import has_companion, read_model
+from modellint.formats import is_by_content, read_model
 from modellint.formats.openvino.facts import openvino_facts
 from modellint.formats.openvino.notation import encode
 from modellint.model import Model, Node
@@ -237,9 +237,9 @@ def test_bytes_that_no_constant_has_are_reported(folder: Path) -> None:
 
 def test_a_network_next_to_its_weights_is_found_in_a_folder(folder: Path) -> None:
     path = written(folder, NETWORK)
-    assert has_companion(path)
+    assert is_by_content(path)
     (folder / "other.bin").touch()
     (folder / "other.xml").write_text("<project/>")
-    assert not has_companion(folder / "other.xml")
+    assert not is_by_content(folder / "other.xml")
     (folder / "m.bin").unlink()
-    assert not has_companion(path)
+    assert not is_by_content(path)

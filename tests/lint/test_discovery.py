@@ -13,6 +13,7 @@ from modellint.base.errors import UsageError
 from modellint.base.globs import Globs
 from modellint.config.load import CommandLine, Configs
 from modellint.discovery import discover, shown_path
+from modellint.formats.torch.notation import encode
 from tests.samples import GOOD, codes, project
 from tests.support import run_cli
 
@@ -260,3 +261,13 @@ def test_each_folder_has_its_own_configuration(tmp_path: Path) -> None:
         each.path.name: each.config.settings.batch for each in discover([tmp_path], configs).files
     }
     assert batches == {"a.onnx": 1, "b.onnx": 2, "c.onnx": 2}
+
+
+def test_shared_suffixes_are_searched_by_content(tmp_path: Path) -> None:
+    """A checkpoint is found under them, and other files are left alone."""
+    (tmp_path / "net.pt").write_bytes(encode("w float32 [2]"))
+    (tmp_path / "train.pt").write_text("uma frase em português\n")
+    (tmp_path / "data.bin").write_bytes(bytes(100))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.pt")
+    assert found(tmp_path) == ["net.pt"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modellint.base.files import kind_of, open_regular
 from modellint.base.records import dataclass
-from modellint.formats.registry import folder_format, formats, is_model_folder, with_companions
+from modellint.formats.registry import folder_format, formats, is_model_folder, sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,12 +51,13 @@ def detect(path: Path) -> Detection:
     return _detect_content(head, path)
 
 
-def has_companion(path: Path) -> bool:
-    """Return True for a model whose suffix others share, but that has its data next to it."""
+def is_by_content(path: Path) -> bool:
+    """Return True for a model whose suffix others share, if it has its data next to it, or if its
+    format is one that a search looks for."""
     return any(
         format.is_read and not format.is_named(path) and detect(path).format is format
-        for format in with_companions(path)
-        if any(map(os.path.exists, format.plain_companions(path)))
+        for format in sharing(path)
+        if format.searched or any(map(os.path.exists, format.plain_companions(path)))
     )
 
 
@@ -158,4 +159,4 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-__all__ = ["Detection", "detect", "has_companion", "read_model"]
+__all__ = ["Detection", "detect", "is_by_content", "read_model"]

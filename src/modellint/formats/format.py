@@ -49,6 +49,8 @@ class Format:
     """Suffixes that are unique to this format. Discovery picks them up in folders."""
     shared_suffixes: tuple[str, ...] = ()
     """Suffixes shared with other formats, for example ``.json``."""
+    searched: bool = False
+    """True if a search of a folder looks into files with its shared suffixes, too."""
     is_folder: bool = False
     """True if a model is a folder with such a suffix, or with such contents."""
     contents: tuple[tuple[str, ...], ...] = ()

@@ -143,6 +143,12 @@ def first_part(path: Path) -> Path:
     return next((first for first in firsts if first is not None), path)
 
 
+def sharing(path: Path) -> list[Format]:
+    """Return the formats that share a file's suffix with others."""
+    name = path.name.lower()
+    return [each for each in formats() if name.endswith(each.shared_suffixes)]
+
+
 def with_companions(path: Path) -> list[Format]:
     """Return the formats that match a file's suffix and have companion files."""
     name = path.name.lower()

@@ -10,6 +10,7 @@ NCNN = Format(
     "ncnn",
     suffixes=(".ncnn.param",),
     shared_suffixes=(".param",),
+    searched=True,
     companions=("{stem}.bin",),
     tells=frozenset({Capability.GRAPH, Capability.METADATA}),
     reader="modellint.formats.ncnn.reader",

@@ -10,6 +10,7 @@ TORCH = Format(
     "PyTorch",
     suffixes=(".pt2",),
     shared_suffixes=(".pt", ".pth", ".ckpt", ".bin"),
+    searched=True,
     tells=frozenset({Capability.WEIGHTS, Capability.METADATA}),
     reader="modellint.formats.torch.reader",
     notation="modellint.formats.torch.notation",

@@ -9,6 +9,7 @@ ENGINE = Format(
     "tensorrt-engine",
     "TensorRT engine",
     shared_suffixes=(".engine", ".plan", ".trt"),
+    searched=True,
     tells=frozenset({Capability.METADATA}),
     dialect="tensorrt",
     reader="modellint.formats.trt.engine",
