@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compared import compare_all
 
 from modellint.formats import read_model
 from modellint.formats.coreml.facts import coreml_facts
@@ -36,21 +37,13 @@ METHODS = {
 
 
 def main(folders: list[str]) -> int:
-    counts: Counter[str] = Counter()
     paths = sorted(
         path
         for folder in folders
         for path in Path(folder).rglob("*")
         if path.suffix in SUFFIXES and ".mlpackage/" not in str(path)
     )
-    for path in paths:
-        found = list(differences(path, counts))
-        counts["files"] += 1
-        counts["different"] += bool(found)
-        for difference in found[:5]:
-            sys.stdout.write(f"{path}: {difference}\n")
-    sys.stdout.write(f"{dict(counts)}\n")
-    return int(counts["different"] > 0)
+    return compare_all(paths, differences)
 
 
 def differences(path: Path, counts: Counter[str]) -> Iterator[str]:

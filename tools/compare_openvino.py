@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import openvino
+from compared import compare_all
 
 from modellint.formats import read_model
 from modellint.formats.openvino.facts import openvino_facts
@@ -27,15 +28,7 @@ Operators = Counter[tuple[str, str]]
 
 def main(folders: list[str]) -> int:
     files = sorted(path for folder in folders for path in Path(folder).rglob("*.xml"))
-    counts: Counter[str] = Counter()
-    for path in files:
-        found = list(differences(path, counts))
-        counts["files"] += 1
-        counts["different"] += bool(found)
-        for difference in found[:5]:
-            sys.stdout.write(f"{path}: {difference}\n")
-    sys.stdout.write(f"{dict(counts)}\n")
-    return int(counts["different"] > 0)
+    return compare_all(files, differences)
 
 
 def differences(path: Path, counts: Counter[str]) -> Iterator[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 import zlib
 from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
 
 from modellint.base.files import open_regular
 from modellint.formats.problems import MalformedError
@@ -14,6 +17,7 @@ _LOCAL_HEADER = 30
 _LOCAL_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = 1
 MOST_MEMBERS = 1 << 20
+MOST_JSON = 64 << 20
 
 
 class Archive:
@@ -30,12 +34,23 @@ class Archive:
             raise MalformedError("corrupt", detail) from error
         infos = self._zip.infolist()
         if len(infos) > MOST_MEMBERS:
-            self.close()
+            self._close()
             detail = f"more than {MOST_MEMBERS} files in the archive"
             raise MalformedError("corrupt", detail, limit=MOST_MEMBERS)
         self.members: Mapping[str, zipfile.ZipInfo] = {info.filename: info for info in infos}
 
-    def close(self) -> None:
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._zip.close()
         self._file.close()
 
@@ -63,6 +78,14 @@ class Archive:
         if len(content) > most:
             raise MalformedError("corrupt", f"'{name}' in the archive is larger than it says")
         return content
+
+    def json(self, name: str) -> Any:
+        """Return what a member holds as JSON."""
+        content = self.read(name, MOST_JSON)
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise MalformedError("corrupt", f"'{name}' is not JSON ({error})") from error
 
     def place(self, name: str) -> tuple[int, int] | None:
         """Return offset and length of a member in the file; None if it is compressed."""

@@ -70,6 +70,15 @@ def read_varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
     )
 
 
+def write_varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
 def signed(number: int) -> int:
     """Return a varint as the signed integer of 64 bits that it stands for."""
     number &= (1 << 64) - 1

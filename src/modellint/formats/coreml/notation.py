@@ -28,6 +28,7 @@ from modellint.formats.coreml.features import ARRAY_TYPES, COLOR_SPACES, RANGED
 from modellint.formats.coreml.network import LAYER_KINDS
 from modellint.formats.coreml.reader import KINDS
 from modellint.formats.coreml.values import DATA_TYPES
+from modellint.formats.protobuf import write_varint
 
 _TYPE = re.compile(r"(\w+)\[([^\]]*)\]$")
 _FIELDS = {"input": 1, "output": 10, "state": 13}
@@ -45,13 +46,7 @@ def encode(text: str) -> bytes:
 
 
 def varint(number: int) -> bytes:
-    number &= UNBOUNDED
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return write_varint(number & UNBOUNDED)
 
 
 def field(number: int, content: int | str | bytes | float) -> bytes:

@@ -7,11 +7,12 @@ parameters become attributes. What the standard does differently keeps its name,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from modellint.formats.coreml.values import Constant
+from modellint.formats.meanings import meanings
 from modellint.model import DTYPES, Attribute, Value
 from modellint.model.dtypes import BY_CODE
 from modellint.operators import of
@@ -406,13 +407,4 @@ blocks: constexpr_blockwise_shift_scale
 """
 
 
-def _parse(text: str) -> Iterator[tuple[str, Meaning]]:
-    meaning: Meaning = _unary
-    for word in text.split():
-        if word.endswith(":"):
-            meaning = _MEANINGS_BY_NAME[word[:-1]]
-        else:
-            yield word, meaning
-
-
-_MEANINGS: Mapping[str, Meaning] = dict(_parse(_OPERATIONS))
+_MEANINGS: Mapping[str, Meaning] = meanings(_OPERATIONS, _MEANINGS_BY_NAME)

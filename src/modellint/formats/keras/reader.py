@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +18,6 @@ from modellint.model import Model
 name = KERAS.name
 
 CONFIG, METADATA = "config.json", "metadata.json"
-MOST_JSON = 64 << 20
 _FIRST = (METADATA, CONFIG, "model.weights.h5")
 _BYTECODE = "__lambda__"
 _OWN = ("keras", "tensorflow.keras", "tf_keras", "builtins")
@@ -31,12 +29,8 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def read(path: Path) -> Model:
     try:
-        with Source(path) as source:
-            archive = Archive(source)
-            try:
-                config, metadata = (_table(archive, each) for each in (CONFIG, METADATA))
-            finally:
-                archive.close()
+        with Source(path) as source, Archive(source) as archive:
+            config, metadata = (_table(archive, each) for each in (CONFIG, METADATA))
     except MalformedError as error:
         return broken(path, name, error.kind, **error.facts)
     model = Model(path, name)
@@ -51,10 +45,7 @@ def read(path: Path) -> Model:
 def _table(archive: Archive, member: str) -> Mapping[str, Any]:
     if member not in archive.members:
         raise MalformedError("corrupt", f"the archive has no {member}")
-    try:
-        table = json.loads(archive.read(member, MOST_JSON))
-    except (ValueError, RecursionError) as error:
-        raise MalformedError("corrupt", f"{member} is not JSON ({error})") from error
+    table = archive.json(member)
     if not isinstance(table, dict):
         raise MalformedError("corrupt", f"{member} is not a table")
     return table

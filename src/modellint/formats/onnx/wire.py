@@ -26,6 +26,7 @@ from modellint.formats.protobuf import (
     Buffer,
     FileWindow,
     read_varint,
+    write_varint,
 )
 
 LARGE = 4096
@@ -89,15 +90,6 @@ def strip(data: Buffer) -> tuple[bytes, Payloads]:
 def diagnose(data: bytes) -> None:
     """Walk the whole message, and raise `MalformedError` at the first error."""
     _Stripper(data, Payloads(), 0).message("Model", 0, len(data), 0)
-
-
-def write_varint(number: int) -> bytes:
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
 
 
 def _length_field(number: int, body: bytes) -> bytes:

@@ -7,10 +7,11 @@ standard does. All others keep their names, in the domain `openvino`; the catalo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
+from modellint.formats.meanings import meanings
 from modellint.formats.openvino.types import element_type
 from modellint.model import Attribute, Value, small_constant
 from modellint.model.dtypes import BY_CODE
@@ -360,13 +361,4 @@ reverse: ReverseSequence
 """
 
 
-def _parse(text: str) -> Iterator[tuple[str, Meaning]]:
-    meaning: Meaning = _same
-    for word in text.split():
-        if word.endswith(":"):
-            meaning = _MEANINGS_BY_NAME[word[:-1]]
-        else:
-            yield word, meaning
-
-
-_MEANINGS: Mapping[str, Meaning] = dict(_parse(_OPERATIONS))
+_MEANINGS: Mapping[str, Meaning] = meanings(_OPERATIONS, _MEANINGS_BY_NAME)

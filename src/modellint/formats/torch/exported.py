@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modellint.base.text import bounded
 from modellint.formats.archive import Archive
-from modellint.formats.problems import MalformedError
 from modellint.formats.stored import StoredTensors, mistake_in, possible
 from modellint.formats.torch.facts import TorchFacts
 from modellint.model import DTYPES, UNDEFINED, Model, Region, Tensor, product
 
-MOST_JSON = 64 << 20
 _WEIGHTS = "data/weights/"
 _CONFIG = "_weights_config.json"
 _DTYPES = """
@@ -30,18 +27,11 @@ def read_exported(model: Model, archive: Archive, prefix: str, stored: StoredTen
     folder = f"{prefix}{_WEIGHTS}"
     for member in archive.members:
         if member.startswith(folder) and member.endswith(_CONFIG):
-            table = _json(archive.read(member, MOST_JSON), member)
-            model.tensors += _tensors(model, archive, folder, table, stored)
+            table = archive.json(member)
+            if isinstance(table, dict):
+                model.tensors += _tensors(model, archive, folder, table, stored)
     model.metadata = {"container": "export"}
     model.format_facts = TorchFacts("export")
-
-
-def _json(content: bytes, member: str) -> Mapping[str, Any]:
-    try:
-        table = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise MalformedError("corrupt", f"'{member}' is not JSON ({error})") from error
-    return table if isinstance(table, dict) else {}
 
 
 def _tensors(

@@ -57,8 +57,7 @@ def _read(path: Path, source: Source, problems: Problems) -> Model:
         pickled, records = read_stream(source, MOST_PICKLE)
         _fill(model, "stream", pickled, records, stored)
         return model
-    archive = Archive(source)
-    try:
+    with Archive(source) as archive:
         prefix = _prefix(archive)
         if f"{prefix}{_EXPORT}" in archive.members:
             read_exported(model, archive, prefix, stored)
@@ -67,8 +66,6 @@ def _read(path: Path, source: Source, problems: Problems) -> Model:
             is_script = f"{prefix}{_SCRIPT}" in archive.members
             container = "torchscript" if is_script else "archive"
             _fill(model, container, pickled, _records(archive, prefix), stored)
-    finally:
-        archive.close()
     return model
 
 
