@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES | {"formats"},
     "checks": MODELS | VALUES | {"rules", "formats", "native", "probes"},
+    "fixes": MODELS | VALUES | {"rules", "formats", "checks"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,

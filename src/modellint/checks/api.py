@@ -22,6 +22,7 @@ Place = Node | Value | Graph | Tensor | None
 """Place that a finding is about; None is the file as a whole."""
 
 T = TypeVar("T")
+_NO_CHOICES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Analyses:
 class Context:
     """Input of a check: the model, the deployment, the rule's options, and analyses."""
 
-    __slots__ = ("_analyses", "absent", "options", "read_weights", "rule")
+    __slots__ = ("_analyses", "absent", "choices", "options", "read_weights", "rule")
 
     def __init__(
         self,
@@ -90,8 +91,11 @@ class Context:
         options: Mapping[str, Any],
         *,
         read_weights: bool = True,
+        choices: Mapping[str, str] = _NO_CHOICES,
     ) -> None:
         self.rule = rule
+        self.choices = choices
+        """Choices of the user, for fixes that need one: ``{"dim:batch": "1"}``."""
         self.options = options
         self.read_weights = read_weights
         self._analyses = analyses

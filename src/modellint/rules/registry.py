@@ -23,7 +23,7 @@ from modellint.base.text import escaped
 from modellint.capability import Capability
 from modellint.formats.registry import dialects
 from modellint.rules.message import mistake_in
-from modellint.rules.rule import Example, Examples, Match, MatchCase, Option, Rule
+from modellint.rules.rule import Autofix, Example, Examples, Match, MatchCase, Option, Rule
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -211,7 +211,9 @@ def _mistake(error: Any) -> str:
 
 _KEYS = tuple(
     dict.fromkeys(
-        item.name for kind in (Rule, Match, MatchCase, Option, Example) for item in fields(kind)
+        item.name
+        for kind in (Rule, Autofix, Match, MatchCase, Option, Example)
+        for item in fields(kind)
     )
 )
 

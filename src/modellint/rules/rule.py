@@ -8,11 +8,18 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from modellint.base.applicability import Applicability
 from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
+_FLAGS: Mapping[Applicability, str] = {
+    "safe": "--fix",
+    "exact": "--unsafe-fixes",
+    "numbers": "--unsafe-fixes",
+    "choice": "--choose",
+}
 Facet = Literal["target", "runtime", "version", "precision", "shapes", "serving"]
 Need = Literal["probe", "target"]
 SeverityName = Literal["info", "warning", "error"]
@@ -48,6 +55,18 @@ class Fuser:
         since = f" since {self.since}" if self.since else ""
         answer = f"yes{since}, {self.by}" if self.by else "no"
         return f"{answer}; {self.note.strip()}" if self.note else answer
+
+
+@dataclass(frozen=True, slots=True)
+class Autofix:
+    """The way a rule's findings are put right."""
+
+    by: str
+    """``module.function`` in `modellint.fixes`, or ``package.module:function`` of a plugin."""
+    applicability: Applicability = "safe"
+    """Of its fixes; one may be weaker, never stronger."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +137,10 @@ class Example:
     """Runtime to probe, for rules that need one; if not installed, the example is skipped."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     """Recorded outcome to use instead of `probe`, if the runtime is not available everywhere."""
+    fixed: str = ""
+    """The model in ONNX text syntax once the rule's findings in it are fixed."""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """Choices for the fix, by name: ``{ "dim:batch" = "1" }``."""
     contradicted: str = ""
     """Reason why the outcome of a probe differs from the rule's prediction."""
 
@@ -192,6 +215,7 @@ class Rule:
     """``module.function`` in `modellint.checks`, or ``package.module:function`` of a plugin."""
     problem: str | None = None
     """Kind of problem that the rule reports."""
+    autofix: Autofix | None = None
     examples: Examples = Examples()
     path: Path | None = None
 
@@ -254,6 +278,8 @@ class Rule:
             )
         if not self.default:
             traits.append("off unless selected")
+        if self.autofix is not None:
+            traits.append(f"fixed by `{_FLAGS[self.autofix.applicability]}`")
         return " · ".join([*traits, f"since {self.since}"])
 
     def _fuser_lines(self) -> Iterator[str]:
@@ -274,7 +300,10 @@ def _example_markdown(example: Example) -> str:
         words.append(f"A probe disagrees: {example.contradicted.strip()}")
     note = "".join(f"{each}\n\n" for each in words)
     if example.model:
-        return f"{note}```\n{example.model.strip()}\n```"
+        shown = f"{note}```\n{example.model.strip()}\n```"
+        if example.fixed:
+            shown += f"\n\nFixed:\n\n```\n{example.fixed.strip()}\n```"
+        return shown
     return note + "\n\n".join(
         f"`{name}`:\n\n```\n{content.strip()}\n```" for name, content in example.files.items()
     )
