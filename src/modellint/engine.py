@@ -6,10 +6,10 @@ import hashlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.parameters import parameters
 from modellint.analysis.structure import place_digest
@@ -17,7 +17,7 @@ from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
-from modellint.finding import Finding, Location, ModelSummary, Severity
+from modellint.finding import MORE, Finding, Location, ModelSummary, Severity
 from modellint.formats.registry import dialect_of, is_model_folder
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
@@ -39,6 +39,13 @@ if TYPE_CHECKING:
 
 CRASH, DIED = "INT001", "INT002"
 """Rules under which crashes of rules and of native code are reported."""
+_TEXTS: Mapping[str, Any] = {
+    "messages": {MORE: "And {count:,} more like these."},
+    "why": "The first {listed:,} findings of a rule in a file are listed, for each target.",
+    "fix": "To list more: --max-findings-per-rule.",
+    "note": "",
+}
+"""Its texts, in place of those of its rule."""
 
 
 def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
@@ -140,7 +147,7 @@ class _Linting:
             rules = {rule.code: rule for rule in self.plan.rules}
             for code, hit in self.judge.remarks():
                 if code in rules:
-                    found.append(self._finding(rules[code], hit, None))
+                    found.append(self.finding(rules[code], hit, None))
         found += self._noted_meanwhile(problems)
         if self.model.died:
             found.append(internal_remark(DIED, self.opened.shown, {"error": self.model.died}))
@@ -153,47 +160,54 @@ class _Linting:
             if rule.problem in late:
                 yield from self._problems(rule)
 
-    def _problems(self, rule: Rule) -> Iterator[Finding]:
-        """Iterate over findings about the file itself, errors unless all runtimes load it."""
+    def _problems(self, rule: Rule) -> list[Finding]:
+        """Return findings about the file itself, errors unless all runtimes load it."""
         tolerated = _is_tolerated(rule.problem, self.plan.deployments)
+        listing = _Listing(self, rule, None)
         for hit in self.opened.problem_hits(rule):
             severity = Severity.WARNING if tolerated else hit.severity
-            yield self._finding(rule, replace(hit, severity=severity), None)
+            listing.add(replace(hit, severity=severity))
+        return listing.findings()
 
     def _ask(self, question: Question, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
-        findings: list[Finding] = []
+        listing = _Listing(self, rule, analyses.deployment)
         try:
             for hit in question.check(context):
                 context.absent = None
                 verified = self._verified(rule, hit, analyses.deployment)
                 if verified is not None:
-                    findings.append(self._finding(rule, verified, analyses.deployment))
+                    listing.add(verified)
         except Exception as error:  # a broken rule must not abort the run
-            findings.append(self._crash(rule, error))
-        else:
-            if context.absent is not None:
-                question.needed[index] = frozenset(context.absent)
-        return findings
+            return [*listing.findings(), self._crash(rule, error)]
+        if context.absent is not None:
+            question.needed[index] = frozenset(context.absent)
+        return listing.findings()
 
     def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
         return hit if self.judge is None else self.judge.verify(rule, hit, deployment.runtime)
 
-    def _finding(self, rule: Rule, hit: Hit, deployment: Deployment | None) -> Finding:
+    def severity(self, rule: Rule, hit: Hit) -> Severity:
+        return self.plan.severities.get(rule.code, hit.severity or rule.default_severity)
+
+    def ignores_hit(self, rule: Rule, hit: Hit) -> bool:
+        """Return True if the model's own metadata ignores all places of a hit."""
+        ignores = self.ignores
+        places = hit.places or (hit.place,)
+        return ignores is not None and all(ignores.cover(rule, each) for each in places)
+
+    def finding(self, rule: Rule, hit: Hit, deployment: Deployment | None) -> Finding:
         place = hit.place
         words = words_of(hit, self.opened.shown, deployment)
-        severity = self.plan.severities.get(rule.code, hit.severity or rule.default_severity)
         target = deployment.target_id if deployment and "target" in rule.per else None
         by_runtime = bool(rule.runtimes) or "runtime" in rule.per
-        ignores = self.ignores
-        places = hit.places or (place,)
-        ignored = ignores is not None and all(ignores.cover(rule, each) for each in places)
+        ignored = self.ignores_hit(rule, hit)
         return Finding(
             code=rule.code,
             rule=rule.name,
             family=rule.family,
-            severity=severity,
+            severity=self.severity(rule, hit),
             message=message_of(hit, rule, words),
             path=self.opened.shown,
             location=_location(place),
@@ -233,6 +247,35 @@ class _Linting:
         ordinal = self._fingerprinted[identity]
         self._fingerprinted[identity] += 1
         return hashlib.sha256(f"{identity}:{ordinal}".encode()).hexdigest()[:16]
+
+
+class _Listing:
+    """Findings of a rule for one deployment: as many as a run lists, and one that counts the rest.
+
+    A damaged file can give rise to any number; each costs memory in every report.
+    """
+
+    def __init__(self, linting: _Linting, rule: Rule, deployment: Deployment | None) -> None:
+        self._linting, self._rule, self._deployment = linting, rule, deployment
+        self._listed: list[Finding] = []
+        self._more = 0
+        self._worst = Severity.INFO
+
+    def add(self, hit: Hit) -> None:
+        if len(self._listed) < self._linting.plan.most_findings:
+            self._listed.append(self._linting.finding(self._rule, hit, self._deployment))
+        elif not self._linting.ignores_hit(self._rule, hit):
+            self._more += 1
+            self._worst = max(self._worst, self._linting.severity(self._rule, hit))
+
+    def findings(self) -> list[Finding]:
+        return [*self._listed, *self._remainder()]
+
+    def _remainder(self) -> Iterator[Finding]:
+        if self._more:
+            facts = {"listed": len(self._listed)}
+            hit = Hit(None, facts, MORE, self._worst, count=self._more)
+            yield self._linting.finding(replace(self._rule, **_TEXTS), hit, self._deployment)
 
 
 def _is_tolerated(problem: str | None, deployments: Sequence[Deployment]) -> bool:

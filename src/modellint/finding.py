@@ -9,6 +9,11 @@ from typing import Literal
 
 from modellint.base.records import dataclass
 
+MOST_FINDINGS = 1000
+"""Number of findings that a rule lists for a file, by default."""
+MORE = "more"
+"""Variant of the finding that counts those of its rule that are not listed."""
+
 
 class Severity(IntEnum):
     """Severity of a finding, ordered so that `severity >= fail_on` works."""

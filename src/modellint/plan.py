@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from modellint.base.records import dataclass
-from modellint.finding import Finding, ModelSummary, Severity
+from modellint.finding import MOST_FINDINGS, Finding, ModelSummary, Severity
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
 
@@ -28,6 +28,8 @@ class Plan:
     read_weights: bool = True
     weights_budget: int | None = None
     """Bytes of a file's weights that each question may read in full; None for the default."""
+    most_findings: int = MOST_FINDINGS
+    """Number of findings of a rule that are listed for a file; one more counts the rest."""
     inline_suppressions: bool = True
     verify: str | None = None
     """Runtime whose optimizer verifies predictions."""

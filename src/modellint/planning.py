@@ -140,6 +140,7 @@ def make_setup(config: Config) -> Setup:
         severities=selection.severities(rules),
         read_weights=settings.weights,
         weights_budget=_size(config, "weights-budget"),
+        most_findings=settings.max_findings_per_rule,
         inline_suppressions=settings.inline_suppressions,
         verify=_verify(config),
         probe=_probe(config),
@@ -210,6 +211,7 @@ def _require_positive(config: Config) -> None:
     numbers: dict[tuple[str, ...], int | None] = {
         ("jobs",): settings.jobs,
         ("batch",): settings.batch,
+        ("max-findings-per-rule",): settings.max_findings_per_rule,
         **{("symbols", name): value for name, value in settings.symbols.items()},
     }
     for keys, number in numbers.items():

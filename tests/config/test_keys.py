@@ -332,6 +332,20 @@ def _(mine: Project) -> None:
     assert (mine.folder / "out.json").exists()
 
 
+@key("max-findings-per-rule")
+def _(mine: Project) -> None:
+    nodes = " ".join(f"[n{i}] y{i + 1} = Dropout (y{i})" for i in range(5))
+    graph = f"many (float[1, 8] y0) => (float[1, 8] y5) {{ {nodes} }}"
+    save(f'<ir_version: 10, opset_import: ["" : 21]> {graph}', mine.folder / "many.onnx")
+    mine.configure('select = ["HYG005"]\nmax-findings-per-rule = 3')
+    *_, last, more = lint_json("many.onnx", cwd=mine.folder)["findings"]
+    assert (last["location"]["node"], more["location"]["node"]) == ("n2", None)
+    assert (more["code"], more["count"], more["evidence"]) == ("HYG005", 2, {"listed": 3})
+    assert "And 2 more like these" in run_cli("many.onnx", cwd=mine.folder).stdout
+    mine.configure('select = ["HYG005"]')
+    assert len(mine.codes("many.onnx")) == 5
+
+
 @key("jobs")
 def _(mine: Project) -> None:
     mine.configure('select = ["VAL003"]\njobs = 2\ncache = false')

@@ -52,6 +52,7 @@ WRONG_TYPES = {
     "probe-workspace": ("[]", "expected"),
     "save-engine": ("1", "expected a string, found 1"),
     "output": ('"json"', 'expected a list, found "json"'),
+    "max-findings-per-rule": ('"all"', "expected an integer"),
     "jobs": ("2.5", "expected an integer"),
     "cache": ('"never"', "expected true or false"),
     "cache-dir": ("1", "expected a string, found 1"),

@@ -62,6 +62,7 @@ EPILOG = """Exit codes:
 @output_option(tuple(FORMATS), "output")
 @force_option
 @option("--statistics", group=OUTPUT, is_flag=True, help="Print counts and timings per rule.")
+@setting("max_findings_per_rule")
 @option(
     "--show-suppressed",
     group=OUTPUT,

@@ -12,6 +12,7 @@ from dataclasses import MISSING, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from modellint.base.records import dataclass
+from modellint.finding import MOST_FINDINGS
 from modellint.rules.suppression import Suppression
 from modellint.targets.deployment import KvPrecision, Parallel
 from modellint.targets.target import Precision
@@ -475,6 +476,17 @@ class Settings:
             section="Output and performance",
             option=CommandOption(
                 OUTPUT, "Format, or format and file; repeatable.", "FORMAT[:FILE]", short="o"
+            ),
+        ),
+    )
+    max_findings_per_rule: int = field(
+        default=MOST_FINDINGS,
+        metadata=about(
+            "Number of findings that a rule lists for a file and target; one more finding counts "
+            "the rest.",
+            "50",
+            option=CommandOption(
+                OUTPUT, "List so many findings of a rule and file.  [default: 1000]", "N"
             ),
         ),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, shorten
-from modellint.finding import Finding, ModelSummary, Result, Severity
+from modellint.finding import MORE, Finding, ModelSummary, Result, Severity
 
 LONGEST_NAME = 60
 """Maximum length of a name in a list."""
@@ -65,7 +65,9 @@ def ordered(result: Result) -> list[Finding]:
     def rank(finding: Finding) -> tuple[object, ...]:
         place = finding.location
         index = -1 if place.index is None else place.index
-        return files[finding.path], -finding.severity, finding.code, place.graph or "", index
+        is_rest = finding.variant == MORE
+        graph = place.graph or ""
+        return files[finding.path], -finding.severity, finding.code, is_rest, graph, index
 
     return sorted(result.findings, key=rank)
 
