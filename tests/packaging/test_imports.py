@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checks": MODELS | VALUES | {"rules", "formats", "native", "probes"},
     "fixes": MODELS | VALUES | {"rules", "formats", "checks"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
+    "execution": MODELS | {"base", "operators", "probes"},
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modellint.base.records import dataclass
 
 if TYPE_CHECKING:
+    from modellint.runtimes.execution import Executor
     from modellint.runtimes.optimizer import Optimizer
     from modellint.runtimes.probe import Probe
 
@@ -129,3 +130,5 @@ class Runtime:
     """Description of its memory, if it serves language models."""
     optimizer: Optimizer | None = None
     """Its own graph optimizer, if it can run without the target."""
+    executor: Executor | None = None
+    """Description for running models in it, if it can on a CPU."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from modellint.base.install import install_command
+from modellint.runtimes.execution import Executor
 from modellint.runtimes.optimizer import Optimizer
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Loading, Runtime, RuntimeMemory
@@ -44,4 +45,10 @@ RUNTIME = Runtime(
         asked_by_default=True,
     ),
     optimizer=Optimizer("ort", f"{__name__}.optimizer", install_command("ort")),
+    executor=Executor(
+        f"{__name__}.execution",
+        "onnxruntime",
+        formats=("onnx", "onnx-text", "ort"),
+        install=install_command("ort"),
+    ),
 )
