@@ -14,6 +14,8 @@ from modellint.operators import Trait, having, names, of, rows, with_input
 from modellint.operators.catalogue import ROWS
 from tests.support import ROOT
 
+pytestmark = pytest.mark.xdist_group("catalogue")
+
 SRC = ROOT / "src" / "modellint"
 
 MOST_LITERALS = 371

@@ -25,6 +25,8 @@ from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.targets.deployment import Deployment
 
+pytestmark = pytest.mark.xdist_group("newest opset")
+
 FIRST = 23
 """Operators that are newer, or have changed since, are tested with all of their node tests."""
 EACH = 2

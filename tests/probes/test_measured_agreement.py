@@ -30,6 +30,8 @@ from modellint.formats import read_model
 from modellint.probes.backends import known_backends
 from tests.runtimes import ONNXRUNTIME
 
+pytestmark = pytest.mark.xdist_group("measured agreement")
+
 VERDICTS = Path(__file__).parent / "verdicts.jsonl"
 VERSIONS = {"onnxruntime": "1.32.0", "tensorrt-rtx": "1.7.1.116"}
 """The versions that the kept verdicts are of."""
