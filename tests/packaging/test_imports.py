@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}
     | VALUES,
+    "revisions": {"formats", "base"},
     "report": {"finding", "inspection", "base"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
