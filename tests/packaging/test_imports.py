@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}
     | VALUES,
     "revisions": {"formats", "base"},
+    "evaluation": {"base"},
     "report": {"finding", "inspection", "base"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

@@ -1,4 +1,4 @@
-"""Models in a git repository: commits, the index and the working tree are told apart."""
+"""Models in a git repository: commits, the index and the working tree are kept apart."""
 
 from __future__ import annotations
 
@@ -238,14 +238,20 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main")
     blob = subprocess.run(
         ["git", "hash-object", "-w", "--stdin"],
-        cwd=tmp_path, input=b"x", capture_output=True, check=True,
-    ).stdout.strip()  # fmt: skip
+        cwd=tmp_path,
+        input=b"x",
+        capture_output=True,
+        check=True,
+    ).stdout.strip()
     inner = tree(tmp_path, b"100644 x.onnx\0" + bytes.fromhex(blob.decode()))
     outer = tree(tmp_path, b"40000 ..\0" + bytes.fromhex(inner))
     commit = subprocess.run(
         ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", outer, "-m", "x"],
-        cwd=tmp_path, capture_output=True, check=True, text=True,
-    ).stdout.strip()  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout.strip()
     with pytest.raises(UsageError, match="leads out of it"), compared([tmp_path], commit):
         pass
     assert not (Path(tempfile.gettempdir()) / "x.onnx").exists()
@@ -253,7 +259,14 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: Path) -> None:
 
 def tree(folder: Path, content: bytes) -> str:
     """Write a tree past git's checks."""
-    return subprocess.run(
-        ["git", "hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
-        cwd=folder, input=content, capture_output=True, check=True,
-    ).stdout.decode().strip()  # fmt: skip
+    return (
+        subprocess.run(
+            ["git", "hash-object", "-t", "tree", "-w", "--stdin", "--literally"],
+            cwd=folder,
+            input=content,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
