@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from modellint.base.records import dataclass
 
-PIECE = 1 << 20
-"""Elements that are compared at once: arrays may be mapped from files larger than memory."""
+PIECE = 1 << 16
+"""Elements that are compared at once: as many as a processor's cache holds."""
 NEGLIGIBLE = 1e-3
 """Elements below this share of the root mean square count as that large in relative errors."""
 
@@ -51,34 +51,79 @@ class Deviation:
 
 def compare(old: NDArray[Any], new: NDArray[Any]) -> Deviation:
     """Compare `new` with `old`, which is what it should be."""
-    shapes = (old.shape, new.shape)
-    if old.shape != new.shape:
-        count = max(old.size, new.size)
-        return Deviation(count, False, count, shapes, cosine=0.0, sqnr=-math.inf, top1=0.0)
-    if not (_is_number(old) and _is_number(new)):
-        differing = int(np.count_nonzero(old.astype(str) != new.astype(str)))
-        same = old.dtype.kind == new.dtype.kind and not differing
+    tally = Tally()
+    tally.add(old, new)
+    return tally.result()
+
+
+class Tally:
+    """Differences of several pairs of arrays, such as one value in several runs."""
+
+    def __init__(self, *, detailed: bool = True) -> None:
+        """Without `detailed`, leave relative errors and top 1 out: they take most of the time."""
+        self._detailed = detailed
+        self._sums = _Sums()
+        self._elements = self._differing = 0
+        self._same_bits = True
+        self._shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+        self._max_relative = 0.0
+        self._rows = self._agreed = 0
+
+    def add(self, old: NDArray[Any], new: NDArray[Any]) -> None:
+        """Add an array and what it should be; shapes that differ outweigh everything."""
+        if self._shapes is None or old.shape != new.shape:
+            self._shapes = (old.shape, new.shape)
+        self._elements += max(old.size, new.size)
+        if old.shape != new.shape:
+            self._same_bits = False
+            self._differing += max(old.size, new.size)
+        elif not (_is_number(old) and _is_number(new)):
+            self._differing += int(np.count_nonzero(old.astype(str) != new.astype(str)))
+            self._same_bits &= old.dtype.kind == new.dtype.kind
+        else:
+            self._add_numbers(old, new)
+
+    def _add_numbers(self, old: NDArray[Any], new: NDArray[Any]) -> None:
+        a, b = old.reshape(-1), new.reshape(-1)
+        own = _Sums()
+        for start in range(0, a.size, PIECE):
+            own.add(a[start : start + PIECE], b[start : start + PIECE])
+        self._same_bits &= old.dtype == new.dtype
+        self._sums.include(own)
+        if not self._detailed:
+            return
+        if own.differing:
+            typical = math.sqrt(own.signal / max(old.size, 1))
+            self._max_relative = max(self._max_relative, _max_relative(a, b, typical))
+        agreed, rows = _top1(old, new)
+        self._agreed += agreed
+        self._rows += rows
+
+    def result(self) -> Deviation:
+        """Return the figures over all pairs."""
+        sums, count = self._sums, max(self._elements, 1)
+        shapes = self._shapes or ((), ())
+        differing = self._differing + sums.differing
+        if shapes[0] != shapes[1]:
+            nothing = -math.inf
+            return Deviation(
+                self._elements, False, differing, shapes, cosine=0.0, sqnr=nothing, top1=0.0
+            )
+        without_numbers = self._differing > 0
         return Deviation(
-            old.size, same, differing, shapes, cosine=float(same), sqnr=math.inf if same else 0.0
+            self._elements,
+            self._same_bits and sums.same_bits and not self._differing,
+            differing,
+            shapes,
+            max_abs=sums.max_abs,
+            mean_abs=sums.sum_abs / count,
+            max_relative=self._max_relative,
+            to_range=sums.max_abs / sums.peak if sums.peak else _all_or_nothing(sums.max_abs),
+            cosine=0.0 if without_numbers else _cosine(sums),
+            sqnr=0.0 if without_numbers else _db(sums.signal, sums.noise),
+            top1=self._agreed / self._rows if self._rows else None,
+            same_nonfinite=sums.same_nonfinite,
         )
-    sums = _Sums()
-    a, b = old.reshape(-1), new.reshape(-1)
-    for start in range(0, a.size, PIECE):
-        sums.add(a[start : start + PIECE], b[start : start + PIECE])
-    return Deviation(
-        old.size,
-        old.dtype == new.dtype and sums.same_bits,
-        sums.differing,
-        shapes,
-        max_abs=sums.max_abs,
-        mean_abs=sums.sum_abs / old.size if old.size else 0.0,
-        max_relative=_max_relative(a, b, math.sqrt(sums.signal / max(old.size, 1))),
-        to_range=sums.max_abs / sums.peak if sums.peak else _all_or_nothing(sums.max_abs),
-        cosine=_cosine(sums),
-        sqnr=_db(sums.signal, sums.noise),
-        top1=_top1(old, new),
-        same_nonfinite=sums.same_nonfinite,
-    )
 
 
 class _Sums:
@@ -96,16 +141,30 @@ class _Sums:
         else:
             self.same_bits = False
             a, b = old.astype(np.float64), new.astype(np.float64)
-            self.differing += int(np.count_nonzero(~((a == b) | (np.isnan(a) & np.isnan(b)))))
-            a, b = self._both_finite(a, b)
-            difference = np.abs(a - b)
-            self.noise += float(difference @ difference)
+            difference = a - b
+            noise = _dot(difference, difference)
+            if not math.isfinite(noise):
+                self.differing += _differing_odd(a, b)
+                a, b = self._both_finite(a, b)
+                difference = a - b
+                noise = _dot(difference, difference)
+            self.differing += int(np.count_nonzero(difference))
+            self.noise += noise
+            np.abs(difference, out=difference)
             self.sum_abs += float(difference.sum())
             self.max_abs = max(self.max_abs, float(difference.max(initial=0.0)))
-        self.signal += float(a @ a)
-        self.other += float(b @ b)
-        self.product += float(a @ b)
-        self.peak = max(self.peak, float(np.abs(a).max(initial=0.0)))
+        self.signal += _dot(a, a)
+        self.other += _dot(b, b)
+        self.product += _dot(a, b)
+        self.peak = max(self.peak, float(a.max(initial=0.0)), -float(a.min(initial=0.0)))
+
+    def include(self, other: _Sums) -> None:
+        """Add the sums of other elements."""
+        for name in ("signal", "noise", "product", "other", "sum_abs", "differing"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.max_abs, self.peak = max(self.max_abs, other.max_abs), max(self.peak, other.peak)
+        self.same_bits &= other.same_bits
+        self.same_nonfinite &= other.same_nonfinite
 
     def _both_finite(
         self, a: NDArray[np.float64], b: NDArray[np.float64]
@@ -116,6 +175,18 @@ class _Sums:
             self.same_nonfinite &= bool(np.array_equal(odd_a, odd_b, equal_nan=True))
             return a[finite], b[finite]
         return a, b
+
+
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the sum of products. BLAS would start threads, which takes longer than the sum."""
+    return float(np.multiply(a, b).sum())
+
+
+def _differing_odd(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:
+    """Return the number of places with different numbers of which one is not finite."""
+    odd = ~(np.isfinite(a) & np.isfinite(b))
+    equal = (a == b) | (np.isnan(a) & np.isnan(b))
+    return int(np.count_nonzero(odd & ~equal))
 
 
 def _finite(a: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -164,14 +235,14 @@ def _all_or_nothing(difference: float) -> float:
     return math.inf if difference else 0.0
 
 
-def _top1(old: NDArray[Any], new: NDArray[Any]) -> float | None:
-    """Return the share of rows along the last axis that agree on their largest element."""
+def _top1(old: NDArray[Any], new: NDArray[Any]) -> tuple[int, int]:
+    """Return how many rows along the last axis agree on their largest element, and of how many."""
     if old.ndim < 2 or old.shape[-1] < 2 or not old.size or old.dtype.kind == "b":
-        return None
+        return 0, 0
     rows_old, rows_new = (each.reshape(-1, old.shape[-1]) for each in (old, new))
     step = max(1, PIECE // old.shape[-1])
     agreed = 0
     for start in range(0, len(rows_old), step):
         a, b = (each[start : start + step].astype(np.float64) for each in (rows_old, rows_new))
         agreed += int(np.count_nonzero(a.argmax(axis=1) == b.argmax(axis=1)))
-    return agreed / len(rows_old)
+    return agreed, len(rows_old)

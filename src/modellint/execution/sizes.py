@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from modellint.analysis.assume import BATCH, IMAGE_SIDE, SAMPLES, SEQUENCE, settle
-from modellint.model import Model
+from modellint.model import Model, Value
+from modellint.model.dims import product
 from modellint.targets.deployment import Deployment
 
 SIZES: tuple[Mapping[int, int], ...] = (
@@ -15,6 +16,10 @@ SIZES: tuple[Mapping[int, int], ...] = (
     {BATCH: 3, SEQUENCE: 24, IMAGE_SIDE: 160, SAMPLES: 8_000},
 )
 """Sizes to take, in turn, instead of those that estimates assume."""
+
+MOST = 1 << 24
+"""Elements of an input above which its open dims are taken to be `FEW`."""
+FEW = 4
 
 
 def input_shapes(model: Model, number: int, deployment: Deployment) -> dict[str, tuple[int, ...]]:
@@ -40,8 +45,16 @@ def input_shapes(model: Model, number: int, deployment: Deployment) -> dict[str,
                 shape.append(dim if isinstance(dim, int) else 1)
             elif dim is None:
                 shape[axis] = symbols.get(f"{value.name}[{axis}]", shape[axis])
-        shapes[value.name] = tuple(shape)
+        shapes[value.name] = _reasonable(value, tuple(shape))
     return shapes
+
+
+def _reasonable(value: Value, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape whose open dims are few where they would multiply to a huge tensor."""
+    if product(shape) <= MOST:
+        return shape
+    declared = value.declared_shape or ()
+    return tuple(dim if isinstance(dim, int) else FEW for dim in declared)
 
 
 def _sums(names: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:
