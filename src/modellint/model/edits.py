@@ -242,3 +242,11 @@ class Fix:
     """Largest difference of an output, relative to its largest element, if numbers change."""
     changes_interface: bool = False
     """True if inputs or outputs differ afterwards, as it says."""
+
+
+class EditError(Exception):
+    """Edits that cannot be carried out, and the fix that they belong to if only one is to blame."""
+
+    def __init__(self, message: str, fix: Fix | None = None) -> None:
+        super().__init__(message)
+        self.fix = fix

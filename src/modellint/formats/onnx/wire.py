@@ -38,7 +38,7 @@ EXTERNAL_DATA = 13
 DATA_LOCATION = 14
 
 _Schema = dict[int, "str"]
-_CHILDREN: dict[str, _Schema] = {
+CHILDREN: dict[str, _Schema] = {
     "Model": {7: "Graph", 20: "Training", 25: "Function"},
     "Graph": {1: "Node", 5: "Tensor", 15: "Sparse"},
     "Training": {1: "Graph", 2: "Graph"},
@@ -106,7 +106,7 @@ class _Stripper:
         """Return the message's bytes without large payloads, or None if it has none."""
         if depth > DEEPEST:
             raise MalformedError("too-deep", f"more than {DEEPEST} nested messages", limit=DEEPEST)
-        data, large, children = self.data, self.large, _CHILDREN[kind]
+        data, large, children = self.data, self.large, CHILDREN[kind]
         pieces: list[bytes] = []
         position = copied = start
         while position < end:
