@@ -50,9 +50,22 @@ class Case:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 findings = run_example(self.rule, self.example, Path(folder))
+            return _difference(self, findings) or self._mistake_of_fix()
         except UsageError as error:
             return str(error)
-        return _difference(self, findings)
+
+    def _mistake_of_fix(self) -> str:
+        """Describe how the fix's result differs from the expected one."""
+        example = self.example
+        if not example.fixed:
+            return ""
+        from modellint.fixing.example import failure_of
+
+        with tempfile.TemporaryDirectory() as folder:
+            plan = _plan(self.rule, example)
+            return failure_of(
+                self.rule, plan, example.model, example.fixed, example.choices, Path(folder)
+            )
 
 
 def cases_of(rule: Rule) -> Iterator[Case]:
@@ -64,13 +77,16 @@ def cases_of(rule: Rule) -> Iterator[Case]:
 def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
     """Lint the example as a file in an empty folder, with its rule only."""
     path = write_files(example, folder)
-    plan = Plan(
+    return list(lint_file(path, path.name, _plan(rule, example)).findings)
+
+
+def _plan(rule: Rule, example: Example) -> Plan:
+    return Plan(
         rules=(rule,),
         deployments=(deployment_of(example),),
         options={rule.code: example.options},
         probe=probe_of(example),
     )
-    return list(lint_file(path, path.name, plan).findings)
 
 
 def _difference(case: Case, findings: list[Finding]) -> str:

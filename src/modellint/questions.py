@@ -68,6 +68,11 @@ class Questions:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def all(self) -> Sequence[Question]:
+        """Return those that there are, also where nothing can come of it."""
+        return self._all
+
     def worth_asking(self, operators: Set[str], problems: Set[str]) -> Iterator[Question]:
         """Iterate over the questions that may have answers in a model with these."""
         places = set(self._always)

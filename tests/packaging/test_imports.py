@@ -44,7 +44,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": MODELS
     | VALUES
     | {"formats", "plan", "questions", "rules", "checks", "frame", "verify", "probes", "session"},
-    "examples": {"engine", "formats", "plan", "probes", "rules", "targets"} | VALUES,
+    "fixing": MODELS
+    | VALUES
+    | {"formats", "plan", "questions", "rules", "checks", "fixes", "session", "engine"}
+    | {"execution"},
+    "examples": {"engine", "fixing", "formats", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
     "cache": {"formats", "rules", "plan", "probes"} | VALUES,

@@ -65,6 +65,17 @@ def read_text(text: str, path: Path = Path("example.onnxtxt")) -> Model:
     return build(proto, path, format=name)
 
 
+def encoded(text: str) -> bytes:
+    """Return the same model as protobuf. Raises ValueError with the mistake in the text."""
+    from modellint.native import library
+
+    parsed, message, serialized = library().parser.parse_model(text)
+    if not parsed:
+        raise ValueError(_parse_error(message))
+    content: bytes = serialized
+    return content
+
+
 def _depth(text: str) -> int:
     deepest = depth = 0
     written = re.sub(_SKIPPED, "", re.sub(_ESCAPED, "", text))

@@ -1,4 +1,4 @@
-"""What becomes of each node and value when several fixes are carried out together."""
+"""Fates of nodes and values when several fixes are carried out together."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Fixing of models: proposals from hits, rounds of edits, proof, and writing."""
