@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
+    "diff": MODELS | VALUES | {"formats", "native", "rules", "checks", "inspection", "session"},
     "questions": {"model", "capability", "targets", "formats", "plan", "rules", "checks", "base"},
     "engine": MODELS
     | VALUES

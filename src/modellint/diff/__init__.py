@@ -1,0 +1,1 @@
+"""Differences of two models, which are matched by structure."""

@@ -1,0 +1,86 @@
+"""Attributes of a node without what says nothing, such as those that state their default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from modellint.checks.compat import find_schema
+from modellint.formats.onnx.facts import onnx_facts
+from modellint.model import Attribute, AttributeRef, Model, Node, Tensor
+
+_LATEST = 1000
+"""As a version: the newest that is known."""
+_IMPLIED: Mapping[str, int] = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
+"""Numbers that a window has along each axis if it does not state them."""
+_LEFT_OUT = frozenset(("doc_string",))
+
+
+def opset_of(model: Model) -> int:
+    return onnx_facts(model).opsets.get("", _LATEST)
+
+
+def stated(node: Node, opset: int) -> dict[str, object]:
+    """Return the attributes that differ from their defaults, as values to compare."""
+    defaults = _defaults(node.op_type, node.domain, opset) if node.attributes else {}
+    found: dict[str, object] = {}
+    for name, attribute in node.attributes.items():
+        value = plain(attribute)
+        if name in _LEFT_OUT or (name in defaults and defaults[name] == value):
+            continue
+        if name in _IMPLIED and isinstance(value, tuple) and set(value) <= {_IMPLIED[name]}:
+            continue
+        found[name] = value
+    if node.op_type == "Conv":
+        found.pop("kernel_shape", None)  # the weight has it
+    return found
+
+
+def default_of(node: Node, opset: int, name: str) -> object:
+    """Return what an attribute is if the node does not state it; None if that is not fixed."""
+    return _defaults(node.op_type, node.domain, opset).get(name)
+
+
+def plain(value: Attribute) -> object:
+    """Return an attribute as a hashable value without references into the file."""
+    if isinstance(value, Tensor):
+        numbers = value.small_numbers()
+        return tuple(numbers) if len(numbers) else (str(value.dtype), *value.shape)
+    if isinstance(value, AttributeRef):
+        return f"@{value.name}"
+    if isinstance(value, tuple):
+        return tuple([plain(each) if isinstance(each, Tensor) else each for each in value])
+    return value
+
+
+@cache
+def names_of_inputs(op_type: str, domain: str) -> tuple[str, ...]:
+    """Return the names of an operator's inputs; empty ones from where it takes any number."""
+    schema = _schema(op_type, domain, _LATEST)
+    if schema is None:
+        return ()
+    return tuple(each.name if each.option.name != "Variadic" else "" for each in schema.inputs)
+
+
+@cache
+def _defaults(op_type: str, domain: str, opset: int) -> Mapping[str, object]:
+    schema = _schema(op_type, domain, opset)
+    if schema is None:
+        return {}
+    from modellint.native import messages
+
+    found: dict[str, object] = {}
+    for name, each in schema.attributes.items():
+        stored = messages().AttributeProto.FromString(each._default_value)
+        if stored.type == stored.INT:
+            found[name] = stored.i
+        elif stored.type == stored.FLOAT:
+            found[name] = stored.f
+        elif stored.type == stored.STRING:
+            found[name] = stored.s.decode("utf-8", "replace")
+    return found
+
+
+def _schema(op_type: str, domain: str, opset: int) -> Any:
+    return find_schema(op_type, domain, min(opset, _LATEST))

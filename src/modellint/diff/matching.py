@@ -1,0 +1,675 @@
+"""Pairs of operations of two models, found by structure, whatever the names.
+
+Each step of the canonical view has digests of all that leads to it and of all that follows from it.
+Digests that one step of each model has make anchors, and what is matched makes the digests of its
+neighbours comparable in turn. What says most is compared first: attributes and shapes of
+weights, then ranks, then operators alone. What is left is aligned in order between its anchors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import field
+from itertools import chain
+
+from modellint.base.records import dataclass
+from modellint.diff.alignment import aligned, increasing
+from modellint.diff.canonical import CanonicalGraph, CanonicalStep, canonical
+from modellint.diff.samples import sample_of
+from modellint.model import Graph, Model, Node, Value
+
+ROUNDS = 4
+"""Times that anchors are looked for at each level: each round starts from those of the last."""
+MOST_SAMPLED = 256
+"""Members of a symmetric group that are keyed apart by their weights."""
+FURTHEST = 3
+"""Steps from a matched one at which others are looked for past those that have no twin."""
+BROADEST = 6
+WRITTEN_OUT = ("LayerNormalization", "Gelu")
+
+Label = Callable[[CanonicalStep], Hashable]
+Keyed = Sequence[tuple[Hashable, CanonicalStep]]
+Marks = Mapping[CanonicalStep, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One operation in both models."""
+
+    old: CanonicalStep
+    new: CanonicalStep
+
+
+@dataclass(slots=True)
+class Matching:
+    """The parts of two models, as far as both have them."""
+
+    old: Model
+    new: Model
+    pairs: list[Pair] = field(default_factory=list)
+    """In the order of the new model."""
+    replaced: list[Pair] = field(default_factory=list)
+    """Steps of different operators in the same place."""
+    removed: list[CanonicalStep] = field(default_factory=list)
+    added: list[CanonicalStep] = field(default_factory=list)
+    light: list[tuple[Node, Node]] = field(default_factory=list)
+    """Nodes that are seen through, such as quantizers, found in both."""
+    light_removed: list[Node] = field(default_factory=list)
+    light_added: list[Node] = field(default_factory=list)
+    values: dict[Value, Value] = field(default_factory=dict)
+    """Inputs, weights and results of steps of the old model, and what they are in the new one."""
+    inputs: list[tuple[Value | None, Value | None]] = field(default_factory=list)
+    outputs: list[tuple[Value | None, Value | None]] = field(default_factory=list)
+    views: list[tuple[CanonicalGraph, CanonicalGraph]] = field(default_factory=list)
+
+    def nodes(self) -> dict[Node, Node]:
+        """Return each node of the old model that is also in the new one, and that one."""
+        found = dict(self.light)
+        for pair in self.pairs:
+            if len(pair.old.nodes) == len(pair.new.nodes):
+                found.update(zip(pair.old.nodes, pair.new.nodes, strict=True))
+            else:
+                found[pair.old.main] = pair.new.main
+        return found
+
+
+def match_models(old: Model, new: Model) -> Matching:
+    """Match the graphs of two models, with all graphs inside them."""
+    found = Matching(old, new)
+    _match_graphs(found, old.graph, new.graph)
+    for key, graph in old.functions.items():
+        other = new.functions.get(key)
+        if other is not None:
+            _match_graphs(found, graph, other)
+        else:
+            found.removed += _steps_of(graph)
+    for key, graph in new.functions.items():
+        if key not in old.functions:
+            found.added += _steps_of(graph)
+    return found
+
+
+def _match_graphs(found: Matching, old: Graph, new: Graph) -> None:
+    """Match two graphs, then those inside their matched nodes."""
+    waiting = [(old, new)]
+    while waiting:
+        one, other = waiting.pop()
+        matcher = Matcher(*_views(one, other), found.values)
+        matcher.run()
+        matcher.record(found)
+        for step, twin in matcher.old.twins.items():
+            inner, inside = step.main.subgraphs, twin.main.subgraphs
+            waiting += [(graph, inside[key]) for key, graph in inner.items() if key in inside]
+            _lose(found.removed, [graph for key, graph in inner.items() if key not in inside])
+            _lose(found.added, [graph for key, graph in inside.items() if key not in inner])
+        _lose(found.removed, [g for step in matcher.old.unmatched() for g in _inside(step)])
+        _lose(found.added, [g for step in matcher.new.unmatched() for g in _inside(step)])
+
+
+def _lose(lost: list[CanonicalStep], graphs: Sequence[Graph]) -> None:
+    for graph in graphs:
+        lost += _steps_of(graph)
+
+
+def _inside(step: CanonicalStep) -> Iterator[Graph]:
+    return iter(step.main.subgraphs.values())
+
+
+def _steps_of(graph: Graph) -> Iterator[CanonicalStep]:
+    for inner in graph.walk():
+        yield from canonical(inner).steps
+
+
+def _views(old: Graph, new: Graph) -> tuple[CanonicalGraph, CanonicalGraph]:
+    """Return both canonical views; operators that one of the models writes out are one step."""
+    norms, gelus = (len(old.by_op.get(op, ())) != len(new.by_op.get(op, ())) for op in WRITTEN_OUT)
+    return canonical(old, norms=norms, gelus=gelus), canonical(new, norms=norms, gelus=gelus)
+
+
+class Side:
+    """One of two graphs that are matched."""
+
+    def __init__(self, view: CanonicalGraph) -> None:
+        self.view = view
+        self.steps = view.steps
+        self.twins: dict[CanonicalStep, CanonicalStep] = {}
+        """Steps that are matched, and their twins in the other graph."""
+        self.ends: dict[Value, Hashable] = {}
+        """Common names of inputs and outer values."""
+        self.exits: dict[Value, Hashable] = {}
+        """Common names of outputs."""
+        self.labels: dict[CanonicalStep, Hashable] = {}
+
+    def unmatched(self) -> list[CanonicalStep]:
+        return [step for step in self.steps if step not in self.twins]
+
+    def upward(self, marks: Marks) -> dict[CanonicalStep, int]:
+        """Return a digest of all that leads to each step, up to steps that have a mark."""
+        found: dict[CanonicalStep, int] = {}
+        makers, ends, labels = self.view.makers, self.ends, self.labels
+        for step in self.steps:
+            mark = marks.get(step)
+            if mark is not None:
+                found[step] = mark
+                continue
+            parts: list[Hashable] = []
+            for at, value in enumerate(step.inputs):
+                if value is None or value.tensor is not None:
+                    continue
+                slot = -1 if step.is_commutative else at
+                maker = makers.get(value)
+                if maker is None:
+                    parts.append((slot, ends.get(value)))
+                else:
+                    parts.append((slot, found.get(maker[0], 0), maker[1]))
+            if step.is_commutative:
+                parts.sort(key=hash)
+            found[step] = hash((labels[step], tuple(parts)))
+        return found
+
+    def downward(self, marks: Marks) -> dict[CanonicalStep, int]:
+        """Return a digest of all that follows from each step, up to steps that have a mark."""
+        found: dict[CanonicalStep, int] = {}
+        readers, exits, labels = self.view.readers, self.exits, self.labels
+        for step in reversed(self.steps):
+            mark = marks.get(step)
+            if mark is not None:
+                found[step] = mark
+                continue
+            parts: list[int] = []
+            for at, value in enumerate(step.outputs):
+                if value is None:
+                    continue
+                if value in exits:
+                    parts.append(hash((at, exits[value])))
+                for reader, place in readers.get(value, ()):
+                    slot = -1 if reader.is_commutative else place
+                    parts.append(hash((at, slot, found.get(reader, 0))))
+            parts.sort()
+            found[step] = hash((labels[step], tuple(parts)))
+        return found
+
+    def before(self, step: CanonicalStep) -> list[tuple[CanonicalStep, int] | None]:
+        """Return what makes each input of a step."""
+        makers = self.view.makers
+        return [makers.get(value) if value is not None else None for value in step.inputs]
+
+    def readers(self, value: Value) -> Sequence[tuple[CanonicalStep, int]]:
+        return self.view.readers.get(value, ())
+
+    def after(self, step: CanonicalStep) -> Iterator[tuple[int, CanonicalStep, int]]:
+        """Iterate over the readers of a step's outputs: which output, who, at which input."""
+        for at, value in enumerate(step.outputs):
+            for reader, place in self.readers(value) if value is not None else ():
+                yield at, reader, -1 if reader.is_commutative else place
+
+
+class Matcher:
+    """Matches the steps of two graphs."""
+
+    def __init__(
+        self, old: CanonicalGraph, new: CanonicalGraph, outer: Mapping[Value, Value]
+    ) -> None:
+        self.old, self.new = Side(old), Side(new)
+        self.inputs = _paired_ends(old.graph.inputs, new.graph.inputs)
+        self.outputs = _paired_ends(old.graph.outputs, new.graph.outputs)
+        self.replaced: list[Pair] = []
+        self._matched: list[tuple[CanonicalStep, CanonicalStep]] = []
+        """All pairs, in the order in which they were found."""
+        self._spread_to = 0
+        """The pairs before have had their neighbours looked at."""
+        for at, pair in enumerate(self.inputs):
+            name = ("input", at) if None not in pair else None
+            for side, value in zip((self.old, self.new), pair, strict=True):
+                if value is not None:
+                    side.ends[value] = name or ("new input", _kind(value))
+        for at, pair in enumerate(self.outputs):
+            name = ("output", at) if None not in pair else None
+            for side, value in zip((self.old, self.new), pair, strict=True):
+                if value is not None:
+                    side.exits[side.view.root(value)] = name or ("new output",)
+        if old.graph.parent is not None:
+            for at, (one, other) in enumerate(outer.items()):
+                self.old.ends.setdefault(one, ("outer", at))
+                self.new.ends.setdefault(other, ("outer", at))
+
+    def record(self, found: Matching) -> None:
+        twins = self.new.twins
+        pairs = [Pair(twins[step], step) for step in self.new.steps if step in twins]
+        found.pairs += pairs
+        found.replaced += self.replaced
+        replaced = {step for pair in self.replaced for step in (pair.old, pair.new)}
+        found.removed += [step for step in self.old.unmatched() if step not in replaced]
+        found.added += [step for step in self.new.unmatched() if step not in replaced]
+        for one, other in self.inputs:
+            if one is not None and other is not None:
+                found.values[one] = other
+        for pair in chain(pairs, self.replaced):
+            for before, after in zip(pair.old.outputs, pair.new.outputs, strict=False):
+                if before is not None and after is not None:
+                    found.values[before] = after
+        for pair in pairs:
+            for before, after in paired_weights(pair):
+                found.values.setdefault(before, after)
+        graph = self.old.view.graph
+        if graph is found.old.graph:
+            found.inputs, found.outputs = self.inputs, self.outputs
+        found.views.append((self.old.view, self.new.view))
+        _match_light(found, self.old.view, self.new.view)
+
+    # Levels
+
+    def run(self) -> None:
+        for label in (as_written, _by_ranks, _by_operator):
+            for side in (self.old, self.new):
+                side.labels = {step: label(step) for step in side.steps}
+            if label is as_written:
+                self._anchor(both_ways=True)
+                if not self._is_done():
+                    self._match_by_weights()
+            else:
+                self._spread(0)
+            for _ in range(ROUNDS):
+                if self._is_done() or not (self._anchor() | self._bridge()):
+                    break
+        for _ in range(2):
+            if not self._is_done() and not self._align():
+                break
+        self._replace()
+
+    def _is_done(self) -> bool:
+        matched = len(self.old.twins)
+        return matched == len(self.old.steps) or matched == len(self.new.steps)
+
+    def _anchor(self, *, both_ways: bool = False) -> bool:
+        """Match steps whose digest no other has; return True if there were any.
+
+        With `both_ways`, only by what leads to a step and what follows from it at once.
+        """
+        matched = len(self.old.twins)
+        old_marks = {step: hash(("matched", step.index)) for step in self.old.twins}
+        new_marks = {twin: old_marks[step] for step, twin in self.old.twins.items()}
+        sides = ((self.old, old_marks), (self.new, new_marks))
+        up = [side.upward(marks) for side, marks in sides]
+        down = [side.downward(marks) for side, marks in sides]
+        both = [
+            {step: hash((ups[step], downs[step])) for step in ups}
+            for ups, downs in zip(up, down, strict=True)
+        ]
+        symmetric: list[tuple[list[CanonicalStep], list[CanonicalStep]]] = []
+        for keys in (both,) if both_ways else (both, up, down):
+            olds = _grouped(self.old.unmatched(), keys[0])
+            news = _grouped(self.new.unmatched(), keys[1])
+            for key, group in olds.items():
+                twins = news.get(key, [])
+                if len(group) == len(twins) == 1:
+                    self._match(group[0], twins[0])
+                elif len(group) == len(twins) and keys is both:
+                    symmetric.append((group, twins))
+            self._spread()
+        for group, twins in symmetric:
+            self._match_symmetric(group, twins)
+        return len(self.old.twins) > matched
+
+    def _match(self, old: CanonicalStep, new: CanonicalStep) -> None:
+        if old not in self.old.twins and new not in self.new.twins:
+            self.old.twins[old] = new
+            self.new.twins[new] = old
+            self._matched.append((old, new))
+
+    def _spread(self, start: int | None = None) -> None:
+        """Match the neighbours of matched steps, where only one of each side may be meant."""
+        self._spread_to = self._spread_to if start is None else start
+        while self._spread_to < len(self._matched):
+            old, new = self._matched[self._spread_to]
+            self._spread_to += 1
+            self._match_sources(old, new)
+            self._match_readers(old, new)
+
+    def _match_sources(self, old: CanonicalStep, new: CanonicalStep) -> None:
+        sources, others = self.old.before(old), self.new.before(new)
+        if not old.is_commutative:
+            for one, other in zip(sources, others, strict=False):
+                if one is not None and other is not None and one[1] == other[1]:
+                    self._match_alike(one[0], other[0])
+            return
+        olds = [one[0] for one in sources if one is not None and one[0] not in self.old.twins]
+        news = [one[0] for one in others if one is not None and one[0] not in self.new.twins]
+        self._match_alone(
+            [(self.old.labels[step], step) for step in olds],
+            [(self.new.labels[step], step) for step in news],
+        )
+
+    def _match_alike(self, old: CanonicalStep, new: CanonicalStep) -> None:
+        if self.old.labels[old] == self.new.labels[new]:
+            self._match(old, new)
+
+    def _match_readers(self, old: CanonicalStep, new: CanonicalStep) -> None:
+        olds, news = (
+            [
+                ((at, place, side.labels[reader]), reader)
+                for at, reader, place in side.after(step)
+                if reader not in side.twins
+            ]
+            for side, step in ((self.old, old), (self.new, new))
+        )
+        self._match_alone(olds, news)
+
+    def _match_alone(self, olds: Keyed, news: Keyed) -> bool:
+        """Match steps with a key that no other has; return True if there were any."""
+        pairs = list(_alone(olds, news))
+        for old, new in pairs:
+            self._match(old, new)
+        return bool(pairs)
+
+    # Steps that look alike
+
+    def _match_symmetric(self, group: list[CanonicalStep], twins: list[CanonicalStep]) -> None:
+        """Match steps that have the same place in both graphs: by names, weights, and order."""
+        for tell in (_name, _sampled if len(group) <= MOST_SAMPLED else _name):
+            group = [step for step in group if step not in self.old.twins]
+            twins = [step for step in twins if step not in self.new.twins]
+            if len(group) > 1:
+                self._match_alone([(tell(s), s) for s in group], [(tell(s), s) for s in twins])
+                self._spread()
+        for one in group:
+            rest = next((step for step in twins if step not in self.new.twins), None)
+            if one not in self.old.twins and rest is not None:
+                self._match(one, rest)
+                self._spread()
+
+    def _match_by_weights(self) -> None:
+        """Match steps by what their weights hold, then by what they are called."""
+        for tell in (_sampled, _name):
+            keyed = [
+                [((side.labels[step], tell(step)), step) for step in side.unmatched() if tell(step)]
+                for side in (self.old, self.new)
+            ]
+            self._match_alone(*keyed)
+            self._spread()
+
+    # What is left
+
+    def _bridge(self) -> bool:
+        """Match steps past some that only one of the models has; return True if there were any."""
+        matched = len(self.old.twins)
+        for one, other in self.inputs:
+            if one is not None and other is not None:
+                self._join(
+                    [s for s, _ in self.old.readers(one)],
+                    [s for s, _ in self.new.readers(other)],
+                    _following,
+                )
+        for old, new in self._matched:  # which grows
+            for onward in (_following, _leading):
+                self._join(onward(self.old, old), onward(self.new, new), onward)
+            self._spread()
+        return len(self.old.twins) > matched
+
+    def _join(
+        self, olds: Sequence[CanonicalStep], news: Sequence[CanonicalStep], onward: Onward
+    ) -> None:
+        """Match the nearest steps that look alike, a few of unmatched ones away."""
+        left, right = self._rings(self.old, olds, onward), self._rings(self.new, news, onward)
+        for far in range(len(left) + len(right) - 1):
+            for at in range(max(0, far - len(right) + 1), min(far + 1, len(left))):
+                if self._match_alone(left[at], right[far - at]):
+                    return
+
+    def _rings(
+        self, side: Side, ring: Sequence[CanonicalStep], onward: Onward
+    ) -> list[list[tuple[Hashable, CanonicalStep]]]:
+        """Return the unmatched steps at each distance, with their labels."""
+        found: list[list[tuple[Hashable, CanonicalStep]]] = []
+        for _ in range(FURTHEST):
+            ring = [near for near in dict.fromkeys(ring) if near not in side.twins]
+            if not ring or len(ring) > BROADEST:
+                break
+            found.append([(side.labels[near], near) for near in ring])
+            ring = [near for each in ring for near in onward(side, each)]
+        return found
+
+    def _align(self) -> bool:
+        """Match what is left in order, between steps that are matched; True if there was any."""
+        matched = len(self.old.twins)
+        twins = list(self.old.twins.items())
+        twins.sort(key=lambda pair: pair[0].index)
+        fixed = [twins[at] for at in increasing([new.index for _, new in twins])]
+        start = begin = 0
+        edges = [(old.index, new.index) for old, new in fixed]
+        for end, stop in [*edges, (len(self.old.steps), len(self.new.steps))]:
+            olds = [s for s in self.old.steps[start:end] if s not in self.old.twins]
+            news = [s for s in self.new.steps[begin:stop] if s not in self.new.twins]
+            if olds and news:
+                pairs = aligned([s.op for s in olds], [s.op for s in news])
+                for one, other in ((olds[at], news[place]) for at, place in pairs):
+                    if self._are_related(one, other):
+                        self._match(one, other)
+            start, begin = end, stop
+        self._spread()
+        return len(self.old.twins) > matched
+
+    def _are_related(self, old: CanonicalStep, new: CanonicalStep) -> bool:
+        """Return True if two steps have a neighbour in common, or weights of the same shape."""
+        shapes = [value.tensor.shape for _, value in old.weights() if value.tensor is not None]
+        if shapes and shapes == [v.tensor.shape for _, v in new.weights() if v.tensor is not None]:
+            return True
+        near = {self.old.twins.get(step) for step in _near(self.old, old)} - {None}
+        return not near.isdisjoint(_near(self.new, new))
+
+    def _replace(self) -> None:
+        """Find steps of different operators between the same neighbours."""
+        waiting: dict[Hashable, list[CanonicalStep]] = defaultdict(list)
+        for step in self.new.unmatched():
+            waiting[self._place(self.new, step)].append(step)
+        for step in self.old.unmatched():
+            place = self._place(self.old, step)
+            others = waiting.get(place, [])
+            if place is not None and len(others) == 1:
+                self.replaced.append(Pair(step, others.pop()))
+
+    def _place(self, side: Side, step: CanonicalStep) -> Hashable:
+        """Return what a step reads from and who reads it, if all of them are matched."""
+        is_old = side is self.old
+        sources: list[Hashable] = []
+        for maker, value in zip(side.before(step), step.inputs, strict=True):
+            if maker is not None:
+                if maker[0] not in side.twins:
+                    return None
+                sources.append((self._number(maker[0], is_old), maker[1]))
+            elif value is not None and value.tensor is None:
+                sources.append(side.ends.get(value))
+        readers = []
+        for at, reader, _ in side.after(step):
+            if reader not in side.twins:
+                return None
+            readers.append((at, self._number(reader, is_old)))
+        exits = [side.exits.get(value) for value in step.outputs if value is not None]
+        if not sources or not (readers or any(exits)):
+            return None
+        return sources[0], tuple(sorted(readers)), tuple(exits)
+
+    def _number(self, step: CanonicalStep, is_old: bool) -> int:
+        return (step if is_old else self.new.twins[step]).index
+
+
+Onward = Callable[[Side, CanonicalStep], list[CanonicalStep]]
+
+# --- Labels --------------------------------------------------------------------------------------
+
+
+def as_written(step: CanonicalStep) -> Hashable:
+    """Operator, attributes and shapes of weights."""
+    attributes = tuple(sorted([(name, _rounded(v)) for name, v in step.attributes.items()]))
+    return hash((step.op, attributes, _shapes(step), _bodies(step)))
+
+
+def _by_ranks(step: CanonicalStep) -> Hashable:
+    ranks = [
+        len(value.tensor.shape) if value is not None and value.tensor is not None else -1
+        for value in step.inputs
+    ]
+    return hash((step.op, tuple(sorted(ranks) if step.is_commutative else ranks)))
+
+
+def _by_operator(step: CanonicalStep) -> Hashable:
+    return step.op
+
+
+def _shapes(step: CanonicalStep) -> Hashable:
+    shapes: list[tuple[int, ...]] = []
+    for value in step.inputs:
+        tensor = value.tensor if value is not None else None
+        if tensor is not None:
+            is_matrix = step.op == "MatMul" and len(tensor.shape) == 2
+            shapes.append(tuple(sorted(tensor.shape)) if is_matrix else tensor.shape)
+        elif not step.is_commutative:
+            shapes.append((-1,))
+    return tuple(shapes)
+
+
+def _bodies(step: CanonicalStep) -> Hashable:
+    """Operators inside a step's subgraphs."""
+    return tuple(
+        [
+            (key, tuple(sorted((op, len(nodes)) for op, nodes in graph.by_op.items())))
+            for key, graph in sorted(step.main.subgraphs.items())
+        ]
+    )
+
+
+def _rounded(value: object) -> Hashable:
+    """Return an attribute with the digits that every type of float keeps."""
+    if isinstance(value, float):
+        return f"{value:.2e}"
+    if isinstance(value, tuple):
+        return str(tuple([_rounded(each) for each in value]))
+    return str(value)
+
+
+# --- Weak evidence -------------------------------------------------------------------------------
+
+_NUMBERED = re.compile(r"(?:\A|[:_])[A-Za-z]*_?\d+\Z")
+"""End of a name that an exporter counted up."""
+
+
+def _name(step: CanonicalStep) -> str:
+    """Return the names of a step that are paths, not numbers; empty if there are none."""
+    named = [value.name for _, value in step.weights()] or [step.main.name]
+    return " ".join(
+        [name for name in named if ("." in name or "/" in name) and not _NUMBERED.search(name)]
+    )
+
+
+def _sampled(step: CanonicalStep) -> bytes:
+    """Return a digest of samples of a step's weights; empty if it has none."""
+    tensors = [v.tensor for _, v in step.weights() if v.tensor is not None]
+    return b"".join([sample_of(tensor) for tensor in tensors if tensor.elements > 1])
+
+
+def paired_weights(pair: Pair) -> Iterator[tuple[Value, Value]]:
+    """Iterate over the weights of a step and what they are in the other model."""
+    old, new = dict(pair.old.weights()), dict(pair.new.weights())
+    if pair.new.is_commutative and len(old) == len(new) == 1:
+        yield next(iter(old.values())), next(iter(new.values()))
+        return
+    for at, value in old.items():
+        if at in new:
+            yield value, new[at]
+
+
+# --- Helpers -------------------------------------------------------------------------------------
+
+
+def _grouped(
+    steps: Sequence[CanonicalStep], keys: Mapping[CanonicalStep, int]
+) -> dict[int, list[CanonicalStep]]:
+    groups: dict[int, list[CanonicalStep]] = {}
+    for step in steps:
+        groups.setdefault(keys[step], []).append(step)
+    return groups
+
+
+def _alone(olds: Keyed, news: Keyed) -> Iterator[tuple[CanonicalStep, CanonicalStep]]:
+    """Iterate over pairs with a key that no other step has."""
+    if not olds or not news:
+        return
+    if len(olds) == len(news) == 1:  # as nearly always
+        if olds[0][0] == news[0][0]:
+            yield olds[0][1], news[0][1]
+        return
+    once: list[dict[Hashable, CanonicalStep | None]] = []
+    for keyed in (olds, news):
+        found: dict[Hashable, CanonicalStep | None] = {}
+        for key, step in keyed:
+            found[key] = step if found.get(key, step) is step else None
+        once.append(found)
+    for key, found_old in once[0].items():
+        found_new = once[1].get(key)
+        if found_old is not None and found_new is not None:
+            yield found_old, found_new
+
+
+def _following(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
+    return [reader for _, reader, _ in side.after(step)]
+
+
+def _leading(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
+    return [maker[0] for maker in side.before(step) if maker is not None]
+
+
+def _near(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
+    return [*_leading(side, step), *_following(side, step)]
+
+
+def _paired_ends(
+    old: Sequence[Value], new: Sequence[Value]
+) -> list[tuple[Value | None, Value | None]]:
+    """Pair inputs or outputs: by name, then in order among those of one type and rank."""
+    by_name = {value.name: value for value in new}
+    pairs: list[tuple[Value | None, Value | None]] = []
+    rest: list[Value] = []
+    taken: set[Value] = set()
+    for value in old:
+        twin = by_name.get(value.name)
+        if twin is not None and twin not in taken:
+            pairs.append((value, twin))
+            taken.add(twin)
+        else:
+            rest.append(value)
+    left: dict[Hashable, list[Value]] = defaultdict(list)
+    for value in new:
+        if value not in taken:
+            left[_kind(value)].append(value)
+    for value in rest:
+        alike = left[_kind(value)]
+        pairs.append((value, alike.pop(0) if alike else None))
+    return [*pairs, *((None, value) for alike in left.values() for value in alike)]
+
+
+def _kind(value: Value) -> Hashable:
+    shape = value.declared_shape
+    is_float = value.declared_dtype is None or value.declared_dtype.is_float
+    return is_float, len(shape) if shape is not None else -1
+
+
+def _match_light(found: Matching, old: CanonicalGraph, new: CanonicalGraph) -> None:
+    """Match the nodes that are seen through by what they pass on."""
+    places: list[dict[Hashable, list[Node]]] = []
+    for view, twins in ((old, found.values), (new, None)):
+        grouped: dict[Hashable, list[Node]] = defaultdict(list)
+        for node in view.light:
+            output = node.output()
+            root = view.root(output) if output is not None else None
+            if root is not None and twins is not None:
+                root = twins.get(root, root)
+            grouped[id(root), node.qualified_op].append(node)
+        places.append(grouped)
+    for key in places[0].keys() | places[1].keys():
+        olds, news = places[0].get(key, []), places[1].get(key, [])
+        common = min(len(olds), len(news))
+        found.light += zip(olds[:common], news[:common], strict=True)
+        found.light_removed += olds[common:]
+        found.light_added += news[common:]
