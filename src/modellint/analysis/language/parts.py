@@ -127,8 +127,7 @@ def _stored(tensors: Iterable[Tensor], bits: int | None) -> Iterable[PartSize]:
     for tensor in tensors:
         role = _role(_NUMBERS.sub("0", tensor.name))
         sizes[role.part] += tensor.nbytes
-        if role.is_learned:
-            counts[role.part] += _learned(tensor, bits, is_packed=role.is_packed)
+        counts[role.part] += learned(tensor, bits)
     return [PartSize(name, counts[name], sizes[name]) for name in PART_NAMES if sizes[name]]
 
 
@@ -156,9 +155,12 @@ def part_of(name: str) -> str:
     return "other"
 
 
-def _learned(tensor: Tensor, bits: int | None, *, is_packed: bool) -> int:
-    """Return the parameters in a tensor; packed ones count as what they stand for."""
-    if is_packed or (tensor.dtype.name == "uint8" and bits):
+def learned(tensor: Tensor, bits: int | None) -> int:
+    """Return the parameters in a tensor: packed ones count as what they stand for, scales none."""
+    role = _role(_NUMBERS.sub("0", tensor.name))
+    if not role.is_learned:
+        return 0
+    if role.is_packed or (tensor.dtype.name == "uint8" and bits):
         return tensor.elements * int(tensor.dtype.bits) // (bits or 4)
     return tensor.elements
 
