@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "capability": {"base"},
     "operators": {"base"},
     "finding": {"base"},
+    "fixed": {"base"},
     "inspection": {"base"},
     "native": {"base"},
     "model": {"capability", "base"},
@@ -47,7 +48,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"formats", "plan", "questions", "rules", "checks", "frame", "verify", "probes", "session"},
     "fixing": MODELS
     | VALUES
-    | {"formats", "plan", "questions", "rules", "checks", "fixes", "session", "engine"}
+    | {
+        "fixed",
+        "native",
+        "probes",
+        "formats",
+        "plan",
+        "questions",
+        "rules",
+        "checks",
+        "fixes",
+        "session",
+        "engine",
+    }
     | {"execution"},
     "examples": {"engine", "fixing", "formats", "plan", "probes", "rules", "targets"} | VALUES,
     "config": {"rules", "targets"} | VALUES,
@@ -59,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
-    "report": {"finding", "inspection", "base"},
+    "report": {"finding", "fixed", "inspection", "base"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"base", "cli"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node, Tensor, Value, format_shape
+from modellint.operators import Trait, having
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,17 @@ class Likeness:
     nodes: Counter[str]
     """Operators with all that leads to them."""
     interface: tuple[str, ...]
+    functions: tuple[str, ...]
     rest: tuple[str, ...]
-    """Operator sets, metadata, functions, names of graphs."""
+    """Operator sets, metadata, the name of the graph."""
 
 
-def likeness(model: Model) -> Likeness:
+def likeness(model: Model, *, exact: bool = True) -> Likeness:
+    """Return a model's identity; unless `exact`, without Identities and elements of weights."""
     facts = onnx_facts(model)
-    known: dict[Value, str] = {}
-    graph = _GraphLikeness(model.graph, known, is_main=True)
+    graph = _GraphLikeness(model.graph, {}, exact, is_main=True)
     functions = [
-        f"function {'.'.join(key)}: {_GraphLikeness(body, {}, is_main=True).text}"
+        f"function {'.'.join(key)}: {_GraphLikeness(body, {}, exact, is_main=True).text}"
         for key, body in model.functions.items()
     ]
     opsets = [f"opset {domain or 'ai.onnx'} {n}" for domain, n in facts.opsets.items()]
@@ -36,7 +38,8 @@ def likeness(model: Model) -> Likeness:
     return Likeness(
         Counter(graph.nodes),
         tuple(graph.interface),
-        tuple(sorted([*functions, *opsets, *metadata, f"graph {model.graph.name}"])),
+        tuple(sorted(functions)),
+        tuple(sorted([*opsets, *metadata, f"graph {model.graph.name}"])),
     )
 
 
@@ -45,7 +48,7 @@ def differences(wanted: Model, found: Model) -> list[str]:
     one, other = likeness(wanted), likeness(found)
     described = [f"missing: {line}" for line in _only(one.nodes, other.nodes)]
     described += [f"unexpected: {line}" for line in _only(other.nodes, one.nodes)]
-    for name in ("interface", "rest"):
+    for name in ("interface", "functions", "rest"):
         ours, theirs = getattr(one, name), getattr(other, name)
         described += [f"missing: {line}" for line in ours if line not in theirs]
         described += [f"unexpected: {line}" for line in theirs if line not in ours]
@@ -59,18 +62,19 @@ def _only(one: Counter[str], other: Counter[str]) -> Iterable[str]:
 
 
 class _GraphLikeness:
-    def __init__(self, graph: Graph, known: dict[Value, str], *, is_main: bool) -> None:
+    def __init__(
+        self, graph: Graph, known: dict[Value, str], exact: bool, *, is_main: bool
+    ) -> None:
         self.known = known
+        self.exact = exact
         self.interface: list[str] = []
         for at, value in enumerate(graph.inputs):
             name = value.name if is_main else str(at)
             known[value] = f"input {name} {_type(value)}"
             self.interface.append(known[value])
         for value in graph.initializers:
-            tensor = value.tensor
-            assert tensor is not None
             default = f" of {known[value]}" if value in known else ""
-            known[value] = f"constant {_content(tensor)}{default}"
+            known[value] = f"constant {self._tensor(value.tensor, value.name)}{default}"
         self.nodes = [self._node(node) for node in graph.ordered]
         self.nodes += [known[v] for v in graph.initializers if not v.consumers and not v.is_output]
         for at, value in enumerate(graph.outputs):
@@ -79,42 +83,54 @@ class _GraphLikeness:
 
     @property
     def text(self) -> str:
-        return _digest("\n".join([*sorted(self.nodes), *self.interface]))
+        """Return a digest of the whole graph, or only of what its outputs depend on."""
+        return _digest("\n".join([*(sorted(self.nodes) if self.exact else ()), *self.interface]))
 
     def _node(self, node: Node) -> str:
         inputs = [self._digest(value) for value in node.inputs]
         while inputs and inputs[-1] == "nothing":
             inputs.pop()
-        attributes = [f"{key}={_attribute(v)}" for key, v in sorted(node.attributes.items())]
+        attributes = [f"{key}={self._attribute(v)}" for key, v in sorted(node.attributes.items())]
         for key, graph in sorted(node.subgraphs.items()):
-            attributes.append(f"{key}={_GraphLikeness(graph, self.known, is_main=False).text}")
-        text = f"{node.qualified_op} ({', '.join(inputs)}) <{', '.join(attributes)}>"
+            inner = _GraphLikeness(graph, self.known, self.exact, is_main=False)
+            attributes.append(f"{key}={inner.text}")
+        called = f"{node.qualified_op}:{node.overload}" if node.overload else node.qualified_op
+        text = f"{called} ({', '.join(inputs)}) <{', '.join(attributes)}>"
+        unique = ""
+        if not self.exact and node.op_type in having(Trait.RANDOM):
+            unique = node.label
         for at, value in enumerate(node.outputs):
             if value is not None:
-                self.known[value] = f"{node.op_type} {_digest(text)}:{at}"
+                self.known[value] = f"{node.op_type} {_digest(text + unique)}:{at}"
+        if not self.exact and node.qualified_op == "Identity" and inputs:
+            output = node.output()
+            if output is not None:
+                self.known[output] = inputs[0]
         return text
 
     def _digest(self, value: Value | None) -> str:
         return "nothing" if value is None else self.known.get(value, "undefined")
+
+    def _attribute(self, value: Any) -> str:
+        if isinstance(value, Tensor):
+            return self._tensor(value, "")
+        if isinstance(value, tuple) and any(isinstance(each, Tensor) for each in value):
+            return repr([self._attribute(each) for each in value])
+        return repr(value)
+
+    def _tensor(self, tensor: Tensor | None, name: str) -> str:
+        assert tensor is not None
+        kind = f"{tensor.dtype} {list(tensor.shape)}"
+        if not self.exact and not tensor.small:
+            return f"{kind} {name or tensor.name}"
+        elements = tensor.numpy()
+        stored = [] if elements is None else elements.reshape(-1).tolist()
+        return f"{kind} {_digest(repr(stored))}"
 
 
 def _type(value: Value) -> str:
     return f"{value.declared_dtype or '?'} {format_shape(value.declared_shape)}"
 
 
-def _content(tensor: Tensor) -> str:
-    elements = tensor.numpy()
-    stored: Iterator[Any] | list[Any] = [] if elements is None else elements.reshape(-1).tolist()
-    return f"{tensor.dtype} {list(tensor.shape)} {_digest(repr(list(stored)))}"
-
-
-def _attribute(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return _content(value)
-    if isinstance(value, Mapping):
-        return repr(sorted(value.items()))
-    return repr(value)
-
-
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

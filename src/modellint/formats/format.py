@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from modellint.capability import Capability
 
 if TYPE_CHECKING:
     from modellint.model import Model
+    from modellint.model.edits import Fix
 
 Sniff = Callable[[bytes, Path], bool]
 """True if the first bytes of the file at a path are those of the format."""
@@ -35,6 +36,16 @@ class Reader(Protocol):
 
     def read(self, path: Path) -> Model:
         """Read the model. May raise OSError; all other errors become problems of the model."""
+
+
+class FixWriter(Protocol):
+    """Module that carries out fixes on files of a format."""
+
+    def write_fixed(self, model: Model, fixes: Sequence[Fix], to: Path) -> None:
+        """Write the model's file with fixes carried out to a new file.
+
+        Raises EditError if they cannot be, and OSError.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,8 @@ class Format:
     name. Rules about files rather than networks refer to it."""
     reader: str = ""
     """Module with `sniff` and `read`; empty if the format is recognized but cannot be read yet."""
+    editor: str = ""
+    """Module with `write_fixed`; empty if files of the format cannot be fixed."""
     notation: str = ""
     """Module with `encode`, if examples in rule files can be written as text: ``toy: text``."""
     signature: Sniff | None = None
@@ -95,6 +108,9 @@ class Format:
 
     def load(self) -> Reader:
         return cast("Reader", _module(self.reader))
+
+    def load_editor(self) -> FixWriter | None:
+        return cast("FixWriter", _module(self.editor)) if self.editor else None
 
     def encode(self, text: str) -> bytes:
         """Return a file of the format, from the text of an example."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.plugins import load_plugin, plugins
 from modellint.formats.coreml import COREML, COREML_PACKAGE
-from modellint.formats.format import Format
+from modellint.formats.format import FixWriter, Format
 from modellint.formats.gguf import GGUF
 from modellint.formats.huggingface import HUGGING_FACE
 from modellint.formats.keras import KERAS
@@ -79,6 +79,16 @@ def _plugins() -> tuple[tuple[Format, ...], tuple[str, ...]]:
 def dialect_of(format: str) -> str:
     """The dialect of a format's files; empty for an unknown format."""
     return next((each.family for each in formats() if each.name == format), "")
+
+
+def editor_of(format: str) -> FixWriter | None:
+    """Return what fixes files of a format; None if nothing does."""
+    found = next((each for each in formats() if each.name == format), None)
+    return found.load_editor() if found is not None else None
+
+
+def title_of(format: str) -> str:
+    return next((each.title for each in formats() if each.name == format), format)
 
 
 def dialects() -> set[str]:

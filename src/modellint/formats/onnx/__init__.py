@@ -19,6 +19,7 @@ ONNX = Format(
     tells=_TELLS,
     dialect="onnx",
     reader="modellint.formats.onnx.binary",
+    editor="modellint.formats.onnx.edit",
 )
 ONNX_TEXT = Format(
     "onnx-text",

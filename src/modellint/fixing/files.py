@@ -1,0 +1,175 @@
+"""Fixing of a file: a workspace for drafts, and the result moved into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modellint.base.errors import UsageError
+from modellint.base.files import DRAFT, TO_OVERWRITE
+from modellint.base.records import dataclass
+from modellint.base.temporary import temporary_folder
+from modellint.fixed import FileFixes
+from modellint.fixing.changes import changes, size_of
+from modellint.fixing.rounds import Fixing, Wanted
+from modellint.formats import read_model
+from modellint.formats.registry import editor_of, title_of
+from modellint.model import Model
+from modellint.plan import Plan
+
+if TYPE_CHECKING:
+    from modellint.execution import Arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Place of a fixed model: by default it replaces the original."""
+
+    nowhere: bool = False
+    """True to only tell what would change."""
+    file: Path | None = None
+    """Another file to write; the original stays."""
+    force: bool = False
+    """True to overwrite that file."""
+
+
+def fix_file(
+    path: Path,
+    shown: str,
+    plan: Plan,
+    wanted: Wanted,
+    destination: Destination,
+    given: Sequence[Arrays] = (),
+) -> FileFixes:
+    """Fix a file, prove the result, and write it. Nothing is written if nothing is proved."""
+    model = read_model(path)
+    obstacle = _obstacle(model, path, destination)
+    if obstacle:
+        return FileFixes(shown, problem=obstacle)
+    identity = _identity(path)
+    try:
+        with _workspace(model) as folder:
+            fixing = Fixing(path, shown, plan, wanted, folder, given)
+            course = fixing.run()
+            written, problem = "", ""
+            if course.result != path and not destination.nowhere:
+                if _identity(path) != identity:
+                    raise UsageError("it has changed in the meantime")
+                written = str(_put(course.result, model, destination))
+            result = read_model(course.result)
+            return FileFixes(
+                shown,
+                before=size_of(model),
+                after=size_of(result),
+                fixed=tuple(course.fixed),
+                refused=tuple(course.refused),
+                offered=tuple(course.offered),
+                changes=tuple(changes(model, result, course.rewritten)),
+                proof=fixing.proof.sentence if course.fixed else "",
+                largest_difference=fixing.proof.largest_difference,
+                written=written,
+                problem=problem,
+            )
+    except (OSError, UsageError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        return FileFixes(shown, problem=reason or str(error))
+
+
+def _obstacle(model: Model, path: Path, destination: Destination) -> str:
+    """Return the reason why a file cannot be fixed, before anything is tried."""
+    if any(problem.fatal for problem in model.problems):
+        return "it cannot be read"
+    if editor_of(model.format) is None:
+        return f"files of the format {title_of(model.format)} cannot be fixed"
+    if destination.nowhere:
+        return ""
+    if destination.file is not None:
+        if destination.file.exists() and not destination.force:
+            return f"{destination.file} exists; {TO_OVERWRITE}"
+        return ""
+    if path.is_symlink():
+        return "it is a link: name the file itself, or write elsewhere with --fix-to"
+    if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        return "it is read-only"
+    return ""
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@contextmanager
+def _workspace(model: Model) -> Iterator[Path]:
+    """Yield a folder for drafts, in which they find the model's external data."""
+    files = [file for file in model.external_files if file.exists()]
+    home = model.path.parent.resolve()
+    with temporary_folder(home if files else None) as folder:
+        for file in files:
+            _link(file, folder / file.resolve().relative_to(home))
+        yield folder
+
+
+def _link(file: Path, to: Path) -> None:
+    """Give a file another name: its content is neither copied nor read. Copy it if need be."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file.resolve(), to)
+    except OSError:
+        shutil.copyfile(file, to)
+
+
+def _put(draft: Path, model: Model, destination: Destination) -> Path:
+    """Move the result into place: at any moment, the old file or the new one is there, whole."""
+    target = destination.file or model.path
+    mode = stat.S_IMODE(model.path.stat().st_mode)
+    if destination.file is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _bring_external_data(model, target.parent)
+    beside = target.with_name(f"{DRAFT}{os.getpid()}-{target.name}"[:250])
+    try:
+        shutil.copyfile(draft, beside)
+        beside.chmod(mode)
+        _flush(beside)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _flush(target.parent)
+    return target
+
+
+def _bring_external_data(model: Model, folder: Path) -> None:
+    home = model.path.parent.resolve()
+    for file in model.external_files:
+        place = folder / file.resolve().relative_to(home)
+        if file.exists() and not place.exists():
+            _link(file, place)
+        elif place.exists() and not place.samefile(file) and not _are_equal(place, file):
+            raise UsageError(f"{place} exists, and is not the model's external data")
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    return (one.stat().st_size, one.stat().st_mtime_ns) == (
+        other.stat().st_size,
+        other.stat().st_mtime_ns,
+    )
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk, where the system can."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # folders, on Windows
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

@@ -1,0 +1,369 @@
+"""Proof of fixes: nothing is written unless the fixed model loads, runs and gives the same."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.base.errors import ModellintError
+from modellint.base.records import dataclass
+from modellint.base.text import counted
+from modellint.engine import lint_file
+from modellint.finding import Finding, Severity
+from modellint.fixed import ProofStep
+from modellint.fixing.proposals import Proposal
+from modellint.fixing.structure import computes_the_same
+from modellint.formats import read_model
+from modellint.model import Model, Value
+from modellint.model.edits import AddTensor, Rewrite, SetTensor
+from modellint.plan import Plan
+from modellint.probes import CHILD, memory_to_spare
+from modellint.probes.runner import Limits, run_child
+
+if TYPE_CHECKING:
+    from modellint.execution import Arrays, Execution
+
+SECONDS = 300.0
+NEEDED = 2
+"""Memory that a runtime needs for a model, in sizes of its weights."""
+ALL_FINDINGS = 1 << 30
+WRITES_ELEMENTS = (AddTensor, SetTensor, Rewrite)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The step of a proof that failed, and how."""
+
+    step: ProofStep
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A model's outputs on some inputs, or why there are none."""
+
+    feeds: tuple[Arrays, ...] = ()
+    execution: Execution | None = None
+    obstacle: str = ""
+    """Reason why it cannot be run."""
+    refusal: str = ""
+    """Reason why the runtime refuses it."""
+
+    @property
+    def without_failures(self) -> Ran:
+        """Return the runs that succeeded if there are any: an input may be made up badly."""
+        if self.execution is None or not self.refusal:
+            return self
+        pairs = zip(self.feeds, self.execution.runs, strict=True)
+        good = [(feed, run) for feed, run in pairs if not run.error]
+        if not good:
+            return self
+        feeds, runs = zip(*good, strict=True)
+        return Ran(feeds, replace(self.execution, runs=runs, refusal=""))
+
+
+class Proof:
+    """The steps that every set of fixes of one model has to pass."""
+
+    def __init__(
+        self, original: Path, shown: str, plan: Plan, given: Sequence[Arrays] = ()
+    ) -> None:
+        self.original = original
+        self.model = read_model(original)
+        self.shown = shown
+        self.plan = replace(plan, most_findings=ALL_FINDINGS, probe=None, verify=None)
+        self.given = tuple(given)
+        self.largest_difference = 0.0
+        self.ways: set[str] = set()
+        """Sentences of what has been proved so far."""
+
+    @property
+    def sentence(self) -> str:
+        """Return how all fixes so far were proved."""
+        return "; ".join(sorted(self.ways))
+
+    @cached_property
+    def baseline(self) -> Ran:
+        """Return what the model gives on made-up inputs, or why it cannot be run."""
+        obstacle = _obstacle(self.model)
+        if obstacle:
+            return Ran(obstacle=obstacle)
+        from modellint.execution import made_up
+
+        try:
+            numbers = range(3 if _is_open(self.model) else 2)
+            feeds = (*self.given, *(made_up(self.model, number=number) for number in numbers))
+        except ModellintError as error:
+            return Ran(obstacle=str(error))
+        return _ran(self.original, self.model, feeds).without_failures
+
+    def failure(
+        self, fixes: Sequence[Proposal], before: Path, after: Path, *, trusted: bool
+    ) -> Failure | None:
+        """Return the first step that fails; None if all pass.
+
+        `trusted` fixes need no run where none is possible: the user takes them without.
+        """
+        model = read_model(after)
+        known = {(each.kind, each.value) for each in read_model(before).problems}
+        worse = [each for each in model.problems if (each.kind, each.value) not in known]
+        if worse:
+            return Failure("file", f"{worse[0].kind}: {worse[0].facts.get('detail', '')}")
+        changes_interface = any(each.fix.changes_interface for each in fixes)
+        if not changes_interface:
+            difference = _interface_difference(self.model, model)
+            if difference:
+                return Failure("interface", difference)
+        return (
+            self._findings(fixes, before, after)
+            or self._checker(after)
+            or self._outputs(fixes, model, after, changes_interface, trusted=trusted)
+        )
+
+    # The checker
+
+    def _checker(self, after: Path) -> Failure | None:
+        mistake = self._checked(after)
+        if mistake and not self._original_mistake:
+            return Failure("checker", mistake)
+        return None
+
+    @cached_property
+    def _original_mistake(self) -> str:
+        return self._checked(self.original)
+
+    def _checked(self, path: Path) -> str:
+        request = {"code": "modellint.fixing.checking", "paths": [str(path.resolve())]}
+        ended = run_child(CHILD, request, Limits(SECONDS, memory_to_spare()))
+        if ended.answer is None:
+            return ended.detail or "onnx's checker did not answer"
+        return str(ended.answer[str(path.resolve())])
+
+    # Findings
+
+    def _findings(self, fixes: Sequence[Proposal], before: Path, after: Path) -> Failure | None:
+        old, new = self._counts(before), self._counts(after)
+        for code in dict.fromkeys(each.rule.code for each in fixes):
+            if new[code] and new[code] >= old[code]:
+                return Failure("findings", f"{code} still finds what it did")
+        fixable = {rule.code for rule in self.plan.rules if rule.autofix is not None}
+        for code, number in new.items():
+            if number > old[code] and code not in fixable:
+                return Failure("findings", f"{code} finds more than before")
+        return None
+
+    def _counts(self, path: Path) -> Counter[str]:
+        """Return the numbers of findings, by rule; of those that are harmless, only of fixable."""
+        if path not in self._counted:
+            fixable = {rule.code for rule in self.plan.rules if rule.autofix is not None}
+            self._counted[path] = Counter(
+                finding.code
+                for finding in lint_file(path, self.shown, self.plan).findings
+                if _counts(finding) or finding.code in fixable
+            )
+        return self._counted[path]
+
+    @cached_property
+    def _counted(self) -> dict[Path, Counter[str]]:
+        return {}
+
+    # Outputs
+
+    def _outputs(
+        self,
+        fixes: Sequence[Proposal],
+        model: Model,
+        after: Path,
+        changes_interface: bool,
+        *,
+        trusted: bool,
+    ) -> Failure | None:
+        if self.baseline.obstacle:
+            return self._without_running(fixes, model, self.baseline.obstacle, trusted=trusted)
+        baseline, new = self._pair(model, after, changes_interface)
+        if baseline.refusal and not new.refusal and new.execution is not None:
+            self.ways.add(f"{new.execution.runtime} refused the model before, and runs it now")
+            return None
+        if baseline.refusal:
+            return self._without_running(fixes, model, baseline.refusal, trusted=trusted)
+        if new.refusal:
+            return Failure("loading", new.refusal)
+        assert baseline.execution is not None
+        assert new.execution is not None
+        tolerance = _tolerance(fixes)
+        difference = _difference(baseline.execution, new.execution, self.model, model)
+        if difference > tolerance:
+            if self._is_random:
+                reason = "its outputs are random"
+                return self._without_running(fixes, model, reason, trusted=trusted)
+            return Failure("outputs", _said(difference, tolerance))
+        self.largest_difference = max(self.largest_difference, difference)
+        inputs = counted(len(baseline.feeds), "input")
+        self.ways.add(f"run in {new.execution.runtime} on {inputs} made up for it")
+        return None
+
+    def _pair(self, model: Model, after: Path, changes_interface: bool) -> tuple[Ran, Ran]:
+        """Run the model before and after its fixes on the same inputs, which both can take."""
+        new = _ran(after, model, _fitting(self.baseline.feeds, self.model, model))
+        if not (new.refusal and changes_interface):
+            return self.baseline, new
+        from modellint.execution import made_up
+
+        try:
+            feeds = [made_up(model, number=number) for number in range(len(self.baseline.feeds))]
+        except ModellintError:
+            return self.baseline, new
+        old = _ran(self.original, self.model, _fitting(feeds, model, self.model))
+        return (self.baseline, new) if old.refusal else (old, _ran(after, model, feeds))
+
+    @cached_property
+    def _is_random(self) -> bool:
+        """Return True if the model gives something else each time."""
+        first = self.baseline
+        again = _ran(self.original, self.model, first.feeds)
+        if first.execution is None or again.execution is None:
+            return False
+        return _difference(first.execution, again.execution, self.model, self.model) > 0
+
+    def _without_running(
+        self, fixes: Sequence[Proposal], model: Model, reason: str, *, trusted: bool
+    ) -> Failure | None:
+        """Judge by structure alone."""
+        edits = [edit for each in fixes for edit in each.fix.edits]
+        writes = any(isinstance(edit, WRITES_ELEMENTS) for edit in edits)
+        if not writes and computes_the_same(self.model, model):
+            self.ways.add(f"by structure, since the model cannot be run here: {reason}")
+            return None
+        if trusted:
+            self.ways.add(f"by onnx's checker and types alone, since it cannot be run: {reason}")
+            return None
+        return Failure("not-run", reason)
+
+
+def _counts(finding: Finding) -> bool:
+    return finding.severity >= Severity.WARNING and finding.suppressed is None
+
+
+def _obstacle(model: Model) -> str:
+    """Return the reason why a model cannot be run here."""
+    from modellint.execution import runtime_for
+
+    missing = [each for each in model.problems if each.kind.startswith(("external", "lfs"))]
+    if any(each.kind != "external-leftover" for each in missing):
+        return "its external data is missing"
+    spare = memory_to_spare()
+    if spare is not None and model.weight_bytes * NEEDED > spare:
+        return f"its {model.weight_bytes / 2**30:.0f} GiB of weights need more memory than there is"
+    try:
+        runtime_for(model.format)
+    except ModellintError as error:
+        return str(error)
+    return ""
+
+
+def _is_open(model: Model) -> bool:
+    dims = (dim for value in model.fed for dim in value.declared_shape or (None,))
+    return any(not isinstance(dim, int) for dim in dims)
+
+
+def _ran(path: Path, model: Model, feeds: Sequence[Arrays]) -> Ran:
+    from modellint.execution import run
+
+    execution = run(path, model.format, feeds, limits=Limits(SECONDS, memory_to_spare()))
+    return Ran(tuple(feeds), execution, refusal=execution.error)
+
+
+def _interface_difference(old: Model, new: Model) -> str:
+    """Describe the first difference of what callers see."""
+    for kind in ("input", "output"):
+        before, after = (_seen(model, kind) for model in (old, new))
+        for name, text in before:
+            if (name, text) not in after:
+                now = dict(after).get(name)
+                return f"{kind} {name!r} {f'would be {now}' if now else 'would be gone'}"
+        if before != after:
+            return f"{kind}s would be others, or in another order"
+    return ""
+
+
+def _seen(model: Model, kind: str) -> list[tuple[str, str]]:
+    values = model.fed if kind == "input" else model.outputs
+    return [(value.name, _type_of(value)) for value in values]
+
+
+def _type_of(value: Value) -> str:
+    shape = value.declared_shape
+    return f"{value.declared_dtype} {shape if shape is not None else '?'}"
+
+
+def _fitting(feeds: Sequence[Arrays], old: Model, new: Model) -> list[Arrays]:
+    """Return inputs of one model as another one takes them: by name, or else by position."""
+    if [v.name for v in old.fed] == [v.name for v in new.fed] and _types(old) == _types(new):
+        return list(feeds)
+    same_number = len(old.fed) == len(new.fed)
+    names = {
+        value.name: old.fed[at].name if same_number else value.name
+        for at, value in enumerate(new.fed)
+    }
+    return [
+        {
+            value.name: feed[names[value.name]].astype(_array_type(value))
+            for value in new.fed
+            if names[value.name] in feed
+        }
+        for feed in feeds
+    ]
+
+
+def _types(model: Model) -> list[object]:
+    return [value.declared_dtype for value in model.fed]
+
+
+def _tolerance(fixes: Sequence[Proposal]) -> float:
+    """Return the difference that is allowed: none, unless a fix changes numbers."""
+    stated = [each.fix.tolerance or 0.0 for each in fixes]
+    return min(sum(stated), 2 * max(stated, default=0.0))
+
+
+def _difference(old: Execution, new: Execution, before: Model, after: Model) -> float:
+    """Return the largest difference of an output, relative to its largest element."""
+    return max(_differences(old, new, before, after), default=0.0)
+
+
+def _differences(old: Execution, new: Execution, before: Model, after: Model) -> Iterator[float]:
+    from modellint.execution import compare
+
+    names = {value.name for value in after.outputs}
+    renamed = len(before.outputs) == len(after.outputs)
+    for first, second in zip(old.runs, new.runs, strict=True):
+        for at, value in enumerate(before.outputs):
+            name = value.name
+            if name not in names:
+                if not renamed:
+                    continue
+                name = after.outputs[at].name
+            if value.name not in first.outputs or name not in second.outputs:
+                continue
+            found = compare(first.outputs[value.name], second.outputs[name])
+            if not found.comparable or not found.same_nonfinite:
+                yield math.inf
+            elif not found.bitwise and found.differing:
+                yield found.to_range or math.ulp(0.0)
+
+
+def _said(difference: float, tolerance: float) -> str:
+    if math.isinf(difference):
+        return "an output has another shape, or is NaN or infinite elsewhere"
+    allowed = f", more than {tolerance:g}" if tolerance else ""
+    return f"an output differs by {difference:.2g} of its largest element{allowed}"
+
+
+def _array_type(value: Value) -> Any:
+    import numpy as np
+
+    return value.declared_dtype.numpy if value.declared_dtype is not None else np.float32
