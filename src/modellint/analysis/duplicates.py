@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 
 from modellint.base.records import dataclass
-from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.model import Attribute, Graph, Model, Node, Tensor, Value
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
@@ -69,12 +69,26 @@ def _kind(value: Value | None, stands_for: dict[int, int]) -> Hashable:
 
 def _is_same(one: Node, other: Node) -> bool:
     """Compare nodes with equal input kinds; attributes and constants are read only here."""
+    return is_same_operation(one, other) and all(map(_hold_the_same, one.inputs, other.inputs))
+
+
+def is_same_operation(one: Node, other: Node) -> bool:
+    """Return True if two nodes without subgraphs compute the same, given the same inputs."""
     return (
-        one.domain == other.domain
+        one.qualified_op == other.qualified_op
+        and one.overload == other.overload
         and len(one.outputs) == len(other.outputs)
-        and one.attributes == other.attributes
-        and all(map(_hold_the_same, one.inputs, other.inputs))
+        and one.attributes.keys() == other.attributes.keys()
+        and all(_is_equal(value, other.attributes[key]) for key, value in one.attributes.items())
     )
+
+
+def _is_equal(one: Attribute, other: Attribute) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return one.dtype is other.dtype and one.shape == other.shape and hold_equal(one, other)
+    if isinstance(one, tuple) and any(isinstance(item, Tensor) for item in one):
+        return False
+    return one == other
 
 
 def _hold_the_same(one: Value | None, other: Value | None) -> bool:
@@ -83,7 +97,12 @@ def _hold_the_same(one: Value | None, other: Value | None) -> bool:
         return True
     if one.tensor is None or other.tensor is None or not one.tensor.small:
         return True
-    ours, theirs = one.tensor.numpy(), other.tensor.numpy()
+    return hold_equal(one.tensor, other.tensor)
+
+
+def hold_equal(one: Tensor, other: Tensor) -> bool:
+    """Compare the bytes of two tensors of a type and shape; those of strings differ."""
+    ours, theirs = one.numpy(), other.numpy()
     return ours is not None and theirs is not None and ours.tobytes() == theirs.tobytes()
 
 

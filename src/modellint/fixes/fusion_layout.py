@@ -1,0 +1,160 @@
+"""Fixes of needless data movement."""
+
+from __future__ import annotations
+
+from modellint.analysis.fusion import ints, made_by
+from modellint.checks.api import Context, Hit
+from modellint.checks.fusion_layout import views_up_to
+from modellint.fixes.removal import bypass, is_settled, removal
+from modellint.formats.onnx.facts import onnx_facts
+from modellint.model import DTYPES, DType, Node, Shape, Value, element_count, is_static
+from modellint.model.edits import AddTensor, Fix, GraphEdit, InsertNodes, NewNode, Replace, SetAttribute
+from modellint.operators import Trait, names
+
+_FIRST_WITH_BROADCASTING = 8
+"""Opset since which all element-wise ops broadcast as NumPy does."""
+_FIRST_WITH_SHAPE_INPUT = 5
+"""Opset since which Reshape takes its shape as an input."""
+_PRECISION = {"bfloat16": 2e-2, "float16": 2e-3, "float32": 1e-6}
+"""What rounding to a type may change, relative to the largest element, after further layers."""
+_BITS = {
+    "float8e4m3fn": (4, 3),
+    "float8e5m2": (5, 2),
+    "float16": (5, 10),
+    "bfloat16": (8, 7),
+    "float32": (8, 23),
+    "float64": (11, 52),
+}
+"""Bits of exponent and fraction."""
+
+
+def drop_transposes(context: Context, hit: Hit) -> Fix | None:
+    """Read the input of the first of two Transposes instead of the result of the second."""
+    return _past(hit, "Transpose", "what it undoes")
+
+
+def drop_casts(context: Context, hit: Hit) -> Fix | None:
+    """Read the input of the first of two Casts instead of the result of the second."""
+    second = hit.place
+    between = second.input(0) if isinstance(second, Node) else None
+    first = made_by(between, "Cast")
+    source = first.input(0) if first is not None else None
+    if not isinstance(second, Node) or between is None or source is None:
+        return None
+    edits, middle = bypass(second, source), between.dtype
+    if edits is None or source.dtype is None or middle is None:
+        return None
+    says = f"Removes Cast '{second.label}' and what it reverses."
+    if _holds(middle, source.dtype):
+        return Fix(edits, says, "safe")
+    return Fix(edits, says, "numbers", tolerance=_PRECISION.get(middle.name, 1e-1))
+
+
+def _holds(wide: DType, narrow: DType) -> bool:
+    """Return True if one type has all the numbers of another."""
+    ours, theirs = _BITS.get(wide.name), _BITS.get(narrow.name)
+    return ours is not None and theirs is not None and all(map(int.__ge__, ours, theirs))
+
+
+def _past(hit: Hit, op: str, others: str) -> Fix | None:
+    """Bypass a node and the one before it."""
+    second = hit.place
+    first = made_by(second.input(0), op) if isinstance(second, Node) else None
+    if not isinstance(second, Node) or first is None:
+        return None
+    edits = bypass(second, first.input(0))
+    if edits is None:
+        return None
+    return Fix(edits, f"Removes {op} '{second.label}' and {others}.")
+
+
+def drop_copy(context: Context, hit: Hit) -> Fix | None:
+    """Read the input of a node that only copies it, whatever the deployment."""
+    node = hit.place
+    if not isinstance(node, Node) or not _only_copies(node):
+        return None
+    edits = bypass(node, node.input(0))
+    if edits is None:
+        return None
+    return Fix(edits, f"Removes {node.op_type} '{node.label}', which only copies its input.")
+
+
+def _only_copies(node: Node) -> bool:
+    """Return True if a node changes nothing, whatever shapes a deployment gives the inputs."""
+    if node.op_type in ("Resize", "Slice"):
+        return _keeps_shape(node) and _keeps_elements(node)
+    return all(value is None or is_settled(value) for value in node.inputs[1:])
+
+
+def _keeps_shape(node: Node) -> bool:
+    source, output = node.input(0), node.output()
+    if source is None or output is None:
+        return False
+    return is_static(source.shape) and source.shape == output.shape
+
+
+def _keeps_elements(node: Node) -> bool:
+    if node.op_type == "Resize":
+        mode = node.get_str("coordinate_transformation_mode", "half_pixel")
+        return mode != "tf_crop_and_resize"
+    steps = node.input(4)
+    return steps is None or (is_settled(steps) and all(step > 0 for step in ints(steps) or (0,)))
+
+
+def join_split(context: Context, hit: Hit) -> Fix | None:
+    """Read the input of a Split instead of its joined parts."""
+    concat = hit.place
+    split = made_by(concat.input(0), "Split") if isinstance(concat, Node) else None
+    if not isinstance(concat, Node) or split is None:
+        return None
+    edits = bypass(concat, split.input(0))
+    if edits is None:
+        return None
+    return Fix(edits, f"Uses the input of Split '{split.label}' instead of its joined parts.")
+
+
+def drop_expand(context: Context, hit: Hit) -> Fix | None:
+    """Let ops that broadcast read what an Expand has repeated for them."""
+    expand = hit.place
+    output = expand.output() if isinstance(expand, Node) else None
+    if not isinstance(expand, Node) or output is None:
+        return None
+    if (onnx_facts(context.model).opsets_of(expand.graph).get("") or 0) < _FIRST_WITH_BROADCASTING:
+        return None
+    if not all(_broadcasts(use.node, use.index, output) for use in output.consumers):
+        return None
+    edits = bypass(expand, expand.input(0))
+    if edits is None:
+        return None
+    return Fix(edits, f"Removes Expand '{expand.label}': what reads it broadcasts.")
+
+
+def _broadcasts(user: Node, index: int, expanded: Value) -> bool:
+    """Return True if another operand of a node has all dims of an expanded one."""
+    wide = expanded.shape
+    if wide is None or None in wide or (user.op_type == "PRelu" and index == 0):
+        return False
+    return any(
+        value is not None and value is not expanded and _ends_with(value.shape, wide)
+        for value in user.inputs
+    )
+
+
+def _ends_with(shape: Shape | None, wide: Shape) -> bool:
+    return shape is not None and shape[len(shape) - len(wide) :] == wide if shape else not wide
+
+
+def reshape_once(context: Context, hit: Hit) -> Fix | None:
+    """Go from the first to the last shape of consecutive views at once."""
+    last = hit.place
+    if not isinstance(last, Node):
+        return None
+    chain = views_up_to(last)
+    source, output = chain[-1].input(0), last.output()
+    if source is None or output is None or len(chain) < 2:
+        return None
+    says = f"Makes one Reshape of the {len(chain)} views that end at '{last.label}'."
+    if is_static(source.shape) and source.shape == output.shape:
+        edits = bypass(last, source)
+        return Fix(edits, f"Removes the views up to '{last.label}'.") if edits else None
+    return None

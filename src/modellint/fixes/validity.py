@@ -1,0 +1,91 @@
+"""Fixes of graphs that contradict themselves, where only one repair is possible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modellint.analysis.duplicates import hold_equal, is_same_operation
+from modellint.checks.api import Context, Hit
+from modellint.model import Graph, Node, Tensor
+from modellint.model.edits import Fix, RemoveNodes, Reorder, Rewrite
+from modellint.operators import Trait, having
+
+_CHANCE = having(Trait.RANDOM, Trait.DROPS)
+
+
+def sort_nodes(context: Context, hit: Hit) -> Fix | None:
+    """List every node after the producers of its inputs, and otherwise keep the order."""
+    graph = _graph_of(context, hit)
+    if graph is None or not _is_sorted(graph.ordered):
+        return None
+    return Fix((Reorder(graph, tuple(graph.ordered)),), "Sorts the nodes.")
+
+
+def _graph_of(context: Context, hit: Hit) -> Graph | None:
+    """Return the graph that a problem of the file is in."""
+    graphs = context.model.graphs(functions=True)
+    return next((graph for graph in graphs if graph.path == hit.facts["graph"]), None)
+
+
+def _is_sorted(nodes: list[Node]) -> bool:
+    """Return True unless the nodes depend on each other in a circle."""
+    placed: set[Node] = set()
+    for node in nodes:
+        if not placed.issuperset(node.sources):
+            return False
+        placed.add(node)
+    return True
+
+
+def drop_repeated_producer(context: Context, hit: Hit) -> Fix | None:
+    """Take out nodes that compute once more, from the same inputs, what another has computed."""
+    graph, name = _graph_of(context, hit), hit.facts["value"]
+    kept = graph.values.get(str(name)) if graph is not None else None
+    if graph is None or kept is None or kept.producer is None:
+        return None
+    first = kept.producer
+    later = [node for node in graph.nodes if node is not first and _makes(node, kept.name)]
+    if not later or not all(_computes_the_same(node, first) for node in later):
+        return None
+    label = f"{first.op_type} of '{kept.name}'"
+    return Fix((RemoveNodes(tuple(later)),), f"Keeps only the first {label}.")
+
+
+def _makes(node: Node, name: str) -> bool:
+    return any(value is not None and value.name == name for value in node.outputs)
+
+
+def _computes_the_same(one: Node, other: Node) -> bool:
+    return (
+        one.op_type not in _CHANCE
+        and not one.subgraphs
+        and is_same_operation(one, other)
+        and one.inputs == other.inputs
+        and [value and value.name for value in one.outputs]
+        == [value and value.name for value in other.outputs]
+    )
+
+
+def drop_repeated_initializer(context: Context, hit: Hit) -> Fix | None:
+    """Drop initializers of a name that another one of the same elements has."""
+    name = str(hit.facts["tensor"])
+    first, *others = [tensor for tensor in context.model.tensors if tensor.name == name]
+    if not others or not all(_is_equal(first, other) for other in others):
+        return None
+    return Fix(
+        (Rewrite(lambda message: _with_first_of_name(message, name)),),
+        f"Keeps only the first initializer '{name}'.",
+    )
+
+
+def _is_equal(one: Tensor, other: Tensor) -> bool:
+    return one.dtype is other.dtype and one.shape == other.shape and hold_equal(one, other)
+
+
+def _with_first_of_name(message: Any, name: str) -> Any:
+    """Drop all but the first initializer of a name in the main graph."""
+    stored = message.graph.initializer
+    places = [place for place, tensor in enumerate(stored) if tensor.name == name]
+    for place in reversed(places[1:]):
+        del stored[place]
+    return message
