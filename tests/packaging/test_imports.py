@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES | {"formats"},
     "checks": MODELS | VALUES | {"rules", "formats", "native", "probes"},
-    "fixes": MODELS | VALUES | {"rules", "formats", "checks"},
+    "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},
     "plan": {"rules", "targets", "probes"} | VALUES,

@@ -85,7 +85,7 @@ def is_same_operation(one: Node, other: Node) -> bool:
 
 def _is_equal(one: Attribute, other: Attribute) -> bool:
     if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.dtype is other.dtype and one.shape == other.shape and hold_equal(one, other)
+        return one.dtype is other.dtype and one.shape == other.shape and _hold_equal(one, other)
     if isinstance(one, tuple) and any(isinstance(item, Tensor) for item in one):
         return False
     return one == other
@@ -97,10 +97,10 @@ def _hold_the_same(one: Value | None, other: Value | None) -> bool:
         return True
     if one.tensor is None or other.tensor is None or not one.tensor.small:
         return True
-    return hold_equal(one.tensor, other.tensor)
+    return _hold_equal(one.tensor, other.tensor)
 
 
-def hold_equal(one: Tensor, other: Tensor) -> bool:
+def _hold_equal(one: Tensor, other: Tensor) -> bool:
     """Compare the bytes of two tensors of a type and shape; those of strings differ."""
     ours, theirs = one.numpy(), other.numpy()
     return ours is not None and theirs is not None and ours.tobytes() == theirs.tobytes()
@@ -167,6 +167,14 @@ def same_elements(one: Tensor, other: Tensor) -> bool | None:
     """Compare evenly spaced samples of two tensors of one shape; None if they cannot be read."""
     samples = [_sample(each, _SAMPLES, _SAMPLE) for each in (one, other)]
     return samples[0] == samples[1] if all(samples) else None
+
+
+def same_in_full(one: Tensor, other: Tensor) -> bool:
+    """Compare all elements of two tensors; False if they cannot be read."""
+    if one.dtype is not other.dtype or one.shape != other.shape:
+        return False
+    content = _content(one)
+    return bool(content) and content == _content(other)
 
 
 def _place(tensor: Tensor) -> Hashable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -254,13 +254,17 @@ def find_schema(op_type: str, domain: str, version: int) -> Any:
 
 def _first_version(op_type: str, domain: str) -> int | None:
     """Return the version of the domain that introduced an op, if any."""
-    return _first_versions().get((op_type, domain))
+    return next(iter(versions_of(op_type, domain)), None)
+
+
+def versions_of(op_type: str, domain: str) -> Sequence[int]:
+    """Return the versions of a domain in which an op was introduced or changed, in order."""
+    return _versions().get((op_type, domain), ())
 
 
 @cache
-def _first_versions() -> dict[tuple[str, str], int]:
-    first: dict[tuple[str, str], int] = {}
+def _versions() -> dict[tuple[str, str], list[int]]:
+    found: dict[tuple[str, str], list[int]] = {}
     for schema in library().defs.get_all_schemas_with_history():
-        key, version = (schema.name, schema.domain), schema.since_version
-        first[key] = min(version, first.get(key, version))
-    return first
+        found.setdefault((schema.name, schema.domain), []).append(schema.since_version)
+    return {op: sorted(versions) for op, versions in found.items()}

@@ -36,6 +36,8 @@ class Defect:
     """Runtimes for which it matters; empty: all."""
     refused_by: tuple[str, ...] = ()
     """Runtimes that refuse the invalid examples, which the tests ask."""
+    autofix: str = ""
+    """Function in `modellint.fixes.producers`, if only one repair of the node is right."""
     examples: Examples = field(default_factory=Examples)
 
 
@@ -48,6 +50,12 @@ def known_defect(context: Context) -> Iterator[Hit]:
             assert isinstance(hit.place, Node)  # the tests hold every file to it
             severity = severity_for(defect, context.deployment.builder)
             yield replace(hit, facts=_facts(defect, hit.place), severity=severity)
+
+
+def defect_of(hit: Hit) -> Defect:
+    """Return the defect that a hit is about."""
+    named = (hit.facts["tool"], hit.facts["what"])
+    return next(each for each in defects().values() if (each.tool, each.what) == named)
 
 
 def severity_for(defect: Defect, builder: str) -> Severity:

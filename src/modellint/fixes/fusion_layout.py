@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
 from modellint.analysis.fusion import ints, made_by
 from modellint.checks.api import Context, Hit
-from modellint.checks.fusion_layout import views_up_to
-from modellint.fixes.removal import bypass, is_settled, removal
-from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import DTYPES, DType, Node, Shape, Value, element_count, is_static
-from modellint.model.edits import AddTensor, Fix, GraphEdit, InsertNodes, NewNode, Replace, SetAttribute
-from modellint.operators import Trait, names
+from modellint.fixes.conditions import bypass, is_settled, opset_of
+from modellint.model import DTYPES, DType, Node, Shape, Value, is_static
+from modellint.model.edits import (
+    AddTensor,
+    Fix,
+    InsertNodes,
+    NewNode,
+    RemoveNodes,
+    SetAttribute,
+    SetInput,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FIRST_WITH_BROADCASTING = 8
 """Opset since which all element-wise ops broadcast as NumPy does."""
@@ -30,7 +41,14 @@ _BITS = {
 
 def drop_transposes(context: Context, hit: Hit) -> Fix | None:
     """Read the input of the first of two Transposes instead of the result of the second."""
-    return _past(hit, "Transpose", "what it undoes")
+    second = hit.place
+    first = made_by(second.input(0), "Transpose") if isinstance(second, Node) else None
+    if not isinstance(second, Node) or first is None:
+        return None
+    edits = bypass(second, first.input(0))
+    if edits is None:
+        return None
+    return Fix(edits, f"Removes Transpose '{second.label}' and what it undoes.")
 
 
 def drop_casts(context: Context, hit: Hit) -> Fix | None:
@@ -54,18 +72,6 @@ def _holds(wide: DType, narrow: DType) -> bool:
     """Return True if one type has all the numbers of another."""
     ours, theirs = _BITS.get(wide.name), _BITS.get(narrow.name)
     return ours is not None and theirs is not None and all(map(int.__ge__, ours, theirs))
-
-
-def _past(hit: Hit, op: str, others: str) -> Fix | None:
-    """Bypass a node and the one before it."""
-    second = hit.place
-    first = made_by(second.input(0), op) if isinstance(second, Node) else None
-    if not isinstance(second, Node) or first is None:
-        return None
-    edits = bypass(second, first.input(0))
-    if edits is None:
-        return None
-    return Fix(edits, f"Removes {op} '{second.label}' and {others}.")
 
 
 def drop_copy(context: Context, hit: Hit) -> Fix | None:
@@ -119,14 +125,15 @@ def drop_expand(context: Context, hit: Hit) -> Fix | None:
     output = expand.output() if isinstance(expand, Node) else None
     if not isinstance(expand, Node) or output is None:
         return None
-    if (onnx_facts(context.model).opsets_of(expand.graph).get("") or 0) < _FIRST_WITH_BROADCASTING:
+    if opset_of(expand.graph) < _FIRST_WITH_BROADCASTING:
         return None
     if not all(_broadcasts(use.node, use.index, output) for use in output.consumers):
         return None
     edits = bypass(expand, expand.input(0))
     if edits is None:
         return None
-    return Fix(edits, f"Removes Expand '{expand.label}': what reads it broadcasts.")
+    says = f"Removes Expand '{expand.label}': what reads it broadcasts."
+    return Fix(edits, says, "safe" if is_static(output.shape) else "exact")
 
 
 def _broadcasts(user: Node, index: int, expanded: Value) -> bool:
@@ -146,15 +153,75 @@ def _ends_with(shape: Shape | None, wide: Shape) -> bool:
 
 def reshape_once(context: Context, hit: Hit) -> Fix | None:
     """Go from the first to the last shape of consecutive views at once."""
-    last = hit.place
-    if not isinstance(last, Node):
+    first, last = hit.related[0], hit.related[-1]
+    source, output = first.input(0), last.output()
+    if source is None or output is None or first is last:
         return None
-    chain = views_up_to(last)
-    source, output = chain[-1].input(0), last.output()
-    if source is None or output is None or len(chain) < 2:
-        return None
-    says = f"Makes one Reshape of the {len(chain)} views that end at '{last.label}'."
+    says = f"Makes one Reshape of the {len(hit.related)} views that end at '{last.label}'."
     if is_static(source.shape) and source.shape == output.shape:
         edits = bypass(last, source)
         return Fix(edits, f"Removes the views up to '{last.label}'.") if edits else None
-    return None
+    if _has_plain_target(last):
+        return Fix((SetInput(last, 0, source),), says)
+    target = _target(source.shape, output.shape)
+    if target is None or opset_of(last.graph) < _FIRST_WITH_SHAPE_INPUT:
+        return None
+    reshape = NewNode("Reshape", (source, "target"), (output,), name=last.name)
+    edits = (
+        RemoveNodes((last,)),
+        AddTensor("target", last.graph, DTYPES["int64"], (len(target),), partial(_array, target)),
+        InsertNodes(last.graph, (reshape,), before=last),
+    )
+    return Fix(edits, says, "exact" if 0 in target else "safe")
+
+
+def _has_plain_target(node: Node) -> bool:
+    """Return True for a Reshape whose shape does not depend on that of its input."""
+    target = node.input(1) if node.op_type == "Reshape" else None
+    sizes = ints(target) if is_settled(target) else None
+    return bool(sizes) and 0 not in (sizes or ())
+
+
+def _target(before: Shape | None, after: Shape | None) -> list[int] | None:
+    """Return the shape to give to a Reshape from one shape to another; None if it is not known."""
+    if before is None or after is None or 0 in after:
+        return None
+    kept = [
+        isinstance(dim, str) and place < len(before) and before[place] == dim
+        for place, dim in enumerate(after)
+    ]
+    if sum(not isinstance(dim, int) for dim in after) == 1:
+        kept = [False] * len(after)
+    target = [
+        0 if same else dim if isinstance(dim, int) else -1
+        for dim, same in zip(after, kept, strict=True)
+    ]
+    return target if target.count(-1) <= 1 else None
+
+
+def _array(numbers: list[int]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array(numbers, np.int64)
+
+
+def copy_pixels(context: Context, hit: Hit) -> Fix | None:
+    """Let a Resize that doubles an image use the modes with a fast kernel."""
+    resize = hit.place
+    source = resize.input(0) if isinstance(resize, Node) else None
+    output = resize.output() if isinstance(resize, Node) else None
+    if not isinstance(resize, Node) or source is None or output is None:
+        return None
+    before, after = source.shape, output.shape
+    if before is None or after is None or len(before) != 4 or len(after) != 4:
+        return None
+    doubled = [
+        isinstance(dim, int) and 2 * dim == made for dim, made in zip(before, after, strict=True)
+    ]
+    if not all(doubled[2:]) or before[:2] != after[:2] or None in before[:2]:
+        return None
+    edits = (
+        SetAttribute(resize, "coordinate_transformation_mode", "asymmetric"),
+        SetAttribute(resize, "nearest_mode", "floor"),
+    )
+    return Fix(edits, f"Lets Resize '{resize.label}' copy pixels.")

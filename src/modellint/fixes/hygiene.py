@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from modellint.analysis.fusion import number
 from modellint.base.paths import LOCAL_PATH
 from modellint.checks.api import Context, Hit
-from modellint.fixes.removal import bypass, is_droppable, is_read, is_settled, removal
-from modellint.formats.onnx.facts import onnx_facts
+from modellint.fixes.conditions import bypass, is_droppable, is_read, is_settled, opset_of
 from modellint.model import Graph, Node, Value
 from modellint.model.edits import (
     Fix,
@@ -43,7 +42,7 @@ def drop_dead_nodes(context: Context, hit: Hit) -> Fix | None:
     """Take out a node whose results nothing reads, and those that only it needs."""
     if not isinstance(hit.place, Node):
         return None
-    edits = removal((hit.place,))
+    edits = (RemoveNodes((hit.place,)),)
     return Fix(edits, f"Removes {hit.place.op_type} '{hit.place.label}', which computes nothing.")
 
 
@@ -73,12 +72,11 @@ def drop_identities(context: Context, hit: Hit) -> Fix | None:
 
 def drop_dropout(context: Context, hit: Hit) -> Fix | None:
     """Let what reads a Dropout read its input, if it cannot be told to drop anything."""
-    opset = onnx_facts(context.model).opset or 0
-    return _without("Dropout", [node for node in _nodes_of(hit) if _is_idle(node, opset)])
+    return _without("Dropout", [node for node in _nodes_of(hit) if _is_idle(node)])
 
 
-def _is_idle(dropout: Node, opset: int) -> bool:
-    if opset < _FIRST_WITHOUT_MODE:
+def _is_idle(dropout: Node) -> bool:
+    if opset_of(dropout.graph) < _FIRST_WITHOUT_MODE:
         return dropout.get_int("is_test", 0) == 1
     training = dropout.input(2)
     return training is None or (is_settled(training) and number(training) == 0)
@@ -91,13 +89,9 @@ def _nodes_of(hit: Hit) -> list[Node]:
 
 def _without(op: str, nodes: Sequence[Node]) -> Fix | None:
     """Bypass nodes that return their first input, if all of them can be."""
-    passing = {id(node) for node in nodes}
     edits: list[GraphEdit] = []
     for node in nodes:
-        source = node.input(0)
-        while source is not None and id(source.producer) in passing:
-            source = source.producer.input(0) if source.producer is not None else None
-        bypassed = bypass(node, source)
+        bypassed = bypass(node, node.input(0))
         if bypassed is None:
             return None
         edits += bypassed

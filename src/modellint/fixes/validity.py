@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from modellint.analysis.duplicates import hold_equal, is_same_operation
+from modellint.analysis.duplicates import is_same_operation, same_in_full
 from modellint.checks.api import Context, Hit
-from modellint.model import Graph, Node, Tensor
+from modellint.model import Graph, Node
 from modellint.model.edits import Fix, RemoveNodes, Reorder, Rewrite
 from modellint.operators import Trait, having
 
@@ -70,16 +70,12 @@ def drop_repeated_initializer(context: Context, hit: Hit) -> Fix | None:
     """Drop initializers of a name that another one of the same elements has."""
     name = str(hit.facts["tensor"])
     first, *others = [tensor for tensor in context.model.tensors if tensor.name == name]
-    if not others or not all(_is_equal(first, other) for other in others):
+    if not others or not all(same_in_full(first, other) for other in others):
         return None
     return Fix(
         (Rewrite(lambda message: _with_first_of_name(message, name)),),
         f"Keeps only the first initializer '{name}'.",
     )
-
-
-def _is_equal(one: Tensor, other: Tensor) -> bool:
-    return one.dtype is other.dtype and one.shape == other.shape and hold_equal(one, other)
 
 
 def _with_first_of_name(message: Any, name: str) -> Any:

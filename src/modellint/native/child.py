@@ -6,11 +6,16 @@ import os
 import pickle
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from modellint.base.children import live_no_longer_than, receive
-from modellint.native.inference import infer_shapes
+from modellint.native.inference import convert_version, infer_shapes
 
+_TASKS: Mapping[str, Callable[..., bytes]] = {
+    "infer_shapes": infer_shapes,
+    "convert_version": convert_version,
+}
 SECONDS = 20.0
 """Processor time for one model."""
 MEMORY = 4 << 30
@@ -26,16 +31,18 @@ def main() -> None:
     live_no_longer_than(receive(asked))
     _limit_memory()
     while True:
-        serialized, strict, propagates = receive(asked)
-        pickle.dump(_answer(serialized, strict=strict, propagates=propagates), answers)
+        task, serialized, arguments = receive(asked)
+        pickle.dump(_answer(_TASKS[task], serialized, arguments), answers)
         answers.flush()
 
 
-def _answer(serialized: bytes, *, strict: bool, propagates: bool) -> tuple[bytes, str | None]:
-    """Return the inferred model, or the message of what onnx raised."""
+def _answer(
+    task: Callable[..., bytes], serialized: bytes, arguments: Mapping[str, object]
+) -> tuple[bytes, str | None]:
+    """Return the model that onnx makes of another, or the message of what it raised."""
     _limit_time(SECONDS)
     try:
-        return infer_shapes(serialized, strict=strict, propagates=propagates), None
+        return task(serialized, **arguments), None
     except Exception as error:  # onnx raises its own, the standard ones and protobuf's
         return b"", str(error) or type(error).__name__
     finally:

@@ -1,4 +1,4 @@
-"""Shape inference by onnx's C++ library, in this process or in one that may die of it."""
+"""Shape inference and conversion by onnx's C++ library, here or in a process that may die of it."""
 
 from __future__ import annotations
 
@@ -27,24 +27,42 @@ def infer_shapes(serialized: bytes, *, strict: bool, propagates: bool) -> bytes:
     return inferred
 
 
+def convert_version(serialized: bytes, *, version: int) -> bytes:
+    """Convert a model to a version of the default operator set in this process."""
+    converted: bytes = library().version_converter.convert_version(serialized, version)
+    return converted
+
+
 def infer_shapes_apart(serialized: bytes, *, strict: bool, propagates: bool) -> bytes:
     """Infer shapes in a process that may die, and is kept as long as it lives."""
+    return _ask("infer_shapes", serialized, strict=strict, propagates=propagates)
+
+
+def convert_version_apart(serialized: bytes, *, version: int) -> bytes:
+    """Convert a model in the same process."""
+    return _ask("convert_version", serialized, version=version)
+
+
+def _ask(task: str, serialized: bytes, **arguments: object) -> bytes:
     from modellint.base import children  # hardly ever needed
 
     helper = _helper()
     try:
-        children.tell(helper, (serialized, strict, propagates))
-        inferred, error = children.answer(helper)
+        children.tell(helper, (task, serialized, arguments))
+        made, error = children.answer(helper)
     except BaseException as error:
         _helper.cache_clear()
         how = children.end(helper)
         if isinstance(error, Exception):
-            raise DiedError(f"onnx's shape inference {how}") from None
+            raise DiedError(f"onnx's {_NAMES[task]} {how}") from None
         raise
     if error is not None:
         raise ApartError(error)
-    result: bytes = inferred
+    result: bytes = made
     return result
+
+
+_NAMES = {"infer_shapes": "shape inference", "convert_version": "version converter"}
 
 
 @cache

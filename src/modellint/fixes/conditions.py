@@ -1,0 +1,47 @@
+"""What fixes share: what is certain of values, and how nodes are bypassed."""
+
+from __future__ import annotations
+
+from modellint.formats.onnx.facts import onnx_facts
+from modellint.model import Graph, Node, Value
+from modellint.model.edits import GraphEdit, RemoveNodes, Replace
+
+FIRST_WITH_DEFAULTS = 4
+"""IR version since which an initializer that is an input, too, is the input's default."""
+
+
+def opset_of(graph: Graph) -> int:
+    """Return the version of the default operator set that a graph's nodes are of; 0 if none."""
+    return onnx_facts(graph.model).opsets_of(graph).get("", 0)
+
+
+def is_default(value: Value) -> bool:
+    """Return True for a stored constant that a caller may replace."""
+    ir_version = onnx_facts(value.graph.model).ir_version or 0
+    return value.is_input and value.is_constant and ir_version >= FIRST_WITH_DEFAULTS
+
+
+def is_settled(value: Value | None) -> bool:
+    """Return True for a stored constant that no caller can replace."""
+    return value is not None and value.is_constant and not is_default(value)
+
+
+def is_droppable(value: Value) -> bool:
+    """Return True for an initializer that only the graph's nodes can read."""
+    return is_settled(value) and not onnx_facts(value.graph.model).training
+
+
+def is_read(value: Value | None) -> bool:
+    """Return True if a node or the caller uses a value."""
+    return value is not None and (bool(value.consumers) or value.is_output)
+
+
+def bypass(node: Node, by: Value | None) -> tuple[GraphEdit, ...] | None:
+    """Let what reads a node's first output read another value, and take the node out.
+
+    None if something reads its other outputs.
+    """
+    output = node.output()
+    if output is None or by is None or any(map(is_read, node.outputs[1:])):
+        return None
+    return (Replace(output, by), RemoveNodes((node,)))

@@ -1,0 +1,115 @@
+"""Fixes of numbers that are wider than needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from modellint.checks.api import Context, Hit
+from modellint.fixes.conditions import is_settled
+from modellint.model import DTYPES, Node, Tensor, Value
+from modellint.model.edits import Fix, GraphEdit, SetAttribute, SetTensor, SetType
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DOUBLE, _FLOAT = 11, 1
+"""Numbers of the types in attributes."""
+_ROUNDING = 1e-4
+"""What computing in float32 may change, relative to the largest element."""
+
+
+def narrow_doubles(context: Context, hit: Hit) -> Fix | None:
+    """Compute in float32 what is computed in float64 from here on, if callers do not see it."""
+    place = hit.place
+    start = place.output() if isinstance(place, Node) else place
+    if not isinstance(start, Value):
+        return None
+    values = _connected(start)
+    if not all(_is_inner(value) for value in values):
+        return None
+    edits: list[GraphEdit] = []
+    for value in values:
+        narrowed = list(_narrowed(value))
+        edits += narrowed
+        if value.tensor is not None and not narrowed:
+            return None
+    makers = {id(value.producer): value.producer for value in values if value.producer is not None}
+    for node in makers.values():
+        edits += _told(node)
+    says = f"Computes in float32 instead of float64 from '{start.name}' on."
+    return Fix(tuple(edits), says, tolerance=_ROUNDING)
+
+
+def _connected(start: Value) -> list[Value]:
+    """Return the doubles that a value is computed from or with."""
+    found = {id(start): start}
+    pending = [start]
+    while pending:
+        value = pending.pop()
+        nodes = [use.node for use in value.consumers]
+        nodes += [value.producer] if value.producer is not None else []
+        for near in (each for node in nodes for each in (*node.inputs, *node.outputs)):
+            if near is not None and _is_double(near) and id(near) not in found:
+                found[id(near)] = near
+                pending.append(near)
+    return list(found.values())
+
+
+def _is_double(value: Value) -> bool:
+    return value.dtype is not None and value.dtype.name == "float64"
+
+
+def _is_inner(value: Value) -> bool:
+    """Return True for a tensor of the main graph that callers neither pass nor get."""
+    passed = value.is_input and not is_settled(value)
+    users = (use.node for use in value.consumers)
+    plain = value.type_name == "tensor" and value.graph is value.graph.model.graph
+    inner = all(node.graph is value.graph and not node.subgraphs for node in users)
+    return plain and inner and not passed and not value.is_output
+
+
+def _narrowed(value: Value) -> Iterator[GraphEdit]:
+    """Iterate over the edits of a stored constant or a stated type; none if it is out of range."""
+    tensor = value.tensor
+    if tensor is None:
+        if value.declared_dtype is not None:
+            yield SetType(value, DTYPES["float32"])
+        return
+    stored = tensor.numpy()
+    if stored is None or not _fits(stored) or value.name in value.graph.sparse:
+        return
+    elements = partial(_as_float, stored)
+    yield SetTensor(value, DTYPES["float32"], tensor.shape, elements)
+
+
+def _told(node: Node) -> Iterator[GraphEdit]:
+    """Iterate over the edits of attributes that say which type a node makes."""
+    for name in ("to", "dtype", "output_dtype"):
+        if node.attributes.get(name) == _DOUBLE:
+            yield SetAttribute(node, name, _FLOAT)
+    filler = node.attributes.get("value")
+    if node.op_type == "ConstantOfShape" and isinstance(filler, Tensor):
+        stored = filler.numpy()
+        if stored is not None:
+            yield SetAttribute(node, "value", _float_tensor(stored))
+
+
+def _float_tensor(stored: NDArray[Any]) -> Tensor:
+    made = _as_float(stored)
+    return Tensor(
+        "", DTYPES["float32"], made.shape, made.nbytes, small=True, read=partial(_as_float, stored)
+    )
+
+
+def _as_float(stored: NDArray[Any]) -> NDArray[Any]:
+    made: NDArray[Any] = stored.astype("float32")
+    return made
+
+
+def _fits(stored: NDArray[Any]) -> bool:
+    """Return True if finite numbers stay finite."""
+    import numpy as np
+
+    return bool((np.isfinite(_as_float(stored)) == np.isfinite(stored)).all())
