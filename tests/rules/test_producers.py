@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modellint.checks.producers import defects, severity_for
-from modellint.examples import run_example
+from modellint.examples import FIRES, Case, run_example
 from modellint.finding import Severity
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example
@@ -34,6 +34,12 @@ def test_a_defect_is_found(name: str, example: Example, tmp_path: Path) -> None:
     assert DEFECTS[name].what in finding.message
     assert str(finding.severity) == DEFECTS[name].severity
     assert DEFECTS[name].sources[0] in finding.why
+
+
+@pytest.mark.parametrize(("name", "example"), INVALID)
+def test_a_repair_makes_what_the_example_says(name: str, example: Example) -> None:
+    assert bool(example.fixed) == bool(DEFECTS[name].autofix)
+    assert Case(RULE, FIRES, 0, example).failure() == ""
 
 
 @pytest.mark.parametrize("example", VALID)

@@ -1,4 +1,4 @@
-"""What fixes share: what is certain of values, and how nodes are bypassed."""
+"""Facts about values that fixes rely on, and the bypassing of nodes."""
 
 from __future__ import annotations
 

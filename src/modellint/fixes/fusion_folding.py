@@ -39,7 +39,7 @@ _LAST = 2**63 - 1
 _MOST_COMPUTED, _MOST_ADDED = 1 << 28, 1 << 20
 """Maximum bytes of computed constants, and by how much these may exceed what they replace."""
 _ROUNDING = 1e-4
-"""What another order of rounding may change, relative to the largest element."""
+"""Largest change by another order of rounding, relative to the largest element."""
 
 
 def keep_first_result(context: Context, hit: Hit) -> Fix | None:

@@ -27,7 +27,7 @@ _FIRST_WITH_BROADCASTING = 8
 _FIRST_WITH_SHAPE_INPUT = 5
 """Opset since which Reshape takes its shape as an input."""
 _PRECISION = {"bfloat16": 2e-2, "float16": 2e-3, "float32": 1e-6}
-"""What rounding to a type may change, relative to the largest element, after further layers."""
+"""Largest change by rounding to a type, relative to the largest element, after other layers."""
 _BITS = {
     "float8e4m3fn": (4, 3),
     "float8e5m2": (5, 2),

@@ -71,7 +71,7 @@ def drop_identities(context: Context, hit: Hit) -> Fix | None:
 
 
 def drop_dropout(context: Context, hit: Hit) -> Fix | None:
-    """Let what reads a Dropout read its input, if it cannot be told to drop anything."""
+    """Let what reads a Dropout read its input, if no caller can make it drop anything."""
     return _without("Dropout", [node for node in _nodes_of(hit) if _is_idle(node)])
 
 
@@ -104,8 +104,10 @@ def drop_input(context: Context, hit: Hit) -> Fix | None:
     value = hit.place
     if not isinstance(value, Value):
         return None
+    wanted = context.choices.get("unused-inputs") == "drop"
+    edits = (RemoveInput(value),) if wanted else ()
     says = f"Removes input '{value.name}', which callers may no longer pass."
-    return Fix((RemoveInput(value),), says, changes_interface=True)
+    return Fix(edits, says, option="unused-inputs=drop", changes_interface=True)
 
 
 def drop_imports(context: Context, hit: Hit) -> Fix | None:
@@ -177,7 +179,9 @@ def stop_training(context: Context, hit: Hit) -> Fix | None:
     edits = bypass(node, node.input(0)) if node.op_type == "Dropout" else _with_statistics(node)
     if edits is None:
         return None
-    return Fix(edits, f"Switches {node.op_type} '{node.label}' to inference.")
+    wanted = context.choices.get("training") == "stop"
+    says = f"Switches {node.op_type} '{node.label}' to inference."
+    return Fix(edits if wanted else (), says, option="training=stop")
 
 
 def _with_statistics(norm: Node) -> tuple[GraphEdit, ...] | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DOUBLE, _FLOAT = 11, 1
 """Numbers of the types in attributes."""
 _ROUNDING = 1e-4
-"""What computing in float32 may change, relative to the largest element."""
+"""Largest change by computing in float32, relative to the largest element."""
 
 
 def narrow_doubles(context: Context, hit: Hit) -> Fix | None:

@@ -29,7 +29,7 @@ Repair = Callable[[Node], "Fix | None"]
 _HALF = 10
 """Number of float16 in attributes."""
 _ROUNDING = 1e-2
-"""What weights rounded to float16 may change, relative to the largest element."""
+"""Largest change by rounding weights to float16, relative to the largest element."""
 
 
 def repair(context: Context, hit: Hit) -> Fix | None:

@@ -74,6 +74,7 @@ class Resolution:
                     self._note(at, edit)
                 except EditError as error:
                     raise EditError(str(error), fix) from error
+        self._stands_for = self._found_to_stand_for()
         self._read_by_new = {
             value
             for new in self.inserted
@@ -198,11 +199,31 @@ class Resolution:
             return True
         if value.is_output and value not in self._returned_less and not self._is_taken_over(value):
             return True
+        places = [(use.node, use.index) for use in value.consumers]
+        for other in self._stands_for.get(value, ()):
+            if isinstance(other, Value):
+                if other.is_output and self._is_taken_over(other):
+                    return True
+                places += other.consumers
+            else:
+                places.append(other)
         return any(
-            self.read(use.node, use.index) is value
-            for use in value.consumers
-            if not self.is_gone(use.node)
+            self.read(node, index) is value for node, index in places if not self.is_gone(node)
         )
+
+    def _found_to_stand_for(self) -> dict[Value, list[Value | tuple[Node, int]]]:
+        """Return what is read instead of other values, and where instead of any."""
+        found: dict[Value, list[Value | tuple[Node, int]]] = {}
+        for value in self._replaced:
+            target = self.final(value)
+            if isinstance(target, Value):
+                found.setdefault(target, []).append(value)
+        for node, inputs in self._redirected.items():
+            for index in inputs:
+                read = self.read(node, index)
+                if isinstance(read, Value):
+                    found.setdefault(read, []).append((node, index))
+        return found
 
     def _is_taken_over(self, output: Value) -> bool:
         """Return True if something else is returned under an output's name."""
