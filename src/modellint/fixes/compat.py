@@ -87,7 +87,7 @@ def convert_to(model: Model, version: int) -> Fix | None:
 
 
 def _changes(node: Node, old: int, new: int) -> bool:
-    """Return True if an operator is defined in another way, or not at all, in one of two versions."""
+    """Return True if one of two versions defines an operator differently, or not at all."""
     if normal_domain(node.domain):
         return False
     known = versions_of(node.op_type, "")
