@@ -16,12 +16,17 @@ from modellint.analysis.fusion import Norms, is_number, operands
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.diff.attributes import names_of_inputs, opset_of, stated
+from modellint.diff.crossing import (
+    FEW,
+    common_attributes,
+    is_arranging,
+    operator_name,
+    with_activation,
+    with_constants,
+)
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having, of
 from modellint.targets.deployment import Deployment
-
-FEW = 64
-"""Integers of a constant that is a parameter rather than a weight."""
 
 _PASSED = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 _COMMUTATIVE = having(Trait.COMMUTATIVE)
@@ -97,8 +102,12 @@ class CanonicalStep:
 class CanonicalGraph:
     """The steps of one graph, in topological order, and who makes and reads their values."""
 
-    def __init__(self, graph: Graph, composed: Mapping[Node, Composed]) -> None:
+    def __init__(
+        self, graph: Graph, composed: Mapping[Node, Composed], *, crossing: bool = False
+    ) -> None:
         self.graph = graph
+        self.crossing = crossing
+        """True if the other graph is of a format that states operators in other ways."""
         self.light: list[Node] = []
         """Nodes that are seen through."""
         self.steps: list[CanonicalStep] = []
@@ -148,6 +157,8 @@ class CanonicalGraph:
         source, op = node.input(0), node.op_type
         if source is None:
             return None
+        if self.crossing and is_arranging(node, source):
+            return source
         if op == "Identity" or op in _PASSED:
             return source
         if op == "Dropout":
@@ -208,6 +219,8 @@ class CanonicalGraph:
 
     def _single(self, node: Node) -> CanonicalStep:
         op, taken = _common_form(node)
+        if self.crossing:
+            op = op if op in _BIASED else operator_name(node)
         step = CanonicalStep(op, (node,), len(self.steps))
         inputs = [self.root(value) if value is not None else None for value in taken]
         attributes = _about_numbers(node, op, stated(node, self._opset))
@@ -215,6 +228,8 @@ class CanonicalGraph:
             inputs = self._without_parameters(node, inputs, attributes)
         if node.subgraphs:
             inputs += [self.root(value) for value in _captured(node)]
+        if self.crossing:
+            attributes = common_attributes(op, step.nodes)
         step.inputs, step.attributes, step.outputs = tuple(inputs), attributes, node.outputs
         return step
 
@@ -241,20 +256,57 @@ class CanonicalGraph:
     def _whole(self, composed: Composed) -> CanonicalStep:
         step = CanonicalStep(composed.op, composed.parts, len(self.steps))
         main = step.main
-        step.attributes = _about_numbers(main, step.op, stated(main, self._opset))
+        step.attributes = (
+            common_attributes(step.op, step.nodes)
+            if self.crossing
+            else _about_numbers(main, step.op, stated(main, self._opset))
+        )
         step.inputs = tuple([self.root(value) for value in composed.inputs])
         step.outputs = (composed.parts[-1].output(),)
         return step
 
 
-def canonical(graph: Graph, *, norms: bool = False, gelus: bool = False) -> CanonicalGraph:
+def canonical(
+    graph: Graph, *, norms: bool = False, gelus: bool = False, crossing: bool = False
+) -> CanonicalGraph:
     """Return the canonical view of a graph; operators written out are one step where asked for."""
     composed = {each.parts[-1]: each for each in _layers_with_bias(graph)}
     if norms:
         composed.update((each.parts[-1], each) for each in _layer_norms(graph))
     if gelus:
         composed.update((each.parts[-1], each) for each in _gelus(graph))
-    return CanonicalGraph(graph, composed)
+    if crossing:
+        _add_constants(graph, composed)
+        _add_activations(graph, composed)
+    return CanonicalGraph(graph, composed, crossing=crossing)
+
+
+def _add_constants(graph: Graph, composed: dict[Node, Composed]) -> None:
+    """Make one step of an operator and the arithmetic with its constants."""
+    inside = {part for each in composed.values() for part in each.parts}
+    for parts in with_constants(graph):
+        if inside.isdisjoint(parts):
+            taken = (
+                *_common_form(parts[0])[1],
+                *(value for node in parts[1:] for value in node.inputs),
+            )
+            made = {node.output() for node in parts}
+            inputs = tuple([value for value in taken if value is not None and value not in made])
+            composed[parts[-1]] = Composed(operator_name(parts[0]), parts, inputs)
+
+
+def _add_activations(graph: Graph, composed: dict[Node, Composed]) -> None:
+    """Make one step of an operator and its activation, as formats that fuse them have it."""
+    inside = {part for each in composed.values() for part in each.parts[:-1]}
+    for node, activation in with_activation(graph):
+        whole = composed.pop(node, None)
+        if whole is None and (node in inside or activation in inside):
+            continue
+        if whole is None:
+            op, taken = _common_form(node)
+            inputs = tuple([value for value in taken if value is not None])
+            whole = Composed(op if op in _BIASED else operator_name(node), (node,), inputs)
+        composed[activation] = Composed(whole.op, (*whole.parts, activation), whole.inputs)
 
 
 def _parameter(node: Node, value: Value) -> object:

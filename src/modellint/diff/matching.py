@@ -17,6 +17,7 @@ from itertools import chain
 from modellint.base.records import dataclass
 from modellint.diff.alignment import aligned, increasing
 from modellint.diff.canonical import CanonicalGraph, CanonicalStep, canonical
+from modellint.diff.crossing import common_kind, is_crossing, weight_sizes
 from modellint.diff.samples import sample_of
 from modellint.model import Graph, Model, Node, Value
 
@@ -125,7 +126,11 @@ def _steps_of(graph: Graph) -> Iterator[CanonicalStep]:
 def _views(old: Graph, new: Graph) -> tuple[CanonicalGraph, CanonicalGraph]:
     """Return both canonical views; operators that one of the models writes out are one step."""
     norms, gelus = (len(old.by_op.get(op, ())) != len(new.by_op.get(op, ())) for op in WRITTEN_OUT)
-    return canonical(old, norms=norms, gelus=gelus), canonical(new, norms=norms, gelus=gelus)
+    crossing = is_crossing(old.model, new.model)
+    one, other = (
+        canonical(graph, norms=norms, gelus=gelus, crossing=crossing) for graph in (old, new)
+    )
+    return one, other
 
 
 class Side:
@@ -213,20 +218,22 @@ class Matcher:
         self, old: CanonicalGraph, new: CanonicalGraph, outer: Mapping[Value, Value]
     ) -> None:
         self.old, self.new = Side(old), Side(new)
-        self.inputs = _paired_ends(old.graph.inputs, new.graph.inputs)
-        self.outputs = _paired_ends(old.graph.outputs, new.graph.outputs)
+        self.crossing = old.crossing
+        kind = common_kind if self.crossing else _kind
+        self.inputs = _paired_ends(old.graph.inputs, new.graph.inputs, kind)
+        self.outputs = _paired_ends(old.graph.outputs, new.graph.outputs, kind)
         self.replaced: list[Pair] = []
         self._matched: list[tuple[CanonicalStep, CanonicalStep]] = []
         """All pairs, in the order in which they were found."""
         self._spread_to = 0
         """The pairs before have had their neighbours looked at."""
         for at, pair in enumerate(self.inputs):
-            name = ("input", at) if None not in pair else None
+            name = self._name_of(pair, ("input", at))
             for side, value in zip((self.old, self.new), pair, strict=True):
                 if value is not None:
                     side.ends[value] = name or ("new input", _kind(value))
         for at, pair in enumerate(self.outputs):
-            name = ("output", at) if None not in pair else None
+            name = self._name_of(pair, ("output", at))
             for side, value in zip((self.old, self.new), pair, strict=True):
                 if value is not None:
                     side.exits[side.view.root(value)] = name or ("new output",)
@@ -234,6 +241,15 @@ class Matcher:
             for at, (one, other) in enumerate(outer.items()):
                 self.old.ends.setdefault(one, ("outer", at))
                 self.new.ends.setdefault(other, ("outer", at))
+
+    def _name_of(
+        self, pair: tuple[Value | None, Value | None], name: tuple[str, int]
+    ) -> tuple[Hashable, ...] | None:
+        """Return a common name for an input or output; those that look alike may be swapped."""
+        one, other = pair
+        if one is None or other is None:
+            return None
+        return common_kind(one) if self.crossing and one.name != other.name else name
 
     def record(self, found: Matching) -> None:
         twins = self.new.twins
@@ -262,10 +278,12 @@ class Matcher:
     # Levels
 
     def run(self) -> None:
-        for label in (as_written, _by_ranks, _by_operator):
+        whole: Label = in_common if self.crossing else as_written
+        weaker = (_by_operator,) if self.crossing else (_by_ranks, _by_operator)
+        for label in (whole, *weaker):
             for side in (self.old, self.new):
                 side.labels = {step: label(step) for step in side.steps}
-            if label is as_written:
+            if label is whole:
                 self._anchor(both_ways=True)
                 if not self._is_done():
                     self._match_by_weights()
@@ -506,6 +524,13 @@ def as_written(step: CanonicalStep) -> Hashable:
     return hash((step.op, attributes, _shapes(step), _bodies(step)))
 
 
+def in_common(step: CanonicalStep) -> Hashable:
+    """Operator, what attributes have in common, and sizes of weights, in any format."""
+    attributes = tuple(sorted([(name, str(value)) for name, value in step.attributes.items()]))
+    tensors = [value.tensor for _, value in step.weights() if value.tensor is not None]
+    return hash((step.op, attributes, weight_sizes(tensors)))
+
+
 def _by_ranks(step: CanonicalStep) -> Hashable:
     ranks = [
         len(value.tensor.shape) if value is not None and value.tensor is not None else -1
@@ -625,7 +650,7 @@ def _near(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
 
 
 def _paired_ends(
-    old: Sequence[Value], new: Sequence[Value]
+    old: Sequence[Value], new: Sequence[Value], kind: Callable[[Value], Hashable]
 ) -> list[tuple[Value | None, Value | None]]:
     """Pair inputs or outputs: by name, then in order among those of one type and rank."""
     by_name = {value.name: value for value in new}
@@ -642,9 +667,9 @@ def _paired_ends(
     left: dict[Hashable, list[Value]] = defaultdict(list)
     for value in new:
         if value not in taken:
-            left[_kind(value)].append(value)
+            left[kind(value)].append(value)
     for value in rest:
-        alike = left[_kind(value)]
+        alike = left[kind(value)]
         pairs.append((value, alike.pop(0) if alike else None))
     return [*pairs, *((None, value) for alike in left.values() for value in alike)]
 

@@ -1,0 +1,152 @@
+"""Common form of graphs of different formats: the arithmetic, without what only arranges numbers.
+
+Formats differ in the order of dims, in where activations are written, and in how windows are
+padded. Between two of them, steps are compared by common operators, by the sizes of their weights
+in any order, and by strides; what only rearranges or pads is seen through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+
+from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.operators import Trait, having, of
+
+FEW = 64
+"""Integers of a constant that is a parameter rather than a weight."""
+SAME_DIALECT = frozenset(("onnx", "onnx-text", "ort"))
+"""Formats that state the same operators with the same attributes."""
+_ACTIVATIONS = frozenset(("Relu", "Clip", "Tanh"))
+_ACTIVATED = frozenset(
+    """Conv ConvTranspose MatMul Gemm Add Sub Mul Div Concat AveragePool MaxPool
+    GlobalAveragePool""".split()
+)
+"""Operators that some formats compute an activation with."""
+_FOLLOWED: Mapping[str, tuple[str, ...]] = {
+    "Conv": ("Add",),
+    "ConvTranspose": ("Add",),
+    "LayerNormalization": ("Mul", "Add"),
+}
+"""Operators that some formats write the constants of apart."""
+_FUSED = "fused_activation_function"
+_PLAIN = ("NONE", "")
+_VIEWS = having(Trait.VIEW)
+_WINDOWS = frozenset(("Conv", "ConvTranspose", "AveragePool", "MaxPool"))
+_STRIDES = ("strides", "stride", "stride_d", "stride_h", "stride_w")
+_DILATIONS = ("dilations", "dilation_d_factor", "dilation_h_factor", "dilation_w_factor")
+_OTHER_NAMES: Mapping[str, str] = {
+    "MeanVarianceNormalization": "LayerNormalization",
+    "openvino.GroupConvolution": "Conv",
+    "openvino.GroupConvolutionBackpropData": "ConvTranspose",
+    "openvino.GRUSequence": "GRU",
+    "openvino.LSTMSequence": "LSTM",
+    "openvino.RNNSequence": "RNN",
+    "com.microsoft.FusedConv": "Conv",
+    "Gemm": "MatMul",
+    "FullyConnected": "MatMul",
+}
+
+
+def is_crossing(old: Model, new: Model) -> bool:
+    """Return True if two files state operators in different ways."""
+    return old.format != new.format and not {old.format, new.format} <= SAME_DIALECT
+
+
+def operator_name(node: Node) -> str:
+    """Return the name of the operator that a node of any format is."""
+    name = of(node).name
+    return _OTHER_NAMES.get(name, name)
+
+
+def is_arranging(node: Node, source: Value) -> bool:
+    """Return True for a node that only rearranges what it reads, or pads it for a window."""
+    name = operator_name(node)
+    if name in _VIEWS or name == "Transpose":
+        return source.tensor is None
+    output = node.output()
+    readers = [use.node for use in output.consumers] if output is not None else []
+    return (
+        name == "Pad" and bool(readers) and all(operator_name(each) in _WINDOWS for each in readers)
+    )
+
+
+def with_constants(graph: Graph) -> Iterator[tuple[Node, ...]]:
+    """Iterate over operators whose bias or scale is in operators of its own, and those."""
+    for node in graph.nodes:
+        chain = [node]
+        for name in _FOLLOWED.get(operator_name(node), ()):
+            reader = _arithmetic(chain[-1], name)
+            chain += [reader] if reader is not None else []
+        if len(chain) > 1:
+            yield tuple(chain)
+
+
+def _arithmetic(node: Node, name: str) -> Node | None:
+    """Return the only reader of a node, if that adds or multiplies a constant vector."""
+    output = node.output()
+    reader = output.sole_consumer if output is not None else None
+    if reader is None or reader.graph is not node.graph or operator_name(reader) != name:
+        return None
+    tensors = [value.tensor for value in reader.inputs if value is not None and value is not output]
+    if len(tensors) != 1 or tensors[0] is None:
+        return None
+    shape = tensors[0].shape
+    return reader if 1 < tensors[0].elements == max(shape, default=0) else None
+
+
+def with_activation(graph: Graph) -> Iterator[tuple[Node, Node]]:
+    """Iterate over nodes whose only reader is an activation, and that."""
+    for node in graph.nodes:
+        if operator_name(node) not in _ACTIVATED or node.attributes.get(_FUSED, "NONE") != "NONE":
+            continue
+        output = node.output()
+        reader = output.sole_consumer if output is not None else None
+        if (
+            reader is not None
+            and operator_name(reader) in _ACTIVATIONS
+            and len(reader.outputs) == 1
+        ):
+            yield node, reader
+
+
+def common_attributes(name: str, nodes: tuple[Node, ...]) -> dict[str, object]:
+    """Return what can be compared of a step in any format."""
+    node = nodes[0]
+    found: dict[str, object] = {}
+    if name in _WINDOWS:
+        for ours, theirs in (("strides", _STRIDES), ("dilations", _DILATIONS)):
+            steps = tuple(step for each in theirs for step in _ints(node.attributes.get(each)))
+            if any(step != 1 for step in steps):
+                found[ours] = tuple(step for step in steps if step != 1)
+    activation = node.attributes.get(_FUSED, "NONE")
+    if isinstance(activation, str) and activation not in _PLAIN:
+        found["activation"] = "Relu" if activation.startswith("RELU") else activation.title()
+    for each in nodes[1:]:
+        if operator_name(each) in _ACTIVATIONS:
+            kind = operator_name(each)
+            found["activation"] = "Relu" if kind == "Clip" else kind
+    return found
+
+
+def _ints(value: object) -> tuple[int, ...]:
+    if isinstance(value, int):
+        return (value,)
+    if isinstance(value, tuple):
+        return tuple(each for each in value if isinstance(each, int))
+    return ()
+
+
+def weight_sizes(tensors: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
+    """Return the sizes of weights in any order of dims, without vectors.
+
+    Formats leave out a bias of zeros and a scale of ones, and state axes as tensors.
+    """
+    sizes = (tuple(sorted(dim for dim in tensor.shape if dim != 1)) for tensor in tensors)
+    return tuple(sorted(each for each in sizes if len(each) > 1))
+
+
+def common_kind(value: Value) -> tuple[Hashable, ...]:
+    """Return what is alike in an input or output of any format: its known sizes."""
+    shape = value.declared_shape or ()
+    sizes = sorted(dim for dim in shape if isinstance(dim, int) and dim > 1)
+    return "any layout", tuple(sizes)

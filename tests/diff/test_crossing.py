@@ -1,0 +1,111 @@
+"""One network in two formats: layouts, fused activations and paddings are seen through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modellint.diff.matching import Matching, match_models
+from modellint.formats import read_model
+from modellint.formats.openvino.notation import encode as openvino
+from modellint.formats.tflite.notation import encode as tflite
+from tests.support import model_from_text, save
+
+ONNX = """
+<ir_version: 9, opset_import: ["" : 18]>
+main (float[1,3,8,8] x) => (float[1,4] y)
+<float[8,3,3,3] w, float[8] b, float[8,1,3,3] d, float[4,8] v, float[4] c>
+{
+    padded = Conv <pads = [1,1,1,1], strides = [2,2]> (x, w, b)
+    active = Relu (padded)
+    deep = Conv <pads = [1,1,1,1], group = 8> (active, d)
+    mean = GlobalAveragePool (deep)
+    flat = Flatten (mean)
+    y = Gemm <transB = 1> (flat, v, c)
+}
+"""
+TFLITE = """
+main (image) => (label)
+image float32[1,8,8,3]
+w float32[8,3,3,3] = 0
+b float32[8] = 0
+d float32[1,3,3,8] = 0
+v float32[4,8] = 0
+c float32[4] = 0
+p int32[4,2] = 0 0 0 1 0 1 0 0
+around float32[1,9,9,3]
+one float32[1,4,4,8]
+two float32[1,4,4,8]
+axes int32[2] = 1 2
+mean float32[1,8]
+label float32[1,4]
+PAD (image, p) => (around)
+CONV_2D (around, w, b) => (one) {padding=VALID stride_w=2 stride_h=2 fused_activation_function=RELU}
+DEPTHWISE_CONV_2D (one, d, -) => (two) {padding=SAME stride_w=1 stride_h=1 depth_multiplier=1}
+MEAN (two, axes) => (mean)
+FULLY_CONNECTED (mean, v, c) => (label)
+"""
+OPENVINO = """
+net version=11
+x = Parameter f32[1,3,8,8]
+w = Const f32[8,3,3,3] offset=0
+conv = Convolution(x, w) f32[1,8,4,4] strides=2,2 pads_begin=1,1 pads_end=1,1 dilations=1,1
+b = Const f32[1,8,1,1] offset=864
+biased = Add(conv, b) f32[1,8,4,4]
+active = ReLU(biased) f32[1,8,4,4]
+d = Const f32[8,1,1,3,3] offset=896
+deep = GroupConvolution(active, d) f32[1,8,4,4] strides=1,1 pads_begin=1,1 pads_end=1,1
+Result(deep)
+"""
+
+
+def match(tmp_path: Path, other: bytes, name: str) -> Matching:
+    old = save(model_from_text(ONNX), tmp_path / "model.onnx")
+    new = tmp_path / name
+    new.write_bytes(other)
+    (tmp_path / "model.bin").write_bytes(bytes(1 << 12))
+    return match_models(read_model(old), read_model(new))
+
+
+def operators(found: Matching) -> list[tuple[str, str, str]]:
+    return [(pair.old.op, pair.old.main.op_type, pair.new.main.op_type) for pair in found.pairs]
+
+
+def test_onnx_and_tflite(tmp_path: Path) -> None:
+    found = match(tmp_path, tflite(TFLITE), "model.tflite")
+    assert operators(found) == [
+        ("Conv", "Conv", "CONV_2D"),
+        ("Conv", "Conv", "DEPTHWISE_CONV_2D"),
+        ("MatMul", "Gemm", "FULLY_CONNECTED"),
+    ]
+    assert [(pair.old.op, pair.new.op) for pair in found.replaced] == [
+        ("GlobalAveragePool", "ReduceMean")
+    ]
+    assert found.removed == found.added == []
+
+
+def test_onnx_and_openvino(tmp_path: Path) -> None:
+    found = match(tmp_path, openvino(OPENVINO), "model.xml")
+    assert operators(found) == [
+        ("Conv", "Conv", "Conv"),
+        ("Conv", "Conv", "GroupConvolution"),
+    ]
+    assert len(found.pairs[0].new.nodes) == 3
+    assert found.added == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "changed"),
+    [
+        ("fused_activation_function=RELU}", "fused_activation_function=NONE}", ["activation"]),
+        ("stride_w=2 stride_h=2", "stride_w=1 stride_h=1", ["strides"]),
+    ],
+)
+def test_what_differs_is_still_seen(
+    tmp_path: Path, line: str, wrong: str, changed: list[str]
+) -> None:
+    found = match(tmp_path, tflite(TFLITE.replace(line, wrong)), "model.tflite")
+    first = next(pair for pair in found.pairs if pair.new.main.op_type == "CONV_2D")
+    ours, theirs = first.old.attributes, first.new.attributes
+    assert [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)] == changed
