@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.parameters import parameters
 from modellint.analysis.structure import place_digest
+from modellint.base.applicability import Applicability
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import MORE, Finding, Location, ModelSummary, Severity
-from modellint.formats.registry import dialect_of, is_model_folder
+from modellint.formats.registry import dialect_of, is_fixable, is_model_folder
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.model.reading import Reading
@@ -224,7 +225,13 @@ class _Linting:
             suppressed="modellint.ignore in the model's metadata" if ignored else None,
             variant=hit.variant,
             frame=frame_of(place, hit.related, fill(rule.note, words)),
+            fixable=self._fixable(rule),
         )
+
+    def _fixable(self, rule: Rule) -> Applicability | None:
+        if rule.autofix is None or not is_fixable(self.model.format):
+            return None
+        return rule.autofix.applicability
 
     def _crash(self, rule: Rule, error: Exception) -> Finding:
         import traceback

@@ -7,7 +7,9 @@ from dataclasses import field
 from enum import IntEnum
 from typing import Literal
 
+from modellint.base.applicability import Applicability
 from modellint.base.records import dataclass
+from modellint.fixed import FileFixes
 
 MOST_FINDINGS = 1000
 """Number of findings that a rule lists for a file, by default."""
@@ -89,6 +91,8 @@ class Finding:
     variant: str = ""
     """Message variant of the rule; reports group findings of the same variant."""
     frame: Frame | None = None
+    fixable: Applicability | None = None
+    """How far fixes of the rule may be trusted, if files of this format can be fixed."""
 
     @property
     def nodes(self) -> list[str]:
@@ -198,6 +202,8 @@ class Result:
     """Seconds per rule code, and per stage as ``(read)`` and ``(infer)``."""
     probes: tuple[Probed, ...] = ()
     """Outcomes of probes, by model and deployment."""
+    fixes: tuple[FileFixes, ...] = ()
+    """Fixes of models, if the run was to fix any."""
 
     @property
     def active(self) -> list[Finding]:

@@ -17,12 +17,12 @@ SRC = ROOT / "src"
 # Which room may import which others, as docs/architecture.md draws it. Its own modules, and the
 # package root (the version), every room may.
 MODELS = {"capability", "model", "targets", "analysis", "runtimes"}
-VALUES = {"base", "finding", "operators"}
+VALUES = {"base", "finding", "fixed", "operators"}
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
     "capability": {"base"},
     "operators": {"base"},
-    "finding": {"base"},
+    "finding": {"base", "fixed"},
     "fixed": {"base"},
     "inspection": {"base"},
     "native": {"base"},
@@ -68,7 +68,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cache": {"formats", "rules", "plan", "probes"} | VALUES,
     "planning": {"config", "rules", "runtimes", "plan", "targets", "verify", "probes"} | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
-    "lint": {"rules", "plan", "config", "discovery", "planning", "cache", "workers", "probes"}
+    "lint": {
+        "fixed",
+        "fixing",
+        "rules",
+        "plan",
+        "config",
+        "discovery",
+        "planning",
+        "cache",
+        "workers",
+        "probes",
+    }
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -31,6 +32,7 @@ from modellint.config.settings import (
     DEPLOYMENT,
     EXIT,
     FILES,
+    FIXING,
     LANGUAGE,
     OUTPUT,
     PROBING,
@@ -41,6 +43,8 @@ from modellint.report import FORMATS
 
 if TYPE_CHECKING:
     from modellint.finding import Result
+    from modellint.fixed import FileFixes
+    from modellint.lint import Request
     from modellint.report import Options
 
 EPILOG = """Exit codes:
@@ -55,6 +59,18 @@ EPILOG = """Exit codes:
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
 @settings_in(RULES)
+@option("--fix", group=FIXING, is_flag=True, help="Fix findings, with proof; then lint again.")
+@option(
+    "--diff", group=FIXING, is_flag=True, help="Show what --fix would change, and write nothing."
+)
+@option(
+    "--fix-to",
+    group=FIXING,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write fixed models to this folder; the originals stay.",
+)
+@settings_in(FIXING)
 @settings_in(PROBING)
 @probing.report_option
 @settings_in(FILES)
@@ -96,7 +112,6 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
     The default path is the current folder; '-' is standard input.
     """
     from modellint.cli.stdin import spooled
-    from modellint.report import Options
 
     _require_paths(paths)
     command_line = CommandLine(given_settings(given), given["config"], given["isolated"])
@@ -120,6 +135,11 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
             shown_as,
             force=given["force"],
         )
+        fixes: tuple[FileFixes, ...] = ()
+        if given["fix"] or given["diff"] or given["fix_to"]:
+            fixes, request = _fixed(request, given)
+        if given["diff"]:
+            return _show_fixes(fixes, outputs, given)
         probes = configs.of(Path.cwd()).settings.probe is not None
         with (
             Progress(wanted=not given["quiet"]) as progress,
@@ -127,16 +147,10 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
             progress.watching_weights(),
         ):
             outcome = lint(request, progress)
-    options = Options(
-        quiet=given["quiet"],
-        verbose=given["verbose"],
-        color=given["color"],
-        root=_root(),
-        category=given["sarif_category"],
-        suppressed=given["show_suppressed"],
-    )
+    options = _options(given)
+    result = replace(outcome.result, fixes=fixes)
     for output in outputs:
-        output.write(partial(_draw, outcome.result), options)
+        output.write(partial(_draw, result), options)
     probing.write_report(given["probe_report"], outcome.result)
     if given["statistics"]:
         from modellint.report.full import write_statistics
@@ -144,9 +158,57 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         stream = sys.stderr if _is_machine_read(outputs) else sys.stdout
         write_statistics(outcome.result, stream, options)
     if not given["quiet"]:
-        for text in dict.fromkeys((*outcome.notes, *_unsaid(outcome.result, outputs))):
+        for text in dict.fromkeys((*outcome.notes, *_unsaid(result, outputs))):
             note(text)
     return outcome.result.exit_code
+
+
+def _options(given: Mapping[str, Any]) -> Options:
+    from modellint.report import Options
+
+    return Options(
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        color=given["color"],
+        root=_root(),
+        category=given["sarif_category"],
+        suppressed=given["show_suppressed"],
+    )
+
+
+def _fixed(request: Request, given: Mapping[str, Any]) -> tuple[tuple[FileFixes, ...], Request]:
+    """Fix the models of a request; return what to lint afterwards: the fixed ones."""
+    from modellint.lint.fixing import fix
+
+    if request.shown_as:
+        raise UsageError("what comes from standard input cannot be fixed")
+    with Progress(wanted=not given["quiet"]) as progress:
+        return fix(
+            request,
+            to=given["fix_to"],
+            nowhere=given["diff"],
+            force=given["force"],
+            say=progress.say,
+        )
+
+
+def _show_fixes(
+    fixes: Sequence[FileFixes], outputs: Sequence[Output], given: Mapping[str, Any]
+) -> int:
+    """Show what would change; return 1 if anything would."""
+    from modellint.finding import Result
+
+    result = Result((), (), {}, int(any(each.fixed for each in fixes)), 0.0, fixes=tuple(fixes))
+    for output in outputs:
+        draw = partial(_draw_fixes if output.format == "full" else _draw, result)
+        output.write(draw, _options(given))
+    return result.exit_code
+
+
+def _draw_fixes(result: Result, name: str, stream: TextIO, options: Options) -> None:
+    from modellint.report import fix
+
+    fix.write(result.fixes, stream, options, changes=True)
 
 
 def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:

@@ -32,7 +32,7 @@ _STRICT: Any = {"extra": "forbid", "alias_generator": kebab}
 
 
 DEPLOYMENT, RULES, PROBING, FILES = "Deployment", "Rules", "Probing", "Files"
-LANGUAGE = "Language models"
+LANGUAGE, FIXING = "Language models", "Fixing"
 OUTPUT, EXIT, RUNNING = "Output", "Exit code", "Running"
 """Headings of options in the help of verbs."""
 PROBES = "auto, or a runtime listed under Probes by 'modellint doctor'"
@@ -345,6 +345,54 @@ class Settings:
                 EXIT,
                 "Fail at this severity: error, warning, info, never.  [default: error]",
                 "LEVEL",
+            ),
+        ),
+    )
+
+    fixable: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Rules whose findings `--fix` may fix. If not set, all that have a fix.",
+            '["HYG"]',
+            section="Fixing",
+            option=CommandOption(
+                FIXING, "Fix only findings of these rules.", "RULES", name="fix-only"
+            ),
+        ),
+    )
+    unfixable: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Rules whose findings `--fix` leaves alone. The more specific entry of `fixable` and "
+            "`unfixable` wins.",
+            '["HYG014"]',
+        ),
+    )
+    unsafe_fixes: bool = field(
+        default=False,
+        metadata=about(
+            "Let `--fix` carry out what is exact on this model alone, or changes numbers, as well.",
+            "true",
+            option=CommandOption(
+                FIXING, "Also fix what is exact on this model alone, or changes numbers."
+            ),
+        ),
+    )
+    fix_dims: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata=about(
+            "Sizes to give to open dims of the model, by name.",
+            "{ batch = 1 }",
+            option=CommandOption(FIXING, "Give an open dim this size.", "NAME=N", name="fix-dim"),
+        ),
+    )
+    fix_choices: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "Choices for fixes that need one; the rule's page and the findings name them.",
+            '{ clamp = "30000" }',
+            option=CommandOption(
+                FIXING, "Make a choice that a fix needs.", "NAME=VALUE", name="choose"
             ),
         ),
     )

@@ -53,11 +53,11 @@ class Wanted:
     """True to take those that are exact on this model, whatever `unsafe` says."""
 
     def asks(self, proposal: Proposal) -> bool:
-        """Return True if fixes of the rule are wanted at all."""
+        """Return True if fixes of the rule are wanted at all; the longer selector wins."""
         rule = proposal.rule
-        if any(covers(each, rule) for each in self.never):
-            return False
-        return not self.only or any(covers(each, rule) for each in self.only)
+        never = max((len(each) for each in self.never if covers(each, rule)), default=0)
+        only = max((len(each) for each in self.only if covers(each, rule)), default=0)
+        return only > never or not (never or self.only)
 
     def takes(self, proposal: Proposal) -> bool:
         if not proposal.fix.edits:

@@ -87,6 +87,12 @@ def editor_of(format: str) -> FixWriter | None:
     return found.load_editor() if found is not None else None
 
 
+@cache
+def is_fixable(format: str) -> bool:
+    """Return True if files of a format can be fixed."""
+    return any(each.editor for each in formats() if each.name == format)
+
+
 def title_of(format: str) -> str:
     return next((each.title for each in formats() if each.name == format), format)
 

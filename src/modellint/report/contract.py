@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
 from modellint.finding import Assumptions, Finding, ModelSummary, Probed, Result, Severity
+from modellint.fixed import FileFixes, FixEntry, ModelSize, RefusedFix
 from modellint.report.grouping import ordered
 
 
@@ -44,6 +45,10 @@ class FindingEntry(TypedDict):
     count: Annotated[int, "Number of occurrences that the finding stands for."]
     fingerprint: Annotated[str, "Stable across runs, even if names or order change."]
     suppressed: Annotated[str | None, "Why the finding does not count; null if it counts."]
+    fixable: Annotated[
+        str | None,
+        "How far the rule's fixes may be trusted: safe, exact, numbers, choice; null without any.",
+    ]
 
 
 class RulesEntry(TypedDict):
@@ -103,6 +108,61 @@ class AssumptionsEntry(TypedDict):
     ]
 
 
+class FixedEntry(TypedDict):
+    """A fix of one finding."""
+
+    code: Annotated[str, "The rule's code."]
+    rule: Annotated[str, "The rule's name."]
+    says: Annotated[str, "One sentence of what it does."]
+    applicability: Literal["safe", "exact", "numbers", "choice"]
+    graph: Annotated[str | None, "Path of the graph; null for the file as a whole."]
+    place: Annotated[str | None, "Label of the node or value."]
+    option: Annotated[str | None, "The choice that it needs, if any."]
+    refused_by: Annotated[
+        str | None,
+        "The step of the proof that failed: edit, file, interface, checker, loading, outputs, "
+        "findings, not-run; null if none did.",
+    ]
+    reason: Annotated[str | None, "How it failed."]
+
+
+class ChangeEntry(TypedDict):
+    """One difference between a model before and after."""
+
+    kind: Literal["removed", "added", "changed"]
+    graph: Annotated[str | None, "Path of the graph; null for the file as a whole."]
+    what: Annotated[str, "A node's operator, or input, output, tensor, opset, metadata."]
+    name: str
+    detail: Annotated[str, "Inputs, outputs and attributes of a node; the type of a value."]
+    before: Annotated[str | None, "The detail before, if it changed."]
+
+
+class SizeEntry(TypedDict):
+    """Size of a model."""
+
+    nodes: Annotated[int, "Nodes of all graphs and functions."]
+    weight_bytes: int
+    file_bytes: int
+
+
+class FixesEntry(TypedDict):
+    """What was fixed in one file, or would be."""
+
+    path: Annotated[str, "The model's file."]
+    written: Annotated[str | None, "The file that was written; null if none was."]
+    fixed: list[FixedEntry]
+    refused: Annotated[list[FixedEntry], "Fixes whose proof failed."]
+    offered: Annotated[list[FixedEntry], "Fixes that were not asked for."]
+    changes: list[ChangeEntry]
+    before: SizeEntry | None
+    after: SizeEntry | None
+    proof: Annotated[str | None, "How the fixes were proved."]
+    largest_difference: Annotated[
+        float, "Largest difference of an output, relative to its largest element."
+    ]
+    problem: Annotated[str | None, "Why nothing could be fixed or written."]
+
+
 class SummaryEntry(TypedDict):
     """Counts of findings that are not suppressed, and the run's time."""
 
@@ -126,6 +186,7 @@ class Document(TypedDict):
         list[FindingEntry], "All findings, including suppressed ones, most severe first."
     ]
     probes: Annotated[list[ProbeEntry] | None, "Null if the run did not probe."]
+    fixes: Annotated[list[FixesEntry] | None, "Null if the run was not to fix anything."]
     summary: SummaryEntry
 
 
@@ -137,6 +198,7 @@ def document(result: Result) -> Document:
         "models": [model_entry(model) for model in result.models],
         "findings": [finding_entry(finding) for finding in ordered(result)],
         "probes": [probe_entry(probed) for probed in result.probes] or None,
+        "fixes": [fixes_entry(each) for each in result.fixes] or None,
         "summary": {
             "error": result.count(Severity.ERROR),
             "warning": result.count(Severity.WARNING),
@@ -144,6 +206,56 @@ def document(result: Result) -> Document:
             "models": len(result.models),
             "seconds": round(result.seconds, 3),
         },
+    }
+
+
+def fixes_entry(fixes: FileFixes) -> FixesEntry:
+    return {
+        "path": fixes.path,
+        "written": fixes.written or None,
+        "fixed": [_fixed_entry(each) for each in fixes.fixed],
+        "refused": [_fixed_entry(each.entry, each) for each in fixes.refused],
+        "offered": [_fixed_entry(each) for each in fixes.offered],
+        "changes": [
+            {
+                "kind": each.kind,
+                "graph": each.graph or None,
+                "what": each.what,
+                "name": each.name,
+                "detail": each.detail,
+                "before": each.before or None,
+            }
+            for each in fixes.changes
+        ],
+        "before": _size_entry(fixes.before),
+        "after": _size_entry(fixes.after),
+        "proof": fixes.proof or None,
+        "largest_difference": fixes.largest_difference,
+        "problem": fixes.problem or None,
+    }
+
+
+def _fixed_entry(entry: FixEntry, refused: RefusedFix | None = None) -> FixedEntry:
+    return {
+        "code": entry.code,
+        "rule": entry.rule,
+        "says": entry.says,
+        "applicability": entry.applicability,
+        "graph": entry.graph or None,
+        "place": entry.place or None,
+        "option": entry.option or None,
+        "refused_by": refused.step if refused is not None else None,
+        "reason": refused.detail if refused is not None else None,
+    }
+
+
+def _size_entry(size: ModelSize | None) -> SizeEntry | None:
+    if size is None:
+        return None
+    return {
+        "nodes": size.nodes,
+        "weight_bytes": size.weight_bytes,
+        "file_bytes": size.file_bytes,
     }
 
 
@@ -217,4 +329,5 @@ def finding_entry(finding: Finding) -> FindingEntry:
         "count": finding.count,
         "fingerprint": finding.fingerprint,
         "suppressed": finding.suppressed,
+        "fixable": finding.fixable,
     }

@@ -6,10 +6,12 @@ import io
 from collections.abc import Sequence
 from typing import TextIO
 
+from modellint.base.applicability import FLAGS
 from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, duration, quantity, rule_url, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
+from modellint.report import fix
 from modellint.report.assumed import sentences
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
@@ -61,6 +63,9 @@ class _FullPage(Page):
         """Texts already printed: models of one folder often share problems."""
 
     def report(self, result: Result) -> None:
+        if result.fixes and not self.options.quiet:
+            fix.write(result.fixes, self.stream, self.options)
+            self.blank()
         for section in sections(result):
             if section.findings or (section.suppressed and self.options.suppressed):
                 self._section(section)
@@ -243,7 +248,13 @@ class _FullPage(Page):
 
     def _next(self, active: Sequence[Finding]) -> str:
         worst = max(active, key=lambda finding: finding.severity)
+        fixable = [FLAGS[each.fixable] for each in active if each.fixable is not None]
         hints = [
+            *(
+                f"{fixable.count(flag):,} can be fixed with `{flag}`"
+                for flag in dict.fromkeys(FLAGS.values())
+                if flag in fixable
+            ),
             f"`modellint rule {worst.code}` explains a rule",
             "`--write-baseline` accepts all current findings",
         ]

@@ -8,18 +8,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from modellint.base.applicability import Applicability
+from modellint.base.applicability import FLAGS, Applicability
 from modellint.base.records import dataclass
 from modellint.capability import Capability
 from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
-_FLAGS: Mapping[Applicability, str] = {
-    "safe": "--fix",
-    "exact": "--unsafe-fixes",
-    "numbers": "--unsafe-fixes",
-    "choice": "--choose",
-}
 Facet = Literal["target", "runtime", "version", "precision", "shapes", "serving"]
 Need = Literal["probe", "target"]
 SeverityName = Literal["info", "warning", "error"]
@@ -279,7 +273,7 @@ class Rule:
         if not self.default:
             traits.append("off unless selected")
         if self.autofix is not None:
-            traits.append(f"fixed by `{_FLAGS[self.autofix.applicability]}`")
+            traits.append(f"fixed by `{FLAGS[self.autofix.applicability]}`")
         return " · ".join([*traits, f"since {self.since}"])
 
     def _fuser_lines(self) -> Iterator[str]:

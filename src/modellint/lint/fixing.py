@@ -1,0 +1,63 @@
+"""Fixing of the models of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from modellint.base.garbage import no_garbage_collection
+from modellint.config.load import Configs
+from modellint.config.settings import Settings
+from modellint.discovery import Found, discover
+from modellint.fixed import FileFixes
+from modellint.fixing.files import Destination, fix_file
+from modellint.fixing.rounds import Wanted
+from modellint.lint.record import plan_files
+from modellint.lint.request import Request
+
+
+def fix(
+    request: Request,
+    *,
+    to: Path | None = None,
+    nowhere: bool = False,
+    force: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[tuple[FileFixes, ...], Request]:
+    """Fix all models of a request, one after the other: each is run, and may be large.
+
+    Also returns a request for what is there afterwards.
+    """
+    configs = Configs(request.command_line)
+    found = discover(request.paths, configs).files
+    fixes = []
+    places: list[Path] = []
+    for record in plan_files(found, request.shown_as, configs):
+        path = record.found.path
+        say(f"fixing {record.found.shown}")
+        file = _place(record.found, to) if to is not None else None
+        destination = Destination(nowhere, file, force)
+        wanted = wanted_by(record.setup.config.settings)
+        with no_garbage_collection():
+            done = fix_file(path, record.found.shown, record.plan, wanted, destination)
+        fixes.append(done)
+        places.append(Path(done.written) if done.written else path)
+    return tuple(fixes), replace(request, paths=places) if to is not None else request
+
+
+def wanted_by(settings: Settings) -> Wanted:
+    dims = {f"dim:{name}": str(size) for name, size in settings.fix_dims.items()}
+    return Wanted(
+        settings.unsafe_fixes,
+        settings.fixable,
+        settings.unfixable,
+        {**settings.fix_choices, **dims},
+    )
+
+
+def _place(found: Found, to: Path) -> Path:
+    """Return where a fixed model goes: below the folder as it is below the working folder."""
+    shown = Path(found.shown)
+    inside = not shown.is_absolute() and ".." not in shown.parts
+    return to / (shown if inside else shown.name)
