@@ -92,7 +92,7 @@ class Finding:
     """Message variant of the rule; reports group findings of the same variant."""
     frame: Frame | None = None
     fixable: Applicability | None = None
-    """How far fixes of the rule may be trusted, if files of this format can be fixed."""
+    """Trust in fixes of the rule, if files of this format can be fixed."""
 
     @property
     def nodes(self) -> list[str]:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import KEYS
+from modellint.fixing.rounds import Wanted
+from modellint.lint.fixing import wanted_by
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, codes, lint_json, project
 from tests.support import run_cli, save
 
@@ -330,6 +333,36 @@ def _(mine: Project) -> None:
     assert not (mine.folder / "out.json").exists()
     run_cli(".", cwd=mine.folder / "sub")
     assert (mine.folder / "out.json").exists()
+
+
+def wanted(mine: Project, text: str) -> Wanted:
+    mine.configure(text)
+    return wanted_by(Configs(CommandLine({})).of(mine.folder).settings)
+
+
+@key("fixable")
+def _(mine: Project) -> None:
+    assert wanted(mine, 'fixable = ["HYG001"]').only == ("HYG001",)
+
+
+@key("unfixable")
+def _(mine: Project) -> None:
+    assert wanted(mine, 'unfixable = ["HYG002"]').never == ("HYG002",)
+
+
+@key("unsafe-fixes")
+def _(mine: Project) -> None:
+    assert wanted(mine, "unsafe-fixes = true").unsafe
+
+
+@key("fix-dims")
+def _(mine: Project) -> None:
+    assert wanted(mine, "fix-dims = { batch = 1 }").choices == {"dim:batch": "1"}
+
+
+@key("fix-choices")
+def _(mine: Project) -> None:
+    assert wanted(mine, 'fix-choices = { a = "b" }').choices == {"a": "b"}
 
 
 @key("max-findings-per-rule")

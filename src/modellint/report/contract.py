@@ -146,7 +146,7 @@ class SizeEntry(TypedDict):
 
 
 class FixesEntry(TypedDict):
-    """What was fixed in one file, or would be."""
+    """Fixes of one file."""
 
     path: Annotated[str, "The model's file."]
     written: Annotated[str | None, "The file that was written; null if none was."]
