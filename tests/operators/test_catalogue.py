@@ -101,7 +101,15 @@ def test_no_operator_has_two_rows() -> None:
 def test_a_name_means_one_operator_in_each_format() -> None:
     meanings = Counter((each.format, each.name) for row in rows().values() for each in row.dialects)
     assert [name for name, count in meanings.items() if count > 1] == []
-    assert {kind for kind, _ in meanings} == {"tflite", "openvino", "coreml"}
+    assert {kind for kind, _ in meanings} == {
+        "tflite",
+        "openvino",
+        "coreml",
+        "aten",
+        "higher_order",
+        "quantized_decomposed",
+        "torchvision",
+    }
 
 
 def test_every_trait_is_some_operators() -> None:

@@ -40,8 +40,10 @@ _CPU = ("cpu", "meta")
 
 def pickle_runs_code(context: Context) -> Iterator[Hit]:
     """Imports that reach the system or run code when the file is loaded."""
-    facts = _pickled(context)
-    found = [each for each in map(modern, facts.imports) if _is_dangerous(each)] if facts else []
+    facts = torch_facts(context.model)
+    if facts is None or facts.container == "torchscript":
+        return
+    found = [each for each in map(modern, facts.imports) if _is_dangerous(each)]
     if found:
         yield Hit(None, {"imported": str(found[0]), "imports": list(map(str, found))})
 

@@ -21,13 +21,16 @@ Conv conv convolution float-product (data weight bias) tflite:CONV_2D[nhwc,activ
     tflite:CONV_3D[nhwc,activation,cost=conv_channels_last]
     openvino:Convolution coreml:conv
     coreml:convolution coreml:convolution3d
+    aten:conv1d aten:conv2d aten:conv3d aten:convolution
 ConvInteger conv convolution integer-product (data weight data-zero weight-zero)
 ConvTranspose conv_transpose transposed-convolution float-product (data weight bias)
     tflite:TRANSPOSE_CONV[nhwc,activation,cost=conv_transpose_nhwc,shape+weight+data+bias]
     tflite:CONV_3D_TRANSPOSE[nhwc,activation,cost=conv_transpose_nhwc,shape+weight+data+bias]
     openvino:ConvolutionBackpropData coreml:conv_transpose
     coreml:deconvolution
+    aten:conv_transpose1d aten:conv_transpose2d aten:conv_transpose3d
 DeformConv deform_conv (data weight offset bias mask) openvino:DeformableConvolution
+    torchvision:deform_conv2d[cost=-,data+weight+offset+mask+bias]
 QLinearConv conv convolution integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero bias)
 com.microsoft.CausalConvWithState conv (data weight bias state>1)
@@ -43,14 +46,17 @@ com.microsoft.nchwc.Conv conv convolution (data weight bias)
 # Matrix products
 
 Einsum einsum contraction stops-transpose openvino:Einsum coreml:einsum
+    aten:einsum
 Gemm matmul gemm float-product (data weight bias)
     tflite:FULLY_CONNECTED[activation,weight-transposed,cost=fully_connected]
     coreml:innerProduct[weight-transposed]
+    aten:linear[weight-transposed,cost=fully_connected] aten:addmm
 MatMul matmul matmul float-product stops-transpose (data weight)
     tflite:BATCH_MATMUL[cost=batch_matmul]
     openvino:MatMul
     coreml:matmul
     coreml:batchedMatmul
+    aten:matmul aten:mm aten:bmm aten:mv aten:dot
 MatMulInteger matmul matmul integer-product (data weight data-zero weight-zero)
 QLinearMatMul matmul matmul integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero)
@@ -80,6 +86,8 @@ com.microsoft.TransposeMatMul matmul matmul (data weight)
 # Attention and recurrence
 
 Attention attention attention (query key value mask past>1 past>2)
+    aten:scaled_dot_product_attention[cost=scaled_attention]
+    aten:_scaled_dot_product_flash_attention_for_cpu[cost=scaled_attention]
 GRU recurrent recurrent (data weight recurrence bias lengths state>1)
 LSTM recurrent recurrent (data weight recurrence bias lengths state>1 state>2 peephole)
 LinearAttention linear_attention attention (query key value state>1)
@@ -119,20 +127,26 @@ BatchNormalization 2/output normalization pointwise quantizable in-place epilogu
     widened
     (data scale bias statistic statistic) openvino:BatchNormInference coreml:batch_norm
     coreml:batchnorm
+    aten:batch_norm aten:_native_batch_norm_legit_no_training aten:_native_batch_norm_legit
+    aten:_native_batch_norm_legit_functional aten:native_batch_norm
 GroupNormalization 8/input normalization sensitive widened openvino:GroupNormalization
+    aten:group_norm aten:native_group_norm
 InstanceNormalization 8/input normalization sensitive widened coreml:instance_norm
+    aten:instance_norm
 LRN local_response tflite:LOCAL_RESPONSE_NORMALIZATION[nhwc] openvino:LRN
     coreml:local_response_norm
     coreml:lrn
 LayerNormalization 8/input normalization sensitive in-place stops-transpose widened
     coreml:layer_norm
     coreml:layerNormalization
+    aten:layer_norm aten:native_layer_norm
 LpNormalization 2/input normalization sensitive tflite:L2_NORMALIZATION[activation]
     openvino:NormalizeL2 coreml:l2_norm
     coreml:l2normalize
 MeanVarianceNormalization 8/input normalization sensitive openvino:MVN
     coreml:mvn
 RMSNormalization 8/input normalization sensitive in-place widened openvino:RMS
+    aten:rms_norm aten:_fused_rms_norm
 SimplifiedLayerNormalization 8/input normalization sensitive in-place widened
 com.microsoft.EmbedLayerNormalization 10/output normalization
 com.microsoft.GroupNorm 8/input normalization
@@ -149,8 +163,12 @@ ai.onnx.ml.Normalizer 2/input
 
 DequantizeLinear 2/output dequantize widened (data data-scale data-zero) coreml:dequantize
     coreml:constexpr_affine_dequantize coreml:constexpr_blockwise_shift_scale
+    quantized_decomposed:dequantize_per_tensor quantized_decomposed:dequantize_per_channel
+    quantized_decomposed:dequantize_per_token
 DynamicQuantizeLinear 3/output integer-kernel
 QuantizeLinear 2/output pointwise quantize widened (data data-scale data-zero) coreml:quantize
+    quantized_decomposed:quantize_per_tensor quantized_decomposed:quantize_per_channel
+    quantized_decomposed:quantize_per_token
 trt.TRT_FP8DequantizeLinear - dequantize (data data-scale data-zero)
 trt.TRT_FP8QuantizeLinear - quantize (data data-scale data-zero)
 trt.TRT_INT4DequantizeLinear - dequantize (data data-scale data-zero)
@@ -174,53 +192,69 @@ Celu 2/output pointwise in-place
 Clip clip activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
     clips (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
+    aten:clamp aten:clamp_min aten:clamp_max aten:hardtanh aten:relu6
 Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
     coreml:ELU
+    aten:elu
 Gelu 5/output curved gelu pointwise quantizable sensitive in-place crossed-by-transpose tflite:GELU
     openvino:Gelu
     coreml:gelu
+    aten:gelu
 HardSigmoid 2/output activation sigmoid pointwise quantizable in-place keeps-layout
     crossed-by-transpose never-negative
     openvino:HardSigmoid openvino:HSigmoid coreml:sigmoid_hard
     coreml:sigmoidHard
+    aten:hardsigmoid
 HardSwish 3/output activation curved pointwise quantizable in-place keeps-layout
     crossed-by-transpose
     tflite:HARD_SWISH openvino:HSwish
+    aten:hardswish
 Hardmax 1/input
 LeakyRelu 1/output activation pointwise quantizable in-place epilogue keeps-layout
     crossed-by-transpose
     tflite:LEAKY_RELU coreml:leaky_relu
     coreml:leakyReLU
+    aten:leaky_relu
 LogSoftmax 5/input softmax sensitive in-place widened tflite:LOG_SOFTMAX openvino:LogSoftmax
+    aten:log_softmax aten:_log_softmax
 Mish 5/output activation curved pointwise quantizable in-place openvino:Mish
+    aten:mish
 PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:PReLU
     coreml:prelu
     coreml:PReLU
+    aten:prelu aten:_prelu_kernel
 Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
     clips never-negative tflite:RELU
     openvino:ReLU coreml:relu
     coreml:ReLU
+    aten:relu
 Selu 2/output activation curved pointwise quantizable in-place openvino:Selu
+    aten:selu
 Shrink 2/output in-place
 Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
     crossed-by-transpose never-negative
     tflite:LOGISTIC openvino:Sigmoid coreml:sigmoid
     tflite:STABLEHLO_LOGISTIC
+    aten:sigmoid
 Softmax 5/input softmax sensitive in-place crossed-by-transpose widened never-negative
     tflite:SOFTMAX openvino:SoftMax coreml:softmax
     coreml:softmaxND
+    aten:softmax aten:_softmax
 Softplus 2/output activation curved pointwise quantizable in-place widened never-negative
     openvino:SoftPlus
     coreml:softplus coreml:softplus_parametric
     coreml:parametricSoftplus
+    aten:softplus
 Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
 SwiGLU 5/output curved pointwise quantizable in-place
 Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
+    aten:silu
 Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout crossed-by-transpose
     tflite:TANH
     openvino:Tanh coreml:tanh coreml:scaled_tanh
     tflite:STABLEHLO_TANH
     coreml:scaledTanh
+    aten:tanh
 ThresholdedRelu 1/output activation pointwise quantizable in-place coreml:thresholded_relu
     coreml:thresholdedReLU
 com.microsoft.BiasGelu 6/output in-place
@@ -240,48 +274,66 @@ com.microsoft.ScaledSiLU 3/output
 
 ArgMax 1/input reduces tflite:ARG_MAX coreml:reduce_argmax
     coreml:argMax
+    aten:argmax
 ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
     coreml:argMin
+    aten:argmin
 AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation,cost=window]
     openvino:AvgPool coreml:avg_pool
     coreml:pooling coreml:pooling3d
+    aten:avg_pool1d aten:avg_pool2d aten:avg_pool3d
 CumProd 1/input widened
+    aten:cumprod
 CumSum 1/input stops-transpose widened tflite:CUMSUM openvino:CumSum coreml:cumsum
     coreml:cumSum
+    aten:cumsum
 GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
     coreml:globalPooling3d
+    aten:adaptive_avg_pool1d aten:adaptive_avg_pool2d aten:adaptive_avg_pool3d
+    aten:_adaptive_avg_pool2d
 GlobalLpPool 2/input reduces
 GlobalMaxPool 1/input reduces quantizable openvino:AdaptiveMaxPool
+    aten:adaptive_max_pool1d aten:adaptive_max_pool2d aten:adaptive_max_pool3d
 LpPool pool pool tflite:L2_POOL_2D[nhwc,activation,cost=window] coreml:l2_pool
 MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,activation,cost=window]
     openvino:MaxPool coreml:max_pool
+    aten:max_pool1d aten:max_pool2d aten:max_pool3d aten:max_pool2d_with_indices
+    aten:max_pool3d_with_indices
 MaxRoiPool roi openvino:ROIPooling
 MaxUnpool free
 ReduceL1 1/input reduces openvino:ReduceL1 coreml:reduce_l1_norm
     coreml:reduceL1
 ReduceL2 2/input reduces widened openvino:ReduceL2 coreml:reduce_l2_norm
     coreml:reduceL2
+    aten:linalg_vector_norm aten:norm
 ReduceLogSum 2/input reduces coreml:reduce_log_sum
     coreml:reduceLogSum
 ReduceLogSumExp 3/input reduces widened coreml:reduce_log_sum_exp
     coreml:reduceLogSumExp
+    aten:logsumexp
 ReduceMax 1/input reduces tflite:REDUCE_MAX tflite:REDUCE_ANY openvino:ReduceMax
     openvino:ReduceLogicalOr coreml:reduce_max
     coreml:reduceMax
+    aten:amax aten:max aten:any
 ReduceMean 1/input mean reduces quantizable widened tflite:MEAN openvino:ReduceMean
     coreml:reduce_mean
     coreml:reduceMean
+    aten:mean
 ReduceMin 1/input reduces tflite:REDUCE_MIN tflite:REDUCE_ALL openvino:ReduceMin
     openvino:ReduceLogicalAnd coreml:reduce_min
     coreml:reduceMin
+    aten:amin aten:min aten:all
 ReduceProd 1/input reduces tflite:REDUCE_PROD openvino:ReduceProd coreml:reduce_prod
     coreml:reduceProd
+    aten:prod
 ReduceSum 1/input reduces widened tflite:SUM openvino:ReduceSum coreml:reduce_sum
     coreml:reduceSum coreml:reduce
+    aten:sum
 ReduceSumSquare 2/input reduces widened coreml:reduce_sum_square
     coreml:reduceSumSquare
 RoiAlign roi openvino:ROIAlign coreml:crop_resize
     coreml:cropResize
+    torchvision:roi_align
 com.microsoft.NhwcMaxPool pool pool
 com.microsoft.QLinearAveragePool pool integer-kernel pool
 com.microsoft.QLinearGlobalAveragePool 1/input integer-kernel mean reduces
@@ -298,32 +350,42 @@ Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose t
     openvino:Convert
     coreml:cast
     tflite:STABLEHLO_CONVERT
+    aten:to aten:_to_copy aten:type_as
 CastLike free cast openvino:ConvertLike
 DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
     coreml:pixel_shuffle
     coreml:reorganizeData
+    aten:pixel_shuffle
 Dropout free pointwise quantizable view transparent drops crossed-by-transpose
+    aten:dropout aten:native_dropout aten:feature_dropout aten:alpha_dropout
 Flatten free view moves reshapes coreml:flatten2d
     coreml:flatten coreml:flattenTo2D
 Identity free view transparent moves crossed-by-ort crossed-by-transpose openvino:Identity
     coreml:identity
     coreml:copy
+    aten:clone aten:contiguous aten:alias aten:detach aten:lift_fresh_copy aten:detach_
 Optional free makes-optional
 Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
     tflite:STABLEHLO_RESHAPE
     coreml:reshapeStatic coreml:reshapeDynamic coreml:reshapeLike coreml:rankPreservingReshape
+    aten:view aten:reshape aten:_unsafe_view aten:flatten aten:unflatten aten:reshape_as
+    aten:view_as
 SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
     coreml:pixel_unshuffle
+    aten:pixel_unshuffle
 Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openvino:Squeeze
     coreml:squeeze
+    aten:squeeze
 Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
     coreml:transpose
     tflite:STABLEHLO_TRANSPOSE
     coreml:permute
+    aten:permute aten:transpose aten:swapaxes aten:t aten:movedim aten:numpy_T
 Unsqueeze free view moves crossed-by-ort reshapes (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
     coreml:expand_dims
     coreml:expandDims
+    aten:unsqueeze
 com.microsoft.ExpandDims free view
 com.microsoft.nchwc.ReorderInput free
 com.microsoft.nchwc.ReorderOutput free
@@ -333,11 +395,14 @@ com.microsoft.nchwc.ReorderOutput free
 ConcatFromSequence free
 If - control-flow tflite:IF openvino:If coreml:cond
     coreml:branch
+    higher_order:cond
 Loop - control-flow tflite:WHILE openvino:Loop coreml:while_loop
     coreml:loop
+    higher_order:while_loop
 OptionalGetElement free
 OptionalHasElement free
 Scan - control-flow openvino:TensorIterator
+    higher_order:scan
 SequenceAt free coreml:list_read
 SequenceConstruct free makes-sequence coreml:make_list
 SequenceEmpty free makes-sequence
@@ -371,22 +436,29 @@ Concat free quantizable extends concatenates joins runs-alone keeps-layout
     tflite:PACK[new-axis] openvino:Concat coreml:concat coreml:stack[new-axis]
     tflite:STABLEHLO_CONCATENATE
     coreml:concatND
+    aten:cat aten:concat aten:stack[new-axis]
 Constant free constant openvino:Constant coreml:const
     coreml:loadConstant coreml:loadConstantND
 ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
     coreml:fillStatic coreml:fillDynamic coreml:fillLike
+    aten:full aten:zeros aten:ones aten:new_zeros aten:new_ones aten:new_full aten:empty
+    aten:new_empty aten:full_like aten:zeros_like aten:ones_like aten:empty_like aten:scalar_tensor
 Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
     tflite:STABLEHLO_BROADCAST_IN_DIM
     coreml:broadcastToLike coreml:broadcastToStatic coreml:broadcastToDynamic
+    aten:expand aten:expand_as aten:broadcast_to
 EyeLike free makes-shapes openvino:Eye
 Gather free quantizable selects runs-alone stops-transpose tflite:GATHER
     openvino:Gather
     coreml:gather
     coreml:embedding coreml:embeddingND
+    aten:embedding[weight-first] aten:index_select aten:select[one-index]
 GatherElements free selects openvino:GatherElements coreml:gather_along_axis
     coreml:gatherAlongAxis
+    aten:gather
 GatherND free selects tflite:GATHER_ND openvino:GatherND coreml:gather_nd
     coreml:gatherND
+    aten:index
 HammingWindow free
 HannWindow free
 ImageDecoder free
@@ -395,17 +467,23 @@ NonMaxSuppression free sized-by-data widened tflite:NON_MAX_SUPPRESSION_V4
     tflite:NON_MAX_SUPPRESSION_V5
     openvino:NonMaxSuppression coreml:non_maximum_suppression
     coreml:NonMaximumSuppression coreml:nonMaximumSuppression
+    torchvision:nms
 NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero coreml:non_zero
     coreml:whereNonZero
+    aten:nonzero[transposed]
 OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
     coreml:oneHot
+    aten:one_hot
 Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
     openvino:Pad coreml:pad
     tflite:STABLEHLO_PAD
     coreml:padding coreml:constantPad
+    aten:pad aten:constant_pad_nd aten:reflection_pad1d aten:reflection_pad2d aten:replication_pad1d
+    aten:replication_pad2d
 Range free makes-shapes widened (size size size) tflite:RANGE openvino:Range coreml:range_1d
     tflite:STABLEHLO_IOTA
     coreml:rangeStatic coreml:rangeDynamic
+    aten:arange
 RegexFullMatch free
 Resize resize quantizable runs-alone widened (data region factors extent)
     tflite:RESIZE_BILINEAR[nhwc,cost=8/output]
@@ -413,6 +491,8 @@ Resize resize quantizable runs-alone widened (data region factors extent)
     coreml:resize_bilinear coreml:resize_nearest_neighbor coreml:upsample_bilinear
     coreml:upsample_nearest_neighbor
     coreml:upsample coreml:resizeBilinear
+    aten:upsample_nearest1d aten:upsample_nearest2d aten:upsample_nearest3d aten:upsample_linear1d
+    aten:upsample_bilinear2d aten:upsample_trilinear3d aten:upsample_bicubic2d
 ReverseSequence free tflite:REVERSE_SEQUENCE tflite:REVERSE_V2 openvino:ReverseSequence
     coreml:reverse_sequence coreml:reverse
     coreml:reverseSeq
@@ -420,9 +500,11 @@ Scatter free
 ScatterElements free extends (data index update) openvino:ScatterElementsUpdate
     coreml:scatter_along_axis
     coreml:scatterAlongAxis
+    aten:scatter aten:scatter_add aten:scatter_reduce
 ScatterND free extends (data index update) tflite:SCATTER_ND openvino:ScatterNDUpdate
     coreml:scatter_nd
     coreml:scatterND
+    aten:index_put
 Shape free reads-shape makes-shapes tflite:SHAPE openvino:ShapeOf coreml:shape
     coreml:getShape
 Size free reads-shape makes-shapes
@@ -431,23 +513,30 @@ Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
     coreml:slice_by_size
     tflite:STABLEHLO_SLICE tflite:STABLEHLO_DYNAMIC_SLICE
     coreml:slice coreml:sliceStatic coreml:sliceDynamic coreml:sliceBySize
+    aten:slice aten:narrow
 Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
     openvino:Split openvino:VariadicSplit coreml:split
     coreml:splitND
+    aten:split aten:split_with_sizes aten:chunk aten:unbind[removes-axis] aten:tensor_split
 StringSplit free sized-by-data
 TensorScatter free extends (past>0 update index)
 TfIdfVectorizer free
 Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
+    aten:repeat
 TopK sort runs-alone widened (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
     coreml:topK
+    aten:topk
 Trilu free coreml:band_part
     coreml:matrixBandPart coreml:lowerTriangular coreml:upperTriangular
+    aten:tril aten:triu
 Unique free sized-by-data tflite:UNIQUE openvino:Unique
+    aten:_unique2 aten:unique_dim aten:unique_consecutive
 Upsample resize runs-alone (data factors)
 Where free broadcasts formula-scalar pointwise quantizable in-place tflite:SELECT
     tflite:SELECT_V2 openvino:Select coreml:select
     tflite:STABLEHLO_SELECT
     coreml:whereBroadcastable
+    aten:where aten:masked_fill
 com.microsoft.CropAndResize free
 com.microsoft.EPContext free
 com.microsoft.GatherND free selects
@@ -487,80 +576,111 @@ tflite.ZEROS_LIKE free makes-shapes
 
 Bernoulli free random coreml:random_bernoulli
     coreml:randomBernoulliLike coreml:randomBernoulliStatic coreml:randomBernoulliDynamic
+    aten:bernoulli
 Multinomial free random tflite:MULTINOMIAL openvino:Multinomial coreml:random_categorical
     coreml:categoricalDistribution
+    aten:multinomial
 RandomNormal free random tflite:RANDOM_STANDARD_NORMAL coreml:random_normal
     coreml:randomNormalLike coreml:randomNormalStatic coreml:randomNormalDynamic
+    aten:randn
 RandomNormalLike free random
+    aten:randn_like
 RandomUniform free random tflite:RANDOM_UNIFORM openvino:RandomUniform coreml:random_uniform
     coreml:randomUniformLike coreml:randomUniformStatic coreml:randomUniformDynamic
+    aten:rand
 RandomUniformLike free random
+    aten:rand_like
 
 # Arithmetic, element by element
 
 Abs 1/output pointwise quantizable in-place crossed-by-transpose never-negative tflite:ABS
     openvino:Abs coreml:abs
     tflite:STABLEHLO_ABS
+    aten:abs
 Acos 1/output in-place openvino:Acos coreml:acos
+    aten:acos
 Acosh 1/output in-place openvino:Acosh
     coreml:acosh
+    aten:acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
     crossed-by-transpose
     joins in-place
     epilogue keeps-layout tflite:ADD[activation] openvino:Add coreml:add
     tflite:STABLEHLO_ADD
     coreml:addBroadcastable coreml:bias
+    aten:add
 AffineGrid 4/output
 And 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
     coreml:logical_and
     tflite:STABLEHLO_AND
     coreml:logicalAnd
+    aten:logical_and aten:__and__ aten:bitwise_and
 Asin 1/output in-place openvino:Asin coreml:asin
+    aten:asin
 Asinh 1/output in-place openvino:Asinh
     coreml:asinh
+    aten:asinh
 Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
+    aten:atan aten:atan2[two-operands]
 Atanh 1/output in-place openvino:Atanh coreml:atanh
+    aten:atanh
 BitShift 1/output tflite:RIGHT_SHIFT openvino:BitwiseLeftShift openvino:BitwiseRightShift
 BitwiseAnd 1/output commutative in-place openvino:BitwiseAnd
 BitwiseNot 1/output in-place openvino:BitwiseNot
 BitwiseOr 1/output commutative in-place openvino:BitwiseOr
 BitwiseXor 1/output commutative in-place tflite:BITWISE_XOR openvino:BitwiseXor
 Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
+    aten:ceil
 Cos 1/output pointwise in-place widened tflite:COS openvino:Cos coreml:cos
     tflite:STABLEHLO_COSINE
+    aten:cos
 Cosh 1/output in-place openvino:Cosh coreml:cosh
+    aten:cosh
 Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
     tflite:STABLEHLO_DIVIDE
     coreml:divideBroadcastable coreml:floorDivBroadcastable
+    aten:div aten:true_divide aten:floor_divide
 Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
+    aten:eq
 Erf 1/output gelu pointwise quantizable sensitive in-place crossed-by-transpose widened openvino:Erf
     coreml:erf
+    aten:erf
 Exp 1/output curved pointwise quantizable in-place crossed-by-transpose widened never-negative
     tflite:EXP openvino:Exp coreml:exp
     tflite:STABLEHLO_EXPONENTIAL
+    aten:exp
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
     tflite:STABLEHLO_FLOOR
+    aten:floor
 Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
     coreml:greaterThan
+    aten:gt
 GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
     coreml:greater_equal
     coreml:greaterEqual
+    aten:ge
 IsInf 1/output pointwise openvino:IsInf
+    aten:isinf
 IsNaN 1/output pointwise openvino:IsNaN
+    aten:isnan
 Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
     coreml:lessThan
+    aten:lt
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
     coreml:lessEqual
+    aten:le
 Log 1/output pointwise quantizable in-place crossed-by-transpose widened tflite:LOG openvino:Log
     coreml:log
     tflite:STABLEHLO_LOG
+    aten:log
 Max variadic commutative formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM
     openvino:Maximum
     coreml:maximum
     tflite:STABLEHLO_MAXIMUM
     coreml:max coreml:maxBroadcastable
+    aten:maximum
 Mean variadic commutative in-place
     coreml:average
 Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MINIMUM
@@ -568,47 +688,63 @@ Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MI
     coreml:minimum
     tflite:STABLEHLO_MINIMUM
     coreml:min coreml:minBroadcastable
+    aten:minimum
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
     tflite:STABLEHLO_REMAINDER
     coreml:modBroadcastable
+    aten:remainder aten:fmod
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
     crossed-by-transpose
     quantizable
     joins in-place keeps-layout tflite:MUL[activation] openvino:Multiply coreml:mul
     tflite:STABLEHLO_MULTIPLY
     coreml:multiply coreml:multiplyBroadcastable
+    aten:mul
 Neg 1/output pointwise quantizable in-place crossed-by-transpose tflite:NEG openvino:Negative
     tflite:STABLEHLO_NEGATE
+    aten:neg
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
     coreml:logicalNot
+    aten:logical_not aten:bitwise_not
 Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
     coreml:logical_or
     tflite:STABLEHLO_OR
     coreml:logicalOr
+    aten:logical_or aten:__or__ aten:bitwise_or
 Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place crossed-by-transpose
     widened tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
     tflite:STABLEHLO_POWER
     coreml:powBroadcastable
+    aten:pow
 Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-the-root]
     coreml:inverse
     coreml:rsqrt[of-the-root]
     tflite:STABLEHLO_RSQRT[of-the-root]
+    aten:reciprocal aten:rsqrt[of-the-root]
 Round 1/output pointwise in-place tflite:ROUND openvino:Round coreml:round
+    aten:round
 Sign 1/output pointwise in-place tflite:SIGN openvino:Sign coreml:sign
+    aten:sign
 Sin 1/output pointwise in-place widened tflite:SIN openvino:Sin coreml:sin
+    aten:sin
 Sinh 1/output in-place openvino:Sinh coreml:sinh
+    aten:sinh
 Sqrt 1/output root pointwise quantizable in-place crossed-by-transpose widened tflite:SQRT
     openvino:Sqrt coreml:sqrt
+    aten:sqrt
 Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     tflite:SUB[activation] openvino:Subtract coreml:sub
     tflite:STABLEHLO_SUBTRACT
     coreml:subtractBroadcastable
+    aten:sub aten:rsub
 Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
 Tan 1/output in-place openvino:Tan coreml:tan
+    aten:tan
 Xor 1/output commutative pointwise in-place openvino:LogicalXor coreml:logical_xor
     coreml:logicalXor
+    aten:logical_xor aten:__xor__ aten:bitwise_xor
 com.microsoft.BiasAdd 1/output
 com.microsoft.BiasDropout 1/output
 com.microsoft.ComplexMul 6/output
@@ -638,10 +774,13 @@ tflite.UNSORTED_SEGMENT_SUM 1/input
 
 DFT fourier widened tflite:RFFT2D openvino:DFT openvino:RDFT
     openvino:IDFT openvino:IRDFT
+    aten:_fft_r2c aten:_fft_c2c aten:_fft_c2r aten:fft_rfft aten:fft_irfft
 Det -
 GridSample grid_sample widened openvino:GridSample coreml:resample
+    aten:grid_sampler aten:grid_sampler_2d
 NegativeLogLikelihoodLoss 5/input
 STFT fourier widened openvino:STFT
+    aten:stft
 SoftmaxCrossEntropyLoss 5/input
 StringConcat free
 StringNormalizer free
@@ -796,4 +935,47 @@ coreml.unary 1/output pointwise
 coreml.uniDirectionalLSTM - recurrent
 coreml.write_state free writes-state
 
+# PyTorch's, as far as no operator of the standard means the same
+
+aten.add_ 1/output writes-state
+aten.as_strided free view
+aten.baddbmm -
+aten.copy free
+aten.copy_ free writes-state
+aten.cross_entropy_loss 5/input
+aten.diff 1/output
+aten.div_ 1/output writes-state
+aten.dropout_ free writes-state
+aten.erfinv 5/output
+aten.expm1 2/output
+aten.fill_ free writes-state
+aten.flip free moves
+aten.gru cells recurrent
+aten.im2col free
+aten.index_add free
+aten.index_put_ free writes-state
+aten.log1p 2/output
+aten.log2 1/output
+aten.lstm cells recurrent
+aten.masked_fill_ free writes-state
+aten.mul_ 1/output writes-state
+aten.ne 1/output commutative broadcasts pointwise
+aten.relu_ 1/output writes-state
+aten.repeat_interleave free
+aten.rnn_relu cells recurrent
+aten.rnn_tanh cells recurrent
+aten.roll free moves
+aten.scatter_ free writes-state
+aten.select_scatter free
+aten.slice_scatter free
+aten.sort sort
+aten.std 3/input reduces
+aten.sub_ 1/output writes-state
+aten.unfold free
+aten.var 3/input reduces
+aten.var_mean 3/input reduces
+aten.zero_ free writes-state
+higher_order.map_impl - control-flow
+quantized_decomposed.choose_qparams 2/input reduces
+quantized_decomposed.choose_qparams_per_token_asymmetric 2/input reduces
 """

@@ -11,7 +11,9 @@ TORCH = Format(
     suffixes=(".pt2",),
     shared_suffixes=(".pt", ".pth", ".ckpt", ".bin"),
     searched=True,
-    tells=frozenset({Capability.WEIGHTS, Capability.METADATA}),
+    tells=frozenset(
+        {Capability.GRAPH, Capability.QUANTIZATION, Capability.WEIGHTS, Capability.METADATA}
+    ),
     reader="modellint.formats.torch.reader",
     notation="modellint.formats.torch.notation",
 )

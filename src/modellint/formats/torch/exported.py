@@ -1,86 +1,201 @@
-"""Archives of `torch.export`: weights that a configuration names, and the graph as JSON."""
+"""Archives of `torch.export`: a program as JSON, and tensors that a table names.
+
+Until PyTorch 2.7, an archive had the tensors as one checkpoint; those are known by the types of the
+program's inputs alone.
+"""
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import Any
 
 from modellint.base.text import bounded
+from modellint.capability import Capability
 from modellint.formats.archive import Archive
-from modellint.formats.stored import StoredTensors, mistake_in, possible
-from modellint.formats.torch.facts import TorchFacts
-from modellint.model import DTYPES, UNDEFINED, Model, Region, Tensor, product
+from modellint.formats.problems import MalformedError
+from modellint.formats.stored import StoredTensors
+from modellint.formats.torch.arguments import rows, table
+from modellint.formats.torch.facts import ExportFacts, Import, TorchFacts
+from modellint.formats.torch.pickled import read_pickle
+from modellint.formats.torch.program import ExportedGraphReader
+from modellint.formats.torch.tensors import Records, Reference, StorageReference, tensors_of
+from modellint.formats.torch.types import scalar_type
+from modellint.model import UNDEFINED, Model, Tensor, Value, product
 
-_WEIGHTS = "data/weights/"
-_CONFIG = "_weights_config.json"
-_DTYPES = """
-undefined uint8 int8 int16 int32 int64 float16 float32 float64 complex32 complex64 complex128 bool
-bfloat16 uint16 undefined undefined undefined undefined undefined undefined undefined undefined
-undefined undefined undefined undefined undefined undefined float8e4m3fn float8e5m2
-float8e4m3fnuz float8e5m2fnuz
-""".split()
-"""Types by their number in the schema, torch/_export/serde/schema.py of PyTorch 2.13."""
+OLD_PROGRAM = "serialized_exported_program.json"
+"""The program in archives of releases before 2.7."""
+_PAYLOADS = (
+    ("data/weights/", "_weights_config.json"),
+    ("data/constants/", "_constants_config.json"),
+)
+_PROGRAMS, _COMPILED = "models/", "data/aotinductor/"
+_PICKLES = ("data/sample_inputs/", "data/constants/custom_obj_", "data/constants/opaque_obj_")
+_OLD_PICKLES = ("serialized_",)
+MOST_PICKLE = 32 << 20
+MOST_PICKLES = 100
+SMALL = 1 << 10
+"""Tensors of so many bytes are at hand: scales, and constants of formulas."""
 
 
 def read_exported(model: Model, archive: Archive, prefix: str, stored: StoredTensors) -> None:
-    """Fill in the weights. Raises MalformedError."""
-    folder = f"{prefix}{_WEIGHTS}"
-    for member in archive.members:
-        if member.startswith(folder) and member.endswith(_CONFIG):
-            table = archive.json(member)
-            if isinstance(table, dict):
-                model.tensors += _tensors(model, archive, folder, table, stored)
-    model.metadata = {"container": "export"}
-    model.format_facts = TorchFacts("export")
+    """Fill in tensors and graph. Raises MalformedError."""
+    model.tensors = _payloads(model, archive, prefix, stored)
+    name = _program(archive, prefix)
+    if not name and not any(each.startswith(f"{prefix}{_COMPILED}") for each in archive.members):
+        raise MalformedError("corrupt", "the archive of an export has no program")
+    exported = _read_program(model, archive.json(name), stored) if name else None
+    pickles = list(_pickles(archive, prefix))
+    imports = dict.fromkeys(each for pickled in pickles for each in pickled)
+    model.metadata = {"container": "export", **(_words(exported) if exported else {})}
+    model.format_facts = TorchFacts("export", imports=tuple(imports), exported=exported)
 
 
-def _tensors(
-    model: Model,
+def _program(archive: Archive, prefix: str) -> str:
+    """Return the member that is the program; the first in alphabetical order of several."""
+    names = [
+        member
+        for member in archive.members
+        if member.startswith(f"{prefix}{_PROGRAMS}") and member.endswith(".json")
+    ]
+    return min(names, default=OLD_PROGRAM if OLD_PROGRAM in archive.members else "")
+
+
+def _read_program(model: Model, stated: Any, stored: StoredTensors) -> ExportFacts:
+    reader = ExportedGraphReader(
+        model, {each.name: each for each in model.tensors}, stored.problems
+    )
+    exported = reader.read(table(stated, "the program"))
+    model.capabilities |= {Capability.GRAPH, Capability.QUANTIZATION}
+    model.producer_version = exported.release
+    known = {each.name for each in model.tensors}
+    values = model.graph.values
+    for name in exported.kinds.keys() & values.keys():
+        if name not in known:
+            _store_unread(model, values[name])
+        if not values[name].consumers and not values[name].is_output:
+            del values[name]  # every stored tensor is an input of the program, needed or not
+    return exported
+
+
+def _store_unread(model: Model, value: Value) -> None:
+    """Make a stored value of what the file has in a way that is not read."""
+    shape, dtype = value.declared_shape, value.declared_dtype
+    if shape is None or dtype is None:
+        return
+    sizes = tuple(dim for dim in shape if isinstance(dim, int))
+    if len(sizes) == len(shape):
+        tensor = Tensor(value.name, dtype, sizes, dtype.nbytes(product(sizes)))
+        value.store(tensor)
+        model.tensors.append(tensor)
+
+
+def _words(exported: ExportFacts) -> Mapping[str, str]:
+    """Return what to show of a program."""
+    words = {"schema": ".".join(map(str, exported.schema))}
+    if exported.ranges:
+        words["sizes"] = ", ".join(
+            f"{name}: {least} to {'any' if most is None else most}"
+            for name, (least, most) in exported.ranges.items()
+        )[:500]
+    if exported.mutated:
+        words["mutated"] = ", ".join(exported.mutated)[:500]
+    return words
+
+
+def _payloads(model: Model, archive: Archive, prefix: str, stored: StoredTensors) -> list[Tensor]:
+    """Return the tensors that the tables of weights and constants name."""
+    found: list[Reference] = []
+    places: dict[str, tuple[int, int] | None] = {}
+    for folder, ending in _PAYLOADS:
+        for member in archive.members:
+            if member.startswith(f"{prefix}{folder}") and member.endswith(ending):
+                config = table(archive.json(member), bounded(member)).get("config")
+                for name, entry in table(config or {}, bounded(member)).items():
+                    _add_payload(archive, f"{prefix}{folder}", name, entry, found, places)
+    tensors, _ = tensors_of(found, Records(places), stored, model.path)
+    return [_at_hand(each) for each in tensors]
+
+
+def _add_payload(
     archive: Archive,
     folder: str,
-    table: Mapping[str, Any],
-    stored: StoredTensors,
-) -> Iterator[Tensor]:
-    entries = table.get("config")
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
-        meta = entry.get("tensor_meta") if isinstance(entry, dict) else None
-        if not isinstance(meta, dict) or entry.get("use_pickle"):
-            continue
-        shape = tuple(_number(size) for size in meta.get("sizes") or ())
-        if None not in shape:
-            member = f"{folder}{entry.get('path_name')}"
-            yield _tensor(model, archive, bounded(name), member, meta, shape, stored)
-
-
-def _number(size: Any) -> int | None:
-    number = size.get("as_int") if isinstance(size, dict) else None
-    return number if isinstance(number, int) else None
-
-
-def _tensor(
-    model: Model,
-    archive: Archive,
     name: str,
-    member: str,
-    meta: Mapping[str, Any],
-    shape: tuple[Any, ...],
-    stored: StoredTensors,
-) -> Tensor:
-    code = meta.get("dtype")
-    known = isinstance(code, int) and 0 <= code < len(_DTYPES)
-    dtype = DTYPES.get(_DTYPES[code] if known and code is not None else "", UNDEFINED)
-    mistake = mistake_in(shape)
-    if mistake:
-        stored.invalid(name, dtype, shape, detail=mistake)
-        return Tensor(name, dtype, possible(shape), 0)
-    nbytes = dtype.nbytes(product(shape))
-    if member not in archive.members:
-        stored.problems.note("storage-missing", at=name, tensor=name, key=bounded(member))
-        return Tensor(name, dtype, shape, nbytes)
-    place = archive.place(member)
-    if place is None or dtype is UNDEFINED:
-        return Tensor(name, dtype, shape, nbytes)
-    if place[1] != nbytes:
-        stored.invalid(name, dtype, shape, nbytes, place[1])
-        return Tensor(name, dtype, shape, nbytes)
-    return stored.raw(name, dtype, shape, Region(model.path, *place))
+    entry: Any,
+    found: list[Reference],
+    places: dict[str, tuple[int, int] | None],
+) -> None:
+    meta = entry.get("tensor_meta") if isinstance(entry, dict) else None
+    if not isinstance(meta, dict) or entry.get("use_pickle"):
+        return
+    member = f"{folder}{entry.get('path_name')}"
+    dtype = scalar_type(meta.get("dtype")) or UNDEFINED
+    shape, strides = (_numbers(meta.get(each)) for each in ("sizes", "strides"))
+    offset = _numbers([meta.get("storage_offset")])
+    if shape is None or strides is None or offset is None:
+        return
+    key = bounded(member)
+    if member in archive.members and key not in places:
+        places[key] = archive.place(member)
+    place = places.get(key)
+    elements = place[1] // max(int(dtype.bits) // 8, 1) if place is not None else 0
+    if place is not None and place[1] == 0:
+        places[key] = None  # zeros that are not stored
+    storage = StorageReference(key, dtype, "cpu", elements)
+    found.append(Reference(bounded(name), dtype, storage, offset[0], shape, strides))
+
+
+def _numbers(sizes: Any) -> tuple[int, ...] | None:
+    listed = [
+        each.get("as_int") if isinstance(each, dict) else None for each in rows(sizes, "a shape")
+    ]
+    found = tuple(each for each in listed if isinstance(each, int))
+    return found if len(found) == len(listed) else None
+
+
+def _at_hand(tensor: Tensor) -> Tensor:
+    """Return a tensor whose few elements may be read at any time."""
+    if tensor.read is None or tensor.nbytes > SMALL:
+        return tensor
+    return Tensor(
+        tensor.name,
+        tensor.dtype,
+        tensor.shape,
+        tensor.nbytes,
+        tensor.region,
+        small=True,
+        read=tensor.read,
+        read_parts=tensor.read_parts,
+    )
+
+
+def _pickles(archive: Archive, prefix: str) -> Iterator[tuple[Import, ...]]:
+    """Iterate over the imports of the pickles that loading runs: examples of inputs, and objects.
+
+    Those that are damaged or too large are left out: PyTorch loads the program before them.
+    """
+    starts = tuple(f"{prefix}{each}" for each in _PICKLES) + _OLD_PICKLES
+    names = [each for each in archive.members if each.startswith(starts)]
+    for member in names[:MOST_PICKLES]:
+        try:
+            content = archive.read(member, MOST_PICKLE)
+            if content[:2] == b"PK":
+                content = _inner_pickle(content)
+            if content[:1] == b"\x80":
+                yield read_pickle(content).imports
+        except MalformedError:
+            continue
+
+
+def _inner_pickle(content: bytes) -> bytes:
+    """Return the pickle in an archive that is a member of another."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as inner:
+            name = next((each for each in inner.namelist() if each.endswith("data.pkl")), None)
+            if name is None or inner.getinfo(name).file_size > MOST_PICKLE:
+                return b""
+            return inner.read(name)
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
+        raise MalformedError("corrupt", f"an archive inside is damaged ({error})") from error

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import NamedTuple
 
 from modellint.base.records import dataclass
-from modellint.model import Model
+from modellint.model import Model, Node
 
 
 class Import(NamedTuple):
@@ -29,6 +29,37 @@ class StorageUse(NamedTuple):
     """The first tensor in it."""
 
 
+class SizeRange(NamedTuple):
+    """The sizes that an exported program takes for a symbol."""
+
+    least: int
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFacts:
+    """Statements of an exported program besides its graph."""
+
+    schema: tuple[int, int]
+    """Major and minor version."""
+    release: str
+    """Version of PyTorch that wrote it."""
+    dialects: Sequence[str]
+    """``TRAINING``, ``ATEN`` or ``EDGE``: which operators the exporter has allowed."""
+    ranges: Mapping[str, SizeRange]
+    """By symbol or formula."""
+    kinds: Mapping[str, str]
+    """``parameter``, ``buffer`` or ``tensor_constant``, by the name of what is stored."""
+    mutated: Sequence[str]
+    """Names of buffers, parameters and inputs that a run changes."""
+    targets: Mapping[Node, str]
+    """Operators as PyTorch names them: ``torch.ops.aten.add.Tensor``."""
+    in_place: Sequence[Node]
+    """Operators that write over what they are given."""
+    arithmetic: int
+    """Number of operators on sizes alone, and of assertions, which are not in the graph."""
+
+
 @dataclass(frozen=True, slots=True)
 class TorchFacts:
     container: str
@@ -44,6 +75,8 @@ class TorchFacts:
     """Keys of the outermost dictionary."""
     saved: Import | None = None
     """Class of the saved object, if it is not a dictionary."""
+    exported: ExportFacts | None = None
+    """Statements of an exported program."""
 
 
 def torch_facts(model: Model) -> TorchFacts | None:

@@ -11,7 +11,8 @@ A slash puts a tensor into an inner dictionary. ``on`` names the device it was s
 ``of`` the elements of its storage. ``@import`` adds a call of what it names, ``@object`` makes the
 whole an object of a class, ``@missing`` leaves out the last storage, and ``@short 8`` ends it
 early. ``@stream`` writes the format of PyTorch before 1.6, and ``@script`` adds what tells a
-TorchScript program.
+TorchScript program. A text that begins with ``@program`` is an exported program, see
+`program_notation.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import zipfile
 from io import BytesIO
 from typing import NamedTuple
 
+from modellint.formats.torch.program_notation import FIRST, encode_program
 from modellint.formats.torch.stream import MAGIC
 from modellint.model import DTYPES, product
 
@@ -50,6 +52,8 @@ class _Line(NamedTuple):
 
 def encode(text: str) -> bytes:
     """Return the file that the text describes."""
+    if text.lstrip().startswith(FIRST):
+        return encode_program(text)
     lines: list[_Line] = []
     commands: dict[str, tuple[str, str]] = {}
     for line in filter(None, map(str.strip, text.splitlines())):

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.text import bounded
+from modellint.capability import Capability
 from modellint.formats.archive import Archive, first_member
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors
 from modellint.formats.torch import TORCH
-from modellint.formats.torch.exported import read_exported
+from modellint.formats.torch.exported import OLD_PROGRAM, read_exported
 from modellint.formats.torch.facts import TorchFacts
 from modellint.formats.torch.pickled import Built, Pickled, read_pickle
 from modellint.formats.torch.stream import MAGIC, read_stream
@@ -27,7 +28,7 @@ _PICKLE, _SCRIPT, _EXPORT = "data.pkl", "constants.pkl", "archive_format"
 _STORAGE = "data/"
 _FIRST = re.compile(
     r"(^|/)(data\.pkl|version|constants\.pkl|archive_format|\.data/serialization_id|data/\d+"
-    r"|data/weights/weight_\d+)$"
+    r"|data/(weights|constants)/\w+(\.json)?|serialized_exported_program\.json)$"
 )
 """Members that an archive of PyTorch begins with."""
 _LONGEST_KEYS = 100
@@ -44,7 +45,7 @@ def read(path: Path) -> Model:
             model = _read(path, source, problems)
     except MalformedError as error:
         return broken(path, name, error.kind, **error.facts)
-    model.capabilities = TORCH.tells
+    model.capabilities |= {Capability.WEIGHTS, Capability.METADATA}
     model.problems = problems
     model.producer_name = "PyTorch"
     return model
@@ -59,7 +60,7 @@ def _read(path: Path, source: Source, problems: Problems) -> Model:
         return model
     with Archive(source) as archive:
         prefix = _prefix(archive)
-        if f"{prefix}{_EXPORT}" in archive.members:
+        if f"{prefix}{_EXPORT}" in archive.members or OLD_PROGRAM in archive.members:
             read_exported(model, archive, prefix, stored)
         else:
             pickled = read_pickle(archive.read(f"{prefix}{_PICKLE}", MOST_PICKLE))
@@ -72,6 +73,8 @@ def _read(path: Path, source: Source, problems: Problems) -> Model:
 def _prefix(archive: Archive) -> str:
     """Return the folder inside the archive that everything is in."""
     for member in archive.members:
+        if member == OLD_PROGRAM:
+            return ""
         for last in (_PICKLE, _EXPORT):
             if member == last or (member.endswith(f"/{last}") and member.count("/") == 1):
                 return member.removesuffix(last)
