@@ -300,6 +300,10 @@ def _figures(target: Target) -> Iterator[tuple[str, str, Provenance | None]]:
         yield "overhead", f"{runtime} itself takes {low} to {high}", overhead.origin
     for runtime, newest in target.newest.items():
         yield "newest", f"{runtime} {newest.version} runs there", newest.origin
+    if target.price:
+        price = target.price
+        text = f"{price.per_hour:g} {price.currency} an hour: {price.offer} ({price.date})"
+        yield "price", text, None
 
 
 def _ordered(precisions: Sequence[Precision]) -> list[Precision]:

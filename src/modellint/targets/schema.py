@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_args
@@ -30,6 +31,7 @@ from modellint.targets.target import (
     Newest,
     Overhead,
     Precision,
+    Price,
     Provenance,
     Target,
 )
@@ -160,6 +162,20 @@ class NewestFigures(_Figures):
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
 
 
+class PriceFigures(_Table):
+    """A price, which requires its offer, its source and its day."""
+
+    per_hour: Annotated[float, Field(gt=0)]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    offer: Annotated[str, Field(min_length=1)]
+    date: datetime.date
+    source: Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+    @property
+    def price(self) -> Price:
+        return Price(self.per_hour, self.currency, self.offer, self.date.isoformat(), self.source)
+
+
 class TargetFile(_Table):
     """A TOML file in `hardware_targets/`."""
 
@@ -179,6 +195,7 @@ class TargetFile(_Table):
     chip: ChipFigures | None = None
     dla: DlaFigures | None = None
     interconnect: InterconnectFigures | None = None
+    price: PriceFigures | None = None
     overhead: dict[Slug, OverheadFigures] = Field(default_factory=dict)
     newest: dict[Slug, NewestFigures] = Field(default_factory=dict)
     exceptions: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
@@ -204,6 +221,7 @@ class TargetFile(_Table):
             rates=self.peak.rates if self.peak else {},
             dla=Dla(self.dla.cores, self.dla.rates) if self.dla else None,
             interconnect=Interconnect(**interconnect) if interconnect else None,
+            price=self.price.price if self.price else None,
             overheads={
                 runtime: Overhead(**found.figures(), origin=found.origin)
                 for runtime, found in self.overhead.items()
@@ -231,10 +249,9 @@ GROUPS: dict[str, type[_Figures]] = {
 """Tables of a file that state figures, in the order in which origins are listed."""
 BY_RUNTIME: dict[str, type[_Figures]] = {"overhead": OverheadFigures, "newest": NewestFigures}
 """Tables of a file that state figures for each runtime."""
-_SAME = (
-    TargetFile.model_fields.keys()
-    & {item.name for item in fields(Target)} - GROUPS.keys() - BY_RUNTIME.keys()
-)
+_SAME = TargetFile.model_fields.keys() & {
+    item.name for item in fields(Target)
+} - GROUPS.keys() - BY_RUNTIME.keys() - {"price"}
 """Fields of a target as stated in its file."""
 
 
@@ -257,6 +274,6 @@ def _describe_one(place: tuple[int | str, ...], detail: Any) -> str:
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
-    tables = {**GROUPS, **BY_RUNTIME}
+    tables: dict[str, type[_Table]] = {**GROUPS, **BY_RUNTIME, "price": PriceFigures}
     table = TargetFile if len(place) == 1 else tables.get(str(place[0]), TargetFile)
     return [field.alias or name for name, field in table.model_fields.items()]

@@ -71,6 +71,19 @@ class Interconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """Price of an hour of a device, as offered by someone on a day."""
+
+    per_hour: float
+    currency: str
+    offer: str
+    """``AWS g5.xlarge, on demand, us-east-1``."""
+    date: str
+    """Day on which it was the price: ``2026-11-09``."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A device. Unknown figures are None or absent, never guessed."""
 
@@ -98,6 +111,7 @@ class Target:
     tdp_watts: float | None = None
     dla: Dla | None = None
     interconnect: Interconnect | None = None
+    price: Price | None = None
     overheads: Mapping[str, Overhead] = field(default_factory=dict, hash=False)
     """Overhead by runtime."""
     newest: Mapping[str, Newest] = field(default_factory=dict, hash=False)
