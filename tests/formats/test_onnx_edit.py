@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from modellint.formats import read_model
 from modellint.formats.onnx.edit import write_fixed
@@ -88,6 +89,10 @@ def node(model: Model, name: str) -> Node:
 
 def value(model: Model, name: str) -> Value:
     return model.graph.values[name]
+
+
+def floats(*numbers: float) -> NDArray[np.float32]:
+    return np.array(numbers, dtype=np.float32)
 
 
 def written(model: Model) -> list[str]:
@@ -179,8 +184,11 @@ def test_large_payloads_of_the_file_move_along(tmp_path: Path) -> None:
     proto = onnx.parser.parse_model(CHAIN)
     proto.graph.initializer.append(onnx.numpy_helper.from_array(numbers, "large"))
     model = read_model(save(proto, tmp_path / "model.onnx"))
-    edits = (Rename(value(model, "large"), "renamed"), RemoveTensor(value(model, "w")))
-    edits += (Replace(value(model, "w"), value(model, "x")),)
+    edits = (
+        Rename(value(model, "large"), "renamed"),
+        RemoveTensor(value(model, "w")),
+        Replace(value(model, "w"), value(model, "x")),
+    )
     write_fixed(model, [Fix(edits, "")], tmp_path / "new.onnx")
     (stored,) = onnx.load(tmp_path / "new.onnx").graph.initializer
     assert stored.name == "renamed"
@@ -221,7 +229,7 @@ def test_new_nodes_get_names_of_their_own(tmp_path: Path) -> None:
         before = node(model, "three")
         negated = NewNode("Neg", (value(model, "b"),), ("a",), name="one")
         again = NewNode("Mul", ("a", "w"), ("z",), name="again")
-        halves = AddTensor("w", model.graph, DTYPES["float32"], (1,), lambda: np.float32([0.5]))
+        halves = AddTensor("w", model.graph, DTYPES["float32"], (1,), lambda: floats(0.5))
         return [
             halves,
             InsertNodes(model.graph, (negated, again), before),
@@ -254,18 +262,18 @@ def test_subgraphs_read_what_a_value_is_replaced_by(tmp_path: Path) -> None:
         BRANCHES,
         tmp_path,
         lambda m: [RemoveNodes((node(m, "same"),)), Replace(value(m, "a"), value(m, "x"))],
-        lambda m: [SetTensor(value(m, "w"), DTYPES["float32"], (2,), lambda: np.float32([3, 4]))],
+        lambda m: [SetTensor(value(m, "w"), DTYPES["float32"], (2,), lambda: floats(3, 4))],
     )
     assert line(node(model, "inner")) == "inner: Add(x, w) -> p"
     tensor = value(model, "w").tensor
     assert tensor is not None
-    assert tensor.small_numbers().tolist() == [3, 4]
+    assert list(tensor.small_numbers()) == [3, 4]
 
 
 def test_nodes_in_functions_are_edited_and_their_tensors_become_constants(tmp_path: Path) -> None:
     def change(model: Model) -> list[GraphEdit]:
         body = node(model, "inner").graph
-        one = AddTensor("one", body, DTYPES["float32"], (1,), lambda: np.float32([1]))
+        one = AddTensor("one", body, DTYPES["float32"], (1,), lambda: floats(1))
         h = body.values["h"]
         return [
             one,
