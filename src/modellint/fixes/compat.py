@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,20 +70,37 @@ def convert_opset(context: Context, hit: Hit) -> Fix | None:
     return convert_to(context.model, version)
 
 
+_SET_ASIDE = "modellint.later"
+"""Domain of operators while onnx converts the others, which it would not do with unknown ones."""
 _TOO_OLD = ("old", "unguaranteed")
 
 
-def convert_to(model: Model, version: int) -> Fix | None:
-    """Convert a model to a version of the default operator set."""
+def raise_opset(context: Context, hit: Hit) -> Fix | None:
+    """Convert the model to the first operator set that has all of its operators."""
+    model, opset = context.model, onnx_facts(context.model).opset
+    versions = {node.op_type: versions_of(node.op_type, "") for node in model.nodes()}
+    later = {op: known[0] for op, known in versions.items() if known and known[0] > (opset or 0)}
+    place = hit.place
+    if not isinstance(place, Node) or place.domain or place.op_type not in later:
+        return None
+    return convert_to(model, max(later.values()), frozenset(later))
+
+
+def convert_to(model: Model, version: int, later: Collection[str] = ()) -> Fix | None:
+    """Convert a model to a version of the default operator set.
+
+    Operators that the present one does not have are meant as in that version.
+    """
     facts = onnx_facts(model)
     if facts.opset is None or model.functions or facts.training or model.problems:
         return None
     says = f"Converts the model from opset {facts.opset} to {version}."
-    if not any(_changes(node, facts.opset, version) for node in model.nodes()):
+    known = [node for node in model.nodes() if node.op_type not in later]
+    if not any(_changes(node, facts.opset, version) for node in known):
         return Fix((SetOpset("", version),), says)
     if any(graph.sparse for graph in model.graphs()):
         return None
-    return Fix((Rewrite(partial(_converted, version=version)),), says)
+    return Fix((Rewrite(partial(_converted, version=version, later=later)),), says)
 
 
 def _changes(node: Node, old: int, new: int) -> bool:
@@ -95,10 +112,18 @@ def _changes(node: Node, old: int, new: int) -> bool:
     return not known or known[0] > least or any(least < version <= most for version in known)
 
 
-def _converted(message: Any, version: int) -> Any:
+def _converted(message: Any, version: int, later: Collection[str]) -> Any:
     """Convert a message, and keep what onnx's converter does not know of it."""
+    for node in _nodes(message.graph):
+        if node.op_type in later and not node.domain:
+            node.domain = _SET_ASIDE
+    message.opset_import.add(domain=_SET_ASIDE, version=1)
     serialized = convert_version_apart(message.SerializeToString(), version=version)
     converted = type(message).FromString(serialized)
+    for node in _nodes(converted.graph):
+        if node.domain == _SET_ASIDE:
+            node.domain = ""
+    del message.opset_import[-1]
     kept = {node.output[0]: node for node in message.graph.node if node.output}
     for node in converted.graph.node:
         before = kept.get(node.output[0]) if node.output else None
@@ -109,6 +134,15 @@ def _converted(message: Any, version: int) -> Any:
         if opset.domain in ("", "ai.onnx"):
             opset.version = version
     return message
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """Iterate over the nodes of a graph's message, and of the graphs inside."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)
 
 
 def use_successor(context: Context, hit: Hit) -> Fix | None:

@@ -12,11 +12,14 @@ from modellint.model import DTYPES, DType, Node, Shape, Value, is_static
 from modellint.model.edits import (
     AddTensor,
     Fix,
+    GraphEdit,
     InsertNodes,
     NewNode,
     RemoveNodes,
+    Replace,
     SetAttribute,
     SetInput,
+    SetType,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ _FIRST_WITH_SHAPE_INPUT = 5
 """Opset since which Reshape takes its shape as an input."""
 _PRECISION = {"bfloat16": 2e-2, "float16": 2e-3, "float32": 1e-6}
 """Largest change by rounding to a type, relative to the largest element, after other layers."""
+_FLOAT_ARGUMENTS = frozenset({"Resize", "Upsample"})
+"""Operators with arguments that stay float32, whatever the type of their data."""
 _BITS = {
     "float8e4m3fn": (4, 3),
     "float8e5m2": (5, 2),
@@ -105,6 +110,48 @@ def _keeps_elements(node: Node) -> bool:
         return mode != "tf_crop_and_resize"
     steps = node.input(4)
     return steps is None or (is_settled(steps) and all(step > 0 for step in ints(steps) or (0,)))
+
+
+def narrow_island(context: Context, hit: Hit) -> Fix | None:
+    """Compute in half precision between two Casts, as what is around them does."""
+    node, back = hit.place, hit.witness
+    if not isinstance(node, Node) or back is None or node.op_type in _FLOAT_ARGUMENTS:
+        return None
+    made, output = node.output(), back.output()
+    narrow = output.dtype if output is not None else None
+    if made is None or output is None or narrow is None:
+        return None
+    edits: list[GraphEdit] = [Replace(output, made), RemoveNodes((back,))]
+    for place, value in enumerate(node.inputs):
+        narrowed = _narrowed(node, place, value, narrow)
+        if narrowed is None:
+            return None
+        edits += narrowed
+    if made.declared_dtype is not None:
+        edits.append(SetType(made, narrow))
+    says = f"Lets {node.op_type} '{node.label}' compute in {narrow} between its Casts."
+    return Fix(tuple(edits), says, "numbers", tolerance=_PRECISION[narrow.name])
+
+
+def _narrowed(
+    node: Node, place: int, value: Value | None, narrow: DType
+) -> tuple[GraphEdit, ...] | None:
+    """Return the edits that let a node read an input in a narrow type; None if there are none."""
+    if value is None or value.dtype is None or not value.dtype.is_float:
+        return ()
+    cast = made_by(value, "Cast")
+    source = cast.input(0) if cast is not None else None
+    if source is not None and source.dtype is narrow:
+        return (SetInput(node, place, source),)
+    elements = value.tensor.numpy() if is_settled(value) and value.tensor is not None else None
+    if elements is None:
+        return None
+    name = f"{value.name}_{narrow}"
+    converted = partial(elements.astype, narrow.numpy)
+    return (
+        AddTensor(name, node.graph, narrow, elements.shape, converted),
+        SetInput(node, place, name),
+    )
 
 
 def join_split(context: Context, hit: Hit) -> Fix | None:

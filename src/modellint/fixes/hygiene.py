@@ -18,6 +18,7 @@ from modellint.model.edits import (
     RemoveFunction,
     RemoveInput,
     RemoveNodes,
+    RemoveOutput,
     RemoveTensor,
     Rename,
     SetMetadata,
@@ -108,6 +109,17 @@ def drop_input(context: Context, hit: Hit) -> Fix | None:
     edits = (RemoveInput(value),) if wanted else ()
     says = f"Removes input '{value.name}', which callers may no longer pass."
     return Fix(edits, says, option="unused-inputs=drop", changes_interface=True)
+
+
+def drop_output(context: Context, hit: Hit) -> Fix | None:
+    """Take an output that no node computes out of the interface."""
+    value = hit.place
+    if not isinstance(value, Value) or len(context.model.outputs) == 1:
+        return None
+    wanted = context.choices.get("idle-outputs") == "drop"
+    edits = (RemoveOutput(value),) if wanted else ()
+    says = f"Removes output '{value.name}', which callers may no longer ask for."
+    return Fix(edits, says, option="idle-outputs=drop", changes_interface=True)
 
 
 def drop_imports(context: Context, hit: Hit) -> Fix | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.checks.api import Context, Hit
 from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Tensor, Value
-from modellint.model.edits import Fix, GraphEdit, SetAttribute, SetTensor, SetType
+from modellint.model.edits import Fix, GraphEdit, SetAttribute, SetInput, SetTensor, SetType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,23 @@ def narrow_doubles(context: Context, hit: Hit) -> Fix | None:
         edits += _told(node)
     says = f"Computes in float32 instead of float64 from '{start.name}' on."
     return Fix(tuple(edits), says, tolerance=_ROUNDING)
+
+
+def swap_bounds(context: Context, hit: Hit) -> Fix | None:
+    """Let the lower bound of a Clip be the upper one, and the other way round."""
+    clip = hit.place
+    if not isinstance(clip, Node):
+        return None
+    low, high = clip.input(1), clip.input(2)
+    edits: tuple[GraphEdit, ...] = (SetInput(clip, 1, high), SetInput(clip, 2, low))
+    if low is None and high is None:
+        stated = clip.get_float("min"), clip.get_float("max")
+        edits = (SetAttribute(clip, "min", stated[1]), SetAttribute(clip, "max", stated[0]))
+    elif low is None or high is None:
+        return None
+    wanted = context.choices.get("crossed-bounds") == "swap"
+    says = f"Swaps the bounds of Clip '{clip.label}'."
+    return Fix(edits if wanted else (), says, option="crossed-bounds=swap")
 
 
 def _connected(start: Value) -> list[Value]:

@@ -7,7 +7,7 @@ from typing import Any
 from modellint.analysis.duplicates import is_same_operation, same_in_full
 from modellint.checks.api import Context, Hit
 from modellint.model import Graph, Node
-from modellint.model.edits import Fix, RemoveNodes, Reorder, Rewrite
+from modellint.model.edits import Fix, RemoveNodes, Reorder, Rewrite, SetShape
 from modellint.operators import Trait, having
 
 _CHANCE = having(Trait.RANDOM, Trait.DROPS)
@@ -18,7 +18,7 @@ def sort_nodes(context: Context, hit: Hit) -> Fix | None:
     graph = _graph_of(context, hit)
     if graph is None or not _is_sorted(graph.ordered):
         return None
-    return Fix((Reorder(graph, tuple(graph.ordered)),), "Sorts the nodes.")
+    return Fix((Reorder(graph, tuple(graph.ordered)),), f"Sorts the nodes of '{graph.path}'.")
 
 
 def _graph_of(context: Context, hit: Hit) -> Graph | None:
@@ -35,6 +35,18 @@ def _is_sorted(nodes: list[Node]) -> bool:
             return False
         placed.add(node)
     return True
+
+
+def forget_shapes(context: Context, hit: Hit) -> Fix | None:
+    """Drop the shapes that a node's results are recorded with: inference finds others."""
+    node = hit.place
+    if not isinstance(node, Node) or hit.variant != "recorded":
+        return None
+    stated = [value for value in node.outputs if value is not None and value.declared_shape]
+    if any(value.is_output for value in stated):
+        return None
+    edits = tuple(SetShape(value, None) for value in stated)
+    return Fix(edits, f"Drops the recorded shape of {node.op_type} '{node.label}'.")
 
 
 def drop_repeated_producer(context: Context, hit: Hit) -> Fix | None:
