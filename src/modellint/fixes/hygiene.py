@@ -117,9 +117,11 @@ def drop_output(context: Context, hit: Hit) -> Fix | None:
     if not isinstance(value, Value) or len(context.model.outputs) == 1:
         return None
     wanted = context.choices.get("idle-outputs") == "drop"
-    edits = (RemoveOutput(value),) if wanted else ()
+    edits: tuple[GraphEdit, ...] = (RemoveOutput(value),)
+    if value.producer is None and is_droppable(value) and not value.consumers:
+        edits += (RemoveTensor(value),)
     says = f"Removes output '{value.name}', which callers may no longer ask for."
-    return Fix(edits, says, option="idle-outputs=drop", changes_interface=True)
+    return Fix(edits if wanted else (), says, option="idle-outputs=drop", changes_interface=True)
 
 
 def drop_imports(context: Context, hit: Hit) -> Fix | None:

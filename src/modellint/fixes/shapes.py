@@ -22,4 +22,4 @@ def name_dims(context: Context, hit: Hit) -> Fix | None:
             name += "_"
         named.append(name if dim is None else dim)
     says = f"Names the open dims of input '{value.name}'."
-    return Fix((SetShape(value, tuple(named)),), says)
+    return Fix((SetShape(value, tuple(named)),), says, changes_interface=True)
