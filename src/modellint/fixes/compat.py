@@ -94,6 +94,9 @@ def convert_to(model: Model, version: int, later: Collection[str] = ()) -> Fix |
     facts = onnx_facts(model)
     if facts.opset is None or model.functions or facts.training or model.problems:
         return None
+    imported = set(map(normal_domain, facts.opsets))
+    if not all(normal_domain(node.domain) in imported for node in model.nodes()):
+        return None
     says = f"Converts the model from opset {facts.opset} to {version}."
     known = [node for node in model.nodes() if node.op_type not in later]
     if not any(_changes(node, facts.opset, version) for node in known):
