@@ -200,7 +200,7 @@ class Norms:
         self, root: Node, add: Node, variance: Node, casts: list[Node]
     ) -> Norm | None:
         square = made_by(through(variance.input(0), casts), "Pow", "Mul")
-        base = _squared(square)
+        base = squared(square)
         if square is None or base is None:
             return None
         leading: list[Node] = []
@@ -376,7 +376,7 @@ def _changes_type(cast: Node) -> bool:
     return None not in types and len(types) == 2 and not {str(t) for t in types} & NARROW
 
 
-def _squared(square: Node | None) -> Value | None:
+def squared(square: Node | None) -> Value | None:
     if square is None:
         return None
     if square.op_type == "Pow":

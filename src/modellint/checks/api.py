@@ -44,6 +44,8 @@ class Hit:
     """Nodes to show in the frame besides the place's own neighbors."""
     witness: Node | None = None
     """Node that disappears once a runtime has fused the place; by default the place."""
+    values: Mapping[str, Value] = field(default_factory=dict)
+    """Values of a pattern's variables, for fixes."""
 
 
 class Analyses:

@@ -18,6 +18,7 @@ from modellint.targets.deployment import Deployment
 
 ORT, TENSORRT = "onnxruntime", "tensorrt"
 _LEAST_SHARE = 0.001
+_NO_VALUES: Mapping[str, Value] = {}
 
 
 def unfused(
@@ -32,6 +33,7 @@ def unfused(
     witness: Node | None = None,
     severity: Severity | None = None,
     folded: bool = False,
+    values: Mapping[str, Value] = _NO_VALUES,
 ) -> Iterator[Hit]:
     """Return a hit about nodes that could be fused, or removed if it `vanishes`.
 
@@ -48,6 +50,7 @@ def unfused(
         severity=min(severity, loud) if severity is not None else _at_most(context, loud),
         related=tuple(nodes),
         witness=witness,
+        values=values,
     )
 
 

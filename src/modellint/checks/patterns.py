@@ -76,9 +76,17 @@ def _hits(context: Context, match: Match, found: PatternMatch) -> Iterator[Hit]:
             vanishes=match.vanishes,
             stopped=found.stopped,
             witness=witness,
+            values=found.values,
         )
     else:
-        yield Hit(found.place, found.facts, found.variant, related=nodes, witness=witness)
+        yield Hit(
+            found.place,
+            found.facts,
+            found.variant,
+            related=nodes,
+            witness=witness,
+            values=found.values,
+        )
 
 
 def _nodes(match: Match, found: PatternMatch) -> tuple[Node, ...]:
