@@ -58,13 +58,17 @@ def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
 
 
 def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
-    opened = Session(plan.deployments, plan.probe).open(path, shown_path)
+    return lint_opened(Session(plan.deployments, plan.probe).open(path, shown_path), plan)
+
+
+def lint_opened(opened: OpenModel, plan: Plan) -> FileReport:
+    """Lint a model that a session of the plan's deployments has opened."""
     model = opened.model
     linting = _Linting(opened, plan)
     findings = tuple(linting.findings())
     outcomes = opened.outcomes()
     return FileReport(
-        summary=_summarise(model, shown_path, plan),
+        summary=_summarise(model, opened.shown, plan),
         findings=_confronted(findings, outcomes, plan),
         probes=outcomes,
         timings=linting.timings,

@@ -41,7 +41,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
-    "diff": MODELS | VALUES | {"formats", "native", "rules", "checks", "inspection", "session"},
+    "difference": {"base", "inspection"},
+    "diff": MODELS
+    | VALUES
+    | {"formats", "native", "rules", "checks", "inspection", "session"}
+    | {"difference", "engine", "inspector", "plan"},
     "questions": {"model", "capability", "targets", "formats", "plan", "rules", "checks", "base"},
     "engine": MODELS
     | VALUES
@@ -83,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
-    "report": {"finding", "fixed", "inspection", "base"},
+    "report": {"finding", "fixed", "inspection", "difference", "base"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"base", "cli"}

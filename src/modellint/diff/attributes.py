@@ -14,6 +14,8 @@ _LATEST = 1000
 """As a version: the newest that is known."""
 _IMPLIED: Mapping[str, int] = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
 """Numbers that a window has along each axis if it does not state them."""
+_RENAMED: Mapping[tuple[str, str], str] = {("Pad", "value"): "constant_value", ("TopK", "k"): "K"}
+"""Attributes that became inputs under another name."""
 _LEFT_OUT = frozenset(("doc_string",))
 
 
@@ -22,24 +24,27 @@ def opset_of(model: Model) -> int:
 
 
 def stated(node: Node, opset: int) -> dict[str, object]:
-    """Return the attributes that differ from their defaults, as values to compare."""
-    defaults = _defaults(node.op_type, node.domain, opset) if node.attributes else {}
-    found: dict[str, object] = {}
+    """Return the attributes that differ from the newest defaults, as values to compare."""
+    newest, older = _defaults(node.op_type, node.domain, opset)
+    if not node.attributes:
+        return dict(older) if older else {}
+    found: dict[str, object] = dict(older)
     for name, attribute in node.attributes.items():
         value = plain(attribute)
-        if name in _LEFT_OUT or (name in defaults and defaults[name] == value):
+        found.pop(name, None)
+        if name in _LEFT_OUT or (name in newest and newest[name] == value):
             continue
         if name in _IMPLIED and isinstance(value, tuple) and set(value) <= {_IMPLIED[name]}:
             continue
-        found[name] = value
+        found[_RENAMED.get((node.op_type, name), name)] = value
     if node.op_type == "Conv":
         found.pop("kernel_shape", None)  # the weight has it
+    if node.op_type == "Split":
+        sizes = found.get("split")
+        found.pop("num_outputs", None)
+        if isinstance(sizes, tuple) and len(set(sizes)) == 1:
+            del found["split"]
     return found
-
-
-def default_of(node: Node, opset: int, name: str) -> object:
-    """Return what an attribute is if the node does not state it; None if that is not fixed."""
-    return _defaults(node.op_type, node.domain, opset).get(name)
 
 
 def plain(value: Attribute) -> object:
@@ -64,7 +69,17 @@ def names_of_inputs(op_type: str, domain: str) -> tuple[str, ...]:
 
 
 @cache
-def _defaults(op_type: str, domain: str, opset: int) -> Mapping[str, object]:
+def _defaults(
+    op_type: str, domain: str, opset: int
+) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """Return the newest defaults, and those of an opset where they differ from the newest."""
+    newest, own = _stated_by(op_type, domain, _LATEST), _stated_by(op_type, domain, opset)
+    older = {name: v for name, v in own.items() if name in newest and newest[name] != v}
+    return {**own, **newest}, older
+
+
+@cache
+def _stated_by(op_type: str, domain: str, opset: int) -> Mapping[str, object]:
     schema = _schema(op_type, domain, opset)
     if schema is None:
         return {}

@@ -47,6 +47,9 @@ _OF_LINEAR = frozenset("alpha beta transA transB K N bits block_size accuracy_le
 
 _OF_KERNELS = frozenset(("kernel_shape", "channels_last", "opset"))
 
+_UNIMPORTANT = {"Reshape": "allowzero"}
+"""Attributes that change nothing but for shapes that hardly any model has."""
+
 _NORMS: Remembered[Norms] = Remembered()
 
 
@@ -245,10 +248,12 @@ class CanonicalGraph:
             numbers = _parameter(node, value) if value is not None and name else None
             if numbers is None:
                 kept.append(value)
-            elif numbers:
+            elif numbers != ():
                 attributes["constant" if is_commutative else name] = numbers
                 if not is_commutative:
                     kept.append(None)
+            elif not is_commutative:
+                kept.append(None)
         while kept and kept[-1] is None:
             kept.pop()
         return kept
@@ -331,8 +336,8 @@ def _about_numbers(node: Node, op: str, attributes: dict[str, object]) -> dict[s
         return {name: value for name, value in attributes.items() if name not in _OF_KERNELS}
     if op == "LayerNormalization" and node.op_type != op:
         return {}
-    if op == "Reshape" and "allowzero" in attributes:
-        return {name: value for name, value in attributes.items() if name != "allowzero"}
+    if op in _UNIMPORTANT:
+        return {name: value for name, value in attributes.items() if name != _UNIMPORTANT[op]}
     return attributes
 
 

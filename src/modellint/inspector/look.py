@@ -73,10 +73,14 @@ def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
 
 
 def _inspect(path: Path, shown: str, asked: Asked) -> Inspection:
-    opened = Session(asked.deployments).open(path, shown)
+    return inspect_opened(Session(asked.deployments).open(path, shown), asked)
+
+
+def inspect_opened(opened: OpenModel, asked: Asked) -> Inspection:
+    """Inspect a model that a session of the same deployments has opened."""
     problems = [_trouble(problem, opened, asked.rules) for problem in opened.model.problems]
     if any(problem.fatal for problem in problems):
-        return Inspection(shown, opened.model.format, problems)
+        return Inspection(opened.shown, opened.model.format, problems)
     return _Look(opened, asked, problems).inspection()
 
 

@@ -1,0 +1,220 @@
+"""Comparison of two opened models, which always returns a `Difference`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from modellint.analysis.quantization import QuantizationMap, quantization_summary
+from modellint.base.garbage import no_garbage_collection
+from modellint.base.records import dataclass
+from modellint.diff.findings import finding_difference
+from modellint.diff.interface import interface_changes
+from modellint.diff.matching import Matching, match_models
+from modellint.diff.nodes import node_difference
+from modellint.diff.precisions import precision_difference, quantization_impact
+from modellint.diff.weights import weight_difference
+from modellint.difference import (
+    CountChange,
+    DeviceDifference,
+    Difference,
+    FigureChange,
+    ModelSide,
+    QuantizationImpact,
+)
+from modellint.engine import lint_opened
+from modellint.inspection import Inspection, Memory
+from modellint.inspector import Asked, inspect_opened
+from modellint.model import Model
+from modellint.model.reading import BUDGET
+from modellint.plan import Plan
+from modellint.rules.rule import Rule
+from modellint.session import OpenModel, Session
+
+Opened = tuple[OpenModel, OpenModel]
+Inspections = tuple[Inspection, Inspection]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedFile:
+    """A file to compare, its name in reports, and the plan that lints it."""
+
+    path: Path
+    shown: str
+    plan: Plan
+
+
+def compare_files(
+    old: ComparedFile, new: ComparedFile, rules: Mapping[str, Rule]
+) -> tuple[Difference, Matching | None]:
+    """Compare two files, whatever their content; also return the matching of their graphs."""
+    with no_garbage_collection(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        opened = (
+            Session(old.plan.deployments).open(old.path, old.shown),
+            Session(new.plan.deployments).open(new.path, new.shown),
+        )
+        return compare_opened(opened, (old.plan, new.plan), rules)
+
+
+def compare_opened(
+    opened: Opened, plans: tuple[Plan, Plan], rules: Mapping[str, Rule]
+) -> tuple[Difference, Matching | None]:
+    """Compare two opened models; also return the matching of their graphs."""
+    asked = Asked(plans[1].deployments, rules)
+    looks = inspect_opened(opened[0], asked), inspect_opened(opened[1], asked)
+    sides = _side(opened[0], looks[0]), _side(opened[1], looks[1])
+    plain = Difference(*sides, assumptions=looks[1].assumptions or [])
+    if not plain.is_readable:
+        return plain, None
+    old, new = opened[0].model, opened[1].model
+    found = match_models(old, new) if old.has_graph and new.has_graph else None
+    return _Comparison(opened, plans, looks, found).complete(plain), found
+
+
+def _side(opened: OpenModel, look: Inspection) -> ModelSide:
+    stated = look.identity
+    return ModelSide(
+        opened.shown,
+        look.format,
+        look.problems,
+        stated.producer if stated is not None else None,
+        stated.opsets if stated is not None else {},
+        look.nodes,
+    )
+
+
+class _Comparison:
+    """Comparison of two models that could be read."""
+
+    def __init__(
+        self,
+        opened: Opened,
+        plans: tuple[Plan, Plan],
+        looks: Inspections,
+        found: Matching | None,
+    ) -> None:
+        self._opened = opened
+        self._plans = plans
+        self._looks = looks
+        self._found = found
+
+    @property
+    def _models(self) -> tuple[Model, Model]:
+        return self._opened[0].model, self._opened[1].model
+
+    def complete(self, plain: Difference) -> Difference:
+        found, (old, new) = self._found, self._models
+        budget = self._plans[1].weights_budget
+        reads = self._plans[1].read_weights
+        weights = weight_difference(
+            found, old, new, (BUDGET if budget is None else budget) if reads else 0
+        )
+        devices = list(_devices(self._looks))
+        reports = [lint_opened(o, p) for o, p in zip(self._opened, self._plans, strict=True)]
+        whole = replace(
+            plain,
+            weights=weights,
+            blocks=list(_blocks(self._looks)),
+            figures=list(_figures(self._looks)),
+            devices=devices,
+            findings=finding_difference(
+                reports[0].findings, reports[1].findings, _twins(found) if found else {}
+            ),
+        )
+        if found is None:
+            return whole
+        maps = self._map(0), self._map(1)
+        return replace(
+            whole,
+            interface=list(interface_changes(old, new, found.inputs, found.outputs)),
+            nodes=node_difference(found, converted=_main_type(old) != _main_type(new)),
+            precisions=precision_difference(found, maps),
+            quantization=self._impact(maps, devices),
+        )
+
+    def _map(self, at: int) -> QuantizationMap:
+        opened = self._opened[at]
+        return opened.under(self._plans[1].deployments[0]).get(QuantizationMap)
+
+    def _impact(
+        self, maps: tuple[QuantizationMap, QuantizationMap], devices: Sequence[DeviceDifference]
+    ) -> QuantizationImpact | None:
+        if maps[0].is_quantized or not maps[1].is_quantized:
+            return None
+        deployment = self._plans[1].deployments[0]
+        summary = quantization_summary(self._models[1], deployment)
+        stored = [sum((look.weight_bytes or {}).values()) for look in self._looks]
+        return quantization_impact(maps, summary, stored, devices)
+
+
+def _twins(found: Matching) -> dict[str, str]:
+    """Return the names of nodes and values in the new model by their names in the old one."""
+    twins = {old.name: new.name for old, new in found.values.items()}
+    return {**twins, **{old.label: new.label for old, new in found.nodes().items()}}
+
+
+def _main_type(model: Model) -> str:
+    """Return the type of most stored floats."""
+    sizes: dict[str, int] = {}
+    for tensor in model.tensors:
+        if tensor.dtype.is_float:
+            sizes[tensor.dtype.name] = sizes.get(tensor.dtype.name, 0) + tensor.elements
+    return max(sizes, key=lambda name: sizes[name], default="")
+
+
+_FIGURES: Mapping[str, Callable[[Inspection], int | None]] = {
+    "parameters": lambda look: look.parameters,
+    "macs": lambda look: look.macs,
+    "nodes": lambda look: look.nodes,
+}
+_BYTES: Mapping[str, Callable[[Inspection], int | None]] = {
+    "file-bytes": lambda look: (
+        look.identity.file_bytes + look.identity.external_bytes if look.identity else None
+    ),
+    "weight-bytes": lambda look: (
+        sum(look.weight_bytes.values()) if look.weight_bytes is not None else None
+    ),
+    "kv-cache-per-token": lambda look: _cache(look),
+}
+
+
+def _cache(look: Inspection) -> int | None:
+    if look.llm is not None:
+        return look.llm.cache_per_token
+    return look.kv_cache.bytes_per_token if look.kv_cache is not None else None
+
+
+def _figures(looks: Inspections) -> Iterator[FigureChange]:
+    for name, figure in _FIGURES.items():
+        yield FigureChange(name, "", figure(looks[0]), figure(looks[1]))
+    for name, figure in _BYTES.items():
+        yield FigureChange(name, "bytes", figure(looks[0]), figure(looks[1]))
+
+
+def _blocks(looks: Inspections) -> Iterator[CountChange]:
+    counts = [{block.kind: block.count for block in look.blocks or ()} for look in looks]
+    for kind in dict.fromkeys([*counts[0], *counts[1]]):
+        yield CountChange(kind, counts[0].get(kind, 0), counts[1].get(kind, 0))
+
+
+def _devices(looks: Inspections) -> Iterator[DeviceDifference]:
+    for one, other in zip(looks[0].estimates, looks[1].estimates, strict=False):
+        yield _device((one, other))
+
+
+def _device(both: tuple[Memory, Memory]) -> DeviceDifference:
+    new = both[1]
+    return DeviceDifference(
+        target=new.target,
+        device=new.device,
+        runtime=new.runtime,
+        precision=[each.precision for each in both],
+        memory=[each.total.expected for each in both],
+        weights=[each.weights for each in both],
+        activations=[each.activations.expected for each in both],
+        verdict=[each.verdict for each in both],
+        seconds=[each.roofline.seconds if each.roofline is not None else None for each in both],
+    )

@@ -1,0 +1,289 @@
+"""Differences of weights, without reading more than needed.
+
+Weights that lie in the same place of the same file are equal. Others are compared byte by byte
+within a budget, and beyond it by samples. Numbers are only looked at where bytes differ.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from modellint.diff.canonical import CanonicalStep
+from modellint.diff.matching import Matching, paired_weights
+from modellint.diff.samples import sample_of
+from modellint.difference import StoredWeight, WeightChange, WeightDifference
+from modellint.model import Model, Tensor, Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PIECE = 1 << 20
+"""Elements that are compared at a time."""
+MOST_RENAMINGS = 20
+
+
+class Weights(NamedTuple):
+    """A weight of both models."""
+
+    old: Tensor
+    new: Tensor
+    flipped: bool = False
+    """True if the new one is stored transposed."""
+
+
+class Comparison(NamedTuple):
+    """Result of comparing a weight's numbers."""
+
+    numbers: str
+    changed: int | None = None
+    largest: float | None = None
+    sparsity: list[float] | None = None
+
+
+def weight_difference(
+    found: Matching | None, old: Model, new: Model, budget: int
+) -> WeightDifference:
+    """Compare the weights of two models; `budget` is the number of bytes to read."""
+    pairs = list(_of_steps(found)) if found is not None else []
+    pairs, removed, added = _with_unpaired(pairs, old, new, found)
+    reading = _Reading(budget)
+    changes: list[WeightChange] = []
+    types: Counter[str] = Counter()
+    for pair in pairs:
+        one, other = pair.old, pair.new
+        if one.dtype is not other.dtype:
+            types[f"{one.dtype} -> {other.dtype}"] += 1
+        compared = reading.compare(pair)
+        is_same_shape = one.shape == other.shape or pair.flipped
+        if compared.numbers == "different" or not is_same_shape:
+            changes.append(_change(pair, compared))
+    changes.sort(key=lambda change: -(change.largest or 0))
+    renamings = {p.old.name: p.new.name for p in pairs if p.old.name != p.new.name}
+    return WeightDifference(
+        matched=len(pairs),
+        equal=sum(each in ("equal", "sampled") for each in reading.results),
+        changed=changes,
+        removed=[_stored(tensor) for tensor in removed],
+        added=[_stored(tensor) for tensor in added],
+        renamed=len(renamings),
+        renamings=dict(list(renamings.items())[:MOST_RENAMINGS]),
+        types=dict(types.most_common()),
+        bytes_read=reading.spent,
+        sampled=reading.results.count("sampled"),
+        largest=max((c.largest for c in changes if c.largest is not None), default=None),
+    )
+
+
+def _change(pair: Weights, compared: Comparison) -> WeightChange:
+    one, other = pair.old, pair.new
+    return WeightChange(
+        name=other.name,
+        was=one.name if one.name != other.name else None,
+        dtype=[str(one.dtype), str(other.dtype)],
+        shape=[list(one.shape), list(other.shape)],
+        numbers=compared.numbers,  # type: ignore[arg-type]
+        changed=compared.changed,
+        largest=compared.largest,
+        sparsity=compared.sparsity,
+    )
+
+
+def _stored(tensor: Tensor) -> StoredWeight:
+    return StoredWeight(tensor.name, str(tensor.dtype), list(tensor.shape), tensor.nbytes)
+
+
+# --- Pairs ---------------------------------------------------------------------------------------
+
+
+def _of_steps(found: Matching) -> Iterator[Weights]:
+    """Iterate over the weights of matched operations, shared ones once."""
+    seen: set[tuple[int, int]] = set()
+    for pair in found.pairs:
+        for before, after in paired_weights(pair):
+            one, other = before.tensor, after.tensor
+            if one is None or other is None or (id(one), id(other)) in seen:
+                continue
+            seen.add((id(one), id(other)))
+            flipped = pair.new.op == "MatMul" and len(one.shape) == 2 == len(other.shape)
+            flipped = flipped and _is_flipped(pair.old, before) != _is_flipped(pair.new, after)
+            yield Weights(one, other, flipped)
+
+
+def _is_flipped(step: CanonicalStep, weight: Value) -> bool:
+    """Return True if a product reads its weight transposed."""
+    node = step.main
+    flipped = bool(node.get_int("transB", 0)) or node.op_type == "MatMulNBits"
+    value = node.input(1)
+    while value is not None and value is not weight and value.producer is not None:
+        flipped ^= value.producer.op_type == "Transpose"
+        value = value.producer.input(0)
+    return flipped
+
+
+def _with_unpaired(
+    pairs: list[Weights], old: Model, new: Model, found: Matching | None
+) -> tuple[list[Weights], list[Tensor], list[Tensor]]:
+    """Pair the weights that no matched operation reads by name, then by what they hold."""
+    olds = _unpaired(old, {id(pair.old) for pair in pairs}, found.removed if found else None)
+    news = _unpaired(new, {id(pair.new) for pair in pairs}, found.added if found else None)
+    for tell in (_by_name, _by_content):
+        keyed = {tell(tensor): tensor for tensor in news}
+        taken: set[int] = set()
+        for tensor in olds:
+            twin = keyed.get(tell(tensor))
+            if twin is not None and id(twin) not in taken and twin.shape == tensor.shape:
+                pairs.append(Weights(tensor, twin))
+                taken |= {id(twin), id(tensor)}
+        olds = [tensor for tensor in olds if id(tensor) not in taken]
+        news = [tensor for tensor in news if id(tensor) not in taken]
+        if not olds or not news:
+            break
+    return pairs, olds, news
+
+
+def _unpaired(
+    model: Model, paired: set[int], steps: Sequence[CanonicalStep] | None
+) -> list[Tensor]:
+    """Return the weights of unmatched operations; of a model without a graph, all."""
+    tensors: Iterable[Tensor | None] = model.tensors
+    if steps is not None and model.has_graph:
+        tensors = [value.tensor for step in steps for _, value in step.weights()]
+    unique = {id(t): t for t in tensors if t is not None and id(t) not in paired}
+    return list(unique.values())
+
+
+def _by_name(tensor: Tensor) -> Hashable:
+    return tensor.name
+
+
+def _by_content(tensor: Tensor) -> Hashable:
+    return tensor.dtype, tensor.shape, sample_of(tensor) or tensor.name
+
+
+# --- Numbers -------------------------------------------------------------------------------------
+
+
+class _Reading:
+    """Comparison of weights within a budget."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self.spent = 0
+        self.results: list[str] = []
+
+    def compare(self, pair: Weights) -> Comparison:
+        found = self._compared(pair)
+        self.results.append(found.numbers)
+        return found
+
+    def _compared(self, pair: Weights) -> Comparison:
+        old, new = pair.old, pair.new
+        if old.region is not None and old.region == new.region:
+            return Comparison("equal")
+        are_floats = old.dtype.is_float and new.dtype.is_float
+        is_alike = old.dtype is new.dtype and old.shape == new.shape
+        if not is_alike and not (are_floats and old.elements == new.elements):
+            return Comparison("unread")
+        if self.spent + old.nbytes + new.nbytes > self._budget:
+            return self._sampled(pair)
+        self.spent += old.nbytes + new.nbytes
+        return _read(pair)
+
+    def _sampled(self, pair: Weights) -> Comparison:
+        if pair.flipped or pair.old.dtype is not pair.new.dtype:
+            return Comparison("unread")
+        samples = [sample_of(tensor) for tensor in (pair.old, pair.new)]
+        if not all(samples):
+            return Comparison("unread")
+        return Comparison("sampled" if samples[0] == samples[1] else "different")
+
+
+def _read(pair: Weights) -> Comparison:
+    if not pair.flipped and pair.old.dtype is pair.new.dtype:
+        quick = pair.old.small_bytes() if pair.old.small else None
+        if quick is not None and quick == (pair.new.small_bytes() if pair.new.small else None):
+            return Comparison("equal")
+    return _Numbers(pair).comparison()
+
+
+class _Numbers:
+    """Sums over the elements of a weight in both models."""
+
+    def __init__(self, pair: Weights) -> None:
+        self._pair = pair
+        self._changed = 0
+        self._largest = 0.0
+        self._scale = 0.0
+        self._zeros = [0, 0]
+        self._read = 0
+
+    def comparison(self) -> Comparison:
+        for one, other in self._pieces():
+            self._read += one.size
+            if one.dtype == other.dtype and one.tobytes() == other.tobytes():
+                self._note_equal(one)
+            else:
+                self._note(_numbers(one), _numbers(other))
+        elements = self._pair.old.elements
+        if self._read < elements:
+            return Comparison("unread")
+        if not self._changed:
+            return Comparison("equal")
+        largest = self._largest / self._scale if self._scale else self._largest
+        sparsity = [zeros / elements for zeros in self._zeros]
+        return Comparison("different", self._changed, largest, sparsity)
+
+    def _pieces(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        old, new = self._pair.old, self._pair.new
+        if not self._pair.flipped:
+            yield from zip(old.pieces(PIECE), new.pieces(PIECE), strict=False)
+            return
+        one, other = old.numpy(), new.numpy()
+        if one is not None and other is not None:
+            yield one.reshape(-1), other.T.reshape(-1)
+
+    def _note_equal(self, piece: NDArray[Any]) -> None:
+        import numpy as np
+
+        numbers = _numbers(piece)
+        if numbers.size and self._pair.old.dtype.is_float:
+            self._scale = max(self._scale, float(np.nanmax(np.abs(numbers))))
+        zeros = int((numbers == 0).sum())
+        self._zeros = [before + zeros for before in self._zeros]
+
+    def _note(self, one: NDArray[Any], other: NDArray[Any]) -> None:
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            difference = np.abs(other - one)
+            relative, absolute = self._rounding
+            limit = np.maximum(np.abs(one) * relative, absolute)
+            differs = ~((difference <= limit) | (np.isnan(one) & np.isnan(other)) | (one == other))
+            self._changed += int(differs.sum())
+            finite = difference[np.isfinite(difference)]
+            if finite.size:
+                self._largest = max(self._largest, float(finite.max()))
+            magnitude = np.abs(one[np.isfinite(one)])
+            if magnitude.size:
+                self._scale = max(self._scale, float(magnitude.max()))
+        self._zeros[0] += int((one == 0).sum())
+        self._zeros[1] += int((other == 0).sum())
+
+    @cached_property
+    def _rounding(self) -> tuple[float, float]:
+        """Return the relative and absolute error of rounding to the narrower type."""
+        old, new = self._pair.old.dtype, self._pair.new.dtype
+        return (0.0, 0.0) if old is new else _ROUNDING.get(min(old.bits, new.bits), (0.0, 0.0))
+
+
+_ROUNDING: Mapping[float, tuple[float, float]] = {16: (2.0**-8, 2.0**-24), 32: (2.0**-23, 1e-45)}
+"""Errors by bits; bfloat16 has fewer digits than float16, and float16 fewer small numbers."""
+
+
+def _numbers(piece: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    return piece if piece.dtype == np.float64 else piece.astype(np.float64)

@@ -1,0 +1,351 @@
+"""Results of `modellint diff` for two models: plain data for reports and programs.
+
+The JSON form is a contract, described in docs/diff.md: fields may be added but not changed.
+tools/generate_diff_schema.py generates docs/schemas/diff.schema.json from these types.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, field
+from typing import Annotated, Any, Literal
+
+from modellint import __version__
+from modellint.base.records import dataclass
+from modellint.inspection import Assumed, Trouble, Verdict
+
+Plain = int | float | str | bool | list[int] | list[float] | list[str] | None
+"""The value of an attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSide:
+    """One of the two models."""
+
+    path: str
+    format: Annotated[str, "`unknown` if the file could not be read as a model."]
+    problems: list[Trouble]
+    producer: Annotated[str | None, "Name and version of the tool that wrote the file."]
+    opsets: Annotated[dict[str, int], "Version by domain; ONNX's own domain is ai.onnx."]
+    nodes: Annotated[int | None, "Nodes of all graphs, without functions."]
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceChange:
+    """A change of what programs that use the model depend on."""
+
+    what: Annotated[
+        Literal["input", "output", "opset", "metadata"], "The part of the interface it is about."
+    ]
+    name: Annotated[str, "Name of the input, output, domain or entry; the new one if it has both."]
+    aspect: Annotated[str, "added, removed, name, order, type, shape or version."]
+    old: str | None
+    new: str | None
+    breaking: bool
+    why: Annotated[str, "Reason why it breaks; empty if it does not."]
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlace:
+    """A node of one of the models."""
+
+    name: str
+    op_type: str
+    graph: Annotated[str, "Path of the graph, `main` or the name that the file gives it."]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """An attribute, or a constant input that is one in another version of the operator."""
+
+    name: str
+    old: Annotated[Plain, "Null if the node does not state it."]
+    new: Annotated[Plain, "Null if the node does not state it."]
+
+
+@dataclass(frozen=True, slots=True)
+class InputChange:
+    """An input that comes from elsewhere."""
+
+    index: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChange:
+    """A node that both models have, and what is different."""
+
+    old: NodePlace
+    new: NodePlace
+    attributes: list[AttributeChange]
+    inputs: list[InputChange]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A node in the place of another one."""
+
+    old: NodePlace
+    new: NodePlace
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """Operations that both models have, written with different operators."""
+
+    old: Annotated[list[str], "Operators of the old model."]
+    new: Annotated[list[str], "Operators of the new model."]
+    count: int
+    first: Annotated[str, "Name of the first node in the new model."]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDifference:
+    """Nodes that are the same, changed, or only in one of the models."""
+
+    matched: Annotated[int, "Operations that both models have."]
+    changed: list[NodeChange]
+    replaced: list[Replacement]
+    removed: list[NodePlace]
+    added: list[NodePlace]
+    rewritten: list[Rewriting]
+    reordered: Annotated[bool, "True if the matched operations are in another order."]
+    renamed: Annotated[int, "Matched operations with another name."]
+    plumbing_removed: Annotated[
+        dict[str, int],
+        "By operator: nodes that change no numbers but their type or place, and arithmetic on "
+        "shapes or constants.",
+    ]
+    plumbing_added: Annotated[dict[str, int], "The same for nodes of the new model."]
+    folded: Annotated[
+        dict[str, int], "By operator: activations that are now the range of a quantizer."
+    ]
+
+    @property
+    def is_same(self) -> bool:
+        return not (self.changed or self.replaced or self.removed or self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class CountChange:
+    """A number of things of a kind, in each model."""
+
+    kind: str
+    old: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightChange:
+    """A weight that both models have, and what is different."""
+
+    name: Annotated[str, "Its name in the new model."]
+    was: Annotated[str | None, "Its name in the old model, if that is another one."]
+    dtype: Annotated[list[str], "Element type in the old and the new model."]
+    shape: Annotated[list[list[int]], "Shape in the old and the new model."]
+    numbers: Annotated[
+        Literal["equal", "different", "sampled", "unread"],
+        "`sampled`: equal as far as samples tell; `unread`: types differ, or bytes are missing.",
+    ]
+    changed: Annotated[int | None, "Number of elements that differ, if all were read."]
+    largest: Annotated[
+        float | None, "Largest difference, relative to the largest number of the old weight."
+    ]
+    sparsity: Annotated[
+        list[float] | None, "Share of zeros in the old and the new model, if all were read."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWeight:
+    """A weight that only one of the models has."""
+
+    name: str
+    dtype: str
+    shape: list[int]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightDifference:
+    """Weights that are equal, changed, or only in one of the models."""
+
+    matched: int
+    equal: Annotated[int, "Weights whose numbers are equal, as far as they were read."]
+    changed: Annotated[list[WeightChange], "Largest difference first."]
+    removed: list[StoredWeight]
+    added: list[StoredWeight]
+    renamed: Annotated[int, "Matched weights with another name."]
+    renamings: Annotated[dict[str, str], "New names of the first of them by their old names."]
+    types: Annotated[dict[str, int], "Weights by change of type, such as `float32 -> float16`."]
+    bytes_read: int
+    sampled: Annotated[int, "Weights of which only samples were compared, for their size."]
+    largest: Annotated[float | None, "Largest relative difference of all changed weights."]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPrecision:
+    """A layer whose product runs in another precision."""
+
+    layer: str
+    op_type: str
+    old: str
+    new: str
+    macs: int | None
+    why: Annotated[str, "Reason why it does not run in integers, if that is known."]
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionShare:
+    """Layers that run in a precision, in each model."""
+
+    precision: str
+    old: int
+    new: int
+    old_macs: Annotated[float | None, "Share of the model's MACs, 0 to 1."]
+    new_macs: Annotated[float | None, "Share of the model's MACs, 0 to 1."]
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionDifference:
+    """Precisions of layers before and after."""
+
+    shares: list[PrecisionShare]
+    changed: list[LayerPrecision]
+    left: Annotated[
+        list[LayerPrecision], "Layers that stay in floats although the model is quantized."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureChange:
+    """A figure of `modellint inspect` in each model."""
+
+    name: Annotated[
+        str,
+        "parameters, macs, nodes, file-bytes, weight-bytes, kv-cache-per-token.",
+    ]
+    unit: Annotated[Literal["", "bytes"], "Empty for numbers."]
+    old: int | None
+    new: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDifference:
+    """Memory and time for one deployment, as `modellint inspect` computes them."""
+
+    target: Annotated[str | None, "The device's id; null without a target."]
+    device: str | None
+    runtime: str | None
+    precision: Annotated[list[str], "In the old and the new model."]
+    memory: Annotated[list[int], "Expected bytes in all."]
+    weights: Annotated[list[int], "Bytes as deployed."]
+    activations: Annotated[list[int], "Bytes of activations at their peak, as expected."]
+    verdict: Annotated[list[Verdict | None], "Whether they fit."]
+    seconds: Annotated[list[float | None], "Lower bound on the time of a run."]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingChange:
+    """A finding of `modellint check`."""
+
+    code: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    place: Annotated[str, "Name of the node or value; empty for the file."]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDifference:
+    """Findings by whether they are new, compared by fingerprint."""
+
+    new: list[FindingChange]
+    gone: list[FindingChange]
+    still: Annotated[int, "Number of findings that both models have."]
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePart:
+    """One part of the efficiency score: a share of what is possible, and how much it counts."""
+
+    name: Annotated[str, "integer work, stored size, or conversions."]
+    share: Annotated[float, "0 to 1."]
+    weight: Annotated[int, "Points for a share of 1."]
+    points: int
+    says: Annotated[str, "What the share is of."]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedBound:
+    """Ratio of the lower bounds on a run's time on one device."""
+
+    target: str
+    device: str
+    old: float
+    new: float
+    ratio: Annotated[float, "Old over new: more than 1 is faster."]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizationImpact:
+    """Gain of quantization, if the new model is the old one quantized."""
+
+    method: Annotated[str, "QDQ, QOperator, dynamic, weight-only, or several joined by +."]
+    compression: Annotated[float | None, "Old bytes of weights over new ones."]
+    integer_macs: Annotated[float | None, "Share of MACs in integers, 0 to 1; null if unknown."]
+    integer_layers: int
+    layers: int
+    conversions: Annotated[int, "Conversions of activations between precisions in a run."]
+    speed: list[SpeedBound]
+    score: Annotated[int, "0 to 100: the sum of its parts."]
+    parts: list[ScorePart]
+    obstacles: Annotated[
+        list[str], "What keeps layers in floats or a runtime from taking the model, worst first."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two models. All fields are present; those that do not apply are null."""
+
+    old: ModelSide
+    new: ModelSide
+    version: Literal[1] = 1
+    modellint: Annotated[str, "The version of modellint that wrote this."] = __version__
+    assumptions: Annotated[
+        list[Assumed], "The deployments: what was stated, and what was assumed."
+    ] = field(default_factory=list)
+    interface: list[InterfaceChange] = field(default_factory=list)
+    nodes: Annotated[NodeDifference | None, "Null unless both models have a graph."] = None
+    blocks: list[CountChange] = field(default_factory=list)
+    weights: WeightDifference | None = None
+    precisions: Annotated[PrecisionDifference | None, "Null if no layer has another one."] = None
+    figures: list[FigureChange] = field(default_factory=list)
+    devices: list[DeviceDifference] = field(default_factory=list)
+    findings: FindingDifference | None = None
+    quantization: QuantizationImpact | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        sides = (self.old, self.new)
+        return not any(problem.fatal for side in sides for problem in side.problems)
+
+    @property
+    def breaking(self) -> list[InterfaceChange]:
+        return [change for change in self.interface if change.breaking]
+
+    @property
+    def is_same(self) -> bool:
+        """Return True if nothing of the network has changed, whatever the names inside."""
+        nodes, weights = self.nodes, self.weights
+        return (
+            not self.interface
+            and (nodes is None or nodes.is_same)
+            and (weights is None or not (weights.changed or weights.removed or weights.added))
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        plain = asdict(self)
+        first = ("version", "modellint", "old", "new")
+        return {name: plain[name] for name in (*first, *(n for n in plain if n not in first))}
