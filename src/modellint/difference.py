@@ -123,7 +123,8 @@ class NodeDifference:
 
     @property
     def is_same(self) -> bool:
-        return not (self.changed or self.replaced or self.removed or self.added)
+        """Return True if all operations are the same, though they may be written differently."""
+        return not (self.changed or self.replaced or self.removed or self.added or self.folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,10 @@ class WeightDifference:
     bytes_read: int
     sampled: Annotated[int, "Weights of which only samples were compared, for their size."]
     largest: Annotated[float | None, "Largest relative difference of all changed weights."]
+
+    @property
+    def is_same(self) -> bool:
+        return not (self.changed or self.removed or self.added or self.types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,12 +342,13 @@ class Difference:
 
     @property
     def is_same(self) -> bool:
-        """Return True if nothing of the network has changed, whatever the names inside."""
+        """Return True if both models compute the same numbers, as far as weights were read."""
         nodes, weights = self.nodes, self.weights
         return (
-            not self.interface
+            self.is_readable
+            and self.precisions is None
             and (nodes is None or nodes.is_same)
-            and (weights is None or not (weights.changed or weights.removed or weights.added))
+            and (weights is None or weights.is_same)
         )
 
     def to_json(self) -> dict[str, Any]:

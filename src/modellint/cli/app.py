@@ -25,6 +25,7 @@ from modellint.cli.console import printable
 VERBS = {
     "check": "Lint models (the default for bare paths).",
     "inspect": "Show a model's contents and its memory and compute needs.",
+    "diff": "Compare two models: what changed, and what breaks.",
     "probe": "Test models with a real runtime.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",

@@ -19,6 +19,7 @@ _BEGINS = {
     "gitlab": rf'\[\]\s*\Z|\[\s*\{{\s*"type": "issue",\s*"check_name": "{_CODE}"',
     "junit": r'<\?xml [^>]*\?>\s*<testsuites name="modellint"',
     "markdown": r"<!-- modellint -->",
+    "concise difference": r"[^\n]+ -> [^\n]+: (no differences|unreadable|\d)",
     "probes": r"  target  runtime ",
     "agreement of probes and rules": r"# Rules and runtimes\n",
 }

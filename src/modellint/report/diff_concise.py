@@ -1,0 +1,62 @@
+"""A difference in one line per change, for searching and for other programs' logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from modellint.base.text import clean
+from modellint.difference import Difference, NodeDifference, WeightDifference
+from modellint.report.diff import as_text, summary
+from modellint.report.options import Options
+
+
+def write(difference: Difference, stream: TextIO, options: Options) -> None:
+    stream.writelines(f"{clean(line)}\n" for line in lines(difference))
+
+
+def lines(difference: Difference) -> Iterator[str]:
+    yield f"{difference.old.path} -> {difference.new.path}: {', '.join(summary(difference))}"
+    for side in (difference.old, difference.new):
+        for problem in side.problems:
+            yield f"{side.path}: {problem.message}"
+    for change in difference.interface:
+        breaking = f" (breaking: {change.why})" if change.breaking else ""
+        values = f"{change.old or 'none'} -> {change.new or 'none'}"
+        yield f"{change.what} {change.name}: {change.aspect} {values}{breaking}"
+    if difference.nodes is not None:
+        yield from _nodes(difference.nodes)
+    if difference.weights is not None:
+        yield from _weights(difference.weights)
+    for layer in difference.precisions.changed if difference.precisions is not None else ():
+        yield f"layer {layer.layer}: {layer.old} -> {layer.new}"
+    for figure in difference.figures:
+        if figure.old != figure.new:
+            yield f"{figure.name}: {figure.old} -> {figure.new}"
+    if difference.findings is not None:
+        for verb, found in (("new", difference.findings.new), ("gone", difference.findings.gone)):
+            for each in found:
+                yield f"{verb} {each.severity} {each.code}: {each.message}"
+
+
+def _nodes(nodes: NodeDifference) -> Iterator[str]:
+    for change in nodes.changed:
+        for each in change.attributes:
+            values = f"{as_text(each.old)} -> {as_text(each.new)}"
+            yield f"node {change.new.name}: {each.name} {values}"
+        for source in change.inputs:
+            yield f"node {change.new.name}: input {source.index} {source.old} -> {source.new}"
+    for pair in nodes.replaced:
+        yield f"node {pair.new.name}: {pair.old.op_type} -> {pair.new.op_type}"
+    for verb, places in (("added", nodes.added), ("removed", nodes.removed)):
+        for place in places:
+            yield f"node {place.name}: {place.op_type} {verb}"
+
+
+def _weights(weights: WeightDifference) -> Iterator[str]:
+    for change in weights.changed:
+        by = f" by at most {change.largest:.2%}" if change.largest is not None else ""
+        yield f"weight {change.name}: changed{by}"
+    for verb, stored in (("added", weights.added), ("removed", weights.removed)):
+        for each in stored:
+            yield f"weight {each.name}: {verb}"

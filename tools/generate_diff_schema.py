@@ -1,0 +1,20 @@
+"""Makes docs/schemas/diff.schema.json from the types of a difference."""
+
+from __future__ import annotations
+
+import sys
+
+from generate_report_schema import ADDRESS, SCHEMAS, schema
+from generated import Contents, bring_up_to_date
+
+from modellint.difference import Difference
+
+
+def contents() -> Contents:
+    name = "diff.schema.json"
+    title = "What modellint diff --output json says of two models"
+    return {SCHEMAS / name: schema(Difference, title, ADDRESS + name)}
+
+
+if __name__ == "__main__":
+    sys.exit(bring_up_to_date(contents()))
