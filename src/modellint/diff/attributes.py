@@ -39,12 +39,15 @@ def stated(node: Node, opset: int) -> dict[str, object]:
         found[_RENAMED.get((node.op_type, name), name)] = value
     if node.op_type == "Conv":
         found.pop("kernel_shape", None)  # the weight has it
-    if node.op_type == "Split":
-        sizes = found.get("split")
-        found.pop("num_outputs", None)
-        if isinstance(sizes, tuple) and len(set(sizes)) == 1:
-            del found["split"]
     return found
+
+
+def drop_even_split(attributes: dict[str, object]) -> None:
+    """Leave out the sizes of a Split into equal parts, of which its outputs say how many."""
+    sizes = attributes.get("split")
+    attributes.pop("num_outputs", None)
+    if isinstance(sizes, tuple) and len(set(sizes)) == 1:
+        del attributes["split"]
 
 
 def plain(value: Attribute) -> object:

@@ -10,12 +10,13 @@ operator takes them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
 from modellint.analysis.fusion import Norms, is_number, operands
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.diff.attributes import names_of_inputs, opset_of, stated
+from modellint.diff.attributes import drop_even_split, names_of_inputs, opset_of, stated
 from modellint.diff.crossing import (
     FEW,
     common_attributes,
@@ -25,13 +26,13 @@ from modellint.diff.crossing import (
     with_constants,
 )
 from modellint.model import Graph, Node, Value
-from modellint.operators import Trait, having, of
+from modellint.operators import Trait, having, names, of
 from modellint.targets.deployment import Deployment
 
 _PASSED = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 _COMMUTATIVE = having(Trait.COMMUTATIVE)
 _PRODUCTS = having(Trait.FLOAT_PRODUCT, Trait.INTEGER_PRODUCT, Trait.BLOCK_WEIGHTS)
-_LAYERS = having(Trait.GEMM, Trait.MATMUL, Trait.CONVOLUTION)
+LAYERS = names(Trait.GEMM, Trait.MATMUL, Trait.CONVOLUTION)
 _BIASED = ("MatMul", "Conv")
 _INTEGERS_OUT = frozenset(("MatMulInteger", "ConvInteger", "ArgMax", "ArgMin", "NonZero"))
 _COMPARING = frozenset(
@@ -229,6 +230,8 @@ class CanonicalGraph:
         attributes = _about_numbers(node, op, stated(node, self._opset))
         if node.op_type not in _PRODUCTS:
             inputs = self._without_parameters(node, inputs, attributes)
+        if op == "Split":
+            drop_even_split(attributes)
         if node.subgraphs:
             inputs += [self.root(value) for value in _captured(node)]
         if self.crossing:
@@ -271,19 +274,26 @@ class CanonicalGraph:
         return step
 
 
-def canonical(
-    graph: Graph, *, norms: bool = False, gelus: bool = False, crossing: bool = False
-) -> CanonicalGraph:
-    """Return the canonical view of a graph; operators written out are one step where asked for."""
-    composed = {each.parts[-1]: each for each in _layers_with_bias(graph)}
-    if norms:
-        composed.update((each.parts[-1], each) for each in _layer_norms(graph))
-    if gelus:
-        composed.update((each.parts[-1], each) for each in _gelus(graph))
-    if crossing:
+class Composing(NamedTuple):
+    """Operations that become one step although they are written with several nodes."""
+
+    layers: bool = False
+    """A product with a weight, and the Add of its bias."""
+    norms: bool = False
+    gelus: bool = False
+    crossing: bool = False
+    """All that formats write differently; this includes layers."""
+
+
+def canonical(graph: Graph, composing: Composing) -> CanonicalGraph:
+    """Return the canonical view of a graph."""
+    kinds = zip(composing, (_layers_with_bias, _layer_norms, _gelus), strict=False)
+    found = (each for wanted, find in kinds if wanted for each in find(graph))
+    composed = {each.parts[-1]: each for each in found}
+    if composing.crossing:
         _add_constants(graph, composed)
         _add_activations(graph, composed)
-    return CanonicalGraph(graph, composed, crossing=crossing)
+    return CanonicalGraph(graph, composed, crossing=composing.crossing)
 
 
 def _add_constants(graph: Graph, composed: dict[Node, Composed]) -> None:
@@ -391,8 +401,8 @@ def _captured(node: Node) -> Iterator[Value]:
 
 def _layers_with_bias(graph: Graph) -> Iterator[Composed]:
     """Find each product with a weight, and the Add of its bias."""
-    for op in _LAYERS:
-        for product in (*graph.by_op.get(op, ()), *graph.by_op.get(f"com.microsoft.{op}", ())):
+    for op in LAYERS:
+        for product in graph.by_op.get(op, ()):
             name, inputs = _common_product(product)
             output = product.output()
             if name not in _BIASED or len(inputs) != 2 or output is None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import chain
 
 from modellint.base.records import dataclass
 from modellint.diff.alignment import aligned, increasing
-from modellint.diff.canonical import CanonicalGraph, CanonicalStep, canonical
+from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
 from modellint.diff.crossing import common_kind, is_crossing, weight_sizes
 from modellint.diff.samples import sample_of
 from modellint.model import Graph, Model, Node, Value
@@ -28,7 +28,8 @@ MOST_SAMPLED = 256
 FURTHEST = 3
 """Steps from a matched one at which others are looked for past those that have no twin."""
 BROADEST = 6
-WRITTEN_OUT = ("LayerNormalization", "Gelu")
+WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",))
+"""Operators by what is composed if the models have different numbers of them."""
 
 Label = Callable[[CanonicalStep], Hashable]
 Keyed = Sequence[tuple[Hashable, CanonicalStep]]
@@ -120,17 +121,19 @@ def _inside(step: CanonicalStep) -> Iterator[Graph]:
 
 def _steps_of(graph: Graph) -> Iterator[CanonicalStep]:
     for inner in graph.walk():
-        yield from canonical(inner).steps
+        yield from canonical(inner, Composing()).steps
 
 
 def _views(old: Graph, new: Graph) -> tuple[CanonicalGraph, CanonicalGraph]:
-    """Return both canonical views; operators that one of the models writes out are one step."""
-    norms, gelus = (len(old.by_op.get(op, ())) != len(new.by_op.get(op, ())) for op in WRITTEN_OUT)
+    """Return both canonical views; what only one of the models writes out is one step in both."""
+    layers, norms, gelus = (_counts(old, ops) != _counts(new, ops) for ops in WRITTEN_OUT)
     crossing = is_crossing(old.model, new.model)
-    one, other = (
-        canonical(graph, norms=norms, gelus=gelus, crossing=crossing) for graph in (old, new)
-    )
-    return one, other
+    composing = Composing(layers or crossing, norms, gelus, crossing)
+    return canonical(old, composing), canonical(new, composing)
+
+
+def _counts(graph: Graph, ops: Iterable[str]) -> list[int]:
+    return [len(graph.by_op.get(op, ())) for op in ops]
 
 
 class Side:
@@ -280,7 +283,9 @@ class Matcher:
     def run(self) -> None:
         whole: Label = in_common if self.crossing else as_written
         weaker = (_by_operator,) if self.crossing else (_by_ranks, _by_operator)
+        surest = 0
         for label in (whole, *weaker):
+            surest = len(self._matched)
             for side in (self.old, self.new):
                 side.labels = {step: label(step) for step in side.steps}
             if label is whole:
@@ -295,6 +300,7 @@ class Matcher:
         for _ in range(2):
             if not self._is_done() and not self._align():
                 break
+        self._doubt(surest)
         self._replace()
 
     def _is_done(self) -> bool:
@@ -402,7 +408,7 @@ class Matcher:
         """Match steps by what their weights hold, then by what they are called."""
         for tell in (_sampled, _name):
             keyed = [
-                [((side.labels[step], tell(step)), step) for step in side.unmatched() if tell(step)]
+                [((step.op, key), step) for step in side.unmatched() if (key := tell(step))]
                 for side in (self.old, self.new)
             ]
             self._match_alone(*keyed)
@@ -468,6 +474,15 @@ class Matcher:
             start, begin = end, stop
         self._spread()
         return len(self.old.twins) > matched
+
+    def _doubt(self, surest: int) -> None:
+        """Part steps that were matched by their operator alone, if nothing else is the same."""
+        for old, new in self._matched[surest:]:
+            if old.attributes == new.attributes or _largest_weight(old) is not None:
+                continue
+            source, other = _leading(self.old, old)[:1], _leading(self.new, new)[:1]
+            if [self.old.twins.get(step) for step in source] != other:
+                del self.old.twins[old], self.new.twins[new]
 
     def _are_related(self, old: CanonicalStep, new: CanonicalStep) -> bool:
         """Return True if two steps have a neighbour in common, or weights of the same shape."""
@@ -581,17 +596,22 @@ _NUMBERED = re.compile(r"(?:\A|[:_])[A-Za-z]*_?\d+\Z")
 
 
 def _name(step: CanonicalStep) -> str:
-    """Return the names of a step that are paths, not numbers; empty if there are none."""
-    named = [value.name for _, value in step.weights()] or [step.main.name]
-    return " ".join(
-        [name for name in named if ("." in name or "/" in name) and not _NUMBERED.search(name)]
-    )
+    """Return the name of a step's weight, or its own, if it is a path rather than a number."""
+    weight = _largest_weight(step)
+    name = weight.name if weight is not None else step.main.name
+    return name if ("." in name or "/" in name) and not _NUMBERED.search(name) else ""
 
 
 def _sampled(step: CanonicalStep) -> bytes:
-    """Return a digest of samples of a step's weights; empty if it has none."""
-    tensors = [v.tensor for _, v in step.weights() if v.tensor is not None]
-    return b"".join([sample_of(tensor) for tensor in tensors if tensor.elements > 1])
+    """Return a digest of samples of a step's weight; empty if it has none."""
+    weight = _largest_weight(step)
+    tensor = weight.tensor if weight is not None else None
+    return sample_of(tensor) if tensor is not None and tensor.elements > 1 else b""
+
+
+def _largest_weight(step: CanonicalStep) -> Value | None:
+    weights = [(v.tensor.elements, v) for _, v in step.weights() if v.tensor is not None]
+    return max(weights, key=lambda weight: weight[0])[1] if weights else None
 
 
 def paired_weights(pair: Pair) -> Iterator[tuple[Value, Value]]:

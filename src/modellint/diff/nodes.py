@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from math import isclose
 
+from modellint.diff.attributes import opset_of, stated
 from modellint.diff.canonical import CanonicalGraph, CanonicalStep
 from modellint.diff.folded import folded_activations
 from modellint.diff.matching import Matching, Pair
@@ -24,6 +25,7 @@ from modellint.model import Node
 from modellint.operators import Trait, having
 
 _SHAPES = having(Trait.READS_SHAPE)
+_COMPUTING = having(Trait.ACTIVATION, Trait.FLOAT_PRODUCT, Trait.NORMALIZATION, Trait.SOFTMAX)
 _LONGEST = 64
 """Numbers of an attribute that are listed."""
 _HALF = 2**-10
@@ -41,7 +43,7 @@ def node_difference(found: Matching, *, converted: bool) -> NodeDifference:
     removed = [step for step in found.removed if step not in folded]
     return NodeDifference(
         matched=len(found.pairs),
-        changed=list(changes.all()),
+        changed=[*changes.all(), *changes.of_light(found.light)],
         replaced=[Replacement(place(p.old.main), place(p.new.main)) for p in found.replaced],
         removed=[place(step.main) for step in removed if step not in plumbing],
         added=[place(step.main) for step in found.added if step not in plumbing],
@@ -65,16 +67,29 @@ class _Changes:
         self._pairs = found.pairs
         self._values = found.values
         self._known = set(found.values.values())
+        self._is_converted = converted
         self._tolerance = _HALF if converted else 1e-6
 
     def all(self) -> Iterator[NodeChange]:
         for pair in self._pairs:
-            attributes, inputs = list(self._attributes(pair)), list(self._inputs(pair))
+            attributes, inputs = (
+                list(self._attributes(pair.old.attributes, pair.new.attributes)),
+                list(self._inputs(pair)),
+            )
             if attributes or inputs:
                 yield NodeChange(place(pair.old.main), place(pair.new.main), attributes, inputs)
 
-    def _attributes(self, pair: Pair) -> Iterator[AttributeChange]:
-        old, new = pair.old.attributes, pair.new.attributes
+    def of_light(self, light: Iterable[tuple[Node, Node]]) -> Iterator[NodeChange]:
+        """Iterate over changes of nodes that are seen through, such as the type of a Cast."""
+        for before, after in light:
+            old, new = (stated(node, opset_of(node.graph.model)) for node in (before, after))
+            attributes = list(self._attributes(old, new))
+            if attributes and not self._is_converted:
+                yield NodeChange(place(before), place(after), attributes, [])
+
+    def _attributes(
+        self, old: Mapping[str, object], new: Mapping[str, object]
+    ) -> Iterator[AttributeChange]:
         if old == new:
             return
         for name in sorted({*old, *new}):
@@ -151,6 +166,8 @@ def _of_shapes(views: Iterable[CanonicalGraph]) -> set[CanonicalStep]:
                 for value in step.inputs
                 if value is not None and value.tensor is None
             ]
+            if step.op in _COMPUTING:
+                continue
             if step.op in _SHAPES or all(each is not None and each[0] in found for each in makers):
                 found.add(step)
     return found

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.diff.canonical import CanonicalStep
+from modellint.diff.crossing import FEW
 from modellint.diff.matching import Matching, paired_weights
 from modellint.diff.samples import sample_of
 from modellint.difference import StoredWeight, WeightChange, WeightDifference
@@ -151,6 +152,7 @@ def _unpaired(
     tensors: Iterable[Tensor | None] = model.tensors
     if steps is not None and model.has_graph:
         tensors = [value.tensor for step in steps for _, value in step.weights()]
+        tensors = [t for t in tensors if t is not None and (t.dtype.is_float or t.elements > FEW)]
     unique = {id(t): t for t in tensors if t is not None and id(t) not in paired}
     return list(unique.values())
 

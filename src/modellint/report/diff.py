@@ -273,7 +273,7 @@ class DifferencePage(Page):
         for verb, counts in (("fewer", nodes.plumbing_removed), ("more", nodes.plumbing_added)):
             if counts:
                 listed = ", ".join(f"{count:,} {op}" for op, count in _largest(counts))
-                yield f"without effect on numbers, {verb}: {listed}"
+                yield f"copies, conversions and shape arithmetic, {verb}: {listed}"
         if nodes.folded:
             listed = ", ".join(f"{count:,} {op}" for op, count in nodes.folded.items())
             yield f"now the range of a quantizer: {listed}"

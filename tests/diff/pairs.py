@@ -1,0 +1,396 @@
+"""Pairs of models that differ by rule, so that what a comparison has to find is known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+    numpy_helper,
+)
+
+UNARY = ("Relu", "Sigmoid", "Tanh", "Erf", "Sqrt", "HardSwish", "LeakyRelu", "Elu")
+PASSED = ("Identity", "Cast", "Dropout", "QuantizeLinear", "DequantizeLinear")
+
+
+@dataclass
+class Expected:
+    """What is different, by names in the new model; removed nodes by those in the old one."""
+
+    changed: set[str] = field(default_factory=set)
+    replaced: set[str] = field(default_factory=set)
+    added: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    weights: set[str] = field(default_factory=set)
+    interface: set[tuple[str, str]] = field(default_factory=set)
+
+
+Rule = Callable[[ModelProto, random.Random], Expected | None]
+"""Changes a model and returns what is to be found; None if the model has nothing to change."""
+
+
+def name_nodes(model: ModelProto) -> None:
+    """Give each node a name that no other has."""
+    for at, node in enumerate(model.graph.node):
+        node.name = f"{node.op_type}-{at}"
+
+
+# --- Rules that change nothing -------------------------------------------------------------------
+
+
+def unchanged(model: ModelProto, rng: random.Random) -> Expected:
+    return Expected()
+
+
+def renamed(model: ModelProto, rng: random.Random) -> Expected:
+    """All values inside have other names."""
+    graph = model.graph
+    kept = {value.name for value in (*graph.input, *graph.output)}
+    names: dict[str, str] = {"": ""}
+
+    def new(name: str) -> str:
+        if name in kept:
+            return name
+        return names.setdefault(name, f"v{rng.getrandbits(48):x}")
+
+    def walk(inner: GraphProto) -> None:
+        for node in inner.node:
+            node.input[:] = [new(name) for name in node.input]
+            node.output[:] = [new(name) for name in node.output]
+            for attribute in node.attribute:
+                for sub in (attribute.g, *attribute.graphs):
+                    walk(sub)
+        for initializer in inner.initializer:
+            initializer.name = new(initializer.name)
+        for value in (*inner.value_info, *(inner.input if inner is not graph else ())):
+            value.name = new(value.name)
+        if inner is not graph:
+            for value in inner.output:
+                value.name = new(value.name)
+
+    walk(graph)
+    return Expected()
+
+
+def shuffled(model: ModelProto, rng: random.Random) -> Expected:
+    """Nodes are in another topological order, and initializers in any."""
+    graph = model.graph
+    made = {name: at for at, node in enumerate(graph.node) for name in node.output if name}
+    waiting = [{made[name] for name in _reads(node) if name in made} for node in graph.node]
+    followers: dict[int, list[int]] = {}
+    for at, sources in enumerate(waiting):
+        for source in sources:
+            followers.setdefault(source, []).append(at)
+    ready = [at for at, sources in enumerate(waiting) if not sources]
+    order: list[int] = []
+    while ready:
+        at = ready.pop(rng.randrange(len(ready)))
+        order.append(at)
+        for follower in followers.get(at, ()):
+            waiting[follower].discard(at)
+            if not waiting[follower]:
+                ready.append(follower)
+    nodes = [graph.node[at] for at in order]
+    _set(graph.node, nodes)
+    tensors = list(graph.initializer)
+    rng.shuffle(tensors)
+    _set(graph.initializer, tensors)
+    return Expected()
+
+
+def identities(model: ModelProto, rng: random.Random) -> Expected:
+    """Some values go through an Identity."""
+    graph = model.graph
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        nodes.append(node)
+        if node.output and node.output[0] and rng.random() < 0.2 and not _is_inside(graph, node):
+            passed = f"{node.output[0]}-passed"
+            _rewire(graph, node.output[0], passed)
+            nodes.append(helper.make_node("Identity", [node.output[0]], [passed]))
+    _set(graph.node, nodes)
+    return Expected()
+
+
+def constants_as_nodes(model: ModelProto, rng: random.Random) -> Expected | None:
+    """Small initializers become Constant nodes."""
+    graph = model.graph
+    small = [t for t in graph.initializer if t.data_location != TensorProto.EXTERNAL]
+    if not small:
+        return None
+    made = [helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in small]
+    names = {tensor.name for tensor in small} & {value.name for value in graph.input}
+    _set(graph.initializer, [t for t in graph.initializer if t not in small or t.name in names])
+    _set(graph.node, [*(n for n in made if n.output[0] not in names), *graph.node])
+    return Expected()
+
+
+def gemms_written_out(model: ModelProto, rng: random.Random) -> Expected | None:
+    """Each plain Gemm becomes a MatMul and an Add, with a transposed weight if need be."""
+    graph = model.graph
+    nodes: list[NodeProto] = []
+    found = False
+    for node in graph.node:
+        stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        plain = stated.get("alpha", 1.0) == stated.get("beta", 1.0) == 1.0
+        if node.op_type != "Gemm" or len(node.input) < 3 or not plain or stated.get("transA"):
+            nodes.append(node)
+            continue
+        found = True
+        weight, product = node.input[1], f"{node.output[0]}-product"
+        if stated.get("transB"):
+            nodes.append(
+                helper.make_node("Transpose", [weight], [f"{product}-weight"], perm=[1, 0])
+            )
+            weight = f"{product}-weight"
+        nodes.append(helper.make_node("MatMul", [node.input[0], weight], [product]))
+        nodes.append(helper.make_node("Add", [product, node.input[2]], [node.output[0]]))
+    _set(graph.node, nodes)
+    return Expected() if found else None
+
+
+def opset_raised(model: ModelProto, rng: random.Random) -> Expected | None:
+    """The opset is raised by the version converter, where that needs no other nodes."""
+    if any(entry.domain == "" and entry.version >= 21 for entry in model.opset_import):
+        return None
+    try:
+        converted = onnx.version_converter.convert_version(model, 21)
+    except Exception:
+        return None
+    names = [node.name for node in model.graph.node if node.op_type != "Constant"]
+    kept = [node for node in converted.graph.node if node.op_type != "Constant"]
+    if len(names) != len(kept):
+        return None
+    model.CopyFrom(converted)
+    return Expected(interface={("opset", "version")})
+
+
+# --- Rules that change one thing -----------------------------------------------------------------
+
+
+def one_attribute(model: ModelProto, rng: random.Random) -> Expected | None:
+    """One number of one attribute is another."""
+    found = [
+        (node, attribute)
+        for node in model.graph.node
+        if node.op_type not in (*PASSED, "Constant", "Gemm", "Split", "Reshape", "ConstantOfShape")
+        for attribute in node.attribute
+        if attribute.type in (AttributeProto.INT, AttributeProto.FLOAT, AttributeProto.INTS)
+        and attribute.name not in ("to", "kernel_shape", "allowzero", "num_outputs")
+        and (attribute.type != AttributeProto.INTS or attribute.ints)
+    ]
+    if not found:
+        return None
+    node, attribute = rng.choice(found)
+    if attribute.type == AttributeProto.INT:
+        attribute.i += 1
+    elif attribute.type == AttributeProto.FLOAT:
+        attribute.f = attribute.f * 1.5 + 0.25
+    else:
+        attribute.ints[-1] += 1
+    return Expected(changed={node.name})
+
+
+def one_inserted(model: ModelProto, rng: random.Random) -> Expected | None:
+    """One activation more."""
+    graph = model.graph
+    node = rng.choice(_of_floats(model) or [NodeProto()])
+    if not node.output:
+        return None
+    name = node.output[0]
+    after = f"{name}-after"
+    _rewire(graph, name, after)
+    at = list(graph.node).index(node)
+    made = helper.make_node("Softsign", [name], [after], name="inserted")
+    _set(graph.node, [*graph.node[: at + 1], made, *graph.node[at + 1 :]])
+    return Expected(added={"inserted"})
+
+
+def one_removed(model: ModelProto, rng: random.Random) -> Expected | None:
+    """One activation less."""
+    graph = model.graph
+    outputs = {value.name for value in graph.output}
+    found = [n for n in graph.node if n.op_type in UNARY and n.output[0] not in outputs]
+    if not found:
+        return None
+    node = rng.choice(found)
+    _rewire(graph, node.output[0], node.input[0])
+    graph.node.remove(node)
+    return Expected(removed={node.name})
+
+
+def one_replaced(model: ModelProto, rng: random.Random) -> Expected | None:
+    """One activation is another one."""
+    found = [node for node in model.graph.node if node.op_type in UNARY]
+    if not found:
+        return None
+    node = rng.choice(found)
+    node.op_type = "Softsign"
+    del node.attribute[:]
+    return Expected(replaced={node.name})
+
+
+def one_weight(model: ModelProto, rng: random.Random) -> Expected | None:
+    """One number of one weight is another."""
+    read = {name for node in model.graph.node for name in node.input}
+    found = [
+        tensor
+        for tensor in model.graph.initializer
+        if tensor.data_location != TensorProto.EXTERNAL
+        and tensor.data_type == TensorProto.FLOAT
+        and int(np.prod(tensor.dims)) > 64
+        and tensor.name in read
+    ]
+    if not found:
+        return None
+    tensor = rng.choice(found)
+    numbers = numpy_helper.to_array(tensor).copy()
+    numbers.reshape(-1)[rng.randrange(numbers.size)] += 0.5
+    tensor.CopyFrom(numpy_helper.from_array(numbers, tensor.name))
+    return Expected(weights={tensor.name})
+
+
+def output_renamed(model: ModelProto, rng: random.Random) -> Expected | None:
+    graph = model.graph
+    output = rng.choice(list(graph.output))
+    if sum(output.name in node.output for node in graph.node) != 1:
+        return None
+    _rewire(graph, output.name, f"{output.name}-other")
+    for node in graph.node:
+        node.output[:] = [f"{n}-other" if n == output.name else n for n in node.output]
+    output.name = f"{output.name}-other"
+    return Expected(interface={("output", "name")})
+
+
+def output_added(model: ModelProto, rng: random.Random) -> Expected | None:
+    graph = model.graph
+    outputs = {value.name for value in graph.output}
+    found = [n.output[0] for n in _of_floats(model) if n.output[0] not in outputs]
+    if not found:
+        return None
+    graph.output.append(helper.make_empty_tensor_value_info(rng.choice(found)))
+    return Expected(interface={("output", "added")})
+
+
+def input_type(model: ModelProto, rng: random.Random) -> Expected | None:
+    values = [value for value in model.graph.input if value.type.tensor_type.elem_type]
+    if not values:
+        return None
+    kind = rng.choice(values).type.tensor_type
+    kind.elem_type = (
+        TensorProto.DOUBLE if kind.elem_type != TensorProto.DOUBLE else TensorProto.FLOAT
+    )
+    return Expected(interface={("input", "type")})
+
+
+def input_dim(model: ModelProto, rng: random.Random) -> Expected | None:
+    values = [v for v in model.graph.input if v.type.tensor_type.shape.dim]
+    if not values:
+        return None
+    dim = rng.choice(list(rng.choice(values).type.tensor_type.shape.dim))
+    dim.dim_value = dim.dim_value + 1 if dim.dim_value else 7
+    return Expected(interface={("input", "shape")})
+
+
+SAME: dict[str, Rule] = {
+    "unchanged": unchanged,
+    "renamed": renamed,
+    "shuffled": shuffled,
+    "identities": identities,
+    "constants as nodes": constants_as_nodes,
+    "Gemms written out": gemms_written_out,
+    "opset 21": opset_raised,
+}
+ONE: dict[str, Rule] = {
+    "one attribute": one_attribute,
+    "one inserted": one_inserted,
+    "one removed": one_removed,
+    "one replaced": one_replaced,
+    "one weight": one_weight,
+    "output renamed": output_renamed,
+    "output added": output_added,
+    "input type": input_type,
+    "input dim": input_dim,
+}
+
+
+def disguised(rule: Rule) -> Rule:
+    """Besides, everything has another name and another place."""
+
+    def changed(model: ModelProto, rng: random.Random) -> Expected | None:
+        expected = rule(model, rng)
+        if expected is None:
+            return None
+        before = {tensor.name: at for at, tensor in enumerate(model.graph.initializer)}
+        renamed(model, rng)
+        after = [tensor.name for tensor in model.graph.initializer]
+        expected.weights = {after[before[name]] for name in expected.weights}
+        shuffled(model, rng)
+        return expected
+
+    return changed
+
+
+RULES: dict[str, Rule] = {
+    **SAME,
+    **ONE,
+    **{f"{name}, disguised": disguised(rule) for name, rule in ONE.items()},
+}
+
+
+# --- Helpers -------------------------------------------------------------------------------------
+
+
+def _set(field: Any, items: Sequence[Any]) -> None:
+    copies = [type(item)() for item in items]
+    for copy, item in zip(copies, items, strict=True):
+        copy.CopyFrom(item)
+    del field[:]
+    field.extend(copies)
+
+
+def _reads(node: NodeProto) -> set[str]:
+    """Names that a node or its subgraphs read."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                names |= _reads(inner)
+            names |= {value.name for value in graph.output}
+    return names
+
+
+def _is_inside(graph: GraphProto, node: NodeProto) -> bool:
+    """True if a result is an output, or read by a subgraph."""
+    name = node.output[0]
+    return name in {value.name for value in graph.output} or any(
+        name in _reads(other) and name not in other.input for other in graph.node
+    )
+
+
+def _rewire(graph: GraphProto, old: str, new: str) -> None:
+    """All consumers of a value, but not the outputs of the graph, read another one."""
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+
+
+def _of_floats(model: ModelProto) -> list[NodeProto]:
+    """Nodes whose result is certainly floats and is read by a node."""
+    graph = model.graph
+    read = {name for node in graph.node for name in node.input}
+    sure = (*UNARY, "Conv", "Gemm", "MatMul", "Softmax", "LayerNormalization", "MaxPool")
+    return [
+        n
+        for n in graph.node
+        if n.op_type in sure and n.output[0] in read and not _is_inside(graph, n)
+    ]
