@@ -60,6 +60,18 @@ class ModelSize:
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """One figure of a model before and after."""
+
+    name: str
+    unit: Literal["count", "bytes", "seconds"]
+    before: float
+    after: float
+    target: str = ""
+    """The device that it is for, if it depends on one."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileFixes:
     """Fixes of one file."""
 
@@ -73,6 +85,8 @@ class FileFixes:
     changes: tuple[Change, ...] = ()
     proof: str = ""
     """A sentence of how the fixes were proved."""
+    gains: tuple[Gain, ...] = ()
+    """What the model needs before and after, if that was asked for."""
     largest_difference: float = 0.0
     """Of an output, relative to its largest element."""
     written: str = ""

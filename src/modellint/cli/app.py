@@ -26,6 +26,7 @@ VERBS = {
     "check": "Lint models (the default for bare paths).",
     "inspect": "Show a model's contents and its memory and compute needs.",
     "diff": "Compare two models: what changed, and what breaks.",
+    "optimize": "Write a model with all fixes that keep its outputs.",
     "probe": "Test models with a real runtime.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",

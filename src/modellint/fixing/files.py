@@ -16,6 +16,7 @@ from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.fixed import FileFixes
 from modellint.fixing.changes import changes, size_of
+from modellint.fixing.gains import gains
 from modellint.fixing.rounds import Fixing, Wanted
 from modellint.formats import read_model
 from modellint.formats.registry import editor_of, title_of
@@ -36,6 +37,10 @@ class Destination:
     """Another file to write; the original stays."""
     force: bool = False
     """True to overwrite that file."""
+    always: bool = False
+    """True to write it even if nothing was fixed."""
+    measures: bool = False
+    """True to tell what the model needs before and after."""
 
 
 def fix_file(
@@ -56,8 +61,9 @@ def fix_file(
         with _workspace(model) as folder:
             fixing = Fixing(path, shown, plan, wanted, folder, given)
             course = fixing.run()
-            written, problem = "", ""
-            if course.result != path and not destination.nowhere:
+            written = ""
+            is_new = course.result != path or destination.always
+            if is_new and not destination.nowhere:
                 if _identity(path) != identity:
                     raise UsageError("it has changed in the meantime")
                 written = str(_put(course.result, model, destination))
@@ -72,8 +78,8 @@ def fix_file(
                 changes=tuple(changes(model, result, course.rewritten)),
                 proof=fixing.proof.sentence if course.fixed else "",
                 largest_difference=fixing.proof.largest_difference,
+                gains=tuple(gains(model, result, plan)) if destination.measures else (),
                 written=written,
-                problem=problem,
             )
     except (OSError, UsageError) as error:
         reason = error.strerror if isinstance(error, OSError) else None

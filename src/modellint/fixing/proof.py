@@ -19,7 +19,7 @@ from modellint.fixed import ProofStep
 from modellint.fixing.proposals import Proposal
 from modellint.fixing.structure import computes_the_same
 from modellint.formats import read_model
-from modellint.model import Model, Value
+from modellint.model import Model, Value, format_shape
 from modellint.model.edits import AddTensor, Rewrite, SetTensor
 from modellint.plan import Plan
 from modellint.probes import CHILD, memory_to_spare
@@ -279,26 +279,38 @@ def _ran(path: Path, model: Model, feeds: Sequence[Arrays]) -> Ran:
 
 
 def _interface_difference(old: Model, new: Model) -> str:
-    """Describe the first difference of what callers see."""
+    """Describe the first difference of what callers see; an unnamed dim may get a name."""
     for kind in ("input", "output"):
         before, after = (_seen(model, kind) for model in (old, new))
-        for name, text in before:
-            if (name, text) not in after:
-                now = dict(after).get(name)
-                return f"{kind} {name!r} {f'would be {now}' if now else 'would be gone'}"
-        if before != after:
+        now = {value.name: value for value in after}
+        for value in before:
+            if value.name not in now:
+                return f"{kind} {value.name!r} would be gone"
+            if not _is_alike(value, now[value.name]):
+                return f"{kind} {value.name!r} would be {_type_of(now[value.name])}"
+        if [value.name for value in before] != [value.name for value in after]:
             return f"{kind}s would be others, or in another order"
     return ""
 
 
-def _seen(model: Model, kind: str) -> list[tuple[str, str]]:
-    values = model.fed if kind == "input" else model.outputs
-    return [(value.name, _type_of(value)) for value in values]
+def _seen(model: Model, kind: str) -> list[Value]:
+    return model.fed if kind == "input" else model.outputs
+
+
+def _is_alike(old: Value, new: Value) -> bool:
+    before, after = old.declared_shape, new.declared_shape
+    if old.declared_dtype is not new.declared_dtype:
+        return False
+    if before is None or after is None:
+        return before is after
+    return len(before) == len(after) and all(
+        one == other or (one is None and isinstance(other, str))
+        for one, other in zip(before, after, strict=True)
+    )
 
 
 def _type_of(value: Value) -> str:
-    shape = value.declared_shape
-    return f"{value.declared_dtype} {shape if shape is not None else '?'}"
+    return f"{value.declared_dtype} {format_shape(value.declared_shape)}"
 
 
 def _fitting(feeds: Sequence[Arrays], old: Model, new: Model) -> list[Arrays]:

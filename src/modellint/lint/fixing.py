@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modellint.base.garbage import no_garbage_collection
-from modellint.config.load import Configs
+from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import Settings
 from modellint.discovery import Found, discover
 from modellint.fixed import FileFixes
@@ -44,6 +44,24 @@ def fix(
         fixes.append(done)
         places.append(Path(done.written) if done.written else path)
     return tuple(fixes), replace(request, paths=places) if to is not None else request
+
+
+def optimize(
+    path: Path,
+    to: Path,
+    command_line: CommandLine,
+    *,
+    force: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> FileFixes:
+    """Write a model with all fixes that leave its outputs as they are on this model."""
+    configs = Configs(command_line)
+    (record,) = plan_files(discover([path], configs).files, {}, configs)
+    say(f"optimizing {record.found.shown}")
+    wanted = replace(wanted_by(record.setup.config.settings), exact=True)
+    destination = Destination(file=to, force=force, always=True, measures=True)
+    with no_garbage_collection():
+        return fix_file(record.found.path, record.found.shown, record.plan, wanted, destination)
 
 
 def wanted_by(settings: Settings) -> Wanted:

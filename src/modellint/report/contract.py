@@ -145,6 +145,16 @@ class SizeEntry(TypedDict):
     file_bytes: int
 
 
+class GainEntry(TypedDict):
+    """One figure of a model before and after."""
+
+    name: str
+    unit: Literal["count", "bytes", "seconds"]
+    before: float
+    after: float
+    target: Annotated[str | None, "The device that it is for, if it depends on one."]
+
+
 class FixesEntry(TypedDict):
     """Fixes of one file."""
 
@@ -156,6 +166,7 @@ class FixesEntry(TypedDict):
     changes: list[ChangeEntry]
     before: SizeEntry | None
     after: SizeEntry | None
+    gains: Annotated[list[GainEntry], "What the model needs, from `optimize`."]
     proof: Annotated[str | None, "How the fixes were proved."]
     largest_difference: Annotated[
         float, "Largest difference of an output, relative to its largest element."
@@ -229,6 +240,16 @@ def fixes_entry(fixes: FileFixes) -> FixesEntry:
         ],
         "before": _size_entry(fixes.before),
         "after": _size_entry(fixes.after),
+        "gains": [
+            {
+                "name": each.name,
+                "unit": each.unit,
+                "before": each.before,
+                "after": each.after,
+                "target": each.target or None,
+            }
+            for each in fixes.gains
+        ],
         "proof": fixes.proof or None,
         "largest_difference": fixes.largest_difference,
         "problem": fixes.problem or None,

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
-from modellint.base.text import cells, counted, shorten
+from modellint.base.text import cells, counted, quantity, shorten
 from modellint.base.units import format_bytes
-from modellint.fixed import Change, FileFixes, FixEntry, ModelSize
+from modellint.fixed import Change, FileFixes, FixEntry, Gain, ModelSize
 from modellint.report.options import Options
 from modellint.report.page import Page
+from modellint.report.table import Row, figures, names
 from modellint.report.text import FAIR, FIX, GOOD, LINES, POOR, Style, Text
 
 MOST_REFUSED = 5
@@ -24,12 +25,26 @@ NARROWEST = 10
 
 
 def write(
-    fixes: Sequence[FileFixes], stream: TextIO, options: Options, *, changes: bool = False
+    fixes: Sequence[FileFixes],
+    stream: TextIO,
+    options: Options,
+    *,
+    changes: bool = False,
+    silent: bool = True,
 ) -> None:
-    """Write what was fixed; with `changes`, as a plan of what would be, line by line."""
+    """Write what was fixed; with `changes`, as a plan of what would be, line by line.
+
+    If `silent`, nothing about files where nothing was to be fixed.
+    """
     page = _FixPage(stream, options, changes)
     for each in fixes:
-        if each.fixed or each.refused or each.problem or (each.offered and options.verbose):
+        if (
+            not silent
+            or each.fixed
+            or each.refused
+            or each.problem
+            or (each.offered and options.verbose)
+        ):
             page.file(each)
     page.end(fixes)
 
@@ -51,12 +66,27 @@ class _FixPage(Page):
         if fixes.fixed:
             verb = "would fix" if self.is_plan else "fixed"
             self.field(Text(verb, FIX), f"{len(fixes.fixed):,}: {_codes(fixes.fixed)}")
-            self.field("gain", _gain(fixes.before, fixes.after))
+            if not fixes.gains:
+                self.field("gain", _gain(fixes.before, fixes.after))
             self.field("proof", self.words(_proof(fixes)))
+        if fixes.gains:
+            self._gains(fixes.gains)
         self._refused(fixes)
+        self.field("written", self.words(fixes.written) if fixes.gains else "")
         self.field("more", self.words(_offers(fixes.offered)))
         self.field(Text("problem", POOR), self.words(fixes.problem))
         self.blank()
+
+    def _gains(self, gains: Sequence[Gain]) -> None:
+        columns = [names("gained"), figures("before"), figures("after"), figures("change")]
+        rows: list[Row] = []
+        for each in gains:
+            on = f" on {each.target}" if each.target else ""
+            change = f"{(each.after - each.before) / each.before:+.1%}" if each.before else ""
+            same = each.after == each.before
+            shown = (_figure(each.before, each.unit), _figure(each.after, each.unit))
+            rows.append([self.words(f"{each.name}{on}"), *shown, "" if same else change])
+        self.table(columns, rows, indent=self.gutter)
 
     def _refused(self, fixes: FileFixes) -> None:
         label: str | Text = Text("refused", FAIR)
@@ -130,6 +160,12 @@ def _codes(entries: Iterable[FixEntry]) -> str:
     for each in entries:
         counts[each.code] = counts.get(each.code, 0) + 1
     return ", ".join(f"{code} x{n}" if n > 1 else code for code, n in sorted(counts.items()))
+
+
+def _figure(number: float, unit: str) -> str:
+    if unit == "bytes":
+        return format_bytes(int(number))
+    return f"{number * 1000:.3g} ms" if unit == "seconds" else quantity(int(number))
 
 
 def _gain(before: ModelSize | None, after: ModelSize | None) -> str:

@@ -1,0 +1,74 @@
+"""`modellint optimize`: a model with all fixes that keep its outputs, in a new file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modellint.base.errors import UsageError
+from modellint.cli.command import Command, option
+from modellint.cli.configuration import configurable
+from modellint.cli.console import Progress
+from modellint.cli.options import given_settings, settings_in
+from modellint.cli.outputs import color_option
+from modellint.config.load import CommandLine
+from modellint.config.settings import DEPLOYMENT, FIXING, OUTPUT, RULES
+
+EPILOG = """Examples:
+  modellint optimize model.onnx -o small.onnx
+  modellint optimize model.onnx -o small.onnx -t a10     with the time that it gains at least
+
+Exit codes:
+  0  written    1  not written    2  usage or configuration error
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@option(
+    "--output",
+    "-o",
+    "to",
+    group=OUTPUT,
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The optimized model.",
+)
+@settings_in(DEPLOYMENT)
+@settings_in(RULES)
+@settings_in(FIXING)
+@option("--force", group=OUTPUT, is_flag=True, help="Overwrite the file if it exists.")
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
+@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show every change.")
+@color_option
+@configurable
+def command(model: Path, to: Path, **given: Any) -> int:
+    """Write a model without what it need not compute or store.
+
+    That is `check --fix` with all fixes that leave the outputs as they are, on this model at least,
+    and a table of what is gained. Each fix is proved by running the model before and after.
+    """
+    if to.exists() and to.samefile(model):
+        raise UsageError(f"{to} is the model itself, which `modellint check --fix` changes")
+    from modellint.lint.fixing import optimize
+
+    command_line = CommandLine(given_settings(given), given["config"], given["isolated"])
+    with Progress() as progress:
+        fixes = optimize(model, to, command_line, force=given["force"], say=progress.say)
+    if given["as_json"]:
+        from modellint.report.contract import fixes_entry
+
+        click.echo(json.dumps(fixes_entry(fixes), indent=2))
+    else:
+        import sys
+
+        from modellint.report import fix
+        from modellint.report.options import Options
+
+        options = Options(verbose=given["verbose"], color=given["color"])
+        fix.write((fixes,), sys.stdout, options, silent=False)
+    return 0 if fixes.written else 1
