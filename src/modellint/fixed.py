@@ -86,7 +86,7 @@ class FileFixes:
     proof: str = ""
     """A sentence of how the fixes were proved."""
     gains: tuple[Gain, ...] = ()
-    """What the model needs before and after, if that was asked for."""
+    """Needs of the model before and after, if they were asked for."""
     largest_difference: float = 0.0
     """Of an output, relative to its largest element."""
     written: str = ""
