@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modellint.execution import Point, Side, made_up, trace
+from modellint.execution import Point, TracedModel, made_up, trace
 from modellint.formats import read_model
 from tests.support import save
 
@@ -32,7 +32,7 @@ def test_the_first_value_that_differs_is_seen_in_passes(tmp_path: Path) -> None:
         Point(None, "c"),
         Point("not there", "c"),
     ]
-    seen = list(trace(Side(old, feeds), Side(new, feeds), points, budget=200))
+    seen = list(trace(TracedModel(old, feeds), TracedModel(new, feeds), points, budget=200))
     assert [each.point for each in seen] == points
     same = [each.deviation is not None and each.deviation.bitwise for each in seen[:5]]
     assert same == [True, False, False, True, False]

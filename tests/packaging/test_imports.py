@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "finding": {"base", "fixed"},
     "fixed": {"base"},
     "inspection": {"base"},
+    "quantized": {"base"},
     "native": {"base"},
     "model": {"capability", "base"},
     "runtimes": {"model", "base"},
@@ -37,6 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},
+    "quantizing": {"analysis", "base", "execution", "formats", "model", "probes", "quantized"}
+    | {"runtimes", "targets"},
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
@@ -87,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
-    "report": {"finding", "fixed", "inspection", "difference", "base"},
+    "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"base", "cli"}

@@ -28,6 +28,7 @@ VERBS = {
     "diff": "Compare two models: what changed, and what breaks.",
     "optimize": "Write a model with all fixes that keep its outputs.",
     "probe": "Test models with a real runtime.",
+    "quantize": "Quantize a model by a recipe for its deployment.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",
     "targets": "List, show, or compare devices.",

@@ -12,7 +12,7 @@ from modellint.execution.arrays import Arrays
 from modellint.execution.comparing import Deviation, Tally, compare
 from modellint.execution.inputs import NoInputsError, made_up
 from modellint.execution.running import Execution, Run, run, runtime_for
-from modellint.execution.tracing import Observation, Point, Side, trace
+from modellint.execution.tracing import Observation, Point, TracedModel, trace
 from modellint.runtimes.execution import Way
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "Observation",
     "Point",
     "Run",
-    "Side",
     "Tally",
+    "TracedModel",
     "Way",
     "compare",
     "made_up",

@@ -44,7 +44,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class TracedModel:
     """One of two models, and its inputs: one for each run, in the same order for both."""
 
     model: Model
@@ -52,7 +52,7 @@ class Side:
 
 
 def trace(
-    old: Side, new: Side, points: Sequence[Point], budget: int = BUDGET
+    old: TracedModel, new: TracedModel, points: Sequence[Point], budget: int = BUDGET
 ) -> Iterator[Observation]:
     """Iterate over the points in order. A pass that fails is tried again in halves."""
     sizes = _Volumes(old, new)
@@ -74,7 +74,7 @@ def _passes(points: Sequence[Point], sizes: _Volumes, budget: int) -> Iterator[S
         yield group
 
 
-def _observe(old: Side, new: Side, points: Sequence[Point]) -> Iterator[Observation]:
+def _observe(old: TracedModel, new: TracedModel, points: Sequence[Point]) -> Iterator[Observation]:
     before = _captured(old, [point.old for point in points if point.old is not None])
     after = _captured(new, [point.new for point in points if point.new is not None])
     if (before.error or after.error) and len(points) > 1:
@@ -86,7 +86,7 @@ def _observe(old: Side, new: Side, points: Sequence[Point]) -> Iterator[Observat
         yield _observed(point, before, after)
 
 
-def _captured(side: Side, names: Sequence[str]) -> Execution:
+def _captured(side: TracedModel, names: Sequence[str]) -> Execution:
     own = {value.name for value in side.model.outputs}
     inner = tuple(dict.fromkeys(name for name in names if name not in own))
     way = Way(AS_WRITTEN.optimized, AS_WRITTEN.threads, inner)
@@ -120,7 +120,7 @@ def _observed(point: Point, before: Execution, after: Execution) -> Observation:
 class _Volumes:
     """Bytes of values in all runs together, as far as their shapes can be inferred."""
 
-    def __init__(self, old: Side, new: Side) -> None:
+    def __init__(self, old: TracedModel, new: TracedModel) -> None:
         self._old, self._new = _bytes(old), _bytes(new)
 
     def of(self, point: Point) -> int:
@@ -132,7 +132,7 @@ class _Volumes:
         return sizes.get(name) or max(sizes.values(), default=1 << 20)
 
 
-def _bytes(side: Side) -> dict[str, int]:
+def _bytes(side: TracedModel) -> dict[str, int]:
     sizes: dict[str, int] = {}
     feed = max(side.feeds, key=lambda each: sum(array.nbytes for array in each.values()))
     shapes = {

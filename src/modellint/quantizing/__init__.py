@@ -1,0 +1,1 @@
+"""Quantizes models with ONNX Runtime's quantizer: `modellint quantize`."""
