@@ -311,6 +311,92 @@ class QuantizationImpact:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """A hyperparameter that both files state, with different values."""
+
+    name: Annotated[str, "For example layers, vocabulary, rotary base."]
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartDifference:
+    """One part of a language model's weights in each model."""
+
+    name: Annotated[str, "embeddings, attention, feed-forward, experts, output or other."]
+    parameters: Annotated[list[int], "In the old and the new model."]
+    bytes: Annotated[list[int], "In the old and the new model."]
+    bits: Annotated[list[float | None], "Stored bits of each parameter, scales included."]
+    types: Annotated[list[list[str]], "Element types, that of most bytes first."]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDifference:
+    """Tensors of one role, such as those of all layers, that compare in the same way."""
+
+    tensors: Annotated[str, "Their name, with * for the number of a layer."]
+    count: int
+    change: Annotated[
+        Literal["same", "changed", "converted", "resized", "added", "removed", "unread"],
+        "`converted`: of another type, and other numbers unless `largest` is 0; `unread`: the "
+        "numbers could not be compared.",
+    ]
+    types: Annotated[list[str | None], "Element type in the old and the new model."]
+    shapes: Annotated[list[list[int] | None], "Shape in the old and the new model."]
+    bytes: Annotated[list[int], "Of all of them in the old and the new model."]
+    largest: Annotated[
+        float | None,
+        "Largest difference: root mean square, relative to that of the old numbers.",
+    ]
+    where: Annotated[str, "Name of the tensor with the largest difference."]
+    is_sample: Annotated[bool, "True if only samples of the numbers were compared."]
+    form: Annotated[
+        str, "transposed, permuted or plus 1, if a converter stores the numbers that way."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageDifference:
+    """Two models without graphs: their architecture, and their tensors by role."""
+
+    statements: list[Statement]
+    parts: list[PartDifference]
+    tensors: Annotated[list[TensorDifference], "Largest difference first."]
+    cache_per_token: Annotated[
+        list[int | None], "Bytes of a token in all layers at 16 bits, in each model."
+    ]
+
+    @property
+    def is_same(self) -> bool:
+        return not self.statements and all(each.change == "same" for each in self.tensors)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChange:
+    """A metric of both models' evaluations."""
+
+    name: str
+    old: float | None
+    new: float | None
+    better: Annotated[Literal["higher", "lower"] | None, "Direction of an improvement."]
+    error: Annotated[float | None, "Standard error of the difference, if both are stated."]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCheck:
+    """A limit on the growth of a figure."""
+
+    name: str
+    target: Annotated[str | None, "The device's id, for figures that depend on one."]
+    old: float | None
+    new: float | None
+    limit: Annotated[str, "As it was given: +5%, +1MB."]
+    most: Annotated[float | None, "The largest figure within the limit; null without an old one."]
+    exceeded: bool
+    unit: Literal["", "bytes", "seconds"]
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """Two models. All fields are present; those that do not apply are null."""
 
@@ -330,6 +416,11 @@ class Difference:
     devices: list[DeviceDifference] = field(default_factory=list)
     findings: FindingDifference | None = None
     quantization: QuantizationImpact | None = None
+    language: Annotated[
+        LanguageDifference | None, "Null unless both models have tensors and no graph."
+    ] = None
+    metrics: Annotated[list[MetricChange] | None, "Null unless evaluations were given."] = None
+    budgets: list[BudgetCheck] = field(default_factory=list)
 
     @property
     def is_readable(self) -> bool:
@@ -343,12 +434,13 @@ class Difference:
     @property
     def is_same(self) -> bool:
         """Return True if both models compute the same numbers, as far as weights were read."""
-        nodes, weights = self.nodes, self.weights
+        nodes, weights, language = self.nodes, self.weights, self.language
         return (
             self.is_readable
             and self.precisions is None
             and (nodes is None or nodes.is_same)
             and (weights is None or weights.is_same)
+            and (language is None or language.is_same)
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
 from modellint.diff.findings import finding_difference
 from modellint.diff.interface import interface_changes
+from modellint.diff.language import language_difference
 from modellint.diff.matching import Matching, match_models
 from modellint.diff.nodes import node_difference
 from modellint.diff.precisions import precision_difference, quantization_impact
@@ -25,6 +26,7 @@ from modellint.difference import (
     QuantizationImpact,
 )
 from modellint.engine import lint_opened
+from modellint.formats.huggingface import HUGGING_FACE
 from modellint.inspection import Inspection, Memory
 from modellint.inspector import Asked, inspect_opened
 from modellint.model import Model
@@ -109,14 +111,20 @@ class _Comparison:
         found, (old, new) = self._found, self._models
         budget = self._plans[1].weights_budget
         reads = self._plans[1].read_weights
-        weights = weight_difference(
-            found, old, new, (BUDGET if budget is None else budget) if reads else 0
+        language = language_difference(old, new)
+        weights = (
+            None
+            if language is not None
+            else weight_difference(
+                found, old, new, (BUDGET if budget is None else budget) if reads else 0
+            )
         )
         devices = list(_devices(self._looks))
         reports = [lint_opened(o, p) for o, p in zip(self._opened, self._plans, strict=True)]
         whole = replace(
             plain,
             weights=weights,
+            language=language,
             blocks=list(_blocks(self._looks)),
             figures=list(_figures(self._looks)),
             devices=devices,
@@ -171,14 +179,21 @@ _FIGURES: Mapping[str, Callable[[Inspection], int | None]] = {
     "nodes": lambda look: look.nodes,
 }
 _BYTES: Mapping[str, Callable[[Inspection], int | None]] = {
-    "file-bytes": lambda look: (
-        look.identity.file_bytes + look.identity.external_bytes if look.identity else None
-    ),
+    "file-bytes": lambda look: _stored(look),
     "weight-bytes": lambda look: (
         sum(look.weight_bytes.values()) if look.weight_bytes is not None else None
     ),
     "kv-cache-per-token": lambda look: _cache(look),
 }
+
+
+def _stored(look: Inspection) -> int | None:
+    """Return the bytes of all files; those of a folder's model are counted with it."""
+    identity = look.identity
+    if identity is None:
+        return None
+    is_folder = look.format == HUGGING_FACE.name
+    return identity.file_bytes + (0 if is_folder else identity.external_bytes)
 
 
 def _cache(look: Inspection) -> int | None:

@@ -14,6 +14,7 @@ from modellint.difference import (
     FindingChange,
     FindingDifference,
     InterfaceChange,
+    LanguageDifference,
     LayerPrecision,
     ModelSide,
     NodeChange,
@@ -23,6 +24,18 @@ from modellint.difference import (
     SpeedBound,
     WeightChange,
     WeightDifference,
+)
+from modellint.report.diff_language import (
+    BUDGETS,
+    METRICS,
+    PARTS,
+    STATEMENTS,
+    TENSORS,
+    budget_rows,
+    metric_rows,
+    part_rows,
+    statement_rows,
+    tensor_rows,
 )
 from modellint.report.options import Options
 from modellint.report.page import Page
@@ -96,6 +109,7 @@ def summary(difference: Difference) -> list[str]:
         *_node_parts(difference.nodes),
         *_weight_parts(difference.weights),
         _precision_part(difference.precisions),
+        *_language_parts(difference.language),
         f"{len(found.new):,} new and {len(found.gone):,} gone findings"
         if found is not None and (found.new or found.gone)
         else "",
@@ -121,6 +135,15 @@ def _weight_parts(weights: WeightDifference | None) -> Iterator[str]:
     yield f"{counted(len(weights.removed), 'weight')} removed"
 
 
+def _language_parts(language: LanguageDifference | None) -> Iterator[str]:
+    if language is None:
+        return
+    yield f"{counted(len(language.statements), 'hyperparameter')} changed"
+    for change in ("converted", "changed", "resized", "added", "removed"):
+        count = sum(each.count for each in language.tensors if each.change == change)
+        yield f"{counted(count, 'tensor')} {change}"
+
+
 def _precision_part(precisions: PrecisionDifference | None) -> str:
     changed = len(precisions.changed) if precisions is not None else 0
     return f"{counted(changed, 'layer')} in another precision"
@@ -144,8 +167,12 @@ class DifferencePage(Page):
                 self._weights(difference.weights)
             if difference.precisions is not None:
                 self._precisions(difference.precisions)
+            if difference.language is not None:
+                self._language(difference.language)
             self._figures(difference)
             self._devices(difference.devices)
+            self._section("metrics", METRICS, metric_rows(difference.metrics or (), self.words))
+            self._section("budgets", BUDGETS, budget_rows(difference.budgets))
             if difference.findings is not None:
                 self._findings(difference.findings)
             if difference.quantization is not None:
@@ -342,6 +369,20 @@ class DifferencePage(Page):
 
     def _layer_row(self, layer: LayerPrecision) -> Row:
         return [self.words(layer.layer), layer.op_type, layer.new, self.words(layer.why)]
+
+    # Language models
+
+    def _language(self, language: LanguageDifference) -> None:
+        self._section("architecture", STATEMENTS, statement_rows(language, self.words))
+        self._section("parts", PARTS, part_rows(language, self.arrow))
+        rows = list(tensor_rows(language.tensors, self.words, self.arrow))
+        shown = [*self._first(rows), *self._more(rows, "differ")]
+        self._section("tensors", TENSORS, shown)
+        same = [each for each in language.tensors if each.change == "same"]
+        if same:
+            sampled = " as far as samples tell" if any(each.is_sample for each in same) else ""
+            count = counted(sum(each.count for each in same), "tensor")
+            self._under("tensors", [f"{count} unchanged{sampled}"], is_first=not rows)
 
     # Figures
 
