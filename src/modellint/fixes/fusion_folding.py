@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.duplicates import Repeated, same_in_full
 from modellint.analysis.folding import folding
 from modellint.analysis.fusion import ints, number
+from modellint.base.applicability import Applicability
 from modellint.base.errors import ModellintError
 from modellint.checks.api import Context, Hit
 from modellint.fixes.conditions import bypass, is_droppable, is_read, is_settled, opset_of
-from modellint.model import DTYPES, Model, Node, Value, element_count, is_static
+from modellint.model import (
+    DTYPES,
+    Model,
+    Node,
+    Tensor,
+    Value,
+    element_count,
+    is_static,
+    small_constant,
+)
 from modellint.model.edits import (
     AddTensor,
     Fix,
@@ -22,6 +32,7 @@ from modellint.model.edits import (
     RemoveNodes,
     RemoveTensor,
     Replace,
+    SetInput,
 )
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
@@ -38,6 +49,8 @@ _LAST = 2**63 - 1
 """End of a Slice that goes on to the last element."""
 _MOST_COMPUTED, _MOST_ADDED = 1 << 28, 1 << 20
 """Maximum bytes of computed constants, and by how much these may exceed what they replace."""
+_PACKING = 1e-6
+"""Largest change by a kernel that packs weights which it knows to be constant, likewise."""
 _ROUNDING = 1e-4
 """Largest change by another order of rounding, relative to the largest element."""
 
@@ -125,7 +138,8 @@ def store_constants(context: Context, hit: Hit) -> Fix | None:
             AddTensor(name, model.graph, dtype, array.shape, partial(_as_is, array)),
             Replace(end, name),
         )
-    return Fix(tuple(edits), f"Stores what {len(hit.related)} ops compute from constants.")
+    says = f"Stores what {len(hit.related)} ops compute from constants."
+    return Fix(tuple(edits), says, tolerance=_PACKING)
 
 
 def _computable(model: Model) -> set[int]:
@@ -302,6 +316,74 @@ def slice_range(context: Context, hit: Hit) -> Fix | None:
     edits: list[GraphEdit] = [RemoveNodes((node,)), *tensors]
     edits.append(InsertNodes(node.graph, (slice_,), before=node))
     return Fix(tuple(edits), f"Writes Gather '{node.label}' as a Slice.")
+
+
+def assign_by_mask(context: Context, hit: Hit) -> Fix | None:
+    """Write a ScatterND of one number at the elements that a mask selects as a Where."""
+    scatter = hit.place
+    by = next((node for node in hit.related if node.op_type == "NonZero"), None)
+    mask = by.input(0) if by is not None else None
+    data = scatter.input(0) if isinstance(scatter, Node) else None
+    if not isinstance(scatter, Node) or mask is None or data is None or data.dtype is None:
+        return None
+    shape, filler = mask.shape, _filler(scatter.input(2))
+    if shape is None or None in shape or shape != data.shape or filler is None:
+        return None
+    if mask.dtype is None or mask.dtype.name != "bool":
+        return None
+    stored = AddTensor("filler", scatter.graph, data.dtype, (), partial(_as_is, filler))
+    where = NewNode("Where", (mask, "filler", data), (scatter.output(),), name=scatter.name)
+    insertion = InsertNodes(scatter.graph, (where,), before=scatter)
+    says = f"Writes ScatterND '{scatter.label}' by a mask as a Where."
+    trust: Applicability = "safe" if is_static(shape) else "exact"
+    return Fix((RemoveNodes((scatter,)), stored, insertion), says, trust)
+
+
+def _filler(updates: Value | None) -> NDArray[Any] | None:
+    """Return the only number of some updates, as an array without dims."""
+    import numpy as np
+
+    maker = updates.producer if updates is not None else None
+    if maker is not None and maker.op_type == "ConstantOfShape":
+        stated = maker.attributes.get("value")
+        if stated is None:
+            return np.zeros((), np.float32)
+        stored = stated.numpy() if isinstance(stated, Tensor) else None
+    else:
+        source = maker.input(0) if maker is not None and maker.op_type == "Expand" else updates
+        stored = small_constant(source) if is_settled(source) else None
+    if stored is None or not stored.size or not (stored == stored.reshape(-1)[0]).all():
+        return None
+    number: NDArray[Any] = stored.reshape(-1)[:1].reshape(())
+    return number
+
+
+def add_bias(context: Context, hit: Hit) -> Fix | None:
+    """Let a bias have one dim, or be part of a Gemm."""
+    add = hit.place
+    product = next((node for node in hit.related if node.op_type == "MatMul"), None)
+    if not isinstance(add, Node) or product is None:
+        return None
+    place = 1 if add.input(0) is product.output() else 0
+    bias, left = add.input(place), product.input(0)
+    stored = bias.tensor if bias is not None and is_settled(bias) else None
+    elements = stored.numpy() if stored is not None else None
+    if stored is None or elements is None or left is None or not left.shape:
+        return None
+    flattened = partial(_flat, elements)
+    flat = AddTensor("bias", add.graph, stored.dtype, (elements.size,), flattened)
+    if hit.variant == "rank" and len(left.shape) >= len(stored.shape):
+        return Fix((flat, SetInput(add, place, flat.name)), f"Flattens the bias of '{add.label}'.")
+    if len(left.shape) != 2:
+        return None
+    gemm = NewNode("Gemm", (left, product.input(1), flat.name), (add.output(),), name=product.name)
+    insertion = InsertNodes(add.graph, (gemm,), before=add)
+    says = f"Makes a Gemm of MatMul '{product.label}' and the bias after it."
+    return Fix((RemoveNodes((add, product)), flat, insertion), says, "numbers", tolerance=_ROUNDING)
+
+
+def _flat(elements: NDArray[Any]) -> NDArray[Any]:
+    return elements.reshape(-1)
 
 
 def _one(value: int) -> NDArray[Any]:
