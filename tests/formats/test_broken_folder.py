@@ -204,7 +204,7 @@ def test_what_is_wrong_with_the_file_is_said_in_words(folder: Path) -> None:
     assert "None" not in done.stdout
     for words in (
         "pickle.onnx: error FIL008 The file is a Python pickle; ",
-        "keras.onnx' is not the ONNX model that its name suggests: its format is Keras (HDF5).",
+        "keras.onnx: error FIL001 Not a model file: HDF5, but no model of Keras",
         "(float32 128×128) has external data in a file that is not named.",
         "broken.onnxtxt: error FIL004 The file is corrupt: line 2, column ",
     ):

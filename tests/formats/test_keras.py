@@ -10,6 +10,7 @@ import pytest
 
 from modellint.formats import read_model
 from modellint.formats.keras.facts import keras_facts
+from modellint.formats.keras.hdf5_notation import encode as encode_hdf5
 from modellint.formats.keras.notation import encode
 
 LAYERS = """
@@ -53,3 +54,47 @@ def test_a_member_that_grows_without_bound_is_not_read(tmp_path: Path) -> None:
         archive.writestr("config.json", b" " * (65 << 20))
     (problem,) = read_model(path).problems
     assert "larger than" in str(problem.facts["detail"])
+
+
+SAVED = Path(__file__).parents[1] / "data" / "keras"
+TENSORS = json.loads((SAVED / "tensors.json").read_bytes())
+"""Tensors as h5py reads them, from `tools/record_keras.py`."""
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_tensors_are_those_that_h5py_reads(name: str) -> None:
+    model = read_model(SAVED / name)
+    assert model.problems == []
+    assert {
+        each.name: [each.dtype.name, list(each.shape), pytest.approx(float(each.numpy().sum()))]  # type: ignore[union-attr]
+        for each in model.tensors
+    } == TENSORS[name]
+
+
+def test_a_model_in_hdf5_tells_its_layers() -> None:
+    model = read_model(SAVED / "net.h5")
+    facts = keras_facts(model)
+    assert facts is not None
+    assert (model.format, model.producer_version) == ("keras-hdf5", "3.15.1")
+    assert facts.layers["Dense"] == 2
+
+
+def test_other_data_in_hdf5_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "data.h5"
+    path.write_bytes(encode_hdf5("measured/x float32 [4]"))
+    (problem,) = read_model(path).problems
+    assert (problem.kind, problem.facts["detail"]) == ("not-a-model", "HDF5, but no model of Keras")
+
+
+@pytest.mark.parametrize("bits", [16, 32, 64])
+def test_damaged_hdf5_is_a_problem_of_the_file(bits: int, tmp_path: Path) -> None:
+    """Every number of the file in turn is made as large as it can be, and its end cut off."""
+    whole = encode_hdf5("@keras_version 3\nlayers/a/vars/0 float32 [2]\nlayers/a/vars/1 int8 [3]")
+    width = bits // 8
+    for at in range(8, len(whole), width):
+        path = tmp_path / "m.h5"
+        path.write_bytes(whole[:at] + b"\xff" * width + whole[at + width :])
+        assert {problem.kind for problem in read_model(path).problems} <= {
+            *("corrupt", "truncated", "unsupported-format", "invalid-tensor", "not-a-model"),
+            "too-deep",
+        }

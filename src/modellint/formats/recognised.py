@@ -29,12 +29,6 @@ RECOGNISED = (
         is_folder=True,
         signature=_is_compiled,
     ),
-    Format(
-        "keras-hdf5",
-        "Keras (HDF5)",
-        shared_suffixes=(".h5", ".hdf5"),
-        signature=_magic(b"\x89HDF\r\n\x1a\n"),
-    ),
     Format("npz", "NumPy archive", shared_suffixes=(".npz",), signature=_is_npz),
     Format("npy", "NumPy array", shared_suffixes=(".npy",), signature=_magic(b"\x93NUMPY")),
 )

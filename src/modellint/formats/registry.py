@@ -14,7 +14,7 @@ from modellint.formats.coreml import COREML, COREML_PACKAGE
 from modellint.formats.format import FixWriter, Format
 from modellint.formats.gguf import GGUF
 from modellint.formats.huggingface import HUGGING_FACE
-from modellint.formats.keras import KERAS
+from modellint.formats.keras import KERAS, KERAS_HDF5
 from modellint.formats.ncnn import NCNN
 from modellint.formats.onnx import ONNX, ONNX_TEXT
 from modellint.formats.openvino import OPENVINO
@@ -41,6 +41,7 @@ READ: tuple[Format, ...] = (
     TRITON,
     TORCH,
     KERAS,
+    KERAS_HDF5,
     NCNN,
     ENGINE,
     LAYERS,

@@ -100,6 +100,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("not-a-model", _pattern(rb"\s*<(!doctype\s+html|html|head)\b", detail="a web page")),
     Signature("not-a-model", _pattern(rb"\s*<\?xml", detail="XML")),
     Signature("not-a-model", _pattern(rb'\s*[{\[]\s*["{\[}\]]', detail="JSON")),
+    Signature("not-a-model", _magic(b"\x89HDF\r\n\x1a\n", detail="HDF5, but no model of Keras")),
     Signature("not-a-model", _magic(b"\x89PNG", detail="a PNG picture")),
     Signature("not-a-model", _magic(b"\xff\xd8\xff", detail="a JPEG picture")),
     Signature("not-a-model", _magic(b"%PDF", detail="a PDF document")),

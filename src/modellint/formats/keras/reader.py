@@ -1,4 +1,4 @@
-"""Reads the layers that a `.keras` archive describes; its weights are HDF5, and stay unread."""
+"""Reads the layers that a `.keras` archive describes, and the tensors in it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from modellint.base.text import bounded
 from modellint.formats.archive import Archive, first_member
 from modellint.formats.keras import KERAS
 from modellint.formats.keras.facts import KerasFacts
-from modellint.formats.problems import MalformedError, broken
+from modellint.formats.keras.weights import WEIGHTS, read_weights
+from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.source import Source
+from modellint.formats.stored import StoredTensors
 from modellint.model import Model
 
 name = KERAS.name
 
 CONFIG, METADATA = "config.json", "metadata.json"
-_FIRST = (METADATA, CONFIG, "model.weights.h5")
-_BYTECODE = "__lambda__"
+_FIRST = (METADATA, CONFIG, WEIGHTS)
+_BYTECODE, _OLD_BYTECODE = "__lambda__", "lambda"
 _OWN = ("keras", "tensorflow.keras", "tf_keras", "builtins")
 
 
@@ -28,17 +30,19 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path) -> Model:
+    model, problems = Model(path, name), Problems()
     try:
         with Source(path) as source, Archive(source) as archive:
             config, metadata = (_table(archive, each) for each in (CONFIG, METADATA))
+            read_weights(model, archive, source, StoredTensors(problems))
     except MalformedError as error:
         return broken(path, name, error.kind, **error.facts)
-    model = Model(path, name)
+    model.problems = problems
     model.capabilities = KERAS.tells
     model.producer_name = "Keras"
     model.producer_version = bounded(str(metadata.get("keras_version", "")))
     model.metadata = {bounded(key): bounded(str(value)) for key, value in metadata.items()}
-    model.format_facts = _facts(config)
+    model.format_facts = keras_layers(config)
     return model
 
 
@@ -51,19 +55,30 @@ def _table(archive: Archive, member: str) -> Mapping[str, Any]:
     return table
 
 
-def _facts(config: Mapping[str, Any]) -> KerasFacts:
+def keras_layers(config: Mapping[str, Any]) -> KerasFacts:
     layers: Counter[str] = Counter()
     bytecode: dict[str, None] = {}
     custom: dict[str, None] = {}
     for layer, described in _objects(config):
         kind = bounded(str(described["class_name"]))
+        inner = described.get("config")
         if kind == _BYTECODE:
             bytecode[layer] = None
-        elif "build_config" in described or kind == "InputLayer":
+        elif _is_layer(described, inner):
             layers[kind] += 1
+            if isinstance(inner, dict) and inner.get("function_type") == _OLD_BYTECODE:
+                bytecode[bounded(str(inner.get("name")))] = None
         if _is_custom(described):
             custom[bounded(str(described.get("registered_name") or kind))] = None
     return KerasFacts(dict(layers), tuple(bytecode), tuple(custom))
+
+
+def _is_layer(described: Mapping[str, Any], inner: Any) -> bool:
+    """Return True for a layer; before Keras 3, models listed them with nothing but a name."""
+    if "build_config" in described or described["class_name"] == "InputLayer":
+        return True
+    is_old = "module" not in described and isinstance(inner, dict)
+    return is_old and "name" in inner and "layers" not in inner
 
 
 def _objects(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
