@@ -62,7 +62,7 @@ class Case:
         from modellint.fixing.example import failure_of
 
         with tempfile.TemporaryDirectory() as folder:
-            plan = _plan(self.rule, example)
+            plan = plan_of(self.rule, example)
             return failure_of(
                 self.rule, plan, example.model, example.fixed, example.choices, Path(folder)
             )
@@ -77,10 +77,11 @@ def cases_of(rule: Rule) -> Iterator[Case]:
 def run_example(rule: Rule, example: Example, folder: Path) -> list[Finding]:
     """Lint the example as a file in an empty folder, with its rule only."""
     path = write_files(example, folder)
-    return list(lint_file(path, path.name, _plan(rule, example)).findings)
+    return list(lint_file(path, path.name, plan_of(rule, example)).findings)
 
 
-def _plan(rule: Rule, example: Example) -> Plan:
+def plan_of(rule: Rule, example: Example) -> Plan:
+    """Return the plan that lints an example with its rule only."""
     return Plan(
         rules=(rule,),
         deployments=(deployment_of(example),),

@@ -195,7 +195,7 @@ def stop_training(context: Context, hit: Hit) -> Fix | None:
         return None
     wanted = context.choices.get("training") == "stop"
     says = f"Switches {node.op_type} '{node.label}' to inference."
-    return Fix(edits if wanted else (), says, option="training=stop")
+    return Fix(edits if wanted else (), says, option="training=stop", changes_outputs=True)
 
 
 def _with_statistics(norm: Node) -> tuple[GraphEdit, ...] | None:

@@ -56,7 +56,7 @@ def swap_bounds(context: Context, hit: Hit) -> Fix | None:
         return None
     wanted = context.choices.get("crossed-bounds") == "swap"
     says = f"Swaps the bounds of Clip '{clip.label}'."
-    return Fix(edits if wanted else (), says, option="crossed-bounds=swap")
+    return Fix(edits if wanted else (), says, option="crossed-bounds=swap", changes_outputs=True)
 
 
 def _connected(start: Value) -> list[Value]:

@@ -125,6 +125,8 @@ class Fixing:
         """Carry out what can be, and return whether anything was."""
         base = self.course.result
         accepted = self._accepted(base, [], list(_without_clashes(found)))
+        if accepted:
+            self.proof.go_on_from(self.course.result)
         self.course.fixed += map(entry_of, accepted)
         edits = (edit for each in accepted for edit in each.fix.edits)
         self.course.rewritten |= {e.value.name for e in edits if isinstance(e, SetTensor)}
@@ -207,7 +209,9 @@ def _without_clashes(found: Iterable[Proposal]) -> Iterator[Proposal]:
     taken: set[object] = set()
     for proposal in found:
         touched = set(_touched(proposal))
-        is_alone = any(isinstance(edit, Rewrite) for edit in proposal.fix.edits)
+        is_alone = proposal.fix.changes_outputs or any(
+            isinstance(edit, Rewrite) for edit in proposal.fix.edits
+        )
         if is_alone and taken:
             continue
         if taken.isdisjoint(touched):

@@ -241,7 +241,9 @@ class Fix:
     tolerance: float | None = None
     """Largest difference of an output, relative to its largest element, if numbers change."""
     changes_interface: bool = False
-    """True if inputs or outputs differ afterwards, as it says."""
+    """True if inputs or outputs have other names or types afterwards, as it says."""
+    changes_outputs: bool = False
+    """True if the outputs' numbers are meant to differ: it is carried out alone, by choice only."""
 
 
 class EditError(Exception):
