@@ -443,7 +443,38 @@ class Difference:
             and (language is None or language.is_same)
         )
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Return True if numbers, inputs, outputs and findings are the same."""
+        found = self.findings
+        return (
+            self.is_same
+            and not any(change.what in ("input", "output") for change in self.interface)
+            and not (found is not None and (found.new or found.gone))
+            and not any(check.exceeded for check in self.budgets)
+        )
+
     def to_json(self) -> dict[str, Any]:
         plain = asdict(self)
         first = ("version", "modellint", "old", "new")
         return {name: plain[name] for name in (*first, *(n for n in plain if n not in first))}
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewRow:
+    """One of several models that were compared."""
+
+    name: Annotated[str, "Path of the new model, or of the old one if there is no new one."]
+    was: Annotated[str | None, "Path of the old model, if it is another one."]
+    status: Literal["same", "changed", "breaking", "added", "removed", "unreadable"]
+    says: Annotated[str, "What has changed, in one line."]
+    bytes: Annotated[list[int | None], "Bytes of the old and the new model's files."]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Several models, each with another: of two folders, or of two revisions."""
+
+    old: Annotated[str, "The folder or the revision of the old models."]
+    new: Annotated[str, "The same of the new ones; empty for the working tree."]
+    models: list[OverviewRow]

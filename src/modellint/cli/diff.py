@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
-from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
-from modellint.cli.console import note
+from modellint.cli.diff_sources import Setups, Source, Sources, sources, versions_options
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
     color_option,
@@ -25,13 +24,11 @@ from modellint.cli.outputs import (
 )
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, RULES
+from modellint.difference import Difference, Overview, OverviewRow
 from modellint.finding import Severity
 
 if TYPE_CHECKING:
     from modellint.config.settings import FailOn
-    from modellint.diff.compare import ComparedFile
-    from modellint.difference import Difference
-    from modellint.planning import Setup
     from modellint.report.options import Options
 
 FORMATS: Mapping[str, str] = {
@@ -46,6 +43,9 @@ EPILOG = """Examples:
   modellint diff old.onnx new.onnx            what changed
   modellint diff old.onnx new.onnx -t a10     with memory, time and findings for a device
   modellint diff old.onnx new.onnx -o json    for programs
+  modellint diff old/ new/                    two folders, renamed models included
+  modellint diff --git main model.onnx        against a branch, a tag or a commit
+  modellint diff --git v1..v2 models/         what changed between two of them
 
 Exit codes:
   0  nothing breaking
@@ -55,8 +55,8 @@ Exit codes:
 
 
 @click.command(cls=Command, epilog=EPILOG)
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="OLD NEW")
+@versions_options
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
 @settings_in(RULES)
@@ -66,39 +66,57 @@ Exit codes:
 @color_option
 @setting("fail_on")
 @configurable
-def command(old: Path, new: Path, **given: Any) -> int:
-    """Compare two models by structure: what changed, what breaks, and what that costs."""
-    from modellint.diff.compare import compare_files
+def command(models: tuple[Path, ...], **given: Any) -> int:
+    """Compare models by structure: what changed, what breaks, and what that costs."""
     from modellint.report.options import Options
 
     outputs = parse_outputs(given["reports"], tuple(FORMATS))
     if not given["force"]:
-        require_replaceable(files_of(outputs), [old, new])
+        require_replaceable(files_of(outputs), models)
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
-    setups: dict[int, Setup] = {}
-    files = [_compared(path, configs, setups) for path in (old, new)]
-    setup = list(setups.values())[-1]
-    difference, _ = compare_files(files[0], files[1], setup.catalogue)
+    setups = Setups(configs)
+    with sources(models, given, configs) as found:
+        compared = list(_compared(found, setups))
+    differences = [each for each in compared if not isinstance(each, OverviewRow)]
+    overview = _overview(found, compared) if found.is_several else None
     options = Options(verbose=given["verbose"], color=given["color"])
     for output in outputs:
-        output.write(partial(_draw, difference), options)
-    return exit_code(difference, setup.config.settings.fail_on)
+        output.write(partial(_draw, differences, overview), options)
+    fail_on = setups.of(Path.cwd()).config.settings.fail_on
+    return max((exit_code(each, fail_on) for each in differences), default=0)
 
 
-def _compared(path: Path, configs: Configs, setups: dict[int, Setup]) -> ComparedFile:
-    """Return a file with the plan that its configuration makes for it."""
-    from modellint.diff.compare import ComparedFile
-    from modellint.discovery import discover
-    from modellint.planning import make_setup
+def _compared(found: Sources, setups: Setups) -> Iterator[Difference | OverviewRow]:
+    """Iterate over differences, and rows for what only one side has."""
+    from modellint.diff.compare import compare_files
 
-    discovery = discover((path,), configs)
-    for text in discovery.notes:
-        note(text)
-    if len(discovery.files) != 1:
-        raise UsageError(f"{path}: {len(discovery.files)} models, where one is needed")
-    found = discovery.files[0]
-    setup = setups.setdefault(id(found.config), make_setup(found.config))
-    return ComparedFile(found.path, found.shown, setup.plan_for(found.path))
+    for old, new in found.pairs:
+        if old is not None and new is not None:
+            catalogue = setups.of(new.place).catalogue
+            yield compare_files(setups.file(old), setups.file(new), catalogue)[0]
+        elif (alone := old or new) is not None:
+            size = _size(alone)
+            sizes = [size, None] if new is None else [None, size]
+            status: Literal["added", "removed"] = "removed" if new is None else "added"
+            yield OverviewRow(alone.name, None, status, "", sizes)
+
+
+def _size(source: Source) -> int | None:
+    from modellint.formats import read_model
+
+    return read_model(source.path).file_size
+
+
+def _overview(found: Sources, compared: Sequence[Difference | OverviewRow]) -> Overview:
+    from modellint.report.diff import overview_row
+
+    rows = []
+    for (old, new), each in zip(found.pairs, compared, strict=True):
+        if isinstance(each, OverviewRow):
+            rows.append(each)
+        elif old is not None and new is not None:
+            rows.append(overview_row(each, old.name, new.name))
+    return Overview(found.old, found.new, rows)
 
 
 def exit_code(difference: Difference, fail_on: FailOn) -> int:
@@ -115,5 +133,16 @@ def exit_code(difference: Difference, fail_on: FailOn) -> int:
     return CHANGED if fails else 0
 
 
-def _draw(difference: Difference, name: str, stream: TextIO, options: Options) -> None:
-    import_module(FORMATS[name]).write(difference, stream, options)
+def _draw(
+    differences: Sequence[Difference],
+    overview: Overview | None,
+    name: str,
+    stream: TextIO,
+    options: Options,
+) -> None:
+    module = import_module(FORMATS[name])
+    if overview is not None:
+        module.write_several(differences, overview, stream, options)
+    else:
+        for difference in differences:
+            module.write(difference, stream, options)

@@ -1,4 +1,4 @@
-"""Which model of one folder is which of another: by path, else by what is in the file."""
+"""Pairs of models of two folders: by path, else by what is in the files."""
 
 from __future__ import annotations
 

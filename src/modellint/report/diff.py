@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TextIO, TypeVar
+from typing import Literal, TextIO, TypeVar
 
 from modellint.base.text import counted, quantity, shorten, work
 from modellint.base.units import format_bytes
@@ -19,6 +20,8 @@ from modellint.difference import (
     ModelSide,
     NodeChange,
     NodeDifference,
+    Overview,
+    OverviewRow,
     PrecisionDifference,
     QuantizationImpact,
     SpeedBound,
@@ -82,6 +85,13 @@ DEVICES = (
     figures(),
     names("verdict", drop=1),
 )
+OVERVIEW = (
+    names(),
+    names("model", least=24),
+    figures("old", drop=2),
+    figures("new", drop=1),
+    prose(least=24),
+)
 SCORE = (figures("points"), names("for"), prose(least=30))
 
 TITLES: Mapping[str, str] = {
@@ -97,6 +107,65 @@ TITLES: Mapping[str, str] = {
 def write(difference: Difference, stream: TextIO, options: Options) -> None:
     DifferencePage(stream, options).draw(difference)
     stream.flush()
+
+
+def write_several(
+    differences: Sequence[Difference], overview: Overview, stream: TextIO, options: Options
+) -> None:
+    OverviewPage(stream, options).draw(overview)
+    for difference in differences:
+        if not difference.is_unchanged:
+            write(difference, stream, options)
+    stream.flush()
+
+
+def overview_row(difference: Difference, old: str, new: str) -> OverviewRow:
+    """Return one line about two models of these names."""
+    file = next((each for each in difference.figures if each.name == "file-bytes"), None)
+    status: Literal["same", "changed", "breaking", "unreadable"] = "changed"
+    if not difference.is_readable:
+        status = "unreadable"
+    elif difference.breaking:
+        status = "breaking"
+    elif difference.is_unchanged:
+        status = "same"
+    return OverviewRow(
+        name=new,
+        was=old if old != new else None,
+        status=status,
+        says=", ".join(summary(difference)),
+        bytes=[file.old, file.new] if file is not None else [None, None],
+    )
+
+
+class OverviewPage(Page):
+    """A table of several models that were compared."""
+
+    gutter = 14
+
+    def draw(self, overview: Overview) -> None:
+        arrow = "->" if self.is_ascii else "→"
+        sides = [self.words(side) for side in (overview.old, overview.new or "working tree")]
+        self.heading(f" {arrow} ".join(sides))
+        self.blank()
+        for line in self.rows(OVERVIEW, [self._row(row) for row in overview.models], self.page):
+            self.print(" " * self.indent, line)
+        counts = Counter(row.status for row in overview.models)
+        told = [f"{count:,} {status}" for status, count in counts.items()]
+        self.blank()
+        self.print(" " * self.indent, self.dotted(told or ["no models that differ"]))
+
+    def _row(self, row: OverviewRow) -> Row:
+        style = {"breaking": POOR, "unreadable": POOR, "same": GOOD}.get(row.status, FAIR)
+        old, new = row.bytes
+        sizes = ["" if size is None else format_bytes(size) for size in (old, new)]
+        was = f" (was {row.was})" if row.was else ""
+        return [
+            Text(row.status, style),
+            self.words(f"{row.name}{was}"),
+            *sizes,
+            self.words(row.says if row.status != "same" else ""),
+        ]
 
 
 def summary(difference: Difference) -> list[str]:

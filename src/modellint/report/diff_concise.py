@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from modellint.base.text import clean
-from modellint.difference import Difference, NodeDifference, WeightDifference
+from modellint.difference import Difference, NodeDifference, Overview, WeightDifference
 from modellint.report.diff import as_text, summary
 from modellint.report.options import Options
 
 
 def write(difference: Difference, stream: TextIO, options: Options) -> None:
     stream.writelines(f"{clean(line)}\n" for line in lines(difference))
+
+
+def write_several(
+    differences: Sequence[Difference], overview: Overview, stream: TextIO, options: Options
+) -> None:
+    for row in overview.models:
+        was = f" (was {row.was})" if row.was else ""
+        says = f": {row.says}" if row.says else ""
+        stream.write(f"{clean(f'{row.status} {row.name}{was}{says}')}\n")
+    for difference in differences:
+        if not difference.is_unchanged:
+            write(difference, stream, options)
 
 
 def lines(difference: Difference) -> Iterator[str]:

@@ -39,6 +39,8 @@ class Compared:
     """Name of the place of the old versions: ``main``."""
     new: str
     """Name of the place of the new versions; empty for the working tree."""
+    top: Path
+    """Folder of the repository."""
     models: list[Versions] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -64,7 +66,7 @@ def compared(
             after: Place = source.index("new")
         else:
             after = source.commit(new, "new") if new is not None else source.working()
-        found = Compared(before.label, after.label)
+        found = Compared(before.label, after.label, repository.top)
         names = Names(before), Names(after)
         for key in dict.fromkeys(_models(repository, paths, names)):
             versions = [copy_model(key, each) for each in names]

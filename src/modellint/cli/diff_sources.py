@@ -1,0 +1,182 @@
+"""What `modellint diff` compares: two files, two folders, or versions in a git repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.base.errors import UsageError
+from modellint.base.records import dataclass
+from modellint.cli.command import option
+from modellint.cli.console import note
+from modellint.config.load import Configs
+
+if TYPE_CHECKING:
+    from modellint.diff.compare import ComparedFile
+    from modellint.planning import Setup
+
+VERSIONS = "Versions"
+
+
+def versions_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--git` and `--staged`."""
+    staged = option(
+        "--staged",
+        group=VERSIONS,
+        is_flag=True,
+        help="Compare what a commit would contain with HEAD, or with --git.",
+    )
+    revisions = option(
+        "--git",
+        "revisions",
+        group=VERSIONS,
+        metavar="REV[..REV]",
+        help="Compare models or folders with a git revision, or those of two revisions.",
+    )
+    decorated: Callable[..., Any] = revisions(staged(command))
+    return decorated
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model to compare."""
+
+    path: Path
+    shown: str
+    name: str
+    """Its path in the folder or repository."""
+    place: Path
+    """Path that a configuration's globs are matched against."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Pairs of models. One that only one side has is paired with None."""
+
+    pairs: Sequence[tuple[Source | None, Source | None]]
+    old: str = ""
+    new: str = ""
+    is_several: bool = False
+
+
+class Setups:
+    """The setup of each configuration, made once."""
+
+    def __init__(self, configs: Configs) -> None:
+        self.configs = configs
+        self._made: dict[int, Setup] = {}
+
+    def of(self, place: Path) -> Setup:
+        from modellint.planning import make_setup
+
+        config = self.configs.of(place if place.is_dir() else place.parent)
+        return self._made.setdefault(id(config), make_setup(config))
+
+    def file(self, source: Source) -> ComparedFile:
+        """Return a model with the plan that its configuration makes for it."""
+        from modellint.diff.compare import ComparedFile
+
+        plan = self.of(source.place).plan_for(source.place)
+        return ComparedFile(source.path, source.shown, plan)
+
+
+@contextmanager
+def sources(models: Sequence[Path], given: dict[str, Any], configs: Configs) -> Iterator[Sources]:
+    """Yield what is to be compared; copies from a repository are gone afterwards."""
+    if given["revisions"] is not None or given["staged"]:
+        with _in_git(models, given["revisions"] or "HEAD", staged=given["staged"]) as found:
+            yield found
+        return
+    if len(models) < 2:
+        raise UsageError(
+            f"{len(models) or 'no'} model{'s' if len(models) != 1 else ''} to compare; give an old "
+            "and a new one, or --git REV for versions of one"
+        )
+    if len(models) == 2 and all(_is_plain_folder(each, configs) for each in models):
+        yield _in_folders(models[0], models[1], configs)
+        return
+    files = [_one(path, configs) for path in models]
+    pairs = [(files[0], other) for other in files[1:]]
+    yield Sources(pairs, files[0].shown, "", is_several=len(pairs) > 1)
+
+
+@contextmanager
+def _in_git(models: Sequence[Path], revisions: str, *, staged: bool) -> Iterator[Sources]:
+    from modellint.diff.pairing import ModelFile, pair_models
+    from modellint.discovery import shown_path
+    from modellint.revisions import compared
+
+    is_several = not models or len(models) > 1 or any(_is_walked(each) for each in models)
+    with compared(models or [Path()], revisions, staged=staged) as found:
+        for text in found.notes:
+            note(text)
+
+        def source(file: ModelFile | None, label: str) -> Source | None:
+            if file is None:
+                return None
+            place = found.top / file.name
+            shown = f"{label}:{file.name}" if label else shown_path(place)
+            return Source(file.path, shown, file.name, place)
+
+        pairs = pair_models(
+            [ModelFile(each.name, each.old) for each in found.models if each.old is not None],
+            [ModelFile(each.name, each.new) for each in found.models if each.new is not None],
+        )
+        both = [(source(each.old, found.old), source(each.new, found.new)) for each in pairs]
+        several = is_several or len(both) != 1 or None in both[0]
+        yield Sources(both, found.old, found.new, is_several=several)
+
+
+def _is_walked(path: Path) -> bool:
+    from modellint.formats.registry import folder_format, is_model_folder
+
+    if not path.is_dir() or is_model_folder(path):
+        return False
+    return folder_format([each.name for each in path.iterdir()]) is None
+
+
+def _is_plain_folder(path: Path, configs: Configs) -> bool:
+    """Return True for a folder of models, rather than one that is a model."""
+    from modellint.discovery import discover
+
+    if not _is_walked(path):
+        return False
+    if not discover((path,), configs).files:
+        raise UsageError(f"{path}: contains no models")
+    return True
+
+
+def _in_folders(old: Path, new: Path, configs: Configs) -> Sources:
+    from modellint.diff.pairing import ModelFile, pair_models
+    from modellint.discovery import discover
+
+    sides: list[dict[str, Source]] = []
+    for folder in (old, new):
+        found = discover((folder,), configs)
+        for text in found.notes:
+            note(text)
+        named = {each.path.relative_to(folder).as_posix(): each for each in found.files}
+        sides.append({name: Source(f.path, f.shown, name, f.place) for name, f in named.items()})
+    files = [[ModelFile(name, source.path) for name, source in side.items()] for side in sides]
+    pairs = [
+        (
+            sides[0][pair.old.name] if pair.old is not None else None,
+            sides[1][pair.new.name] if pair.new is not None else None,
+        )
+        for pair in pair_models(*files)
+    ]
+    return Sources(pairs, str(old), str(new), is_several=True)
+
+
+def _one(path: Path, configs: Configs) -> Source:
+    from modellint.discovery import discover
+
+    discovery = discover((path,), configs)
+    for text in discovery.notes:
+        note(text)
+    if len(discovery.files) != 1:
+        raise UsageError(f"{path}: {len(discovery.files)} models, where one is needed")
+    found = discovery.files[0]
+    return Source(found.path, found.shown, found.shown, found.place)
