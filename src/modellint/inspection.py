@@ -200,6 +200,11 @@ class Memory:
     version: Annotated[str | None, "The runtime's version."]
     precision: Annotated[str, "As requested, else as assumed, or the type of most weights."]
     assumed: Annotated[list[str], "Which of runtime, version and precision were not stated."]
+    computed: Annotated[
+        list[str],
+        "The precisions of products: those that are quantized, and `precision` if others are not.",
+    ]
+    narrow_weights: Annotated[str | None, "The type of most weights, if it has fewer than 16 bits."]
     usable: Annotated[int | None, "Bytes available on the device."]
     usable_confidence: str | None
     weights: Annotated[int, "Bytes as deployed."]

@@ -11,6 +11,7 @@ from modellint.inspection import Term
 from modellint.inspector import look
 from modellint.model import DTYPES, Model, Problem, Tensor
 from modellint.report.inspect import render
+from modellint.report.inspect_needs import precision_in_words
 from modellint.report.options import Options
 from modellint.session import Session
 from tests.inspect.support import (
@@ -342,3 +343,36 @@ def test_the_deployment_is_told_part_by_part() -> None:
     assert assumed["parts"]["precision"]["origin"] == "given"
     assert assumed["parts"]["version"]["origin"] == "assumed"
     assert assumed["deployment"].startswith("a10 (tensorrt ")
+
+
+WHOLE = """
+<ir_version: 10, opset_import: ["" : 21]>
+quantized (float[1, 8] x) => (float[1, 8] y)
+<float s = {0.1}, int8 z = {0}, int8[8, 8] w = {WEIGHTS}>
+{
+    q = QuantizeLinear (x, s, z)
+    a = DequantizeLinear (q, s, z)
+    d = DequantizeLinear (w, s, z)
+    p = MatMul (a, d)
+    o = QuantizeLinear (p, s, z)
+    y = DequantizeLinear (o, s, z)
+}
+""".replace("WEIGHTS", ", ".join(str(n % 100) for n in range(64)))
+"""A product in int8."""
+WEIGHTS_ONLY = WHOLE.replace("MatMul (a, d)", "MatMul (x, d)")
+
+
+@pytest.mark.parametrize(
+    ("text", "computed", "said"),
+    [
+        (WHOLE, ["int8"], "int8"),
+        (WEIGHTS_ONLY, ["fp32"], "fp32 with int8 weights"),
+    ],
+    ids=["products", "weights only"],
+)
+def test_what_a_quantized_model_is_computed_in(
+    text: str, computed: list[str], said: str, tmp_path: Path
+) -> None:
+    (needs,) = inspect_text(text, tmp_path, deployment("a10")).estimates
+    assert (needs.precision, needs.computed, needs.narrow_weights) == ("fp32", computed, "int8")
+    assert precision_in_words(needs) == said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modellint.model import DTYPES, DType, Model
+from modellint.model import DTYPES, DType, Model, product
 from modellint.targets.deployment import Deployment
 
 _FLOATS = {
@@ -34,6 +34,7 @@ _NAMES = {
     "bfloat16": "bf16",
 }
 _INTEGERS = {"int8": "int8", "int4": "int4"}
+_NARROW = frozenset({"int8", "int4", "int2", "fp8", "fp6", "fp4"})
 
 
 def precision_of(dtype: DType) -> str:
@@ -76,6 +77,17 @@ def stored_precision(model: Model) -> str:
             name = precision_of(tensor.dtype)
             stored[name] = stored.get(name, 0) + tensor.nbytes
     return max(stored, key=lambda name: stored[name], default="fp32")
+
+
+def narrow_weights(model: Model) -> str | None:
+    """Return the type of most weights, if that is narrower than 16 bits."""
+    elements: dict[str, int] = {}
+    for tensor in model.tensors:
+        name = precision_of(tensor.dtype)
+        if tensor.dtype.is_float or tensor.dtype.bits < 16:
+            elements[name] = elements.get(name, 0) + product(tensor.shape)
+    most = max(elements, key=lambda name: elements[name], default=None)
+    return most if most in _NARROW else None
 
 
 def without_strange_assumption(model: Model, deployment: Deployment) -> Deployment:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from modellint.analysis.assume import settle, token_lengths
 from modellint.analysis.memory import MemoryEstimate, Part, memory
-from modellint.analysis.precision import running_precision, without_strange_assumption
+from modellint.analysis.precision import (
+    narrow_weights,
+    running_precision,
+    without_strange_assumption,
+)
+from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
 from modellint.inspection import AliveTensor, Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode
@@ -58,6 +64,8 @@ class Needs:
                 for name, part in PARTS.items()
                 if deployment.is_assumed(part) and getattr(deployment, part) is not None
             ],
+            computed=self._computed(deployment),
+            narrow_weights=narrow_weights(self._model),
             usable=estimate.usable,
             usable_confidence=_trust(target),
             weights=estimate.weights.expected,
@@ -79,6 +87,17 @@ class Needs:
             roofline=self._roofline(deployment),
             table=None if self._brief else list(self._table(deployment, estimate)) or None,
         )
+
+    def _computed(self, deployment: Deployment) -> list[str]:
+        """Return the precisions of products, the most frequent first, and that of floats."""
+        running = [running_precision(self._model, deployment)]
+        if not self._model.has_graph:
+            return running
+        products = self._opened.under(deployment).get(QuantizationMap).ops
+        counts = Counter(each.precision for each in products if each.is_quantized)
+        quantized = [name for name, _ in counts.most_common() if name not in running]
+        is_whole = bool(products) and counts.total() == len(products)
+        return quantized if quantized and is_whole else quantized + running
 
     def _smallest(self, estimate: MemoryEstimate) -> str | None:
         if self._brief or estimate.usable is None:

@@ -73,14 +73,13 @@ class NeedsPage(Page):
             self.field("smallest", self._smallest(needs))
         self._peak(needs)
         if needs.roofline is not None:
-            self._time(needs.roofline)
+            self._time(needs, needs.roofline)
         self._batches(needs)
 
     def _deployment(self, needs: Memory) -> list[str]:
         device = f"{needs.device} ({needs.target})" if needs.device else "any device"
         runtime = " ".join(filter(None, (needs.runtime, needs.version)))
-        assumed = " (assumed)" if "precision" in needs.assumed else ""
-        parts = (device, runtime, f"{needs.precision}{assumed}")
+        parts = (device, runtime, precision_in_words(needs))
         return [self.words(part) for part in parts if part]
 
     def _answer(self, needs: Memory) -> None:
@@ -208,9 +207,11 @@ class NeedsPage(Page):
         for line in self.rows([figures(), names(), names()], rows, self.page - self.gutter):
             self.beside("", line)
 
-    def _time(self, bound: Roofline) -> None:
+    def _time(self, needs: Memory, bound: Roofline) -> None:
         at_least, at_most = self.words("≥"), self.words("≤")
-        said = [f"{at_least} {self._seconds(bound.seconds)} per run in {bound.precision}, at peak"]
+        said = [
+            f"{at_least} {self._seconds(bound.seconds)} per run in {_timed(needs, bound)}, at peak"
+        ]
         if bound.per_second is not None:
             said.append(f"{at_most} {work(bound.per_second)} per second")
         if bound.uncounted:
@@ -279,7 +280,7 @@ class NeedsPage(Page):
 
     def _devices(self, estimates: Sequence[Memory]) -> None:
         first = estimates[0]
-        precisions = {needs.precision for needs in estimates}
+        precisions = {precision_in_words(needs) for needs in estimates}
         self.blank()
         told = f"{len(estimates)} devices"
         self.heading(self.dotted([told, *(precisions if len(precisions) == 1 else ())]))
@@ -331,6 +332,21 @@ def _by_size(needs: Memory) -> tuple[object, ...]:
     return needs.usable or 0, [
         (word, int(number or 0)) for word, number in re.findall(r"(\D*)(\d*)", needs.target or "")
     ]
+
+
+def precision_in_words(needs: Memory) -> str:
+    """Return what products are computed in, for example `int8 and fp16 (assumed)`."""
+    assumed = " (assumed)" if "precision" in needs.assumed else ""
+    names = [name + assumed * (name == needs.precision) for name in needs.computed]
+    weights = needs.narrow_weights
+    stored = f" with {weights} weights" if weights and weights not in needs.computed else ""
+    return " and ".join(names) + stored
+
+
+def _timed(needs: Memory, bound: Roofline) -> str:
+    """Return what the lower bound on time is for: the device may lack the wanted precision."""
+    found = [bound.precision if name == needs.precision else name for name in needs.computed]
+    return " and ".join(dict.fromkeys(found))
 
 
 def _weights(needs: Memory) -> Estimate:
