@@ -58,12 +58,15 @@ IN_PLAN = {
 LAYERS = {
     "convolution": ([1, 64, 32, 32], [64, 64, 3, 3], [1, 64, 30, 30]),
     "convolution-3d": ([1, 64, 8, 8, 8], [64, 64, 3, 3, 3], [1, 64, 6, 6, 6]),
+    "transposed-convolution": ([1, 64, 32, 32], [64, 64, 3, 3], [1, 64, 34, 34]),
     "product": ([64, 128], [128, 64], [64, 64]),
 }
 """Shapes of the input, the weight and the output."""
+OPERATORS = {"product": "MatMul", "transposed-convolution": "ConvTranspose"}
+"""Operators of layers that are no Conv."""
 _TEXT = re.compile(rb"[\x20-\x7e]{8,}")
 _TENSOR = re.compile(r'^\s*tensor=\{.* name="(?P<name>[^"]+)".* type=(?P<type>\w+)')
-_LAYER = re.compile(r"^\s*(?:corrltn|fully_connected)=\{ name=.* input=\{(?P<inputs>[^}]*)\}")
+_LAYER = re.compile(r"^\s*(?:corrltn|deconvolution|fully_connected)=\{ name=.* input=\{(?P<inputs>[^}]*)\}")
 
 
 def cases() -> Iterator[tuple[str, str, str, onnx.ModelProto]]:
@@ -100,7 +103,7 @@ def model(layer: str, activation: str, quantized: str | None, *, pairs: bool) ->
             nodes.append(helper.make_node("QuantizeLinear", ["x", "s", "z"], ["i"]))
             nodes.append(helper.make_node("DequantizeLinear", ["i", "s", "z"], ["f"]))
             given = "f"
-    op = "MatMul" if layer == "product" else "Conv"
+    op = OPERATORS.get(layer, "Conv")
     nodes.append(helper.make_node(op, [given, "w"], ["y"], name="layer"))
     x, y = (
         helper.make_tensor_value_info(n, number, dims) for n, dims in (("x", data), ("y", result))

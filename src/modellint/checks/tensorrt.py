@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from modellint.analysis.quantization import QuantizationMap
+from modellint.analysis.quantization.tensorrt import MEASURED, computed_in, layer_of
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.forms import UINT8, computed_type
 from modellint.checks.repeats import folded, together
@@ -26,7 +27,12 @@ PRODUCTS = tuple(
 CONVOLUTIONS = names(Trait.CONVOLUTION)
 RANK_3D = 5
 """Rank of the input of a convolution over volumes."""
-SPOKEN = {"product": "matrix product", "convolution-3d": "3-D convolution"}
+SPOKEN = {
+    "product": "matrix product",
+    "convolution": "convolution",
+    "convolution-3d": "3-D convolution",
+    "transposed-convolution": "transposed convolution",
+}
 NARROW = ("fp16", "bf16")
 
 
@@ -111,7 +117,7 @@ def layer_by_capability(context: Context) -> Iterator[Hit]:
     for (layer, kind), nodes in refused.items():
         words = {"layer": SPOKEN[layer], "type": kind, **facts}
         yield from together(nodes, words)
-    yield from _in_float(context, layers.get("convolution", {}), column, facts)
+    yield from _in_float(context, facts)
 
 
 def _layers(context: Context) -> Iterator[tuple[Node, str]]:
@@ -130,17 +136,14 @@ def _float_of(context: Context, node: Node) -> str:
     return computed_type(context.dtype(data) if data is not None else None) or ""
 
 
-def _in_float(
-    context: Context, rows: Mapping[str, Mapping[str, str | None]], column: str, facts: Facts
-) -> Iterator[Hit]:
+def _in_float(context: Context, facts: Facts) -> Iterator[Hit]:
     """Report quantized convolutions whose operands are dequantized first."""
-    found: dict[str, list[Node]] = {}
+    found: dict[tuple[str, str], list[Node]] = {}
     for op in context.analysis(QuantizationMap).quantized_ops:
-        if op.node.op_type in CONVOLUTIONS and op.operand_precision == "int8":
-            kind = _float_of(context, op.node)
-            computed = rows.get(f"int8 {kind}", {}).get(column)
+        if op.node.op_type in MEASURED and op.operand_precision == "int8":
+            computed = computed_in(op, "int8", context.deployment)
             if computed is not None and computed != "int8":
-                found.setdefault(computed, []).append(op.node)
-    for computed, nodes in found.items():
-        words = {"type": computed, **facts}
+                found.setdefault((layer_of(op), computed), []).append(op.node)
+    for (layer, computed), nodes in found.items():
+        words = {"layer": SPOKEN[layer], "type": computed, **facts}
         yield from together(nodes, words, variant="float", severity=Severity.WARNING)

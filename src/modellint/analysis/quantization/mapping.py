@@ -39,6 +39,7 @@ from modellint.analysis.quantization.scheme import (
     original,
     scheme_of,
 )
+from modellint.analysis.quantization.tensorrt import is_held_back
 from modellint.base.memo import Memo, Remembered
 from modellint.model import Graph, Model, Node, Value
 from modellint.operators import Operator, Trait, having, of
@@ -95,10 +96,9 @@ class QuantizationMap:
         self._link_converters()
         for graph in model.graphs(functions=True):
             self._find_ops(graph)
-        if deployment.runtime == "onnxruntime":
-            for op in self.ops:
-                if op.is_quantized and op.integer is None:
-                    op.held_back = held_back(self, op)
+        for op in self.ops if deployment.runtime in _HOLDS_BACK else ():
+            if op.is_quantized and op.integer is None:
+                op.held_back = _HOLDS_BACK[deployment.runtime or ""](self, op)
 
     # What there is
 
@@ -478,3 +478,10 @@ class ScaleRanges:
 def _widened(array: NDArray[Any]) -> NDArray[Any]:
     """Widen an extension type of numpy, such as bfloat16."""
     return array.ravel().astype("float32")
+
+
+_HOLDS_BACK: Mapping[str, Callable[[QuantizationMap, WeightedOp], str]] = {
+    "onnxruntime": held_back,
+    "tensorrt-rtx": lambda found, op: "kernel" if is_held_back(op, found.deployment) else "",
+}
+"""Reasons of runtimes to compute a quantized layer in float all the same."""

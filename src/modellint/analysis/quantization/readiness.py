@@ -371,7 +371,7 @@ _REASONS = {
         "quantize activations per tensor and weights along their output channels",
     ),
     "held-back-kernel": (
-        "layers without an integer kernel in ONNX Runtime",
+        "layers without an integer kernel in the runtime",
         "leave them in float, without pairs",
     ),
     "island": ("float layers between quantized ones", "quantize them too"),

@@ -8,15 +8,14 @@ from modellint.analysis.precision import dtype_of_precision
 from modellint.analysis.quantization.moves.edits import Edit, Form, Move, removal
 from modellint.analysis.quantization.moves.placement import (
     ACTIVATIONS,
-    CONVOLUTIONS,
     PAIR,
     Placement,
 )
 from modellint.analysis.quantization.ops import MOVING, TENSORRT_TYPES
 from modellint.analysis.quantization.parts import Converter, Operand, WeightedOp
+from modellint.analysis.quantization.tensorrt import computed_in
 from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having
-from modellint.runtimes.support import precisions
 
 _TRANSPOSED = having(Trait.TRANSPOSED_CONVOLUTION)
 
@@ -46,16 +45,9 @@ class TensorRTPlacement(Placement):
 
     def _is_built(self, op: WeightedOp) -> bool:
         """Return False if the target is known to compute such a layer in float all the same."""
-        target, runtime = self.map.deployment.target, self.map.deployment.runtime
-        capability = target.compute_capability if target is not None else None
-        if capability is None:
-            return True
-        layers = precisions(runtime or "", self.map.deployment.runtime_version)
-        rows = layers.get("convolution" if op.node.op_type in CONVOLUTIONS else "product", {})
-        quantized = dtype_of_precision(self.map.main_precision)
-        wide = dtype_of_precision(op.float_precision)
-        computed = rows.get(f"{quantized} {wide}", {}).get("{}.{}".format(*capability), quantized)
-        return bool(computed == quantized)
+        wanted = self.map.main_precision
+        computed = computed_in(op, wanted, self.map.deployment)
+        return computed is None or computed == dtype_of_precision(wanted)
 
     def _placed(self, value: Value) -> list[Edit]:
         uses = self._multiplying(value)
