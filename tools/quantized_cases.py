@@ -69,7 +69,7 @@ Tensors = dict[str, Stored]
 
 @dataclass
 class Folder:
-    """What a folder of a model holds."""
+    """Files of a model."""
 
     config: dict[str, Any]
     tensors: Tensors
