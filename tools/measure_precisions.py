@@ -66,7 +66,9 @@ OPERATORS = {"product": "MatMul", "transposed-convolution": "ConvTranspose"}
 """Operators of layers other than Conv."""
 _TEXT = re.compile(rb"[\x20-\x7e]{8,}")
 _TENSOR = re.compile(r'^\s*tensor=\{.* name="(?P<name>[^"]+)".* type=(?P<type>\w+)')
-_LAYER = re.compile(r"^\s*(?:corrltn|deconvolution|fully_connected)=\{ name=.* input=\{(?P<inputs>[^}]*)\}")
+_LAYER = re.compile(
+    r"^\s*(?:corrltn|deconvolution|fully_connected)=\{ name=.* input=\{(?P<inputs>[^}]*)\}"
+)
 
 
 def cases() -> Iterator[tuple[str, str, str, onnx.ModelProto]]:
