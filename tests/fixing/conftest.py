@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ def _run(model: Any, feed: Arrays) -> Run:
         return Run(dict(model.run(feed)))
     except Exception as error:
         return Run({}, str(error))
+
+
+def drafts(folder: Path) -> Iterator[Path]:
+    return (folder / f"draft-{number}.onnx" for number in itertools.count())
 
 
 def check_here(self: Proof, path: Path) -> str:

@@ -12,6 +12,7 @@ from modellint.fixing.rounds import Fixing, Wanted
 from modellint.formats import read_model
 from modellint.formats.onnx.text import encoded, read_text
 from modellint.rules.registry import load_rules
+from tests.fixing.conftest import drafts
 
 CASES = [
     pytest.param(case, id=case.name)
@@ -27,7 +28,9 @@ def test_the_fix_is_proved(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(encoded(case.example.model))
     wanted = Wanted(unsafe=True, choices=case.example.choices)
-    course = Fixing(path, path.name, plan_of(case.rule, case.example), wanted, tmp_path).run()
+    course = Fixing(
+        path, path.name, plan_of(case.rule, case.example), wanted, drafts(tmp_path)
+    ).run()
     wanted_model = read_text(case.example.fixed)
     assert course.refused == []
     assert differences(wanted_model, read_model(course.result)) == []

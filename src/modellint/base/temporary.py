@@ -11,22 +11,19 @@ from pathlib import Path
 from modellint.base import interrupts
 
 PREFIX = "modellint-"
-BESIDE = f".{PREFIX}"
-"""Beginning of the names of those that are next to a file."""
 _OLD = 60.0
 """Seconds after which a folder has been locked by its run, if that lives."""
 
 
 @contextmanager
-def temporary_folder(inside: Path | None = None) -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """Yield a folder, and remove it in the end; first remove those of runs that were killed."""
     import tempfile
 
-    place, prefix = (inside, BESIDE) if inside is not None else (tempfile.gettempdir(), PREFIX)
     with suppress(OSError):
-        _remove_abandoned(Path(place), prefix)
+        _remove_abandoned(Path(tempfile.gettempdir()))
     with interrupts.held(all=True):  # until it is known what is to be removed
-        folder = tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
     with folder as name:
         lock = _lock(name)
         try:
@@ -36,12 +33,12 @@ def temporary_folder(inside: Path | None = None) -> Iterator[Path]:
                 os.close(lock)
 
 
-def _remove_abandoned(place: Path, prefix: str) -> None:
+def _remove_abandoned(place: Path) -> None:
     """Remove folders that no living process has locked."""
     import shutil
 
     with os.scandir(place) as entries:
-        found = [entry for entry in entries if entry.name.startswith(prefix)]
+        found = [entry for entry in entries if entry.name.startswith(PREFIX)]
     for entry in found:
         if not _is_ours(entry):
             continue

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import filecmp
+import itertools
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,9 @@ from modellint.plan import Plan
 
 if TYPE_CHECKING:
     from modellint.execution import Arrays
+
+
+ENDING = "-draft.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,15 @@ def fix_file(
         return FileFixes(shown, problem=obstacle)
     identity = _identity(path)
     try:
-        with _workspace(model) as folder:
-            fixing = Fixing(path, shown, plan, wanted, folder, given)
+        with _drafts(model) as drafts:
+            fixing = Fixing(path, shown, plan, wanted, drafts, given)
             course = fixing.run()
             written = ""
             is_new = course.result != path or destination.always
             if is_new and not destination.nowhere:
                 if _identity(path) != identity:
                     raise UsageError("it has changed in the meantime")
-                written = str(_put(course.result, model, destination))
+                written = str(put(course.result, model, destination))
             result = read_model(course.result)
             return FileFixes(
                 shown,
@@ -111,26 +116,46 @@ def _identity(path: Path) -> tuple[int, int, int]:
 
 
 @contextmanager
-def _workspace(model: Model) -> Iterator[Path]:
-    """Yield a folder for drafts, in which they find the model's external data."""
-    files = [file for file in model.external_files if file.exists()]
-    home = model.path.parent.resolve()
-    with temporary_folder(home if files else None) as folder:
-        for file in files:
-            _link(file, folder / file.resolve().relative_to(home))
-        yield folder
-
-
-def _link(file: Path, to: Path) -> None:
-    """Give a file another name: its content is neither copied nor read. Copy it if need be."""
-    to.parent.mkdir(parents=True, exist_ok=True)
+def _drafts(model: Model) -> Iterator[Iterator[Path]]:
+    """Yield paths for drafts, at which they find the model's external data."""
+    numbers = itertools.count()
+    if not model.external_files:
+        with temporary_folder() as folder:
+            yield (folder / f"{number}.onnx" for number in numbers)
+        return
+    # Links to the data elsewhere would not do: onnx refuses links of both kinds.
+    home = model.path.parent
+    _remove_abandoned(home)
+    start = f"{DRAFT}{os.getpid()}-"
     try:
-        os.link(file.resolve(), to)
+        yield (home / f"{start}{number}{ENDING}" for number in numbers)
+    finally:
+        for draft in home.glob(f"{start}*{ENDING}"):
+            draft.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove drafts of processes that were killed."""
+    for draft in folder.glob(f"{DRAFT}*{ENDING}"):
+        process = draft.name.removeprefix(DRAFT).partition("-")[0]
+        if process.isdecimal() and draft.is_file() and not _lives(int(process)):
+            with suppress(OSError):
+                draft.unlink()
+
+
+def _lives(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
     except OSError:
-        shutil.copyfile(file, to)
+        return True
+    return True
 
 
-def _put(draft: Path, model: Model, destination: Destination) -> Path:
+def put(draft: Path, model: Model, destination: Destination) -> Path:
     """Move the result into place: at any moment, the old file or the new one is there, whole."""
     target = destination.file or model.path
     mode = stat.S_IMODE(model.path.stat().st_mode)
@@ -155,16 +180,14 @@ def _bring_external_data(model: Model, folder: Path) -> None:
     for file in model.external_files:
         place = folder / file.resolve().relative_to(home)
         if file.exists() and not place.exists():
-            _link(file, place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
         elif place.exists() and not place.samefile(file) and not _are_equal(place, file):
             raise UsageError(f"{place} exists, and is not the model's external data")
 
 
 def _are_equal(one: Path, other: Path) -> bool:
-    return (one.stat().st_size, one.stat().st_mtime_ns) == (
-        other.stat().st_size,
-        other.stat().st_mtime_ns,
-    )
+    return filecmp.cmp(one, other, shallow=False)
 
 
 def _flush(path: Path) -> None:

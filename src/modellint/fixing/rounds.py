@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -82,7 +81,7 @@ class Rounds:
 
 
 class Fixing:
-    """One model, and a folder for its drafts."""
+    """One model, and places for its drafts."""
 
     def __init__(
         self,
@@ -90,17 +89,16 @@ class Fixing:
         shown: str,
         plan: Plan,
         wanted: Wanted,
-        folder: Path,
+        drafts: Iterator[Path],
         given: Sequence[Arrays] = (),
     ) -> None:
         self.path = path
         self.shown = shown
         self.plan = plan
         self.wanted = wanted
-        self.folder = folder
         self.course = Rounds(path)
         self.proof = Proof(path, shown, plan, given)
-        self._drafts = (folder / f"{number}.onnx" for number in itertools.count())
+        self._drafts = drafts
         self._seen: set[tuple[str, str]] = set()
         """Fixes that were refused: they would be proposed again in every round."""
 

@@ -8,7 +8,13 @@ from typing import Any
 from modellint.formats.onnx.build import domain_of
 from modellint.formats.onnx.edit import encode
 from modellint.formats.onnx.edit.message import EditedMessage, Field, Piece, new_field
-from modellint.formats.onnx.edit.resolution import Inserted, New, Resolution
+from modellint.formats.onnx.edit.resolution import (
+    FIRST_WITH_DEFAULTS,
+    Inserted,
+    New,
+    Resolution,
+)
+from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.onnx.names import usual_name
 from modellint.model import DType, Graph, Model, Node, Shape, Value
 from modellint.model.edits import (
@@ -303,12 +309,13 @@ class Editor:
             graph.message.fields = list(_arranged(graph.message.fields, graph.nodes, order, before))
 
     def _add_tensors(self, resolution: Resolution) -> dict[Graph, list[Field]]:
-        """Store new constants; functions, which cannot, get Constant nodes."""
+        """Store new constants; functions and old files, which cannot, get Constant nodes."""
+        is_old = (onnx_facts(self.model).ir_version or 0) < FIRST_WITH_DEFAULTS
         constants: dict[Graph, list[Field]] = {}
         stored: dict[Graph, list[Field]] = {}
         for new, edit in resolution.tensors.items():
             graph, name = self.graph(edit.graph), resolution.name(new)
-            if not graph.is_function:
+            if not (graph.is_function or is_old):
                 fields = encode.tensor_fields(name, edit.dtype, edit.shape, edit.elements)
                 pieces = [piece for field in fields for piece in field.pieces()]
                 stored.setdefault(edit.graph, []).append(new_field(5, *pieces))

@@ -1,0 +1,175 @@
+"""Fixed files: written whole or not at all, and nothing else is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from modellint.fixing.files import Destination, fix_file
+from modellint.fixing.rounds import Wanted
+from modellint.plan import Plan
+from modellint.rules.registry import load_rules
+from tests.samples import project
+from tests.support import PATIENCE, run_cli, save
+
+RULES = load_rules(plugins=False)
+PLAN = Plan(rules=(RULES["HYG001"], RULES["HYG004"]))
+MODEL = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[4] x) => (float[4] y) <float[4] w = {1, 2, 3, 4}, float[4] unused = {1, 2, 3, 4}>
+{
+    [same] a = Identity (x)
+    [sum] y = Add (a, w)
+}
+"""
+CLEAN = ["Add"]
+
+
+def ops(path: Path) -> list[str]:
+    return [node.op_type for node in onnx.load(path).graph.node]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return save(MODEL, tmp_path / "model.onnx")
+
+
+@pytest.mark.usefixtures("in_process")
+class TestInThisProcess:
+    def test_the_file_is_replaced_and_keeps_its_mode(self, model: Path) -> None:
+        model.chmod(0o640)
+        fixes = fix_file(model, "model.onnx", PLAN, Wanted(), Destination())
+        assert fixes.counts == {"HYG001": 1, "HYG004": 1}
+        assert (ops(model), model.stat().st_mode & 0o777) == (CLEAN, 0o640)
+        assert [path.name for path in model.parent.iterdir()] == ["model.onnx"]
+        assert "outputs" not in fixes.problem
+
+    def test_a_plan_writes_nothing(self, model: Path) -> None:
+        before = model.read_bytes()
+        fixes = fix_file(model, "model.onnx", PLAN, Wanted(), Destination(nowhere=True))
+        assert [(each.kind, each.name) for each in fixes.changes] == [
+            ("removed", "unused"),
+            ("removed", "same"),
+            ("changed", "sum"),
+        ]
+        assert model.read_bytes() == before
+
+    def test_elsewhere_the_model_finds_its_external_data(self, model: Path, tmp_path: Path) -> None:
+        proto = onnx.load(model)
+        for tensor in proto.graph.initializer:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+        onnx.save(proto, model, save_as_external_data=True, location="w.bin", size_threshold=0)
+        to = tmp_path / "new" / "model.onnx"
+        fixes = fix_file(model, "model.onnx", PLAN, Wanted(), Destination(file=to))
+        assert (fixes.written, ops(to), len(ops(model))) == (str(to), CLEAN, 2)
+        assert list(numpy_helper.to_array(onnx.load(to).graph.initializer[0])) == [1, 2, 3, 4]
+
+    @pytest.mark.parametrize("obstacle", ["link", "read-only", "text", "exists"])
+    def test_what_may_not_be_replaced_stays(
+        self, obstacle: str, model: Path, tmp_path: Path
+    ) -> None:
+        path, destination = model, Destination()
+        if obstacle == "link":
+            path = tmp_path / "link.onnx"
+            path.symlink_to(model)
+        elif obstacle == "read-only":
+            model.chmod(0o444)
+        elif obstacle == "text":
+            path = tmp_path / "model.onnxtxt"
+            path.write_text(MODEL, encoding="utf-8")
+        else:
+            destination = Destination(file=model)
+        before = path.read_bytes()
+        fixes = fix_file(path, path.name, PLAN, Wanted(), destination)
+        assert fixes.problem
+        assert (fixes.written, path.read_bytes()) == ("", before)
+
+    def test_a_model_that_changes_meanwhile_is_not_overwritten(
+        self, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def meddle(*args: object) -> None:
+            shutil.copyfile(model, model.with_name("copy"))
+            os.utime(model, ns=(1, 1))
+
+        monkeypatch.setattr("modellint.fixing.proof.Proof.go_on_from", meddle)
+        fixes = fix_file(model, "model.onnx", PLAN, Wanted(), Destination())
+        assert fixes.problem == "it has changed in the meantime"
+        assert len(ops(model)) == 2
+
+    def test_the_report_says_what_was_fixed_and_how_it_was_proved(self, tmp_path: Path) -> None:
+        folder = project(tmp_path, {"model.onnx": MODEL})
+        rules = ("--select", "HYG001,HYG004", "--isolated")
+        plan = run_cli("check", "model.onnx", "--diff", *rules, cwd=folder)
+        assert plan.exit_code == 1
+        assert "- Identity  same    x → a" in plan.stdout
+        assert "Would fix 2 findings in 1 model." in plan.stdout
+        told = run_cli("check", "model.onnx", *rules, cwd=folder).stdout
+        assert "2 can be fixed with `--fix`" in told
+        done = run_cli("check", "model.onnx", "--fix", "-o", "json", *rules, cwd=folder)
+        (fixes,) = json.loads(done.stdout)["fixes"]
+        assert [each["code"] for each in fixes["fixed"]] == ["HYG001", "HYG004"]
+        assert fixes["proof"].startswith("run in ONNX Runtime on 2 inputs")
+        assert run_cli("check", "model.onnx", "--diff", *rules, cwd=folder).exit_code == 0
+
+    def test_optimize_writes_a_new_file_and_tells_what_is_gained(self, tmp_path: Path) -> None:
+        folder = project(tmp_path, {"model.onnx": MODEL})
+        args = ("optimize", "model.onnx", "-o", "new.onnx", "--select", "HYG", "--isolated")
+        done = run_cli(*args, cwd=folder)
+        assert done.exit_code == 0, done
+        assert "nodes" in done.stdout
+        assert (ops(folder / "new.onnx"), len(ops(folder / "model.onnx"))) == (CLEAN, 2)
+        again = run_cli(*args, cwd=folder)
+        assert (again.exit_code, "exists" in again.stdout) == (1, True)
+        same = run_cli("optimize", "model.onnx", "-o", "model.onnx", cwd=folder)
+        assert (same.exit_code, "is the model itself" in same.stderr) == (2, True)
+
+
+KILLED_AT_EACH_STEP = """
+import os, signal, sys
+from pathlib import Path
+from modellint.fixing.files import Destination, put
+from modellint.formats import read_model
+draft, path = Path(sys.argv[1]), Path(sys.argv[2])
+old, new = path.read_bytes(), draft.read_bytes()
+model = read_model(path)
+def write(point):
+    left = point
+    def count(event, args):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(count)
+    put(draft, model, Destination())
+    os._exit(0)
+found, point, ended = [], 0, 1
+while ended:
+    point += 1
+    path.write_bytes(old)
+    child = os.fork()
+    if not child:
+        write(point)
+    ended = os.waitpid(child, 0)[1]
+    found.append(path.read_bytes())
+print(point, set(found) == {old, new}, found[0] == old, found[-1] == new)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows")
+def test_killed_at_any_step_of_writing_the_old_or_the_new_file_is_there(
+    model: Path, tmp_path: Path
+) -> None:
+    draft = save(MODEL.replace("unused", "other"), tmp_path / "draft.onnx")
+    command = [sys.executable, "-c", KILLED_AT_EACH_STEP, str(draft), str(model)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE, text=True)
+    steps, *verdicts = done.stdout.split()
+    assert int(steps) > 5
+    assert verdicts == ["True", "True", "True"]
