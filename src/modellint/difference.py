@@ -268,6 +268,9 @@ class FindingDifference:
     new: list[FindingChange]
     gone: list[FindingChange]
     still: Annotated[int, "Number of findings that both models have."]
+    reads_weights: Annotated[
+        bool, "False if rules that read weights were left out, since the models are too large."
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ _INTEGERS_OUT = frozenset(("MatMulInteger", "ConvInteger", "ArgMax", "ArgMin", "
 _COMPARING = frozenset(
     "Equal Greater GreaterOrEqual Less LessOrEqual Not And Or Xor IsNaN IsInf Shape Size".split()
 )
+_FLOATING = having(
+    Trait.FLOAT_PRODUCT, Trait.ACTIVATION, Trait.SOFTMAX, Trait.NORMALIZATION, Trait.ROOT
+)
 _FLOATS = frozenset((1, 10, 11, 16))
 """Element types of TensorProto: float, float16, double, bfloat16."""
 _LAID_OUT = frozenset(("Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten"))
@@ -188,6 +191,8 @@ class CanonicalGraph:
             node = value.producer
             if node is None or node.op_type in _COMPARING:
                 return False
+            if node.op_type in _FLOATING:
+                return True
             if node.op_type == "Cast":
                 return node.get_int("to") in _FLOATS
             if node.op_type.endswith("Integer"):

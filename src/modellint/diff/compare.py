@@ -109,18 +109,15 @@ class _Comparison:
 
     def complete(self, plain: Difference) -> Difference:
         found, (old, new) = self._found, self._models
-        budget = self._plans[1].weights_budget
-        reads = self._plans[1].read_weights
+        budget = self._budget
+        reads = old.weight_bytes + new.weight_bytes <= budget
         language = language_difference(old, new)
-        weights = (
-            None
-            if language is not None
-            else weight_difference(
-                found, old, new, (BUDGET if budget is None else budget) if reads else 0
-            )
-        )
+        weights = weight_difference(found, old, new, budget) if language is None else None
         devices = list(_devices(self._looks))
-        reports = [lint_opened(o, p) for o, p in zip(self._opened, self._plans, strict=True)]
+        reports = [
+            lint_opened(opened, plan if reads else replace(plan, read_weights=False))
+            for opened, plan in zip(self._opened, self._plans, strict=True)
+        ]
         whole = replace(
             plain,
             weights=weights,
@@ -129,7 +126,10 @@ class _Comparison:
             figures=list(_figures(self._looks)),
             devices=devices,
             findings=finding_difference(
-                reports[0].findings, reports[1].findings, _twins(found) if found else {}
+                reports[0].findings,
+                reports[1].findings,
+                _twins(found) if found else {},
+                reads_weights=reads,
             ),
         )
         if found is None:
@@ -142,6 +142,14 @@ class _Comparison:
             precisions=precision_difference(found, maps),
             quantization=self._impact(maps, devices),
         )
+
+    @property
+    def _budget(self) -> int:
+        """Return the bytes of both models' weights to read; beyond, samples have to do."""
+        plan = self._plans[1]
+        if not plan.read_weights:
+            return 0
+        return BUDGET if plan.weights_budget is None else plan.weights_budget
 
     def _map(self, at: int) -> QuantizationMap:
         opened = self._opened[at]

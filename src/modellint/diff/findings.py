@@ -10,7 +10,11 @@ from modellint.finding import Finding
 
 
 def finding_difference(
-    old: Iterable[Finding], new: Iterable[Finding], twins: Mapping[str, str]
+    old: Iterable[Finding],
+    new: Iterable[Finding],
+    twins: Mapping[str, str],
+    *,
+    reads_weights: bool,
 ) -> FindingDifference:
     """Compare two models' findings, without those that are suppressed.
 
@@ -24,6 +28,7 @@ def finding_difference(
         new=[_brief(finding) for finding in come],
         gone=[_brief(finding) for finding in gone],
         still=len(after) - len(come),
+        reads_weights=reads_weights,
     )
 
 

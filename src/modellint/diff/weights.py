@@ -1,7 +1,7 @@
 """Differences of weights, without reading more than needed.
 
-Weights that lie in the same place of the same file are equal. Others are compared byte by byte
-within a budget, and beyond it by samples. Numbers are only looked at where bytes differ.
+Weights that lie in the same place of the same file are equal. Others are compared byte by byte if
+all of them fit into a budget, else by samples. Numbers are only looked at where bytes differ.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from modellint.model import Model, Tensor, Value
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_NO_NUMBERS = "OSUc"
+"""Kinds of NumPy's types that have no order: texts and complex numbers."""
 PIECE = 1 << 20
 """Elements that are compared at a time."""
 MOST_RENAMINGS = 20
@@ -50,7 +52,7 @@ def weight_difference(
     """Compare the weights of two models; `budget` is the number of bytes to read."""
     pairs = list(_of_steps(found)) if found is not None else []
     pairs, removed, added = _with_unpaired(pairs, old, new, found)
-    reading = _Reading(budget)
+    reading = _Reading(pairs, budget)
     changes: list[WeightChange] = []
     types: Counter[str] = Counter()
     for pair in pairs:
@@ -171,8 +173,8 @@ def _by_content(tensor: Tensor) -> Hashable:
 class _Reading:
     """Comparison of weights within a budget."""
 
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
+    def __init__(self, pairs: Sequence[Weights], budget: int) -> None:
+        self._reads = sum(p.old.nbytes + p.new.nbytes for p in pairs) <= budget
         self.spent = 0
         self.results: list[str] = []
 
@@ -189,7 +191,7 @@ class _Reading:
         is_alike = old.dtype is new.dtype and old.shape == new.shape
         if not is_alike and not (are_floats and old.elements == new.elements):
             return Comparison("unread")
-        if self.spent + old.nbytes + new.nbytes > self._budget:
+        if not self._reads:
             return self._sampled(pair)
         self.spent += old.nbytes + new.nbytes
         return _read(pair)
@@ -204,11 +206,28 @@ class _Reading:
 
 
 def _read(pair: Weights) -> Comparison:
-    if not pair.flipped and pair.old.dtype is pair.new.dtype:
-        quick = pair.old.small_bytes() if pair.old.small else None
-        if quick is not None and quick == (pair.new.small_bytes() if pair.new.small else None):
+    """Compare bytes, then the numbers of weights that have other ones."""
+    old, new = pair.old, pair.new
+    if not pair.flipped and old.dtype is new.dtype:
+        quick = old.small_bytes() if old.small and new.small else None
+        if quick is not None and quick == new.small_bytes():
+            return Comparison("equal")
+        pieces = list(_are_equal(old, new))
+        if sum(pieces) >= old.elements:
             return Comparison("equal")
     return _Numbers(pair).comparison()
+
+
+def _are_equal(old: Tensor, new: Tensor) -> Iterator[int]:
+    """Iterate over the sizes of pieces with the same bytes, up to the first that differs."""
+    import numpy as np
+
+    for one, other in zip(old.pieces(PIECE), new.pieces(PIECE), strict=False):
+        if one.dtype.hasobject or one.dtype != other.dtype or one.shape != other.shape:
+            return
+        if not np.array_equal(one.view(np.uint8), other.view(np.uint8)):
+            return
+        yield one.size
 
 
 class _Numbers:
@@ -225,8 +244,8 @@ class _Numbers:
     def comparison(self) -> Comparison:
         for one, other in self._pieces():
             self._read += one.size
-            if one.dtype == other.dtype and one.tobytes() == other.tobytes():
-                self._note_equal(one)
+            if one.dtype.kind in _NO_NUMBERS:
+                self._changed += int((one != other).sum())
             else:
                 self._note(_numbers(one), _numbers(other))
         elements = self._pair.old.elements
@@ -246,15 +265,6 @@ class _Numbers:
         one, other = old.numpy(), new.numpy()
         if one is not None and other is not None:
             yield one.reshape(-1), other.T.reshape(-1)
-
-    def _note_equal(self, piece: NDArray[Any]) -> None:
-        import numpy as np
-
-        numbers = _numbers(piece)
-        if numbers.size and self._pair.old.dtype.is_float:
-            self._scale = max(self._scale, float(np.nanmax(np.abs(numbers))))
-        zeros = int((numbers == 0).sum())
-        self._zeros = [before + zeros for before in self._zeros]
 
     def _note(self, one: NDArray[Any], other: NDArray[Any]) -> None:
         import numpy as np
