@@ -136,14 +136,16 @@ def constants_as_nodes(model: ModelProto, rng: random.Random) -> Expected | None
 
 
 def gemms_written_out(model: ModelProto, rng: random.Random) -> Expected | None:
-    """Each plain Gemm becomes a MatMul and an Add, with a transposed weight if need be."""
+    """Each Gemm that is a plain layer becomes a MatMul and an Add."""
     graph = model.graph
     nodes: list[NodeProto] = []
+    stored = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
     found = False
     for node in graph.node:
+        ranks = [stored.get(name) for name in node.input[1:]]
         stated = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         plain = stated.get("alpha", 1.0) == stated.get("beta", 1.0) == 1.0
-        if node.op_type != "Gemm" or len(node.input) < 3 or not plain or stated.get("transA"):
+        if node.op_type != "Gemm" or ranks != [2, 1] or not plain or stated.get("transA"):
             nodes.append(node)
             continue
         found = True
@@ -171,6 +173,8 @@ def opset_raised(model: ModelProto, rng: random.Random) -> Expected | None:
     kept = [node for node in converted.graph.node if node.op_type != "Constant"]
     if len(names) != len(kept):
         return None
+    for ends in ("input", "output"):
+        _set(getattr(converted.graph, ends), getattr(model.graph, ends))
     model.CopyFrom(converted)
     return Expected(interface={("opset", "version")})
 
@@ -283,7 +287,7 @@ def output_added(model: ModelProto, rng: random.Random) -> Expected | None:
 
 
 def input_type(model: ModelProto, rng: random.Random) -> Expected | None:
-    values = [value for value in model.graph.input if value.type.tensor_type.elem_type]
+    values = [value for value in _fed(model) if value.type.tensor_type.elem_type]
     if not values:
         return None
     kind = rng.choice(values).type.tensor_type
@@ -294,7 +298,7 @@ def input_type(model: ModelProto, rng: random.Random) -> Expected | None:
 
 
 def input_dim(model: ModelProto, rng: random.Random) -> Expected | None:
-    values = [v for v in model.graph.input if v.type.tensor_type.shape.dim]
+    values = [value for value in _fed(model) if value.type.tensor_type.shape.dim]
     if not values:
         return None
     dim = rng.choice(list(rng.choice(values).type.tensor_type.shape.dim))
@@ -357,6 +361,11 @@ def _set(field: Any, items: Sequence[Any]) -> None:
         copy.CopyFrom(item)
     del field[:]
     field.extend(copies)
+
+
+def _fed(model: ModelProto) -> list[onnx.ValueInfoProto]:
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in stored]
 
 
 def _reads(node: NodeProto) -> set[str]:

@@ -16,6 +16,7 @@ from itertools import chain
 
 from modellint.base.records import dataclass
 from modellint.diff.alignment import aligned, increasing
+from modellint.diff.attributes import opset_of, stated
 from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
 from modellint.diff.crossing import common_kind, is_crossing, weight_sizes
 from modellint.diff.samples import sample_of
@@ -701,20 +702,54 @@ def _kind(value: Value) -> Hashable:
 
 
 def _match_light(found: Matching, old: CanonicalGraph, new: CanonicalGraph) -> None:
-    """Match the nodes that are seen through by what they pass on."""
-    places: list[dict[Hashable, list[Node]]] = []
-    for view, twins in ((old, found.values), (new, None)):
-        grouped: dict[Hashable, list[Node]] = defaultdict(list)
-        for node in view.light:
-            output = node.output()
-            root = view.root(output) if output is not None else None
-            if root is not None and twins is not None:
-                root = twins.get(root, root)
-            grouped[id(root), node.qualified_op].append(node)
-        places.append(grouped)
-    for key in places[0].keys() | places[1].keys():
-        olds, news = places[0].get(key, []), places[1].get(key, [])
-        common = min(len(olds), len(news))
-        found.light += zip(olds[:common], news[:common], strict=True)
-        found.light_removed += olds[common:]
-        found.light_added += news[common:]
+    """Match the nodes that are seen through: by what they pass on, else by operator, in order."""
+    twins = found.values
+    olds, news = list(old.light), list(new.light)
+    for tell_old, tell_new in (
+        (lambda node: _passed(old, node, twins), lambda node: _passed(new, node, {})),
+        (_written, _written),
+        (_operator, _operator),
+    ):
+        places: dict[Hashable, list[Node]] = defaultdict(list)
+        for node in news:
+            places[tell_new(node)].append(node)
+        taken: dict[Node, Node] = {}
+        for node in olds:
+            alike = places.get(tell_old(node))
+            if alike:
+                taken[node] = alike.pop(0)
+        found.light += taken.items()
+        matched = set(taken.values())
+        olds = [node for node in olds if node not in taken]
+        news = [node for node in news if node not in matched]
+    found.light_removed += _without_steps(olds, found.added)
+    found.light_added += _without_steps(news, found.removed)
+
+
+def _without_steps(light: list[Node], steps: list[CanonicalStep]) -> list[Node]:
+    """Return the nodes without those that the other model has as steps, such as a Cast to integers.
+
+    Whether a node is seen through depends on types, which a model may not state.
+    """
+    left = []
+    for node in light:
+        twin = next((step for step in steps if step.form == (node.qualified_op,)), None)
+        if twin is None:
+            left.append(node)
+        else:
+            steps.remove(twin)
+    return left
+
+
+def _passed(view: CanonicalGraph, node: Node, twins: Mapping[Value, Value]) -> Hashable:
+    output = node.output()
+    root = view.root(output) if output is not None else None
+    return id(twins.get(root, root)) if root is not None else 0, node.qualified_op
+
+
+def _written(node: Node) -> Hashable:
+    return node.qualified_op, str(sorted(stated(node, opset_of(node.graph.model)).items()))
+
+
+def _operator(node: Node) -> Hashable:
+    return node.qualified_op
