@@ -13,9 +13,9 @@ import pytest
 
 from modellint.base.errors import UsageError
 from modellint.execution import Deviation
+from modellint.execution.limits import parse_limit
 from modellint.formats import read_model
 from modellint.quantizing import pairs
-from modellint.quantizing.limits import parse_limit
 from modellint.quantizing.recipes import RECIPES, find_recipe
 from tests.samples import failed
 from tests.support import model_from_text, run_cli, save

@@ -12,6 +12,7 @@ import click
 
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
+from modellint.cli.diff_running import Running, run_options
 from modellint.cli.diff_sources import Setups, Source, Sources, sources, versions_options
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
@@ -43,13 +44,15 @@ EPILOG = """Examples:
   modellint diff old.onnx new.onnx            what changed
   modellint diff old.onnx new.onnx -t a10     with memory, time and findings for a device
   modellint diff old.onnx new.onnx -o json    for programs
+  modellint diff old.onnx new.onnx --run      with outputs and layers, on random inputs
   modellint diff old/ new/                    two folders, renamed models included
   modellint diff --git main model.onnx        against a branch, a tag or a commit
   modellint diff --git v1..v2 models/         what changed between two of them
 
 Exit codes:
   0  nothing breaking
-  1  a break of the interface, a new finding at or above --fail-on, or an unreadable file
+  1  a break of the interface, a new finding at or above --fail-on, an unreadable file, or outputs
+     that lose more than --max-drop
   2  usage or configuration error    3  internal error
 """
 
@@ -60,6 +63,7 @@ Exit codes:
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
 @settings_in(RULES)
+@run_options
 @output_option(tuple(FORMATS), "reports")
 @force_option
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all changes.")
@@ -74,26 +78,31 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     if not given["force"]:
         require_replaceable(files_of(outputs), models)
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
-    setups = Setups(configs)
+    setups, running = Setups(configs), Running(given)
     with sources(models, given, configs) as found:
-        compared = list(_compared(found, setups))
+        compared = list(_compared(found, setups, running))
     differences = [each for each in compared if not isinstance(each, OverviewRow)]
     overview = _overview(found, compared) if found.is_several else None
     options = Options(verbose=given["verbose"], color=given["color"])
     for output in outputs:
         output.write(partial(_draw, differences, overview), options)
     fail_on = setups.of(Path.cwd()).config.settings.fail_on
-    return max((exit_code(each, fail_on) for each in differences), default=0)
+    codes = [exit_code(each, fail_on) or int(running.fails(each)) for each in differences]
+    return max(codes, default=0)
 
 
-def _compared(found: Sources, setups: Setups) -> Iterator[Difference | OverviewRow]:
+def _compared(
+    found: Sources, setups: Setups, running: Running
+) -> Iterator[Difference | OverviewRow]:
     """Iterate over differences, and rows for what only one side has."""
     from modellint.diff.compare import compare_files
 
     for old, new in found.pairs:
         if old is not None and new is not None:
             catalogue = setups.of(new.place).catalogue
-            yield compare_files(setups.file(old), setups.file(new), catalogue)[0]
+            files = setups.file(old), setups.file(new)
+            difference, matching = compare_files(*files, catalogue)
+            yield running.add_to(difference, matching, files[1].plan.deployments[0])
         elif (alone := old or new) is not None:
             size = _size(alone)
             sizes = [size, None] if new is None else [None, size]

@@ -15,6 +15,7 @@ from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.console import Progress
 from modellint.cli.outputs import color_option
+from modellint.cli.running import DATA, input_options, read_inputs
 from modellint.config.settings import OUTPUT
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 RECIPES = ("tensorrt-int8", "onnxruntime-int8", "dynamic", "int4")
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
-HOW, DATA = "Quantization", "Data"
+HOW = "Quantization"
 MADE_UP = 8
 """Random inputs, for calibration if that is asked for, and to compare outputs on."""
 MOST_FINDINGS = 5
@@ -91,41 +92,13 @@ Exit codes:
     is_flag=True,
     help="Weights of 7 bits, for x86 CPUs without VNNI.",
 )
-@option(
-    "--data",
-    group=DATA,
-    metavar="PATH",
-    type=click.Path(path_type=Path, exists=True),
-    help="Inputs: npz, npy, or a folder of arrays, images or texts.",
-)
+@input_options
 @option(
     "--calibrate",
     group=DATA,
     type=click.Choice(["random"]),
     help="Calibrate on random inputs: the scales mean nothing.",
 )
-@option(
-    "--samples",
-    group=DATA,
-    type=click.IntRange(min=1),
-    default=128,
-    help="Inputs to read at most.  [default: 128]",
-)
-@option(
-    "--normalize",
-    group=DATA,
-    type=click.Choice(["unit", "imagenet", "none"]),
-    default="unit",
-    help="Range of images: 0 to 1, by ImageNet's mean, or 0 to 255.  [default: unit]",
-)
-@option(
-    "--tokenizer",
-    group=DATA,
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True),
-    help="The tokenizer.json for texts.",
-)
-@option("--seed", group=DATA, type=int, default=0, help="Seed of random inputs.  [default: 0]")
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
 @option("--force", group=OUTPUT, is_flag=True, help="Overwrite files.")
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
@@ -194,8 +167,8 @@ def _places(model: Path, out: Path, recipes: Sequence[Recipe], *, force: bool) -
 def _one(
     model: Model, recipe: Recipe, place: Path, given: dict[str, Any], progress: Progress
 ) -> Quantized | Failed:
+    from modellint.execution.limits import parse_limit
     from modellint.quantized import Failed
-    from modellint.quantizing.limits import parse_limit
     from modellint.quantizing.quantizer import Order, QuantizationError, quantize
 
     feeds, data = _feeds(model, recipe, given)
@@ -221,12 +194,9 @@ def _one(
 def _feeds(model: Model, recipe: Recipe, given: dict[str, Any]) -> tuple[list[Arrays], str]:
     """Return inputs, and their description."""
     from modellint.execution import NoInputsError, made_up
-    from modellint.execution.given import InputReader
 
-    path: Path | None = given["data"]
-    if path is not None:
-        reader = InputReader(model, given["normalize"], given["tokenizer"], given["samples"])
-        return reader.read(path), path.name
+    if given["data"] is not None:
+        return read_inputs(model, given), given["data"].name
     if recipe.calibrates and given["calibrate"] is None:
         raise UsageError(
             f"{recipe.name} needs inputs to calibrate on: --data PATH, "

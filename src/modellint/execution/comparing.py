@@ -141,8 +141,9 @@ class _Sums:
         else:
             self.same_bits = False
             a, b = old.astype(np.float64), new.astype(np.float64)
-            difference = a - b
-            noise = _dot(difference, difference)
+            with np.errstate(invalid="ignore", over="ignore"):  # infinities, counted apart
+                difference = a - b
+                noise = _dot(difference, difference)
             if not math.isfinite(noise):
                 self.differing += _differing_odd(a, b)
                 a, b = self._both_finite(a, b)

@@ -95,7 +95,7 @@ class InputReader:
         """Split arrays of more rows than the model takes at once."""
         rows = {len(array) if array.ndim else 0 for array in arrays.values()}
         sizes = [_batch(value) for value in self.model.fed if value.name in arrays]
-        if len(rows) != 1 or None in sizes or not rows - {0}:
+        if not sizes or len(rows) != 1 or None in sizes or not rows - {0}:
             yield dict(arrays)
             return
         count, step = rows.pop(), min(size or 1 for size in sizes)

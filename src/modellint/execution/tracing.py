@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
@@ -20,6 +24,10 @@ MOST_AT_ONCE = 2000
 """Values captured in one pass: a session with many outputs takes long to create."""
 
 
+Scale = tuple[float, float]
+"""Size of a step, and the integer that stands for zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A value to look at in two models, by its name in each main graph."""
@@ -30,6 +38,9 @@ class Point:
     """Axis of its channels."""
     bounds: tuple[float, float] | None = None
     """Range of the quantizer that reads it in the new model."""
+    old_scale: Scale | None = None
+    new_scale: Scale | None = None
+    """Meaning of the integers, where a model computes on such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +109,8 @@ def _observed(point: Point, before: Execution, after: Execution) -> Observation:
     old, new = Observer(point.axis), Observer(point.axis, point.bounds)
     seen_old = seen_new = pairs = 0
     for one, other in zip(before.runs, after.runs, strict=True):
-        a = one.outputs.get(point.old) if point.old is not None else None
-        b = other.outputs.get(point.new) if point.new is not None else None
+        a = _numbers(one.outputs, point.old, point.old_scale)
+        b = _numbers(other.outputs, point.new, point.new_scale)
         if a is not None:
             old.add(a)
             seen_old += 1
@@ -115,6 +126,14 @@ def _observed(point: Point, before: Execution, after: Execution) -> Observation:
         old.result() if seen_old else None,
         new.result() if seen_new else None,
     )
+
+
+def _numbers(outputs: Arrays, name: str | None, scale: Scale | None) -> NDArray[Any] | None:
+    array = outputs.get(name) if name is not None else None
+    if array is None or scale is None:
+        return array
+    step, zero = scale
+    return ((array.astype(np.float32) - np.float32(zero)) * np.float32(step)).astype(np.float32)
 
 
 class _Volumes:

@@ -17,12 +17,12 @@ from modellint.base.files import DRAFT
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.execution import Arrays, Deviation, Point, Tally, TracedModel, arrays, run, trace
+from modellint.execution.limits import Limit
 from modellint.formats import read_model
 from modellint.model import Model, Node
 from modellint.probes import CHILD, memory_to_spare
 from modellint.probes.runner import Limits, run_child
 from modellint.quantized import LayerNoise, OutputLoss, Quantized
-from modellint.quantizing.limits import Limit
 from modellint.quantizing.recipes import Recipe
 from modellint.targets.deployment import Deployment
 

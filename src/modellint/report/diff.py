@@ -40,6 +40,8 @@ from modellint.report.diff_language import (
     statement_rows,
     tensor_rows,
 )
+from modellint.report.diff_run import draw_run
+from modellint.report.diff_run import summary as run_summary
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Cell, Column, Row, figures, names, prose
@@ -179,6 +181,7 @@ def summary(difference: Difference) -> list[str]:
         *_weight_parts(difference.weights),
         _precision_part(difference.precisions),
         *_language_parts(difference.language),
+        run_summary(difference.run) if difference.run is not None else "",
         f"{len(found.new):,} new and {len(found.gone):,} gone findings"
         if found is not None and (found.new or found.gone)
         else "",
@@ -246,6 +249,8 @@ class DifferencePage(Page):
                 self._findings(difference.findings)
             if difference.quantization is not None:
                 self._quantization(difference.quantization)
+            if difference.run is not None:
+                draw_run(self, difference.run, verbose=self.options.verbose)
         self.blank()
 
     @property

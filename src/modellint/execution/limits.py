@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
-from modellint.execution import Deviation
+from modellint.execution.comparing import Deviation
 
 ROUNDING = 1e-9
 EXAMPLE = "examples: top1=1%, cosine=0.01, sqnr=20"
@@ -30,13 +30,18 @@ class Limit:
 
     def holds(self, deviations: Iterable[Deviation]) -> bool:
         """Return True if all outputs stay within the limit, and are numbers where they were."""
-        return all(each.same_nonfinite and self._holds(each) for each in deviations)
+        return all(
+            each.same_nonfinite and self.allows(each.sqnr, each.cosine, each.top1)
+            for each in deviations
+        )
 
-    def _holds(self, deviation: Deviation) -> bool:
+    def allows(self, sqnr: float | None, cosine: float | None, top1: float | None) -> bool:
+        """Return True for an output with these figures; None for an unknown or undefined one."""
         if self.measure == "sqnr":
-            return deviation.sqnr >= self.value
-        kept = deviation.cosine if self.measure == "cosine" else deviation.top1
-        return kept is None or kept >= 1 - self.value - ROUNDING
+            return sqnr is not None and sqnr >= self.value
+        if self.measure == "cosine":
+            return cosine is not None and cosine >= 1 - self.value - ROUNDING
+        return top1 is None or top1 >= 1 - self.value - ROUNDING
 
 
 def parse_limit(text: str) -> Limit:
