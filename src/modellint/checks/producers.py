@@ -52,6 +52,12 @@ def known_defect(context: Context) -> Iterator[Hit]:
             yield replace(hit, facts=_facts(defect, hit.place), severity=severity)
 
 
+def refused_for_defects(context: Context) -> set[Node]:
+    """Return the nodes that are reported as defects for which the runtime refuses the model."""
+    hits = (hit for hit in known_defect(context) if hit.severity is Severity.ERROR)
+    return {hit.place for hit in hits if isinstance(hit.place, Node)}
+
+
 def defect_of(hit: Hit) -> Defect:
     """Return the defect that a hit is about."""
     named = (hit.facts["tool"], hit.facts["what"])

@@ -13,6 +13,7 @@ from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
 from modellint.checks.forms import opset_of, refused_form
+from modellint.checks.producers import refused_for_defects
 from modellint.checks.repeats import folded
 from modellint.finding import Severity
 from modellint.model import Node, Value
@@ -94,7 +95,9 @@ def _foreign(context: Context, table: Support) -> Iterator[Hit]:
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
     """A form of a supported operator that TensorRT's parser refuses."""
-    yield from folded(_refused_forms(context))
+    found = list(_refused_forms(context))
+    told = refused_for_defects(context) if found else ()
+    yield from folded(hit for hit in found if hit.place not in told)
 
 
 def _refused_forms(context: Context) -> Iterator[Hit]:

@@ -11,7 +11,7 @@ from modellint.checks.leniency import (
     refused_by_tensorrt,
     told_as_form,
 )
-from modellint.checks.producers import known_defect
+from modellint.checks.producers import refused_for_defects
 from modellint.finding import Severity
 from modellint.model import Contradiction, Model, Node
 
@@ -37,8 +37,7 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
 
 def _is_told(context: Context, node: Node) -> bool:
     """Return True if another rule says why the runtime refuses a node."""
-    defects = (hit for hit in known_defect(context) if hit.severity is Severity.ERROR)
-    if any(node is hit.place for hit in defects):
+    if node in refused_for_defects(context):
         return True
     told = (found for other, found in context.analysis(contradictions) if other is node)
     return any(not context.for_tensorrt or refused_by_tensorrt(node, found) for found in told)

@@ -209,6 +209,7 @@ class _Builder:
     def _nodes(self, graph: Graph, protos: Sequence[NodeProto]) -> None:
         """Create the values of all outputs first, then resolve all inputs."""
         values, nodes = graph.values, graph.nodes
+        repeated: set[tuple[str, str]] = set()
         for index, proto in enumerate(protos):
             op_type, domain = intern(text(proto.op_type)), intern(domain_of(proto.domain))
             node = Node(graph, index, op_type, domain, text(proto.name))
@@ -223,11 +224,13 @@ class _Builder:
                 value.producer = node
                 value.index = place
                 outputs.append(value)
-                if name in values:
-                    kind = _kind_of_duplicate(values[name], node)
-                    self.problems.note(kind, at=name, **_place(node, name))
-                else:
+                if name not in values:
                     values[name] = value
+                    continue
+                kind = _kind_of_duplicate(values[name], node)
+                if (name, kind) not in repeated:
+                    repeated.add((name, kind))
+                    self.problems.note(kind, at=name, **_place(node, name))
             node.outputs = tuple(outputs)
         unsorted: list[tuple[Node, str]] = []
         for node, proto in zip(nodes, protos, strict=True):
