@@ -121,6 +121,8 @@ def _mask(shape: tuple[int, ...], random: np.random.Generator) -> Rows:
     kept = random.integers((length + 1) // 2, length + 1, shape[0] if len(shape) > 1 else 1)
     kept[:1] = length
     rows = np.arange(length) < kept.reshape(-1, *[1] * (len(shape) - 1))
+    if len(shape) == 1:
+        return rows.reshape(length)
     return np.broadcast_to(rows.reshape(-1, *[1] * (len(shape) - 2), length), shape)
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from modellint.base.applicability import STRONGEST_FIRST, Applicability
 from modellint.base.records import dataclass
 from modellint.checks.api import Context, Hit
-from modellint.fixes.api import resolve_fixer
+from modellint.fixes.api import Fixer, resolve_fixer
 from modellint.model.edits import Fix
 from modellint.plan import Plan
 from modellint.questions import Question, questions_for
@@ -24,6 +24,8 @@ class Proposal:
     rule: Rule
     hit: Hit
     fix: Fix
+    crash: str = ""
+    """Reason why there are no edits, if the rule's fixer crashed."""
 
     @property
     def applicability(self) -> Applicability:
@@ -51,11 +53,20 @@ def proposals(opened: OpenModel, plan: Plan, choices: Mapping[str, str]) -> list
                 places = hit.places or (hit.place,)
                 if ignores and all(ignores.cover(question.rule, place) for place in places):
                     continue
-                fix = fixer(context, hit)
-                if fix is not None:
-                    found.append(Proposal(question.rule, hit, fix))
+                proposal = _proposed(fixer, question.rule, context, hit)
+                if proposal is not None:
+                    found.append(proposal)
             known.update(id(hit.place) for hit in hits)
     return found
+
+
+def _proposed(fixer: Fixer, rule: Rule, context: Context, hit: Hit) -> Proposal | None:
+    try:
+        fix = fixer(context, hit)
+    except Exception as error:  # a broken fix must not abort the others
+        crash = f"{type(error).__name__}: {error}"
+        return Proposal(rule, hit, Fix((), f"Fixes {rule.code}."), crash)
+    return Proposal(rule, hit, fix) if fix is not None else None
 
 
 def _contexts(

@@ -115,6 +115,9 @@ class Fixing:
         self._opened = opened
         found = proposals(opened, self.plan, self.wanted.choices)
         self._all = [each for each in found if self.wanted.asks(each)]
+        for each in self._all:
+            if each.crash and _key(each) not in self._seen:
+                self._refuse(each, Failure("edit", f"the fix crashed: {each.crash}"))
         return [
             each for each in self._all if self.wanted.takes(each) and _key(each) not in self._seen
         ]
