@@ -355,6 +355,12 @@ def _(mine: Project) -> None:
     assert wanted(mine, "unsafe-fixes = true").unsafe
 
 
+@key("diff-budgets")
+def _(mine: Project) -> None:
+    mine.configure('diff-budgets = { nodes = "-1" }')
+    assert mine.exit_code("diff", "good.onnx", "good.onnx") == 1
+
+
 @key("fix-dims")
 def _(mine: Project) -> None:
     assert wanted(mine, "fix-dims = { batch = 1 }").choices == {"dim:batch": "1"}

@@ -41,6 +41,7 @@ WRONG_TYPES = {
     "fixable": ('"HYG"', 'expected a list, found "HYG"'),
     "unfixable": ("1", "expected a list, found 1"),
     "unsafe-fixes": ('"yes"', 'expected true or false, found "yes"'),
+    "diff-budgets": ('"+1%"', "expected a table"),
     "fix-dims": ('"batch"', "expected a table"),
     "fix-choices": ("[1]", "expected a table"),
     "include": ('"*.bin"', "expected a list"),

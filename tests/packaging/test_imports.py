@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "diff": MODELS
     | VALUES
     | {"formats", "native", "rules", "checks", "inspection", "session"}
-    | {"difference", "engine", "execution", "inspector", "plan"},
+    | {"difference", "engine", "evaluation", "execution", "inspector", "plan"},
     "questions": {"model", "capability", "targets", "formats", "plan", "rules", "checks", "base"},
     "engine": MODELS
     | VALUES

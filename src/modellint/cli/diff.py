@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -10,10 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
-from modellint.cli.command import Command, option
+from modellint.base.errors import UsageError
+from modellint.cli.command import option
 from modellint.cli.configuration import configurable
 from modellint.cli.diff_running import Running, run_options
-from modellint.cli.diff_sources import Setups, Source, Sources, sources, versions_options
+from modellint.cli.diff_sources import (
+    DiffCommand,
+    Setups,
+    Source,
+    Sources,
+    metrics_option,
+    require_one_each,
+    sources,
+    versions_options,
+)
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
     color_option,
@@ -24,12 +35,14 @@ from modellint.cli.outputs import (
     require_replaceable,
 )
 from modellint.config.load import CommandLine, Configs
-from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, RULES
+from modellint.config.settings import DEPLOYMENT, DIFFERENCES, LANGUAGE, OUTPUT, RULES
 from modellint.difference import Difference, Overview, OverviewRow
 from modellint.finding import Severity
 
 if TYPE_CHECKING:
     from modellint.config.settings import FailOn
+    from modellint.evaluation import Evaluation
+    from modellint.planning import Setup
     from modellint.report.options import Options
 
 FORMATS: Mapping[str, str] = {
@@ -48,22 +61,26 @@ EPILOG = """Examples:
   modellint diff old/ new/                    two folders, renamed models included
   modellint diff --git main model.onnx        against a branch, a tag or a commit
   modellint diff --git v1..v2 models/         what changed between two of them
+  modellint diff a.onnx b.onnx c.onnx --metrics a.json b.json c.json -t a10g
+                                              accuracy, size, memory and time of variants
 
 Exit codes:
   0  nothing breaking
-  1  a break of the interface, a new finding at or above --fail-on, an unreadable file, or outputs
-     that lose more than --max-drop
+  1  a break of the interface, a new finding at or above --fail-on, an exceeded --budget, an
+     unreadable file, or outputs that lose more than --max-drop
   2  usage or configuration error    3  internal error
 """
 
 
-@click.command(cls=Command, epilog=EPILOG)
-@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="OLD NEW")
+@click.command(cls=DiffCommand, epilog=EPILOG)
+@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="OLD NEW...")
 @versions_options
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
 @settings_in(RULES)
 @run_options
+@metrics_option
+@settings_in(DIFFERENCES)
 @output_option(tuple(FORMATS), "reports")
 @force_option
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all changes.")
@@ -72,6 +89,8 @@ Exit codes:
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
     """Compare models by structure: what changed, what breaks, and what that costs."""
+    from modellint.diff.variants import trade_offs
+    from modellint.evaluation import read_evaluation
     from modellint.report.options import Options
 
     outputs = parse_outputs(given["reports"], tuple(FORMATS))
@@ -79,10 +98,15 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         require_replaceable(files_of(outputs), models)
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     setups, running = Setups(configs), Running(given)
+    evaluations = [read_evaluation(path) for path in given["metrics"]]
     with sources(models, given, configs) as found:
-        compared = list(_compared(found, setups, running))
+        require_one_each(evaluations, found)
+        compared = list(_compared(found, setups, running, evaluations))
     differences = [each for each in compared if not isinstance(each, OverviewRow)]
-    overview = _overview(found, compared) if found.is_several else None
+    overview = _overview(found, compared) if found.is_several or evaluations else None
+    if overview is not None and differences and (evaluations or found.are_variants):
+        target = setups.of(Path.cwd()).plan.deployments[0].target
+        overview = replace(overview, trade_offs=trade_offs(differences, evaluations, target))
     options = Options(verbose=given["verbose"], color=given["color"])
     for output in outputs:
         output.write(partial(_draw, differences, overview), options)
@@ -92,22 +116,41 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
 
 
 def _compared(
-    found: Sources, setups: Setups, running: Running
+    found: Sources, setups: Setups, running: Running, evaluations: Sequence[Evaluation]
 ) -> Iterator[Difference | OverviewRow]:
     """Iterate over differences, and rows for what only one side has."""
     from modellint.diff.compare import compare_files
+    from modellint.diff.variants import metric_changes
 
-    for old, new in found.pairs:
+    for at, (old, new) in enumerate(found.pairs, 1):
         if old is not None and new is not None:
-            catalogue = setups.of(new.place).catalogue
+            setup = setups.of(new.place)
             files = setups.file(old), setups.file(new)
-            difference, matching = compare_files(*files, catalogue)
-            yield running.add_to(difference, matching, files[1].plan.deployments[0])
+            difference, matching = compare_files(*files, setup.catalogue)
+            difference = running.add_to(difference, matching, files[1].plan.deployments[0])
+            if evaluations:
+                metrics = metric_changes(evaluations[0], evaluations[at])
+                difference = replace(difference, metrics=metrics)
+            yield _judged(difference, setup)
         elif (alone := old or new) is not None:
             size = _size(alone)
             sizes = [size, None] if new is None else [None, size]
             status: Literal["added", "removed"] = "removed" if new is None else "added"
             yield OverviewRow(alone.name, None, status, "", sizes)
+
+
+def _judged(difference: Difference, setup: Setup) -> Difference:
+    """Return the difference with the budgets that its configuration sets."""
+    stated = setup.config.settings.diff_budgets
+    if not stated or not difference.is_readable:
+        return difference
+    from modellint.diff.budgets import check_budgets, parse_limits
+
+    try:
+        limits = parse_limits(stated, [each.name for each in difference.metrics or ()])
+    except UsageError as error:
+        raise setup.config.mistake(("diff-budgets",), str(error)) from None
+    return replace(difference, budgets=check_budgets(difference, limits))
 
 
 def _size(source: Source) -> int | None:
@@ -124,7 +167,7 @@ def _overview(found: Sources, compared: Sequence[Difference | OverviewRow]) -> O
         if isinstance(each, OverviewRow):
             rows.append(each)
         elif old is not None and new is not None:
-            rows.append(overview_row(each, old.name, new.name))
+            rows.append(overview_row(each, new.name if found.are_variants else old.name, new.name))
     return Overview(found.old, found.new, rows)
 
 
@@ -132,7 +175,8 @@ def exit_code(difference: Difference, fail_on: FailOn) -> int:
     """Return 1 for what breaks or fails, 3 after internal errors, else 0."""
     if any(each.kind == "internal" for each in difference.new.problems + difference.old.problems):
         return INTERNAL_ERROR
-    if not difference.is_readable or difference.breaking:
+    exceeded = any(check.exceeded for check in difference.budgets)
+    if not difference.is_readable or difference.breaking or exceeded:
         return CHANGED
     found = difference.findings
     fails = fail_on != "never" and any(

@@ -7,17 +7,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
-from modellint.cli.command import option
+from modellint.cli.command import Command, option
 from modellint.cli.console import note
 from modellint.config.load import Configs
+from modellint.config.settings import DIFFERENCES
 
 if TYPE_CHECKING:
     from modellint.diff.compare import ComparedFile
+    from modellint.evaluation import Evaluation
     from modellint.planning import Setup
 
-VERSIONS = "Versions"
+VERSIONS, METRICS = "Versions", "--metrics"
 
 
 def versions_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,6 +41,44 @@ def versions_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     decorated: Callable[..., Any] = revisions(staged(command))
     return decorated
+
+
+metrics_option = option(
+    "--metrics",
+    group=DIFFERENCES,
+    multiple=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path),
+    help="Results of an evaluation of each model, in the same order.",
+)
+
+
+class DiffCommand(Command):
+    """Command that takes all files after `--metrics` that can be results of an evaluation."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        from modellint.evaluation.results import SUFFIXES
+
+        given: list[str] = []
+        is_inside = False
+        for each in args:
+            if is_inside and given[-1] != METRICS and each.lower().endswith(SUFFIXES):
+                given.append(METRICS)
+            elif is_inside and given[-1] != METRICS:
+                is_inside = False
+            is_inside = is_inside or each == METRICS
+            given.append(each)
+        return super().parse_args(ctx, given)
+
+
+def require_one_each(evaluations: Sequence[Evaluation], found: Sources) -> None:
+    """Raise unless there is one evaluation for each model."""
+    is_plain = found.are_variants or not found.is_several
+    models = len(found.pairs) + 1
+    if evaluations and not is_plain:
+        raise UsageError("--metrics needs models, not folders")
+    if evaluations and len(evaluations) != models:
+        raise UsageError(f"--metrics needs {models} files, one for each model in its order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +101,8 @@ class Sources:
     old: str = ""
     new: str = ""
     is_several: bool = False
+    are_variants: bool = False
+    """True for one model that is compared with several others."""
 
 
 class Setups:
@@ -99,7 +143,9 @@ def sources(models: Sequence[Path], given: dict[str, Any], configs: Configs) -> 
         return
     files = [_one(path, configs) for path in models]
     pairs = [(files[0], other) for other in files[1:]]
-    yield Sources(pairs, files[0].shown, "", is_several=len(pairs) > 1)
+    several = len(pairs) > 1
+    new = ", ".join(other.shown for other in files[1:])
+    yield Sources(pairs, files[0].shown, new, is_several=several, are_variants=several)
 
 
 @contextmanager

@@ -32,6 +32,11 @@ def pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[st
     return found
 
 
+def comma_pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
+    """Split pairs at commas: ``--budget params=+1%,size=+0``."""
+    return pairs(ctx, parameter, comma_lists(ctx, parameter, given))
+
+
 def sizes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, int]:
     found = pairs(ctx, parameter, given)
     for name, value in found.items():

@@ -17,6 +17,7 @@ from modellint.cli.given import (
     Amount,
     Count,
     comma_lists,
+    comma_pairs,
     levels,
     one_of,
     one_of_found,
@@ -126,6 +127,7 @@ def _absolute(ctx: click.Context, parameter: click.Parameter, given: str | None)
 
 
 _EXCEPTIONS: Mapping[str, dict[str, Any]] = {
+    "diff_budgets": {"multiple": True, "callback": comma_pairs},
     "output": {"multiple": True},  # file names may contain commas
     "probe": {"callback": one_of_found(backends)},
     "save_engine": {"callback": _absolute},

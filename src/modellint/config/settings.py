@@ -32,7 +32,7 @@ _STRICT: Any = {"extra": "forbid", "alias_generator": kebab}
 
 
 DEPLOYMENT, RULES, PROBING, FILES = "Deployment", "Rules", "Probing", "Files"
-LANGUAGE, FIXING = "Language models", "Fixing"
+LANGUAGE, FIXING, DIFFERENCES = "Language models", "Fixing", "Differences"
 OUTPUT, EXIT, RUNNING = "Output", "Exit code", "Running"
 """Headings of options in the help of verbs."""
 PROBES = "auto, or a runtime listed under Probes by 'modellint doctor'"
@@ -308,6 +308,22 @@ class Settings:
         default_factory=dict,
         metadata=about(
             "Limits for files that match a glob.", '{ "edge/*.onnx" = { max-params = "5M" } }'
+        ),
+    )
+
+    diff_budgets: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "Limits on what a new model needs more than the old one, for `modellint diff`: params, "
+            "macs, nodes, size, weights, kv-cache, memory, activations, latency, findings, or a "
+            "metric.",
+            '{ params = "+1%", latency = "+5%", size = "+0" }',
+            option=CommandOption(
+                DIFFERENCES,
+                "Fail if a figure grows by more (example: params=+1%,latency=+5%).",
+                "NAME=+N[%]",
+                "budget",
+            ),
         ),
     )
 

@@ -25,6 +25,7 @@ from modellint.difference import (
     PrecisionDifference,
     QuantizationImpact,
     SpeedBound,
+    TradeOffs,
     WeightChange,
     WeightDifference,
 )
@@ -34,11 +35,15 @@ from modellint.report.diff_language import (
     PARTS,
     STATEMENTS,
     TENSORS,
+    brief_seconds,
     budget_rows,
     metric_rows,
     part_rows,
     statement_rows,
     tensor_rows,
+    trade_off_columns,
+    trade_off_facts,
+    trade_off_rows,
 )
 from modellint.report.diff_run import draw_run
 from modellint.report.diff_run import summary as run_summary
@@ -149,13 +154,29 @@ class OverviewPage(Page):
         arrow = "->" if self.is_ascii else "→"
         sides = [self.words(side) for side in (overview.old, overview.new or "working tree")]
         self.heading(f" {arrow} ".join(sides))
-        self.blank()
-        for line in self.rows(OVERVIEW, [self._row(row) for row in overview.models], self.page):
-            self.print(" " * self.indent, line)
+        if len(overview.models) != 1 or overview.trade_offs is None:
+            self._models(overview)
+        if overview.trade_offs is not None:
+            self._trade_offs(overview.trade_offs)
+
+    def _models(self, overview: Overview) -> None:
+        self._table(OVERVIEW, [self._row(row) for row in overview.models])
         counts = Counter(row.status for row in overview.models)
-        told = [f"{count:,} {status}" for status, count in counts.items()]
+        said = [f"{count:,} {status}" for status, count in counts.items()]
         self.blank()
-        self.print(" " * self.indent, self.dotted(told or ["no models that differ"]))
+        self.print(" " * self.indent, self.dotted(said or ["no models that differ"]))
+
+    def _table(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        self.blank()
+        for line in self.rows(columns, rows, self.page - self.indent):
+            self.print(" " * self.indent, line)
+
+    def _trade_offs(self, found: TradeOffs) -> None:
+        self._table(trade_off_columns(found), trade_off_rows(found, self.words))
+        self.blank()
+        for fact in trade_off_facts(found):
+            for line in Text(self.words(fact)).wrapped(self.page - self.indent):
+                self.print(" " * self.indent, line)
 
     def _row(self, row: OverviewRow) -> Row:
         style = {"breaking": POOR, "unreadable": POOR, "same": GOOD}.get(row.status, FAIR)
@@ -648,13 +669,7 @@ def _figure_text(change: FigureChange, value: int | None) -> str:
 
 
 def _seconds(seconds: float | None) -> str:
-    return (
-        ""
-        if seconds is None
-        else f"{work(seconds * 1e6)} µs"
-        if seconds < 1e-3
-        else f"{work(seconds * 1e3)} ms"
-    )
+    return "" if seconds is None else brief_seconds(seconds)
 
 
 def _severity(finding: FindingChange) -> int:

@@ -12,8 +12,10 @@ from modellint.difference import (
     MetricChange,
     PartDifference,
     TensorDifference,
+    TradeOffs,
+    VariantFigures,
 )
-from modellint.report.table import Row, figures, names, prose
+from modellint.report.table import Column, Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
 
 Words = Callable[[str], str]
@@ -144,5 +146,58 @@ def budget_figure(check: BudgetCheck, value: float | None) -> str:
     if check.unit == "bytes":
         return format_bytes(value)
     if check.unit == "seconds":
-        return f"{work(value * 1e3)} ms"
+        return brief_seconds(value)
     return f"{value:,.6g}"
+
+
+def brief_seconds(seconds: float) -> str:
+    return f"{work(seconds * 1e6)} µs" if seconds < 1e-3 else f"{work(seconds * 1e3)} ms"
+
+
+# Trade-offs between variants
+
+
+def trade_off_columns(found: TradeOffs) -> list[Column]:
+    return [
+        names("variant", least=24),
+        figures(found.metric or ""),
+        figures("file"),
+        figures("memory", drop=1),
+        figures("at least"),
+        figures("per million runs"),
+        names(),
+    ]
+
+
+def trade_off_rows(found: TradeOffs, words: Words) -> list[Row]:
+    return [_variant_row(each, found.currency, words) for each in found.variants]
+
+
+def _variant_row(each: VariantFigures, currency: str | None, words: Words) -> Row:
+    return [
+        words(each.name),
+        f"{each.metric:.6g}" if each.metric is not None else "",
+        format_bytes(each.bytes) if each.bytes is not None else "",
+        format_bytes(each.memory) if each.memory is not None else "",
+        brief_seconds(each.seconds) if each.seconds is not None else "",
+        f"{each.cost:.3g} {currency}" if each.cost is not None else "",
+        Text("optimal", GOOD) if each.is_optimal else "",
+    ]
+
+
+def trade_off_facts(found: TradeOffs) -> Iterator[str]:
+    optimal = [each.name for each in found.variants if each.is_optimal]
+    axes = [
+        name
+        for name, is_known in (
+            (found.metric, found.metric is not None),
+            ("file", any(each.bytes is not None for each in found.variants)),
+            ("memory", any(each.memory is not None for each in found.variants)),
+            ("time", any(each.seconds is not None for each in found.variants)),
+        )
+        if is_known and name
+    ]
+    if optimal:
+        yield f"Pareto-optimal in {', '.join(axes)}: {', '.join(optimal)}"
+    if found.price:
+        yield f"price: {found.price}"
