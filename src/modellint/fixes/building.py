@@ -1,4 +1,4 @@
-"""What fixes of several families build their edits from."""
+"""Parts that fixes of several families build their edits from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from modellint.checks.api import Context
+from modellint.fixes.conditions import is_droppable, is_settled
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import DType, Graph, Node, Value
 from modellint.model.edits import (
@@ -51,10 +52,11 @@ def wide(value: Value) -> NDArray[Any]:
 
 
 def readable(*values: Value | None) -> bool:
-    """Return True if all are constants stored as floats, whose elements are there."""
+    """Return True if all are stored as floats that are there and that no caller replaces."""
     return all(
         value is not None
         and value.tensor is not None
+        and is_settled(value)
         and value.tensor.read is not None
         and value.tensor.dtype.name in TOLERANCES
         for value in values
@@ -84,7 +86,7 @@ def reading(
 
 
 def _is_own(value: Value) -> bool:
-    is_free = value.is_initializer and not value.is_input and not value.is_output
+    is_free = value.is_initializer and is_droppable(value) and not value.is_output
     return is_free and len(value.consumers) == 1
 
 
@@ -145,7 +147,7 @@ def _idle_tensors(removed: dict[int, Node], read: set[int]) -> tuple[RemoveTenso
         RemoveTensor(value)
         for key, value in values.items()
         if value.is_initializer
-        and not value.is_input
+        and is_droppable(value)
         and not value.is_output
         and key not in read
         and all(id(use.node) in removed for use in value.consumers)
