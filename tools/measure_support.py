@@ -2,6 +2,7 @@
 
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
+    python tools/measure_support.py qnn
     python tools/measure_support.py tensorrt --matrix operators.md   # published, not measured
 
 The models are the ONNX project's own node tests, and variants of them with every type that the
@@ -149,28 +150,44 @@ def cases() -> dict[str, list[Case]]:
 
 
 def forms(case: Case) -> Iterator[onnx.ModelProto]:
-    """The test as it is, with its first output alone, and with all but one input constant."""
+    """The test as it is, with its first output alone, and each with all but one input constant."""
     yield case.model
-    model = onnx.ModelProto()
-    model.CopyFrom(case.model)
-    if len(model.graph.node[0].output) > 1 and model.graph.node[0].output[0]:
-        del model.graph.node[0].output[1:]
-        del model.graph.output[1:]
-        yield model
-        model = onnx.ModelProto.FromString(model.SerializeToString())
+    alone = _with_first_output(case.model)
+    for model in (alone, _with_constants(alone or case.model, case.data)):
+        if model is not None:
+            yield model
+    if alone is not None:
+        constant = _with_constants(case.model, case.data)
+        if constant is not None:
+            yield constant
+
+
+def _with_first_output(model: onnx.ModelProto) -> onnx.ModelProto | None:
+    if len(model.graph.node[0].output) < 2 or not model.graph.node[0].output[0]:
+        return None
+    new = onnx.ModelProto()
+    new.CopyFrom(model)
+    del new.graph.node[0].output[1:]
+    del new.graph.output[1:]
+    return new
+
+
+def _with_constants(model: onnx.ModelProto, data: Sequence[Any]) -> onnx.ModelProto | None:
     inputs = list(model.graph.input)
-    if len(inputs) < 2 or len(case.data) != len(inputs):
-        return
+    if len(inputs) < 2 or len(data) != len(inputs):
+        return None
     try:
         constants = [
             numpy_helper.from_array(array, value.name)
-            for value, array in zip(inputs[1:], case.data[1:], strict=True)
+            for value, array in zip(inputs[1:], data[1:], strict=True)
         ]
     except (TypeError, ValueError, AttributeError, KeyError):  # sequences and optionals
-        return
-    model.graph.initializer.extend(constants)
-    del model.graph.input[1:]
-    yield model
+        return None
+    new = onnx.ModelProto()
+    new.CopyFrom(model)
+    new.graph.initializer.extend(constants)
+    del new.graph.input[1:]
+    return new
 
 
 def varied_input(schema: Any) -> int | None:
@@ -379,9 +396,43 @@ class OnnxRuntime:
         return None
 
 
-RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime]] = {
+class Qnn:
+    """Compiles for a Snapdragon 8 Gen 3 through ONNX Runtime, and looks where the node went.
+
+    Its messages are only in the log, which native code writes to the standard error stream.
+    """
+
+    source = "https://onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html"
+
+    def __init__(self) -> None:
+        from importlib.metadata import version
+
+        self.version = version("onnxruntime-qnn")
+        self.opset = 24
+        self._compiler: Any = None
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        return {}
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        from modellint.runtimes.qnn.probe import Compiler
+
+        if self._compiler is None:
+            self._compiler = Compiler("57")
+        answer = self._compiler.compile(model.SerializeToString())
+        if answer.taken and not answer.left:
+            return None
+        reasons = [each.reason for each in answer.refusals if each.reason]
+        return next(iter(reasons), answer.error) or "left to the CPU"
+
+
+RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | Qnn]] = {
     "tensorrt-rtx": TensorRTRtx,
     "onnxruntime": OnnxRuntime,
+    "qnn": Qnn,
 }
 
 

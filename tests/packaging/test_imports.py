@@ -32,9 +32,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": {"model", "capability", "base", "native", "operators"},
     "targets": {"model", "runtimes"} | VALUES,
     "analysis": {"model", "targets", "runtimes", "base", "operators"},
+    "forms": {"model", "formats", "targets", "analysis", "base", "operators"},
+    "placement": {"model", "targets", "analysis", "runtimes", "forms", "base", "operators"},
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES | {"formats"},
-    "checks": MODELS | VALUES | {"rules", "formats", "native", "probes"},
+    "checks": MODELS | VALUES | {"rules", "formats", "native", "probes", "forms", "placement"},
     "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},
@@ -43,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
-    "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session"},
+    "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session", "placement"},
     "difference": {"base", "inspection"},
     "diff": MODELS
     | VALUES

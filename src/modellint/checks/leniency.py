@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from modellint.checks.definitions import Mistake
-from modellint.checks.forms import INT32, UINT8
+from modellint.forms.forms import INT32, UINT8
 from modellint.model import Contradiction, Node
 from modellint.runtimes.support import restrictions, tolerance
 

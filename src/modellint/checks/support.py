@@ -12,10 +12,10 @@ from typing import Any
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS
-from modellint.checks.forms import opset_of, refused_form
 from modellint.checks.producers import refused_for_defects
 from modellint.checks.repeats import folded
 from modellint.finding import Severity
+from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Node, Value
 from modellint.operators import Trait, having, names
 from modellint.runtimes.kernels import KernelTable

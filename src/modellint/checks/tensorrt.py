@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.quantization.tensorrt import MEASURED, computed_in, layer_of
 from modellint.checks.api import Context, Hit, Place
-from modellint.checks.forms import UINT8, computed_type
 from modellint.checks.repeats import folded, together
 from modellint.finding import Severity
+from modellint.forms.forms import UINT8, computed_type
 from modellint.model import DType, Node, Value
 from modellint.operators import Trait, having, names
 from modellint.runtimes.support import Support, precisions, support

@@ -40,6 +40,7 @@ EPILOG = """Examples:
   modellint inspect model.onnx -t a10 --batch 8    memory fit and bottleneck
   modellint inspect model.onnx -t nvidia           table of devices, smallest first
   modellint inspect model.onnx --quant             precisions and quantization readiness
+  modellint inspect model.onnx -t snapdragon-8-gen-3 --placement   NPU or CPU, and why
   modellint inspect model.onnx --layers out.json   how an engine implements its nodes
 
 Exit codes:
@@ -62,6 +63,12 @@ Exit codes:
     group=SHOWN,
     is_flag=True,
     help="Add quantization, or readiness for it.",
+)
+@option(
+    "--placement",
+    group=SHOWN,
+    is_flag=True,
+    help="Add the unit that each part runs on, and why.",
 )
 @option(
     "--profile",
@@ -145,6 +152,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         deployments(config, rules),
         rules,
         quantization=given["quant"],
+        placement=given["placement"],
         profile=given["profile"],
         layers=layers_in(given["layers"]) if given["layers"] is not None else None,
         targets=lambda: load_targets(folders),

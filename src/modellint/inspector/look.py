@@ -55,6 +55,7 @@ class Asked:
     rules: Mapping[str, Rule]
     """Rules whose messages describe problems of a file."""
     quantization: bool = False
+    placement: bool = False
     profile: bool = False
     targets: Callable[[], Iterable[Any]] = tuple
     """Candidates for the smallest device that fits."""
@@ -166,6 +167,8 @@ class _Look:
         }
         if self.asked.quantization:
             looks["quantization"] = lambda: self._quantization(first)
+        if self.asked.placement:
+            looks["placement"] = self._placement
         if self.asked.profile:
             looks["profiles"] = lambda: self._profile(first)
         found: dict[str, Any] = {}
@@ -261,6 +264,15 @@ class _Look:
         if not self.model.has_graph:
             return {}
         return {"quantization": quantization_summary(self.model, deployment).to_json()}
+
+    def _placement(self) -> dict[str, Any]:
+        from modellint.inspector.placing import placed
+
+        found = {
+            deployment.target_id or deployment.runtime_name: placed(self.opened, deployment)
+            for deployment in self.asked.deployments
+        }
+        return {"placement": {name: each for name, each in found.items() if each is not None}}
 
     def _profile(self, deployment: Deployment) -> dict[str, Any]:
         if not self.model.has_graph:

@@ -144,6 +144,7 @@ def _question(
         "format": model.format,
         "level": level,
         "capability": choice.reach.capability,
+        "chip": choice.reach.chip,
         "precision": deployment.precision,
         "quantized": any(model.nodes("QuantizeLinear", "DequantizeLinear", functions=True)),
         "workspace": request.workspace,

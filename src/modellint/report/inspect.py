@@ -63,6 +63,7 @@ class _ModelPage(LanguagePage):
             self.language(told.llm, told.llm_devices, has_graph=told.nodes is not None)
             self.needs(told.estimates)
             self._quantization(told)
+            self._placement(told)
             self._profile(told)
         self.blank()
 
@@ -309,6 +310,19 @@ class _ModelPage(LanguagePage):
 
         self.blank()
         QuantizationPage(self.stream, self.options).draw(told.quantization)
+
+    def _placement(self, told: Inspection) -> None:
+        if told.placement is None:
+            return
+        from modellint.report.placement import PlacementPage
+
+        page = PlacementPage(self.stream, self.options)
+        for where, placed in told.placement.items():
+            self.blank()
+            page.draw(where, placed)
+        if not told.placement:
+            self.blank()
+            self.line("No placement: the runtime runs all nodes on one unit, or is not known.")
 
     def _profile(self, told: Inspection) -> None:
         if told.profile is None:

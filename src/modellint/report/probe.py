@@ -34,6 +34,8 @@ COLUMNS = (
     figures("weights", drop=3),
     figures("activ.", drop=2),
     figures("scratch", drop=1),
+    figures("on device", drop=1),
+    figures("parts", drop=1),
 )
 MOST_LAYERS = 12
 
@@ -84,7 +86,17 @@ def _row(probed: Probed) -> list[str]:
         probed.target or "-",
         duration(seconds) if seconds else "-",
         *(format_bytes(int(figures[name])) if name in figures else "-" for name in sizes),
+        *_placed(probed),
     ]
+
+
+def _placed(probed: Probed) -> tuple[str, str]:
+    """Return how many nodes run on the device, and in how many parts; empty for one unit only."""
+    parts = probed.figures.get("subgraphs_taken")
+    if probed.status != "accepted" or not probed.placement or parts is None:
+        return "", ""
+    total = sum(probed.placement.values())
+    return f"{int(probed.figures['nodes_taken']):,} of {total:,}", f"{int(parts):,}"
 
 
 def to_json(result: Result) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Device(Protocol):
     """Facts about a target that a runtime may need."""
 
     @property
+    def id(self) -> str: ...
+    @property
     def name(self) -> str: ...
     @property
     def compute_capability(self) -> Capability | None: ...
@@ -34,6 +36,8 @@ class Reach:
     """Compute capability to build for, if not this machine's."""
     note: str = ""
     """Reason for not probing deeper."""
+    chip: str = ""
+    """The runtime's own name of the chip to compile for."""
 
 
 def full_reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:

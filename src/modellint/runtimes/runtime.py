@@ -10,6 +10,7 @@ from modellint.base.records import dataclass
 if TYPE_CHECKING:
     from modellint.runtimes.execution import Executor
     from modellint.runtimes.optimizer import Optimizer
+    from modellint.runtimes.placing import Placing
     from modellint.runtimes.probe import Probe
 
 MIB = 1 << 20
@@ -132,3 +133,5 @@ class Runtime:
     """Its own graph optimizer, if it can run without the target."""
     executor: Executor | None = None
     """Description for running models in it, if it can on a CPU."""
+    placing: Placing | None = None
+    """How it shares a graph out, if it may leave nodes to another unit than the accelerator."""

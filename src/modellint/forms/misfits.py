@@ -6,16 +6,16 @@ import math
 from collections.abc import Callable, Mapping
 
 from modellint.analysis.folding import folding
-from modellint.checks.api import Context
+from modellint.forms.facts import Facts
 from modellint.model import Node, Value, is_static
 
 BLOCKED_DIMS = 2
 """Dims, from the last one back, that can be quantized in blocks."""
 
 
-def volume(context: Context, node: Node, shape: Value, data: Value) -> str:
+def volume(facts: Facts, node: Node, shape: Value, data: Value) -> str:
     """Describe a Reshape to another number of elements."""
-    dims, sizes = _dims(context, data), context.analysis(folding).integers(shape)
+    dims, sizes = _dims(facts, data), facts.analysis(folding).integers(shape)
     if dims is None or not sizes:
         return ""
     if not node.get_int("allowzero", 0):
@@ -26,20 +26,20 @@ def volume(context: Context, node: Node, shape: Value, data: Value) -> str:
     return "" if fits else f"{have} elements and a shape of {want}"
 
 
-def channels(context: Context, _: Node, scale: Value, data: Value) -> str:
+def channels(facts: Facts, _: Node, scale: Value, data: Value) -> str:
     """Describe a normalization with another number of scales than channels."""
-    scales, dims = _dims(context, scale), context.shape(data)
+    scales, dims = _dims(facts, scale), facts.shape(data)
     found = dims[1] if dims is not None and len(dims) > 1 else None
     if scales is None or len(scales) != 1 or not isinstance(found, int) or found == scales[0]:
         return ""
-    if found == 1 and not context.is_frozen(scale):
+    if found == 1 and not facts.is_frozen(scale):
         return ""  # broadcast
     return f"{scales[0]} scales for {found} channels"
 
 
-def group_channels(context: Context, node: Node, weight: Value, data: Value) -> str:
+def group_channels(facts: Facts, node: Node, weight: Value, data: Value) -> str:
     """Describe a convolution whose weight is for another number of channels."""
-    kernel, dims, groups = context.shape(weight), context.shape(data), node.get_int("group", 1)
+    kernel, dims, groups = facts.shape(weight), facts.shape(data), node.get_int("group", 1)
     if kernel is None or dims is None or groups is None or len(kernel) < 3 or len(dims) < 3:
         return ""
     each, found = kernel[1], dims[1]
@@ -48,17 +48,17 @@ def group_channels(context: Context, node: Node, weight: Value, data: Value) -> 
     return f"a weight for {each * groups} channels on {found}"
 
 
-def zero_points(context: Context, _: Node, zero: Value, scale: Value) -> str:
+def zero_points(facts: Facts, _: Node, zero: Value, scale: Value) -> str:
     """Describe zero points that are not as many as the scales."""
-    zeros, scales = _dims(context, zero), _dims(context, scale)
+    zeros, scales = _dims(facts, zero), _dims(facts, scale)
     if zeros is None or scales is None or math.prod(zeros) == math.prod(scales):
         return ""
     return f"{math.prod(zeros)} zero points for {math.prod(scales)} scales"
 
 
-def scales(context: Context, node: Node, scale: Value, data: Value) -> str:
+def scales(facts: Facts, node: Node, scale: Value, data: Value) -> str:
     """Describe scales per channel or block that do not divide the data as TensorRT requires."""
-    parts, dims, axis = _dims(context, scale), _dims(context, data), node.get_int("axis", 1)
+    parts, dims, axis = _dims(facts, scale), _dims(facts, data), node.get_int("axis", 1)
     if parts is None or dims is None or axis is None or math.prod(parts) <= 1:
         return ""
     if len(parts) == 1:
@@ -79,9 +79,9 @@ def scales(context: Context, node: Node, scale: Value, data: Value) -> str:
     return ""
 
 
-def broadcast(context: Context, _: Node, small: Value, data: Value) -> str:
+def broadcast(facts: Facts, _: Node, small: Value, data: Value) -> str:
     """Describe an input that does not broadcast to another one."""
-    dims, wanted = context.shape(small), context.shape(data)
+    dims, wanted = facts.shape(small), facts.shape(data)
     if dims is None or wanted is None:
         return ""
     if len(dims) > len(wanted):
@@ -92,16 +92,16 @@ def broadcast(context: Context, _: Node, small: Value, data: Value) -> str:
     return ""
 
 
-def _dims(context: Context, value: Value) -> list[int] | None:
+def _dims(facts: Facts, value: Value) -> list[int] | None:
     """Return the shape if all of it is known."""
-    shape = context.shape(value)
+    shape = facts.shape(value)
     return [dim for dim in shape if isinstance(dim, int)] if shape and is_static(shape) else None
 
 
 # A node as a whole.
 
 
-def equation(context: Context, node: Node) -> str:
+def equation(facts: Facts, node: Node) -> str:
     """Describe an Einsum whose equation is malformed, or not about its inputs."""
     text = node.get_str("equation")
     if text is None:
@@ -118,13 +118,13 @@ def equation(context: Context, node: Node) -> str:
         return f"{', '.join(unknown)} only in the output of its equation"
     if len(set(labels)) < len(labels):
         return "a label twice in the output of its equation"
-    return _terms(context, node, terms)
+    return _terms(facts, node, terms)
 
 
-def _terms(context: Context, node: Node, terms: list[str]) -> str:
+def _terms(facts: Facts, node: Node, terms: list[str]) -> str:
     sizes: dict[str, int] = {}
     for term, value in zip(terms, node.inputs, strict=True):
-        shape = context.shape(value) if value is not None else None
+        shape = facts.shape(value) if value is not None else None
         if shape is None:
             continue
         labels = term.replace("...", "")
@@ -138,10 +138,10 @@ def _terms(context: Context, node: Node, terms: list[str]) -> str:
     return ""
 
 
-def axis(context: Context, node: Node) -> str:
+def axis(facts: Facts, node: Node) -> str:
     """Describe an axis beyond the rank of the data."""
     data = node.input(0)
-    shape = context.shape(data) if data is not None else None
+    shape = facts.shape(data) if data is not None else None
     if shape is None:
         return ""
     for name in ("axis", "axes", "batch_axis", "time_axis"):
@@ -152,73 +152,71 @@ def axis(context: Context, node: Node) -> str:
     return ""
 
 
-def sequence(_: Context, node: Node) -> str:
+def sequence(_: Facts, node: Node) -> str:
     """Describe a ReverseSequence whose batch and time are the same axis."""
     batch, time = node.get_int("batch_axis", 1), node.get_int("time_axis", 0)
     return f"batch_axis and time_axis {batch}" if batch == time else ""
 
 
-def groups(context: Context, node: Node) -> str:
+def groups(facts: Facts, node: Node) -> str:
     """Describe a number of groups that does not divide the channels."""
     data, number = node.input(0), node.get_int("num_groups")
-    shape = context.shape(data) if data is not None else None
+    shape = facts.shape(data) if data is not None else None
     found = shape[1] if shape is not None and len(shape) > 1 else None
     if number is None or not isinstance(found, int) or (number > 0 and found % number == 0):
         return ""
     return f"{number} groups for {found} channels"
 
 
-def depth_blocks(context: Context, node: Node) -> str:
+def depth_blocks(facts: Facts, node: Node) -> str:
     """Describe a block size whose square does not divide the channels."""
     size = node.get_int("blocksize", 0) or 0
-    return _undivided(context, node, (1,), size, size * size)
+    return _undivided(facts, node, (1,), size, size * size)
 
 
-def space_blocks(context: Context, node: Node) -> str:
+def space_blocks(facts: Facts, node: Node) -> str:
     """Describe a block size that does not divide height and width."""
     size = node.get_int("blocksize", 0) or 0
-    return _undivided(context, node, (2, 3), size, size)
+    return _undivided(facts, node, (2, 3), size, size)
 
 
-def _undivided(
-    context: Context, node: Node, places: tuple[int, ...], size: int, divisor: int
-) -> str:
+def _undivided(facts: Facts, node: Node, places: tuple[int, ...], size: int, divisor: int) -> str:
     data = node.input(0)
-    dims = _dims(context, data) if data is not None else None
+    dims = _dims(facts, data) if data is not None else None
     if dims is None or size < 1 or len(dims) != 4:
         return ""
     left = [dims[place] for place in places if dims[place] % divisor]
     return f"blocks of {size} and a dim of {left[0]}" if left else ""
 
 
-def pads(context: Context, node: Node) -> str:
+def pads(facts: Facts, node: Node) -> str:
     """Describe a Pad with other than two numbers for each axis."""
     given, data, axes = node.input(1), node.input(0), node.input(3)
-    numbers = _length(context, given) if given is not None else None
+    numbers = _length(facts, given) if given is not None else None
     if axes is not None:
-        wanted = _length(context, axes)
+        wanted = _length(facts, axes)
     else:
-        shape = context.shape(data) if data is not None else None
+        shape = facts.shape(data) if data is not None else None
         wanted = len(shape) if shape is not None else None
     if numbers is None or wanted is None or numbers == 2 * wanted:
         return ""
     return f"{numbers} pads for {wanted} axes"
 
 
-def bounds(context: Context, node: Node) -> str:
+def bounds(facts: Facts, node: Node) -> str:
     """Describe a Slice with starts, ends, axes and steps of different lengths."""
-    lengths = [_length(context, value) for value in node.inputs[1:] if value is not None]
+    lengths = [_length(facts, value) for value in node.inputs[1:] if value is not None]
     known = sorted({length for length in lengths if length is not None})
     if len(known) > 1:
         return f"starts, ends, axes and steps of {known[0]} and {known[-1]} items"
     data = node.input(0)
-    shape = context.shape(data) if data is not None else None
+    shape = facts.shape(data) if data is not None else None
     if known and node.input(3) is None and shape is not None and known[0] != len(shape):
         return f"{known[0]} starts, no axes and an input of rank {len(shape)}"
     return ""
 
 
-def outputs(_: Context, node: Node) -> str:
+def outputs(_: Facts, node: Node) -> str:
     """Describe a Split whose num_outputs is not the number of its outputs."""
     number = node.get_int("num_outputs")
     if number is None or number == len(node.outputs):
@@ -226,7 +224,7 @@ def outputs(_: Context, node: Node) -> str:
     return f"num_outputs {number} and {len(node.outputs)} outputs"
 
 
-def scanned_lists(_: Context, node: Node) -> str:
+def scanned_lists(_: Facts, node: Node) -> str:
     """Describe a Scan with other than one direction and axis for each thing that is scanned."""
     for side, number in zip(("input", "output"), _scanned(node), strict=True):
         for kind in ("directions", "axes"):
@@ -238,7 +236,7 @@ def scanned_lists(_: Context, node: Node) -> str:
     return ""
 
 
-def scanned_axes(context: Context, node: Node) -> str:
+def scanned_axes(facts: Facts, node: Node) -> str:
     """Describe a Scan along an axis that what it scans does not have."""
     read, written = _scanned(node)
     body = node.subgraphs.get("body")
@@ -247,7 +245,7 @@ def scanned_axes(context: Context, node: Node) -> str:
     sides = (("input", node.inputs[-read:], 0), ("output", tuple(body.outputs)[-written:], 1))
     for side, values, added in sides:
         for value, each in zip(values, node.get_ints(f"scan_{side}_axes") or (), strict=False):
-            shape = context.shape(value) if value is not None else None
+            shape = facts.shape(value) if value is not None else None
             if shape is not None and not -len(shape) - added <= each < len(shape) + added:
                 return f"scan_{side}_axes {each} and dims of rank {len(shape) + added}"
     return ""
@@ -259,9 +257,9 @@ def _scanned(node: Node) -> tuple[int | None, int | None]:
     return read, None if read is None else len(node.outputs) - (len(node.inputs) - read)
 
 
-def heads(context: Context, node: Node) -> str:
+def heads(facts: Facts, node: Node) -> str:
     """Describe an attention whose keys and values have different shapes."""
-    shapes = [context.shape(value) for value in node.inputs[:3] if value is not None]
+    shapes = [facts.shape(value) for value in node.inputs[:3] if value is not None]
     if len(shapes) < 3 or None in shapes:
         return ""
     query, key, value = ([dim if isinstance(dim, int) else None for dim in s or ()] for s in shapes)
@@ -275,16 +273,16 @@ def _differ(first: int | None, second: int | None) -> bool:
     return first is not None and second is not None and first != second
 
 
-def _length(context: Context, value: Value) -> int | None:
+def _length(facts: Facts, value: Value) -> int | None:
     """Return the number of items of a list, if it is known; a single number is a list of one."""
-    shape = context.shape(value)
+    shape = facts.shape(value)
     if shape is None or len(shape) > 1:
         return None
     first = shape[0] if shape else 1
     return first if isinstance(first, int) else None
 
 
-OF_NODE: Mapping[str, Callable[[Context, Node], str]] = {
+OF_NODE: Mapping[str, Callable[[Facts, Node], str]] = {
     "axis": axis,
     "depth-blocks": depth_blocks,
     "bounds": bounds,

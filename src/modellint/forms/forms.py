@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modellint.analysis.folding import folding
-from modellint.checks import misfits
-from modellint.checks.api import Context
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
+from modellint.forms import misfits
+from modellint.forms.facts import Facts
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
 from modellint.operators import Trait, having
 
@@ -27,18 +27,18 @@ COPIES = having(Trait.CAST, Trait.CONSTANT, Trait.TRANSPARENT)
 UINT8, INT32 = "uint8", "int32"
 
 
-def refused_form(context: Context, node: Node, form: Condition) -> str:
+def refused_form(facts: Facts, node: Node, form: Condition) -> str:
     """Describe what is refused of a node; empty if it is accepted."""
     found = []
     for each in (form, *form.get("and", ())):
-        words = _refused(context, node, each)
+        words = _refused(facts, node, each)
         if not words:
             return ""
         found.append(words)
     return str(form.get("says") or " and ".join(found))
 
 
-def _refused(context: Context, node: Node, condition: Condition) -> str:
+def _refused(facts: Facts, node: Node, condition: Condition) -> str:
     if "opset-below" in condition:
         limit, opset = condition["opset-below"], opset_of(node)
         return f"opset {opset}" if opset is not None and opset < limit else ""
@@ -46,12 +46,12 @@ def _refused(context: Context, node: Node, condition: Condition) -> str:
         first, opset = condition["opset-from"], opset_of(node)
         return f"opset {opset}" if opset is not None and opset >= first else ""
     if "misfit" in condition:
-        return misfits.OF_NODE[condition["misfit"]](context, node)
+        return misfits.OF_NODE[condition["misfit"]](facts, node)
     if "output" in condition:
         place = condition["output"]
         return f"output {place + 1}" if node.output(place) is not None else ""
     if "input" in condition:
-        return _refused_input(context, node, condition)
+        return _refused_input(facts, node, condition)
     return _refused_attribute(node, condition)
 
 
@@ -132,7 +132,7 @@ _ATTRIBUTE: dict[str, Callable[[str, Attribute | None, Any], str]] = {
 # Inputs.
 
 
-def _refused_input(context: Context, node: Node, condition: Condition) -> str:
+def _refused_input(facts: Facts, node: Node, condition: Condition) -> str:
     place = condition["input"]
     value, name = node.input(place), condition.get("called", f"input {place + 1}")
     if "missing" in condition:
@@ -141,44 +141,44 @@ def _refused_input(context: Context, node: Node, condition: Condition) -> str:
         return ""
     for key, is_refused in _INPUT.items():
         if key in condition:
-            return is_refused(context, value, name, condition[key])
+            return is_refused(facts, value, name, condition[key])
     for key, differ in _PAIR.items():
         other = node.input(condition[key]) if key in condition else None
         if other is not None:
-            return differ(context, node, value, other)
+            return differ(facts, node, value, other)
     return "" if _PAIR.keys() & condition.keys() else str(name)
 
 
-def _computed(context: Context, value: Value, name: str, _: object) -> str:
-    if value.graph in onnx_facts(context.model).functions:
+def _computed(facts: Facts, value: Value, name: str, _: object) -> str:
+    if value.graph in onnx_facts(facts.model).functions:
         return ""  # the call decides
-    return "" if context.is_frozen(value) else f"{name} computed at run time"
+    return "" if facts.is_frozen(value) else f"{name} computed at run time"
 
 
-def _not_stored(_: Context, value: Value, name: str, __: object) -> str:
+def _not_stored(_: Facts, value: Value, name: str, __: object) -> str:
     if value.is_constant or (value.producer is not None and value.producer.op_type in COPIES):
         return ""
     return f"{name} that are computed"
 
 
-def _fed(context: Context, value: Value, name: str, _: object) -> str:
-    return f"{name} that are an input of the model" if value in context.model.fed else ""
+def _fed(facts: Facts, value: Value, name: str, _: object) -> str:
+    return f"{name} that are an input of the model" if value in facts.model.fed else ""
 
 
-def _of_other_rank(context: Context, value: Value, name: str, ranks: list[int]) -> str:
-    shape = context.shape(value)
+def _of_other_rank(facts: Facts, value: Value, name: str, ranks: list[int]) -> str:
+    shape = facts.shape(value)
     if shape is None or ranks[0] <= len(shape) <= ranks[1]:
         return ""
     return f"{name} of rank {len(shape)}"
 
 
-def _of_another_rank(context: Context, _: Node, value: Value, other: Value) -> str:
-    shape, base = context.shape(value), context.shape(other)
+def _of_another_rank(facts: Facts, _: Node, value: Value, other: Value) -> str:
+    shape, base = facts.shape(value), facts.shape(other)
     return "inputs of different ranks" if shape and base and len(shape) != len(base) else ""
 
 
-def _of_another_type(context: Context, _: Node, value: Value, other: Value) -> str:
-    names = [computed_type(context.dtype(each)) for each in (other, value)]
+def _of_another_type(facts: Facts, _: Node, value: Value, other: Value) -> str:
+    names = [computed_type(facts.dtype(each)) for each in (other, value)]
     is_constant = UINT8 in names and INT32 in names  # which becomes int32
     if None in names or names[0] == names[1] or is_constant:
         return ""
@@ -190,45 +190,45 @@ def computed_type(dtype: DType | None) -> str | None:
     return {"float64": "float32"}.get(dtype.name, dtype.name) if dtype is not None else None
 
 
-def _of_other_type(context: Context, value: Value, name: str, types: list[str]) -> str:
-    dtype = context.dtype(value)
+def _of_other_type(facts: Facts, value: Value, name: str, types: list[str]) -> str:
+    dtype = facts.dtype(value)
     return "" if dtype is None or dtype.name in types else f"{name} of type {dtype.name}"
 
 
-def _of_refused_type(context: Context, value: Value, name: str, types: list[str]) -> str:
-    dtype = context.dtype(value)
+def _of_refused_type(facts: Facts, value: Value, name: str, types: list[str]) -> str:
+    dtype = facts.dtype(value)
     return f"{name} of type {dtype.name}" if dtype is not None and dtype.name in types else ""
 
 
-def _of_more(context: Context, value: Value, name: str, most: int) -> str:
-    shape = context.shape(value)
+def _of_more(facts: Facts, value: Value, name: str, most: int) -> str:
+    shape = facts.shape(value)
     first = shape[0] if shape and is_static(shape) else None
     return f"{name} of {first} items" if isinstance(first, int) and first > most else ""
 
 
-def _of_open_shape(context: Context, value: Value, name: str, _: object) -> str:
-    shape = context.shape(value)
+def _of_open_shape(facts: Facts, value: Value, name: str, _: object) -> str:
+    shape = facts.shape(value)
     return "" if shape is None or is_static(shape) else f"{name} of open shape"
 
 
-def _of_larger_number(context: Context, value: Value, name: str, largest: int) -> str:
-    number = _single_number(context, value)
+def _of_larger_number(facts: Facts, value: Value, name: str, largest: int) -> str:
+    number = _single_number(facts, value)
     return f"{name} {number}" if number is not None and number > largest else ""
 
 
-def _of_smaller_number(context: Context, value: Value, name: str, smallest: int) -> str:
-    number = _single_number(context, value)
+def _of_smaller_number(facts: Facts, value: Value, name: str, smallest: int) -> str:
+    number = _single_number(facts, value)
     return f"{name} {number}" if number is not None and number < smallest else ""
 
 
-def _single_number(context: Context, value: Value) -> int | None:
-    numbers = context.analysis(folding).numbers(value)
+def _single_number(facts: Facts, value: Value) -> int | None:
+    numbers = facts.analysis(folding).numbers(value)
     if numbers is None or numbers.size != 1 or numbers.dtype.kind not in "biu":
         return None
     return int(numbers.flat[0])
 
 
-_INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
+_INPUT: dict[str, Callable[[Facts, Value, str, Any], str]] = {
     "constant": _computed,
     "stored": _not_stored,
     "fed": _fed,
@@ -241,7 +241,7 @@ _INPUT: dict[str, Callable[[Context, Value, str, Any], str]] = {
     "smallest": _of_smaller_number,
 }
 """Statements of a condition on an input; without any, the input may not be given."""
-_PAIR: dict[str, Callable[[Context, Node, Value, Value], str]] = {
+_PAIR: dict[str, Callable[[Facts, Node, Value, Value], str]] = {
     "other-rank-than": _of_another_rank,
     "other-type-than": _of_another_type,
     "broadcasts-to": misfits.broadcast,

@@ -1,0 +1,1 @@
+"""Forms of operators that runtimes refuse: conditions in tables, and words for them."""

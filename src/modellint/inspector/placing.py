@@ -1,0 +1,73 @@
+"""Placement of a model's nodes: `inspect --placement`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
+from modellint.model import Node
+from modellint.placement import Boundary, Merge, Partition, Placement, Refusal, placement
+from modellint.session import OpenModel
+from modellint.targets.deployment import Deployment
+
+
+def placed(opened: OpenModel, deployment: Deployment) -> Placed | None:
+    """Return where the nodes run; None if the runtime has only one unit."""
+    found = opened.under(deployment).get(placement)
+    if found is None:
+        return None
+    return Placed(
+        runtime=deployment.runtime or "",
+        version=found.version,
+        measured=found.measured,
+        accelerator=found.unit,
+        fallback=found.fallback,
+        partitions=len(found.accelerated),
+        nodes=found.counts,
+        macs=dict(found.shares),
+        crossing_bytes=found.crossing_bytes,
+        parts=[_part(each) for each in found.partitions],
+        boundaries=[_crossing(each) for each in found.boundaries],
+        left=_left(found),
+        savings=[_saving(each) for each in found.merges],
+    )
+
+
+def _part(part: Partition) -> PlacedPart:
+    first, last = part.nodes[0], part.nodes[-1]
+    return PlacedPart(part.unit, len(part.nodes), first.label, last.label, part.macs)
+
+
+def _crossing(crossing: Boundary) -> Crossing:
+    return Crossing(
+        crossing.value.name,
+        crossing.source,
+        crossing.reader,
+        crossing.nbytes,
+        crossing.node.label,
+        crossing.refusal.words,
+    )
+
+
+def _left(found: Placement) -> list[LeftNodes]:
+    alike: dict[tuple[str, Refusal], list[Node]] = defaultdict(list)
+    for node in found.nodes:
+        refusal = found.refusal_of(node)
+        if refusal is not None:
+            alike[node.qualified_op, refusal].append(node)
+    return [
+        LeftNodes(op, len(nodes), nodes[0].label, refusal.cause, refusal.words)
+        for (op, refusal), nodes in sorted(alike.items(), key=lambda each: -len(each[1]))
+    ]
+
+
+def _saving(merge: Merge) -> Saving:
+    first = merge.nodes[0]
+    return Saving(
+        first.qualified_op,
+        len(merge.nodes),
+        first.label,
+        merge.refusal.cause,
+        merge.refusal.words,
+        merge.partitions,
+    )

@@ -1,0 +1,176 @@
+"""Computes the placement of a model for a deployment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from modellint.analysis.assume import settle
+from modellint.analysis.cost import ModelCost
+from modellint.analysis.cost.traffic import nbytes, total_of
+from modellint.analysis.shapes import DeployedTypes
+from modellint.model import Model, Node
+from modellint.placement.judging import Judge, dequantizes_weight
+from modellint.placement.placed import Boundary, Merge, Partition, Placement, Refusal
+from modellint.placement.waves import waves
+from modellint.runtimes import find_runtime
+from modellint.targets.deployment import Deployment
+
+MOST_MERGES = 3
+MOST_TRIED = 20
+"""Most changes of which the effect is computed: those about the most nodes."""
+
+
+def placement(model: Model, deployment: Deployment) -> Placement | None:
+    """Return where each node runs; None if the deployment's runtime has only one unit."""
+    runtime = find_runtime(deployment.runtime or "")
+    if runtime is None or runtime.placing is None or not model.has_graph:
+        return None
+    judge = Judge(model, deployment, runtime.placing)
+    if judge.table is None:
+        return None
+    nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
+    refusals = _refusals(judge, nodes)
+    placing, table = runtime.placing, judge.table
+    partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
+    now = sum(each.unit == placing.unit for each in partitions)
+    merges = [*_fixed(judge, deployment, nodes, refusals), *_merges(nodes, refusals)]
+    useful = [each for each in merges if each.partitions < now or not now]
+    return Placement(
+        unit=placing.unit,
+        fallback=placing.fallback,
+        partitions=partitions,
+        refusals=refusals,
+        boundaries=tuple(_boundaries(judge, deployment, partitions, refusals)),
+        merges=tuple(sorted(useful, key=lambda merge: merge.partitions)[:MOST_MERGES]),
+        nodes=nodes,
+        shares=_shares(judge, partitions),
+        version=table.version,
+        measured=table.measured,
+    )
+
+
+def _refusals(judge: Judge, nodes: Sequence[Node]) -> dict[int, Refusal]:
+    """Return the reasons by node; the DQ of a weight goes where the weight is read."""
+    weights = [node for node in nodes if dequantizes_weight(node, judge.is_frozen)]
+    of_weights = {id(node) for node in weights}
+    found: dict[int, Refusal] = {}
+    for node in nodes:
+        refusal = judge.refusal(node) if id(node) not in of_weights else None
+        if refusal is not None:
+            found[id(node)] = refusal
+    for node in weights:
+        value = node.output()
+        readers = [use.node for use in value.consumers] if value is not None else []
+        if readers and all(id(reader) in found for reader in readers):
+            label = readers[0].label
+            found[id(node)] = Refusal("neighbor", f"dequantizes a weight of '{label}'")
+    return found
+
+
+def _partitions(
+    judge: Judge, nodes: Sequence[Node], refusals: dict[int, Refusal], unit: str, fallback: str
+) -> tuple[Partition, ...]:
+    """Return runs of nodes on one unit, ordered by their first nodes."""
+    groups = [(unit, group) for group in waves(nodes, lambda node: id(node) not in refusals)]
+    left = [node for node in nodes if id(node) in refusals]
+    of_group = {id(node): index for index, (_, group) in enumerate(groups) for node in group}
+    groups += [(fallback, each) for each in _islands(left, of_group)]
+    place = {id(node): index for index, node in enumerate(nodes)}
+    groups.sort(key=lambda group: place[id(group[1][0])])
+    cost = judge.analysis(ModelCost)
+    return tuple(
+        Partition(unit, tuple(group), total_of([cost.macs_of(node) for node in group]))
+        for unit, group in groups
+    )
+
+
+def _islands(left: Sequence[Node], of_group: dict[int, int]) -> list[list[Node]]:
+    """Return the connected parts of what is left to the fallback."""
+    part_of: dict[int, int] = {}
+    parts: dict[int, list[Node]] = {}
+    for node in left:
+        touched = {part_of[id(p)] for p in node.predecessors if id(p) in part_of}
+        home = min(touched, default=len(part_of))
+        for other in touched - {home}:
+            for moved in parts[other]:
+                part_of[id(moved)] = home
+            parts[home] += parts.pop(other)
+        part_of[id(node)] = home
+        parts.setdefault(home, []).append(node)
+    return list(parts.values())
+
+
+def _boundaries(
+    judge: Judge,
+    deployment: Deployment,
+    partitions: Sequence[Partition],
+    refusals: dict[int, Refusal],
+) -> Iterator[Boundary]:
+    """Iterate over values that cross from one unit to another, each once."""
+    units = {id(node): part.unit for part in partitions for node in part.nodes}
+    types = judge.analysis(DeployedTypes)
+    for part in partitions:
+        for node in part.nodes:
+            for value in filter(None, node.outputs):
+                reader = next(
+                    (
+                        u.node
+                        for u in value.consumers
+                        if units.get(id(u.node), part.unit) != part.unit
+                    ),
+                    None,
+                )
+                if reader is None:
+                    continue
+                cause = reader if id(reader) in refusals else node
+                size = nbytes(value, types, deployment.precision)
+                yield Boundary(
+                    value, part.unit, units[id(reader)], size, cause, refusals[id(cause)]
+                )
+
+
+def _fixed(
+    judge: Judge, deployment: Deployment, nodes: Sequence[Node], refusals: dict[int, Refusal]
+) -> Iterator[Merge]:
+    """Return the effect of fixing all open dims at usual sizes."""
+    open_nodes = [node for node in nodes if _is_open(refusals.get(id(node)))]
+    settled = judge.analysis(settle).deployment
+    if not open_nodes or settled is deployment:
+        return
+    fixed = judge.under(settled)
+    running = [node for node in nodes if fixed.runs(node)]
+    left = _refusals(fixed, running)
+    after = len(waves(running, lambda node: id(node) not in left))
+    yield Merge(tuple(open_nodes), Refusal("open-dims", "has open dims"), after)
+
+
+def _merges(nodes: Sequence[Node], refusals: dict[int, Refusal]) -> Iterator[Merge]:
+    """Return the effects of changes that make the accelerator take all nodes of one kind."""
+    alike: dict[tuple[str, Refusal], list[Node]] = defaultdict(list)
+    for node in nodes:
+        refusal = refusals.get(id(node))
+        if refusal is not None and refusal.cause not in ("neighbor", "open-dims"):
+            alike[node.qualified_op, refusal].append(node)
+    tried = sorted(alike.items(), key=lambda item: -len(item[1]))[:MOST_TRIED]
+    for (_, refusal), changed in tried:
+        taken = {id(node) for node in changed}
+        yield Merge(tuple(changed), refusal, len(waves(nodes, _unless(refusals, taken))))
+
+
+def _is_open(refusal: Refusal | None) -> bool:
+    return refusal is not None and refusal.cause == "open-dims"
+
+
+def _unless(refusals: dict[int, Refusal], taken: set[int]) -> Callable[[Node], bool]:
+    return lambda node: id(node) not in refusals or id(node) in taken
+
+
+def _shares(judge: Judge, partitions: Sequence[Partition]) -> dict[str, float]:
+    totals: dict[str, int] = defaultdict(int)
+    for part in partitions:
+        if part.macs is None:
+            return {}
+        totals[part.unit] += part.macs
+    whole = sum(totals.values())
+    return {unit: macs / whole for unit, macs in totals.items()} if whole else {}

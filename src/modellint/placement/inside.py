@@ -1,0 +1,32 @@
+"""Operators that accelerators take only as a part of a larger one that is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from modellint.model import Node, Value, small_constant
+
+_HALF_ROOT = (2**0.5, 0.5**0.5)
+
+
+def of_gelu(node: Node) -> bool:
+    """Return True for the Erf of a GELU: the input is scaled by the root of two, and 1 added."""
+    scaled, added = node.input(0), node.output()
+    before = scaled.producer if scaled is not None else None
+    after = added.sole_consumer if added is not None else None
+    return (
+        before is not None
+        and before.op_type in ("Div", "Mul")
+        and any(_is_near(value, number) for value in before.inputs for number in _HALF_ROOT)
+        and after is not None
+        and after.op_type == "Add"
+        and any(_is_near(value, 1.0) for value in after.inputs)
+    )
+
+
+def _is_near(value: Value | None, number: float) -> bool:
+    stored = small_constant(value)
+    return stored is not None and stored.size == 1 and abs(float(stored.flat[0]) - number) < 1e-3
+
+
+INSIDE: Mapping[str, Callable[[Node], bool]] = {"gelu": of_gelu}

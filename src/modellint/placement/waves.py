@@ -1,0 +1,73 @@
+"""Groups of nodes that run together on an accelerator, formed as ONNX Runtime forms them.
+
+A wave flows over the graph in topological order and collects the nodes that are taken. It goes
+around a node that is not taken and reads nothing of the wave, and stops at one that does. The next
+wave starts where it stopped. ONNX Runtime's providers for NNAPI, Core ML, WebNN and QNN do so
+(onnxruntime/core/providers/partitioning_utils.cc, version 1.32).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from modellint.model import Node
+
+
+def waves(nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[Node]]:
+    """Return the groups of taken nodes, in order; `nodes` are in topological order."""
+    return _Waves(nodes, is_taken).groups
+
+
+class _Waves:
+    def __init__(self, nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> None:
+        self._is_taken = is_taken
+        here = {id(node) for node in nodes}
+        self._readers = {id(node): _readers(node, here) for node in nodes}
+        self._waiting_for = {id(node): 0 for node in nodes}
+        for node in nodes:
+            for reader in self._readers[id(node)]:
+                self._waiting_for[id(reader)] += 1
+        self._ready = deque(node for node in nodes if not self._waiting_for[id(node)])
+        self.groups = self._form()
+
+    def _form(self) -> list[list[Node]]:
+        groups: list[list[Node]] = []
+        group: list[Node] = []
+        border: set[int] = set()
+        later: deque[Node] = deque()
+        while self._ready or later:
+            if not self._ready:
+                groups.append(group)
+                group, border = [], set()
+                self._ready, later = later, deque()
+                continue
+            node = self._ready.popleft()
+            taken = self._is_taken(node)
+            if not taken and id(node) in border:
+                later.append(node)
+                continue
+            if taken:
+                group.append(node)
+                border.update(id(reader) for reader in self._readers[id(node)])
+            self._pass(node)
+        return [each for each in [*groups, group] if each]
+
+    def _pass(self, node: Node) -> None:
+        for reader in self._readers[id(node)]:
+            self._waiting_for[id(reader)] -= 1
+            if not self._waiting_for[id(reader)]:
+                self._ready.append(reader)
+
+
+def _readers(node: Node, here: set[int]) -> list[Node]:
+    """Return the nodes that read an output, once for each edge."""
+    found = []
+    for value in node.outputs:
+        for use in value.consumers if value is not None else ():
+            reader = use.node
+            while id(reader) not in here and reader.graph.parent is not None:
+                reader = reader.graph.parent  # a subgraph reads it for the node that has it
+            if id(reader) in here:
+                found.append(reader)
+    return found

@@ -1,0 +1,146 @@
+"""Placement of a model's nodes on the units of a device: `inspect --placement`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modellint.base.text import counted, quantity, shorten
+from modellint.base.units import format_bytes
+from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
+from modellint.report.page import HEADING, LABEL, Page
+from modellint.report.table import Row, figures, names, prose
+from modellint.report.text import FAIR, GOOD, LINES, POOR, Text
+
+MOST_ROWS = 10
+LONGEST_NAME = 44
+BAR = 20
+UNITS = (names("unit"), figures("nodes"), figures("MACs"), names(drop=1))
+PARTS = (
+    figures("part"),
+    names("unit"),
+    figures("nodes"),
+    figures("MACs"),
+    names("first"),
+    names("last", drop=1),
+)
+LEFT = (names("op"), figures("nodes"), prose("why", least=30), names("first", drop=1))
+CROSSINGS = (figures("bytes"), names("from"), names("to"), names("value"), names("for", drop=1))
+
+
+class PlacementPage(Page):
+    def draw(self, where: str, placed: Placed) -> None:
+        """Print one deployment; a verbose page shows all rows."""
+        self._headline(where, placed)
+        self._units(placed)
+        self._left(placed)
+        self._savings(placed.savings, placed)
+        self._parts(placed.parts)
+        self._crossings(placed)
+
+    def _say(self, *parts: Text | str) -> None:
+        for line in Text.of(*parts).wrapped(self.page - self.indent):
+            self.print(" " * self.indent, line)
+
+    def _headline(self, where: str, placed: Placed) -> None:
+        title = Text(f"Placement on {self.words(where)}", HEADING)
+        unit = self.words(placed.accelerator)
+        if not placed.partitions:
+            said = Text(f"nothing runs on the {unit}", POOR)
+        elif len(placed.nodes) == 1:
+            said = Text(f"all of it runs on the {unit}", GOOD)
+        else:
+            parts = counted(placed.partitions, "part")
+            said = Text(f"{parts} on the {unit}", FAIR if placed.partitions == 1 else POOR)
+        basis = "measured" if placed.measured else "published"
+        runtime = self.words(f"{placed.runtime} {placed.version or ''}".strip())
+        self._say(title, "  ", said, f" ({basis} for {runtime})")
+
+    def _units(self, placed: Placed) -> None:
+        bar = "#" if self.is_ascii else "█"
+        rows: list[Row] = []
+        for unit, nodes in placed.nodes.items():
+            share = placed.macs.get(unit, 0.0) if placed.macs else None
+            drawn = "" if share is None else bar * round(BAR * share)
+            percent = "?" if share is None else f"{share:.1%}"
+            rows.append([self.words(unit), f"{nodes:,}", percent, Text(drawn, LINES)])
+        self.blank()
+        self.table(UNITS, rows, indent=self.indent + 2)
+
+    def _left(self, placed: Placed) -> None:
+        left: Sequence[LeftNodes] = placed.left
+        if not left:
+            return
+        most = len(left) if self.options.verbose else MOST_ROWS
+        rows = [
+            [self.words(one.op), f"{one.nodes:,}", self.words(one.reason), self._name(one.first)]
+            for one in left[:most]
+        ]
+        self.blank()
+        self.table(LEFT, rows, indent=self.indent + 2)
+        self._more(len(left) - most)
+
+    def _savings(self, savings: Sequence[Saving], placed: Placed) -> None:
+        if not savings:
+            return
+        self.blank()
+        self._say(Text("What one change would do", HEADING))
+        for number, saving in enumerate(savings, start=1):
+            nodes = counted(saving.nodes, saving.op)
+            if saving.nodes == 1:
+                nodes = f"{saving.op} '{self._name(saving.first)}'"
+            effect = Text(f"{placed.partitions} → {saving.partitions} parts", GOOD)
+            if self.is_ascii:
+                effect = Text(f"{placed.partitions} to {saving.partitions} parts", GOOD)
+            taken = f"{nodes} taken, which {self.words(saving.reason)}: "
+            if saving.cause == "open-dims":
+                taken = f"all dims fixed, which are open in {counted(saving.nodes, 'node')}: "
+            self._say(Text(f"  {number}. ", LABEL), taken, effect)
+
+    def _parts(self, parts: Sequence[PlacedPart]) -> None:
+        if len(parts) < 2:
+            return
+        most = len(parts) if self.options.verbose else MOST_ROWS
+        rows = [
+            [
+                f"{number}",
+                self.words(part.unit),
+                f"{part.nodes:,}",
+                "?" if part.macs is None else quantity(part.macs),
+                self._name(part.first),
+                self._name(part.last),
+            ]
+            for number, part in enumerate(parts[:most], start=1)
+        ]
+        self.blank()
+        self.table(PARTS, rows, indent=self.indent + 2)
+        self._more(len(parts) - most)
+
+    def _crossings(self, placed: Placed) -> None:
+        crossings: Sequence[Crossing] = placed.boundaries
+        if not crossings:
+            return
+        largest = sorted(crossings, key=lambda each: -(each.bytes or 0))
+        most = len(largest) if self.options.verbose else MOST_ROWS
+        rows = [
+            [
+                "?" if each.bytes is None else format_bytes(each.bytes),
+                self.words(each.source),
+                self.words(each.reader),
+                self._name(each.value),
+                self._name(each.node),
+            ]
+            for each in largest[:most]
+        ]
+        total = placed.crossing_bytes
+        size = "" if total is None else f", {format_bytes(total)} in each run"
+        self.blank()
+        self._say(f"{counted(len(crossings), 'value')} copied between units{size}")
+        self.table(CROSSINGS, rows, indent=self.indent + 2)
+        self._more(len(largest) - most)
+
+    def _more(self, rest: int) -> None:
+        if rest > 0:
+            self._say(f"  and {rest:,} more")
+
+    def _name(self, name: str) -> str:
+        return shorten(self.words(name), LONGEST_NAME, self.glyphs.ellipsis)

@@ -1,0 +1,28 @@
+"""Description of how a runtime shares a graph out between an accelerator and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from modellint.base.records import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How a runtime that may leave nodes to another unit decides which ones.
+
+    Its package's `support` and `restrictions` tables say what the accelerator takes.
+    """
+
+    unit: str
+    """The accelerator."""
+    fallback: str = "CPU"
+    """The unit of all other nodes; empty if there is none, and the model does not start."""
+    static_only: bool = True
+    """True if a node with an open dim is never taken."""
+    removed: tuple[str, ...] = ("Identity", "Dropout")
+    """Operators that are removed before nodes are placed."""
+    within: Mapping[str, str] = field(default_factory=dict)
+    """Operators that are taken only inside a larger one written out, and the name of that."""
+    source: str = ""

@@ -1,0 +1,170 @@
+"""Holds predicted placements against what the runtime's own compiler does with the same models.
+
+    python tools/measure_placement.py qnn MODEL... --answers answers.jsonl --ask
+    python tools/measure_placement.py qnn MODEL... --answers answers.jsonl
+
+With --ask, models without an answer are compiled first, which needs the runtime in this
+interpreter: for qnn, onnxruntime and onnxruntime-qnn. Without, only answers are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from modellint.analysis.assume import settle
+from modellint.formats import read_model
+from modellint.model import Node
+from modellint.placement import Placement, placement
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+
+Answer = Mapping[str, Any]
+_CLONED = re.compile(r"(_token_\d+|/duplicated)+$")
+"""What ONNX Runtime adds to the names of nodes that it makes anew, in another layout."""
+MOST_SHOWN = 30
+
+
+@dataclass
+class Agreement:
+    """Predicted and measured placements of some models."""
+
+    nodes: Counter[bool] = field(default_factory=Counter)
+    """Nodes by whether they are placed alike."""
+    parts: Counter[bool] = field(default_factory=Counter)
+    whole: Counter[bool] = field(default_factory=Counter)
+    """Models by whether both say alike that everything runs on the accelerator."""
+    not_started: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, name: str, found: Placement, answer: Answer) -> None:
+        if not answer["starts"]:
+            self.not_started += 1
+            return
+        taken = {_plain(each) for part in answer["partitions"] for each in part}
+        left = {_plain(each) for each in answer["left"]}
+        for node in _named(found.nodes):
+            if node.name in taken or node.name in left:
+                self._judge(name, node, found, node.name in taken)
+        mine, real = len(found.accelerated), len(answer["partitions"])
+        self.parts[mine == real] += 1
+        if mine != real:
+            self.differences.append(f"{name}: {mine} parts predicted, {real} measured")
+        self.whole[(found.is_whole and mine > 0) == (not left and real > 0)] += 1
+
+    def _judge(self, name: str, node: Node, found: Placement, is_taken: bool) -> None:
+        refusal = found.refusal_of(node)
+        alike = (refusal is None) == is_taken
+        self.nodes[alike] += 1
+        if not alike:
+            why = f"predicted on the {found.fallback}, it {refusal.words}" if refusal else "left"
+            self.differences.append(f"{name}: {node.qualified_op} {node.name}: {why}")
+
+    def __str__(self) -> str:
+        said = [
+            f"{_share(self.nodes)} of {sum(self.nodes.values())} nodes placed alike",
+            f"{_share(self.parts)} of {sum(self.parts.values())} models with as many parts",
+            f"{_share(self.whole)} alike in whether all of it runs on the accelerator",
+            f"{self.not_started} did not start",
+        ]
+        return ", ".join(said)
+
+
+def _share(counts: Counter[bool]) -> str:
+    whole = sum(counts.values())
+    return f"{counts[True] / whole:.1%}" if whole else "none"
+
+
+def _plain(name: str) -> str:
+    return _CLONED.sub("", name)
+
+
+def _named(nodes: Iterable[Node]) -> list[Node]:
+    """Return the nodes that an answer can be about: those with a name of their own."""
+    every = list(nodes)
+    counts = Counter(node.name for node in every)
+    return [node for node in every if node.name and counts[node.name] == 1]
+
+
+def predicted(
+    path: Path, runtime: str, sizes: Mapping[str, int], target: str | None = None
+) -> Placement | None:
+    """Return the placement of a file whose open dims have some sizes."""
+    device = find_target(target) if target is not None else None
+    return placement(read_model(path), Deployment(device, runtime, symbols=sizes))
+
+
+def usual_sizes(path: Path) -> dict[str, int]:
+    """Return a size for each named open dim of the inputs."""
+    model = read_model(path)
+    dims = {dim for value in model.fed for dim in value.declared_shape or ()}
+    assumed = settle(model, Deployment()).assumed
+    return {name: size for name, size in assumed.items() if name in dims}
+
+
+def answers(file: Path) -> dict[str, Answer]:
+    if not file.exists():
+        return {}
+    told = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {each["file"]: each for each in told}
+
+
+def ask(runtime: str, files: Iterable[Path], kept: Path, chip: str, *, fixed: bool) -> None:
+    """Compile models, and append what becomes of each."""
+    assert runtime == "qnn"
+    from modellint.runtimes.qnn.probe import Compiler
+
+    compiler = Compiler(chip)
+    with kept.open("a", encoding="utf-8") as out:
+        for file in files:
+            sizes = usual_sizes(file) if fixed else {}
+            found = compiler.compile(file, sizes)
+            told = {
+                "file": file.name,
+                "chip": chip,
+                "sizes": sizes,
+                "starts": found.starts,
+                "partitions": [[name for name, _ in part] for part in found.partitions],
+                "left": [name for name, _ in found.left],
+                "error": found.error[:200],
+            }
+            out.write(json.dumps(told) + "\n")
+            out.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runtime", choices=["qnn"])
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--answers", type=Path, required=True)
+    parser.add_argument("--ask", action="store_true")
+    parser.add_argument("--chip", default="57")
+    parser.add_argument("--target")
+    parser.add_argument("--fixed", action="store_true", help="give open dims usual sizes")
+    given = parser.parse_args()
+    known = answers(given.answers)
+    if given.ask:
+        new = [path for path in given.models if path.name not in known]
+        ask(given.runtime, new, given.answers, given.chip, fixed=given.fixed)
+        known = answers(given.answers)
+    found = Agreement()
+    for path in given.models:
+        answer = known.get(path.name)
+        if answer is not None:
+            mine = predicted(path, given.runtime, answer["sizes"], given.target)
+            if mine is not None:
+                found.add(path.name, mine, answer)
+    for line in found.differences[:MOST_SHOWN]:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{found}\n")
+
+
+if __name__ == "__main__":
+    main()
