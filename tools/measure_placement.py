@@ -22,13 +22,13 @@ from typing import Any
 from modellint.analysis.assume import settle
 from modellint.formats import read_model
 from modellint.model import Node
-from modellint.placement import Placement, placement
+from modellint.placement import UnitPlacement, placement
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 
 Answer = Mapping[str, Any]
 _CLONED = re.compile(r"(_token_\d+|/duplicated)+$")
-"""What ONNX Runtime adds to the names of nodes that it makes anew, in another layout."""
+"""Suffixes that ONNX Runtime gives to copies of nodes in another layout."""
 MOST_SHOWN = 30
 
 
@@ -44,7 +44,7 @@ class Agreement:
     not_started: int = 0
     differences: list[str] = field(default_factory=list)
 
-    def add(self, name: str, found: Placement, answer: Answer) -> None:
+    def add(self, name: str, found: UnitPlacement, answer: Answer) -> None:
         if not answer["starts"]:
             self.not_started += 1
             return
@@ -59,7 +59,7 @@ class Agreement:
             self.differences.append(f"{name}: {mine} parts predicted, {real} measured")
         self.whole[(found.is_whole and mine > 0) == (not left and real > 0)] += 1
 
-    def _judge(self, name: str, node: Node, found: Placement, is_taken: bool) -> None:
+    def _judge(self, name: str, node: Node, found: UnitPlacement, is_taken: bool) -> None:
         refusal = found.refusal_of(node)
         alike = (refusal is None) == is_taken
         self.nodes[alike] += 1
@@ -95,7 +95,7 @@ def _named(nodes: Iterable[Node]) -> list[Node]:
 
 def predicted(
     path: Path, runtime: str, sizes: Mapping[str, int], target: str | None = None
-) -> Placement | None:
+) -> UnitPlacement | None:
     """Return the placement of a file whose open dims have some sizes."""
     device = find_target(target) if target is not None else None
     return placement(read_model(path), Deployment(device, runtime, symbols=sizes))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from modellint.formats import read_model
-from modellint.placement import Placement, placement
+from modellint.placement import UnitPlacement, placement
 from modellint.targets.deployment import Deployment
 from tests.exports import materialise
 
@@ -27,7 +27,7 @@ ANSWERS: dict[str, Any] = {each["file"]: each for each in map(json.loads, _LINES
 STARTED = [name for name, answer in ANSWERS.items() if answer["starts"]]
 
 
-def predicted(name: str, folder: Path) -> Placement:
+def predicted(name: str, folder: Path) -> UnitPlacement:
     path = materialise(name.removesuffix(".onnx"), folder)
     found = placement(read_model(path), Deployment(runtime="qnn"))
     assert found is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
 from modellint.model import Node
-from modellint.placement import Placement, placement
+from modellint.placement import UnitPlacement, placement
 
 
 def nothing_accelerated(context: Context) -> Iterator[Hit]:
@@ -62,7 +62,7 @@ def node_left(context: Context) -> Iterator[Hit]:
         yield from folded(_left(context, found))
 
 
-def _left(context: Context, found: Placement) -> Iterator[Hit]:
+def _left(context: Context, found: UnitPlacement) -> Iterator[Hit]:
     for node in found.nodes:
         refusal = found.refusal_of(node)
         if refusal is not None and refusal.cause in ("operator", "type", "form"):
@@ -89,12 +89,12 @@ def share(context: Context) -> Iterator[Hit]:
             yield Hit(None, {"unit": found.unit, "found": reached, "limit": limit})
 
 
-def _cause(found: Placement, node: Node) -> str:
+def _cause(found: UnitPlacement, node: Node) -> str:
     refusal = found.refusal_of(node)
     return refusal.cause if refusal is not None else ""
 
 
-def _why(found: Placement, nodes: Sequence[Node]) -> dict[str, object]:
+def _why(found: UnitPlacement, nodes: Sequence[Node]) -> dict[str, object]:
     refusals: Iterable[str] = (
         refusal.words for node in nodes if (refusal := found.refusal_of(node)) is not None
     )

@@ -1,4 +1,4 @@
-"""What conditions on a form are asked of: a model, and what is known of it for a deployment."""
+"""Interface of a model for a deployment, as conditions on forms need it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Placement of a model's nodes: `inspect --placement`."""
+"""UnitPlacement of a model's nodes: `inspect --placement`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 from modellint.model import Node
-from modellint.placement import Boundary, Merge, Partition, Placement, Refusal, placement
+from modellint.placement import Boundary, Merge, NotTaken, Partition, UnitPlacement, placement
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
@@ -49,8 +49,8 @@ def _crossing(crossing: Boundary) -> Crossing:
     )
 
 
-def _left(found: Placement) -> list[LeftNodes]:
-    alike: dict[tuple[str, Refusal], list[Node]] = defaultdict(list)
+def _left(found: UnitPlacement) -> list[LeftNodes]:
+    alike: dict[tuple[str, NotTaken], list[Node]] = defaultdict(list)
     for node in found.nodes:
         refusal = found.refusal_of(node)
         if refusal is not None:

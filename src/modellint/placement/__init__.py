@@ -1,4 +1,4 @@
-"""Where each node of a model runs, if a runtime leaves some to another unit, and why.
+"""Placement of nodes on units, by runtimes that may leave some to another unit.
 
 >>> found = placement(model, deployment)
 >>> found.partitions             # runs of nodes on one unit, in order
@@ -7,6 +7,6 @@
 """
 
 from modellint.placement.analysis import placement
-from modellint.placement.placed import Boundary, Merge, Partition, Placement, Refusal
+from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
 
-__all__ = ["Boundary", "Merge", "Partition", "Placement", "Refusal", "placement"]
+__all__ = ["Boundary", "Merge", "NotTaken", "Partition", "UnitPlacement", "placement"]

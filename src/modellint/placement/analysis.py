@@ -10,8 +10,8 @@ from modellint.analysis.cost import ModelCost
 from modellint.analysis.cost.traffic import nbytes, total_of
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Model, Node
-from modellint.placement.judging import Judge, dequantizes_weight
-from modellint.placement.placed import Boundary, Merge, Partition, Placement, Refusal
+from modellint.placement.judging import NodeJudge, dequantizes_weight
+from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.waves import waves
 from modellint.runtimes import find_runtime
 from modellint.targets.deployment import Deployment
@@ -21,12 +21,12 @@ MOST_TRIED = 20
 """Most changes of which the effect is computed: those about the most nodes."""
 
 
-def placement(model: Model, deployment: Deployment) -> Placement | None:
+def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     """Return where each node runs; None if the deployment's runtime has only one unit."""
     runtime = find_runtime(deployment.runtime or "")
     if runtime is None or runtime.placing is None or not model.has_graph:
         return None
-    judge = Judge(model, deployment, runtime.placing)
+    judge = NodeJudge(model, deployment, runtime.placing)
     if judge.table is None:
         return None
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
@@ -36,7 +36,7 @@ def placement(model: Model, deployment: Deployment) -> Placement | None:
     now = sum(each.unit == placing.unit for each in partitions)
     merges = [*_fixed(judge, deployment, nodes, refusals), *_merges(nodes, refusals)]
     useful = [each for each in merges if each.partitions < now or not now]
-    return Placement(
+    return UnitPlacement(
         unit=placing.unit,
         fallback=placing.fallback,
         partitions=partitions,
@@ -50,11 +50,11 @@ def placement(model: Model, deployment: Deployment) -> Placement | None:
     )
 
 
-def _refusals(judge: Judge, nodes: Sequence[Node]) -> dict[int, Refusal]:
+def _refusals(judge: NodeJudge, nodes: Sequence[Node]) -> dict[int, NotTaken]:
     """Return the reasons by node; the DQ of a weight goes where the weight is read."""
     weights = [node for node in nodes if dequantizes_weight(node, judge.is_frozen)]
     of_weights = {id(node) for node in weights}
-    found: dict[int, Refusal] = {}
+    found: dict[int, NotTaken] = {}
     for node in nodes:
         refusal = judge.refusal(node) if id(node) not in of_weights else None
         if refusal is not None:
@@ -64,12 +64,12 @@ def _refusals(judge: Judge, nodes: Sequence[Node]) -> dict[int, Refusal]:
         readers = [use.node for use in value.consumers] if value is not None else []
         if readers and all(id(reader) in found for reader in readers):
             label = readers[0].label
-            found[id(node)] = Refusal("neighbor", f"dequantizes a weight of '{label}'")
+            found[id(node)] = NotTaken("neighbor", f"dequantizes a weight of '{label}'")
     return found
 
 
 def _partitions(
-    judge: Judge, nodes: Sequence[Node], refusals: dict[int, Refusal], unit: str, fallback: str
+    judge: NodeJudge, nodes: Sequence[Node], refusals: dict[int, NotTaken], unit: str, fallback: str
 ) -> tuple[Partition, ...]:
     """Return runs of nodes on one unit, ordered by their first nodes."""
     groups = [(unit, group) for group in waves(nodes, lambda node: id(node) not in refusals)]
@@ -102,10 +102,10 @@ def _islands(left: Sequence[Node], of_group: dict[int, int]) -> list[list[Node]]
 
 
 def _boundaries(
-    judge: Judge,
+    judge: NodeJudge,
     deployment: Deployment,
     partitions: Sequence[Partition],
-    refusals: dict[int, Refusal],
+    refusals: dict[int, NotTaken],
 ) -> Iterator[Boundary]:
     """Iterate over values that cross from one unit to another, each once."""
     units = {id(node): part.unit for part in partitions for node in part.nodes}
@@ -131,7 +131,7 @@ def _boundaries(
 
 
 def _fixed(
-    judge: Judge, deployment: Deployment, nodes: Sequence[Node], refusals: dict[int, Refusal]
+    judge: NodeJudge, deployment: Deployment, nodes: Sequence[Node], refusals: dict[int, NotTaken]
 ) -> Iterator[Merge]:
     """Return the effect of fixing all open dims at usual sizes."""
     open_nodes = [node for node in nodes if _is_open(refusals.get(id(node)))]
@@ -142,12 +142,12 @@ def _fixed(
     running = [node for node in nodes if fixed.runs(node)]
     left = _refusals(fixed, running)
     after = len(waves(running, lambda node: id(node) not in left))
-    yield Merge(tuple(open_nodes), Refusal("open-dims", "has open dims"), after)
+    yield Merge(tuple(open_nodes), NotTaken("open-dims", "has open dims"), after)
 
 
-def _merges(nodes: Sequence[Node], refusals: dict[int, Refusal]) -> Iterator[Merge]:
+def _merges(nodes: Sequence[Node], refusals: dict[int, NotTaken]) -> Iterator[Merge]:
     """Return the effects of changes that make the accelerator take all nodes of one kind."""
-    alike: dict[tuple[str, Refusal], list[Node]] = defaultdict(list)
+    alike: dict[tuple[str, NotTaken], list[Node]] = defaultdict(list)
     for node in nodes:
         refusal = refusals.get(id(node))
         if refusal is not None and refusal.cause not in ("neighbor", "open-dims"):
@@ -158,15 +158,15 @@ def _merges(nodes: Sequence[Node], refusals: dict[int, Refusal]) -> Iterator[Mer
         yield Merge(tuple(changed), refusal, len(waves(nodes, _unless(refusals, taken))))
 
 
-def _is_open(refusal: Refusal | None) -> bool:
+def _is_open(refusal: NotTaken | None) -> bool:
     return refusal is not None and refusal.cause == "open-dims"
 
 
-def _unless(refusals: dict[int, Refusal], taken: set[int]) -> Callable[[Node], bool]:
+def _unless(refusals: dict[int, NotTaken], taken: set[int]) -> Callable[[Node], bool]:
     return lambda node: id(node) not in refusals or id(node) in taken
 
 
-def _shares(judge: Judge, partitions: Sequence[Partition]) -> dict[str, float]:
+def _shares(judge: NodeJudge, partitions: Sequence[Partition]) -> dict[str, float]:
     totals: dict[str, int] = defaultdict(int)
     for part in partitions:
         if part.macs is None:

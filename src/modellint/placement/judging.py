@@ -1,4 +1,4 @@
-"""Which nodes an accelerator takes, by the tables of its runtime."""
+"""Decision which nodes an accelerator takes, by the tables of its runtime."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modellint.forms.forms import refused_form
 from modellint.model import DType, Model, Node, Shape, Value, is_static
 from modellint.operators import Trait, having
 from modellint.placement.inside import INSIDE
-from modellint.placement.placed import Refusal
+from modellint.placement.placed import NotTaken
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.targets.deployment import Deployment
@@ -22,7 +22,7 @@ _DEQUANTIZE = having(Trait.DEQUANTIZE)
 _FLOATS = frozenset({"float16", "float32", "bfloat16", "float64"})
 
 
-class Judge:
+class NodeJudge:
     """A model for a deployment, before the tables of its runtime.
 
     It knows as much of the model as the context of a check (`modellint.forms.facts.Facts`).
@@ -34,9 +34,9 @@ class Judge:
         self._placing = placing
         self._known: dict[object, Any] = {}
 
-    def under(self, deployment: Deployment) -> Judge:
+    def under(self, deployment: Deployment) -> NodeJudge:
         """Return the same for another deployment."""
-        return Judge(self.model, deployment, self._placing)
+        return NodeJudge(self.model, deployment, self._placing)
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         if analyse not in self._known:
@@ -67,7 +67,7 @@ class Judge:
             node
         )
 
-    def refusal(self, node: Node) -> Refusal | None:
+    def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""
         table = self.table
         if table is None:
@@ -75,7 +75,7 @@ class Judge:
         if table.takes(_key(node)) is False or _key(node) not in table.operators:
             taken_as = self._placing.within.get(_key(node))
             if taken_as is None or not INSIDE[taken_as](node):
-                return Refusal("operator", "is not supported")
+                return NotTaken("operator", "is not supported")
             return self._open_dims(node)
         return (
             self._open_dims(node)
@@ -84,30 +84,30 @@ class Judge:
             or self._precision(node)
         )
 
-    def _open_dims(self, node: Node) -> Refusal | None:
+    def _open_dims(self, node: Node) -> NotTaken | None:
         if not self._placing.static_only:
             return None
         for value in (*node.inputs, *node.outputs):
             if value is not None and not is_static(self.shape(value)):
-                return Refusal("open-dims", f"has a dim that is not fixed, in '{value.name}'")
+                return NotTaken("open-dims", f"has a dim that is not fixed, in '{value.name}'")
         return None
 
-    def _type(self, node: Node, table: Support) -> Refusal | None:
+    def _type(self, node: Node, table: Support) -> NotTaken | None:
         entry = table.operators[_key(node)]
         value = node.input(entry.get("at", 0))
         dtype = self.dtype(value) if value is not None else None
         if dtype is None or dtype.name not in entry.get("not", ()):
             return None
-        return Refusal("type", f"does not take {dtype.name}, only {', '.join(entry['types'])}")
+        return NotTaken("type", f"does not take {dtype.name}, only {', '.join(entry['types'])}")
 
-    def _form(self, node: Node) -> Refusal | None:
+    def _form(self, node: Node) -> NotTaken | None:
         for form in self._forms.get(_key(node), ()):
             words = refused_form(self, node, form)
             if words:
-                return Refusal("form", f"is not supported with {words}")
+                return NotTaken("form", f"is not supported with {words}")
         return None
 
-    def _precision(self, node: Node) -> Refusal | None:
+    def _precision(self, node: Node) -> NotTaken | None:
         """A device without units for floats takes what is between Q/DQ pairs."""
         target = self._deployment.target
         if target is None or not target.computes_only_integers or is_between_pairs(node):
@@ -115,7 +115,7 @@ class Judge:
         value = node.output()
         if value is None or value.dtype is None or value.dtype.name not in _FLOATS:
             return None
-        return Refusal("precision", f"computes in {value.dtype.name}, the device in integers only")
+        return NotTaken("precision", f"computes in {value.dtype.name}, the device in integers only")
 
 
 def is_between_pairs(node: Node) -> bool:

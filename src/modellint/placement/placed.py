@@ -13,12 +13,12 @@ Cause = Literal["operator", "type", "form", "open-dims", "precision", "neighbor"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class NotTaken:
     """The reason why an accelerator does not take a node."""
 
     cause: Cause
     words: str
-    """Why, as the end of a sentence that begins with the operator."""
+    """The reason, as the end of a sentence that begins with the operator."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class Boundary:
     nbytes: int | None
     node: Node
     """The node on the fallback that causes the crossing."""
-    refusal: Refusal
+    refusal: NotTaken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +50,13 @@ class Merge:
     """The effect of a change that makes the accelerator take some nodes."""
 
     nodes: tuple[Node, ...]
-    refusal: Refusal
+    refusal: NotTaken
     partitions: int
     """Number of partitions on the accelerator after it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placement:
+class UnitPlacement:
     """Units of all nodes of the main graph that run."""
 
     unit: str
@@ -65,7 +65,7 @@ class Placement:
     """The unit of all other nodes; empty if there is none."""
     partitions: tuple[Partition, ...]
     """In the order in which they run."""
-    refusals: Mapping[int, Refusal]
+    refusals: Mapping[int, NotTaken]
     """By the id of each node that is not taken."""
     boundaries: tuple[Boundary, ...] = ()
     merges: tuple[Merge, ...] = ()
@@ -102,5 +102,5 @@ class Placement:
         sizes = [each.nbytes for each in self.boundaries]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
-    def refusal_of(self, node: Node) -> Refusal | None:
+    def refusal_of(self, node: Node) -> NotTaken | None:
         return self.refusals.get(id(node))

@@ -10,7 +10,7 @@ from modellint.base.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """How a runtime that may leave nodes to another unit decides which ones.
+    """Division of a graph by a runtime that may leave nodes to another unit.
 
     Its package's `support` and `restrictions` tables say what the accelerator takes.
     """

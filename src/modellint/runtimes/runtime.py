@@ -134,4 +134,4 @@ class Runtime:
     executor: Executor | None = None
     """Description for running models in it, if it can on a CPU."""
     placing: Placing | None = None
-    """How it shares a graph out, if it may leave nodes to another unit than the accelerator."""
+    """Division of a graph, if it may leave nodes to another unit than the accelerator."""

@@ -63,7 +63,7 @@ def _plain(remarks: list[Remark]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What became of a model."""
+    """Result of compiling a model."""
 
     starts: bool
     partitions: tuple[tuple[tuple[str, str], ...], ...] = ()
