@@ -114,7 +114,7 @@ def drop_input(context: Context, hit: Hit) -> Fix | None:
 def drop_output(context: Context, hit: Hit) -> Fix | None:
     """Take an output that no node computes out of the interface."""
     value = hit.place
-    if not isinstance(value, Value) or len(context.model.outputs) == 1:
+    if not isinstance(value, Value) or not any(map(_is_computed, context.model.outputs)):
         return None
     wanted = context.choices.get("idle-outputs") == "drop"
     edits: tuple[GraphEdit, ...] = (RemoveOutput(value),)
@@ -122,6 +122,10 @@ def drop_output(context: Context, hit: Hit) -> Fix | None:
         edits += (RemoveTensor(value),)
     says = f"Removes output '{value.name}', which callers may no longer ask for."
     return Fix(edits if wanted else (), says, option="idle-outputs=drop", changes_interface=True)
+
+
+def _is_computed(output: Value) -> bool:
+    return not output.is_constant and not output.is_input
 
 
 def drop_imports(context: Context, hit: Hit) -> Fix | None:
