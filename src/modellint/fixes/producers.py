@@ -118,8 +118,14 @@ def _with_types(node: Node, values: tuple[Value | None, ...], start: int, dtype:
     return Fix(tuple(edits), says, "numbers", tolerance=_ROUNDING)
 
 
-def narrow_input(node: Node) -> Fix | None:
-    """Convert the input to the type of the weights."""
+def agree_on_type(node: Node) -> Fix | None:
+    """Store scale and bias as float32, unless float16 is wanted afterwards."""
+    output = node.output()
+    wanted = [output.declared_dtype if output is not None else None]
+    for use in output.consumers if output is not None else ():
+        wanted += [value.dtype for value in use.node.inputs if value and value.is_constant]
+    if not any(dtype is not None and dtype.name == "float16" for dtype in wanted):
+        return _with_types(node, node.inputs[1:], 1, "float32")
     cast = NewNode("Cast", (node.input(0),), ("half",), {"to": _HALF})
     edits = (InsertNodes(node.graph, (cast,), before=node), SetInput(node, 0, "half"))
     says = f"Converts the input of {_named(node)} to float16."
