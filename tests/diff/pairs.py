@@ -82,7 +82,7 @@ def renamed(model: ModelProto, rng: random.Random) -> Expected:
     return Expected()
 
 
-def shuffled(model: ModelProto, rng: random.Random) -> Expected:
+def shuffled(model: ModelProto, rng: random.Random) -> Expected | None:
     """Nodes are in another topological order, and initializers in any."""
     graph = model.graph
     made = {name: at for at, node in enumerate(graph.node) for name in node.output if name}
@@ -100,8 +100,9 @@ def shuffled(model: ModelProto, rng: random.Random) -> Expected:
             waiting[follower].discard(at)
             if not waiting[follower]:
                 ready.append(follower)
-    nodes = [graph.node[at] for at in order]
-    _set(graph.node, nodes)
+    if len(order) < len(graph.node):
+        return None  # names of subgraphs hide outer ones
+    _set(graph.node, [graph.node[at] for at in order])
     tensors = list(graph.initializer)
     rng.shuffle(tensors)
     _set(graph.initializer, tensors)
@@ -192,6 +193,7 @@ def one_attribute(model: ModelProto, rng: random.Random) -> Expected | None:
         if attribute.type in (AttributeProto.INT, AttributeProto.FLOAT, AttributeProto.INTS)
         and attribute.name not in ("to", "kernel_shape", "allowzero", "num_outputs")
         and (attribute.type != AttributeProto.INTS or attribute.ints)
+        and np.isfinite(attribute.f)
     ]
     if not found:
         return None
@@ -339,8 +341,7 @@ def disguised(rule: Rule) -> Rule:
         renamed(model, rng)
         after = [tensor.name for tensor in model.graph.initializer]
         expected.weights = {after[before[name]] for name in expected.weights}
-        shuffled(model, rng)
-        return expected
+        return expected if shuffled(model, rng) is not None else None
 
     return changed
 
