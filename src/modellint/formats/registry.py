@@ -21,6 +21,7 @@ from modellint.formats.openvino import OPENVINO
 from modellint.formats.ort import ORT
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.safetensors import SAFETENSORS
+from modellint.formats.savedmodel import SAVED_MODEL
 from modellint.formats.tflite import TFLITE
 from modellint.formats.torch import TORCH
 from modellint.formats.triton import TRITON
@@ -42,6 +43,7 @@ READ: tuple[Format, ...] = (
     TORCH,
     KERAS,
     KERAS_HDF5,
+    SAVED_MODEL,
     NCNN,
     ENGINE,
     LAYERS,
