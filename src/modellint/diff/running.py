@@ -225,7 +225,7 @@ class _Layers:
             )
         )
         seen = dict(zip(self._points, observed, strict=False))
-        layers = list(self._layers(seen))
+        layers = self._layers(seen)
         return replace(
             plain,
             compared=len(layers),
@@ -243,38 +243,64 @@ class _Layers:
             return value
         return value if result in self._found.values else result
 
-    def _layers(self, seen: Mapping[Value, Observation]) -> Iterator[LayerDeviation]:
-        noises = self._noises(seen)
-        for pair in self._pairs():
-            for value in pair.old.outputs:
-                observation = seen.get(value) if value is not None else None
-                if observation is None or observation.deviation is None:
-                    continue
-                if observation.deviation.comparable:
-                    yield _layer(pair, observation, _sum_of(noises, pair.old))
-                    break
-
-    def _pairs(self) -> list[Pair]:
-        """Return the matched operations in the old model's order."""
-        pairs = [*self._found.pairs, *self._found.replaced]
-        return sorted(pairs, key=lambda pair: pair.old.index)
-
-    def _noises(self, seen: Mapping[Value, Observation]) -> dict[Value, float]:
-        """Return the noise of each value; what was not observed has that of what it comes from."""
-        noises: dict[Value, float] = {}
+    def _layers(self, seen: Mapping[Value, Observation]) -> list[LayerDeviation]:
+        """Return the results of matched operations, in the old model's order."""
+        pairs = {pair.old: pair for pair in [*self._found.pairs, *self._found.replaced]}
+        tracking = _Tracking()
         for view, _ in self._found.views:
             for step in view.steps:
-                before = _sum_of(noises, step)
-                for value in step.outputs:
-                    if value is not None:
-                        observation = seen.get(value)
-                        deviation = observation.deviation if observation is not None else None
-                        noises[value] = _noise(deviation) if deviation is not None else before
-        return noises
+                made = [value for value in step.outputs if value is not None]
+                observation = next((seen[value] for value in made if value in seen), None)
+                tracking.follow(step, pairs.get(step), observation)
+        return tracking.layers
 
 
-def _sum_of(noises: Mapping[Value, float], step: CanonicalStep) -> float:
-    return sum(noises.get(value, 0.0) for value in step.inputs if value is not None)
+class _Tracking:
+    """Noise on its way through the network, and where it starts."""
+
+    def __init__(self) -> None:
+        self.layers: list[LayerDeviation] = []
+        self._noises: dict[Value, float] = {}
+        self._suspects: dict[Value, LayerDeviation] = {}
+        """The first operations that differ in a way that may mean nothing, by values from them."""
+
+    def follow(
+        self, step: CanonicalStep, pair: Pair | None, observation: Observation | None
+    ) -> None:
+        """Add a step, which comes after those that it reads."""
+        read = [value for value in step.inputs if value is not None]
+        noise = before = sum(self._noises.get(value, 0.0) for value in read)
+        suspect = next((self._suspects[value] for value in read if value in self._suspects), None)
+        deviation = observation.deviation if observation is not None else None
+        if pair is not None and observation is not None and deviation is not None:
+            layer = _layer(pair, observation, deviation, before)
+            if _may_mean_nothing(pair, deviation):
+                suspect = (suspect or layer) if layer.noise > before else None
+            else:
+                noise = layer.noise
+                if suspect is not None and layer.starts:
+                    self.layers.append(replace(suspect, starts=True))
+                    layer = replace(layer, starts=False)
+                suspect = None
+                self.layers.append(layer)
+        for value in step.outputs:
+            if value is not None:
+                self._noises[value] = noise
+                if suspect is not None:
+                    self._suspects[value] = suspect
+
+
+def _may_mean_nothing(pair: Pair, deviation: Deviation) -> bool:
+    """Return True for shapes and indices, and for numbers that are only laid out differently.
+
+    If they do mean something, a result after them differs.
+    """
+    if not deviation.comparable:
+        return True
+    value = pair.old.output
+    if value is not None and value.dtype is not None and not value.dtype.is_float:
+        return True
+    return pair.old.op in _MOVES and pair.old.attributes != pair.new.attributes
 
 
 def point_of(old: Value, new: Value, folded: Value) -> Point | None:
@@ -326,19 +352,18 @@ def _is_captured(value: Value, model: Model) -> bool:
     return is_made and value.graph is model.graph and value.type_name == "tensor"
 
 
-def _noise(deviation: Deviation | None) -> float:
+def _noise(deviation: Deviation) -> float:
     """Return the energy of the difference as a share of the signal's."""
-    if deviation is None or not deviation.comparable:
-        return math.inf
-    if not deviation.same_nonfinite:
+    if not deviation.comparable or not deviation.same_nonfinite:
         return math.inf
     return 0.0 if deviation.sqnr == math.inf else 10 ** (-max(deviation.sqnr, -300.0) / 10)
 
 
-def _layer(pair: Pair, observation: Observation, before: float) -> LayerDeviation:
-    deviation = observation.deviation
-    assert deviation is not None
+def _layer(
+    pair: Pair, observation: Observation, deviation: Deviation, before: float
+) -> LayerDeviation:
     noise = _noise(deviation)
+    starts = noise > 0 and before <= OWN_NOISE * noise and not _may_mean_nothing(pair, deviation)
     return LayerDeviation(
         _place(pair.old),
         _place(pair.new),
@@ -346,7 +371,7 @@ def _layer(pair: Pair, observation: Observation, before: float) -> LayerDeviatio
         before,
         _db(deviation),
         deviation.cosine,
-        starts=noise > 0 and before <= OWN_NOISE * noise and math.isfinite(before),
+        starts,
         old_range=_range(observation.old),
         new_range=_range(observation.new),
     )
@@ -370,7 +395,7 @@ def _starts(layers: Sequence[LayerDeviation]) -> list[LayerDeviation]:
 
 
 def _noisiest(layers: Sequence[LayerDeviation]) -> list[LayerDeviation]:
-    found = [layer for layer in layers if layer.noise > layer.before]
+    found = [layer for layer in layers if math.inf > layer.noise > layer.before]
     return sorted(found, key=lambda layer: layer.before - layer.noise)[:MOST_NOISY]
 
 

@@ -12,6 +12,8 @@ from modellint.base.records import dataclass
 
 PIECE = 1 << 16
 """Elements that are compared at once: as many as a processor's cache holds."""
+HIDING = -9999.0
+"""Scores below which attention hides a token."""
 NEGLIGIBLE = 1e-3
 """Elements below this share of the root mean square count as that large in relative errors."""
 
@@ -60,7 +62,8 @@ class Tally:
     """Differences of several pairs of arrays, such as one value in several runs."""
 
     def __init__(self, *, detailed: bool = True) -> None:
-        """Without `detailed`, leave relative errors and top 1 out: they take most of the time."""
+        """Without `detailed`, as for values in the middle, leave out relative errors and top 1,
+        and take all that hides a token for the same: minus infinity, or a large number."""
         self._detailed = detailed
         self._sums = _Sums()
         self._elements = self._differing = 0
@@ -87,7 +90,8 @@ class Tally:
         a, b = old.reshape(-1), new.reshape(-1)
         own = _Sums()
         for start in range(0, a.size, PIECE):
-            own.add(a[start : start + PIECE], b[start : start + PIECE])
+            pieces = a[start : start + PIECE], b[start : start + PIECE]
+            own.add(*(pieces if self._detailed else _without_masks(*pieces)))
         self._same_bits &= old.dtype == new.dtype
         self._sums.include(own)
         if not self._detailed:
@@ -176,6 +180,14 @@ class _Sums:
             self.same_nonfinite &= bool(np.array_equal(odd_a, odd_b, equal_nan=True))
             return a[finite], b[finite]
         return a, b
+
+
+def _without_masks(old: NDArray[Any], new: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the numbers without those that are far below zero on both sides."""
+    if old.dtype.kind in "biu" or not old.size or not old.min() <= HIDING:
+        return old, new
+    kept = ~((old <= HIDING) & (new <= HIDING))
+    return old[kept], new[kept]
 
 
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
