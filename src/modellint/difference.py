@@ -268,6 +268,7 @@ class FindingDifference:
     new: list[FindingChange]
     gone: list[FindingChange]
     still: Annotated[int, "Number of findings that both models have."]
+    both: Annotated[list[FindingChange], "Those findings, as in the new model."]
     reads_weights: Annotated[
         bool, "False if rules that read weights were left out, since the models are too large."
     ]

@@ -49,6 +49,8 @@ FORMATS: Mapping[str, str] = {
     "full": "modellint.report.diff",
     "concise": "modellint.report.diff_concise",
     "json": "modellint.report.diff_json",
+    "markdown": "modellint.report.diff_markdown",
+    "sarif": "modellint.report.diff_sarif",
 }
 """Modules that write a difference, by format."""
 CHANGED, INTERNAL_ERROR = 1, 3

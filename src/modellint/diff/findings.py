@@ -24,10 +24,12 @@ def finding_difference(
     before, after = ([f for f in found if f.suppressed is None] for found in (old, new))
     come, gone = _unpaired(before, after, lambda f: f.fingerprint, lambda f: f.fingerprint)
     come, gone = _unpaired(gone, come, lambda f: twins.get(_place(f), _place(f)), _place)
+    fresh = {id(finding) for finding in come}
     return FindingDifference(
         new=[_brief(finding) for finding in come],
         gone=[_brief(finding) for finding in gone],
         still=len(after) - len(come),
+        both=[_brief(finding) for finding in after if id(finding) not in fresh],
         reads_weights=reads_weights,
     )
 

@@ -491,8 +491,8 @@ class DifferencePage(Page):
         self._section("figures", FIGURES, rows)
 
     def _figure(self, change: FigureChange) -> Row:
-        shown = [_figure_text(change, value) for value in (change.old, change.new)]
-        return [TITLES.get(change.name, change.name), *shown, _ratio(change.old, change.new)]
+        shown = [figure_text(change, value) for value in (change.old, change.new)]
+        return [TITLES.get(change.name, change.name), *shown, growth(change.old, change.new)]
 
     def _devices(self, devices: Sequence[DeviceDifference]) -> None:
         rows = [self._device(device) for device in devices if device.target is not None]
@@ -654,13 +654,13 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
 
-def _ratio(old: int | None, new: int | None) -> str:
+def growth(old: int | None, new: int | None) -> str:
     if not old or new is None:
         return ""
     return f"{new / old - 1:+.1%}"
 
 
-def _figure_text(change: FigureChange, value: int | None) -> str:
+def figure_text(change: FigureChange, value: int | None) -> str:
     if value is None:
         return "unknown"
     if change.unit == "bytes":

@@ -18,7 +18,7 @@ _BEGINS = {
     "github, without annotations": r"(No findings|\d[\d,]* (error|warning|info)[^\n]*) in \d",
     "gitlab": rf'\[\]\s*\Z|\[\s*\{{\s*"type": "issue",\s*"check_name": "{_CODE}"',
     "junit": r'<\?xml [^>]*\?>\s*<testsuites name="modellint"',
-    "markdown": r"<!-- modellint -->",
+    "markdown": r"<!-- modellint( diff)? -->",
     "concise difference": r"[^\n]+ -> [^\n]+: (no differences|unreadable|\d)",
     "probes": r"  target  runtime ",
     "agreement of probes and rules": r"# Rules and runtimes\n",

@@ -82,12 +82,12 @@ def _head(result: Result) -> Iterator[str]:
     yield f"**{overview(result)}**"
     for sentence in sentences(result):
         yield ""
-        yield _prose(sentence)
+        yield prose(sentence)
 
 
 def _section_head(section: Section, root: str) -> Iterator[str]:
     yield ""
-    yield f"### {_code(source_path(section.path, root))}"
+    yield f"### {code(source_path(section.path, root))}"
     yield ""
     yield from markdown(("severity", "rule", "finding"), ())
 
@@ -97,7 +97,7 @@ def _row(group: Group) -> str:
     severity = str(finding.severity)
     cells = [
         f"**{severity}**" if finding.severity is Severity.ERROR else severity,
-        f"[{_prose(finding.code)}]({rule_url(finding.code)}) {_prose(finding.rule)}",
+        f"[{prose(finding.code)}]({rule_url(finding.code)}) {prose(finding.rule)}",
         "<br>".join(_finding(group)),
     ]
     return f"{markdown_row(cells)}\n"
@@ -105,14 +105,14 @@ def _row(group: Group) -> str:
 
 def _finding(group: Group) -> Iterator[str]:
     finding = group.first
-    yield _prose(finding.message) + (f" ({_prose(finding.target)})" if finding.target else "")
+    yield prose(finding.message) + (f" ({prose(finding.target)})" if finding.target else "")
     if places := also(group):
-        yield f"Also {_prose(places)}."
+        yield f"Also {prose(places)}."
     if finding.fix:
-        yield f"**Fix:** {_prose(finding.fix)}"
+        yield f"**Fix:** {prose(finding.fix)}"
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     parts = _REFERENCE.split(brief(text))
     marks = [*_REFERENCE.findall(brief(text)), ""]
     return "".join(
@@ -121,7 +121,7 @@ def _prose(text: str) -> str:
     )
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Format as an HTML code element, which unlike a code span can contain entities."""
     text = _UNSAFE_IN_CODE.sub(lambda char: f"&#{ord(char[0])};", shorten(brief(text), 200))
     return f"<code>{text}</code>"
