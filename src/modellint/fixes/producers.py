@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Repair = Callable[[Node], "Fix | None"]
-_HALF = 10
-"""Number of float16 in attributes."""
+_CODES = {"float32": 1, "float16": 10}
+"""Numbers of types in attributes."""
 _ROUNDING = 1e-2
 """Largest change by rounding weights to float16, relative to the largest element."""
 
@@ -95,23 +95,25 @@ def widen_scales(node: Node) -> Fix | None:
 
 
 def _with_types(node: Node, values: tuple[Value | None, ...], start: int, dtype: str) -> Fix | None:
-    """Let a node read constants in another type."""
+    """Let a node read inputs in another type: other constants, or what a Cast makes."""
     edits: list[GraphEdit] = []
     is_exact = True
     for place, value in enumerate(values, start):
-        if value is None or (value.dtype is not None and value.dtype.name == dtype):
+        if value is None or value.dtype is None or value.dtype.name == dtype:
             continue
-        elements = value.tensor.numpy() if is_settled(value) and value.tensor else None
-        if elements is None:
-            return None
-        made = elements.astype(DTYPES[dtype].numpy)
-        is_exact = is_exact and bool((made.astype(elements.dtype) == elements).all())
         name = f"{value.name}_{dtype}"
-        array = partial(_as_is, made)
-        edits += (
-            AddTensor(name, node.graph, DTYPES[dtype], made.shape, array),
-            SetInput(node, place, name),
-        )
+        stored = value.tensor if is_settled(value) else None
+        elements = stored.numpy() if stored is not None else None
+        if elements is None:
+            cast = NewNode("Cast", (value,), (name,), {"to": _CODES[dtype]})
+            edits.append(InsertNodes(node.graph, (cast,), before=node))
+            is_exact = is_exact and value.dtype.bits <= DTYPES[dtype].bits
+        else:
+            made = elements.astype(DTYPES[dtype].numpy)
+            is_exact = is_exact and bool((made.astype(elements.dtype) == elements).all())
+            converted = partial(_as_is, made)
+            edits.append(AddTensor(name, node.graph, DTYPES[dtype], made.shape, converted))
+        edits.append(SetInput(node, place, name))
     says = f"Lets {_named(node)} read {dtype}."
     if is_exact:
         return Fix(tuple(edits), says)
@@ -126,7 +128,7 @@ def agree_on_type(node: Node) -> Fix | None:
         wanted += [value.dtype for value in use.node.inputs if value and value.is_constant]
     if not any(dtype is not None and dtype.name == "float16" for dtype in wanted):
         return _with_types(node, node.inputs[1:], 1, "float32")
-    cast = NewNode("Cast", (node.input(0),), ("half",), {"to": _HALF})
+    cast = NewNode("Cast", (node.input(0),), ("half",), {"to": _CODES["float16"]})
     edits = (InsertNodes(node.graph, (cast,), before=node), SetInput(node, 0, "half"))
     says = f"Converts the input of {_named(node)} to float16."
     return Fix(edits, says, "numbers", tolerance=_ROUNDING)
@@ -134,7 +136,9 @@ def agree_on_type(node: Node) -> Fix | None:
 
 def draw_half(node: Node) -> Fix | None:
     """Draw numbers of the type that is declared."""
-    return Fix((SetAttribute(node, "dtype", _HALF),), f"Lets {_named(node)} make float16.")
+    return Fix(
+        (SetAttribute(node, "dtype", _CODES["float16"]),), f"Lets {_named(node)} make float16."
+    )
 
 
 def drop_sizes(node: Node) -> Fix | None:
