@@ -16,7 +16,10 @@ _IMPLIED: Mapping[str, int] = {"dilations": 1, "strides": 1, "pads": 0, "output_
 """Numbers that a window has along each axis if it does not state them."""
 _RENAMED: Mapping[tuple[str, str], str] = {("Pad", "value"): "constant_value", ("TopK", "k"): "K"}
 """Attributes that became inputs under another name."""
-_LEFT_OUT = frozenset(("doc_string",))
+_LEFT_OUT = frozenset("doc_string broadcast consumed_inputs is_test spatial".split())
+"""Attributes that say nothing about numbers, or that old versions needed for what is usual now."""
+_ALIASES: Mapping[object, str] = {"bilinear": "linear", "bicubic": "cubic"}
+"""Values of GridSample's mode in older versions."""
 
 
 def opset_of(model: Model) -> int:
@@ -31,6 +34,8 @@ def stated(node: Node, opset: int) -> dict[str, object]:
     found: dict[str, object] = dict(older)
     for name, attribute in node.attributes.items():
         value = plain(attribute)
+        if node.op_type == "GridSample":
+            value = _ALIASES.get(value, value)
         found.pop(name, None)
         if name in _LEFT_OUT or (name in newest and newest[name] == value):
             continue
@@ -40,6 +45,11 @@ def stated(node: Node, opset: int) -> dict[str, object]:
     if node.op_type == "Conv":
         found.pop("kernel_shape", None)  # the weight has it
     return found
+
+
+def newest_default(node: Node, name: str) -> object:
+    """Return what an attribute is where it is not among those that are stated."""
+    return _defaults(node.op_type, node.domain, _LATEST)[0].get(name)
 
 
 def drop_even_split(attributes: dict[str, object]) -> None:

@@ -256,7 +256,7 @@ class CanonicalGraph:
             numbers = _parameter(node, value) if value is not None and name else None
             if numbers is None:
                 kept.append(value)
-            elif numbers != ():
+            elif numbers != () and not (name == "constant_value" and numbers == 0):
                 attributes["constant" if is_commutative else name] = numbers
                 if not is_commutative:
                     kept.append(None)

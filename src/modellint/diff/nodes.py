@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from math import isclose
 
-from modellint.diff.attributes import opset_of, stated
-from modellint.diff.canonical import CanonicalGraph, CanonicalStep
+from modellint.diff.attributes import newest_default, opset_of, stated
+from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep
 from modellint.diff.folded import folded_activations
 from modellint.diff.matching import Matching, Pair
 from modellint.difference import (
@@ -72,19 +72,18 @@ class _Changes:
 
     def all(self) -> Iterator[NodeChange]:
         for pair in self._pairs:
-            attributes, inputs = (
-                list(self._attributes(pair.old.attributes, pair.new.attributes)),
-                list(self._inputs(pair)),
-            )
+            attributes = [*self._attributes(*_stated_by(pair)), *self._axes(pair)]
+            inputs = list(self._inputs(pair))
             if attributes or inputs:
                 yield NodeChange(place(pair.old.main), place(pair.new.main), attributes, inputs)
 
     def of_light(self, light: Iterable[tuple[Node, Node]]) -> Iterator[NodeChange]:
         """Iterate over changes of nodes that are seen through, such as the type of a Cast."""
-        for before, after in light:
-            old, new = (stated(node, opset_of(node.graph.model)) for node in (before, after))
-            attributes = list(self._attributes(old, new))
-            if attributes and not self._is_converted:
+        for before, after in light if not self._is_converted else ():
+            if before.attributes.keys() != after.attributes.keys():
+                continue  # another version of the operator
+            attributes = list(self._attributes(_stated(before), _stated(after)))
+            if attributes:
                 yield NodeChange(place(before), place(after), attributes, [])
 
     def _attributes(
@@ -92,9 +91,16 @@ class _Changes:
     ) -> Iterator[AttributeChange]:
         if old == new:
             return
-        for name in sorted({*old, *new}):
+        for name in sorted({*old, *new} - {_AXIS}):
             if not self._are_same(old.get(name), new.get(name)):
                 yield AttributeChange(name, _plain(old.get(name)), _plain(new.get(name)))
+
+    def _axes(self, pair: Pair) -> Iterator[AttributeChange]:
+        """Return a change of the axis, which has two names where the rank is known."""
+        old, new = pair.old.attributes.get(_AXIS), pair.new.attributes.get(_AXIS)
+        if old == new or _counted(pair.old, old) == _counted(pair.new, new):
+            return
+        yield AttributeChange(_AXIS, _plain(old), _plain(new))
 
     def _are_same(self, one: object, other: object) -> bool:
         if isinstance(one, tuple) and isinstance(other, tuple):
@@ -133,6 +139,35 @@ class _Changes:
         come = [value for value in after if value in self._known and value not in twins]
         for one, other in zip(gone, come, strict=False):
             yield InputChange(pair.new.inputs.index(other), one.name, other.name)
+
+
+_AXIS = "axis"
+_LAYOUT = "transB"
+"""An attribute of layers that says how their weight is stored."""
+
+
+def _stated_by(pair: Pair) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """Return the attributes of both steps; of layers in one form, also those of that form."""
+    old, new = pair.old, pair.new
+    if old.op not in LAYERS or old.form != new.form:
+        return old.attributes, new.attributes
+    one, other = (
+        {**step.attributes, **{k: v for k, v in _stated(step.main).items() if k != _LAYOUT}}
+        for step in (old, new)
+    )
+    return one, other
+
+
+def _stated(node: Node) -> Mapping[str, object]:
+    return stated(node, opset_of(node.graph.model))
+
+
+def _counted(step: CanonicalStep, axis: object) -> object:
+    """Return an axis counted from the front, if the rank is known."""
+    axis = newest_default(step.main, _AXIS) if axis is None else axis
+    value = step.main.input(0)
+    shape = value.shape if value is not None and isinstance(axis, int) and axis < 0 else None
+    return axis + len(shape) if shape is not None and isinstance(axis, int) else axis
 
 
 def _rewritings(pairs: Iterable[Pair]) -> Iterator[Rewriting]:
