@@ -19,7 +19,7 @@ SIZE = 16 * MIB
 
 @pytest.fixture
 def twins(tmp_path: Path) -> Path:
-    """A model with three tensors of zeros in a file of holes, the last with one other number."""
+    """A model with three tensors in a file of holes, the last with one number that is not alike."""
     names = "abc"
     weights = ", ".join(
         f'float[2048,2048] {name} = ["location": "w", "offset": "{at * SIZE}", "length": "{SIZE}"]'
@@ -31,6 +31,9 @@ def twins(tmp_path: Path) -> Path:
     path.write_text(f"{header} g (float[1,2048] x) => (float[1,2048] y) <{weights}> {{ {body} }}")
     with (tmp_path / "w").open("wb") as file:
         file.truncate(3 * SIZE)
+        for at in range(3):  # they are no constants
+            file.seek(at * SIZE)
+            file.write(b"\1")
         file.seek(3 * SIZE - 4 * 1000)
         file.write(b"\1")
     return path

@@ -18,6 +18,8 @@ _SAMPLES, _SAMPLE = 8, 64
 _MANY, _DENSE = 1024, 1 << 14
 """Number and length of samples of tensors that are too large to read whole."""
 _PIECE = 1 << 22
+_MOST_CONSTANT = 1 << 16
+"""Bytes up to which equal constants are of interest, too: reading them costs nothing."""
 _SMALL = 1024
 """Maximum bytes of constants that are compared by content."""
 _MOST_ALIKE = 32
@@ -147,6 +149,8 @@ def equal_tensors(model: Model, least: int) -> Iterator[EqualTensors]:
         if len(apart) < 2:
             continue
         for sampled in _grouped_by_samples(apart):
+            if _looks_constant(sampled[0]):
+                continue  # another rule's finding; and to be sure would take reading all of it
             if model.reading.affords("equal tensors", *sampled):
                 yield from map(EqualTensors, _grouped(sampled, _content))
             else:
@@ -177,6 +181,15 @@ def same_in_full(one: Tensor, other: Tensor) -> bool:
     return bool(content) and content == _content(other)
 
 
+def _looks_constant(tensor: Tensor) -> bool:
+    """Return True for a large matrix whose samples all hold the same number."""
+    if len(tensor.shape) < 2 or tensor.nbytes <= _MOST_CONSTANT:
+        return False
+    samples = list(tensor.parts(_evenly(tensor.elements, _SAMPLES, _SAMPLE)))
+    first = samples[0].flat[0]
+    return all(bool((each == first).all()) for each in samples)
+
+
 def _place(tensor: Tensor) -> Hashable:
     """Return the storage location; tensors that share one are not duplicates."""
     region = tensor.region
@@ -200,13 +213,17 @@ def _grouped(tensors: list[Tensor], digest: Callable[[Tensor], bytes]) -> Iterat
 
 def _sample(tensor: Tensor, samples: int, length: int) -> bytes:
     """Return a digest of evenly spaced samples; empty if there are none."""
-    size, digest = tensor.elements, hashlib.blake2b(digest_size=16)
-    starts = range(0, size if length else 0, max(1, size // samples))
-    read = 0
-    for part in tensor.parts((at, min(at + length, size)) for at in starts):
+    digest, read = hashlib.blake2b(digest_size=16), 0
+    for part in tensor.parts(_evenly(tensor.elements, samples, length)):
         digest.update(part.tobytes())
         read += part.size
     return digest.digest() if read else b""
+
+
+def _evenly(size: int, samples: int, length: int) -> Iterator[tuple[int, int]]:
+    """Iterate over evenly spaced ranges of a number of elements."""
+    starts = range(0, size if length else 0, max(1, size // samples))
+    return ((at, min(at + length, size)) for at in starts)
 
 
 def _content(tensor: Tensor) -> bytes:

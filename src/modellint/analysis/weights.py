@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 PIECES = 16
 PIECE = 1 << 12
 """Elements per piece; tensors of up to PIECES pieces are read completely."""
-FEWEST_PIECES, MOST_PIECES = 4, 1 << 15
-"""Pieces of each tensor, and of all of a model: one may have 50,000 tensors of experts."""
+FEWEST_PIECES, MOST_PIECES = 2, 1 << 15
+"""Pieces of each tensor, and of all of a model: one may have 90,000 tensors of experts."""
 
 FLOAT16_MAX = 65504.0
 FLOAT16_ZERO = 2.0**-25

@@ -64,10 +64,10 @@ def constant_weight(context: Context) -> Iterator[Hit]:
 def sparse_stored_dense(context: Context) -> Iterator[Hit]:
     """Weights that are mostly zeros, but stored and computed densely."""
     for place, tensor, statistics in _statistics(context):
-        if tensor.nbytes < context.options["min-bytes"] or not is_weight(place):
+        if tensor.nbytes < context.options["min-bytes"] or statistics.is_constant:
             continue
         share = statistics.zeros / statistics.read
-        if context.options["share"] <= share and not statistics.is_constant:
+        if context.options["share"] <= share and is_weight(place):
             yield Hit(place, {"tensor": place.name, "share": share, "size": tensor.nbytes})
 
 
