@@ -33,7 +33,7 @@ def run_options(command: Any) -> Any:
 
 
 class Running:
-    """What was asked about running models."""
+    """Options about running models, and what follows from them."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = given

@@ -11,6 +11,8 @@ from modellint.report.table import Column, Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
 
 MOST_ROWS = 8
+SLIGHT = 0.1
+"""Share of the noise at the start, below which layers hardly add to it."""
 OUTPUTS = (
     names("output"),
     figures("SQNR"),
@@ -21,12 +23,12 @@ OUTPUTS = (
     prose("", least=12),
 )
 LAYERS = (
-    names("layer"),
-    names("op", drop=1),
+    names("layer", least=44),
+    names("op", drop=3),
     figures("SQNR"),
     figures("noise"),
     figures("of inputs", drop=2),
-    names("range", drop=3),
+    figures("range", drop=1),
 )
 SATURATED = (names("quantizer"), figures("clipped"), names("range", drop=1), names("seen"))
 DEAD = (names("layer"), figures("channels"), figures("dead"), names(), figures())
@@ -47,10 +49,12 @@ def draw_run(page: Page, run: RunDifference, *, verbose: bool) -> None:
     if run.starts:
         page.blank()
         first = page.words(run.starts[0].new.name)
-        page.beside("starts at", Text.of(Text(first, POOR), _more(run)))
+        page.field("starts at", Text.of(Text(first, POOR), _more(run)))
     starts = [_layer(page, each) for each in run.starts[:most]]
     _section(page, "", LAYERS, starts)
-    noisy = [each for each in run.noisiest if each not in run.starts]
+    least = SLIGHT * max((each.noise for each in run.starts), default=0.0)
+    noisy = [each for each in run.noisiest if each.noise - each.before >= least]
+    noisy = [each for each in noisy if each not in run.starts]
     rows = [_layer(page, each) for each in noisy[: None if verbose else MOST_ROWS // 2]]
     _section(page, "grows at", LAYERS, rows)
     saturated: list[Row] = [
@@ -131,7 +135,8 @@ def _share(noise: float) -> str:
 
 
 def _range(bounds: Sequence[float]) -> str:
-    return " to ".join(f"{bound:.3g}" for bound in bounds)
+    low, high = (f"{bound:.3g}" for bound in bounds)
+    return f"up to {high}" if low == "-inf" else f"{low} to {high}"
 
 
 def _db(value: float | None) -> str:
