@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TextIO, TypeVar
 
 from modellint.base.text import counted, quantity, shorten, work
@@ -61,7 +61,8 @@ MOST_NAMES = 3
 LONGEST_VALUE = 40
 
 INTERFACE = (names(), names(), prose(least=30), prose(drop=1))
-NODES = (names(), names("", least=12), names(least=16), prose(least=24))
+NODES = (names(), names("", least=12), figures(), names(least=16), prose(least=24))
+_VERBS = {"~": "changed", "+": "added", "-": "removed"}
 WEIGHTS = (
     names("weight"),
     names("type", drop=2),
@@ -356,20 +357,34 @@ class DifferencePage(Page):
         self._under("nodes", self._node_facts(nodes), is_first=not rows)
 
     def _node_rows(self, nodes: NodeDifference) -> Iterator[Row]:
-        for change in self._first(nodes.changed):
-            yield [*self._mark("~"), change.new.op_type, self._named(change), self._detail(change)]
-        yield from self._more(nodes.changed, "changed")
-        for pair in self._first(nodes.replaced):
-            said = f"{pair.old.op_type} {self.arrow} {pair.new.op_type}"
-            yield [*self._mark("~"), said, self.words(pair.new.name), "in the same place"]
-        yield from self._more(nodes.replaced, "replaced")
-        for mark, places in (("+", nodes.added), ("-", nodes.removed)):
-            for place in self._first(places):
-                yield [*self._mark(mark), place.op_type, self.words(place.name), ""]
-            yield from self._more(places, "added" if mark == "+" else "removed")
+        """Iterate over rows, one for each kind of change: they repeat with a model's blocks."""
+        rows: list[tuple[str, str, str, str]] = [
+            ("~", each.new.op_type, each.new.name, self._detail(each)) for each in nodes.changed
+        ]
+        rows += [
+            ("~", f"{p.old.op_type} {self.arrow} {p.new.op_type}", p.new.name, "in the same place")
+            for p in nodes.replaced
+        ]
+        rows += [("+", place.op_type, place.name, "") for place in nodes.added]
+        rows += [("-", place.op_type, place.name, "") for place in nodes.removed]
+        alike = self._alike(rows, lambda row: (row[0], row[1], row[3]))
+        for mark in "~+-":
+            found = [each for each in alike if each[0][0] == mark]
+            for (_, op_type, name, detail), count in self._first(found):
+                yield [*self._mark(mark), op_type, self._times(count), self.words(name), detail]
+            yield from self._more(found, _VERBS[mark])
 
-    def _named(self, change: NodeChange) -> str:
-        return self.words(change.new.name)
+    def _alike(self, items: Iterable[T], key: Callable[[T], Hashable]) -> list[tuple[T, int]]:
+        """Return the first of items that are alike, and how many there are; all if verbose."""
+        if self.options.verbose:
+            return [(item, 1) for item in items]
+        groups: dict[Hashable, list[T]] = {}
+        for item in items:
+            groups.setdefault(key(item), []).append(item)
+        return [(group[0], len(group)) for group in groups.values()]
+
+    def _times(self, count: int) -> str:
+        return f"{self.glyphs.times}{count:,}" if count > 1 else ""
 
     def _detail(self, change: NodeChange) -> str:
         parts = [
@@ -519,11 +534,11 @@ class DifferencePage(Page):
 
     def _findings(self, findings: FindingDifference) -> None:
         rows: list[Row] = []
-        for mark, found, verb in (("+", findings.new, "new"), ("-", findings.gone, "gone")):
-            ordered = sorted(found, key=_severity)
-            rows += [self._finding_row(mark, each) for each in self._first(ordered)]
-            rows += self._more(found, verb)
-        columns = (names(), names(), names(), prose(least=40))
+        for mark, found in (("+", findings.new), ("-", findings.gone)):
+            alike = self._alike(sorted(found, key=_severity), lambda f: (f.code, f.severity))
+            rows += [self._finding_row(mark, each, count) for each, count in self._first(alike)]
+            rows += self._more(alike, "new" if mark == "+" else "gone")
+        columns = (names(), names(), names(), figures(), prose(least=40))
         self._section("findings", columns, rows)
         facts = [f"{findings.still:,} in both models"] if findings.still else []
         if not findings.reads_weights:
@@ -531,14 +546,11 @@ class DifferencePage(Page):
         if facts:
             self._under("findings", facts, is_first=not rows)
 
-    def _finding_row(self, mark: str, finding: FindingChange) -> Row:
+    def _finding_row(self, mark: str, finding: FindingChange, count: int) -> Row:
         severity = Text(finding.severity, SEVERITIES[finding.severity])
-        return [
-            *self._mark(mark, is_bad=mark == "+"),
-            severity,
-            finding.code,
-            self.words(finding.message),
-        ]
+        marked = self._mark(mark, is_bad=mark == "+")
+        said = self.words(finding.message)
+        return [*marked, severity, finding.code, self._times(count), said]
 
     # Quantization
 
