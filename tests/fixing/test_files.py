@@ -148,12 +148,15 @@ def write(point):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
     sys.addaudithook(count)
-    put(draft, model, Destination())
-    os._exit(0)
+    try:
+        put(draft, model, Destination())
+    finally:
+        os._exit(0)
 found, point, ended = [], 0, 1
 while ended:
     point += 1
     path.write_bytes(old)
+    draft.write_bytes(new)
     child = os.fork()
     if not child:
         write(point)

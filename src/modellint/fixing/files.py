@@ -9,6 +9,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,13 +68,8 @@ def fix_file(
             fixing = Fixing(path, shown, plan, wanted, drafts, given)
             course = fixing.run()
             written = ""
-            is_new = course.result != path or destination.always
-            if is_new and not destination.nowhere:
-                if _identity(path) != identity:
-                    raise UsageError("it has changed in the meantime")
-                written = str(put(course.result, model, destination))
             result = read_model(course.result)
-            return FileFixes(
+            told = FileFixes(
                 shown,
                 before=size_of(model),
                 after=size_of(result),
@@ -82,10 +78,15 @@ def fix_file(
                 offered=tuple(course.offered),
                 changes=tuple(changes(model, result, course.rewritten)),
                 proof=fixing.proof.sentence if course.fixed else "",
-                largest_difference=fixing.proof.largest_difference,
                 gains=tuple(gains(model, result, plan)) if destination.measures else (),
-                written=written,
+                largest_difference=fixing.proof.largest_difference,
             )
+            is_new = course.result != path or destination.always
+            if is_new and not destination.nowhere:
+                if _identity(path) != identity:
+                    raise UsageError("it has changed in the meantime")
+                written = str(put(course.result, model, destination))
+            return replace(told, written=written)
     except (OSError, UsageError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         return FileFixes(shown, problem=reason or str(error))
@@ -164,7 +165,10 @@ def put(draft: Path, model: Model, destination: Destination) -> Path:
         _bring_external_data(model, target.parent)
     beside = target.with_name(f"{DRAFT}{os.getpid()}-{target.name}"[:250])
     try:
-        shutil.copyfile(draft, beside)
+        if draft.stat().st_dev == target.parent.stat().st_dev and draft != model.path:
+            draft.replace(beside)
+        else:
+            shutil.copyfile(draft, beside)
         beside.chmod(mode)
         _flush(beside)
         beside.replace(target)

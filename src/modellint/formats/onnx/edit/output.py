@@ -22,8 +22,6 @@ def write_pieces(pieces: Iterable[Piece], original: FileIO, to: Path) -> None:
                 _copy(original, file.fileno(), piece.offset, piece.length)
             else:
                 file.write(bytes_of(piece))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _copy(original: FileIO, to: int, offset: int, length: int) -> None:
