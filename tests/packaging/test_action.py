@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.packaging.conftest import git
 from tests.support import ROOT, save
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="bash may be another system's there")
@@ -33,8 +34,12 @@ def models(tmp_path: Path) -> Path:
 
 def lint(workspace: Path, **inputs: str) -> tuple[dict[str, str], str, str]:
     """Run the action's lint step. Gives its outputs, what it printed and the job's summary."""
+    return step_of(workspace, "lint", **inputs)
+
+
+def step_of(workspace: Path, name: str, **inputs: str) -> tuple[dict[str, str], str, str]:
     steps = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"]
-    (step,) = (step for step in steps if step.get("id") == "lint")
+    (step,) = (step for step in steps if name in (step.get("id"), step.get("name")))
     runner = workspace.parent
     outputs, summary = runner / "outputs", runner / "summary"
     environment = {
@@ -56,7 +61,8 @@ def lint(workspace: Path, **inputs: str) -> tuple[dict[str, str], str, str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    values = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
+    written = outputs.read_text() if outputs.exists() else ""
+    values = dict(line.split("=", 1) for line in written.splitlines())
     return values, done.stdout, summary.read_text() if summary.exists() else ""
 
 
@@ -93,3 +99,51 @@ def test_wrong_usage_is_reported_as_such(models: Path) -> None:
 def test_inputs_are_words_and_not_code(models: Path) -> None:
     lint(models, PATHS="good $(touch injected) ;touch injected")
     assert not (models / "injected").exists()
+
+
+@pytest.fixture
+def changed(models: Path) -> Path:
+    """A repository whose model has changed since its only commit."""
+    git(models, "init", "--quiet", "--initial-branch", "main")
+    git(models, "add", "good")
+    git(models, "commit", "--quiet", "--message", "Start")
+    save(GOOD.replace("Relu", "Tanh"), models / "good" / "good.onnx")
+    return models
+
+
+def test_models_are_compared_with_a_base(changed: Path) -> None:
+    base = git(changed, "rev-parse", "HEAD").strip()
+    outputs, printed, summary = step_of(changed, "diff", PATHS="good", BASE=base)
+    assert outputs["exit-code"] == "0"
+    assert "Relu → Tanh" in printed
+    assert "## modellint diff" in summary
+    assert Path(outputs["file"]).read_text().startswith("<!-- modellint diff -->")
+    outputs, _, _ = step_of(changed, "diff", PATHS="good", BASE=base, ARGS="--budget nodes=-1")
+    assert outputs["exit-code"] == "1"
+
+
+def test_an_earlier_comment_is_replaced(changed: Path) -> None:
+    """The step uses GitHub's own program, for which a script stands in."""
+    folder = changed.parent / "bin"
+    folder.mkdir()
+    calls, known = changed.parent / "calls", changed.parent / "known"
+    known.write_text("")
+    program = folder / "gh"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {calls}\ncase "$*" in *--jq*) cat {known};; esac\n'
+    )
+    program.chmod(0o700)
+    inputs = {
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "NUMBER": "7",
+        "REPOSITORY": "a/b",
+        "REPORT": "report.md",
+    }
+    step_of(changed, "Comment", **inputs)
+    known.write_text("41\n42\n")
+    step_of(changed, "Comment", **inputs)
+    told = [line for line in calls.read_text().splitlines() if "--jq" not in line]
+    assert told == [
+        "api --silent repos/a/b/issues/7/comments --field body=@report.md",
+        "api --silent --method PATCH repos/a/b/issues/comments/41 --field body=@report.md",
+    ]

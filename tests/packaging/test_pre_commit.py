@@ -149,3 +149,22 @@ def test_whole_repository_hook_sees_what_the_commit_did_not_touch(project: Proje
     committed, output = project.commit(data.name)
     assert not committed, output
     assert "net.onnx" in output
+
+
+@slow
+@on_commit
+@pytest.mark.parametrize("project", ["modellint-diff"], indirect=True)
+def test_a_break_of_the_interface_is_refused(project: Project) -> None:
+    model = project.folder / "models" / "net.onnx"
+    save(GOOD, model)
+    committed, output = project.commit(".")
+    assert committed, output
+    assert "added" in output
+    save(GOOD.replace("Relu", "Tanh"), model)
+    committed, output = project.commit(".")
+    assert committed, output
+    assert "Relu" in output
+    save(GOOD.replace("8", "9"), model)
+    committed, output = project.commit(".")
+    assert not committed, output
+    assert "breaking" in output

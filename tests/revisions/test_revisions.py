@@ -169,6 +169,14 @@ def test_objects_of_git_lfs_are_found_where_they_are_kept(repository: Path) -> N
         compared([repository / "models/gone.gguf"], "main").__enter__()
 
 
+def test_before_the_first_commit_all_models_are_new(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    save(SMALL % "Relu", tmp_path / "a.onnx")
+    git(tmp_path, "add", ".")
+    with compared([tmp_path], staged=True) as found:
+        assert [(each.name, each.old) for each in found.models] == [("a.onnx", None)]
+
+
 @pytest.mark.parametrize(
     ("revision", "told"),
     [

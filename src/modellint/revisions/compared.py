@@ -61,7 +61,8 @@ def compared(
         raise UsageError("--staged compares with one revision")
     with temporary_folder() as folder, repository.objects() as objects:
         source = _Source(repository, objects, [_home(repository, path) for path in paths], folder)
-        before = source.commit(old, "old")
+        is_first = staged and old == "HEAD" and not repository.has_commits
+        before = source.nothing("old") if is_first else source.commit(old, "old")
         if staged:
             after: Place = source.index("new")
         else:
@@ -90,6 +91,10 @@ class _Source:
         commit = self.repository.commit(revision)
         label = commit[:12] if revision == commit else revision
         return self._stored(label, kind, lambda home: self.repository.files(commit, home))
+
+    def nothing(self, kind: str) -> Stored:
+        """Return the place before the first commit."""
+        return self._stored("nothing", kind, lambda home: {})
 
     def index(self, kind: str) -> Stored:
         return self._stored(STAGED, kind, self.repository.staged)

@@ -64,6 +64,10 @@ class Repository:
         name = real.relative_to(self.top).as_posix()
         return "" if name == "." else name
 
+    @property
+    def has_commits(self) -> bool:
+        return self._run("rev-parse", "--verify", "--quiet", "HEAD").returncode == 0
+
     def commit(self, revision: str) -> str:
         """Return the id of the commit that a branch, a tag or an expression of git's means."""
         if not _REVISION.fullmatch(revision):
