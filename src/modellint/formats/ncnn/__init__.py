@@ -12,6 +12,6 @@ NCNN = Format(
     shared_suffixes=(".param",),
     searched=True,
     companions=("{stem}.bin",),
-    tells=frozenset({Capability.GRAPH, Capability.METADATA}),
+    tells=frozenset({Capability.GRAPH, Capability.METADATA, Capability.WEIGHTS}),
     reader="modellint.formats.ncnn.reader",
 )

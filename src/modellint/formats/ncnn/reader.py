@@ -1,4 +1,4 @@
-"""Reads the layers of a model of ncnn. Which weights they have, only ncnn's own layers know."""
+"""Reads the layers of a model of ncnn, and their weights in the file next to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 from modellint.base.files import read_regular
 from modellint.base.text import bounded
+from modellint.capability import Capability
 from modellint.formats.ncnn import NCNN
-from modellint.formats.problems import MalformedError, broken
+from modellint.formats.ncnn.weights import read_weights
+from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.wiring import Wiring
 from modellint.model import Model, Value
 
@@ -41,6 +43,11 @@ def read(path: Path) -> Model:
     weights = path.with_suffix(".bin")
     if weights.is_file():
         model.external_files.append(weights)
+        problems = Problems()
+        read_weights(model, weights, problems)
+        model.problems = problems
+    else:
+        model.capabilities -= {Capability.WEIGHTS}
     return model
 
 
