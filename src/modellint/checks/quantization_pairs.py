@@ -132,7 +132,7 @@ def useless_round_trip(context: Context) -> Iterator[Hit]:
         is_kept = any(output.is_output for output in outputs) or q.output.is_output
         if not uses or is_kept or len(q.output.consumers) != len(outputs):
             continue
-        if any(_takes_quantized(quantization, node) for node in uses):
+        if any(takes_quantized(quantization, node) for node in uses):
             continue
         if all(_only_returned(output) for output in outputs):
             continue  # the end of the network, which is another rule's finding
@@ -152,7 +152,7 @@ def dequantizer_shared(context: Context) -> Iterator[Hit]:
         floating = [
             node
             for node in nodes
-            if node.op_type not in SHAPE_READERS and not _takes_quantized(quantization, node)
+            if node.op_type not in SHAPE_READERS and not takes_quantized(quantization, node)
         ]
         if fusing and floating:
             facts = {"fusing": fusing[0].label, "floating": floating[0].label}
@@ -182,7 +182,7 @@ def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter
     return any(v is not None and quantization.operand(v).is_quantized for v in producer.inputs)
 
 
-def _takes_quantized(quantization: QuantizationMap, node: Node) -> bool:
+def takes_quantized(quantization: QuantizationMap, node: Node) -> bool:
     """Return True if a node, or one that rides along after it, runs on quantized numbers."""
     if quantization.op(node) is not None:
         return True

@@ -142,13 +142,19 @@ def _is_idle(node: Node, removed: dict[int, Node], read: set[int]) -> bool:
 
 def _idle_tensors(removed: dict[int, Node], read: set[int]) -> tuple[RemoveTensor, ...]:
     """Drop the initializers that only removed nodes read."""
-    values = {id(v): v for node in removed.values() for v in node.inputs if v is not None}
+    values = [v for node in removed.values() for v in node.inputs if v is not None]
+    return dropped((value for value in values if id(value) not in read), removed.values())
+
+
+def dropped(values: Iterable[Value | None], nodes: Iterable[Node]) -> tuple[RemoveTensor, ...]:
+    """Drop the initializers that only these nodes have read."""
+    idle = {id(node) for node in nodes}
+    distinct = {id(value): value for value in values if value is not None}
     return tuple(
         RemoveTensor(value)
-        for key, value in values.items()
+        for value in distinct.values()
         if value.is_initializer
         and is_droppable(value)
         and not value.is_output
-        and key not in read
-        and all(id(use.node) in removed for use in value.consumers)
+        and all(id(use.node) in idle for use in value.consumers)
     )

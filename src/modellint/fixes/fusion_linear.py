@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.fusion import consuming_nodes, ints, onward
+from modellint.analysis.quantization import Readiness
 from modellint.base.records import dataclass
+from modellint.base.text import counted
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import (
     narrowed,
@@ -123,6 +125,18 @@ def fold_batchnorm(context: Context, node: Node | None) -> Fix | None:
         return _with_batchnorm(context, _Layer(layer), node)
     is_flat = layer.op_type == "Gemm" and len(context.shape(value) or ()) == 2
     return _with_batchnorm(context, _Layer(layer), node) if is_flat else None
+
+
+def all_batchnorms(context: Context, hit: Hit) -> Fix | None:
+    """Fold all of a model's normalizations into the layers before them."""
+    unfolded = context.analysis(Readiness).unfolded
+    nodes = unfolded.nodes if unfolded is not None else ()
+    fixes = [fix for node in nodes if (fix := fold_batchnorm(context, node)) is not None]
+    if not fixes:
+        return None
+    edits = tuple(edit for fix in fixes for edit in fix.edits)
+    says = f"Folds {counted(len(fixes), 'BatchNormalization')} into the layers before."
+    return Fix(edits, says, tolerance=max(fix.tolerance or 0.0 for fix in fixes))
 
 
 def _with_batchnorm(context: Context, layer: _Layer, node: Node | None) -> Fix | None:

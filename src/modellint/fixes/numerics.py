@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO
 from modellint.checks.api import Context, Hit
-from modellint.fixes.conditions import is_settled
+from modellint.fixes.building import reading
+from modellint.fixes.conditions import is_settled, opset_of
 from modellint.model import DTYPES, Node, Tensor, Value
 from modellint.model.edits import Fix, GraphEdit, SetAttribute, SetInput, SetTensor, SetType
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 _DOUBLE, _FLOAT = 11, 1
 """Numbers of the types in attributes."""
+_EPSILON = 1e-5
+"""What PyTorch adds by default; fp16 can represent it."""
+_EPSILON_EFFECT = 1e-3
 _ROUNDING = 1e-4
 """Largest change by computing in float32, relative to the largest element."""
 
@@ -40,6 +45,61 @@ def narrow_doubles(context: Context, hit: Hit) -> Fix | None:
         edits += _told(node)
     says = f"Computes in float32 instead of float64 from '{start.name}' on."
     return Fix(tuple(edits), says, tolerance=_ROUNDING)
+
+
+def clamp(context: Context, hit: Hit) -> Fix | None:
+    """Store the largest numbers of fp16 instead of larger ones, which mask all the same."""
+    node = hit.place
+    name = hit.facts.get("constant")
+    inputs = node.inputs if isinstance(node, Node) else ()
+    value = next((v for v in inputs if v is not None and v.name == name), None)
+    stored = value.tensor.if_small() if value is not None and value.tensor is not None else None
+    if value is None or value.tensor is None or stored is None or not is_settled(value):
+        return None
+    if value.name in value.graph.sparse or value.is_output:
+        return None
+    tensor = value.tensor
+    says = f"Clamps '{value.name}' to what fp16 can represent."
+    edit = SetTensor(value, tensor.dtype, tensor.shape, partial(_clamped, stored))
+    return Fix((edit,), says)
+
+
+def _clamped(stored: NDArray[Any]) -> NDArray[Any]:
+    """Clamp finite numbers; infinities stay."""
+    import numpy as np
+
+    made: NDArray[Any] = np.where(
+        np.isfinite(stored), np.clip(stored, -FLOAT16_MAX, FLOAT16_MAX), stored
+    ).astype(stored.dtype)
+    return made
+
+
+def raise_epsilon(context: Context, hit: Hit) -> Fix | None:
+    """Add an epsilon that fp16 can represent."""
+    edits: list[GraphEdit] = []
+    for node in hit.places or (hit.place,):
+        if not isinstance(node, Node) or not opset_of(node.graph):
+            continue
+        for index, value in enumerate(node.inputs):
+            if value is None or value.tensor is None or not is_settled(value):
+                continue
+            stored = value.tensor.if_small()
+            if stored is None or not 0 < abs(stored).max() <= FLOAT16_ZERO:
+                continue
+            tensor = value.tensor
+            elements = partial(_filled, tensor.shape, str(stored.dtype))
+            edits += reading(
+                node, index, f"{value.name}_fp16", tensor.dtype, tensor.shape, elements
+            )
+    if not edits:
+        return None
+    return Fix(tuple(edits), f"Adds {_EPSILON:g} instead of less.", tolerance=_EPSILON_EFFECT)
+
+
+def _filled(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    import numpy as np
+
+    return np.full(shape, _EPSILON, dtype)
 
 
 def swap_bounds(context: Context, hit: Hit) -> Fix | None:
