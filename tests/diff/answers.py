@@ -13,7 +13,7 @@ from tests.diff.pairs import Expected
 
 
 def answer_of(old: Path, new: Path) -> Expected:
-    """What is different, without linting and inspecting the models."""
+    """Return the differences, without linting and inspecting the models."""
     one, other = read_model(old), read_model(new)
     found = match_models(one, other)
     nodes = node_difference(found, converted=False)

@@ -6,10 +6,9 @@ import random
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
-from onnx import ModelProto, helper, numpy_helper
+from onnx import ModelProto, numpy_helper
 
 from modellint.analysis.quantization import QuantizationMap
 from modellint.diff.matching import match_models
@@ -21,10 +20,9 @@ from modellint.formats import read_model
 from modellint.model import Model
 from modellint.targets.deployment import Deployment
 from tests.diff.answers import answer_of
-from tests.diff.pairs import RULES, Expected, name_nodes
+from tests.diff.pairs import RULES, SMALL, Expected, in_half, name_nodes, quantized
 from tests.exports import EXPORTS
 
-SMALL = EXPORTS.parent / "diff"
 NETWORKS = {
     "convolutional": SMALL / "convolutional_torchscript.onnx",
     "encoder": SMALL / "encoder_torchscript.onnx",
@@ -88,82 +86,6 @@ def test_a_convolutional_network_of_another_exporter_reshapes_where_it_flattened
 
 
 # --- Other types and smaller layers --------------------------------------------------------------
-
-
-def in_half(model: ModelProto) -> ModelProto:
-    """All floats in half precision, with Casts at both ends."""
-    graph = model.graph
-    for tensor in graph.initializer:
-        numbers = numpy_helper.to_array(tensor)
-        if numbers.dtype == np.float32:
-            tensor.CopyFrom(numpy_helper.from_array(numbers.astype(np.float16), tensor.name))
-    is_float = graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
-    first, last = graph.input[0].name if is_float else "", graph.output[0].name
-    for node in graph.node:
-        node.input[:] = [f"{first}-half" if name and name == first else name for name in node.input]
-        node.output[:] = [f"{last}-half" if name == last else name for name in node.output]
-    half, full = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
-    begin = helper.make_node("Cast", [first], [f"{first}-half"], to=half)
-    end = helper.make_node("Cast", [f"{last}-half"], [last], to=full)
-    nodes = [*([begin] if is_float else []), *graph.node, end]
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:], graph.value_info[:]
-    graph.node.extend(copies)
-    return model
-
-
-def quantized(model: ModelProto, recipe: str) -> ModelProto:
-    """Each layer reads its input and its weight from int8, or only its weight."""
-    graph = model.graph
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    nodes: list[onnx.NodeProto] = []
-    for at, node in enumerate(graph.node):
-        if node.op_type in ("Conv", "Gemm", "MatMul") and node.input[1] in stored:
-            _quantize_weight(graph, node, stored[node.input[1]], at, nodes)
-            if recipe != "weights":
-                _pair(graph, node, at, nodes, np.uint8 if recipe == "uint8" else np.int8)
-        nodes.append(node)
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:], graph.value_info[:]
-    graph.node.extend(copies)
-    return model
-
-
-def _add(graph: onnx.GraphProto, name: str, numbers: np.ndarray) -> str:
-    graph.initializer.append(numpy_helper.from_array(numbers, name))
-    return name
-
-
-def _quantize_weight(
-    graph: onnx.GraphProto,
-    node: onnx.NodeProto,
-    tensor: onnx.TensorProto,
-    at: int,
-    nodes: list[onnx.NodeProto],
-) -> None:
-    numbers = numpy_helper.to_array(tensor)
-    scale = np.float32(np.abs(numbers).max() / 127)
-    whole = np.round(numbers / scale).astype(np.int8)
-    inputs = [
-        _add(graph, f"weight-{at}", whole),
-        _add(graph, f"scale-{at}", np.array(scale)),
-        _add(graph, f"zero-{at}", np.array(0, np.int8)),
-    ]
-    nodes.append(helper.make_node("DequantizeLinear", inputs, [f"dequantized-{at}"]))
-    node.input[1] = f"dequantized-{at}"
-
-
-def _pair(
-    graph: onnx.GraphProto, node: onnx.NodeProto, at: int, nodes: list[onnx.NodeProto], dtype: type
-) -> None:
-    parameters = [
-        _add(graph, f"step-{at}", np.array(0.05, np.float32)),
-        _add(graph, f"offset-{at}", np.array(128 if dtype is np.uint8 else 0, dtype)),
-    ]
-    whole, back = f"whole-{at}", f"back-{at}"
-    nodes.append(helper.make_node("QuantizeLinear", [node.input[0], *parameters], [whole]))
-    nodes.append(helper.make_node("DequantizeLinear", [whole, *parameters], [back]))
-    node.input[0] = back
 
 
 def both(network: str, new: ModelProto, folder: Path) -> tuple[Model, Model]:

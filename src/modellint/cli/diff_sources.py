@@ -1,4 +1,4 @@
-"""What `modellint diff` compares: two files, two folders, or versions in a git repository."""
+"""Sources of `modellint diff`: two files, two folders, or versions in a git repository."""
 
 from __future__ import annotations
 

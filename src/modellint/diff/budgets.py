@@ -51,7 +51,7 @@ NAMES = (*_FIGURES, *_OF_DEVICES, FINDINGS)
 
 @dataclass(frozen=True, slots=True)
 class GrowthLimit:
-    """How much more of a figure the new model may have; less, if negative."""
+    """Amount of a figure that the new model may have more; less, if negative."""
 
     text: str
     amount: float

@@ -674,6 +674,7 @@ def _paired_ends(
     old: Sequence[Value], new: Sequence[Value], kind: Callable[[Value], Hashable]
 ) -> list[tuple[Value | None, Value | None]]:
     """Pair inputs or outputs: by name, then in order among those of one type and rank."""
+    old, new = list(dict.fromkeys(old)), list(dict.fromkeys(new))  # a file may list one twice
     by_name = {value.name: value for value in new}
     pairs: list[tuple[Value | None, Value | None]] = []
     rest: list[Value] = []

@@ -11,6 +11,7 @@ from modellint.analysis.quantization import (
     WeightedOp,
     weight_bytes,
 )
+from modellint.base.text import counted
 from modellint.diff.matching import Matching
 from modellint.difference import (
     DeviceDifference,
@@ -170,7 +171,8 @@ def _stored_size(maps: Maps) -> ScorePart:
 
 
 def _conversions(conversions: int, layers: int) -> ScorePart:
-    says = f"{conversions} conversions between precisions for {layers} layers"
+    between = counted(conversions, "conversion")
+    says = f"{between} between precisions for {counted(layers, 'layer')}"
     return _part("conversions", 1 - conversions / layers, CONVERSIONS, says)
 
 

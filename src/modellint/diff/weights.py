@@ -28,7 +28,7 @@ PIECE = 1 << 20
 MOST_RENAMINGS = 20
 
 
-class Weights(NamedTuple):
+class WeightPair(NamedTuple):
     """A weight of both models."""
 
     old: Tensor
@@ -37,7 +37,7 @@ class Weights(NamedTuple):
     """True if the new one is stored transposed."""
 
 
-class Comparison(NamedTuple):
+class CompareResult(NamedTuple):
     """Result of comparing a weight's numbers."""
 
     numbers: str
@@ -80,7 +80,7 @@ def weight_difference(
     )
 
 
-def _change(pair: Weights, compared: Comparison) -> WeightChange:
+def _change(pair: WeightPair, compared: CompareResult) -> WeightChange:
     one, other = pair.old, pair.new
     return WeightChange(
         name=other.name,
@@ -101,7 +101,7 @@ def _stored(tensor: Tensor) -> StoredWeight:
 # --- Pairs ---------------------------------------------------------------------------------------
 
 
-def _of_steps(found: Matching) -> Iterator[Weights]:
+def _of_steps(found: Matching) -> Iterator[WeightPair]:
     """Iterate over the weights of matched operations, shared ones once."""
     seen: set[tuple[int, int]] = set()
     for pair in found.pairs:
@@ -112,7 +112,7 @@ def _of_steps(found: Matching) -> Iterator[Weights]:
             seen.add((id(one), id(other)))
             flipped = pair.new.op == "MatMul" and len(one.shape) == 2 == len(other.shape)
             flipped = flipped and _is_flipped(pair.old, before) != _is_flipped(pair.new, after)
-            yield Weights(one, other, flipped)
+            yield WeightPair(one, other, flipped)
 
 
 def _is_flipped(step: CanonicalStep, weight: Value) -> bool:
@@ -127,8 +127,8 @@ def _is_flipped(step: CanonicalStep, weight: Value) -> bool:
 
 
 def _with_unpaired(
-    pairs: list[Weights], old: Model, new: Model, found: Matching | None
-) -> tuple[list[Weights], list[Tensor], list[Tensor]]:
+    pairs: list[WeightPair], old: Model, new: Model, found: Matching | None
+) -> tuple[list[WeightPair], list[Tensor], list[Tensor]]:
     """Pair the weights that no matched operation reads by name, then by what they hold."""
     olds = _unpaired(old, {id(pair.old) for pair in pairs}, found.removed if found else None)
     news = _unpaired(new, {id(pair.new) for pair in pairs}, found.added if found else None)
@@ -138,7 +138,7 @@ def _with_unpaired(
         for tensor in olds:
             twin = keyed.get(tell(tensor))
             if twin is not None and id(twin) not in taken and twin.shape == tensor.shape:
-                pairs.append(Weights(tensor, twin))
+                pairs.append(WeightPair(tensor, twin))
                 taken |= {id(twin), id(tensor)}
         olds = [tensor for tensor in olds if id(tensor) not in taken]
         news = [tensor for tensor in news if id(tensor) not in taken]
@@ -171,50 +171,50 @@ def _by_content(tensor: Tensor) -> Hashable:
 
 
 class _Reading:
-    """Comparison of weights within a budget."""
+    """CompareResult of weights within a budget."""
 
-    def __init__(self, pairs: Sequence[Weights], budget: int) -> None:
+    def __init__(self, pairs: Sequence[WeightPair], budget: int) -> None:
         self._reads = sum(p.old.nbytes + p.new.nbytes for p in pairs) <= budget
         self.spent = 0
         self.results: list[str] = []
 
-    def compare(self, pair: Weights) -> Comparison:
+    def compare(self, pair: WeightPair) -> CompareResult:
         found = self._compared(pair)
         self.results.append(found.numbers)
         return found
 
-    def _compared(self, pair: Weights) -> Comparison:
+    def _compared(self, pair: WeightPair) -> CompareResult:
         old, new = pair.old, pair.new
         if old.region is not None and old.region == new.region:
-            return Comparison("equal")
+            return CompareResult("equal")
         are_floats = old.dtype.is_float and new.dtype.is_float
         is_alike = old.dtype is new.dtype and old.shape == new.shape
         if not is_alike and not (are_floats and old.elements == new.elements):
-            return Comparison("unread")
+            return CompareResult("unread")
         if not self._reads:
             return self._sampled(pair)
         self.spent += old.nbytes + new.nbytes
         return _read(pair)
 
-    def _sampled(self, pair: Weights) -> Comparison:
+    def _sampled(self, pair: WeightPair) -> CompareResult:
         if pair.flipped or pair.old.dtype is not pair.new.dtype:
-            return Comparison("unread")
+            return CompareResult("unread")
         samples = [sample_of(tensor) for tensor in (pair.old, pair.new)]
         if not all(samples):
-            return Comparison("unread")
-        return Comparison("sampled" if samples[0] == samples[1] else "different")
+            return CompareResult("unread")
+        return CompareResult("sampled" if samples[0] == samples[1] else "different")
 
 
-def _read(pair: Weights) -> Comparison:
+def _read(pair: WeightPair) -> CompareResult:
     """Compare bytes, then the numbers of weights that have other ones."""
     old, new = pair.old, pair.new
     if not pair.flipped and old.dtype is new.dtype:
         quick = old.small_bytes() if old.small and new.small else None
         if quick is not None and quick == new.small_bytes():
-            return Comparison("equal")
+            return CompareResult("equal")
         pieces = list(_are_equal(old, new))
         if sum(pieces) >= old.elements:
-            return Comparison("equal")
+            return CompareResult("equal")
     return _Numbers(pair).comparison()
 
 
@@ -233,7 +233,7 @@ def _are_equal(old: Tensor, new: Tensor) -> Iterator[int]:
 class _Numbers:
     """Sums over the elements of a weight in both models."""
 
-    def __init__(self, pair: Weights) -> None:
+    def __init__(self, pair: WeightPair) -> None:
         self._pair = pair
         self._changed = 0
         self._largest = 0.0
@@ -241,7 +241,7 @@ class _Numbers:
         self._zeros = [0, 0]
         self._read = 0
 
-    def comparison(self) -> Comparison:
+    def comparison(self) -> CompareResult:
         for one, other in self._pieces():
             self._read += one.size
             if one.dtype.kind in _NO_NUMBERS:
@@ -250,12 +250,12 @@ class _Numbers:
                 self._note(_numbers(one), _numbers(other))
         elements = self._pair.old.elements
         if self._read < elements:
-            return Comparison("unread")
+            return CompareResult("unread")
         if not self._changed:
-            return Comparison("equal")
+            return CompareResult("equal")
         largest = self._largest / self._scale if self._scale else self._largest
         sparsity = [zeros / elements for zeros in self._zeros]
-        return Comparison("different", self._changed, largest, sparsity)
+        return CompareResult("different", self._changed, largest, sparsity)
 
     def _pieces(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         old, new = self._pair.old, self._pair.new

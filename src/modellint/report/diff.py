@@ -60,7 +60,7 @@ MOST_NUMBERS = 8
 MOST_NAMES = 3
 LONGEST_VALUE = 40
 
-INTERFACE = (names(), names(), prose(least=30), prose(drop=1))
+INTERFACE = (names(), names(), prose(least=30))
 NODES = (names(), names("", least=12), figures(), names(least=16), prose(least=24))
 _VERBS = {"~": "changed", "+": "added", "-": "removed"}
 WEIGHTS = (
@@ -83,14 +83,14 @@ PRECISIONS = (
 LAYERS = (names("layer"), names("op", drop=1), names("precision"), prose(least=24))
 FIGURES = (names(), figures("old"), figures("new"), figures("change"))
 DEVICES = (
-    names("device"),
+    names("device", least=12),
     names("precision", drop=2),
     figures("memory"),
     names(),
     figures(),
-    figures("at least"),
-    names(),
-    figures(),
+    figures("at least", drop=3),
+    names(drop=3),
+    figures(drop=3),
     names("verdict", drop=1),
 )
 OVERVIEW = (
@@ -320,7 +320,8 @@ class DifferencePage(Page):
     def _interface(self, changes: Sequence[InterfaceChange]) -> None:
         breaking = [change for change in changes if change.breaking]
         listed = [c for c in changes if not c.breaking and c.aspect not in _LISTED]
-        rows = [self._interface_row(change) for change in self._first([*breaking, *listed])]
+        shown = self._first([*breaking, *listed])
+        rows = [row for change in shown for row in self._interface_rows(change)]
         rows += self._more([*breaking, *listed], "changed")
         for aspect in _LISTED:
             for what in ("input", "output", "opset", "metadata"):
@@ -337,17 +338,15 @@ class DifferencePage(Page):
         names = [shorten(self.words(name.strip()), LONGEST_VALUE) for name in shown]
         return ", ".join([*names, *more])
 
-    def _interface_row(self, change: InterfaceChange) -> Row:
+    def _interface_rows(self, change: InterfaceChange) -> Iterator[Row]:
         old, new = change.old, change.new
         said = f"{change.aspect} {old} {self.arrow} {new}"
         if old is None or new is None:
             said = f"{change.aspect} {new or old or ''}".strip()
-        return [
-            Text("breaking" if change.breaking else "", POOR),
-            f"{change.what} {self.words(change.name)}",
-            self.words(said),
-            self.words(change.why),
-        ]
+        label = Text("breaking" if change.breaking else "", POOR)
+        yield [label, f"{change.what} {self.words(change.name)}", self.words(said)]
+        if change.why:
+            yield ["", "", self.words(change.why)]
 
     # Nodes
 
@@ -564,9 +563,9 @@ class DifferencePage(Page):
             said.append(f"weights {impact.compression:.1f}{self.glyphs.times} smaller")
         self.items("quantized", said)
         for bound in impact.speed:
-            self.beside("", Text(self._speed(bound)))
+            self.field("", self._speed(bound))
         for obstacle in impact.obstacles[:MOST_ROWS]:
-            self.beside("", Text(self.words(obstacle), FAIR))
+            self.field("", Text(self.words(obstacle), FAIR))
         rows: list[Row] = [
             [f"{part.points} of {part.weight}", part.name, self.words(part.says)]
             for part in impact.parts

@@ -151,6 +151,8 @@ def budget_figure(check: BudgetCheck, value: float | None) -> str:
 
 
 def brief_seconds(seconds: float) -> str:
+    if seconds < 1e-6:
+        return f"{seconds * 1e6:.2g} µs"
     return f"{work(seconds * 1e6)} µs" if seconds < 1e-3 else f"{work(seconds * 1e3)} ms"
 
 
