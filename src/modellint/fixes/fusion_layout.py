@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -272,3 +273,71 @@ def copy_pixels(context: Context, hit: Hit) -> Fix | None:
         SetAttribute(resize, "nearest_mode", "floor"),
     )
     return Fix(edits, f"Lets Resize '{resize.label}' copy pixels.")
+
+
+def gather_pixels(context: Context, hit: Hit) -> Fix | None:
+    """Write four strided Slices that are joined as channels as a SpaceToDepth."""
+    concat = hit.place
+    chains = [_strided(value) for value in concat.inputs] if isinstance(concat, Node) else []
+    sources = {id(chain[0]): chain[0] for chain in chains if chain is not None}
+    if not isinstance(concat, Node) or None in chains or len(sources) != 1:
+        return None
+    (source,) = sources.values()
+    channels = source.shape[1] if source.shape is not None and len(source.shape) == 4 else None
+    order = [_PIXELS.index(chain[1]) for chain in chains if chain is not None]
+    if not isinstance(channels, int) or sorted(order) != [0, 1, 2, 3]:
+        return None
+    pixels = NewNode("SpaceToDepth", (source,), ("pixels",), {"blocksize": 2})
+    taken = [place * channels + channel for place in order for channel in range(channels)]
+    says = f"Writes the Slices before Concat '{concat.label}' as a SpaceToDepth."
+    if order == [0, 1, 2, 3]:
+        alone = replace(pixels, outputs=concat.outputs, name=concat.name)
+        return Fix((RemoveNodes((concat,)), InsertNodes(concat.graph, (alone,), concat)), says)
+    chosen = NewNode("Gather", ("pixels", "order"), concat.outputs, {"axis": 1}, name=concat.name)
+    return Fix(
+        (
+            RemoveNodes((concat,)),
+            AddTensor(
+                "order", concat.graph, DTYPES["int64"], (len(taken),), partial(_array, taken)
+            ),
+            InsertNodes(concat.graph, (pixels, chosen), concat),
+        ),
+        says,
+    )
+
+
+_PIXELS = [(0, 0), (0, 1), (1, 0), (1, 1)]
+"""Rows and columns of a block's pixels, as SpaceToDepth orders them."""
+_TO_THE_END = 1 << 30
+
+
+def _strided(value: Value | None) -> tuple[Value, tuple[int, int]] | None:
+    """Return what Slices take every second row and column of, and which of the two."""
+    begins: dict[int, int] = {}
+    while (node := made_by(value, "Slice")) is not None and len(begins) < 2:
+        taken = _every_second(node)
+        if taken is None or taken.keys() & begins.keys():
+            return None
+        begins |= taken
+        value = node.input(0)
+    if value is None or begins.keys() != {2, 3}:
+        return None
+    return value, (begins[2], begins[3])
+
+
+def _every_second(node: Node) -> dict[int, int] | None:
+    """Return where a Slice begins by axis, if it takes every second element to the end."""
+    if not all(map(is_settled, node.inputs[1:])):
+        return None
+    starts, ends, axes, steps = (ints(node.input(place)) for place in range(1, 5))
+    if not starts or not ends or not axes or not steps:
+        return None
+    source = node.input(0)
+    shape = source.shape if source is not None and source.shape is not None else ()
+    sizes = [shape[axis] if -len(shape) <= axis < len(shape) else None for axis in axes]
+    limits = [size if isinstance(size, int) else _TO_THE_END for size in sizes]
+    if any(end < limit for end, limit in zip(ends, limits, strict=True)):
+        return None
+    if any(step != 2 for step in steps) or any(start not in (0, 1) for start in starts):
+        return None
+    return {axis % 4: start for axis, start in zip(axes, starts, strict=True)}
