@@ -124,7 +124,8 @@ def test_an_output_that_repeats_another_keeps_its_name(tmp_path: Path) -> None:
 
 
 def test_weights_in_a_branch_and_defaults_are_not_shared(tmp_path: Path) -> None:
-    weight = numpy_helper.from_array(np.ones((256, 128), np.float32), "v")
+    numbers = np.arange(256 * 128, dtype=np.float32).reshape(256, 128)
+    weight = numpy_helper.from_array(numbers, "v")
     model = model_from_text(
         """
         <ir_version: 8, opset_import: ["" : 17]>
