@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.fusion import ints, made_by
 from modellint.checks.api import Context, Hit
 from modellint.fixes.conditions import bypass, is_settled, opset_of
-from modellint.model import DTYPES, DType, Node, Shape, Value, is_static
+from modellint.model import DTYPES, DType, Node, Shape, Value, is_static, small_constant
 from modellint.model.edits import (
     AddTensor,
     Fix,
@@ -253,6 +253,14 @@ def _array(numbers: list[int]) -> NDArray[Any]:
     return np.array(numbers, np.int64)
 
 
+def _is_by_two(resize: Node) -> bool:
+    """Return True if a Resize is given sizes, or the factor 2 itself: 2.3 can lead to as many."""
+    scales = small_constant(resize.input(2))
+    if scales is None:
+        return resize.input(2) is None
+    return not scales.size or scales.reshape(-1)[-2:].tolist() == [2, 2]
+
+
 def copy_pixels(context: Context, hit: Hit) -> Fix | None:
     """Let a Resize that doubles an image use the modes with a fast kernel."""
     resize = hit.place
@@ -267,6 +275,8 @@ def copy_pixels(context: Context, hit: Hit) -> Fix | None:
         isinstance(dim, int) and 2 * dim == made for dim, made in zip(before, after, strict=True)
     ]
     if not all(doubled[2:]) or before[:2] != after[:2] or None in before[:2]:
+        return None
+    if not _is_by_two(resize):
         return None
     edits = (
         SetAttribute(resize, "coordinate_transformation_mode", "asymmetric"),
