@@ -72,9 +72,22 @@ def main() -> None:
                 verdicts[case.name][loader] = verdict(case, answers)
     show(chosen, verdicts, codes)
     if options.write:
-        kept = {name: {"loaders": told, "reported": codes[name]} for name, told in verdicts.items()}
-        document = {"versions": versions, "cases": kept}
-        KEPT.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        keep(versions, verdicts, codes)
+
+
+def keep(
+    versions: Mapping[str, Any],
+    verdicts: Mapping[str, Mapping[str, str]],
+    codes: Mapping[str, list[str]],
+) -> None:
+    """Write what was found, and leave what was not asked this time as it is."""
+    document: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    document.setdefault("versions", {}).update(versions)
+    known = document.setdefault("cases", {})
+    for name, told in verdicts.items():
+        loaders = known.get(name, {}).get("loaders", {})
+        known[name] = {"loaders": {**loaders, **told}, "reported": codes[name]}
+    KEPT.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def ask(command: list[str], folders: list[Path]) -> Iterator[Answer]:

@@ -27,7 +27,7 @@ PACKAGES = (
     "optimum",
 )
 LONGEST = 160
-SECONDS = 120
+SECONDS = 500
 """After which a folder ends the process."""
 
 
