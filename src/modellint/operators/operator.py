@@ -92,7 +92,7 @@ def with_own_names(*traits: Trait) -> Mapping[str, Operator]:
     return {
         name: row
         for name, row in _dialects().items()
-        if name.partition(".")[0] in OWN_NAMES and wanted & row.traits
+        if name.partition(".")[0] in (*OWN_NAMES, *OFTEN_OWN_NAMES) and wanted & row.traits
     }
 
 
@@ -127,6 +127,8 @@ def _dialects() -> Mapping[str, Operator]:
 
 OWN_NAMES = ("tflite",)
 """Formats whose nodes keep their names, which no other format has."""
+OFTEN_OWN_NAMES = ("openvino",)
+"""Formats whose nodes keep them where the standard cannot state the same."""
 
 
 @cache

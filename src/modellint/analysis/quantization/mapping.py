@@ -29,6 +29,7 @@ from modellint.analysis.quantization.parts import (
     WeightedOp,
     root_of,
     stored_root,
+    unpacked_from,
 )
 from modellint.analysis.quantization.scheme import (
     DEQUANTIZE,
@@ -178,6 +179,7 @@ class QuantizationMap:
         op = WeightedOp(node, self.operand(left), self.operand(right), integer, weight_bits)
         if op.data.is_constant and not op.weight.is_constant and node.op_type in _MATMULS:
             op = WeightedOp(node, op.weight, op.data, integer, weight_bits)  # w @ x
+        _unpack(op)
         for operand in (op.data, op.weight):
             if operand.dequantizer is not None:
                 operand.dequantizer.feeds_layer = True
@@ -478,6 +480,16 @@ class ScaleRanges:
 def _widened(array: NDArray[Any]) -> NDArray[Any]:
     """Widen an extension type of numpy, such as bfloat16."""
     return array.ravel().astype("float32")
+
+
+def _unpack(op: WeightedOp) -> None:
+    """Find the integers of a weight that arithmetic unpacks, as in OpenVINO's compressed models."""
+    if op.integer is not None or op.weight_bits is not None or op.weight.is_quantized:
+        return
+    packed = unpacked_from(op.weight.value) if not op.weight.is_constant else None
+    if packed is not None and packed.tensor is not None:
+        op.weight.root = packed
+        op.weight_bits = int(packed.tensor.dtype.bits)
 
 
 _HOLDS_BACK: Mapping[str, Callable[[QuantizationMap, WeightedOp], str]] = {

@@ -203,6 +203,34 @@ def stored_root(value: Value) -> Value | None:
     return None
 
 
+def unpacked_from(value: Value) -> Value | None:
+    """Return the stored integers that a chain converts, shifts and scales to a weight."""
+    return _scaled(value, LONGEST, is_scaled=False)
+
+
+def _scaled(value: Value, steps: int, *, is_scaled: bool) -> Value | None:
+    tensor, node = value.tensor, value.producer
+    if tensor is not None:
+        is_packed = tensor.dtype.is_integer and tensor.dtype.bits <= 8 and len(tensor.shape) > 1
+        return value if is_packed and is_scaled else None
+    if node is None or steps == 0 or node.op_type not in _UNPACKING:
+        return None
+    scales = node.op_type == _SCALES
+    if scales and is_scaled:
+        return None
+    sources = node.inputs if scales else node.inputs[:1]
+    found = (
+        _scaled(source, steps - 1, is_scaled=is_scaled or scales)
+        for source in sources
+        if source is not None
+    )
+    return next((each for each in found if each is not None), None)
+
+
+_SCALES = "Mul"
+_UNPACKING = {_SCALES, "Sub"} | having(Trait.CAST, Trait.MOVES).keys()
+
+
 def walk_consumers(value: Value) -> Iterator[Node]:
     """Iterate over the consumers of a value, past ops that only move its elements."""
     pending, seen = [value], set()
