@@ -205,7 +205,7 @@ def stored_root(value: Value) -> Value | None:
 
 def unpacked_from(value: Value) -> Value | None:
     """Return the stored integers that a chain converts, shifts and scales to a weight."""
-    return _scaled(value, LONGEST, is_scaled=False)
+    return _scaled(value, _UNPACKING_STEPS, is_scaled=False)
 
 
 def _scaled(value: Value, steps: int, *, is_scaled: bool) -> Value | None:
@@ -227,6 +227,7 @@ def _scaled(value: Value, steps: int, *, is_scaled: bool) -> Value | None:
     return next((each for each in found if each is not None), None)
 
 
+_UNPACKING_STEPS = 8
 _SCALES = "Mul"
 _UNPACKING = {_SCALES, "Sub"} | having(Trait.CAST, Trait.MOVES).keys()
 
