@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modellint.diff.matching import Matching, match_models
 from modellint.formats import read_model
 from modellint.formats.openvino.notation import encode as openvino
 from modellint.formats.tflite.notation import encode as tflite
-from tests.support import model_from_text, save
+from tests.support import model_from_text, run_cli, save
 
 ONNX = """
 <ir_version: 9, opset_import: ["" : 18]>
@@ -109,3 +112,31 @@ def test_what_differs_is_still_seen(
     first = next(pair for pair in found.pairs if pair.new.main.op_type == "CONV_2D")
     ours, theirs = first.old.attributes, first.new.attributes
     assert [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)] == changed
+
+
+def test_weights_are_compared_in_any_order_of_dims(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    shapes = {"w": (8, 3, 3, 3), "b": (8,), "d": (8, 1, 3, 3), "v": (4, 8), "c": (4,)}
+    numbers = {name: random.normal(size=shape) for name, shape in shapes.items()}
+    text, other = ONNX, TFLITE
+    for name, kept in numbers.items():
+        sizes = ",".join(map(str, shapes[name]))
+        listed = ",".join(f"{each:.6f}" for each in kept.reshape(-1))
+        text = text.replace(f"float[{sizes}] {name}", f"float[{sizes}] {name} = {{{listed}}}")
+        order = {"w": (0, 2, 3, 1), "d": (1, 2, 3, 0)}.get(name, tuple(range(kept.ndim)))
+        stored = " ".join(f"{each:.6f}" for each in kept.transpose(order).reshape(-1))
+        zeros = re.compile(rf"^({name} float32\[.*?\]) = 0$", re.MULTILINE)
+        other = zeros.sub(rf"\1 = {stored}", other)
+    old = save(model_from_text(text), tmp_path / "model.onnx")
+    new = tmp_path / "model.tflite"
+    new.write_bytes(tflite(other))
+    shown = run_cli("diff", old, new, "-o", "json", "--isolated", "--fail-on", "never")
+    assert shown.exit_code == 0, shown
+    told = json.loads(shown.stdout)
+    assert told["weights"]["changed"] == []
+    assert told["weights"]["equal"] == 5
+    aspects = {(each["what"], each["aspect"], each["breaking"]) for each in told["interface"]}
+    assert ("input", "shape", False) in aspects
+    assert not any(breaking for _, _, breaking in aspects)
+    assert [each["old"]["op_type"] for each in told["nodes"]["replaced"]] == ["GlobalAveragePool"]
+    assert told["nodes"]["changed"] == []

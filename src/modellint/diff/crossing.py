@@ -145,6 +145,31 @@ def weight_sizes(tensors: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(each for each in sizes if len(each) > 1))
 
 
+_LAYOUTS: Mapping[str, tuple[int, ...]] = {
+    "tflite.CONV_2D": (0, 2, 3, 1),
+    "tflite.DEPTHWISE_CONV_2D": (1, 2, 3, 0),
+    "tflite.TRANSPOSE_CONV": (1, 2, 3, 0),
+    "tflite.CONV_3D": (2, 3, 4, 1, 0),
+    "tflite.CONV_3D_TRANSPOSE": (2, 3, 4, 1, 0),
+    "tflite.FULLY_CONNECTED": (1, 0),
+}
+"""Order in which an operator stores the dims that its weight has in the standard's operator."""
+
+
+def order_between(old: Node, new: Node, rank: int) -> tuple[int, ...]:
+    """Return the dims of one operator's weight in the order that another one stores them in."""
+    plain = tuple(range(rank))
+    before, after = (_LAYOUTS.get(node.qualified_op, plain) for node in (old, new))
+    if len(before) != rank or len(after) != rank:
+        return plain
+    return tuple(before.index(dim) for dim in after)
+
+
+def is_layout_known(node: Node) -> bool:
+    """Return True for an operator that always stores its weight in another order of dims."""
+    return node.qualified_op in _LAYOUTS
+
+
 def common_kind(value: Value) -> tuple[Hashable, ...]:
     """Return what is alike in an input or output of any format: its known sizes."""
     shape = value.declared_shape or ()

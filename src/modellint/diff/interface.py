@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from modellint.diff.crossing import is_crossing
 from modellint.difference import InterfaceChange
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Model, Value
@@ -18,6 +20,32 @@ def interface_changes(
     old: Model, new: Model, inputs: Ends, outputs: Ends
 ) -> Iterator[InterfaceChange]:
     """Iterate over changes of inputs, outputs, operator sets and metadata."""
+    changes = _all_changes(old, new, inputs, outputs)
+    yield from _between_formats(changes) if is_crossing(old, new) else changes
+
+
+def _between_formats(changes: Iterable[InterfaceChange]) -> Iterator[InterfaceChange]:
+    """Iterate over what differs between formats, each of which has its own names and layouts."""
+    for change in changes:
+        sizes = [_sizes(shape) for shape in (change.old, change.new)]
+        if change.aspect in ("name", "order"):
+            yield replace(change, breaking=False, why="")
+        elif change.aspect != "shape":
+            yield change
+        elif sorted(sizes[0]) == sorted(sizes[1]):
+            if sizes[0] != sizes[1]:
+                yield replace(change, breaking=False, why="in another layout")
+        else:
+            yield change
+
+
+def _sizes(shape: str | None) -> list[str]:
+    """Return the dims of a shape without the names of open ones."""
+    dims = (shape or "").strip("[]").split(", ")
+    return [dim if dim.isdecimal() else "?" for dim in dims]
+
+
+def _all_changes(old: Model, new: Model, inputs: Ends, outputs: Ends) -> Iterator[InterfaceChange]:
     yield from _end_changes("input", inputs)
     yield from _order("input", old.inputs, new.inputs, inputs)
     yield from _end_changes("output", outputs)

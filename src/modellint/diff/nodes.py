@@ -9,6 +9,7 @@ from math import isclose
 
 from modellint.diff.attributes import newest_default, opset_of, stated
 from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep
+from modellint.diff.crossing import is_crossing
 from modellint.diff.folded import folded_activations
 from modellint.diff.matching import Matching, Pair
 from modellint.difference import (
@@ -47,7 +48,7 @@ def node_difference(found: Matching, *, converted: bool) -> NodeDifference:
         replaced=[Replacement(place(p.old.main), place(p.new.main)) for p in found.replaced],
         removed=[place(step.main) for step in removed if step not in plumbing],
         added=[place(step.main) for step in found.added if step not in plumbing],
-        rewritten=list(_rewritings(found.pairs)),
+        rewritten=list(_rewritings(found.pairs, is_crossing(found.old, found.new))),
         reordered=_is_reordered(found.pairs),
         renamed=sum(pair.old.main.name != pair.new.main.name for pair in found.pairs),
         plumbing_removed=_counts(removed, found.light_removed, plumbing),
@@ -68,6 +69,7 @@ class _Changes:
         self._values = found.values
         self._known = set(found.values.values())
         self._is_converted = converted
+        self._is_crossing = is_crossing(found.old, found.new)
         self._tolerance = _HALF if converted else 1e-6
 
     def all(self) -> Iterator[NodeChange]:
@@ -79,7 +81,7 @@ class _Changes:
 
     def of_light(self, light: Iterable[tuple[Node, Node]]) -> Iterator[NodeChange]:
         """Iterate over changes of nodes that are seen through, such as the type of a Cast."""
-        for before, after in light if not self._is_converted else ():
+        for before, after in light if not (self._is_converted or self._is_crossing) else ():
             if before.attributes.keys() != after.attributes.keys():
                 continue  # another version of the operator
             attributes = list(self._attributes(_stated(before), _stated(after)))
@@ -149,7 +151,8 @@ _LAYOUT = "transB"
 def _stated_by(pair: Pair) -> tuple[Mapping[str, object], Mapping[str, object]]:
     """Return the attributes of both steps; of layers in one form, also those of that form."""
     old, new = pair.old, pair.new
-    if old.op not in LAYERS or old.form != new.form:
+    crossing = is_crossing(old.main.graph.model, new.main.graph.model)
+    if crossing or old.op not in LAYERS or old.form != new.form:
         return old.attributes, new.attributes
     one, other = (
         {**step.attributes, **{k: v for k, v in _stated(step.main).items() if k != _LAYOUT}}
@@ -170,12 +173,14 @@ def _counted(step: CanonicalStep, axis: object) -> object:
     return axis + len(shape) if shape is not None and isinstance(axis, int) else axis
 
 
-def _rewritings(pairs: Iterable[Pair]) -> Iterator[Rewriting]:
+def _rewritings(pairs: Iterable[Pair], crossing: bool) -> Iterator[Rewriting]:
+    """Iterate over other ways of writing; in another format, over those with more operators."""
     counts: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
     first: dict[Hashable, str] = {}
     for pair in pairs:
         forms = pair.old.form, pair.new.form
-        if forms[0] != forms[1]:
+        is_one_for_one = crossing and len(forms[0]) == len(forms[1])
+        if forms[0] != forms[1] and not is_one_for_one:
             counts[forms] += 1
             first.setdefault(forms, pair.new.main.label)
     for forms, count in counts.most_common():

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.diff.canonical import CanonicalStep
-from modellint.diff.crossing import FEW
-from modellint.diff.matching import Matching, paired_weights
+from modellint.diff.crossing import FEW, is_layout_known, order_between
+from modellint.diff.matching import Matching, Pair, paired_weights
 from modellint.diff.samples import sample_of
 from modellint.difference import StoredWeight, WeightChange, WeightDifference
 from modellint.model import Model, Tensor, Value
@@ -35,6 +35,18 @@ class WeightPair(NamedTuple):
     new: Tensor
     flipped: bool = False
     """True if the new one is stored transposed."""
+    order: tuple[int, ...] = ()
+    """Dims of the old one in the order of the new one, if formats store them in another order."""
+
+    @property
+    def has_same_shape(self) -> bool:
+        """Return True if the new one has the shape that the old one has in its order."""
+        one, other = self.old.shape, self.new.shape
+        if self.flipped or one == other:
+            return True
+        if self.order:
+            one = tuple(one[dim] for dim in self.order)
+        return [dim for dim in one if dim != 1] == [dim for dim in other if dim != 1]
 
 
 class CompareResult(NamedTuple):
@@ -60,8 +72,7 @@ def weight_difference(
         if one.dtype is not other.dtype:
             types[f"{one.dtype} -> {other.dtype}"] += 1
         compared = reading.compare(pair)
-        is_same_shape = one.shape == other.shape or pair.flipped
-        if compared.numbers == "different" or not is_same_shape:
+        if compared.numbers == "different" or not pair.has_same_shape:
             changes.append(_change(pair, compared))
     changes.sort(key=lambda change: -(change.largest or 0))
     renamings = {p.old.name: p.new.name for p in pairs if p.old.name != p.new.name}
@@ -112,7 +123,26 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
             seen.add((id(one), id(other)))
             flipped = pair.new.op == "MatMul" and len(one.shape) == 2 == len(other.shape)
             flipped = flipped and _is_flipped(pair.old, before) != _is_flipped(pair.new, after)
-            yield WeightPair(one, other, flipped)
+            order: tuple[int, ...] = ()
+            if is_layout_known(pair.old.main) or is_layout_known(pair.new.main):
+                flipped = False
+                if before in pair.old.inputs[1:2]:
+                    order = order_between(pair.old.main, pair.new.main, len(one.shape))
+                    order = _after_transposes(pair, before, after, order)
+            yield WeightPair(one, other, flipped, order)
+
+
+def _after_transposes(
+    pair: Pair, before: Value, after: Value, order: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return the order of dims between two matrices, of which one may be read transposed."""
+    if len(order) != 2:
+        return order
+    turned = sum(
+        not is_layout_known(step.main) and _is_flipped(step, weight)
+        for step, weight in ((pair.old, before), (pair.new, after))
+    )
+    return order[::-1] if turned % 2 else order
 
 
 def _is_flipped(step: CanonicalStep, weight: Value) -> bool:
@@ -197,7 +227,7 @@ class _Reading:
         return _read(pair)
 
     def _sampled(self, pair: WeightPair) -> CompareResult:
-        if pair.flipped or pair.old.dtype is not pair.new.dtype:
+        if pair.flipped or pair.order or pair.old.dtype is not pair.new.dtype:
             return CompareResult("unread")
         samples = [sample_of(tensor) for tensor in (pair.old, pair.new)]
         if not all(samples):
@@ -208,7 +238,7 @@ class _Reading:
 def _read(pair: WeightPair) -> CompareResult:
     """Compare bytes, then the numbers of weights that have other ones."""
     old, new = pair.old, pair.new
-    if not pair.flipped and old.dtype is new.dtype:
+    if not (pair.flipped or pair.order) and old.dtype is new.dtype:
         quick = old.small_bytes() if old.small and new.small else None
         if quick is not None and quick == new.small_bytes():
             return CompareResult("equal")
@@ -259,12 +289,13 @@ class _Numbers:
 
     def _pieces(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         old, new = self._pair.old, self._pair.new
-        if not self._pair.flipped:
+        order = self._pair.order or ((1, 0) if self._pair.flipped else ())
+        if not order:
             yield from zip(old.pieces(PIECE), new.pieces(PIECE), strict=False)
             return
         one, other = old.numpy(), new.numpy()
         if one is not None and other is not None:
-            yield one.reshape(-1), other.T.reshape(-1)
+            yield one.transpose(order).reshape(-1), other.reshape(-1)
 
     def _note(self, one: NDArray[Any], other: NDArray[Any]) -> None:
         import numpy as np
