@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from modellint.model import Node, Value, small_constant
+from modellint.operators import Trait, having
 
 _HALF_ROOT = (2**0.5, 0.5**0.5)
 
@@ -24,9 +25,22 @@ def of_gelu(node: Node) -> bool:
     )
 
 
+def of_dynamic_product(node: Node) -> bool:
+    """Return True for a product of integers whose input is quantized in each run, and for that."""
+    source, result = node.input(0), node.output()
+    if node.op_type in having(Trait.INTEGER_PRODUCT):
+        maker = source.producer if source is not None else None
+        return maker is not None and maker.op_type in having(Trait.INTEGER_KERNEL)
+    readers = result.consumers if result is not None else []
+    return any(use.node.op_type in having(Trait.INTEGER_PRODUCT) for use in readers)
+
+
 def _is_near(value: Value | None, number: float) -> bool:
     stored = small_constant(value)
     return stored is not None and stored.size == 1 and abs(float(stored.flat[0]) - number) < 1e-3
 
 
-INSIDE: Mapping[str, Callable[[Node], bool]] = {"gelu": of_gelu}
+INSIDE: Mapping[str, Callable[[Node], bool]] = {
+    "gelu": of_gelu,
+    "dynamic product": of_dynamic_product,
+}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
 from modellint.analysis.folding import folding
 from modellint.analysis.shapes import DeployedTypes
-from modellint.forms.forms import refused_form
+from modellint.forms.forms import opset_of, refused_form
 from modellint.model import DType, Model, Node, Shape, Value, is_static
 from modellint.operators import Trait, having
 from modellint.placement.inside import INSIDE
@@ -19,6 +20,7 @@ from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
 _DEQUANTIZE = having(Trait.DEQUANTIZE)
+_CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 _FLOATS = frozenset({"float16", "float32", "bfloat16", "float64"})
 
 
@@ -72,6 +74,11 @@ class NodeJudge:
         table = self.table
         if table is None:
             return None
+        opset = opset_of(node) if not node.domain else None
+        if opset is not None and opset < self._placing.oldest_opset:
+            return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")
+        if node.op_type in _CONVERTERS:
+            return self._open_dims(node) or self._scale(node)
         if table.takes(_key(node)) is False or _key(node) not in table.operators:
             taken_as = self._placing.within.get(_key(node))
             if taken_as is None or not INSIDE[taken_as](node):
@@ -105,6 +112,15 @@ class NodeJudge:
             words = refused_form(self, node, form)
             if words:
                 return NotTaken("form", f"is not supported with {words}")
+        return None
+
+    def _scale(self, node: Node) -> NotTaken | None:
+        """Conversions outside weights are taken with one stored scale."""
+        scale = node.input(1)
+        if scale is None or not self.is_frozen(scale):
+            return NotTaken("form", "is not supported with a computed scale")
+        if math.prod(dim for dim in self.shape(scale) or () if isinstance(dim, int)) > 1:
+            return NotTaken("form", "is not supported with a scale per channel, except on weights")
         return None
 
     def _precision(self, node: Node) -> NotTaken | None:

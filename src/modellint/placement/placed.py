@@ -94,7 +94,7 @@ class UnitPlacement:
     @property
     def is_whole(self) -> bool:
         """Return True if everything runs on the accelerator, at once."""
-        return not self.refusals
+        return bool(self.nodes) and not self.refusals
 
     @property
     def crossing_bytes(self) -> int | None:

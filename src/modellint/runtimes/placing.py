@@ -21,6 +21,8 @@ class Placing:
     """The unit of all other nodes; empty if there is none, and the model does not start."""
     static_only: bool = True
     """True if a node with an open dim is never taken."""
+    oldest_opset: int = 0
+    """The oldest operator set whose nodes it places at all."""
     removed: tuple[str, ...] = ("Identity", "Dropout")
     """Operators that are removed before nodes are placed."""
     within: Mapping[str, str] = field(default_factory=dict)

@@ -36,7 +36,13 @@ RUNTIME = Runtime(
     tables=Path(__file__).parent,
     placing=Placing(
         "NPU",
-        within={"Erf": "gelu"},
+        oldest_opset=7,
+        within={
+            "Erf": "gelu",
+            "DynamicQuantizeLinear": "dynamic product",
+            "ConvInteger": "dynamic product",
+            "MatMulInteger": "dynamic product",
+        },
         source="https://onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html",
     ),
     probe=Probe(
