@@ -1,10 +1,17 @@
-"""Facts about values that fixes rely on, and the bypassing of nodes."""
+"""Facts about values that fixes rely on, the bypassing of nodes, and small constants."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
 from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import Graph, Node, Value
-from modellint.model.edits import GraphEdit, RemoveNodes, Replace
+from modellint.model import DTYPES, DType, Graph, Node, Value
+from modellint.model.edits import AddTensor, GraphEdit, RemoveNodes, Replace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FIRST_WITH_DEFAULTS = 4
 """IR version since which an initializer that is an input, too, is the input's default."""
@@ -45,3 +52,23 @@ def bypass(node: Node, by: Value | None) -> tuple[GraphEdit, ...] | None:
     if output is None or by is None or any(map(is_read, node.outputs[1:])):
         return None
     return (Replace(output, by), RemoveNodes((node,)))
+
+
+def integers(name: str, graph: Graph, numbers: Sequence[int]) -> AddTensor:
+    """Store integers, such as axes or sizes."""
+    return AddTensor(name, graph, DTYPES["int64"], (len(numbers),), partial(_array, numbers))
+
+
+def _array(numbers: Sequence[int]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array(numbers, np.int64)
+
+
+def computed(name: str, graph: Graph, array: NDArray[Any], dtype: DType) -> AddTensor:
+    """Store elements that are known already."""
+    return AddTensor(name, graph, dtype, array.shape, partial(_as_is, array))
+
+
+def _as_is(array: NDArray[Any]) -> NDArray[Any]:
+    return array

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.duplicates import Repeated, same_in_full
@@ -12,9 +11,16 @@ from modellint.analysis.fusion import ints, number
 from modellint.base.applicability import Applicability
 from modellint.base.errors import ModellintError
 from modellint.checks.api import Context, Hit
-from modellint.fixes.conditions import bypass, is_droppable, is_read, is_settled, opset_of
+from modellint.fixes.conditions import (
+    bypass,
+    computed,
+    integers,
+    is_droppable,
+    is_read,
+    is_settled,
+    opset_of,
+)
 from modellint.model import (
-    DTYPES,
     Model,
     Node,
     Tensor,
@@ -24,7 +30,6 @@ from modellint.model import (
     small_constant,
 )
 from modellint.model.edits import (
-    AddTensor,
     Fix,
     GraphEdit,
     InsertNodes,
@@ -135,7 +140,7 @@ def store_constants(context: Context, hit: Hit) -> Fix | None:
             return None
         name = f"{end.name}_computed"
         edits += (
-            AddTensor(name, model.graph, dtype, array.shape, partial(_as_is, array)),
+            computed(name, model.graph, array, dtype),
             Replace(end, name),
         )
     says = f"Stores what {len(hit.related)} ops compute from constants."
@@ -191,10 +196,6 @@ def _computed(model: Model, names: list[str]) -> Mapping[str, NDArray[Any]]:
     except ModellintError:
         return {}
     return executed.runs[0].outputs
-
-
-def _as_is(array: NDArray[Any]) -> NDArray[Any]:
-    return array
 
 
 def multiply_matrices(context: Context, hit: Hit) -> Fix | None:
@@ -308,10 +309,7 @@ def slice_range(context: Context, hit: Hit) -> Fix | None:
     if opset_of(node.graph) < _FIRST_WITH_SLICE_INPUTS:
         return None
     arguments = {"start": first, "end": last or _LAST, "axis": node.get_int("axis", 0) or 0}
-    tensors = [
-        AddTensor(name, node.graph, DTYPES["int64"], (1,), partial(_one, value))
-        for name, value in arguments.items()
-    ]
+    tensors = [integers(name, node.graph, (value,)) for name, value in arguments.items()]
     slice_ = NewNode("Slice", (node.input(0), *arguments), (node.output(),), name=node.name)
     edits: list[GraphEdit] = [RemoveNodes((node,)), *tensors]
     edits.append(InsertNodes(node.graph, (slice_,), before=node))
@@ -331,7 +329,7 @@ def assign_by_mask(context: Context, hit: Hit) -> Fix | None:
         return None
     if mask.dtype is None or mask.dtype.name != "bool":
         return None
-    stored = AddTensor("filler", scatter.graph, data.dtype, (), partial(_as_is, filler))
+    stored = computed("filler", scatter.graph, filler, data.dtype)
     where = NewNode("Where", (mask, "filler", data), (scatter.output(),), name=scatter.name)
     insertion = InsertNodes(scatter.graph, (where,), before=scatter)
     says = f"Writes ScatterND '{scatter.label}' by a mask as a Where."
@@ -370,8 +368,7 @@ def add_bias(context: Context, hit: Hit) -> Fix | None:
     elements = stored.numpy() if stored is not None else None
     if stored is None or elements is None or left is None or not left.shape:
         return None
-    flattened = partial(_flat, elements)
-    flat = AddTensor("bias", add.graph, stored.dtype, (elements.size,), flattened)
+    flat = computed("bias", add.graph, elements.reshape(-1), stored.dtype)
     if hit.variant == "rank" and len(left.shape) >= len(stored.shape):
         return Fix((flat, SetInput(add, place, flat.name)), f"Flattens the bias of '{add.label}'.")
     if len(left.shape) != 2:
@@ -380,13 +377,3 @@ def add_bias(context: Context, hit: Hit) -> Fix | None:
     insertion = InsertNodes(add.graph, (gemm,), before=add)
     says = f"Makes a Gemm of MatMul '{product.label}' and the bias after it."
     return Fix((RemoveNodes((add, product)), flat, insertion), says, "numbers", tolerance=_ROUNDING)
-
-
-def _flat(elements: NDArray[Any]) -> NDArray[Any]:
-    return elements.reshape(-1)
-
-
-def _one(value: int) -> NDArray[Any]:
-    import numpy as np
-
-    return np.array([value], np.int64)

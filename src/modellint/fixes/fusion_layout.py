@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modellint.analysis.fusion import ints, made_by
 from modellint.checks.api import Context, Hit
-from modellint.fixes.conditions import bypass, is_settled, opset_of
-from modellint.model import DTYPES, DType, Node, Shape, Value, is_static, small_constant
+from modellint.fixes.conditions import bypass, integers, is_settled, opset_of
+from modellint.model import DType, Node, Shape, Value, is_static, small_constant
 from modellint.model.edits import (
     AddTensor,
     Fix,
@@ -24,7 +24,7 @@ from modellint.model.edits import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 _FIRST_WITH_BROADCASTING = 8
 """Opset since which all element-wise ops broadcast as NumPy does."""
@@ -190,7 +190,10 @@ def _broadcasts(user: Node, index: int, expanded: Value) -> bool:
     if wide is None or None in wide or (user.op_type == "PRelu" and index == 0):
         return False
     return any(
-        value is not None and value is not expanded and _ends_with(value.shape, wide)
+        value is not None
+        and value is not expanded
+        and made_by(value, "Expand") is None  # which may be dropped likewise
+        and _ends_with(value.shape, wide)
         for value in user.inputs
     )
 
@@ -217,7 +220,7 @@ def reshape_once(context: Context, hit: Hit) -> Fix | None:
     reshape = NewNode("Reshape", (source, "target"), (output,), name=last.name)
     edits = (
         RemoveNodes((last,)),
-        AddTensor("target", last.graph, DTYPES["int64"], (len(target),), partial(_array, target)),
+        integers("target", last.graph, target),
         InsertNodes(last.graph, (reshape,), before=last),
     )
     return Fix(edits, says, "exact" if 0 in target else "safe")
@@ -245,12 +248,6 @@ def _target(before: Shape | None, after: Shape | None) -> list[int] | None:
         for dim, same in zip(after, kept, strict=True)
     ]
     return target if target.count(-1) <= 1 else None
-
-
-def _array(numbers: list[int]) -> NDArray[Any]:
-    import numpy as np
-
-    return np.array(numbers, np.int64)
 
 
 def _is_by_two(resize: Node) -> bool:
@@ -307,9 +304,7 @@ def gather_pixels(context: Context, hit: Hit) -> Fix | None:
     return Fix(
         (
             RemoveNodes((concat,)),
-            AddTensor(
-                "order", concat.graph, DTYPES["int64"], (len(taken),), partial(_array, taken)
-            ),
+            integers("order", concat.graph, taken),
             InsertNodes(concat.graph, (pixels, chosen), concat),
         ),
         says,

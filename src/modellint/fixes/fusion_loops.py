@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modellint.checks.api import Context, Hit
-from modellint.fixes.conditions import opset_of
+from modellint.fixes.conditions import integers, opset_of
 from modellint.model import DTYPES, Graph, Node, Value
 from modellint.model.edits import (
     AddTensor,
@@ -78,9 +78,9 @@ class _Unrolled:
         if value is None or value in known:
             return known[value] if value is not None else None
         if value is self.body.inputs[0]:
-            return self._stored(f"round_{number}", "int64", partial(_scalar, number, "int64"))
+            return self._stored(f"round_{number}", number, "int64")
         if value is self.body.inputs[1]:
-            return self._stored("go_on", "bool", partial(_scalar, True, "bool"))
+            return self._stored("go_on", True, "bool")
         if value.graph is self.body and value.tensor is not None:
             tensor = value.tensor
             self.tensors[value.name] = AddTensor(
@@ -89,7 +89,8 @@ class _Unrolled:
             return value.name
         return value
 
-    def _stored(self, name: str, dtype: str, elements: Any) -> str:
+    def _stored(self, name: str, number: int, dtype: str) -> str:
+        elements = partial(_scalar, number, dtype)
         self.tensors[name] = AddTensor(name, self.loop.graph, DTYPES[dtype], (), elements)
         return name
 
@@ -108,9 +109,7 @@ class _Unrolled:
     def _stack(self, value: Value, parts: list[Operand]) -> None:
         """Join what the rounds have made along a new first axis."""
         name = "first"
-        self.tensors[name] = AddTensor(
-            name, self.loop.graph, DTYPES["int64"], (1,), partial(_zeros, 1)
-        )
+        self.tensors[name] = integers(name, self.loop.graph, (0,))
         rows = [f"{value.name}_row_{number}" for number in range(len(parts))]
         for row, part in zip(rows, parts, strict=True):
             self.nodes.append(NewNode("Unsqueeze", (part, name), (row,)))
@@ -140,9 +139,3 @@ def _scalar(number: float, dtype: str) -> NDArray[Any]:
     import numpy as np
 
     return np.array(number, dtype)
-
-
-def _zeros(length: int) -> NDArray[Any]:
-    import numpy as np
-
-    return np.zeros(length, np.int64)

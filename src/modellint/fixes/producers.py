@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modellint.analysis.fusion import ints
 from modellint.checks.api import Context, Hit
 from modellint.checks.producers import defect_of
-from modellint.fixes.conditions import bypass, is_settled
+from modellint.fixes.conditions import bypass, computed, integers, is_settled
 from modellint.model import DTYPES, Node, Value
 from modellint.model.edits import (
-    AddTensor,
     Fix,
     GraphEdit,
     InsertNodes,
@@ -23,7 +21,7 @@ from modellint.model.edits import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 Repair = Callable[[Node], "Fix | None"]
 _CODES = {"float32": 1, "float16": 10}
@@ -46,8 +44,11 @@ def axes_as_input(node: Node) -> Fix | None:
     axes = node.get_ints("axes")
     if axes is None or node.input(1) is not None:
         return None
-    stored = AddTensor("axes", node.graph, DTYPES["int64"], (len(axes),), partial(_array, axes))
-    edits = (stored, SetInput(node, 1, "axes"), SetAttribute(node, "axes", None))
+    edits = (
+        integers("axes", node.graph, axes),
+        SetInput(node, 1, "axes"),
+        SetAttribute(node, "axes", None),
+    )
     return Fix(edits, f"Makes the axes of {_named(node)} an input.")
 
 
@@ -103,16 +104,15 @@ def _with_types(node: Node, values: tuple[Value | None, ...], start: int, dtype:
             continue
         name = f"{value.name}_{dtype}"
         stored = value.tensor if is_settled(value) else None
-        elements = stored.numpy() if stored is not None else None
-        if elements is None:
+        array = stored.numpy() if stored is not None else None
+        if array is None:
             cast = NewNode("Cast", (value,), (name,), {"to": _CODES[dtype]})
             edits.append(InsertNodes(node.graph, (cast,), before=node))
             is_exact = is_exact and value.dtype.bits <= DTYPES[dtype].bits
         else:
-            made = elements.astype(DTYPES[dtype].numpy)
-            is_exact = is_exact and bool((made.astype(elements.dtype) == elements).all())
-            converted = partial(_as_is, made)
-            edits.append(AddTensor(name, node.graph, DTYPES[dtype], made.shape, converted))
+            made = array.astype(DTYPES[dtype].numpy)
+            is_exact = is_exact and bool((made.astype(array.dtype) == array).all())
+            edits.append(computed(name, node.graph, made, DTYPES[dtype]))
         edits.append(SetInput(node, place, name))
     says = f"Lets {_named(node)} read {dtype}."
     if is_exact:
@@ -168,13 +168,3 @@ def drop_alias(node: Node) -> Fix | None:
 
 def _named(node: Node) -> str:
     return f"{node.op_type} '{node.label}'"
-
-
-def _as_is(array: NDArray[Any]) -> NDArray[Any]:
-    return array
-
-
-def _array(numbers: tuple[int, ...]) -> NDArray[Any]:
-    import numpy as np
-
-    return np.array(numbers, np.int64)
