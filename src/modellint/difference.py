@@ -239,7 +239,7 @@ class FigureChange:
 class DeviceDifference:
     """Memory and time for one deployment, as `modellint inspect` computes them."""
 
-    target: Annotated[str | None, "The device's id; null without a target."]
+    target: Annotated[str | None, "The device's id; null without a target, for budgets."]
     device: str | None
     runtime: str | None
     precision: Annotated[list[str], "In the old and the new model."]

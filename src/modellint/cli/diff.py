@@ -128,7 +128,9 @@ def _compared(
         if old is not None and new is not None:
             setup = setups.of(new.place)
             files = setups.file(old), setups.file(new)
-            difference, matching = compare_files(*files, setup.catalogue)
+            difference, matching = compare_files(
+                *files, setup.catalogue, memory=bool(setup.config.settings.diff_budgets)
+            )
             difference = running.add_to(difference, matching, files[1].plan.deployments[0])
             if evaluations:
                 metrics = metric_changes(evaluations[0], evaluations[at])

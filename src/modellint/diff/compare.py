@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from modellint.analysis.quantization import QuantizationMap, quantization_summary
 from modellint.base.garbage import no_garbage_collection
@@ -49,23 +50,28 @@ class ComparedFile:
 
 
 def compare_files(
-    old: ComparedFile, new: ComparedFile, rules: Mapping[str, Rule]
+    old: ComparedFile, new: ComparedFile, rules: Mapping[str, Rule], *, memory: bool = False
 ) -> tuple[Difference, Matching | None]:
-    """Compare two files, whatever their content; also return the matching of their graphs."""
+    """Compare two files, whatever their content; also return the matching of their graphs.
+
+    Memory and time are estimated for targets, and with `memory` also without one.
+    """
     with no_garbage_collection(), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         opened = (
             Session(old.plan.deployments).open(old.path, old.shown),
             Session(new.plan.deployments).open(new.path, new.shown),
         )
-        return compare_opened(opened, (old.plan, new.plan), rules)
+        has_target = any(each.target is not None for each in new.plan.deployments)
+        estimates: Literal["brief", "none"] = "brief" if memory or has_target else "none"
+        asked = Asked(new.plan.deployments, rules, memory=estimates)
+        return compare_opened(opened, (old.plan, new.plan), asked)
 
 
 def compare_opened(
-    opened: Opened, plans: tuple[Plan, Plan], rules: Mapping[str, Rule]
+    opened: Opened, plans: tuple[Plan, Plan], asked: Asked
 ) -> tuple[Difference, Matching | None]:
     """Compare two opened models; also return the matching of their graphs."""
-    asked = Asked(plans[1].deployments, rules)
     looks = inspect_opened(opened[0], asked), inspect_opened(opened[1], asked)
     sides = _side(opened[0], looks[0]), _side(opened[1], looks[1])
     plain = Difference(*sides, assumptions=looks[1].assumptions or [])

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from modellint.analysis.assume import Settled, settle
 from modellint.analysis.blocks import Blocks
@@ -63,6 +63,8 @@ class Asked:
     """Those of an engine built from the model, where they are given."""
     draft: Path | None = None
     """A smaller language model that drafts tokens."""
+    memory: Literal["full", "brief", "none"] = "full"
+    """Whether to estimate memory and time, and for other batch sizes and precisions besides."""
 
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
@@ -251,10 +253,12 @@ class _Look:
 
     def _memory(self) -> dict[str, Any]:
         is_language_model = self.model.architecture is not None
-        if not self.model.has_graph and (is_language_model or not self.model.tensors):
+        has_any = self.model.has_graph or (self.model.tensors and not is_language_model)
+        if not has_any or self.asked.memory == "none":
             return {}
         deployments = self.asked.deployments
-        needs = Needs(self.opened, self.asked.targets, brief=len(deployments) > 1)
+        brief = len(deployments) > 1 or self.asked.memory == "brief"
+        needs = Needs(self.opened, self.asked.targets, brief=brief)
         told = [needs.of(deployment) for deployment in deployments]
         if deployments[0].target is None:
             return {"anywhere": told[0]}
