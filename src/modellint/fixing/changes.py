@@ -37,10 +37,18 @@ def _between(graph: str, before: Lines, after: Lines) -> Iterator[Change]:
         if now is None:
             yield Change("removed", graph, what, name, detail)
         elif now != detail:
-            yield Change("changed", graph, what, name, now, detail)
+            yield Change("changed", graph, what, name, *_without_same_end(now, detail))
     for (what, name), detail in after.items():
         if (what, name) not in before:
             yield Change("added", graph, what, name, detail)
+
+
+def _without_same_end(now: str, before: str) -> tuple[str, str]:
+    """Leave out attributes that are the same."""
+    head, mark, tail = now.rpartition(" <")
+    if mark and before.endswith(f"{mark}{tail}"):
+        return head, before.removesuffix(f"{mark}{tail}")
+    return now, before
 
 
 def _of_file(model: Model) -> Lines:

@@ -116,17 +116,13 @@ class _FixPage(Page):
         return cut + " " * (width - cells(cut))
 
     def _detail(self, head: str, before: str, detail: str, style: Style) -> None:
+        """Print what it was in plain, if it changed, and what it is in color."""
         room = max(self.page - 5 - cells(head), NARROWEST)
-        bar = Text(f"{self.glyphs.bar} ", LINES)
-        if not before:
-            cut = shorten(self.words(detail), room, self.glyphs.ellipsis)
-            self.print("   ", bar, Text(head + cut, style))
-            return
-        was, now = (
-            shorten(self.words(each), room, self.glyphs.ellipsis) for each in (before, detail)
-        )
-        self.print("   ", bar, Text(head, style), was)
-        self.print("   ", bar, Text(" " * cells(head)), Text(now, style))
+        bar, gap = Text(f"{self.glyphs.bar} ", LINES), " " * cells(head)
+        lines = [Text(line.plain) for line in Text(self.words(before)).wrapped(room) if before]
+        lines += Text(self.words(detail), style).wrapped(room)
+        for number, line in enumerate(lines):
+            self.print("   ", bar, gap if number else Text(head, style), line)
 
     def end(self, fixes: Sequence[FileFixes]) -> None:
         number = sum(len(each.fixed) for each in fixes)
