@@ -36,7 +36,7 @@ LIMITS = Limits(120.0, 6 << 30)
 
 @dataclass
 class Score:
-    """What one program did to all models."""
+    """Figures of one program over all models."""
 
     written: int = 0
     failed: int = 0

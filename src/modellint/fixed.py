@@ -93,6 +93,8 @@ class FileFixes:
     """The file that was written; empty if none was."""
     problem: str = ""
     """Reason why nothing could be fixed or written."""
+    is_fixable: bool = True
+    """False if no file of its format can be fixed."""
 
     @property
     def counts(self) -> dict[str, int]:

@@ -59,6 +59,9 @@ def fix_file(
 ) -> FileFixes:
     """Fix a file, prove the result, and write it. Nothing is written if nothing is proved."""
     model = read_model(path)
+    if editor_of(model.format) is None:
+        reason = f"files of the format {title_of(model.format)} cannot be fixed"
+        return FileFixes(shown, problem=reason, is_fixable=False)
     obstacle = _obstacle(model, path, destination)
     if obstacle:
         return FileFixes(shown, problem=obstacle)
@@ -88,16 +91,14 @@ def fix_file(
                 written = str(put(course.result, model, destination))
             return replace(told, written=written)
     except (OSError, UsageError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        return FileFixes(shown, problem=reason or str(error))
+        said = error.strerror if isinstance(error, OSError) else None
+        return FileFixes(shown, problem=said or str(error))
 
 
 def _obstacle(model: Model, path: Path, destination: Destination) -> str:
     """Return the reason why a file cannot be fixed, before anything is tried."""
     if any(problem.fatal for problem in model.problems):
         return "it cannot be read"
-    if editor_of(model.format) is None:
-        return f"files of the format {title_of(model.format)} cannot be fixed"
     if destination.nowhere:
         return ""
     if destination.file is not None:

@@ -41,7 +41,8 @@ def fix(
         wanted = wanted_by(record.setup.config.settings)
         with no_garbage_collection():
             done = fix_file(path, record.found.shown, record.plan, wanted, destination)
-        fixes.append(done)
+        if done.is_fixable or len(found) == 1:  # of a folder, other formats are passed over
+            fixes.append(done)
         places.append(Path(done.written) if done.written else path)
     return tuple(fixes), replace(request, paths=places) if to is not None else request
 
