@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from modellint.probes import ProbeRequest
 
 BUDGET_FAMILY = "budget"
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 _COUNT = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*([kKMGTB]?)")
 _DURATION = re.compile(r"(\d{1,30}(?:\.\d{1,30})?)\s*(s|ms|us|µs|ns)")
 _TOKENS = re.compile(r"(\d{1,12})([kKmM]?)", re.ASCII)
@@ -447,10 +448,19 @@ def _quantity(key: str, value: float | str) -> float:
         if duration is None:
             raise UsageError(f"invalid duration {_quoted(value)} (example: 5ms)")
         return float(duration[1]) * _SECONDS[duration[2]]
+    if key == "min-share-on-accelerator":
+        return _share(value)
     count = _COUNT.fullmatch(value)
     if count is None:
         raise UsageError(f"invalid number {_quoted(value)} (example: 25M)")
     return round(float(count[1]) * _FACTORS[count[2]])
+
+
+def _share(value: str) -> float:
+    percent = _PERCENT.fullmatch(value)
+    if percent is None:
+        raise UsageError(f"invalid share {_quoted(value)} (example: 95%)")
+    return float(percent[1]) / 100
 
 
 def _quoted(value: str) -> str:

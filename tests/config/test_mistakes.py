@@ -111,6 +111,10 @@ def test_a_misspelt_key(key: str, folder: Path) -> None:
         ("[budgets]\nmax-params = 'many'", [":2: budgets.max-params: invalid number 'many'"]),
         ("[budgets]\nmax-file-size = 'big'", [":2: budgets.max-file-size: ", "'big'"]),
         (
+            "[budgets]\nmin-share-on-accelerator = '0.9x'",
+            [":2: budgets.min-share-on-accelerator: invalid share '0.9x' (example: 95%)"],
+        ),
+        (
             "[budgets]\nmax-latency-bound = '5'",
             [":2: budgets.max-latency-bound: invalid duration '5' (example: 5ms)"],
         ),

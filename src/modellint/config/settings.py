@@ -101,6 +101,8 @@ class Budgets:
     max_file_size: Quantity | None = None
     max_vram: Quantity | None = None
     max_latency_bound: Quantity | None = None
+    max_partitions: Quantity | None = None
+    min_share_on_accelerator: Quantity | None = None
 
     __pydantic_config__: ClassVar[Any] = _STRICT
 
@@ -299,7 +301,8 @@ class Settings:
         default=None,
         metadata=about(
             "Your own limits: max-params, max-macs, max-nodes (example: 25M), max-file-size, "
-            "max-vram (example: 100MiB), max-latency-bound (example: 5ms).",
+            "max-vram (example: 100MiB), max-latency-bound (example: 5ms), max-partitions, "
+            "min-share-on-accelerator (example: 95%).",
             '{ max-params = "30M", max-file-size = "120MB" }',
             section="Budgets",
         ),
