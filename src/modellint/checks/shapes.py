@@ -152,7 +152,7 @@ def _baked_batch(node: Node, symbols: frozenset[str]) -> tuple[str, int, list[in
         return symbol, product(target) // product(rest), target
     if target[0] < 1:
         return None
-    reached = list(_outputs_by_batch(node.output()))
+    reached = list(outputs_by_batch(node.output()))
     is_batch = len(target) == len(shape) or _is_batch_name(symbol)
     claims = any((value.declared_shape or ("",))[0] == symbol for value in reached)
     return (symbol, target[0], target) if reached and (is_batch or claims) else None
@@ -162,7 +162,7 @@ def _is_batch_name(symbol: str) -> bool:
     return "batch" in symbol.lower() or symbol.lower() in ("n", "b", "bs")
 
 
-def _outputs_by_batch(start: Value | None) -> Iterator[Value]:
+def outputs_by_batch(start: Value | None) -> Iterator[Value]:
     """Iterate over the model's outputs that a value leads to by ops that keep its first axis."""
     pending = [start] if start is not None else []
     seen = set(map(id, pending))

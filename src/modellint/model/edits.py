@@ -242,6 +242,8 @@ class Fix:
     """Largest difference of an output, relative to its largest element, if numbers change."""
     changes_interface: bool = False
     """True if inputs or outputs have other names or types afterwards, as it says."""
+    keeps_finding: bool = False
+    """True if the finding may stay, such as about open dims of which some are chosen."""
     changes_outputs: bool = False
     """True if the outputs' numbers are meant to differ: it is carried out alone, by choice only."""
 
