@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,7 @@ _CONVOLUTIONS = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION)
 _CLIPS = ("Relu", "Clip")
 _READ_SCALED = ("DequantizeLinear", "QGemm")
 _MOVES = having(Trait.MOVES, Trait.VIEW)
+_COMPUTES = having(Trait.POOL)
 MOST_FOLLOWED = 16
 """Limit on the values between integers and the operator that states their scale."""
 _LAYOUTS = ((0, 2, 3, 1), (0, 3, 1, 2))
@@ -248,10 +249,13 @@ class _Layers:
         pairs = {pair.old: pair for pair in [*self._found.pairs, *self._found.replaced]}
         tracking = _Tracking()
         for view, _ in self._found.views:
+            if view.graph is not self._found.old.graph:
+                continue
             for step in view.steps:
                 made = [value for value in step.outputs if value is not None]
                 observation = next((seen[value] for value in made if value in seen), None)
                 tracking.follow(step, pairs.get(step), observation)
+            tracking.end([view.root(value) for value in view.graph.outputs])
         return tracking.layers
 
 
@@ -275,7 +279,8 @@ class _Tracking:
         if pair is not None and observation is not None and deviation is not None:
             layer = _layer(pair, observation, deviation, before)
             if _may_mean_nothing(pair, deviation):
-                suspect = (suspect or layer) if layer.noise > before else None
+                own = layer if _may_be_a_change(pair, deviation) else None
+                suspect = (suspect or own) if layer.noise > before else None
             else:
                 noise = layer.noise
                 if suspect is not None and layer.starts:
@@ -289,18 +294,32 @@ class _Tracking:
                 if suspect is not None:
                     self._suspects[value] = suspect
 
+    def end(self, outputs: Iterable[Value]) -> None:
+        """Add what differs and reaches an output without another result in between."""
+        reached = [self._suspects[value] for value in outputs if value in self._suspects]
+        for layer in reached:
+            if layer.noise and layer.before <= OWN_NOISE * layer.noise:
+                self.layers.append(replace(layer, starts=True))
+
 
 def _may_mean_nothing(pair: Pair, deviation: Deviation) -> bool:
     """Return True for shapes and indices, and for numbers that are only laid out differently.
 
     If they do mean something, a result after them differs.
     """
-    if not deviation.comparable:
-        return True
-    value = pair.old.output
-    if value is not None and value.dtype is not None and not value.dtype.is_float:
-        return True
-    return pair.old.op in _MOVES and pair.old.attributes != pair.new.attributes
+    op = pair.old.op
+    is_moved = op == pair.new.op and op in _MOVES and op not in _COMPUTES
+    return is_moved or not _is_float(pair.old.output) or not deviation.comparable
+
+
+def _may_be_a_change(pair: Pair, deviation: Deviation) -> bool:
+    """Return True if it rather is one than another layout, if a result after it differs."""
+    has_changed = pair.old.attributes != pair.new.attributes
+    return deviation.comparable and (has_changed or not _is_float(pair.old.output))
+
+
+def _is_float(value: Value | None) -> bool:
+    return value is None or value.dtype is None or value.dtype.is_float
 
 
 def point_of(old: Value, new: Value, folded: Value) -> Point | None:

@@ -194,8 +194,10 @@ def _dynamic(
 
 def _blocks(request: dict[str, Any], prepared: Path, out: Path, excluded: list[str]) -> None:
     nbits = import_module("onnxruntime.quantization.matmul_nbits_quantizer")
+    model = import_module("onnxruntime.quantization.onnx_model").ONNXModel(onnx.load(prepared))
+    model.replace_gemm_with_matmul()
     quantizer = nbits.MatMulNBitsQuantizer(
-        onnx.load(prepared),
+        model.model,
         block_size=request["recipe"]["block"],
         is_symmetric=True,
         accuracy_level=4,  # activations in int8 while it multiplies, as its fast kernels do

@@ -12,8 +12,13 @@ from collections.abc import Callable, Collection, Iterator
 from onnx import GraphProto, NodeProto
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
-_RIDES_ALONG = ("Add", "Mul")
+_RIDES_ALONG = frozenset(
+    """Add Mul Transpose Reshape Squeeze Unsqueeze Flatten Slice Split Concat Pad Resize Gather
+    GatherElements""".split()
+)
 """Operators that are quantized to stay between layers in integers, and for nothing else."""
+_FLOAT_RESULTS = ("MatMul", "Gemm")
+"""Layers that ONNX Runtime runs in integers even if their result stays in float."""
 
 IsFloat = Callable[[NodeProto], bool]
 
@@ -58,7 +63,7 @@ def residual_additions(graph: GraphProto) -> set[str]:
 
 
 def not_between_layers(graph: GraphProto, operators: Collection[str]) -> set[str]:
-    """Return names of sums and products that float operators read, or that read only such."""
+    """Return names of sums, products and moves that read or feed a float operator."""
     links, found = Links(graph), set[str]()
     riders = [node for node in graph.node if node.op_type in _RIDES_ALONG]
 
@@ -68,7 +73,7 @@ def not_between_layers(graph: GraphProto, operators: Collection[str]) -> set[str
     def belongs_to_floats(node: NodeProto) -> bool:
         readers = [reader for reader, _ in links.readers[node.output[0]]]
         sources = [links.makers.get(name) for name in node.input if name not in links.stored]
-        return any(map(is_float, readers)) or (bool(sources) and all(map(is_float, sources)))
+        return any(map(is_float, (*readers, *sources)))
 
     before = -1
     while len(found) > before:
@@ -80,14 +85,14 @@ def not_between_layers(graph: GraphProto, operators: Collection[str]) -> set[str
 def let_floats_read_unrounded(graph: GraphProto, is_float: IsFloat, *, always: bool) -> None:
     """Let float operators read a value from before its pair.
 
-    Unless `always`, a layer's result keeps its pair: ONNX Runtime runs layers other than
-    MatMul in integers only if a QuantizeLinear alone follows.
+    Unless `always`, a convolution's result keeps its pair: ONNX Runtime runs it in integers only if
+    a QuantizeLinear alone follows.
     """
     links = Links(graph)
     for quantizer, dequantizer in links.pairs():
         source = quantizer.input[0]
         maker = links.makers.get(source)
-        if always or maker is None or maker.op_type == "MatMul" or is_float(maker):
+        if always or maker is None or maker.op_type in _FLOAT_RESULTS or is_float(maker):
             for reader, index in links.readers[dequantizer.output[0]]:
                 if is_float(reader) and reader.op_type != "QuantizeLinear":
                     reader.input[index] = source
