@@ -96,9 +96,9 @@ DEVICES = (
 OVERVIEW = (
     names(),
     names("model", least=24),
-    figures("old", drop=2),
-    figures("new", drop=1),
-    prose(least=24),
+    figures("old", drop=1),
+    figures("new", drop=2),
+    prose(least=16),
 )
 SCORE = (figures("points"), names("for"), prose(least=30))
 
@@ -485,7 +485,7 @@ class DifferencePage(Page):
         self._section("architecture", STATEMENTS, statement_rows(language, self.words))
         self._section("parts", PARTS, part_rows(language, self.arrow))
         rows = list(tensor_rows(language.tensors, self.words, self.arrow))
-        shown = [*self._first(rows), *self._more(rows, "differ")]
+        shown = [*self._first(rows), *self._more(rows, "changed")]
         self._section("tensors", TENSORS, shown)
         same = [each for each in language.tensors if each.change == "same"]
         if same:

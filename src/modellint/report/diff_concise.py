@@ -6,8 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from modellint.base.text import clean
-from modellint.difference import Difference, NodeDifference, Overview, WeightDifference
+from modellint.difference import (
+    BudgetCheck,
+    Difference,
+    LanguageDifference,
+    NodeDifference,
+    Overview,
+    WeightDifference,
+)
 from modellint.report.diff import as_text, summary
+from modellint.report.diff_language import budget_figure, percent
 from modellint.report.options import Options
 
 
@@ -45,10 +53,33 @@ def lines(difference: Difference) -> Iterator[str]:
     for figure in difference.figures:
         if figure.old != figure.new:
             yield f"{figure.name}: {figure.old} -> {figure.new}"
+    for metric in difference.metrics or ():
+        yield f"metric {metric.name}: {as_text(metric.old)} -> {as_text(metric.new)}"
+    for check in difference.budgets:
+        yield _budget(check)
+    if difference.language is not None:
+        yield from _language(difference.language)
     if difference.findings is not None:
         for verb, found in (("new", difference.findings.new), ("gone", difference.findings.gone)):
             for each in found:
                 yield f"{verb} {each.severity} {each.code}: {each.message}"
+
+
+def _budget(check: BudgetCheck) -> str:
+    values = [budget_figure(check, value) for value in (check.old, check.new)]
+    where = f" on {check.target}" if check.target else ""
+    verdict = "exceeded" if check.exceeded else "not known" if check.most is None else "within"
+    return f"budget {check.name}{where}: {' -> '.join(values)}, {check.limit}: {verdict}"
+
+
+def _language(language: LanguageDifference) -> Iterator[str]:
+    for each in language.statements:
+        yield f"{each.name}: {each.old} -> {each.new}"
+    for tensor in language.tensors:
+        if tensor.change != "same":
+            off = f", off by {percent(tensor.largest)}" if tensor.largest is not None else ""
+            types = " -> ".join(dict.fromkeys(kind or "none" for kind in tensor.types))
+            yield f"tensor {tensor.tensors}: {tensor.count:,} {tensor.change}, {types}{off}"
 
 
 def _nodes(nodes: NodeDifference) -> Iterator[str]:
