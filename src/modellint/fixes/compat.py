@@ -63,11 +63,21 @@ def _only_version(model: Model, domain: str, outermost: Graph) -> int | None:
 
 
 def convert_opset(context: Context, hit: Hit) -> Fix | None:
-    """Convert the model to the nearest operator set that the runtime supports."""
-    version = hit.facts.get("lowest" if hit.variant in _TOO_OLD else "highest")
+    """Convert the model to the chosen or nearest operator set that the runtime supports."""
+    is_old = hit.variant in _TOO_OLD
+    version = hit.facts.get("lowest" if is_old else "highest")
     if hit.variant in ("domain", "unknown") or not isinstance(version, int):
         return None
+    highest, chosen = hit.facts.get("highest"), _chosen(context)
+    if chosen and isinstance(highest, int) and (version if is_old else 1) <= chosen <= highest:
+        version = chosen
     return convert_to(context.model, version)
+
+
+def _chosen(context: Context) -> int | None:
+    """Return the operator set that the user chose: ``--choose opset=17``."""
+    stated = context.choices.get("opset", "")
+    return int(stated) if stated.isdecimal() else None
 
 
 _SET_ASIDE = "modellint.later"
@@ -83,7 +93,7 @@ def raise_opset(context: Context, hit: Hit) -> Fix | None:
     place = hit.place
     if not isinstance(place, Node) or place.domain or place.op_type not in later:
         return None
-    return convert_to(model, max(later.values()), frozenset(later))
+    return convert_to(model, max(*later.values(), _chosen(context) or 0), frozenset(later))
 
 
 def convert_to(model: Model, version: int, later: Collection[str] = ()) -> Fix | None:
