@@ -7,6 +7,7 @@ import sys
 
 from generated import DOCS, ROOT, Contents, bring_up_to_date
 
+from modellint.capability import Capability
 from modellint.formats.format import Format
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.registry import READ, file_pattern
@@ -27,8 +28,37 @@ How to add a format: [adding-a-format.md](adding-a-format.md).
 """
 
 
+TIERS = {
+    Capability.GRAPH: "Rules about operators, shapes and types; cost, memory over time, diff.",
+    Capability.ARCHITECTURE: "Pages and rules about language models; memory of weights, caches.",
+    Capability.WEIGHTS: "Rules about weights: NaN, constants, duplicates, types; their memory.",
+    Capability.LAYERS: "Rules about what a runtime has built.",
+    Capability.METADATA: "Rules about the file and what it states.",
+}
+"""By the most that a format tells, and what works then."""
+TIER_HEAD = """
+## By what they tell
+
+A format is in the first row that it has enough for; what works in later rows works, too.
+
+| tier | formats | what works |
+| --- | --- | --- |
+"""
+
+
 def page() -> str:
-    return HEAD + "\n".join(map(_row, (*READ, *RECOGNISED))) + "\n"
+    rows = "\n".join(map(_row, (*READ, *RECOGNISED)))
+    tiers = "\n".join(_tier(capability) for capability in TIERS)
+    return f"{HEAD}{rows}\n{TIER_HEAD}{tiers}\n"
+
+
+def _tier(capability: Capability) -> str:
+    titles = [format.title for format in READ if _tier_of(format) is capability]
+    return f"| {capability} | {', '.join(titles)} | {TIERS[capability]} |"
+
+
+def _tier_of(format: Format) -> Capability:
+    return next(each for each in TIERS if each in format.tells)
 
 
 def _row(format: Format) -> str:

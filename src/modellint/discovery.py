@@ -26,6 +26,7 @@ from modellint.formats.registry import (
     is_piece,
     looks_like_data,
     plugin_mistakes,
+    sharing,
     with_companions,
 )
 
@@ -125,12 +126,19 @@ def _named(path: Path, configs: Configs, discovery: Discovery) -> Iterator[Path]
     owners = [model for model in _models_near(path) if _is_owner(model, path)]
     if owners:
         yield from owners
+    elif config.settings.force_exclude and _is_ambiguous(path) and not is_by_content(path):
+        return  # likewise
     elif looks_like_data(path):
         discovery.notes.append(
             f"{shown_path(path)}: looks like external data, but no model next to it refers to it"
         )
     else:
         yield path
+
+
+def _is_ambiguous(path: Path) -> bool:
+    """Return True for a name that models share with other files, and that a search looks at."""
+    return any(format.searched for format in sharing(path))
 
 
 def _models_near(path: Path) -> Iterator[Path]:

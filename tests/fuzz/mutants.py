@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import onnx
 
+from modellint.formats.hdf5 import SIGNATURE
 from modellint.formats.torch.stream import MAGIC
 from modellint.formats.trt.engine import WRITERS, read_header
 from tests.fuzz import seeds
@@ -15,10 +16,10 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.others import other
 from tests.fuzz.tree import write
 
-GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel")
+GRAMMARS = (".gguf", ".tflite", ".ort", ".xml", ".mlmodel", ".param")
 """Suffixes of files that are written by a grammar, and that their readers may take."""
-CHECKPOINTS = (b"PK", MAGIC)
-"""Beginnings of files that PyTorch may load, whatever their suffix."""
+CHECKPOINTS = (b"PK", MAGIC, SIGNATURE)
+"""Beginnings of files that PyTorch or Keras may load, whatever their suffix."""
 OTHERS = 0.2
 """Share of files that are not binary ONNX models."""
 

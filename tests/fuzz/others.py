@@ -11,7 +11,7 @@ from collections.abc import Callable
 from io import BytesIO
 
 from modellint.formats.trt import engine as engine_format
-from tests.fuzz import flatbuffers, networks, operators, pickles, seeds, values
+from tests.fuzz import exports, flatbuffers, networks, operators, pickles, seeds, values
 from tests.fuzz.gguf_files import gguf
 from tests.fuzz.tree import write
 
@@ -308,5 +308,8 @@ OFTEN: tuple[Maker, ...] = (
     pickles.torch,
     networks.openvino,
     networks.coreml,
+    exports.exported,
+    exports.hdf5,
+    exports.ncnn,
 )
 """Formats that are read."""

@@ -68,6 +68,21 @@ def test_a_file_of_a_folder_leads_to_it(tmp_path: Path) -> None:
     assert named(whole, other, force_exclude=True) == ["b"]  # as the hook names them
 
 
+def test_a_hook_passes_over_what_is_no_model(tmp_path: Path) -> None:
+    names = ("data.bin", "net.pt", "data.h5", "net.param", "net.bin")
+    make(tmp_path, *names)
+    (tmp_path / "net.pt").write_bytes(encode("w float32 [2]"))
+    (tmp_path / "net.param").write_text("7767517\n1 1\nInput a 0 1 a\n")
+
+    def named(**settings: object) -> list[str]:
+        configs = Configs(CommandLine(settings, isolated=True))
+        files = discover([tmp_path / name for name in names], configs).files
+        return [each.path.name for each in files]
+
+    assert named(force_exclude=True) == ["net.pt", "net.param"]
+    assert named() == ["data.bin", "net.pt", "data.h5", "net.param"]
+
+
 def test_folders_of_tools_are_never_walked(tmp_path: Path) -> None:
     make(tmp_path, "x.onnx", ".git/x.onnx", ".venv/x.onnx", "node_modules/x.onnx", "a/.tox/x.onnx")
     assert found(tmp_path) == ["x.onnx"]

@@ -186,9 +186,16 @@ def _data_ending() -> str:
 
 
 def file_pattern() -> str:
-    """Return a regular expression for the names of all models and of their data files."""
+    """Return a regular expression for the names of all models and of their data files.
+
+    Of names that models share with other files, it has those that a search looks into.
+    """
     ours = (*READ, *RECOGNISED)
     endings = [_name_pattern(format) for format in ours if format.suffixes]
+    searched = [format.shared_suffixes for format in ours if format.searched]
+    endings += dict.fromkeys(
+        re.escape(suffix.removeprefix(".")) for suffixes in searched for suffix in suffixes
+    )
     names = dict.fromkeys(name for format in ours for name in format.member_names)
     others = [_regular(name) for name in names if not is_model(Path(name))]
     return rf"(?i)(\.({'|'.join(endings)})|(^|/)({'|'.join(others)}))$"

@@ -15,7 +15,7 @@ from modellint.formats.meanings import meanings
 from modellint.formats.problems import MalformedError, Problems
 from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors
-from modellint.model import DTYPES, DType, Model, Node, Region, Tensor, product
+from modellint.model import DTYPES, DType, Model, Node, Region, Tensor, Use, Value, product
 
 _TAGS = {0x01306B47: "float16", 0x000D4B38: "int8", 0x0002C056: "float32"}
 _TABLE = 256 * 4
@@ -63,6 +63,7 @@ def read_weights(model: Model, path: Path, problems: Problems) -> None:
                     name = bounded(f"{node.name}.{part.name}")
                     tensor, at = _read(source, part, name, at, stored)
                     model.tensors.append(tensor)
+                    _give(node, tensor)
         except UnknownWeightsError:
             return  # where the next layer's weights are is not known
         except MalformedError as error:
@@ -75,6 +76,16 @@ def read_weights(model: Model, path: Path, problems: Problems) -> None:
                 expected=error.facts["expected"],
                 size=source.size,
             )
+
+
+def _give(node: Node, tensor: Tensor) -> None:
+    """Make a tensor an input of the layer that loads it, after those that the file states."""
+    values = node.graph.values
+    if tensor.name not in values:
+        value = values[tensor.name] = Value(tensor.name, node.graph)
+        value.store(tensor)
+        value.consumers.append(Use(node, len(node.inputs)))
+        node.inputs = (*node.inputs, value)
 
 
 def _read(

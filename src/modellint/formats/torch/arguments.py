@@ -67,7 +67,14 @@ def _number(value: Any) -> int | float | None:
         return None
     if isinstance(value, str):  # how infinities are written
         return {"Infinity": float("inf"), "-Infinity": float("-inf")}.get(value)
+    if isinstance(value, bool):
+        return int(value)
     return value if isinstance(value, (int, float)) else None
+
+
+def integer(value: Any) -> int | None:
+    """Return an integer; JSON's truth values are others."""
+    return value if type(value) is int else None
 
 
 def _text(value: Any) -> str | None:

@@ -17,7 +17,7 @@ from modellint.capability import Capability
 from modellint.formats.archive import Archive
 from modellint.formats.problems import MalformedError
 from modellint.formats.stored import StoredTensors
-from modellint.formats.torch.arguments import rows, table
+from modellint.formats.torch.arguments import integer, rows, table
 from modellint.formats.torch.facts import ExportFacts, Import, TorchFacts
 from modellint.formats.torch.pickled import read_pickle
 from modellint.formats.torch.program import ExportedGraphReader
@@ -148,10 +148,9 @@ def _add_payload(
 
 
 def _numbers(sizes: Any) -> tuple[int, ...] | None:
-    listed = [
-        each.get("as_int") if isinstance(each, dict) else None for each in rows(sizes, "a shape")
-    ]
-    found = tuple(each for each in listed if isinstance(each, int))
+    stated = rows(sizes, "a shape")
+    listed = [integer(each.get("as_int")) if isinstance(each, dict) else None for each in stated]
+    found = tuple(each for each in listed if each is not None)
     return found if len(found) == len(listed) else None
 
 

@@ -12,6 +12,7 @@ from modellint.formats.torch.arguments import (
     SymbolName,
     TensorName,
     argument,
+    integer,
     rows,
     table,
     tensors_in,
@@ -209,8 +210,8 @@ class ExportedGraphReader:
         value.declare(scalar_type(meta.get("dtype")), tuple(map(self._dim, sizes)))
 
     def _dim(self, stated: Any) -> Dim:
-        size = stated.get("as_int") if isinstance(stated, dict) else None
-        if isinstance(size, int):
+        size = integer(stated.get("as_int")) if isinstance(stated, dict) else None
+        if size is not None:
             return size if 0 <= size < 1 << 63 else None
         inner = stated.get("as_expr") if isinstance(stated, dict) else None
         text = inner.get("expr_str") if isinstance(inner, dict) else None
@@ -231,9 +232,9 @@ class ExportedGraphReader:
     def _ranges(self, stated: Any) -> Iterator[tuple[str, SizeRange]]:
         for text, each in stated.items() if isinstance(stated, dict) else ():
             if isinstance(each, dict):
-                low, high = each.get("min_val"), each.get("max_val")
-                least = low if isinstance(low, int) and low > 0 else 0
-                most = high if isinstance(high, int) and high < (1 << 62) else None
+                low, high = integer(each.get("min_val")), integer(each.get("max_val"))
+                least = low if low is not None and low > 0 else 0
+                most = high if high is not None and high < (1 << 62) else None
                 yield self._formula(str(text)).text, SizeRange(least, most)
 
 
@@ -297,4 +298,5 @@ def _texts(stated: Any) -> Iterator[str]:
 
 
 def _whole(stated: Any) -> int:
-    return stated if isinstance(stated, int) and 0 <= stated < 1 << 31 else 0
+    number = integer(stated)
+    return number if number is not None and 0 <= number < 1 << 31 else 0

@@ -20,4 +20,4 @@ _TYPES: Mapping[int, DType] = {code: DTYPES[name] for name, code in SCALAR_TYPES
 
 
 def scalar_type(code: object) -> DType | None:
-    return _TYPES.get(code) if isinstance(code, int) else None
+    return _TYPES.get(code) if type(code) is int else None
