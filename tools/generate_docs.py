@@ -51,6 +51,8 @@ def _index(rules: list[Rule]) -> Iterator[str]:
     yield ""
     yield f"{len(rules)} rules, generated from [rules/](../../rules). How to write one: "
     yield "[writing-rules.md](../writing-rules.md)."
+    fixed = sum(rule.autofix is not None for rule in rules)
+    yield f"{fixed} of them have a fix, and how far it may be trusted: [fix.md](../fix.md)."
     for family in sorted({rule.family for rule in rules}):
         yield from _table(family.capitalize(), (rule for rule in rules if rule.family == family))
     yield from ("", "## By severity", "")
@@ -62,10 +64,11 @@ def _index(rules: list[Rule]) -> Iterator[str]:
 
 
 def _table(title: str, rules: Iterable[Rule]) -> Iterator[str]:
-    yield from ("", f"## {title}", "", "| code | name | severity | what it finds |")
-    yield "| --- | --- | --- | --- |"
+    yield from ("", f"## {title}", "", "| code | name | severity | fix | what it finds |")
+    yield "| --- | --- | --- | --- | --- |"
     for rule in rules:
-        yield f"| {_links([rule])} | {rule.name} | {rule.severity} | {rule.summary} |"
+        fix = rule.autofix.applicability if rule.autofix is not None else ""
+        yield f"| {_links([rule])} | {rule.name} | {rule.severity} | {fix} | {rule.summary} |"
 
 
 def _links(rules: Iterable[Rule]) -> str:

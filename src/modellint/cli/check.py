@@ -70,6 +70,13 @@ EPILOG = """Exit codes:
     type=click.Path(path_type=Path),
     help="Write fixed models to this folder; the originals stay.",
 )
+@option(
+    "--fix-data",
+    group=FIXING,
+    metavar="PATH",
+    type=click.Path(path_type=Path, exists=True),
+    help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
+)
 @settings_in(FIXING)
 @settings_in(PROBING)
 @probing.report_option
@@ -188,6 +195,7 @@ def _fixed(request: Request, given: Mapping[str, Any]) -> tuple[tuple[FileFixes,
             to=given["fix_to"],
             nowhere=given["diff"],
             force=given["force"],
+            data=given["fix_data"],
             say=progress.say,
         )
 

@@ -38,6 +38,13 @@ Exit codes:
     type=click.Path(path_type=Path),
     help="The optimized model.",
 )
+@option(
+    "--fix-data",
+    group=FIXING,
+    metavar="PATH",
+    type=click.Path(path_type=Path, exists=True),
+    help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
+)
 @settings_in(DEPLOYMENT)
 @settings_in(RULES)
 @settings_in(FIXING)
@@ -58,7 +65,9 @@ def command(model: Path, to: Path, **given: Any) -> int:
 
     command_line = CommandLine(given_settings(given), given["config"], given["isolated"])
     with Progress() as progress:
-        fixes = optimize(model, to, command_line, force=given["force"], say=progress.say)
+        fixes = optimize(
+            model, to, command_line, force=given["force"], data=given["fix_data"], say=progress.say
+        )
     if given["as_json"]:
         from modellint.report.contract import fixes_entry
 

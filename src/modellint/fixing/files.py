@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 
 ENDING = "-draft.onnx"
+MOST_GIVEN = 16
+"""Inputs of the user's that the proof runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,12 @@ def fix_file(
     plan: Plan,
     wanted: Wanted,
     destination: Destination,
-    given: Sequence[Arrays] = (),
+    data: Path | None = None,
 ) -> FileFixes:
-    """Fix a file, prove the result, and write it. Nothing is written if nothing is proved."""
+    """Fix a file, prove the result, and write it. Nothing is written if nothing is proved.
+
+    `data` names inputs that the proof uses besides those that are made up.
+    """
     model = read_model(path)
     if editor_of(model.format) is None:
         reason = f"files of the format {title_of(model.format)} cannot be fixed"
@@ -68,6 +73,7 @@ def fix_file(
     identity = _identity(path)
     try:
         with _drafts(model) as drafts:
+            given = _inputs(model, data) if data is not None else ()
             fixing = Fixing(path, shown, plan, wanted, drafts, given)
             course = fixing.run()
             written = ""
@@ -93,6 +99,12 @@ def fix_file(
     except (OSError, UsageError) as error:
         said = error.strerror if isinstance(error, OSError) else None
         return FileFixes(shown, problem=said or str(error))
+
+
+def _inputs(model: Model, data: Path) -> Sequence[Arrays]:
+    from modellint.execution.given import InputReader
+
+    return InputReader(model, samples=MOST_GIVEN).read(data)
 
 
 def _obstacle(model: Model, path: Path, destination: Destination) -> str:

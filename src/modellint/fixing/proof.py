@@ -226,8 +226,9 @@ class Proof:
                 return self._without_running(fixes, model, reason, trusted=trusted)
             return Failure("outputs", _said(difference, tolerance))
         self._differences[after] = difference
-        inputs = counted(len(baseline.feeds), "input")
-        self.ways.add(f"run in {new.execution.runtime} on {inputs} made up for it")
+        given = f" and {len(self.given)} given" if self.given else ""
+        inputs = counted(len(baseline.feeds) - len(self.given), "input")
+        self.ways.add(f"run in {new.execution.runtime} on {inputs} made up for it{given}")
         return None
 
     def _pair(self, model: Model, after: Path, changes_interface: bool) -> tuple[Ran, Ran]:

@@ -23,6 +23,7 @@ def fix(
     to: Path | None = None,
     nowhere: bool = False,
     force: bool = False,
+    data: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[tuple[FileFixes, ...], Request]:
     """Fix all models of a request, one after the other: each is run, and may be large.
@@ -40,7 +41,7 @@ def fix(
         destination = Destination(nowhere, file, force)
         wanted = wanted_by(record.setup.config.settings)
         with no_garbage_collection():
-            done = fix_file(path, record.found.shown, record.plan, wanted, destination)
+            done = fix_file(path, record.found.shown, record.plan, wanted, destination, data)
         if done.is_fixable or len(found) == 1:  # of a folder, other formats are passed over
             fixes.append(done)
         places.append(Path(done.written) if done.written else path)
@@ -53,6 +54,7 @@ def optimize(
     command_line: CommandLine,
     *,
     force: bool = False,
+    data: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> FileFixes:
     """Write a model with all fixes that leave its outputs as they are on this model."""
@@ -62,7 +64,9 @@ def optimize(
     wanted = replace(wanted_by(record.setup.config.settings), exact=True)
     destination = Destination(file=to, force=force, always=True, measures=True)
     with no_garbage_collection():
-        return fix_file(record.found.path, record.found.shown, record.plan, wanted, destination)
+        return fix_file(
+            record.found.path, record.found.shown, record.plan, wanted, destination, data
+        )
 
 
 def wanted_by(settings: Settings) -> Wanted:
