@@ -23,6 +23,7 @@ from modellint.model.edits import (
     GraphEdit,
     InsertNodes,
     NewNode,
+    Operand,
     RemoveNodes,
     Replace,
     SetInput,
@@ -60,15 +61,29 @@ def scale_queries(context: Context, hit: Hit) -> Fix | None:
     if len(number.tensor.shape) > len(shape):
         return None
     scaled = f"{queries.name}_scaled"
-    made = NewNode(scale.op_type, (queries, number), (scaled,), name=scale.name)
-    edits = (
+    factor, edits = _early(number, scale)
+    made = NewNode(scale.op_type, (queries, factor), (scaled,), name=scale.name)
+    edits += (
         InsertNodes(scale.graph, (made,), before=product),
         SetInput(product, 0, scaled),
         Replace(result, scores),
-        RemoveNodes((scale,)),
     )
     says = f"Scales the queries instead of the scores of '{product.label}'."
     return Fix(edits, says, tolerance=tolerance)
+
+
+def _early(constant: Value, reader: Node) -> tuple[Operand, tuple[GraphEdit, ...]]:
+    """Return a constant that nodes before its reader can read, and what takes the reader out.
+
+    A Constant may only come after them.
+    """
+    tensor = constant.tensor
+    stored = tensor.if_small() if tensor is not None else None
+    if constant.producer is None or tensor is None or stored is None:
+        return constant, (RemoveNodes((reader,)),)
+    name = f"{constant.name}_early"
+    added = AddTensor(name, reader.graph, tensor.dtype, tensor.shape, stored.copy)
+    return name, (added, *without(reader))
 
 
 def drop_guard(context: Context, hit: Hit) -> Fix | None:
