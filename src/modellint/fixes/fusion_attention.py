@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.attention import Attentions
+from modellint.analysis.attention import AttentionBlock, Attentions
+from modellint.analysis.fusion import number, operands
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import (
     dropped,
+    instead,
     narrowed,
     opset_of,
     readable,
@@ -16,6 +18,7 @@ from modellint.fixes.building import (
     wide,
     without,
 )
+from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Value
 from modellint.model.edits import (
     AddTensor,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 _FIRST_WITH_SIZES = 13
 """The operator set since which Split takes its sizes as an input."""
+_FIRST_ATTENTION = 23
 _INT64 = DTYPES["int64"]
 
 
@@ -42,26 +46,26 @@ def scale_queries(context: Context, hit: Hit) -> Fix | None:
     scale = hit.place
     if not isinstance(scale, Node) or len(scale.inputs) != 2 or not opset_of(context, scale.graph):
         return None
-    number = next((v for v in scale.inputs if v is not None and v.is_constant), None)
-    scores = next((v for v in scale.inputs if v is not number), None)
+    constant = next((v for v in scale.inputs if v is not None and v.is_constant), None)
+    scores = next((v for v in scale.inputs if v is not constant), None)
     product, result = scores.producer if scores is not None else None, scale.output()
-    if number is None or scores is None or product is None or result is None:
+    if constant is None or scores is None or product is None or result is None:
         return None
     queries = product.input(0)
     is_plain = product.op_type == "MatMul" and scores.sole_consumer is scale
-    if not is_plain or queries is None or number.tensor is None or queries.is_constant:
+    if not is_plain or queries is None or constant.tensor is None or queries.is_constant:
         return None
     if scale.op_type not in ("Mul", "Div") or (
-        scale.op_type == "Div" and scale.input(1) is not number
+        scale.op_type == "Div" and scale.input(1) is not constant
     ):
         return None
     shape, tolerance = context.shape(queries), tolerance_of(result)
-    if shape is None or tolerance is None or number.tensor.elements != 1:
+    if shape is None or tolerance is None or constant.tensor.elements != 1:
         return None
-    if len(number.tensor.shape) > len(shape):
+    if len(constant.tensor.shape) > len(shape):
         return None
     scaled = f"{queries.name}_scaled"
-    factor, edits = _early(number, scale)
+    factor, edits = _early(constant, scale)
     made = NewNode(scale.op_type, (queries, factor), (scaled,), name=scale.name)
     edits += (
         InsertNodes(scale.graph, (made,), before=product),
@@ -107,6 +111,86 @@ def drop_guard(context: Context, hit: Hit) -> Fix | None:
         wanted = context.choices.get("nan-guard") == "drop"
         return Fix(edits if wanted else (), says, "choice", "nan-guard=drop")
     return Fix(edits, says)
+
+
+def use_operator(context: Context, hit: Hit) -> Fix | None:
+    """Replace plain attention by the operator, whose kernels are not the same everywhere."""
+    block = next((b for b in context.analysis(Attentions).found if b.softmax is hit.witness), None)
+    if block is None or opset_of(context, block.softmax.graph) < _FIRST_ATTENTION:
+        return None
+    scaling, mask = _scaling(block), _mask(block)
+    queries, keys, values = block.scores.input(0), block.scores.input(1), block.result.input(1)
+    result, probabilities = block.result.output(), block.softmax.output()
+    if scaling is None or queries is None or keys is None or values is None or result is None:
+        return None
+    if block.after or block.result.input(0) is not probabilities or block.shared is not None:
+        return None
+    if len(block.between) != len(block.masks) + len(block.scales) or len(block.masks) > 1:
+        return None
+    if block.masks and mask is None:
+        return None
+    if any(len(context.shape(value) or ()) != 4 for value in (queries, keys, values, result)):
+        return None
+    if block.softmax.get_int("axis", -1) not in (-1, 3) or tolerance_of(result) is None:
+        return None
+    made, upright = _upright(keys)
+    node = NewNode(
+        "Attention",
+        (queries, upright, values, *((mask,) if mask is not None else ())),
+        (result,),
+        {"scale": scaling},
+        name=block.result.name,
+    )
+    nodes = list(block.nodes)
+    if keys.producer is not None and upright is not keys:
+        nodes.insert(0, keys.producer)
+    edits = instead(nodes, block.result, *made, node)
+    wanted = context.choices.get("attention") == "operator"
+    says = f"Computes the attention around Softmax '{block.softmax.label}' by Attention."
+    return Fix(edits if wanted else (), says, "choice", "attention=operator", tolerance_of(result))
+
+
+def _scaling(block: AttentionBlock) -> float | None:
+    """Return the factor of the scores before any mask; None if it is not plain."""
+    factor = 1.0
+    for node in block.scales:
+        constant = next((v for v in node.inputs if v is not None and v.is_constant), None)
+        stored = number(constant)
+        is_first = not block.masks or node.index < block.masks[0].index
+        if stored is None or not is_settled(constant) or not is_first:
+            return None
+        if node.op_type == "Mul":
+            factor *= stored
+        elif node.op_type == "Div" and node.input(1) is constant and stored:
+            factor /= stored
+        else:
+            return None
+    return factor
+
+
+def _mask(block: AttentionBlock) -> Value | None:
+    """Return what is added to the scores; None if it is masked otherwise."""
+    node = block.masks[0] if len(block.masks) == 1 else None
+    if node is None or node.op_type != "Add":
+        return None
+    inside = {id(each.output()) for each in (block.scores, *block.between)}
+    for scores, mask in operands(node):
+        if id(scores) in inside and id(mask) not in inside:
+            return mask if mask.dtype == scores.dtype else None
+    return None
+
+
+def _upright(keys: Value) -> tuple[tuple[NewNode, ...], Operand]:
+    """Return the keys with their sizes on the last axis, and the node that turns them."""
+    turned = keys.producer
+    perm = turned.get_ints("perm") if turned is not None and turned.op_type == "Transpose" else None
+    source = turned.input(0) if turned is not None else None
+    if source is not None and perm == (0, 1, 3, 2):
+        return (), source
+    name = f"{keys.name}_upright"
+    if source is not None and perm == (0, 2, 3, 1):
+        return (NewNode("Transpose", (source,), (name,), {"perm": (0, 2, 1, 3)}, name=name),), name
+    return (NewNode("Transpose", (keys,), (name,), {"perm": (0, 1, 3, 2)}, name=name),), name
 
 
 def join_projections(context: Context, hit: Hit) -> Fix | None:
