@@ -13,6 +13,8 @@ from modellint import __version__
 from modellint.base.records import dataclass
 from modellint.inspection import Assumed, Trouble, Verdict
 
+NOT_FINITE = 1e30
+"""Noise of a layer that gives NaN or infinities in other places."""
 Plain = int | float | str | bool | list[int] | list[float] | list[str] | None
 """The value of an attribute."""
 
@@ -416,7 +418,7 @@ class OutputDeviation:
         "Largest difference relative to the element, or to a thousandth of the root mean square.",
     ]
     cosine: float | None
-    sqnr: Annotated[float | None, "Signal over noise in dB; null if equal."]
+    sqnr: Annotated[float | None, "Signal over noise in dB; null if all numbers are equal."]
     top1: Annotated[
         float | None, "Share of rows whose largest element is the same one; null without rows."
     ]
@@ -429,7 +431,11 @@ class LayerDeviation:
 
     old: NodePlace
     new: NodePlace
-    noise: Annotated[float, "Energy of the difference, as a share of the result's; 0 if equal."]
+    noise: Annotated[
+        float,
+        "Energy of the difference, as a share of the result's; 0 if equal, 1e30 if NaN or "
+        "infinities are in other places.",
+    ]
     before: Annotated[float, "The same of its inputs, together."]
     sqnr: Annotated[float | None, "Signal over noise in dB; null if equal."]
     cosine: float

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from modellint.base.errors import UsageError
 from modellint.base.text import counted
 from modellint.cli.command import option
 from modellint.cli.running import DATA, input_options, read_inputs
 
 if TYPE_CHECKING:
     from modellint.diff.matching import Matching
-    from modellint.difference import Difference, RunDifference
+    from modellint.difference import Difference, OutputDeviation, RunDifference
     from modellint.execution.limits import Limit
     from modellint.targets.deployment import Deployment
 
@@ -49,9 +49,19 @@ class Running:
         """Run both models if that was asked for, on inputs that are given or on random ones."""
         if not self._given["run"] and self._limit is None:
             return difference
-        if matching is None:
-            raise UsageError(f"{difference.new.path}: --run needs two models with a graph")
-        return replace(difference, run=self._run(matching, deployment))
+        return replace(difference, run=self._result(matching, deployment))
+
+    def _result(self, matching: Matching | None, deployment: Deployment) -> RunDifference:
+        """Return the comparison, or the reason why there is none."""
+        from modellint.difference import RunDifference
+        from modellint.execution import NoInputsError, NoRuntimeError
+
+        try:
+            if matching is None:
+                raise NoInputsError("only models with a graph can be run")
+            return self._run(matching, deployment)
+        except (NoInputsError, NoRuntimeError) as error:
+            return RunDifference([], "", 0, [], str(error))
 
     def _run(self, matching: Matching, deployment: Deployment) -> RunDifference:
         from modellint.diff.running import run_difference, seeded_inputs
@@ -71,6 +81,11 @@ class Running:
         if limit is None or run is None:
             return False
         return bool(run.error) or not all(
-            each.equal or (each.same_nonfinite and limit.allows(each.sqnr, each.cosine, each.top1))
+            each.same_nonfinite and limit.allows(_decibels(each), each.cosine, each.top1)
             for each in run.outputs
         )
+
+
+def _decibels(output: OutputDeviation) -> float | None:
+    """Return infinity for equal numbers; None if the shapes differ."""
+    return inf if output.sqnr is None and output.cosine is not None else output.sqnr

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.analysis.quantization import Converter, QuantizationMap
-from modellint.base.errors import UsageError
 from modellint.diff.canonical import CanonicalStep
 from modellint.diff.matching import Matching, Pair
 from modellint.difference import (
+    NOT_FINITE,
     DeadChannels,
     LayerDeviation,
     NodePlace,
@@ -50,6 +50,8 @@ OWN_NOISE = 0.1
 """Largest share of a result's noise that its inputs may have, if a difference starts there."""
 NOTABLE = 1e-3
 """Share of the largest noise that any layer starts, below which noise is mere rounding."""
+WORST = 200.0
+"""Most dB by which noise exceeds a signal, which may be zero."""
 MOST_STARTS, MOST_NOISY, MOST_CHANNELS = 100, 50, 16
 LEAST_CLIPPED = 1e-4
 """Share of clipped elements above which a quantizer counts as saturated."""
@@ -79,14 +81,14 @@ def seeded_inputs(found: Matching, seed: int, deployment: Deployment) -> list[Ar
     }
     bound = replace(deployment, symbols={**fixed, **deployment.symbols})
     is_open = any(not is_static(value.declared_shape) for value in old.fed)
-    try:
-        return [made_up(old, seed, number, bound) for number in range(SIZES if is_open else 1)]
-    except NoInputsError as error:
-        raise UsageError(f"{old.path}: {error}; give inputs with --data") from error
+    return [made_up(old, seed, number, bound) for number in range(SIZES if is_open else 1)]
 
 
 def run_difference(found: Matching, feeds: Sequence[Arrays], described: str) -> RunDifference:
-    """Run both models and compare outputs, then values in the middle."""
+    """Run both models and compare outputs, then values in the middle.
+
+    Raises NoInputsError if the new model needs inputs that the old one does not have.
+    """
     models = found.old, found.new
     inputs = feeds, [_for_new(found, feed) for feed in feeds]
     done = [
@@ -126,7 +128,7 @@ def _for_new(found: Matching, feed: Arrays) -> Arrays:
         if new is None or new.is_constant:
             continue
         if old is None or old.name not in feed:
-            raise UsageError(f"the new model has an input {new.name!r} that the old one lacks")
+            raise NoInputsError(f"only the new model has an input {new.name!r}")
         array = laid_out(feed[old.name], new)
         dtype = new.declared_dtype
         if dtype is not None and dtype.kind != "string" and array.dtype != dtype.numpy:
@@ -195,7 +197,10 @@ def _output(name: str, deviation: Deviation) -> OutputDeviation:
 
 
 def _db(deviation: Deviation) -> float | None:
-    return deviation.sqnr if math.isfinite(deviation.sqnr) else None
+    """Return signal over noise; None if all numbers are equal, or the shapes are not."""
+    if not deviation.comparable or deviation.sqnr == math.inf:
+        return None
+    return max(deviation.sqnr, -WORST)
 
 
 # Layers
@@ -374,8 +379,8 @@ def _is_captured(value: Value, model: Model) -> bool:
 def _noise(deviation: Deviation) -> float:
     """Return the energy of the difference as a share of the signal's."""
     if not deviation.comparable or not deviation.same_nonfinite:
-        return math.inf
-    return 0.0 if deviation.sqnr == math.inf else 10 ** (-max(deviation.sqnr, -300.0) / 10)
+        return NOT_FINITE
+    return 0.0 if deviation.sqnr == math.inf else 10 ** (-max(deviation.sqnr, -WORST) / 10)
 
 
 def _layer(
@@ -414,7 +419,7 @@ def _starts(layers: Sequence[LayerDeviation]) -> list[LayerDeviation]:
 
 
 def _noisiest(layers: Sequence[LayerDeviation]) -> list[LayerDeviation]:
-    found = [layer for layer in layers if math.inf > layer.noise > layer.before]
+    found = [layer for layer in layers if NOT_FINITE > layer.noise > layer.before]
     return sorted(found, key=lambda layer: layer.before - layer.noise)[:MOST_NOISY]
 
 

@@ -11,7 +11,7 @@ from modellint.execution.activity import Activity
 from modellint.execution.arrays import Arrays
 from modellint.execution.comparing import Deviation, Tally, compare
 from modellint.execution.inputs import NoInputsError, made_up
-from modellint.execution.running import Execution, Run, run, runtime_for
+from modellint.execution.running import Execution, NoRuntimeError, Run, run, runtime_for
 from modellint.execution.tracing import Observation, Point, TracedModel, trace
 from modellint.runtimes.execution import Way
 
@@ -21,6 +21,7 @@ __all__ = [
     "Deviation",
     "Execution",
     "NoInputsError",
+    "NoRuntimeError",
     "Observation",
     "Point",
     "Run",

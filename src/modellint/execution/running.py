@@ -53,8 +53,12 @@ class Execution:
         return self.refusal or next((run.error for run in self.runs if run.error), "")
 
 
+class NoRuntimeError(UsageError):
+    """No runtime is installed that runs models of a format."""
+
+
 def runtime_for(format: str) -> Runtime:
-    """Return the runtime that runs models of a format; raise UsageError if none can here."""
+    """Return the runtime that runs models of a format; raise NoRuntimeError if none can here."""
     able = [
         each
         for each in runtimes().values()
@@ -64,11 +68,11 @@ def runtime_for(format: str) -> Runtime:
         if runtime.executor is not None and runtime.executor.is_installed:
             return runtime
     if not able:
-        raise UsageError(f"models in the format {format} cannot be run")
+        raise NoRuntimeError(f"models in the format {format} cannot be run")
     ways = " or ".join(
         f"{each.title}: {each.executor.install}" for each in able if each.executor is not None
     )
-    raise UsageError(f"running the model needs {ways}")
+    raise NoRuntimeError(f"running the model needs {ways}")
 
 
 def run(

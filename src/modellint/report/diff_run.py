@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modellint.base.text import counted
-from modellint.difference import LayerDeviation, OutputDeviation, RunDifference
+from modellint.difference import NOT_FINITE, LayerDeviation, OutputDeviation, RunDifference
 from modellint.report.page import Page
 from modellint.report.table import Column, Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
@@ -38,9 +38,11 @@ def draw_run(page: Page, run: RunDifference, *, verbose: bool) -> None:
     """Print outputs, the layers where a difference starts, saturation and dead channels."""
     page.blank()
     runtimes = " and ".join(dict.fromkeys(run.runtime))
-    page.beside("run", Text(f"{runtimes}, {page.words(run.inputs)}, without graph optimizations"))
-    if run.error:
-        page.field(Text("failed", POOR), page.words(run.error))
+    if not run.error:
+        how = f"{runtimes}, {page.words(run.inputs)}, without graph optimizations"
+        page.field("run", how)
+    else:
+        page.field(Text("run failed", POOR), page.words(run.error))
         return
     most = None if verbose else MOST_ROWS
     _section(page, "outputs", OUTPUTS, [_output(page, each) for each in run.outputs[:most]])
@@ -131,6 +133,8 @@ def _layer(page: Page, layer: LayerDeviation) -> Row:
 
 
 def _share(noise: float) -> str:
+    if noise >= NOT_FINITE:
+        return "not finite"
     return f"{100 * noise:.2g}%" if noise else "0"
 
 
