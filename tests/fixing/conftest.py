@@ -48,5 +48,5 @@ def check_here(self: Proof, path: Path) -> str:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modellint.execution.run", run_here)
+    monkeypatch.setattr("modellint.execution.run", run_here)  # imported where it is used
     monkeypatch.setattr(Proof, "_checked", check_here)

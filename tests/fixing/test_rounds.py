@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modellint.checks.api import Hit
 from modellint.fixing.proposals import Proposal
 from modellint.fixing.rounds import Fixing, Rounds, Wanted
 from modellint.formats import read_model
-from modellint.model import Model
-from modellint.model.edits import Fix, RemoveNodes, Rename, Replace, SetAttribute, SetShape
+from modellint.model import DTYPES, Model
+from modellint.model.edits import (
+    Fix,
+    RemoveNodes,
+    Rename,
+    Replace,
+    SetAttribute,
+    SetShape,
+    SetTensor,
+)
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.session import OpenModel
@@ -217,3 +227,33 @@ def test_the_more_specific_selector_wins(
 ) -> None:
     proposal = Proposal(SAFE, Hit(), Fix((), ""))
     assert Wanted(only=only, never=never).asks(proposal) is asked
+
+
+@pytest.mark.parametrize("target", ["{-1, 4}", "{1, -1}"])
+def test_an_opened_batch_must_not_mix_samples(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baked = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    main (float[N, 2, 2] x) => (float[N, M] y) <int64[2] to = {1, 4}>
+    { [flat] y = Reshape (x, to) }
+    """
+    numbers = [int(each) for each in target.strip("{}").split(",")]
+
+    def propose(opened: OpenModel, plan: Plan, choices: object) -> list[Proposal]:
+        to = opened.model.graph.values["to"]
+        if to.tensor is None or list(to.tensor.small_numbers()) == numbers:
+            return []
+        elements = partial(np.array, numbers, dtype=np.int64)
+        edit = SetTensor(to, DTYPES["int64"], (2,), elements)
+        fix = Fix((edit,), "Opens N.", changes_interface=True)
+        return [Proposal(SAFE, Hit(to), fix)]
+
+    monkeypatch.setattr("modellint.fixing.rounds.proposals", propose)
+    path = save(baked, tmp_path / "baked.onnx")
+    course = Fixing(path, "baked.onnx", Plan(rules=()), Wanted(), drafts(tmp_path)).run()
+    if target == "{-1, 4}":
+        assert said(course) == ["Opens N."]
+    else:
+        (refused,) = course.refused
+        assert refused.step == "outputs"

@@ -16,6 +16,7 @@ from modellint.base.text import counted
 from modellint.engine import lint_file
 from modellint.finding import Finding, Severity
 from modellint.fixed import ProofStep
+from modellint.fixing.batches import mixes_samples
 from modellint.fixing.proposals import Proposal
 from modellint.fixing.structure import computes_the_same
 from modellint.formats import read_model
@@ -53,18 +54,21 @@ class Ran:
     """Reason why it cannot be run."""
     refusal: str = ""
     """Reason why the runtime refuses it."""
+    failed: tuple[Arrays, ...] = ()
+    """Inputs that it did not take, beside others that it did."""
 
     @property
     def without_failures(self) -> Ran:
         """Return the runs that succeeded if there are any: an input may be made up badly."""
         if self.execution is None or not self.refusal:
             return self
-        pairs = zip(self.feeds, self.execution.runs, strict=True)
+        pairs = list(zip(self.feeds, self.execution.runs, strict=True))
         good = [(feed, run) for feed, run in pairs if not run.error]
         if not good:
             return self
         feeds, runs = zip(*good, strict=True)
-        return Ran(feeds, replace(self.execution, runs=runs, refusal=""))
+        failed = tuple(feed for feed, run in pairs if run.error)
+        return Ran(feeds, replace(self.execution, runs=runs, refusal=""), failed=failed)
 
 
 class Proof:
@@ -116,7 +120,7 @@ class Proof:
         self.original, self.model = result, read_model(result)
         ran = self._runs.get(result)
         if ran is not None:
-            self._baseline = ran
+            self._baseline = replace(ran, failed=self.baseline.failed)
         self.largest_difference += self._differences.get(result, 0.0)
 
     def failure(
@@ -156,7 +160,7 @@ class Proof:
 
     def _checked(self, path: Path) -> str:
         request = {"code": "modellint.fixing.checking", "paths": [str(path.resolve())]}
-        ended = run_child(CHILD, request, Limits(SECONDS, memory_to_spare()))
+        ended = run_child(CHILD, request, _limits())
         if ended.answer is None:
             return ended.detail or "onnx's checker did not answer"
         return str(ended.answer[str(path.resolve())])
@@ -225,9 +229,13 @@ class Proof:
                 reason = "its outputs are random"
                 return self._without_running(fixes, model, reason, trusted=trusted)
             return Failure("outputs", _said(difference, tolerance))
+        if changes_interface and mixes_samples(
+            self.original, after, self.model, self.baseline.failed, _limits()
+        ):
+            return Failure("outputs", "samples of a batch would not give what each gives alone")
         self._differences[after] = difference
         given = f" and {len(self.given)} given" if self.given else ""
-        inputs = counted(len(baseline.feeds) - len(self.given), "input")
+        inputs = counted(max(len(baseline.feeds) - len(self.given), 0), "input")
         self.ways.add(f"run in {new.execution.runtime} on {inputs} made up for it{given}")
         return None
 
@@ -269,6 +277,10 @@ class Proof:
         return Failure("not-run", reason)
 
 
+def _limits() -> Limits:
+    return Limits(SECONDS, memory_to_spare())
+
+
 def _counts(finding: Finding) -> bool:
     return finding.severity >= Severity.WARNING and finding.suppressed is None
 
@@ -298,7 +310,7 @@ def _is_open(model: Model) -> bool:
 def _ran(path: Path, model: Model, feeds: Sequence[Arrays]) -> Ran:
     from modellint.execution import run
 
-    execution = run(path, model.format, feeds, limits=Limits(SECONDS, memory_to_spare()))
+    execution = run(path, model.format, feeds, limits=_limits())
     return Ran(tuple(feeds), execution, refusal=execution.error)
 
 
