@@ -10,7 +10,7 @@ from modellint.analysis.quantization import Converter, QuantizationMap, Weighted
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import opset_of, without
 from modellint.fixes.conditions import is_settled
-from modellint.model import DTYPES, Node
+from modellint.model import DTYPES, Node, Use, Value
 from modellint.model.edits import (
     AddTensor,
     EditError,
@@ -40,15 +40,32 @@ def requantize_bias(context: Context, hit: Hit) -> Fix | None:
         return None
     if opset_of(context, node.graph) < _FIRST_PER_CHANNEL or not bias.scheme.is_symmetric:
         return None
+    copies, uses = _readers(bias.output)
     edits: list[GraphEdit] = []
-    for number, use in enumerate(bias.output.consumers):
+    for number, use in enumerate(uses):
         op = quantization.op(use.node)
         more = _requantized(bias, op, number) if op is not None and use.index == 2 else None
         if more is None:
             return None
         edits += more
     says = f"Stores the bias of '{bias.output.name}' in steps of its layer's products."
-    return Fix((*edits, *without(node)), says, tolerance=_STEP)
+    return Fix((*edits, *without(node, *copies)), says, tolerance=_STEP)
+
+
+def _readers(value: Value) -> tuple[list[Node], list[Use]]:
+    """Return the Identity nodes behind a value, and the uses of it and of their outputs."""
+    copies: list[Node] = []
+    uses: list[Use] = []
+    pending = [value]
+    while pending:
+        for use in pending.pop().consumers:
+            copied = use.node.output() if use.node.op_type == "Identity" else None
+            if copied is None or copied.is_output:
+                uses.append(use)
+            else:
+                copies.append(use.node)
+                pending.append(copied)
+    return copies, uses
 
 
 def _requantized(bias: Converter, op: WeightedOp, number: int) -> list[GraphEdit] | None:
