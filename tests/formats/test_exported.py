@@ -203,3 +203,23 @@ def test_scalars_and_constants_are_operands(tmp_path: Path) -> None:
     assert [add.op_type, view.op_type, power.op_type] == ["Add", "Reshape", "Pow"]
     numbers = [node.inputs[1].tensor.numpy() for node in (add, view, power)]  # type: ignore[union-attr]
     assert [each.tolist() for each in numbers if each is not None] == [1, [-1, 2], 2.5]
+
+
+def test_an_operator_in_place_stands_for_its_result(tmp_path: Path) -> None:
+    """But not where others see what it changes: an input, or the tensor that a view is of."""
+    model = program(
+        tmp_path / "m.pt2",
+        """input x float32 [2,3]
+        buffer n float32 [1]
+        counted float32 [1] = aten.add_.Tensor(self=n, other=1)
+        y float32 [2,3] = aten.relu.default(self=x)
+        z float32 [2,3] = aten.add_.Tensor(self=y, other=1)
+        row float32 [3] = aten.select.int(self=y, dim=0, index=1)
+        filled float32 [3] = aten.fill_.Scalar(self=row, value=0)
+        output y""",
+    )
+    assert [node.qualified_op for node in model.graph.nodes] == [
+        *("aten.add_", "Relu", "Add", "Gather", "aten.fill_"),
+    ]
+    assert [value.name for value in model.outputs] == ["z"]
+    assert "dead-node" not in run_cli(str(tmp_path / "m.pt2"), "-o", "concise").stdout

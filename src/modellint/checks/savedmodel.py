@@ -24,7 +24,7 @@ def _facts(context: Context) -> SavedModelFacts:
 
 
 def touches_files(context: Context) -> Iterator[Hit]:
-    """Operators that read or write files of whoever runs the model."""
+    """Operators that read or write files of the computer that runs the model."""
     facts = _facts(context)
     for op in _FILES:
         if op in facts.operators:

@@ -940,37 +940,52 @@ coreml.write_state free writes-state
 aten.add_ 1/output writes-state
 aten.as_strided free view
 aten.baddbmm -
+aten.clamp_ 2/output writes-state
 aten.copy free
 aten.copy_ free writes-state
 aten.cross_entropy_loss 5/input
 aten.diff 1/output
 aten.div_ 1/output writes-state
 aten.dropout_ free writes-state
+aten.elu_ 2/output writes-state
 aten.erfinv 5/output
+aten.exp_ 1/output writes-state
 aten.expm1 2/output
 aten.fill_ free writes-state
 aten.flip free moves
 aten.gru cells recurrent
+aten.hardswish_ 3/output writes-state
+aten.hardtanh_ 2/output writes-state
 aten.im2col free
 aten.index_add free
+aten.index_add_ 1/output writes-state
+aten.index_copy_ free writes-state
 aten.index_put_ free writes-state
+aten.leaky_relu_ 1/output writes-state
 aten.log1p 2/output
 aten.log2 1/output
 aten.lstm cells recurrent
 aten.masked_fill_ free writes-state
 aten.mul_ 1/output writes-state
 aten.ne 1/output commutative broadcasts pointwise
+aten.neg_ 1/output writes-state
+aten.pow_ 1/output writes-state
 aten.relu_ 1/output writes-state
 aten.repeat_interleave free
 aten.rnn_relu cells recurrent
 aten.rnn_tanh cells recurrent
 aten.roll free moves
 aten.scatter_ free writes-state
+aten.scatter_add_ 1/output writes-state
 aten.select_scatter free
+aten.sigmoid_ 3/output writes-state
+aten.silu_ 4/output writes-state
 aten.slice_scatter free
 aten.sort sort
+aten.sqrt_ 1/output writes-state
 aten.std 3/input reduces
 aten.sub_ 1/output writes-state
+aten.tanh_ 1/output writes-state
 aten.unfold free
 aten.var 3/input reduces
 aten.var_mean 3/input reduces

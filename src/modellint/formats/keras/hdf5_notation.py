@@ -28,7 +28,7 @@ def encode(text: str) -> bytes:
     """Return the file that the text describes."""
     root: Tree = {}
     attributes: list[bytes] = []
-    writer = _Writer()
+    writer = _HDF5Writer()
     for line in filter(None, map(str.strip, text.splitlines())):
         attribute, tensor = _ATTRIBUTE.fullmatch(line), _TENSOR.fullmatch(line)
         if attribute is not None:
@@ -55,7 +55,7 @@ def _put(tree: Tree, path: list[str], header: bytes) -> None:
     tree[path[-1]] = header
 
 
-class _Writer:
+class _HDF5Writer:
     """Lays objects out one after the other, and knows where each is."""
 
     def __init__(self) -> None:

@@ -23,20 +23,20 @@ _TABLE = 256 * 4
 MOST = 1 << 31
 
 
-class Part(NamedTuple):
+class WeightRun(NamedTuple):
     """A run of weights that a layer loads."""
 
     name: str
     shape: tuple[int, ...]
     is_tagged: bool = False
-    """True if its type is told by the bytes ahead of it."""
+    """True if the bytes ahead of it state its type."""
 
 
 class UnknownWeightsError(Exception):
-    """A layer whose weights cannot be told from its parameters."""
+    """A layer whose parameters do not say what its weights are."""
 
 
-class Parameters:
+class LayerParameters:
     """Parameters of a layer, which have numbers for names."""
 
     def __init__(self, node: Node) -> None:
@@ -47,8 +47,8 @@ class Parameters:
         return value if isinstance(value, int) else default
 
 
-Parts = Iterator[Part]
-Loader = Callable[[Parameters], Parts]
+WeightRuns = Iterator[WeightRun]
+Loader = Callable[[LayerParameters], WeightRuns]
 
 
 def read_weights(model: Model, path: Path, problems: Problems) -> None:
@@ -59,7 +59,7 @@ def read_weights(model: Model, path: Path, problems: Problems) -> None:
         try:
             for node in model.graph.nodes:
                 loader = _LOADERS.get(node.op_type)
-                for part in loader(Parameters(node)) if loader is not None else ():
+                for part in loader(LayerParameters(node)) if loader is not None else ():
                     name = bounded(f"{node.name}.{part.name}")
                     tensor, at = _read(source, part, name, at, stored)
                     model.tensors.append(tensor)
@@ -89,7 +89,7 @@ def _give(node: Node, tensor: Tensor) -> None:
 
 
 def _read(
-    source: Source, part: Part, name: str, at: int, stored: StoredTensors
+    source: Source, part: WeightRun, name: str, at: int, stored: StoredTensors
 ) -> tuple[Tensor, int]:
     """Return the tensor at an offset, and the offset after it."""
     if any(not 0 <= dim < MOST for dim in part.shape):
@@ -118,169 +118,169 @@ def _aligned(length: int) -> int:
 # What layers load
 
 
-def _convolution(given: Parameters) -> Parts:
+def _convolution(given: LayerParameters) -> WeightRuns:
     """Convolutions of one, two and three dims, which may be given their weights by others."""
     if given(19):
         return
     yield from _kernel(given)
     if given(8):
-        yield Part("weight_scale", (given(0),))
-        yield Part("input_scale", (1,))
+        yield WeightRun("weight_scale", (given(0),))
+        yield WeightRun("input_scale", (1,))
     if given(8) > 100:
-        yield Part("output_scale", (1,))
+        yield WeightRun("output_scale", (1,))
 
 
-def _depthwise(given: Parameters) -> Parts:
+def _depthwise(given: LayerParameters) -> WeightRuns:
     if given(19):
         return
     yield from _kernel(given)
     if given(8):
-        yield Part("weight_scale", (given(7, 1) if given(8) in (1, 101) else 1,))
-        yield Part("input_scale", (1,))
+        yield WeightRun("weight_scale", (given(7, 1) if given(8) in (1, 101) else 1,))
+        yield WeightRun("input_scale", (1,))
     if given(8) > 100:
-        yield Part("output_scale", (1,))
+        yield WeightRun("output_scale", (1,))
 
 
-def _transposed(given: Parameters) -> Parts:
+def _transposed(given: LayerParameters) -> WeightRuns:
     if not given(28):
         yield from _kernel(given)
 
 
-def _kernel(given: Parameters) -> Parts:
+def _kernel(given: LayerParameters) -> WeightRuns:
     width = given(1)
     window = (given(11, width), width) if width > 0 else ()
     yield _matrix(given(0), given(6), window)
     if given(5):
-        yield Part("bias", (given(0),))
+        yield WeightRun("bias", (given(0),))
 
 
-def _matrix(rows: int, size: int, window: tuple[int, ...] = ()) -> Part:
+def _matrix(rows: int, size: int, window: tuple[int, ...] = ()) -> WeightRun:
     """Return weights with their outputs ahead of all else, if that is how they divide."""
     inner = rows * product(window)
     if 0 < inner <= size and size % inner == 0:
-        return Part("weight", (rows, size // inner, *window), is_tagged=True)
-    return Part("weight", (size,), is_tagged=True)
+        return WeightRun("weight", (rows, size // inner, *window), is_tagged=True)
+    return WeightRun("weight", (size,), is_tagged=True)
 
 
-def _inner(given: Parameters) -> Parts:
+def _inner(given: LayerParameters) -> WeightRuns:
     yield _matrix(given(0), given(2))
     if given(1):
-        yield Part("bias", (given(0),))
+        yield WeightRun("bias", (given(0),))
     if given(8):
-        yield Part("weight_scale", (given(0),))
-        yield Part("input_scale", (1,))
+        yield WeightRun("weight_scale", (given(0),))
+        yield WeightRun("input_scale", (1,))
 
 
-def _embed(given: Parameters) -> Parts:
+def _embed(given: LayerParameters) -> WeightRuns:
     size, width = given(3), given(0)
     is_whole = 0 < width <= size and size % width == 0
-    yield Part("weight", (size // width, width) if is_whole else (size,), is_tagged=True)
+    yield WeightRun("weight", (size // width, width) if is_whole else (size,), is_tagged=True)
     if given(2):
-        yield Part("bias", (width,))
+        yield WeightRun("bias", (width,))
     if given(18):
-        yield Part("weight_scale", (1,))
+        yield WeightRun("weight_scale", (1,))
 
 
-def _batch_norm(given: Parameters) -> Parts:
+def _batch_norm(given: LayerParameters) -> WeightRuns:
     for name in ("slope", "mean", "variance", "bias"):
-        yield Part(name, (given(0),))
+        yield WeightRun(name, (given(0),))
 
 
-def _scale(given: Parameters) -> Parts:
+def _scale(given: LayerParameters) -> WeightRuns:
     if given(0) == -233:  # the scale is an input
         return
-    yield Part("scale", (given(0),))
+    yield WeightRun("scale", (given(0),))
     if given(1):
-        yield Part("bias", (given(0),))
+        yield WeightRun("bias", (given(0),))
 
 
 def _one(name: str, id: int) -> Loader:
-    return lambda given: iter([Part(name, (given(id),))])
+    return lambda given: iter([WeightRun(name, (given(id),))])
 
 
 def _affine(size: int, switch: int, *names: str) -> Loader:
     """Return a loader for a normalization, whose weights can be switched off."""
 
-    def load(given: Parameters) -> Parts:
+    def load(given: LayerParameters) -> WeightRuns:
         if given(switch, 1):
-            yield from (Part(name, (given(size),)) for name in names)
+            yield from (WeightRun(name, (given(size),)) for name in names)
 
     return load
 
 
-def _memory(given: Parameters) -> Parts:
+def _memory(given: LayerParameters) -> WeightRuns:
     sizes = (given(2), given(11), given(1), given(0))
     shape = tuple(size for size in sizes if size) or (1,)
-    yield Part("data", shape, is_tagged=not given(21, 1))
+    yield WeightRun("data", shape, is_tagged=not given(21, 1))
 
 
 def _recurrent(gates: int, biases: int) -> Loader:
-    def load(given: Parameters) -> Parts:
+    def load(given: LayerParameters) -> WeightRuns:
         directions = 2 if given(2) == 2 else 1
         out = given(0)
         hidden = given(3, out) if gates == 4 else out
         if not out or not hidden:
             raise UnknownWeightsError
         size = given(1) // directions // hidden // gates
-        yield Part("weight", (directions, hidden * gates, size), is_tagged=True)
-        yield Part("bias", (directions, biases, hidden), is_tagged=True)
-        yield Part("recurrence", (directions, hidden * gates, out), is_tagged=True)
+        yield WeightRun("weight", (directions, hidden * gates, size), is_tagged=True)
+        yield WeightRun("bias", (directions, biases, hidden), is_tagged=True)
+        yield WeightRun("recurrence", (directions, hidden * gates, out), is_tagged=True)
         if hidden != out:
-            yield Part("projection", (directions, out, hidden), is_tagged=True)
+            yield WeightRun("projection", (directions, out, hidden), is_tagged=True)
         if given(8):
-            yield Part("weight_scale", (directions, hidden * gates))
-            yield Part("recurrence_scale", (directions, hidden * gates))
+            yield WeightRun("weight_scale", (directions, hidden * gates))
+            yield WeightRun("recurrence_scale", (directions, hidden * gates))
 
     return load
 
 
-def _attention(given: Parameters) -> Parts:
+def _attention(given: LayerParameters) -> WeightRuns:
     width, size = given(0), given(2)
     if given(18) or not width:
         raise UnknownWeightsError
     query = size // width
     for name, depth in (("query", query), ("key", given(3, width)), ("value", given(4, width))):
-        yield Part(f"{name}_weight", (width, depth), is_tagged=True)
-        yield Part(f"{name}_bias", (width,))
-    yield Part("output_weight", (query, width), is_tagged=True)
-    yield Part("output_bias", (query,))
+        yield WeightRun(f"{name}_weight", (width, depth), is_tagged=True)
+        yield WeightRun(f"{name}_bias", (width,))
+    yield WeightRun("output_weight", (query, width), is_tagged=True)
+    yield WeightRun("output_bias", (query,))
 
 
-def _dequantize(given: Parameters) -> Parts:
-    yield Part("scale", (given(0, 1),))
+def _dequantize(given: LayerParameters) -> WeightRuns:
+    yield WeightRun("scale", (given(0, 1),))
     if given(1):
-        yield Part("bias", (given(1),))
+        yield WeightRun("bias", (given(1),))
 
 
-def _requantize(given: Parameters) -> Parts:
-    yield Part("input_scale", (given(0, 1),))
-    yield Part("output_scale", (given(1, 1),))
+def _requantize(given: LayerParameters) -> WeightRuns:
+    yield WeightRun("input_scale", (given(0, 1),))
+    yield WeightRun("output_scale", (given(1, 1),))
     if given(2):
-        yield Part("bias", (given(2),))
+        yield WeightRun("bias", (given(2),))
 
 
-def _padding(given: Parameters) -> Parts:
+def _padding(given: LayerParameters) -> WeightRuns:
     if given(6):
-        yield Part("values", (given(6),))
+        yield WeightRun("values", (given(6),))
 
 
-def _product(given: Parameters) -> Parts:
+def _product(given: LayerParameters) -> WeightRuns:
     """A product of two matrices, of which both may be constants of the model."""
     if any(given(id) for id in (4, 5, 6)):
         yield from _constants_of_product(given)
 
 
-def _constants_of_product(given: Parameters) -> Parts:
+def _constants_of_product(given: LayerParameters) -> WeightRuns:
     rows, columns, depth = given(7), given(8), given(9)
     if given(18):
         raise UnknownWeightsError
     if given(4):
-        yield Part("a", (depth, rows) if given(2) else (rows, depth), is_tagged=True)
+        yield WeightRun("a", (depth, rows) if given(2) else (rows, depth), is_tagged=True)
     if given(5):
-        yield Part("b", (columns, depth) if given(3) else (depth, columns), is_tagged=True)
+        yield WeightRun("b", (columns, depth) if given(3) else (depth, columns), is_tagged=True)
     shapes = {0: (1,), 1: (rows,), 2: (rows, 1), 3: (rows, columns), 4: (1, columns)}
     if given(6) and given(10) in shapes:
-        yield Part("c", shapes[given(10)], is_tagged=True)
+        yield WeightRun("c", shapes[given(10)], is_tagged=True)
 
 
 _BY_NAME: Mapping[str, Loader] = {
@@ -293,7 +293,7 @@ _BY_NAME: Mapping[str, Loader] = {
     "scale": _scale,
     "slope": _one("slope", 0),
     "bias": _one("bias", 0),
-    "quantize": lambda given: iter([Part("scale", (given(0, 1),))]),
+    "quantize": lambda given: iter([WeightRun("scale", (given(0, 1),))]),
     "dequantize": _dequantize,
     "requantize": _requantize,
     "padding": _padding,

@@ -20,7 +20,7 @@ class TensorInfo(NamedTuple):
         return f"{self.dtype}[{'...' if self.shape is None else dims}]"
 
 
-class Signature(NamedTuple):
+class CallSignature(NamedTuple):
     """A function that a server may call by its name."""
 
     inputs: Mapping[str, TensorInfo]
@@ -31,7 +31,7 @@ class Signature(NamedTuple):
 class SavedModelFacts:
     tags: Sequence[Sequence[str]]
     """Tags of each graph that the file holds."""
-    signatures: Mapping[str, Signature]
+    signatures: Mapping[str, CallSignature]
     operators: Mapping[str, int]
     """Number of nodes of each operator, in graphs and functions."""
     places: Mapping[str, str]

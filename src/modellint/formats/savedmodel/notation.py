@@ -50,7 +50,7 @@ def _graphs(lines: list[str]) -> bytes:
     for line in lines:
         found = _LINE.fullmatch(line)
         if found is None:
-            raise ValueError(f"{line!r} is no statement about a graph")
+            raise ValueError(f"{line!r} says nothing about a graph")
         kind, rest = found.groups()
         if kind == "tags":
             about += b"".join(field(4, tag.encode()) for tag in rest.split())
@@ -100,7 +100,7 @@ def _index(lines: list[str]) -> bytes:
     for line in lines:
         found = _INFO.fullmatch(line)
         if found is None:
-            raise ValueError(f"{line!r} is no variable")
+            raise ValueError(f"{line!r} does not describe a variable")
         name, dtype, dims = found.groups()
         size = DTYPES[dtype].nbytes(product(int(dim) for dim in dims.split(",") if dim.strip()))
         stated = (

@@ -11,7 +11,7 @@ from modellint.base.text import bounded
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.protobuf import READ_WHOLE, Buffer, FieldSpan, FileWindow, Message
 from modellint.formats.savedmodel import GRAPHS, SAVED_MODEL
-from modellint.formats.savedmodel.facts import SavedModelFacts, Signature, TensorInfo
+from modellint.formats.savedmodel.facts import CallSignature, SavedModelFacts, TensorInfo
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.formats.savedmodel.variables import read_variables
 from modellint.formats.stored import StoredTensors
@@ -21,7 +21,7 @@ name = SAVED_MODEL.name
 _PRINTS = "PrintV2"
 _FILE = b"file://"
 _UNSIGNED = "__saved_model_init_op"
-"""A signature that loaders call, and nobody else."""
+"""A signature that is for loaders alone."""
 LONGEST = 500
 
 
@@ -53,7 +53,7 @@ def _fill(model: Model, root: Message) -> None:
         raise MalformedError("corrupt", f"{GRAPHS} holds no graph")
     operators: Counter[str] = Counter()
     places: dict[str, str] = {}
-    signatures: dict[str, Signature] = {}
+    signatures: dict[str, CallSignature] = {}
     written: dict[str, None] = {}
     tags, functions = [], 0
     for graph in graphs:
@@ -101,10 +101,10 @@ def _printed(node: Message) -> Iterator[str]:
             yield bounded(value.raw(2).decode(errors="replace"))
 
 
-def _signatures(graph: Message) -> Iterator[tuple[str, Signature]]:
+def _signatures(graph: Message) -> Iterator[tuple[str, CallSignature]]:
     for key, stated in graph.entries(5):
         if key != _UNSIGNED:
-            yield bounded(key), Signature(dict(_infos(stated, 1)), dict(_infos(stated, 2)))
+            yield bounded(key), CallSignature(dict(_infos(stated, 1)), dict(_infos(stated, 2)))
 
 
 def _infos(signature: Message, field: int) -> Iterator[tuple[str, TensorInfo]]:

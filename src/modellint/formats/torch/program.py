@@ -154,7 +154,9 @@ class ExportedGraphReader:
                     self._value(wiring, values, name.name, label, operator)
         results = [self._result(wiring, each.name, types) for each in made]
         changed = _changed(library, operator, arguments)
-        base = operator.rstrip("_") if changed is not None and changed not in views else operator
+        target_value = values[changed] if changed is not None and changed not in views else None
+        is_result = target_value is not None and target_value.producer is not None
+        base = operator.rstrip("_") if is_result else operator  # else it changes what others see
         given = AtenArguments(base, arguments, values, results, wiring)
         operation = translate(library, base, given)
         if base != operator and operation.domain:
@@ -168,7 +170,7 @@ class ExportedGraphReader:
             values[name.name] = value
         if changed is not None:
             self._in_place.append(node)
-            if changed not in views:
+            if target_value is not None:
                 values[changed] = results[0]  # what is read under this name from now on
         elif operator in _VIEWS:
             views.update(name.name for name in made)
