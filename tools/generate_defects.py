@@ -14,11 +14,12 @@ HEAD = """\
 
 [CMP008](rules/CMP008.md) finds what these tools are known to leave in models. Each row is a file in
 [rules/producers/](../rules/producers): the pattern, what goes wrong, how to avoid it, and models
-with and without the defect. To add one, copy the file that is most like it; the tests load every
-model with the runtimes that the file says refuse it.
+with and without the defect. [`--fix`](fix.md) repairs those for which only one repair is right. To
+add one, copy the file that is most like it; the tests load every model with the runtimes that the
+file says refuse it.
 
-| tool | what it leaves | severity | refused by | reported in |
-| --- | --- | --- | --- | --- |
+| tool | what it leaves | severity | refused by | fixed | reported in |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -29,7 +30,9 @@ def page() -> str:
 def _row(defect: Defect) -> str:
     reports = ", ".join(f"[{url.split('/', 3)[3]}]({url})" for url in defect.sources)
     refused = ", ".join(defect.refused_by) or "-"
-    cells = (defect.tool, f"a node that {defect.what}", defect.severity, refused, reports)
+    repaired = "`--fix`" if defect.autofix else "-"
+    what = f"a node that {defect.what}"
+    cells = (defect.tool, what, defect.severity, refused, repaired, reports)
     return f"| {' | '.join(cells)} |\n"
 
 
