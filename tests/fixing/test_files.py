@@ -17,7 +17,7 @@ from modellint.fixing.files import Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
-from tests.samples import project
+from tests.samples import GOOD, failed, project
 from tests.support import PATIENCE, run_cli, save
 
 RULES = load_rules(plugins=False)
@@ -118,6 +118,21 @@ class TestInThisProcess:
         assert [each["code"] for each in fixes["fixed"]] == ["HYG001", "HYG004"]
         assert fixes["proof"].startswith("run in ONNX Runtime on 2 inputs")
         assert run_cli("check", "model.onnx", "--diff", *rules, cwd=folder).exit_code == 0
+
+    def test_fixed_models_of_a_folder_go_where_they_are_wanted(self, tmp_path: Path) -> None:
+        folder = project(tmp_path, {"a/model.onnx": MODEL, "good.onnx": GOOD})
+        (folder / "weights.gguf").write_bytes(b"GGUF")
+        args = ("check", ".", "--fix-to", "out", "-o", "json", "--select", "HYG001,HYG004")
+        done = run_cli(*args, "--isolated", cwd=folder)
+        tried = {each["path"] for each in json.loads(done.stdout)["fixes"]}
+        assert tried == {"a/model.onnx", "good.onnx"}
+        assert ops(folder / "out" / "a" / "model.onnx") == CLEAN
+        assert len(ops(folder / "a" / "model.onnx")) == 2
+        assert not (folder / "out" / "good.onnx").exists()
+
+    def test_standard_input_cannot_be_fixed(self, model: Path) -> None:
+        result = run_cli("check", "-", "--fix", stdin=model.read_bytes())
+        failed(result, "standard input cannot be fixed")
 
     def test_optimize_writes_a_new_file_and_tells_what_is_gained(self, tmp_path: Path) -> None:
         folder = project(tmp_path, {"model.onnx": MODEL})

@@ -399,6 +399,22 @@ def test_tensors_of_every_kind_are_written(dtype: str, tmp_path: Path) -> None:
     assert shown == elements.tolist()
 
 
+def test_files_before_ir_4_get_constants_instead_of_inputs(tmp_path: Path) -> None:
+    def insert(model: Model) -> list[GraphEdit]:
+        two = AddTensor("two", model.graph, DTYPES["float32"], (1,), lambda: floats(2))
+        return [two, SetInput(node(model, "two"), 1, "two")]
+
+    old = CHAIN.replace("ir_version: 8", "ir_version: 3").replace('"" : 17', '"" : 8')
+    proto = onnx.parser.parse_model(old)
+    proto.graph.input.add(name="w").type.CopyFrom(proto.graph.input[0].type)
+    model = read_model(save(proto, tmp_path / "old.onnx"))
+    write_fixed(model, [Fix(tuple(insert(model)), "")], tmp_path / "new.onnx")
+    onnx.checker.check_model(tmp_path / "new.onnx")
+    new = read_model(tmp_path / "new.onnx")
+    assert written(new)[::2] == [": Constant() -> two_2", "two: Add(a, two_2) -> b"]
+    assert [each.name for each in new.inputs] == ["x"]
+
+
 # What cannot be done
 
 
