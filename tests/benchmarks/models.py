@@ -29,6 +29,21 @@ def long_chain(path: Path, nodes: int) -> Path:
     return path
 
 
+def renamed_chain(path: Path, chain: Path) -> Path:
+    """The same model with other names, and one activation of another kind."""
+    model = onnx.load(chain)
+    ends = {value.name for value in (*model.graph.input, *model.graph.output)}
+    for node in model.graph.node:
+        node.name = node.name[::-1]
+        for names in (node.input, node.output):
+            names[:] = [name if name in ends else f"value_{name}" for name in names]
+    for tensor in model.graph.initializer:
+        tensor.name = f"value_{tensor.name}"
+    model.graph.node[len(model.graph.node) // 2 + 1].op_type = "Tanh"
+    onnx.save(model, path)
+    return path
+
+
 def _layer(index: int) -> list[onnx.NodeProto]:
     return [
         helper.make_node("MatMul", [f"x{index}", f"w{index}"], [f"m{index}"], f"matmul_{index}"),

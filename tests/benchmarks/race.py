@@ -15,6 +15,12 @@ from typing import Any
 
 CHECKER = "import sys, onnx, onnx.checker; onnx.checker.check_model(onnx.load(sys.argv[1]))"
 GRAPH_CHECKER = CHECKER.replace("sys.argv[1]", "sys.argv[1], load_external_data=False")
+BY_NAMES = """
+import sys, onnx
+old, new = ({n.name: n.SerializeToString() for n in onnx.load(p).graph.node} for p in sys.argv[1:])
+print(len(old.keys() ^ new.keys()), sum(old[name] != new[name] for name in old.keys() & new.keys()))
+"""
+"""What is usually done without a tool: it finds that all nodes of a renamed model are others."""
 DOCTOR = "import sys; from onnx_doctor._cli import main; sys.exit(main())"
 STOPWATCH = """
 import json, subprocess, sys, time
@@ -97,6 +103,14 @@ def graph_checker(path: Path) -> Contender:
 
 def doctor(*paths: Path) -> Contender:
     return Contender("onnx-doctor", ["-c", DOCTOR, "check", *paths])
+
+
+def difference(old: Path, new: Path) -> Contender:
+    return modellint("diff", old, new, "--isolated", "-o", "concise", "--fail-on", "never")
+
+
+def by_names(old: Path, new: Path) -> Contender:
+    return Contender("onnx.load + nodes by name", ["-c", BY_NAMES, old, new])
 
 
 def race(benchmark: Any, ours: Contender, *peers: Contender, rounds: int) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.models import embedded_weights, long_chain
+from tests.benchmarks.models import embedded_weights, long_chain, renamed_chain
 from tests.benchmarks.race import (
     Contender,
+    by_names,
     checker,
+    difference,
     doctor,
     graph_checker,
     lint,
@@ -108,6 +110,26 @@ def test_twenty_thousand_nodes(benchmark: Any, tmp_path: Path) -> None:
     race(benchmark, ours, onnx, other, lint_for_device(path), rounds=3)
     assert ours.median < other.median
     assert ours.peak_mib <= other.peak_mib
+
+
+def test_difference_of_twenty_thousand_nodes(benchmark: Any, tmp_path: Path) -> None:
+    """Two renamed models, compared, inspected and linted, next to a comparison by names."""
+    old = long_chain(tmp_path / "old.onnx", 20_000)
+    new = renamed_chain(tmp_path / "new.onnx", old)
+    ours, linting = difference(old, new), lint(old)
+    race(benchmark, ours, by_names(old, new), linting, rounds=3)
+    assert ours.processor < NOISE * 6 * linting.processor
+
+
+def test_a_difference_grows_with_the_graphs_and_no_faster(benchmark: Any, tmp_path: Path) -> None:
+    pairs = []
+    for nodes in (5_000, 10_000):
+        old = long_chain(tmp_path / f"old{nodes}.onnx", nodes)
+        pairs.append((old, renamed_chain(tmp_path / f"new{nodes}.onnx", old)))
+    smaller, larger = (difference(*pair) for pair in pairs)
+    larger.name = "modellint diff, twice the nodes"
+    race(benchmark, smaller, larger, rounds=3)
+    assert larger.processor < 3 * smaller.processor
 
 
 @needs_doctor
