@@ -12,45 +12,34 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from compared import compare_all, files_in
 
 from modellint.formats import read_model
 from modellint.model import Model, Node, Tensor
 
-COUNTS: Counter[str] = Counter()
-
 
 def main(paths: list[str]) -> int:
-    differences = 0
     with tempfile.TemporaryDirectory() as folder:
-        for path in sorted(each for start in paths for each in _files(Path(start))):
-            for difference in compare(path, Path(folder)):
-                differences += 1
-                sys.stdout.write(f"{path}: {difference}\n")
-    counts = ", ".join(f"{count} {what}" for what, count in COUNTS.items())
-    sys.stdout.write(f"{counts}\n{differences} differences\n")
-    return 1 if differences else 0
+        return compare_all(files_in(paths, ".onnx"), partial(compare, Path(folder)))
 
 
-def _files(start: Path) -> Iterator[Path]:
-    return start.rglob("*.onnx") if start.is_dir() else iter([start])
-
-
-def compare(path: Path, folder: Path) -> Iterator[str]:
-    COUNTS["files"] += 1
+def compare(folder: Path, path: Path, counts: Counter[str]) -> Iterator[str]:
     if not (_save(path, folder / "saved.ort") and _save(path, folder / "saved.onnx")):
         return
-    COUNTS["files that ONNX Runtime saves"] += 1
+    counts["files that ONNX Runtime saves"] += 1
     ours, theirs = read_model(folder / "saved.ort"), read_model(folder / "saved.onnx")
     if any(problem.fatal for problem in ours.problems):
         yield f"cannot be read: {ours.problems}"
         return
     yield from _same("inputs", _types(ours.fed), _types(theirs.fed))
     yield from _same("outputs", _types(ours.outputs), _types(theirs.outputs))
-    operators = _operators(theirs)
-    yield from _same("operators", _without_defaults(_operators(ours), operators), operators)
-    yield from _same("initializers", _stored(ours), _stored(theirs))
+    operators = _operators(theirs, counts)
+    yield from _same("operators", _without_defaults(_operators(ours, counts), operators), operators)
+    yield from _same("initializers", _stored(ours, counts), _stored(theirs, counts))
 
 
 def _save(path: Path, saved: Path) -> bool:
@@ -72,7 +61,7 @@ def _types(values: list[Any]) -> list[tuple[Any, ...]]:
     return [(value.name, value.type_name, value.declared_dtype) for value in values]
 
 
-def _operators(model: Model) -> dict[str, dict[str, Any]]:
+def _operators(model: Model, counts: Counter[str]) -> dict[str, dict[str, Any]]:
     """Attributes of all nodes by operator, inputs, outputs and subgraphs.
 
     Constant nodes are initializers in one of the formats.
@@ -80,7 +69,7 @@ def _operators(model: Model) -> dict[str, dict[str, Any]]:
     found = {}
     for graph in model.graphs():
         for node in (each for each in graph.nodes if each.op_type != "Constant"):
-            COUNTS["operators"] += 1
+            counts["operators"] += 1
             found[_described(node)] = {
                 name: repr(value.nbytes if isinstance(value, Tensor) else value)
                 for name, value in node.attributes.items()
@@ -106,12 +95,12 @@ def _without_defaults(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str,
     }
 
 
-def _stored(model: Model) -> dict[str, bytes]:
+def _stored(model: Model, counts: Counter[str]) -> dict[str, bytes]:
     """The numbers of all constants that a node of the main graph reads."""
     found = {}
     for value in model.graph.values.values():
         if value.tensor is not None and value.consumers and value.tensor.dtype.kind != "string":
-            COUNTS["constants"] += 1
+            counts["constants"] += 1
             numbers = value.tensor.numpy()
             found[value.name] = numbers.tobytes() if numbers is not None else b""
     return found

@@ -15,34 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compared import compare_all, files_in
 
 from modellint.formats import read_model
 from modellint.formats.tflite.facts import Quantization, TFLiteFacts, tflite_facts
 from modellint.model import Graph, Model, Value
 
 BATCH = 3
-COUNTS: Counter[str] = Counter()
 
 
 def main(paths: list[str]) -> int:
-    differences = 0
-    for path in sorted(each for start in paths for each in _files(Path(start))):
-        for difference in compare(path):
-            differences += 1
-            sys.stdout.write(f"{path}: {difference}\n")
-    counts = ", ".join(f"{count} {what}" for what, count in COUNTS.items())
-    sys.stdout.write(f"{counts}\n{differences} differences\n")
-    return 1 if differences else 0
+    return compare_all(files_in(paths, ".tflite"), compare)
 
 
-def _files(start: Path) -> Iterator[Path]:
-    return start.rglob("*.tflite") if start.is_dir() else iter([start])
-
-
-def compare(path: Path) -> Iterator[str]:
+def compare(path: Path, counts: Counter[str]) -> Iterator[str]:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    COUNTS["files"] += 1
     model = read_model(path)
     try:
         theirs = Interpreter(
@@ -50,29 +38,31 @@ def compare(path: Path) -> Iterator[str]:
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
     except (ValueError, RuntimeError) as error:
-        COUNTS["files that LiteRT does not open"] += 1
+        counts["files that LiteRT does not open"] += 1
         if not model.problems:
             yield f"opens here, not there: {error}"
         return
     if any(problem.fatal for problem in model.problems):
         yield f"opens there, not here: {model.problems}"
         return
-    COUNTS["files that both open"] += 1
+    counts["files that both open"] += 1
     facts = tflite_facts(model)
-    yield from _tensors(model.graph, theirs, facts)
-    yield from _operators(model.graph, theirs, facts)
-    yield from _signatures(model, theirs, facts)
-    yield from _at_batch(BATCH, model, theirs, facts)
+    yield from _tensors(model.graph, theirs, facts, counts)
+    yield from _operators(model.graph, theirs, facts, counts)
+    yield from _signatures(model, theirs, facts, counts)
+    yield from _at_batch(BATCH, model, theirs, facts, counts)
 
 
-def _at_batch(batch: int, model: Model, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+def _at_batch(
+    batch: int, model: Model, theirs: Any, facts: TFLiteFacts, counts: Counter[str]
+) -> Iterator[str]:
     """Compare all shapes at another batch, if the batch is open."""
     opened = [value for value in model.inputs if None in (value.declared_shape or ())]
     shapes = {value.name: (batch, *(value.declared_shape or ())[1:]) for value in opened}
     types = model.infer_types(shapes).types if model.infer_types is not None else {}
     if not types:
         return
-    COUNTS["files at another batch"] += 1
+    counts["files at another batch"] += 1
     for details in theirs.get_input_details():
         if -1 in details["shape_signature"]:
             theirs.resize_tensor_input(details["index"], [batch, *details["shape"][1:]])
@@ -93,10 +83,10 @@ def _at_batch(batch: int, model: Model, theirs: Any, facts: TFLiteFacts) -> Iter
             yield from _same(f"shape at batch {batch}", ours if known else shape, shape, index)
 
 
-def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts, counts: Counter[str]) -> Iterator[str]:
     for index, value in enumerate(facts.tensors[graph]):
         details = theirs._get_tensor_details(index, 0)
-        COUNTS["tensors"] += 1
+        counts["tensors"] += 1
         name = value.name.rpartition("#")[0] if value.name.endswith(f"#{index}") else value.name
         yield from _same("name", name, details["name"] or f"tensor {index}", index)
         dims = value.declared_shape if value.type_name == "tensor" else None
@@ -111,7 +101,7 @@ def _tensors(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
         yield from _same(
             "sparse", value in facts.sparse, bool(details["sparsity_parameters"]), index
         )
-        yield from _numbers(value, theirs, index)
+        yield from _numbers(value, theirs, index, counts)
 
 
 def _quantized(ours: Quantization, details: Any, index: int) -> Iterator[str]:
@@ -124,7 +114,7 @@ def _quantized(ours: Quantization, details: Any, index: int) -> Iterator[str]:
         yield from _same("axis", ours.axis, theirs["quantized_dimension"], index)
 
 
-def _numbers(value: Value, theirs: Any, index: int) -> Iterator[str]:
+def _numbers(value: Value, theirs: Any, index: int, counts: Counter[str]) -> Iterator[str]:
     if value.tensor is None or value.tensor.read is None:
         return
     ours = value.tensor.numpy()
@@ -133,16 +123,18 @@ def _numbers(value: Value, theirs: Any, index: int) -> Iterator[str]:
     except (ValueError, RuntimeError):
         return
     if ours is not None and ours.dtype == stored.dtype:
-        COUNTS["constants"] += 1
+        counts["constants"] += 1
         yield from _same("numbers", ours.tobytes() == stored.tobytes(), True, index)
 
 
-def _operators(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+def _operators(
+    graph: Graph, theirs: Any, facts: TFLiteFacts, counts: Counter[str]
+) -> Iterator[str]:
     listed = theirs._get_ops_details()
     yield from _same("number of nodes", len(graph.nodes), len(listed), -1)
     place = {id(value): at for at, value in enumerate(facts.tensors[graph])}
     for node, details in zip(graph.nodes, listed, strict=False):
-        COUNTS["operators"] += 1
+        counts["operators"] += 1
         yield from _same("operator", node.op_type, details["op_name"], node.index)
         ours = [-1 if value is None else place[id(value)] for value in node.inputs]
         yield from _same("inputs", ours, [int(each) for each in details["inputs"]], node.index)
@@ -150,7 +142,9 @@ def _operators(graph: Graph, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
         yield from _same("outputs", ours, [int(each) for each in details["outputs"]], node.index)
 
 
-def _signatures(model: Model, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
+def _signatures(
+    model: Model, theirs: Any, facts: TFLiteFacts, counts: Counter[str]
+) -> Iterator[str]:
     ours = {
         each.key: {"inputs": sorted(each.inputs), "outputs": sorted(each.outputs)}
         for each in facts.signatures
@@ -159,7 +153,7 @@ def _signatures(model: Model, theirs: Any, facts: TFLiteFacts) -> Iterator[str]:
         key: {part: sorted(names) for part, names in lists.items()}
         for key, lists in theirs.get_signature_list().items()
     }
-    COUNTS["signatures"] += len(listed)
+    counts["signatures"] += len(listed)
     yield from _same("signatures", ours, listed, -1)
 
 

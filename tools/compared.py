@@ -12,6 +12,16 @@ SHOWN = 5
 Compare = Callable[[Path, Counter[str]], Iterator[str]]
 
 
+def files_in(starts: Iterable[str], suffix: str) -> list[Path]:
+    """Return the files of a suffix in folders, and files that are named themselves."""
+    found = (
+        each
+        for start in map(Path, starts)
+        for each in (start.rglob(f"*{suffix}") if start.is_dir() else [start])
+    )
+    return sorted(found)
+
+
 def compare_all(paths: Iterable[Path], differences: Compare) -> int:
     """Print what differs and the counts; the exit code is 1 if anything differs."""
     counts: Counter[str] = Counter()
@@ -21,5 +31,5 @@ def compare_all(paths: Iterable[Path], differences: Compare) -> int:
         counts["different"] += bool(found)
         for difference in found[:SHOWN]:
             sys.stdout.write(f"{path}: {difference}\n")
-    sys.stdout.write(f"{dict(counts)}\n")
+    sys.stdout.write(", ".join(f"{count} {what}" for what, count in counts.items()) + "\n")
     return int(counts["different"] > 0)

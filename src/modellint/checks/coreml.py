@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modellint.checks.api import Context, Hit
 from modellint.formats.coreml.facts import CoreMlFacts, Feature, coreml_facts
@@ -194,9 +194,13 @@ def quantized_network(context: Context) -> Iterator[Hit]:
 
 def custom_layer(context: Context) -> Iterator[Hit]:
     """Layers whose code the app has to bring."""
-    classes = coreml_facts(context.model).custom_layers
-    if classes:
-        yield Hit(facts={"classes": classes, "count": len(classes)}, count=len(classes))
+    yield from _all_of("classes", coreml_facts(context.model).custom_layers)
+
+
+def _all_of(fact: str, names: Sequence[str]) -> Iterator[Hit]:
+    """Return one hit for all names, if there are any."""
+    if names:
+        yield Hit(facts={fact: names, "count": len(names)}, count=len(names))
 
 
 def unscaled_image(context: Context) -> Iterator[Hit]:
@@ -217,9 +221,7 @@ def unscaled_image(context: Context) -> Iterator[Hit]:
 
 def missing_item(context: Context) -> Iterator[Hit]:
     """Items that a package's manifest names, but that are not there."""
-    missing = coreml_facts(context.model).missing_items
-    if missing:
-        yield Hit(facts={"paths": missing, "count": len(missing)}, count=len(missing))
+    yield from _all_of("paths", coreml_facts(context.model).missing_items)
 
 
 def pipeline_input(context: Context) -> Iterator[Hit]:

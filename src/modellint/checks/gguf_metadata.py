@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from math import prod
 
 from modellint.base.paths import LOCAL_PATH
-from modellint.checks.api import Context, Hit
+from modellint.checks.api import Check, Context, Hit
 from modellint.formats.gguf import gguf_facts
 from modellint.formats.gguf.architecture import MOST_LAYERS, Hyperparameters
 from modellint.formats.gguf.facts import GgufFacts
@@ -69,6 +70,17 @@ def known_facts(context: Context) -> tuple[GgufFacts, Loader] | None:
     return facts, loader()
 
 
+def of_known_model(check: Callable[[GgufFacts, Loader], Iterator[Hit]]) -> Check:
+    """Ask a check about models whose architecture llama.cpp knows."""
+
+    @wraps(check)
+    def asked(context: Context) -> Iterator[Hit]:
+        known = known_facts(context)
+        return check(*known) if known is not None else iter(())
+
+    return asked
+
+
 def unknown_architecture(context: Context) -> Iterator[Hit]:
     facts = model_facts(context)
     if facts is None or facts.architecture in loader().architectures:
@@ -80,24 +92,18 @@ def unknown_architecture(context: Context) -> Iterator[Hit]:
         yield Hit(None, known | {"architecture": facts.architecture})
 
 
-def missing_key(context: Context) -> Iterator[Hit]:
+@of_known_model
+def missing_key(facts: GgufFacts, _loaded: Loader) -> Iterator[Hit]:
     """Hyperparameters without which llama.cpp does not load the architecture."""
-    known = known_facts(context)
-    if known is None:
-        return
-    facts, _ = known
     for key, kind in _kinds(facts).items():
         full = facts.of_architecture(key)
         if kind.is_required and facts.entry(full) is None:
             yield Hit(None, {"key": full, "architecture": facts.architecture})
 
 
-def wrong_type(context: Context) -> Iterator[Hit]:
+@of_known_model
+def wrong_type(facts: GgufFacts, _loaded: Loader) -> Iterator[Hit]:
     """Hyperparameters stored as another type than llama.cpp reads."""
-    known = known_facts(context)
-    if known is None:
-        return
-    facts, _ = known
     kinds = {facts.of_architecture(key): kind for key, kind in _kinds(facts).items()}
     for key, kind in {**_GENERAL, **kinds}.items():
         entry = facts.entry(key)
@@ -122,12 +128,9 @@ def _is_of(entry: Entry, kind: KeyKind) -> bool:
     return entry.type == _NUMBERS[kind.type]
 
 
-def wrong_length(context: Context) -> Iterator[Hit]:
+@of_known_model
+def wrong_length(facts: GgufFacts, _loaded: Loader) -> Iterator[Hit]:
     """Arrays with a value for each layer that have more or fewer."""
-    known = known_facts(context)
-    if known is None:
-        return
-    facts, _ = known
     layers = facts.integer(facts.of_architecture("block_count"))
     for key, kind in _kinds(facts).items():
         array = facts.array(facts.of_architecture(key))
@@ -136,12 +139,9 @@ def wrong_length(context: Context) -> Iterator[Hit]:
             yield Hit(None, {"key": full, "values": array.count, "layers": layers})
 
 
-def contradicting_sizes(context: Context) -> Iterator[Hit]:
+@of_known_model
+def contradicting_sizes(facts: GgufFacts, _loaded: Loader) -> Iterator[Hit]:
     """Hyperparameters that cannot all be right."""
-    known = known_facts(context)
-    if known is None:
-        return
-    facts, _ = known
     hyper = Hyperparameters(facts)
     if hyper.states("block_count"):
         yield from _layer_count(hyper)
@@ -183,25 +183,19 @@ def _rotation(hyper: Hyperparameters) -> Iterator[Hit]:
         yield Hit(None, {"rotated": rotated, "size": size}, "rotation")
 
 
-def unknown_rope_scaling(context: Context) -> Iterator[Hit]:
-    known = known_facts(context)
-    if known is None:
-        return
-    facts, loaded = known
+@of_known_model
+def unknown_rope_scaling(facts: GgufFacts, loaded: Loader) -> Iterator[Hit]:
     stated = facts.text(facts.of_architecture("rope.scaling.type"))
     if stated is not None and stated not in loaded.rope_scalings:
         known_types = sorted(loaded.rope_scalings)
         yield Hit(None, {"scaling": stated, "known": known_types})
 
 
-def missing_tensor(context: Context) -> Iterator[Hit]:
+@of_known_model
+def missing_tensor(facts: GgufFacts, loaded: Loader) -> Iterator[Hit]:
     """Tensors that every model of the architecture has; the first of each kind."""
-    known = known_facts(context)
-    if known is None or not known[0].is_complete:
-        return
-    facts, loaded = known
     names = {stated.name for _, stated in facts.tensors()}
-    if not names:  # only a vocabulary
+    if not facts.is_complete or not names:  # a part of it, or only a vocabulary
         return
     hyper = Hyperparameters(facts)
     layers = range(hyper.layers)
