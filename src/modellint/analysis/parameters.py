@@ -7,8 +7,12 @@ count their elements rather than bytes.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from modellint.base.memo import Remembered
 from modellint.model import Model, Node, Tensor, Value
+from modellint.model.architecture import Architecture
 from modellint.operators import Trait, having, with_input
 
 _NOT_LEARNED = with_input(
@@ -32,7 +36,18 @@ _NOT_LEARNED = with_input(
 _PASSES = having(Trait.VIEW, Trait.CAST, Trait.TRANSPOSE, Trait.UNPACKS)
 """Ops that pass a weight through: its role depends on the node after them."""
 _SCALARS = having(Trait.FORMULA_SCALAR)
-_PACKED = having(Trait.BLOCK_WEIGHTS)
+_IN_BLOCKS = having(Trait.BLOCK_WEIGHTS)
+_NO_WEIGHT = re.compile(
+    r"\.(scales|qzeros|g_idx|absmax|quant_map|quant_state\b.*|nested_absmax|nested_quant_map"
+    r"|weight_scale(_inv|_\d)?|input_scale|weight_zero_point|weight_shape|SCB|k_scale|v_scale"
+    r"|input_global_scale|weight_global_scale|weight_format|weight_g_idx)$"
+    r"|_scales$|(^|\.)rope_freqs\b|rotary_emb\.inv_freq"
+    r"|rope_factors_(long|short)"
+)
+"""Tensors that are stored with weights, but are not learned: scales, tables, permutations."""
+_PACKED = re.compile(r"\.(qweight|weight_packed)$|_(blocks|packed)$")
+_NUMBERS = re.compile(r"\d+")
+_BITS = re.compile(r"(\d)[- ]?bit|(?:int|nf|fp|mxfp|nvfp|w)(\d)", re.IGNORECASE)
 
 
 class Parameters:
@@ -41,7 +56,7 @@ class Parameters:
     def __init__(self, model: Model) -> None:
         self._counts: dict[int, int] = {}
         if not model.has_graph:
-            self.total = sum(tensor.elements for tensor in model.tensors if _may_learn(tensor))
+            self.total = _stored(model)
             return
         for node in model.nodes(functions=True):
             if node.op_type in _PASSES:
@@ -65,7 +80,7 @@ class Parameters:
         if tensor.elements == 1 and node.op_type in _SCALARS:
             return
         elements = tensor.elements
-        if node.op_type in _PACKED and index == 1:
+        if node.op_type in _IN_BLOCKS and index == 1:
             rows, columns = node.get_int("K", 0) or 0, node.get_int("N", 0) or 0
             elements = rows * columns or elements
         self._counts[id(tensor)] = elements
@@ -95,3 +110,38 @@ def _may_learn(tensor: Tensor) -> bool:
     dtype = tensor.dtype
     stored_weight = dtype.is_float or (dtype.is_integer and dtype.bits <= 8)
     return stored_weight and bool(tensor.shape)
+
+
+def _stored(model: Model) -> int:
+    """Return the parameters in the tensors of a model without a graph."""
+    if model.architecture is None:
+        return sum(tensor.elements for tensor in model.tensors if _may_learn(tensor))
+    bits = packed_bits(model.architecture)
+    return sum(learned(tensor, bits) for tensor in model.tensors)
+
+
+def learned(tensor: Tensor, bits: int | None) -> int:
+    """Return the parameters in a tensor: packed ones count as what they stand for, scales none."""
+    is_learned, is_packed = _role(without_numbers(tensor.name))
+    if not is_learned:
+        return 0
+    if is_packed or (tensor.dtype.name == "uint8" and bits):
+        return tensor.elements * int(tensor.dtype.bits) // (bits or 4)
+    return tensor.elements
+
+
+def packed_bits(architecture: Architecture) -> int | None:
+    """Return the bits of weights that are packed into wider integers; None if none are."""
+    found = _BITS.search(architecture.quantization)
+    return int(found[1] or found[2]) or None if found else None
+
+
+def without_numbers(name: str) -> str:
+    """Return a name that many layers share."""
+    return _NUMBERS.sub("0", name)
+
+
+@lru_cache(maxsize=1024)
+def _role(name: str) -> tuple[bool, bool]:
+    """Return whether tensors of a name are learned, and whether they are packed."""
+    return not _NO_WEIGHT.search(name), bool(_PACKED.search(name))

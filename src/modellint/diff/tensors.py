@@ -12,7 +12,7 @@ from itertools import accumulate
 from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
-from modellint.analysis.language.parts import learned, packed_bits
+from modellint.analysis.parameters import learned, packed_bits
 from modellint.base.records import dataclass
 from modellint.diff.roles import Role, roles_of
 from modellint.formats.elements import read_ranges

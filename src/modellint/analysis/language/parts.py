@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 
-from modellint.analysis.parameters import parameters
+from modellint.analysis.parameters import learned, packed_bits, parameters, without_numbers
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
 from modellint.model import Model, Tensor
@@ -27,17 +27,6 @@ _PATTERNS: Mapping[str, str] = {
 """Tensors of each part by name, in order: what names an expert may also name an MLP."""
 _NORMS = re.compile(r"norm|\bln_|layernorm|_sinks?\b|sinks$", re.IGNORECASE)
 _COMPILED = {part: re.compile(pattern) for part, pattern in _PATTERNS.items()}
-_NO_WEIGHT = re.compile(
-    r"\.(scales|qzeros|g_idx|absmax|quant_map|quant_state\b.*|nested_absmax|nested_quant_map"
-    r"|weight_scale(_inv|_\d)?|input_scale|weight_zero_point|weight_shape|SCB|k_scale|v_scale"
-    r"|input_global_scale|weight_global_scale|weight_format|weight_g_idx)$"
-    r"|_scales$|(^|\.)rope_freqs\b|rotary_emb\.inv_freq"
-    r"|rope_factors_(long|short)"
-)
-"""Tensors that are stored with weights, but are not learned: scales, tables, permutations."""
-_PACKED = re.compile(r"\.(qweight|weight_packed)$|_(blocks|packed)$")
-_NUMBERS = re.compile(r"\d+")
-_BITS = re.compile(r"(\d)[- ]?bit|(?:int|nf|fp|mxfp|nvfp|w)(\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +114,13 @@ def active_share(architecture: Architecture) -> float:
 def _stored(tensors: Iterable[Tensor], bits: int | None) -> Iterable[PartSize]:
     counts, sizes = dict.fromkeys(PART_NAMES, 0), dict.fromkeys(PART_NAMES, 0)
     for tensor in tensors:
-        role = _role(_NUMBERS.sub("0", tensor.name))
-        sizes[role.part] += tensor.nbytes
-        counts[role.part] += learned(tensor, bits)
+        part = part_of(without_numbers(tensor.name))
+        sizes[part] += tensor.nbytes
+        counts[part] += learned(tensor, bits)
     return [PartSize(name, counts[name], sizes[name]) for name in PART_NAMES if sizes[name]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
-    """Part and meaning of a tensor."""
-
-    part: str
-    is_learned: bool
-    is_packed: bool
-
-
 @lru_cache(maxsize=1024)
-def _role(name: str) -> _Role:
-    """Return the role of a tensor by its name without numbers, which many layers share."""
-    return _Role(part_of(name), not _NO_WEIGHT.search(name), bool(_PACKED.search(name)))
-
-
 def part_of(name: str) -> str:
     """Return the part that a tensor belongs to, by its name in files of GGUF or Hugging Face."""
     for part, pattern in _COMPILED.items():
@@ -153,22 +128,6 @@ def part_of(name: str) -> str:
             is_norm = part in ("attention", "feed-forward", "output") and _NORMS.search(name)
             return "other" if is_norm else part
     return "other"
-
-
-def learned(tensor: Tensor, bits: int | None) -> int:
-    """Return the parameters in a tensor: packed ones count as what they stand for, scales none."""
-    role = _role(_NUMBERS.sub("0", tensor.name))
-    if not role.is_learned:
-        return 0
-    if role.is_packed or (tensor.dtype.name == "uint8" and bits):
-        return tensor.elements * int(tensor.dtype.bits) // (bits or 4)
-    return tensor.elements
-
-
-def packed_bits(architecture: Architecture) -> int | None:
-    """Return the bits of weights that are packed into wider integers; None if none are."""
-    found = _BITS.search(architecture.quantization)
-    return int(found[1] or found[2]) or None if found else None
 
 
 def _implied(architecture: Architecture) -> Iterable[PartSize]:
