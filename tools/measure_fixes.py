@@ -31,6 +31,7 @@ from modellint.model import Model
 from modellint.plan import Plan
 from modellint.probes.runner import Limits
 from modellint.rules.registry import load_rules
+from modellint.targets.deployment import Deployment
 
 FRESH = 7000
 """Seeds that no proof uses start here."""
@@ -55,6 +56,7 @@ def main() -> int:
     parser.add_argument("places", nargs="+", type=Path)
     parser.add_argument("--rules", default="", help="only fixes of these, separated by commas")
     parser.add_argument("--choose", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--runtime", help="for rules that are about one")
     parser.add_argument(
         "--keep", default="", help="only names whose SHA-256 starts with one of these"
     )
@@ -74,7 +76,8 @@ def main() -> int:
     ][:: given.every]
     choices = dict(each.split("=", 1) for each in given.choose)
     wanted = Wanted(not given.safe, tuple(filter(None, given.rules.split(","))), (), choices)
-    plan = Plan(rules=tuple(load_rules(plugins=False).values()))
+    rules = tuple(load_rules(plugins=False).values())
+    plan = Plan(rules=rules, deployments=(Deployment(runtime=given.runtime),))
     figures: dict[str, Figures] = defaultdict(Figures)
     started, fixed_models = time.perf_counter(), 0
     for number, path in enumerate(files, 1):
