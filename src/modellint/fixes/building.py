@@ -36,7 +36,7 @@ def tolerance_of(value: Value) -> float | None:
     return TOLERANCES.get(value.dtype.name) if value.dtype is not None else None
 
 
-def opset_of(context: Context, graph: Graph) -> int:
+def main_opset(context: Context, graph: Graph) -> int:
     """Return the version of ONNX's operators in a graph; 0 in functions, which have their own."""
     if graph.outermost is not context.model.graph:
         return 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from modellint.analysis.fusion import axes_of
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import instead, opset_of, tolerance_of, without
+from modellint.fixes.building import instead, main_opset, tolerance_of, without
 from modellint.model import Attribute, Node, Value
 from modellint.model.edits import Fix, NewNode, Replace
 
@@ -45,7 +45,7 @@ def sigmoid(context: Context, hit: Hit) -> Fix | None:
     """Replace by Sigmoid, and by a product with it where the input is divided."""
     source, quotient = hit.values.get("x"), hit.values.get("y")
     last = quotient.producer if quotient is not None else None
-    if source is None or quotient is None or last is None or not opset_of(context, last.graph):
+    if source is None or quotient is None or last is None or not main_opset(context, last.graph):
         return None
     if last.op_type == "Reciprocal" or last.input(0) is not source:
         return _activation(context, hit, "Sigmoid")
@@ -66,7 +66,7 @@ def _activation(
     last = result.producer if result is not None else None
     if source is None or result is None or last is None or source.dtype != result.dtype:
         return None
-    if opset_of(context, last.graph) < _SINCE.get(op, 1):
+    if main_opset(context, last.graph) < _SINCE.get(op, 1):
         return None
     made = NewNode(op, (source,), (result,), attributes or {}, name=last.name)
     tolerance = tolerance_of(result)
@@ -97,7 +97,7 @@ def softmax(context: Context, hit: Hit) -> Fix | None:
     if axis is None or (greatest is not None and _only_axis(greatest) != axis):
         return None
     rank = len(source.shape) if source.shape is not None else None
-    opset = opset_of(context, last.graph)
+    opset = main_opset(context, last.graph)
     if opset < _ANY_AXIS:
         if not opset or rank is None or axis % rank != rank - 1:
             return None
@@ -124,7 +124,7 @@ def log_softmax(context: Context, hit: Hit) -> Fix | None:
     result, probabilities = hit.values.get("y"), hit.values.get("s")
     last = result.producer if result is not None else None
     first = probabilities.producer if probabilities is not None else None
-    if result is None or last is None or first is None or not opset_of(context, last.graph):
+    if result is None or last is None or first is None or not main_opset(context, last.graph):
         return None
     tolerance = tolerance_of(result)
     if tolerance is None:

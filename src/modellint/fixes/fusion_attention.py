@@ -11,8 +11,8 @@ from modellint.checks.api import Context, Hit
 from modellint.fixes.building import (
     dropped,
     instead,
+    main_opset,
     narrowed,
-    opset_of,
     readable,
     tolerance_of,
     wide,
@@ -44,7 +44,11 @@ _INT64 = DTYPES["int64"]
 def scale_queries(context: Context, hit: Hit) -> Fix | None:
     """Scale the queries instead of their products with the keys."""
     scale = hit.place
-    if not isinstance(scale, Node) or len(scale.inputs) != 2 or not opset_of(context, scale.graph):
+    if (
+        not isinstance(scale, Node)
+        or len(scale.inputs) != 2
+        or not main_opset(context, scale.graph)
+    ):
         return None
     constant = next((v for v in scale.inputs if v is not None and v.is_constant), None)
     scores = next((v for v in scale.inputs if v is not constant), None)
@@ -95,7 +99,7 @@ def drop_guard(context: Context, hit: Hit) -> Fix | None:
     block = next(
         (b for b in context.analysis(Attentions).found if b.guard and b.guard[0] is hit.place), None
     )
-    if block is None or not opset_of(context, block.softmax.graph):
+    if block is None or not main_opset(context, block.softmax.graph):
         return None
     chosen = next((node for node in block.guard if node.op_type == "Where"), None)
     test = next((node for node in block.guard if node.op_type == "IsNaN"), None)
@@ -116,7 +120,7 @@ def drop_guard(context: Context, hit: Hit) -> Fix | None:
 def use_operator(context: Context, hit: Hit) -> Fix | None:
     """Replace plain attention by the operator, whose kernels are not the same everywhere."""
     block = next((b for b in context.analysis(Attentions).found if b.softmax is hit.witness), None)
-    if block is None or opset_of(context, block.softmax.graph) < _FIRST_ATTENTION:
+    if block is None or main_opset(context, block.softmax.graph) < _FIRST_ATTENTION:
         return None
     scaling, mask = _scaling(block), _mask(block)
     queries, keys, values = block.scores.input(0), block.scores.input(1), block.result.input(1)
@@ -198,7 +202,7 @@ def join_projections(context: Context, hit: Hit) -> Fix | None:
     data, nodes = hit.place, hit.related
     if not isinstance(data, Value) or len(nodes) < 2:
         return None
-    if opset_of(context, nodes[0].graph) < _FIRST_WITH_SIZES:
+    if main_opset(context, nodes[0].graph) < _FIRST_WITH_SIZES:
         return None
     weights = [node.input(1) for node in nodes]
     results = tuple(node.output() for node in nodes)

@@ -11,8 +11,8 @@ from modellint.base.records import dataclass
 from modellint.base.text import counted
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import (
+    main_opset,
     narrowed,
-    opset_of,
     readable,
     reading,
     tolerance_of,
@@ -142,7 +142,7 @@ def all_batchnorms(context: Context, hit: Hit) -> Fix | None:
 def _with_batchnorm(context: Context, layer: _Layer, node: Node | None) -> Fix | None:
     if node is None or len(node.inputs) != 5 or not readable(*node.inputs[1:]):
         return None
-    if opset_of(context, node.graph) < _FIRST_PLAIN_BATCHNORM or node.get_int("training_mode", 0):
+    if main_opset(context, node.graph) < _FIRST_PLAIN_BATCHNORM or node.get_int("training_mode", 0):
         return None
     if any(
         value is not None and (value.consumers or value.is_output) for value in node.outputs[1:]
@@ -226,7 +226,7 @@ def _folded(context: Context, layer: _Layer, node: Node, affine: _Affine) -> Fix
     made = layer.last.output()
     if weight is None or weight.tensor is None or result is None or made is None:
         return None
-    if not opset_of(context, node.graph) or not readable(weight) or channels is None:
+    if not main_opset(context, node.graph) or not readable(weight) or channels is None:
         return None
     if bias is not None and (bias.tensor is None or not readable(bias)):
         return None
@@ -322,7 +322,7 @@ def pad(context: Context, hit: Hit) -> Fix | None:
     shape = context.shape(value) if value is not None else None
     if node is None or value is None or output is None or pads is None or not shape:
         return None
-    if not opset_of(context, node.graph) or output.is_output or tolerance_of(output) is None:
+    if not main_opset(context, node.graph) or output.is_output or tolerance_of(output) is None:
         return None
     sides = _sides(pads, ints(node.input(3)), len(shape)) if node.input(3) else pads
     if sides is None or len(sides) != 2 * len(shape):

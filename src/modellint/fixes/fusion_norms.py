@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.fusion import Norm, Norms, axes_of, made_by, number, operands, squared
 from modellint.base.records import dataclass
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import instead, narrowed, opset_of, readable, tolerance_of, wide
+from modellint.fixes.building import instead, main_opset, narrowed, readable, tolerance_of, wide
 from modellint.model import Attribute, DType, Node, Shape, Value, is_static
 from modellint.model.edits import AddTensor, Elements, Fix, GraphEdit, NewNode, Operand
 
@@ -29,7 +29,7 @@ def rms_norm(context: Context, hit: Hit) -> Fix | None:
 def instance_norm(context: Context, hit: Hit) -> Fix | None:
     """Replace a normalization over the sides of an image by InstanceNormalization."""
     parts = _parts_of(context, hit)
-    if parts is None or not opset_of(context, parts.last.graph):
+    if parts is None or not main_opset(context, parts.last.graph):
         return None
     shape = parts.shape
     channels = shape[1] if len(shape) > 2 else None
@@ -42,7 +42,7 @@ def instance_norm(context: Context, hit: Hit) -> Fix | None:
 def _over_last(context: Context, hit: Hit, op: str, since: int) -> Fix | None:
     """Replace a normalization over the last axes."""
     parts = _parts_of(context, hit)
-    if parts is None or opset_of(context, parts.last.graph) < since:
+    if parts is None or main_opset(context, parts.last.graph) < since:
         return None
     count = len(parts.axes)
     size = parts.shape[-count:] if parts.shape else parts.weight_size
@@ -259,7 +259,7 @@ def group_norm(context: Context, hit: Hit) -> Fix | None:
         return None
     x, r, i, k, m, a, s, b, w, c = (value for value in values if value is not None)
     last, inner = a.producer, i.producer
-    if last is None or inner is None or opset_of(context, last.graph) < _GROUP_SINCE:
+    if last is None or inner is None or main_opset(context, last.graph) < _GROUP_SINCE:
         return None
     whole, grouped, tolerance = context.shape(x), context.shape(r), tolerance_of(a)
     if whole is None or grouped is None or len(whole) < 3 or len(grouped) != 3:

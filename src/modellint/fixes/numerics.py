@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import reading
-from modellint.fixes.conditions import is_settled, opset_of
+from modellint.fixes.building import main_opset, reading
+from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Tensor, Value
 from modellint.model.edits import Fix, GraphEdit, SetAttribute, SetInput, SetTensor, SetType
 
@@ -78,7 +78,7 @@ def raise_epsilon(context: Context, hit: Hit) -> Fix | None:
     """Add an epsilon that fp16 can represent."""
     edits: list[GraphEdit] = []
     for node in hit.places or (hit.place,):
-        if not isinstance(node, Node) or not opset_of(node.graph):
+        if not isinstance(node, Node) or not main_opset(context, node.graph):
             continue
         for index, value in enumerate(node.inputs):
             if value is None or value.tensor is None or not is_settled(value):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.fusion import number, operands
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import dropped, instead, opset_of, without
+from modellint.fixes.building import dropped, instead, main_opset, without
 from modellint.fixes.conditions import is_settled
 from modellint.fixes.quantization_pairs import all_places
 from modellint.model import DTYPES, DType, Node, Value
@@ -41,7 +41,7 @@ def store_quantized(context: Context, hit: Hit) -> Fix | None:
     count = 0
     for node in all_places(hit):
         found = quantization.converter(node)
-        more = _stored(found) if found is not None and opset_of(context, node.graph) else []
+        more = _stored(found) if found is not None and main_opset(context, node.graph) else []
         count += bool(more)
         edits += more
     if not edits:
@@ -95,7 +95,7 @@ def use_pair(context: Context, hit: Hit) -> Fix | None:
     edits: list[GraphEdit] = []
     count = 0
     for node in all_places(hit):
-        more = _pair(node) if opset_of(context, node.graph) >= _FIRST else []
+        more = _pair(node) if main_opset(context, node.graph) >= _FIRST else []
         count += bool(more)
         edits += more
     if not edits:
@@ -162,7 +162,7 @@ def drop_watched(context: Context, hit: Hit) -> Fix | None:
         for output in context.model.outputs
         if (node := root_of(output).producer) is not None
         and node.op_type in ("ReduceMin", "ReduceMax")
-        and opset_of(context, node.graph)
+        and main_opset(context, node.graph)
     ]
     removed: dict[int, Node] = {}
     for output, node in watching:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization import Converter, QuantizationMap
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import dropped, opset_of, reading, without
+from modellint.fixes.building import dropped, main_opset, reading, without
 from modellint.fixes.conditions import is_settled
 from modellint.fixes.quantization_pairs import all_places
 from modellint.model import DTYPES, Node, Value
@@ -37,7 +37,7 @@ def signed_activations(context: Context, hit: Hit) -> Fix | None:
     count = 0
     for node in all_places(hit):
         quantizer = quantization.converter(node)
-        if quantizer is None or not opset_of(context, node.graph):
+        if quantizer is None or not main_opset(context, node.graph):
             continue
         shifted = _shifted(quantization, quantizer, f"{quantizer.output.name}_zero")
         count += bool(shifted)
@@ -86,7 +86,7 @@ def symmetric_weights(context: Context, hit: Hit) -> Fix | None:
     count = 0
     for node in all_places(hit):
         found = quantization.converter(node)
-        if found is None or not opset_of(context, node.graph) or not context.read_weights:
+        if found is None or not main_opset(context, node.graph) or not context.read_weights:
             continue
         moved = _without_point(found)
         count += bool(moved)
@@ -160,7 +160,7 @@ def state_zero_point(context: Context, hit: Hit) -> Fix | None:
         found = quantization.converter(node)
         scale = found.scheme.scale if found is not None else None
         shape = scale.tensor.shape if scale is not None and scale.tensor is not None else None
-        if found is None or shape is None or not opset_of(context, node.graph):
+        if found is None or shape is None or not main_opset(context, node.graph):
             continue
         name = f"{found.output.name}_zero"
         zeros = partial(_zeros, shape, "uint8")
@@ -177,7 +177,7 @@ def float_biases(context: Context, hit: Hit) -> Fix | None:
     count = 0
     for node in all_places(hit):
         found = quantization.converter(node)
-        if found is None or not opset_of(context, node.graph):
+        if found is None or not main_opset(context, node.graph):
             continue
         stored = _as_float(found)
         count += bool(stored)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization import Converter, QuantizationMap, WeightedOp
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import opset_of, without
+from modellint.fixes.building import main_opset, without
 from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Use, Value
 from modellint.model.edits import (
@@ -38,7 +38,7 @@ def requantize_bias(context: Context, hit: Hit) -> Fix | None:
     bias = quantization.converter(node)
     if node is None or bias is None or not is_settled(bias.source) or bias.output.is_output:
         return None
-    if opset_of(context, node.graph) < _FIRST_PER_CHANNEL or not bias.scheme.is_symmetric:
+    if main_opset(context, node.graph) < _FIRST_PER_CHANNEL or not bias.scheme.is_symmetric:
         return None
     copies, uses = _readers(bias.output)
     edits: list[GraphEdit] = []

@@ -11,7 +11,7 @@ from modellint.analysis.quantization.moves import Edit
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_pairs import takes_quantized
-from modellint.fixes.building import opset_of, readable, wide, without
+from modellint.fixes.building import main_opset, readable, wide, without
 from modellint.fixes.conditions import is_droppable
 from modellint.model import DTYPES, Node, Use, Value
 from modellint.model.edits import (
@@ -43,7 +43,7 @@ def drop_pair(context: Context, hit: Hit) -> Fix | None:
     quantization = context.analysis(QuantizationMap)
     node = hit.place if isinstance(hit.place, Node) else None
     found = quantization.converter(node)
-    if node is None or found is None or not opset_of(context, node.graph):
+    if node is None or found is None or not main_opset(context, node.graph):
         return None
     quantizer = found.undoes if found.kind == "dequantize" else found
     if quantizer is None:
@@ -65,7 +65,7 @@ def share_source(context: Context, hit: Hit) -> Fix | None:
     quantization = context.analysis(QuantizationMap)
     node = hit.place if isinstance(hit.place, Node) else None
     pair = quantization.converter(node)
-    if node is None or pair is None or pair.undoes is None or not opset_of(context, node.graph):
+    if node is None or pair is None or pair.undoes is None or not main_opset(context, node.graph):
         return None
     uses = tuple(
         use
@@ -84,7 +84,7 @@ def drop_requantization(context: Context, hit: Hit) -> Fix | None:
     node = hit.place if isinstance(hit.place, Node) else None
     quantizer = quantization.converter(node)
     before = quantizer.before if quantizer is not None else None
-    if node is None or quantizer is None or before is None or not opset_of(context, node.graph):
+    if node is None or quantizer is None or before is None or not main_opset(context, node.graph):
         return None
     one, other = before.scheme, quantizer.scheme
     if one.same_as(other) is not True or one.dtype not in (_INT8, _UINT8):
@@ -104,7 +104,7 @@ def drop_requantization(context: Context, hit: Hit) -> Fix | None:
 def keep_scale(context: Context, hit: Hit) -> Fix | None:
     """Give the pair after an op that only moves elements the parameters of the one before it."""
     quantization = context.analysis(QuantizationMap)
-    if len(hit.related) != 2 or not opset_of(context, hit.related[1].graph):
+    if len(hit.related) != 2 or not main_opset(context, hit.related[1].graph):
         return None
     before, after = (quantization.converter(node) for node in hit.related)
     if before is None or after is None or not _is_closed(quantization, after):
@@ -123,7 +123,7 @@ def share_scale(context: Context, hit: Hit) -> Fix | None:
     quantization = context.analysis(QuantizationMap)
     node = hit.place
     result = node.output() if isinstance(node, Node) else None
-    if not isinstance(node, Node) or result is None or not opset_of(context, node.graph):
+    if not isinstance(node, Node) or result is None or not main_opset(context, node.graph):
         return None
     after = quantization.quantizers_after(result)
     pairs = [quantization.dequantizer_of(v) for v in node.inputs if v is not None]
@@ -202,7 +202,7 @@ def move(context: Context, hit: Hit) -> Fix | None:
     for node in all_places(hit):
         near = (node, *node.successors, *node.predecessors)
         found = next((each for each in map(moves.of, near) if each is not None), None)
-        if found is not None and opset_of(context, node.graph):
+        if found is not None and main_opset(context, node.graph):
             wanted[id(found)] = found
     carrier = _Carrier(context, quantization)
     done = [each for each in wanted.values() if carrier.carry_out(each)]
@@ -354,7 +354,7 @@ class _Carrier:
         if any(use.node.graph is not first.graph for use in edit.uses):
             return None
         axis = output_axis(first, len(tensor.shape))
-        if opset_of(self.context, first.graph) < _FIRST_PER_CHANNEL:
+        if main_opset(self.context, first.graph) < _FIRST_PER_CHANNEL:
             axis = None
         self._count += 1
         name = f"{value.name}_int8_{self._count}"

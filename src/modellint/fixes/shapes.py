@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.fusion import ints
 from modellint.checks.api import Context, Hit
 from modellint.checks.shapes import outputs_by_batch
-from modellint.fixes.building import opset_of, reading
+from modellint.fixes.building import main_opset, reading
 from modellint.model import DTYPES, Node, Value, is_static
 from modellint.model.edits import (
     AddTensor,
@@ -101,7 +101,7 @@ def open_batch(context: Context, hit: Hit) -> Fix | None:
         return None
     stored = node.input(1)
     sizes = ints(stored)
-    if opset_of(context, node.graph) < _FIRST_WITH_SHAPE_INPUT or node.get_int("allowzero", 0):
+    if main_opset(context, node.graph) < _FIRST_WITH_SHAPE_INPUT or node.get_int("allowzero", 0):
         return None
     if sizes is None or not sizes or stored is None or stored.tensor is None:
         return None
@@ -146,7 +146,7 @@ def open_constant(context: Context, hit: Hit) -> Fix | None:
     shape = context.shape(constant) if constant is not None else None
     if constant is None or data is None or not shape or not is_static(shape):
         return None
-    if opset_of(context, node.graph) < _FIRST_EXPAND or shape[0] != 1:
+    if main_opset(context, node.graph) < _FIRST_EXPAND or shape[0] != 1:
         return None
     rest = tuple(dim for dim in shape[1:] if isinstance(dim, int))
     base = f"{constant.name}_repeated"
