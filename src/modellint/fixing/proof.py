@@ -169,9 +169,10 @@ class Proof:
 
     def _findings(self, fixes: Sequence[Proposal], before: Path, after: Path) -> Failure | None:
         old, new = self._counts(before), self._counts(after)
+        places = self._places(before), self._places(after)
         to_vanish = (each.rule.code for each in fixes if not each.fix.keeps_finding)
         for code in dict.fromkeys(to_vanish):
-            if new[code] and new[code] >= old[code]:
+            if new[code] >= old[code] and places[1][code] >= max(places[0][code], 1):
                 return Failure("findings", f"{code} still finds what it did")
         fixable = {rule.code for rule in self.plan.rules if rule.autofix is not None}
         for code, number in new.items():
@@ -180,18 +181,29 @@ class Proof:
         return None
 
     def _counts(self, path: Path) -> Counter[str]:
-        """Return the numbers of findings, by rule; of those that are harmless, only of fixable."""
-        if path not in self._counted:
+        """Return the numbers of findings, by rule."""
+        return Counter(finding.code for finding in self._found(path))
+
+    def _places(self, path: Path) -> Counter[str]:
+        """Return the numbers of places that findings stand for, by rule."""
+        places: Counter[str] = Counter()
+        for finding in self._found(path):
+            places[finding.code] += finding.count
+        return places
+
+    def _found(self, path: Path) -> list[Finding]:
+        """Return the findings in a file; of those that are harmless, only what can be fixed."""
+        if path not in self._linted:
             fixable = {rule.code for rule in self.plan.rules if rule.autofix is not None}
-            self._counted[path] = Counter(
-                finding.code
+            self._linted[path] = [
+                finding
                 for finding in lint_file(path, self.shown, self.plan).findings
                 if _counts(finding) or finding.code in fixable
-            )
-        return self._counted[path]
+            ]
+        return self._linted[path]
 
     @cached_property
-    def _counted(self) -> dict[Path, Counter[str]]:
+    def _linted(self) -> dict[Path, list[Finding]]:
         return {}
 
     # Outputs
