@@ -40,3 +40,10 @@ def model_as_hdf5(context: Context) -> Iterator[Hit]:
     facts = keras_facts(context.model)
     if facts is not None and facts.layers and context.model.format == KERAS_HDF5.name:
         yield Hit()
+
+
+def weights_missing(context: Context) -> Iterator[Hit]:
+    """Archives that describe layers, and hold no weights for them."""
+    facts = keras_facts(context.model)
+    if facts is not None and not facts.has_weights:
+        yield Hit()

@@ -16,6 +16,8 @@ class KerasFacts:
     """Names of layers that hold compiled Python."""
     custom: Sequence[str]
     """Names of classes and functions that are not Keras's own, as they are registered."""
+    has_weights: bool = True
+    """False for an archive without any file of weights."""
 
 
 def keras_facts(model: Model) -> KerasFacts | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from modellint.base.text import bounded
 from modellint.formats.archive import Archive, first_member
 from modellint.formats.keras import KERAS
 from modellint.formats.keras.facts import KerasFacts
-from modellint.formats.keras.weights import WEIGHTS, read_weights
+from modellint.formats.keras.weights import STEM, WEIGHTS, read_weights
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors
@@ -35,6 +36,7 @@ def read(path: Path) -> Model:
         with Source(path) as source, Archive(source) as archive:
             config, metadata = (_table(archive, each) for each in (CONFIG, METADATA))
             read_weights(model, archive, source, StoredTensors(problems))
+            has_weights = any(each.startswith(STEM) for each in archive.members)
     except MalformedError as error:
         return broken(path, name, error.kind, **error.facts)
     model.problems = problems
@@ -42,7 +44,7 @@ def read(path: Path) -> Model:
     model.producer_name = "Keras"
     model.producer_version = bounded(str(metadata.get("keras_version", "")))
     model.metadata = {bounded(key): bounded(str(value)) for key, value in metadata.items()}
-    model.format_facts = keras_layers(config)
+    model.format_facts = replace(keras_layers(config), has_weights=has_weights)
     return model
 
 

@@ -10,7 +10,9 @@ from modellint.formats.source import Source
 from modellint.formats.stored import StoredTensors, mistake_in, possible
 from modellint.model import UNDEFINED, Model, Region, Tensor, product
 
-WEIGHTS = "model.weights.h5"
+STEM = "model.weights"
+"""Beginning of the names of all files of weights."""
+WEIGHTS = f"{STEM}.h5"
 
 
 def read_weights(model: Model, archive: Archive, source: Source, stored: StoredTensors) -> None:
