@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
+from modellint.analysis.chains import LONGEST
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.operators import Trait, having, of
 
@@ -30,6 +31,10 @@ _FOLLOWED: Mapping[str, tuple[str, ...]] = {
 """Operators that some formats write the constants of apart."""
 _FUSED = "fused_activation_function"
 _PLAIN = ("NONE", "")
+_ROUNDING = frozenset(("Cast", "openvino.FakeQuantize"))
+_SCALING = frozenset(("Mul", "Sub"))
+_DECOMPRESSING = _ROUNDING | _SCALING | {"Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear"}
+"""Operators between a weight as it is stored and as it is used."""
 _VIEWS = having(Trait.VIEW)
 _WINDOWS = frozenset(("Conv", "ConvTranspose", "AveragePool", "MaxPool"))
 _STRIDES = ("strides", "stride", "stride_d", "stride_h", "stride_w")
@@ -58,11 +63,31 @@ def operator_name(node: Node) -> str:
     return _OTHER_NAMES.get(name, name)
 
 
+def stored_weight(value: Value) -> Tensor | None:
+    """Return the stored tensor that a value is, before it is converted or scaled."""
+    for _ in range(LONGEST):
+        node = value.producer
+        if value.tensor is not None or node is None:
+            break
+        inputs = [each for each in node.inputs if each is not None]
+        others = all(each.tensor is not None for each in inputs[1:])
+        if operator_name(node) not in _DECOMPRESSING or not inputs or not others:
+            break
+        value = inputs[0]
+    return value.tensor
+
+
 def is_arranging(node: Node, source: Value) -> bool:
-    """Return True for a node that only rearranges what it reads, or pads it for a window."""
+    """Return True for a node that only rearranges what it reads, pads it for a window, or rounds
+    it as a quantizer does; and for what decompresses a stored weight."""
     name = operator_name(node)
+    if name in _ROUNDING:
+        return True
+    if name in _SCALING:
+        output = node.output()
+        return output is not None and stored_weight(output) is not None
     if name in _VIEWS or name == "Transpose":
-        return source.tensor is None
+        return True
     output = node.output()
     readers = [use.node for use in output.consumers] if output is not None else []
     return (
@@ -87,7 +112,8 @@ def _arithmetic(node: Node, name: str) -> Node | None:
     reader = output.sole_consumer if output is not None else None
     if reader is None or reader.graph is not node.graph or operator_name(reader) != name:
         return None
-    tensors = [value.tensor for value in reader.inputs if value is not None and value is not output]
+    others = [value for value in reader.inputs if value is not None and value is not output]
+    tensors = [stored_weight(value) for value in others]
     if len(tensors) != 1 or tensors[0] is None:
         return None
     shape = tensors[0].shape
