@@ -732,13 +732,18 @@ def _without_steps(light: list[Node], steps: list[CanonicalStep]) -> list[Node]:
 
     Whether a node is seen through depends on types, which a model may not state.
     """
-    left = []
+    by_form: dict[tuple[str, ...], list[CanonicalStep]] = defaultdict(list)
+    for step in reversed(steps):
+        by_form[step.form].append(step)
+    left: list[Node] = []
+    twins: set[CanonicalStep] = set()
     for node in light:
-        twin = next((step for step in steps if step.form == (node.qualified_op,)), None)
-        if twin is None:
-            left.append(node)
+        alike = by_form.get((node.qualified_op,))
+        if alike:
+            twins.add(alike.pop())
         else:
-            steps.remove(twin)
+            left.append(node)
+    steps[:] = [step for step in steps if step not in twins]
     return left
 
 
