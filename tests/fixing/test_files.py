@@ -99,7 +99,7 @@ class TestInThisProcess:
             shutil.copyfile(model, model.with_name("copy"))
             os.utime(model, ns=(1, 1))
 
-        monkeypatch.setattr("modellint.fixing.proof.Proof.go_on_from", meddle)
+        monkeypatch.setattr("modellint.fixing.proof.Proof.go_on", meddle)
         fixes = fix_file(model, "model.onnx", PLAN, Wanted(), Destination())
         assert fixes.problem == "it has changed in the meantime"
         assert len(ops(model)) == 2

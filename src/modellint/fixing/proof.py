@@ -71,6 +71,16 @@ class Ran:
         return Ran(feeds, replace(self.execution, runs=runs, refusal=""), failed=failed)
 
 
+@dataclass(slots=True)
+class Proved:
+    """The result of a set of fixes."""
+
+    path: Path
+    model: Model
+    ran: Ran | None = None
+    difference: float = 0.0
+
+
 class Proof:
     """The steps that every set of fixes of one model has to pass."""
 
@@ -78,6 +88,7 @@ class Proof:
         self, original: Path, shown: str, plan: Plan, given: Sequence[Arrays] = ()
     ) -> None:
         self.original = original
+        """The model before the fixes of this round."""
         self.model = read_model(original)
         self.shown = shown
         self.plan = replace(plan, most_findings=ALL_FINDINGS, probe=None, verify=None)
@@ -85,8 +96,8 @@ class Proof:
         self.largest_difference = 0.0
         """Sum over all sets that were carried out one after the other."""
         self._baseline: Ran | None = None
-        self._runs: dict[Path, Ran] = {}
-        self._differences: dict[Path, float] = {}
+        self._proved: Proved | None = None
+        """The last set that passed."""
         self.ways: set[str] = set()
         """Sentences of what has been proved so far."""
 
@@ -115,36 +126,45 @@ class Proof:
             return Ran(obstacle=str(error))
         return _ran(self.original, self.model, feeds).without_failures
 
-    def go_on_from(self, result: Path) -> None:
-        """Measure further fixes against what earlier ones led to."""
-        self.original, self.model = result, read_model(result)
-        ran = self._runs.get(result)
-        if ran is not None:
-            self._baseline = replace(ran, failed=self.baseline.failed)
-        self.largest_difference += self._differences.get(result, 0.0)
+    def go_on(self) -> None:
+        """Measure further fixes against what the last set that passed has led to."""
+        proved = self._proved
+        if proved is None:
+            return
+        self.original, self.model = proved.path, proved.model
+        if proved.ran is not None:
+            self._baseline = replace(proved.ran, failed=self.baseline.failed)
+        self.largest_difference += proved.difference
 
-    def failure(
-        self, fixes: Sequence[Proposal], before: Path, after: Path, *, trusted: bool
-    ) -> Failure | None:
+    def failure(self, fixes: Sequence[Proposal], after: Path, *, trusted: bool) -> Failure | None:
         """Return the first step that fails; None if all pass.
 
         `trusted` fixes need no run where none is possible: the user takes them without.
         """
-        model = read_model(after)
-        known = {(each.kind, each.value) for each in read_model(before).problems}
+        proved = Proved(after, read_model(after))
+        failure = (
+            self._file(proved.model)
+            or self._interface(fixes, proved.model)
+            or self._findings(fixes, after)
+            or self._checker(after)
+            or self._outputs(fixes, proved, trusted=trusted)
+        )
+        if failure is None:
+            self._proved = proved
+        return failure
+
+    def _file(self, model: Model) -> Failure | None:
+        known = {(each.kind, each.value) for each in self.model.problems}
         worse = [each for each in model.problems if (each.kind, each.value) not in known]
         if worse:
             return Failure("file", f"{worse[0].kind}: {worse[0].facts.get('detail', '')}")
-        changes_interface = any(each.fix.changes_interface for each in fixes)
-        if not changes_interface:
-            difference = _interface_difference(self.model, model)
-            if difference:
-                return Failure("interface", difference)
-        return (
-            self._findings(fixes, before, after)
-            or self._checker(after)
-            or self._outputs(fixes, model, after, changes_interface, trusted=trusted)
-        )
+        return None
+
+    def _interface(self, fixes: Sequence[Proposal], model: Model) -> Failure | None:
+        if _change_interface(fixes):
+            return None
+        difference = _interface_difference(self.model, model)
+        return Failure("interface", difference) if difference else None
 
     # The checker
 
@@ -167,9 +187,9 @@ class Proof:
 
     # Findings
 
-    def _findings(self, fixes: Sequence[Proposal], before: Path, after: Path) -> Failure | None:
-        old, new = self._counts(before), self._counts(after)
-        places = self._places(before), self._places(after)
+    def _findings(self, fixes: Sequence[Proposal], after: Path) -> Failure | None:
+        old, new = self._counts(self.original), self._counts(after)
+        places = self._places(self.original), self._places(after)
         to_vanish = (each.rule.code for each in fixes if not each.fix.keeps_finding)
         for code in dict.fromkeys(to_vanish):
             if new[code] >= old[code] and places[1][code] >= max(places[0][code], 1):
@@ -209,19 +229,14 @@ class Proof:
     # Outputs
 
     def _outputs(
-        self,
-        fixes: Sequence[Proposal],
-        model: Model,
-        after: Path,
-        changes_interface: bool,
-        *,
-        trusted: bool,
+        self, fixes: Sequence[Proposal], proved: Proved, *, trusted: bool
     ) -> Failure | None:
+        model = proved.model
         if self.baseline.obstacle:
             return self._without_running(fixes, model, self.baseline.obstacle, trusted=trusted)
-        baseline, new = self._pair(model, after, changes_interface)
+        baseline, new = self._pair(proved, _change_interface(fixes))
         if baseline.refusal and not new.refusal and new.execution is not None:
-            self._runs[after] = new
+            proved.ran = new
             self.ways.add(f"{new.execution.runtime} refused the model before, and runs it now")
             return None
         if baseline.refusal:
@@ -230,7 +245,7 @@ class Proof:
             return Failure("loading", new.refusal)
         assert baseline.execution is not None
         assert new.execution is not None
-        self._runs[after] = new
+        proved.ran = new
         if any(each.fix.changes_outputs for each in fixes):
             self.ways.add(f"{new.execution.runtime} runs it; outputs differ, as was chosen")
             return None
@@ -241,18 +256,19 @@ class Proof:
                 reason = "its outputs are random"
                 return self._without_running(fixes, model, reason, trusted=trusted)
             return Failure("outputs", _said(difference, tolerance))
-        if changes_interface and mixes_samples(
-            self.original, after, self.model, self.baseline.failed, _limits()
+        if _change_interface(fixes) and mixes_samples(
+            self.original, proved.path, self.model, self.baseline.failed, _limits()
         ):
             return Failure("outputs", "samples of a batch would not give what each gives alone")
-        self._differences[after] = difference
+        proved.difference = difference
         given = f" and {len(self.given)} given" if self.given else ""
         inputs = counted(max(len(baseline.feeds) - len(self.given), 0), "input")
         self.ways.add(f"run in {new.execution.runtime} on {inputs} made up for it{given}")
         return None
 
-    def _pair(self, model: Model, after: Path, changes_interface: bool) -> tuple[Ran, Ran]:
+    def _pair(self, proved: Proved, changes_interface: bool) -> tuple[Ran, Ran]:
         """Run the model before and after its fixes on the same inputs, which both can take."""
+        model, after = proved.model, proved.path
         new = _ran(after, model, _fitting(self.baseline.feeds, self.model, model))
         if not (new.refusal and changes_interface):
             return self.baseline, new
@@ -287,6 +303,10 @@ class Proof:
             self.ways.add(f"by onnx's checker and types alone, since it cannot be run: {reason}")
             return None
         return Failure("not-run", reason)
+
+
+def _change_interface(fixes: Sequence[Proposal]) -> bool:
+    return any(each.fix.changes_interface for each in fixes)
 
 
 def _limits() -> Limits:

@@ -124,36 +124,33 @@ class Fixing:
 
     def _round(self, found: list[Proposal]) -> bool:
         """Carry out what can be, and return whether anything was."""
-        base = self.course.result
-        accepted = self._accepted(base, [], list(_without_clashes(found)))
+        accepted = self._accepted([], list(_without_clashes(found)))
         if accepted:
-            self.proof.go_on_from(self.course.result)
+            self.proof.go_on()
         self.course.fixed += map(entry_of, accepted)
         edits = (edit for each in accepted for edit in each.fix.edits)
         self.course.rewritten |= {e.value.name for e in edits if isinstance(e, SetTensor)}
         return bool(accepted)
 
-    def _accepted(self, base: Path, before: list[Proposal], more: list[Proposal]) -> list[Proposal]:
+    def _accepted(self, before: list[Proposal], more: list[Proposal]) -> list[Proposal]:
         """Return those that pass the proof together; halve a set that does not."""
         if not more:
             return before
         both = [*before, *more]
-        failure, draft, culprit = self._tried(base, both)
+        failure, draft, culprit = self._tried(both)
         if failure is None:
             self.course.result = draft
             return both
         if culprit in more:
             self._refuse(culprit, failure)
-            return self._accepted(base, before, [each for each in more if each is not culprit])
+            return self._accepted(before, [each for each in more if each is not culprit])
         if len(more) == 1:
             self._refuse(more[0], failure)
             return before
         half = len(more) // 2
-        return self._accepted(base, self._accepted(base, before, more[:half]), more[half:])
+        return self._accepted(self._accepted(before, more[:half]), more[half:])
 
-    def _tried(
-        self, base: Path, fixes: list[Proposal]
-    ) -> tuple[Failure | None, Path, Proposal | None]:
+    def _tried(self, fixes: list[Proposal]) -> tuple[Failure | None, Path, Proposal | None]:
         """Carry out and prove a set; return the failure, and the fix to blame if it is known."""
         draft = next(self._drafts)
         self.course.attempts += 1
@@ -166,7 +163,7 @@ class Fixing:
         except EditError as error:
             blamed = next((each for each in fixes if each.fix is error.fix), None)
             return Failure("edit", str(error)), draft, blamed
-        failure = self.proof.failure(fixes, base, draft, trusted=self.wanted.unsafe)
+        failure = self.proof.failure(fixes, draft, trusted=self.wanted.unsafe)
         if failure is not None:
             draft.unlink()
         return failure, draft, None
