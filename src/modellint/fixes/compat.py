@@ -88,7 +88,8 @@ _TOO_OLD = ("old", "unguaranteed")
 def raise_opset(context: Context, hit: Hit) -> Fix | None:
     """Convert the model to the first operator set that has all of its operators."""
     model, opset = context.model, onnx_facts(context.model).opset
-    versions = {node.op_type: versions_of(node.op_type, "") for node in model.nodes()}
+    standard = {node.op_type for node in model.nodes() if not normal_domain(node.domain)}
+    versions = {op: versions_of(op, "") for op in standard}
     later = {op: known[0] for op, known in versions.items() if known and known[0] > (opset or 0)}
     place = hit.place
     if not isinstance(place, Node) or place.domain or place.op_type not in later:
