@@ -17,8 +17,8 @@ from modellint.cli.configuration import configurable
 from modellint.cli.diff_running import Running, run_options
 from modellint.cli.diff_sources import (
     DiffCommand,
+    DiffSource,
     Setups,
-    Source,
     Sources,
     metrics_option,
     require_one_each,
@@ -157,7 +157,7 @@ def _judged(difference: Difference, setup: Setup) -> Difference:
     return replace(difference, budgets=check_budgets(difference, limits))
 
 
-def _size(source: Source) -> int | None:
+def _size(source: DiffSource) -> int | None:
     from modellint.formats import read_model
 
     return read_model(source.path).file_size

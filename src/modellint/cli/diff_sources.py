@@ -82,7 +82,7 @@ def require_one_each(evaluations: Sequence[Evaluation], found: Sources) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DiffSource:
     """A model to compare."""
 
     path: Path
@@ -97,7 +97,7 @@ class Source:
 class Sources:
     """Pairs of models. One that only one side has is paired with None."""
 
-    pairs: Sequence[tuple[Source | None, Source | None]]
+    pairs: Sequence[tuple[DiffSource | None, DiffSource | None]]
     old: str = ""
     new: str = ""
     is_several: bool = False
@@ -118,7 +118,7 @@ class Setups:
         config = self.configs.of(place if place.is_dir() else place.parent)
         return self._made.setdefault(id(config), make_setup(config))
 
-    def file(self, source: Source) -> ComparedFile:
+    def file(self, source: DiffSource) -> ComparedFile:
         """Return a model with the plan that its configuration makes for it."""
         from modellint.diff.compare import ComparedFile
 
@@ -159,12 +159,12 @@ def _in_git(models: Sequence[Path], revisions: str, *, staged: bool) -> Iterator
         for text in found.notes:
             note(text)
 
-        def source(file: ModelFile | None, label: str) -> Source | None:
+        def source(file: ModelFile | None, label: str) -> DiffSource | None:
             if file is None:
                 return None
             place = found.top / file.name
             shown = f"{label}:{file.name}" if label else shown_path(place)
-            return Source(file.path, shown, file.name, place)
+            return DiffSource(file.path, shown, file.name, place)
 
         pairs = pair_models(
             [ModelFile(each.name, each.old) for each in found.models if each.old is not None],
@@ -198,13 +198,15 @@ def _in_folders(old: Path, new: Path, configs: Configs) -> Sources:
     from modellint.diff.pairing import ModelFile, pair_models
     from modellint.discovery import discover
 
-    sides: list[dict[str, Source]] = []
+    sides: list[dict[str, DiffSource]] = []
     for folder in (old, new):
         found = discover((folder,), configs)
         for text in found.notes:
             note(text)
         named = {each.path.relative_to(folder).as_posix(): each for each in found.files}
-        sides.append({name: Source(f.path, f.shown, name, f.place) for name, f in named.items()})
+        sides.append(
+            {name: DiffSource(f.path, f.shown, name, f.place) for name, f in named.items()}
+        )
     files = [[ModelFile(name, source.path) for name, source in side.items()] for side in sides]
     pairs = [
         (
@@ -216,7 +218,7 @@ def _in_folders(old: Path, new: Path, configs: Configs) -> Sources:
     return Sources(pairs, str(old), str(new), is_several=True)
 
 
-def _one(path: Path, configs: Configs) -> Source:
+def _one(path: Path, configs: Configs) -> DiffSource:
     from modellint.discovery import discover
 
     discovery = discover((path,), configs)
@@ -225,4 +227,4 @@ def _one(path: Path, configs: Configs) -> Source:
     if len(discovery.files) != 1:
         raise UsageError(f"{path}: {len(discovery.files)} models, where one is needed")
     found = discovery.files[0]
-    return Source(found.path, found.shown, found.shown, found.place)
+    return DiffSource(found.path, found.shown, found.shown, found.place)
