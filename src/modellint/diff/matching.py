@@ -25,7 +25,7 @@ from modellint.model import Graph, Model, Node, Value
 ROUNDS = 4
 """Times that anchors are looked for at each level: each round starts from those of the last."""
 MOST_SAMPLED = 256
-"""Members of a symmetric group that are keyed apart by their weights."""
+"""Members of a symmetric group up to which samples of weights are compared."""
 FURTHEST = 3
 """Steps from a matched one at which others are looked for past those that have no twin."""
 BROADEST = 6
@@ -241,10 +241,10 @@ class Matcher:
             for side, value in zip((self.old, self.new), pair, strict=True):
                 if value is not None:
                     side.exits[side.view.root(value)] = name or ("new output",)
-        if old.graph.parent is not None:
-            for at, (one, other) in enumerate(outer.items()):
-                self.old.ends.setdefault(one, ("outer", at))
-                self.new.ends.setdefault(other, ("outer", at))
+        for value in {v: None for step in old.steps for v in step.inputs if v is not None}:
+            if value.graph is not old.graph and value in outer:
+                name = ("outer", id(value))
+                self.old.ends[value] = self.new.ends[outer[value]] = name
 
     def _name_of(
         self, pair: tuple[Value | None, Value | None], name: tuple[str, int]
