@@ -11,5 +11,6 @@ RUNTIME = Runtime(
         sources=("https://huggingface.co/docs/transformers/kv_cache",),
         chooses_attention=True,
         split="pipeline",
+        graph=f"{__name__}.compute",
     ),
 )
