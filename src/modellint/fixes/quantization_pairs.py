@@ -335,7 +335,9 @@ class _Carrier:
         parameters = self._parameters(edit)
         if quantizer is None or quantizer.kind != "quantize" or parameters is None:
             return None
-        if not _is_closed(self.map, quantizer) or _biases_follow(self.map, quantizer):
+        if not _is_closed(self.map, quantizer):
+            return None
+        if edit.form != "unsigned" and _biases_follow(self.map, quantizer):
             return None
         added, scale, point = parameters
         edits = list(added)
