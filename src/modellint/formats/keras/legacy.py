@@ -57,9 +57,8 @@ def read(path: Path) -> Model:
     model.capabilities = KERAS_HDF5.tells
     model.producer_name = "Keras"
     model.producer_version = bounded(content.attributes.get(_VERSION, ""))
-    model.metadata = {
-        key: bounded(text) for key, text in content.attributes.items() if not _is_json(text)
-    }
+    stated = {key: bounded(text) for key, text in content.attributes.items() if not _is_json(text)}
+    model.metadata = {**model.metadata, **stated}
     return model
 
 

@@ -43,7 +43,8 @@ def read(path: Path) -> Model:
     model.capabilities = KERAS.tells
     model.producer_name = "Keras"
     model.producer_version = bounded(str(metadata.get("keras_version", "")))
-    model.metadata = {bounded(key): bounded(str(value)) for key, value in metadata.items()}
+    stated = {bounded(key): bounded(str(value)) for key, value in metadata.items()}
+    model.metadata = {**model.metadata, **stated}
     model.format_facts = replace(keras_layers(config), has_weights=has_weights)
     return model
 

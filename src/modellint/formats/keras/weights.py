@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modellint.base.text import bounded
 from modellint.formats.archive import Archive
 from modellint.formats.hdf5 import Dataset, Hdf5
 from modellint.formats.source import Source
@@ -24,6 +25,8 @@ def read_weights(model: Model, archive: Archive, source: Source, stored: StoredT
 
 def add_datasets(model: Model, content: Hdf5, stored: StoredTensors) -> None:
     model.tensors += [_tensor(model.path, each, stored) for each in content.datasets]
+    if content.unread:
+        model.metadata = {"unread groups": bounded(", ".join(content.unread[:10]))}
 
 
 def _tensor(path: Path, each: Dataset, stored: StoredTensors) -> Tensor:

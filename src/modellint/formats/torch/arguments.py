@@ -135,11 +135,6 @@ def tensors_in(value: Any) -> Iterator[TensorName | None]:
         yield from (each if isinstance(each, TensorName) else None for each in value)
 
 
-def bodies_in(value: Any) -> Iterator[Body]:
-    if isinstance(value, Body):
-        yield value
-
-
 def table(stated: Any, part: str) -> Mapping[str, Any]:
     """Return a part of the file that has to be a table."""
     if not isinstance(stated, dict):

@@ -95,6 +95,10 @@ def _store_unread(model: Model, value: Value) -> None:
 def _words(exported: ExportFacts) -> Mapping[str, str]:
     """Return what to show of a program."""
     words = {"schema": ".".join(map(str, exported.schema))}
+    if exported.dialects:
+        words["dialect"] = ", ".join(exported.dialects)[:500]
+    if exported.arithmetic:
+        words["left out"] = f"{exported.arithmetic} operators on sizes, and assertions"
     if exported.ranges:
         words["sizes"] = ", ".join(
             f"{name}: {least} to {'any' if most is None else most}"
