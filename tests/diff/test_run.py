@@ -44,7 +44,7 @@ def test_the_layer_where_a_difference_starts_is_named(tmp_path: Path) -> None:
     run = json.loads(done.stdout)["run"]
     assert [layer["new"]["name"] for layer in run["starts"]] == ["two"]
     assert run["compared"] == 5
-    assert run["runs"] == 2, "two sizes of the open batch"
+    assert run["runs"] == 3, "three sizes of the open batch"
     output = run["outputs"][0]
     assert (output["name"], output["equal"]) == ("y", False)
     assert 0 < output["sqnr"] < 60

@@ -44,7 +44,7 @@ from modellint.targets.deployment import Deployment
 
 MOST_TRACED = 4
 """Inputs that layers are compared on; outputs are compared on all."""
-SIZES = 2
+SIZES = 3
 """Sizes of open dims that are tried."""
 OWN_NOISE = 0.1
 """Largest share of a result's noise that its inputs may have, if a difference starts there."""

@@ -11,8 +11,8 @@ from modellint.model.dims import product
 from modellint.targets.deployment import Deployment
 
 SIZES: tuple[Mapping[int, int], ...] = (
-    {BATCH: 1, SEQUENCE: 16, IMAGE_SIDE: 224, SAMPLES: 16_000},
-    {BATCH: 2, SEQUENCE: 9, IMAGE_SIDE: 96, SAMPLES: 12_800},
+    {BATCH: 1, SEQUENCE: 8, IMAGE_SIDE: 224, SAMPLES: 16_000},
+    {BATCH: 2, SEQUENCE: 5, IMAGE_SIDE: 96, SAMPLES: 12_800},
     {BATCH: 3, SEQUENCE: 24, IMAGE_SIDE: 160, SAMPLES: 8_000},
 )
 """Sizes to take, in turn, instead of those that estimates assume."""
@@ -34,7 +34,7 @@ def input_shapes(model: Model, number: int, deployment: Deployment) -> dict[str,
         for name, size in first.assumed.items()
         if name not in first.following
     }
-    symbols |= _sums(first.assumed, symbols)
+    symbols |= _totals(symbols) | _sums(first.assumed, symbols)
     second = settle(model, replace(deployment, symbols={**symbols, **deployment.symbols}))
     shapes = {}
     for value in model.fed:
@@ -55,6 +55,16 @@ def _reasonable(value: Value, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
     declared = value.declared_shape or ()
     return tuple(dim if isinstance(dim, int) else FEW for dim in declared)
+
+
+def _totals(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Return the sizes of dims named ``total``: all tokens, cached and new ones."""
+    totals = [name for name in sizes if "total" in name]
+    past = [name for name in sizes if "past" in name and name not in totals]
+    new = [name for name in sizes if "seq" in name and name not in (*past, *totals)]
+    if len(past) != 1 or len(new) != 1:
+        return {}
+    return dict.fromkeys(totals, sizes[past[0]] + sizes[new[0]])
 
 
 def _sums(names: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:
