@@ -176,6 +176,34 @@ def test_edits_that_cannot_be_carried_out_are_blamed_on_their_fix(
     ]
 
 
+def test_elements_that_cannot_be_computed_are_blamed_on_their_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def propose(model: Model) -> list[Proposal]:
+        tiny = model.graph.values["tiny"]
+        broken = SetTensor(tiny, DTYPES["float32"], (1,), lambda: np.float32("x").reshape(1))
+        wrong = Proposal(SAFE, Hit(tiny), Fix((broken,), "Writes tiny."))
+        return [wrong, *there(model, "one")]
+
+    course = fixed(propose, tmp_path, monkeypatch)
+    assert said(course) == ["Removes one."]
+    assert [each.step for each in course.refused] == ["edit"]
+
+
+def test_what_waits_for_a_fix_that_is_refused_gets_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def propose(model: Model) -> list[Proposal]:
+        node = next((each for each in model.graph.nodes if each.name == "one"), None)
+        if node is None:
+            return []
+        broken = Fix((RemoveNodes((node,)),), "Removes one, and leaves a hole.")
+        return [Proposal(SAFE, Hit(node), broken), without(model, "one")]
+
+    course = fixed(propose, tmp_path, monkeypatch)
+    assert (said(course), len(course.refused)) == (["Removes one."], 1)
+
+
 @pytest.mark.parametrize("writes", [False, True])
 def test_what_cannot_be_run_is_proved_by_structure_or_not_at_all(
     writes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

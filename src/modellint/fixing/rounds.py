@@ -100,13 +100,14 @@ class Fixing:
         self.proof = Proof(path, shown, plan, given)
         self._drafts = drafts
         self._seen: set[tuple[str, str]] = set()
-        """Fixes that were refused: they would be proposed again in every round."""
+        """Fixes that would be proposed again in every round: above all, those that were refused."""
 
     def run(self) -> Rounds:
         for _ in range(MOST_ROUNDS):
             found = self._proposed()
-            if not found or not self._round(found):
+            if not found:
                 break
+            self._round(found)
         self._note_offers()
         return self.course
 
@@ -122,15 +123,15 @@ class Fixing:
             each for each in self._all if self.wanted.takes(each) and _key(each) not in self._seen
         ]
 
-    def _round(self, found: list[Proposal]) -> bool:
-        """Carry out what can be, and return whether anything was."""
+    def _round(self, found: list[Proposal]) -> None:
+        """Carry out what can be; what cannot is not proposed again."""
         accepted = self._accepted([], list(_without_clashes(found)))
         if accepted:
             self.proof.go_on()
         self.course.fixed += map(entry_of, accepted)
         edits = (edit for each in accepted for edit in each.fix.edits)
         self.course.rewritten |= {e.value.name for e in edits if isinstance(e, SetTensor)}
-        return bool(accepted)
+        self._seen |= {_key(each) for each in accepted if each.fix.keeps_finding}
 
     def _accepted(self, before: list[Proposal], more: list[Proposal]) -> list[Proposal]:
         """Return those that pass the proof together; halve a set that does not."""
@@ -163,6 +164,13 @@ class Fixing:
         except EditError as error:
             blamed = next((each for each in fixes if each.fix is error.fix), None)
             return Failure("edit", str(error)), draft, blamed
+        except (
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # of a fix's elements
+            return Failure("edit", f"{type(error).__name__}: {error}"), draft, None
         failure = self.proof.failure(fixes, draft, trusted=self.wanted.unsafe)
         if failure is not None:
             draft.unlink()
