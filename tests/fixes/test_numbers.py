@@ -206,3 +206,24 @@ def test_biases_are_stored_as_they_are_dequantized(tmp_path: Path) -> None:
         },
     )
     assert differences("QNT007", model, tmp_path, "tensorrt") == 0
+
+
+def test_pairs_become_unsigned_beside_quantized_biases(tmp_path: Path) -> None:
+    model = model_from_text(
+        """
+        <ir_version: 10, opset_import: ["" : 21]>
+        main (float[1,2,8,8] x) => (float[1,2,8,8] y)
+        <float s = {0.05}, float t = {0.07}, int8 z = {0}, int8[2,2,1,1] w = {1, 2, 3, 4},
+         int8[2,2,1,1] v = {4, 3, 2, 1}, float ws = {0.01}, int8 wz = {0}, int32[2] c = {9, -7},
+         float cs = {0.0005}>
+        {
+            q = QuantizeLinear (x, s, z) d = DequantizeLinear (q, s, z)
+            f = DequantizeLinear (w, ws, wz) g = DequantizeLinear (v, ws, wz)
+            e = DequantizeLinear (c, cs)
+            a = Conv (d, f, e) qa = QuantizeLinear (a, t, z) da = DequantizeLinear (qa, t, z)
+            b = Conv (d, g, e) qb = QuantizeLinear (b, t, z) db = DequantizeLinear (qb, t, z)
+            y = Add (da, db)
+        }
+        """
+    )
+    assert differences("QNT124", model, tmp_path, "onnxruntime") == 0
