@@ -707,6 +707,10 @@ def _match_light(found: Matching, old: CanonicalGraph, new: CanonicalGraph) -> N
     twins = found.values
     olds, news = list(old.light), list(new.light)
     for tell_old, tell_new in (
+        (
+            lambda node: (_passed(old, node, twins), _written(node)),
+            lambda node: (_passed(new, node, {}), _written(node)),
+        ),
         (lambda node: _passed(old, node, twins), lambda node: _passed(new, node, {})),
         (_written, _written),
         (_operator, _operator),
