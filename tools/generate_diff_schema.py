@@ -7,13 +7,18 @@ import sys
 from generate_report_schema import ADDRESS, SCHEMAS, schema
 from generated import Contents, bring_up_to_date
 
-from modellint.difference import Difference
+from modellint.difference import Difference, Overview
 
 
 def contents() -> Contents:
     name = "diff.schema.json"
     title = "What modellint diff --output json says of two models"
-    return {SCHEMAS / name: schema(Difference, title, ADDRESS + name)}
+    table = "diff-overview.schema.json"
+    about = "What modellint diff --output json says last of several models, under the key overview"
+    return {
+        SCHEMAS / name: schema(Difference, title, ADDRESS + name),
+        SCHEMAS / table: schema(Overview, about, ADDRESS + table),
+    }
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.diff.test_sources import diff, network
-from tests.support import CliResult, run_cli
+from tests.support import ROOT, CliResult, run_cli
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,10 @@ def test_trade_offs_of_several(models: Path) -> None:
     arguments = [f"{name}.onnx" for name in names]
     arguments += ["--metrics", *(f"{name}.json" for name in names), "-t", "a10g"]
     shown = diff(*arguments, "--output", "json", cwd=models)
-    found = json.loads(shown.stdout.splitlines()[-1])["overview"]["trade_offs"]
+    overview = json.loads(shown.stdout.splitlines()[-1])["overview"]
+    schema = ROOT / "docs/schemas/diff-overview.schema.json"
+    jsonschema.validate(overview, json.loads(schema.read_text(encoding="utf-8")))
+    found = overview["trade_offs"]
     rows = {each["name"]: each for each in found["variants"]}
     assert {name: each["is_optimal"] for name, each in rows.items()} == {
         "small.onnx": True,
