@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DOUBLE, _FLOAT = 11, 1
 """Numbers of the types in attributes."""
 _EPSILON = 1e-5
-"""What PyTorch adds by default; fp16 can represent it."""
+"""PyTorch's default, which fp16 can represent."""
 _EPSILON_EFFECT = 1e-3
 _ROUNDING = 1e-4
 """Largest change by computing in float32, relative to the largest element."""

@@ -53,7 +53,7 @@ def requantize_bias(context: Context, hit: Hit) -> Fix | None:
 
 
 def _readers(value: Value) -> tuple[list[Node], list[Use]]:
-    """Return the Identity nodes behind a value, and the uses of it and of their outputs."""
+    """Return the Identity nodes after a value, and the uses of it and of their outputs."""
     copies: list[Node] = []
     uses: list[Use] = []
     pending = [value]

@@ -171,7 +171,7 @@ def open_constant(context: Context, hit: Hit) -> Fix | None:
 
 
 def _opened(node: Node, symbol: str, batch: int) -> Iterator[SetShape]:
-    """Forget the shapes that are stated behind a node, but open the batch of outputs."""
+    """Forget the shapes that are stated after a node, but open the batch of outputs."""
     opened = {id(value) for value in outputs_by_batch(node.output())}
     pending, seen = [value for value in node.outputs if value is not None], set[int]()
     while pending:
