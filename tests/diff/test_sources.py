@@ -21,7 +21,8 @@ main (float[1,{width}] x) => (float[1,{width}] y) <float[{width},{width}] w = {{
 def network(path: Path, width: int, op: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     numbers = ",".join(["0.5"] * width**2)
-    return save(model_from_text(NETWORK.format(width=width, op=op, numbers=numbers)), path)
+    text = NETWORK.format(width=width, op=op, numbers=numbers)
+    return save(model_from_text(text), path)
 
 
 def diff(*arguments: str | Path, cwd: Path | None = None) -> CliResult:
@@ -89,3 +90,13 @@ def test_versions_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_too_few_models(tmp_path: Path) -> None:
     assert "give an old and a new one" in diff(network(tmp_path / "a.onnx", 2, "Abs")).stderr
+
+
+def test_each_model_has_the_configuration_of_its_folder(tmp_path: Path) -> None:
+    old = network(tmp_path / "a.onnx", 2, "Abs")
+    text = NETWORK.format(width=2, op="Abs", numbers="1,2,3,4").replace("Abs (a)", "Abs (b)")
+    new = save(model_from_text(text.replace("y =", "b = Identity (a)\n y =")), tmp_path / "b.onnx")
+    (tmp_path / "modellint.toml").write_text('fail-on = "info"\nselect = ["HYG"]\n')
+    assert run_cli("diff", old, new).exit_code == 1
+    (tmp_path / "modellint.toml").write_text('fail-on = "never"\n')
+    assert run_cli("diff", old, new).exit_code == 0

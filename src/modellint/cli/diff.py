@@ -112,8 +112,12 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     options = Options(verbose=given["verbose"], color=given["color"])
     for output in outputs:
         output.write(partial(_draw, differences, overview), options)
-    fail_on = setups.of(Path.cwd()).config.settings.fail_on
-    codes = [exit_code(each, fail_on) or int(running.fails(each)) for each in differences]
+    places = [new.place for old, new in found.pairs if old is not None and new is not None]
+    levels = [setups.of(place).config.settings.fail_on for place in places]
+    codes = [
+        exit_code(each, level) or int(running.fails(each))
+        for each, level in zip(differences, levels, strict=True)
+    ]
     return max(codes, default=0)
 
 
