@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from modellint.analysis.duplicates import is_same_operation, same_in_full
@@ -16,9 +17,18 @@ _CHANCE = having(Trait.RANDOM, Trait.DROPS)
 def sort_nodes(context: Context, hit: Hit) -> Fix | None:
     """List every node after the producers of its inputs, and otherwise keep the order."""
     graph = _graph_of(context, hit)
-    if graph is None or not _is_sorted(graph.ordered):
+    unsorted = [each for each in _around(graph) if each.nodes != each.ordered]
+    if graph is None or not unsorted or not all(_is_sorted(each.ordered) for each in unsorted):
         return None
-    return Fix((Reorder(graph, tuple(graph.ordered)),), f"Sorts the nodes of '{graph.path}'.")
+    edits = tuple(Reorder(each, tuple(each.ordered)) for each in unsorted)
+    return Fix(edits, f"Sorts the nodes of '{graph.path}'.")
+
+
+def _around(graph: Graph | None) -> Iterator[Graph]:
+    """Iterate over a graph and those outside of it, which its nodes may read from, too."""
+    while graph is not None:
+        yield graph
+        graph = graph.parent.graph if graph.parent is not None else None
 
 
 def _graph_of(context: Context, hit: Hit) -> Graph | None:
