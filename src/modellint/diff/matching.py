@@ -673,7 +673,10 @@ def _near(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
 def _paired_ends(
     old: Sequence[Value], new: Sequence[Value], kind: Callable[[Value], Hashable]
 ) -> list[tuple[Value | None, Value | None]]:
-    """Pair inputs or outputs: by name, then in order among those of one type and rank."""
+    """Pair inputs or outputs: by name, then in order among those of one type and rank.
+
+    One alone of unknown type can only be the other one that is left.
+    """
     old, new = list(dict.fromkeys(old)), list(dict.fromkeys(new))  # a file may list one twice
     by_name = {value.name: value for value in new}
     pairs: list[tuple[Value | None, Value | None]] = []
@@ -686,10 +689,12 @@ def _paired_ends(
             taken.add(twin)
         else:
             rest.append(value)
+    others = [value for value in new if value not in taken]
+    if len(rest) == len(others) == 1 and None in (rest[0].declared_dtype, others[0].declared_dtype):
+        return [*pairs, (rest[0], others[0])]
     left: dict[Hashable, list[Value]] = defaultdict(list)
-    for value in new:
-        if value not in taken:
-            left[kind(value)].append(value)
+    for value in others:
+        left[kind(value)].append(value)
     for value in rest:
         alike = left[kind(value)]
         pairs.append((value, alike.pop(0) if alike else None))
