@@ -55,7 +55,7 @@ class Ran:
     refusal: str = ""
     """Reason why the runtime refuses it."""
     failed: tuple[Arrays, ...] = ()
-    """Inputs that it did not take, beside others that it did."""
+    """Inputs that it did not take, where it took others."""
 
     @property
     def without_failures(self) -> Ran:
