@@ -91,7 +91,8 @@ def _files(place: Path, keep: str, largest: int) -> list[Path]:
 
 
 def _nodes(model: Model) -> int:
-    return sum(len(graph.nodes) for graph in model.graphs(functions=True))
+    """Return the number of operations: Constant nodes are only another way of storing tensors."""
+    return sum(node.op_type != "Constant" for node in model.nodes(functions=True))
 
 
 def _outputs(path: Path, model: Model) -> tuple[list[object], Execution] | None:
