@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.fusion import consuming_nodes, ints, onward
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _FIRST_PLAIN_BATCHNORM = 9
 """The operator set since which BatchNormalization has neither `spatial` nor `is_test`."""
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
+_ARITHMETIC = ("Add", "Div", "Mul", "Sub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,10 @@ def _with_constant(
         return numbers if op == "Add" else -numbers
 
     affine = _Affine(factor, offset if op in ("Add", "Sub") else None, tensor.elements)
-    return _folded(context, layer, node, affine)
+    fix = _folded(context, layer, node, affine)
+    after = result.sole_consumer
+    is_next = after is not None and after.op_type in _ARITHMETIC  # which is found then
+    return replace(fix, keeps_finding=True) if fix is not None and is_next else fix
 
 
 def _folded(context: Context, layer: _Layer, node: Node, affine: _Affine) -> Fix | None:
