@@ -44,10 +44,15 @@ def _prepare(request: dict[str, Any]) -> dict[str, Any]:
     converted = _raise_opset(model)
     model = converted if converted is not None else model
     _name_nodes(model.graph)
+    _take_weights_for_constants(model.graph)
     named = prepared.with_name("named.onnx")
     large = _save(model, named)
     preprocess = import_module("onnxruntime.quantization.shape_inference").quant_pre_process
-    options: dict[str, Any] = {"skip_symbolic_shape": True, "save_as_external_data": large}
+    options: dict[str, Any] = {
+        "skip_symbolic_shape": True,
+        "save_as_external_data": large,
+        "skip_optimization": _is_half(model.graph),  # whose CPU kernels would be cast to float32
+    }
     if large:
         options |= {"all_tensors_to_one_file": True, "external_data_location": "prepared.data"}
     preprocess(str(named), str(prepared), **options)
@@ -78,6 +83,18 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
         if not node.name or node.name in taken:
             node.name = f"{node.op_type}_{index}"
         taken.add(node.name)
+
+
+def _take_weights_for_constants(graph: onnx.GraphProto) -> None:
+    """Drop inputs that have initializers: what can be overridden is not folded."""
+    stored = {tensor.name for tensor in graph.initializer}
+    for value in [value for value in graph.input if value.name in stored]:
+        graph.input.remove(value)
+
+
+def _is_half(graph: onnx.GraphProto) -> bool:
+    halves = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    return any(tensor.data_type in halves and tensor.dims for tensor in graph.initializer)
 
 
 def _save(model: onnx.ModelProto, path: Path) -> bool:
