@@ -20,7 +20,7 @@ import sys, onnx
 old, new = ({n.name: n.SerializeToString() for n in onnx.load(p).graph.node} for p in sys.argv[1:])
 print(len(old.keys() ^ new.keys()), sum(old[name] != new[name] for name in old.keys() & new.keys()))
 """
-"""What is usually done without a tool: it finds that all nodes of a renamed model are others."""
+"""The usual script without a tool, to which all nodes of a renamed model are others."""
 DOCTOR = "import sys; from onnx_doctor._cli import main; sys.exit(main())"
 STOPWATCH = """
 import json, subprocess, sys, time

@@ -169,7 +169,8 @@ class CanonicalGraph:
         if op == "Identity" or op in _PASSED:
             return source
         if op == "Dropout":
-            return source if node.output(1) is None else None
+            mask = node.output(1)
+            return source if mask is None or not (mask.consumers or mask.is_output) else None
         if op == "DynamicQuantizeLinear":
             self._scales.update(value for value in node.outputs[1:2] if value is not None)
             return source

@@ -64,7 +64,7 @@ class Asked:
     draft: Path | None = None
     """A smaller language model that drafts tokens."""
     memory: Literal["full", "brief", "none"] = "full"
-    """Whether to estimate memory and time, and for other batch sizes and precisions besides."""
+    """Estimates of memory and time: `full` with other batch sizes and precisions."""
 
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
