@@ -15,7 +15,7 @@ from modellint.operators import Trait, having
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import NotTaken
 from modellint.runtimes.placing import Placing
-from modellint.runtimes.support import Support, restrictions, support
+from modellint.runtimes.support import Support, removed, restrictions, support, within
 from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
@@ -63,11 +63,17 @@ class NodeJudge:
     def _forms(self) -> Mapping[str, list[Mapping[str, Any]]]:
         return restrictions(self._deployment.runtime or "", self._deployment.runtime_version)
 
+    @cached_property
+    def _removed(self) -> frozenset[str]:
+        return removed(self._deployment.runtime or "", self._deployment.runtime_version)
+
+    @cached_property
+    def _within(self) -> Mapping[str, str]:
+        return within(self._deployment.runtime or "", self._deployment.runtime_version)
+
     def runs(self, node: Node) -> bool:
         """Return False for a node that the runtime computes or removes when it loads the model."""
-        return node.op_type not in self._placing.removed and not self.analysis(folding).is_folded(
-            node
-        )
+        return node.op_type not in self._removed and not self.analysis(folding).is_folded(node)
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""
@@ -80,7 +86,7 @@ class NodeJudge:
         if node.op_type in _CONVERTERS:
             return self._open_dims(node) or self._scale(node)
         if table.takes(_key(node)) is False or _key(node) not in table.operators:
-            taken_as = self._placing.within.get(_key(node))
+            taken_as = self._within.get(_key(node))
             if taken_as is None or not INSIDE[taken_as](node):
                 return NotTaken("operator", "is not supported")
             return self._open_dims(node)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
-
 from modellint.base.records import dataclass
 
 
@@ -12,7 +9,8 @@ from modellint.base.records import dataclass
 class Placing:
     """Division of a graph by a runtime that may leave nodes to another unit.
 
-    Its package's `support` and `restrictions` tables say what the accelerator takes.
+    Its package's `support` and `restrictions` tables say what the accelerator takes, and which
+    operators are removed before, or taken only `within` a larger one that is written out.
     """
 
     unit: str
@@ -23,8 +21,4 @@ class Placing:
     """True if a node with an open dim is never taken."""
     oldest_opset: int = 0
     """The oldest operator set whose nodes it places at all."""
-    removed: tuple[str, ...] = ("Identity", "Dropout")
-    """Operators that are removed before nodes are placed."""
-    within: Mapping[str, str] = field(default_factory=dict)
-    """Operators that are taken only inside a larger one written out, and the name of that."""
     source: str = ""

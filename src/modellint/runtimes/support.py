@@ -68,6 +68,19 @@ def restrictions(runtime: str, version: str | None = None) -> Mapping[str, list[
     return _restrictions(table) if table is not None else {}
 
 
+def removed(runtime: str, version: str | None = None) -> frozenset[str]:
+    """Return the operators that it removes before it places nodes."""
+    table = find_table(runtime, RESTRICTIONS, version)
+    return frozenset(kept_toml(table.path).get("removed", ()) if table is not None else ())
+
+
+def within(runtime: str, version: str | None = None) -> Mapping[str, str]:
+    """Return the operators that it takes only inside a larger one, and the name of that."""
+    table = find_table(runtime, RESTRICTIONS, version)
+    found: Mapping[str, str] = kept_toml(table.path).get("within", {}) if table is not None else {}
+    return found
+
+
 @cache
 def _restrictions(table: Table) -> Mapping[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {}

@@ -215,7 +215,7 @@ def _scaled(value: Value, steps: int, *, is_scaled: bool) -> Value | None:
         return value if is_packed and is_scaled else None
     if node is None or steps == 0 or node.op_type not in _UNPACKING:
         return None
-    scales = node.op_type == _SCALES
+    scales = node.op_type in _SCALES
     if scales and is_scaled:
         return None
     sources = node.inputs if scales else node.inputs[:1]
@@ -228,8 +228,8 @@ def _scaled(value: Value, steps: int, *, is_scaled: bool) -> Value | None:
 
 
 _UNPACKING_STEPS = 8
-_SCALES = "Mul"
-_UNPACKING = {_SCALES, "Sub"} | having(Trait.CAST, Trait.MOVES).keys()
+_SCALES = having(Trait.MULTIPLICATION)
+_UNPACKING = having(Trait.ARITHMETIC, Trait.CAST, Trait.MOVES)
 
 
 def walk_consumers(value: Value) -> Iterator[Node]:

@@ -37,12 +37,6 @@ RUNTIME = Runtime(
     placing=Placing(
         "NPU",
         oldest_opset=7,
-        within={
-            "Erf": "gelu",
-            "DynamicQuantizeLinear": "dynamic product",
-            "ConvInteger": "dynamic product",
-            "MatMulInteger": "dynamic product",
-        },
         source="https://onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html",
     ),
     probe=Probe(
