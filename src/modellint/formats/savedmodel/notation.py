@@ -23,7 +23,7 @@ from modellint.formats.savedmodel.types import TYPES
 from modellint.model import DTYPES, product
 
 _VARIABLES = "@variables"
-_TENSOR = r"(\S+) (\w+) \[([^\]]*)\]"
+_TENSOR = r"(?<!\S)(\S+) (\w+) \[([^\]]*)\]"
 _INFO = re.compile(_TENSOR)
 _LINE = re.compile(r"(tags|release|signature|node|prints) (.+)")
 _CODES = {dtype.name: code for code, dtype in sorted(TYPES.items(), reverse=True)}
