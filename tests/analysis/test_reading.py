@@ -31,7 +31,7 @@ def twins(tmp_path: Path) -> Path:
     path.write_text(f"{header} g (float[1,2048] x) => (float[1,2048] y) <{weights}> {{ {body} }}")
     with (tmp_path / "w").open("wb") as file:
         file.truncate(3 * SIZE)
-        for at in range(3):  # they are no constants
+        for at in range(3):  # they are not constants
             file.seek(at * SIZE)
             file.write(b"\1")
         file.seek(3 * SIZE - 4 * 1000)
