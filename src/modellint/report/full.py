@@ -251,7 +251,7 @@ class _FullPage(Page):
         fixable = [FLAGS[each.fixable] for each in active if each.fixable is not None]
         hints = [
             *(
-                f"{fixable.count(flag):,} can be fixed with `{flag}`"
+                f"`{flag}` may fix {fixable.count(flag):,} of them"
                 for flag in dict.fromkeys(FLAGS.values())
                 if flag in fixable
             ),
