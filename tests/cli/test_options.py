@@ -8,16 +8,17 @@ from typing import Any
 import click
 import pytest
 
-from modellint.cli import check, inspect, probe
+from modellint.cli import check, diff, inspect, probe
 from modellint.cli.options import given_settings
-from modellint.config.settings import Settings
+from modellint.config.settings import DIFFERENCES, Settings
 
 SETTINGS = {item.name: item.metadata["option"] for item in fields(Settings)}
 
 
 @pytest.mark.parametrize("name", [name for name, option in SETTINGS.items() if option is not None])
-def test_check_has_the_option_of_every_setting(name: str) -> None:
-    (parameter,) = [each for each in check.command.params if each.name == name]
+def test_every_setting_is_an_option(name: str) -> None:
+    command = diff.command if SETTINGS[name].group == DIFFERENCES else check.command
+    (parameter,) = [each for each in command.params if each.name == name]
     assert isinstance(parameter, click.Option)
     assert SETTINGS[name].help in (parameter.help, SETTINGS["output"].help)
 

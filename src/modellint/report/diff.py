@@ -146,6 +146,10 @@ def overview_row(difference: Difference, old: str, new: str) -> OverviewRow:
     )
 
 
+LEAST_GROWTH = 0.0005
+"""Share of growth that is not zero once it is rounded."""
+
+
 class OverviewPage(Page):
     """A table of several models that were compared."""
 
@@ -668,7 +672,8 @@ def _percent(share: float | None) -> str:
 def growth(old: int | None, new: int | None) -> str:
     if not old or new is None:
         return ""
-    return f"{new / old - 1:+.1%}"
+    share = new / old - 1
+    return f"{share:+.1%}" if abs(share) >= LEAST_GROWTH else "under 0.1%"
 
 
 def figure_text(change: FigureChange, value: int | None) -> str:
