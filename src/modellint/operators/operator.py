@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 from modellint.operators.catalogue import ROWS
 from modellint.operators.trait import Trait
 
+NO_COST = "-"
+"""Stands for a cost that is not known."""
+
 
 class Dialect(NamedTuple):
     """Name of an operator in another format."""
@@ -118,7 +121,7 @@ def _dialects() -> Mapping[str, Operator]:
     """Return operators by format and name, for example ``tflite.CONV_2D``."""
     return {
         f"{each.format}.{each.name}": row._replace(
-            cost=each.cost or row.cost, inputs=each.inputs or row.inputs
+            cost=(each.cost or row.cost).strip(NO_COST), inputs=each.inputs or row.inputs
         )
         for row in rows().values()
         for each in row.dialects
@@ -169,7 +172,7 @@ def _row(text: str) -> Operator:
     name, cost, *words = (before + after).split()
     traits = frozenset([Trait(word) for word in words if ":" not in word])
     dialects = tuple([_dialect(word) for word in words if ":" in word])
-    return Operator(name, cost.strip("-"), traits, tuple(inputs.split()), dialects)
+    return Operator(name, cost.strip(NO_COST), traits, tuple(inputs.split()), dialects)
 
 
 def _dialect(word: str) -> Dialect:
