@@ -85,7 +85,7 @@ def _row(probed: Probed) -> list[str]:
         clean(probed.path),
         probed.target or "-",
         duration(seconds) if seconds else "-",
-        *(format_bytes(int(figures[name])) if name in figures else "-" for name in sizes),
+        *(format_bytes(int(figures[name])) if name in figures else "" for name in sizes),
         *_placed(probed),
     ]
 
