@@ -78,6 +78,32 @@ def test_shape_arithmetic_that_inference_cannot_follow() -> None:
     assert numbers.tolist() == [3, 5]
 
 
+def test_computed_padding_is_limited() -> None:
+    """As in timm's exports of TensorFlow's padding, which is never below zero."""
+    model = graph(
+        """
+        s = Shape(x)
+        two = Constant<value = int64[1] {2}>()
+        least = Constant<value = int64 {0}>()
+        most = Constant<value = int64 {3}>()
+        n = Sub(s, two)
+        a = Clip(n, least)
+        b = Clip(n, least, most)
+        c = Clip(n, , most)
+        f = ConstantOfShape(b)
+        y = Exp(f)
+        """,
+        "float[A,B] x",
+        "float[C,D] y",
+    )
+    found = Folding(model, Deployment(symbols={"A": 1, "B": 10}))
+    results = {name: found.numbers(value(found, name)) for name in "abc"}
+    assert {name: each.tolist() for name, each in results.items() if each is not None} == {
+        "a": [0, 8], "b": [0, 3], "c": [-1, 3],
+    }  # fmt: skip
+    assert found.types.shape(value(found, "f")) == (0, 3)
+
+
 @pytest.mark.parametrize(
     "name",
     ["bert_base_uncased", "shufflenet_v2_x1_0", "swin_t", "yolos_tiny", "t5_small_encoder", "gpt2"],

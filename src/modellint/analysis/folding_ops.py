@@ -339,6 +339,17 @@ def _mod(node: Node, inputs: KnownInputs) -> Array:
     return function(one, other)
 
 
+def _clip(node: Node, inputs: KnownInputs) -> Array:
+    np, result = _np(), inputs[0]
+    for index, attribute, limited in (1, "min", np.maximum), (2, "max", np.minimum):
+        limit = inputs.optional(index)
+        bound = node.get_float(attribute) if limit is None else limit
+        if bound is not None:
+            _limited(broadcast(result.shape, np.shape(bound)))
+            result = limited(result, bound).astype(result.dtype)
+    return result
+
+
 def _broadcasts(inputs: KnownInputs) -> None:
     """Raise if the inputs cannot be broadcast to a small result."""
     _limited(broadcast(*(each.shape for each in inputs)))
@@ -398,6 +409,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "Split": _split,
     "Div": _divide,
     "Mod": _mod,
+    "Clip": _clip,
     "Identity": lambda _, inputs: inputs[0],
     "ReduceProd": _reduce("prod"),
     "ReduceSum": _reduce("sum"),
