@@ -136,7 +136,7 @@ class Inferrer:
         if self._danger is None:
             self._danger = danger_of(self.model, self.proto)
         infer = infer_shapes_apart if self._danger.apart else infer_shapes
-        cleaned = self._danger.cleaned(serialized)
+        cleaned = self._danger.cleaned(self._in_order(serialized))
         try:
             answer = infer(cleaned, strict=strict, propagates=propagates)
         except DiedError:
@@ -146,6 +146,22 @@ class Inferrer:
             return self._infer(serialized, strict=strict, propagates=propagates)
         inferred: ModelProto = messages().ModelProto.FromString(answer)
         return inferred
+
+    @cached_property
+    def _order(self) -> list[int] | None:
+        """Return the nodes' places in topological order; None if the file has them so."""
+        ordered = [node.index for node in self.model.graph.ordered]
+        return None if ordered == sorted(ordered) else ordered
+
+    def _in_order(self, serialized: bytes) -> bytes:
+        """Return the model with sorted nodes: onnx infers nothing from what comes later."""
+        if self._order is None:
+            return serialized
+        proto = messages().ModelProto.FromString(serialized)
+        nodes = list(proto.graph.node)
+        del proto.graph.node[:]
+        proto.graph.node.extend(nodes[place] for place in self._order)
+        return bytes(proto.SerializeToString())
 
     def _can_propagate(self, serialized: bytes, inputs: Mapping[str, Shape]) -> bool:
         """Return True if no 1-D tensor is so long that lists of its elements fill the memory.
