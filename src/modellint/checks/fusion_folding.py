@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes
@@ -13,12 +13,22 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
 from modellint.finding import Severity
-from modellint.model import DType, Graph, Model, Node, Value, is_static, product
+from modellint.model import (
+    DType,
+    Graph,
+    Model,
+    Node,
+    Value,
+    element_count,
+    is_static,
+    product,
+)
 from modellint.operators import Trait, names
 from modellint.targets.deployment import Deployment
 
 _BOTH = (ORT, "tensorrt")
 _SHAPE_MAKERS = frozenset(names(Trait.READS_SHAPE))
+_NO_WORK = ("Constant", "Identity")
 _ROOTS = {0.5: "Sqrt", -1.0: "Reciprocal", 1.0: "the input itself"}
 
 
@@ -30,7 +40,7 @@ def constant_subgraph(context: Context) -> Iterator[Hit]:
     constants = context.analysis(folding)
     for graph in graphs:
         folded = [node for node in graph.nodes if constants.is_folded(node)]
-        folded = [node for node in folded if node.op_type not in ("Constant", "Identity")]
+        folded = [node for node in folded if node.op_type not in _NO_WORK]
         folded = [node for node in folded if not _is_shape_arithmetic(node)]
         ends = [node for node in folded if not all(map(constants.is_folded, node.successors))]
         growing = [node for node in ends if _growth(context, node) >= context.options["bytes"]]
@@ -81,6 +91,72 @@ def repeated_subgraph(context: Context) -> Iterator[Hit]:
         last = cluster[-1]
         facts = {"nodes": len(cluster), "twin": repeated.twins[id(last)].label}
         yield from unfused(context, last, cluster, facts, vanishes=True)
+
+
+def arithmetic_left_over(context: Context) -> Iterator[Hit]:
+    """Arithmetic on integers whose results are known, or have been computed before."""
+    if is_moot(context):
+        return
+    known = _known_arithmetic(context)
+    if len(known) >= context.options["ops"]:
+        facts: dict[str, object] = {"nodes": len(known), "first": known[0].label}
+        yield Hit(known[0], facts, count=len(known), related=tuple(known))
+    folded = context.analysis(_as_loaded)
+    twins = context.analysis(Repeated).twins
+    for graph in context.model.graphs():
+        repeated = [
+            node
+            for node in graph.nodes
+            if id(node) in twins and _is_arithmetic(node) and not folded.is_folded(node)
+        ]
+        if len(repeated) >= context.options["ops"]:
+            facts = {"nodes": len(repeated), "first": repeated[0].label}
+            yield Hit(repeated[0], facts, "repeated", count=len(repeated), related=tuple(repeated))
+
+
+def _known_arithmetic(context: Context) -> list[Node]:
+    """Return operations of the main graph that make integers of what the file states alone."""
+    graph = context.model.graph
+    if not _SHAPE_MAKERS & graph.by_op.keys() and not any(map(_is_a_start, graph.nodes)):
+        return []
+    folded = context.analysis(_as_loaded)
+    known = [
+        node
+        for node in graph.ordered
+        if folded.is_folded(node)
+        and node.op_type not in _NO_WORK
+        and _is_arithmetic(node)
+        and not any(_may_be_given(value) for value in node.inputs)
+    ]
+    ends = small_ends(known, folded, context.options["bytes"])
+    return known if any(True for _ in ends) else []
+
+
+def _may_be_given(value: Value | None) -> bool:
+    """Return True for a stored constant that is the default of an input."""
+    return value is not None and value.is_input and value.is_constant
+
+
+def small_ends(nodes: Sequence[Node], folded: Folding, most: int) -> Iterator[Value]:
+    """Iterate over results of foldable nodes that running ones read, up to a size in bytes."""
+    for node in nodes:
+        for value in node.outputs:
+            if value is None or value.dtype is None or value.is_output:
+                continue
+            elements = element_count(value.shape)
+            if elements and value.dtype.nbytes(elements) <= most and _is_needed(value, folded):
+                yield value
+
+
+def _is_needed(value: Value, folded: Folding) -> bool:
+    return any(not folded.is_folded(use.node) for use in value.consumers)
+
+
+def _is_arithmetic(node: Node) -> bool:
+    """Return True for an operation that makes integers or truth values."""
+    output = node.output()
+    dtype = output.dtype if output is not None else None
+    return dtype is not None and (dtype.is_integer or dtype.name == "bool")
 
 
 def _is_activation(node: Node) -> bool:

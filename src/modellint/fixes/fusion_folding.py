@@ -11,6 +11,7 @@ from modellint.analysis.fusion import ints, number
 from modellint.base.applicability import Applicability
 from modellint.base.errors import ModellintError
 from modellint.checks.api import Context, Hit
+from modellint.checks.fusion_folding import small_ends
 from modellint.fixes.conditions import (
     bypass,
     computed,
@@ -131,6 +132,22 @@ def store_constants(context: Context, hit: Hit) -> Fix | None:
     made, freed = sum(map(_stored, ends)), sum(map(_stored, _freed(hit.related)))
     if not made or made > min(_MOST_COMPUTED, freed + _MOST_ADDED):
         return None
+    return _with_stored(model, ends, len(hit.related))
+
+
+def store_arithmetic(context: Context, hit: Hit) -> Fix | None:
+    """Store integers that are known, or let what reads repeated ones read the first."""
+    if hit.variant == "repeated":
+        return keep_first_result(context, hit)
+    model = context.model
+    constant = _computable(model)
+    known = [node for node in hit.related if id(node) in constant]
+    ends = list(small_ends(known, context.analysis(folding), context.options["bytes"]))
+    return _with_stored(model, ends, len(known)) if ends else None
+
+
+def _with_stored(model: Model, ends: Sequence[Value], count: int) -> Fix | None:
+    """Store values that depend on no input, as the runtime computes them."""
     arrays = _computed(model, [end.name for end in ends])
     makers = {id(end.producer): end.producer for end in ends if end.producer is not None}
     edits: list[GraphEdit] = [RemoveNodes(tuple(makers.values()))]
@@ -143,8 +160,8 @@ def store_constants(context: Context, hit: Hit) -> Fix | None:
             computed(name, model.graph, array, dtype),
             Replace(end, name),
         )
-    says = f"Stores what {len(hit.related)} ops compute from constants."
-    return Fix(tuple(edits), says, tolerance=_PACKING)
+    says = f"Stores what {count} ops compute from constants."
+    return Fix(tuple(edits), says, "exact", tolerance=_PACKING)
 
 
 def _computable(model: Model) -> set[int]:
