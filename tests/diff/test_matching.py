@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modellint.diff.matching import Matching, match_models
+from modellint.diff.matched import Matching
+from modellint.diff.matching import match_models
 from modellint.formats import read_model
 from tests.support import model_from_text, save
 

@@ -12,7 +12,7 @@ from modellint.cli.command import option
 from modellint.cli.running import DATA, input_options, read_inputs
 
 if TYPE_CHECKING:
-    from modellint.diff.matching import Matching
+    from modellint.diff.matched import Matching
     from modellint.difference import Difference, OutputDeviation, RunDifference
     from modellint.execution.limits import Limit
     from modellint.targets.deployment import Deployment

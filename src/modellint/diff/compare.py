@@ -14,7 +14,8 @@ from modellint.base.records import dataclass
 from modellint.diff.findings import finding_difference
 from modellint.diff.interface import interface_changes
 from modellint.diff.language import language_difference
-from modellint.diff.matching import Matching, match_models
+from modellint.diff.matched import Matching
+from modellint.diff.matching import match_models
 from modellint.diff.nodes import node_difference
 from modellint.diff.precisions import precision_difference, quantization_impact
 from modellint.diff.weights import weight_difference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modellint.diff.canonical import CanonicalStep
-from modellint.diff.matching import Matching
+from modellint.diff.matched import Matching
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having, of
 

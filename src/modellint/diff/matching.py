@@ -8,19 +8,27 @@ weights, then ranks, then operators alone. What is left is aligned in order betw
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from modellint.base.records import dataclass
 from modellint.diff.alignment import aligned, increasing
-from modellint.diff.attributes import opset_of, stated
 from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
-from modellint.diff.crossing import common_kind, is_crossing, weight_sizes
-from modellint.diff.samples import sample_of
-from modellint.model import Graph, Model, Node, Value
+from modellint.diff.crossing import common_kind, is_crossing
+from modellint.diff.ends import kind_of_end, paired_ends
+from modellint.diff.labels import (
+    as_written,
+    by_operator,
+    by_ranks,
+    in_common,
+    largest_weight,
+    sampled,
+    weak_name,
+)
+from modellint.diff.matched import Matching, Pair, paired_weights
+from modellint.diff.seen_through import match_seen_through
+from modellint.diff.side import Keyed, Label, Onward, Side, following, leading, neighbors
+from modellint.model import Graph, Model, Value
 
 ROUNDS = 4
 """Times that anchors are looked for at each level: each round starts from those of the last."""
@@ -31,51 +39,6 @@ FURTHEST = 3
 BROADEST = 6
 WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",))
 """Operators by what is composed if the models have different numbers of them."""
-
-Label = Callable[[CanonicalStep], Hashable]
-Keyed = Sequence[tuple[Hashable, CanonicalStep]]
-Marks = Mapping[CanonicalStep, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One operation in both models."""
-
-    old: CanonicalStep
-    new: CanonicalStep
-
-
-@dataclass(slots=True)
-class Matching:
-    """The parts of two models, as far as both have them."""
-
-    old: Model
-    new: Model
-    pairs: list[Pair] = field(default_factory=list)
-    """In the order of the new model."""
-    replaced: list[Pair] = field(default_factory=list)
-    """Steps of different operators in the same place."""
-    removed: list[CanonicalStep] = field(default_factory=list)
-    added: list[CanonicalStep] = field(default_factory=list)
-    light: list[tuple[Node, Node]] = field(default_factory=list)
-    """Nodes that are seen through, such as quantizers, found in both."""
-    light_removed: list[Node] = field(default_factory=list)
-    light_added: list[Node] = field(default_factory=list)
-    values: dict[Value, Value] = field(default_factory=dict)
-    """Inputs, weights and results of steps of the old model, and what they are in the new one."""
-    inputs: list[tuple[Value | None, Value | None]] = field(default_factory=list)
-    outputs: list[tuple[Value | None, Value | None]] = field(default_factory=list)
-    views: list[tuple[CanonicalGraph, CanonicalGraph]] = field(default_factory=list)
-
-    def nodes(self) -> dict[Node, Node]:
-        """Return each node of the old model that is also in the new one, and that one."""
-        found = dict(self.light)
-        for pair in self.pairs:
-            if len(pair.old.nodes) == len(pair.new.nodes):
-                found.update(zip(pair.old.nodes, pair.new.nodes, strict=True))
-            else:
-                found[pair.old.main] = pair.new.main
-        return found
 
 
 def match_models(old: Model, new: Model) -> Matching:
@@ -137,84 +100,6 @@ def _counts(graph: Graph, ops: Iterable[str]) -> list[int]:
     return [len(graph.by_op.get(op, ())) for op in ops]
 
 
-class Side:
-    """One of two graphs that are matched."""
-
-    def __init__(self, view: CanonicalGraph) -> None:
-        self.view = view
-        self.steps = view.steps
-        self.twins: dict[CanonicalStep, CanonicalStep] = {}
-        """Steps that are matched, and their twins in the other graph."""
-        self.ends: dict[Value, Hashable] = {}
-        """Common names of inputs and outer values."""
-        self.exits: dict[Value, Hashable] = {}
-        """Common names of outputs."""
-        self.labels: dict[CanonicalStep, Hashable] = {}
-
-    def unmatched(self) -> list[CanonicalStep]:
-        return [step for step in self.steps if step not in self.twins]
-
-    def upward(self, marks: Marks) -> dict[CanonicalStep, int]:
-        """Return a digest of all that leads to each step, up to steps that have a mark."""
-        found: dict[CanonicalStep, int] = {}
-        makers, ends, labels = self.view.makers, self.ends, self.labels
-        for step in self.steps:
-            mark = marks.get(step)
-            if mark is not None:
-                found[step] = mark
-                continue
-            parts: list[Hashable] = []
-            for at, value in enumerate(step.inputs):
-                if value is None or value.tensor is not None:
-                    continue
-                slot = -1 if step.is_commutative else at
-                maker = makers.get(value)
-                if maker is None:
-                    parts.append((slot, ends.get(value)))
-                else:
-                    parts.append((slot, found.get(maker[0], 0), maker[1]))
-            if step.is_commutative:
-                parts.sort(key=hash)
-            found[step] = hash((labels[step], tuple(parts)))
-        return found
-
-    def downward(self, marks: Marks) -> dict[CanonicalStep, int]:
-        """Return a digest of all that follows from each step, up to steps that have a mark."""
-        found: dict[CanonicalStep, int] = {}
-        readers, exits, labels = self.view.readers, self.exits, self.labels
-        for step in reversed(self.steps):
-            mark = marks.get(step)
-            if mark is not None:
-                found[step] = mark
-                continue
-            parts: list[int] = []
-            for at, value in enumerate(step.outputs):
-                if value is None:
-                    continue
-                if value in exits:
-                    parts.append(hash((at, exits[value])))
-                for reader, place in readers.get(value, ()):
-                    slot = -1 if reader.is_commutative else place
-                    parts.append(hash((at, slot, found.get(reader, 0))))
-            parts.sort()
-            found[step] = hash((labels[step], tuple(parts)))
-        return found
-
-    def before(self, step: CanonicalStep) -> list[tuple[CanonicalStep, int] | None]:
-        """Return what makes each input of a step."""
-        makers = self.view.makers
-        return [makers.get(value) if value is not None else None for value in step.inputs]
-
-    def readers(self, value: Value) -> Sequence[tuple[CanonicalStep, int]]:
-        return self.view.readers.get(value, ())
-
-    def after(self, step: CanonicalStep) -> Iterator[tuple[int, CanonicalStep, int]]:
-        """Iterate over the readers of a step's outputs: which output, who, at which input."""
-        for at, value in enumerate(step.outputs):
-            for reader, place in self.readers(value) if value is not None else ():
-                yield at, reader, -1 if reader.is_commutative else place
-
-
 class Matcher:
     """Matches the steps of two graphs."""
 
@@ -223,9 +108,9 @@ class Matcher:
     ) -> None:
         self.old, self.new = Side(old), Side(new)
         self.crossing = old.crossing
-        kind = common_kind if self.crossing else _kind
-        self.inputs = _paired_ends(old.graph.inputs, new.graph.inputs, kind)
-        self.outputs = _paired_ends(old.graph.outputs, new.graph.outputs, kind)
+        kind = common_kind if self.crossing else kind_of_end
+        self.inputs = paired_ends(old.graph.inputs, new.graph.inputs, kind)
+        self.outputs = paired_ends(old.graph.outputs, new.graph.outputs, kind)
         self.replaced: list[Pair] = []
         self._matched: list[tuple[CanonicalStep, CanonicalStep]] = []
         """All pairs, in the order in which they were found."""
@@ -235,7 +120,7 @@ class Matcher:
             name = self._name_of(pair, ("input", at))
             for side, value in zip((self.old, self.new), pair, strict=True):
                 if value is not None:
-                    side.ends[value] = name or ("new input", _kind(value))
+                    side.ends[value] = name or ("new input", kind_of_end(value))
         for at, pair in enumerate(self.outputs):
             name = self._name_of(pair, ("output", at))
             for side, value in zip((self.old, self.new), pair, strict=True):
@@ -277,13 +162,13 @@ class Matcher:
         if graph is found.old.graph:
             found.inputs, found.outputs = self.inputs, self.outputs
         found.views.append((self.old.view, self.new.view))
-        _match_light(found, self.old.view, self.new.view)
+        match_seen_through(found, self.old.view, self.new.view)
 
     # Levels
 
     def run(self) -> None:
         whole: Label = in_common if self.crossing else as_written
-        weaker = (_by_operator,) if self.crossing else (_by_ranks, _by_operator)
+        weaker = (by_operator,) if self.crossing else (by_ranks, by_operator)
         surest = 0
         for label in (whole, *weaker):
             surest = len(self._matched)
@@ -393,7 +278,7 @@ class Matcher:
 
     def _match_symmetric(self, group: list[CanonicalStep], twins: list[CanonicalStep]) -> None:
         """Match steps that have the same place in both graphs: by names, weights, and order."""
-        for tell in (_name, _sampled if len(group) <= MOST_SAMPLED else _name):
+        for tell in (weak_name, sampled if len(group) <= MOST_SAMPLED else weak_name):
             group = [step for step in group if step not in self.old.twins]
             twins = [step for step in twins if step not in self.new.twins]
             if len(group) > 1:
@@ -407,7 +292,7 @@ class Matcher:
 
     def _match_by_weights(self) -> None:
         """Match steps by what their weights hold, then by what they are called."""
-        for tell in (_sampled, _name):
+        for tell in (sampled, weak_name):
             keyed = [
                 [((step.op, key), step) for step in side.unmatched() if (key := tell(step))]
                 for side in (self.old, self.new)
@@ -425,10 +310,10 @@ class Matcher:
                 self._join(
                     [s for s, _ in self.old.readers(one)],
                     [s for s, _ in self.new.readers(other)],
-                    _following,
+                    following,
                 )
         for old, new in self._matched:  # which grows
-            for onward in (_following, _leading):
+            for onward in (following, leading):
                 self._join(onward(self.old, old), onward(self.new, new), onward)
             self._spread()
         return len(self.old.twins) > matched
@@ -479,9 +364,9 @@ class Matcher:
     def _doubt(self, surest: int) -> None:
         """Part steps that were matched by their operator alone, if nothing else is the same."""
         for old, new in self._matched[surest:]:
-            if old.attributes == new.attributes or _largest_weight(old) is not None:
+            if old.attributes == new.attributes or largest_weight(old) is not None:
                 continue
-            source, other = _leading(self.old, old)[:1], _leading(self.new, new)[:1]
+            source, other = leading(self.old, old)[:1], leading(self.new, new)[:1]
             if [self.old.twins.get(step) for step in source] != other:
                 del self.old.twins[old], self.new.twins[new]
 
@@ -490,8 +375,8 @@ class Matcher:
         shapes = [value.tensor.shape for _, value in old.weights() if value.tensor is not None]
         if shapes and shapes == [v.tensor.shape for _, v in new.weights() if v.tensor is not None]:
             return True
-        near = {self.old.twins.get(step) for step in _near(self.old, old)} - {None}
-        return not near.isdisjoint(_near(self.new, new))
+        near = {self.old.twins.get(step) for step in neighbors(self.old, old)} - {None}
+        return not near.isdisjoint(neighbors(self.new, new))
 
     def _replace(self) -> None:
         """Find steps of different operators between the same neighbours."""
@@ -529,106 +414,6 @@ class Matcher:
         return (step if is_old else self.new.twins[step]).index
 
 
-Onward = Callable[[Side, CanonicalStep], list[CanonicalStep]]
-
-# --- Labels --------------------------------------------------------------------------------------
-
-
-def as_written(step: CanonicalStep) -> Hashable:
-    """Operator, attributes and shapes of weights."""
-    attributes = tuple(sorted([(name, _rounded(v)) for name, v in step.attributes.items()]))
-    return hash((step.op, attributes, _shapes(step), _bodies(step)))
-
-
-def in_common(step: CanonicalStep) -> Hashable:
-    """Operator, what attributes have in common, and sizes of weights, in any format."""
-    attributes = tuple(sorted([(name, str(value)) for name, value in step.attributes.items()]))
-    tensors = [value.tensor for _, value in step.weights() if value.tensor is not None]
-    return hash((step.op, attributes, weight_sizes(tensors)))
-
-
-def _by_ranks(step: CanonicalStep) -> Hashable:
-    ranks = [
-        len(value.tensor.shape) if value is not None and value.tensor is not None else -1
-        for value in step.inputs
-    ]
-    return hash((step.op, tuple(sorted(ranks) if step.is_commutative else ranks)))
-
-
-def _by_operator(step: CanonicalStep) -> Hashable:
-    return step.op
-
-
-def _shapes(step: CanonicalStep) -> Hashable:
-    shapes: list[tuple[int, ...]] = []
-    for value in step.inputs:
-        tensor = value.tensor if value is not None else None
-        if tensor is not None:
-            is_matrix = step.op == "MatMul" and len(tensor.shape) == 2
-            shapes.append(tuple(sorted(tensor.shape)) if is_matrix else tensor.shape)
-        elif not step.is_commutative:
-            shapes.append((-1,))
-    return tuple(shapes)
-
-
-def _bodies(step: CanonicalStep) -> Hashable:
-    """Operators inside a step's subgraphs."""
-    return tuple(
-        [
-            (key, tuple(sorted((op, len(nodes)) for op, nodes in graph.by_op.items())))
-            for key, graph in sorted(step.main.subgraphs.items())
-        ]
-    )
-
-
-def _rounded(value: object) -> Hashable:
-    """Return an attribute with the digits that every type of float keeps."""
-    if isinstance(value, float):
-        return f"{value:.2e}"
-    if isinstance(value, tuple):
-        return str(tuple([_rounded(each) for each in value]))
-    return str(value)
-
-
-# --- Weak evidence -------------------------------------------------------------------------------
-
-_NUMBERED = re.compile(r"(?:\A|[:_])[A-Za-z]*_?\d+\Z")
-"""End of a name that an exporter counted up."""
-
-
-def _name(step: CanonicalStep) -> str:
-    """Return the name of a step's weight, or its own, if it is a path rather than a number."""
-    weight = _largest_weight(step)
-    name = weight.name if weight is not None else step.main.name
-    return name if ("." in name or "/" in name) and not _NUMBERED.search(name) else ""
-
-
-def _sampled(step: CanonicalStep) -> bytes:
-    """Return a digest of samples of a step's weight; empty if it has none."""
-    weight = _largest_weight(step)
-    tensor = weight.tensor if weight is not None else None
-    return sample_of(tensor) if tensor is not None and tensor.elements > 1 else b""
-
-
-def _largest_weight(step: CanonicalStep) -> Value | None:
-    weights = [(v.tensor.elements, v) for _, v in step.weights() if v.tensor is not None]
-    return max(weights, key=lambda weight: weight[0])[1] if weights else None
-
-
-def paired_weights(pair: Pair) -> Iterator[tuple[Value, Value]]:
-    """Iterate over the weights of a step and what they are in the other model."""
-    old, new = dict(pair.old.weights()), dict(pair.new.weights())
-    if pair.new.is_commutative and len(old) == len(new) == 1:
-        yield next(iter(old.values())), next(iter(new.values()))
-        return
-    for at, value in old.items():
-        if at in new:
-            yield value, new[at]
-
-
-# --- Helpers -------------------------------------------------------------------------------------
-
-
 def _grouped(
     steps: Sequence[CanonicalStep], keys: Mapping[CanonicalStep, int]
 ) -> dict[int, list[CanonicalStep]]:
@@ -656,115 +441,3 @@ def _alone(olds: Keyed, news: Keyed) -> Iterator[tuple[CanonicalStep, CanonicalS
         found_new = once[1].get(key)
         if found_old is not None and found_new is not None:
             yield found_old, found_new
-
-
-def _following(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
-    return [reader for _, reader, _ in side.after(step)]
-
-
-def _leading(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
-    return [maker[0] for maker in side.before(step) if maker is not None]
-
-
-def _near(side: Side, step: CanonicalStep) -> list[CanonicalStep]:
-    return [*_leading(side, step), *_following(side, step)]
-
-
-def _paired_ends(
-    old: Sequence[Value], new: Sequence[Value], kind: Callable[[Value], Hashable]
-) -> list[tuple[Value | None, Value | None]]:
-    """Pair inputs or outputs: by name, then in order among those of one type and rank.
-
-    One alone of unknown type can only be the other one that is left.
-    """
-    old, new = list(dict.fromkeys(old)), list(dict.fromkeys(new))  # a file may list one twice
-    by_name = {value.name: value for value in new}
-    pairs: list[tuple[Value | None, Value | None]] = []
-    rest: list[Value] = []
-    taken: set[Value] = set()
-    for value in old:
-        twin = by_name.get(value.name)
-        if twin is not None and twin not in taken:
-            pairs.append((value, twin))
-            taken.add(twin)
-        else:
-            rest.append(value)
-    others = [value for value in new if value not in taken]
-    if len(rest) == len(others) == 1 and None in (rest[0].declared_dtype, others[0].declared_dtype):
-        return [*pairs, (rest[0], others[0])]
-    left: dict[Hashable, list[Value]] = defaultdict(list)
-    for value in others:
-        left[kind(value)].append(value)
-    for value in rest:
-        alike = left[kind(value)]
-        pairs.append((value, alike.pop(0) if alike else None))
-    return [*pairs, *((None, value) for alike in left.values() for value in alike)]
-
-
-def _kind(value: Value) -> Hashable:
-    shape = value.declared_shape
-    is_float = value.declared_dtype is None or value.declared_dtype.is_float
-    return is_float, len(shape) if shape is not None else -1
-
-
-def _match_light(found: Matching, old: CanonicalGraph, new: CanonicalGraph) -> None:
-    """Match the nodes that are seen through: by what they pass on, else by operator, in order."""
-    twins = found.values
-    olds, news = list(old.light), list(new.light)
-    for tell_old, tell_new in (
-        (
-            lambda node: (_passed(old, node, twins), _written(node)),
-            lambda node: (_passed(new, node, {}), _written(node)),
-        ),
-        (lambda node: _passed(old, node, twins), lambda node: _passed(new, node, {})),
-        (_written, _written),
-        (_operator, _operator),
-    ):
-        places: dict[Hashable, list[Node]] = defaultdict(list)
-        for node in news:
-            places[tell_new(node)].append(node)
-        taken: dict[Node, Node] = {}
-        for node in olds:
-            alike = places.get(tell_old(node))
-            if alike:
-                taken[node] = alike.pop(0)
-        found.light += taken.items()
-        matched = set(taken.values())
-        olds = [node for node in olds if node not in taken]
-        news = [node for node in news if node not in matched]
-    found.light_removed += _without_steps(olds, found.added)
-    found.light_added += _without_steps(news, found.removed)
-
-
-def _without_steps(light: list[Node], steps: list[CanonicalStep]) -> list[Node]:
-    """Return the nodes without those that the other model has as steps, such as a Cast to integers.
-
-    Whether a node is seen through depends on types, which a model may not state.
-    """
-    by_form: dict[tuple[str, ...], list[CanonicalStep]] = defaultdict(list)
-    for step in reversed(steps):
-        by_form[step.form].append(step)
-    left: list[Node] = []
-    twins: set[CanonicalStep] = set()
-    for node in light:
-        alike = by_form.get((node.qualified_op,))
-        if alike:
-            twins.add(alike.pop())
-        else:
-            left.append(node)
-    steps[:] = [step for step in steps if step not in twins]
-    return left
-
-
-def _passed(view: CanonicalGraph, node: Node, twins: Mapping[Value, Value]) -> Hashable:
-    output = node.output()
-    root = view.root(output) if output is not None else None
-    return id(twins.get(root, root)) if root is not None else 0, node.qualified_op
-
-
-def _written(node: Node) -> Hashable:
-    return node.qualified_op, str(sorted(stated(node, opset_of(node.graph.model)).items()))
-
-
-def _operator(node: Node) -> Hashable:
-    return node.qualified_op

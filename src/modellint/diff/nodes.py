@@ -11,7 +11,7 @@ from modellint.diff.attributes import newest_default, opset_of, stated
 from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep
 from modellint.diff.crossing import is_crossing
 from modellint.diff.folded import folded_activations
-from modellint.diff.matching import Matching, Pair
+from modellint.diff.matched import Matching, Pair
 from modellint.difference import (
     AttributeChange,
     InputChange,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from modellint.analysis.quantization import Converter, QuantizationMap
 from modellint.diff.canonical import CanonicalStep
-from modellint.diff.matching import Matching, Pair
+from modellint.diff.matched import Matching, Pair
 from modellint.difference import (
     NOT_FINITE,
     DeadChannels,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.diff.canonical import CanonicalStep
 from modellint.diff.crossing import FEW, is_layout_known, order_between
-from modellint.diff.matching import Matching, Pair, paired_weights
+from modellint.diff.matched import Matching, Pair, paired_weights
 from modellint.diff.samples import sample_of
 from modellint.difference import StoredWeight, WeightChange, WeightDifference
 from modellint.model import Model, Tensor, Value
