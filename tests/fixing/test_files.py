@@ -191,3 +191,36 @@ def test_killed_at_any_step_of_writing_the_old_or_the_new_file_is_there(
     steps, *verdicts = done.stdout.split()
     assert int(steps) > 5
     assert verdicts == ["True", "True", "True"]
+
+
+SEEN_AT_EACH_STEP = """
+import sys
+from pathlib import Path
+path = Path(sys.argv[1])
+seen, looking = [], False
+def look(event, args):
+    global looking
+    if not looking:
+        looking = True
+        seen.append(path.read_bytes())
+        looking = False
+from modellint.cli import main
+sys.argv = ["modellint", "check", str(path), "--fix", "--select", "HYG001,HYG004", "--isolated"]
+old = path.read_bytes()
+sys.addaudithook(look)
+try:
+    main()
+finally:
+    looking = True
+    new = path.read_bytes()
+    print(len(seen), set(seen) == {old, new}, old != new, file=sys.stderr)
+"""
+
+
+def test_whatever_the_program_does_the_old_or_the_new_file_is_there(model: Path) -> None:
+    """To be killed leaves what is there at that moment, so it is looked at before each step."""
+    command = [sys.executable, "-c", SEEN_AT_EACH_STEP, str(model)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE, text=True)
+    steps, *verdicts = done.stderr.split()
+    assert int(steps) > 100
+    assert verdicts == ["True", "True"], done.stdout

@@ -56,22 +56,24 @@ def project(
     project = Project(tmp_path / "project", environment)
     project.folder.mkdir()
     git(project.folder, "init", "--quiet")
+    # ONNX Runtime is left out, so that all hooks share an environment: proof is by structure.
     (project.folder / ".pre-commit-config.yaml").write_text(
         f"repos:\n- repo: {snapshot.as_posix()}\n  rev: {git(snapshot, 'rev-parse', 'HEAD')}"
-        f"  hooks:\n  - id: {hook}\n"
+        f"  hooks:\n  - id: {hook}\n    additional_dependencies: []\n"
     )
     installed = project.run(sys.executable, "-m", "pre_commit", "install")
     assert installed.returncode == 0, installed.stderr
     return project
 
 
-def save_with_external_data(path: Path) -> Path:
-    """A good model whose one weight lies in `<name>.data`; gives the data file."""
+def save_with_external_data(path: Path, *, fixable: bool = False) -> Path:
+    """A model whose one weight lies in `<name>.data`; gives the data file."""
     weight = numpy_helper.from_array(np.full((64, 64), 0.5, np.float32), "w")
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64]) for name in "xy")
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["y"], name="project")], "g", [x], [y], [weight]
-    )
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], name="project")]
+    if fixable:
+        nodes.append(helper.make_node("Relu", ["y"], ["unread"], name="dead"))
+    graph = helper.make_graph(nodes, "g", [x], [y], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     location = f"{path.name}.data"
     onnx.save(model, path, save_as_external_data=True, location=location, size_threshold=0)
@@ -168,3 +170,21 @@ def test_a_break_of_the_interface_is_refused(project: Project) -> None:
     committed, output = project.commit(".")
     assert not committed, output
     assert "breaking" in output
+
+
+@slow
+@on_commit
+@pytest.mark.parametrize("project", ["modellint-fix"], indirect=True)
+def test_what_can_be_fixed_is_fixed_and_committed_the_second_time(project: Project) -> None:
+    model = project.folder / "net.onnx"
+    data = save_with_external_data(model, fixable=True)
+    weights = data.read_bytes()
+    committed, output = project.commit(".")
+    assert not committed, output
+    assert "files were modified by this hook" in output
+    assert [node.name for node in onnx.load(model).graph.node] == ["project"]
+    committed, output = project.commit(".")
+    assert committed, output
+    assert data.read_bytes() == weights
+    names = {path.name for path in project.folder.iterdir()}
+    assert names == {".git", ".pre-commit-config.yaml", "net.onnx", data.name}
