@@ -91,6 +91,8 @@ class FileFixes:
     """Of an output, relative to its largest element."""
     written: str = ""
     """The file that was written; empty if none was."""
+    data_files: tuple[str, ...] = ()
+    """Files of weights that were written with it, by name."""
     problem: str = ""
     """Reason why nothing could be fixed or written."""
     is_fixable: bool = True

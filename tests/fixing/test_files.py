@@ -9,12 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from onnx import numpy_helper
 
+from modellint.base.files import open_regular
 from modellint.fixing.files import Destination, fix_file
 from modellint.fixing.rounds import Wanted
+from modellint.formats.onnx.edit.message import Copied
+from modellint.formats.onnx.edit.output import write_pieces
+from modellint.formats.protobuf import FileWindow
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from tests.samples import GOOD, failed, project
@@ -31,6 +37,17 @@ main (float[4] x) => (float[4] y) <float[4] w = {1, 2, 3, 4}, float[4] unused = 
 }
 """
 CLEAN = ["Add"]
+CHAIN = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[4,32] x) => (float[4,40] y)
+{
+    a = MatMul (x, w0)
+    b = MatMul (x, w1)
+    c = MatMul (x, w2)
+    d = Add (a, b)
+    y = Add (c, d)
+}
+"""
 
 
 def ops(path: Path) -> list[str]:
@@ -146,10 +163,87 @@ class TestInThisProcess:
         same = run_cli("optimize", "model.onnx", "-o", "model.onnx", cwd=folder)
         assert (same.exit_code, "is the model itself" in same.stderr) == (2, True)
 
+    def test_optimize_moves_weights_out_of_the_model_apart_and_in(self, tmp_path: Path) -> None:
+        weights = {f"w{n}": np.full((32, 40), n + 1, np.float32) for n in range(3)}
+        proto = onnx.parser.parse_model(CHAIN)
+        proto.graph.initializer.extend(
+            numpy_helper.from_array(array, name) for name, array in weights.items()
+        )
+        stored = proto.graph.initializer[2]  # as a field of its type, which has the same bytes
+        stored.ClearField("raw_data")
+        stored.float_data.extend(weights["w2"].ravel().tolist())
+        onnx.save(proto, tmp_path / "model.onnx")
+
+        def moved(source: str, to: str, layout: str) -> tuple[str, list[str]]:
+            args = ("optimize", source, "-o", to, "--external-data", layout, "--select", "HYG001")
+            done = run_cli(*args, "--isolated", "--json", cwd=tmp_path)
+            told = json.loads(done.stdout) if done.stdout else {}
+            return told.get("problem") or done.stderr, told.get("data_files", [])
+
+        assert moved("model.onnx", "one.onnx", "one-file") == ("", ["one.onnx.data"])
+        names = ["split.onnx_data_1", "split.onnx_data_2"]
+        assert moved("one.onnx", "split.onnx", "split=12KB") == ("", names)
+        assert moved("split.onnx", "in.onnx", "embedded") == ("", [])
+        assert moved("split.onnx", "same.onnx", "split=12KB") == ("", []), "nothing to be moved"
+        for name in ("one", "split", "in", "same"):
+            found = onnx.load(tmp_path / f"{name}.onnx").graph.initializer
+            arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in found}
+            assert all(np.array_equal(arrays[key], weights[key]) for key in weights), name
+        for tensor in onnx.load(tmp_path / "one.onnx", load_external_data=False).graph.initializer:
+            assert int(tensor.external_data[1].value) % 64 == 0
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        problem, _ = moved("in.onnx", "one.onnx", "one-file")
+        assert "exists" in problem
+        (tmp_path / "new.onnx.data").touch()
+        problem, _ = moved("in.onnx", "new.onnx", "one-file")
+        assert "never overwritten" in problem
+        (tmp_path / "new.onnx.data").unlink()
+        problem, _ = moved("in.onnx", "new.onnx", "folder")
+        assert "split=SIZE" in problem
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+    @pytest.mark.parametrize("location", ["../outside", "missing", "link"])
+    def test_external_data_that_is_not_read_is_not_moved(
+        self, location: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "outside").write_bytes(bytes(16))
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        (folder / "link").symlink_to(tmp_path / "outside")
+        proto = onnx.parser.parse_model(MODEL)
+        tensor = proto.graph.initializer[0]
+        tensor.ClearField("float_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+        (folder / "model.onnx").write_bytes(proto.SerializeToString())
+        args = ("optimize", "model.onnx", "-o", "new.onnx", "--external-data", "embedded")
+        done = run_cli(*args, "--select", "HYG001", "--isolated", cwd=folder)
+        assert "is missing, or not to be read" in " ".join(done.stdout.split())
+        assert not (folder / "new.onnx").exists()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="not all systems keep holes")
+    def test_holes_of_sparse_data_stay_holes(self, tmp_path: Path) -> None:
+        source, to = tmp_path / "source", tmp_path / "to"
+        with source.open("wb") as file:
+            file.truncate(1 << 30)
+            file.seek(1 << 29)
+            file.write(b"here")
+        with open_regular(source) as file:
+            window = FileWindow(file, 1 << 30)
+            write_pieces([b"head", Copied(window, 0, 1 << 30)], to)
+        status = to.stat()
+        assert status.st_size == 4 + (1 << 30)
+        assert status.st_blocks * 512 < 1 << 20
+        with to.open("rb") as copied:
+            assert copied.read(5) == b"head\0"
+            copied.seek(4 + (1 << 29))
+            assert copied.read(5) == b"here\0"
+
 
 KILLED_AT_EACH_STEP = """
 import os, signal, sys
 from pathlib import Path
+from modellint.base.files import open_regular
 from modellint.fixing.files import Destination, put
 from modellint.formats import read_model
 draft, path = Path(sys.argv[1]), Path(sys.argv[2])

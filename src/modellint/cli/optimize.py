@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,13 +17,35 @@ from modellint.cli.outputs import color_option
 from modellint.config.load import CommandLine
 from modellint.config.settings import DEPLOYMENT, FIXING, OUTPUT, RULES
 
+if TYPE_CHECKING:
+    from modellint.base.weight_layout import WeightLayout
+
 EPILOG = """Examples:
   modellint optimize model.onnx -o small.onnx
   modellint optimize model.onnx -o small.onnx -t a10     with the time that it gains at least
+  modellint optimize model.onnx -o small.onnx --external-data split=2GB
 
 Exit codes:
   0  written    1  not written    2  usage or configuration error
 """
+
+
+def _layout(
+    ctx: click.Context, parameter: click.Parameter, given: str | None
+) -> WeightLayout | None:
+    from modellint.base.units import parse_bytes
+    from modellint.base.weight_layout import WeightLayout
+
+    kind, _, size = (given or "").partition("=")
+    if given is None:
+        return None
+    if kind == "split" and size:
+        return WeightLayout("split", parse_bytes(size))
+    if given == "one-file":
+        return WeightLayout("one-file")
+    if given == "embedded":
+        return WeightLayout("embedded")
+    raise click.BadParameter("one-file, embedded, or split=SIZE, such as split=2GB")
 
 
 @click.command(cls=Command, epilog=EPILOG)
@@ -44,6 +66,14 @@ Exit codes:
     metavar="PATH",
     type=click.Path(path_type=Path, exists=True),
     help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
+)
+@option(
+    "--external-data",
+    "layout",
+    group=OUTPUT,
+    metavar="one-file|embedded|split=SIZE",
+    callback=_layout,
+    help="Move the weights: into one file, into the model, or into files of SIZE at most.",
 )
 @settings_in(DEPLOYMENT)
 @settings_in(RULES)
@@ -66,7 +96,13 @@ def command(model: Path, to: Path, **given: Any) -> int:
     command_line = CommandLine(given_settings(given), given["config"], given["isolated"])
     with Progress() as progress:
         fixes = optimize(
-            model, to, command_line, force=given["force"], data=given["fix_data"], say=progress.say
+            model,
+            to,
+            command_line,
+            force=given["force"],
+            data=given["fix_data"],
+            weights=given["layout"],
+            say=progress.say,
         )
     if given["as_json"]:
         from modellint.report.contract import fixes_entry

@@ -17,6 +17,7 @@ from modellint.base.errors import UsageError
 from modellint.base.files import DRAFT, TO_OVERWRITE
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
+from modellint.base.weight_layout import WeightLayout
 from modellint.fixed import FileFixes
 from modellint.fixing.changes import changes, size_of
 from modellint.fixing.gains import gains
@@ -24,6 +25,7 @@ from modellint.fixing.rounds import Fixing, Wanted
 from modellint.formats import read_model
 from modellint.formats.registry import editor_of, title_of
 from modellint.model import Model
+from modellint.model.edits import EditError
 from modellint.plan import Plan
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 ENDING = "-draft.onnx"
+STAGE = "-stage"
 MOST_GIVEN = 16
 """Inputs of the user's that the proof runs."""
 
@@ -49,6 +52,8 @@ class Destination:
     """True to write it even if nothing was fixed."""
     measures: bool = False
     """True to tell what the model needs before and after."""
+    weights: WeightLayout | None = None
+    """Place that the weights are to have; None to leave them."""
 
 
 def fix_file(
@@ -76,7 +81,6 @@ def fix_file(
             given = _inputs(model, data) if data is not None else ()
             fixing = Fixing(path, shown, plan, wanted, drafts, given)
             course = fixing.run()
-            written = ""
             result = read_model(course.result)
             told = FileFixes(
                 shown,
@@ -94,11 +98,87 @@ def fix_file(
             if is_new and not destination.nowhere:
                 if _identity(path) != identity:
                     raise UsageError("it has changed in the meantime")
-                written = str(put(course.result, model, destination))
-            return replace(told, written=written)
-    except (OSError, UsageError) as error:
+                return _written(fixing, model, destination, told)
+            return told
+    except (OSError, EditError, UsageError) as error:
         said = error.strerror if isinstance(error, OSError) else None
         return FileFixes(shown, problem=said or str(error))
+
+
+def _written(fixing: Fixing, model: Model, destination: Destination, told: FileFixes) -> FileFixes:
+    """Move the result into place, its weights elsewhere if they are to be."""
+    draft, target = fixing.course.result, destination.file
+    editor = editor_of(model.format)
+    assert editor is not None
+    if destination.weights is None or target is None:
+        return replace(told, written=str(put(draft, model, destination)))
+    with editor.relocation(draft, destination.weights, target.name) as relocation:
+        if not relocation.is_needed:
+            return replace(told, written=str(put(draft, model, destination)))
+        for name in relocation.names:
+            if os.path.lexists(target.with_name(name)):
+                raise UsageError(f"{target.with_name(name)} exists, and data is never overwritten")
+        with _stage(target.parent) as stage:
+            relocation.write(stage)
+            failure = fixing.proof.failure_of_move(stage / target.name)
+            if failure is not None:
+                raise UsageError(f"the weights were not moved: {failure.detail}")
+            for name in relocation.names:
+                (stage / name).chmod(stat.S_IMODE(model.path.stat().st_mode))
+                _flush(stage / name)
+            placed = [target.with_name(name) for name in relocation.names]
+            try:
+                for place in placed:
+                    _place_new(stage / place.name, place)
+                put(stage / target.name, model, destination, brings_data=False)
+            except BaseException:
+                for place in placed:
+                    _withdraw(stage / place.name, place)
+                raise
+    size = size_of(read_model(target))
+    return replace(
+        told,
+        written=str(target),
+        data_files=tuple(relocation.names),
+        proof=fixing.proof.sentence,
+        after=size,
+        gains=tuple(
+            replace(each, after=size.file_bytes) if each.name == "file" else each
+            for each in told.gains
+        ),
+    )
+
+
+@contextmanager
+def _stage(home: Path) -> Iterator[Path]:
+    """Yield a folder next to where files are to go; what is left there in the end is removed."""
+    home.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(home)
+    stage = home / f"{DRAFT}{os.getpid()}{STAGE}"
+    stage.mkdir()
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _place_new(file: Path, place: Path) -> None:
+    """Give a file its place, where nothing may be; it stays in the stage as well if it can."""
+    try:
+        os.link(file, place)
+    except FileExistsError:
+        raise UsageError(f"{place} exists, and data is never overwritten") from None
+    except OSError:  # no links there
+        if os.path.lexists(place):
+            raise UsageError(f"{place} exists, and data is never overwritten") from None
+        file.rename(place)
+
+
+def _withdraw(file: Path, place: Path) -> None:
+    """Remove a file from its place, if it is the one that was put there."""
+    with suppress(OSError):
+        if not file.exists() or file.samefile(place):
+            place.unlink()
 
 
 def _inputs(model: Model, data: Path) -> Sequence[Arrays]:
@@ -150,11 +230,14 @@ def _drafts(model: Model) -> Iterator[Iterator[Path]]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove drafts of processes that were killed."""
-    for draft in folder.glob(f"{DRAFT}*{ENDING}"):
+    for draft in (*folder.glob(f"{DRAFT}*{ENDING}"), *folder.glob(f"{DRAFT}*{STAGE}")):
         process = draft.name.removeprefix(DRAFT).partition("-")[0]
-        if process.isdecimal() and draft.is_file() and not _lives(int(process)):
-            with suppress(OSError):
-                draft.unlink()
+        if process.isdecimal() and not _lives(int(process)):
+            if draft.is_file():
+                with suppress(OSError):
+                    draft.unlink()
+            elif draft.is_dir() and not draft.is_symlink() and draft.name.endswith(STAGE):
+                shutil.rmtree(draft, ignore_errors=True)
 
 
 def _lives(process: int) -> bool:
@@ -169,13 +252,14 @@ def _lives(process: int) -> bool:
     return True
 
 
-def put(draft: Path, model: Model, destination: Destination) -> Path:
+def put(draft: Path, model: Model, destination: Destination, *, brings_data: bool = True) -> Path:
     """Move the result into place: at any moment, the old file or the new one is there, whole."""
     target = destination.file or model.path
     mode = stat.S_IMODE(model.path.stat().st_mode)
     if destination.file is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _bring_external_data(model, target.parent)
+        if brings_data:
+            _bring_external_data(model, target.parent)
     beside = target.with_name(f"{DRAFT}{os.getpid()}-{target.name}"[:250])
     try:
         if draft.stat().st_dev == target.parent.stat().st_dev and draft != model.path:

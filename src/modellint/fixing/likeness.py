@@ -12,6 +12,9 @@ from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node, Tensor, Value, format_shape
 from modellint.operators import Trait, having
 
+MOST_READ = 4096
+"""Size of a tensor up to which its elements count, wherever they are stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
@@ -121,9 +124,10 @@ class _GraphLikeness:
     def _tensor(self, tensor: Tensor | None, name: str) -> str:
         assert tensor is not None
         kind = f"{tensor.dtype} {list(tensor.shape)}"
-        if not self.exact and not tensor.small:
+        by_name = not self.exact and tensor.nbytes > MOST_READ
+        elements = None if by_name else tensor.numpy()
+        if elements is None and not self.exact:
             return f"{kind} {name or tensor.name}"
-        elements = tensor.numpy()
         stored = [] if elements is None else elements.reshape(-1).tolist()
         return f"{kind} {_digest(repr(stored))}"
 

@@ -153,6 +153,11 @@ class Proof:
             self._proved = proved
         return failure
 
+    def failure_of_move(self, after: Path) -> Failure | None:
+        """Return the first step that fails for a model that differs in where its weights lie."""
+        self.plan = replace(self.plan, read_weights=False)  # rules would find the same in them
+        return self.failure([], after, trusted=False)
+
     def _file(self, model: Model) -> Failure | None:
         known = {(each.kind, each.value) for each in self.model.problems}
         worse = [each for each in model.problems if (each.kind, each.value) not in known]

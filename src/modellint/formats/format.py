@@ -14,6 +14,7 @@ from modellint.base.records import dataclass
 from modellint.capability import Capability
 
 if TYPE_CHECKING:
+    from modellint.base.weight_layout import WeightLayout
     from modellint.model import Model
     from modellint.model.edits import Fix
 
@@ -46,6 +47,25 @@ class FixWriter(Protocol):
 
         Raises EditError if they cannot be, and OSError.
         """
+
+    def relocation(self, path: Path, layout: WeightLayout, name: str) -> WeightRelocation:
+        """Return the model of a file, under a name, with its weights elsewhere."""
+
+
+class WeightRelocation(Protocol):
+    """A model whose weights are to lie elsewhere; entering it raises EditError and OSError."""
+
+    @property
+    def is_needed(self) -> bool: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+    def write(self, folder: Path) -> None: ...
+
+    def __enter__(self) -> WeightRelocation: ...
+
+    def __exit__(self, *ended: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class FileWindow:
     """
 
     def __init__(self, file: RawIOBase, size: int) -> None:
-        self._file = file
+        self.file = file
         self._size = size
         self._start = 0
         self._window = b""
@@ -44,10 +44,10 @@ class FileWindow:
     def __getitem__(self, place: slice) -> bytes: ...
     def __getitem__(self, place: int | slice) -> int | bytes:
         if isinstance(place, slice):
-            return read_exactly(self._file, place.start, place.stop - place.start)
+            return read_exactly(self.file, place.start, place.stop - place.start)
         at = place - self._start
         if not 0 <= at < len(self._window):
-            self._window = read_exactly(self._file, place, min(WINDOW, self._size - place))
+            self._window = read_exactly(self.file, place, min(WINDOW, self._size - place))
             self._start, at = place, 0
         return self._window[at]
 

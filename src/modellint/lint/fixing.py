@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modellint.base.garbage import no_garbage_collection
+from modellint.base.weight_layout import WeightLayout
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import Settings
 from modellint.discovery import Found, discover
@@ -55,6 +56,7 @@ def optimize(
     *,
     force: bool = False,
     data: Path | None = None,
+    weights: WeightLayout | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> FileFixes:
     """Write a model with all fixes that leave its outputs as they are on this model."""
@@ -62,7 +64,7 @@ def optimize(
     (record,) = plan_files(discover([path], configs).files, {}, configs)
     say(f"optimizing {record.found.shown}")
     wanted = replace(wanted_by(record.setup.config.settings), exact=True)
-    destination = Destination(file=to, force=force, always=True, measures=True)
+    destination = Destination(file=to, force=force, always=True, measures=True, weights=weights)
     with no_garbage_collection():
         return fix_file(
             record.found.path, record.found.shown, record.plan, wanted, destination, data

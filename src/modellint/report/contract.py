@@ -160,6 +160,7 @@ class FixesEntry(TypedDict):
 
     path: Annotated[str, "The model's file."]
     written: Annotated[str | None, "The file that was written; null if none was."]
+    data_files: Annotated[list[str], "Files of weights that were written with it, by name."]
     fixed: list[FixedEntry]
     refused: Annotated[list[FixedEntry], "Fixes whose proof failed."]
     offered: Annotated[list[FixedEntry], "Fixes that were not asked for."]
@@ -224,6 +225,7 @@ def fixes_entry(fixes: FileFixes) -> FixesEntry:
     return {
         "path": fixes.path,
         "written": fixes.written or None,
+        "data_files": list(fixes.data_files),
         "fixed": [_fixed_entry(each) for each in fixes.fixed],
         "refused": [_fixed_entry(each.entry, each) for each in fixes.refused],
         "offered": [_fixed_entry(each) for each in fixes.offered],

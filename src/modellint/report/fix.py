@@ -68,11 +68,13 @@ class _FixPage(Page):
             self.field(Text(verb, FIX), f"{len(fixes.fixed):,}: {_codes(fixes.fixed)}")
             if not fixes.gains:
                 self.field("gain", _gain(fixes.before, fixes.after))
+        if fixes.proof:
             self.field("proof", self.words(_proof(fixes)))
         if fixes.gains:
             self._gains(fixes.gains)
         self._refused(fixes)
-        self.field("written", self.words(fixes.written) if fixes.gains else "")
+        if fixes.gains and fixes.written:
+            self.field("written", self.words(", ".join((fixes.written, *fixes.data_files))))
         self.field("more", self.words(_offers(fixes.offered)))
         self.field(Text("problem", POOR), self.words(fixes.problem))
         self.blank()

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modellint.base.files import open_regular
+from modellint.base.weight_layout import WeightLayout
 from modellint.formats.onnx.edit.carry_out import Editor
 from modellint.formats.onnx.edit.message import EditedMessage, Piece, length_of, merged
 from modellint.formats.onnx.edit.output import write_pieces
+from modellint.formats.onnx.edit.relocation import MOST_BYTES, Relocation
 from modellint.formats.onnx.edit.resolution import Resolution
 from modellint.formats.onnx.edit.rewriting import rewritten
 from modellint.formats.onnx.facts import onnx_facts
@@ -20,9 +22,6 @@ from modellint.model.edits import EditError, Fix, Rewrite
 
 if TYPE_CHECKING:
     from io import FileIO
-
-MOST_BYTES = (1 << 31) - 1
-"""Limit of protobuf, and so of what runtimes can load."""
 
 
 def write_fixed(model: Model, fixes: Sequence[Fix], to: Path) -> None:
@@ -34,7 +33,12 @@ def write_fixed(model: Model, fixes: Sequence[Fix], to: Path) -> None:
         pieces = list(merged(_edited(model, fixes, file, size)))
         if size <= MOST_BYTES < length_of(pieces):
             raise EditError("the file would exceed protobuf's 2 GB")
-        write_pieces(pieces, file, to)
+        write_pieces(pieces, to)
+
+
+def relocation(path: Path, layout: WeightLayout, name: str) -> Relocation:
+    """Return a model, under a name, with its weights elsewhere. Raises EditError and OSError."""
+    return Relocation(path, layout, name)
 
 
 def _edited(model: Model, fixes: Sequence[Fix], file: FileIO, size: int) -> list[Piece]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
-from io import FileIO
+from io import RawIOBase
 from pathlib import Path
 
 from modellint.formats.onnx.edit.message import Copied, Piece, bytes_of
@@ -14,18 +15,40 @@ PART = 8 << 20
 """Bytes that are copied at once where the system cannot do it."""
 
 
-def write_pieces(pieces: Iterable[Piece], original: FileIO, to: Path) -> None:
+def write_pieces(pieces: Iterable[Piece], to: Path) -> None:
     with to.open("xb") as file:
         for piece in pieces:
             if isinstance(piece, Copied) and isinstance(piece.data, FileWindow):
                 file.flush()
-                _copy(original, file.fileno(), piece.offset, piece.length)
+                _copy(piece.data.file, file.fileno(), piece.offset, piece.offset + piece.length)
             else:
                 file.write(bytes_of(piece))
+        file.flush()
+        file.truncate(os.lseek(file.fileno(), 0, os.SEEK_CUR))  # where it ends with a hole
 
 
-def _copy(original: FileIO, to: int, offset: int, length: int) -> None:
-    end = offset + length
+def _copy(original: RawIOBase, to: int, start: int, end: int) -> None:
+    """Copy a range; what is a hole in a sparse file is one in the new file."""
+    while start < end:
+        hole_ends = min(_sought(original, start, "SEEK_DATA", end), end)
+        os.lseek(to, hole_ends - start, os.SEEK_CUR)
+        start = min(_sought(original, hole_ends, "SEEK_HOLE", end), end)
+        _copy_data(original, to, hole_ends, start)
+
+
+def _sought(original: RawIOBase, offset: int, kind: str, end: int) -> int:
+    """Return where the next data or hole starts; all is data where the system does not say."""
+    whence = getattr(os, kind, None)
+    unknown = offset if kind == "SEEK_DATA" else end
+    if whence is None or offset >= end:
+        return unknown
+    try:
+        return os.lseek(original.fileno(), offset, whence)
+    except OSError as error:
+        return end if error.errno == errno.ENXIO else unknown
+
+
+def _copy_data(original: RawIOBase, to: int, offset: int, end: int) -> None:
     while offset < end:
         copied = _copied_by_system(original.fileno(), to, offset, end - offset)
         if not copied:
@@ -49,7 +72,7 @@ def _copied_by_system(source: int, to: int, offset: int, length: int) -> int:
     return copied
 
 
-def _parts(original: FileIO, offset: int, end: int) -> Iterator[bytes]:
+def _parts(original: RawIOBase, offset: int, end: int) -> Iterator[bytes]:
     original.seek(offset)
     while offset < end:
         part = original.read(min(PART, end - offset)) or b""
