@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import STANDARD_DOMAINS, normal_domain, versions_of
+from modellint.fixes.building import main_opset
 from modellint.fixes.conditions import opset_of
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import DTYPES, Graph, Model, Node
@@ -95,6 +96,22 @@ def raise_opset(context: Context, hit: Hit) -> Fix | None:
     if not isinstance(place, Node) or place.domain or place.op_type not in later:
         return None
     return convert_to(model, max(*later.values(), _chosen(context) or 0), frozenset(later))
+
+
+def once_raised(context: Context, graph: Graph, since: int, fix: Fix | None) -> Fix | None:
+    """Return a fix that writes operators of an operator set, or what raises the model's to it.
+
+    The raise needs a choice; the fix itself follows in the next round.
+    """
+    opset, chosen = main_opset(context, graph), _chosen(context) or 0
+    if fix is None or opset >= since:
+        return fix
+    raised = convert_to(context.model, max(chosen, since)) if opset else None
+    if raised is None:
+        return None
+    edits = raised.edits if chosen >= since else ()
+    option = f"opset={since}"
+    return Fix(edits, raised.says, "choice", option, fix.tolerance, keeps_finding=True)
 
 
 def convert_to(model: Model, version: int, later: Collection[str] = ()) -> Fix | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from modellint.analysis.fusion import axes_of
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import instead, main_opset, tolerance_of, without
+from modellint.fixes.compat import once_raised
 from modellint.model import Attribute, Node, Value
 from modellint.model.edits import Fix, NewNode, Replace
 
@@ -66,14 +67,13 @@ def _activation(
     last = result.producer if result is not None else None
     if source is None or result is None or last is None or source.dtype != result.dtype:
         return None
-    if main_opset(context, last.graph) < _SINCE.get(op, 1):
-        return None
     made = NewNode(op, (source,), (result,), attributes or {}, name=last.name)
     tolerance = tolerance_of(result)
     if tolerance is None:
         return None
     says = f"Computes '{result.name}' by {op}."
-    return Fix(instead(hit.related, last, made), says, tolerance=tolerance)
+    fix = Fix(instead(hit.related, last, made), says, tolerance=tolerance)
+    return once_raised(context, last.graph, _SINCE.get(op, 1), fix)
 
 
 def _is_product(hit: Hit) -> bool:

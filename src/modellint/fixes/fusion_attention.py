@@ -18,6 +18,7 @@ from modellint.fixes.building import (
     wide,
     without,
 )
+from modellint.fixes.compat import once_raised
 from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Value
 from modellint.model.edits import (
@@ -120,7 +121,7 @@ def drop_guard(context: Context, hit: Hit) -> Fix | None:
 def use_operator(context: Context, hit: Hit) -> Fix | None:
     """Replace plain attention by the operator, whose kernels are not the same everywhere."""
     block = next((b for b in context.analysis(Attentions).found if b.softmax is hit.witness), None)
-    if block is None or main_opset(context, block.softmax.graph) < _FIRST_ATTENTION:
+    if block is None:
         return None
     scaling, mask = _scaling(block), _mask(block)
     queries, keys, values = block.scores.input(0), block.scores.input(1), block.result.input(1)
@@ -151,7 +152,9 @@ def use_operator(context: Context, hit: Hit) -> Fix | None:
     edits = instead(nodes, block.result, *made, node)
     wanted = context.choices.get("attention") == "operator"
     says = f"Computes the attention around Softmax '{block.softmax.label}' by Attention."
-    return Fix(edits if wanted else (), says, "choice", "attention=operator", tolerance_of(result))
+    offer = "attention=operator"
+    fix = Fix(edits if wanted else (), says, "choice", offer, tolerance_of(result))
+    return once_raised(context, block.softmax.graph, _FIRST_ATTENTION, fix)
 
 
 def _scaling(block: AttentionBlock) -> float | None:

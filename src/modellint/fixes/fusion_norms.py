@@ -8,6 +8,7 @@ from modellint.analysis.fusion import Norm, Norms, axes_of, made_by, number, ope
 from modellint.base.records import dataclass
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import instead, main_opset, narrowed, readable, tolerance_of, wide
+from modellint.fixes.compat import once_raised
 from modellint.model import Attribute, DType, Node, Shape, Value, is_static
 from modellint.model.edits import AddTensor, Elements, Fix, GraphEdit, NewNode, Operand
 
@@ -42,14 +43,15 @@ def instance_norm(context: Context, hit: Hit) -> Fix | None:
 def _over_last(context: Context, hit: Hit, op: str, since: int) -> Fix | None:
     """Replace a normalization over the last axes."""
     parts = _parts_of(context, hit)
-    if parts is None or main_opset(context, parts.last.graph) < since:
+    if parts is None:
         return None
     count = len(parts.axes)
     size = parts.shape[-count:] if parts.shape else parts.weight_size
     if parts.axes != tuple(range(-count, 0)) or not is_static(size):
         return None
     stored = tuple(dim for dim in size if isinstance(dim, int))
-    return parts.replaced(op, stored, stored, {"axis": -count})
+    fix = parts.replaced(op, stored, stored, {"axis": -count})
+    return once_raised(context, parts.last.graph, since, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ def group_norm(context: Context, hit: Hit) -> Fix | None:
         return None
     x, r, i, k, m, a, s, b, w, c = (value for value in values if value is not None)
     last, inner = a.producer, i.producer
-    if last is None or inner is None or main_opset(context, last.graph) < _GROUP_SINCE:
+    if last is None or inner is None:
         return None
     whole, grouped, tolerance = context.shape(x), context.shape(r), tolerance_of(a)
     if whole is None or grouped is None or len(whole) < 3 or len(grouped) != 3:
@@ -296,7 +298,8 @@ def group_norm(context: Context, hit: Hit) -> Fix | None:
         AddTensor(new[1], last.graph, dtype, (channels,), bias),
         *instead([v.producer for v in (r, i, k, m) if v.producer is not None], last, made),
     )
-    return Fix(edits, f"Computes '{a.name}' by GroupNormalization.", tolerance=tolerance)
+    fix = Fix(edits, f"Computes '{a.name}' by GroupNormalization.", tolerance=tolerance)
+    return once_raised(context, last.graph, _GROUP_SINCE, fix)
 
 
 def _fitting_size(value: Value, size: tuple[int, ...]) -> Value | None:
