@@ -14,6 +14,10 @@ from tests.analysis.kept import export, graph
 A10 = find_target("a10")
 
 
+def numbers(count: int) -> str:
+    return "{" + ", ".join(["1"] * count) + "}"
+
+
 def test_a_product_by_hand() -> None:
     model = graph("y = MatMul(x, w)", "float[64,512] x, float[512,256] w", "float[64,256] y")
     bound = roofline(model, Deployment(target=A10, precision="fp16"))
@@ -56,6 +60,67 @@ def test_what_stays_on_the_chip_is_no_traffic() -> None:
     assert bound is not None
     image = 4 * 8 * 64 * 64
     assert bound.nbytes == 2 * image + 4 * 64
+
+
+def test_a_view_hides_no_traffic() -> None:
+    """The same bytes under another shape are written and read all the same."""
+    shapes = "float[1,8,64,64] x, float[8,8,1,1] w", "float[1,8,64,64] y"
+    plain = graph("a = Conv(x, w) r = Relu(a) y = Conv(r, w)", *shapes)
+    dropped = graph("a = Conv(x, w) r = Relu(a) d = Dropout(r) y = Conv(d, w)", *shapes)
+    one, other = (roofline(model, Deployment(target=A10)) for model in (plain, dropped))
+    assert one is not None
+    assert other is not None
+    assert one.nbytes == other.nbytes == 4 * (4 * 8 * 64 * 64 + 2 * 64)
+    assert one.seconds == other.seconds
+
+
+@pytest.mark.parametrize(
+    ("runtime", "floats"), [("tensorrt", 0), ("tensorrt-rtx", 4 * 8 * 64 * 64), ("onnxruntime", 0)]
+)
+def test_quantization_is_fused_into_the_kernels_around_it(runtime: str, floats: int) -> None:
+    """But TensorRT for RTX has a product of integers write floats, which the next kernel scales."""
+    model = graph(
+        """
+        p = DequantizeLinear(x, s)
+        v = DequantizeLinear(w, s)
+        a = Conv(p, v)
+        r = Relu(a)
+        q = QuantizeLinear(r, s, z)
+        d = DequantizeLinear(q, s)
+        y = Conv(d, v)
+        """,
+        "int8[1,8,64,64] x", "float[1,8,64,64] y",
+        weights=f"int8[8,8,1,1] w = {numbers(64)}, float s = {{0.5}}, int8 z = {{0}}",
+    )  # fmt: skip
+    bound = roofline(model, Deployment(target=A10, runtime=runtime))
+    assert bound is not None
+    image, weights = 8 * 64 * 64, 64
+    assert [(node.node.op_type, node.nbytes) for node in bound.nodes] == [
+        ("Conv", image + weights + floats),
+        ("Relu", floats),
+        ("QuantizeLinear", 4 + 1 + image),
+        ("Conv", image + weights + 4 * image),
+    ]
+
+
+def test_a_dequantized_result_is_written() -> None:
+    model = graph(
+        "y = DequantizeLinear(x, s)", "int8[1024] x", "float[1024] y", weights="float s = {0.5}"
+    )
+    bound = roofline(model, Deployment(target=A10))
+    assert bound is not None
+    assert bound.nbytes == 1024 + 4 + 4 * 1024
+
+
+def test_weights_transposed_after_their_dequantization_are_stored_so() -> None:
+    model = graph(
+        "d = DequantizeLinear(w, s) t = Transpose(d) y = MatMul(x, t)",
+        "float[16,8] x", "float[16,4] y",
+        weights=f"int8[4,8] w = {numbers(32)}, float s = {{0.5}}",
+    )  # fmt: skip
+    bound = roofline(model, Deployment(target=A10))
+    assert bound is not None
+    assert bound.nbytes == 4 * 16 * 8 + 32 + 4 * 16 * 4
 
 
 def test_without_figures_there_is_no_roof() -> None:

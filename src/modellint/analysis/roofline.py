@@ -5,19 +5,21 @@
     >>> [(cost.node.label, cost.seconds, cost.bound) for cost in bound.slowest(5)]
 
 Each node is bound by arithmetic or memory. Theoretical: real kernels stay below both peaks.
-Tensors that fused kernels keep on the chip are not counted as traffic.
+Tensors that fused kernels keep on the chip are not counted as traffic, nor are conversions to
+integers and back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import sizes_of
-from modellint.analysis.folding import Folding, folding
+from modellint.analysis.folding import folding
+from modellint.analysis.kernel_traffic import KernelTraffic
 from modellint.analysis.memory.fusion import find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
@@ -25,7 +27,7 @@ from modellint.analysis.quantization.ops import INTEGER_OPS
 from modellint.analysis.quantization.scheme import DEQUANTIZE
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
-from modellint.model import Model, Node, Value
+from modellint.model import Model, Node
 from modellint.operators import Trait, having
 from modellint.runtimes import memory_of
 from modellint.targets.deployment import Deployment
@@ -33,7 +35,7 @@ from modellint.targets.target import Target
 
 Bound = Literal["compute", "memory"]
 
-_VIEWS = having(Trait.VIEW)
+_DEQUANTIZES = having(Trait.DEQUANTIZE)
 _QUANTIZED = frozenset((*DEQUANTIZE, *INTEGER_OPS))
 _FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "int4": ("int8", "fp16", "bf16", "fp32"),
@@ -154,9 +156,11 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
     types = DeployedTypes(model, settled.deployment)
     costs = cost(model, settled.deployment, types)
     folded = folding(model, settled.deployment, types)
-    kept = _kept_on_chip(model, folded, deployment, narrow=is_narrow(precision))
-    quantized = _quantized(model, deployment)
     sizes = sizes_of(types, deployment.precision)
+    runtime = memory_of(deployment.runtime or target.default_runtime)
+    grouping = find_grouping(model.graph, folded, runtime, narrow=is_narrow(precision))
+    traffic = KernelTraffic(model.graph, grouping.groups, folded, sizes)
+    quantized = _quantized(model, deployment)
     vector, bandwidth = target.peak("fp32") or peak, target.memory.bandwidth
     nodes, uncounted = [], []
     for node in model.graph.nodes:
@@ -166,7 +170,9 @@ def roofline(model: Model, deployment: Deployment) -> TimeBound | None:
         if work.flops is None or moved is None:
             uncounted.append(node)
             continue
-        moved = _traffic(node, sizes, kept, moved)
+        if node.op_type in _DEQUANTIZES and not traffic.is_counted(node):
+            continue
+        moved = moved if node.subgraphs else traffic.of(node)
         name, rate = quantized.get(id(node)) or (precision_used, peak)
         matrix = 2 * (work.macs or 0)
         compute, memory = matrix / rate + (work.flops - matrix) / vector, moved / bandwidth
@@ -190,40 +196,6 @@ def peak_rate(target: Target, precision: str) -> tuple[str, float] | None:
         if rate:
             return name, rate
     return None
-
-
-def _kept_on_chip(
-    model: Model, folded: Folding, deployment: Deployment, *, narrow: bool
-) -> Set[Value]:
-    """Return values that are read only by the kernel that produces them."""
-    runtime = memory_of(deployment.runtime or _default_runtime(deployment))
-    grouping = find_grouping(model.graph, folded, runtime, narrow=narrow)
-    kept = set()
-    for nodes in grouping.groups:
-        if len(nodes) == 1:
-            continue
-        members = set(nodes)
-        for node in nodes:
-            for value in node.outputs:
-                if value is None or value.is_output or not value.consumers:
-                    continue
-                if members.issuperset([use.node for use in value.consumers]):
-                    kept.add(value)
-    return kept
-
-
-def _default_runtime(deployment: Deployment) -> str | None:
-    return deployment.target.default_runtime if deployment.target is not None else None
-
-
-def _traffic(node: Node, sizes: Mapping[Value, int | None], kept: Set[Value], moved: int) -> int:
-    """Return the bytes a node moves, without values kept on chip."""
-    if node.op_type in _VIEWS:
-        return 0
-    if not kept:
-        return moved
-    values = {value for value in (*node.inputs, *node.outputs) if value is not None}
-    return max(0, moved - sum([sizes[value] or 0 for value in values & kept]))
 
 
 def _multiplies_integers(model: Model) -> bool:
