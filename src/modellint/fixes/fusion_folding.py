@@ -21,6 +21,7 @@ from modellint.fixes.conditions import (
     is_settled,
     opset_of,
 )
+from modellint.fixes.shapes import fix_dims
 from modellint.model import (
     Model,
     Node,
@@ -374,7 +375,9 @@ def _filler(updates: Value | None) -> NDArray[Any] | None:
 
 
 def add_bias(context: Context, hit: Hit) -> Fix | None:
-    """Let a bias have one dim, or be part of a Gemm."""
+    """Let a bias have one dim, be part of a Gemm, or follow an input whose dims are known."""
+    if hit.variant == "open":
+        return fix_dims(context, hit)
     add = hit.place
     product = next((node for node in hit.related if node.op_type == "MatMul"), None)
     if not isinstance(add, Node) or product is None:

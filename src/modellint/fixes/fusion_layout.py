@@ -95,6 +95,9 @@ def _only_copies(node: Node) -> bool:
     """Return True if a node changes nothing, whatever shapes a deployment gives the inputs."""
     if node.op_type in ("Resize", "Slice"):
         return _keeps_shape(node) and _keeps_elements(node)
+    source, output = node.input(0), node.output()
+    if source is None or output is None or source.dtype != output.dtype:
+        return False
     return all(value is None or is_settled(value) for value in node.inputs[1:])
 
 
