@@ -13,6 +13,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from modellint.analysis.quantization.moves import Edit, Move
 from modellint.analysis.quantization.onnxruntime import limits_of
 
+PAIR = ("QuantizeLinear", "DequantizeLinear")
 STANDARD_SCALE = 0.05
 """The scale of a pair that is to be calibrated: which kernels are used does not depend on it."""
 
@@ -72,6 +73,19 @@ class _Editor:
     def remove(self, edit: Edit) -> None:
         for node, index in self._uses(edit):
             node.input[index] = edit.value.name
+        if not edit.uses:
+            self._return_unrounded(edit.value.name)
+
+    def _return_unrounded(self, value: str) -> None:
+        """Let what a pair quantizes be the output that the pair was."""
+        outputs = {output.name for output in self.graph.output}
+        by_input = {node.input[0]: node for node in self.graph.node if node.op_type in PAIR}
+        last = by_input[by_input[value].output[0]]
+        assert last.output[0] in outputs
+        maker = next(node for node in self.graph.node if value in node.output)
+        self.graph.node.remove(by_input[value])
+        self.graph.node.remove(last)
+        maker.output[0] = last.output[0]
 
     def replace(self, edit: Edit) -> None:
         scale, zero = self._parameters(edit)

@@ -56,6 +56,43 @@ def _skip_lacks_what_the_layer_has(graph: Graph) -> None:
     graph.feed("add", 0, "second_out_dq")
 
 
+def _float_branch_reads_the_pair(graph: Graph) -> None:
+    graph.add("Softmax", ["in_dq"], "weights", axis=1)
+    graph.outputs.append("weights")
+
+
+def _pair_after_activation_at_output(graph: Graph) -> None:
+    value = graph.add("Elu", [graph.add("Elu", graph.outputs, "elu")], "last")
+    graph.outputs = [graph.pair(value, "end", 0.1)]
+
+
+SURPLUS = [
+    Case(
+        defects._pair_at_output,
+        "Remove the pair between Gemm 'logits' and output 'end_dq'",
+        "1 conversion fewer",
+    ),
+    Case(
+        _pair_after_activation_at_output,
+        "Remove the pair between Elu 'last' and output 'end_dq'",
+        "2 conversions fewer",
+    ),
+    Case(
+        defects._pair_for_nobody,
+        "Remove the pair between Gemm 'logits' and Softmax 'probabilities'",
+        "1 conversion fewer",
+    ),
+    Case(
+        defects._quantized_twice,
+        "Remove the pair between DequantizeLinear 'middle_dq' and Conv 'second'",
+        "numbers are rounded once less",
+    ),
+    Case(
+        _float_branch_reads_the_pair,
+        "Let Softmax 'weights' read 'x' from before the pair",
+        "1 conversion fewer",
+    ),
+]
 SECOND = "147 k MACs (35.5%) become int8"
 FOR_TENSORRT = [
     Case(
@@ -137,6 +174,27 @@ FOR_ONNXRUNTIME = [
         ("first",),
     ),
 ]
+
+
+@pytest.mark.parametrize("case", SURPLUS, ids=lambda case: case.plant.__name__)
+def test_surplus_pair_is_named(case: Case, tmp_path: Path) -> None:
+    graph = clean()
+    case.plant(graph)
+    moves = moves_of(graph.model(), tmp_path, RTX)
+    assert [(move.what, moves.gain(move)) for move in moves.all] == [(case.what, case.gain)]
+
+
+@pytest.mark.skipif(not IS_X86, reason="integer kernels differ by processor")
+@pytest.mark.parametrize("case", SURPLUS, ids=lambda case: case.plant.__name__)
+def test_optimizer_confirms_that_a_pair_is_surplus(case: Case, tmp_path: Path) -> None:
+    graph = clean_for_onnxruntime()
+    case.plant(graph)
+    model = graph.model()
+    (move,) = moves_of(model, tmp_path, HOST).all
+    before, left = integer_in_onnxruntime(model, tmp_path)
+    after, left_after = integer_in_onnxruntime(applied(model, move, unsigned=True), tmp_path)
+    assert before <= after
+    assert left - left_after >= move.conversions
 
 
 def moves_of(model: onnx.ModelProto, folder: Path, deployment: Deployment) -> Moves:

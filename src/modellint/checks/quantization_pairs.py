@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modellint.analysis.chains import LONGEST
-from modellint.analysis.quantization import Converter, Move, Moves, QuantizationMap, Scheme
-from modellint.analysis.quantization.onnxruntime import CARRIES, CLIPPING, needs_pair
-from modellint.analysis.quantization.ops import MOVING, SHAPE_READERS, rides_along
+from modellint.analysis.quantization import Converter, Moves, QuantizationMap, Scheme
+from modellint.analysis.quantization.onnxruntime import needs_pair
+from modellint.analysis.quantization.ops import MOVING
 from modellint.analysis.quantization.scheme import DEQUANTIZE, QUANTIZE
+from modellint.analysis.quantization.surplus import (
+    pairs_at_outputs,
+    pairs_read_in_float,
+    requantizations,
+    shared_pairs,
+)
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import SURE, move_for
 from modellint.checks.repeats import together
 from modellint.finding import Severity
-from modellint.model import Node, Value
+from modellint.model import Node
 from modellint.operators import Trait, having
 
 
@@ -65,7 +70,7 @@ def pair_before_addition(context: Context) -> Iterator[Hit]:
     found = [
         move
         for move in moves.misplaced
-        if _only_removes(move) and move.node.op_type in having(Trait.ADDITION)
+        if move.only_removes and move.node.op_type in having(Trait.ADDITION)
     ]
     if found:
         layer = found[0].edits[0].value.producer
@@ -75,10 +80,6 @@ def pair_before_addition(context: Context) -> Iterator[Hit]:
             **move_for(context, found[0].node, len(found) - 1),
         }
         yield from together([move.node for move in found], facts)
-
-
-def _only_removes(move: Move) -> bool:
-    return all(edit.action == "remove" for edit in move.edits)
 
 
 def _moved_for_layers(quantization: QuantizationMap) -> set[int]:
@@ -99,119 +100,30 @@ def _runs_integer(quantization: QuantizationMap, node: Node) -> bool:
 
 def round_trip_at_output(context: Context) -> Iterator[Hit]:
     """A pair on an output of the network."""
-    quantization = context.analysis(QuantizationMap)
-    for dq in quantization.activation_dequantizers:
-        q = dq.undoes
-        if q is None or not _only_returned(dq.output):
-            continue
-        if not _makes_integer(context, quantization, q):
-            yield Hit(dq.node, {"type": str(dq.scheme.dtype), "output": dq.output.name})
-
-
-def _only_returned(value: Value) -> bool:
-    """Return True if a value is only returned, possibly after being moved."""
-    for _ in range(LONGEST):
-        if not value.consumers:
-            break
-        after = value.sole_consumer
-        result = after.output() if after is not None and after.op_type in MOVING else None
-        if result is None:
-            return False
-        value = result
-    return value.is_output
+    for dq in pairs_at_outputs(context.analysis(QuantizationMap)):
+        yield Hit(dq.node, {"type": str(dq.scheme.dtype), "output": dq.output.name})
 
 
 def useless_round_trip(context: Context) -> Iterator[Hit]:
     """A pair whose value is not consumed in quantized form."""
-    quantization = context.analysis(QuantizationMap)
-    for q in quantization.activation_quantizers:
-        if q.feeds_layer:
-            continue
-        outputs = quantization.dequantizers_after(q)
-        uses = [use.node for output in outputs for use in output.consumers]
-        is_kept = any(output.is_output for output in outputs) or q.output.is_output
-        if not uses or is_kept or len(q.output.consumers) != len(outputs):
-            continue
-        if any(takes_quantized(quantization, node) for node in uses):
-            continue
-        if all(_only_returned(output) for output in outputs):
-            continue  # the end of the network, which is another rule's finding
-        if not _makes_integer(context, quantization, q):
-            facts = {"consumer": uses[0].label, "consumer_op": uses[0].op_type}
-            yield Hit(q.node, facts, related=tuple(uses[:2]))
+    for q, uses in pairs_read_in_float(context.analysis(QuantizationMap)):
+        first = uses[0].node
+        facts = {"consumer": first.label, "consumer_op": first.op_type}
+        yield Hit(q.node, facts, related=tuple(use.node for use in uses[:2]))
 
 
 def dequantizer_shared(context: Context) -> Iterator[Hit]:
     """An activation that some consumers use quantized and others in float."""
-    quantization = context.analysis(QuantizationMap)
-    for dq in quantization.activation_dequantizers:
-        if len(dq.output.consumers) < 2:
-            continue
-        nodes = [use.node for use in dq.output.consumers]
-        fusing = [n for n in nodes if (op := quantization.op(n)) is not None and op.is_quantized]
-        floating = [
-            node
-            for node in nodes
-            if node.op_type not in SHAPE_READERS and not takes_quantized(quantization, node)
-        ]
-        if fusing and floating:
-            facts = {"fusing": fusing[0].label, "floating": floating[0].label}
-            facts["floating_op"] = floating[0].op_type
-            yield Hit(dq.node, facts, related=(fusing[0], floating[0]))
-
-
-def _makes_integer(context: Context, quantization: QuantizationMap, q: Converter) -> bool:
-    """Return True if the op before a pair needs it to be integer.
-
-    TensorRT's integer kernels can return floats. ONNX Runtime's can do so only for matrix
-    products; all others need a Q after them.
-    """
-    if context.for_tensorrt:
-        return False
-    producer = q.source.producer
-    for _ in range(LONGEST):
-        if producer is None or producer.op_type not in (*CLIPPING, *CARRIES):
-            break
-        source = producer.input(0)
-        producer = source.producer if source is not None else None
-    if producer is None:
-        return False
-    op = quantization.op(producer)
-    if op is not None:
-        return op.is_quantized and op.node.op_type not in having(Trait.MATMUL)
-    return any(v is not None and quantization.operand(v).is_quantized for v in producer.inputs)
-
-
-def takes_quantized(quantization: QuantizationMap, node: Node) -> bool:
-    """Return True if a node, or one that rides along after it, runs on quantized numbers."""
-    if quantization.op(node) is not None:
-        return True
-    pending, seen = [node], {id(node)}
-    while pending and len(seen) < 64:
-        node = pending.pop()
-        if quantization.converter(node) is not None or quantization.op(node) is not None:
-            return True
-        outputs = [value for value in node.outputs if value is not None]
-        if any(quantization.quantizers_after(value) for value in outputs):
-            return True
-        if rides_along(node) or node.subgraphs:
-            for after in node.successors:
-                if id(after) not in seen:
-                    seen.add(id(after))
-                    pending.append(after)
-    return bool(pending)
+    for shared in shared_pairs(context.analysis(QuantizationMap)):
+        fusing, floating = shared.fusing, shared.floating[0].node
+        facts = {"fusing": fusing.label, "floating": floating.label}
+        facts["floating_op"] = floating.op_type
+        yield Hit(shared.dequantizer.node, facts, related=(fusing, floating))
 
 
 def redundant_chain(context: Context) -> Iterator[Hit]:
     """A DQ that is immediately quantized again."""
-    quantization = context.analysis(QuantizationMap)
-    for q in quantization.quantizers:
-        dq = q.before
-        if dq is None or dq.kind != "dequantize" or dq.scheme.dtype is not q.scheme.dtype:
-            continue
-        same = dq.scheme.same_as(q.scheme)
-        if same is None:
-            continue
+    for q, dq, same in requantizations(context.analysis(QuantizationMap)):
         facts = {"dq": dq.node.label, "before": _scale(dq.scheme), "after": _scale(q.scheme)}
         severity = Severity.INFO if same else None
         variant = "" if same else "rescales"

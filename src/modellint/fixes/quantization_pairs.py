@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.quantization import Converter, Move, Moves, QuantizationMap, Scheme
 from modellint.analysis.quantization.moves import Edit
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
+from modellint.analysis.quantization.surplus import takes_quantized
 from modellint.checks.api import Context, Hit
-from modellint.checks.quantization_pairs import takes_quantized
 from modellint.fixes.building import main_opset, readable, wide, without
 from modellint.fixes.conditions import is_droppable
 from modellint.model import DTYPES, Node, Use, Value

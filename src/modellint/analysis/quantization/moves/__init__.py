@@ -12,6 +12,7 @@ from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.quantization.moves.edits import Edit, EditKey, Move
 from modellint.analysis.quantization.moves.onnxruntime import OnnxRuntimePlacement
 from modellint.analysis.quantization.moves.placement import Placement
+from modellint.analysis.quantization.moves.surplus import surplus_moves
 from modellint.analysis.quantization.moves.tensorrt import TensorRTPlacement
 from modellint.analysis.quantization.parts import WeightedOp
 from modellint.base.text import counted, quantity
@@ -36,7 +37,8 @@ class Moves:
     @cached_property
     def all(self) -> list[Move]:
         """Return all moves, those with the largest gain first."""
-        return [*self.of_layers, *(m for m in self.misplaced if self._including(m) is None)]
+        misplaced = (m for m in self.misplaced if self._including(m) is None)
+        return [*self.of_layers, *misplaced, *self.surplus]
 
     @cached_property
     def of_layers(self) -> list[Move]:
@@ -49,9 +51,25 @@ class Moves:
         """Return the moves that make no layer integer, but spare conversions."""
         return list(self._placement.misplaced())
 
+    @cached_property
+    def surplus(self) -> list[Move]:
+        """Return the moves that take out pairs which nothing needs, on edges without others."""
+        others = (*self.of_layers, *self.misplaced)
+        taken = {id(edit.value) for move in others for edit in move.edits}
+        found = []
+        is_known = self.map.deployment.builder in _PLACEMENTS
+        for move in surplus_moves(self.map) if is_known else ():
+            edges = {id(edit.value) for edit in move.edits}
+            if taken.isdisjoint(edges):
+                taken |= edges
+                found.append(move)
+        return found
+
     def gain(self, move: Move) -> str:
         """Return what a move gains: ``1.2 M MACs (11.3%) become int8``."""
         fewer = f"{counted(move.conversions, 'conversion')} fewer" if move.conversions > 0 else ""
+        if not move.ops and move.only_removes:
+            return fewer or "numbers are rounded once less"
         if not move.ops:
             return fewer or f"both branches become {self.map.main_precision}"
         macs, share = self.map.sum_macs(move.ops), self.map.share(move.ops)

@@ -58,11 +58,15 @@ class Move:
 
     edits: tuple[Edit, ...]
     node: Node
-    """The node that it is about: a layer, an addition, or the Q of a pair to be removed."""
+    """The node that it is about: a layer, an addition, or the Q or DQ of a pair to be removed."""
     ops: tuple[WeightedOp, ...] = ()
     """The layers that become integer."""
     conversions: int = 0
     """Number of Q and DQ of activations that no longer run on their own; negative if more do."""
+
+    @property
+    def only_removes(self) -> bool:
+        return all(edit.action == "remove" for edit in self.edits)
 
     @property
     def what(self) -> str:
@@ -90,7 +94,7 @@ def removal(quantizer: Converter, reader: Node) -> Edit:
 
 def _target(edit: Edit, others: list[Edit]) -> Edit | None:
     """Return the insertion that a removal makes a move."""
-    if edit.action != "remove":
+    if edit.action != "remove" or not edit.uses:
         return None
     reader = edit.uses[0].node
     wanted = (reader.output(), *reader.inputs)
@@ -118,7 +122,7 @@ def _alone(edit: Edit, node: Node) -> str:
         form = "uint8 from zero" if edit.form == "from-zero" else "uint8 of the same scale"
         return f"replace the pair {place} by {form}"
     if edit.action == "remove":
-        return f"remove the pair between {_named_source(edit.value)} and {_named(readers[0])}"
+        return _removed(edit, node)
     if _is_there(edit) and readers:
         rest = f" and {len(readers) - 1} more" if len(readers) > 1 else ""
         return f"let {_named(readers[0])}{rest} read the pair {place}"
@@ -126,6 +130,24 @@ def _alone(edit: Edit, node: Node) -> str:
         return f"insert a pair {place} like that of '{edit.scheme.node.label}'"
     scale = f" with scale {edit.scale:.3g}, which the bias implies" if edit.scale else ""
     return f"insert a pair {place}{_from_zero(edit)}{scale}"
+
+
+def _removed(edit: Edit, node: Node) -> str:
+    source, result = _named_source(edit.value), node.output()
+    if not edit.uses:
+        return f"remove the pair between {source} and output '{result.name if result else ''}'"
+    readers = _named(edit.uses[0].node)
+    if len(edit.uses) < _readers_of_pair(edit):
+        rest = f" and {len(edit.uses) - 1} more" if len(edit.uses) > 1 else ""
+        return f"let {readers}{rest} read {source} from before the pair"
+    return f"remove the pair between {source} and {readers}"
+
+
+def _readers_of_pair(edit: Edit) -> int:
+    """Return the number of readers of all DQs of the pair that an edit removes."""
+    quantized = edit.scheme.node.output() if edit.scheme is not None else None
+    results = (use.node.output() for use in quantized.consumers) if quantized is not None else ()
+    return sum(len(result.consumers) for result in results if result is not None)
 
 
 def _from_zero(edit: Edit) -> str:
