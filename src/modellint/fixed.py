@@ -87,6 +87,8 @@ class FileFixes:
     """A sentence of how the fixes were proved."""
     gains: tuple[Gain, ...] = ()
     """Needs of the model before and after, if they were asked for."""
+    recorded_shapes: int = 0
+    """Number of shapes that the file states now, and did not."""
     largest_difference: float = 0.0
     """Of an output, relative to its largest element."""
     written: str = ""

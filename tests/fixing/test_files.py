@@ -37,6 +37,17 @@ main (float[4] x) => (float[4] y) <float[4] w = {1, 2, 3, 4}, float[4] unused = 
 }
 """
 CLEAN = ["Add"]
+OPEN = """
+<ir_version: 8, opset_import: ["" : 17]>
+main (float[N,4] x, bool[N] kept) => (float[4,M] y, float[4,N] z)
+{
+    a = Relu (x)
+    b = Compress <axis = 0> (a, kept)
+    y = Transpose (b)
+    c = Transpose (a)
+    z = Sigmoid (c)
+}
+"""
 CHAIN = """
 <ir_version: 8, opset_import: ["" : 17]>
 main (float[4,32] x) => (float[4,40] y)
@@ -201,6 +212,17 @@ class TestInThisProcess:
         problem, _ = moved("in.onnx", "new.onnx", "folder")
         assert "split=SIZE" in problem
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+    def test_optimize_records_what_is_known_of_shapes(self, tmp_path: Path) -> None:
+        folder = project(tmp_path, {"model.onnx": OPEN})
+        args = ("optimize", "model.onnx", "-o", "new.onnx", "--record-shapes", "--isolated")
+        done = run_cli(*args, "--select", "HYG001", cwd=folder)
+        assert "recorded 3 shapes" in done.stdout, done
+        stated = onnx.load(folder / "new.onnx").graph.value_info
+        assert {
+            info.name: [d.dim_param or d.dim_value for d in info.type.tensor_type.shape.dim]
+            for info in stated
+        } == {"a": ["N", 4], "b": [0, 4], "c": [4, "N"]}, "what depends on numbers stays open"
 
     @pytest.mark.parametrize("location", ["../outside", "missing", "link"])
     def test_external_data_that_is_not_read_is_not_moved(

@@ -68,6 +68,12 @@ def _layout(
     help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
 )
 @option(
+    "--record-shapes",
+    group=OUTPUT,
+    is_flag=True,
+    help="State the shapes of inner values that follow from the inputs'.",
+)
+@option(
     "--external-data",
     "layout",
     group=OUTPUT,
@@ -102,6 +108,7 @@ def command(model: Path, to: Path, **given: Any) -> int:
             force=given["force"],
             data=given["fix_data"],
             weights=given["layout"],
+            record_shapes=given["record_shapes"],
             say=progress.say,
         )
     if given["as_json"]:

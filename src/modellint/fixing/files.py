@@ -52,6 +52,8 @@ class Destination:
     """True to write it even if nothing was fixed."""
     measures: bool = False
     """True to tell what the model needs before and after."""
+    records_shapes: bool = False
+    """True to state all shapes that are known."""
     weights: WeightLayout | None = None
     """Place that the weights are to have; None to leave them."""
 
@@ -81,6 +83,8 @@ def fix_file(
             given = _inputs(model, data) if data is not None else ()
             fixing = Fixing(path, shown, plan, wanted, drafts, given)
             course = fixing.run()
+            if destination.records_shapes:
+                fixing.record_shapes()
             result = read_model(course.result)
             told = FileFixes(
                 shown,
@@ -90,7 +94,8 @@ def fix_file(
                 refused=tuple(course.refused),
                 offered=tuple(course.offered),
                 changes=tuple(changes(model, result, course.rewritten)),
-                proof=fixing.proof.sentence if course.fixed else "",
+                proof=fixing.proof.sentence if course.result != path else "",
+                recorded_shapes=course.shapes,
                 gains=tuple(gains(model, result, plan)) if destination.measures else (),
                 largest_difference=fixing.proof.largest_difference,
             )

@@ -7,10 +7,13 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.fixed import FixEntry, ProofStep, RefusedFix
 from modellint.fixing.proof import Failure, Proof
 from modellint.fixing.proposals import Proposal, proposals
+from modellint.fixing.recording import recorded_shapes
+from modellint.formats import read_model
 from modellint.formats.registry import editor_of
 from modellint.model import Graph, Node, Tensor, Value
 from modellint.model.edits import (
@@ -78,6 +81,8 @@ class Rounds:
     rewritten: set[str] = field(default_factory=set)
     """Names of tensors with other elements."""
     attempts: int = 0
+    shapes: int = 0
+    """Number of shapes that were recorded."""
 
 
 class Fixing:
@@ -110,6 +115,20 @@ class Fixing:
             self._round(found)
         self._note_offers()
         return self.course
+
+    def record_shapes(self) -> None:
+        """State in the file what inference knows of its shapes; raise UsageError if it may not."""
+        model = read_model(self.course.result)
+        editor, fix = editor_of(model.format), recorded_shapes(model)
+        if editor is None or fix is None:
+            return
+        draft = next(self._drafts)
+        editor.write_fixed(model, [fix], draft)
+        failure = self.proof.failure([], draft, trusted=False)
+        if failure is not None:
+            raise UsageError(f"shapes were not recorded: {failure.detail}")
+        self.proof.go_on()
+        self.course.result, self.course.shapes = draft, len(fix.edits)
 
     def _proposed(self) -> list[Proposal]:
         opened = Session(self.plan.deployments).open(self.course.result, self.shown)

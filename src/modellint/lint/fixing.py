@@ -57,6 +57,7 @@ def optimize(
     force: bool = False,
     data: Path | None = None,
     weights: WeightLayout | None = None,
+    record_shapes: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> FileFixes:
     """Write a model with all fixes that leave its outputs as they are on this model."""
@@ -64,7 +65,14 @@ def optimize(
     (record,) = plan_files(discover([path], configs).files, {}, configs)
     say(f"optimizing {record.found.shown}")
     wanted = replace(wanted_by(record.setup.config.settings), exact=True)
-    destination = Destination(file=to, force=force, always=True, measures=True, weights=weights)
+    destination = Destination(
+        file=to,
+        force=force,
+        always=True,
+        measures=True,
+        records_shapes=record_shapes,
+        weights=weights,
+    )
     with no_garbage_collection():
         return fix_file(
             record.found.path, record.found.shown, record.plan, wanted, destination, data

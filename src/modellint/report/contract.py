@@ -160,6 +160,7 @@ class FixesEntry(TypedDict):
 
     path: Annotated[str, "The model's file."]
     written: Annotated[str | None, "The file that was written; null if none was."]
+    recorded_shapes: Annotated[int, "Number of shapes that the file states now, and did not."]
     data_files: Annotated[list[str], "Files of weights that were written with it, by name."]
     fixed: list[FixedEntry]
     refused: Annotated[list[FixedEntry], "Fixes whose proof failed."]
@@ -225,6 +226,7 @@ def fixes_entry(fixes: FileFixes) -> FixesEntry:
     return {
         "path": fixes.path,
         "written": fixes.written or None,
+        "recorded_shapes": fixes.recorded_shapes,
         "data_files": list(fixes.data_files),
         "fixed": [_fixed_entry(each) for each in fixes.fixed],
         "refused": [_fixed_entry(each.entry, each) for each in fixes.refused],

@@ -68,6 +68,8 @@ class _FixPage(Page):
             self.field(Text(verb, FIX), f"{len(fixes.fixed):,}: {_codes(fixes.fixed)}")
             if not fixes.gains:
                 self.field("gain", _gain(fixes.before, fixes.after))
+        if fixes.recorded_shapes:
+            self.field("recorded", counted(fixes.recorded_shapes, "shape"))
         if fixes.proof:
             self.field("proof", self.words(_proof(fixes)))
         if fixes.gains:
