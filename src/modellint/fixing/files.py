@@ -30,6 +30,7 @@ from modellint.plan import Plan
 
 if TYPE_CHECKING:
     from modellint.execution import Arrays
+    from modellint.formats.format import WeightRelocation
 
 
 ENDING = "-draft.onnx"
@@ -114,44 +115,67 @@ def _written(fixing: Fixing, model: Model, destination: Destination, told: FileF
     """Move the result into place, its weights elsewhere if they are to be."""
     draft, target = fixing.course.result, destination.file
     editor = editor_of(model.format)
-    assert editor is not None
-    if destination.weights is None or target is None:
-        return replace(told, written=str(put(draft, model, destination)))
-    with editor.relocation(draft, destination.weights, target.name) as relocation:
-        if not relocation.is_needed:
-            return replace(told, written=str(put(draft, model, destination)))
-        for name in relocation.names:
-            if os.path.lexists(target.with_name(name)):
-                raise UsageError(f"{target.with_name(name)} exists, and data is never overwritten")
-        with _stage(target.parent) as stage:
-            relocation.write(stage)
-            failure = fixing.proof.failure_of_move(stage / target.name)
-            if failure is not None:
-                raise UsageError(f"the weights were not moved: {failure.detail}")
-            for name in relocation.names:
-                (stage / name).chmod(stat.S_IMODE(model.path.stat().st_mode))
-                _flush(stage / name)
-            placed = [target.with_name(name) for name in relocation.names]
-            try:
-                for place in placed:
-                    _place_new(stage / place.name, place)
-                put(stage / target.name, model, destination, brings_data=False)
-            except BaseException:
-                for place in placed:
-                    _withdraw(stage / place.name, place)
-                raise
+    if destination.weights is not None and target is not None and editor is not None:
+        with editor.relocation(draft, destination.weights, target.name) as relocation:
+            if relocation.is_needed:
+                _put_apart(relocation, fixing, model, destination, target)
+                return _told_anew(told, fixing, target, relocation.names)
+    return replace(told, written=str(put(draft, model, destination)))
+
+
+def _put_apart(
+    relocation: WeightRelocation,
+    fixing: Fixing,
+    model: Model,
+    destination: Destination,
+    target: Path,
+) -> None:
+    """Write a model and its data files apart, prove them, and move them into place, the model last.
+
+    Nothing is overwritten but the model, if it may be.
+    """
+    places = [target.with_name(name) for name in relocation.names]
+    for place in places:
+        if os.path.lexists(place):
+            raise _exists(place)
+    with _stage(target.parent) as stage:
+        relocation.write(stage)
+        failure = fixing.proof.failure_of_move(stage / target.name)
+        if failure is not None:
+            raise UsageError(f"the weights were not moved: {failure.detail}")
+        mode = stat.S_IMODE(model.path.stat().st_mode)
+        try:
+            for place in places:
+                (stage / place.name).chmod(mode)
+                _flush(stage / place.name)
+                _place_new(stage / place.name, place)
+            put(stage / target.name, model, destination, brings_data=False)
+        except BaseException:
+            for place in places:
+                _withdraw(stage / place.name, place)
+            raise
+
+
+def _told_anew(
+    told: FileFixes, fixing: Fixing, target: Path, data_files: Sequence[str]
+) -> FileFixes:
+    """Return what is told of a model whose weights have moved."""
     size = size_of(read_model(target))
+    gains = (
+        replace(each, after=size.file_bytes) if each.name == "file" else each for each in told.gains
+    )
     return replace(
         told,
         written=str(target),
-        data_files=tuple(relocation.names),
+        data_files=tuple(data_files),
         proof=fixing.proof.sentence,
         after=size,
-        gains=tuple(
-            replace(each, after=size.file_bytes) if each.name == "file" else each
-            for each in told.gains
-        ),
+        gains=tuple(gains),
     )
+
+
+def _exists(place: Path) -> UsageError:
+    return UsageError(f"{place} exists, and data is never overwritten")
 
 
 @contextmanager
@@ -172,10 +196,10 @@ def _place_new(file: Path, place: Path) -> None:
     try:
         os.link(file, place)
     except FileExistsError:
-        raise UsageError(f"{place} exists, and data is never overwritten") from None
+        raise _exists(place) from None
     except OSError:  # no links there
         if os.path.lexists(place):
-            raise UsageError(f"{place} exists, and data is never overwritten") from None
+            raise _exists(place) from None
         file.rename(place)
 
 
