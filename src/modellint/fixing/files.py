@@ -159,7 +159,7 @@ def _put_apart(
 def _told_anew(
     told: FileFixes, fixing: Fixing, target: Path, data_files: Sequence[str]
 ) -> FileFixes:
-    """Return what is told of a model whose weights have moved."""
+    """Return the report on a model whose weights have moved."""
     size = size_of(read_model(target))
     gains = (
         replace(each, after=size.file_bytes) if each.name == "file" else each for each in told.gains
