@@ -159,8 +159,9 @@ class Proof:
         return self.failure([], after, trusted=False)
 
     def _file(self, model: Model) -> Failure | None:
-        known = {(each.kind, each.value) for each in self.model.problems}
-        worse = [each for each in model.problems if (each.kind, each.value) not in known]
+        known = Counter(each.kind for each in self.model.problems)
+        found = Counter(each.kind for each in model.problems)
+        worse = [each for each in model.problems if found[each.kind] > known[each.kind]]
         if worse:
             return Failure("file", f"{worse[0].kind}: {worse[0].facts.get('detail', '')}")
         return None
