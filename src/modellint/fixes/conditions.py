@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.onnx.facts import onnx_facts
-from modellint.model import DTYPES, DType, Graph, Node, Value
+from modellint.model import DTYPES, DType, Graph, Node, Value, is_static
 from modellint.model.edits import AddTensor, GraphEdit, RemoveNodes, Replace
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ def is_droppable(value: Value) -> bool:
 def is_read(value: Value | None) -> bool:
     """Return True if a node or the caller uses a value."""
     return value is not None and (bool(value.consumers) or value.is_output)
+
+
+def keeps_shape(node: Node) -> bool:
+    """Return True if a node's first input and output have one shape, without open dims."""
+    source, output = node.input(0), node.output()
+    if source is None or output is None:
+        return False
+    return is_static(source.shape) and source.shape == output.shape
 
 
 def bypass(node: Node, by: Value | None) -> tuple[GraphEdit, ...] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modellint.analysis.fusion import ints, made_by
 from modellint.checks.api import Context, Hit
-from modellint.fixes.conditions import bypass, integers, is_settled, opset_of
+from modellint.fixes.conditions import bypass, integers, is_settled, keeps_shape, opset_of
 from modellint.model import DType, Node, Shape, Value, is_static, small_constant
 from modellint.model.edits import (
     AddTensor,
@@ -94,18 +94,11 @@ def drop_copy(context: Context, hit: Hit) -> Fix | None:
 def _only_copies(node: Node) -> bool:
     """Return True if a node changes nothing, whatever shapes a deployment gives the inputs."""
     if node.op_type in ("Resize", "Slice"):
-        return _keeps_shape(node) and _keeps_elements(node)
+        return keeps_shape(node) and _keeps_elements(node)
     source, output = node.input(0), node.output()
     if source is None or output is None or source.dtype != output.dtype:
         return False
     return all(value is None or is_settled(value) for value in node.inputs[1:])
-
-
-def _keeps_shape(node: Node) -> bool:
-    source, output = node.input(0), node.output()
-    if source is None or output is None:
-        return False
-    return is_static(source.shape) and source.shape == output.shape
 
 
 def _keeps_elements(node: Node) -> bool:

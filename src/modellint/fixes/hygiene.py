@@ -8,8 +8,15 @@ from collections.abc import Collection, Iterator, Sequence
 from modellint.analysis.fusion import number
 from modellint.base.paths import LOCAL_PATH
 from modellint.checks.api import Context, Hit
-from modellint.fixes.conditions import bypass, is_droppable, is_read, is_settled, opset_of
-from modellint.model import Graph, Node, Value, is_static
+from modellint.fixes.conditions import (
+    bypass,
+    is_droppable,
+    is_read,
+    is_settled,
+    keeps_shape,
+    opset_of,
+)
+from modellint.model import Graph, Node, Value
 from modellint.model.edits import (
     Fix,
     GraphEdit,
@@ -73,15 +80,8 @@ def drop_identities(context: Context, hit: Hit) -> Fix | None:
 
 def drop_views(context: Context, hit: Hit) -> Fix | None:
     """Let what reads a view of the same shape read its input."""
-    same = [node for node in _nodes_of(hit) if _keeps_shape(node)]
+    same = [node for node in _nodes_of(hit) if keeps_shape(node)]
     return _without("view", same)
-
-
-def _keeps_shape(node: Node) -> bool:
-    source, output = node.input(0), node.output()
-    if source is None or output is None or not is_static(source.shape):
-        return False
-    return source.shape == output.shape
 
 
 def drop_dropout(context: Context, hit: Hit) -> Fix | None:
