@@ -299,3 +299,28 @@ def test_the_channels_of_integers_are_filled_up_with_stored_zeros() -> None:
     filled = memory(quantized(3), Deployment(runtime="tensorrt-rtx"))
     assert filled.activations.expected == full.activations.expected
     assert filled.weights.expected - full.weights.expected == 64 * 64 - 64
+
+
+@pytest.mark.parametrize(
+    ("body", "outputs", "branches"),
+    [
+        ("q = MatMul(x, w) k = MatMul(x, v) y = Concat<axis = 0>(q, k)", "float[32,8] y", 1),
+        (
+            "s = Softmax(x) q = MatMul(x, w) k = MatMul(s, v) y = Concat<axis = 0>(q, k)",
+            "float[32,8] y",
+            2,
+        ),
+        (
+            "s = Softmax(x) q = MatMul(x, w) k = MatMul(s, v) t = Concat<axis = 0>(x, x)",
+            "float[16,8] q, float[16,8] k, float[32,8] t",
+            1,
+        ),
+    ],
+)
+def test_products_of_different_tensors_run_at_once(body: str, outputs: str, branches: int) -> None:
+    """If they meet later; those of the same tensor are one kernel."""
+    ones = "{" + ", ".join(["1.0"] * 64) + "}"
+    weights = f"float[8,8] w = {ones}, float[8,8] v = {ones}"
+    model = graph(body, "float[16,8] x", outputs, weights=weights)
+    workspace = memory(model, Deployment(runtime="tensorrt-rtx")).workspace
+    assert workspace.expected == pytest.approx(branches * 8_192_000, rel=0.01)

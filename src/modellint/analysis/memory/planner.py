@@ -163,18 +163,20 @@ def _copies(buffer: Buffer, types: DeployedTypes) -> int:
 
 
 def parallel_branches(program: Program, most: int = MOST_STREAMS) -> Sequence[int]:
-    """Return the number of branches with convolutions that run in parallel to each task.
+    """Return the number of branches with products that run in parallel to each task.
 
-    Convolutions of which none needs another's result can run at once: a downsampled residual has
-    two. Products of constants are branches as well, which a planner can schedule anywhere.
+    Convolutions and matrix products of which none needs another's result can run at once, if a
+    later task needs the results of both: a downsampled residual has two, as has attention whose
+    keys come from fewer positions than its queries. Products of constants are branches as well,
+    which a planner can schedule anywhere.
     """
     tasks, beside = program.tasks, program.beside
     streams = [min(1 + beside * _has_convolution(task), most) for task in tasks]
-    busy = [at for at, task in enumerate(tasks) if _has_convolution(task)]
+    busy = [at for at, task in enumerate(tasks) if has_product(task)]
     if program.is_busy or any(not task.nodes for task in tasks) or len(busy) > CROWD:
         return streams  # weights computed in the run prevent parallel branches
     for at, count in zip(busy, _widths(tasks, busy, most), strict=True):
-        streams[at] = min(count + beside, most)
+        streams[at] = min(count + beside * _has_convolution(tasks[at]), most)
     return streams
 
 
@@ -210,38 +212,45 @@ def _kept_from_others(
 
 
 def _steps_in_branches(tasks: Sequence[Task], streams: Sequence[int]) -> Sequence[bool]:
-    """Return for each step whether the convolutions around it run in parallel to others."""
+    """Return for each step whether the products around it run in parallel to others."""
     found, now = [False] * len(tasks), False
     for at in reversed(range(len(tasks))):
-        if _has_convolution(tasks[at]):
+        if has_product(tasks[at]):
             now = streams[at] > 1
         found[at] = now
     return found
 
 
 def _widths(tasks: Sequence[Task], busy: Sequence[int], most: int) -> Iterator[int]:
-    """For each busy task, iterate over how many others, with it, do not need each other."""
-    bit = {at: 1 << number for number, at in enumerate(busy)}
-    before = [0] * len(tasks)
-    """For each task, the busy ones that it needs, as bits."""
+    """For each busy task, iterate over how many others, with it, run at once."""
+    kernels: dict[object, int] = {}
+    kernel_of = {at: kernels.setdefault(_kernel(tasks[at], at), len(kernels)) for at in busy}
+    own = [1 << kernel_of[at] if at in kernel_of else 0 for at in range(len(tasks))]
+    before, behind = [0] * len(tasks), [0] * len(tasks)
+    """For each task, the kernels that it needs, and those that need it, as bits."""
     for at, task in enumerate(tasks):
         for needed in task.after:
-            before[at] |= before[needed] | bit.get(needed, 0)
-    apart = [~before[at] for at in busy]
-    for number, at in enumerate(busy):
-        needed = before[at]
-        apart[number] &= ~(1 << number)
-        while needed:
-            lowest = needed & -needed
-            apart[lowest.bit_length() - 1] &= ~(1 << number)
-            needed ^= lowest
-    everything = (1 << len(busy)) - 1
-    for others in apart:
-        count, left = 1, others & everything
+            before[at] |= before[needed] | own[needed]
+    meeting = list(before)
+    """For each task, what later tasks need along with its results."""
+    for at in reversed(range(len(tasks))):
+        for needed in tasks[at].after:
+            behind[needed] |= behind[at] | own[at]
+            meeting[needed] |= meeting[at]
+    apart = [(1 << len(kernels)) - 1] * len(kernels)
+    for at, kernel in kernel_of.items():
+        apart[kernel] &= ~(before[at] | behind[at] | own[at])
+    for at in busy:
+        count, left = 1, apart[kernel_of[at]] & meeting[at]
         while left and count < most:
             left &= apart[(left & -left).bit_length() - 1]
             count += 1
         yield count
+
+
+def _kernel(task: Task, at: int) -> object:
+    """Return what is equal for tasks that run as one: products of the same tensor."""
+    return at if _has_convolution(task) else tuple(task.reads)
 
 
 def has_product(task: Task) -> bool:
