@@ -8,11 +8,7 @@ from modellint.diff.canonical import CanonicalGraph, CanonicalStep
 from modellint.model import Value
 
 Label = Callable[[CanonicalStep], Hashable]
-
-
 Keyed = Sequence[tuple[Hashable, CanonicalStep]]
-
-
 Marks = Mapping[CanonicalStep, int]
 
 
