@@ -24,6 +24,9 @@ _COMMAND = re.compile(r"##(?=(?:vso)?\[)|(?<!\S):(?=:)")
 _COUNTS = ("", " k", " M", " B", " T")
 _SI = ("", " k", " M", " G", " T", " P")
 
+LEAST_GROWTH = 0.0005
+"""Share of growth that is not zero once it is rounded."""
+
 
 def rule_url(code: str) -> str:
     return f"{DOCS}/rules/{code}.md"
@@ -139,6 +142,14 @@ def quantity(number: int) -> str:
 def work(number: float) -> str:
     """Format a number of operations with three digits and SI units: `4.09 G`."""
     return _scaled(number, _SI, digits=3)
+
+
+def growth(old: float | None, new: float | None) -> str:
+    """Return ``+4.2%``; empty where it cannot be said."""
+    if not old or new is None:
+        return ""
+    share = new / old - 1
+    return f"{share:+.1%}" if abs(share) >= LEAST_GROWTH else "under 0.1%"
 
 
 def duration(seconds: float) -> str:

@@ -151,6 +151,10 @@ def script() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # closed, or its reader is gone
             stream.flush()
+    if interrupts.happened() and code != interrupts.exit_code():
+        # It came during an import, and the run ended before it could be raised.
+        os.write(2, f"{interrupts.word()}\n".encode())
+        code = interrupts.exit_code()
     os._exit(code)
 
 

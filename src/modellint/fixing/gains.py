@@ -19,7 +19,8 @@ def gains(before: Model, after: Model, plan: Plan) -> Iterator[Gain]:
     yield Gain("nodes", "count", old.nodes, new.nodes)
     yield Gain("weights", "bytes", old.weight_bytes, new.weight_bytes)
     yield Gain("file", "bytes", old.file_bytes, new.file_bytes)
-    for deployment in plan.deployments:
+    placed = [each for each in plan.deployments if each.target is not None]
+    for deployment in placed or plan.deployments[:1]:
         target = deployment.target_id or ""
         macs = [cost(model, deployment).total.macs for model in (before, after)]
         if macs[0] is not None and macs[1] is not None:

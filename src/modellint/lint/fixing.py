@@ -16,6 +16,7 @@ from modellint.fixing.files import Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.lint.record import plan_files
 from modellint.lint.request import Request
+from modellint.plan import Plan
 
 
 def fix(
@@ -75,8 +76,27 @@ def optimize(
     )
     with no_garbage_collection():
         return fix_file(
-            record.found.path, record.found.shown, record.plan, wanted, destination, data
+            record.found.path,
+            record.found.shown,
+            _for_any_runtime(record.plan),
+            wanted,
+            destination,
+            data,
         )
+
+
+def _for_any_runtime(plan: Plan) -> Plan:
+    """Return the plan with a deployment more, about which no runtime is known.
+
+    Much that can be left out of a file is no finding for a runtime that leaves it out itself.
+    """
+    first = plan.deployments[0]
+    if first.runtime is None and first.target is None:
+        return plan
+    anywhere = replace(
+        first, target=None, runtime=None, runtime_version=None, precision=None, dla=False
+    )
+    return replace(plan, deployments=(*plan.deployments, anywhere))
 
 
 def wanted_by(settings: Settings) -> Wanted:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TextIO, TypeVar
 
-from modellint.base.text import counted, quantity, shorten, work
+from modellint.base.text import counted, growth, quantity, shorten, work
 from modellint.base.units import format_bytes
 from modellint.difference import (
     DeviceDifference,
@@ -144,10 +144,6 @@ def overview_row(difference: Difference, old: str, new: str) -> OverviewRow:
         says=", ".join(summary(difference)),
         bytes=[file.old, file.new] if file is not None else [None, None],
     )
-
-
-LEAST_GROWTH = 0.0005
-"""Share of growth that is not zero once it is rounded."""
 
 
 class OverviewPage(Page):
@@ -667,13 +663,6 @@ def _product(shape: Sequence[int]) -> int:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
-
-
-def growth(old: int | None, new: int | None) -> str:
-    if not old or new is None:
-        return ""
-    share = new / old - 1
-    return f"{share:+.1%}" if abs(share) >= LEAST_GROWTH else "under 0.1%"
 
 
 def figure_text(change: FigureChange, value: int | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from modellint.base.text import quantity, work
+from modellint.base.text import growth, quantity, work
 from modellint.base.units import format_bytes
 from modellint.difference import (
     BudgetCheck,
@@ -68,7 +68,7 @@ def _part_row(part: PartDifference, arrow: str) -> Row:
         f" {arrow} ".join(counts),
         format_bytes(old),
         format_bytes(new),
-        f"{new / old - 1:+.1%}" if old and new != old else "",
+        growth(old, new) if new != old else "",
         f" {arrow} ".join(bits),
         f" {arrow} ".join(types),
     ]

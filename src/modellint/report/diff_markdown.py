@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from modellint.base.text import counted, rule_url
+from modellint.base.text import counted, growth, rule_url
 from modellint.base.units import format_bytes
 from modellint.difference import (
     BudgetCheck,
@@ -25,7 +25,7 @@ from modellint.difference import (
     TradeOffs,
     VariantFigures,
 )
-from modellint.report.diff import TITLES, figure_text, growth, summary
+from modellint.report.diff import TITLES, figure_text, summary
 from modellint.report.diff import write as write_page
 from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
 from modellint.report.markdown import MOST_CHARACTERS, code, prose
@@ -186,7 +186,7 @@ def _device_rows(device: DeviceDifference) -> Iterator[list[str]]:
     before, after = device.seconds
     if before and after:
         times = brief_seconds(before), brief_seconds(after)
-        yield [f"time on {name}, at least", *times, f"{after / before - 1:+.1%}"]
+        yield [f"time on {name}, at least", *times, prose(growth(before, after))]
 
 
 def _metric_row(metric: MetricChange) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TextIO
 
-from modellint.base.text import cells, counted, quantity, shorten
+from modellint.base.text import cells, counted, growth, quantity, shorten
 from modellint.base.units import format_bytes
 from modellint.fixed import Change, FileFixes, FixEntry, Gain, ModelSize
 from modellint.report.options import Options
@@ -86,10 +86,9 @@ class _FixPage(Page):
         rows: list[Row] = []
         for each in gains:
             on = f" on {each.target}" if each.target else ""
-            change = f"{(each.after - each.before) / each.before:+.1%}" if each.before else ""
-            same = each.after == each.before
+            change = growth(each.before, each.after) if each.after != each.before else ""
             shown = (_figure(each.before, each.unit), _figure(each.after, each.unit))
-            rows.append([self.words(f"{each.name}{on}"), *shown, "" if same else change])
+            rows.append([self.words(f"{each.name}{on}"), *shown, change])
         self.table(columns, rows, indent=self.gutter)
 
     def _refused(self, fixes: FileFixes) -> None:
