@@ -88,7 +88,7 @@ def optimize(
 def _for_any_runtime(plan: Plan) -> Plan:
     """Return the plan with a deployment more, about which no runtime is known.
 
-    Much that can be left out of a file is no finding for a runtime that leaves it out itself.
+    Much that can be left out of a file is not a finding for a runtime that leaves it out itself.
     """
     first = plan.deployments[0]
     if first.runtime is None and first.target is None:
