@@ -7,11 +7,10 @@ from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modellint.analysis.folding import folding
-from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.finding import Severity
-from modellint.model import DType, Graph, Model, Node, Shape, Tensor, Value
+from modellint.forms.facts import Facts
+from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Analyses:
         return result
 
 
-class Context:
+class Context(Facts):
     """Input of a check: the model, the deployment, the rule's options, and analyses."""
 
     __slots__ = ("_analyses", "absent", "choices", "options", "read_weights", "rule")
@@ -156,17 +155,6 @@ class Context:
         operators = self._analyses.operators
         absent = next((ops for ops in choices if operators.isdisjoint(ops)), None)
         return absent is not None and self.lacks(absent)
-
-    def shape(self, value: Value) -> Shape | None:
-        """Return the value's shape with the deployment's bindings applied."""
-        return self.analysis(DeployedTypes).shape(value)
-
-    def dtype(self, value: Value) -> DType | None:
-        return value.dtype
-
-    def is_frozen(self, value: Value) -> bool:
-        """Return True for constants and for values computed only from constants."""
-        return self.analysis(folding).is_constant(value)
 
 
 Check = Callable[[Context], Iterable[Hit]]

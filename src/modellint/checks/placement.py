@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
@@ -16,9 +16,14 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
     if found is None or found.accelerated or not found.nodes:
         return
     first = found.nodes[0]
-
-    facts = {"unit": found.unit, "fallback": found.fallback, "nodes": len(found.nodes)}
-    yield Hit(None, {**facts, "op": first.qualified_op, **_why(found, [first])})
+    facts = {
+        "unit": found.unit,
+        "fallback": found.fallback,
+        "nodes": len(found.nodes),
+        "op": first.qualified_op,
+        "reason": _reason(found, first),
+    }
+    yield Hit(None, facts)
 
 
 def many_partitions(context: Context) -> Iterator[Hit]:
@@ -51,18 +56,23 @@ def open_dims(context: Context) -> Iterator[Hit]:
         return
     nodes = [node for node in found.nodes if _cause(found, node) == "open-dims"]
     if nodes:
-        facts = {"unit": found.unit, "fallback": found.fallback, "count": len(nodes)}
-        yield from together(nodes, {**facts, **_why(found, nodes)})
+        facts = {
+            "unit": found.unit,
+            "fallback": found.fallback,
+            "count": len(nodes),
+            "reason": _reason(found, nodes[0]),
+        }
+        yield from together(nodes, facts)
 
 
 def node_left(context: Context) -> Iterator[Hit]:
     """Operators, types and forms that an accelerator leaves to the fallback."""
     found = context.analysis(placement)
     if found is not None and found.accelerated:
-        yield from folded(_left(context, found))
+        yield from folded(_left(found))
 
 
-def _left(context: Context, found: UnitPlacement) -> Iterator[Hit]:
+def _left(found: UnitPlacement) -> Iterator[Hit]:
     for node in found.nodes:
         refusal = found.refusal_of(node)
         if refusal is not None and refusal.cause in ("operator", "type", "form"):
@@ -94,8 +104,6 @@ def _cause(found: UnitPlacement, node: Node) -> str:
     return refusal.cause if refusal is not None else ""
 
 
-def _why(found: UnitPlacement, nodes: Sequence[Node]) -> dict[str, object]:
-    refusals: Iterable[str] = (
-        refusal.words for node in nodes if (refusal := found.refusal_of(node)) is not None
-    )
-    return {"reason": next(iter(refusals), "")}
+def _reason(found: UnitPlacement, node: Node) -> str:
+    refusal = found.refusal_of(node)
+    return refusal.words if refusal is not None else ""

@@ -27,6 +27,7 @@ from modellint.cli.outputs import (
     parse_outputs,
     require_replaceable,
 )
+from modellint.cli.running import fix_data_option
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import (
     DEPLOYMENT,
@@ -70,13 +71,7 @@ EPILOG = """Exit codes:
     type=click.Path(path_type=Path),
     help="Write fixed models to this folder; the originals stay.",
 )
-@option(
-    "--fix-data",
-    group=FIXING,
-    metavar="PATH",
-    type=click.Path(path_type=Path, exists=True),
-    help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
-)
+@fix_data_option
 @settings_in(FIXING)
 @settings_in(PROBING)
 @probing.report_option

@@ -14,6 +14,7 @@ from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress
 from modellint.cli.options import given_settings, settings_in
 from modellint.cli.outputs import color_option
+from modellint.cli.running import fix_data_option
 from modellint.config.load import CommandLine
 from modellint.config.settings import DEPLOYMENT, FIXING, OUTPUT, RULES
 
@@ -60,13 +61,7 @@ def _layout(
     type=click.Path(path_type=Path),
     help="The optimized model.",
 )
-@option(
-    "--fix-data",
-    group=FIXING,
-    metavar="PATH",
-    type=click.Path(path_type=Path, exists=True),
-    help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
-)
+@fix_data_option
 @option(
     "--record-shapes",
     group=OUTPUT,

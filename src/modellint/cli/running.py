@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modellint.cli.command import option
+from modellint.config.settings import FIXING
 
 if TYPE_CHECKING:
     from modellint.execution import Arrays
@@ -51,6 +52,14 @@ _OPTIONS = (
         default=0,
         help="Seed of random inputs.  [default: 0]",
     ),
+)
+
+fix_data_option = option(
+    "--fix-data",
+    group=FIXING,
+    metavar="PATH",
+    type=click.Path(path_type=Path, exists=True),
+    help="Inputs to prove fixes with, besides random ones: npz, npy, or a folder.",
 )
 
 

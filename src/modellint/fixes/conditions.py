@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modellint.formats.onnx.facts import onnx_facts
+from modellint.formats.onnx.facts import FIRST_WITH_DEFAULTS, onnx_facts
 from modellint.model import DTYPES, DType, Graph, Node, Value, is_static
 from modellint.model.edits import AddTensor, GraphEdit, RemoveNodes, Replace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-FIRST_WITH_DEFAULTS = 4
-"""IR version since which an initializer that is an input, too, is the input's default."""
 
 
 def opset_of(graph: Graph) -> int:

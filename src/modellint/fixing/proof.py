@@ -176,15 +176,21 @@ class Proof:
 
     def _checker(self, after: Path) -> Failure | None:
         mistake = self._checked(after)
-        if mistake and not self._original_mistake:
+        if mistake and not self._checked(self.original):
             return Failure("checker", mistake)
         return None
 
-    @cached_property
-    def _original_mistake(self) -> str:
-        return self._checked(self.original)
-
     def _checked(self, path: Path) -> str:
+        """Return the checker's objection to a file; empty if it has none."""
+        if path not in self._mistakes:
+            self._mistakes[path] = self._ask_checker(path)
+        return self._mistakes[path]
+
+    @cached_property
+    def _mistakes(self) -> dict[Path, str]:
+        return {}
+
+    def _ask_checker(self, path: Path) -> str:
         request = {"code": "modellint.fixing.checking", "paths": [str(path.resolve())]}
         ended = run_child(CHILD, request, _limits())
         if ended.answer is None:

@@ -17,6 +17,7 @@ from modellint.formats import read_model
 from modellint.formats.registry import editor_of
 from modellint.model import Graph, Node, Tensor, Value
 from modellint.model.edits import (
+    AddTensor,
     EditError,
     InsertNodes,
     RemoveNodes,
@@ -264,10 +265,10 @@ def _touched(proposal: Proposal) -> Iterator[object]:
             yield edit.place, edit.key
         elif isinstance(edit, SetOpset):
             yield edit.domain, edit.body
-        else:
+        elif not isinstance(edit, AddTensor):
             for name in ("value", "body", "place", "graph"):
                 place = getattr(edit, name, None)
-                if place is not None and type(edit).__name__ != "AddTensor":
+                if place is not None:
                     yield place, type(edit).__name__ if isinstance(place, Graph) else ""
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from modellint.analysis.assume import settle
-from modellint.analysis.cost import ModelCost
+from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes, total_of
 from modellint.analysis.shapes import DeployedTypes
 from modellint.model import Model, Node
@@ -14,6 +14,7 @@ from modellint.placement.judging import NodeJudge, dequantizes_weight
 from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.waves import waves
 from modellint.runtimes import find_runtime
+from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
 
 MOST_MERGES = 3
@@ -26,12 +27,12 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     runtime = find_runtime(deployment.runtime or "")
     if runtime is None or runtime.placing is None or not model.has_graph:
         return None
-    judge = NodeJudge(model, deployment, runtime.placing)
-    if judge.table is None:
+    placing, table = runtime.placing, support(runtime.name, deployment.runtime_version)
+    if table is None:
         return None
+    judge = NodeJudge(model, deployment, placing, table)
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
     refusals = _refusals(judge, nodes)
-    placing, table = runtime.placing, judge.table
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
     now = sum(each.unit == placing.unit for each in partitions)
     merges = [*_fixed(judge, deployment, nodes, refusals), *_merges(nodes, refusals)]
@@ -74,18 +75,17 @@ def _partitions(
     """Return runs of nodes on one unit, ordered by their first nodes."""
     groups = [(unit, group) for group in waves(nodes, lambda node: id(node) not in refusals)]
     left = [node for node in nodes if id(node) in refusals]
-    of_group = {id(node): index for index, (_, group) in enumerate(groups) for node in group}
-    groups += [(fallback, each) for each in _islands(left, of_group)]
+    groups += [(fallback, each) for each in _islands(left)]
     place = {id(node): index for index, node in enumerate(nodes)}
     groups.sort(key=lambda group: place[id(group[1][0])])
-    cost = judge.analysis(ModelCost)
+    costs = judge.analysis(cost)
     return tuple(
-        Partition(unit, tuple(group), total_of([cost.macs_of(node) for node in group]))
+        Partition(unit, tuple(group), total_of([costs.macs_of(node) for node in group]))
         for unit, group in groups
     )
 
 
-def _islands(left: Sequence[Node], of_group: dict[int, int]) -> list[list[Node]]:
+def _islands(left: Sequence[Node]) -> list[list[Node]]:
     """Return the connected parts of what is left to the fallback."""
     part_of: dict[int, int] = {}
     parts: dict[int, list[Node]] = {}

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from modellint.analysis.folding import folding
-from modellint.analysis.shapes import DeployedTypes
+from modellint.forms.facts import Facts
 from modellint.forms.forms import opset_of, refused_form
-from modellint.model import DType, Model, Node, Shape, Value, is_static
+from modellint.model import Model, Node, Value, is_static
 from modellint.operators import Trait, having
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import NotTaken
 from modellint.runtimes.placing import Placing
-from modellint.runtimes.support import Support, removed, restrictions, support, within
+from modellint.runtimes.support import Support, removed, restrictions, within
 from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
@@ -24,40 +24,31 @@ _CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 _FLOATS = frozenset({"float16", "float32", "bfloat16", "float64"})
 
 
-class NodeJudge:
-    """A model for a deployment, before the tables of its runtime.
+class NodeJudge(Facts):
+    """A model for a deployment, before the tables of its runtime."""
 
-    It knows as much of the model as the context of a check (`modellint.forms.facts.Facts`).
-    """
-
-    def __init__(self, model: Model, deployment: Deployment, placing: Placing) -> None:
-        self.model = model
+    def __init__(
+        self, model: Model, deployment: Deployment, placing: Placing, table: Support
+    ) -> None:
+        self._model = model
         self._deployment = deployment
         self._placing = placing
+        self._table = table
         self._known: dict[object, Any] = {}
 
+    @property
+    def model(self) -> Model:
+        return self._model
+
     def under(self, deployment: Deployment) -> NodeJudge:
-        """Return the same for another deployment."""
-        return NodeJudge(self.model, deployment, self._placing)
+        """Return the same for another deployment on the runtime."""
+        return NodeJudge(self._model, deployment, self._placing, self._table)
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         if analyse not in self._known:
-            self._known[analyse] = analyse(self.model, self._deployment)
+            self._known[analyse] = analyse(self._model, self._deployment)
         found: T = self._known[analyse]
         return found
-
-    def shape(self, value: Value) -> Shape | None:
-        return self.analysis(DeployedTypes).shape(value)
-
-    def dtype(self, value: Value) -> DType | None:
-        return value.dtype
-
-    def is_frozen(self, value: Value) -> bool:
-        return self.analysis(folding).is_constant(value)
-
-    @cached_property
-    def table(self) -> Support | None:
-        return support(self._deployment.runtime or "", self._deployment.runtime_version)
 
     @cached_property
     def _forms(self) -> Mapping[str, list[Mapping[str, Any]]]:
@@ -77,24 +68,18 @@ class NodeJudge:
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""
-        table = self.table
-        if table is None:
-            return None
         opset = opset_of(node) if not node.domain else None
         if opset is not None and opset < self._placing.oldest_opset:
             return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")
         if node.op_type in _CONVERTERS:
             return self._open_dims(node) or self._scale(node)
-        if table.takes(_key(node)) is False or _key(node) not in table.operators:
+        if self._table.takes(_key(node)) is False or _key(node) not in self._table.operators:
             taken_as = self._within.get(_key(node))
             if taken_as is None or not INSIDE[taken_as](node):
                 return NotTaken("operator", "is not supported")
             return self._open_dims(node)
         return (
-            self._open_dims(node)
-            or self._type(node, table)
-            or self._form(node)
-            or self._precision(node)
+            self._open_dims(node) or self._type(node) or self._form(node) or self._precision(node)
         )
 
     def _open_dims(self, node: Node) -> NotTaken | None:
@@ -105,8 +90,8 @@ class NodeJudge:
                 return NotTaken("open-dims", f"has a dim that is not fixed, in '{value.name}'")
         return None
 
-    def _type(self, node: Node, table: Support) -> NotTaken | None:
-        entry = table.operators[_key(node)]
+    def _type(self, node: Node) -> NotTaken | None:
+        entry = self._table.operators[_key(node)]
         value = node.input(entry.get("at", 0))
         dtype = self.dtype(value) if value is not None else None
         if dtype is None or dtype.name not in entry.get("not", ()):

@@ -306,14 +306,10 @@ class DifferencePage(Page):
             what = self._same(nodes) if nodes is not None else "the same weights"
             said = what if said == NOTHING else self.dotted([what, said])
         style = POOR if difference.breaking else GOOD if difference.is_same else BOLD
-        self.line_of(Text(said, style))
+        self.line(Text(said, style))
 
     def _same(self, nodes: NodeDifference) -> str:
         return f"the same network: {counted(nodes.matched, 'operation')} and all weights"
-
-    def line_of(self, *parts: Text | str) -> None:
-        for line in Text.of(*parts).wrapped(self.page - self.indent):
-            self.print(" " * self.indent, line)
 
     # Interface
 

@@ -17,6 +17,7 @@ from modellint.report.text import BOLD, LINES, Text
 
 HEADING = LABEL = BOLD
 UNBOUNDED = 1 << 20
+LONGEST_NAME = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,10 @@ class Page:
         text = brief(text, self.glyphs.ellipsis)
         return encodable(text, self.encoding) if self.is_ascii else text
 
+    def short(self, name: str) -> str:
+        """Return a name that leaves room for the other columns of a table."""
+        return shorten(self.words(name), LONGEST_NAME, self.glyphs.ellipsis)
+
     def dotted(self, parts: Sequence[str]) -> str:
         return f" {self.glyphs.dot} ".join(parts)
 
@@ -85,8 +90,10 @@ class Page:
         line = rule * (room - cells(text))
         self.print(Text(f"{rule * 2} ", LINES), Text(text, HEADING), Text(f" {line}", LINES))
 
-    def line(self, text: str) -> None:
-        for line in Text(text).wrapped(self.page - self.indent) if text else ():
+    def line(self, *parts: Text | str) -> None:
+        """Print text, wrapped; nothing without any."""
+        text = Text.of(*parts)
+        for line in text.wrapped(self.page - self.indent) if text else ():
             self.print(" " * self.indent, line)
 
     def field(self, label: str | Text, value: str | Text) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.base.text import counted, quantity, shorten
+from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
 from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 from modellint.report.page import HEADING, LABEL, Page
@@ -12,7 +12,6 @@ from modellint.report.table import Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, LINES, POOR, Text
 
 MOST_ROWS = 10
-LONGEST_NAME = 44
 BAR = 20
 UNITS = (names("unit"), figures("nodes"), figures("MACs"), names(drop=1))
 PARTS = (
@@ -37,10 +36,6 @@ class PlacementPage(Page):
         self._parts(placed.parts)
         self._crossings(placed)
 
-    def _say(self, *parts: Text | str) -> None:
-        for line in Text.of(*parts).wrapped(self.page - self.indent):
-            self.print(" " * self.indent, line)
-
     def _headline(self, where: str, placed: Placed) -> None:
         title = Text(f"Placement on {self.words(where)}", HEADING)
         unit = self.words(placed.accelerator)
@@ -53,7 +48,7 @@ class PlacementPage(Page):
             said = Text(f"{parts} on the {unit}", FAIR if placed.partitions == 1 else POOR)
         basis = "measured" if placed.measured else "published"
         runtime = self.words(f"{placed.runtime} {placed.version or ''}".strip())
-        self._say(title, "  ", said, f" ({basis} for {runtime})")
+        self.line(title, "  ", said, f" ({basis} for {runtime})")
 
     def _units(self, placed: Placed) -> None:
         bar = "#" if self.is_ascii else "█"
@@ -72,7 +67,7 @@ class PlacementPage(Page):
             return
         most = len(left) if self.options.verbose else MOST_ROWS
         rows = [
-            [self.words(one.op), f"{one.nodes:,}", self.words(one.reason), self._name(one.first)]
+            [self.words(one.op), f"{one.nodes:,}", self.words(one.reason), self.short(one.first)]
             for one in left[:most]
         ]
         self.blank()
@@ -83,18 +78,18 @@ class PlacementPage(Page):
         if not savings:
             return
         self.blank()
-        self._say(Text("What one change would do", HEADING))
+        self.line(Text("What one change would do", HEADING))
         for number, saving in enumerate(savings, start=1):
             nodes = counted(saving.nodes, saving.op)
             if saving.nodes == 1:
-                nodes = f"{saving.op} '{self._name(saving.first)}'"
+                nodes = f"{saving.op} '{self.short(saving.first)}'"
             effect = Text(f"{placed.partitions} → {saving.partitions} parts", GOOD)
             if self.is_ascii:
                 effect = Text(f"{placed.partitions} to {saving.partitions} parts", GOOD)
             taken = f"{nodes} taken, which {self.words(saving.reason)}: "
             if saving.cause == "open-dims":
                 taken = f"all dims fixed, which are open in {counted(saving.nodes, 'node')}: "
-            self._say(Text(f"  {number}. ", LABEL), taken, effect)
+            self.line(Text(f"  {number}. ", LABEL), taken, effect)
 
     def _parts(self, parts: Sequence[PlacedPart]) -> None:
         if len(parts) < 2:
@@ -106,8 +101,8 @@ class PlacementPage(Page):
                 self.words(part.unit),
                 f"{part.nodes:,}",
                 "?" if part.macs is None else quantity(part.macs),
-                self._name(part.first),
-                self._name(part.last),
+                self.short(part.first),
+                self.short(part.last),
             ]
             for number, part in enumerate(parts[:most], start=1)
         ]
@@ -126,21 +121,18 @@ class PlacementPage(Page):
                 "?" if each.bytes is None else format_bytes(each.bytes),
                 self.words(each.source),
                 self.words(each.reader),
-                self._name(each.value),
-                self._name(each.node),
+                self.short(each.value),
+                self.short(each.node),
             ]
             for each in largest[:most]
         ]
         total = placed.crossing_bytes
         size = "" if total is None else f", {format_bytes(total)} in each run"
         self.blank()
-        self._say(f"{counted(len(crossings), 'value')} copied between units{size}")
+        self.line(f"{counted(len(crossings), 'value')} copied between units{size}")
         self.table(CROSSINGS, rows, indent=self.indent + 2)
         self._more(len(largest) - most)
 
     def _more(self, rest: int) -> None:
         if rest > 0:
-            self._say(f"  and {rest:,} more")
-
-    def _name(self, name: str) -> str:
-        return shorten(self.words(name), LONGEST_NAME, self.glyphs.ellipsis)
+            self.line(f"  and {rest:,} more")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from modellint.base.text import counted, quantity, shorten
+from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
 from modellint.report.options import Options
 from modellint.report.page import HEADING, LABEL, Page
@@ -18,7 +18,6 @@ from modellint.report.text import FAIR, GOOD, LINES, POOR, Text
 Summary = Mapping[str, Any]
 
 MOST_ROWS = 10
-LONGEST_NAME = 44
 BAR = 20
 
 COVERAGE = (
@@ -65,10 +64,6 @@ class QuantizationPage(Page):
         if self.options.verbose:
             self._layers(summary["layers"])
 
-    def _say(self, *parts: Text | str) -> None:
-        for line in Text.of(*parts).wrapped(self.page - self.indent):
-            self.print(" " * self.indent, line)
-
     def _rows(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         self.table(columns, rows, indent=self.indent + 2)
 
@@ -79,7 +74,7 @@ class QuantizationPage(Page):
         else:
             conversions = counted(summary["conversions"], "conversion")
             said = f"{method}: products mostly in {precision}, {conversions} between precisions"
-        self._say(Text("Quantization", HEADING), f"  {said}")
+        self.line(Text("Quantization", HEADING), f"  {said}")
 
     def _coverage(self, coverage: Mapping[str, Mapping[str, Any]]) -> None:
         rows: list[Row] = []
@@ -123,7 +118,7 @@ class QuantizationPage(Page):
         self.blank()
         self._rows(ISLANDS, rows)
         if len(ordered) > most:
-            self._say(f"  and {len(ordered) - most} more")
+            self.line(f"  and {len(ordered) - most} more")
 
     def _island(
         self, op_type: str, slowdown: float | None, alike: Sequence[Mapping[str, Any]]
@@ -132,7 +127,7 @@ class QuantizationPage(Page):
         return [
             f"{len(alike):,}",
             self.words(op_type),
-            self._name(alike[0]["node"]),
+            self.short(alike[0]["node"]),
             f"{sum(island['nodes'] for island in alike):,}",
             f"{sum(island['conversions'] for island in alike):,}",
             _percent(None if None in shares else sum(shares)),
@@ -143,26 +138,26 @@ class QuantizationPage(Page):
         score = summary["score"]
         self.blank()
         if score is None:
-            self._say("Nothing to quantize: no product of matrices and no convolution.")
+            self.line("Nothing to quantize: no product of matrices and no convolution.")
             return
         style = GOOD if score >= 80 else FAIR if score >= 50 else POOR
         what = "Readiness" if summary["method"] == "none" else "Coverage"
-        self._say(Text(what, HEADING), "  ", Text(f"{score}", style), " of 100")
+        self.line(Text(what, HEADING), "  ", Text(f"{score}", style), " of 100")
         if summary["deductions"]:
             self._rows(DEDUCTIONS, [self._deduction(each) for each in summary["deductions"]])
-            self._say(f"  shares are of {self.words(_unit(summary))}")
+            self.line(f"  shares are of {self.words(_unit(summary))}")
         if summary["refused"]:
             titles = [
                 f"{one['title']} ({counted(one['nodes'], 'node')})" for one in summary["refused"]
             ]
-            self._say(f"  but with {self.words(' and '.join(titles))}")
+            self.line(f"  but with {self.words(' and '.join(titles))}")
 
     def _deduction(self, one: Mapping[str, Any]) -> Row:
         return [
             Text(f"-{one['points']}", POOR if one["points"] >= 20 else FAIR),
             _percent(one["share"]),
             self.words(one["title"]),
-            self._name(one["first"]),
+            self.short(one["first"]),
             f"and {one['nodes'] - 1:,} more" if one["nodes"] > 1 else "",
         ]
 
@@ -170,11 +165,11 @@ class QuantizationPage(Page):
         if not gains:
             return
         self.blank()
-        self._say(Text("Largest gains", HEADING))
+        self.line(Text("Largest gains", HEADING))
         for number, gain in enumerate(gains, start=1):
             remedy = f"{self.words(gain['remedy'])} ({self.words(gain['title'])}): "
             points = Text(f"+{gain['points']}", GOOD)
-            self._say(Text(f"  {number}. ", LABEL), remedy, points)
+            self.line(Text(f"  {number}. ", LABEL), remedy, points)
 
     def _moves(self, moves: Sequence[Mapping[str, Any]]) -> None:
         """Print the pairs to move, those with the largest gain first."""
@@ -182,17 +177,17 @@ class QuantizationPage(Page):
             return
         most = len(moves) if self.options.verbose else MOST_ROWS
         self.blank()
-        self._say(Text("Pairs to move", HEADING))
+        self.line(Text("Pairs to move", HEADING))
         for number, move in enumerate(moves[:most], start=1):
             gained = Text(self.words(move["gain"]), GOOD)
-            self._say(Text(f"  {number}. ", LABEL), f"{self.words(move['what'])}: ", gained)
+            self.line(Text(f"  {number}. ", LABEL), f"{self.words(move['what'])}: ", gained)
         if len(moves) > most:
-            self._say(f"  and {len(moves) - most} more")
+            self.line(f"  and {len(moves) - most} more")
 
     def _layers(self, layers: Iterable[Mapping[str, Any]]) -> None:
         rows = [
             [
-                self._name(layer["node"]),
+                self.short(layer["node"]),
                 self.words(layer["op_type"]),
                 layer["precision"],
                 layer["weight_precision"],
@@ -202,9 +197,6 @@ class QuantizationPage(Page):
         ]
         self.blank()
         self._rows(LAYERS, rows)
-
-    def _name(self, name: str) -> str:
-        return shorten(self.words(name), LONGEST_NAME, self.glyphs.ellipsis)
 
 
 def _share(islands: Iterable[Mapping[str, Any]]) -> float:

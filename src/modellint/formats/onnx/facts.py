@@ -9,6 +9,8 @@ from modellint.base.records import dataclass
 from modellint.model import Attribute, AttributeRef, Graph, Model, Node, Value
 
 DEFAULT_DOMAIN = ""
+FIRST_WITH_DEFAULTS = 4
+"""IR version since which an initializer that is an input, too, is the input's default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from modellint.formats.onnx.build import domain_of
 from modellint.formats.onnx.edit import encode
 from modellint.formats.onnx.edit.message import EditedMessage, Field, Piece, new_field
 from modellint.formats.onnx.edit.resolution import (
-    FIRST_WITH_DEFAULTS,
     Inserted,
     New,
     Resolution,
 )
-from modellint.formats.onnx.facts import onnx_facts
+from modellint.formats.onnx.facts import FIRST_WITH_DEFAULTS, onnx_facts
 from modellint.formats.onnx.names import usual_name
 from modellint.model import DType, Graph, Model, Node, Shape, Value
 from modellint.model.edits import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from modellint.formats.onnx.facts import onnx_facts
+from modellint.formats.onnx.facts import FIRST_WITH_DEFAULTS, onnx_facts
 from modellint.model import Graph, Model, Node, Value
 from modellint.model.edits import (
     AddTensor,
@@ -23,9 +23,6 @@ from modellint.model.edits import (
     SetInput,
 )
 from modellint.operators import Trait, having
-
-FIRST_WITH_DEFAULTS = 4
-"""IR version since which initializers need not be inputs."""
 
 
 class New(NamedTuple):
