@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from functools import cache
 from io import FileIO
@@ -64,6 +64,12 @@ class Discovery:
     notes: list[str] = field(default_factory=list)
 
 
+def require_existing(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or folder")
+
+
 def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
     """Find the files to lint, without duplicates, in argument order and then by name."""
     discovery = Discovery()
@@ -73,10 +79,9 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
         if path.is_dir() and not is_model_folder(path):
             discovery.walked.append(path.resolve())
             found = _Walk(path, configs, discovery, folders).models(path)
-        elif path.exists():
-            found = _named(path, configs, discovery)
         else:
-            raise UsageError(f"{path}: no such file or folder")
+            require_existing([path])
+            found = _named(path, configs, discovery)
         for model in found:
             identity = folders.identity(model)
             if identity not in seen:

@@ -129,6 +129,8 @@ class Setups:
 @contextmanager
 def sources(models: Sequence[Path], given: dict[str, Any], configs: Configs) -> Iterator[Sources]:
     """Yield what is to be compared; copies from a repository are gone afterwards."""
+    from modellint.discovery import require_existing
+
     if given["revisions"] is not None or given["staged"]:
         with _in_git(models, given["revisions"] or "HEAD", staged=given["staged"]) as found:
             yield found
@@ -138,6 +140,7 @@ def sources(models: Sequence[Path], given: dict[str, Any], configs: Configs) -> 
             f"{len(models) or 'no'} model{'s' if len(models) != 1 else ''} to compare; give an old "
             "and a new one, or --git REV for versions of one"
         )
+    require_existing(models)
     if len(models) == 2 and all(_is_plain_folder(each, configs) for each in models):
         yield _in_folders(models[0], models[1], configs)
         return

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from modellint.base.errors import UsageError
 from modellint.cli import probing
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
@@ -75,9 +74,9 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
 
     It runs in a separate process with time and memory limits. TensorRT for RTX needs no GPU.
     """
-    for path in models:
-        if not path.exists():
-            raise UsageError(f"{path}: no such file or folder")
+    from modellint.discovery import require_existing
+
+    require_existing(models)
     if given["layers"] is not None:
         _compare(models, given["layers"])
         return 0
