@@ -65,7 +65,6 @@ _LOWER = """
 _HIGHER_WORDS, _LOWER_WORDS = frozenset(_HIGHER.split()), frozenset(_LOWER.split())
 _WORD = re.compile(r"[A-Za-z]+\d*")
 _BITS = re.compile(r"bits_per_byte")
-_LEAST_LOSS = re.compile(r"^(?:train|eval|test|val)?[_/]?loss$")
 
 
 def direction(name: str) -> Better | None:

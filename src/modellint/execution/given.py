@@ -26,7 +26,6 @@ AT_ONCE = 8
 """Rows of an array that are one input, where the model leaves the batch open."""
 SIDE, TOKENS = 224, 128
 """Size of images and length of texts where the model leaves them open."""
-NORMALIZE = ("unit", "imagenet", "none")
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's channels, as torchvision's models expect:
 https://docs.pytorch.org/vision/stable/models.html"""

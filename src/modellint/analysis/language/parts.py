@@ -65,13 +65,11 @@ class Parts:
         experts = self.of("experts").parameters
         return self.parameters - experts + round(experts * self.active_share)
 
-    @property
-    def active_bytes(self) -> int:
-        """Return the bytes that are read for each token: embeddings are only looked up."""
-        return self.read_bytes(self.active_share)
-
     def read_bytes(self, share: float) -> int:
-        """Return the bytes read if tokens are sent to a share of the experts."""
+        """Return the bytes read if tokens are sent to a share of the experts.
+
+        Embeddings are only looked up.
+        """
         experts, embeddings = self.of("experts").nbytes, self.of("embeddings").nbytes
         looked_up = embeddings if self.of("output").nbytes else 0
         return self.nbytes - experts - looked_up + round(experts * share)

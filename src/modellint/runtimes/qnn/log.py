@@ -15,12 +15,6 @@ _NODE = re.compile(
     r"^\tOperator type: (?P<op>.*?) Node name: (?P<name>.*?) Node index: (?P<at>\d+)"
 )
 _REASON = re.compile(r"^\tREASON : (?P<reason>.*)")
-_INVALID = re.compile(
-    r"backendValidateOpConfig\(\) failed for node `(?P<name>.*?)` of type `(?P<type>\w+)`"
-)
-_DETAIL = re.compile(r"<E> (?P<text>.*)")
-_NOISE = ("unexpected GraphHtpSettings option", "Stub lib id mismatch")
-_OF_NODE = re.compile(r" in the node '(?P<name>[^']*)'|QnnDsp <E> ")
 _AFTER_DOT = re.compile(r"\.?\s*\w+ node `.*", re.DOTALL)
 
 
@@ -38,11 +32,6 @@ class NodeUnit:
     def name(self) -> str:
         """Return the name of the node that the unit is about."""
         return next((name for name, op in self.nodes if op == self.op), "")
-
-    @property
-    def is_quantized(self) -> bool:
-        """Return True if it computes in integers."""
-        return len(self.nodes) > 1
 
 
 def node_units(log: str) -> list[NodeUnit]:
@@ -70,14 +59,3 @@ def _unit(head: re.Match[str], following: list[str]) -> NodeUnit:
         elif not line.startswith("\t"):
             break
     return NodeUnit(head["op"], tuple(nodes), head["verdict"] == "PASSED", reason)
-
-
-def backend_errors(log: str) -> list[str]:
-    """Return what the accelerator's own compiler objected to, each text once."""
-    texts = (found["text"].strip() for found in _DETAIL.finditer(_COLORS.sub("", log)))
-    return list(dict.fromkeys(text for text in texts if not any(each in text for each in _NOISE)))
-
-
-def refused_by_backend(log: str) -> dict[str, str]:
-    """Return the nodes that the accelerator's own compiler refused, and its operators for them."""
-    return {found["name"]: found["type"] for found in _INVALID.finditer(_COLORS.sub("", log))}
