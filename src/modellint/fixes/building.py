@@ -18,7 +18,6 @@ from modellint.model.edits import (
     NewNode,
     Operand,
     RemoveNodes,
-    RemoveTensor,
     SetInput,
     SetTensor,
 )
@@ -99,62 +98,24 @@ def instead(
     """
     read = {id(v) for node in made for v in node.inputs if isinstance(v, Value)}
     read |= {id(value) for value in kept if isinstance(value, Value)}
-    removed = _unneeded(nodes, last, read)
     insert = InsertNodes(last.graph, made, before=last)
-    return (insert, RemoveNodes(tuple(removed.values())), *_idle_tensors(removed, read))
+    return (insert, RemoveNodes(_unneeded(nodes, last, read)))
 
 
-def without(*nodes: Node) -> tuple[GraphEdit, ...]:
-    """Remove nodes whose outputs are replaced, with the constants that only they read."""
-    removed = _with_constants({id(node): node for node in nodes}, set())
-    return (RemoveNodes(tuple(removed.values())), *_idle_tensors(removed, set()))
-
-
-def _unneeded(nodes: Iterable[Node], last: Node, read: set[int]) -> dict[int, Node]:
+def _unneeded(nodes: Iterable[Node], last: Node, read: set[int]) -> tuple[Node, ...]:
     """Return the last node, and those whose outputs only such nodes read."""
     removed = {id(last): last}
     left = {id(node): node for node in nodes if node is not last}
     while True:
         idle = {key: node for key, node in left.items() if _is_idle(node, removed, read)}
         if not idle:
-            return _with_constants(removed, read)
+            return tuple(removed.values())
         removed |= idle
         left = {key: node for key, node in left.items() if key not in idle}
-
-
-def _with_constants(removed: dict[int, Node], read: set[int]) -> dict[int, Node]:
-    """Add the Constant nodes that only removed nodes read."""
-    makers = [v.producer for node in removed.values() for v in node.inputs if v is not None]
-    idle = {
-        id(maker): maker
-        for maker in makers
-        if maker is not None and maker.op_type == "Constant" and _is_idle(maker, removed, read)
-    }
-    return removed | idle
 
 
 def _is_idle(node: Node, removed: dict[int, Node], read: set[int]) -> bool:
     made = [value for value in node.outputs if value is not None]
     return not any(value.is_output or id(value) in read for value in made) and all(
         id(use.node) in removed for value in made for use in value.consumers
-    )
-
-
-def _idle_tensors(removed: dict[int, Node], read: set[int]) -> tuple[RemoveTensor, ...]:
-    """Drop the initializers that only removed nodes read."""
-    values = [v for node in removed.values() for v in node.inputs if v is not None]
-    return dropped((value for value in values if id(value) not in read), removed.values())
-
-
-def dropped(values: Iterable[Value | None], nodes: Iterable[Node]) -> tuple[RemoveTensor, ...]:
-    """Drop the initializers that only these nodes have read."""
-    idle = {id(node) for node in nodes}
-    distinct = {id(value): value for value in values if value is not None}
-    return tuple(
-        RemoveTensor(value)
-        for value in distinct.values()
-        if value.is_initializer
-        and is_droppable(value)
-        and not value.is_output
-        and all(id(use.node) in idle for use in value.consumers)
     )

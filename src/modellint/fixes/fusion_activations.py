@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from modellint.analysis.fusion import axes_of
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import instead, main_opset, tolerance_of, without
+from modellint.fixes.building import instead, main_opset, tolerance_of
 from modellint.fixes.compat import once_raised
 from modellint.model import Attribute, Node, Value
-from modellint.model.edits import Fix, NewNode, Replace
+from modellint.model.edits import Fix, NewNode, RemoveNodes, Replace
 
 _HARD_SIGMOID: Mapping[str, Attribute] = {"alpha": 1 / 6, "beta": 0.5}
 _SINCE = {"Gelu": 20, "HardSwish": 14, "Mish": 18, "Swish": 24}
@@ -150,5 +150,5 @@ def _log_before(
     ):
         return None
     new = NewNode("LogSoftmax", first.inputs, (made,), first.attributes, name=first.name)
-    edits = (*instead((), first, new), Replace(result, between), *without(last))
+    edits = (*instead((), first, new), Replace(result, between), RemoveNodes((last,)))
     return Fix(edits, says, tolerance=tolerance)

@@ -9,14 +9,12 @@ from modellint.analysis.attention import AttentionBlock, Attentions
 from modellint.analysis.fusion import number, operands
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import (
-    dropped,
     instead,
     main_opset,
     narrowed,
     readable,
     tolerance_of,
     wide,
-    without,
 )
 from modellint.fixes.compat import once_raised
 from modellint.fixes.conditions import is_settled
@@ -92,7 +90,7 @@ def _early(constant: Value, reader: Node) -> tuple[Operand, tuple[GraphEdit, ...
         return constant, (RemoveNodes((reader,)),)
     name = f"{constant.name}_early"
     added = AddTensor(name, reader.graph, tensor.dtype, tensor.shape, stored.copy)
-    return name, (added, *without(reader))
+    return name, (added, RemoveNodes((reader,)))
 
 
 def drop_guard(context: Context, hit: Hit) -> Fix | None:
@@ -111,7 +109,7 @@ def drop_guard(context: Context, hit: Hit) -> Fix | None:
     if probabilities is None or chosen.input(2) is not probabilities:
         return None
     says = f"Drops the guard after Softmax '{block.softmax.label}'."
-    edits: tuple[GraphEdit, ...] = (Replace(result, probabilities), *without(chosen, test))
+    edits: tuple[GraphEdit, ...] = (Replace(result, probabilities), RemoveNodes((chosen, test)))
     if block.masks:
         wanted = context.choices.get("nan-guard") == "drop"
         return Fix(edits if wanted else (), says, "choice", "nan-guard=drop")
@@ -234,7 +232,6 @@ def join_projections(context: Context, hit: Hit) -> Fix | None:
         AddTensor(parts, first.graph, _INT64, (len(sizes),), partial(_integers, sizes)),
         InsertNodes(first.graph, made, before=first),
         RemoveNodes(tuple(nodes)),
-        *dropped(stored, nodes),
     )
     says = f"Makes one product of the {len(nodes)} of '{data.name}' and stored weights."
     return Fix(edits, says, tolerance=tolerance)

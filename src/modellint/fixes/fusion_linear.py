@@ -18,7 +18,6 @@ from modellint.fixes.building import (
     reading,
     tolerance_of,
     wide,
-    without,
 )
 from modellint.model import Node, Value
 from modellint.model.edits import (
@@ -26,6 +25,7 @@ from modellint.model.edits import (
     EditError,
     Fix,
     GraphEdit,
+    RemoveNodes,
     Replace,
     SetAttribute,
     SetInput,
@@ -255,7 +255,7 @@ def _folded(context: Context, layer: _Layer, node: Node, affine: _Affine) -> Fix
     if added is None:
         return None
     says = f"Folds {node.op_type} '{node.label}' into {layer.node.op_type} '{layer.node.label}'."
-    edits += [*added, Replace(result, made), *without(node)]
+    edits += [*added, Replace(result, made), RemoveNodes((node,))]
     return Fix(tuple(edits), says, tolerance=tolerance)
 
 
@@ -340,7 +340,7 @@ def pad(context: Context, hit: Hit) -> Fix | None:
             return None
         edits += more
     says = f"Lets the ops after Pad '{node.label}' pad by themselves."
-    edits += [Replace(output, value), *without(node)]
+    edits += [Replace(output, value), RemoveNodes((node,))]
     return Fix(tuple(edits), says, tolerance=tolerance_of(output))
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from modellint.analysis.fusion import number, operands
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import dropped, instead, main_opset, without
-from modellint.fixes.conditions import is_settled
+from modellint.fixes.building import instead, main_opset
+from modellint.fixes.conditions import is_droppable, is_settled
 from modellint.fixes.quantization_pairs import all_places
 from modellint.model import DTYPES, DType, Node, Value
 from modellint.model.edits import (
@@ -18,7 +18,9 @@ from modellint.model.edits import (
     Fix,
     GraphEdit,
     NewNode,
+    RemoveNodes,
     RemoveOutput,
+    RemoveTensor,
     Replace,
 )
 
@@ -67,7 +69,7 @@ def _stored(quantizer: Converter) -> list[GraphEdit]:
     return [
         AddTensor(name, source.graph, dtype, tensor.shape, partial(_quantized, quantizer, dtype)),
         Replace(quantizer.output, name),
-        *without(quantizer.node),
+        RemoveNodes((quantizer.node,)),
     ]
 
 
@@ -173,7 +175,7 @@ def drop_watched(context: Context, hit: Hit) -> Fix | None:
     says = f"Drops {len(watching)} outputs of a calibration."
     edits: tuple[GraphEdit, ...] = (
         *(RemoveOutput(output) for output, _ in watching),
-        *without(*removed.values()),
+        RemoveNodes(tuple(removed.values())),
     )
     wanted = context.choices.get("calibration-outputs") == "drop"
     return Fix(
@@ -195,7 +197,11 @@ def drop_buffers(context: Context, hit: Hit) -> Fix | None:
         value
         for graph in context.graphs()
         for value in graph.initializers
-        if value.name in stated and not value.consumers
+        if value.name in stated
+        and not value.consumers
+        and not value.is_output
+        and is_droppable(value)
     ]
-    edits = dropped(idle, ())
-    return Fix(edits, f"Drops {len(edits)} buffers of observers.") if edits else None
+    if not idle:
+        return None
+    return Fix(tuple(map(RemoveTensor, idle)), f"Drops {len(idle)} buffers of observers.")

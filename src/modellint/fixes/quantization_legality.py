@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization import Converter, QuantizationMap
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import dropped, main_opset, reading, without
+from modellint.fixes.building import main_opset, reading
 from modellint.fixes.conditions import is_settled
 from modellint.fixes.quantization_pairs import all_places
-from modellint.model import DTYPES, Node, Value
+from modellint.model import DTYPES, Value
 from modellint.model.edits import (
     AddTensor,
     EditError,
     Fix,
     GraphEdit,
+    RemoveNodes,
     Replace,
     SetInput,
     SetType,
@@ -33,7 +34,6 @@ def signed_activations(context: Context, hit: Hit) -> Fix | None:
     """Quantize activations to int8 of zero point 0 instead of to uint8 of 128."""
     quantization = context.analysis(QuantizationMap)
     edits: list[GraphEdit] = []
-    changed: list[Node] = []
     count = 0
     for node in all_places(hit):
         quantizer = quantization.converter(node)
@@ -42,10 +42,8 @@ def signed_activations(context: Context, hit: Hit) -> Fix | None:
         shifted = _shifted(quantization, quantizer, f"{quantizer.output.name}_zero")
         count += bool(shifted)
         edits += shifted
-        changed += [node, *(use.node for use in quantizer.output.consumers)] if shifted else []
     if not edits:
         return None
-    edits += dropped((node.input(2) for node in changed), changed)
     return Fix(tuple(edits), f"Quantizes {count} activations to int8 instead of uint8.")
 
 
@@ -82,7 +80,6 @@ def symmetric_weights(context: Context, hit: Hit) -> Fix | None:
     """Store weights as int8 without a zero point, where the differences from it fit."""
     quantization = context.analysis(QuantizationMap)
     edits: list[GraphEdit] = []
-    changed: list[Node] = []
     count = 0
     for node in all_places(hit):
         found = quantization.converter(node)
@@ -91,10 +88,8 @@ def symmetric_weights(context: Context, hit: Hit) -> Fix | None:
         moved = _without_point(found)
         count += bool(moved)
         edits += moved
-        changed += [node] if moved else []
     if not edits:
         return None
-    edits += dropped((node.input(2) for node in changed), changed)
     return Fix(tuple(edits), f"Stores {count} weights as int8 without a zero point.")
 
 
@@ -204,7 +199,7 @@ def _as_float(bias: Converter) -> list[GraphEdit]:
     edits: list[GraphEdit] = [
         AddTensor(name, source.graph, _FLOAT, tensor.shape, partial(_dequantized, source, scale)),
         Replace(output, name),
-        *without(bias.node),
+        RemoveNodes((bias.node,)),
     ]
     return edits
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization import Converter, QuantizationMap, WeightedOp
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import main_opset, without
+from modellint.fixes.building import main_opset
 from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Use, Value
 from modellint.model.edits import (
@@ -18,6 +18,7 @@ from modellint.model.edits import (
     GraphEdit,
     InsertNodes,
     NewNode,
+    RemoveNodes,
     SetInput,
 )
 
@@ -49,7 +50,7 @@ def requantize_bias(context: Context, hit: Hit) -> Fix | None:
             return None
         edits += more
     says = f"Stores the bias of '{bias.output.name}' in steps of its layer's products."
-    return Fix((*edits, *without(node, *copies)), says, tolerance=_STEP)
+    return Fix((*edits, RemoveNodes((node, *copies))), says, tolerance=_STEP)
 
 
 def _readers(value: Value) -> tuple[list[Node], list[Use]]:

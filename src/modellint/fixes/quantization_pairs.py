@@ -11,8 +11,7 @@ from modellint.analysis.quantization.moves import Edit
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.surplus import takes_quantized
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import main_opset, readable, wide, without
-from modellint.fixes.conditions import is_droppable
+from modellint.fixes.building import main_opset, readable, wide
 from modellint.model import DTYPES, Node, Use, Value
 from modellint.model.edits import (
     AddTensor,
@@ -22,7 +21,6 @@ from modellint.model.edits import (
     NewNode,
     Operand,
     RemoveNodes,
-    RemoveTensor,
     Replace,
     SetInput,
     SetType,
@@ -57,7 +55,7 @@ def drop_pair(context: Context, hit: Hit) -> Fix | None:
         return None
     replaced = (Replace(value, quantizer.source) for value in results)
     says = f"Removes the pair of {quantizer.node.op_type} '{quantizer.node.label}'."
-    return Fix((*replaced, *without(*removed)), says, tolerance=STEPS)
+    return Fix((*replaced, RemoveNodes(tuple(removed))), says, tolerance=STEPS)
 
 
 def share_source(context: Context, hit: Hit) -> Fix | None:
@@ -98,7 +96,7 @@ def drop_requantization(context: Context, hit: Hit) -> Fix | None:
     if before.output.sole_consumer is node:
         removed.append(before.node)
     says = f"Removes {node.op_type} '{node.label}', which returns what was quantized before."
-    return Fix((Replace(quantizer.output, before.source), *without(*removed)), says)
+    return Fix((Replace(quantizer.output, before.source), RemoveNodes(tuple(removed))), says)
 
 
 def keep_scale(context: Context, hit: Hit) -> Fix | None:
@@ -372,16 +370,13 @@ class _Carrier:
             name=result,
         )
         before = min((use.node for use in edit.uses), key=lambda each: each.index)
-        edits: list[GraphEdit] = [
+        return [
             AddTensor(name, value.graph, _INT8, tensor.shape, partial(_steps_of, value, axis)),
             AddTensor(parts[0], value.graph, _FLOAT, size, scales),
             AddTensor(parts[1], value.graph, _INT8, size, partial(_zeros, size)),
             InsertNodes(first.graph, (node,), before=before),
             *(SetInput(use.node, use.index, result) for use in edit.uses),
         ]
-        if len(edit.uses) == len(value.consumers) and value.is_initializer and is_droppable(value):
-            edits.append(RemoveTensor(value))
-        return edits
 
 
 def _scalar(number: float, dtype: str) -> NDArray[Any]:

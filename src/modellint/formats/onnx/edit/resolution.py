@@ -227,8 +227,10 @@ class Resolution:
         return output in self._replaced and output.producer in self.removed
 
     def _may_be_dropped(self, value: Value) -> bool:
-        ir_version = onnx_facts(self.model).ir_version or 0
-        return not value.is_input or ir_version < FIRST_WITH_DEFAULTS
+        facts = onnx_facts(self.model)
+        if facts.training:
+            return False
+        return not value.is_input or (facts.ir_version or 0) < FIRST_WITH_DEFAULTS
 
     def _is_pure(self, node: Node) -> bool:
         return not node.subgraphs and node.op_type not in having(Trait.WRITES_STATE)
