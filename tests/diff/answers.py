@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modellint.diff.interface import interface_changes
-from modellint.diff.matching import match_models
-from modellint.diff.nodes import node_difference
-from modellint.diff.weights import weight_difference
+from modellint.differ.interface import interface_changes
+from modellint.differ.matching import match_models
+from modellint.differ.nodes import node_difference
+from modellint.differ.weights import weight_difference
 from modellint.formats import read_model
 from tests.diff.pairs import Expected
 

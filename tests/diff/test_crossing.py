@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modellint.diff.matched import Matching
-from modellint.diff.matching import match_models
+from modellint.differ.matched import Matching
+from modellint.differ.matching import match_models
 from modellint.formats import read_model
 from modellint.formats.openvino.notation import encode as openvino
 from modellint.formats.tflite.notation import encode as tflite

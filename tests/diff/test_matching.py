@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modellint.diff.matched import Matching
-from modellint.diff.matching import match_models
+from modellint.differ.matched import Matching
+from modellint.differ.matching import match_models
 from modellint.formats import read_model
 from tests.support import model_from_text, save
 

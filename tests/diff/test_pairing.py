@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modellint.diff.pairing import ModelFile, pair_models
+from modellint.differ.pairing import ModelFile, pair_models
 from tests.support import model_from_text, save
 
 LINE = """<ir_version: 9, opset_import: ["" : 18]>

@@ -11,10 +11,10 @@ import pytest
 from onnx import ModelProto, numpy_helper
 
 from modellint.analysis.quantization import QuantizationMap
-from modellint.diff.matching import match_models
-from modellint.diff.nodes import node_difference
-from modellint.diff.precisions import precision_difference
-from modellint.diff.weights import weight_difference
+from modellint.differ.matching import match_models
+from modellint.differ.nodes import node_difference
+from modellint.differ.precisions import precision_difference
+from modellint.differ.weights import weight_difference
 from modellint.difference import NodeDifference
 from modellint.formats import read_model
 from modellint.model import Model

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
-from modellint.diff.matching import match_models
-from modellint.diff.running import scale_of
+from modellint.differ.matching import match_models
+from modellint.differ.running import scale_of
 from modellint.formats import read_model
 from tests.samples import failed
 from tests.support import model_from_text, run_cli, save
@@ -84,7 +84,7 @@ def test_integers_stand_for_what_their_readers_say(tmp_path: Path) -> None:
 def test_inputs_are_laid_out_as_the_other_model_declares(
     tmp_path: Path, layout: tuple[int, ...]
 ) -> None:
-    from modellint.diff.running import laid_out
+    from modellint.differ.running import laid_out
 
     shape = [(1, 3, 8, 6)[axis] for axis in layout]
     text = f"""<ir_version: 8, opset_import: ["" : 17]>

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modellint.diff.roles import roles_of
-from modellint.diff.tensors import NumericComparison, NumericDifference, twins
+from modellint.differ.roles import roles_of
+from modellint.differ.tensors import NumericComparison, NumericDifference, twins
 from modellint.formats import read_model
 from tests.diff.language_models import LAYERS, convert, save_folder, weights
 

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
     "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session", "placement"},
     "difference": {"base", "inspection"},
-    "diff": MODELS
+    "differ": MODELS
     | VALUES
     | {"formats", "native", "rules", "checks", "inspection", "session"}
     | {"difference", "engine", "evaluation", "execution", "inspector", "plan"},

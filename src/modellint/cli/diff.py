@@ -91,7 +91,7 @@ Exit codes:
 @configurable
 def command(models: tuple[Path, ...], **given: Any) -> int:
     """Compare models by structure: what changed, what breaks, and what that costs."""
-    from modellint.diff.variants import trade_offs
+    from modellint.differ.variants import trade_offs
     from modellint.evaluation import read_evaluation
     from modellint.report.options import Options
 
@@ -125,8 +125,8 @@ def _compared(
     found: Sources, setups: Setups, running: Running, evaluations: Sequence[Evaluation]
 ) -> Iterator[Difference | OverviewRow]:
     """Iterate over differences, and rows for what only one side has."""
-    from modellint.diff.compare import compare_files
-    from modellint.diff.variants import metric_changes
+    from modellint.differ.compare import compare_files
+    from modellint.differ.variants import metric_changes
 
     for at, (old, new) in enumerate(found.pairs, 1):
         if old is not None and new is not None:
@@ -152,7 +152,7 @@ def _judged(difference: Difference, setup: Setup) -> Difference:
     stated = setup.config.settings.diff_budgets
     if not stated or not difference.is_readable:
         return difference
-    from modellint.diff.budgets import check_budgets, parse_limits
+    from modellint.differ.budgets import check_budgets, parse_limits
 
     try:
         limits = parse_limits(stated, [each.name for each in difference.metrics or ()])

@@ -12,7 +12,7 @@ from modellint.cli.command import option
 from modellint.cli.running import DATA, input_options, read_inputs
 
 if TYPE_CHECKING:
-    from modellint.diff.matched import Matching
+    from modellint.differ.matched import Matching
     from modellint.difference import Difference, OutputDeviation, RunDifference
     from modellint.execution.limits import Limit
     from modellint.targets.deployment import Deployment
@@ -64,7 +64,7 @@ class Running:
             return RunDifference([], "", 0, [], str(error))
 
     def _run(self, matching: Matching, deployment: Deployment) -> RunDifference:
-        from modellint.diff.running import run_difference, seeded_inputs
+        from modellint.differ.running import run_difference, seeded_inputs
 
         given = self._given
         if given["data"] is not None:

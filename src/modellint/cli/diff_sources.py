@@ -17,7 +17,7 @@ from modellint.config.load import Configs
 from modellint.config.settings import DIFFERENCES
 
 if TYPE_CHECKING:
-    from modellint.diff.compare import ComparedFile
+    from modellint.differ.compare import ComparedFile
     from modellint.evaluation import Evaluation
     from modellint.planning import Setup
 
@@ -120,7 +120,7 @@ class Setups:
 
     def file(self, source: DiffSource) -> ComparedFile:
         """Return a model with the plan that its configuration makes for it."""
-        from modellint.diff.compare import ComparedFile
+        from modellint.differ.compare import ComparedFile
 
         plan = self.of(source.place).plan_for(source.place)
         return ComparedFile(source.path, source.shown, plan)
@@ -153,7 +153,7 @@ def sources(models: Sequence[Path], given: dict[str, Any], configs: Configs) -> 
 
 @contextmanager
 def _in_git(models: Sequence[Path], revisions: str, *, staged: bool) -> Iterator[Sources]:
-    from modellint.diff.pairing import ModelFile, pair_models
+    from modellint.differ.pairing import ModelFile, pair_models
     from modellint.discovery import shown_path
     from modellint.revisions import compared
 
@@ -198,7 +198,7 @@ def _is_plain_folder(path: Path, configs: Configs) -> bool:
 
 
 def _in_folders(old: Path, new: Path, configs: Configs) -> Sources:
-    from modellint.diff.pairing import ModelFile, pair_models
+    from modellint.differ.pairing import ModelFile, pair_models
     from modellint.discovery import discover
 
     sides: list[dict[str, DiffSource]] = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modellint.diff.canonical import CanonicalStep
-from modellint.diff.matched import Matching
+from modellint.differ.canonical import CanonicalStep
+from modellint.differ.matched import Matching
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having, of
 

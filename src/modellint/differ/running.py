@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.analysis.quantization import Converter, QuantizationMap
-from modellint.diff.canonical import CanonicalStep
-from modellint.diff.matched import Matching, Pair
+from modellint.differ.canonical import CanonicalStep
+from modellint.differ.matched import Matching, Pair
 from modellint.difference import (
     NOT_FINITE,
     DeadChannels,

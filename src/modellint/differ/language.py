@@ -10,7 +10,7 @@ from typing import Literal
 from modellint.analysis.language import PART_NAMES, cached_per_token, weight_parts
 from modellint.analysis.language.parts import part_of
 from modellint.base.records import dataclass
-from modellint.diff.tensors import NumericComparison, NumericDifference, Stack, Twin, twins
+from modellint.differ.tensors import NumericComparison, NumericDifference, Stack, Twin, twins
 from modellint.difference import (
     LanguageDifference,
     PartDifference,

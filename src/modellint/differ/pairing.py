@@ -9,7 +9,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from modellint.base.records import dataclass
-from modellint.diff.crossing import operator_name, weight_sizes
+from modellint.differ.crossing import operator_name, weight_sizes
 from modellint.formats import read_model
 from modellint.model import Model
 

@@ -12,7 +12,7 @@ from modellint.analysis.quantization import (
     weight_bytes,
 )
 from modellint.base.text import counted
-from modellint.diff.matched import Matching
+from modellint.differ.matched import Matching
 from modellint.difference import (
     DeviceDifference,
     LayerPrecision,

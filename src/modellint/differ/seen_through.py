@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 
-from modellint.diff.attributes import opset_of, stated
-from modellint.diff.canonical import CanonicalGraph, CanonicalStep
-from modellint.diff.matched import Matching
+from modellint.differ.attributes import opset_of, stated
+from modellint.differ.canonical import CanonicalGraph, CanonicalStep
+from modellint.differ.matched import Matching
 from modellint.model import Node, Value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
-from modellint.diff.canonical import CanonicalGraph, CanonicalStep
+from modellint.differ.canonical import CanonicalGraph, CanonicalStep
 from modellint.model import Value
 
 Label = Callable[[CanonicalStep], Hashable]

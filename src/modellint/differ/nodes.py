@@ -7,11 +7,11 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from math import isclose
 
-from modellint.diff.attributes import newest_default, opset_of, stated
-from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep
-from modellint.diff.crossing import is_crossing
-from modellint.diff.folded import folded_activations
-from modellint.diff.matched import Matching, Pair
+from modellint.differ.attributes import newest_default, opset_of, stated
+from modellint.differ.canonical import LAYERS, CanonicalGraph, CanonicalStep
+from modellint.differ.crossing import is_crossing
+from modellint.differ.folded import folded_activations
+from modellint.differ.matched import Matching, Pair
 from modellint.difference import (
     AttributeChange,
     InputChange,

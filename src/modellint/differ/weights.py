@@ -11,10 +11,10 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modellint.diff.canonical import CanonicalStep
-from modellint.diff.crossing import FEW, is_layout_known, order_between
-from modellint.diff.matched import Matching, Pair, paired_weights
-from modellint.diff.samples import sample_of
+from modellint.differ.canonical import CanonicalStep
+from modellint.differ.crossing import FEW, is_layout_known, order_between
+from modellint.differ.matched import Matching, Pair, paired_weights
+from modellint.differ.samples import sample_of
 from modellint.difference import StoredWeight, WeightChange, WeightDifference
 from modellint.model import Model, Tensor, Value
 

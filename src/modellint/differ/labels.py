@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 
-from modellint.diff.canonical import CanonicalStep
-from modellint.diff.crossing import weight_sizes
-from modellint.diff.samples import sample_of
+from modellint.differ.canonical import CanonicalStep
+from modellint.differ.crossing import weight_sizes
+from modellint.differ.samples import sample_of
 from modellint.model import Value
 
 

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from modellint.diff.alignment import aligned, increasing
-from modellint.diff.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
-from modellint.diff.crossing import common_kind, is_crossing
-from modellint.diff.ends import kind_of_end, paired_ends
-from modellint.diff.labels import (
+from modellint.differ.alignment import aligned, increasing
+from modellint.differ.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
+from modellint.differ.crossing import common_kind, is_crossing
+from modellint.differ.ends import kind_of_end, paired_ends
+from modellint.differ.labels import (
     as_written,
     by_operator,
     by_ranks,
@@ -25,9 +25,9 @@ from modellint.diff.labels import (
     sampled,
     weak_name,
 )
-from modellint.diff.matched import Matching, Pair, paired_weights
-from modellint.diff.seen_through import match_seen_through
-from modellint.diff.side import Keyed, Label, Onward, Side, following, leading, neighbors
+from modellint.differ.matched import Matching, Pair, paired_weights
+from modellint.differ.seen_through import match_seen_through
+from modellint.differ.side import Keyed, Label, Onward, Side, following, leading, neighbors
 from modellint.model import Graph, Model, Value
 
 ROUNDS = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from modellint.diff.crossing import is_crossing
+from modellint.differ.crossing import is_crossing
 from modellint.difference import InterfaceChange
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Model, Value

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from modellint.base.records import dataclass
-from modellint.diff.canonical import CanonicalGraph, CanonicalStep
+from modellint.differ.canonical import CanonicalGraph, CanonicalStep
 from modellint.model import Model, Node, Value
 
 

@@ -11,14 +11,14 @@ from typing import Literal
 from modellint.analysis.quantization import QuantizationMap, quantization_summary
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
-from modellint.diff.findings import finding_difference
-from modellint.diff.interface import interface_changes
-from modellint.diff.language import language_difference
-from modellint.diff.matched import Matching
-from modellint.diff.matching import match_models
-from modellint.diff.nodes import node_difference
-from modellint.diff.precisions import precision_difference, quantization_impact
-from modellint.diff.weights import weight_difference
+from modellint.differ.findings import finding_difference
+from modellint.differ.interface import interface_changes
+from modellint.differ.language import language_difference
+from modellint.differ.matched import Matching
+from modellint.differ.matching import match_models
+from modellint.differ.nodes import node_difference
+from modellint.differ.precisions import precision_difference, quantization_impact
+from modellint.differ.weights import weight_difference
 from modellint.difference import (
     CountChange,
     DeviceDifference,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modellint.analysis.parameters import learned, packed_bits
 from modellint.base.records import dataclass
-from modellint.diff.roles import Role, roles_of
+from modellint.differ.roles import Role, roles_of
 from modellint.formats.elements import read_ranges
 from modellint.model import Model, Region, Tensor
 

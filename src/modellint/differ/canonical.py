@@ -16,8 +16,8 @@ from modellint.analysis.chains import LONGEST
 from modellint.analysis.fusion import Norms, is_number, operands
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.diff.attributes import drop_even_split, names_of_inputs, opset_of, stated
-from modellint.diff.crossing import (
+from modellint.differ.attributes import drop_even_split, names_of_inputs, opset_of, stated
+from modellint.differ.crossing import (
     FEW,
     common_attributes,
     is_arranging,
