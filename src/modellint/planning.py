@@ -439,6 +439,8 @@ def budget_limits(budgets: Budgets, config: Config, keys: tuple[str, ...]) -> di
 
 
 def _quantity(key: str, value: float | str) -> float:
+    if key == "min-share-on-accelerator":
+        return _share(value)
     if isinstance(value, (int, float)):
         return value
     if key in ("max-file-size", "max-vram"):
@@ -448,22 +450,21 @@ def _quantity(key: str, value: float | str) -> float:
         if duration is None:
             raise UsageError(f"invalid duration {_quoted(value)} (example: 5ms)")
         return float(duration[1]) * _SECONDS[duration[2]]
-    if key == "min-share-on-accelerator":
-        return _share(value)
     count = _COUNT.fullmatch(value)
     if count is None:
         raise UsageError(f"invalid number {_quoted(value)} (example: 25M)")
     return round(float(count[1]) * _FACTORS[count[2]])
 
 
-def _share(value: str) -> float:
-    percent = _PERCENT.fullmatch(value)
-    if percent is None:
-        raise UsageError(f"invalid share {_quoted(value)} (example: 95%)")
-    return float(percent[1]) / 100
+def _share(value: float | str) -> float:
+    percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    share = float(percent[1]) / 100 if percent is not None else value
+    if isinstance(share, str) or not 0 <= share <= 1:
+        raise UsageError(f"invalid share {_quoted(value)} (examples: '95%', 0.95)")
+    return share
 
 
-def _quoted(value: str) -> str:
+def _quoted(value: float | str) -> str:
     return shorten(repr(value), LONGEST_WORD)
 
 

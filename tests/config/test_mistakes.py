@@ -112,7 +112,11 @@ def test_a_misspelt_key(key: str, folder: Path) -> None:
         ("[budgets]\nmax-file-size = 'big'", [":2: budgets.max-file-size: ", "'big'"]),
         (
             "[budgets]\nmin-share-on-accelerator = '0.9x'",
-            [":2: budgets.min-share-on-accelerator: invalid share '0.9x' (example: 95%)"],
+            [":2: budgets.min-share-on-accelerator: invalid share '0.9x' (examples: '95%', 0.95)"],
+        ),
+        (
+            "[budgets]\nmin-share-on-accelerator = 95",
+            [":2: budgets.min-share-on-accelerator: invalid share 95 (examples: '95%', 0.95)"],
         ),
         (
             "[budgets]\nmax-latency-bound = '5'",
