@@ -168,7 +168,7 @@ def _size(source: DiffSource) -> int | None:
 
 
 def _overview(found: Sources, compared: Sequence[Difference | OverviewRow]) -> Overview:
-    from modellint.report.diff import overview_row
+    from modellint.report.diff_words import overview_row
 
     rows = []
     for (old, new), each in zip(found.pairs, compared, strict=True):

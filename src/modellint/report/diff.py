@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, TextIO, TypeVar
+from typing import TextIO, TypeVar
 
-from modellint.base.text import counted, growth, quantity, shorten, work
+from modellint.base.text import counted, growth, shorten
 from modellint.base.units import format_bytes
 from modellint.difference import (
     DeviceDifference,
@@ -21,11 +20,9 @@ from modellint.difference import (
     NodeChange,
     NodeDifference,
     Overview,
-    OverviewRow,
     PrecisionDifference,
     QuantizationImpact,
     SpeedBound,
-    TradeOffs,
     WeightChange,
     WeightDifference,
 )
@@ -41,12 +38,18 @@ from modellint.report.diff_language import (
     part_rows,
     statement_rows,
     tensor_rows,
-    trade_off_columns,
-    trade_off_facts,
-    trade_off_rows,
 )
+from modellint.report.diff_overview import OverviewPage
 from modellint.report.diff_run import draw_run
-from modellint.report.diff_run import summary as run_summary
+from modellint.report.diff_words import (
+    LONGEST_VALUE,
+    MOST_NUMBERS,
+    NOTHING,
+    TITLES,
+    as_text,
+    figure_text,
+    summary,
+)
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Cell, Column, Row, figures, names, prose
@@ -56,9 +59,7 @@ T = TypeVar("T")
 
 MOST_ROWS = 8
 """Rows of one kind of change, unless the page is verbose."""
-MOST_NUMBERS = 8
 MOST_NAMES = 3
-LONGEST_VALUE = 40
 
 INTERFACE = (names(), names(), prose(least=30))
 NODES = (names(), names("", least=12), figures(), names(least=16), prose(least=24))
@@ -93,23 +94,7 @@ DEVICES = (
     figures(drop=3),
     names("verdict", drop=1),
 )
-OVERVIEW = (
-    names(),
-    names("model", least=24),
-    figures("old", drop=1),
-    figures("new", drop=2),
-    prose(least=16),
-)
 SCORE = (figures("points"), names("for"), prose(least=30))
-
-TITLES: Mapping[str, str] = {
-    "parameters": "parameters",
-    "macs": "MACs",
-    "nodes": "nodes",
-    "file-bytes": "file",
-    "weight-bytes": "weights",
-    "kv-cache-per-token": "cache per token",
-}
 
 
 def write(difference: Difference, stream: TextIO, options: Options) -> None:
@@ -125,122 +110,6 @@ def write_several(
         if not difference.is_unchanged:
             write(difference, stream, options)
     stream.flush()
-
-
-def overview_row(difference: Difference, old: str, new: str) -> OverviewRow:
-    """Return one line about two models of these names."""
-    file = next((each for each in difference.figures if each.name == "file-bytes"), None)
-    status: Literal["same", "changed", "breaking", "unreadable"] = "changed"
-    if not difference.is_readable:
-        status = "unreadable"
-    elif difference.breaking:
-        status = "breaking"
-    elif difference.is_unchanged:
-        status = "same"
-    return OverviewRow(
-        name=new,
-        was=old if old != new else None,
-        status=status,
-        says=", ".join(summary(difference)),
-        bytes=[file.old, file.new] if file is not None else [None, None],
-    )
-
-
-class OverviewPage(Page):
-    """A table of several models that were compared."""
-
-    gutter = 14
-
-    def draw(self, overview: Overview) -> None:
-        arrow = "->" if self.is_ascii else "→"
-        sides = [self.words(side) for side in (overview.old, overview.new or "working tree")]
-        self.heading(f" {arrow} ".join(sides))
-        if len(overview.models) != 1 or overview.trade_offs is None:
-            self._models(overview)
-        if overview.trade_offs is not None:
-            self._trade_offs(overview.trade_offs)
-
-    def _models(self, overview: Overview) -> None:
-        self._table(OVERVIEW, [self._row(row) for row in overview.models])
-        counts = Counter(row.status for row in overview.models)
-        said = [f"{count:,} {status}" for status, count in counts.items()]
-        self.blank()
-        self.print(" " * self.indent, self.dotted(said or ["no models that differ"]))
-
-    def _table(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
-        self.blank()
-        for line in self.rows(columns, rows, self.page - self.indent):
-            self.print(" " * self.indent, line)
-
-    def _trade_offs(self, found: TradeOffs) -> None:
-        self._table(trade_off_columns(found), trade_off_rows(found, self.words))
-        self.blank()
-        for fact in trade_off_facts(found):
-            for line in Text(self.words(fact)).wrapped(self.page - self.indent):
-                self.print(" " * self.indent, line)
-
-    def _row(self, row: OverviewRow) -> Row:
-        style = {"breaking": POOR, "unreadable": POOR, "same": GOOD}.get(row.status, FAIR)
-        old, new = row.bytes
-        sizes = ["" if size is None else format_bytes(size) for size in (old, new)]
-        was = f" (was {row.was})" if row.was else ""
-        return [
-            Text(row.status, style),
-            self.words(f"{row.name}{was}"),
-            *sizes,
-            self.words(row.says if row.status != "same" else ""),
-        ]
-
-
-def summary(difference: Difference) -> list[str]:
-    """Return the parts of one line that says what is different, most important first."""
-    if not difference.is_readable:
-        return ["unreadable"]
-    found = difference.findings
-    parts = [
-        counted(len(difference.breaking), "breaking change"),
-        *_node_parts(difference.nodes),
-        *_weight_parts(difference.weights),
-        _precision_part(difference.precisions),
-        *_language_parts(difference.language),
-        run_summary(difference.run) if difference.run is not None else "",
-        f"{len(found.new):,} new and {len(found.gone):,} gone findings"
-        if found is not None and (found.new or found.gone)
-        else "",
-    ]
-    shown = [part for part in parts if part and not part.startswith("0 ")]
-    return shown or [NOTHING]
-
-
-def _node_parts(nodes: NodeDifference | None) -> Iterator[str]:
-    if nodes is None:
-        return
-    yield f"{counted(len(nodes.changed), 'node')} changed"
-    yield f"{counted(len(nodes.replaced), 'node')} replaced"
-    yield f"{counted(len(nodes.added), 'node')} added"
-    yield f"{counted(len(nodes.removed), 'node')} removed"
-
-
-def _weight_parts(weights: WeightDifference | None) -> Iterator[str]:
-    if weights is None:
-        return
-    yield f"{counted(len(weights.changed), 'weight')} changed"
-    yield f"{counted(len(weights.added), 'weight')} added"
-    yield f"{counted(len(weights.removed), 'weight')} removed"
-
-
-def _language_parts(language: LanguageDifference | None) -> Iterator[str]:
-    if language is None:
-        return
-    yield f"{counted(len(language.statements), 'hyperparameter')} changed"
-    for change in ("converted", "changed", "resized", "added", "removed"):
-        count = sum(each.count for each in language.tensors if each.change == change)
-        yield f"{counted(count, 'tensor')} {change}"
-
-
-def _precision_part(precisions: PrecisionDifference | None) -> str:
-    changed = len(precisions.changed) if precisions is not None else 0
-    return f"{counted(changed, 'layer')} in another precision"
 
 
 class DifferencePage(Page):
@@ -612,7 +481,6 @@ class DifferencePage(Page):
         return [Text(mark, style)]
 
 
-NOTHING = "no differences"
 _LISTED = ("added", "removed")
 
 
@@ -633,19 +501,6 @@ def _described(side: ModelSide) -> list[str]:
     ]
 
 
-def as_text(value: object) -> str:
-    """Format the value of an attribute."""
-    if value is None:
-        return "not stated"
-    if isinstance(value, list):
-        shown = ", ".join(as_text(each) for each in value[:MOST_NUMBERS])
-        return f"[{shown}, ...]" if len(value) > MOST_NUMBERS else f"[{shown}]"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
-
-
 def _dims(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape)) or "scalar"
 
@@ -659,14 +514,6 @@ def _product(shape: Sequence[int]) -> int:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
-
-
-def figure_text(change: FigureChange, value: int | None) -> str:
-    if value is None:
-        return "unknown"
-    if change.unit == "bytes":
-        return format_bytes(value)
-    return work(value) if change.name == "macs" else quantity(value)
 
 
 def _seconds(seconds: float | None) -> str:

@@ -14,8 +14,8 @@ from modellint.difference import (
     Overview,
     WeightDifference,
 )
-from modellint.report.diff import as_text, summary
 from modellint.report.diff_language import budget_figure, percent
+from modellint.report.diff_words import as_text, summary
 from modellint.report.options import Options
 
 

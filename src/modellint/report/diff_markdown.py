@@ -25,9 +25,9 @@ from modellint.difference import (
     TradeOffs,
     VariantFigures,
 )
-from modellint.report.diff import TITLES, figure_text, summary
 from modellint.report.diff import write as write_page
 from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
+from modellint.report.diff_words import TITLES, figure_text, summary
 from modellint.report.markdown import MOST_CHARACTERS, code, prose
 from modellint.report.options import Options
 from modellint.report.table import markdown
