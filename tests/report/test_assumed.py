@@ -9,7 +9,7 @@ import pytest
 
 from modellint.finding import Assumptions, DeploymentPart, Result
 from modellint.report import FORMATS, SILENT, render
-from modellint.report.assumed import MOST_DEPLOYMENTS, sentence, sentences
+from modellint.report.assumed import MOST_SENTENCES, sentence, sentences
 from tests.report.samples import CLEAN, SAMPLE, deployed
 
 A10 = Assumptions(
@@ -34,11 +34,24 @@ def test_a_sentence_names_what_was_not_stated_and_the_options() -> None:
     assert sentence(stated) == "For a10."
 
 
-def test_many_deployments_are_counted() -> None:
-    few = replace(CLEAN, assumptions=tuple(deployed(f"d{at}") for at in range(MOST_DEPLOYMENTS)))
-    assert len([*sentences(few)]) == MOST_DEPLOYMENTS
-    many = replace(CLEAN, assumptions=few.assumptions * 2)
-    assert [*sentences(many)][-1].startswith(f"For {MOST_DEPLOYMENTS} more deployments")
+def test_deployments_of_which_the_same_is_assumed_share_a_sentence() -> None:
+    many = replace(CLEAN, assumptions=tuple(deployed(f"d{at}") for at in range(60)))
+    assert [*sentences(many)] == [
+        "For d0, d1, d2, d3 and 56 more. Assumed: precision (--precision)."
+    ]
+    a10, l4 = A10, replace(A10, deployment="l4 (tensorrt 11.5, fp16)")
+    (said,) = sentences(replace(CLEAN, assumptions=(a10, l4)))
+    assert said.startswith("For a10 and l4 (tensorrt 11.5, fp16). Assumed: version ")
+
+
+def test_other_sentences_are_counted() -> None:
+    different = tuple(
+        replace(A10, parts={f"part{at}": DeploymentPart("1", "assumed", "--part")})
+        for at in range(MOST_SENTENCES + 2)
+    )
+    told = [*sentences(replace(CLEAN, assumptions=different))]
+    assert len(told) == MOST_SENTENCES + 1
+    assert told[-1].startswith("For 2 more deployments")
 
 
 @pytest.mark.parametrize("format", sorted(FORMATS.keys() - SILENT))

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from modellint.finding import Result
 from modellint.report import Options, render, write
 from modellint.report.full import write_statistics
+from modellint.report.options import GroupBy
 from tests.report.samples import (
     CLEAN,
     HOSTILE_NAMES,
@@ -26,8 +27,16 @@ from tests.support import EXAMPLES, run_process
 ESCAPE = "\x1b["
 
 
-def text_of(result: Result, width: int = 100, quiet: bool = False, verbose: bool = False) -> str:
-    return render("full", result, Options(quiet, verbose, color="never", width=width))
+def text_of(
+    result: Result,
+    width: int = 100,
+    quiet: bool = False,
+    verbose: bool = False,
+    group_by: GroupBy = "auto",
+    most: int | None = None,
+) -> str:
+    options = Options(quiet, verbose, "never", width, group_by=group_by, most=most)
+    return render("full", result, options)
 
 
 def as_written(result: Result, encoding: str, options: Options) -> str:
@@ -77,6 +86,44 @@ def test_an_explanation_is_given_once_for_all_models() -> None:
     result = replace(SAMPLE, findings=(OVERFLOW, again))
     assert text_of(result).count("divide zero by zero") == 1
     assert text_of(result, verbose=True).count("divide zero by zero") == 2
+
+
+def many_models(count: int) -> Result:
+    findings = tuple(replace(OVERFLOW, path=f"models/{at:02}.onnx") for at in range(count))
+    return replace(CLEAN, models=(), findings=findings)
+
+
+def test_in_a_large_folder_each_rule_has_a_section() -> None:
+    text = text_of(many_models(50))
+    assert text.count("NUM002  " + OVERFLOW.message[:30]) == 1
+    assert "     in  models/00.onnx\n         models/01.onnx\n" in text
+    assert "         and 46 more models\n" in text
+    assert text_of(many_models(50), group_by="model").count("── models/") == 50
+    assert text_of(many_models(2), group_by="rule").count("── NUM002  ") == 1
+    assert "more model" not in text_of(many_models(50), verbose=True)
+
+
+def test_no_more_findings_than_wanted_and_the_others_counted() -> None:
+    text = text_of(many_models(9), most=2)
+    assert text.count("── models/") == 2
+    assert "   and 7 more findings\n" in text
+    assert "9 models" in text or "\n7 more" not in text
+
+
+def test_devices_of_which_the_same_is_found_share_a_finding() -> None:
+    findings = tuple(replace(OVERFLOW, target=f"device-{at}") for at in range(60))
+    text = text_of(replace(CLEAN, findings=findings))
+    assert text.count("NUM002  ") == 1
+    assert "on device-0, device-1, device-2 and 57 more" in text
+
+
+def test_a_long_path_is_wrapped_after_a_separator_and_never_cut() -> None:
+    path = "/".join(["a folder"] * 20) + "/" + "x" * 200 + ".onnx"
+    text = text_of(replace(CLEAN, findings=(replace(OVERFLOW, path=path),)))
+    lines = text.splitlines()
+    head = [line.strip("─ ") for line in lines[: lines.index("", 1)]]
+    assert head[0].endswith("/")
+    assert path.replace(" ", "") in "".join(head).replace(" ", "")
 
 
 def test_the_worst_comes_first() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 
 DOCS = "https://github.com/modellint/modellint/blob/main/docs"
@@ -132,6 +133,14 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Format a count as in `1 node`, `2 nodes`, `12,345 nodes`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str], most: int, quote: str = "") -> str:
+    """Return `a, b and c`, or `a, b and 54 more`."""
+    shown = [f"{quote}{name}{quote}" for name in names[:most]]
+    if len(names) > most:
+        return f"{', '.join(shown)} and {len(names) - most:,} more"
+    return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))
 
 
 def quantity(number: int) -> str:

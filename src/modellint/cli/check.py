@@ -80,6 +80,20 @@ EPILOG = """Exit codes:
 @output_option(tuple(FORMATS), "output")
 @force_option
 @option("--statistics", group=OUTPUT, is_flag=True, help="Print counts and timings per rule.")
+@option(
+    "--group-by",
+    group=OUTPUT,
+    type=click.Choice(["auto", "model", "rule"]),
+    default="auto",
+    help="Sections of the full report.  [default: auto: by rule if many models have findings]",
+)
+@option(
+    "--max-findings",
+    group=OUTPUT,
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Print so many findings in the full report, and count the others.",
+)
 @setting("max_findings_per_rule")
 @option(
     "--show-suppressed",
@@ -174,6 +188,8 @@ def _options(given: Mapping[str, Any]) -> Options:
         color=given["color"],
         root=_root(),
         category=given["sarif_category"],
+        group_by=given["group_by"],
+        most=given["max_findings"],
         suppressed=given["show_suppressed"],
     )
 

@@ -57,7 +57,7 @@ class _FixPage(Page):
         self.is_plan = is_plan
 
     def file(self, fixes: FileFixes) -> None:
-        self.heading(self.words(fixes.path))
+        self.heading(self.path(fixes.path))
         if self.is_plan or self.options.verbose:
             for graph, lines in groupby(fixes.changes[:MOST_CHANGES], lambda each: each.graph):
                 self._frame(graph, list(lines))

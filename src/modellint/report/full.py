@@ -8,12 +8,12 @@ from typing import TextIO
 
 from modellint.base.applicability import FLAGS
 from modellint.base.records import dataclass
-from modellint.base.text import cells, counted, duration, quantity, rule_url, shorten
+from modellint.base.text import cells, counted, duration, listed, quantity, rule_url, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report import fix
 from modellint.report.assumed import sentences
-from modellint.report.grouping import Group, Section, also, sections
+from modellint.report.grouping import Group, RuleGroups, Section, also, by_rule, sections
 from modellint.report.options import Options
 from modellint.report.page import LABEL, Page
 from modellint.report.statistics import statistics
@@ -30,6 +30,11 @@ UNKNOWN = "unknown"
 """Format of a file that is not a model; its finding says what it is."""
 MOST_PATTERNS = 3
 MOST_TABLE_ROWS = 20
+MOST_SECTIONS = 25
+"""Models with findings, above which there is a section for each rule instead."""
+MOST_MODELS = 3
+"""Models listed for a rule."""
+MOST_TARGETS = 3
 MOST_SILENT_RULES = 10
 """Rules without findings shown in the statistics, for their time."""
 
@@ -61,29 +66,93 @@ class _FullPage(Page):
         super().__init__(stream, options)
         self.explained: set[str] = set()
         """Texts already printed: models of one folder often share problems."""
+        self.printed = self.left = 0
 
     def report(self, result: Result) -> None:
         if result.fixes and not self.options.quiet:
             fix.write(result.fixes, self.stream, self.options)
             self.blank()
-        for section in sections(result):
-            if section.findings or (section.suppressed and self.options.suppressed):
+        told = [
+            section
+            for section in sections(result)
+            if section.findings or (section.suppressed and self.options.suppressed)
+        ]
+        if self._is_by_rule(told):
+            self._rules(told)
+        else:
+            for section in told:
                 self._section(section)
+        self._rest()
         if not self.options.quiet:
             self._summary(result)
+
+    def _is_by_rule(self, told: Sequence[Section]) -> bool:
+        if self.options.group_by == "auto":
+            return len(told) > MOST_SECTIONS
+        return self.options.group_by == "rule"
+
+    def _is_room_for(self, group: Group | RuleGroups) -> bool:
+        """Return True while fewer findings than wanted are printed; others are counted."""
+        if self.options.most is not None and self.printed >= self.options.most:
+            self.left += group.count
+            return False
+        self.printed += 1
+        return True
+
+    def _rest(self) -> None:
+        if self.left and not self.options.quiet:
+            self.line(Text(f"and {counted(self.left, 'more finding')}", LINES))
+            self.blank()
+
+    # One rule
+
+    def _rules(self, told: Sequence[Section]) -> None:
+        """Print a section per rule, for folders in which many models share findings."""
+        code = ""
+        for found in by_rule(told):
+            first = found.first.first
+            if not self._is_room_for(found):
+                continue
+            if first.code != code:
+                code = first.code
+                self.heading(f"{self.words(code)}  {self.words(first.rule)}")
+            self._title(found.first)
+            if not self.options.quiet:
+                self._body(found.first, models=found)
+                self.blank()
+
+    def _models(self, found: RuleGroups) -> None:
+        """Print where else a rule found the same."""
+        self._model("in", found.first.first.path)
+        others = list(found.others.items())
+        shown = others if self.options.verbose else others[:MOST_MODELS]
+        for path, count in shown:
+            times = f" ({self.glyphs.times}{count:,})" if count > 1 else ""
+            self._model("", f"{path}{times}")
+        if more := len(others) - len(shown):
+            self.beside("", Text(f"and {counted(more, 'more model')}", LINES))
+
+    def _model(self, label: str, path: str) -> None:
+        for line in Text(self.path(path)).folded(self.page - self.gutter):
+            self.beside(label, line)
+            label = ""
 
     # One file
 
     def _section(self, section: Section) -> None:
-        self.heading(self.words(section.path))
+        groups = [group for group in section.groups if self._is_room_for(group)]
+        if section.groups and not groups:
+            return
+        self.heading(self.path(section.path))
         if section.model is not None and not self.options.quiet:
             self.line(self._traits(section.model))
-        for group in section.groups:
+        for group in groups:
             if self.options.quiet:
                 self._title(group)
             else:
                 self.blank()
-                self._group(group)
+                self._title(group)
+                self._body(group)
         if section.suppressed and self.options.suppressed:
             self.blank()
             for finding in section.suppressed:
@@ -103,20 +172,23 @@ class _FullPage(Page):
 
     # One finding
 
-    def _group(self, group: Group) -> None:
+    def _body(self, group: Group, models: RuleGroups | None = None) -> None:
         finding = group.first
-        self._title(group)
+        if models is not None:
+            self._models(models)
         corner = self.glyphs.rule * 2
         if finding.frame is not None and finding.frame.rows:
             self._frame(finding, finding.frame)
             corner = self.glyphs.bottom
-        for line in self._origin(finding).wrapped(self.page - self.gutter - 3):
+        for line in self._origin(group).wrapped(self.page - self.gutter - 3):
             self.beside("", Text.of(Text(f"{corner} ", LINES), line))
             corner = "  "
         if finding.why not in self.explained or self.options.verbose:
             self._prose("why", finding.why)
         self.explained.add(finding.why)
-        self._prose("fix", finding.fix, FIX)
+        if models is None or finding.fix not in self.explained:
+            self._prose("fix", finding.fix, FIX)
+        self.explained.add(finding.fix)
         self._prose("also", self._also(group))
         if self.options.verbose and finding.evidence:
             self._prose("data", self._evidence(finding))
@@ -135,9 +207,11 @@ class _FullPage(Page):
         said = f"{finding.code}  {finding.message} ({finding.suppressed})"
         self.field(Text("hidden"), self.words(said))
 
-    def _origin(self, finding: Finding) -> Text:
-        """Return the rule's name and the deployment."""
-        deployment = " on ".join(filter(None, (finding.runtime, finding.target)))
+    def _origin(self, group: Group) -> Text:
+        """Return the rule's name and the deployments."""
+        finding = group.first
+        targets = listed(group.targets, MOST_TARGETS) if group.targets else ""
+        deployment = " on ".join(filter(None, (finding.runtime, targets)))
         said = [finding.rule, deployment]
         if finding.confidence:
             said.append(f"confidence: {finding.confidence}")

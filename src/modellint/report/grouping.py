@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from modellint.base.records import dataclass
@@ -23,10 +24,16 @@ class Group:
     """
 
     findings: tuple[Finding, ...]
+    targets: tuple[str, ...] = ()
+    """All devices of which the same is found."""
 
     @property
     def first(self) -> Finding:
         return self.findings[0]
+
+    @property
+    def count(self) -> int:
+        return len(self.findings) * max(len(self.targets), 1)
 
     @property
     def rest(self) -> tuple[Finding, ...]:
@@ -52,7 +59,7 @@ class Section:
 
     @property
     def groups(self) -> list[Group]:
-        return grouped(self.findings)
+        return across_targets(grouped(self.findings))
 
     def count(self, severity: Severity) -> int:
         return sum(finding.severity is severity for finding in self.findings)
@@ -97,6 +104,62 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
     for finding in findings:
         groups.setdefault(_likeness(finding), []).append(finding)
     return [Group(tuple(members)) for members in groups.values()]
+
+
+def across_targets(groups: Iterable[Group]) -> list[Group]:
+    """Merge groups that differ only in their target, in order of first occurrence."""
+    alike: dict[tuple[object, ...], list[Group]] = {}
+    for group in groups:
+        alike.setdefault(tuple(map(_without_target, group.findings)), []).append(group)
+    return [
+        Group(same[0].findings, tuple([g.first.target for g in same if g.first.target]))
+        for same in alike.values()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroups:
+    """What a rule found in several models, represented by the first group of one."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def first(self) -> Group:
+        return self.groups[0]
+
+    @property
+    def count(self) -> int:
+        return sum(group.count for group in self.groups)
+
+    @property
+    def others(self) -> dict[str, int]:
+        """Return the paths of all models but the first, with their numbers of findings."""
+        counts: dict[str, int] = {}
+        for group in self.groups:
+            path = group.first.path
+            counts[path] = counts.get(path, 0) + group.count
+        counts.pop(self.first.first.path)
+        return counts
+
+
+def by_rule(told: Iterable[Section]) -> list[RuleGroups]:
+    """Group findings across models by rule and variant: the most severe and most frequent first."""
+    alike: dict[tuple[object, ...], list[Group]] = {}
+    for section in told:
+        for group in section.groups:
+            first = group.first
+            key = first.code, first.severity, first.runtime, first.variant
+            alike.setdefault(key, []).append(group)
+    models = Counter(
+        (group.first.severity, group.first.code) for groups in alike.values() for group in groups
+    )
+
+    def rank(found: RuleGroups) -> tuple[object, ...]:
+        first = found.first.first
+        frequency = models[first.severity, first.code]
+        return -first.severity, -frequency, first.code, -len(found.groups)
+
+    return sorted((RuleGroups(tuple(groups)) for groups in alike.values()), key=rank)
 
 
 def patterns(names: Sequence[str]) -> list[tuple[str, int]]:
@@ -145,6 +208,13 @@ def _likeness(finding: Finding) -> tuple[object, ...]:
         finding.variant,
         # Findings without a place, or at several, are the same only if their messages are.
         None if finding.location.label and finding.count == 1 else finding.message,
+    )
+
+
+def _without_target(finding: Finding) -> tuple[object, ...]:
+    return (
+        *(finding.path, finding.code, finding.severity, finding.runtime, finding.variant),
+        *(finding.location, finding.message, finding.fix, finding.count),
     )
 
 

@@ -54,7 +54,7 @@ def write_together(told: Together, stream: TextIO, options: Options) -> None:
 
 class _ModelPage(LanguagePage):
     def inspection(self, told: Inspection) -> None:
-        self.heading(self.words(told.path))
+        self.heading(self.path(told.path))
         for problem in told.problems:
             self._problem(problem)
         if told.is_readable:

@@ -7,6 +7,7 @@ from typing import Literal
 from modellint.base.records import dataclass
 
 Color = Literal["auto", "always", "never"]
+GroupBy = Literal["auto", "model", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +26,9 @@ class Options:
     """Base folder of paths in machine-readable formats: the repository's top."""
     category: str | None = None
     """`sarif`: category that separates these results from those of other configurations."""
+    group_by: GroupBy = "auto"
+    """`full`: a section for each model or for each rule; by default according to their number."""
+    most: int | None = None
+    """`full`: number of findings after which the rest is only counted."""
     suppressed: bool = False
     """`full`, `sarif`: include suppressed findings, which GitHub treats as open alerts."""

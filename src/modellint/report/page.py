@@ -10,7 +10,7 @@ from typing import TextIO
 
 from modellint.base.records import dataclass
 from modellint.base.terminal import color_wanted, terminal_width
-from modellint.base.text import brief, cells, encodable, escaped, shorten
+from modellint.base.text import brief, cells, clean, encodable, escaped, shorten
 from modellint.report.options import Color, Options
 from modellint.report.table import Column, Row, laid_out
 from modellint.report.text import BOLD, LINES, Text
@@ -76,6 +76,11 @@ class Page:
         text = brief(text, self.glyphs.ellipsis)
         return encodable(text, self.encoding) if self.is_ascii else text
 
+    def path(self, path: str) -> str:
+        """Like `words`, but whole: a shortened path leads nowhere."""
+        text = clean(path)
+        return encodable(text, self.encoding) if self.is_ascii else text
+
     def short(self, name: str) -> str:
         """Return a name that leaves room for the other columns of a table."""
         return shorten(self.words(name), LONGEST_NAME, self.glyphs.ellipsis)
@@ -84,11 +89,15 @@ class Page:
         return f" {self.glyphs.dot} ".join(parts)
 
     def heading(self, text: str) -> None:
+        """Print a title or a path, on as many lines as it needs, and a rule up to the edge."""
         room = self.page - 4
-        text = shorten(text, room, self.glyphs.ellipsis)
         rule = self.glyphs.rule
-        line = rule * (room - cells(text))
-        self.print(Text(f"{rule * 2} ", LINES), Text(text, HEADING), Text(f" {line}", LINES))
+        start = Text(f"{rule * 2} ", LINES)
+        *lines, last = Text(text, HEADING).folded(room) or [Text()]
+        for line in lines:
+            self.print(start, line)
+            start = Text("   ")
+        self.print(start, last, Text(f" {rule * (room - last.width)}", LINES))
 
     def line(self, *parts: Text | str) -> None:
         """Print text, wrapped; nothing without any."""

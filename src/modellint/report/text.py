@@ -110,6 +110,20 @@ class Text:
         text, style, link = self.pieces[0]
         return [Text(text[start:end].rstrip(), style, link) for start, end in lines]
 
+    def folded(self, width: int) -> list[Text]:
+        """Break a path into lines after separators, or inside names longer than a line."""
+        lines: list[Text] = []
+        start, plain = 0, self.plain
+        while start < len(plain):
+            end = start + next(_chopped(plain[start:], width), len(plain) - start)
+            if end < len(plain):
+                end = (
+                    max(plain.rfind("/", start, end), plain.rfind("\\", start, end), -1) + 1 or end
+                )
+            lines.append(self.part(start, end))
+            start = end
+        return lines
+
     def padded(self, width: int, *, to_the_right: bool = False) -> Text:
         padding = " " * (width - self.width)
         return Text.of(padding, self) if to_the_right else Text.of(self, padding)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from modellint.base.text import listed
 from modellint.base.units import format_bytes
 
 
@@ -45,12 +46,7 @@ def _formatter(format_spec: str) -> Callable[[Any], str]:
 
 def format_list(names: list[str] | tuple[str, ...], shown: int = 3) -> str:
     """Format as ``'a', 'b', 'c' and 4 more``."""
-    quoted = [f"'{name}'" for name in names[:shown]]
-    if len(names) > shown:
-        return f"{', '.join(quoted)} and {len(names) - shown} more"
-    if len(quoted) < 2:
-        return "".join(quoted)
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return listed(names, shown, quote="'")
 
 
 PLURAL = "plural|"
