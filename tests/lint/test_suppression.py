@@ -202,6 +202,8 @@ def test_a_baseline_without_a_name_has_the_usual_one(folder: Path) -> None:
     document = json.loads((folder / "modellint-baseline.json").read_text())
     assert document["version"] == 1
     assert [each["path"] for each in document["findings"]] == ["two.onnx"] * 2
+    assert codes(".", "--select", "HYG005", cwd=folder) == []
+    assert len(codes(".", "--select", "HYG005", "--isolated", cwd=folder)) == 2
 
 
 def test_a_baseline_is_the_same_bytes_for_the_same_findings(folder: Path) -> None:
@@ -217,10 +219,18 @@ def test_stale_entries_are_said_and_dropped(folder: Path) -> None:
     run_cli(*options, "--write-baseline", cwd=folder)
     save(INFO, folder / "two.onnx")
     (folder / "legacy/error.onnx").unlink()
-    assert "no longer found; use --write-baseline" in run_cli(*options, cwd=folder).stderr
+    said = run_cli(*options, cwd=folder).stderr
+    assert "no longer found; use --write-baseline" in said
+    assert "known.json lists 1 model that no longer exists: legacy/error.onnx" in said
     run_cli(*options, "--write-baseline", cwd=folder)
     assert len(json.loads((folder / "known.json").read_text())["findings"]) == 1
     assert "no longer found" not in run_cli(*options, cwd=folder).stderr
+
+
+def test_unreadable_models_are_not_accepted_in_silence(folder: Path) -> None:
+    (folder / "cut.onnx").write_bytes((folder / "two.onnx").read_bytes()[:-9])
+    said = run_cli(".", "--write-baseline", cwd=folder).stderr
+    assert "accepts errors of the files of 1 model: cut.onnx" in said
 
 
 def test_a_run_over_some_files_keeps_what_is_known_of_the_others(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a page asks of a real browser is done and reported, and nothing is left of it."""
+"""Tests of the browser: what a page asks for is done and reported, and nothing is left of it."""
 
 from __future__ import annotations
 

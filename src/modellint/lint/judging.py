@@ -10,10 +10,10 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.files import TO_OVERWRITE
 from modellint.base.records import dataclass
-from modellint.base.text import counted
+from modellint.base.text import clean, counted, listed
 from modellint.config.load import CommandLine, Config
 from modellint.discovery import shown_path
-from modellint.finding import Finding
+from modellint.finding import Finding, Severity
 from modellint.lint.record import FileRecord
 from modellint.lint.request import Request
 from modellint.planning import Setup
@@ -24,6 +24,10 @@ from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
 DEPLOYMENT_SETTINGS = frozenset(
     {"targets", "runtime", "precision", "batch", "shapes", "symbols", "dla"}
 )
+
+_GONE = "models that no longer exist"
+MOST_NAMED = 3
+"""Models named in a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +68,57 @@ class _Baselines:
         self._request = request
         self._by_path: dict[Path, Baseline] = {}
         self._stale = 0
+        self._unreadable: list[str] = []
+        self._found: dict[Path, bool] = {}
 
     def judge(self, findings: Sequence[Finding], config: Config, model: Path) -> Sequence[Finding]:
         """Return the findings of a model with known ones marked."""
-        if config.settings.baseline is None and not self._request.write_baseline:
-            return findings
         file = self._file(config)
+        if file is None:
+            return findings
         baseline, path = self._read(file), _below(file, model)
         if self._request.write_baseline:
             baseline.record(findings, path)
+            if any(each.family == "file" and each.severity is Severity.ERROR for each in findings):
+                self._unreadable.append(path)
         marked, stale = baseline.apply(findings, path)
         self._stale += stale
         return marked
 
     def finish(self) -> Iterator[str]:
         """Write the baselines, if requested, and iterate over notes about them."""
-        if self._request.write_baseline:
-            for file, baseline in self._by_path.items():
+        for file, baseline in self._by_path.items():
+            if self._request.write_baseline:
                 write_baseline(file, baseline)
-                known = counted(len(baseline), "finding")
-                yield f"{known} written to baseline {shown_path(file)}"
+                yield from self._written(file, baseline)
+            elif gone := baseline.missing(file.parent):
+                models = counted(len(gone), "model that no longer exists", _GONE)
+                named = listed([clean(path) for path in gone], MOST_NAMED)
+                yield f"baseline {shown_path(file)} lists {models}: {named}"
         if self._stale:
             stale = counted(self._stale, "baseline entry", "baseline entries")
             yield f"{stale} no longer found; use --write-baseline to remove them"
 
-    def _file(self, config: Config) -> Path:
-        name = config.settings.baseline or DEFAULT_NAME
-        return config.path("baseline", name)
+    def _written(self, file: Path, baseline: Baseline) -> Iterator[str]:
+        written = f"{counted(len(baseline), 'finding')} written to baseline {shown_path(file)}"
+        yield f"{written}; they do not count while it is there"
+        if self._unreadable:
+            models = counted(len(self._unreadable), "model")
+            named = listed([clean(path) for path in self._unreadable], MOST_NAMED)
+            yield f"the baseline accepts errors of the files of {models}: {named}"
+
+    def _file(self, config: Config) -> Path | None:
+        """Return the baseline to use: the configured one, or one of the usual name."""
+        if config.settings.baseline is not None:
+            return config.path("baseline", config.settings.baseline)
+        usual = config.path("baseline", DEFAULT_NAME)
+        is_wanted = self._request.write_baseline or self._is_there(usual)
+        return usual if is_wanted else None
+
+    def _is_there(self, usual: Path) -> bool:
+        if usual not in self._found:
+            self._found[usual] = not self._request.command_line.isolated and usual.is_file()
+        return self._found[usual]
 
     def _existing(self, file: Path) -> Baseline:
         try:

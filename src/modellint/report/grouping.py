@@ -119,7 +119,7 @@ def across_targets(groups: Iterable[Group]) -> list[Group]:
 
 @dataclass(frozen=True, slots=True)
 class RuleGroups:
-    """What a rule found in several models, represented by the first group of one."""
+    """Findings of a rule in several models, represented by the first group of one."""
 
     groups: tuple[Group, ...]
 

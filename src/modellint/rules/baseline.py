@@ -54,13 +54,17 @@ class Baseline:
             if finding.family not in UNKNOWN_FAMILIES and finding.suppressed in (None, REASON)
         }
 
+    def missing(self, folder: Path) -> list[str]:
+        """Return the models that no longer exist."""
+        return [
+            path
+            for path in self.known
+            if not os.path.exists(folder / path)  # noqa: PTH110 - False for what cannot be a path
+        ]
+
     def forget_missing(self, folder: Path) -> None:
-        """Remove models that no longer exist."""
-        self.known = {
-            path: keys
-            for path, keys in self.known.items()
-            if os.path.exists(folder / path)  # noqa: PTH110 - False for what cannot be a path
-        }
+        for path in self.missing(folder):
+            del self.known[path]
 
     def to_json(self) -> str:
         """Serialize; equal findings give equal bytes."""
