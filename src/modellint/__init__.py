@@ -1,3 +1,78 @@
-"""A linter for neural-network model files."""
+"""A linter for neural-network model files.
+
+Everything in `__all__` is described in docs/python.md, and imported when it is first used.
+"""
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
+    from modellint.api.asserting import assert_model_ok
+    from modellint.api.changing import Fixed, fix
+    from modellint.api.checking import check, probe
+    from modellint.api.comparing import diff
+    from modellint.api.looking import inspect
+    from modellint.api.report import Report, Summary
+    from modellint.api.watching import LintingError, linting
+    from modellint.base.errors import ModellintError, UsageError
+    from modellint.difference import Difference
+    from modellint.finding import Finding, Location, Severity
+    from modellint.inspection import Inspection
+
+_HOMES = {
+    "Difference": "modellint.difference",
+    "Finding": "modellint.finding",
+    "Fixed": "modellint.api.changing",
+    "Inspection": "modellint.inspection",
+    "LintingError": "modellint.api.watching",
+    "Location": "modellint.finding",
+    "ModellintError": "modellint.base.errors",
+    "Report": "modellint.api.report",
+    "Severity": "modellint.finding",
+    "Summary": "modellint.api.report",
+    "UsageError": "modellint.base.errors",
+    "assert_model_ok": "modellint.api.asserting",
+    "check": "modellint.api.checking",
+    "diff": "modellint.api.comparing",
+    "fix": "modellint.api.changing",
+    "inspect": "modellint.api.looking",
+    "linting": "modellint.api.watching",
+    "probe": "modellint.api.checking",
+}
+
+__all__ = [
+    "Difference",
+    "Finding",
+    "Fixed",
+    "Inspection",
+    "LintingError",
+    "Location",
+    "ModellintError",
+    "Report",
+    "Severity",
+    "Summary",
+    "UsageError",
+    "__version__",
+    "assert_model_ok",
+    "check",
+    "diff",
+    "fix",
+    "inspect",
+    "linting",
+    "probe",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'modellint' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -556,6 +556,20 @@ class Difference:
         first = ("version", "modellint", "old", "new")
         return {name: plain[name] for name in (*first, *(n for n in plain if n not in first))}
 
+    def _repr_html_(self) -> str:
+        from modellint.base.markup import table
+
+        rows: list[tuple[str, object, object, str]] = [
+            (f"{each.what} {each.name}", each.old or "", each.new or "", each.why)
+            for each in self.interface
+        ]
+        rows += [(each.name, each.old, each.new, "") for each in self.figures]
+        for side in (self.old, self.new):
+            rows += [(side.path, "", "", problem.message) for problem in side.problems]
+        said = "no difference" if self.is_unchanged else "breaks" if self.breaking else "changed"
+        title = f"{self.old.path} → {self.new.path}: {said}"
+        return table(title, ("what", "old", "new", "why it breaks"), rows)
+
 
 @dataclass(frozen=True, slots=True)
 class OverviewRow:

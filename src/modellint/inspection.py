@@ -606,6 +606,33 @@ class Inspection:
         first = ("version", "modellint", "path", "format")
         return {name: plain[name] for name in (*first, *(n for n in plain if n not in first))}
 
+    def _repr_html_(self) -> str:
+        from modellint.base.markup import facts
+        from modellint.base.text import quantity
+        from modellint.base.units import format_bytes
+
+        weights = sum((self.weight_bytes or {}).values())
+        pairs: list[tuple[str, object]] = [
+            ("format", self.format),
+            ("producer", self.identity and self.identity.producer),
+            *(("input", _port_text(each)) for each in self.inputs or ()),
+            *(("output", _port_text(each)) for each in self.outputs or ()),
+            ("nodes", self.nodes),
+            ("parameters", self.parameters and quantity(self.parameters)),
+            ("MACs", self.macs and quantity(self.macs)),
+            ("weights", weights and format_bytes(weights)),
+        ]
+        for each in self.estimates:
+            text = f"{format_bytes(each.total.expected)}, {each.verdict or 'no device given'}"
+            pairs.append((f"memory on {each.target}" if each.target else "memory", text))
+        pairs += [("problem", each.message) for each in self.problems]
+        return facts(self.path, pairs)
+
+
+def _port_text(port: Port) -> str:
+    dims = "?" if port.shape is None else "x".join("?" if d is None else str(d) for d in port.shape)
+    return f"{port.name}: {port.dtype or port.type} {dims}"
+
 
 __all__ = [
     "AliveTensor",

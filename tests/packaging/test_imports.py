@@ -95,7 +95,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"base"},
     "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"},
 }
-MAY_IMPORT["cli"] = set(MAY_IMPORT)
+MAY_IMPORT["api"] = set(MAY_IMPORT)
+MAY_IMPORT["pytest_plugin"] = {"api", "base", "formats"}
+MAY_IMPORT["cli"] = set(MAY_IMPORT) - {"pytest_plugin"}
 MAY_IMPORT["__main__"] = {"base", "cli"}
 
 HEAVY = ("numpy", "onnx", "onnxruntime", "pydantic", "rich", "sarif_om")

@@ -16,14 +16,17 @@ _OLD = 60.0
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Yield a folder, and remove it in the end; first remove those of runs that were killed."""
+def temporary_folder(place: Path | None = None) -> Iterator[Path]:
+    """Yield a folder, and remove it in the end; first remove those of runs that were killed.
+
+    It is where the system keeps such folders, or in another place.
+    """
     import tempfile
 
     with suppress(OSError):
-        _remove_abandoned(Path(tempfile.gettempdir()))
+        _remove_abandoned(place or Path(tempfile.gettempdir()))
     with interrupts.held(all=True):  # until it is known what is to be removed
-        folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=place, ignore_cleanup_errors=True)
     with folder as name:
         lock = _lock(name)
         try:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
-from modellint.base.errors import UsageError
+from modellint.api.comparing import DiffSource, Setups, judged
 from modellint.cli.command import option
 from modellint.cli.configuration import configurable
 from modellint.cli.diff_running import Running, run_options
 from modellint.cli.diff_sources import (
     DiffCommand,
-    DiffSource,
-    Setups,
     Sources,
     metrics_option,
     require_one_each,
@@ -42,7 +40,6 @@ from modellint.finding import Severity
 if TYPE_CHECKING:
     from modellint.config.settings import FailOn
     from modellint.evaluation import Evaluation
-    from modellint.planning import Setup
     from modellint.report.options import Options
 
 FORMATS: Mapping[str, str] = {
@@ -139,26 +136,12 @@ def _compared(
             if evaluations:
                 metrics = metric_changes(evaluations[0], evaluations[at])
                 difference = replace(difference, metrics=metrics)
-            yield _judged(difference, setup)
+            yield judged(difference, setup)
         elif (alone := old or new) is not None:
             size = _size(alone)
             sizes = [size, None] if new is None else [None, size]
             status: Literal["added", "removed"] = "removed" if new is None else "added"
             yield OverviewRow(alone.name, None, status, "", sizes)
-
-
-def _judged(difference: Difference, setup: Setup) -> Difference:
-    """Return the difference with the budgets that its configuration sets."""
-    stated = setup.config.settings.diff_budgets
-    if not stated or not difference.is_readable:
-        return difference
-    from modellint.differ.budgets import check_budgets, parse_limits
-
-    try:
-        limits = parse_limits(stated, [each.name for each in difference.metrics or ()])
-    except UsageError as error:
-        raise setup.config.mistake(("diff-budgets",), str(error)) from None
-    return replace(difference, budgets=check_budgets(difference, limits))
 
 
 def _size(source: DiffSource) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modellint.api.comparing import DiffSource
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.cli.command import Command, option
@@ -17,9 +18,7 @@ from modellint.config.load import Configs
 from modellint.config.settings import DIFFERENCES
 
 if TYPE_CHECKING:
-    from modellint.differ.compare import ComparedFile
     from modellint.evaluation import Evaluation
-    from modellint.planning import Setup
 
 VERSIONS, METRICS = "Versions", "--metrics"
 
@@ -82,18 +81,6 @@ def require_one_each(evaluations: Sequence[Evaluation], found: Sources) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class DiffSource:
-    """A model to compare."""
-
-    path: Path
-    shown: str
-    name: str
-    """Its path in the folder or repository."""
-    place: Path
-    """Path that a configuration's globs are matched against."""
-
-
-@dataclass(frozen=True, slots=True)
 class Sources:
     """Pairs of models. One that only one side has is paired with None."""
 
@@ -103,27 +90,6 @@ class Sources:
     is_several: bool = False
     are_variants: bool = False
     """True for one model that is compared with several others."""
-
-
-class Setups:
-    """The setup of each configuration, made once."""
-
-    def __init__(self, configs: Configs) -> None:
-        self.configs = configs
-        self._made: dict[int, Setup] = {}
-
-    def of(self, place: Path) -> Setup:
-        from modellint.planning import make_setup
-
-        config = self.configs.of(place if place.is_dir() else place.parent)
-        return self._made.setdefault(id(config), make_setup(config))
-
-    def file(self, source: DiffSource) -> ComparedFile:
-        """Return a model with the plan that its configuration makes for it."""
-        from modellint.differ.compare import ComparedFile
-
-        plan = self.of(source.place).plan_for(source.place)
-        return ComparedFile(source.path, source.shown, plan)
 
 
 @contextmanager

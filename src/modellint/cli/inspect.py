@@ -141,21 +141,14 @@ def _inspections(files: Sequence[Any], given: dict[str, Any]) -> Iterator[Inspec
 
 
 def _asked(config: Config, given: dict[str, Any]) -> Asked:
-    from modellint.inspector import Asked, layers_in
-    from modellint.planning import deployments
-    from modellint.rules.registry import load_rules
-    from modellint.targets import load_targets
+    from modellint.api.looking import asked
 
-    folders = [config.path("target-dirs", folder) for folder in config.settings.target_dirs]
-    rules = load_rules([config.path("rules", folder) for folder in config.settings.rules])
-    return Asked(
-        deployments(config, rules),
-        rules,
+    return asked(
+        config,
         quantization=given["quant"],
         placement=given["placement"],
         profile=given["profile"],
-        layers=layers_in(given["layers"]) if given["layers"] is not None else None,
-        targets=lambda: load_targets(folders),
+        layers=given["layers"],
         draft=given["draft"],
     )
 

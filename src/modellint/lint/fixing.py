@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from modellint.base.errors import UsageError
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.weight_layout import WeightLayout
 from modellint.config.load import CommandLine, Configs
@@ -48,6 +49,27 @@ def fix(
             fixes.append(done)
         places.append(Path(done.written) if done.written else path)
     return tuple(fixes), replace(request, paths=places) if to is not None else request
+
+
+def fix_one(
+    path: Path,
+    command_line: CommandLine,
+    destination: Destination,
+    data: Path | None = None,
+    shown: str | None = None,
+) -> FileFixes:
+    """Fix one model, which is reported under another name if one is given."""
+    configs = Configs(command_line)
+    shown_as = {path: shown} if shown is not None else {}
+    records = plan_files(discover([path], configs).files, shown_as, configs)
+    if len(records) != 1:
+        raise UsageError(f"{path}: {len(records)} models, where one is needed")
+    (record,) = records
+    wanted = wanted_by(record.setup.config.settings)
+    with no_garbage_collection():
+        return fix_file(
+            record.found.path, record.found.shown, record.plan, wanted, destination, data
+        )
 
 
 def optimize(
