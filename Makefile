@@ -5,9 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 BENCH := .venv-bench
+ORACLES := .venv-oracles
 GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
-.PHONY: demo test lint audit bench fuzz generate lock clean
+.PHONY: demo test oracles lint audit bench fuzz generate lock clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
@@ -16,7 +17,12 @@ demo: $(VENV)/.installed
 
 # ARGS goes to pytest: make test ARGS="tests/rules -x"
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/benchmarks $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/benchmarks --ignore=tests/oracles $(ARGS)
+
+# Other vendors' programs, run for real: tests/oracles/prepare.py installs what they need first.
+oracles: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.oracles.prepare
+	$(BIN)/python -m pytest tests/oracles -q $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -47,7 +53,7 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/python tools/lock.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist
+	rm -rf $(VENV) $(BENCH) $(ORACLES) build dist
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .

@@ -26,6 +26,7 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Keep the user's cache and the surrounding CI out of every test; gives the cache folder."""
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("MODELLINT_CACHE_DIR", str(cache))
+    monkeypatch.setenv("MODELLINT_ENVIRONMENTS", str(cache / "environments"))
     for name in ("CI", "GITHUB_ACTIONS", "PRE_COMMIT", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     return cache

@@ -186,7 +186,8 @@ def _probe(config: Config) -> ProbeRequest | None:
         workspace=_size(config, "probe-workspace"),
         save_engines=folder,
         cache=config.cache_folder,
-        versions=installed_versions(),
+        pythons={},
+        versions=installed_versions({}),
     )
 
 

@@ -1,0 +1,1 @@
+"""Tests that run other vendors' programs for real: `make oracles`, which installs them first."""

@@ -22,15 +22,27 @@ def data_dir(name: str) -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the user's cache folder for modellint, by platform convention."""
+    """Return the user's cache folder for modellint."""
     chosen = os.environ.get("MODELLINT_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
+    return Path(chosen) if chosen else _user_caches() / "modellint"
+
+
+def environments_dir() -> Path:
+    """Return the folder of what `modellint probe --setup` installs.
+
+    It is apart from the cache, which holds no code and may lie in a repository.
+    """
+    chosen = os.environ.get("MODELLINT_ENVIRONMENTS")
+    return Path(chosen) if chosen else _user_caches() / "modellint-environments"
+
+
+def _user_caches() -> Path:
+    """Return the folder of this user's caches, by platform convention."""
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", _home() / "AppData/Local")) / "modellint"
+        return Path(os.environ.get("LOCALAPPDATA", _home() / "AppData/Local"))
     if sys.platform == "darwin":
-        return _home() / "Library/Caches/modellint"
-    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "modellint"
+        return _home() / "Library/Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache")
 
 
 def _home() -> Path:

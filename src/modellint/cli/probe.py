@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -15,6 +15,7 @@ from modellint.cli import probing
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
+from modellint.cli.given import comma_lists
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
     JSON,
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
 """Rules about a runtime's answer, and about files that cannot be probed."""
 
+SETUP = "Setup"
+
 EPILOG = """Examples:
   modellint probe model.onnx --target a10,l4         build for two devices, neither present
   modellint probe model.onnx --backend onnxruntime   create a session on the CPU
   modellint probe *.onnx -t t4 --save-engine out     keep the engines
+  modellint probe --setup qnn                        install Qualcomm's compiler for probes
 
 Exit codes: 1 if a runtime refused a model or did not survive it, else as of
 'modellint check'.
@@ -48,7 +52,6 @@ Exit codes: 1 if a runtime refused a model or did not survive it, else as of
 @click.argument(
     "models",
     nargs=-1,
-    required=True,
     type=click.Path(path_type=Path),
     metavar="MODEL...",
 )
@@ -63,6 +66,24 @@ Exit codes: 1 if a runtime refused a model or did not survive it, else as of
     type=click.Path(path_type=Path),
     help="Compare with an engine, or trtexec's export, instead.",
 )
+@option(
+    "--setup",
+    group=SETUP,
+    multiple=True,
+    callback=comma_lists,
+    metavar="NAME",
+    help="Install what probing these runtimes needs.",
+)
+@option("--yes", "-y", group=SETUP, is_flag=True, help="Agree to the download and its licenses.")
+@option("--list", "as_list", group=SETUP, is_flag=True, help="List what can be installed, and is.")
+@option(
+    "--remove",
+    group=SETUP,
+    multiple=True,
+    callback=comma_lists,
+    metavar="NAME",
+    help="Remove what was installed.",
+)
 @plain_output_option
 @force_option
 @option("--json", "as_json", group=OUTPUT, is_flag=True, help="Same as --output json.")
@@ -74,6 +95,10 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
 
     It runs in a separate process with time and memory limits. TensorRT for RTX needs no GPU.
     """
+    if given["setup"] or given["as_list"] or given["remove"]:
+        return _manage(models, given)
+    if not models:
+        raise click.UsageError("Missing argument 'MODEL...'.")
     from modellint.discovery import require_existing
 
     require_existing(models)
@@ -100,6 +125,18 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         for text in dict.fromkeys(outcome.notes):
             note(text)
     return max(outcome.result.exit_code, _verdict(outcome.result.probes))
+
+
+def _manage(models: Sequence[Path], given: Mapping[str, Any]) -> int:
+    from modellint.cli import environments
+
+    if models:
+        raise click.UsageError("--setup, --list and --remove take no model")
+    if given["remove"]:
+        return environments.remove(given["remove"])
+    if given["as_list"]:
+        return environments.list_all()
+    return environments.set_up(given["setup"], given["yes"])
 
 
 def _verdict(probes: Sequence[Probed]) -> int:

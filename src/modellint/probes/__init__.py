@@ -7,9 +7,8 @@ in this process, and only on request.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,17 @@ from modellint.probes.backends import (
     Choice,
     UnknownProbe,
     available,
+    backend_of,
     choose,
     known_backends,
     require,
 )
+from modellint.probes.installations import OWN_CHILD as CHILD
+from modellint.probes.installations import Installation
 from modellint.probes.outcome import Figures, Outcome
 from modellint.runtimes.probe import Level, Remark
 from modellint.targets.deployment import Deployment
 
-CHILD = (sys.executable, "-m", "modellint.probes.child")
 FORMATS = ("onnx", "onnx-text")
 TIMEOUT = 300.0
 
@@ -52,6 +53,8 @@ class ProbeRequest:
     """Folder in which to keep built engines."""
     cache: Path | None = None
     """Cache folder of outcomes."""
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    """Interpreters that the user named, by runtime."""
     versions: tuple[str, ...] = ()
     """Versions of the installed runtimes, which affect outcomes."""
     recorded: Outcome | None = None
@@ -76,8 +79,10 @@ def memory_to_spare() -> int | None:
         return None
 
 
-def installed_versions() -> tuple[str, ...]:
-    return tuple(f"{each.name} {each.version}" for each in known_backends().values() if each.module)
+def installed_versions(pythons: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the name, version and place of every runtime that can be probed."""
+    found = ((name, backend_of(name, pythons).installation) for name in known_backends())
+    return tuple(f"{name} {at.version} in {at.python}" for name, at in found if at is not None)
 
 
 def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcome:
@@ -85,7 +90,7 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
     if request.recorded is not None:
         return request.recorded
     target = deployment.target_id
-    choice = _unfit(model) or choose(request.backend, request.level, deployment)
+    choice = _unfit(model) or choose(request.backend, request.level, deployment, request.pythons)
     if isinstance(choice, str):
         return Outcome("unanswered", target=target, detail=choice)
     question = _question(model, deployment, choice, request)
@@ -97,7 +102,7 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
         remarks=question.remarks + outcome.remarks,
         profiles=question.request["profiles"],
         backend=choice.backend.name,
-        version=outcome.version or choice.backend.version,
+        version=outcome.version or question.installation.version,
         target=target,
         capability=".".join(map(str, capability)) if capability else None,
     )
@@ -117,6 +122,7 @@ def _unfit(model: Model) -> str:
 class _Question:
     """A request to the child process, and facts found while creating it."""
 
+    installation: Installation
     request: dict[str, Any]
     remarks: tuple[Remark, ...]
     note: str
@@ -137,9 +143,12 @@ def _question(
                 "the configured shapes do not fit it" if invalid else "its input shapes are open"
             )
             level, note = "parse", f"not built: {trouble}"
+    installation = choice.backend.installation
+    assert installation is not None
     asked = {
         "code": choice.backend.probe.code,
-        "module": choice.backend.module,
+        "module": installation.module,
+        "folder": installation.folder,
         "path": str(model.path.absolute()),
         "format": model.format,
         "level": level,
@@ -154,7 +163,7 @@ def _question(
         "weight_bytes": model.weight_bytes,
         "save_engine": _engine_file(model, deployment, request),
     }
-    return _Question(asked, tuple(remarks), note)
+    return _Question(installation, asked, tuple(remarks), note)
 
 
 def _engine_file(model: Model, deployment: Deployment, request: ProbeRequest) -> str | None:
@@ -171,11 +180,11 @@ def _remembered(
         return _ask(model, question, choice.backend, request)
     from modellint.probes import cache
 
-    # Neither the model's path nor the limits affect the answer.
-    asked = {key: value for key, value in question.request.items() if key != "path"}
+    # Neither paths nor limits affect the answer.
+    asked = {key: value for key, value in question.request.items() if key not in ("path", "folder")}
     name = cache.key(
         [model.path, *model.external_files],
-        {**asked, "version": choice.backend.version, "modellint": __version__},
+        {**asked, "version": question.installation.version, "modellint": __version__},
     )
     known = cache.load(request.cache, name)
     if known is not None:
@@ -193,7 +202,8 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
         if _listener is not None:
             _listener(f"{model.path.name} on {backend.title}", seconds)
 
-    ended = run_child(CHILD, question.request, Limits(request.timeout, request.memory), tick)
+    command = question.installation.command(backend.probe.code)
+    ended = run_child(command, question.request, Limits(request.timeout, request.memory), tick)
     try:
         outcome = from_json(ended.answer or {"status": ended.death})
     except ValueError as error:
@@ -209,6 +219,7 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
 
 __all__ = [
     "AUTO",
+    "CHILD",
     "Availability",
     "Figures",
     "Outcome",

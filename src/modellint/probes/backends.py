@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import metadata, util
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
+from modellint.probes import installations
+from modellint.probes.installations import Installation
 from modellint.runtimes import runtimes
 from modellint.runtimes.probe import Capability, Level, Probe, Reach
 from modellint.targets.deployment import Deployment
 
 AUTO = "auto"
+NONE_NAMED: Mapping[str, str] = {}
+"""Interpreters by runtime: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +29,30 @@ class Backend:
     name: str
     title: str
     probe: Probe
+    named: str = ""
+    """The interpreter to run it in, if the user named one for this run."""
+
+    @property
+    def installation(self) -> Installation | None:
+        """Return where probes run it: where the user says, here, or where it was set up."""
+        by_environment = installations.named_by_environment(self.name)
+        if self.named:
+            return installations.installed_in(self.named, self.probe, f"interpreter of {self.name}")
+        if by_environment:
+            variable = installations.variable_of(self.name)
+            return installations.installed_in(by_environment, self.probe, variable)
+        if self.module is not None:
+            return Installation(sys.executable, self.module, self.version)
+        return installations.set_up(self.name)
 
     @property
     def module(self) -> str | None:
-        """Return the name of its installed Python module, or None."""
+        """Return the name of its Python module in this interpreter, or None."""
         return next((name for name in self.probe.modules if _is_there(name)), None)
 
     @property
     def version(self) -> str:
+        """Return its version in this interpreter."""
         for package in self.probe.packages:
             try:
                 return metadata.version(package)
@@ -58,6 +80,11 @@ def known_backends() -> Mapping[str, Backend]:
     }
 
 
+def backend_of(name: str, pythons: Mapping[str, str] = NONE_NAMED) -> Backend:
+    """Return a known backend, in the interpreter that the user named for it, if any."""
+    return replace(known_backends()[name], named=pythons.get(name, ""))
+
+
 def _is_there(module: str) -> bool:
     try:
         return util.find_spec(module) is not None
@@ -73,14 +100,16 @@ class Choice:
     reach: Reach
 
 
-def choose(name: str, level: Level, deployment: Deployment) -> Choice | str:
+def choose(
+    name: str, level: Level, deployment: Deployment, pythons: Mapping[str, str] = NONE_NAMED
+) -> Choice | str:
     """Return the best installed backend for a deployment, or the reason why there is none."""
     if name != AUTO:
-        return _choice(known_backends()[name], level, deployment)
-    order = _candidates(deployment)
+        return _choice(backend_of(name, pythons), level, deployment)
+    order = [backend_of(each.name, pythons) for each in _candidates(deployment)]
     if not order:
         return f"no probe exists for the runtime {deployment.runtime!r}"
-    answers = [_choice(backend, level, deployment) for backend in order if backend.module]
+    answers = [_choice(backend, level, deployment) for backend in order if backend.installation]
     choices = [answer for answer in answers if isinstance(answer, Choice)]
     deepest = max(choices, key=lambda choice: choice.reach.level == level, default=None)
     if deepest is not None:
@@ -117,21 +146,26 @@ class UnknownProbe(UsageError):  # noqa: N818 - a name fit to be read in `except
     """Unknown name of a runtime."""
 
 
-def require(name: str) -> None:
+def require(name: str, pythons: Mapping[str, str] = NONE_NAMED) -> None:
     """Raise if a backend is unknown or not installed, with a suggestion."""
     known = known_backends()
+    for each in pythons:
+        _require_known(each, tuple(known))
     if name == AUTO:
-        if not any(backend.module for backend in known.values()):
+        if not any(backend_of(each, pythons).installation for each in known):
             ways = ", ".join(f"{each.install} for {each.title}" for each in known.values())
             raise UsageError(f"no runtime is installed to probe with: {ways}")
         return
-    backend = known.get(name)
-    if backend is None:
-        names = (AUTO, *known)
+    _require_known(name, (AUTO, *known))
+    backend = backend_of(name, pythons)
+    if backend.installation is None:
+        raise UsageError(f"{backend.title} is not installed: {backend.install}")
+
+
+def _require_known(name: str, names: Sequence[str]) -> None:
+    if name not in names:
         hint = did_you_mean(name, names, f"choose from {', '.join(names)}")
         raise UnknownProbe(f"unknown probe {name!r}; {hint}")
-    if backend.module is None:
-        raise UsageError(f"{backend.title} is not installed: {backend.install}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +184,10 @@ def available() -> list[Availability]:
 
 
 def _availability(backend: Backend) -> Availability:
-    if backend.module is None:
+    found = backend.installation
+    if found is None:
         return Availability(backend, None, f"not installed: {backend.install}")
     detail = backend.probe.ability(gpu_capability)
-    return Availability(backend, backend.version or "unknown version", detail)
+    if found.python != sys.executable:
+        detail += f"; in {found.folder or found.python}"
+    return Availability(backend, found.version or "unknown version", detail)

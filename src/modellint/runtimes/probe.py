@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from modellint.base.records import dataclass
@@ -69,6 +70,8 @@ class Probe:
     """True if it is the default without a runtime or target."""
     reads_engines: str = ""
     """Module that reads the layers of its engines in a child process."""
+    environment: Path | None = None
+    """File that states the packages which `modellint probe --setup` installs for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ CHIPS = {
     "snapdragon-x-elite": "60",  # SC8380XP
 }
 USUAL = "snapdragon-8-gen-3"
-INSTALL = "pip install onnxruntime onnxruntime-qnn"
 
 
 def ability(gpu: Gpu) -> str:
@@ -43,8 +42,9 @@ RUNTIME = Runtime(
         code=f"{__name__}.probe",
         modules=("onnxruntime_qnn",),
         packages=("onnxruntime-qnn",),
-        install=INSTALL,
+        install="modellint probe --setup qnn",
         ability=ability,
         reach=reach,
+        environment=Path(__file__).with_name("environment.toml"),
     ),
 )

@@ -33,6 +33,8 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         remarks = [refusal(found.error), *left]
         tell({**said, "status": "refused", "remarks": _plain(remarks)})
         return
+    if request.get("names"):
+        said = {**said, "partitions": found.partitions, "left": found.left}
     placement = {PROVIDER: sum(map(len, found.partitions)), CPU: len(found.left)}
     tell(
         {

@@ -1,0 +1,106 @@
+"""`modellint probe --setup`, `--list` and `--remove`: environments for probes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from modellint.base.errors import UsageError
+from modellint.base.text import counted
+from modellint.base.units import format_bytes
+from modellint.report.page import ListPage
+from modellint.report.table import figures, names
+from modellint.report.text import BOLD, FAIR, GOOD, Text
+
+if TYPE_CHECKING:
+    from modellint.probes.setup import EnvironmentSetup
+
+PACKAGES = (names("  package"), names("version"), figures("download"), names("license"))
+LISTED = (names("name"), names("runtime"), names("version"), names("state"), figures("size"))
+
+
+def set_up(wanted: Sequence[str], agreed: bool) -> int:
+    """Install what probes of some runtimes need, after saying what that is."""
+    from modellint.probes.setup import make, setup_of
+
+    missing = [each for each in map(setup_of, dict.fromkeys(wanted)) if not _is_there(each)]
+    if not missing:
+        return 0
+    for each in missing:
+        _announce(each)
+    _agree(missing, agreed)
+    for each in missing:
+        make(each, partial(_say, each.name))
+        click.echo(f"{each.name}: ready, in {each.folder}")
+    return 0
+
+
+def _say(name: str, text: str) -> None:
+    click.echo(f"{name}: {text}")
+
+
+def _is_there(setup: EnvironmentSetup) -> bool:
+    if setup.is_current:
+        click.echo(f"{setup.name}: already in {setup.folder}")
+    return setup.is_current
+
+
+def _announce(setup: EnvironmentSetup) -> None:
+    stated = setup.environment
+    size = format_bytes(int(stated.megabytes * 1e6))
+    tool = {"pip": "PyPI", "npm": "npm"}[stated.installer]
+    page = ListPage(gutter=2)
+    page.print(Text(setup.title, BOLD), f": about {size} from {tool}, into {setup.folder}")
+    rows = [
+        [f"  {each.name}", each.version, format_bytes(int(each.megabytes * 1e6)), each.license]
+        for each in stated.packages
+    ]
+    for line in page.rows(PACKAGES, rows, page.width):
+        page.print(line)
+    if stated.agreement:
+        page.field("", Text(f"{stated.agreement}.", FAIR))
+    page.blank()
+
+
+def _agree(setups: Sequence[EnvironmentSetup], agreed: bool) -> None:
+    """Ask for consent; raise without it, or where no one can be asked."""
+    if agreed:
+        return
+    bound = [each.title for each in setups if each.environment.agreement]
+    if not sys.stdin.isatty():
+        terms = " and agree to the licenses" if bound else ""
+        raise UsageError(f"nothing was installed: give --yes to install this{terms}")
+    terms = f" and agree to the license of {' and '.join(bound)}" if bound else ""
+    if not click.confirm(f"Install{terms}?"):
+        raise UsageError("nothing was installed")
+
+
+def list_all() -> int:
+    """List what can be set up, and what is."""
+    from modellint.probes.setup import bytes_of, setups
+
+    page = ListPage(gutter=0)
+    rows = []
+    for each in setups().values():
+        there = each.folder.is_dir()
+        state = Text("set up", GOOD) if each.is_current else Text("old", FAIR) if there else "-"
+        size = bytes_of(each.folder) if there else int(each.environment.megabytes * 1e6)
+        rows.append([each.name, each.title, each.environment.version, state, format_bytes(size)])
+    for line in page.rows(LISTED, rows, page.width):
+        page.print(line)
+    return 0
+
+
+def remove(wanted: Sequence[str]) -> int:
+    """Remove environments."""
+    from modellint.probes import setup
+
+    gone = [name for name in dict.fromkeys(wanted) if setup.remove(name)]
+    click.echo(
+        f"removed {counted(len(gone), 'environment')}" + "".join(f" {each}" for each in gone)
+    )
+    return 0

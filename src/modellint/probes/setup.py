@@ -1,0 +1,229 @@
+"""Environments for probes: made apart from everything else, and moved into place when complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modellint.base.data import environments_dir
+from modellint.base.errors import UsageError
+from modellint.base.files import is_private, replace_file
+from modellint.base.records import dataclass
+from modellint.base.suggest import did_you_mean
+from modellint.probes.backends import known_backends
+from modellint.probes.installations import RECORD, interpreter_in, read_record, set_up
+from modellint.runtimes.environment import Pinned, ProbeEnvironment, read_environment
+
+Say = Callable[[str], None]
+DRAFT = ".draft-"
+"""Start of the names of folders in which environments are made."""
+_REDIRECTS = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME", "PYTHONPATH")
+"""Variables that would have pip install elsewhere, or see other packages."""
+
+
+class SetupFailed(UsageError):  # noqa: N818 - a name fit to be read in `except`
+    """An environment could not be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSetup:
+    """A runtime that can be set up, and what that installs."""
+
+    name: str
+    title: str
+    environment: ProbeEnvironment
+
+    @property
+    def folder(self) -> Path:
+        return environments_dir() / self.name
+
+    @property
+    def draft(self) -> Path:
+        return environments_dir() / f"{DRAFT}{self.name}"
+
+    @property
+    def pins(self) -> str:
+        """Return a digest of everything that is to be installed."""
+        stated = [asdict(self.environment), _version(sys.version_info)]
+        return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
+
+    @property
+    def is_current(self) -> bool:
+        """Return True if it is set up, with the very packages that are stated."""
+        record = read_record(self.folder)
+        return record is not None and record["pins"] == self.pins and bool(set_up(self.name))
+
+
+def setups() -> dict[str, EnvironmentSetup]:
+    """Return all runtimes that can be set up, by name."""
+    return {
+        name: EnvironmentSetup(name, each.title, read_environment(each.probe.environment))
+        for name, each in known_backends().items()
+        if each.probe.environment is not None
+    }
+
+
+def setup_of(name: str) -> EnvironmentSetup:
+    known = setups()
+    if name not in known:
+        hint = did_you_mean(name, known, f"choose from {', '.join(known)}")
+        raise UsageError(f"nothing can be set up for {name!r}; {hint}")
+    return known[name]
+
+
+def make(setup: EnvironmentSetup, say: Say) -> None:
+    """Install everything in a draft, and put that in the place of an earlier environment.
+
+    What a run that was interrupted has installed is used again.
+    """
+    _require_fit(setup)
+    with _alone(setup):
+        draft = setup.draft
+        if _draft_of(draft) != setup.pins:
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(mode=0o700)
+            replace_file(draft / "pins", setup.pins.encode())
+        install = _with_pip if setup.environment.installer == "pip" else _with_npm
+        install(setup, say)
+        _finish(setup)
+
+
+def remove(name: str) -> bool:
+    """Remove an environment and any draft of it; return False if there is none."""
+    known = setup_of(name)
+    found = [each for each in (known.folder, known.draft) if each.is_dir()]
+    for each in found:
+        shutil.rmtree(each)
+    return bool(found)
+
+
+def bytes_of(folder: Path) -> int:
+    """Return the size of all files in a folder, without following links."""
+    return sum(each.lstat().st_size for each in folder.rglob("*") if not each.is_dir())
+
+
+def _draft_of(draft: Path) -> str:
+    try:
+        return (draft / "pins").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _alone(setup: EnvironmentSetup) -> Iterator[None]:
+    """Keep other runs from making the same environment at the same time."""
+    root = environments_dir()
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not is_private(root.stat()):
+            raise SetupFailed(f"others can write to {root}, so what is in it is not run")
+        lock = os.open(root / f"{setup.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SetupFailed(f"cannot write to {root}: {error.strerror}") from None
+    try:
+        with suppress(ImportError):  # Windows has none
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _require_fit(setup: EnvironmentSetup) -> None:
+    pythons = setup.environment.pythons
+    if pythons and _version(sys.version_info) not in pythons:
+        raise SetupFailed(
+            f"{setup.title} exists for Python {', '.join(pythons)}, and this is "
+            f"{_version(sys.version_info)}"
+        )
+
+
+def _version(info: Any) -> str:
+    return f"{info[0]}.{info[1]}"
+
+
+def _with_pip(setup: EnvironmentSetup, say: Say) -> None:
+    python = interpreter_in(setup.draft)
+    if not python.exists():
+        say("making a virtual environment")
+        _run([sys.executable, "-m", "venv", str(setup.draft)], setup)
+    pinned = [f"{each.name}=={each.version}" for each in setup.environment.packages]
+    say(f"installing {', '.join(map(_named, setup.environment.packages))}")
+    options = ("--no-input", "--no-user", "--no-deps", "--only-binary=:all:", "--quiet")
+    pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "install", *options]
+    _run([*pip, *pinned], setup)
+
+
+def _with_npm(setup: EnvironmentSetup, say: Say) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SetupFailed("it needs Node.js with npm: install those first")
+    wanted = {each.name: each.version for each in setup.environment.packages}
+    package = {"name": "modellint-environment", "private": True, "dependencies": wanted}
+    replace_file(setup.draft / "package.json", json.dumps(package, indent=2).encode())
+    say(f"installing {', '.join(map(_named, setup.environment.packages))}")
+    options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    _run([npm, "install", "--prefix", str(setup.draft), *options], setup)
+
+
+def _named(package: Pinned) -> str:
+    return f"{package.name} {package.version}"
+
+
+def _run(command: Sequence[str], setup: EnvironmentSetup) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in _REDIRECTS}
+    done = subprocess.run(
+        command,
+        cwd=setup.draft,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        why = "".join(f"\n  {line[:200]}" for line in lines[-5:])
+        raise SetupFailed(f"{setup.title} could not be installed:{why}")
+
+
+def _finish(setup: EnvironmentSetup) -> None:
+    """Move the draft to where it belongs; an earlier environment is there until then."""
+    draft, place = setup.draft, setup.folder
+    _point_scripts_to(draft, place)
+    stated = setup.environment
+    record = {
+        "pins": setup.pins,
+        "module": stated.module,
+        "version": stated.version,
+        "installer": stated.installer,
+    }
+    replace_file(draft / RECORD, json.dumps(record, indent=2).encode(), 0o600)
+    if place.exists():
+        shutil.rmtree(place)
+    draft.rename(place)
+
+
+def _point_scripts_to(draft: Path, place: Path) -> None:
+    """Have the environment's commands name the interpreter where it will be."""
+    before, after = str(draft).encode(), str(place).encode()
+    for script in draft.glob("bin/*"):
+        if script.is_file() and not script.is_symlink():
+            content = script.read_bytes()
+            if content.startswith(b"#!" + before):
+                script.write_bytes(content.replace(before, after, 1))
+
+
+__all__ = ["EnvironmentSetup", "SetupFailed", "bytes_of", "make", "remove", "setup_of", "setups"]
