@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -244,3 +248,75 @@ def test_the_child_dies_with_its_parent(tmp_path_factory: pytest.TempPathFactory
             return
         time.sleep(0.05)
     pytest.fail("it outlived its parent")
+
+
+SUPERVISED = (
+    "import os, pathlib, signal, subprocess, sys, time\n"
+    "from modellint.probes.supervisor import supervise\n"
+    "supervise(int(os.environ['MODELLINT_PARENT']))\n"
+)
+DETACHED = """
+code = "import subprocess, sys\\nsubprocess.Popen(['sleep', '60'], start_new_session=True)"
+subprocess.run([sys.executable, "-S", "-c", code], start_new_session=True, check=True)
+"""
+"""Starts a process that leaves the group, and whose own parent has ended."""
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The program `sleep` under a name that says which test started it."""
+    program = shutil.which("sleep")
+    assert program is not None
+    shutil.copy(program, tmp_path / "sleep")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path / "sleep"
+
+
+def _running(program: Path) -> list[str]:
+    found = []
+    for each in Path("/proc").glob("[0-9]*/exe"):
+        with suppress(OSError):
+            if each.readlink() == program:
+                found.append(each.parent.name)
+    return found
+
+
+@linux
+@pytest.mark.parametrize(
+    ("end", "death"),
+    [
+        (ANSWER, None),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed"),
+        ("raise SystemExit(3)", "failed"),
+        ("time.sleep(60)", "hung"),
+    ],
+    ids=["answers", "crashes", "fails", "hangs"],
+)
+def test_nothing_that_it_started_outlives_a_supervised_child(
+    end: str, death: str | None, sleeper: Path
+) -> None:
+    assert run(SUPERVISED + DETACHED + end, seconds=1.5).death == death
+    assert not _running(sleeper)
+
+
+@linux
+def test_nothing_that_it_started_outlives_the_parent(sleeper: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "from modellint.probes.runner import Limits, run_child\n"
+        f"command = [sys.executable, '-c', {SUPERVISED + DETACHED + 'time.sleep(60)'!r}]\n"
+        "run_child(command, {}, Limits(60))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    _wait_until(lambda: len(_running(sleeper)) == 1)
+    parent.kill()
+    parent.wait()
+    _wait_until(lambda: not _running(sleeper))
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come to that")

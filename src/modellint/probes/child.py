@@ -12,7 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from modellint.base.children import PARENT, live_no_longer_than
+from modellint.base.children import PARENT
+from modellint.probes.supervisor import supervise
 
 ANSWER = Path("answer.json")
 Tell = Callable[[dict[str, Any]], None]
@@ -20,7 +21,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 def main() -> None:
     request = json.load(sys.stdin)
-    live_no_longer_than(int(os.environ[PARENT]))
+    supervise(int(os.environ[PARENT]))
     without_network()
     import_module(request["code"]).answer(request, tell)
 
@@ -33,19 +34,34 @@ def tell(answer: dict[str, Any]) -> None:
 
 
 def without_network() -> None:
-    """Enter an empty network namespace if permitted: runtimes need no network."""
+    """Enter a network namespace with nothing but loopback, if permitted: runtimes need no more."""
     if sys.platform != "linux":
         return
     new_network, new_user = 0x40000000, 0x10000000
     user, group = os.getuid(), os.getgid()
     libc = ctypes.CDLL(None)
     if user == 0:
-        libc.unshare(new_network)
-    elif libc.unshare(new_user | new_network) == 0:
+        if libc.unshare(new_network):
+            return
+    elif libc.unshare(new_user | new_network):
+        return
+    else:
         with contextlib.suppress(OSError):  # without the mapping, file modes still permit reading
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    _raise_loopback()
+
+
+def _raise_loopback() -> None:
+    """Let a browser load its page from this machine."""
+    import fcntl
+    import socket
+    import struct
+
+    set_flags, up = 0x8914, 1
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_one:
+        fcntl.ioctl(any_one, set_flags, struct.pack("16sH22x", b"lo", up))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from modellint.base.children import PARENT
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.probes.outcome import Status
+from modellint.probes.supervisor import children_of
 
 POLL = 0.05
 """Polling interval in seconds."""
@@ -24,6 +25,13 @@ MOST_CHATTER = 64 << 20
 """Limit on the bytes a child may print."""
 ANSWER = "answer.json"
 TAIL = 2000
+NOWHERE = "http://127.0.0.1:9"
+"""A proxy that is not there: where a child cannot give up the network, most software asks it."""
+LOCAL = "localhost,127.0.0.1"
+_PLACES = ("TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH")
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
+_GRACE = 5.0
+"""Seconds that a supervisor has to end everything that a child started."""
 _LINUX = sys.platform == "linux"
 
 
@@ -83,10 +91,12 @@ def run_child(
 
 def _environment(folder: Path) -> dict[str, str]:
     """Return the user's environment, with temporary files and caches redirected to the folder."""
-    places = ("TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "CUDA_CACHE_PATH")
     return {
         **os.environ,
-        **dict.fromkeys(places, str(folder)),
+        **dict.fromkeys(_PLACES, str(folder)),
+        **dict.fromkeys((*_PROXIES, *map(str.upper, _PROXIES)), NOWHERE),
+        "NO_PROXY": LOCAL,
+        "no_proxy": LOCAL,
         "PYTHONIOENCODING": "utf-8",
         PARENT: str(os.getpid()),
     }
@@ -155,6 +165,9 @@ def _signal_name(number: int) -> str:
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Kill the child and its descendants, if still running."""
     if os.name == "posix":
+        child.terminate()  # its supervisor knows descendants that left its group
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_GRACE)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
     if child.poll() is None:
@@ -184,7 +197,19 @@ def _last_words(folder: Path) -> str:
 
 
 def memory_of(pid: int) -> int | None:
-    """Return the private memory of a process in bytes, without mapped files if possible."""
+    """Return the private memory of a process and its descendants, without files if possible."""
+    if not _LINUX:
+        return _memory_alone(pid)
+    sizes, open_ones = [], [pid]
+    while open_ones:
+        each = open_ones.pop()
+        sizes.append(_memory_alone(each))
+        open_ones += children_of(each)
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known else None
+
+
+def _memory_alone(pid: int) -> int | None:
     if _LINUX:
         try:
             status = Path(f"/proc/{pid}/status").read_text()
