@@ -66,6 +66,8 @@ def of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         if all(argument in SCALARS for argument in arguments):
             return {"type": [SCALARS[argument] for argument in arguments]}
         return {"anyOf": [of(argument, definitions) for argument in arguments]}
+    if origin is tuple and arguments[1:] == (...,):
+        return {"type": "array", "items": of(arguments[0], definitions)}
     if origin is list:
         return {"type": "array", "items": of(arguments[0], definitions)}
     if hint is Any:

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fixed": {"base"},
     "inspection": {"base"},
     "quantized": {"base"},
+    "measured": {"base"},
     "native": {"base"},
     "browser": {"base"},
     "model": {"capability", "base"},
@@ -41,6 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},
+    "profiles": MODELS | {"base", "formats", "measured"},
+    "benching": MODELS | {"base", "execution", "formats", "measured", "probes", "profiles"},
     "quantizing": {"analysis", "base", "execution", "formats", "model", "probes", "quantized"}
     | {"runtimes", "targets"},
     "plan": {"rules", "targets", "probes"} | VALUES,
@@ -93,7 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
-    "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"},
+    "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"} | {"measured"},
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT)
 MAY_IMPORT["pytest_plugin"] = {"api", "base", "formats"}

@@ -29,6 +29,7 @@ VERBS = {
     "optimize": "Write a model with all fixes that keep its outputs.",
     "probe": "Test models with a real runtime.",
     "quantize": "Quantize a model by a recipe for its deployment.",
+    "bench": "Time models in a real runtime, or read a profile.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",
     "targets": "List, show, or compare devices.",

@@ -12,6 +12,7 @@ _BEGINS = {
     "full, or a model's page": r"── |No findings\.",
     "concise": rf"[^\n]*: (error|warning|info) {_CODE} ",
     "json": r'\{\s*"version": 1,\s*"(modellint|probes)": ',
+    "measured run": r'\{\s*"kind": "modellint-run"',
     "jsonl": rf'\{{"code": "{_CODE}", "rule": "',
     "sarif": r'\{\s*"runs": \[\s*\{\s*"tool": \{\s*"driver": \{\s*"name": "modellint"',
     "github": r"::(error|warning|notice) (file|title)=",

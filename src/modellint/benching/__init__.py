@@ -1,0 +1,1 @@
+"""Measures models in their runtimes: in rounds, each in a child process with limits."""
