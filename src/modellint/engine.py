@@ -32,7 +32,8 @@ from modellint.rules.remark import internal_remark
 from modellint.rules.rule import Rule
 from modellint.runtimes import find_runtime
 from modellint.session import OpenModel, Session
-from modellint.targets.deployment import Deployment
+from modellint.targets.deployment import ONLY_INPUT, Deployment
+from modellint.targets.profiles import only_input
 
 if TYPE_CHECKING:
     from modellint.probes import Outcome
@@ -90,7 +91,8 @@ def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:
         return ()
     dims = (dim for value in model.graph.values.values() for dim in value.declared_shape or ())
     symbols = (dim for dim in dims if isinstance(dim, str))
-    return tuple(dict.fromkeys([*(value.name for value in model.inputs), *symbols]))
+    unnamed = [ONLY_INPUT] if only_input(model) is not None else []
+    return tuple(dict.fromkeys([*unnamed, *(value.name for value in model.inputs), *symbols]))
 
 
 def _confronted(

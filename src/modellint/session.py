@@ -18,6 +18,7 @@ from modellint.formats.trt import ENGINE
 from modellint.model import Model, Problem
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
+from modellint.targets.profiles import bound_to
 
 if TYPE_CHECKING:
     from modellint.probes import Outcome, ProbeRequest
@@ -47,7 +48,11 @@ class OpenModel:
         self.read_seconds = read_seconds
         self._probing = session.probing
         self.analyses = tuple(
-            Analyses(model, without_strange_assumption(model, deployment), session.probing)
+            Analyses(
+                model,
+                without_strange_assumption(model, bound_to(model, deployment)),
+                session.probing,
+            )
             for deployment in session.deployments
         )
         """Return the analyses for each of the session's deployments."""

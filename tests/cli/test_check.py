@@ -139,7 +139,13 @@ reshaped (float[N, 2, 4] x) => (float[1, 8] y)
 
 
 @pytest.mark.parametrize(
-    "options", [["--batch", "4"], ["--symbol", "N=4"], ["--shape", "x=1x2x4..4x2x4"]]
+    "options",
+    [
+        ["--batch", "4"],
+        ["--symbol", "N=4"],
+        ["--shape", "x=1x2x4..4x2x4"],
+        ["--shape", "1x2x4..4x2x4"],
+    ],
 )
 def test_batch_symbols_and_shapes_are_taken(tmp_path: Path, options: list[str]) -> None:
     model = project(tmp_path, {"reshaped.onnx": RESHAPED}) / "reshaped.onnx"

@@ -35,6 +35,7 @@ def test_an_option_that_was_not_given_is_not_passed_on(command: click.Command) -
         ("--batch 8", {"batch": 8}),
         ("--symbol n=4 --symbol m=2", {"symbols": {"n": 4, "m": 2}}),
         ("--shape x=1x3", {"shapes": {"x": "1x3"}}),
+        ("--shape 1x3..4x3", {"shapes": {"*": "1x3..4x3"}}),
         ("--severity FUS=off,HYG001=info", {"severity": {"FUS": "off", "HYG001": "info"}}),
         ("--dla", {"dla": True}),
         ("--no-cache --no-weights", {"cache": False, "weights": False}),

@@ -46,6 +46,20 @@ def own(tmp_path: Path) -> Path:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["help"], ["--help"]),
+        (["help", "rule"], ["rule", "--help"]),
+        (["version"], ["--version"]),
+        (["explain", "FUS002"], ["rule", "FUS002"]),
+        (["lint", "--show-settings"], ["check", "--show-settings"]),
+    ],
+)
+def test_words_of_other_linters_are_understood(words: list[str], verb: list[str]) -> None:
+    assert run_cli(*words).stdout == run_cli(*verb).stdout
+
+
 def test_rules_lists_every_rule_once() -> None:
     lines = run_cli("rules").stdout.splitlines()
     for rule in load_rules(plugins=False).values():

@@ -82,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": {"config", "rules", "runtimes", "plan", "targets", "verify", "probes"} | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {
+        "targets",
         "fixed",
         "fixing",
         "rules",

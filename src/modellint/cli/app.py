@@ -40,6 +40,9 @@ VERBS = {
 }
 """Each verb is a module of this package with a function `command`; others are left out."""
 
+ALIASES = {"lint": "check", "explain": "rule", "version": "--version"}
+"""Words that other linters have for the same; a file of that name goes first."""
+
 OWN_OPTIONS = ("--help", "-h", "--version")
 
 EPILOG = """\b
@@ -81,7 +84,7 @@ class Verbs(VerbGroup):
             click.echo(ctx.get_help(), err=True, color=ctx.color)
             ctx.exit(USAGE_ERROR)
         if args and args[0] not in (*self.list_commands(ctx), *OWN_OPTIONS):
-            args = ["check", *args]
+            args = _translated(args) or ["check", *args]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -97,6 +100,21 @@ class Verbs(VerbGroup):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="file"), *super().shell_complete(ctx, incomplete)]
+
+
+def _translated(args: list[str]) -> list[str]:
+    """Replace a word of other linters by ours, and say so; nothing for all other words."""
+    from modellint.cli.console import note
+
+    word, *rest = args
+    if os.path.lexists(word):
+        return []
+    if word == "help":
+        return [*rest[:1], "--help"]
+    if word not in ALIASES:
+        return []
+    note(f"'modellint {word}' is 'modellint {ALIASES[word]}'")
+    return [ALIASES[word], *rest]
 
 
 @contextmanager

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from modellint.base.records import dataclass
+from modellint.targets.deployment import ONLY_INPUT
 
+_SHAPE = re.compile(r"[\dx×.]+")
 MOST_DIGITS = 18
 """Longest integer that fits 64 bits whatever its digits."""
 
@@ -30,6 +33,12 @@ def pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[st
             )
         found[name] = value
     return found
+
+
+def shapes(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
+    """Accept a shape without a name, too, for models with one input."""
+    named = [f"{ONLY_INPUT}={text}" if _SHAPE.fullmatch(text) else text for text in given]
+    return pairs(ctx, parameter, named)
 
 
 def comma_pairs(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:

@@ -22,10 +22,11 @@ from modellint.cli.given import (
     one_of,
     one_of_found,
     pairs,
+    shapes,
     sizes,
 )
 from modellint.cli.probing import backends
-from modellint.config.settings import CommandOption, Settings, kebab
+from modellint.config.settings import CommandOption, ProfileTable, Settings, kebab
 
 Decorator = Callable[[Any], Any]
 
@@ -110,6 +111,8 @@ def _is_either(hint: Any) -> bool:
 def _table_reader(value: Any) -> Any:
     if get_origin(value) is Literal:
         return levels(*get_args(value))
+    if ProfileTable in _alternatives(value):
+        return shapes
     return sizes if value is int else pairs
 
 

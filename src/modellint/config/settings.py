@@ -226,11 +226,13 @@ class Settings:
     shapes: Mapping[str, str | ProfileTable] = field(
         default_factory=dict,
         metadata=about(
-            "Input shapes: one shape, or a range: min..max or min..opt..max.",
+            "Input shapes: one shape, or a range: min..max or min..opt..max; "
+            'for "*", the only input of a model.',
             '{ input = "1x3x224x224..8x3x224x224..16x3x224x224" }',
             option=CommandOption(
                 DEPLOYMENT,
-                "1x3x224x224, or a range: min..max or min..opt..max.",
+                "1x3x224x224, or a range: min..max or min..opt..max; without INPUT= for models "
+                "with one.",
                 "INPUT=SHAPE",
                 "shape",
             ),

@@ -44,7 +44,7 @@ from modellint.model import Model, Problem, Value
 from modellint.rules.rule import Rule
 from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
-from modellint.targets.profiles import InputProfile, input_profiles
+from modellint.targets.profiles import InputProfile, bound_to, input_profiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def inspect_opened(opened: OpenModel, asked: Asked) -> Inspection:
     problems = [_trouble(problem, opened, asked.rules) for problem in opened.model.problems]
     if any(problem.fatal for problem in problems):
         return Inspection(opened.shown, opened.model.format, problems)
-    return _Look(opened, asked, problems).inspection()
+    bound = [bound_to(opened.model, deployment) for deployment in asked.deployments]
+    return _Look(opened, replace(asked, deployments=tuple(bound)), problems).inspection()
 
 
 def _assumed(deployment: Deployment) -> Assumed:

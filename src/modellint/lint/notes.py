@@ -9,6 +9,7 @@ from modellint.base.text import counted
 from modellint.config.load import CommandLine
 from modellint.discovery import Discovery
 from modellint.lint.record import FileRecord
+from modellint.targets.deployment import ONLY_INPUT
 
 
 def about_discovery(discovery: Discovery) -> Iterator[str]:
@@ -44,6 +45,8 @@ def about_unbound(records: Sequence[FileRecord], command_line: CommandLine) -> I
     names = list(dict.fromkeys(name for record in records for name in record.report.bindable))
     for option, kind in (("shapes", "input"), ("symbols", "dim")):
         for name in command_line.values.get(option, ()):
-            if names and name not in names:
+            if name == ONLY_INPUT and names and name not in names:
+                yield "a shape without the name of an input is for models with one input"
+            elif names and name not in names:
                 hint = did_you_mean(name, names)
                 yield f"no {kind} named {name!r}" + (f"; {hint}" if hint else "")

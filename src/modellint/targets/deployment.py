@@ -48,6 +48,9 @@ DLA = "dla"
 PINS = "=="
 """Joins a runtime's name and version: ``tensorrt==10.15``."""
 
+ONLY_INPUT = "*"
+"""Stands for the input's name in the shapes of models with one input."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShapeProfile:

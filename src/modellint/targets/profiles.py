@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from modellint.base.records import dataclass
 from modellint.model import Dim, Model, Shape, Value
-from modellint.targets.deployment import Deployment, ShapeProfile
+from modellint.targets.deployment import ONLY_INPUT, Deployment, ShapeProfile
 
 Range = tuple[int, int, int]
 """Minimum, optimum and maximum of one dim."""
@@ -42,6 +43,24 @@ def input_profiles(model: Model, deployment: Deployment) -> tuple[InputProfile, 
         InputProfile(value, shape, _ranges(value, shape, deployment, ranges))
         for value, shape in _fed(model)
     )
+
+
+def bound_to(model: Model, deployment: Deployment) -> Deployment:
+    """Return the deployment with a shape of the model's only input under the input's name."""
+    profile = deployment.shapes.get(ONLY_INPUT)
+    if profile is None:
+        return deployment
+    shapes = {name: each for name, each in deployment.shapes.items() if name != ONLY_INPUT}
+    only = only_input(model)
+    if only is not None:
+        shapes.setdefault(only.name, profile)
+    return replace(deployment, shapes=shapes)
+
+
+def only_input(model: Model) -> Value | None:
+    """Return the model's input, if it has one."""
+    fed = model.fed
+    return fed[0] if len(fed) == 1 else None
 
 
 def symbol_ranges(model: Model, deployment: Deployment) -> Mapping[str, Range]:
