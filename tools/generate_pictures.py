@@ -15,12 +15,7 @@ from rich.text import Text
 COLUMNS = 96
 
 PICTURES = {
-    "check": [
-        "examples/detector_baked_batch.onnx",
-        "examples/qat_residual.onnx",
-        "--target",
-        "a10",
-    ],
+    "check": ["examples/qat_residual.onnx", "--target", "a10", "--shape", "8x16x32x32"],
 }
 """The arguments of the command that each picture shows."""
 
