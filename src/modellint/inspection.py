@@ -191,6 +191,54 @@ class Roofline:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedLayer:
+    """Nodes that run as one kernel, with the seconds of its parts, which add up."""
+
+    node: Annotated[str, "The node with most of the arithmetic, else the first."]
+    op_type: str
+    nodes: Annotated[int, "Nodes in the kernel."]
+    seconds: float
+    share: Annotated[float, "Share of the model's time, 0 to 1."]
+    compute: float
+    memory: float
+    overhead: float
+    bound: Literal["compute", "memory", "overhead"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeParts:
+    """Seconds of all kernels by cause, which add up to the expected time."""
+
+    compute: Annotated[float, "Arithmetic, as far as traffic does not hide it."]
+    memory: Annotated[float, "Traffic, as far as arithmetic does not hide it."]
+    overhead: Annotated[float, "Launching kernels, and the call of the runtime."]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Seconds that a run of the batch takes on a device."""
+
+    low: float
+    expected: float
+    high: float
+    confidence: Annotated[str, "measured, calibrated, derived or theoretical."]
+    source: Annotated[str, "Where the coefficients are from."]
+    parts: TimeParts
+    precision: Annotated[str, "What most products are computed in."]
+    batch: int
+    per_second: Annotated[float, "Batch items per second, one run after the other."]
+    transfer: Annotated[
+        float, "Seconds of copying inputs and outputs to the device and back, not in `expected`."
+    ]
+    kernels: int
+    uncounted: Annotated[int, "Nodes of unknown cost, which are excluded."]
+    layers: Annotated[
+        list[TimedLayer],
+        "In the order in which they run; the slowest ones first if there are several targets.",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Memory and time of the model for a deployment."""
 
@@ -570,6 +618,10 @@ class Inspection:
     ] = None
     memory: Annotated[dict[str, Memory] | None, "Memory by target; null without a target."] = None
     anywhere: Annotated[Memory | None, "Memory without a target; null with one."] = None
+    time: Annotated[
+        dict[str, Time | None] | None,
+        "Expected time by target; null where the device's rates are unknown.",
+    ] = None
     llm: Annotated[LanguageModel | None, "Of a language model, for the first deployment."] = None
     llm_devices: Annotated[
         list[LanguageDevice] | None, "The same for several deployments, in short."
@@ -669,6 +721,9 @@ __all__ = [
     "Share",
     "SlowNode",
     "Term",
+    "Time",
+    "TimeParts",
+    "TimedLayer",
     "Together",
     "Trouble",
     "Zone",

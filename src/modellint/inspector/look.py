@@ -40,6 +40,7 @@ from modellint.inspector.engine import engine_of
 from modellint.inspector.formula import macs_formula
 from modellint.inspector.layers import largest_layers
 from modellint.inspector.needs import Needs
+from modellint.inspector.timed import timed_on
 from modellint.model import Model, Problem, Value
 from modellint.rules.rule import Rule
 from modellint.session import OpenModel, Session
@@ -166,6 +167,7 @@ class _Look:
             "cost": lambda: self._cost(first),
             "blocks": lambda: self._structure(first),
             "memory": self._memory,
+            "time": self._time,
             "the language model": lambda: self._language(first),
         }
         if self.asked.quantization:
@@ -264,6 +266,14 @@ class _Look:
         if deployments[0].target is None:
             return {"anywhere": told[0]}
         return {"memory": {each.target: each for each in told}}
+
+    def _time(self) -> dict[str, Any]:
+        deployments = self.asked.deployments
+        if not self.model.has_graph or deployments[0].target is None or self.asked.memory == "none":
+            return {}
+        brief = len(deployments) > 1 or self.asked.memory == "brief"
+        timed = {each.target_id: timed_on(self.opened, each, brief=brief) for each in deployments}
+        return {"time": timed}
 
     def _quantization(self, deployment: Deployment) -> dict[str, Any]:
         if not self.model.has_graph:

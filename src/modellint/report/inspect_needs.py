@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, shorten, work
 from modellint.base.units import format_bytes
-from modellint.inspection import Cell, Estimate, Memory, Roofline, Verdict
+from modellint.inspection import (
+    Cell,
+    Estimate,
+    Memory,
+    Roofline,
+    SlowNode,
+    Time,
+    TimedLayer,
+    Verdict,
+)
 from modellint.report.page import LABEL, Page
 from modellint.report.table import figures, names
 from modellint.report.text import FAIR, GOOD, LINES, PLAIN, POOR, Style, Text
@@ -54,13 +63,13 @@ SEGMENTS = (
 class NeedsPage(Page):
     """Part of a page about the needs of a model."""
 
-    def needs(self, estimates: Sequence[Memory]) -> None:
+    def needs(self, estimates: Sequence[Memory], times: Mapping[str, Time | None]) -> None:
         if len(estimates) == 1:
-            self._estimate(estimates[0])
+            self._estimate(estimates[0], times.get(estimates[0].target or ""))
         elif estimates:
-            self._devices(estimates)
+            self._devices(estimates, times)
 
-    def _estimate(self, needs: Memory) -> None:
+    def _estimate(self, needs: Memory, time: Time | None) -> None:
         self.blank()
         self.heading(self.dotted(self._deployment(needs)))
         self._answer(needs)
@@ -73,7 +82,7 @@ class NeedsPage(Page):
             self.field("smallest", self._smallest(needs))
         self._peak(needs)
         if needs.roofline is not None:
-            self._time(needs, needs.roofline)
+            self._time(needs, needs.roofline, time)
         self._batches(needs)
 
     def _deployment(self, needs: Memory) -> list[str]:
@@ -207,17 +216,19 @@ class NeedsPage(Page):
         for line in self.rows([figures(), names(), names()], rows, self.page - self.gutter):
             self.beside("", line)
 
-    def _time(self, needs: Memory, bound: Roofline) -> None:
+    def _time(self, needs: Memory, bound: Roofline, time: Time | None) -> None:
+        self.blank()
+        if time is not None:
+            self._expected(time)
         at_least, at_most = self.words("≥"), self.words("≤")
-        said = [
-            f"{at_least} {self._seconds(bound.seconds)} per run in {_timed(needs, bound)}, at peak"
-        ]
+        label, at_peak = ("at peak", "") if time is not None else ("time", ", at peak")
+        seconds = self._seconds(bound.seconds)
+        said = [f"{at_least} {seconds} per run in {_timed(needs, bound)}{at_peak}"]
         if bound.per_second is not None:
             said.append(f"{at_most} {work(bound.per_second)} per second")
         if bound.uncounted:
             said.append(f"without {counted(bound.uncounted, 'node')}")
-        self.blank()
-        self.items("time", said)
+        self.items(label, said)
         waiting = bound.memory_share
         said = [f"memory for {_percent(waiting)} of the time"]
         if bound.bottleneck == "compute":
@@ -225,11 +236,43 @@ class NeedsPage(Page):
         if bound.intensity is not None:
             said.append(f"{bound.intensity:.3g} FLOPs per byte, balanced at {bound.ridge:.3g}")
         self.items("bound by", said)
+        self._slowest(bound, time)
+
+    def _expected(self, time: Time) -> None:
+        """Print the expected time, its bounds, and what it consists of."""
+        low, high = self._seconds(time.low), self._seconds(time.high)
+        self.items(
+            "time",
+            [
+                f"{self._seconds(time.expected)} expected ({low} to {high}, {time.confidence})",
+                f"{work(time.per_second)} per second",
+            ],
+        )
+        parts = (
+            (time.parts.compute, "arithmetic"),
+            (time.parts.memory, "memory"),
+            (time.parts.overhead, f"launching {counted(time.kernels, 'kernel')}"),
+        )
+        self.items("spent on", [f"{name} {_percent(part / time.expected)}" for part, name in parts])
+        if time.transfer:
+            copying = self._seconds(time.transfer)
+            self.field("besides", f"{copying} to copy inputs and outputs over PCIe")
+
+    def _slowest(self, bound: Roofline, time: Time | None) -> None:
+        slow: Sequence[SlowNode | TimedLayer] = bound.slowest
+        if time is not None:
+            slow = sorted(time.layers, key=lambda layer: -layer.seconds)[: len(slow)]
         rows = [
-            [_percent(each.share), self.words(each.op_type), each.bound, self.words(each.node)]
-            for each in bound.slowest
+            [
+                _percent(each.share),
+                self._seconds(each.seconds),
+                self.words(each.op_type),
+                each.bound,
+                self.words(each.node),
+            ]
+            for each in slow
         ]
-        columns = [figures(), names(), names(), names()]
+        columns = [figures(), figures(), names(), names(), names()]
         for at, line in enumerate(self.rows(columns, rows, self.page - self.gutter)):
             self.beside("" if at else "slowest", line)
 
@@ -278,14 +321,16 @@ class NeedsPage(Page):
 
     # Many devices
 
-    def _devices(self, estimates: Sequence[Memory]) -> None:
+    def _devices(self, estimates: Sequence[Memory], times: Mapping[str, Time | None]) -> None:
         first = estimates[0]
         precisions = {precision_in_words(needs) for needs in estimates}
         self.blank()
         told = f"{len(estimates)} devices"
         self.heading(self.dotted([told, *(precisions if len(precisions) == 1 else ())]))
         ordered = sorted(estimates, key=_by_size)
-        self.table(DEVICES, [self._device(needs) for needs in ordered])
+        self.table(
+            DEVICES, [self._device(needs, times.get(needs.target or "")) for needs in ordered]
+        )
         self.blank()
         fitting = [needs for needs in ordered if needs.verdict == "fits"]
         said = f"fits {len(fitting)} of {len(ordered)}"
@@ -293,9 +338,9 @@ class NeedsPage(Page):
             said += f"; smallest: {self.words(fitting[0].target or '')}"
         self.line(said)
         if first.total.confidence:
-            self.line("Times are lower bounds from peak rates.")
+            self.line("Times are expected for a run; ± is the reach of their bounds.")
 
-    def _device(self, needs: Memory) -> list[Text | str]:
+    def _device(self, needs: Memory, time: Time | None) -> list[Text | str]:
         bound = needs.roofline
         share = needs.total.expected / needs.usable if needs.usable else 0.0
         filled = min(round(BAR * share), BAR)
@@ -309,10 +354,16 @@ class NeedsPage(Page):
             bar,
             Text(needs.verdict or "", VERDICTS[needs.verdict]),
             batch,
-            self._seconds(bound.seconds) if bound is not None else "?",
+            self._device_time(bound, time),
+            f"±{time.high / time.expected - 1:.0%}" if time is not None else "",
             bound.bottleneck if bound is not None else "",
             self.words(needs.runtime or ""),
         ]
+
+    def _device_time(self, bound: Roofline | None, time: Time | None) -> str:
+        if time is not None:
+            return self._seconds(time.expected)
+        return f"{self.words('≥')} {self._seconds(bound.seconds)}" if bound is not None else "?"
 
 
 DEVICES = (
@@ -323,6 +374,7 @@ DEVICES = (
     names(),
     figures("max batch", drop=4),
     figures("time", drop=5),
+    figures(drop=3),
     names("bound by", drop=3),
     names("runtime", drop=1),
 )

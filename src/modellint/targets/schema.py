@@ -24,6 +24,8 @@ from modellint.base.errors import UsageError
 from modellint.base.suggest import did_you_mean
 from modellint.base.units import parse_bandwidth, parse_bytes, parse_hertz, parse_watts
 from modellint.targets.target import (
+    Calibration,
+    Coefficient,
     Confidence,
     DeviceMemory,
     Dla,
@@ -162,6 +164,12 @@ class NewestFigures(_Figures):
     version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
 
 
+class LatencyFigures(_Figures):
+    error: Annotated[float, Field(ge=1, le=100)]
+    rows: Annotated[int, Field(gt=0)]
+    coefficients: dict[Coefficient, Annotated[float, Field(gt=0, le=1e6)]]
+
+
 class PriceFigures(_Table):
     """A price, which requires its offer, its source and its day."""
 
@@ -198,6 +206,7 @@ class TargetFile(_Table):
     price: PriceFigures | None = None
     overhead: dict[Slug, OverheadFigures] = Field(default_factory=dict)
     newest: dict[Slug, NewestFigures] = Field(default_factory=dict)
+    latency: dict[Slug, LatencyFigures] = Field(default_factory=dict)
     exceptions: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -230,6 +239,15 @@ class TargetFile(_Table):
                 runtime: Newest(found.version, found.origin)
                 for runtime, found in self.newest.items()
             },
+            calibrations={
+                runtime: Calibration(
+                    {str(name): share for name, share in found.coefficients.items()},
+                    found.error,
+                    found.rows,
+                    found.origin,
+                )
+                for runtime, found in self.latency.items()
+            },
             origins={name: group.origin for name, group in groups.items()},
             **{name: getattr(self, name) for name in _SAME},
             **_figures(self.precisions),
@@ -247,7 +265,11 @@ GROUPS: dict[str, type[_Figures]] = {
     "interconnect": InterconnectFigures,
 }
 """Tables of a file that state figures, in the order in which origins are listed."""
-BY_RUNTIME: dict[str, type[_Figures]] = {"overhead": OverheadFigures, "newest": NewestFigures}
+BY_RUNTIME: dict[str, type[_Figures]] = {
+    "overhead": OverheadFigures,
+    "newest": NewestFigures,
+    "latency": LatencyFigures,
+}
 """Tables of a file that state figures for each runtime."""
 _SAME = TargetFile.model_fields.keys() & {
     item.name for item in fields(Target)

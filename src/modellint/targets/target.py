@@ -13,6 +13,25 @@ from modellint.runtimes import builder_of
 Precision = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"]
 Confidence = Literal["measured", "calibrated", "derived", "theoretical"]
 
+Coefficient = Literal[
+    "launch",
+    "matrix",
+    "integer",
+    "vector",
+    "winograd",
+    "attention",
+    "grouped",
+    "depthwise",
+    "memory",
+    "cache",
+    "passes",
+    "fill",
+    "tile",
+    "overlap",
+    "call",
+]
+"""Coefficients of the estimate of time, which docs/estimates.md explains."""
+
 HOST = "host"
 
 
@@ -51,6 +70,19 @@ class Newest:
     """The newest version of a runtime that runs on a device, if older than the runtime's own."""
 
     version: str
+    origin: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Coefficients of a device with one runtime, fitted to measurements of it."""
+
+    coefficients: Mapping[str, float] = field(hash=False)
+    """By name, as in `analysis/latency/timing.py`; the others are those of its architecture."""
+    error: float
+    """Factor that most measurements are within, both ways."""
+    rows: int
+    """Number of measurements."""
     origin: Provenance
 
 
@@ -116,6 +148,8 @@ class Target:
     """Overhead by runtime."""
     newest: Mapping[str, Newest] = field(default_factory=dict, hash=False)
     """Newest version by runtime, where the device limits it."""
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict, hash=False)
+    """Calibration by runtime, where the device was measured with it."""
     origins: Mapping[str, Provenance] = field(default_factory=dict, hash=False)
     """Provenance by group of figures in the target file: memory, usable, peak, chip, …"""
     exceptions: Mapping[str, str] = field(default_factory=dict, hash=False)
