@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": {"base"},
     "quantized": {"base"},
     "measured": {"base"},
+    "drawing": {"base"},
     "native": {"base"},
     "browser": {"base"},
     "model": {"capability", "base"},
@@ -49,7 +50,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": {"rules", "targets", "probes"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
-    "inspector": MODELS | VALUES | {"formats", "rules", "inspection", "session", "placement"},
+    "inspector": MODELS
+    | VALUES
+    | {"formats", "rules", "inspection", "session", "placement", "drawing"},
     "difference": {"base", "inspection"},
     "differ": MODELS
     | VALUES
@@ -97,7 +100,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
-    "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"} | {"measured"},
+    "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"}
+    | {"drawing", "measured"},
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT)
 MAY_IMPORT["pytest_plugin"] = {"api", "base", "formats"}

@@ -17,8 +17,10 @@ from modellint.cli.command import option
 from modellint.cli.configuration import GROUP as CONFIGURATION
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
+from modellint.cli.looks import looks_at, wants_looks
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
+    HTML,
     Output,
     color_option,
     files_of,
@@ -26,6 +28,7 @@ from modellint.cli.outputs import (
     output_option,
     parse_outputs,
     require_replaceable,
+    write_page,
 )
 from modellint.cli.running import fix_data_option
 from modellint.config.load import CommandLine, Config, Configs
@@ -43,6 +46,7 @@ from modellint.config.settings import (
 from modellint.report import FORMATS
 
 if TYPE_CHECKING:
+    from modellint.cli.looks import Look
     from modellint.finding import Result
     from modellint.fixed import FileFixes
     from modellint.lint import Request
@@ -163,10 +167,11 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
             progress.watching_weights(),
         ):
             outcome = lint(request, progress)
+        looks = list(looks_at(request.paths, shown_as, configs)) if wants_looks(outputs) else []
     options = _options(given)
     result = replace(outcome.result, fixes=fixes)
     for output in outputs:
-        output.write(partial(_draw, result), options)
+        output.write(partial(_draw, result, looks), options)
     probing.write_report(given["probe_report"], outcome.result)
     if given["statistics"]:
         from modellint.report.full import write_statistics
@@ -219,7 +224,9 @@ def _show_fixes(
 
     result = Result((), (), {}, int(any(each.fixed for each in fixes)), 0.0, fixes=tuple(fixes))
     for output in outputs:
-        draw = partial(_draw_fixes if output.format == "full" else _draw, result)
+        draw = partial(_draw_fixes, result)
+        if output.format != "full":
+            draw = partial(_draw, result, ())
         output.write(draw, _options(given))
     return result.exit_code
 
@@ -230,7 +237,14 @@ def _draw_fixes(result: Result, name: str, stream: TextIO, options: Options) -> 
     fix.write(result.fixes, stream, options, changes=True)
 
 
-def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
+def _draw(
+    result: Result, looks: Sequence[Look], name: str, stream: TextIO, options: Options
+) -> None:
+    if name == HTML:
+        from modellint.report.html import check_page
+
+        write_page(check_page(result, options, looks), stream)
+        return
     from modellint.report import write
 
     write(name, result, stream, options)

@@ -14,8 +14,10 @@ from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
+from modellint.cli.looks import wants_looks
 from modellint.cli.options import given_settings, settings_in
 from modellint.cli.outputs import (
+    HTML,
     JSON,
     color_option,
     files_of,
@@ -23,11 +25,13 @@ from modellint.cli.outputs import (
     plain_output_option,
     plain_outputs,
     require_replaceable,
+    write_page,
 )
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, Budgets
 
 if TYPE_CHECKING:
+    from modellint.cli.looks import Look
     from modellint.inspection import Inspection, Together
     from modellint.inspector import Asked
     from modellint.report.options import Options
@@ -120,24 +124,29 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     files = files_of(outputs)
     if not given["force"]:
         require_replaceable(files, [file.path for file in found.files])
-    inspections = list(_inspections(found.files, given))
+    looks = list(_looks(found.files, given, drawn=wants_looks(outputs)))
+    inspections = [inspection for inspection, _ in looks]
     total = _together(found.files, inspections) if given["together"] else None
     for output in outputs:
-        output.write(partial(_draw, inspections, total), options)
+        output.write(partial(_draw, looks, total), options)
     for text in dict.fromkeys(found.notes):
         note(text)
     return max(map(_exit_code, inspections), default=0)
 
 
-def _inspections(files: Sequence[Any], given: dict[str, Any]) -> Iterator[Inspection]:
-    from modellint.inspector import inspect_model
+def _looks(files: Sequence[Any], given: dict[str, Any], *, drawn: bool) -> Iterator[Look]:
+    """Iterate over inspections, each with the graph if it is to be drawn."""
+    from modellint.inspector import inspect_and_draw, inspect_model
 
     asked: dict[int, Asked] = {}
     for file in files:
         key = id(file.config)  # files of one folder share theirs
         if key not in asked:
             asked[key] = _asked(file.config, given)
-        yield inspect_model(file.path, file.shown, asked[key])
+        if drawn:
+            yield inspect_and_draw(file.path, file.shown, asked[key])
+        else:
+            yield inspect_model(file.path, file.shown, asked[key]), None
 
 
 def _asked(config: Config, given: dict[str, Any]) -> Asked:
@@ -171,12 +180,18 @@ def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Togeth
 
 
 def _draw(
-    inspections: Sequence[Inspection],
+    looks: Sequence[Look],
     total: Together | None,
     name: str,
     stream: TextIO,
     options: Options,
 ) -> None:
+    inspections = [inspection for inspection, _ in looks]
+    if name == HTML:
+        from modellint.report.html import inspect_page
+
+        write_page(inspect_page(looks, total), stream)
+        return
     if name == JSON:
         from modellint.report.strict import dumps
 

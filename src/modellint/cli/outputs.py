@@ -24,9 +24,9 @@ from modellint.formats.registry import is_model
 from modellint.report.earlier import HEAD, is_report
 from modellint.report.options import Options
 
-TEXT, JSON = "text", "json"
+TEXT, JSON, HTML = "text", "json", "html"
 STANDARD_OUTPUT = "-"
-PLAIN_FORMATS = (TEXT, JSON)
+PLAIN_FORMATS = (TEXT, JSON, HTML)
 """Formats of verbs that do not report findings."""
 
 Draw = Callable[[str, TextIO, Options], None]
@@ -38,6 +38,7 @@ _BY_SUFFIX = {
     ".jsonl": "jsonl",
     ".xml": "junit",
     ".md": "markdown",
+    ".html": "html",
 }
 
 
@@ -59,6 +60,15 @@ class Output:
             write_atomically(self.file, text.getvalue())
         except OSError as error:
             raise UsageError(f"cannot write {self.file}: {error.strerror}") from error
+
+
+def write_page(page: str, stream: TextIO) -> None:
+    """Write an HTML page, which is UTF-8 whatever the stream's encoding."""
+    if hasattr(stream, "buffer"):
+        stream.flush()
+        stream.buffer.write(page.encode())
+    else:
+        stream.write(page)
 
 
 def output_option(formats: Sequence[str], dest: str) -> Callable[[Any], Any]:

@@ -16,19 +16,23 @@ from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
 from modellint.cli.given import comma_lists
+from modellint.cli.looks import looks_at, wants_looks
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
+    HTML,
     JSON,
     files_of,
     force_option,
     plain_output_option,
     plain_outputs,
     require_replaceable,
+    write_page,
 )
-from modellint.config.load import CommandLine
+from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import DEPLOYMENT, OUTPUT, PROBES, PROBING
 
 if TYPE_CHECKING:
+    from modellint.cli.looks import Look
     from modellint.finding import Probed, Result
     from modellint.report import Options
 
@@ -117,9 +121,11 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     request = Request(models, CommandLine(values, given["config"], given["isolated"]))
     with Progress(wanted=not given["quiet"]) as progress, probing.announced(progress):
         outcome = lint(request, progress)
+    configs = Configs(request.command_line)
+    looks = list(looks_at(models, {}, configs)) if wants_looks(outputs) else []
     options = Options(quiet=given["quiet"], root=str(Path.cwd()))
     for output in outputs:
-        output.write(partial(_draw, outcome.result), options)
+        output.write(partial(_draw, outcome.result, looks), options)
     probing.write_report(given["probe_report"], outcome.result)
     if not given["quiet"]:
         for text in dict.fromkeys(outcome.notes):
@@ -144,10 +150,17 @@ def _verdict(probes: Sequence[Probed]) -> int:
     return int(any(probed.status not in ("accepted", "unanswered") for probed in probes))
 
 
-def _draw(result: Result, name: str, stream: TextIO, options: Options) -> None:
+def _draw(
+    result: Result, looks: Sequence[Look], name: str, stream: TextIO, options: Options
+) -> None:
     from modellint.report import write
     from modellint.report.probe import to_json, write_table
 
+    if name == HTML:
+        from modellint.report.html import probe_page
+
+        write_page(probe_page(result, options, looks), stream)
+        return
     if name == JSON:
         click.echo(json.dumps(to_json(result), indent=2), file=stream)
         return

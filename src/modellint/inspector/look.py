@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from modellint.base.files import regular_size
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
 from modellint.capability import Capability
+from modellint.drawing import Drawing
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.trt import ENGINE
 from modellint.inspection import (
@@ -36,6 +38,7 @@ from modellint.inspection import (
     States,
     Trouble,
 )
+from modellint.inspector.drawing import draw
 from modellint.inspector.engine import engine_of
 from modellint.inspector.formula import macs_formula
 from modellint.inspector.layers import largest_layers
@@ -70,14 +73,23 @@ class Asked:
 
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
     """Inspect a file. Returns whatever its content."""
+    with _undisturbed():
+        return inspect_opened(Session(asked.deployments).open(path, shown), asked)
+
+
+def inspect_and_draw(path: Path, shown: str, asked: Asked) -> tuple[Inspection, Drawing | None]:
+    """Inspect a file, and return its graph as well, for reports that draw it."""
+    with _undisturbed():
+        opened = Session(asked.deployments).open(path, shown)
+        return inspect_opened(opened, asked), draw(opened, asked.deployments[0])
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
     with no_garbage_collection(), warnings.catch_warnings():
         # Shapes and scales may be any numbers; numpy's warnings add nothing.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return _inspect(path, shown, asked)
-
-
-def _inspect(path: Path, shown: str, asked: Asked) -> Inspection:
-    return inspect_opened(Session(asked.deployments).open(path, shown), asked)
+        yield
 
 
 def inspect_opened(opened: OpenModel, asked: Asked) -> Inspection:

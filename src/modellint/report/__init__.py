@@ -23,6 +23,7 @@ FORMATS: Mapping[str, str] = {
         "gitlab",
         "junit",
         "markdown",
+        "html",
     )
 }
 """Modules by format; each has a function `render(result, options) -> str`."""

@@ -19,6 +19,7 @@ _BEGINS = {
     "github, without annotations": r"(No findings|\d[\d,]* (error|warning|info)[^\n]*) in \d",
     "gitlab": rf'\[\]\s*\Z|\[\s*\{{\s*"type": "issue",\s*"check_name": "{_CODE}"',
     "junit": r'<\?xml [^>]*\?>\s*<testsuites name="modellint"',
+    "html": r"<!doctype html>\n<!-- modellint report -->\n",
     "markdown": r"<!-- modellint( diff)? -->",
     "concise difference": r"[^\n]+ -> [^\n]+: (no differences|unreadable|\d)",
     "probes": r"  target  runtime ",

@@ -1,0 +1,77 @@
+"""A model's graph as plain data, for reports that draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field
+from typing import Literal
+
+from modellint.base.records import dataclass
+
+Change = Literal["same", "added", "removed", "changed"]
+Kind = Literal["block", "stack", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnValue:
+    """What nodes read and write: a tensor's name and type."""
+
+    name: str
+    type: str
+    """Element type and shape, such as ``float32 1×64×56×56``; empty if unknown."""
+    kind: Literal["", "input", "output", "weight"] = ""
+
+
+@dataclass(slots=True)
+class DrawnNode:
+    """An operation."""
+
+    name: str
+    op: str
+    graph: str
+    """Path of its graph, as in findings."""
+    index: int
+    """Position in its graph, as in findings."""
+    group: int | None = None
+    """The innermost group that it belongs to."""
+    inputs: Sequence[int] = ()
+    """Indices of values."""
+    outputs: Sequence[int] = ()
+    """Indices of values."""
+    bodies: Sequence[int] = ()
+    """Indices of the values that its subgraphs return."""
+    attributes: Sequence[tuple[str, str]] = ()
+    parameters: int = 0
+    macs: int | None = None
+    bytes: int | None = None
+    """Bytes read and written, weights included."""
+    seconds: float | None = None
+    """Lower bound on its time on the target."""
+    precision: str = ""
+    quantized: bool = False
+    unit: str = ""
+    """The unit it runs on, if the runtime has several."""
+    note: str = ""
+    """Why it is left to another unit, or what is different."""
+    change: Change = "same"
+
+
+@dataclass(slots=True)
+class DrawnGroup:
+    """Nodes that are drawn as one until they are looked into."""
+
+    label: str
+    kind: Kind
+    parent: int | None = None
+    """A group that is before it in the list."""
+    count: int = 1
+    """Number of repetitions inside."""
+
+
+@dataclass(slots=True)
+class Drawing:
+    """A graph to draw; edges follow from what nodes read and write."""
+
+    nodes: list[DrawnNode] = field(default_factory=list)
+    values: list[DrawnValue] = field(default_factory=list)
+    groups: list[DrawnGroup] = field(default_factory=list)

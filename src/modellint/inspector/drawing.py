@@ -1,0 +1,244 @@
+"""A model's graph as data to draw: nodes with their costs, values, repeated blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from modellint.analysis.assume import settle
+from modellint.analysis.blocks import Blocks
+from modellint.analysis.cost import ModelCost, NodeCost
+from modellint.analysis.precision import activation_dtype, precision_of
+from modellint.analysis.quantization import QuantizationMap
+from modellint.analysis.roofline import NodeBound, roofline
+from modellint.analysis.shapes import DeployedTypes
+from modellint.base.text import counted, shorten
+from modellint.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
+from modellint.inspector.grouping import Stack, stacks
+from modellint.model import AttributeRef, Graph, Model, Node, Tensor, Value, format_shape
+from modellint.placement import UnitPlacement, placement
+from modellint.session import OpenModel
+from modellint.targets.deployment import Deployment
+
+LONGEST_ATTRIBUTE = 120
+MOST_ATTRIBUTES = 40
+MOST_OF = 0.75
+"""Share of nodes whose names must begin with a path that names them all."""
+
+T = TypeVar("T")
+
+
+def draw(opened: OpenModel, deployment: Deployment) -> Drawing | None:
+    """Return the graph of a model, for a deployment; None for a model without one."""
+    if not opened.model.has_graph or any(each.fatal for each in opened.model.problems):
+        return None
+    return Drawer(opened, deployment).drawing
+
+
+class Drawer:
+    """Drawing of one model, which knows where each node is in it."""
+
+    def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
+        self.drawing = Drawing()
+        self.places: dict[Node, int] = {}
+        self._model = opened.model
+        self._values: dict[Value, int] = {}
+        self._facts = _Facts(opened, deployment)
+        self._groups = self._group_main_graph()
+        for graph in opened.model.graphs():
+            self._graph(graph, self._body(graph))
+
+    def _group_main_graph(self) -> dict[Node, int]:
+        """Add a group for each block and stack, and return the innermost one of each node."""
+        found = _attempt(lambda: stacks(self._model.graph, self._facts.blocks().all))
+        return {
+            node: group
+            for stack in found or ()
+            for group, nodes in self._stack(stack)
+            for node in nodes
+        }
+
+    def _stack(self, stack: Stack) -> Iterator[tuple[int, Sequence[Node]]]:
+        outer: int | None = None
+        if len(stack.blocks) > 1:
+            outer = self._add_group(DrawnGroup(stack.kind, "stack", count=len(stack.blocks)))
+        for at, nodes in enumerate(stack.blocks, 1):
+            label = common_scope(nodes) or f"{stack.kind} {at}"
+            yield self._add_group(DrawnGroup(label, "block", outer)), nodes
+
+    def _add_group(self, group: DrawnGroup) -> int:
+        self.drawing.groups.append(group)
+        return len(self.drawing.groups) - 1
+
+    def _body(self, graph: Graph) -> int | None:
+        """Return a new group for a subgraph, inside the one of the node that it belongs to."""
+        owner = graph.parent
+        if owner is None:
+            return None
+        around = self.drawing.nodes[self.places[owner]].group if owner in self.places else None
+        return self._add_group(DrawnGroup(f"{owner.label} · {graph.key}", "body", around))
+
+    def _graph(self, graph: Graph, body: int | None) -> None:
+        for node in graph.nodes:
+            self.places[node] = len(self.drawing.nodes)
+            self.drawing.nodes.append(self._node(node, self._groups.get(node, body)))
+
+    def _node(self, node: Node, group: int | None) -> DrawnNode:
+        facts = self._facts
+        cost, bound = facts.cost(node), facts.bounds.get(id(node))
+        return DrawnNode(
+            node.label,
+            node.qualified_op,
+            node.graph.path,
+            node.index,
+            group,
+            self._all(node.inputs),
+            self._all(node.outputs),
+            self._all(value for each in node.subgraphs.values() for value in each.outputs),
+            attributes=list(_attributes(node)),
+            parameters=cost.parameters,
+            macs=cost.macs,
+            bytes=cost.bytes_moved,
+            seconds=bound.seconds if bound is not None else None,
+            precision=facts.precision(node, bound),
+            quantized=facts.is_quantized(node),
+            unit=facts.units.get(id(node), ""),
+            note=facts.refusal(node),
+        )
+
+    def _all(self, values: Iterator[Value] | Sequence[Value | None]) -> list[int]:
+        return [self._value(value) for value in values if value is not None]
+
+    def _value(self, value: Value) -> int:
+        at = self._values.get(value)
+        if at is None:
+            at = self._values[value] = len(self.drawing.values)
+            self.drawing.values.append(self._drawn_value(value))
+        return at
+
+    def _drawn_value(self, value: Value) -> DrawnValue:
+        if value.tensor is not None and value.producer is None:
+            tensor = value.tensor
+            return DrawnValue(value.name, f"{tensor.dtype} {format_shape(tensor.shape)}", "weight")
+        is_main = value.graph.parent is None
+        return DrawnValue(
+            value.name,
+            self._facts.type_of(value),
+            "output" if is_main and value.is_output else "input" if value.is_input else "",
+        )
+
+
+class _Facts:
+    """What analyses say about nodes; one that fails leaves its facts out."""
+
+    def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
+        self._deployment = deployment
+        model = opened.model
+        settled = _attempt(lambda: opened.under(deployment).get(settle).deployment)
+        self._analyses = opened.under(settled or deployment)
+        self._costs = _attempt(lambda: self._analyses.get(ModelCost))
+        self._types = _attempt(lambda: self._analyses.get(DeployedTypes))
+        self._quantized = _attempt(lambda: self._analyses.get(QuantizationMap))
+        found = _attempt(lambda: opened.under(deployment).get(roofline))
+        self.bounds: dict[int, NodeBound] = (
+            {id(each.node): each for each in found.nodes} if found is not None else {}
+        )
+        self._placement = _attempt(lambda: opened.under(deployment).get(placement))
+        self.units = _units(self._placement)
+        self._model: Model = model
+
+    def blocks(self) -> Blocks:
+        return self._analyses.get(Blocks)
+
+    def cost(self, node: Node) -> NodeCost:
+        costs = self._costs
+        unknown = NodeCost(None, None, None, None)
+        return _attempt(lambda: costs.of(node)) or unknown if costs is not None else unknown
+
+    def is_quantized(self, node: Node) -> bool:
+        found = self._quantized
+        if found is None:
+            return False
+        op = found.op(node)
+        return op.is_quantized if op is not None else found.converter(node) is not None
+
+    def precision(self, node: Node, bound: NodeBound | None) -> str:
+        """Return the precision of a product, or else of the first result."""
+        op = self._quantized.op(node) if self._quantized is not None else None
+        if op is not None:
+            if op.is_quantized or bound is None:
+                return _attempt(lambda: op.precision) or ""
+            return bound.precision
+        output = node.output()
+        dtype = output.known_dtype if output is not None else None
+        if dtype is None:
+            return ""
+        return precision_of(activation_dtype(dtype, self._deployment.precision))
+
+    def refusal(self, node: Node) -> str:
+        found = self._placement.refusal_of(node) if self._placement is not None else None
+        return f"{node.qualified_op} {found.words}" if found is not None else ""
+
+    def type_of(self, value: Value) -> str:
+        types = self._types
+        shape = _attempt(lambda: types.shape(value)) if types is not None else value.known_shape
+        dtype = value.known_dtype
+        if shape is None and dtype is None:
+            return ""
+        return f"{dtype or '?'} {format_shape(shape)}"
+
+
+def _units(found: UnitPlacement | None) -> dict[int, str]:
+    if found is None:
+        return {}
+    return {
+        id(node): found.fallback or "nowhere" if id(node) in found.refusals else found.unit
+        for node in found.nodes
+    }
+
+
+def _attempt(compute: Callable[[], T]) -> T | None:
+    """Return None if an analysis fails: it is one detail of a picture."""
+    try:
+        return compute()
+    except Exception:
+        return None
+
+
+def common_scope(nodes: Sequence[Node]) -> str:
+    """Return the longest path that most names begin with, as `/encoder/layer.3`."""
+    paths = [node.name.split("/")[:-1] for node in nodes if "/" in node.name]
+    scope: list[str] = []
+    while True:
+        at = len(scope)
+        inner = Counter(path[at] for path in paths if path[:at] == scope and len(path) > at)
+        part, count = next(iter(inner.most_common(1)), ("", 0))
+        if count <= MOST_OF * len(nodes):
+            return "/".join(scope)
+        scope.append(part)
+
+
+def _attributes(node: Node) -> Iterator[tuple[str, str]]:
+    attributes = _attempt(lambda: node.attributes) or {}
+    for name, value in [*attributes.items()][:MOST_ATTRIBUTES]:
+        yield name, shorten(_written(value), LONGEST_ATTRIBUTE)
+    if len(attributes) > MOST_ATTRIBUTES:
+        yield "…", f"{len(attributes) - MOST_ATTRIBUTES} more"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"{value.dtype} {format_shape(value.shape)}"
+    if isinstance(value, AttributeRef):
+        return f"of the call: {value.name}"
+    if isinstance(value, bytes):
+        return counted(len(value), "byte")
+    if isinstance(value, tuple):
+        shown = ", ".join(_written(each) for each in value[:16])
+        return f"[{shown}, … {len(value):,} in all]" if len(value) > 16 else f"[{shown}]"
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    if isinstance(value, str):
+        return value[: LONGEST_ATTRIBUTE * 2]
+    return str(value)

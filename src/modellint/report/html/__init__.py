@@ -1,0 +1,9 @@
+"""Reports as one HTML file each: no network, no server, nothing that a name could become."""
+
+from __future__ import annotations
+
+from modellint.report.html.pages import Look, check_page, inspect_page, probe_page
+
+__all__ = ["Look", "check_page", "inspect_page", "probe_page", "render"]
+
+render = check_page

@@ -1,0 +1,210 @@
+"""Findings: the same words, reasons and fixes as in the terminal, grouped, and to be filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from modellint.base.applicability import FLAGS
+from modellint.base.text import counted, rule_url
+from modellint.finding import Finding, Frame, Location, Severity
+from modellint.report.grouping import Group, grouped
+from modellint.report.html.markup import Markup, element, name
+from modellint.report.html.parts import section
+
+MOST_PLACES = 60
+FIRST = 3
+"""Number of findings that the first screen says to look at first."""
+
+
+def finding_key(key: str, number: int) -> str:
+    return f"{key}-f{number}"
+
+
+def numbered_groups(findings: Sequence[Finding]) -> list[tuple[Group, list[int]]]:
+    """Return the groups, each with the positions of its findings in their list."""
+    places = {id(finding): at for at, finding in enumerate(findings)}
+    return [
+        (group, [places[id(finding)] for finding in group.findings]) for group in grouped(findings)
+    ]
+
+
+def findings_section(
+    key: str, findings: Sequence[Finding], suppressed: Sequence[Finding] = ()
+) -> Markup | None:
+    if not findings and not suppressed:
+        return None
+    groups = numbered_groups(findings)
+    return section(
+        f"{key}-findings",
+        "Findings",
+        _filters(findings) if len(groups) > 1 else None,
+        element("div", [_group(key, group, at) for group, at in groups], class_="findings"),
+        element("p", "No finding is left by these filters.", class_="quiet nothing", hidden=True),
+        _suppressed(suppressed),
+    )
+
+
+def first_steps(key: str, findings: Sequence[Finding]) -> Markup | None:
+    """Return what to do first: the fixes of the most severe findings."""
+    groups = [each for each in numbered_groups(findings) if each[0].first.fix][:FIRST]
+    if not groups:
+        return None
+    steps = [
+        element(
+            "li",
+            element("a", group.first.message, href=f"#{finding_key(key, at[0])}"),
+            element("span", group.first.fix),
+            class_=str(group.first.severity),
+        )
+        for group, at in groups
+    ]
+    return element("div", element("h2", "Do first"), element("ol", steps), class_="first-steps")
+
+
+def _filters(findings: Sequence[Finding]) -> Markup:
+    severities = [
+        element(
+            "label",
+            element("input", type="checkbox", name="severity", value=str(each), checked=True),
+            element("span", f"{each} {count:,}", class_=f"chip {each}"),
+        )
+        for each in sorted(Severity, reverse=True)
+        if (count := sum(finding.severity is each for finding in findings))
+    ]
+    return element(
+        "form",
+        element("fieldset", element("legend", "Severity"), severities),
+        _choice("rule", "Rule", {f.code: f"{f.code} {f.rule}" for f in findings}),
+        _choice("target", "Device", {f.target: f.target for f in findings if f.target}),
+        _choice("runtime", "Runtime", {f.runtime: f.runtime for f in findings if f.runtime}),
+        class_="filters scripted",
+    )
+
+
+def _choice(kind: str, label: str, values: dict[str, str]) -> Markup | None:
+    if len(values) < 2:
+        return None
+    options = [element("option", f"Every {label.lower()}", value="")]
+    options += [element("option", values[each], value=each) for each in sorted(values)]
+    return element(
+        "label", element("span", label, class_="hidden"), element("select", options, name=kind)
+    )
+
+
+def _group(key: str, group: Group, numbers: Sequence[int]) -> Markup:
+    finding = group.first
+    return element(
+        "article",
+        element(
+            "header",
+            element("span", str(finding.severity), class_=f"chip {finding.severity}"),
+            element(
+                "a", finding.code, href=rule_url(finding.code), rel="noreferrer", class_="code"
+            ),
+            element("h3", finding.message),
+        ),
+        _frame(finding.location, finding.frame),
+        element(
+            "dl",
+            _prose("why", finding.why),
+            _prose("fix", finding.fix),
+            _also(group),
+            class_="reasons",
+        ),
+        element("p", " · ".join(_origin(finding)), class_="quiet"),
+        [element("span", id=finding_key(key, each), class_="anchor") for each in numbers[:1]],
+        class_=f"finding {finding.severity}",
+        data_severity=str(finding.severity),
+        data_rule=finding.code,
+        data_target=finding.target,
+        data_runtime=finding.runtime,
+        data_findings=" ".join(map(str, numbers)),
+    )
+
+
+def _prose(label: str, prose: str) -> Markup | None:
+    if not prose:
+        return None
+    return element("div", element("dt", label), element("dd", prose), class_=label)
+
+
+def _origin(finding: Finding) -> Iterator[str]:
+    yield finding.rule
+    deployment = " on ".join(filter(None, (finding.runtime, finding.target)))
+    if deployment:
+        yield deployment
+    if finding.confidence:
+        yield f"confidence: {finding.confidence}"
+    if finding.fixable is not None:
+        yield f"{FLAGS[finding.fixable]} may fix it"
+
+
+def _also(group: Group) -> Markup | None:
+    places = group.other_places
+    if not places:
+        return None
+    labels = [label for label in places if label]
+    more = len(labels) - MOST_PLACES
+    told = counted(len(places), "more place")
+    if not labels:
+        return element("div", element("dt", "also"), element("dd", f"at {told}"))
+    listed = element(
+        "ul",
+        [element("li", _place(label)) for label in labels[:MOST_PLACES]],
+        element("li", f"{more:,} more in the JSON report", class_="quiet") if more > 0 else None,
+        class_="places",
+    )
+    return element(
+        "div",
+        element("dt", "also"),
+        element("dd", element("details", element("summary", f"at {told}"), listed)),
+    )
+
+
+def _place(label: str) -> Markup:
+    """Return a place, which the script makes a link to the graph."""
+    return element("span", name(label), class_="place", data_place=label)
+
+
+def _frame(place: Location, frame: Frame | None) -> Markup | None:
+    if frame is None or not frame.rows:
+        return _place(place.label) if place.label else None
+    where = ", ".join(
+        filter(None, (place.graph or "", f"node {place.index}" if place.index is not None else ""))
+    )
+    rows = [
+        element(
+            "tr",
+            element("td", row.op),
+            element("td", _place(row.name) if row.name else None),
+            element("td", row.detail),
+            class_="focus" if row.focus else None,
+        )
+        for row in frame.rows
+    ]
+    return element(
+        "figure",
+        element("figcaption", where) if where else None,
+        element(
+            "div",
+            element("table", element("tbody", rows)),
+            class_="scroll",
+            role="region",
+            aria_label="the place in its graph",
+            tabindex="0",
+        ),
+        element("p", frame.note, class_="note") if frame.note else None,
+        class_="frame",
+    )
+
+
+def _suppressed(findings: Iterable[Finding]) -> Markup | None:
+    rows = [element("li", f"{each.code} {each.message} ({each.suppressed})") for each in findings]
+    if not rows:
+        return None
+    return element(
+        "details",
+        element("summary", counted(len(rows), "suppressed finding")),
+        element("ul", rows),
+        class_="suppressed",
+    )
