@@ -14,7 +14,7 @@ Kind = Literal["block", "stack", "body"]
 
 @dataclass(frozen=True, slots=True)
 class DrawnValue:
-    """What nodes read and write: a tensor's name and type."""
+    """A tensor that nodes read or write: its name and type."""
 
     name: str
     type: str
@@ -52,7 +52,7 @@ class DrawnNode:
     unit: str = ""
     """The unit it runs on, if the runtime has several."""
     note: str = ""
-    """Why it is left to another unit, or what is different."""
+    """Reason why it is left to another unit, or the difference."""
     change: Change = "same"
 
 

@@ -15,7 +15,7 @@ from modellint.analysis.roofline import NodeBound, roofline
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.text import counted, shorten
 from modellint.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
-from modellint.inspector.grouping import Stack, stacks
+from modellint.inspector.grouping import BlockStack, stacks
 from modellint.model import AttributeRef, Graph, Model, Node, Tensor, Value, format_shape
 from modellint.placement import UnitPlacement, placement
 from modellint.session import OpenModel
@@ -59,7 +59,7 @@ class Drawer:
             for node in nodes
         }
 
-    def _stack(self, stack: Stack) -> Iterator[tuple[int, Sequence[Node]]]:
+    def _stack(self, stack: BlockStack) -> Iterator[tuple[int, Sequence[Node]]]:
         outer: int | None = None
         if len(stack.blocks) > 1:
             outer = self._add_group(DrawnGroup(stack.kind, "stack", count=len(stack.blocks)))
@@ -130,7 +130,7 @@ class Drawer:
 
 
 class _Facts:
-    """What analyses say about nodes; one that fails leaves its facts out."""
+    """Results of analyses for each node; one that fails leaves its facts out."""
 
     def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -207,7 +207,7 @@ def _attempt(compute: Callable[[], T]) -> T | None:
 
 
 def common_scope(nodes: Sequence[Node]) -> str:
-    """Return the longest path that most names begin with, as `/encoder/layer.3`."""
+    """Return the longest path that most names begin with: `/encoder/layer.3`."""
     paths = [node.name.split("/")[:-1] for node in nodes if "/" in node.name]
     scope: list[str] = []
     while True:

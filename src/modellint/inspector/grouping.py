@@ -19,7 +19,7 @@ NEAR = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class BlockStack:
     """Blocks of one kind, each of which continues the one before."""
 
     kind: str
@@ -30,14 +30,14 @@ class Stack:
         return (node for block in self.blocks for node in block)
 
 
-def stacks(graph: Graph, found: Iterable[GraphBlock]) -> list[Stack]:
+def stacks(graph: Graph, found: Iterable[GraphBlock]) -> list[BlockStack]:
     """Return the stacks of a graph, in its order; a block on its own is a stack of one."""
     whole = _outermost(graph, found)
     runs = _runs(whole)
     kept = _without_cycles(graph, runs)
     if len(kept) < len(runs):  # blocks of a stack that cannot be drawn as one may still be
         gone = [run for run in runs if not any(run is each for each in kept)]
-        alone = [Stack(run.kind, [block]) for run in gone for block in run.blocks]
+        alone = [BlockStack(run.kind, [block]) for run in gone for block in run.blocks]
         kept = _without_cycles(graph, [*kept, *alone])
     _add_own(graph, kept)
     return sorted(kept, key=lambda stack: next(stack.nodes).index)
@@ -125,7 +125,7 @@ def _leading_to(value: Value) -> list[Node]:
     return list(found.values())
 
 
-def _runs(blocks: Iterable[_Whole]) -> list[Stack]:
+def _runs(blocks: Iterable[_Whole]) -> list[BlockStack]:
     open_runs: dict[int, tuple[str, list[list[Node]]]] = {}
     runs: list[tuple[str, list[list[Node]]]] = []
     for one in blocks:
@@ -137,10 +137,10 @@ def _runs(blocks: Iterable[_Whole]) -> list[Stack]:
             run = (one.block.kind, [one.nodes])
             runs.append(run)
             open_runs[id(one.block.end)] = run
-    return [Stack(kind, nodes) for kind, nodes in runs]
+    return [BlockStack(kind, nodes) for kind, nodes in runs]
 
 
-def _add_own(graph: Graph, found: Sequence[Stack]) -> None:
+def _add_own(graph: Graph, found: Sequence[BlockStack]) -> None:
     """Add to each block the nodes that only it reads, and that read nothing from outside it."""
     blocks = [block for stack in found for block in stack.blocks]
     at: dict[int, int] = {id(node): at for at, block in enumerate(blocks) for node in block}
@@ -155,7 +155,7 @@ def _add_own(graph: Graph, found: Sequence[Stack]) -> None:
                 blocks[block].append(node)
 
 
-def _without_cycles(graph: Graph, groups: Sequence[Stack]) -> list[Stack]:
+def _without_cycles(graph: Graph, groups: Sequence[BlockStack]) -> list[BlockStack]:
     """Return the groups that lie on no cycle, once each is one node."""
     kept = list(groups)
     while kept:

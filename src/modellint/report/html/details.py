@@ -48,7 +48,7 @@ def _identity(told: Inspection, found: Identity) -> Iterator[tuple[str, Markup |
     if found.external_files:
         missing = f", {found.external_missing:,} missing" if found.external_missing else ""
         files = counted(found.external_files, "file")
-        yield "beside it", f"{format_bytes(found.external_bytes)} in {files}{missing}"
+        yield "other files", f"{format_bytes(found.external_bytes)} in {files}{missing}"
     if told.nodes is not None:
         yield "nodes", f"{told.nodes:,}"
     if told.parameters is not None:

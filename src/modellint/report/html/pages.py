@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from modellint import __version__
 from modellint.base.records import dataclass
@@ -44,7 +44,7 @@ FITS: Mapping[Verdict, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a page says first."""
+    """The first words of a page."""
 
     said: str
     tone: str
@@ -175,7 +175,7 @@ def check_page(result: Result, options: Options, looks: Sequence[Look] = ()) -> 
         "Check",
         models,
         (*heads, *figures),
-        as_json(result),
+        as_json(replace(result, seconds=0.0)),  # the same result is the same file
         [*sentences(result)],
         _verdict(result.active, len(result.models)),
     )

@@ -13,16 +13,16 @@ MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Heading:
     """Heading of a column; those of figures are aligned to the right and sorted as numbers."""
 
-    heading: str
+    said: str
     is_figure: bool = False
 
 
-def columns(*headings: str) -> list[Column]:
+def columns(*headings: str) -> list[Heading]:
     """Return columns; a heading that begins with # is one of figures."""
-    return [Column(each.removeprefix("#"), each.startswith("#")) for each in headings]
+    return [Heading(each.removeprefix("#"), each.startswith("#")) for each in headings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Sorted:
 
 
 def table(
-    label: str, heads: Sequence[Column], rows: Iterable[Sequence[Cell | Sorted]], key: str = ""
+    label: str, heads: Sequence[Heading], rows: Iterable[Sequence[Cell | Sorted]], key: str = ""
 ) -> Markup:
     """Return a table that scrolls on its own where the page is narrow."""
     all_rows = list(rows)
     head = element(
         "tr",
         [
-            element("th", each.heading, scope="col", class_="figure" if each.is_figure else None)
+            element("th", each.said, scope="col", class_="figure" if each.is_figure else None)
             for each in heads
         ],
     )
@@ -63,7 +63,7 @@ def table(
     )
 
 
-def _row(heads: Sequence[Column], row: Sequence[Cell | Sorted]) -> Markup:
+def _row(heads: Sequence[Heading], row: Sequence[Cell | Sorted]) -> Markup:
     cells = []
     for at, (head, cell) in enumerate(zip(heads, row, strict=False)):
         shown = cell.shown if isinstance(cell, Sorted) else cell

@@ -1,4 +1,4 @@
-"""What runtimes answered about a model."""
+"""Answers of runtimes about a model, as a table."""
 
 from __future__ import annotations
 
