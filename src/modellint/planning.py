@@ -15,7 +15,7 @@ from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.base.text import LONGEST_WORD, shorten
 from modellint.config.load import Config
-from modellint.config.settings import Budgets, kebab
+from modellint.config.settings import Budgets, ProfileTable, kebab
 from modellint.finding import Origin
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
@@ -89,11 +89,10 @@ class Setup:
     def plan_for(self, path: Path) -> Plan:
         """Return the plan of a file, including its per-file settings."""
         settings = self.config.settings
-        if not settings.per_file_ignores and not settings.per_file_budgets:
+        tables = (settings.per_file_ignores, settings.per_file_budgets, settings.per_file_shapes)
+        matching = matching_globs(self.config, path, dict.fromkeys(_flat(tables)))
+        if not matching:
             return self.plan
-        name = self.config.relative(path)
-        globs = dict.fromkeys([*settings.per_file_ignores, *settings.per_file_budgets])
-        matching = tuple(glob for glob in globs if Globs.of_setting([glob]).match(name))
         if matching not in self._plans:
             self._plans[matching] = self._particular_plan(matching)
         return self._plans[matching]
@@ -114,7 +113,8 @@ class Setup:
             if glob in budgets:
                 limits |= budget_limits(budgets[glob], self.config, ("per-file-budgets", glob))
         options = _with_budgets(self.plan.options, rules, limits)
-        return replace(self.plan, rules=rules, options=options)
+        shaped = with_shapes(self.plan.deployments, self.config, globs)
+        return replace(self.plan, rules=rules, options=options, deployments=shaped)
 
 
 def make_setup(config: Config) -> Setup:
@@ -234,7 +234,7 @@ def deployments(config: Config, catalogue: Mapping[str, Rule]) -> tuple[Deployme
         runtime=runtime,
         precision=settings.precision,
         batch=settings.batch,
-        shapes=_shapes(config),
+        shapes=_shapes(config, ("shapes",), settings.shapes),
         symbols=settings.symbols,
         dla=settings.dla,
         serving=_serving(config),
@@ -343,14 +343,52 @@ def _require_runtime(runtime: str, catalogue: Mapping[str, Rule], config: Config
         raise config.mistake(("runtime",), f"unknown runtime {runtime!r}; {hint}")
 
 
-def _shapes(config: Config) -> dict[str, ShapeProfile]:
+def _shapes(
+    config: Config, key: tuple[str, ...], given: Mapping[str, str | ProfileTable]
+) -> dict[str, ShapeProfile]:
     shapes = {}
-    for name, shape in config.settings.shapes.items():
+    for name, shape in given.items():
         try:
             shapes[name] = parse_shape(shape if isinstance(shape, str) else shape.text())
         except UsageError as error:
-            raise config.mistake(("shapes", name), str(error)) from None
+            raise config.mistake((*key, name), str(error)) from None
     return shapes
+
+
+def deployments_for(
+    path: Path, config: Config, deployments: tuple[Deployment, ...]
+) -> tuple[Deployment, ...]:
+    """Return a configuration's deployments with the shapes of a file."""
+    return with_shapes(
+        deployments, config, matching_globs(config, path, config.settings.per_file_shapes)
+    )
+
+
+def matching_globs(config: Config, path: Path, globs: Iterable[str]) -> tuple[str, ...]:
+    """Return the globs of a configuration that match a file."""
+    globs = list(globs)
+    name = config.relative(path) if globs else ""
+    return tuple(glob for glob in globs if Globs.of_setting([glob]).match(name))
+
+
+def with_shapes(
+    deployments: tuple[Deployment, ...], config: Config, globs: Iterable[str]
+) -> tuple[Deployment, ...]:
+    """Return deployments with the shapes of globs, unless the command line states shapes."""
+    shapes: dict[str, ShapeProfile] = {}
+    for glob in globs:
+        given = config.settings.per_file_shapes.get(glob, {})
+        shapes |= _shapes(config, ("per-file-shapes", glob), given)
+    return tuple(
+        each
+        if each.origins.get("shapes") == "given" or not shapes
+        else replace(
+            each,
+            shapes={**each.shapes, **shapes},
+            origins={**each.origins, "shapes": "configured"},
+        )
+        for each in deployments
+    )
 
 
 def rule_options(config: Config, catalogue: Mapping[str, Rule]) -> dict[str, dict[str, Any]]:

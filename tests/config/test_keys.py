@@ -213,6 +213,19 @@ def _(mine: Project) -> None:
     assert 'x = "2x8"' in mine.shown("--shape", "x=2x8")
 
 
+@key("per-file-shapes")
+def _(mine: Project) -> None:
+    for name in ("here.onnx", "sub/there.onnx"):
+        save(HALF, mine.folder / name)
+    mine.configure("per-file-shapes = { 'sub/*' = { '*' = '4x8' } }")
+    options = ("--runtime", "tensorrt", "--select", "DYN003")
+    assert mine.codes("here.onnx", *options) == ["DYN003"]
+    assert mine.codes("sub/there.onnx", *options) == []
+    mine.configure("per-file-shapes = { 'sub/*' = { x = 'many' } }")
+    said = run_cli("sub/there.onnx", *options, cwd=mine.folder)
+    assert "per-file-shapes.\"sub/*\".x: invalid shape 'many'" in said.stderr
+
+
 @key("symbols")
 def _(mine: Project) -> None:
     mine.configure("symbols = { N = 4 }")

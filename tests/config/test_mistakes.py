@@ -25,6 +25,7 @@ WRONG_TYPES = {
     "precision": ('"half"', "'half' is not one of fp64, fp32"),
     "batch": ('"4"', 'expected an integer, found "4"'),
     "shapes": ('"1x3"', "expected a table"),
+    "per-file-shapes": ("[]", "expected a table"),
     "symbols": ("[1]", "expected a table"),
     "dla": ('"yes"', 'expected true or false, found "yes"'),
     "contexts": ('"8k"', 'expected a list, found "8k"'),

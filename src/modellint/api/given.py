@@ -44,6 +44,7 @@ class GivenSettings(TypedDict, total=False):
     precision: Precision | None
     batch: int | None
     shapes: Mapping[str, str | Mapping[str, str]]
+    per_file_shapes: Mapping[str, Mapping[str, str | Mapping[str, str]]]
     symbols: Mapping[str, int]
     dla: bool
     contexts: Texts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ def inspect(
     """
     from modellint.discovery import discover
     from modellint.inspector import inspect_model
+    from modellint.planning import deployments_for
 
     configs = Configs(overriding(settings, Path(config) if config else None, isolated))
     with file_of(model, name) as (path, shown):
@@ -53,7 +55,8 @@ def inspect(
             layers=Path(layers) if layers is not None else None,
             draft=Path(draft) if draft is not None else None,
         )
-        return inspect_model(file.path, shown or file.shown, asking)
+        shaped = deployments_for(file.place, file.config, asking.deployments)
+        return inspect_model(file.path, shown or file.shown, replace(asking, deployments=shaped))
 
 
 def asked(

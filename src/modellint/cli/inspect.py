@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -137,16 +137,19 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
 def _looks(files: Sequence[Any], given: dict[str, Any], *, drawn: bool) -> Iterator[Look]:
     """Iterate over inspections, each with the graph if it is to be drawn."""
     from modellint.inspector import inspect_and_draw, inspect_model
+    from modellint.planning import deployments_for
 
     asked: dict[int, Asked] = {}
     for file in files:
         key = id(file.config)  # files of one folder share theirs
         if key not in asked:
             asked[key] = _asked(file.config, given)
+        shaped = deployments_for(file.place, file.config, asked[key].deployments)
+        asking = replace(asked[key], deployments=shaped)
         if drawn:
-            yield inspect_and_draw(file.path, file.shown, asked[key])
+            yield inspect_and_draw(file.path, file.shown, asking)
         else:
-            yield inspect_model(file.path, file.shown, asked[key]), None
+            yield inspect_model(file.path, file.shown, asking), None
 
 
 def _asked(config: Config, given: dict[str, Any]) -> Asked:

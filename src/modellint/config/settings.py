@@ -238,6 +238,13 @@ class Settings:
             ),
         ),
     )
+    per_file_shapes: Mapping[str, Mapping[str, str | ProfileTable]] = field(
+        default_factory=dict,
+        metadata=about(
+            "Input shapes for files that match a glob.",
+            '{ "detectors/*.onnx" = { "*" = "1x3x640x640" } }',
+        ),
+    )
     symbols: Mapping[str, int] = field(
         default_factory=dict,
         metadata=about(
