@@ -169,8 +169,9 @@ def _probe(config: Config) -> ProbeRequest | None:
         require,
     )
 
+    pythons = _interpreters(config)
     try:
-        require(settings.probe)
+        require(settings.probe, pythons)
     except UnknownProbe as error:
         raise config.mistake(("probe",), str(error)) from None
     if settings.probe_timeout <= 0:
@@ -186,9 +187,21 @@ def _probe(config: Config) -> ProbeRequest | None:
         workspace=_size(config, "probe-workspace"),
         save_engines=folder,
         cache=config.cache_folder,
-        pythons={},
-        versions=installed_versions({}),
+        pythons=pythons,
+        versions=installed_versions(pythons),
     )
+
+
+def _interpreters(config: Config) -> dict[str, str]:
+    """Return the interpreter of each runtime that may be probed and has one of its own."""
+    from modellint.probes import AUTO
+    from modellint.probes.installations import named_by_environment
+
+    asked = [name for name in config.settings.probes if config.settings.probe in (AUTO, name)]
+    given = config.overrides.get("probes", {})
+    named = [name for name in asked if name in given or not named_by_environment(name)]
+    found = {name: config.interpreter(name) for name in named}
+    return {name: python for name, python in found.items() if python is not None}
 
 
 def _size(config: Config, key: str) -> int | None:

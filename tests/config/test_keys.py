@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -543,6 +544,16 @@ def _(mine: Project) -> None:
     assert probed(mine, "") == []
     assert probed(mine, 'probe = "auto"') == ["ORT010"]
     assert probed(mine, 'probe = "onnxruntime"') == ["ORT010"]
+
+
+@key("probes")
+def _(mine: Project) -> None:
+    table = f"probes = {{ onnxruntime = {{ python = '{sys.executable}' }} }}"
+    assert probed(mine, table) == []
+    mine.configure(f'probe = "auto"\n{table}')
+    assert mine.exit_code("good.onnx") == 2
+    config = ("--config", str(mine.folder / "modellint.toml"))
+    assert mine.exit_code("good.onnx", *config) == 0
 
 
 @key("probe-level")

@@ -53,6 +53,7 @@ WRONG_TYPES = {
     "weights-budget": ("[]", "expected"),
     "verify": ('"trt"', "'trt' is not one of ort"),
     "probe": ('"tensort"', "did you mean 'tensorrt'?"),
+    "probes": ('"qnn"', "expected a table"),
     "probe-level": ('"run"', "'run' is not one of parse, build"),
     "probe-timeout": ('"long"', "expected a number"),
     "probe-memory": ("[]", "expected"),

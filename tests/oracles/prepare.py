@@ -12,7 +12,14 @@ import shutil
 import subprocess
 import sys
 
-from modellint.probes.setup import EnvironmentSetup, SetupFailed, make, setup_of, setups
+from modellint.probes.setup import (
+    EnvironmentSetup,
+    SetupFailed,
+    base_python,
+    make,
+    setup_of,
+    setups,
+)
 from tests.oracles.support import ENVIRONMENTS
 
 SYSTEM = {"npm": ("nodejs", "npm")}
@@ -32,9 +39,8 @@ def _made(wanted: EnvironmentSetup) -> bool:
     if installer in SYSTEM and shutil.which(installer) is None and not _install(installer):
         _say(wanted, f"skipped: {installer} is missing, and only root can install it")
         return True
-    pythons = wanted.environment.pythons
-    if pythons and f"{sys.version_info[0]}.{sys.version_info[1]}" not in pythons:
-        _say(wanted, f"skipped: it exists for Python {', '.join(pythons)} only")
+    if base_python(wanted) is None:
+        _say(wanted, f"skipped: it exists for Python {', '.join(wanted.environment.pythons)}")
         return True
     try:
         make(wanted, lambda text: _say(wanted, text))

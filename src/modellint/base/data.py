@@ -42,7 +42,8 @@ def _user_caches() -> Path:
         return Path(os.environ.get("LOCALAPPDATA", _home() / "AppData/Local"))
     if sys.platform == "darwin":
         return _home() / "Library/Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache")
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return chosen if chosen.is_absolute() else _home() / ".cache"  # as its specification says
 
 
 def _home() -> Path:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modellint.base.errors import UsageError
-from modellint.base.text import counted
 from modellint.base.units import format_bytes
 from modellint.report.page import ListPage
-from modellint.report.table import figures, names
+from modellint.report.table import Row, figures, names
 from modellint.report.text import BOLD, FAIR, GOOD, Text
 
 if TYPE_CHECKING:
     from modellint.probes.setup import EnvironmentSetup
 
 PACKAGES = (names("  package"), names("version"), figures("download"), names("license"))
+ABSENT, OUTDATED, PRESENT = "not set up", "outdated", "set up"
+STYLES = {ABSENT: FAIR, OUTDATED: FAIR, PRESENT: GOOD}
 LISTED = (names("name"), names("runtime"), names("version"), names("state"), figures("size"))
 
 
@@ -79,28 +82,55 @@ def _agree(setups: Sequence[EnvironmentSetup], agreed: bool) -> None:
         raise UsageError("nothing was installed")
 
 
-def list_all() -> int:
+def list_all(as_json: bool) -> int:
     """List what can be set up, and what is."""
-    from modellint.probes.setup import bytes_of, setups
+    from modellint.probes.setup import setups
 
+    every = list(setups().values())
+    if as_json:
+        click.echo(json.dumps([_entry(each) for each in every], indent=2))
+        return 0
     page = ListPage(gutter=0)
-    rows = []
-    for each in setups().values():
-        there = each.folder.is_dir()
-        state = Text("set up", GOOD) if each.is_current else Text("old", FAIR) if there else "-"
-        size = bytes_of(each.folder) if there else int(each.environment.megabytes * 1e6)
-        rows.append([each.name, each.title, each.environment.version, state, format_bytes(size)])
-    for line in page.rows(LISTED, rows, page.width):
+    for line in page.rows(LISTED, [_listed(each) for each in every], page.width):
         page.print(line)
     return 0
 
 
+def _listed(setup: EnvironmentSetup) -> Row:
+    from modellint.probes.setup import bytes_of
+
+    state = _state(setup)
+    size = int(setup.environment.megabytes * 1e6)
+    shown = f"{format_bytes(size)} to load" if state == ABSENT else ""
+    return [
+        setup.name,
+        setup.title,
+        setup.environment.version,
+        Text(state, STYLES[state]),
+        shown or format_bytes(bytes_of(setup.folder)),
+    ]
+
+
+def _state(setup: EnvironmentSetup) -> str:
+    if setup.is_current:
+        return PRESENT
+    return OUTDATED if setup.folder.is_dir() else ABSENT
+
+
+def _entry(setup: EnvironmentSetup) -> dict[str, Any]:
+    return {
+        "name": setup.name,
+        "title": setup.title,
+        "state": _state(setup),
+        "folder": str(setup.folder),
+        **asdict(setup.environment),
+    }
+
+
 def remove(wanted: Sequence[str]) -> int:
     """Remove environments."""
-    from modellint.probes import setup
+    from modellint.probes.setup import remove, setup_of
 
-    gone = [name for name in dict.fromkeys(wanted) if setup.remove(name)]
-    click.echo(
-        f"removed {counted(len(gone), 'environment')}" + "".join(f" {each}" for each in gone)
-    )
+    for each in map(setup_of, dict.fromkeys(wanted)):
+        click.echo(f"{each.name}: {'removed' if remove(each) else 'was not set up'}")
     return 0

@@ -26,7 +26,7 @@ from modellint.cli.given import (
     sizes,
 )
 from modellint.cli.probing import backends
-from modellint.config.settings import CommandOption, ProfileTable, Settings, kebab
+from modellint.config.settings import CommandOption, ProbeTable, ProfileTable, Settings, kebab
 
 Decorator = Callable[[Any], Any]
 
@@ -129,10 +129,26 @@ def _absolute(ctx: click.Context, parameter: click.Parameter, given: str | None)
     return str(Path(given).absolute()) if given else None
 
 
+def _interpreters(
+    ctx: click.Context, parameter: click.Parameter, given: Any
+) -> dict[str, ProbeTable]:
+    """Find programs as a shell does: by their paths, or in PATH."""
+    from shutil import which
+
+    found = {}
+    for name, text in pairs(ctx, parameter, given).items():
+        program = which(text)
+        if program is None:
+            raise click.BadParameter(f"{text!r} is not a program", ctx, parameter)
+        found[name] = ProbeTable(str(Path(program).absolute()))
+    return found
+
+
 _EXCEPTIONS: Mapping[str, dict[str, Any]] = {
     "diff_budgets": {"multiple": True, "callback": comma_pairs},
     "output": {"multiple": True},  # file names may contain commas
     "probe": {"callback": one_of_found(backends)},
+    "probes": {"multiple": True, "callback": _interpreters},
     "save_engine": {"callback": _absolute},
 }
 """Settings whose values are not read as their type says."""

@@ -141,7 +141,7 @@ def _manage(models: Sequence[Path], given: Mapping[str, Any]) -> int:
     if given["remove"]:
         return environments.remove(given["remove"])
     if given["as_list"]:
-        return environments.list_all()
+        return environments.list_all(given["as_json"])
     return environments.set_up(given["setup"], given["yes"])
 
 

@@ -42,6 +42,8 @@ class Config:
     file: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Values from the command line that override the file, by field name."""
+    is_chosen: bool = False
+    """True if the user named the file, rather than a repository brought it."""
 
     def mistake(self, keys: Sequence[str | int], text: str) -> UsageError:
         """Return an error about a setting that passed validation, with its key, file and line."""
@@ -73,6 +75,24 @@ class Config:
                 "folder, the command line may name anything",
             )
         return self.root / text
+
+    def interpreter(self, runtime: str) -> str | None:
+        """Return the Python interpreter that a setting names for a runtime.
+
+        It is a program that will run, so a file that merely lies in a repository may not name it.
+        """
+        table = self.settings.probes.get(runtime)
+        if table is None:
+            return None
+        if self._is_overridden(("probes", runtime)):
+            return table.python
+        if not self.is_chosen:
+            raise self.mistake(
+                ("probes", runtime, "python"),
+                "a program that a repository names is not run; if you trust it, give "
+                f"--probe-python {runtime}={table.python}, or name the file itself with --config",
+            )
+        return str((self.root / os.path.expanduser(table.python)).absolute())  # noqa: PTH111
 
     @property
     def cache_folder(self) -> Path | None:
@@ -153,7 +173,12 @@ class Configs:
             config = Config(Settings(), Path.cwd()) if file is None else read_config(file)
             overrides = self._command_line.values
             settings = merge(config.settings, overrides)
-            self._by_file[file] = replace(config, settings=settings, overrides=overrides)
+            self._by_file[file] = replace(
+                config,
+                settings=settings,
+                overrides=overrides,
+                is_chosen=file is not None and file == self._command_line.file,
+            )
         return self._by_file[file]
 
 

@@ -14,6 +14,7 @@ from modellint.config.settings import (
     KEYS,
     REQUIRED_IN_SUPPRESS,
     Budgets,
+    ProbeTable,
     ProfileTable,
     SuppressTable,
     kebab,
@@ -24,6 +25,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "budgets": tuple(kebab(item.name) for item in fields(Budgets)),
     "per-file-budgets": tuple(kebab(item.name) for item in fields(Budgets)),
     "shapes": tuple(item.name for item in fields(ProfileTable)),
+    "probes": tuple(item.name for item in fields(ProbeTable)),
 }
 """Keys of the tables with a fixed set of keys."""
 

@@ -92,6 +92,15 @@ class ProfileTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeTable:
+    """A `[probes.NAME]` table."""
+
+    python: str
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class Budgets:
     """Limits that a team sets itself: numbers, with or without a unit."""
 
@@ -499,6 +508,18 @@ class Settings:
             '"auto"',
             section="Probing",
             option=CommandOption(PROBING, f"Test with a real runtime: {PROBES}.", "[BACKEND]"),
+        ),
+    )
+    probes: Mapping[str, ProbeTable] = field(
+        default_factory=dict,
+        metadata=about(
+            "The Python interpreter that a runtime is probed in, if not this one. A program that a "
+            "repository names is never run: a file with this setting has to be named with --config "
+            "or MODELLINT_CONFIG.",
+            '{ qnn = { python = ".venvs/qnn/bin/python" } }',
+            option=CommandOption(
+                PROBING, "Probe a runtime in another interpreter.", "NAME=PYTHON", "probe-python"
+            ),
         ),
     )
     probe_level: Literal["parse", "build"] = field(

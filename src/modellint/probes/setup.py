@@ -10,9 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from modellint.base.data import environments_dir
 from modellint.base.errors import UsageError
@@ -26,6 +24,10 @@ from modellint.runtimes.environment import Pinned, ProbeEnvironment, read_enviro
 Say = Callable[[str], None]
 DRAFT = ".draft-"
 """Start of the names of folders in which environments are made."""
+BEGUN = "begun"
+"""File in a draft that says what it is for, once packages can be installed in it."""
+OLD = ".old-"
+"""Start of the names of folders that are about to be removed."""
 _REDIRECTS = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME", "PYTHONPATH")
 """Variables that would have pip install elsewhere, or see other packages."""
 
@@ -53,7 +55,7 @@ class EnvironmentSetup:
     @property
     def pins(self) -> str:
         """Return a digest of everything that is to be installed."""
-        stated = [asdict(self.environment), _version(sys.version_info)]
+        stated = [[each.name, each.version] for each in self.environment.packages]
         return hashlib.sha256(json.dumps(stated).encode()).hexdigest()
 
     @property
@@ -85,24 +87,21 @@ def make(setup: EnvironmentSetup, say: Say) -> None:
 
     What a run that was interrupted has installed is used again.
     """
-    _require_fit(setup)
     with _alone(setup):
-        draft = setup.draft
-        if _draft_of(draft) != setup.pins:
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir(mode=0o700)
-            replace_file(draft / "pins", setup.pins.encode())
+        if _begun(setup.draft) != setup.pins:
+            _begin(setup, say)
         install = _with_pip if setup.environment.installer == "pip" else _with_npm
         install(setup, say)
         _finish(setup)
 
 
-def remove(name: str) -> bool:
+def remove(setup: EnvironmentSetup) -> bool:
     """Remove an environment and any draft of it; return False if there is none."""
-    known = setup_of(name)
-    found = [each for each in (known.folder, known.draft) if each.is_dir()]
-    for each in found:
-        shutil.rmtree(each)
+    found = [each for each in (setup.folder, setup.draft) if each.is_dir()]
+    if found:
+        with _alone(setup):
+            for each in found:
+                shutil.rmtree(each, ignore_errors=True)
     return bool(found)
 
 
@@ -111,11 +110,25 @@ def bytes_of(folder: Path) -> int:
     return sum(each.lstat().st_size for each in folder.rglob("*") if not each.is_dir())
 
 
-def _draft_of(draft: Path) -> str:
+def _begun(draft: Path) -> str:
+    """Return what a draft is for; empty if there is none that can be gone on with."""
     try:
-        return (draft / "pins").read_text(encoding="utf-8")
+        return (draft / BEGUN).read_text(encoding="utf-8")
     except OSError:
         return ""
+
+
+def _begin(setup: EnvironmentSetup, say: Say) -> None:
+    shutil.rmtree(setup.draft, ignore_errors=True)
+    setup.draft.mkdir(mode=0o700)
+    if setup.environment.installer == "pip":
+        base = base_python(setup)
+        if base is None:
+            versions = ", ".join(setup.environment.pythons)
+            raise SetupFailed(f"{setup.title} needs one of Python {versions}, and none is in PATH")
+        say("making a virtual environment")
+        _run([base, "-I", "-m", "venv", str(setup.draft)], setup)
+    replace_file(setup.draft / BEGUN, setup.pins.encode())
 
 
 @contextmanager
@@ -139,29 +152,25 @@ def _alone(setup: EnvironmentSetup) -> Iterator[None]:
         os.close(lock)
 
 
-def _require_fit(setup: EnvironmentSetup) -> None:
-    pythons = setup.environment.pythons
-    if pythons and _version(sys.version_info) not in pythons:
-        raise SetupFailed(
-            f"{setup.title} exists for Python {', '.join(pythons)}, and this is "
-            f"{_version(sys.version_info)}"
-        )
-
-
-def _version(info: Any) -> str:
-    return f"{info[0]}.{info[1]}"
+def base_python(setup: EnvironmentSetup) -> str | None:
+    """Return an interpreter that the packages exist for: this one, or one in PATH."""
+    wanted = setup.environment.pythons
+    if not wanted or f"{sys.version_info[0]}.{sys.version_info[1]}" in wanted:
+        return sys.executable
+    found = (shutil.which(f"python{version}") for version in reversed(wanted))
+    return next((each for each in found if each is not None), None)
 
 
 def _with_pip(setup: EnvironmentSetup, say: Say) -> None:
     python = interpreter_in(setup.draft)
-    if not python.exists():
-        say("making a virtual environment")
-        _run([sys.executable, "-m", "venv", str(setup.draft)], setup)
     pinned = [f"{each.name}=={each.version}" for each in setup.environment.packages]
     say(f"installing {', '.join(map(_named, setup.environment.packages))}")
-    options = ("--no-input", "--no-user", "--no-deps", "--only-binary=:all:", "--quiet")
-    pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "install", *options]
-    _run([*pip, *pinned], setup)
+    # Of a package that was half installed, pip would think that it is there.
+    options = ("--no-input", "--no-user", "--no-deps", "--only-binary=:all:", "--ignore-installed")
+    pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    _run([*pip, *options, *pinned], setup)
+    if setup.environment.module:
+        _run([str(python), "-I", "-c", f"import {setup.environment.module}"], setup)
 
 
 def _with_npm(setup: EnvironmentSetup, say: Say) -> None:
@@ -211,9 +220,12 @@ def _finish(setup: EnvironmentSetup) -> None:
         "installer": stated.installer,
     }
     replace_file(draft / RECORD, json.dumps(record, indent=2).encode(), 0o600)
+    earlier = place.with_name(f"{OLD}{place.name}")
+    shutil.rmtree(earlier, ignore_errors=True)
     if place.exists():
-        shutil.rmtree(place)
+        place.rename(earlier)
     draft.rename(place)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def _point_scripts_to(draft: Path, place: Path) -> None:
@@ -226,4 +238,13 @@ def _point_scripts_to(draft: Path, place: Path) -> None:
                 script.write_bytes(content.replace(before, after, 1))
 
 
-__all__ = ["EnvironmentSetup", "SetupFailed", "bytes_of", "make", "remove", "setup_of", "setups"]
+__all__ = [
+    "EnvironmentSetup",
+    "SetupFailed",
+    "base_python",
+    "bytes_of",
+    "make",
+    "remove",
+    "setup_of",
+    "setups",
+]
