@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from modellint.config.load import Config
+from modellint.lint.record import FileRecord
+from modellint.lint.reporting import add_reports
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, codes, failed, lint_json, project
 from tests.support import run_cli
 
@@ -288,3 +292,21 @@ def test_a_folder_without_models_is_said_to_be_one(tmp_path: Path) -> None:
     result = run_cli(tmp_path)
     assert result.exit_code == 0
     assert "no model files found" in result.stderr
+
+
+def test_what_is_finished_is_shown_when_interrupted(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_one(
+        records: Sequence[FileRecord], here: Config, progress: None, *, remember: bool
+    ) -> None:
+        add_reports(records[:1], here, None, remember=False)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("modellint.lint.add_reports", add_one)
+    report = models / "report.json"
+    result = run_cli(models, "-o", "full", "-o", f"json:{report}")
+    assert result.exit_code == 130
+    assert "1 model in " in result.stdout
+    assert f"1 of {len(list(models.glob('**/*.onnx')))} models were linted" in result.stderr
+    assert not report.exists()

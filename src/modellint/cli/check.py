@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.text import counted
 from modellint.cli import probing
 from modellint.cli.command import option
 from modellint.cli.configuration import GROUP as CONFIGURATION
@@ -49,8 +50,11 @@ if TYPE_CHECKING:
     from modellint.cli.looks import Look
     from modellint.finding import Result
     from modellint.fixed import FileFixes
-    from modellint.lint import Request
+    from modellint.lint import Linted, Request
     from modellint.report import Options
+
+READABLE = ("full", "concise")
+"""Formats for people, on a terminal."""
 
 EPILOG = """Exit codes:
   0  no findings at or above --fail-on    1    findings
@@ -153,6 +157,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
             given["write_baseline"],
             given["exit_zero"],
             shown_as,
+            keeps_finished=True,
             force=given["force"],
         )
         fixes: tuple[FileFixes, ...] = ()
@@ -167,6 +172,8 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
             progress.watching_weights(),
         ):
             outcome = lint(request, progress)
+        if outcome.unfinished:
+            _show_finished(outcome, outputs, _options(given))
         looks = list(looks_at(request.paths, shown_as, configs)) if wants_looks(outputs) else []
     options = _options(given)
     result = replace(outcome.result, fixes=fixes)
@@ -182,6 +189,16 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         for text in dict.fromkeys((*outcome.notes, *_unsaid(result, outputs))):
             note(text)
     return outcome.result.exit_code
+
+
+def _show_finished(outcome: Linted, outputs: Sequence[Output], options: Options) -> NoReturn:
+    """Print what an interrupted run has found, but let no file say that this is all."""
+    for output in outputs:
+        if output.file is None and output.format in READABLE:
+            output.write(partial(_draw, outcome.result, ()), options)
+    finished = len(outcome.result.models)
+    note(f"{finished:,} of {counted(finished + outcome.unfinished, 'model')} were linted")
+    raise KeyboardInterrupt
 
 
 def _options(given: Mapping[str, Any]) -> Options:
@@ -304,9 +321,7 @@ def _require_replaceable(
 
 
 def _is_machine_read(outputs: Sequence[Output]) -> bool:
-    return any(
-        output.file is None and output.format not in ("full", "concise") for output in outputs
-    )
+    return any(output.file is None and output.format not in READABLE for output in outputs)
 
 
 def _root() -> str:

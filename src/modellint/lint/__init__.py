@@ -23,6 +23,8 @@ class Linted:
 
     result: Result
     notes: tuple[str, ...] = ()
+    unfinished: int = 0
+    """Files that were not linted, because the run was interrupted."""
 
 
 def lint(request: Request, progress: Progress | None = None) -> Linted:
@@ -33,7 +35,13 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
     discovery = discover(request.paths, configs)
     records = plan_files(discovery.files, request.shown_as, configs)
     setups = tuple(dict.fromkeys(record.setup for record in records))
-    add_reports(records, here, progress, remember=not request.shown_as)
+    planned = len(records)
+    try:
+        add_reports(records, here, progress, remember=not request.shown_as)
+    except KeyboardInterrupt:
+        records = [record for record in records if record.is_finished]
+        if not records or request.write_baseline or not request.keeps_finished:
+            raise
     judged = judge(records, setups, discovery.walked, request)
     result = make_result(records, setups, judged.remarks, request.exit_zero, started)
     notes = (
@@ -44,7 +52,7 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
         *about_unbound(records, request.command_line),
         *(note for setup in setups for note in setup.notes),
     )
-    return Linted(result, notes)
+    return Linted(result, notes, planned - len(records))
 
 
 __all__ = ["Linted", "Progress", "Request", "lint"]

@@ -26,6 +26,10 @@ class FileRecord:
     findings: tuple[Finding, ...] = ()
     """The report's findings with accepted ones marked; set once they have been judged."""
 
+    @property
+    def is_finished(self) -> bool:
+        return hasattr(self, "report")
+
 
 def plan_files(
     files: Iterable[Found], shown_as: Mapping[Path, str], configs: Configs
