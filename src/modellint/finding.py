@@ -91,6 +91,8 @@ class Finding:
     variant: str = ""
     """Message variant of the rule; reports group findings of the same variant."""
     frame: Frame | None = None
+    fails: bool = False
+    """True if it is at or above --fail-on, so that the run fails."""
     fixable: Applicability | None = None
     """Trust in fixes of the rule, if files of this format can be fixed."""
 

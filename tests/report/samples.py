@@ -87,6 +87,7 @@ OVERFLOW = Finding(
     rule="fp16-overflow-constant",
     family="numerics",
     severity=Severity.ERROR,
+    fails=True,
     message=(
         "'/encoder/layer.0/attention/self/Constant_12' holds -3.4e+38, which is -inf in fp16 "
         "(its range ends at 65504)."
@@ -182,6 +183,7 @@ POINTER = Finding(
     rule="git-lfs-pointer",
     family="file",
     severity=Severity.ERROR,
+    fails=True,
     message="The file is a Git LFS pointer to 438,012,332 bytes; the model itself is not here.",
     path="models/not fetched.onnx",
     why="Git LFS keeps the model elsewhere, and this checkout has not fetched it.",

@@ -31,16 +31,17 @@ def make_result(
 ) -> Result:
     judged = [(record.setup, finding) for record in records for finding in record.findings]
     judged += [(setup, finding) for setup in setups for finding in remarks[setup]]
-    findings = tuple(finding for _, finding in judged)
+    findings = tuple(
+        replace(finding, fails=True) if _fails(setup.config.settings.fail_on, finding) else finding
+        for setup, finding in judged
+    )
     plans = {record.plan: None for record in records}
     deployments = {each.describe(): each for plan in plans for each in plan.deployments}
     return Result(
         models=tuple(replace(each.report.summary, path=each.found.shown) for each in records),
         findings=findings,
         rules=_rule_infos(records, setups, findings),
-        exit_code=_exit_code(
-            ((setup.config.settings.fail_on, finding) for setup, finding in judged), exit_zero
-        ),
+        exit_code=_exit_code(findings, exit_zero),
         seconds=time.perf_counter() - started,
         assumptions=tuple(each.assumptions() for each in deployments.values()),
         timings=_timings(records),
@@ -52,16 +53,17 @@ def make_result(
     )
 
 
-def _exit_code(judged: Iterable[tuple[FailOn, Finding]], exit_zero: bool) -> int:
+def _fails(fail_on: FailOn, finding: Finding) -> bool:
+    is_severe = fail_on != "never" and finding.severity >= Severity.parse(fail_on)
+    return is_severe and finding.suppressed is None
+
+
+def _exit_code(findings: Iterable[Finding], exit_zero: bool) -> int:
     """Return 3 after internal errors, 1 if a finding is severe enough, else 0."""
-    active = [(fail_on, finding) for fail_on, finding in judged if finding.suppressed is None]
-    if any(finding.is_internal for _, finding in active):
+    findings = list(findings)
+    if any(finding.is_internal and finding.suppressed is None for finding in findings):
         return INTERNAL_ERROR
-    fails = any(
-        fail_on != "never" and finding.severity >= Severity.parse(fail_on)
-        for fail_on, finding in active
-    )
-    return FINDINGS if fails and not exit_zero else 0
+    return FINDINGS if any(finding.fails for finding in findings) and not exit_zero else 0
 
 
 def _rule_infos(

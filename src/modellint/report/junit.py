@@ -1,7 +1,8 @@
 """JUnit XML, which CI systems show as tests: one suite per model, one case per finding.
 
-Errors and warnings are failures, infos and suppressed findings are skipped cases, and crashes of
-modellint are errors. A model without findings is a passing case.
+Findings at or above --fail-on are failures, suppressed ones are skipped cases, and crashes of
+modellint are errors. All others pass and say what was found; a model without findings is one
+passing case.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from modellint.base.text import brief, clean, rule_url
-from modellint.finding import Finding, Result, Severity
+from modellint.finding import Finding, Result
 from modellint.report.assumed import sentences
 from modellint.report.concise import where
 from modellint.report.grouping import by_file
@@ -59,17 +60,17 @@ def _case(path: str, finding: Finding) -> ET.Element:
     if finding.suppressed is not None:
         ET.SubElement(case, "skipped", message=brief(f"suppressed: {finding.suppressed}"))
         return case
-    outcome = ET.SubElement(case, _outcome(finding), message=brief(finding.message))
-    if outcome.tag != "skipped":
-        outcome.set("type", str(finding.severity))
+    if finding.is_internal or finding.fails:
+        outcome = ET.SubElement(
+            case,
+            "error" if finding.is_internal else "failure",
+            message=brief(finding.message),
+            type=str(finding.severity),
+        )
+    else:
+        outcome = ET.SubElement(case, "system-out")
     outcome.text = _body(finding)
     return case
-
-
-def _outcome(finding: Finding) -> str:
-    if finding.is_internal:
-        return "error"
-    return "skipped" if finding.severity is Severity.INFO else "failure"
 
 
 def _body(finding: Finding) -> str:
