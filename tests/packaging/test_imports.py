@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "differ": MODELS
     | VALUES
     | {"formats", "native", "rules", "checks", "inspection", "session"}
-    | {"difference", "engine", "evaluation", "execution", "inspector", "plan"},
+    | {"difference", "drawing", "engine", "evaluation", "execution", "inspector", "plan"},
     "questions": {"model", "capability", "targets", "formats", "plan", "rules", "checks", "base"},
     "engine": MODELS
     | VALUES

@@ -23,14 +23,17 @@ from modellint.cli.diff_sources import (
     sources,
     versions_options,
 )
+from modellint.cli.looks import Drawings, wants_looks
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
+    HTML,
     color_option,
     files_of,
     force_option,
     output_option,
     parse_outputs,
     require_replaceable,
+    write_page,
 )
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import DEPLOYMENT, DIFFERENCES, LANGUAGE, OUTPUT, RULES
@@ -39,6 +42,7 @@ from modellint.finding import Severity
 
 if TYPE_CHECKING:
     from modellint.config.settings import FailOn
+    from modellint.drawing import Drawing
     from modellint.evaluation import Evaluation
     from modellint.report.options import Options
 
@@ -48,6 +52,7 @@ FORMATS: Mapping[str, str] = {
     "json": "modellint.report.diff_json",
     "markdown": "modellint.report.diff_markdown",
     "sarif": "modellint.report.diff_sarif",
+    HTML: "modellint.report.html",
 }
 """Modules that write a difference, by format."""
 CHANGED, INTERNAL_ERROR = 1, 3
@@ -56,6 +61,7 @@ EPILOG = """Examples:
   modellint diff old.onnx new.onnx            what changed
   modellint diff old.onnx new.onnx -t a10     with memory, time and findings for a device
   modellint diff old.onnx new.onnx -o json    for programs
+  modellint diff old.onnx new.onnx -o html:diff.html   one page with the graph of both
   modellint diff old.onnx new.onnx --run      with outputs and layers, on random inputs
   modellint diff old/ new/                    two folders, renamed models included
   modellint diff --git main model.onnx        against a branch, a tag or a commit
@@ -100,7 +106,8 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     evaluations = [read_evaluation(path) for path in given["metrics"]]
     with sources(models, given, configs) as found:
         require_one_each(evaluations, found)
-        compared = list(_compared(found, setups, running, evaluations))
+        drawings = Drawings() if wants_looks(outputs) else None
+        compared = list(_compared(found, setups, running, evaluations, drawings))
     differences = [each for each in compared if not isinstance(each, OverviewRow)]
     overview = _overview(found, compared) if found.is_several or evaluations else None
     if overview is not None and differences and (evaluations or found.are_variants):
@@ -108,7 +115,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         overview = replace(overview, trade_offs=trade_offs(differences, evaluations, target))
     options = Options(verbose=given["verbose"], color=given["color"])
     for output in outputs:
-        output.write(partial(_draw, differences, overview), options)
+        output.write(partial(_draw, differences, overview, drawings or ()), options)
     places = [new.place for old, new in found.pairs if old is not None and new is not None]
     levels = [setups.of(place).config.settings.fail_on for place in places]
     codes = [
@@ -119,7 +126,11 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
 
 
 def _compared(
-    found: Sources, setups: Setups, running: Running, evaluations: Sequence[Evaluation]
+    found: Sources,
+    setups: Setups,
+    running: Running,
+    evaluations: Sequence[Evaluation],
+    drawings: Drawings | None,
 ) -> Iterator[Difference | OverviewRow]:
     """Iterate over differences, and rows for what only one side has."""
     from modellint.differ.compare import compare_files
@@ -136,6 +147,8 @@ def _compared(
             if evaluations:
                 metrics = metric_changes(evaluations[0], evaluations[at])
                 difference = replace(difference, metrics=metrics)
+            if drawings is not None:
+                drawings.add(difference, matching, files[1].plan.deployments[0])
             yield judged(difference, setup)
         elif (alone := old or new) is not None:
             size = _size(alone)
@@ -180,10 +193,16 @@ def exit_code(difference: Difference, fail_on: FailOn) -> int:
 def _draw(
     differences: Sequence[Difference],
     overview: Overview | None,
+    drawings: Sequence[Drawing | None],
     name: str,
     stream: TextIO,
     options: Options,
 ) -> None:
+    if name == HTML:
+        from modellint.report.html import diff_page
+
+        write_page(diff_page(differences, overview, drawings), stream)
+        return
     module = import_module(FORMATS[name])
     if overview is not None:
         module.write_several(differences, overview, stream, options)

@@ -11,9 +11,12 @@ from modellint.cli.outputs import HTML, Output
 
 if TYPE_CHECKING:
     from modellint.config.load import Config, Configs
+    from modellint.differ.matched import Matching
+    from modellint.difference import Difference
     from modellint.drawing import Drawing
     from modellint.inspection import Inspection
     from modellint.inspector import Asked
+    from modellint.targets.deployment import Deployment
 
     Look = tuple[Inspection, Drawing | None]
 
@@ -21,6 +24,19 @@ MOST_MODELS = 50
 """Models that are looked into; a report of more shows findings alone for the others."""
 MOST_NODES = 300_000
 """Nodes that are drawn in one report."""
+
+
+class Drawings(list["Drawing | None"]):
+    """Graphs of differences, as long as a page can show them."""
+
+    def add(
+        self, difference: Difference, matching: Matching | None, deployment: Deployment
+    ) -> None:
+        from modellint.differ.drawing import draw_difference
+
+        nodes = sum(len(drawing.nodes) for drawing in self if drawing is not None)
+        is_wanted = nodes <= MOST_NODES and not difference.is_unchanged
+        self.append(draw_difference(difference, matching, deployment) if is_wanted else None)
 
 
 def wants_looks(outputs: Sequence[Output]) -> bool:

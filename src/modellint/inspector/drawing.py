@@ -43,11 +43,13 @@ class Drawer:
         self.drawing = Drawing()
         self.places: dict[Node, int] = {}
         self._model = opened.model
-        self._values: dict[Value, int] = {}
+        self.values: dict[Value, int] = {}
+        self._scopes: dict[int, str] = {}
         self._facts = _Facts(opened, deployment)
         self._groups = self._group_main_graph()
         for graph in opened.model.graphs():
             self._graph(graph, self._body(graph))
+        self._name_groups()
 
     def _group_main_graph(self) -> dict[Node, int]:
         """Add a group for each block and stack, and return the innermost one of each node."""
@@ -64,8 +66,18 @@ class Drawer:
         if len(stack.blocks) > 1:
             outer = self._add_group(DrawnGroup(stack.kind, "stack", count=len(stack.blocks)))
         for at, nodes in enumerate(stack.blocks, 1):
-            label = common_scope(nodes) or f"{stack.kind} {at}"
-            yield self._add_group(DrawnGroup(label, "block", outer)), nodes
+            number = f" {at}" if outer is not None else ""
+            group = self._add_group(DrawnGroup(f"{stack.kind}{number}", "block", outer))
+            self._scopes[group] = common_scope(nodes)
+            yield group, nodes
+
+    def _name_groups(self) -> None:
+        """Call blocks by the path of their nodes' names, if it tells them from all others."""
+        counts = Counter(self._scopes.values())
+        for group, scope in self._scopes.items():
+            is_above = any(other.startswith(f"{scope}/") for other in counts)
+            if scope and counts[scope] == 1 and not is_above:
+                self.drawing.groups[group].label = scope
 
     def _add_group(self, group: DrawnGroup) -> int:
         self.drawing.groups.append(group)
@@ -81,6 +93,8 @@ class Drawer:
 
     def _graph(self, graph: Graph, body: int | None) -> None:
         for node in graph.nodes:
+            if is_stored(node):
+                continue
             self.places[node] = len(self.drawing.nodes)
             self.drawing.nodes.append(self._node(node, self._groups.get(node, body)))
 
@@ -111,15 +125,15 @@ class Drawer:
         return [self._value(value) for value in values if value is not None]
 
     def _value(self, value: Value) -> int:
-        at = self._values.get(value)
+        at = self.values.get(value)
         if at is None:
-            at = self._values[value] = len(self.drawing.values)
+            at = self.values[value] = len(self.drawing.values)
             self.drawing.values.append(self._drawn_value(value))
         return at
 
     def _drawn_value(self, value: Value) -> DrawnValue:
-        if value.tensor is not None and value.producer is None:
-            tensor = value.tensor
+        tensor = value.tensor
+        if tensor is not None and (value.producer is None or is_stored(value.producer)):
             return DrawnValue(value.name, f"{tensor.dtype} {format_shape(tensor.shape)}", "weight")
         is_main = value.graph.parent is None
         return DrawnValue(
@@ -206,6 +220,14 @@ def _attempt(compute: Callable[[], T]) -> T | None:
         return None
 
 
+def is_stored(node: Node) -> bool:
+    """Return True if a node only holds a stored tensor, which is drawn like any other weight."""
+    return bool(node.outputs) and all(
+        value is not None and value.tensor is not None and not value.is_output
+        for value in node.outputs
+    )
+
+
 def common_scope(nodes: Sequence[Node]) -> str:
     """Return the longest path that most names begin with: `/encoder/layer.3`."""
     paths = [node.name.split("/")[:-1] for node in nodes if "/" in node.name]
@@ -214,7 +236,7 @@ def common_scope(nodes: Sequence[Node]) -> str:
         at = len(scope)
         inner = Counter(path[at] for path in paths if path[:at] == scope and len(path) > at)
         part, count = next(iter(inner.most_common(1)), ("", 0))
-        if count <= MOST_OF * len(nodes):
+        if count <= MOST_OF * len(paths):
             return "/".join(scope)
         scope.append(part)
 

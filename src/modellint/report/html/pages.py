@@ -189,10 +189,12 @@ def _verdict(findings: Sequence[Finding], models: int = 1) -> Answer:
     ]
     of = f" in {models:,} models" if models > 1 else ""
     if not numbers:
-        return Answer(f"Nothing found{of}", "good")
-    tone = {Severity.ERROR: "poor", Severity.WARNING: "fair", Severity.INFO: "good"}
+        return Answer(f"Passes, nothing found{of}", "good")
+    said = f"{', '.join(numbers)}{of}"
     worst = max(finding.severity for finding in findings)
-    return Answer(f"{', '.join(numbers)}{of}", tone[worst])
+    if worst is Severity.ERROR:
+        return Answer(said, "poor")
+    return Answer(f"No errors, {said}", "fair" if worst is Severity.WARNING else "good")
 
 
 def _checked(
@@ -208,7 +210,7 @@ def _checked(
             *_pictures(key, told, drawing, part.findings),
         ],
         [
-            element("span", answer.said if not part.findings else "", class_=answer.tone),
+            element("span", "" if part.findings else "passes", class_=answer.tone),
             *(part.count(severity) for severity in sorted(Severity, reverse=True)),
             *_summary_cells(part.model),
             *_need_cells(told),

@@ -1,4 +1,4 @@
-// What each node is coloured by. A colour is the name of a variable of the style.
+// What each node is colored by. A color is the name of a variable of the style.
 
 const FAMILIES = [
   ["product", /^(.*\.)?(Fused)?(Conv|ConvTranspose|Gemm|MatMul|Einsum|FullyConnected|QLinear(Conv|MatMul)|MatMul.*|.*Conv(2D|Integer)?)$/i],

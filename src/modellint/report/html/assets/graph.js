@@ -168,7 +168,7 @@ class GraphView {
 
   #build() {
     const option = (way) => make("option", { value: way.key }, way.label);
-    this.colorBy = make("select", { ariaLabel: "Colour nodes by" }, ...this.ways.map(option));
+    this.colorBy = make("select", { ariaLabel: "Color nodes by" }, ...this.ways.map(option));
     this.search = make("input", {
       type: "search", placeholder: "Search nodes  /", ariaLabel: "Search nodes by name, type, precision or rule",
       autocomplete: "off", spellcheck: false, role: "combobox", "aria-expanded": "false",
@@ -184,7 +184,7 @@ class GraphView {
       .map(([sign, label]) => make("button", { type: "button", title: label, ariaLabel: label }, sign));
     this.zoomButtons = zoom;
     if (!this.graph.groupCount) zoom.splice(3);
-    this.legend = make("ul", { className: "legend", ariaLabel: "Colours" });
+    this.legend = make("ul", { className: "legend", ariaLabel: "Colors" });
     this.canvas = make("canvas", {
       tabIndex: 0, role: "application", ariaLabel:
         `Graph of ${this.graph.realCount} nodes. Arrow keys walk along edges, Enter opens a group, plus and minus zoom, slash searches.`,
@@ -198,7 +198,7 @@ class GraphView {
     this.host.append(
       make("div", { className: "tools" },
         make("div", { className: "search" }, this.search, this.results),
-        make("label", {}, make("span", {}, "Colour"), this.colorBy), ...toggles, this.legend),
+        make("label", {}, make("span", {}, "Color"), this.colorBy), ...toggles, this.legend),
       this.stage, this.live);
     this.painter = this.canvas.getContext("2d");
   }
@@ -228,7 +228,7 @@ class GraphView {
     return found;
   }
 
-  // Colours
+  // Colors
 
   #colors() {
     const style = getComputedStyle(this.host);
@@ -615,7 +615,7 @@ class GraphView {
     for (const isAfter of [false, true]) {
       painter.strokeStyle = this.color(isAfter ? "way-out" : "way-in");
       painter.beginPath();
-      for (const [other, from, to] of this.neighbours(this.selected, isAfter).slice(0, 200)) {
+      for (const [other, from, to] of this.neighbors(this.selected, isAfter).slice(0, 200)) {
         const points = layout.route(from, to);
         if (points.length < 2) continue;
         painter.moveTo(...points[0]);
@@ -629,7 +629,7 @@ class GraphView {
   }
 
   // Units around one: [unit, node from, node to]
-  neighbours(unit, isAfter) {
+  neighbors(unit, isAfter) {
     const found = new Map();
     const nodes = unit < this.count ? [unit] : this.graph.nodesIn(unit - this.count);
     for (const node of nodes) {
@@ -647,7 +647,7 @@ class GraphView {
   #drawMinimap() {
     if (!this.layout || !this.height) return;
     const { totalWidth, totalHeight, shown, x, y, width, height } = this.layout;
-    const box = [Math.min(110, 30 + totalWidth / 40), Math.min(this.height - 24, 40 + totalHeight / 8)];
+    const box = [Math.min(84, 24 + totalWidth / 60), Math.min(this.height * 0.5, 40 + totalHeight / 12)];
     this.minimap.width = box[0] * this.ratio;
     this.minimap.height = box[1] * this.ratio;
     this.minimap.style.width = `${box[0]}px`;
@@ -685,8 +685,10 @@ class GraphView {
     if (!this.width) return;
     const { totalWidth, totalHeight } = this.layout;
     const whole = Math.min(this.width / totalWidth, this.height / totalHeight);
-    this.scale = Math.min(Math.max(whole, Math.min(this.width / totalWidth, 0.85)), 1.15);
-    this.left = (totalWidth - this.width / this.scale) / 2;
+    this.scale = Math.min(Math.max(whole, Math.min(this.width / totalWidth, 0.85), 0.5), 1.15);
+    const [first] = this.layout.shown, isWide = totalWidth * this.scale > this.width;
+    const middle = isWide ? this.layout.x[first] + this.layout.width[first] / 2 : totalWidth / 2;
+    this.left = middle - this.width / this.scale / 2;
     this.top = Math.min((totalHeight - this.height / this.scale) / 2, 0);
     this.changed();
   }
@@ -892,7 +894,7 @@ class GraphView {
     const center = (unit) => x[unit] + width[unit] / 2;
     let next = -1;
     if (way === "down" || way === "up") {
-      const found = this.neighbours(this.selected, way === "down").map(([unit]) => unit);
+      const found = this.neighbors(this.selected, way === "down").map(([unit]) => unit);
       found.sort((a, b) => Math.abs(center(a) - center(this.selected)) - Math.abs(center(b) - center(this.selected)) || a - b);
       next = found[0] ?? -1;
     } else {
@@ -1009,7 +1011,7 @@ function nodePanel(view, node) {
   } else {
     parts.push(make("p", { className: "op" }, swatchOf(view, node), graph.op(node)),
       make("h3", {}, make("bdi", {}, graph.name(node))));
-    if (graph.word(nodes.graph, node) !== "main") parts.push(make("p", { className: "quiet" }, `in ${graph.word(nodes.graph, node)}`));
+    if (graph.data.nodes.graph[node] !== graph.data.nodes.graph[0]) parts.push(make("p", { className: "quiet" }, `in ${graph.word(nodes.graph, node)}`));
     if (graph.note(node)) parts.push(make("p", { className: "note" }, graph.note(node)));
     parts.push(...pinnedFindings(view, graph.pinsOf(node)));
     parts.push(figures([
@@ -1028,8 +1030,8 @@ function nodePanel(view, node) {
       parts.push(make("h4", {}, "Weights"), pairs(weights.map((value) => [graph.valueName(value), graph.valueType(value)])));
     }
   }
-  parts.push(...neighbourList(view, "Reads", graph.before[node] || []));
-  parts.push(...neighbourList(view, "Read by", graph.after[node] || []));
+  parts.push(...neighborList(view, "Reads", graph.before[node] || []));
+  parts.push(...neighborList(view, "Read by", graph.after[node] || []));
   return parts;
 }
 
@@ -1096,9 +1098,9 @@ function pinnedFindings(view, pins) {
   }).filter(Boolean);
 }
 
-function neighbourList(view, label, edges) {
+function neighborList(view, label, edges) {
   if (!edges.length) return [];
-  const list = make("ul", { className: "neighbours" });
+  const list = make("ul", { className: "neighbors" });
   for (const [node, value] of edges.slice(0, 24)) {
     const button = make("button", { type: "button" },
       make("b", {}, view.graph.op(node) || (view.graph.end(node).isInput ? "input" : "output")),

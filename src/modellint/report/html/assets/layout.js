@@ -7,6 +7,7 @@
 
 const GAP_X = 18, LANE = 10, PAD = 20, HEAD = 26, GAP_Y = 30, MARGIN = 24;
 const OUT = "out", IN = "in:";  // ports of an open group: one for what leaves, one for each source
+const CROWD = 10;  // sources in a row
 const SWEEPS = 6, PASSES = 8, WAYPOINTS_EACH = 5, WAYPOINTS_FREE = 4000;
 
 const sizeOfNode = (graph, at) => {
@@ -193,7 +194,8 @@ function placeContainer(container, sizes) {
     if (typeof source === "string") ports.add(source);
     for (const target of targets) if (typeof target === "string") ports.add(target);
   }
-  ids.push(...ports);
+  const rankOf = (port) => Number(port.slice(IN.length)) || 0;
+  ids.push(...[...ports].sort((a, b) => rankOf(a) - rankOf(b)));
   const at = new Map(ids.map((id, index) => [id, index]));
   const count = ids.length;
   const after = Array.from({ length: count }, () => []);
@@ -250,6 +252,7 @@ function placeContainer(container, sizes) {
   }
   const rows = orderedLayers(items);
   placeAcross(rows);
+  for (const lane of lanes.values()) straighten(lane, rows);
   let top = isRoot ? 0 : HEAD + PAD;
   for (const row of rows) {
     let tallest = 0;
@@ -316,6 +319,7 @@ function layersOf(ids, after, before) {
   let last = 0;
   for (let index = 0; index < count; index++) last = Math.max(last, layer[index]);
   if (ids.includes(OUT)) layer[ids.indexOf(OUT)] = Math.max(last, 1);
+  const crowds = new Map();
   const movable = new Uint8Array(count);
   for (const index of order) {
     if (typeof ids[index] === "string" || after[index].length !== 1) continue;
@@ -328,7 +332,13 @@ function layersOf(ids, after, before) {
     if (!movable[index] && !isSource) continue;
     let first = Infinity;
     for (const each of after[index]) if (!isBack(index, each)) first = Math.min(first, layer[each]);
-    if (first < Infinity) layer[index] = Math.max(layer[index], first - 1);
+    if (first === Infinity) continue;
+    if (isSource && first > 0) {  // many sources of one reader make several rows
+      const crowd = crowds.get(first) || 0;
+      crowds.set(first, crowd + 1);
+      first = Math.max(first - Math.floor(crowd / CROWD), 1);
+    }
+    layer[index] = Math.max(layer[index], first - 1);
   }
   return { layer, isBack };
 }
@@ -383,8 +393,32 @@ function placeAcross(rows) {
   }
 }
 
+// A lane is straight for as long as the room between its neighbors allows.
+function straighten(lane, rows) {
+  const roomOf = (item) => {
+    const row = rows[item.layer], before = row[item.at - 1], next = row[item.at + 1];
+    const gap = (other) => (other.id === null ? LANE / 2 : GAP_X) + other.width / 2 + item.width / 2;
+    return [before ? before.x + gap(before) : -Infinity, next ? next.x - gap(next) : Infinity];
+  };
+  for (let start = 0; start < lane.length;) {
+    let low = -Infinity, high = Infinity, end = start;
+    const wants = [];
+    for (; end < lane.length; end++) {
+      const [left, right] = roomOf(lane[end]);
+      if (Math.max(low, left) > Math.min(high, right)) break;
+      low = Math.max(low, left);
+      high = Math.min(high, right);
+      wants.push(lane[end].x);
+    }
+    if (end === start) { start++; continue; }
+    wants.sort((a, b) => a - b);
+    const x = Math.min(Math.max(wants[wants.length >> 1], low), high);
+    for (; start < end; start++) lane[start].x = x;
+  }
+}
+
 // Move a layer as near as possible to where its items want to be, in their order: isotonic
-// regression by merging neighbours that would overlap.
+// regression by merging neighbors that would overlap.
 function pull(row, fromAbove) {
   const blocks = [];
   let offset = 0;

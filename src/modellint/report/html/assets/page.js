@@ -170,7 +170,7 @@ function setTheme(theme) {
 function listen() {
   document.documentElement.classList.add("has-script");
   for (const form of all(".filters")) listenToFilters(form);
-  for (const table of all("table")) makeSortable(table);
+  for (const table of all("table:has(thead)")) makeSortable(table);
   for (const article of all(".model")) {
     const nav = article.querySelector("nav.sections");
     const links = all(":scope > section[data-nav]", article)
