@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.benching.backends import Setting
-from modellint.measured import RunLayer
+from modellint.measured import RunLayer, shown
 from modellint.profiles.onnxruntime import layers_of, provider_of
 
+MOST_WRITTEN = 1 << 30
+"""Size of a model up to which the optimized one is written, for the names of its values."""
+OPTIMIZED = "optimized.onnx"
+_WEIGHTS = "optimized.bin"
+_APART = {
+    "session.optimized_model_external_initializers_file_name": _WEIGHTS,
+    "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+}
 MOST_RUNS = 200
 """Inferences in one profile, of which each event takes half a kilobyte."""
 _GPUS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "ROCMExecutionProvider")
@@ -69,6 +78,10 @@ class OnnxRuntimeModel:
         options.inter_op_num_threads = 1
         options.enable_profiling = profiled
         options.profile_file_prefix = "profile"
+        if profiled and self._path.stat().st_size < MOST_WRITTEN:
+            options.optimized_model_filepath = OPTIMIZED
+            for key, value in _APART.items():
+                options.add_session_config_entry(key, value)
         if isinstance(self._content, bytes):
             folder = "session.model_external_initializers_file_folder_path"
             options.add_session_config_entry(folder, str(self._path.parent))
@@ -91,7 +104,23 @@ class OnnxRuntimeModel:
         profile.unlink()
         layers = layers_of(table)
         self.provider = provider_of(layers) or self.provider
+        return _with_results(layers)
+
+
+def _with_results(layers: Sequence[RunLayer]) -> Sequence[RunLayer]:
+    """Add the values that layers compute, by which nodes are found again."""
+    if not Path(OPTIMIZED).exists():
         return layers
+    import onnx
+
+    graph = onnx.load(OPTIMIZED, load_external_data=False).graph
+    Path(OPTIMIZED).unlink()
+    Path(_WEIGHTS).unlink(missing_ok=True)
+    results: dict[str, tuple[str, ...]] = {}
+    for node in graph.node:
+        names = tuple(shown(name) for name in node.output if name)
+        results[node.name] = () if node.name in results else names
+    return [replace(layer, produces=results.get(layer.name, ())) for layer in layers]
 
 
 def _providers(wanted: str | None, available: Sequence[str]) -> list[str]:
