@@ -18,7 +18,7 @@ from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
-from modellint.finding import MORE, Finding, Location, ModelSummary, Severity
+from modellint.finding import MILLISECONDS, MORE, Finding, Location, ModelSummary, Severity
 from modellint.formats.registry import dialect_of, is_fixable, is_model_folder
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
@@ -59,7 +59,8 @@ def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
 
 
 def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
-    return lint_opened(Session(plan.deployments, plan.probe).open(path, shown_path), plan)
+    session = Session(plan.deployments, plan.probe, plan.profile)
+    return lint_opened(session.open(path, shown_path), plan)
 
 
 def lint_opened(opened: OpenModel, plan: Plan) -> FileReport:
@@ -210,12 +211,16 @@ class _Linting:
         target = deployment.target_id if deployment and "target" in rule.per else None
         by_runtime = bool(rule.runtimes) or "runtime" in rule.per
         ignored = self.ignores_hit(rule, hit)
+        evidence = {key: plain(fact) for key, fact in hit.facts.items()}
+        message = message_of(hit, rule, words)
+        if self.plan.profile is not None and MILLISECONDS not in evidence:
+            message, evidence = self._with_time(message, evidence, hit)
         return Finding(
             code=rule.code,
             rule=rule.name,
             family=rule.family,
             severity=self.severity(rule, hit),
-            message=message_of(hit, rule, words),
+            message=message,
             path=self.opened.shown,
             location=_location(place),
             why=fill(rule.why, words),
@@ -223,7 +228,7 @@ class _Linting:
             runtime=deployment.runtime if deployment and by_runtime else None,
             target=target,
             confidence=hit.confidence or rule.confidence,
-            evidence={key: plain(fact) for key, fact in hit.facts.items()},
+            evidence=evidence,
             count=hit.count,
             fingerprint=self._fingerprint(
                 f"{rule.code}:{hit.variant}:{target}:{place_digest(place)}"
@@ -233,6 +238,18 @@ class _Linting:
             frame=frame_of(place, hit.related, fill(rule.note, words)),
             fixable=self._fixable(rule),
         )
+
+    def _with_time(
+        self, message: str, evidence: dict[str, Any], hit: Hit
+    ) -> tuple[str, dict[str, Any]]:
+        """Add the measured time of the layers that a hit is about, if they were found."""
+        profiled = self.opened.analyses[0].profiled
+        nodes = [each for each in (*hit.places, hit.place) if isinstance(each, Node)]
+        seconds = profiled.seconds_of(nodes) if profiled is not None else None
+        if profiled is None or seconds is None:
+            return message, evidence
+        took = f" Measured: {1000 * seconds:.3g} of {1000 * profiled.total:.3g} ms."
+        return message + took, {**evidence, MILLISECONDS: 1000 * seconds}
 
     def _fixable(self, rule: Rule) -> Applicability | None:
         if rule.autofix is None or not is_fixable(self.model.format):

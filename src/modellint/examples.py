@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modellint.base.errors import UsageError
 from modellint.base.paths import leaves_lexically
@@ -20,6 +20,9 @@ from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment, Serving, split_runtime, version_of
 from modellint.targets.shapes import parse_shape
+
+if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
 
 FIRES, SILENT = "invalid", "valid"
 
@@ -87,6 +90,7 @@ def plan_of(rule: Rule, example: Example) -> Plan:
         deployments=(deployment_of(example),),
         options={rule.code: example.options},
         probe=probe_of(example),
+        profile=profile_of(example),
     )
 
 
@@ -116,6 +120,19 @@ def probe_of(example: Example) -> ProbeRequest | None:
         except ValueError as error:
             raise UsageError(f"the recorded outcome of an example: {error}") from error
     return ProbeRequest(example.probe) if example.probe is not None else None
+
+
+def profile_of(example: Example) -> MeasuredRun | None:
+    """Return the example's measured run."""
+    if not example.profile:
+        return None
+    from modellint.measured import KIND, run_from_json
+
+    run = {"kind": KIND, "model": {"name": "model"}, "runtime": {"name": "example"}}
+    try:
+        return run_from_json({**run, "source": "example", **example.profile})
+    except ValueError as error:
+        raise UsageError(f"the profile of an example: {error}") from error
 
 
 def write_files(example: Example, folder: Path) -> Path:

@@ -13,6 +13,8 @@ from modellint.fixed import FileFixes
 
 MOST_FINDINGS = 1000
 """Number of findings that a rule lists for a file, by default."""
+MILLISECONDS = "milliseconds"
+"""Fact with the measured time that a finding is about, by which findings are ranked."""
 MORE = "more"
 """Variant of the finding that counts those of its rule that are not listed."""
 
@@ -103,6 +105,12 @@ class Finding:
         if not isinstance(nodes, list | tuple) or not len(nodes) == self.count > 1:
             return []
         return [str(node) for node in nodes]
+
+    @property
+    def milliseconds(self) -> float:
+        """Return the measured time that the finding is about; 0 without a profile."""
+        measured = self.evidence.get(MILLISECONDS, 0.0)
+        return float(measured) if isinstance(measured, int | float) else 0.0
 
     @property
     def is_internal(self) -> bool:

@@ -95,6 +95,9 @@ class RunLayer:
     name: str
     op: Annotated[str | None, "Operator or kind of layer, by the runtime's name."]
     seconds: Annotated[float, "Median time per inference; the mean where only that is known."]
+    fastest: Annotated[float | None, "Least time in an inference, which noise hardly adds to."] = (
+        None
+    )
     calls: Annotated[float | None, "Times that it ran in an inference."] = None
     kind: Literal["compute", "reformat", "copy", "overhead"] = "compute"
     precision: Annotated[str | None, "Type that it computes in: fp32, fp16, int8, …"] = None

@@ -12,6 +12,7 @@ from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
     from modellint.probes import Outcome, ProbeRequest
 
 
@@ -35,6 +36,8 @@ class Plan:
     """Runtime whose optimizer verifies predictions."""
     probe: ProbeRequest | None = None
     """Options for probing models with real runtimes; None without probes."""
+    profile: MeasuredRun | None = None
+    """A measured run of the model, for rules that need one."""
 
     def may_ask(self, rule: Rule) -> bool:
         """Return False if the run does not provide what the rule needs, whatever the model."""
@@ -44,6 +47,7 @@ class Plan:
             rule.check == "engine"
             or ("weights" in rule.reads and not self.read_weights)
             or ("probe" in rule.needs and self.probe is None)
+            or ("profile" in rule.needs and self.profile is None)
         )
 
 

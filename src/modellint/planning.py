@@ -41,6 +41,7 @@ from modellint.targets.deployment import (
 from modellint.targets.shapes import parse_shape
 
 if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
     from modellint.probes import ProbeRequest
 
 BUDGET_FAMILY = "budget"
@@ -145,6 +146,7 @@ def make_setup(config: Config) -> Setup:
         inline_suppressions=settings.inline_suppressions,
         verify=_verify(config),
         probe=_probe(config),
+        profile=_profile(config),
     )
     return Setup(config, catalogue, plan)
 
@@ -202,6 +204,14 @@ def _interpreters(config: Config) -> dict[str, str]:
     named = [name for name in asked if name in given or not named_by_environment(name)]
     found = {name: config.interpreter(name) for name in named}
     return {name: python for name, python in found.items() if python is not None}
+
+
+def _profile(config: Config) -> MeasuredRun | None:
+    if not config.settings.profile:
+        return None
+    from modellint.profiles import read_run
+
+    return read_run([config.path("profile", name) for name in config.settings.profile])
 
 
 def _size(config: Config, key: str) -> int | None:

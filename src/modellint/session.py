@@ -21,6 +21,7 @@ from modellint.targets.deployment import Deployment
 from modellint.targets.profiles import bound_to
 
 if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
     from modellint.probes import Outcome, ProbeRequest
 
 
@@ -30,6 +31,8 @@ class Session:
 
     deployments: Sequence[Deployment] = (Deployment(),)
     probing: ProbeRequest | None = None
+    profile: MeasuredRun | None = None
+    """A measured run of the model that is opened."""
 
     def open(self, path: Path, shown: str) -> OpenModel:
         """Read a file; errors become problems of the model."""
@@ -46,13 +49,9 @@ class OpenModel:
         self.shown = shown
         """Name of the file in reports."""
         self.read_seconds = read_seconds
-        self._probing = session.probing
+        self._session = session
         self.analyses = tuple(
-            Analyses(
-                model,
-                without_strange_assumption(model, bound_to(model, deployment)),
-                session.probing,
-            )
+            self._analyses_under(without_strange_assumption(model, bound_to(model, deployment)))
             for deployment in session.deployments
         )
         """Return the analyses for each of the session's deployments."""
@@ -63,8 +62,11 @@ class OpenModel:
         for analyses in self._analyses:
             if analyses.deployment == deployment:
                 return analyses
-        self._analyses.append(Analyses(self.model, deployment, self._probing))
+        self._analyses.append(self._analyses_under(deployment))
         return self._analyses[-1]
+
+    def _analyses_under(self, deployment: Deployment) -> Analyses:
+        return Analyses(self.model, deployment, self._session.probing, self._session.profile)
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Return the outcomes of probes, if the session probes."""

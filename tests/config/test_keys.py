@@ -612,3 +612,22 @@ def test_budgets_of_particular_files_come_over_the_others(mine: Project) -> None
     )
     assert limits(mine, "good.onnx").startswith("nodes 9, bytes 8")
     assert limits(mine, "sub/error.onnx").startswith("nodes 7, bytes 8")
+
+
+@key("profile")
+def _(mine: Project) -> None:
+    profile = {
+        "kind": "modellint-run",
+        "version": 1,
+        "model": {"name": "other.onnx"},
+        "runtime": {"name": "onnxruntime"},
+        "source": "bench",
+        "layers": [{"name": "another model's", "op": "Conv", "seconds": 1.0}],
+    }
+    (mine.folder / "sub" / "run.json").write_text(json.dumps(profile), encoding="utf-8")
+    mine.configure('select = ["MSR001"]')
+    assert mine.codes("good.onnx") == []
+    mine.configure('select = ["MSR001"]\nprofile = ["sub/run.json"]')
+    assert mine.codes("good.onnx") == ["MSR001"]
+    mine.configure('select = ["MSR001"]\nprofile = ["run.json"]')
+    assert mine.exit_code("good.onnx") == 2

@@ -19,6 +19,7 @@ WRONG_TYPES = {
     "rule-options": ("1", "expected a table, found 1"),
     "rules": ('"lint"', "expected a list"),
     "targets": ('"a10"', 'expected a list, found "a10"'),
+    "profile": ('"run.json"', "expected a list"),
     "target-dirs": ("{}", "expected a list, found a table"),
     "runtime": ('["tensorrt"]', "expected a string, found a list"),
     "runtime-version": ("10.15", "expected a string, found 10.15"),

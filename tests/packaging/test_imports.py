@@ -39,17 +39,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "placement": {"model", "targets", "analysis", "runtimes", "forms", "base", "operators"},
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES | {"formats"},
-    "checks": MODELS | VALUES | {"rules", "formats", "native", "probes", "forms", "placement"},
+    "checks": MODELS
+    | VALUES
+    | {"rules", "formats", "native", "probes", "forms", "placement", "profiles", "measured"},
     "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},
-    "profiles": MODELS | {"base", "formats", "measured"},
+    "profiles": MODELS | {"base", "formats", "measured", "operators"},
     "benching": MODELS | {"base", "execution", "formats", "measured", "probes", "profiles"},
     "quantizing": {"analysis", "base", "execution", "formats", "model", "probes", "quantized"}
     | {"runtimes", "targets"},
-    "plan": {"rules", "targets", "probes"} | VALUES,
+    "plan": {"rules", "targets", "probes", "measured"} | VALUES,
     "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
-    "session": MODELS | VALUES | {"formats", "rules", "checks", "probes"},
+    "session": MODELS | VALUES | {"formats", "rules", "checks", "probes", "measured"},
     "inspector": MODELS
     | VALUES
     | {"formats", "rules", "inspection", "session", "placement", "drawing"},
@@ -78,11 +80,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "engine",
     }
     | {"execution"},
-    "examples": {"engine", "fixing", "formats", "plan", "probes", "rules", "targets"} | VALUES,
+    "examples": {"engine", "fixing", "formats", "plan", "probes", "rules", "targets", "measured"}
+    | VALUES,
     "config": {"rules", "targets"} | VALUES,
     "discovery": {"config", "formats"} | VALUES,
     "cache": {"formats", "rules", "plan", "probes"} | VALUES,
-    "planning": {"config", "rules", "runtimes", "plan", "targets", "verify", "probes"} | VALUES,
+    "planning": {
+        "config",
+        "rules",
+        "runtimes",
+        "plan",
+        "targets",
+        "verify",
+        "probes",
+        "measured",
+        "profiles",
+    }
+    | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
     "lint": {
         "targets",

@@ -247,14 +247,22 @@ def _layers(profiles: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[RunLayer, 
     """Return the layers, each with its median over the rounds that profiled it."""
     if not profiles:
         return ()
-    seconds: dict[tuple[str, int], list[float]] = {}
+    rounds: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for profile in profiles:
         for key, layer in _numbered(profile):
-            seconds.setdefault(key, []).append(layer["seconds"])
-    return tuple(
-        from_plain(RunLayer, {**_with_tuples(layer), "seconds": median(seconds[key])})
-        for key, layer in _numbered(profiles[0])
-    )
+            rounds.setdefault(key, []).append(layer)
+    return tuple(_merged(rounds[key]) for key, _ in _numbered(profiles[0]))
+
+
+def _merged(layers: Sequence[Mapping[str, Any]]) -> RunLayer:
+    """Return one layer of what several rounds say of it."""
+    fastest = [each["fastest"] for each in layers if each["fastest"] is not None]
+    shapes = {key: tuple(map(tuple, layers[0][key])) for key in ("inputs", "outputs")}
+    times = {
+        "seconds": median([each["seconds"] for each in layers]),
+        "fastest": min(fastest, default=None),
+    }
+    return from_plain(RunLayer, {**layers[0], **shapes, **times})
 
 
 def _numbered(
@@ -267,10 +275,6 @@ def _numbered(
         number = seen[layer["name"]] = seen.get(layer["name"], -1) + 1
         found.append(((layer["name"], number), layer))
     return found
-
-
-def _with_tuples(layer: Mapping[str, Any]) -> dict[str, Any]:
-    return {**layer, **{key: tuple(map(tuple, layer[key])) for key in ("inputs", "outputs")}}
 
 
 def run_model(model: Model) -> RunModel:

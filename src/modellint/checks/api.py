@@ -14,7 +14,9 @@ from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
     from modellint.probes import Outcome, ProbeRequest
+    from modellint.profiles.profiled import ProfiledModel
     from modellint.rules.rule import Rule
 
 Place = Node | Value | Graph | Tensor | None
@@ -51,12 +53,17 @@ class Analyses:
     """Facts computed once per model and deployment, and shared by all rules."""
 
     def __init__(
-        self, model: Model, deployment: Deployment, probing: ProbeRequest | None = None
+        self,
+        model: Model,
+        deployment: Deployment,
+        probing: ProbeRequest | None = None,
+        profile: MeasuredRun | None = None,
     ) -> None:
         self.model = model
         self.deployment = deployment
         self._results: dict[object, Any] = {}
         self._probing = probing
+        self._profile = profile
 
     @cached_property
     def operators(self) -> frozenset[str]:
@@ -71,6 +78,15 @@ class Analyses:
         from modellint.probes import probe
 
         return probe(self.model, self.deployment, self._probing)
+
+    @cached_property
+    def profiled(self) -> ProfiledModel | None:
+        """Return the model with its measured run; None if the run of the linter has none."""
+        if self._profile is None:
+            return None
+        from modellint.profiles.profiled import ProfiledModel
+
+        return ProfiledModel(self._profile, self.model)
 
     def get(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """Return the result of `analyse`, computed on first use."""
@@ -122,6 +138,12 @@ class Context(Facts):
         """Return the outcome of probing the model, for rules that need a probe."""
         self.absent = None
         return self._analyses.outcome
+
+    @property
+    def profiled(self) -> ProfiledModel | None:
+        """Return the model with its measured run, for rules that need a profile."""
+        self.absent = None
+        return self._analyses.profiled
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """Return the result of a shared analysis, such as ``context.analysis(liveness)``."""

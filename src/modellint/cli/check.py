@@ -41,6 +41,7 @@ from modellint.config.settings import (
     LANGUAGE,
     OUTPUT,
     PROBING,
+    PROFILE,
     RULES,
     RUNNING,
 )
@@ -83,6 +84,7 @@ EPILOG = """Exit codes:
 @settings_in(FIXING)
 @settings_in(PROBING)
 @probing.report_option
+@settings_in(PROFILE)
 @settings_in(FILES)
 @option("--stdin-filename", group=FILES, metavar="NAME", help="File name to report for '-'.")
 @output_option(tuple(FORMATS), "output")

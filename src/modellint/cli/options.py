@@ -144,11 +144,16 @@ def _interpreters(
     return found
 
 
+def _all_absolute(ctx: click.Context, parameter: click.Parameter, given: Any) -> tuple[str, ...]:
+    return tuple(str(Path(each).absolute()) for each in given)
+
+
 _EXCEPTIONS: Mapping[str, dict[str, Any]] = {
     "diff_budgets": {"multiple": True, "callback": comma_pairs},
     "output": {"multiple": True},  # file names may contain commas
     "probe": {"callback": one_of_found(backends)},
     "probes": {"multiple": True, "callback": _interpreters},
+    "profile": {"multiple": True, "callback": _all_absolute},
     "save_engine": {"callback": _absolute},
 }
 """Settings whose values are not read as their type says."""

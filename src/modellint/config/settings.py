@@ -34,6 +34,7 @@ _STRICT: Any = {"extra": "forbid", "alias_generator": kebab}
 DEPLOYMENT, RULES, PROBING, FILES = "Deployment", "Rules", "Probing", "Files"
 LANGUAGE, FIXING, DIFFERENCES = "Language models", "Fixing", "Differences"
 OUTPUT, EXIT, RUNNING = "Output", "Exit code", "Running"
+PROFILE = "Profile"
 """Headings of options in the help of verbs."""
 PROBES = "auto, or a runtime listed under Probes by 'modellint doctor'"
 
@@ -562,6 +563,19 @@ class Settings:
             "Folder in which to keep engines that probes build.",
             '"engines"',
             option=CommandOption(PROBING, "Keep the engines here.", "DIR"),
+        ),
+    )
+
+    profile: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "A profile of the model, in any of the formats of docs/profiles.md; several files are "
+            "parts of one run. Findings state the time that they are about.",
+            '["run.json"]',
+            section="Profile",
+            option=CommandOption(
+                PROFILE, "A profile of the model: findings say what they cost.", "FILE"
+            ),
         ),
     )
 

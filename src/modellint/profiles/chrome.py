@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.measured import RunDevice, RunLayer, RunRuntime, shown
-from modellint.profiles.gathering import Event, own_seconds, per_inference, times_from
+from modellint.profiles.gathering import Event, Gathered, own_seconds, per_inference, times_from
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
 
@@ -36,7 +36,7 @@ def read(table: Any, path: Path) -> RunPart | None:
     # What a GPU runs ends later than the step that started it.
     spans = _stretched(runs) if on_gpu else runs
     found = per_inference([_event(each) for each in chosen] if on_gpu else _own(chosen), spans)
-    layers = tuple(_layer(event, seconds, calls) for event, seconds, calls in found if seconds)
+    layers = tuple(_layer(each) for each in found if each.seconds)
     if not layers:
         raise ValueError("a trace without operators or kernels")
     run = replace(
@@ -103,17 +103,18 @@ def _event(each: Mapping[str, Any]) -> Event:
     return Event(key, each["ts"] * MICRO, each["dur"] * MICRO, about)
 
 
-def _layer(event: Event, seconds: float, calls: float) -> RunLayer:
-    name, _, category = event.key
-    about: Mapping[str, Any] = event.about
+def _layer(gathered: Gathered) -> RunLayer:
+    name, _, category = gathered.event.key
+    about: Mapping[str, Any] = gathered.event.about
     types = about.get("Input type")
     is_copy = category in _COPIES or "Memcpy" in name
     found = map(precision_of, types if isinstance(types, list) else ())
     return RunLayer(
         name=name,
         op=name.removeprefix("aten::") if name.startswith("aten::") else None,
-        seconds=seconds,
-        calls=calls,
+        seconds=gathered.seconds,
+        fastest=gathered.fastest,
+        calls=gathered.calls,
         kind="copy" if is_copy else "compute",
         precision=next(filter(None, found), None),
         kernel=name if category in _KERNELS else None,

@@ -12,6 +12,17 @@ from modellint.base.records import dataclass
 from modellint.measured import RunTimes
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Time of a layer in an inference."""
+
+    event: Event
+    """Its first event."""
+    seconds: float
+    fastest: float
+    calls: float
+
+
 @dataclass(slots=True)
 class Event:
     """An event of a trace, times in seconds."""
@@ -49,10 +60,8 @@ def times_from(seconds: Sequence[float]) -> RunTimes | None:
     )
 
 
-def per_inference(
-    events: Iterable[Event], runs: Sequence[tuple[float, float]]
-) -> list[tuple[Event, float, float]]:
-    """Return for each layer its first event, seconds, and calls in an inference.
+def per_inference(events: Iterable[Event], runs: Sequence[tuple[float, float]]) -> list[Gathered]:
+    """Return what each layer takes in an inference.
 
     `runs` are the beginnings and ends of inferences, in order; without any, all events are one.
     Events outside all of them do not count.
@@ -73,7 +82,8 @@ def per_inference(
         sums[event.key][at] += event.seconds
         calls[event.key] += 1
     return [
-        (first[key], typical(seconds), calls[key] / len(spans)) for key, seconds in sums.items()
+        Gathered(first[key], typical(seconds), min(seconds), calls[key] / len(spans))
+        for key, seconds in sums.items()
     ]
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from modellint.base.files import open_regular
 from modellint.measured import RunDevice, RunLayer, RunRuntime, shown
-from modellint.profiles.gathering import Event, per_inference, times_from
+from modellint.profiles.gathering import Event, Gathered, per_inference, times_from
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
 
@@ -67,7 +67,7 @@ def _read(database: sqlite3.Connection) -> RunPart:
     ends = [start for start, _ in runs[1:]]
     spans = [(start, end) for (start, _), end in zip(runs, [*ends, float("inf")], strict=False)]
     found = per_inference(events, spans)
-    layers = tuple(_layer(event, seconds, calls) for event, seconds, calls in found)
+    layers = tuple(map(_layer, found))
     if not layers:
         raise ValueError("an export of Nsight Systems without kernels")
     run = replace(
@@ -166,14 +166,15 @@ def _is_span(start: object, end: object) -> bool:
     return isinstance(start, int) and isinstance(end, int) and 0 <= start <= end < 1 << 63
 
 
-def _layer(event: Event, seconds: float, calls: float) -> RunLayer:
-    name, kernel, grid = event.about
-    is_copy = event.key[0] == "copy"
+def _layer(found: Gathered) -> RunLayer:
+    name, kernel, grid = found.event.about
+    is_copy = found.event.key[0] == "copy"
     return RunLayer(
         name=name,
         op=None,
-        seconds=seconds,
-        calls=calls,
+        seconds=found.seconds,
+        fastest=found.fastest,
+        calls=found.calls,
         kind="copy" if is_copy else "reformat" if "reformat" in name.lower() else "compute",
         precision=precision_of(kernel) if not is_copy else None,
         kernel=kernel,

@@ -15,7 +15,7 @@ from modellint.measured import (
     RunTimes,
     shown,
 )
-from modellint.profiles.gathering import Event, own_seconds, per_inference, times_from
+from modellint.profiles.gathering import Event, Gathered, own_seconds, per_inference, times_from
 from modellint.profiles.part import RunPart
 from modellint.profiles.types import precision_of
 
@@ -61,9 +61,7 @@ def layers_of(table: Sequence[Any]) -> tuple[RunLayer, ...]:
     events = sorted(_events(table), key=lambda event: event.start)
     if any(event.about.get("op_name") in _WITH_GRAPHS for event in events):
         own_seconds(events)
-    return tuple(
-        _layer(event, seconds, calls) for event, seconds, calls in per_inference(events, runs)
-    )
+    return tuple(map(_layer, per_inference(events, runs)))
 
 
 def times_of(table: Sequence[Any]) -> RunTimes | None:
@@ -112,16 +110,17 @@ def _is_event(each: object) -> bool:
     )
 
 
-def _layer(event: Event, seconds: float, calls: float) -> RunLayer:
-    about: Mapping[str, Any] = event.about
+def _layer(found: Gathered) -> RunLayer:
+    about: Mapping[str, Any] = found.event.about
     op = shown(about.get("op_name")) or None
     inputs, types = _shapes(about.get("input_type_shape"))
     outputs, _ = _shapes(about.get("output_type_shape"))
     return RunLayer(
-        name=event.key[0],
+        name=found.event.key[0],
         op=op,
-        seconds=seconds,
-        calls=calls,
+        seconds=found.seconds,
+        fastest=found.fastest,
+        calls=found.calls,
         kind="copy" if op in _COPIES else "reformat" if op in _REFORMATS else "compute",
         precision=next(filter(None, map(precision_of, types)), None),
         unit=shown(about.get("provider")) or None,

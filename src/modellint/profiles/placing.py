@@ -1,8 +1,8 @@
 """Nodes of a model, found again in the layers of a run.
 
-A layer names nodes, or values that it computes, each runtime in its own way. What no layer names was
-fused into a layer next to it: before it, if only that layer reads it and is not complete without
-it; else after the layer that computes all of its inputs.
+A layer names nodes, or values that it computes, each runtime in its own way. What no layer names
+was fused into a layer next to it: before it, if only that layer reads it and is not complete
+without it; else after the layer that computes all of its inputs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _ENDINGS = (
     "/WithoutBiases",
     "_MatMulAddFusion",
     "/Fused",
+    "/QuickGeluFusion/",
     "_quant",
 )
 """Endings that runtimes add to the names of nodes, or of the values that they compute."""
@@ -69,12 +70,12 @@ class _Claims:
             self._layer.setdefault(node, number)
 
     def _named(self, layer: RunLayer) -> list[Node]:
+        if layer.kind in ("reformat", "copy"):
+            return [self._by_name[layer.name]] if layer.name in self._by_name else []
         found = [self._by_name[name] for name in layer.nodes if name in self._by_name]
         found += self._producers(layer.produces)
         if found:
             return found
-        if layer.kind != "compute":
-            return []
         for part in (layer.name, *_BETWEEN_PARTS.split(layer.name)):
             found += self._node_of(part)
         return found

@@ -64,9 +64,12 @@ def _profile(table: Sequence[Mapping[str, Any]]) -> RunPart:
 def _timed(each: Mapping[str, Any]) -> RunLayer:
     name = shown(each["name"])
     key = next((key for key in ("medianMs", "averageMs") if key in each), "averageMs")
-    is_conversion = name.startswith(REFORMATS)
     return RunLayer(
-        name, None, _milliseconds(each, key), 1.0, "reformat" if is_conversion else "compute"
+        name=name,
+        op=None,
+        seconds=_milliseconds(each, key),
+        calls=1.0,
+        kind="reformat" if name.startswith(REFORMATS) else "compute",
     )
 
 

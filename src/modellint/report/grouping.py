@@ -66,7 +66,10 @@ class Section:
 
 
 def ordered(result: Result) -> list[Finding]:
-    """Sort findings by file in the order of the run, then by severity, rule and place."""
+    """Sort findings by file in the order of the run, then by severity, rule and place.
+
+    With a profile, after errors, what takes most time comes first.
+    """
     files = _ranks(result)
 
     def rank(finding: Finding) -> tuple[object, ...]:
@@ -74,7 +77,11 @@ def ordered(result: Result) -> list[Finding]:
         index = -1 if place.index is None else place.index
         is_rest = finding.variant == MORE
         graph = place.graph or ""
-        return files[finding.path], -finding.severity, finding.code, is_rest, graph, index
+        cost = 0.0 if finding.severity is Severity.ERROR else -finding.milliseconds
+        return (
+            *(files[finding.path], finding.severity is not Severity.ERROR, cost),
+            *(-finding.severity, finding.code, is_rest, graph, index),
+        )
 
     return sorted(result.findings, key=rank)
 

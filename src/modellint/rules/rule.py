@@ -15,7 +15,7 @@ from modellint.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
 Facet = Literal["target", "runtime", "version", "precision", "shapes", "serving"]
-Need = Literal["probe", "target"]
+Need = Literal["probe", "profile", "target"]
 SeverityName = Literal["info", "warning", "error"]
 OptionValue = bool | int | float | str | list[str] | list[int] | list[float] | None
 
@@ -131,6 +131,8 @@ class Example:
     """Runtime to probe, for rules that need one; if not installed, the example is skipped."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     """Recorded outcome to use instead of `probe`, if the runtime is not available everywhere."""
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    """A measured run of the model, as far as it differs from one without any figures."""
     fixed: str = ""
     """The model in ONNX text syntax once the rule's findings in it are fixed."""
     choices: Mapping[str, str] = field(default_factory=dict)
@@ -187,7 +189,7 @@ class Rule:
     dialect: str = ""
     """Dialects of the files that the rule applies to, separated by spaces; empty for all."""
     needs: tuple[Need, ...] = ()
-    """Requirements on the run: a target, or a runtime to probe."""
+    """Requirements on the run: a target, a runtime to probe, or a profile of the model."""
     runtimes: tuple[str, ...] = ()
     """Runtimes the rule applies to; empty means all, including an unknown one."""
     per: tuple[Facet, ...] = ()

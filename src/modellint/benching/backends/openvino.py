@@ -71,14 +71,15 @@ class OpenVinoModel:
                 if each.status == each.Status.EXECUTED:
                     taken.setdefault(each.node_name, []).append(each.real_time.total_seconds())
                     last[each.node_name] = each
-        return [_layer(last[name], typical(times)) for name, times in taken.items()]
+        return [_layer(last[name], times) for name, times in taken.items()]
 
 
-def _layer(each: Any, seconds: float) -> RunLayer:
+def _layer(each: Any, times: Sequence[float]) -> RunLayer:
     return RunLayer(
         name=shown(each.node_name),
         op=shown(each.node_type),
-        seconds=seconds,
+        seconds=typical(times),
+        fastest=min(times),
         calls=1.0,
         kind="reformat" if is_reformat(each.node_type) else "compute",
         precision=precision_of(each.exec_type),
