@@ -114,6 +114,16 @@ def test_alike_layers_count_as_one() -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_a_dequantized_weight_belongs_to_its_layer(tmp_path: Path) -> None:
+    text = """
+main (float[2, 4] x) => (float[2, 2] y)
+<int8[4, 2] w = {1,2, 1,2, 1,2, 1,2}, float s = {0.5}>
+{ d = DequantizeLinear (w, s)  y = MatMul (x, d) }"""
+    (layer,) = inspect_text(HEADER + text, tmp_path).layers or []
+    assert (layer.op_type, layer.parameters, layer.macs) == ("MatMul", 8, 16)
+    assert layer.weight_bytes == 8 + 4  # with the scale
+
+
 def test_a_shared_weight_counts_once(tmp_path: Path) -> None:
     text = """
 main (float[2, 4] x) => (float[2, 4] y)

@@ -64,6 +64,12 @@ def test_a_row_says_what_is_wrong_where_and_how_to_fix_it() -> None:
     assert f"<strong>Fix:</strong> {OVERFLOW.fix}" in row
 
 
+def test_commands_of_a_fix_are_code() -> None:
+    fix = "Run `python -m onnx_tool a_b.onnx`, or not."
+    page = page_of(replace(SAMPLE, findings=(replace(OVERFLOW, fix=fix),)))
+    assert "Run <code>python -m onnx_tool a_b.onnx</code>, or not." in page
+
+
 def test_like_findings_share_a_row() -> None:
     page = page_of(SAMPLE)
     assert page.count("batchnorm-after-conv") == 1

@@ -9,6 +9,7 @@ from modellint.analysis.parameters import stored_weight
 from modellint.base.records import dataclass
 from modellint.inspection import Layer
 from modellint.model import Model, Node, Tensor
+from modellint.operators import Trait, having
 
 MOST = 6
 
@@ -22,12 +23,17 @@ class _Group:
 
 
 def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
-    """Return layers grouped by op and shape of the largest weight, ordered by bytes."""
+    """Return layers grouped by op and shape of the largest weight, ordered by bytes.
+
+    A weight that is dequantized belongs to the layers that read it.
+    """
     groups: dict[tuple[str, tuple[int, ...]], _Group] = {}
     seen: set[int] = set()
     for node in model.graph.nodes:
-        tensors = list(filter(None, map(stored_weight, node.inputs)))
-        if node.subgraphs or not tensors or not cost.of(node).parameters:
+        holders = [node, *_dequantizers(node)]
+        tensors = [tensor for each in holders for tensor in _weights(each)]
+        parameters = sum(cost.of(each).parameters for each in holders)
+        if node.subgraphs or not tensors or not parameters or _is_read_dequantized(node):
             continue
         largest = max(tensors, key=lambda tensor: tensor.nbytes)
         group = groups.setdefault((node.qualified_op, largest.shape), _Group())
@@ -35,11 +41,29 @@ def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
         group.cost = group.cost.plus(cost.of(node))
         fresh = {id(tensor): tensor for tensor in tensors if id(tensor) not in seen}
         if len(fresh) == len({id(tensor) for tensor in tensors}):
-            group.parameters += cost.of(node).parameters
+            group.parameters += parameters
         seen.update(fresh)
         group.tensors |= fresh
     layers = [_layer(op, shape, group, cost) for (op, shape), group in groups.items()]
     return sorted(layers, key=lambda layer: -layer.weight_bytes)[:MOST]
+
+
+def _weights(node: Node) -> list[Tensor]:
+    return list(filter(None, map(stored_weight, node.inputs)))
+
+
+def _dequantizers(node: Node) -> list[Node]:
+    """Return the nodes that dequantize weights of a layer."""
+    producers = [value.producer for value in node.inputs if value is not None]
+    return [each for each in producers if each is not None and _dequantizes_weight(each)]
+
+
+def _dequantizes_weight(node: Node) -> bool:
+    return node.op_type in having(Trait.DEQUANTIZE) and stored_weight(node.input(0)) is not None
+
+
+def _is_read_dequantized(node: Node) -> bool:
+    return _dequantizes_weight(node) and any(value and value.consumers for value in node.outputs)
 
 
 def _layer(op: str, shape: tuple[int, ...], group: _Group, cost: ModelCost) -> Layer:

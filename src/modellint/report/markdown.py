@@ -109,7 +109,15 @@ def _finding(group: Group) -> Iterator[str]:
     if places := also(group):
         yield f"Also {prose(places)}."
     if finding.fix:
-        yield f"**Fix:** {prose(finding.fix)}"
+        yield f"**Fix:** {marked(finding.fix)}"
+
+
+def marked(text: str) -> str:
+    """Format prose in which commands stand between backticks."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return prose(text)
+    return "".join(code(part) if at % 2 else prose(part) for at, part in enumerate(parts))
 
 
 def prose(text: str) -> str:
