@@ -2,7 +2,7 @@
 
 [[form]]
 op = "ArgMax"                       # or a list
-input = 0                           # input, output, attribute, misfit, opset-below or -from
+input = 0                           # input, output, attribute, misfit, tflite, opset-below or -from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 says = "an input of one dim"        # words for it; by default those of each condition
@@ -16,7 +16,7 @@ from typing import Any
 
 from modellint.analysis.folding import folding
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.forms import misfits
+from modellint.forms import misfits, tflite
 from modellint.forms.facts import Facts
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
 from modellint.operators import Trait, having
@@ -47,6 +47,8 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
         return f"opset {opset}" if opset is not None and opset >= first else ""
     if "misfit" in condition:
         return misfits.OF_NODE[condition["misfit"]](facts, node)
+    if "tflite" in condition:
+        return tflite.OF_NODE[condition["tflite"]](facts, node, condition)
     if "output" in condition:
         place = condition["output"]
         return f"output {place + 1}" if node.output(place) is not None else ""

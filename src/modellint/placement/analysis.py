@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import nbytes, total_of
 from modellint.analysis.shapes import DeployedTypes
+from modellint.formats.registry import dialect_of
 from modellint.model import Model, Node
 from modellint.placement.judging import NodeJudge, dequantizes_weight
 from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
+from modellint.placement.tflite import TFLiteJudge
 from modellint.placement.waves import waves
 from modellint.runtimes import find_runtime
 from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
 
+_JUDGES = {"onnx": NodeJudge, "tflite": TFLiteJudge}
 MOST_MERGES = 3
 MOST_TRIED = 20
 """Most changes of which the effect is computed: those about the most nodes."""
@@ -24,13 +28,14 @@ MOST_TRIED = 20
 
 def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     """Return where each node runs; None if the deployment's runtime has only one unit."""
+    deployment = _for_dialect(model, deployment)
     runtime = find_runtime(deployment.runtime or "")
     if runtime is None or runtime.placing is None or not model.has_graph:
         return None
     placing, table = runtime.placing, support(runtime.name, deployment.runtime_version)
-    if table is None:
+    if table is None or placing.dialect != dialect_of(model.format):
         return None
-    judge = NodeJudge(model, deployment, placing, table)
+    judge = _JUDGES[placing.dialect](model, deployment, placing, table)
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
     refusals = _refusals(judge, nodes)
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
@@ -49,6 +54,14 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
         version=table.version,
         measured=table.measured,
     )
+
+
+def _for_dialect(model: Model, deployment: Deployment) -> Deployment:
+    """Return the deployment with the runtime that runs models of this dialect on the device."""
+    runtime = find_runtime(deployment.runtime or "")
+    others = dict(runtime.placing.others) if runtime is not None and runtime.placing else {}
+    other = others.get(dialect_of(model.format))
+    return replace(deployment, runtime=other, runtime_version=None) if other else deployment
 
 
 def _refusals(judge: NodeJudge, nodes: Sequence[Node]) -> dict[int, NotTaken]:

@@ -21,6 +21,8 @@ from modellint.targets.deployment import Deployment
 T = TypeVar("T")
 _DEQUANTIZE = having(Trait.DEQUANTIZE)
 _CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
+OWN_DOMAINS = ("", "ai.onnx", "tflite")
+"""Domains of the operators that tables name without a domain."""
 _FLOATS = frozenset({"float16", "float32", "bfloat16", "float64"})
 
 
@@ -42,7 +44,7 @@ class NodeJudge(Facts):
 
     def under(self, deployment: Deployment) -> NodeJudge:
         """Return the same for another deployment on the runtime."""
-        return NodeJudge(self._model, deployment, self._placing, self._table)
+        return type(self)(self._model, deployment, self._placing, self._table)
 
     def analysis(self, analyse: Callable[[Model, Deployment], T]) -> T:
         if analyse not in self._known:
@@ -146,4 +148,4 @@ def dequantizes_weight(node: Node, is_frozen: Callable[[Value], bool]) -> bool:
 
 
 def _key(node: Node) -> str:
-    return node.op_type if not node.domain or node.domain == "ai.onnx" else node.qualified_op
+    return node.op_type if node.domain in OWN_DOMAINS else node.qualified_op

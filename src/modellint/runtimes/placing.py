@@ -21,4 +21,8 @@ class Placing:
     """True if a node with an open dim is never taken."""
     oldest_opset: int = 0
     """The oldest operator set whose nodes it places at all."""
+    dialect: str = "onnx"
+    """The dialect of the models that it places."""
+    others: tuple[tuple[str, str], ...] = ()
+    """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     source: str = ""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 from modellint.base.records import dataclass
+from modellint.runtimes.captured import captured, text_of
 from modellint.runtimes.onnxruntime.log import refusal
 from modellint.runtimes.probe import Remark, Tell
 from modellint.runtimes.qnn.log import NodeUnit, node_units
@@ -99,13 +97,13 @@ class Compiler:
 
     def compile(self, model: bytes | Path, symbols: Mapping[str, int] | None = None) -> Compiled:
         """Return what becomes of a model, of which some symbolic dims have a size."""
-        with _captured() as log:
+        with captured() as log:
             try:
                 session = self._session(model, symbols or {})
             except Exception as error:  # the runtime's errors have no common base class
-                return Compiled(False, units=tuple(node_units(_text(log))), error=str(error))
+                return Compiled(False, units=tuple(node_units(text_of(log))), error=str(error))
             groups = session.get_provider_graph_assignment_info()
-            units = tuple(node_units(_text(log)))
+            units = tuple(node_units(text_of(log)))
         named = [(group.ep_name, _nodes(group)) for group in groups]
         return Compiled(
             True,
@@ -132,23 +130,3 @@ class Compiler:
 
 def _nodes(group: Any) -> tuple[tuple[str, str], ...]:
     return tuple((node.name, node.op_type) for node in group.get_nodes())
-
-
-@contextmanager
-def _captured() -> Iterator[IO[bytes]]:
-    """Redirect what native code writes to the standard streams into a file."""
-    with TemporaryFile() as log:
-        kept = [os.dup(stream) for stream in (1, 2)]
-        for stream in (1, 2):
-            os.dup2(log.fileno(), stream)
-        try:
-            yield log
-        finally:
-            for stream, copy in zip((1, 2), kept, strict=True):
-                os.dup2(copy, stream)
-                os.close(copy)
-
-
-def _text(log: IO[bytes]) -> str:
-    log.seek(0)
-    return log.read().decode("utf-8", "replace")

@@ -1,0 +1,220 @@
+"""Measures which TFLite operators, types and forms a runtime takes, for its support-<version>.json.
+
+    python tools/measure_tflite.py ethos-u --answers answers.jsonl --ask
+    python tools/measure_tflite.py ethos-u --answers answers.jsonl
+
+The models are those of tools/tflite_cases.py, of one operator each. With --ask, those without an
+answer are given to the runtime first, which has to be installed for this interpreter. Without,
+the tables are written from the answers, and each answer is held against what the tables predict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from measure_support import Operator, write_table
+from tflite_cases import FORMS, cases
+
+FURTHER = frozenset({"int8", "int16", "int32", "float32"})
+"""Types that all forms are tried with; the others only with the first two."""
+ALL_TYPES = frozenset({"CAST", "QUANTIZE", "DEQUANTIZE"})
+TRIED_FIRST = 2
+MOST_SHOWN = 40
+SECONDS = 60
+"""Time that a case may take."""
+
+
+class Asked(Protocol):
+    """A runtime that can be asked about a model."""
+
+    version: str
+    source: str
+
+    def refusal(self, model: Path) -> str:
+        """Return why the accelerator does not take the operator; empty if it does."""
+
+
+class Vela:
+    """Compiles for one Ethos-U."""
+
+    source = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
+
+    def __init__(self, chip: str) -> None:
+        from modellint.runtimes.ethos_u.probe import Compiler
+
+        self.version = metadata.version("ethos-u-vela")
+        self._compiler = Compiler(chip)
+
+    def refusal(self, model: Path) -> str:
+        found = self._compiler.compile(model)
+        if found.error:
+            return f"error: {found.error}"
+        reasons = [each.reason for each in found.refusals]
+        return (reasons or ["left to the CPU"])[0] if found.left else ""
+
+
+RUNTIMES: Mapping[str, Callable[[], Asked]] = {
+    "ethos-u": lambda: Vela("ethos-u65-256"),
+    "ethos-u85": lambda: Vela("ethos-u85-256"),
+}
+
+
+class Case(NamedTuple):
+    op: str
+    form: str
+    dtype: str
+    content: bytes
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.op, self.form, self.dtype
+
+
+def tried() -> list[Case]:
+    """The cases that are tried: not every form with every type."""
+    every = [Case(*each) for each in cases()]
+    return [each for each in every if each.dtype in FURTHER or _is_first(each)]
+
+
+def _is_first(case: Case) -> bool:
+    names = list(FORMS[case.op])[:TRIED_FIRST]
+    return case.op in ALL_TYPES or case.form in (*names, "not quantized")
+
+
+def ask(make: Callable[[], Asked], known: Iterable[tuple[str, str, str]], kept: Path) -> None:
+    """Append what becomes of each case; the runtime runs in a child, since it may crash."""
+    done = set(known)
+    left = [case for case in tried() if case.key not in done]
+    with kept.open("a", encoding="utf-8") as out:
+        while left:
+            reader, writer = os.pipe()
+            child = os.fork()
+            if not child:
+                os.close(reader)
+                _answer(make, left, out, writer)
+                os._exit(0)
+            os.close(writer)
+            left = left[_answered(reader) :]
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            if left:
+                _write(out, left.pop(0), "error: the process died, or did not finish")
+            sys.stderr.write(f"{len(left)} left\n")
+
+
+def _answered(reader: int) -> int:
+    """Return how many cases a child answers before it ends, or takes too long."""
+    ticks = 0
+    with os.fdopen(reader, "rb", buffering=0) as file:
+        while select.select([file], [], [], SECONDS)[0] and (read := file.read(1 << 16)):
+            ticks += len(read)
+    return ticks
+
+
+def _answer(make: Callable[[], Asked], left: Sequence[Case], out: Any, writer: int) -> None:
+    runtime = make()
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.tflite"
+        for case in left:
+            model.write_bytes(case.content)
+            _write(out, case, runtime.refusal(model))
+            os.write(writer, b".")
+
+
+def _write(out: Any, case: Case, refused: str) -> None:
+    told = {"op": case.op, "form": case.form, "type": case.dtype, "refused": refused[:300]}
+    out.write(json.dumps(told) + "\n")
+    out.flush()
+
+
+def answers(file: Path) -> dict[tuple[str, str, str], str]:
+    if not file.exists():
+        return {}
+    told = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {(each["op"], each["form"], each["type"]): each["refused"] for each in told}
+
+
+def table(known: Mapping[tuple[str, str, str], str]) -> dict[str, Operator]:
+    """The types that are taken in some form, and the forms that are refused with such a type."""
+    found: dict[str, Operator] = defaultdict(Operator)
+    for (op, _, dtype), refused in known.items():
+        entry = found[op]
+        if dtype not in entry.tried:
+            entry.tried.append(dtype)
+        if not refused:
+            entry.accepted += 1
+            if dtype not in entry.taken:
+                entry.taken.append(dtype)
+    for (op, form, dtype), refused in known.items():
+        if refused and dtype in found[op].taken:
+            found[op].refused.setdefault(form, refused)
+    for op, entry in found.items():
+        entry.at = _varied_input(op)
+    return dict(found)
+
+
+def _varied_input(op: str) -> int:
+    """The first input whose type is varied."""
+    form = next(iter(FORMS[op].values()))
+    inputs = [each.strip() for each in form.partition("->")[0].split(";")]
+    return next((place for place, each in enumerate(inputs) if each.startswith("T")), 0)
+
+
+def compare(name: str, known: Mapping[tuple[str, str, str], str]) -> Counter[bool]:
+    """Print the answers that the tables do not predict."""
+    from modellint.formats import read_model
+    from modellint.placement import placement
+    from modellint.targets.deployment import Deployment
+
+    alike: Counter[bool] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for place, case in enumerate(tried()):
+            if case.key not in known:
+                continue
+            model = Path(folder) / f"{place}.tflite"
+            model.write_bytes(case.content)
+            found = placement(read_model(model), Deployment(runtime=name))
+            model.unlink()
+            assert found is not None, name
+            refused = known[case.key]
+            same = bool(refused) == bool(found.refusals) or not found.nodes
+            alike[same] += 1
+            if not same and alike[False] <= MOST_SHOWN:
+                mine = [each.words for each in found.refusals.values()]
+                sys.stdout.write(f"{' / '.join(case.key)}: predicted {mine}, said {refused!r}\n")
+    return alike
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runtime", choices=RUNTIMES)
+    parser.add_argument("--answers", type=Path, required=True)
+    parser.add_argument("--ask", action="store_true")
+    parser.add_argument("--version", help="of the runtime that was asked, if it is not installed")
+    given = parser.parse_args()
+    make = RUNTIMES[given.runtime]
+    if given.ask:
+        ask(make, answers(given.answers), given.answers)
+    known = answers(given.answers)
+    version, source = given.version, Vela.source
+    if version is None:
+        runtime = make()
+        version, source = runtime.version, runtime.source
+    write_table(given.runtime, version, "measured", source, table(known))
+    alike = compare(given.runtime, known)
+    sys.stdout.write(f"{alike[True]} of {alike.total()} predicted\n")
+
+
+if __name__ == "__main__":
+    main()
