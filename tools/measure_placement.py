@@ -4,7 +4,7 @@
     python tools/measure_placement.py qnn MODEL... --answers answers.jsonl
 
 With --ask, models without an answer are compiled first, which needs the runtime in this
-interpreter: for qnn, onnxruntime and onnxruntime-qnn. Without, only answers are compared.
+interpreter: `placements/` has a module for each. Without, only answers are compared.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ Answer = Mapping[str, Any]
 _CLONED = re.compile(r"(_token_\d+|/duplicated)+$")
 """Suffixes that ONNX Runtime gives to copies of nodes in another layout."""
 MOST_SHOWN = 30
+ROOM = Path(__file__).parent / "placements"
 
 
 @dataclass
@@ -51,8 +53,8 @@ class Agreement:
         taken = {_plain(each) for part in answer["partitions"] for each in part}
         left = {_plain(each) for each in answer["left"]}
         for node in _named(found.nodes):
-            if node.name in taken or node.name in left:
-                self._judge(name, node, found, node.name in taken)
+            if node.label in taken or node.label in left:
+                self._judge(name, node, found, node.label in taken)
         mine, real = len(found.accelerated), len(answer["partitions"])
         self.parts[mine == real] += 1
         if mine != real:
@@ -65,7 +67,7 @@ class Agreement:
         self.nodes[alike] += 1
         if not alike:
             why = f"predicted on the {found.fallback}, it {refusal.words}" if refusal else "left"
-            self.differences.append(f"{name}: {node.qualified_op} {node.name}: {why}")
+            self.differences.append(f"{name}: {node.qualified_op} {node.label}: {why}")
 
     def __str__(self) -> str:
         said = [
@@ -87,10 +89,10 @@ def _plain(name: str) -> str:
 
 
 def _named(nodes: Iterable[Node]) -> list[Node]:
-    """Return the nodes that an answer can be about: those with a name of their own."""
+    """Return the nodes that an answer can be about: those with a label of their own."""
     every = list(nodes)
-    counts = Counter(node.name for node in every)
-    return [node for node in every if node.name and counts[node.name] == 1]
+    counts = Counter(node.label for node in every)
+    return [node for node in every if counts[node.label] == 1]
 
 
 def predicted(
@@ -118,45 +120,35 @@ def answers(file: Path) -> dict[str, Answer]:
 
 def ask(runtime: str, files: Iterable[Path], kept: Path, chip: str, *, fixed: bool) -> None:
     """Compile models, and append what becomes of each."""
-    assert runtime == "qnn"
-    from modellint.runtimes.qnn.probe import Compiler
-
-    compiler = Compiler(chip)
+    compile_model = import_module(f"placements.{runtime.replace('-', '_')}").compiler(chip)
     with kept.open("a", encoding="utf-8") as out:
         for file in files:
             sizes = usual_sizes(file) if fixed else {}
-            found = compiler.compile(file, sizes)
-            told = {
-                "file": file.name,
-                "chip": chip,
-                "sizes": sizes,
-                "starts": found.starts,
-                "partitions": [[name for name, _ in part] for part in found.partitions],
-                "left": [name for name, _ in found.left],
-                "error": found.error[:200],
-            }
+            told = {"file": file.name, "chip": chip, "sizes": sizes, **compile_model(file, sizes)}
             out.write(json.dumps(told) + "\n")
             out.flush()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runtime", choices=["qnn"])
+    parser.add_argument(
+        "runtime", choices=sorted(file.stem.replace("_", "-") for file in ROOM.glob("[a-z]*.py"))
+    )
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--answers", type=Path, required=True)
     parser.add_argument("--ask", action="store_true")
-    parser.add_argument("--chip", default="57")
+    parser.add_argument("--chip", default="", help="the runtime's own name of a chip")
     parser.add_argument("--target")
     parser.add_argument("--fixed", action="store_true", help="give open dims usual sizes")
     given = parser.parse_args()
-    known = answers(given.answers)
+    told = answers(given.answers)
     if given.ask:
-        new = [path for path in given.models if path.name not in known]
+        new = [path for path in given.models if path.name not in told]
         ask(given.runtime, new, given.answers, given.chip, fixed=given.fixed)
-        known = answers(given.answers)
+        told = answers(given.answers)
     found = Agreement()
     for path in given.models:
-        answer = known.get(path.name)
+        answer = told.get(path.name)
         if answer is not None:
             mine = predicted(path, given.runtime, answer["sizes"], given.target)
             if mine is not None:

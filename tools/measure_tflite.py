@@ -18,20 +18,19 @@ import signal
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from measure_support import Operator, write_table
-from tflite_cases import FORMS, cases
+from tflite_cases import FORMS, TYPES, cases
 
-FURTHER = frozenset({"int8", "int16", "int32", "float32"})
-"""Types that all forms are tried with; the others only with the first two."""
+ALL = frozenset(TYPES)
 ALL_TYPES = frozenset({"CAST", "QUANTIZE", "DEQUANTIZE"})
 TRIED_FIRST = 2
 MOST_SHOWN = 40
-SECONDS = 60
+SECONDS = 20
 """Time that a case may take."""
 
 
@@ -51,10 +50,10 @@ class Vela:
     source = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
 
     def __init__(self, chip: str) -> None:
-        from modellint.runtimes.ethos_u.probe import Compiler
+        from modellint.runtimes.ethos_u.probe import VelaCompiler
 
         self.version = metadata.version("ethos-u-vela")
-        self._compiler = Compiler(chip)
+        self._compiler = VelaCompiler(chip)
 
     def refusal(self, model: Path) -> str:
         found = self._compiler.compile(model)
@@ -68,6 +67,15 @@ RUNTIMES: Mapping[str, Callable[[], Asked]] = {
     "ethos-u": lambda: Vela("ethos-u65-256"),
     "ethos-u85": lambda: Vela("ethos-u85-256"),
 }
+FURTHER = {
+    "ethos-u": frozenset({"int8", "int16", "int32"}),
+    "ethos-u85": frozenset({"int8", "int16", "int32"}),
+}
+"""Types that all forms are tried with; the others only with the first two."""
+
+
+SEEN = {"UNIDIRECTIONAL_SEQUENCE_LSTM": ["int8", "int16"]}
+"""Types of operators that are taken, and of which no model could be written here."""
 
 
 class Case(NamedTuple):
@@ -81,10 +89,10 @@ class Case(NamedTuple):
         return self.op, self.form, self.dtype
 
 
-def tried() -> list[Case]:
+def tried(further: frozenset[str] = ALL) -> list[Case]:
     """The cases that are tried: not every form with every type."""
     every = [Case(*each) for each in cases()]
-    return [each for each in every if each.dtype in FURTHER or _is_first(each)]
+    return [each for each in every if each.dtype in further or _is_first(each)]
 
 
 def _is_first(case: Case) -> bool:
@@ -92,17 +100,17 @@ def _is_first(case: Case) -> bool:
     return case.op in ALL_TYPES or case.form in (*names, "not quantized")
 
 
-def ask(make: Callable[[], Asked], known: Iterable[tuple[str, str, str]], kept: Path) -> None:
+def ask(make: Callable[[], Asked], further: frozenset[str], kept: Path) -> None:
     """Append what becomes of each case; the runtime runs in a child, since it may crash."""
-    done = set(known)
-    left = [case for case in tried() if case.key not in done]
+    done = answers(kept)
+    left = [case for case in tried(further) if case.key not in done]
     with kept.open("a", encoding="utf-8") as out:
         while left:
             reader, writer = os.pipe()
             child = os.fork()
             if not child:
                 os.close(reader)
-                _answer(make, left, out, writer)
+                _answer(make(), left, out, writer)
                 os._exit(0)
             os.close(writer)
             left = left[_answered(reader) :]
@@ -122,13 +130,16 @@ def _answered(reader: int) -> int:
     return ticks
 
 
-def _answer(make: Callable[[], Asked], left: Sequence[Case], out: Any, writer: int) -> None:
-    runtime = make()
+def _answer(runtime: Asked, left: Sequence[Case], out: Any, writer: int) -> None:
+    taken = {op for (op, _, _), refused in answers(Path(out.name)).items() if not refused}
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.tflite"
         for case in left:
-            model.write_bytes(case.content)
-            _write(out, case, runtime.refusal(model))
+            if _is_first(case) or case.op in taken:  # else it takes the operator in no form
+                model.write_bytes(case.content)
+                refused = runtime.refusal(model)
+                taken |= set() if refused else {case.op}
+                _write(out, case, refused)
             os.write(writer, b".")
 
 
@@ -161,7 +172,13 @@ def table(known: Mapping[tuple[str, str, str], str]) -> dict[str, Operator]:
             found[op].refused.setdefault(form, refused)
     for op, entry in found.items():
         entry.at = _varied_input(op)
-    return dict(found)
+    return {**found, **_seen(found)}
+
+
+def _seen(found: Mapping[str, Operator]) -> dict[str, Operator]:
+    """Operators whose kernels want tensors that the models here lack: taken in real models."""
+    refused = [op for op, entry in found.items() if op in SEEN and not entry.accepted]
+    return {op: Operator(accepted=1, taken=SEEN[op], tried=found[op].tried) for op in refused}
 
 
 def _varied_input(op: str) -> int:
@@ -205,7 +222,7 @@ def main() -> None:
     given = parser.parse_args()
     make = RUNTIMES[given.runtime]
     if given.ask:
-        ask(make, answers(given.answers), given.answers)
+        ask(make, FURTHER[given.runtime], given.answers)
     known = answers(given.answers)
     version, source = given.version, Vela.source
     if version is None:

@@ -180,7 +180,7 @@ def _reduction() -> dict[str, str]:
         "large": form("1,128,128,8", "1 2", "1,1,1,8"),
         "larger": form("1,512,512,1", "1 2", "1,1,1,1"),
         "a long axis": form("1,5000,1,8", "1", "1,1,1,8"),
-        "open batch": f"T[?,4,4,8]; int32[2]=1 2 -> T[?,1,1,8] {{keep_dims=1}}",
+        "open batch": "T[?,4,4,8]; int32[2]=1 2 -> T[?,1,1,8] {keep_dims=1}",
     }
 
 

@@ -31,12 +31,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "native": {"base"},
     "browser": {"base"},
     "model": {"capability", "base"},
-    "runtimes": {"model", "base", "browser"},
+    "runtimes": {"model", "formats", "base", "browser"},
     "formats": {"model", "capability", "base", "native", "operators"},
     "targets": {"model", "runtimes"} | VALUES,
     "analysis": {"model", "targets", "runtimes", "base", "operators"},
     "forms": {"model", "formats", "targets", "analysis", "base", "operators"},
-    "placement": {"model", "targets", "analysis", "runtimes", "forms", "base", "operators"},
+    "placement": {"model", "formats", "targets", "analysis", "runtimes", "forms", "base"}
+    | {"operators"},
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES | {"formats"},
     "checks": MODELS

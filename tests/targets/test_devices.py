@@ -145,7 +145,7 @@ def test_every_figure_has_a_source(target: Target) -> None:
 @each_target
 def test_memory_is_possible(target: Target) -> None:
     memory = target.memory
-    assert 2**28 <= memory.nominal <= 2**40
+    assert 2**23 <= memory.nominal <= 2**40
     assert memory.nominal / 2 <= memory.usable <= memory.nominal
     assert memory.bandwidth is None or 1e9 <= memory.bandwidth <= 1e14
 

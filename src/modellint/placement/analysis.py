@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from modellint.analysis.assume import settle
@@ -20,7 +20,8 @@ from modellint.runtimes import find_runtime
 from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
 
-_JUDGES = {"onnx": NodeJudge, "tflite": TFLiteJudge}
+_JUDGES: Mapping[str, type[NodeJudge]] = {"tflite": TFLiteJudge}
+"""Judges of models of a dialect, if not the usual one."""
 MOST_MERGES = 3
 MOST_TRIED = 20
 """Most changes of which the effect is computed: those about the most nodes."""
@@ -32,10 +33,12 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     runtime = find_runtime(deployment.runtime or "")
     if runtime is None or runtime.placing is None or not model.has_graph:
         return None
-    placing, table = runtime.placing, support(runtime.name, deployment.runtime_version)
-    if table is None or placing.dialect != dialect_of(model.format):
+    if dialect_of(model.format) not in runtime.placing.dialects:
         return None
-    judge = _JUDGES[placing.dialect](model, deployment, placing, table)
+    placing, table = runtime.placing, support(runtime.name, deployment.runtime_version)
+    if table is None:
+        return None
+    judge = _JUDGES.get(dialect_of(model.format), NodeJudge)(model, deployment, placing, table)
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
     refusals = _refusals(judge, nodes)
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)

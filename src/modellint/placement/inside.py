@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having
 
+_CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
+_VIEWS = frozenset({"EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
 _HALF_ROOT = (2**0.5, 0.5**0.5)
 
 
@@ -33,12 +35,32 @@ def of_dynamic_product(node: Node) -> bool:
     return any(use.node.op_type in having(Trait.INTEGER_PRODUCT) for use in readers)
 
 
+def of_dilated_convolution(node: Node) -> bool:
+    """Return True for what rearranges data around a convolution, which is a dilated one then."""
+    is_first = node.op_type == "SPACE_TO_BATCH_ND"
+    step, seen = _next(node, forward=is_first), False
+    while step is not None and (step.op_type in _VIEWS or step.op_type in _CONVOLUTIONS):
+        seen |= step.op_type in _CONVOLUTIONS
+        step = _next(step, forward=is_first)
+    end = "BATCH_TO_SPACE_ND" if is_first else "SPACE_TO_BATCH_ND"
+    return seen and step is not None and step.op_type == end
+
+
+def _next(node: Node, *, forward: bool) -> Node | None:
+    """Return the only reader of a node, or the one that it reads."""
+    value = node.output() if forward else node.input(0)
+    if value is None:
+        return None
+    return value.sole_consumer if forward else value.producer
+
+
 def _is_near(value: Value | None, number: float) -> bool:
     stored = small_constant(value)
     return stored is not None and stored.size == 1 and abs(float(stored.flat[0]) - number) < 1e-3
 
 
 INSIDE: Mapping[str, Callable[[Node], bool]] = {
+    "dilated convolution": of_dilated_convolution,
     "gelu": of_gelu,
     "dynamic product": of_dynamic_product,
 }

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modellint.formats.tflite import DOMAIN
 from modellint.forms.forms import refused_form
-from modellint.model import Node
+from modellint.model import Model, Node
+from modellint.placement.inside import INSIDE
 from modellint.placement.judging import NodeJudge
 from modellint.placement.placed import NotTaken
+from modellint.runtimes.placing import Placing
+from modellint.runtimes.support import Support
+from modellint.targets.deployment import Deployment
 
 ANY = "*"
 """The operator of forms that are about all operators, save those that they list under `except`."""
@@ -15,16 +21,35 @@ ANY = "*"
 class TFLiteJudge(NodeJudge):
     """A TFLite model for a deployment, whose tensors state types and scales themselves."""
 
+    def __init__(
+        self, model: Model, deployment: Deployment, placing: Placing, table: Support
+    ) -> None:
+        if placing.fixes_batch and deployment.batch is None:
+            deployment = replace(deployment, batch=1)
+        super().__init__(model, deployment, placing, table)
+
     def refusal(self, node: Node) -> NotTaken | None:
         op = node.op_type
         if node.domain != DOMAIN or not self._table.takes(op):
-            return NotTaken("operator", "is not supported")
+            return self._refused_alone(node)
         return self._type(node) or self._refused_form(op, node)
+
+    def _refused_alone(self, node: Node) -> NotTaken | None:
+        """Return None for what is taken as a part of a larger operator."""
+        taken_as, data = self._within.get(node.op_type), node.input(0)
+        if taken_as is None or not INSIDE[taken_as](node):
+            return NotTaken("operator", "is not supported")
+        dtype = self.dtype(data) if data is not None else None
+        if dtype is not None and dtype.is_float:
+            return NotTaken("type", f"does not take {dtype.name}")
+        return None
 
     def _refused_form(self, op: str, node: Node) -> NotTaken | None:
         for form in self._forms.get(ANY, ()):
             words = refused_form(self, node, form) if op not in form.get("except", ()) else ""
             if words:
-                cause = "open-dims" if form.get("tflite") == "open-beyond-batch" else "form"
-                return NotTaken(cause, f"is not supported with {words}")
+                is_open = form.get("tflite") == "open-beyond-batch"
+                return NotTaken(
+                    "open-dims" if is_open else "form", f"is not supported with {words}"
+                )
         return self._form(node)

@@ -33,7 +33,6 @@ from modellint.probes.outcome import Figures, Outcome
 from modellint.runtimes.probe import Level, Remark
 from modellint.targets.deployment import Deployment
 
-FORMATS = ("onnx", "onnx-text")
 TIMEOUT = 300.0
 
 
@@ -91,6 +90,9 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
         return request.recorded
     target = deployment.target_id
     choice = _unfit(model) or choose(request.backend, request.level, deployment, request.pythons)
+    if isinstance(choice, Choice) and model.format not in choice.backend.probe.formats:
+        read = " and ".join(choice.backend.probe.formats)
+        choice = f"{choice.backend.title} is asked about {read} files, this is {model.format}"
     if isinstance(choice, str):
         return Outcome("unanswered", target=target, detail=choice)
     question = _question(model, deployment, choice, request)
@@ -110,8 +112,9 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
 
 def _unfit(model: Model) -> str:
     """Return the reason why a model cannot be probed; empty if it can."""
-    if model.format not in FORMATS:
-        return f"only ONNX models can be probed, this is {model.format}"
+    readable = {name for each in known_backends().values() for name in each.probe.formats}
+    if model.format not in readable:
+        return f"no runtime can be asked about {model.format} files"
     if not model.has_graph:
         return "the file cannot be read"
     outside = any(each.kind in ("external-outside", "lfs-pointer") for each in model.problems)

@@ -34,6 +34,11 @@ class Figures:
     """Number of nodes after the runtime's graph optimization."""
     peak_bytes: int | None = None
     """Peak memory of the probing process."""
+    sram_bytes: int | None = None
+    """Memory on the chip that a run needs, as the compiler has planned it."""
+    cycles: int | None = None
+    """Cycles of a run, as the compiler estimates them."""
+    inferences_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What native code writes to the standard streams: the only place where some runtimes say why."""
+"""Capture of what native code writes to the standard streams, where some runtimes say why."""
 
 from __future__ import annotations
 

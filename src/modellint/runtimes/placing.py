@@ -19,10 +19,12 @@ class Placing:
     """The unit of all other nodes; empty if there is none, and the model does not start."""
     static_only: bool = True
     """True if a node with an open dim is never taken."""
+    fixes_batch: bool = False
+    """True if an open batch counts as 1."""
     oldest_opset: int = 0
     """The oldest operator set whose nodes it places at all."""
-    dialect: str = "onnx"
-    """The dialect of the models that it places."""
+    dialects: tuple[str, ...] = ("onnx",)
+    """Of the files whose operators the tables name."""
     others: tuple[tuple[str, str], ...] = ()
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     source: str = ""

@@ -64,6 +64,8 @@ class Probe:
     """Depth to which it can be probed for a device, or the reason why it cannot."""
     stands_in_for: tuple[str, ...] = ()
     """Other runtimes that its answers are valid for."""
+    formats: tuple[str, ...] = ("onnx", "onnx-text")
+    """Formats of the models that it reads."""
     needs_ranges: bool = False
     """True if a build needs a shape range for each dynamic input."""
     asked_by_default: bool = False

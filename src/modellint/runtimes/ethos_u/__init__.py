@@ -12,8 +12,8 @@ SOURCE = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
 # Vela's names of accelerators, by device.
 CHIPS = {
     "alif-ensemble-e7": "ethos-u55-256",
-    "corstone-300": "ethos-u55-256",
-    "corstone-320": "ethos-u85-2048",
+    "alif-ensemble-e8": "ethos-u85-256",
+    "corstone-300": "ethos-u55-128",
     "imx93": "ethos-u65-256",
 }
 
@@ -37,8 +37,10 @@ PROBE = Probe(
     ability=ability,
     reach=reach,
     stands_in_for=("ethos-u85",),
+    formats=("tflite",),
+    environment=Path(__file__).with_name("environment.toml"),
 )
-PLACING = Placing("NPU", static_only=False, dialect="tflite", source=SOURCE)
+PLACING = Placing("NPU", static_only=False, fixes_batch=True, dialects=("tflite",), source=SOURCE)
 RUNTIME = Runtime(
     "ethos-u", "Arm Ethos-U", tables=Path(__file__).parent, placing=PLACING, probe=PROBE
 )

@@ -16,7 +16,7 @@ _INVALID = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LeftOperator:
     """An operator that is left to the CPU."""
 
     op: str
@@ -25,12 +25,12 @@ class Refusal:
     reason: str
 
 
-def refusals(log: str) -> list[Refusal]:
+def refusals(log: str) -> list[LeftOperator]:
     """Return each operator once, with its first reason."""
-    found: dict[tuple[str, str], Refusal] = {}
+    found: dict[tuple[str, str], LeftOperator] = {}
     for match in _REFUSAL.finditer(log):
         op, output, reason = match["op"], match["output"], match["reason"].strip()
-        found.setdefault((op, output), Refusal(op, output, reason))
+        found.setdefault((op, output), LeftOperator(op, output, reason))
     return list(found.values())
 
 

@@ -7,16 +7,17 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, field
+from importlib import import_module, metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.formats.tflite.reader import read
-from modellint.model import Node
+from modellint.model import Graph, Node
 from modellint.runtimes.captured import captured, text_of
-from modellint.runtimes.ethos_u.log import Refusal, failure, refusals
+from modellint.runtimes.ethos_u.log import LeftOperator, failure, refusals
 from modellint.runtimes.probe import Remark, Tell
 
 NPU, CPU = "NPU", "CPU"
@@ -26,16 +27,18 @@ KIB = 1 << 10
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
-    from importlib.metadata import version
-
-    said = {"version": version("ethos-u-vela"), "level": request["level"]}
+    said = {"version": metadata.version("ethos-u-vela"), "level": request["level"]}
     started = time.perf_counter()
-    found = Compiler(request["chip"]).compile(Path(request["path"]))
+    found = VelaCompiler(request["chip"]).compile(Path(request["path"]))
     if found.error:
         remark = Remark("model-refused", found.error)
         tell({**said, "status": "refused", "remarks": [asdict(remark)]})
         return
-    units = {NPU: len(found.taken), CPU: len(found.left)}
+    units = {NPU: sum(map(len, found.partitions)), CPU: len(found.left)}
+    names = {
+        "partitions": [[_named(node) for node in part] for part in found.partitions],
+        "left": [_named(node) for node in found.left],
+    }
     tell(
         {
             **said,
@@ -43,16 +46,21 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
             "remarks": [asdict(each) for each in _remarks(found)],
             "figures": {
                 "build_seconds": time.perf_counter() - started,
-                "nodes_taken": len(found.taken),
-                "subgraphs_taken": found.parts,
+                "nodes_taken": units[NPU],
+                "subgraphs_taken": len(found.partitions),
                 **found.figures,
             },
             "placement": {unit: count for unit, count in units.items() if count},
+            **(names if request.get("names") else {}),
         }
     )
 
 
-def _remarks(found: Compiled) -> Iterator[Remark]:
+def _named(node: Node) -> tuple[str, str]:
+    return node.label, node.op_type
+
+
+def _remarks(found: VelaResult) -> Iterator[Remark]:
     reasons = {(each.op, each.output): each.reason for each in found.refusals}
     for node in found.left:
         yield Remark(
@@ -61,46 +69,37 @@ def _remarks(found: Compiled) -> Iterator[Remark]:
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class VelaResult:
     """Result of compiling a model."""
 
-    taken: tuple[Node, ...] = ()
+    partitions: tuple[tuple[Node, ...], ...] = ()
+    """Nodes of the model, by the part on the NPU that computes them."""
     left: tuple[Node, ...] = ()
     """Nodes of the model that stay on the CPU."""
-    parts: int = 0
-    """Parts on the NPU."""
-    refusals: tuple[Refusal, ...] = ()
-    figures: Mapping[str, float] = {}
+    refusals: tuple[LeftOperator, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
 
 
-class Compiler:
+class VelaCompiler:
     """Vela, for one accelerator."""
 
     def __init__(self, chip: str) -> None:
-        from ethosu.vela.vela import main
+        self._main, self._chip = import_module("ethosu.vela.vela").main, chip
 
-        self._main, self._chip = main, chip
-
-    def compile(self, path: Path) -> Compiled:
+    def compile(self, path: Path) -> VelaResult:
         with TemporaryDirectory() as folder, captured() as log:
             error = self._run(path, folder)
             sys.stdout.flush()
             written = next(Path(folder).glob("*_vela.tflite"), None)
             if error or written is None:
-                return Compiled(error=failure(error or text_of(log)))
+                return VelaResult(error=failure(error or text_of(log)))
             compiled, figures = read(written), dict(_figures(Path(folder)))
             said = tuple(refusals(text_of(log)))
-        nodes = read(path).graph.nodes
-        remaining = [node for node in compiled.graph.nodes if node.op_type != COMPILED]
-        left = _counterparts(nodes, remaining)
-        return Compiled(
-            taken=tuple(node for node in nodes if node not in left),
-            left=left,
-            parts=len(compiled.graph.nodes) - len(remaining),
-            refusals=said,
-            figures=figures,
-        )
+        graph = read(path).graph
+        left = _counterparts(graph, [n for n in compiled.graph.nodes if n.op_type != COMPILED])
+        parts = [node for node in compiled.graph.nodes if node.op_type == COMPILED]
+        return VelaResult(tuple(_members(graph, parts, left)), left, said, figures)
 
     def _run(self, path: Path, folder: str) -> str:
         given = ("--accelerator-config", self._chip, "--output-dir", folder)
@@ -121,16 +120,40 @@ def _figures(folder: Path) -> Iterator[tuple[str, float]]:
         yield "inferences_per_second", float(row["inferences_per_second"])
 
 
-def _counterparts(nodes: list[Node], remaining: list[Node]) -> tuple[Node, ...]:
+def _counterparts(graph: Graph, remaining: list[Node]) -> tuple[Node, ...]:
     """Return the nodes of the model that are still in the compiled one."""
     places: dict[tuple[str, str], list[Node]] = defaultdict(list)
-    for node in reversed(nodes):
+    for node in reversed(graph.nodes):
         places[_key(node)].append(node)
     found = (places[_key(node)] for node in remaining)
     return tuple(each.pop() for each in found if each)
 
 
+def _members(graph: Graph, parts: list[Node], left: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
+    """Iterate over the nodes of each part: all that its results need, and no other has computed."""
+    done = {id(node) for node in left}
+    for part in parts:
+        names = {_plain(value.name) for value in part.outputs if value is not None}
+        pending = [node for node in graph.nodes if names & set(_results(node))]
+        members: list[Node] = []
+        while pending:
+            node = pending.pop()
+            if id(node) not in done:
+                done.add(id(node))
+                members.append(node)
+                pending += node.predecessors
+        yield tuple(sorted(members, key=lambda node: node.index))
+
+
+def _results(node: Node) -> list[str]:
+    return [_plain(value.name) for value in node.outputs if value is not None]
+
+
+def _plain(name: str) -> str:
+    """Return a name without the suffix that makes it unique."""
+    stem, _, suffix = name.rpartition("#")
+    return stem if suffix.isdigit() else name
+
+
 def _key(node: Node) -> tuple[str, str]:
-    """Return the operator and the first output's name, without the suffix that makes it unique."""
-    name, _, suffix = node.label.rpartition("#")
-    return node.op_type, name if suffix.isdigit() else node.label
+    return node.op_type, next(iter(_results(node)), "")

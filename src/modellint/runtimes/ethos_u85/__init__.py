@@ -1,0 +1,8 @@
+"""Arm's Ethos-U85, which takes more operators than its predecessors."""
+
+from pathlib import Path
+
+from modellint.runtimes.ethos_u import PLACING
+from modellint.runtimes.runtime import Runtime
+
+RUNTIME = Runtime("ethos-u85", "Arm Ethos-U85", tables=Path(__file__).parent, placing=PLACING)
