@@ -12,6 +12,9 @@ from generated import DOCS, Contents, bring_up_to_date
 from measure_support import forms_next_to, tables
 
 from modellint.base.data import read_toml
+from modellint.runtimes import find_runtime
+
+TFLITE = "tflite"
 
 
 def contents() -> Contents:
@@ -32,17 +35,31 @@ def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "An empty cell: no test or list covers the operator. Types are those that were accepted"
     yield "for the input with the most choices."
     yield ""
-    yield "| operator | " + " | ".join(table["runtime"] for table in every) + " |"
-    yield "| --- |" + " --- |" * len(every)
-    for op in sorted({op for table in every for op in table["operators"]}):
-        yield (
-            f"| {op} | " + " | ".join(_cell(table["operators"].get(op)) for table in every) + " |"
-        )
+    yield from _operators([table for table in every if not _is_tflite(table)])
+    yield ""
+    yield "## Operators of TFLite files"
+    yield ""
+    yield from _operators([table for table in every if _is_tflite(table)])
     yield from _differences(every)
     for table, path in zip(every, tables(), strict=True):
         forms = forms_next_to(path)
         if forms.exists():
-            yield from _forms(table["runtime"], read_toml(forms))
+            yield from _forms(table, read_toml(forms))
+
+
+def _is_tflite(table: Mapping[str, Any]) -> bool:
+    runtime = find_runtime(table["runtime"])
+    return (
+        runtime is not None and runtime.placing is not None and TFLITE in runtime.placing.dialects
+    )
+
+
+def _operators(every: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield "| operator | " + " | ".join(table["runtime"] for table in every) + " |"
+    yield "| --- |" + " --- |" * len(every)
+    for op in sorted({op for table in every for op in table["operators"]}):
+        cells = " | ".join(_cell(table["operators"].get(op)) for table in every)
+        yield f"| {op} | {cells} |"
 
 
 def _cell(entry: Mapping[str, Any] | None) -> str:
@@ -71,11 +88,14 @@ def _differences(every: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield f"- taken by TensorRT alone: {', '.join(less) or 'none'}"
 
 
-def _forms(runtime: str, forms: Mapping[str, Any]) -> Iterator[str]:
+def _forms(table: Mapping[str, Any], forms: Mapping[str, Any]) -> Iterator[str]:
     yield ""
-    yield f"## Forms that {runtime} refuses"
+    yield f"## Forms that {table['runtime']} refuses"
     yield ""
-    yield "Node tests of the ONNX project that are refused, though others of the operator are"
+    if _is_tflite(table):
+        yield "Forms in `tools/tflite_cases.py` that are refused, though others of the operator are"
+    else:
+        yield "Node tests of the ONNX project that are refused, though others of the operator are"
     yield "taken."
     yield ""
     yield "| operator | tests | reason |"

@@ -559,7 +559,7 @@ def file_forms(path: Path, table: Mapping[str, Operator]) -> None:
     for op, found in sorted(table.items()):
         if found.accepted and found.refused:
             tests = sorted(found.refused.items())
-            lines += ["", f"[{op}]", *(f"{test} = {_text(reason)}" for test, reason in tests)]
+            lines += ["", f"[{op}]", *(f"{_key(test)} = {_text(reason)}" for test, reason in tests)]
     if lines:
         forms_next_to(path).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
 
@@ -584,6 +584,10 @@ def _entry(found: Operator) -> dict[str, Any]:
         "note": found.note,
     }
     return {key: value for key, value in entry.items() if key == "taken" or value}
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name)
 
 
 def _text(text: str) -> str:
