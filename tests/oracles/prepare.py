@@ -24,12 +24,16 @@ from tests.oracles.support import ENVIRONMENTS
 
 SYSTEM = {"npm": ("nodejs", "npm")}
 """Packages of Debian and Ubuntu that an installer needs."""
+AXE = "axe-core@4.14.1"
+"""Checks pages for accessibility, in a browser; MPL-2.0, and no part of what is released."""
 
 
 def main() -> None:
     os.environ["MODELLINT_ENVIRONMENTS"] = str(ENVIRONMENTS)
     wanted = [setup_of(name) for name in sys.argv[1:]] or list(setups().values())
     failed = [each.name for each in wanted if not each.is_current and not _made(each)]
+    if not sys.argv[1:] and not _axe():
+        failed.append("axe")
     sys.exit(f"not set up: {', '.join(failed)}" if failed else 0)
 
 
@@ -48,6 +52,17 @@ def _made(wanted: EnvironmentSetup) -> bool:
         _say(wanted, str(error))
         return False
     return True
+
+
+def _axe() -> bool:
+    """Install axe-core, unless it is there; return False if that fails."""
+    folder = ENVIRONMENTS / "axe"
+    npm = shutil.which("npm") or (_install("npm") and shutil.which("npm"))
+    if (folder / "node_modules").is_dir() or not npm:
+        return True
+    options = ("--no-audit", "--no-fund", "--ignore-scripts", "--silent")
+    command = [npm, "install", *options, "--prefix", str(folder), AXE]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def _install(installer: str) -> bool:

@@ -35,7 +35,7 @@ def _what(told: Inspection) -> Iterator[Markup | None]:
     if ports:
         yield panel(
             "Inputs and outputs",
-            table("inputs and outputs", columns("name", "type", "shape", ""), ports),
+            table("inputs and outputs", columns("name", "type", "shape", "kind"), ports),
         )
 
 
@@ -82,7 +82,7 @@ def _made_of(told: Inspection) -> Iterator[Markup | None]:
             "Weights by type",
             table(
                 "weights by type",
-                columns("type", "#bytes", ""),
+                columns("type", "#bytes", "share"),
                 [
                     [
                         dtype,
@@ -128,7 +128,7 @@ def _counts(counts: dict[str, int]) -> Markup:
     most = max(counts.values())
     return table(
         "operators",
-        columns("operator", "#nodes", ""),
+        columns("operator", "#nodes", "share"),
         [[op, count, _share(count, most)] for op, count in shown],
     )
 

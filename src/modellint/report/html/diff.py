@@ -64,7 +64,7 @@ def diff_page(
     if overview is not None:
         json.append({"overview": asdict(overview)})
         alone = [row for row in overview.models if row.status in ("added", "removed")]
-    heads = ("", "what changed", "#nodes", "#bytes")
+    heads = ("status", "what changed", "#nodes", "#bytes")
     answer = _overall(overview) if overview is not None else None
     return page(
         "Diff",
@@ -92,7 +92,11 @@ def _alone(rows: Sequence[OverviewRow]) -> Markup | None:
     return section(
         "alone",
         "Only on one side",
-        table("models of one side", columns("model", ""), [[name(r.name), r.status] for r in rows]),
+        table(
+            "models of one side",
+            columns("model", "status"),
+            [[name(r.name), r.status] for r in rows],
+        ),
     )
 
 
@@ -167,7 +171,7 @@ def _interface(told: Difference) -> Markup | None:
         return None
     changes = table(
         "changes of the interface",
-        columns("name", "", "aspect", "old", "new", "breaks"),
+        columns("name", "part", "aspect", "old", "new", "breaks"),
         [
             [
                 name(each.name),
@@ -232,7 +236,7 @@ def _nodes(nodes: NodeDifference) -> Markup | None:
     rows += [_node_row("removed", place) for place in nodes.removed]
     if not rows:
         return None
-    heads = columns("", "operator", "name", "difference")
+    heads = columns("change", "operator", "name", "difference")
     return panel(
         counted(len(rows), "operation that is different", "operations that are different"),
         table("operations", heads, rows),
@@ -278,7 +282,7 @@ def _figures(told: Difference) -> Markup | None:
         for each in told.figures
         if each.old is not None or each.new is not None
     ]
-    return table("figures", columns("", "#old", "#new", "#"), rows) if rows else None
+    return table("figures", columns("figure", "#old", "#new", "#growth"), rows) if rows else None
 
 
 def _devices(devices: Sequence[DeviceDifference]) -> Markup:
@@ -304,7 +308,7 @@ def _devices(devices: Sequence[DeviceDifference]) -> Markup:
 def _budgets(told: Difference) -> Markup:
     return table(
         "budgets",
-        columns("figure", "device", "#limit", ""),
+        columns("figure", "device", "#limit", "verdict"),
         [
             [
                 each.name,

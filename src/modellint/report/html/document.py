@@ -11,7 +11,6 @@ from importlib.resources import files
 
 from modellint import __version__
 from modellint.report.html.markup import Markup, element, joined
-from modellint.report.strict import dumps
 
 HEADER = "<!doctype html>\n<!-- modellint report -->\n"
 STYLES = ("style.css",)
@@ -48,9 +47,8 @@ def document(title: str, body: Iterable[Markup | None]) -> str:
     return f"{HEADER}{element('html', head, element('body', joined(body), end), lang='en')}\n"
 
 
-def data(identity: str, content: object) -> Markup:
-    """Return data for scripts: JSON in which nothing can end the element, compressed if large."""
-    plain = dumps(content)
+def data(identity: str, plain: str) -> Markup:
+    """Return JSON for scripts: nothing in it can end the element, and it is compressed if large."""
     if len(plain) < LARGE:
         for char in "<>&":
             plain = plain.replace(char, f"\\u{ord(char):04x}")

@@ -189,7 +189,7 @@ def _frame(place: Location, frame: Frame | None) -> Markup | None:
             "div",
             element("table", element("tbody", rows)),
             class_="scroll",
-            role="region",
+            role="group",
             aria_label="the place in its graph",
             tabindex="0",
         ),

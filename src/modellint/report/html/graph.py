@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -104,6 +105,11 @@ def pinned(drawing: Drawing, findings: Iterable[Finding]) -> dict[int, list[int]
     return dict(pins)
 
 
+def _json(graph: dict[str, Any]) -> str:
+    """Return the graph as JSON: plain numbers and printable texts alone, a hundred thousand."""
+    return json.dumps(graph, separators=(",", ":"))
+
+
 def graph_section(key: str, drawing: Drawing, findings: Sequence[Finding]) -> Markup:
     """Return the section that the script draws the graph in."""
     told = f"{len(drawing.nodes):,} nodes"
@@ -112,7 +118,7 @@ def graph_section(key: str, drawing: Drawing, findings: Sequence[Finding]) -> Ma
         element("h2", "Graph ", element("small", told)),
         element("noscript", element("p", "The graph is drawn by the script of this page.")),
         element("div", class_="graph", data_graph=f"{key}-graph"),
-        data(f"{key}-graph", graph_data(drawing, pinned(drawing, findings))),
+        data(f"{key}-graph", _json(graph_data(drawing, pinned(drawing, findings)))),
         class_="wide",
         id=f"{key}-graph-section",
         data_nav="Graph",

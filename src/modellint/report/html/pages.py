@@ -31,6 +31,7 @@ from modellint.report.html.parts import Cell, Sorted, card, columns, quiet, sect
 from modellint.report.html.probes import probes_table
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS
+from modellint.report.strict import dumps
 
 Look = tuple[Inspection, "Drawing | None"]
 """A model as it was inspected and drawn."""
@@ -92,7 +93,7 @@ def page(
             [element("p", note) for note in notes],
             element("p", f"Written by modellint {__version__}. Nothing in this file is fetched."),
         ),
-        data("report-data", json),
+        data("report-data", dumps(json)),
     ]
     return document(f"{title} · modellint", body)
 
@@ -169,7 +170,7 @@ def check_page(result: Result, options: Options, looks: Sequence[Look] = ()) -> 
         _checked(f"m{at}", part, *by_path.get(part.path, (None, None)))
         for at, part in enumerate(sections(result))
     ]
-    heads = ("", *(f"#{NOUNS[each][1]}" for each in sorted(Severity, reverse=True)))
+    heads = ("verdict", *(f"#{NOUNS[each][1]}" for each in sorted(Severity, reverse=True)))
     figures = ("#nodes", "#parameters", "#weights", "memory", "#time, at least")
     return page(
         "Check",
@@ -210,13 +211,26 @@ def _checked(
             *_pictures(key, told, drawing, part.findings),
         ],
         [
-            element("span", "" if part.findings else "passes", class_=answer.tone),
-            *(part.count(severity) for severity in sorted(Severity, reverse=True)),
+            _worst(part.findings),
+            *(_count(part, severity) for severity in sorted(Severity, reverse=True)),
             *_summary_cells(part.model),
             *_need_cells(told),
         ],
         first_steps(key, part.findings),
     )
+
+
+def _worst(findings: Sequence[Finding]) -> Sorted:
+    worst = max((finding.severity for finding in findings), default=None)
+    if worst is None:
+        return Sorted(element("span", "passes", class_="chip good"), 0)
+    return Sorted(element("span", str(worst), class_=f"chip {worst}"), int(worst))
+
+
+def _count(part: Section, severity: Severity) -> Sorted:
+    count = part.count(severity)
+    tone = str(severity) if count else "quiet"
+    return Sorted(element("span", f"{count:,}", class_=tone), count)
 
 
 def _traits(model: ModelSummary | None, told: Inspection | None) -> str:
@@ -355,7 +369,7 @@ def probe_page(result: Result, options: Options, looks: Sequence[Look] = ()) -> 
         )
         for at, part in enumerate(sections(result))
     ]
-    heads = ("", "#answers", "#errors", "#warnings")
+    heads = ("verdict", "#answers", "#errors", "#warnings")
     return page("Probe", models, heads, to_json(result), [*sentences(result)])
 
 
