@@ -107,6 +107,9 @@ class RunLayer:
     inputs: Annotated[tuple[tuple[int, ...], ...], "Shapes of inputs."] = ()
     outputs: Annotated[tuple[tuple[int, ...], ...], "Shapes of outputs."] = ()
     produces: Annotated[tuple[str, ...], "Names of the values that it computes."] = ()
+    operators: Annotated[tuple[str, ...], "Operators of the nodes."] = ()
+    flops: Annotated[int | None, "Operations of the nodes in an inference."] = None
+    nbytes: Annotated[int | None, "Bytes that the layer must read and write."] = None
     grid: Annotated[tuple[int, ...], "Blocks of the kernel, in up to three dimensions."] = ()
 
 

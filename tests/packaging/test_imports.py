@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},
     "profiles": MODELS | {"base", "formats", "measured", "operators"},
-    "benching": MODELS | {"base", "execution", "formats", "measured", "probes", "profiles"},
+    "benching": MODELS
+    | {"base", "differ", "execution", "formats", "measured", "probes", "profiles"},
     "quantizing": {"analysis", "base", "execution", "formats", "model", "probes", "quantized"}
     | {"runtimes", "targets"},
     "plan": {"rules", "targets", "probes", "measured"} | VALUES,

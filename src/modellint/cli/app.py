@@ -30,6 +30,8 @@ VERBS = {
     "probe": "Test models with a real runtime.",
     "quantize": "Quantize a model by a recipe for its deployment.",
     "bench": "Time models in a real runtime, or read a profile.",
+    "fingerprint": "Print what a run does and where its time goes, without names.",
+    "compare": "Compare two runs: what got slower, and why.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",
     "targets": "List, show, or compare devices.",

@@ -180,7 +180,7 @@ def _imported(
     run = read_run(given["imported"])
     if models:
         from modellint.benching.measuring import run_model
-        from modellint.profiles.placing import placed
+        from modellint.profiles.profiled import placed
 
         opened = _opened(models[0])
         run = placed(replace(run, model=run_model(opened)), opened)
@@ -194,7 +194,7 @@ def _measured(
 
     from modellint.base.temporary import temporary_folder
     from modellint.benching.measuring import Effort, NotMeasured, measure
-    from modellint.profiles.placing import placed
+    from modellint.profiles.profiled import placed
 
     if not models and not given["suite"]:
         raise UsageError("name models, --suite, or a profile to --import")

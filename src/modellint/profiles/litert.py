@@ -95,7 +95,7 @@ def _operators(lines: Sequence[str]) -> Iterator[RunLayer]:
             return
         cells = [cell.strip() for cell in line.strip().strip("[]").split("\t") if cell.strip()]
         if not names:
-            names = [cell.strip("[]") for cell in cells]
+            names = [cell.strip("[]").lower() for cell in cells]
             if "node type" not in names:
                 names = []
             continue
@@ -105,17 +105,15 @@ def _operators(lines: Sequence[str]) -> Iterator[RunLayer]:
 
 def _operator(row: dict[str, str]) -> RunLayer:
     taken = row.get("avg ms") or row.get("avg_ms")
-    name = row.get("name", "").strip("[]")
+    place, _, number = row.get("name", "").rpartition(":")
+    results = place.strip("[]") if number.isdecimal() else row.get("name", "")
     if taken is None:
         raise ValueError("a table of operators without the column 'avg ms'")
     called = row.get("times called", "1")
-    place, _, number = name.rpartition(":")
     return RunLayer(
-        name=shown(name),
+        name=shown(results),
         op=shown(row["node type"]),
         seconds=float(taken) * MILLI,
         calls=float(called) if called.replace(".", "").isdecimal() else None,
-        produces=tuple(shown(each) for each in place.split(";") if each)
-        if number.isdecimal()
-        else (),
+        produces=tuple(shown(each) for each in results.split(";") if each),
     )

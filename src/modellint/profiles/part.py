@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 
 from modellint.base.records import dataclass
-from modellint.measured import MeasuredRun, RunConditions, RunLayer, RunModel, RunRuntime
+from modellint.measured import MeasuredRun, RunConditions, RunDevice, RunLayer, RunModel, RunRuntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def joined(parts: list[RunPart]) -> MeasuredRun:
         model=next((run.model for run in runs if run.model.format), first.model),
         runtime=_runtime(runs),
         source="+".join(dict.fromkeys(run.source for run in runs)),
-        device=next((run.device for run in runs if run.device.name), first.device),
+        device=next((run.device for run in runs if run.device != RunDevice()), first.device),
         conditions=next(
             (run.conditions for run in runs if run.conditions != RunConditions()), RunConditions()
         ),
@@ -48,7 +48,8 @@ def bare(runtime: str, source: str, model: str = "model") -> MeasuredRun:
 
 
 def _runtime(runs: list[MeasuredRun]) -> RunRuntime:
-    return next((run.runtime for run in runs if run.runtime.version), runs[0].runtime)
+    known = (run.runtime for run in runs if run.runtime.version or run.runtime.provider)
+    return next(known, runs[0].runtime)
 
 
 def _with_facts(layer: RunLayer, told: RunLayer | None) -> RunLayer:

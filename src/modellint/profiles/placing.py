@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from modellint.measured import MeasuredRun, RunLayer
 from modellint.model import Graph, Model, Node, Value
@@ -29,18 +28,6 @@ _ENDINGS = (
 _BEGINNINGS = ("fused ", "fused_")
 _SAME = (frozenset(("Gemm", "MatMul", "FusedMatMul", "FullyConnected", "FusedGemm")),)
 _SUFFIXED = re.compile(r"_token_\d+$")
-
-
-def placed(run: MeasuredRun, model: Model) -> MeasuredRun:
-    """Return the run with the nodes of each layer, as far as they can be found."""
-    if not run.layers or not model.has_graph:
-        return run
-    nodes = nodes_of_layers(run, model)
-    layers = tuple(
-        replace(layer, nodes=tuple(node.label for node in found)) if found else layer
-        for layer, found in zip(run.layers, nodes, strict=True)
-    )
-    return replace(run, layers=layers)
 
 
 def nodes_of_layers(run: MeasuredRun, model: Model) -> list[list[Node]]:
@@ -100,7 +87,7 @@ class _Claims:
         for node in reversed(self._nodes):
             self._join(node, _readers, lambda layer: layer in self._wanted)
         for node in self._nodes:
-            self._join(node, _makers, lambda layer: True)
+            self._join_last(node)
         for node in reversed(self._nodes):
             self._join(node, _readers, lambda layer: True)
 
@@ -132,6 +119,12 @@ class _Claims:
         self._layer[node] = layer
         if node.op_type in self._wanted.get(layer, ()):
             del self._wanted[layer]
+
+    def _join_last(self, node: Node) -> None:
+        """Claim a node for the last of the layers that compute what it reads, if all are known."""
+        layers = [self._layer.get(each) for each in _makers(node)]
+        if node not in self._layer and layers and None not in layers:
+            self._layer[node] = max(layer for layer in layers if layer is not None)
 
     def by_layer(self, count: int) -> list[list[Node]]:
         found: list[list[Node]] = [[] for _ in range(count)]

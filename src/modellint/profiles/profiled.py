@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from modellint.analysis.cost import cost
@@ -164,6 +165,25 @@ class ProfiledModel:
         }
         found = {id(each): each for each in map(self.layer_of, readers)}
         return list(found.values())
+
+
+def placed(run: MeasuredRun, model: Model) -> MeasuredRun:
+    """Return the run with the nodes of each layer and their work, as far as they can be found."""
+    if not run.layers or not model.has_graph:
+        return run
+    return replace(run, layers=tuple(map(_placed, ProfiledModel(run, model).layers)))
+
+
+def _placed(found: ProfiledLayer) -> RunLayer:
+    if not found.nodes:
+        return found.layer
+    return replace(
+        found.layer,
+        nodes=tuple(node.label for node in found.nodes),
+        operators=tuple(node.op_type for node in found.nodes),
+        flops=found.flops,
+        nbytes=found.nbytes,
+    )
 
 
 def _crossing(group: list[Node]) -> dict[Value, None]:

@@ -14,7 +14,7 @@ from modellint.analysis.layers import is_reformat, onnx_names, precision
 from modellint.formats import read_model
 from modellint.formats.trt import LAYERS
 from modellint.formats.trt.layers import UNTOLD
-from modellint.measured import RunLayer, RunTimes, shown
+from modellint.measured import RunLayer, shown
 from modellint.model import Node
 from modellint.profiles.gathering import times_from
 from modellint.profiles.part import RunPart, bare
@@ -51,14 +51,10 @@ def _times(table: Sequence[Mapping[str, Any]]) -> RunPart:
 
 def _profile(table: Sequence[Mapping[str, Any]]) -> RunPart:
     """Read ``--exportProfile``: the number of inferences, then one entry per layer."""
-    count = next((each["count"] for each in table if "count" in each), None)
     layers = tuple(_timed(each) for each in table if "name" in each)
     if not layers:
         raise ValueError("a profile of trtexec without layers")
-    run = replace(bare(_RUNTIME, "trtexec-profile"), layers=layers)
-    if type(count) is int and count > 0:
-        run = replace(run, times=RunTimes(count, run.layer_seconds))
-    return RunPart(run)
+    return RunPart(replace(bare(_RUNTIME, "trtexec-profile"), layers=layers))
 
 
 def _timed(each: Mapping[str, Any]) -> RunLayer:

@@ -22,6 +22,8 @@ _PRECISIONS = {
     "uint8": "int8",
     "i8": "int8",
     "u8": "int8",
+    "s8": "int8",
+    "tf32": "tf32",
     "fp8": "fp8",
     "float8e4m3fn": "fp8",
     "int4": "int4",
@@ -31,10 +33,10 @@ _PRECISIONS = {
     "float4e2m1": "fp4",
     "fp4": "fp4",
 }
-_WORD = re.compile(r"[a-z]+\d*\w*")
+_WORD = re.compile(r"float8e4m3fn|float4e2m1|[a-z]+\d*")
 
 
 def precision_of(text: object) -> str | None:
     """Return the precision that a type's name means: ``Half``, ``jit_avx512_FP32``."""
-    words = _WORD.findall(str(text or "").lower().replace("_", " "))
+    words = _WORD.findall(str(text or "").lower())
     return next((_PRECISIONS[word] for word in words if word in _PRECISIONS), None)

@@ -1,0 +1,84 @@
+"""`modellint compare`: two runs of a model, or of two: what got slower, and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modellint.base.errors import UsageError
+from modellint.cli.command import Command, option
+from modellint.cli.outputs import color_option
+from modellint.config.settings import OUTPUT
+
+LIMITS = "Limits"
+SLOWER, DONE = 1, 0
+
+EPILOG = """Examples:
+  modellint compare old.json new.json
+  modellint compare old.json new.json --max-regression 5%   for CI
+  modellint compare trt-8.json onnxruntime.json             between runtimes
+
+Exit codes:
+  0  within --max-regression    1  slower than that    2  usage error
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("old", type=click.Path(path_type=Path), metavar="RUN_A")
+@click.argument("new", type=click.Path(path_type=Path), metavar="RUN_B")
+@option(
+    "--max-regression",
+    group=LIMITS,
+    metavar="SHARE",
+    help="Growth of the time from which the exit code is 1: 5%.",
+)
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
+@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all layers.")
+@color_option
+def command(old: Path, new: Path, **given: Any) -> int:
+    """Compare two runs, whose layers are matched by structure: names may differ.
+
+    Runs may be of different runtimes, devices, versions or models.
+    """
+    from modellint.benching.comparing import compare_runs
+    from modellint.profiles import read_runs
+    from modellint.report.options import Options
+    from modellint.report.runs import write_comparison
+
+    limit = parse_share(given["max_regression"], "--max-regression")
+    runs = []
+    for path in (old, new):
+        found = read_runs([path])
+        if len(found) != 1:
+            raise UsageError(f"{path} holds {len(found)} runs; name a file of one")
+        runs += found
+    result = compare_runs(*runs)
+    if given["as_json"]:
+        from modellint.report.strict import dumps
+
+        click.echo(dumps(result.to_json(), 2))
+    else:
+        options = Options(verbose=given["verbose"], color=given["color"])
+        write_comparison(result.to_json(), (runs[0], runs[1]), sys.stdout, options)
+    growth = result.regression()
+    if limit is None:
+        return DONE
+    if growth is None:
+        raise UsageError("the runs have no times to compare")
+    return SLOWER if growth > limit else DONE
+
+
+def parse_share(text: str | None, name: str) -> float | None:
+    """Parse ``5%``; a number without a sign is one of percent, too."""
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1000:
+        raise UsageError(f"{name} {text}: not a share (example: 5%)")
+    return share

@@ -1,0 +1,117 @@
+"""Pages about several runs: two compared, and estimates against measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from modellint.base.text import counted
+from modellint.measured import MeasuredRun
+from modellint.report.measured import milliseconds
+from modellint.report.options import Options
+from modellint.report.page import Page
+from modellint.report.table import Row, figures, names, prose
+from modellint.report.text import FAIR, GOOD, POOR, Text
+
+MOST_LAYERS = 10
+LEAST_DELTA = 0.005
+"""Change from which a layer is shown, as a share of the old time."""
+NOTABLE = 0.02
+
+
+def write_comparison(
+    found: Mapping[str, Any],
+    runs: tuple[MeasuredRun, MeasuredRun],
+    stream: TextIO,
+    options: Options,
+) -> None:
+    """Write what `RunComparison.to_json` says."""
+    page = Page(stream, options)
+    old, new = runs
+    page.heading(page.words(f"{old.label} → {new.label}"))
+    page.field("Time", _whole(found))
+    if found["similarity"] is not None:
+        same = "the same layers in the same order, " if found["same_structure"] else ""
+        page.field("Likeness", f"{same}{found['similarity']:.0%} of the time is shared out alike")
+    for note in found["notes"]:
+        page.field("Note", page.words(note))
+    total = old.layer_seconds or 1.0
+    _write_pairs(page, found["pairs"], total, options.verbose)
+    _write_lone(page, "Only before", found["lost"], options.verbose)
+    _write_lone(page, "Only after", found["added"], options.verbose)
+
+
+def _whole(found: Mapping[str, Any]) -> Text:
+    change = found["change"]
+    if change is None:
+        return Text("unknown")
+    times = f"{milliseconds(found['old_seconds'])} → {milliseconds(found['new_seconds'])}: "
+    text = Text.of(times, _change(change))
+    if not found["certain"]:
+        text = Text.of(text, ", ", Text("but the intervals overlap", FAIR))
+    if found["undisturbed"] is not None:
+        text = Text.of(text, "; ", _change(found["undisturbed"]), " by the least times of layers")
+    return text
+
+
+def _write_pairs(
+    page: Page, pairs: Sequence[Mapping[str, Any]], total: float, verbose: bool
+) -> None:
+    changed = [
+        each
+        for each in pairs
+        if verbose or abs(each["new_seconds"] - each["old_seconds"]) >= LEAST_DELTA * total
+    ]
+    changed.sort(key=lambda each: -abs(each["new_seconds"] - each["old_seconds"]))
+    shown = changed if verbose else changed[:MOST_LAYERS]
+    if not shown:
+        page.line("No layer takes a different time.")
+        return
+    rows: list[Row] = [
+        [
+            page.words(each["new"]),
+            each["kind"],
+            milliseconds(each["old_seconds"]),
+            milliseconds(each["new_seconds"]),
+            _signed(each["new_seconds"] - each["old_seconds"]),
+            page.words(", ".join(each["reasons"])),
+        ]
+        for each in shown
+    ]
+    page.blank()
+    page.table(
+        (
+            names("layer"),
+            names("kind", drop=2, least=8),
+            figures("before", drop=3),
+            figures("after"),
+            figures("change"),
+            prose("why", drop=1, least=16),
+        ),
+        rows,
+    )
+    if len(shown) < len(changed):
+        page.line(f"and {len(changed) - len(shown)} more; --verbose shows all")
+
+
+def _write_lone(page: Page, label: str, layers: Sequence[Mapping[str, Any]], verbose: bool) -> None:
+    if not layers:
+        return
+    ordered = sorted(layers, key=lambda each: -each["seconds"])
+    shown = ordered if verbose else ordered[:5]
+    total = sum(each["seconds"] for each in layers)
+    items = [page.words(f"{page.short(e['name'])} {milliseconds(e['seconds'])}") for e in shown]
+    if len(shown) < len(ordered):
+        items.append(f"{len(ordered) - len(shown)} more")
+    page.field(label, f"{counted(len(layers), 'layer')}, {milliseconds(total)}")
+    page.items("", items)
+
+
+def _change(share: float) -> Text:
+    style = POOR if share > NOTABLE else GOOD if share < -NOTABLE else ""
+    return Text(f"{share:+.1%}", style)
+
+
+def _signed(seconds: float) -> Text:
+    sign = "+" if seconds >= 0 else "-"
+    return Text(f"{sign}{milliseconds(abs(seconds))}", POOR if seconds > 0 else GOOD)
