@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,12 +23,11 @@ from modellint.analysis.assume import settle
 from modellint.formats import read_model
 from modellint.model import Node
 from modellint.placement import UnitPlacement, placement
+from modellint.runtimes.qnn.log import plain_name
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 
 Answer = Mapping[str, Any]
-_CLONED = re.compile(r"(_token_\d+|/duplicated)+$")
-"""Suffixes that ONNX Runtime gives to copies of nodes in another layout."""
 MOST_SHOWN = 30
 ROOM = Path(__file__).parent / "placements"
 
@@ -50,8 +48,8 @@ class Agreement:
         if not answer["starts"]:
             self.not_started += 1
             return
-        taken = {_plain(each) for part in answer["partitions"] for each in part}
-        left = {_plain(each) for each in answer["left"]}
+        taken = {plain_name(each) for part in answer["partitions"] for each in part}
+        left = {plain_name(each) for each in answer["left"]}
         for node in _named(found.nodes):
             if node.label in taken or node.label in left:
                 self._judge(name, node, found, node.label in taken)
@@ -82,10 +80,6 @@ class Agreement:
 def _share(counts: Counter[bool]) -> str:
     whole = sum(counts.values())
     return f"{counts[True] / whole:.1%}" if whole else "none"
-
-
-def _plain(name: str) -> str:
-    return _CLONED.sub("", name)
 
 
 def _named(nodes: Iterable[Node]) -> list[Node]:

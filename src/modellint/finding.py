@@ -160,6 +160,8 @@ class Probed:
     status: str
     level: str
     detail: str = ""
+    reason: str = ""
+    """Reason why the answer is not a plain yes."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """Seconds, bytes and counts by name, as reported by the runtime."""
     placement: Mapping[str, int] = field(default_factory=dict)

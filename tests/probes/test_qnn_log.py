@@ -31,6 +31,23 @@ def test_units_and_reasons() -> None:
     assert trilu.reason == "Operators of type `Trilu` are not supported by QNN EP"
 
 
+def test_the_librarys_own_reason_says_more() -> None:
+    vague = (
+        "[V] Validation FAILED for 1 nodes in OrtNodeUnit (Conv) :\n"
+        "\tOperator type: Conv Node name: first_token_3 Node index: 5\n"
+        "\tREASON : Failed to add node."
+    )
+    errors = (
+        "[V:a.cc:1 QnnLogging]  <E> unexpected GraphHtpSettings option 66\n"
+        "[V:a.cc:1 QnnLogging]  <E> The SocModel doesn't support FP16\n"
+        "[V:a.cc:1 QnnLogging]  <E> QnnBackend_validateOpConfig failed 3110"
+    )
+    first, second = node_units(f"{ASKED}\n{errors}\n{vague}\n{vague}")
+    assert first.name == "first"
+    assert first.reason == "the chip does not compute floats"
+    assert second.reason == "Failed to add node."
+
+
 def test_the_last_answer_counts() -> None:
     log = f"{ASKED}\n{TAKEN}\n{LEFT}\n{ASKED}\n{TAKEN}"
     assert [unit.op for unit in node_units(log)] == ["Relu"]

@@ -116,6 +116,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     values = {"probe": probing.AUTO, **given_settings(given), "select": ANSWERS}
 
     from modellint.lint import Request, lint
+    from modellint.lint.notes import about_probe
     from modellint.report import Options
 
     request = Request(models, CommandLine(values, given["config"], given["isolated"]))
@@ -124,12 +125,17 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     configs = Configs(request.command_line)
     looks = list(looks_at(models, {}, configs)) if wants_looks(outputs) else []
     options = Options(quiet=given["quiet"], root=str(Path.cwd()))
+    said = {
+        about_probe(each.path, each.status != "unanswered", each.detail)
+        for each in outcome.result.probes
+    }
     for output in outputs:
         output.write(partial(_draw, outcome.result, looks), options)
     probing.write_report(given["probe_report"], outcome.result)
     if not given["quiet"]:
         for text in dict.fromkeys(outcome.notes):
-            note(text)
+            if text not in said:
+                note(text)
     return max(outcome.result.exit_code, _verdict(outcome.result.probes))
 
 

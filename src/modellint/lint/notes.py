@@ -34,10 +34,12 @@ def about_probes(records: Sequence[FileRecord]) -> Iterator[str]:
     """Report models that could not be probed, and remarks of runtimes."""
     for record in records:
         for outcome in record.report.probes:
-            if not outcome.asked:
-                yield f"{record.found.shown} was not probed: {outcome.detail}"
-            elif outcome.detail and not outcome.died:
-                yield f"{record.found.shown}: {outcome.detail}"
+            if outcome.detail and not outcome.died:
+                yield about_probe(record.found.shown, outcome.asked, outcome.detail)
+
+
+def about_probe(path: str, asked: bool, detail: str) -> str:
+    return f"{path}: {detail}" if asked else f"{path} was not probed: {detail}"
 
 
 def about_unbound(records: Sequence[FileRecord], command_line: CommandLine) -> Iterator[str]:

@@ -119,6 +119,7 @@ def _probed(shown: str, outcome: Outcome) -> Probed:
         status=outcome.status,
         level=outcome.level,
         detail=outcome.detail,
+        reason=outcome.reason,
         figures=figures,
         placement=outcome.placement,
         layers=outcome.layers,

@@ -15,6 +15,17 @@ Death = Literal["crashed", "hung", "out-of-memory", "killed", "garbage", "failed
 Status = Literal["accepted", "refused", "unanswered", Death]
 """Status of an outcome; `unanswered` if no runtime could be probed."""
 DEATHS: tuple[Status, ...] = get_args(Death)
+REFUSALS = (
+    "on-cpu",
+    "node-refused",
+    "no-importer",
+    "no-plugin",
+    "no-kernel",
+    "shape-conflict",
+    "build-failed",
+    "model-refused",
+)
+"""Kinds of remarks on what a runtime does not take: those that name a node first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,16 @@ class Outcome:
     @property
     def built(self) -> bool:
         return self.status == "accepted" and self.level == "build"
+
+    @property
+    def reason(self) -> str:
+        """Return why the answer is not a plain yes; of several reasons, the first."""
+        remarks = sorted(self.of(*REFUSALS), key=lambda each: REFUSALS.index(each.kind))
+        if not remarks or self.died or not self.asked:
+            return self.detail
+        first = remarks[0]
+        node = f"{first.op} '{first.node}'".removesuffix(" ''") if first.op else ""
+        return ": ".join(filter(None, (node, first.text or self.detail)))
 
     def of(self, *kinds: str) -> list[Remark]:
         return [remark for remark in self.remarks if remark.kind in kinds]

@@ -82,6 +82,7 @@ class ProbeEntry(TypedDict):
     status: Annotated[str, "accepted, refused, unanswered, or how the runtime crashed."]
     level: Annotated[str, "Depth of the probe: parse or build."]
     detail: Annotated[str | None, "Why the probe stopped early, or how the runtime crashed."]
+    reason: Annotated[str | None, "Why the answer is not a plain yes: the first reason."]
     figures: Annotated[dict[str, Any], "Seconds, bytes and counts, as reported by the runtime."]
     placement: Annotated[dict[str, Any], "Nodes by ONNX Runtime execution provider."]
     layers: Annotated[list[str], "Layers of the engine, or fused ops."]
@@ -315,6 +316,7 @@ def probe_entry(probed: Probed) -> ProbeEntry:
         "status": probed.status,
         "level": probed.level,
         "detail": probed.detail or None,
+        "reason": probed.reason or None,
         "figures": dict(probed.figures),
         "placement": dict(probed.placement),
         "layers": list(probed.layers),

@@ -27,17 +27,19 @@ MEANINGS = {
 STYLES = {"builds": GOOD, "parses": GOOD, "refused": POOR}
 COLUMNS = (
     names("  target"),
-    names("runtime"),
+    names("runtime", least=24),
     names("answer"),
+    figures("on device"),
+    figures("parts"),
     figures("time"),
     figures("engine", drop=4),
     figures("weights", drop=3),
     figures("activ.", drop=2),
     figures("scratch", drop=1),
-    figures("on device", drop=1),
-    figures("parts", drop=1),
 )
 MOST_LAYERS = 12
+REASON = 6
+"""Columns by which reasons are indented."""
 
 
 def answer(probed: Probed) -> str:
@@ -52,8 +54,7 @@ def write_table(result: Result, stream: TextIO, options: Options) -> None:
     if not result.probes:
         return
     page = Page(stream, options)
-    rows = [_cells(probed, page) for probed in result.probes]
-    head, *lines = page.rows(COLUMNS, rows, page.width)
+    head, *lines = page.rows(COLUMNS, [_row(each, page) for each in result.probes], page.width)
     page.print(head)
     path = ""
     for probed, line in zip(result.probes, lines, strict=True):
@@ -61,32 +62,30 @@ def write_table(result: Result, stream: TextIO, options: Options) -> None:
             path = probed.path
             page.print(Text(shorten(page.words(path), page.width, page.glyphs.ellipsis), BOLD))
         page.print(line)
-    asked = sorted({f"{each.backend} {each.version}" for each in result.probes if each.backend})
+        if probed.reason:
+            for each in Text(page.words(probed.reason)).wrapped(max(page.width, 40) - REASON):
+                page.print(" " * REASON, each)
     remembered = sum(probed.cached for probed in result.probes)
-    page.print(", ".join([*asked, *([f"{remembered} cached"] if remembered else [])]))
+    if remembered:
+        page.print(f"{counted(remembered, 'answer')} of an earlier run (--no-cache asks again)")
     if not options.quiet and not result.active:  # else the findings' report says it
         for sentence in sentences(result):
             page.line(sentence)
 
 
-def _cells(probed: Probed, page: Page) -> Row:
-    """Return one row per model and deployment, without the model's name."""
-    _, target, *figures_of = _row(probed)
-    words_of = answer(probed)
-    verdict = Text(words_of, STYLES.get(words_of, FAIR))
-    return [f"  {page.words(target)}", probed.backend or "-", verdict, *figures_of]
-
-
-def _row(probed: Probed) -> list[str]:
+def _row(probed: Probed, page: Page) -> Row:
+    """Return a line without the model's name."""
+    words = answer(probed)
     figures = probed.figures
     seconds = sum(figures.get(name, 0) for name in ("parse_seconds", "build_seconds"))
     sizes = ("engine_bytes", "weight_bytes", "activation_bytes", "scratch_bytes")
     return [
-        clean(probed.path),
-        probed.target or "-",
+        f"  {page.words(probed.target or '-')}",
+        f"{probed.backend} {probed.version}".strip() or "-",
+        Text(words, STYLES.get(words, FAIR)),
+        *_placed(probed),
         duration(seconds) if seconds else "-",
         *(format_bytes(int(figures[name])) if name in figures else "" for name in sizes),
-        *_placed(probed),
     ]
 
 
@@ -134,7 +133,7 @@ def _agreement(result: Result) -> Iterator[str]:
 
 
 def _agreement_row(probed: Probed) -> list[str]:
-    path, target = _row(probed)[:2]
+    path, target = clean(probed.path), probed.target or "-"
     runtime = f"{probed.backend} {probed.version}".strip() or "-"
     left = probed.figures.get("nodes_optimized")
     nodes = f"{left:.0f}" if left is not None else "-"
