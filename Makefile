@@ -8,7 +8,7 @@ BENCH := .venv-bench
 ORACLES := .venv-oracles
 GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
-.PHONY: demo test oracles lint audit bench fuzz generate lock clean
+.PHONY: demo test oracles lint audit bench fuzz generate gallery lock clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
@@ -48,6 +48,10 @@ fuzz: $(VENV)/.installed-dev
 # Everything in the repository that is made from something else in it.
 generate: $(VENV)/.installed-dev
 	@for each in $(GENERATORS); do echo $$each; $(BIN)/python $$each || exit 1; done
+
+# HTML reports of real architectures, in build/gallery, and the picture of one in the README.
+gallery: $(VENV)/.installed-dev
+	$(BIN)/python tools/make_gallery.py
 
 lock: $(VENV)/.installed-dev
 	$(BIN)/python tools/lock.py

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modellint.base.text import quantity, work
+from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bandwidth, format_bytes, format_rate
-from modellint.inspection import Estimate, Inspection, LanguageModel, Memory, Roofline
+from modellint.inspection import Estimate, Inspection, LanguageModel, Memory, Placed, Roofline
 from modellint.report.html.markup import Markup, element, joined, name
 from modellint.report.html.parts import (
     Cell,
@@ -77,7 +77,7 @@ def memory_card(needs: Memory) -> Markup:
 def time_card(needs: Memory, bound: Roofline) -> Markup:
     waits = f"{bound.memory_share:.0%} of it waiting for memory"
     return card(
-        "Time of a run, at least",
+        f"Time of a run{f' on {needs.device}' if needs.device else ''}, at least",
         seconds(bound.seconds),
         quiet(f" in {bound.precision}, {waits}"),
         bar(
@@ -88,6 +88,22 @@ def time_card(needs: Memory, bound: Roofline) -> Markup:
             ],
             1.0,
         ),
+    )
+
+
+def placement_card(placed: Placed) -> Markup:
+    """Return how many nodes the accelerator takes, and in how many pieces."""
+    taken, whole = placed.nodes.get(placed.accelerator, 0), sum(placed.nodes.values())
+    left = whole - taken
+    said = f"{left:,} left to the {placed.fallback or 'host'}" if left else "all of them"
+    pieces = counted(placed.partitions, "partition")
+    parts = [("weights", float(taken), f"{taken:,} taken"), ("activations", float(left), said)]
+    return card(
+        f"On the {placed.accelerator}",
+        f"{taken:,}",
+        quiet(f" of {whole:,} nodes in {pieces}, {said}"),
+        bar(said, parts, float(whole)),
+        tone="good" if taken == whole else "fair" if taken else "poor",
     )
 
 

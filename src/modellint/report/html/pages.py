@@ -23,6 +23,7 @@ from modellint.report.html.needs import (
     TONES,
     language_card,
     memory_card,
+    placement_card,
     seconds,
     size_card,
     time_card,
@@ -284,6 +285,7 @@ def _cards(told: Inspection) -> list[Markup | None]:
         memory_card(needs) if needs is not None else None,
         language_card(told.llm) if told.llm is not None and needs is None else None,
         time_card(needs, needs.roofline) if needs is not None and needs.roofline else None,
+        *(placement_card(each) for each in [*(told.placement or {}).values()][:1]),
         size_card(told),
     ]
 
