@@ -114,6 +114,40 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One node of the main graph, for `sizes` and the first deployment."""
+
+    name: str
+    op_type: str
+    index: Annotated[int, "Position in the graph."]
+    block: Annotated[str, "The repeated block that it belongs to, or where it is between blocks."]
+    inputs: Annotated[list[Dims | None], "Shapes of what it reads, without constants."]
+    outputs: list[Dims | None]
+    dtype: Annotated[str | None, "Element type of its first output."]
+    weight: Annotated[list[int] | None, "Shape of its largest weight."]
+    parameters: Annotated[int, "Those of its weights that no node before it has."]
+    weight_bytes: Annotated[int, "Stored bytes of the same weights."]
+    macs: int | None
+    flops: Annotated[int | None, "2 x MACs plus all other arithmetic operations."]
+    bytes: Annotated[
+        int | None, "Bytes read and written; with a device, without what fused kernels keep on it."
+    ]
+    precision: Annotated[str, "As computed; empty if unknown."]
+    quantized: Annotated[bool, "True if it computes on quantized numbers, or converts them."]
+    folded: Annotated[bool, "True if a runtime computes it once, before it runs."]
+    step: Annotated[
+        int | None, "The kernel it is part of, in the order in which memory is planned."
+    ]
+    alive: Annotated[int | None, "Bytes of activations that are alive while that kernel runs."]
+    bound: Annotated[
+        Literal["compute", "memory"] | None, "What its time is bound by; null without a device."
+    ] = None
+    seconds: Annotated[float | None, "Lower bound on its time; null without a device."] = None
+    expected: Annotated[float | None, "Expected seconds, if they are estimated."] = None
+    unit: Annotated[str | None, "Unit that it runs on, if the runtime has several."] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """Bytes: with all known optimizations of the runtime, as expected, and without them."""
 
@@ -613,6 +647,9 @@ class Inspection:
     kv_cache: Cache | None = None
     states: Annotated[States | None, "For example of an LSTM; null if there are none."] = None
     layers: Annotated[list[Layer] | None, "Layers with most weights, largest first."] = None
+    every_layer: Annotated[
+        list[LayerFacts] | None, "Each node of the main graph; null unless it was asked for."
+    ] = None
     engine: Annotated[
         Engine | None, "The model's engine: the file itself, or the one given with --layers."
     ] = None
@@ -706,6 +743,7 @@ __all__ = [
     "LanguageModel",
     "LanguagePart",
     "Layer",
+    "LayerFacts",
     "LayerKind",
     "LeftFloat",
     "LeftNodes",

@@ -74,6 +74,10 @@ class Parameters:
         mine = {id(tensor) for value in node.inputs if (tensor := stored_weight(value)) is not None}
         return sum(self._counts.get(each, 0) for each in mine)
 
+    def learned(self, tensor: Tensor) -> int:
+        """Return the number of learned weights in a stored tensor."""
+        return self._counts.get(id(tensor), 0)
+
     def _count(self, node: Node, index: int, tensor: Tensor) -> None:
         if not _may_learn(tensor) or index in _NOT_LEARNED.get(node.op_type, ()):
             return

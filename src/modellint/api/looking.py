@@ -25,6 +25,7 @@ def inspect(
     quantization: bool = False,
     placement: bool = False,
     profile: bool = False,
+    every_layer: bool = False,
     layers: str | os.PathLike[str] | None = None,
     draft: str | os.PathLike[str] | None = None,
     name: str | None = None,
@@ -52,6 +53,7 @@ def inspect(
             quantization=quantization,
             placement=placement,
             profile=profile,
+            every_layer=every_layer,
             layers=Path(layers) if layers is not None else None,
             draft=Path(draft) if draft is not None else None,
         )
@@ -65,6 +67,7 @@ def asked(
     quantization: bool = False,
     placement: bool = False,
     profile: bool = False,
+    every_layer: bool = False,
     layers: Path | None = None,
     draft: Path | None = None,
 ) -> Asked:
@@ -82,6 +85,7 @@ def asked(
         quantization=quantization,
         placement=placement,
         profile=profile,
+        every_layer=every_layer,
         layers=layers_in(layers) if layers is not None else None,
         targets=lambda: load_targets(folders),
         draft=draft,

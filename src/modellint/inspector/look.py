@@ -61,6 +61,7 @@ class Asked:
     quantization: bool = False
     placement: bool = False
     profile: bool = False
+    every_layer: bool = False
     targets: Callable[[], Iterable[Any]] = tuple
     """Candidates for the smallest device that fits."""
     layers: Model | None = None
@@ -186,6 +187,8 @@ class _Look:
             looks["quantization"] = lambda: self._quantization(first)
         if self.asked.placement:
             looks["placement"] = self._placement
+        if self.asked.every_layer:
+            looks["each layer"] = lambda: self._every_layer(first)
         if self.asked.profile:
             looks["profiles"] = lambda: self._profile(first)
         found: dict[str, Any] = {}
@@ -300,6 +303,13 @@ class _Look:
             for deployment in self.asked.deployments
         }
         return {"placement": {name: each for name, each in found.items() if each is not None}}
+
+    def _every_layer(self, deployment: Deployment) -> dict[str, Any]:
+        from modellint.inspector.every import every_layer
+
+        if not self.model.has_graph:
+            return {}
+        return {"every_layer": every_layer(self.opened, deployment)}
 
     def _profile(self, deployment: Deployment) -> dict[str, Any]:
         if not self.model.has_graph:

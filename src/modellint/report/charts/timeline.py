@@ -1,0 +1,103 @@
+"""Memory while the model runs: weights below, activations above, and the device's limit."""
+
+from __future__ import annotations
+
+from modellint.base.units import format_bytes
+from modellint.inspection import Inspection, LayerFacts, Memory
+from modellint.report.charts.canvas import WIDTH, Canvas
+from modellint.report.charts.chart import Chart, ChartTable
+from modellint.report.charts.measure import fit, width_of
+from modellint.report.charts.plot import draw_limit, draw_plot
+from modellint.report.charts.scales import linear, short
+
+HEIGHT = 220
+MOST_STEPS = 600
+MOST_ROWS = 40
+NEAR = 1.6
+"""The limit is drawn if the peak comes near to it: further away it would flatten all else."""
+
+
+def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
+    steps = _steps(inspection)
+    if len(steps) < 2:
+        return None
+    memory = next(iter(inspection.estimates), None)
+    peak = max(steps, key=lambda each: each.alive or 0)
+    most = peak.alive or 0
+    fixed = _fixed(memory)
+    usable = memory.usable if memory is not None else None
+    limit = usable if usable is not None and usable <= NEAR * (most + fixed) else None
+    says = f"Activations take most at {peak.name}: {format_bytes(most)}"
+    if usable is not None and memory is not None:
+        share = short((most + fixed) / usable, "share")
+        says += (
+            f"; with weights and the runtime {format_bytes(most + fixed)}, {share} of the "
+            f"{format_bytes(usable)} that {memory.target} has"
+        )
+    canvas = Canvas("memory", "Memory while it runs", f"{says}.", width)
+    shown_fixed = fixed if limit is not None else 0
+    entries = [("activations", 1)]
+    if shown_fixed:
+        entries.append((f"weights, runtime, in and out ({format_bytes(fixed)})", 10))
+    if shown_fixed:
+        canvas.legend(entries)
+    count = len(steps)
+    top = max(most + shown_fixed, limit or 0)
+    plot = draw_plot(
+        canvas,
+        lambda start, end: linear(count, start, end, exact=True),
+        lambda start, end: linear(top, start, end, "bytes"),
+        HEIGHT,
+        ("kernels, in the order in which they run", "bytes alive"),
+    )
+    step = (plot.right - plot.left) / plot.x.high
+    base = plot.y(shown_fixed)
+    if shown_fixed:
+        canvas.rect(plot.left, base, count * step, plot.bottom - base, "f10 area")
+    outline = [(plot.left, base)]
+    for at, alive in _reduced([each.alive or 0 for each in steps], MOST_STEPS):
+        x, y = plot.left + at * step, plot.y(shown_fixed + alive)
+        outline += [(x, outline[-1][1]), (x, y)]
+    end = plot.left + count * step
+    outline += [(end, outline[-1][1]), (end, base)]
+    canvas.polygon(outline, "f1 area")
+    x = plot.left + (steps.index(peak) + 0.5) * step
+    y = plot.y(shown_fixed + most)
+    label = fit(f"peak {format_bytes(most)} · {peak.name}", (plot.right - plot.left) * 0.6)
+    is_right = x + 8 + width_of(label) > plot.right
+    canvas.circle(x, y, 3.5, "over")
+    canvas.text(
+        x + (-8 if is_right else 8),
+        y - 5,
+        label,
+        "strong halo small",
+        "end" if is_right else "start",
+    )
+    if limit is not None and memory is not None:
+        draw_limit(canvas, plot, limit, f"{memory.target}: {format_bytes(limit)}")
+    largest = sorted(steps, key=lambda each: -(each.alive or 0))[:MOST_ROWS]
+    table = [(f"{each.step}", each.name, each.op_type, f"{each.alive:,}") for each in largest]
+    return canvas.chart(
+        plot.lowest, ChartTable(("step", "layer", "operator", "bytes alive"), table)
+    )
+
+
+def _steps(inspection: Inspection) -> list[LayerFacts]:
+    """Return the last node of each kernel, in the order of kernels."""
+    found: dict[int, LayerFacts] = {}
+    for layer in inspection.every_layer or ():
+        if layer.step is not None and layer.alive is not None:
+            found[layer.step] = layer
+    return [found[step] for step in sorted(found)]
+
+
+def _fixed(memory: Memory | None) -> int:
+    if memory is None:
+        return 0
+    return memory.weights + memory.overhead.expected + memory.kv_cache.expected
+
+
+def _reduced(values: list[int], most: int) -> list[tuple[int, int]]:
+    """Return places and values; of many neighbors, the largest."""
+    width = -(-len(values) // most)
+    return [(at, max(values[at : at + width])) for at in range(0, len(values), width)]
