@@ -14,16 +14,20 @@ from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
+from modellint.cli.given import comma_lists
 from modellint.cli.looks import wants_looks
 from modellint.cli.options import given_settings, settings_in
 from modellint.cli.outputs import (
     HTML,
     JSON,
+    PNG,
+    SVG,
+    TEXT,
     color_option,
     files_of,
     force_option,
-    plain_output_option,
-    plain_outputs,
+    output_option,
+    parse_outputs,
     require_replaceable,
     write_page,
 )
@@ -39,6 +43,10 @@ if TYPE_CHECKING:
 SHOWN = "Contents"
 UNREADABLE, INTERNAL_ERROR = 1, 3
 
+FORMATS = (TEXT, JSON, HTML, "csv", "jsonl", "parquet", SVG)
+ABOUT_LAYERS = frozenset({"csv", "jsonl", "parquet", SVG, PNG, HTML})
+"""Formats that show every layer."""
+
 EPILOG = """Examples:
   modellint inspect model.onnx                     contents
   modellint inspect model.onnx -t a10 --batch 8    memory fit and bottleneck
@@ -46,10 +54,28 @@ EPILOG = """Examples:
   modellint inspect model.onnx --quant             precisions and quantization readiness
   modellint inspect model.onnx -t snapdragon-8-gen-3 --placement   NPU or CPU, and why
   modellint inspect model.onnx --layers out.json   how an engine implements its nodes
+  modellint inspect model.onnx -o csv:layers.csv   a table of every layer
+  modellint inspect model.onnx -t a10 --chart roofline -o svg:roofline.svg
 
 Exit codes:
   0  success    1  a file could not be read    2  usage or configuration error
 """
+
+
+def _chart_names(
+    ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    if not given:
+        return ()
+    from modellint.base.suggest import did_you_mean
+    from modellint.report.charts import CHARTS
+
+    names = comma_lists(ctx, parameter, given)
+    for name in names:
+        if name not in CHARTS:
+            hint = did_you_mean(name, CHARTS, f"one of {', '.join(CHARTS)}")
+            raise click.BadParameter(f"{name!r}: {hint}", ctx, parameter)
+    return names
 
 
 @click.command(cls=Command, epilog=EPILOG)
@@ -100,7 +126,16 @@ Exit codes:
     is_flag=True,
     help="Add the sum of all models on one device.",
 )
-@plain_output_option
+@output_option(FORMATS, "reports")
+@option(
+    "--chart",
+    "charts",
+    group=OUTPUT,
+    multiple=True,
+    metavar="NAME",
+    callback=_chart_names,
+    help="Draw this chart with svg or png, not all; repeatable.",
+)
 @force_option
 @option(
     "--json",
@@ -120,7 +155,11 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
-    outputs = plain_outputs(given)
+    outputs = parse_outputs([*given["reports"], *([JSON] if given["as_json"] else [])], FORMATS)
+    asks = {output.format for output in outputs}
+    if given["charts"] and not asks & {SVG, PNG}:
+        raise UsageError("--chart needs -o svg:FILE or -o png:FILE")
+    given["every_layer"] = bool(asks & ABOUT_LAYERS)
     files = files_of(outputs)
     if not given["force"]:
         require_replaceable(files, [file.path for file in found.files])
@@ -128,7 +167,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     inspections = [inspection for inspection, _ in looks]
     total = _together(found.files, inspections) if given["together"] else None
     for output in outputs:
-        output.write(partial(_draw, looks, total), options)
+        output.write(partial(_draw, looks, total, given["charts"]), options)
     for text in dict.fromkeys(found.notes):
         note(text)
     return max(map(_exit_code, inspections), default=0)
@@ -160,6 +199,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         quantization=given["quant"],
         placement=given["placement"],
         profile=given["profile"],
+        every_layer=given["every_layer"],
         layers=given["layers"],
         draft=given["draft"],
     )
@@ -185,6 +225,7 @@ def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Togeth
 def _draw(
     looks: Sequence[Look],
     total: Together | None,
+    charts: Sequence[str],
     name: str,
     stream: TextIO,
     options: Options,
@@ -204,12 +245,49 @@ def _draw(
         if total is not None:
             click.echo(dumps({"together": asdict(total)}, indent), file=stream)
         return
+    if name == SVG:
+        click.echo(_picture(inspections, charts), file=stream, nl=False)
+        return
+    if name != TEXT:
+        from modellint.report import layer_table
+
+        getattr(layer_table, f"write_{name}")(inspections, stream)
+        return
     from modellint.report.inspect import write, write_together
 
     for inspection in inspections:
         write(inspection, stream, options)
     if total is not None:
         write_together(total, stream, options)
+
+
+def _picture(inspections: Sequence[Inspection], names: Sequence[str]) -> str:
+    """Return the named charts of a model, or all that there are data for."""
+    from modellint.report.charts import CHARTS, WIDTH, sheet
+
+    if len(inspections) != 1:
+        raise UsageError(f"a picture shows one model, not {len(inspections)}")
+    drawn = {name: CHARTS[name](inspections[0], WIDTH) for name in names or CHARTS}
+    there = [chart for chart in drawn.values() if chart is not None]
+    if names and None in drawn.values():
+        missing = next(name for name, chart in drawn.items() if chart is None)
+        raise UsageError(f"there is no data for the chart {missing!r}; {_needs(missing)}")
+    if not there:
+        raise UsageError(f"{inspections[0].path}: there is no data for any chart")
+    return sheet(there)
+
+
+def _needs(chart: str) -> str:
+    wanted = {
+        "roofline": "it needs a target whose rates are known (example: -t a10)",
+        "time": "it needs a target whose rates are known (example: -t a10)",
+        "batches": "it needs one target, and an open batch",
+        "devices": "it needs several targets (example: -t nvidia)",
+        "placement": "it needs --placement and a runtime of several units",
+        "contexts": "it needs a language model",
+        "precisions": "all layers have the same precision",
+    }
+    return wanted.get(chart, "it needs a graph whose shapes are known")
 
 
 def _exit_code(inspection: Inspection) -> int:

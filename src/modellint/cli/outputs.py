@@ -32,7 +32,15 @@ PLAIN_FORMATS = (TEXT, JSON, HTML)
 Draw = Callable[[str, TextIO, Options], None]
 """Writes the report in a format to a stream."""
 
+PNG, SVG = "png", "svg"
+"""A verb that draws SVG writes PNG, too."""
+BINARY = frozenset({PNG, "parquet"})
+
 _BY_SUFFIX = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".svg": SVG,
+    ".png": PNG,
     ".sarif": "sarif",
     ".json": "json",
     ".jsonl": "jsonl",
@@ -54,12 +62,27 @@ class Output:
             with reader_may_leave():  # the other reports and the exit code are still wanted
                 draw(self.format, sys.stdout, options)
             return
-        text = io.StringIO()
-        draw(self.format, text, replace(options, color="never"))
+        content = self._drawn(draw, replace(options, color="never"))
         try:
-            write_atomically(self.file, text.getvalue())
+            write_atomically(self.file, content)
         except OSError as error:
             raise UsageError(f"cannot write {self.file}: {error.strerror}") from error
+
+    def _drawn(self, draw: Draw, options: Options) -> bytes:
+        written = io.BytesIO()
+        with io.TextIOWrapper(written, encoding="utf-8", newline="") as stream:
+            draw(SVG if self.format == PNG else self.format, stream, options)
+            stream.flush()
+            content = written.getvalue()
+        if self.format != PNG:
+            return content
+        from modellint.cli.pictures import png_of
+
+        return png_of(content.decode())
+
+
+def _with_png(formats: Sequence[str]) -> Sequence[str]:
+    return (*formats, PNG) if SVG in formats else formats
 
 
 def write_page(page: str, stream: TextIO) -> None:
@@ -73,6 +96,7 @@ def write_page(page: str, stream: TextIO) -> None:
 
 def output_option(formats: Sequence[str], dest: str) -> Callable[[Any], Any]:
     """Add `--output`, which is a setting of `check` alone: other verbs keep it apart."""
+    formats = _with_png(formats)
     return setting(
         "output",
         dest=dest,
@@ -148,7 +172,7 @@ def files_of(outputs: Iterable[Output], probe_report: str | None = None) -> list
 
 def parse_outputs(texts: Sequence[str], formats: Sequence[str]) -> list[Output]:
     """Return the requested reports; by default, the first format on standard output."""
-    outputs = [_parse(text, formats) for text in texts] or [Output(formats[0])]
+    outputs = [_parse(text, _with_png(formats)) for text in texts] or [Output(formats[0])]
     if sum(output.file is None for output in outputs) > 1:
         both = " and ".join(output.format for output in outputs if output.file is None)
         raise UsageError(f"{both} cannot both go to standard output; write one as FORMAT:FILE")
@@ -165,6 +189,8 @@ def _parse(text: str, formats: Sequence[str]) -> Output:
         raise UsageError(f"unknown output format {name!r}; {tail}")
     if colon and not file:
         raise UsageError(f"{text!r} lacks a file name; write {name}:FILE, or just {name}")
+    if name in BINARY and not file:
+        raise UsageError(f"{name} is not for terminals; write {name}:FILE")
     path = Path(file) if file else None
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"{path}: folder does not exist")

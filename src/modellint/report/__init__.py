@@ -24,6 +24,7 @@ FORMATS: Mapping[str, str] = {
         "junit",
         "markdown",
         "html",
+        "svg",
     )
 }
 """Modules by format; each has a function `render(result, options) -> str`."""
@@ -32,7 +33,7 @@ FOR_PEOPLE = frozenset({"full", "concise"})
 """Formats for terminals, written in the stream's encoding; all others are UTF-8."""
 
 
-SILENT = frozenset({"concise", "jsonl", "github", "gitlab"})
+SILENT = frozenset({"concise", "jsonl", "github", "gitlab", "svg"})
 """Formats of findings only, without a place for what the run assumed."""
 
 

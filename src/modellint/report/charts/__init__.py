@@ -8,7 +8,7 @@ from modellint.inspection import Inspection
 from modellint.report.charts.batches import batches
 from modellint.report.charts.blocks import blocks
 from modellint.report.charts.canvas import WIDTH
-from modellint.report.charts.chart import Chart, ChartTable
+from modellint.report.charts.chart import Chart, ChartTable, sheet
 from modellint.report.charts.contexts import contexts
 from modellint.report.charts.depth import depth
 from modellint.report.charts.devices import devices
@@ -18,7 +18,7 @@ from modellint.report.charts.pareto import pareto
 from modellint.report.charts.precisions import precisions
 from modellint.report.charts.roofline import roofline
 from modellint.report.charts.sankey import sankey
-from modellint.report.charts.style import style
+from modellint.report.charts.style import stylesheet, with_theme
 from modellint.report.charts.timeline import timeline
 from modellint.report.charts.units import units
 from modellint.report.charts.waterfall import waterfall
@@ -54,5 +54,7 @@ __all__ = [
     "charts",
     "neighborhoods",
     "pareto",
-    "style",
+    "sheet",
+    "stylesheet",
+    "with_theme",
 ]

@@ -12,6 +12,7 @@ from modellint.report.charts.style import CLASS, COLORS
 
 Anchor = Literal["start", "middle", "end"]
 
+HALO = "halo"
 MARGIN = 16
 LINE = 17
 """Height of a line of text."""
@@ -91,8 +92,15 @@ class Canvas:
         self._mark("path", f'd="{path}"', cls, tip)
 
     def text(self, x: float, y: float, said: str, cls: str = "", anchor: Anchor = "start") -> None:
+        """Draw a text; one with a halo is drawn over its outline, so that lines stop before it."""
         if not said:
             return
+        if cls.endswith(HALO):
+            self._text(x, y, said, cls, anchor)
+            cls = cls.removesuffix(HALO).rstrip()
+        self._text(x, y, said, cls, anchor)
+
+    def _text(self, x: float, y: float, said: str, cls: str, anchor: Anchor) -> None:
         where = f'x="{_n(x)}" y="{_n(y)}"'
         to = f' text-anchor="{anchor}"' if anchor != "start" else ""
         kind = f' class="{cls}"' if cls else ""
@@ -113,14 +121,14 @@ class Canvas:
 
     def chart(self, bottom: float, table: ChartTable) -> Chart:
         """Return the finished picture, of which `bottom` is the lowest place."""
-        width, height = self.width, _n(bottom + MARGIN - 4)
+        height = round(bottom + MARGIN - 4, 1)
         svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" role="img" '
-            f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+            f'viewBox="0 0 {self.width} {_n(height)}" width="{self.width}" height="{_n(height)}">'
             f"<title>{marked(self.title)}</title><desc>{marked(self.says)}</desc>"
             f"{''.join(self._parts)}</svg>"
         )
-        return Chart(self.name, self.title, self.says, svg, table)
+        return Chart(self.name, self.title, self.says, svg, table, self.width, height)
 
     def _mark(self, tag: str, place: str, cls: str, tip: str) -> None:
         inside = f"><title>{marked(tip)}</title></{tag}>" if tip else "/>"

@@ -27,7 +27,11 @@ def contexts(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     canvas = Canvas("contexts", "Memory by context", f"{says}.", width)
     canvas.legend(PARTS)
     has_speed = any(each.decode for each in model.contexts)
-    panels = [Panel("bytes"), *([Panel("tokens per second, at most", 0.5)] if has_speed else [])]
+    room = f", and the {format_bytes(model.room)} of {model.target}" if model.room else ""
+    panels = [
+        Panel(f"bytes{room}"),
+        *([Panel("tokens per second, at most", 0.5)] if has_speed else []),
+    ]
     rows = [
         BarRow(_tokens(each.tokens), [_memory(each, model.room), _speed(each)][: len(panels)])
         for each in model.contexts

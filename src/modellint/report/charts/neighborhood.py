@@ -1,4 +1,4 @@
-"""The nodes around a finding, one below the other as they run."""
+"""The nodes around a finding, one below the other, as frames list them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.measure import fit, width_of, wrapped
 from modellint.report.grouping import grouped
 
-BOX, GAP = 34, 16
+BOX, GAP = 30, 5
 MOST = 12
 COLORS = {"error": 3, "warning": 2, "info": 1}
 
@@ -19,6 +19,7 @@ COLORS = {"error": 3, "warning": 2, "info": 1}
 def neighborhoods(result: Result, width: int = WIDTH) -> Chart:
     """Draw the most severe findings that have a place in a graph."""
     groups = [group.first for group in grouped(result.active) if group.first.frame is not None]
+    groups.sort(key=lambda finding: -finding.severity)
     shown = groups[:MOST]
     says = counted(len(groups), "finding") + " with a place in a graph"
     if len(groups) > MOST:
@@ -53,11 +54,8 @@ def _draw(canvas: Canvas, finding: Finding) -> None:
 def _draw_rows(canvas: Canvas, rows: Sequence[FrameRow], note: str, number: int) -> None:
     left, width = canvas.left + 12.0, min(canvas.inner - 12, 560)
     ops = max(width_of(row.op, bold=True) for row in rows)
-    for at, row in enumerate(rows):
+    for row in rows:
         y = canvas.top
-        if at:
-            canvas.line(left + 24, y - GAP, left + 24, y - 3, "ink")
-            canvas.polygon([(left + 20, y - 5), (left + 28, y - 5), (left + 24, y)], "tip")
         canvas.rect(left, y, width, BOX, "band", row.name, rx=5)
         if row.focus:
             canvas.rect(left, y, 5, BOX, f"f{number}", rx=2)
@@ -71,7 +69,7 @@ def _draw_rows(canvas: Canvas, rows: Sequence[FrameRow], note: str, number: int)
         canvas.top += BOX + GAP
         if row.focus and note:
             for line in wrapped(note, width - 20):
-                canvas.text(left + 14, canvas.top, line, "soft")
                 canvas.top += LINE
-            canvas.top += 2
+                canvas.text(left + 14, canvas.top - 6, line, "soft")
+            canvas.top += 3
     canvas.top -= GAP

@@ -55,12 +55,12 @@ def draw_plot(
         place = y(value)
         canvas.line(left, place, edge, place, "rule" if value == y.low else "grid")
         canvas.text(left - 6, place + 4, label, "soft small", "end")
-    _draw_ticks(canvas, x, bottom)
+    draw_ticks(canvas, x, bottom)
     canvas.text((left + edge) / 2, bottom + 32, titles[0], "soft small", "middle")
     return Plot(x, y, left, edge, top, bottom)
 
 
-def _draw_ticks(canvas: Canvas, x: Scale, bottom: float) -> None:
+def draw_ticks(canvas: Canvas, x: Scale, bottom: float) -> None:
     """Draw the marks of the horizontal axis, and those labels that do not touch the one before."""
     free = float("-inf")
     for value, label in x.ticks:

@@ -12,6 +12,7 @@ from modellint.inspection import Inspection, LayerFacts
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import running
+from modellint.report.charts.measure import fit
 from modellint.report.charts.scales import short
 
 STRIP = 24
@@ -99,7 +100,8 @@ def _draw_stored(canvas: Canvas, y: float, inspection: Inspection) -> float:
         return y - 12
     total, x = sum(stored.values()), float(canvas.left)
     said = ", ".join(f"{name} {format_bytes(size)}" for name, size in [*stored.items()][:4])
-    canvas.text(canvas.left, y + 6, f"weights as stored: {said}", "soft small")
+    said = fit(f"weights as stored: {said}", canvas.inner, 11)
+    canvas.text(canvas.left, y + 6, said, "soft small")
     for name, size in stored.items():
         width = canvas.inner * size / total
         number = COLORS.get(_short(name), OTHER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from modellint.base.records import dataclass
+from modellint.base.units import format_bandwidth
 from modellint.inspection import Inspection, LayerFacts, Memory, Roofline
 from modellint.report.charts.canvas import WIDTH, Canvas, color
 from modellint.report.charts.chart import Chart, ChartTable
@@ -41,7 +42,8 @@ def roofline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     waiting = short(roof.memory_share, "share")
     says = (
         f"{memory.device or memory.target} in {roof.precision}: {waiting} of the time waits for "
-        f"memory; above {roof.ridge:.3g} operations per byte, arithmetic is the limit."
+        f"memory, at {format_bandwidth(roof.bandwidth)}; above {roof.ridge:.3g} operations per "
+        "byte, arithmetic is the limit."
     )
     moving = _moving(inspection)
     if moving >= SAID:
@@ -109,10 +111,14 @@ def _draw_roof(canvas: Canvas, plot: Plot, roof: Roofline) -> None:
     said = f"{short(roof.peak)} operations/s"
     canvas.text(plot.right - 4, knee[1] + 15, said, "soft small halo", "end")
     ridge = f"{roof.ridge:.3g}"
-    canvas.text(knee[0] - 4, plot.bottom - 6, ridge, "over small halo", "end")
-    half = (low * roof.ridge) ** 0.5
-    x, y = plot.x(half), plot.y(roof.bandwidth * half)
-    canvas.text(x - 12, y - 8, f"{short(roof.bandwidth)}B/s", "soft small halo", "end")
+    is_left = knee[0] - width_of(ridge, 11) - 6 > plot.left
+    canvas.text(
+        knee[0] + (-4 if is_left else 4),
+        plot.bottom - 6,
+        ridge,
+        "over small halo",
+        "end" if is_left else "start",
+    )
 
 
 def _draw_points(canvas: Canvas, plot: Plot, points: list[_Point], kinds: dict[str, int]) -> None:
@@ -135,17 +141,16 @@ def _share(points: list[_Point]) -> float:
 
 def _name_slowest(canvas: Canvas, plot: Plot, points: list[_Point]) -> None:
     """Name the layers that take most time, where there is room."""
-    taken: list[float] = []
+    free = plot.top + 32  # below what is written at the roof
     for each in sorted(points, key=lambda each: -each.share)[:NAMED]:
         x, y = plot.x(each.intensity), plot.y(each.rate)
         said = fit(f"{each.layer.name} {short(each.share, 'share')}", 190, 11)
-        is_left = x + 20 + width_of(said, 11) > plot.right
-        place = y + 28
-        while any(abs(place - other) < 14 for other in taken):
-            place += 14
-        if place > plot.bottom - 4:
+        width = width_of(said, 11) + 6
+        is_left = x + width > plot.right
+        place = max(y + 28, free)
+        if place > plot.bottom - 20 or (is_left and x - width < plot.left):
             continue
-        taken.append(place)
+        free = place + 14
         canvas.line(x, y, x, place - 4, "rule")
         canvas.text(
             x + (-5 if is_left else 5), place, said, "small halo", "end" if is_left else "start"

@@ -63,8 +63,7 @@ _RULES = (
     (" .paper", "fill:$paper"),
     (" .limit", "stroke:$limit;stroke-width:1.5;stroke-dasharray:5 4;fill:none"),
     (" .over", "fill:$limit"),
-    (" .tip", "fill:$ink"),
-    (" .halo", "stroke:$paper;stroke-width:3;stroke-linejoin:round;paint-order:stroke"),
+    (" .halo", "stroke:$paper;stroke-width:3;stroke-linejoin:round"),
     (" .ink", "stroke:$ink;stroke-width:1.5;fill:none"),
     (" .thin", "stroke-width:1.5;fill:none"),
     (" .flow", "fill-opacity:.38"),
@@ -74,23 +73,29 @@ _RULES = (
 
 
 @cache
-def style(theme: Theme = "auto", *, background: bool = False) -> str:
+def stylesheet(theme: Theme = "auto", *, background: bool = False) -> str:
     """Return the style of all charts: by the reader's preference, or with fixed colors.
 
     A page that lets its reader choose sets `data-theme` on an element around the charts.
     """
     if theme != "auto":
         colors = _DARK if theme == "dark" else _LIGHT
-        return f"<style>{_rules(lambda name: colors[name], background=background)}</style>"
+        return _rules(lambda name: colors[name], background=background)
     dark = _variables(_DARK)
     rules = _rules(lambda name: f"var(--mlc-{name})", background=background)
     return (
-        f"<style>.{CLASS}{{{_variables(_LIGHT)}}}"
+        f".{CLASS}{{{_variables(_LIGHT)}}}"
         f"@media(prefers-color-scheme:dark){{.{CLASS}{{{dark}}}}}"
         f'[data-theme="light"] .{CLASS}{{{_variables(_LIGHT)}}}'
         f'[data-theme="dark"] .{CLASS}{{{dark}}}'
-        f"{rules}</style>"
+        f"{rules}"
     )
+
+
+def with_theme(svg: str, theme: Theme) -> str:
+    """Return a file with fixed colors, for programs that know no variables."""
+    auto, fixed = (stylesheet(each, background=True) for each in ("auto", theme))
+    return svg.replace(auto, fixed)
 
 
 def _variables(colors: Mapping[str, str]) -> str:

@@ -63,14 +63,18 @@ def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     canvas.polygon(outline, "f1 area")
     x = plot.left + (steps.index(peak) + 0.5) * step
     y = plot.y(shown_fixed + most)
-    label = fit(f"peak {format_bytes(most)} · {peak.name}", (plot.right - plot.left) * 0.6)
-    is_right = x + 8 + width_of(label) > plot.right
+    room = (plot.right - plot.left) * 0.6
+    label = fit(f"peak {format_bytes(most)} · {peak.name}", room, 11, bold=True)
+    needed = width_of(label, 11, bold=True) + 8
+    is_right = x + needed > plot.right and x - needed > plot.left
+    if not is_right and x + needed > plot.right:
+        label = fit(label, plot.right - x - 8, 11, bold=True)
     canvas.circle(x, y, 3.5, "over")
     canvas.text(
         x + (-8 if is_right else 8),
         y - 5,
         label,
-        "strong halo small",
+        "strong small halo",
         "end" if is_right else "start",
     )
     if limit is not None and memory is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from modellint.base.records import dataclass
 from modellint.base.text import counted
@@ -11,6 +12,7 @@ from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import running, time_of
 from modellint.report.charts.measure import fit, width_of
+from modellint.report.charts.plot import draw_ticks
 from modellint.report.charts.scales import linear, short
 
 MOST = 18
@@ -95,14 +97,14 @@ def _flush(spans: list[_Span], between: list[LayerFacts], now: float) -> float:
 
 def _draw(canvas: Canvas, spans: Sequence[_Span], total: float) -> float:
     names = min(max(width_of(each.name) for each in spans) + 2, canvas.inner * 0.36)
-    label = width_of("000 ms · 00.0 %") + 6
+    label = max(width_of(_label(each, total), 11) for each in spans) + 6
     left = canvas.left + names + 12
     top, bottom = canvas.top + 4, canvas.top + 4 + len(spans) * ROW
-    scale = linear(total, left, canvas.right - 8, "seconds", exact=True)
-    for value, said in scale.ticks:
-        x = scale(value)
-        canvas.line(x, top - 4, x, bottom, "grid")
-        canvas.text(x, bottom + 14, _tick(said, value, total), "soft small", "middle")
+    scale = linear(total, left, canvas.right - label, "seconds", exact=True)
+    ticks = [(value, _tick(said, value, total)) for value, said in scale.ticks]
+    for value, _ in ticks:
+        canvas.line(scale(value), top - 4, scale(value), bottom, "grid")
+    draw_ticks(canvas, replace(scale, ticks=ticks), bottom)
     for at, span in enumerate(spans):
         y = top + at * ROW
         bound = span.layers[0].bound if span.is_one else None
@@ -112,12 +114,12 @@ def _draw(canvas: Canvas, spans: Sequence[_Span], total: float) -> float:
         canvas.text(left - 10, y + BAR - 2, fit(span.name, names), is_soft, "end")
         tip = f"{span.name}: {short(span.seconds, 'seconds')}"
         canvas.rect(x, y, end - x, BAR, f"f{number}", tip)
-        said = f"{short(span.seconds, 'seconds')} · {short(span.seconds / total, 'share')}"
-        if end + label < canvas.right:
-            canvas.text(end + 5, y + BAR - 2, said, "small halo")
-        else:
-            canvas.text(x - 5, y + BAR - 2, said, "small halo", "end")
+        canvas.text(end + 5, y + BAR - 2, _label(span, total), "small halo")
     return bottom + 18
+
+
+def _label(span: _Span, total: float) -> str:
+    return f"{short(span.seconds, 'seconds')} · {short(span.seconds / total, 'share')}"
 
 
 def _tick(said: str, value: float, total: float) -> str:

@@ -1,0 +1,11 @@
+"""Findings drawn in their graphs, as one SVG file."""
+
+from __future__ import annotations
+
+from modellint.finding import Result
+from modellint.report.charts import neighborhoods
+from modellint.report.options import Options
+
+
+def render(result: Result, options: Options) -> str:
+    return neighborhoods(result).standalone()
