@@ -143,7 +143,12 @@ class LayerFacts:
         Literal["compute", "memory"] | None, "What its time is bound by; null without a device."
     ] = None
     seconds: Annotated[float | None, "Lower bound on its time; null without a device."] = None
-    expected: Annotated[float | None, "Expected seconds, if they are estimated."] = None
+    expected: Annotated[
+        float | None, "Expected seconds of the kernel whose main node it is; else null."
+    ] = None
+    limited_by: Annotated[
+        Literal["compute", "memory", "overhead"] | None, "The largest part of `expected`."
+    ] = None
     unit: Annotated[str | None, "Unit that it runs on, if the runtime has several."] = None
 
 

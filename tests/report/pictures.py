@@ -1,4 +1,4 @@
-"""What a picture shows, read back from its SVG."""
+"""The texts of a picture, read back from its SVG."""
 
 from __future__ import annotations
 

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
-from modellint.analysis.assume import settle
-from modellint.analysis.blocks import Blocks
-from modellint.analysis.cost import ModelCost, NodeCost
-from modellint.analysis.precision import activation_dtype, precision_of
-from modellint.analysis.quantization import QuantizationMap
-from modellint.analysis.roofline import NodeBound, roofline
-from modellint.analysis.shapes import DeployedTypes
 from modellint.base.text import counted, shorten
 from modellint.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
 from modellint.inspector.grouping import BlockStack, stacks
-from modellint.model import AttributeRef, Graph, Model, Node, Tensor, Value, format_shape
-from modellint.placement import UnitPlacement, placement
+from modellint.inspector.node_facts import NodeFacts, attempt
+from modellint.model import AttributeRef, Graph, Node, Tensor, Value, format_shape
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
@@ -25,8 +17,6 @@ LONGEST_ATTRIBUTE = 120
 MOST_ATTRIBUTES = 40
 MOST_OF = 0.75
 """Share of nodes whose names must begin with a path that names them all."""
-
-T = TypeVar("T")
 
 
 def draw(opened: OpenModel, deployment: Deployment) -> Drawing | None:
@@ -45,7 +35,7 @@ class Drawer:
         self._model = opened.model
         self.values: dict[Value, int] = {}
         self._scopes: dict[int, str] = {}
-        self._facts = _Facts(opened, deployment)
+        self._facts = NodeFacts(opened, deployment)
         self._groups = self._group_main_graph()
         for graph in opened.model.graphs():
             self._graph(graph, self._body(graph))
@@ -53,7 +43,7 @@ class Drawer:
 
     def _group_main_graph(self) -> dict[Node, int]:
         """Add a group for each block and stack, and return the innermost one of each node."""
-        found = _attempt(lambda: stacks(self._model.graph, self._facts.blocks().all))
+        found = attempt(lambda: stacks(self._model.graph, self._facts.blocks().all))
         return {
             node: group
             for stack in found or ()
@@ -143,83 +133,6 @@ class Drawer:
         )
 
 
-class _Facts:
-    """Results of analyses for each node; one that fails leaves its facts out."""
-
-    def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
-        self._deployment = deployment
-        model = opened.model
-        settled = _attempt(lambda: opened.under(deployment).get(settle).deployment)
-        self._analyses = opened.under(settled or deployment)
-        self._costs = _attempt(lambda: self._analyses.get(ModelCost))
-        self._types = _attempt(lambda: self._analyses.get(DeployedTypes))
-        self._quantized = _attempt(lambda: self._analyses.get(QuantizationMap))
-        found = _attempt(lambda: opened.under(deployment).get(roofline))
-        self.bounds: dict[int, NodeBound] = (
-            {id(each.node): each for each in found.nodes} if found is not None else {}
-        )
-        self._placement = _attempt(lambda: opened.under(deployment).get(placement))
-        self.units = _units(self._placement)
-        self._model: Model = model
-
-    def blocks(self) -> Blocks:
-        return self._analyses.get(Blocks)
-
-    def cost(self, node: Node) -> NodeCost:
-        costs = self._costs
-        unknown = NodeCost(None, None, None, None)
-        return _attempt(lambda: costs.of(node)) or unknown if costs is not None else unknown
-
-    def is_quantized(self, node: Node) -> bool:
-        found = self._quantized
-        if found is None:
-            return False
-        op = found.op(node)
-        return op.is_quantized if op is not None else found.converter(node) is not None
-
-    def precision(self, node: Node, bound: NodeBound | None) -> str:
-        """Return the precision of a product, or else of the first result."""
-        op = self._quantized.op(node) if self._quantized is not None else None
-        if op is not None:
-            if op.is_quantized or bound is None:
-                return _attempt(lambda: op.precision) or ""
-            return bound.precision
-        output = node.output()
-        dtype = output.known_dtype if output is not None else None
-        if dtype is None:
-            return ""
-        return precision_of(activation_dtype(dtype, self._deployment.precision))
-
-    def refusal(self, node: Node) -> str:
-        found = self._placement.refusal_of(node) if self._placement is not None else None
-        return f"{node.qualified_op} {found.words}" if found is not None else ""
-
-    def type_of(self, value: Value) -> str:
-        types = self._types
-        shape = _attempt(lambda: types.shape(value)) if types is not None else value.known_shape
-        dtype = value.known_dtype
-        if shape is None and dtype is None:
-            return ""
-        return f"{dtype or '?'} {format_shape(shape)}"
-
-
-def _units(found: UnitPlacement | None) -> dict[int, str]:
-    if found is None:
-        return {}
-    return {
-        id(node): found.fallback or "nowhere" if id(node) in found.refusals else found.unit
-        for node in found.nodes
-    }
-
-
-def _attempt(compute: Callable[[], T]) -> T | None:
-    """Return None if an analysis fails: it is one detail of a picture."""
-    try:
-        return compute()
-    except Exception:
-        return None
-
-
 def is_stored(node: Node) -> bool:
     """Return True if a node only holds a stored tensor, which is drawn like any other weight."""
     return bool(node.outputs) and all(
@@ -242,7 +155,7 @@ def common_scope(nodes: Sequence[Node]) -> str:
 
 
 def _attributes(node: Node) -> Iterator[tuple[str, str]]:
-    attributes = _attempt(lambda: node.attributes) or {}
+    attributes = attempt(lambda: node.attributes) or {}
     for name, value in [*attributes.items()][:MOST_ATTRIBUTES]:
         yield name, shorten(_written(value), LONGEST_ATTRIBUTE)
     if len(attributes) > MOST_ATTRIBUTES:

@@ -3,55 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
-from modellint.analysis.assume import settle
 from modellint.analysis.blocks import Blocks, GraphBlock
-from modellint.analysis.cost import ModelCost, NodeCost
 from modellint.analysis.folding import Folding, folding
+from modellint.analysis.latency import LayerTime, TimeEstimate, latency
 from modellint.analysis.memory import memory
 from modellint.analysis.parameters import parameters, stored_weight
-from modellint.analysis.precision import activation_dtype, precision_of
-from modellint.analysis.quantization import QuantizationMap
-from modellint.analysis.roofline import NodeBound, roofline
-from modellint.analysis.shapes import DeployedTypes
+from modellint.analysis.precision import without_strange_assumption
 from modellint.inspection import Dims, LayerFacts
+from modellint.inspector.node_facts import NodeFacts, attempt
 from modellint.model import Model, Node, Value
-from modellint.placement import UnitPlacement, placement
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
-T = TypeVar("T")
+Limit = Literal["compute", "memory", "overhead"]
 START, BETWEEN, END = "start", "between blocks", "end"
 FEWEST_BLOCKS = 2
 FEWEST_SCOPES, MOST_SCOPES = 3, 60
 
 
 def every_layer(opened: OpenModel, deployment: Deployment) -> list[LayerFacts]:
-    return _Facts(opened, deployment).layers()
+    return _Table(opened, deployment).layers()
 
 
-class _Facts:
-    """What analyses know of nodes. One that fails leaves its facts out, and no others."""
+class _Table:
+    """Facts about all nodes. An analysis that fails leaves its own out, and no others."""
 
     def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
         self._model = opened.model
-        self._deployment = deployment
-        settled = _attempt(lambda: opened.under(deployment).get(settle).deployment) or deployment
-        sized = opened.under(settled)
-        self._types = sized.get(DeployedTypes)
-        self._costs = _attempt(lambda: sized.get(ModelCost))
-        self._folding: Folding | None = _attempt(lambda: folding(self._model, settled, self._types))
-        self._blocks = _attempt(lambda: block_names(self._model, sized.get(Blocks))) or {}
+        deployment = without_strange_assumption(self._model, deployment)
+        facts = self._facts = NodeFacts(opened, deployment)
         own = opened.under(deployment)
-        self._quantized = _attempt(lambda: own.get(QuantizationMap))
-        self._steps = _attempt(lambda: _steps(own.get(memory).footprint.profile)) or {}
-        bounds = _attempt(lambda: own.get(roofline))
-        self._bounds: dict[int, NodeBound] = (
-            {id(each.node): each for each in bounds.nodes} if bounds is not None else {}
+        self._folding: Folding | None = attempt(
+            lambda: folding(self._model, facts.sized, facts.types)
         )
-        self._units = _units(_attempt(lambda: own.get(placement)))
+        self._blocks = attempt(lambda: block_names(self._model, facts.blocks())) or {}
+        self._steps = attempt(lambda: _steps(own.get(memory).footprint.profile)) or {}
+        self._times = attempt(lambda: _times(own.get(latency))) or {}
         self._parameters = parameters(self._model)
         self._counted: set[int] = set()
 
@@ -59,8 +49,9 @@ class _Facts:
         return [self._layer(node) for node in self._model.graph.nodes]
 
     def _layer(self, node: Node) -> LayerFacts:
-        cost, bound = self._cost(node), self._bounds.get(id(node))
+        cost, bound = self._facts.cost(node), self._facts.bounds.get(id(node))
         step, alive = self._steps.get(id(node), (None, None))
+        expected, limit = self._times.get(id(node), (None, None))
         weight, parameters, stored = self._weights(node)
         first = node.output()
         return LayerFacts(
@@ -77,20 +68,17 @@ class _Facts:
             macs=cost.macs,
             flops=cost.flops,
             bytes=bound.nbytes if bound is not None else cost.bytes_moved,
-            precision=self._precision(node, bound),
-            quantized=self._is_quantized(node),
+            precision=self._facts.precision(node, bound),
+            quantized=self._facts.is_quantized(node),
             folded=self._folding is not None and self._folding.is_folded(node),
             step=step,
             alive=alive,
             bound=bound.bound if bound is not None else None,
             seconds=bound.seconds if bound is not None else None,
-            unit=self._units.get(id(node)),
+            expected=expected,
+            limited_by=limit,
+            unit=self._facts.units.get(id(node)),
         )
-
-    def _cost(self, node: Node) -> NodeCost:
-        costs = self._costs
-        found = _attempt(lambda: costs.of(node)) if costs is not None else None
-        return found or NodeCost(None, None, None, None)
 
     def _weights(self, node: Node) -> tuple[list[int] | None, int, int]:
         tensors = {id(each): each for each in map(stored_weight, node.inputs) if each is not None}
@@ -103,28 +91,8 @@ class _Facts:
         return list(largest.shape), learned, sum(each.nbytes for each in fresh)
 
     def _shape(self, value: Value) -> Dims | None:
-        shape = _attempt(lambda: self._types.shape(value))
+        shape = self._facts.shape(value)
         return list(shape) if shape is not None else None
-
-    def _precision(self, node: Node, bound: NodeBound | None) -> str:
-        """Return the precision of a product, or else that of the first result."""
-        op = self._quantized.op(node) if self._quantized is not None else None
-        if op is not None:
-            if op.is_quantized or bound is None:
-                return _attempt(lambda: op.precision) or ""
-            return bound.precision
-        output = node.output()
-        dtype = output.dtype if output is not None else None
-        if dtype is None:
-            return ""
-        return precision_of(activation_dtype(dtype, self._deployment.precision))
-
-    def _is_quantized(self, node: Node) -> bool:
-        found = self._quantized
-        if found is None:
-            return False
-        op = found.op(node)
-        return op.is_quantized if op is not None else found.converter(node) is not None
 
 
 def _steps(profile: object) -> dict[int, tuple[int, int]]:
@@ -137,21 +105,21 @@ def _steps(profile: object) -> dict[int, tuple[int, int]]:
     }
 
 
-def _units(found: UnitPlacement | None) -> dict[int, str]:
-    if found is None:
-        return {}
+def _times(found: TimeEstimate | None) -> dict[int, tuple[float, Limit]]:
+    """Return the expected seconds of each kernel, by its main node, and their largest part."""
     return {
-        id(node): found.fallback or "nowhere" if id(node) in found.refusals else found.unit
-        for node in found.nodes
+        id(each.launch.main): (each.seconds, _limit(each))
+        for each in (found.layers if found is not None else ())
     }
 
 
-def _attempt(compute: Callable[[], T]) -> T | None:
-    """Return None if an analysis fails: the others still tell what they know."""
-    try:
-        return compute()
-    except Exception:
-        return None
+def _limit(layer: LayerTime) -> Limit:
+    parts: dict[Limit, float] = {
+        "compute": layer.time.compute,
+        "memory": layer.time.memory,
+        "overhead": layer.time.overhead,
+    }
+    return max(parts, key=lambda name: parts[name])
 
 
 def block_names(model: Model, blocks: Blocks) -> Mapping[int, str]:

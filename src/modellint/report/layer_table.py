@@ -33,6 +33,7 @@ COLUMNS = (
     "bound",
     "seconds",
     "expected",
+    "limited_by",
     "step",
     "alive",
     "unit",

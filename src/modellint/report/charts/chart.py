@@ -29,7 +29,7 @@ class Chart:
     name: str
     title: str
     says: str
-    """What it shows, in one sentence."""
+    """One sentence of what it shows."""
     svg: str
     table: ChartTable
     width: int

@@ -1,4 +1,4 @@
-"""How shapes change with depth: channels, positions, and the size of results."""
+"""Shapes by depth: channels and positions of each layer."""
 
 from __future__ import annotations
 

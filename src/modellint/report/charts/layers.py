@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -10,6 +10,8 @@ from modellint.base.records import dataclass
 from modellint.inspection import Inspection, LayerFacts
 
 OTHERS = "others"
+MOST_OF = 0.6
+"""Share of names whose common path is left out."""
 T = TypeVar("T")
 
 
@@ -30,9 +32,26 @@ def kind_of(layer: LayerFacts) -> str:
     return layer.op_type
 
 
-def time_of(layer: LayerFacts) -> float | None:
-    """Return the expected seconds, or else the lower bound."""
-    return layer.expected if layer.expected is not None else layer.seconds
+@dataclass(frozen=True, slots=True)
+class TimedFacts:
+    """A layer, or the kernel that it leads, with its time."""
+
+    layer: LayerFacts
+    seconds: float
+    bound: str
+
+
+def timed(inspection: Inspection) -> tuple[list[TimedFacts], bool]:
+    """Return layers with their expected time, or else all with lower bounds; True if expected."""
+    layers = running(inspection)
+    expected = [
+        TimedFacts(each, each.expected, each.limited_by or "") for each in layers if each.expected
+    ]
+    if expected:
+        return expected, True
+    return [
+        TimedFacts(each, each.seconds, each.bound or "") for each in layers if each.seconds
+    ], False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,28 @@ class LayerGroup:
 
     def sum(self, figure: Callable[[LayerFacts], float | None]) -> float:
         return sum(figure(each) or 0 for each in self.layers)
+
+
+def shared_path(names: Sequence[str]) -> str:
+    """Return the path that most names begin with, which says little about any of them."""
+    path = ""
+    while True:
+        longer = Counter(
+            path + head + "/"
+            for name in names
+            if name.startswith(path)
+            for head, slash, _ in [name[len(path) :].partition("/")]
+            if slash
+        )
+        best, count = next(iter(longer.most_common(1)), ("", 0))
+        if count <= MOST_OF * len(names):
+            return path
+        path = best
+
+
+def without_path(name: str, path: str) -> str:
+    """``…/layer.0/conv`` is ``/m/net/layer.0/conv`` without ``/m/net/``."""
+    return f"…/{name.removeprefix(path)}" if len(path) > 1 and name.startswith(path) else name
 
 
 def grouped(layers: Iterable[LayerFacts], by: Callable[[LayerFacts], str]) -> list[LayerGroup]:

@@ -1,4 +1,4 @@
-"""How often each operator occurs, and its share of the work."""
+"""The number of nodes of each operator, and its share of the work."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from modellint.base.units import format_bandwidth
 from modellint.inspection import Inspection, LayerFacts, Memory, Roofline
 from modellint.report.charts.canvas import WIDTH, Canvas, color
 from modellint.report.charts.chart import Chart, ChartTable
-from modellint.report.charts.layers import OTHERS, running, time_of
+from modellint.report.charts.layers import OTHERS, timed
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import logarithmic, short
@@ -17,7 +17,8 @@ from modellint.report.charts.scales import logarithmic, short
 HEIGHT = 300
 KINDS = 6
 MOST_ROWS = 60
-NAMED = 3
+NAMED, WORTH = 3, 0.03
+"""Layers that are named: those with most of the time, if that is worth it."""
 SAID = 0.005
 """Share of the time that is worth a sentence."""
 SMALLEST, LARGEST = 2.5, 13.0
@@ -41,10 +42,12 @@ def roofline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     roof = memory.roofline
     waiting = short(roof.memory_share, "share")
     says = (
-        f"{memory.device or memory.target} in {roof.precision}: {waiting} of the time waits for "
-        f"memory, at {format_bandwidth(roof.bandwidth)}; above {roof.ridge:.3g} operations per "
-        "byte, arithmetic is the limit."
+        f"{memory.device or memory.target} in {roof.precision}: at its peak rates, {waiting} of "
+        f"the time waits for memory, at {format_bandwidth(roof.bandwidth)}; above "
+        f"{roof.ridge:.3g} operations per byte, arithmetic is the limit."
     )
+    if timed(inspection)[1]:
+        says += " Circles are as far below the line as their expected time is above the least."
     moving = _moving(inspection)
     if moving >= SAID:
         says += f" Layers that only move data are not shown: {short(moving, 'share')} of the time."
@@ -68,28 +71,26 @@ def roofline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
 
 
 def _points(inspection: Inspection) -> list[_Point]:
-    timed = [
-        (each, seconds)
-        for each in running(inspection)
-        if each.flops and each.bytes and (seconds := time_of(each))
-    ]
-    total = sum(seconds for _, seconds in timed)
+    layers, _ = timed(inspection)
+    total = sum(each.seconds for each in layers)
     return [
         _Point(
-            each,
-            (each.flops or 0) / (each.bytes or 1),
-            (each.flops or 0) / seconds,
-            seconds / total,
+            each.layer,
+            each.layer.flops / each.layer.bytes,
+            each.layer.flops / each.seconds,
+            each.seconds / total,
         )
-        for each, seconds in timed
+        for each in layers
+        if each.layer.flops and each.layer.bytes
     ]
 
 
 def _moving(inspection: Inspection) -> float:
     """Return the share of the time in layers that compute nothing."""
-    timed = [(each.flops, time_of(each) or 0) for each in running(inspection)]
-    total = sum(seconds for _, seconds in timed)
-    return sum(seconds for flops, seconds in timed if not flops) / total if total else 0.0
+    layers, _ = timed(inspection)
+    total = sum(each.seconds for each in layers)
+    moving = sum(each.seconds for each in layers if not each.layer.flops)
+    return moving / total if total else 0.0
 
 
 def _kinds(points: list[_Point]) -> dict[str, int]:
@@ -143,6 +144,8 @@ def _name_slowest(canvas: Canvas, plot: Plot, points: list[_Point]) -> None:
     """Name the layers that take most time, where there is room."""
     free = plot.top + 32  # below what is written at the roof
     for each in sorted(points, key=lambda each: -each.share)[:NAMED]:
+        if each.share < WORTH:
+            break
         x, y = plot.x(each.intensity), plot.y(each.rate)
         said = fit(f"{each.layer.name} {short(each.share, 'share')}", 190, 11)
         width = width_of(said, 11) + 6

@@ -6,6 +6,7 @@ from modellint.base.units import format_bytes
 from modellint.inspection import Inspection, LayerFacts, Memory
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
+from modellint.report.charts.layers import shared_path, without_path
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.plot import draw_limit, draw_plot
 from modellint.report.charts.scales import linear, short
@@ -64,7 +65,8 @@ def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     x = plot.left + (steps.index(peak) + 0.5) * step
     y = plot.y(shown_fixed + most)
     room = (plot.right - plot.left) * 0.6
-    label = fit(f"peak {format_bytes(most)} · {peak.name}", room, 11, bold=True)
+    name = without_path(peak.name, shared_path([each.name for each in steps]))
+    label = fit(f"peak {format_bytes(most)} · {name}", room, 11, bold=True)
     needed = width_of(label, 11, bold=True) + 8
     is_right = x + needed > plot.right and x - needed > plot.left
     if not is_right and x + needed > plot.right:
@@ -72,7 +74,7 @@ def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     canvas.circle(x, y, 3.5, "over")
     canvas.text(
         x + (-8 if is_right else 8),
-        y - 5,
+        max(y - 5, plot.top + 4),
         label,
         "strong small halo",
         "end" if is_right else "start",
