@@ -25,10 +25,10 @@ FEWEST_SCOPES, MOST_SCOPES = 3, 60
 
 
 def every_layer(opened: OpenModel, deployment: Deployment) -> list[LayerFacts]:
-    return _Table(opened, deployment).layers()
+    return _EveryLayer(opened, deployment).layers()
 
 
-class _Table:
+class _EveryLayer:
     """Facts about all nodes. An analysis that fails leaves its own out, and no others."""
 
     def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
