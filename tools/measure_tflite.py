@@ -38,7 +38,6 @@ class Asked(Protocol):
     """A runtime that can be asked about a model."""
 
     version: str
-    source: str
 
     def refusal(self, model: Path) -> str:
         """Return why the accelerator does not take the operator; empty if it does."""
@@ -46,8 +45,6 @@ class Asked(Protocol):
 
 class Vela:
     """Compiles for one Ethos-U."""
-
-    source = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
 
     def __init__(self, chip: str) -> None:
         from modellint.runtimes.ethos_u.probe import VelaCompiler
@@ -63,18 +60,41 @@ class Vela:
         return (reasons or ["left to the CPU"])[0] if found.left else ""
 
 
+class Xnnpack:
+    """Lets LiteRT apply its delegate for CPUs."""
+
+    def __init__(self) -> None:
+        self.version = metadata.version("ai-edge-litert")
+
+    def refusal(self, model: Path) -> str:
+        from modellint.runtimes.xnnpack.probe import delegated
+
+        found = delegated(model)
+        if found.error:
+            return f"error: {found.error}"
+        return "left to the built-in kernel" if found.left else ""
+
+
 RUNTIMES: Mapping[str, Callable[[], Asked]] = {
     "ethos-u": lambda: Vela("ethos-u65-256"),
     "ethos-u85": lambda: Vela("ethos-u85-256"),
+    "xnnpack": Xnnpack,
+}
+SOURCES = {
+    "ethos-u": "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela",
+    "ethos-u85": "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela",
+    "xnnpack": "https://github.com/google-ai-edge/LiteRT/tree/main/tflite/delegates/xnnpack",
 }
 FURTHER = {
     "ethos-u": frozenset({"int8", "int16", "int32"}),
     "ethos-u85": frozenset({"int8", "int16", "int32"}),
+    "xnnpack": frozenset({"float32", "int8", "uint8"}),
 }
 """Types that all forms are tried with; the others only with the first two."""
 
 
-SEEN = {"UNIDIRECTIONAL_SEQUENCE_LSTM": ["int8", "int16"]}
+_LSTM = {"UNIDIRECTIONAL_SEQUENCE_LSTM": ["int8", "int16"]}
+SEEN = {"ethos-u": _LSTM, "ethos-u85": _LSTM}
 """Types of operators that are taken, and of which no model could be written here."""
 
 
@@ -156,7 +176,7 @@ def answers(file: Path) -> dict[tuple[str, str, str], str]:
     return {(each["op"], each["form"], each["type"]): each["refused"] for each in told}
 
 
-def table(known: Mapping[tuple[str, str, str], str]) -> dict[str, Operator]:
+def table(name: str, known: Mapping[tuple[str, str, str], str]) -> dict[str, Operator]:
     """The types that are taken in some form, and the forms that are refused with such a type."""
     found: dict[str, Operator] = defaultdict(Operator)
     for (op, _, dtype), refused in known.items():
@@ -172,13 +192,9 @@ def table(known: Mapping[tuple[str, str, str], str]) -> dict[str, Operator]:
             found[op].refused.setdefault(form, refused)
     for op, entry in found.items():
         entry.at = _varied_input(op)
-    return {**found, **_seen(found)}
-
-
-def _seen(found: Mapping[str, Operator]) -> dict[str, Operator]:
-    """Operators whose kernels want tensors that the models here lack: taken in real models."""
-    refused = [op for op, entry in found.items() if op in SEEN and not entry.accepted]
-    return {op: Operator(accepted=1, taken=SEEN[op], tried=found[op].tried) for op in refused}
+    for op, types in SEEN.get(name, {}).items():
+        found[op] = Operator(accepted=1, taken=types, tried=found[op].tried)
+    return dict(found)
 
 
 def _varied_input(op: str) -> int:
@@ -224,11 +240,10 @@ def main() -> None:
     if given.ask:
         ask(make, FURTHER[given.runtime], given.answers)
     known = answers(given.answers)
-    version, source = given.version, Vela.source
-    if version is None:
-        runtime = make()
-        version, source = runtime.version, runtime.source
-    write_table(given.runtime, version, "measured", source, table(known))
+    version = given.version or make().version
+    write_table(
+        given.runtime, version, "measured", SOURCES[given.runtime], table(given.runtime, known)
+    )
     alike = compare(given.runtime, known)
     sys.stdout.write(f"{alike[True]} of {alike.total()} predicted\n")
 

@@ -67,6 +67,19 @@ def result_type(facts: Facts, node: Node, limits: Condition) -> str:
     return f"a result of type {found}" if found and found not in limits["types"] else ""
 
 
+def scale_ratio(facts: Facts, node: Node, limits: Condition) -> str:
+    """Describe inputs whose scales, by the output's, are beyond what integers can express."""
+    result = node.output()
+    wanted = _scheme(facts, result).scales if result is not None else ()
+    given = [_scheme(facts, value).scales for value in node.inputs if value is not None]
+    if len(wanted) != 1 or wanted[0] <= 0 or any(len(each) != 1 for each in given):
+        return ""
+    scales = [each[0] for each in given]
+    compared = [math.prod(scales)] if limits.get("product") else scales
+    strange = [s for s in compared if not limits["least"] <= s / wanted[0] < limits["below"]]
+    return f"scales {strange[0] / wanted[0]:.3g} times the result's" if strange else ""
+
+
 def scales_differ(facts: Facts, node: Node, _: Condition) -> str:
     """Describe inputs that are quantized in another way than the output."""
     result = node.output()
@@ -237,6 +250,43 @@ def slice_strides(facts: Facts, node: Node, _: Condition) -> str:
     return ""
 
 
+def any_stride(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe strides other than 1."""
+    strides = _integers(facts, node.input(3))
+    return f"strides of {max(strides, key=abs)}" if strides and set(strides) != {1} else ""
+
+
+def open_size(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe a slice up to the end of an axis, wherever that is."""
+    sizes = _integers(facts, node.input(2))
+    return "a size of -1" if sizes is not None and -1 in sizes else ""
+
+
+def strided_pixel(_: Facts, node: Node, __: Condition) -> str:
+    """Describe a pooling that takes single pixels out."""
+    window = node.get_int("filter_height"), node.get_int("filter_width")
+    strides = _strides(node)
+    return "a window of 1 x 1" if window == (1, 1) and strides not in (None, (1, 1)) else ""
+
+
+def operand_count(_: Facts, node: Node, limits: Condition) -> str:
+    """Describe more or fewer inputs or outputs than are taken."""
+    for side, values in (("inputs", node.inputs), ("outputs", node.outputs)):
+        low, high = limits.get(side, (0, len(values)))
+        if not low <= len(values) <= high:
+            return f"{len(values)} {side}"
+    return ""
+
+
+def requantized(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe a change from one type of integers to another."""
+    data, result = node.input(0), node.output()
+    before, after = (_type_of(facts, each) if each is not None else "" for each in (data, result))
+    if before not in _QUANTIZED or after not in _QUANTIZED or before == after:
+        return ""
+    return f"{before} to be {after}"
+
+
 def permutation(facts: Facts, node: Node, limits: Condition) -> str:
     """Describe a transposition of a type for which only few are taken."""
     data, order = node.input(0), _integers(facts, node.input(1))
@@ -291,23 +341,29 @@ def _integers(facts: Facts, value: Value | None) -> list[int] | None:
 
 
 OF_NODE: Mapping[str, Callable[[Facts, Node, Condition], str]] = {
+    "any-stride": any_stride,
     "batch": batch,
     "computed-scalar": computed_scalar,
     "depth": depth,
     "gathered-axis": gathered_axis,
     "last-axis": last_axis,
     "open-beyond-batch": open_beyond_batch,
+    "open-size": open_size,
+    "operand-count": operand_count,
     "permutation": permutation,
     "plane": plane,
     "pool-window": pool_window,
     "reduction": reduction,
+    "requantized": requantized,
     "resize": resize,
     "result-type": result_type,
     "scalar-inputs": scalar_inputs,
+    "scale-ratio": scale_ratio,
     "scales-differ": scales_differ,
     "scales-per-channel": scales_per_channel,
     "slice-strides": slice_strides,
     "strided-padding": strided_padding,
+    "strided-pixel": strided_pixel,
     "transposed-strides": transposed_strides,
     "unquantized": unquantized,
 }

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from modellint.formats.tflite import DOMAIN
 from modellint.forms.forms import refused_form
-from modellint.model import Model, Node
+from modellint.model import Model, Node, Value
 from modellint.placement.inside import INSIDE
 from modellint.placement.judging import NodeJudge
 from modellint.placement.placed import NotTaken
@@ -16,6 +16,8 @@ from modellint.targets.deployment import Deployment
 
 ANY = "*"
 """The operator of forms that are about all operators, save those that they list under `except`."""
+
+_WIDENERS = frozenset({"DENSIFY", "DEQUANTIZE"})
 
 
 class TFLiteJudge(NodeJudge):
@@ -27,6 +29,18 @@ class TFLiteJudge(NodeJudge):
         if placing.fixes_batch and deployment.batch is None:
             deployment = replace(deployment, batch=1)
         super().__init__(model, deployment, placing, table)
+
+    def is_frozen(self, value: Value) -> bool:
+        """Return True for constants, also if they are widened when the model is loaded."""
+        if super().is_frozen(value):
+            return True
+        source = value.producer.input(0) if value.producer is not None else None
+        return (
+            source is not None
+            and value.producer is not None
+            and value.producer.op_type in _WIDENERS
+            and super().is_frozen(source)
+        )
 
     def refusal(self, node: Node) -> NotTaken | None:
         op = node.op_type

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, field
 from importlib import import_module, metadata
 from pathlib import Path
@@ -15,8 +15,9 @@ from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.formats.tflite.reader import read
-from modellint.model import Graph, Node
+from modellint.model import Graph, Node, Value
 from modellint.runtimes.captured import captured, text_of
+from modellint.runtimes.delegated import parts_of
 from modellint.runtimes.ethos_u.log import LeftOperator, failure, refusals
 from modellint.runtimes.probe import Remark, Tell
 
@@ -99,7 +100,7 @@ class VelaCompiler:
         graph = read(path).graph
         left = _counterparts(graph, [n for n in compiled.graph.nodes if n.op_type != COMPILED])
         parts = [node for node in compiled.graph.nodes if node.op_type == COMPILED]
-        return VelaResult(tuple(_members(graph, parts, left)), left, said, figures)
+        return VelaResult(tuple(parts_of(_borders(graph, parts), left)), left, said, figures)
 
     def _run(self, path: Path, folder: str) -> str:
         given = ("--accelerator-config", self._chip, "--output-dir", folder)
@@ -125,24 +126,31 @@ def _counterparts(graph: Graph, remaining: list[Node]) -> tuple[Node, ...]:
     places: dict[tuple[str, str], list[Node]] = defaultdict(list)
     for node in reversed(graph.nodes):
         places[_key(node)].append(node)
-    found = (places[_key(node)] for node in remaining)
-    return tuple(each.pop() for each in found if each)
+    renamed: Counter[str] = Counter()
+    found: list[Node] = []
+    for node in remaining:
+        if places[_key(node)]:
+            found.append(places[_key(node)].pop())
+        else:  # Vela renames results that it converts, as those of type bool
+            renamed[node.op_type] += 1
+    for op, count in renamed.items():
+        found += [node for node in graph.nodes if node.op_type == op and node not in found][:count]
+    return tuple(found)
 
 
-def _members(graph: Graph, parts: list[Node], left: tuple[Node, ...]) -> Iterator[tuple[Node, ...]]:
-    """Iterate over the nodes of each part: all that its results need, and no other has computed."""
-    done = {id(node) for node in left}
+def _borders(
+    graph: Graph, parts: Iterable[Node]
+) -> Iterator[tuple[Collection[Value], Collection[Value]]]:
+    """Iterate over what parts read and write, as values of the model."""
+    named: dict[str, list[Value]] = defaultdict(list)
+    for value in graph.values.values():
+        named[_plain(value.name)].append(value)
     for part in parts:
-        names = {_plain(value.name) for value in part.outputs if value is not None}
-        pending = [node for node in graph.nodes if names & set(_results(node))]
-        members: list[Node] = []
-        while pending:
-            node = pending.pop()
-            if id(node) not in done:
-                done.add(id(node))
-                members.append(node)
-                pending += node.predecessors
-        yield tuple(sorted(members, key=lambda node: node.index))
+        sides = (
+            (value for value in side if value is not None) for side in (part.inputs, part.outputs)
+        )
+        reads, writes = ([each for v in side for each in named[_plain(v.name)]] for side in sides)
+        yield reads, writes
 
 
 def _results(node: Node) -> list[str]:
