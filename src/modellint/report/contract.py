@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from modellint import __version__
+from modellint.base.text import rule_url
 from modellint.finding import Assumptions, Finding, ModelSummary, Probed, Result, Severity
 from modellint.fixed import FileFixes, FixEntry, ModelSize, RefusedFix
 from modellint.report.grouping import ordered
@@ -45,6 +46,8 @@ class FindingEntry(TypedDict):
     count: Annotated[int, "Number of occurrences that the finding stands for."]
     fingerprint: Annotated[str, "Stable across runs, even if names or order change."]
     suppressed: Annotated[str | None, "Why the finding does not count; null if it counts."]
+    fails: Annotated[bool, "True if it is at or above --fail-on, so that the run fails."]
+    url: Annotated[str, "The page of the rule."]
     fixable: Annotated[
         str | None,
         "How far the rule's fixes may be trusted: safe, exact, numbers, choice; null without any.",
@@ -356,5 +359,7 @@ def finding_entry(finding: Finding) -> FindingEntry:
         "count": finding.count,
         "fingerprint": finding.fingerprint,
         "suppressed": finding.suppressed,
+        "fails": finding.fails,
+        "url": rule_url(finding.code),
         "fixable": finding.fixable,
     }

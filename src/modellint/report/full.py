@@ -192,6 +192,8 @@ class _FullPage(Page):
         self._prose("also", self._also(group))
         if self.options.verbose and finding.evidence:
             self._prose("data", self._evidence(finding))
+        if self.options.verbose:
+            self._prose("page", rule_url(finding.code))
 
     def _title(self, group: Group) -> None:
         finding = group.first
