@@ -44,6 +44,7 @@ m (float[1,8] x) => (float[1,8] y) <float s = {0.1}, uint8 z = {128}>
     [dq1] y = DequantizeLinear (d, s, z)
 }
 """
+NAMELESS = "UNKNOWN_SDM"
 UNKNOWN = "SoC model name not found"
 _NAME = re.compile(r"unsupported on soc (?P<name>\S+)")
 _ARCH = re.compile(r"(?:Arch \d+ .*overwrite it to |for architecture )(?P<arch>\d+)")
@@ -74,7 +75,7 @@ def ask(number: str) -> dict[str, Any]:
     name, architecture = _NAME.search(logs[0]), _ARCH.search(logs[0])
     return {
         "known": UNKNOWN not in logs[0],
-        "name": name["name"] if name else "",
+        "name": name["name"] if name and name["name"] != NAMELESS else "",
         "architecture": f"v{architecture['arch']}" if architecture else "",
         "floats": takes[0],
         "integers": takes[1],
@@ -111,7 +112,7 @@ def main() -> None:
     release = installation().version
     lines = [HEAD.format(version=release)]
     for number, said in chips():
-        if said.pop("known"):
+        if said.pop("known") and (said["floats"] or said["integers"]):
             lines.append(f"[chips.{number}]")
             lines += [f"{key} = {json.dumps(value)}" for key, value in said.items()]
             lines.append("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,13 +10,13 @@ from pathlib import Path
 import pytest
 from measure_placement import Agreement, predicted
 
-from modellint.runtimes.qnn import CHIPS
+from modellint.runtimes.qnn.chips import chips
 from tests.exports import materialise
 from tests.oracles.support import ask
 from tests.quantization.real import dynamic, static
-from tests.support import save
+from tests.support import run_cli, save
 
-CHIP = CHIPS["snapdragon-8-gen-3"]
+CHIP = chips()["sm8650"].number
 SEQUENCE = {"batch": 1, "sequence": 8}
 NON_ZERO = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -129,7 +130,34 @@ def _share(counts: Counter[bool]) -> float:
 
 
 def test_a_chip_without_floats_takes_integers_only(made: Callable[[str], Path]) -> None:
-    chip = CHIPS["qcs6490"]
+    chip = chips()["qcs6490"].number
     assert ask("qnn", made("around"), chip=chip)["partitions"] == []
     whole = ask("qnn", made("squeezenet-u8"), chip=chip, symbols=SEQUENCE)
     assert [len(part) for part in whole["partitions"]] == [185]
+
+
+def test_one_table_for_several_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "around.onnxtxt").write_text(AROUND)
+    monkeypatch.setenv("COLUMNS", "80")
+    targets = "snapdragon-8-elite,qcs6490,raspberry-pi-5"
+    said = run_cli("probe", "around.onnxtxt", "-q", "-t", targets, cwd=tmp_path)
+    assert said.exit_code == 0, said
+    lines = said.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[:8] for line in lines[:7:2]] == [
+        ["target", "runtime", "answer", "on", "device", "parts", "time"],
+        ["snapdragon-8-elite", "qnn", "2.7.0", "builds", "3", "of", "5", "3"],
+        ["qcs6490", "qnn", "2.7.0", "builds", "0", "of", "5", "0"],
+        lines[6].split()[:8],
+    ]
+    assert lines[3].startswith("      Acosh 'acosh': ")
+    assert lines[5] == "      Relu 'relu': the chip does not compute floats"
+    assert lines[6].split()[:2] == ["raspberry-pi-5", "onnxruntime"]
+
+
+def test_a_refusal_is_the_exit_code(made: Callable[[str], Path]) -> None:
+    said = run_cli("probe", made("squeezenet1_0"), "-t", "qcs6490", "--batch", "1", "--json")
+    assert said.exit_code == 1
+    (probed,) = json.loads(said.stdout)["probes"]
+    assert (probed["status"], probed["backend"], probed["version"]) == ("refused", "qnn", "2.7.0")
+    assert probed["reason"].endswith("the chip does not compute floats")

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modellint.runtimes.qnn import CHIPS, USUAL
+from modellint.runtimes.qnn import USUAL
+from modellint.runtimes.qnn.chips import chips
 from modellint.runtimes.qnn.probe import Compiler
 from placements import MOST_TEXT, Compile
 
 
 def compiler(chip: str) -> Compile:
-    made = Compiler(chip or CHIPS[USUAL])
+    made = Compiler(chip or chips()[USUAL].number)
 
     def compile_model(file: Path, sizes: Mapping[str, int]) -> dict[str, Any]:
         found = made.compile(file, sizes)

@@ -7,7 +7,8 @@ in this process, and only on request.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -134,10 +135,10 @@ class _Question:
 def _question(
     model: Model, deployment: Deployment, choice: Choice, request: ProbeRequest
 ) -> _Question:
+    from modellint.probes.profiles import profiles, sizes
+
     level, note, remarks, ranges = choice.reach.level, choice.reach.note, [], {}
     if choice.backend.probe.needs_ranges and level == "build":
-        from modellint.probes.profiles import profiles
-
         found = profiles(model, deployment)
         remarks, ranges = found.remarks, found.ranges
         if remarks:
@@ -161,7 +162,7 @@ def _question(
         "quantized": any(model.nodes("QuantizeLinear", "DequantizeLinear", functions=True)),
         "workspace": request.workspace,
         "profiles": ranges,
-        "symbols": dict(deployment.symbols),
+        "symbols": sizes(model, deployment),
         "on_cuda": deployment.is_on_cuda,
         "weight_bytes": model.weight_bytes,
         "save_engine": _engine_file(model, deployment, request),
@@ -206,7 +207,8 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
             _listener(f"{model.path.name} on {backend.title}", seconds)
 
     command = question.installation.command(backend.probe.code)
-    ended = run_child(command, question.request, Limits(request.timeout, request.memory), tick)
+    with _in_binary(question) as asked:
+        ended = run_child(command, asked, Limits(request.timeout, request.memory), tick)
     try:
         outcome = from_json(ended.answer or {"status": ended.death})
     except ValueError as error:
@@ -218,6 +220,22 @@ def _ask(model: Model, question: _Question, backend: Backend, request: ProbeRequ
         level=question.request["level"] if outcome.died else outcome.level,
         figures=replace(outcome.figures, peak_bytes=ended.peak),
     )
+
+
+@contextmanager
+def _in_binary(question: _Question) -> Iterator[dict[str, Any]]:
+    """Convert ONNX text for another interpreter, which may lack the onnx package."""
+    asked = question.request
+    if asked["format"] != "onnx-text" or question.installation.is_own:
+        yield asked
+        return
+    from modellint.base.temporary import temporary_folder
+    from modellint.runtimes.onnx_text import binary
+
+    with temporary_folder() as folder:
+        path = folder / "model.onnx"
+        path.write_bytes(binary(asked["path"]))
+        yield {**asked, "path": str(path), "format": "onnx"}
 
 
 __all__ = [

@@ -188,6 +188,6 @@ def _availability(backend: Backend) -> Availability:
     if found is None:
         return Availability(backend, None, f"not installed: {backend.install}")
     detail = backend.probe.ability(gpu_capability)
-    if found.python != sys.executable:
+    if not found.is_own or found.folder:
         detail += f"; in {found.folder or found.python}"
     return Availability(backend, found.version or "unknown version", detail)

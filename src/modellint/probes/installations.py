@@ -62,9 +62,14 @@ class Installation:
     folder: str = ""
     """Folder of the environment that was set up for it, if any."""
 
+    @property
+    def is_own(self) -> bool:
+        """Return True for this interpreter."""
+        return self.python == sys.executable
+
     def command(self, code: str) -> tuple[str, ...]:
         """Return the command that runs a child with a module of a runtime's package."""
-        if self.python == sys.executable:
+        if self.is_own:
             return OWN_CHILD
         packages = {name: _folder_of(name) for name in ("modellint", code.partition(".")[0])}
         return (self.python, "-I", "-B", "-c", _BEGIN, json.dumps(packages))

@@ -34,6 +34,18 @@ def profiles(model: Model, deployment: Deployment) -> Profiles:
     return found
 
 
+def sizes(model: Model, deployment: Deployment) -> dict[str, int]:
+    """Return the sizes that a deployment states for named open dims: by name, shape or batch."""
+    found: dict[str, int] = {}
+    for value in model.inputs:
+        shape, given = value.declared_shape or (), deployment.shapes.get(value.name)
+        stated: Shape = given.optimum if given is not None else (deployment.batch,)
+        for dim, size in zip(shape, stated, strict=False):
+            if isinstance(dim, str) and isinstance(size, int):
+                found.setdefault(dim, size)
+    return {**found, **deployment.symbols}
+
+
 def _from_configuration(value: Value, given: ShapeProfile, found: Profiles) -> None:
     """Add a configured range if it agrees with the model's fixed dims."""
     shape = value.declared_shape

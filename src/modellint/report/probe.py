@@ -26,12 +26,12 @@ MEANINGS = {
 }
 STYLES = {"builds": GOOD, "parses": GOOD, "refused": POOR}
 COLUMNS = (
-    names("  target"),
-    names("runtime", least=24),
+    names("  target", least=28),
+    names("runtime"),
     names("answer"),
     figures("on device"),
     figures("parts"),
-    figures("time"),
+    figures("time", drop=5),
     figures("engine", drop=4),
     figures("weights", drop=3),
     figures("activ.", drop=2),
@@ -81,7 +81,7 @@ def _row(probed: Probed, page: Page) -> Row:
     sizes = ("engine_bytes", "weight_bytes", "activation_bytes", "scratch_bytes")
     return [
         f"  {page.words(probed.target or '-')}",
-        f"{probed.backend} {probed.version}".strip() or "-",
+        f"{probed.backend} {'.'.join(probed.version.split('.')[:3])}".strip() or "-",
         Text(words, STYLES.get(words, FAIR)),
         *_placed(probed),
         duration(seconds) if seconds else "-",

@@ -1,4 +1,4 @@
-"""In the child process: conversion of models in ONNX text to binaries that runtimes accept."""
+"""Conversion of models in ONNX text to binaries that runtimes accept."""
 
 from __future__ import annotations
 

@@ -6,16 +6,8 @@ from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime
 
-# Numbers that onnxruntime-qnn 2.7.0 knows chips by (its option `soc_model`), with the names that
-# its library prints for them.
-CHIPS = {
-    "qcs6490": "93",  # QCS6490
-    "snapdragon-8-elite": "69",  # SM8750
-    "snapdragon-8-gen-2": "43",  # SM8550
-    "snapdragon-8-gen-3": "57",  # SM8650
-    "snapdragon-x-elite": "60",  # SC8380XP
-}
-USUAL = "snapdragon-8-gen-3"
+USUAL = "sm8650"
+"""The chip of a Snapdragon 8 Gen 3, for deployments without a device."""
 
 
 def ability(gpu: Gpu) -> str:
@@ -23,10 +15,12 @@ def ability(gpu: Gpu) -> str:
 
 
 def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
-    if device is None:
-        return Reach(level, chip=CHIPS[USUAL])
-    chip = CHIPS.get(device.id)
-    return f"the number of {device.name} is not known" if chip is None else Reach(level, chip=chip)
+    from modellint.runtimes.qnn.chips import chip_of, chips
+
+    chip = chips()[USUAL] if device is None else chip_of(device)
+    if chip is None:
+        return f"Qualcomm's compiler knows no chip of {device.name if device else USUAL}"
+    return Reach(level, chip=chip.number)
 
 
 RUNTIME = Runtime(
