@@ -21,6 +21,7 @@ from typing import Any
 
 import onnx
 import torch
+from export_benchmarked_names import file_name
 
 SMALL = 1024
 """Bytes up to which a constant stays in the file: it may be a shape or an axis."""
@@ -170,11 +171,6 @@ def wanted(rows: Path) -> Iterator[tuple[str, str]]:
     with rows.open(encoding="utf-8", newline="") as stream:
         pairs = {(row["timm_or_hf_name"], row["input"]): None for row in csv.DictReader(stream)}
     yield from pairs
-
-
-def file_name(name: str, size: str) -> str:
-    """Return the name of the export of an architecture at an input size."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", f"{name}@{size}").strip("-") + ".onnx"
 
 
 def export(name: str, size: str, path: Path) -> None:

@@ -1,0 +1,168 @@
+"""Published measurements of latency, met with the kernels of the architectures that they name.
+
+Shared by the tools that fit and validate the estimate of time. The kernels of each architecture,
+batch and precision are found once, and kept next to the exports that
+`tools/export_benchmarked.py` wrote.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import pickle
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from export_benchmarked_names import file_name
+
+from modellint.analysis.latency.kernels import Launch, launches
+from modellint.analysis.latency.timing import Coefficients, Machine
+from modellint.formats import read_model
+from modellint.targets import Target, load_targets
+from modellint.targets.deployment import Deployment
+
+KEPT = "kernels.pickle"
+LABELS = {
+    "A100 (unspecified)": "a100-40gb",
+    "A100-80GB": "a100-80gb",
+    "A100-SXM-40GB": "a100-40gb",
+    "A100-SXM-80GB": "a100-80gb",
+    "Jetson Nano 2GB": "jetson-nano",
+    "Jetson AGX Orin": "jetson-agx-orin-64gb",
+    "V100 (unspecified)": "v100-16gb",
+    "V100-16GB": "v100-16gb",
+    "V100-SXM2-32GB": "v100-32gb",
+}
+"""Targets of devices that the tables give other names than target files do."""
+PRECISIONS = {"tf32": "fp32", "tf32?": "fp32"}
+"""Precisions that a deployment states in another way: matrix units compute fp32 in tf32."""
+
+Sizes = tuple[str, str, int, str]
+"""Architecture, input, batch and precision."""
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a run, without their nodes, with the number of each."""
+
+    counts: tuple[tuple[Launch, int], ...]
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement, with what it is of."""
+
+    device: str
+    target: Target
+    sizes: Sizes
+    precision: str
+    """As published."""
+    family: str
+    trust: str
+    scope: str
+    source: str
+    seconds: float
+    kernels: Kernels
+
+    @property
+    def batch(self) -> int:
+        return self.sizes[2]
+
+    @property
+    def chip(self) -> str:
+        """The device, whatever its memory: an A100 with 40 GB is no other than one with 80."""
+        return chip_of(self.target)
+
+    @property
+    def logarithm(self) -> float:
+        return math.log(self.seconds)
+
+
+def chip_of(target: Target) -> str:
+    name = target.id
+    for chip in ("a100", "v100", "jetson-agx-orin", "h100"):
+        if name.startswith(chip):
+            return chip
+    return name
+
+
+def read_rows(table: Path, models: Path, trusts: str = "AB") -> list[Row]:
+    """Return the rows of a table whose architecture was exported and whose device is known."""
+    targets = {target.id: target for target in load_targets()}
+    with table.open(encoding="utf-8", newline="") as stream:
+        raw = [row for row in csv.DictReader(stream) if row["trust"] in trusts]
+    known = kernels_of({_sizes(row) for row in raw}, models, targets["t4"])
+    rows = []
+    for row in raw:
+        target, kernels = _target(row["device"], targets), known.get(_sizes(row))
+        if target is not None and kernels is not None:
+            rows.append(_row(row, target, kernels))
+    return rows
+
+
+def _row(row: Mapping[str, str], target: Target, kernels: Kernels) -> Row:
+    return Row(
+        row["device"],
+        target,
+        _sizes(row),
+        row["precision"],
+        row["family"],
+        row["trust"],
+        row["scope"],
+        row["source"],
+        float(row["latency_ms"]) / 1e3,
+        kernels,
+    )
+
+
+def _sizes(row: Mapping[str, str]) -> Sizes:
+    precision = PRECISIONS.get(row["precision"], row["precision"])
+    return row["timm_or_hf_name"], row["input"], int(row["batch"]), precision
+
+
+def _target(device: str, targets: Mapping[str, Target]) -> Target | None:
+    name = LABELS.get(device, device.lower().replace(" ", "-"))
+    for target in targets.values():
+        if name == target.id or name in target.aliases or device in (target.name, *target.aliases):
+            return target
+    return None
+
+
+def kernels_of(wanted: Iterable[Sizes], models: Path, target: Target) -> dict[Sizes, Kernels]:
+    """Return the kernels that TensorRT makes of architectures, those that were exported."""
+    kept = models / KEPT
+    known: dict[Sizes, Kernels] = pickle.loads(kept.read_bytes()) if kept.exists() else {}  # noqa: S301 - written below
+    missing: dict[Path, list[Sizes]] = {}
+    for sizes in sorted(set(wanted) - set(known)):
+        missing.setdefault(models / file_name(sizes[0], sizes[1]), []).append(sizes)
+    for path, several in missing.items():
+        if path.exists():
+            model = read_model(path)
+            for sizes in several:
+                known[sizes] = _found(model, sizes, target)
+    if missing:
+        kept.write_bytes(pickle.dumps(known))
+    return known
+
+
+def _found(model: Any, sizes: Sizes, target: Target) -> Kernels:
+    deployment = Deployment(target=target, runtime="tensorrt", precision=sizes[3], batch=sizes[2])
+    found = launches(model, deployment)
+    counts = Counter(replace(kernel, nodes=()) for kernel in found.kernels)
+    return Kernels(tuple(counts.items()), found.weight_bytes)
+
+
+def seconds(kernels: Kernels, machine: Machine) -> float:
+    """Return the expected time of a run, as `analysis.latency` does for a whole model."""
+    return machine.call + sum(
+        count * machine.time(kernel, kernels.weight_bytes).seconds
+        for kernel, count in kernels.counts
+    )
+
+
+def predicted(row: Row, coefficients: Coefficients) -> float:
+    return seconds(row.kernels, Machine(row.target, coefficients))

@@ -1,0 +1,276 @@
+"""Fits the coefficients of the estimate of time to published measurements.
+
+    python tools/fit_latency.py ROWS.csv MODELS [--write]
+
+MODELS is the folder that `tools/export_benchmarked.py` wrote. Prints the coefficients, and with
+`--write` puts them where they belong: what all devices have in common into
+`analysis/latency/coefficients.toml`, with what architectures add, and what devices add into their
+target files. Needs numpy.
+
+Coefficients are positive, so their logarithms are fitted: those of all devices together, with what
+an architecture and a device add to some of them, which are pulled towards nothing. Large residuals
+count less, since sources contradict each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarked import Row, chip_of, read_rows, seconds
+
+from modellint.analysis.latency.coefficients import FILE
+from modellint.analysis.latency.timing import Coefficients, Machine
+from modellint.targets import Target
+
+ROOT = Path(__file__).parents[1]
+PRIOR = Coefficients()
+SPREAD = {"launch": 0.7, "call": 1.0, "fill": 0.7, "grouped": 0.7, "depthwise": 0.7} | {
+    "vector": 0.3,
+    "winograd": 0.3,
+    "memory": 0.2,
+}
+"""Uncertainty of the logarithm of each coefficient before any measurement; 0.4 for the others."""
+OWN = ("launch", "matrix", "vector", "memory", "call")
+"""Coefficients to which an architecture and a device add something."""
+OF_ARCHITECTURE, OF_DEVICE, OF_CALL = 0.15, 0.12, 0.7
+"""Uncertainty of what an architecture adds, of what a device adds, and of either to `call`."""
+NOISE, STEP, ROUNDS = 0.15, 0.02, 6
+INSIDE = 0.92
+"""Share of the measurements that the published bounds are to contain."""
+NARROWEST = 1.25
+"""Smallest factor of bounds: published sources of one configuration differ by as much."""
+SOURCES = {
+    "t4": "https://github.com/NVIDIA/TensorRT/blob/release/8.5/demo/BERT/README.md",
+    "l4": "https://github.com/NVIDIA/TensorRT/blob/release/10.8/demo/BERT/README.md",
+    "a100": "https://github.com/NVIDIA/TensorRT/blob/release/10.15/demo/BERT/README.md",
+    "v100": "https://github.com/PaddlePaddle/PaddleClas/tree/release/2.6/docs/zh_CN/models/ImageNet1k",
+    "jetson-agx-xavier": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/master/docs/benchmarks/jetson_xavier.md",
+    "jetson-nano": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/master/docs/benchmarks/jetson_nano.md",
+    "jetson-xavier-nx": "https://github.com/Deci-AI/super-gradients/blob/master/documentation/source/model_zoo.md",
+}
+"""Where most of the measurements of a chip were published."""
+
+OWN_TABLES = re.compile(r"\n\[latency\.tensorrt\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
+Name = tuple[str, str, str]
+"""A parameter: `all`, `architecture` or `device`; which one; and the coefficient."""
+Array = Any
+
+
+@dataclass
+class Fit:
+    """Parameters fitted to some rows."""
+
+    rows: Sequence[Row]
+
+    @cached_property
+    def names(self) -> list[Name]:
+        architectures = sorted({row.target.architecture or "" for row in self.rows})
+        chips = sorted({row.chip for row in self.rows})
+        return [
+            *(("all", "", name) for name in asdict(PRIOR)),
+            *(("architecture", each, name) for each in architectures for name in OWN),
+            *(("device", each, name) for each in chips for name in OWN),
+        ]
+
+    @cached_property
+    def start(self) -> Array:
+        return np.array(
+            [math.log(getattr(PRIOR, n)) if level == "all" else 0.0 for level, _, n in self.names]
+        )
+
+    @cached_property
+    def spread(self) -> Array:
+        return np.array([_spread(level, name) for level, _, name in self.names])
+
+    @cached_property
+    def measured(self) -> Array:
+        return np.array([row.logarithm for row in self.rows])
+
+    def coefficients(self, found: Array, target: Target | None) -> Coefficients:
+        """Return the coefficients of a device, without what nothing is known of."""
+        places = {"architecture": target.architecture, "device": chip_of(target)} if target else {}
+        logs = dict.fromkeys(asdict(PRIOR), 0.0)
+        for value, (level, which, name) in zip(found, self.names, strict=True):
+            if level == "all" or places.get(level) == which:
+                logs[name] += value
+        return Coefficients(**{name: math.exp(min(value, 9.0)) for name, value in logs.items()})
+
+    def predicted(self, found: Array, rows: Sequence[Row]) -> Array:
+        """Return the logarithms of the expected seconds."""
+        machines: dict[str, Machine] = {}
+        known: dict[tuple[str, int], float] = {}
+        for row in rows:
+            target = row.target
+            if target.id not in machines:
+                machines[target.id] = Machine(target, self.coefficients(found, target))
+            key = target.id, id(row.kernels)
+            if key not in known:
+                known[key] = math.log(seconds(row.kernels, machines[target.id]))
+        return np.array([known[row.target.id, id(row.kernels)] for row in rows])
+
+    def slopes(self, found: Array) -> Array:
+        """Return the change of each row's logarithm with each parameter."""
+        base = self.predicted(found, self.rows)
+        slopes = np.zeros((len(self.rows), len(found)))
+        for at, (level, which, _) in enumerate(self.names):
+            places = [
+                place
+                for place, row in enumerate(self.rows)
+                if level == "all" or which in (row.chip, row.target.architecture)
+            ]
+            moved = found.copy()
+            moved[at] += STEP
+            changed = self.predicted(moved, [self.rows[place] for place in places])
+            slopes[places, at] = (changed - base[places]) / STEP
+        return slopes
+
+    def step(self, found: Array, slopes: Array, used: Array) -> Array:
+        """Return better parameters for the rows that are used, by one step."""
+        residuals = self.measured - self.predicted(found, self.rows)
+        weights = used / np.maximum(1, np.abs(residuals) / (1.5 * NOISE)) / NOISE**2
+        normal = slopes.T @ (weights[:, None] * slopes) + np.diag(1 / self.spread**2)
+        pull = slopes.T @ (weights * residuals) + (self.start - found) / self.spread**2
+        return found + np.clip(np.linalg.solve(normal, pull), -0.5, 0.5)
+
+    @cached_property
+    def best(self) -> Array:
+        found, everything = self.start, np.ones(len(self.rows))
+        for _ in range(ROUNDS):
+            before, found = found, self.step(found, self.slopes(found), everything)
+            if np.abs(found - before).max() < STEP:
+                break
+        return found
+
+    @cached_property
+    def best_slopes(self) -> Array:
+        return self.slopes(self.best)
+
+    def without(self, left_out: Collection[int]) -> Array:
+        """Return the parameters that follow from all other rows, and log seconds of these.
+
+        Starts from the fit to all rows; its slopes serve, since few rows hardly change them.
+        """
+        used = np.ones(len(self.rows))
+        used[list(left_out)] = 0.0
+        found = self._without_effects(left_out)
+        for _ in range(3):
+            found = self.step(found, self.best_slopes, used)
+        return self.predicted(found, [self.rows[at] for at in left_out])
+
+    def _without_effects(self, left_out: Collection[int]) -> Array:
+        """Return the best parameters without what only the rows left out tell of."""
+        rest = [row for at, row in enumerate(self.rows) if at not in set(left_out)]
+        told = {row.chip for row in rest} | {row.target.architecture for row in rest}
+        kept = [level == "all" or which in told for level, which, _ in self.names]
+        return np.where(kept, self.best, 0.0)
+
+    def left_out(self, key: str) -> Array:
+        """Return the log seconds of all rows, each fitted without those of its device or family."""
+        found = np.zeros(len(self.rows))
+        for which in sorted({getattr(row, key) for row in self.rows}):
+            places = [at for at, row in enumerate(self.rows) if getattr(row, key) == which]
+            found[places] = self.without(places)
+        return found
+
+
+def _spread(level: str, name: str) -> float:
+    if level == "all":
+        return SPREAD.get(name, 0.4)
+    if name == "call":
+        return OF_CALL
+    return OF_ARCHITECTURE if level == "architecture" else OF_DEVICE
+
+
+def factor(misses: Iterable[float]) -> float:
+    """Return the factor that most measurements are within, from logarithms of ratios."""
+    found = float(np.quantile(np.abs(list(misses)), INSIDE))
+    return max(NARROWEST, round(math.exp(found), 2))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=Path, metavar="ROWS.csv")
+    parser.add_argument("models", type=Path, metavar="MODELS")
+    parser.add_argument("--write", action="store_true")
+    given = parser.parse_args()
+    fit = Fit(read_rows(given.rows, given.models))
+    everywhere = fit.left_out("chip") - fit.measured
+    within = fit.left_out("family") - fit.measured
+    common = prior_table(fit, factor(everywhere))
+    sys.stdout.write(common)
+    tables = {}
+    for target in sorted({row.target.id for row in fit.rows}):
+        own = [at for at, row in enumerate(fit.rows) if row.target.id == target]
+        tables[target] = device_table(fit, target, factor(within[own]), len(own))
+        sys.stdout.write(f"\n# {target}\n{tables[target]}")
+    if given.write:
+        write_prior(common)
+        for target, table in tables.items():
+            write_device(target, table)
+    return 0
+
+
+def prior_table(fit: Fit, error: float) -> str:
+    """Return the tables of all GPUs and of architectures."""
+    lines = [
+        f"error = {error:.2f}",
+        'confidence = "derived"',
+        'source = "docs/accuracy-latency.md"',
+    ]
+    lines += ["", "[gpu.coefficients]", *_lines(asdict(fit.coefficients(fit.best, None)))]
+    for which in sorted({row.target.architecture or "" for row in fit.rows}):
+        like = next(row.target for row in fit.rows if row.target.architecture == which)
+        found = [0.0 if n[0] == "device" else v for v, n in zip(fit.best, fit.names, strict=True)]
+        own = asdict(fit.coefficients(np.array(found), like))
+        lines += ["", f"[architecture.{which}.coefficients]"]
+        lines += _lines({name: own[name] for name in OWN})
+    return "\n".join(lines) + "\n"
+
+
+def device_table(fit: Fit, target_id: str, error: float, rows: int) -> str:
+    target = next(row.target for row in fit.rows if row.target.id == target_id)
+    own = asdict(fit.coefficients(fit.best, target))
+    return "\n".join(
+        [
+            "[latency.tensorrt]  # fitted by tools/fit_latency.py",
+            f"error = {error:.2f}",
+            f"rows = {rows}",
+            f'source = "{SOURCES[chip_of(target)]}"',
+            'confidence = "calibrated"',
+            "",
+            "[latency.tensorrt.coefficients]",
+            *_lines({name: own[name] for name in OWN}),
+            "",
+        ]
+    )
+
+
+def _lines(figures: dict[str, float]) -> list[str]:
+    return [f"{name} = {value:.3g}" for name, value in figures.items()]
+
+
+def write_prior(common: str) -> None:
+    text = FILE.read_text(encoding="utf-8")
+    head, _, rest = text.partition("error = ")
+    FILE.write_text(head + common + "\n" + rest[rest.index("[npu]") :], encoding="utf-8")
+
+
+def write_device(target_id: str, table: str) -> None:
+    (path,) = (ROOT / "hardware_targets").glob(f"*/{target_id}.toml")
+    text = re.sub(
+        r"\n\[latency\.tensorrt\].*?(?=\n\[(?!latency)|\Z)", "", path.read_text(), flags=re.DOTALL
+    )
+    path.write_text(text.rstrip("\n") + "\n\n" + table, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,262 @@
+"""Holds estimates of time against published measurements: writes docs/accuracy-latency.md.
+
+    python tools/validate_latency.py ROWS.csv MODELS [--output FILE]
+
+MODELS is the folder that `tools/export_benchmarked.py` wrote. Four predictions of each row: by the
+fit to all rows, by a fit without any row of its device, by one without any of its family, and for
+devices and families that were kept aside, by a fit that saw none of them. Needs numpy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarked import Row, read_rows
+from fit_latency import Fit, factor
+
+PAGE = Path(__file__).parents[1] / "docs" / "accuracy-latency.md"
+KEPT_FOR_FITTING = frozenset({"bert", "t4", "v100"})
+"""Families and chips that are not kept aside, since nearly nothing would be left to fit."""
+FEW = 8
+"""Rows below which a rank correlation says nothing."""
+
+INTRODUCTION = """# How wrong expected times are
+
+Expected times of `modellint inspect` against {rows:,} published measurements of TensorRT: {models}
+architectures of {families} families on {devices} devices, exported with random weights. Nothing
+was measured for this page; `tools/validate_latency.py` writes it from tables of published figures,
+which are not part of this repository. [estimates.md](estimates.md) explains the model.
+
+Sources contradict each other: where several measured one configuration, the largest and the
+smallest figure differ by a factor of 1.23 at the median, up to 1.9. No estimate can be closer to
+all of them than that.
+
+- **fit**: by coefficients fitted to all rows, the row's own among them: those that modellint ships;
+- **family left out**: fitted without any row of the model's family, as for an architecture that
+  nobody published figures of, on a device with published figures;
+- **device left out**: fitted without any row of the device, of whatever memory size: from the
+  datasheet alone;
+- **kept aside**: devices and families that were not looked at while the model was made, chosen by
+  the first digit of the SHA-256 of their names, except for {exceptions}.
+
+MAPE is the mean of |expected / measured - 1|. ρ is Spearman's rank correlation. *Inside* is the
+share of measurements between `low` and `high`.
+"""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Logarithms of expected seconds of some rows, and the factor of their bounds."""
+
+    rows: Sequence[Row]
+    expected: Any
+    factors: Any
+
+    @property
+    def ratios(self) -> Any:
+        return self.expected - np.array([row.logarithm for row in self.rows])
+
+    def of(self, keep: Callable[[Row], bool]) -> Prediction:
+        places = [at for at, row in enumerate(self.rows) if keep(row)]
+        rows = [self.rows[at] for at in places]
+        return Prediction(rows, self.expected[places], self.factors[places])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=Path, metavar="ROWS.csv")
+    parser.add_argument("models", type=Path, metavar="MODELS")
+    parser.add_argument("--output", type=Path, default=PAGE)
+    given = parser.parse_args()
+    rows = read_rows(given.rows, given.models)
+    ranked = read_rows(given.rows, given.models, "C")
+    given.output.write_text("\n".join(page(rows, ranked)), encoding="utf-8")
+    return 0
+
+
+def page(rows: Sequence[Row], ranked: Sequence[Row]) -> Iterator[str]:
+    fit = Fit(rows)
+    predictions = {
+        "fit": bounded(fit, fit.predicted(fit.best, rows), "family"),
+        "family left out": bounded(fit, fit.left_out("family"), "family"),
+        "device left out": bounded(fit, fit.left_out("chip"), "chip"),
+    }
+    yield INTRODUCTION.format(
+        rows=len(rows),
+        models=len({row.sizes[0] for row in rows}),
+        families=len({row.family for row in rows}),
+        devices=len({row.chip for row in rows}),
+        exceptions=", ".join(sorted(KEPT_FOR_FITTING)),
+    )
+    yield "## In short\n"
+    yield from summary(predictions)
+    yield from aside(rows)
+    for title, key in (
+        ("device", lambda row: row.chip),
+        ("family", lambda row: row.family),
+        ("precision", lambda row: row.precision),
+        ("batch", lambda row: row.batch),
+        ("trust", lambda row: f"{row.trust}: {row.scope}"),
+    ):
+        yield f"\n## By {title}\n"
+        yield from by(predictions, key, title)
+    yield "\n## Is int8 faster than fp16?\n"
+    yield from faster(predictions)
+    yield "\n## Figures that are good for ranking only\n"
+    yield from ranking(fit, ranked)
+
+
+def bounded(fit: Fit, expected: Any, key: str) -> Prediction:
+    """Return a prediction with the factors that follow from what was left out elsewhere."""
+    misses = fit.left_out(key) - fit.measured
+    factors = np.ones(len(fit.rows))
+    for chip in sorted({row.chip for row in fit.rows}):
+        own = [at for at, row in enumerate(fit.rows) if row.chip == chip]
+        others = [at for at in range(len(fit.rows)) if at not in set(own)]
+        factors[own] = factor(misses[own] if key == "family" else misses[others])
+    return Prediction(fit.rows, expected, factors)
+
+
+def summary(predictions: dict[str, Prediction]) -> Iterator[str]:
+    yield "| prediction | rows | MAPE | median | worst | bias | ρ | inside |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for name, prediction in predictions.items():
+        yield f"| {name} | {figures(prediction)} |"
+
+
+def figures(prediction: Prediction) -> str:
+    ratios = prediction.ratios
+    if not len(ratios):
+        return "0 | | | | | |"
+    misses = np.abs(np.exp(ratios) - 1)
+    inside = np.mean(np.abs(ratios) <= np.log(prediction.factors))
+    cells = (
+        f"{len(ratios):,}",
+        f"{misses.mean():.1%}",
+        f"{np.median(misses):.1%}",
+        f"{misses.max():.0%}",
+        f"{math.exp(float(np.mean(ratios))) - 1:+.0%}",
+        rank(prediction),
+        f"{inside:.0%}",
+    )
+    return " | ".join(cells)
+
+
+def rank(prediction: Prediction) -> str:
+    if len(prediction.rows) < FEW:
+        return ""
+    measured = [row.logarithm for row in prediction.rows]
+    return f"{spearman(prediction.expected, measured):.3f}"
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
+
+
+def _ranks(figures: Sequence[float]) -> Any:
+    """Return ranks, equal ones for equal figures."""
+    _, inverse, counts = np.unique(figures, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2)[inverse]
+
+
+def by(predictions: dict[str, Prediction], key: Callable[[Row], Any], title: str) -> Iterator[str]:
+    names = ("fit", "family left out", "device left out")
+    yield f"| {title} | rows | " + " | ".join(f"{name}: MAPE | bias" for name in names) + " |"
+    yield "| --- | ---: |" + " ---: | ---: |" * len(names)
+    for value in sorted({key(row) for row in predictions["fit"].rows}):
+        cells = []
+        for name in names:
+            ratios = predictions[name].of(partial(_is, key, value)).ratios
+            cells += [
+                f"{np.abs(np.exp(ratios) - 1).mean():.1%}",
+                f"{math.exp(float(np.mean(ratios))) - 1:+.0%}",
+            ]
+        yield f"| {value} | {len(ratios):,} | " + " | ".join(cells) + " |"
+
+
+def _is(key: Callable[[Row], Any], value: Any, row: Row) -> bool:
+    return bool(key(row) == value)
+
+
+def is_kept_aside(name: str) -> bool:
+    return name not in KEPT_FOR_FITTING and hashlib.sha256(name.encode()).hexdigest()[0] in "01234"
+
+
+def aside(rows: Sequence[Row]) -> Iterator[str]:
+    """Describe what a fit that saw neither their devices nor their families says of rows."""
+    seen = [row for row in rows if not (is_kept_aside(row.family) or is_kept_aside(row.device))]
+    unseen = [row for row in rows if is_kept_aside(row.family) or is_kept_aside(row.device)]
+    fit = Fit(seen)
+    known = factor(fit.left_out("family") - fit.measured)
+    unknown = factor(fit.left_out("chip") - fit.measured)
+    chips = {row.chip for row in seen}
+    factors = np.array([known if row.chip in chips else unknown for row in unseen])
+    prediction = Prediction(unseen, fit.predicted(fit.best, unseen), factors)
+    yield "\n## Kept aside\n"
+    yield "| what | rows | MAPE | median | worst | bias | ρ | inside |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield f"| all | {figures(prediction)} |"
+    families = prediction.of(lambda row: is_kept_aside(row.family) and row.chip in chips)
+    yield f"| unseen families on known devices | {figures(families)} |"
+    devices = prediction.of(lambda row: row.chip not in chips)
+    yield f"| unseen devices | {figures(devices)} |"
+    for name in sorted({row.device for row in unseen if is_kept_aside(row.device)}):
+        yield f"| {name} | {figures(prediction.of(partial(_is, lambda row: row.device, name)))} |"
+    for name in sorted({row.family for row in unseen if is_kept_aside(row.family)}):
+        yield f"| {name} | {figures(prediction.of(partial(_is, lambda row: row.family, name)))} |"
+
+
+def faster(predictions: dict[str, Prediction]) -> Iterator[str]:
+    """Compare the answers where one source measured a configuration at both precisions."""
+    yield "| prediction | pairs | right | right where they differ by 10 % | MAPE of the gain |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for name, prediction in predictions.items():
+        pairs = list(gains(prediction))
+        right = [(told > 0) == (is_so > 0) for told, is_so in pairs]
+        clear = [(told > 0) == (is_so > 0) for told, is_so in pairs if abs(is_so) > math.log(1.1)]
+        misses = [abs(math.exp(told - is_so) - 1) for told, is_so in pairs]
+        yield (
+            f"| {name} | {len(pairs)} | {np.mean(right):.1%} | {np.mean(clear):.1%} of "
+            f"{len(clear)} | {np.mean(misses):.1%} |"
+        )
+
+
+def gains(prediction: Prediction) -> Iterator[tuple[float, float]]:
+    """Iterate over logarithms of the gain by int8: expected, and measured."""
+    places: dict[tuple[Any, ...], dict[str, int]] = {}
+    for at, row in enumerate(prediction.rows):
+        key = (row.sizes[:3], row.device, row.source, row.scope)
+        places.setdefault(key, {})[row.precision] = at
+    for found in places.values():
+        if {"int8", "fp16"} <= found.keys():
+            wide, narrow = found["fp16"], found["int8"]
+            measured = prediction.rows[wide].logarithm - prediction.rows[narrow].logarithm
+            yield float(prediction.expected[wide] - prediction.expected[narrow]), measured
+
+
+def ranking(fit: Fit, rows: Sequence[Row]) -> Iterator[str]:
+    """Describe rank correlations with figures that were not fitted."""
+    yield "Client-side times, and those that other sources contradict, were not fitted.\n"
+    yield "| device | precision | batch | rows | ρ |"
+    yield "| --- | --- | ---: | ---: | ---: |"
+    groups = sorted({(row.device, row.precision, row.batch) for row in rows})
+    for group in groups:
+        own = [row for row in rows if (row.device, row.precision, row.batch) == group]
+        if len(own) >= FEW:
+            found = spearman(fit.predicted(fit.best, own), [row.logarithm for row in own])
+            yield f"| {group[0]} | {group[1]} | {group[2]} | {len(own)} | {found:.3f} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
