@@ -277,6 +277,32 @@ class Time:
     ]
 
 
+Certainty = Literal["surely", "expected", "no"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A device with a precision and a batch that a model could run with."""
+
+    target: str
+    precision: str
+    batch: int
+    low: float
+    expected: Annotated[float, "Seconds of a run of the batch."]
+    high: float
+    confidence: str
+    per_second: Annotated[float, "Batch items per second, one run after the other."]
+    memory: Annotated[int, "Bytes expected."]
+    verdict: Verdict | None
+    price: Annotated[float | None, "Of an hour, if the target's file has one."]
+    currency: str | None
+    satisfies: Annotated[
+        Certainty | None,
+        "With --require: surely, if even the bounds satisfy it; null without requirements.",
+    ]
+    reasons: Annotated[list[str], "The requirements that are not satisfied, with the figures."]
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Memory and time of the model for a deployment."""
@@ -446,6 +472,7 @@ class Share:
     path: str
     bytes: Annotated[int | None, "Without the runtime's own context; null if unknown."]
     tokens: Annotated[int | None, "Context of a language model."]
+    seconds: Annotated[float | None, "Expected time of a run; null if unknown."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,6 +486,14 @@ class Together:
     total: int
     verdict: Verdict
     budget: Annotated[int | None, "The configured budget max-vram."]
+    in_sequence: Annotated[
+        float | None, "Expected seconds of one run of each; null if any is unknown."
+    ] = None
+    side_by_side: Annotated[
+        float | None,
+        "Seconds if they run at once, at best: the longest of them, and of the sums of their "
+        "arithmetic and of their traffic.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -668,6 +703,10 @@ class Inspection:
     llm_devices: Annotated[
         list[LanguageDevice] | None, "The same for several deployments, in short."
     ] = None
+    sweep: Annotated[
+        list[Candidate] | None,
+        "With several batches or precisions, or --require: all combinations, best first.",
+    ] = None
     quantization: Annotated[
         dict[str, Any] | None, "With --quant: precisions, score, islands, moves."
     ] = None
@@ -735,7 +774,9 @@ __all__ = [
     "Block",
     "Bottleneck",
     "Cache",
+    "Candidate",
     "Cell",
+    "Certainty",
     "Crossing",
     "Draft",
     "Engine",

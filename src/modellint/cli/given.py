@@ -82,6 +82,24 @@ class Amount(click.FloatRange):
         return number
 
 
+def counts(ctx: click.Context, parameter: click.Parameter, given: str | None) -> tuple[int, ...]:
+    """Return positive integers between commas, each once."""
+    texts = comma_lists(ctx, parameter, (given,) if given is not None else ())
+    return tuple(dict.fromkeys(Count().convert(text, parameter, ctx) for text in texts))
+
+
+def several_of(*choices: str) -> Callable[..., tuple[str, ...]]:
+    """Return a callback that splits at commas and validates each choice."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, given: str | None) -> tuple[str, ...]:
+        found = comma_lists(ctx, parameter, (given,) if given is not None else ())
+        for each in found:
+            one_of(*choices)(ctx, parameter, each)
+        return tuple(dict.fromkeys(found))
+
+    return read
+
+
 def levels(*known: str) -> Callable[..., dict[str, str]]:
     def read(ctx: click.Context, parameter: click.Parameter, given: Any) -> dict[str, str]:
         found = pairs(ctx, parameter, comma_lists(ctx, parameter, given))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import click
 
@@ -14,9 +14,9 @@ from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
-from modellint.cli.given import comma_lists
+from modellint.cli.given import comma_lists, counts, several_of
 from modellint.cli.looks import wants_looks
-from modellint.cli.options import given_settings, settings_in
+from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
     HTML,
     JSON,
@@ -33,11 +33,13 @@ from modellint.cli.outputs import (
 )
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, Budgets
+from modellint.targets.target import Precision
 
 if TYPE_CHECKING:
     from modellint.cli.looks import Look
     from modellint.inspection import Inspection, Together
     from modellint.inspector import Asked
+    from modellint.inspector.sweep import Sweep
     from modellint.report.options import Options
 
 SHOWN = "Contents"
@@ -49,7 +51,9 @@ ABOUT_LAYERS = frozenset({"csv", "jsonl", "parquet", SVG, PNG, HTML})
 
 EPILOG = """Examples:
   modellint inspect model.onnx                     contents
-  modellint inspect model.onnx -t a10 --batch 8    memory fit and bottleneck
+  modellint inspect model.onnx -t a10 --batch 8    memory fit and expected time
+  modellint inspect model.onnx -t a10,l4 --batch 1,8,64 --precision fp16,int8   a table of times
+  modellint inspect model.onnx -t nvidia --require "latency<=5ms price<=1$/h"   what satisfies it
   modellint inspect model.onnx -t nvidia           table of devices, smallest first
   modellint inspect model.onnx --quant             precisions and quantization readiness
   modellint inspect model.onnx -t snapdragon-8-gen-3 --placement   NPU or CPU, and why
@@ -86,7 +90,26 @@ def _chart_names(
     type=click.Path(path_type=Path),
     metavar="MODEL...",
 )
-@settings_in(DEPLOYMENT, but="dla")
+@settings_in(DEPLOYMENT, but=("dla", "precision", "batch"))
+@setting(
+    "precision",
+    metavar="NAME[,NAME...]",
+    help="Precision; several for a table of times.",
+    callback=several_of(*get_args(Precision)),
+)
+@setting(
+    "batch",
+    type=str,
+    metavar="N[,N...]",
+    help="Batch size; several for a table of times.",
+    callback=counts,
+)
+@option(
+    "--require",
+    group=DEPLOYMENT,
+    metavar="LIMITS",
+    help='Rank devices by "latency<=5ms throughput>=200 price<=1$/h memory<=8GB".',
+)
 @settings_in(LANGUAGE)
 @option(
     "--quant",
@@ -152,6 +175,9 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     from modellint.discovery import discover
     from modellint.report.options import Options
 
+    batches, precisions = given["batch"] or (), given["precision"] or ()
+    given |= {"batch": next(iter(batches), None), "precision": next(iter(precisions), None)}
+    given["sweep"] = _sweep(batches, precisions, given["require"])
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
@@ -194,7 +220,7 @@ def _looks(files: Sequence[Any], given: dict[str, Any], *, drawn: bool) -> Itera
 def _asked(config: Config, given: dict[str, Any]) -> Asked:
     from modellint.api.looking import asked
 
-    return asked(
+    asking = asked(
         config,
         quantization=given["quant"],
         placement=given["placement"],
@@ -203,6 +229,14 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         layers=given["layers"],
         draft=given["draft"],
     )
+    return replace(asking, sweep=given["sweep"])
+
+
+def _sweep(batches: tuple[int, ...], precisions: tuple[str, ...], require: str | None) -> Sweep:
+    from modellint.inspector.sweep import Sweep, parse_requirements
+
+    requirements = parse_requirements(require) if require is not None else ()
+    return Sweep(batches, precisions, requirements)
 
 
 def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Together:

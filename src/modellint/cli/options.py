@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -40,12 +40,12 @@ _COMPLETIONS = {
 }
 
 
-def settings_in(group: str, but: str = "") -> Decorator:
-    """Add the options of all settings in a group, but one."""
+def settings_in(group: str, but: Collection[str] = ()) -> Decorator:
+    """Add the options of all settings in a group, but some."""
 
     def decorate(command: Any) -> Any:
         for name, item in reversed(_SETTINGS.items()):
-            if item.metadata["option"].group == group and name != but:
+            if item.metadata["option"].group == group and name not in but:
                 command = setting(name)(command)
         return command
 

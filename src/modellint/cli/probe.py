@@ -59,9 +59,9 @@ Exit codes: 1 if a runtime refused a model or did not survive it, else as of
     type=click.Path(path_type=Path),
     metavar="MODEL...",
 )
-@settings_in(DEPLOYMENT, but="dla")
+@settings_in(DEPLOYMENT, but=("dla",))
 @setting("probe", spelled="backend", metavar="BACKEND", help=f"{PROBES}.")
-@settings_in(PROBING, but="probe")
+@settings_in(PROBING, but=("probe",))
 @probing.report_option
 @option(
     "--layers",

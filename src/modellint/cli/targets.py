@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from modellint.base.errors import UsageError
-from modellint.base.text import clean
+from modellint.base.text import clean, work
 from modellint.base.units import (
     format_bandwidth,
     format_bytes,
@@ -22,19 +23,20 @@ from modellint.cli.command import Command, option
 from modellint.cli.completion import complete_targets
 from modellint.cli.configuration import configurable, configuration
 from modellint.cli.console import note
-from modellint.cli.given import comma_lists, one_of
+from modellint.cli.given import Count, comma_lists, one_of
 from modellint.report.page import ListPage
 from modellint.report.table import Cell, Row, figures, names
 from modellint.report.text import BOLD, LINES, NAME, PLAIN, Text
 from modellint.targets.target import Precision
 
 if TYPE_CHECKING:
+    from modellint.analysis.latency import TimeEstimate
     from modellint.targets.target import Provenance, Target
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 LISTED: tuple[Precision, ...] = ("fp16", "int8", "fp8")
 """Rates shown in the list."""
-FILTERS = "Filters"
+FILTERS, RANKING = "Filters", "Ranking"
 WIDEST = 120
 """Width of a comparison in a pipe or a file."""
 LACKS, UNKNOWN = "-", "?"
@@ -44,6 +46,7 @@ EPILOG = """Examples:
   modellint targets nvidia-datacenter --supports fp8     devices of a group
   modellint targets a10                                  one device in full, with sources
   modellint targets compare a10 l4                       side by side
+  modellint targets compare jetson --model model.onnx    the fastest for a model first
 """
 
 
@@ -95,6 +98,21 @@ def _precisions(
     callback=_precisions,
     help=f"Precision with hardware support: {', '.join(PRECISIONS)}; repeatable.",
 )
+@option(
+    "--model",
+    group=RANKING,
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True),
+    help="With compare: order devices by the expected time of this model.",
+)
+@option("--batch", group=RANKING, metavar="N", type=Count(), help="Batch size of the model.")
+@option(
+    "--precision",
+    group=RANKING,
+    metavar="NAME",
+    callback=one_of(*PRECISIONS),
+    help="Precision of the model.",
+)
 @option("--json", "as_json", is_flag=True, help="Print full devices as JSON.")
 @configurable
 def command(names: tuple[str, ...], **given: Any) -> None:
@@ -109,6 +127,8 @@ def command(names: tuple[str, ...], **given: Any) -> None:
     folders = [config.path("target-dirs", folder) for folder in config.settings.target_dirs]
     asked = expand_targets(names or ("all",), folders)
     targets = _filtered(asked, given)
+    if given["model"] is not None and verb != "compare":
+        raise UsageError("--model goes with compare (example: modellint targets compare jetson)")
     if given["as_json"]:
         _print_json(targets)
     elif not targets:
@@ -117,7 +137,7 @@ def command(names: tuple[str, ...], **given: Any) -> None:
         for target in targets:
             _show(target, ListPage())
     elif verb == "compare":
-        _compare(targets, ListPage())
+        _compare(targets, _times(targets, given), ListPage())
     else:
         _list(targets, ListPage())
 
@@ -300,6 +320,9 @@ def _figures(target: Target) -> Iterator[tuple[str, str, Provenance | None]]:
         yield "overhead", f"{runtime} itself takes {low} to {high}", overhead.origin
     for runtime, newest in target.newest.items():
         yield "newest", f"{runtime} {newest.version} runs there", newest.origin
+    for runtime, found in target.calibrations.items():
+        text = f"{runtime} was fitted to {found.rows} runs; times are within a factor of "
+        yield "latency", f"{text}{found.error:g}", found.origin
     if target.price:
         price = target.price
         text = f"{price.per_hour:g} {price.currency} an hour: {price.offer} ({price.date})"
@@ -336,9 +359,35 @@ def _reference(origin: Provenance | None, sources: list[str]) -> str:
 # Several
 
 
-def _compare(targets: Sequence[Target], page: ListPage) -> None:
+def _times(targets: Sequence[Target], given: Mapping[str, Any]) -> dict[str, TimeEstimate | None]:
+    """Return the expected time of the given model on each device; empty without one."""
+    path: Path | None = given["model"]
+    if path is None:
+        return {}
+    from modellint.analysis.latency import latency
+    from modellint.session import Session
+    from modellint.targets.deployment import Deployment, usual_precision
+
+    opened = Session().open(path, str(path))
+    if not opened.model.has_graph:
+        raise UsageError(f"{path} contains no graph ({opened.model.format})")
+    found = {}
+    for target in targets:
+        runtime = target.default_runtime
+        precision = given["precision"] or usual_precision(runtime, target)
+        deployment = Deployment(target, runtime, precision=precision, batch=given["batch"])
+        found[target.id] = opened.under(deployment).get(latency)
+    return found
+
+
+def _compare(
+    targets: Sequence[Target], times: Mapping[str, TimeEstimate | None], page: ListPage
+) -> None:
     """Print one column per device, as many as fit side by side; rows with differences are bold."""
-    rows = [row for row in _comparison(targets) if {*row[1]} - {"", UNKNOWN}]
+    if times:
+        targets = sorted(targets, key=lambda each: _expected(times[each.id]))
+    rows = [*_timed(targets, times), *_comparison(targets)]
+    rows = [row for row in rows if {*row[1]} - {"", UNKNOWN}]
     titles = [target.id for target in targets]
     labels = max(len(label) for label, _ in rows)
     widths = [
@@ -368,6 +417,23 @@ def _fitting(widths: Sequence[int], room: int) -> Iterator[list[int]]:
         columns.append(number)
         taken += 2 + width
     yield columns
+
+
+def _expected(time: TimeEstimate | None) -> float:
+    return time.expected if time is not None else float("inf")
+
+
+def _timed(
+    targets: Sequence[Target], times: Mapping[str, TimeEstimate | None]
+) -> Iterator[tuple[str, list[str]]]:
+    if not times:
+        return
+    each = [times[target.id] for target in targets]
+    yield "time", [f"{time.expected * 1e3:.3g} ms" if time else "" for time in each]
+    yield "at most", [f"{time.high * 1e3:.3g} ms" if time else "" for time in each]
+    yield "per second", [work(time.per_second) if time else "" for time in each]
+    yield "in", [time.precision if time else "" for time in each]
+    yield "confidence", [time.confidence if time else "" for time in each]
 
 
 def _comparison(targets: Sequence[Target]) -> Iterator[tuple[str, list[str]]]:

@@ -43,6 +43,7 @@ from modellint.inspector.engine import engine_of
 from modellint.inspector.formula import macs_formula
 from modellint.inspector.layers import largest_layers
 from modellint.inspector.needs import Needs
+from modellint.inspector.sweep import Sweep, candidates
 from modellint.inspector.timed import timed_on
 from modellint.model import Model, Problem, Value
 from modellint.rules.rule import Rule
@@ -68,6 +69,8 @@ class Asked:
     """Those of an engine built from the model, where they are given."""
     draft: Path | None = None
     """A smaller language model that drafts tokens."""
+    sweep: Sweep = Sweep()
+    """Other batches and precisions, and requirements that they are held against."""
     memory: Literal["full", "brief", "none"] = "full"
     """Estimates of memory and time: `full` with other batch sizes and precisions."""
 
@@ -288,7 +291,10 @@ class _Look:
             return {}
         brief = len(deployments) > 1 or self.asked.memory == "brief"
         timed = {each.target_id: timed_on(self.opened, each, brief=brief) for each in deployments}
-        return {"time": timed}
+        told: dict[str, Any] = {"time": timed}
+        if self.asked.sweep.is_asked:
+            told["sweep"] = candidates(self.opened, deployments, self.asked.sweep)
+        return told
 
     def _quantization(self, deployment: Deployment) -> dict[str, Any]:
         if not self.model.has_graph:

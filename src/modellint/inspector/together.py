@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from modellint.inspection import Inspection, Share, Together, Verdict
+from modellint.inspection import Inspection, Share, Time, Together, Verdict
 from modellint.targets import Target
 
 TIGHT = 0.95
@@ -20,8 +20,33 @@ def together(inspections: Sequence[Inspection], target: Target, budget: int | No
             overheads[runtime] = max(size, overheads.get(runtime, 0))
     total = sum(share.bytes or 0 for share in shares) + sum(overheads.values())
     usable = target.memory.usable
+    times = _times(inspections, target.id)
     return Together(
-        target.id, usable, shares, sum(overheads.values()), total, _verdict(total, usable), budget
+        target.id,
+        usable,
+        shares,
+        sum(overheads.values()),
+        total,
+        _verdict(total, usable),
+        budget,
+        in_sequence=sum(time.expected for time in times) if times else None,
+        side_by_side=_side_by_side(times) if times else None,
+    )
+
+
+def _times(inspections: Sequence[Inspection], target: str) -> list[Time]:
+    """Return the expected time of each model; none if any is unknown."""
+    found = [(each.time or {}).get(target) for each in inspections]
+    known = [time for time in found if time is not None]
+    return known if len(known) == len(found) else []
+
+
+def _side_by_side(times: Sequence[Time]) -> float:
+    """Return the time of all models at once if one computes whenever another waits for memory."""
+    return max(
+        *(time.expected for time in times),
+        sum(time.parts.compute for time in times),
+        sum(time.parts.memory for time in times),
     )
 
 
@@ -29,7 +54,9 @@ def _share(told: Inspection, target: str) -> Share:
     """Return the needs of one model: of a language model, with its longest context."""
     memory = (told.memory or {}).get(target)
     if memory is not None:
-        return Share(told.path, memory.total.expected - memory.overhead.expected, None)
+        time = (told.time or {}).get(target)
+        expected = time.expected if time is not None else None
+        return Share(told.path, memory.total.expected - memory.overhead.expected, None, expected)
     if told.llm is not None and told.llm.contexts:
         longest = told.llm.contexts[-1]
         return Share(told.path, longest.total - longest.overhead, longest.tokens)

@@ -62,6 +62,7 @@ class _ModelPage(LanguagePage):
             self._engine(told)
             self.language(told.llm, told.llm_devices, has_graph=told.nodes is not None)
             self.needs(told.estimates, told.time or {})
+            self.sweep(told.sweep)
             self._quantization(told)
             self._placement(told)
             self._profile(told)

@@ -109,18 +109,24 @@ class LanguagePage(NeedsPage):
                 self.words(share.path),
                 "?" if share.bytes is None else format_bytes(share.bytes),
                 f"{_tokens(share.tokens)} context" if share.tokens else "",
+                "" if share.seconds is None else self.seconds(share.seconds),
             ]
             for share in told.models
         ]
-        rows.append(["runtime", format_bytes(told.overhead), ""])
-        rows.append([Text("total", LABEL), Text(format_bytes(told.total), LABEL), ""])
-        self.table([names(), figures(), names()], rows)
+        rows.append(["runtime", format_bytes(told.overhead), "", ""])
+        spent = "" if told.in_sequence is None else self.seconds(told.in_sequence)
+        total = Text(format_bytes(told.total), LABEL)
+        rows.append([Text("total", LABEL), total, "", Text(spent, LABEL)])
+        self.table([names(), figures(), names(), figures()], rows)
         said = f"{format_bytes(told.total)} of {format_bytes(told.usable)} usable"
         self.blank()
         self.line(f"{told.verdict}: {said}")
         if told.budget is not None:
             over = "over" if told.total > told.budget else "within"
             self.line(f"{over} the budget of {format_bytes(told.budget)}")
+        if told.in_sequence is not None and told.side_by_side is not None:
+            apart, at_once = self.seconds(told.in_sequence), self.seconds(told.side_by_side)
+            self.line(f"{apart} one after the other; {at_once} side by side, at best")
         self.blank()
 
     def _title(self, told: LanguageModel) -> list[str]:
@@ -228,7 +234,7 @@ class LanguagePage(NeedsPage):
             Text(format_bytes(each.total), LABEL),
             Text(each.verdict or "", VERDICTS[each.verdict]),
             requests,
-            "" if first is None else f"{at_least} {self._seconds(first)}",
+            "" if first is None else f"{at_least} {self.seconds(first)}",
             "" if rate is None else f"{at_most} {_rate(rate)}",
             "" if together is None else f"{at_most} {_rate(together)}",
         ]

@@ -18,7 +18,8 @@ from modellint.inspection import (
     TimedLayer,
     Verdict,
 )
-from modellint.report.page import LABEL, Page
+from modellint.report.inspect_sweep import SweepPage
+from modellint.report.page import LABEL
 from modellint.report.table import figures, names
 from modellint.report.text import FAIR, GOOD, LINES, PLAIN, POOR, Style, Text
 
@@ -60,7 +61,7 @@ SEGMENTS = (
 )
 
 
-class NeedsPage(Page):
+class NeedsPage(SweepPage):
     """Part of a page about the needs of a model."""
 
     def needs(self, estimates: Sequence[Memory], times: Mapping[str, Time | None]) -> None:
@@ -222,7 +223,7 @@ class NeedsPage(Page):
             self._expected(time)
         at_least, at_most = self.words("≥"), self.words("≤")
         label, at_peak = ("at peak", "") if time is not None else ("time", ", at peak")
-        seconds = self._seconds(bound.seconds)
+        seconds = self.seconds(bound.seconds)
         said = [f"{at_least} {seconds} per run in {_timed(needs, bound)}{at_peak}"]
         if bound.per_second is not None:
             said.append(f"{at_most} {work(bound.per_second)} per second")
@@ -240,11 +241,11 @@ class NeedsPage(Page):
 
     def _expected(self, time: Time) -> None:
         """Print the expected time, its bounds, and what it consists of."""
-        low, high = self._seconds(time.low), self._seconds(time.high)
+        low, high = self.seconds(time.low), self.seconds(time.high)
         self.items(
             "time",
             [
-                f"{self._seconds(time.expected)} expected ({low} to {high}, {time.confidence})",
+                f"{self.seconds(time.expected)} expected ({low} to {high}, {time.confidence})",
                 f"{work(time.per_second)} per second",
             ],
         )
@@ -255,7 +256,7 @@ class NeedsPage(Page):
         )
         self.items("spent on", [f"{name} {_percent(part / time.expected)}" for part, name in parts])
         if time.transfer:
-            copying = self._seconds(time.transfer)
+            copying = self.seconds(time.transfer)
             self.field("besides", f"{copying} to copy inputs and outputs over PCIe")
 
     def _slowest(self, bound: Roofline, time: Time | None) -> None:
@@ -265,7 +266,7 @@ class NeedsPage(Page):
         rows = [
             [
                 _percent(each.share),
-                self._seconds(each.seconds),
+                self.seconds(each.seconds),
                 self.words(each.op_type),
                 each.bound,
                 self.words(each.node),
@@ -286,13 +287,6 @@ class NeedsPage(Page):
     def _dim(self, dim: str) -> str:
         dim = self.words(dim)
         return f"({dim})" if " " in dim else dim
-
-    def _seconds(self, seconds: float) -> str:
-        """Format seconds as in `12 µs`, `3.4 ms`, `1.2 s`."""
-        for unit, scale in (("s", 1.0), ("ms", 1e3)):
-            if seconds * scale >= 1:
-                return f"{seconds * scale:.3g} {unit}"
-        return f"{seconds * 1e6:.3g} {'us' if self.is_ascii else 'µs'}"
 
     def _batches(self, needs: Memory) -> None:
         if not needs.table or needs.verdict is None:
@@ -362,8 +356,8 @@ class NeedsPage(Page):
 
     def _device_time(self, bound: Roofline | None, time: Time | None) -> str:
         if time is not None:
-            return self._seconds(time.expected)
-        return f"{self.words('≥')} {self._seconds(bound.seconds)}" if bound is not None else "?"
+            return self.seconds(time.expected)
+        return f"{self.words('≥')} {self.seconds(bound.seconds)}" if bound is not None else "?"
 
 
 DEVICES = (

@@ -1,0 +1,95 @@
+"""Expected time: what it consists of, and what it grows with."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import get_args
+
+import pytest
+
+from modellint.analysis.latency import TimeEstimate, latency
+from modellint.analysis.latency.timing import Coefficients
+from modellint.analysis.roofline import peak_rate, roofline
+from modellint.model import Model
+from modellint.targets import find_target, load_targets
+from modellint.targets.deployment import Deployment
+from modellint.targets.target import Coefficient
+from tests.analysis.kept import export, graph
+
+T4 = find_target("t4")
+
+
+def timed(model: Model, precision: str = "fp16", **given: object) -> TimeEstimate:
+    deployment = Deployment(target=T4, runtime="tensorrt", precision=precision)
+    found = latency(model, replace(deployment, **given))  # type: ignore[arg-type]
+    assert found is not None
+    return found
+
+
+def test_target_files_can_state_every_coefficient() -> None:
+    assert {item.name for item in fields(Coefficients)} == set(get_args(Coefficient))
+
+
+def test_the_parts_add_up() -> None:
+    found = timed(export("resnet50"), batch=4)
+    assert found.compute + found.memory + found.overhead == pytest.approx(found.expected)
+    assert found.call + sum(layer.seconds for layer in found.layers) == found.expected
+    assert found.low < found.expected < found.high
+    assert found.per_second == pytest.approx(4 / found.expected)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "bert_base_uncased"])
+def test_no_time_is_below_the_roofline(name: str) -> None:
+    deployment = Deployment(target=T4, runtime="tensorrt", precision="fp16", batch=8)
+    bound = roofline(export(name), deployment)
+    assert bound is not None
+    assert timed(export(name), batch=8).expected > 0.9 * bound.seconds
+
+
+def test_time_grows_with_the_batch_but_not_faster() -> None:
+    times = [timed(export("resnet50"), batch=batch).expected for batch in (1, 8, 64)]
+    assert times[0] < times[1] < 8 * times[0]
+    assert times[1] < times[2] < 8.8 * times[1]
+
+
+def test_a_layer_is_one_kernel_with_what_follows_it() -> None:
+    found = timed(export("resnet50"))
+    convolutions = [each for each in found.layers if each.launch.kind == "convolution"]
+    assert len(convolutions) == 53
+    assert len(found.layers) == 56  # two poolings and a product
+
+
+def test_products_of_one_input_are_one_kernel() -> None:
+    found = timed(export("bert_base_uncased"))
+    widest = max(
+        (each for layer in found.layers for each in layer.launch.products if each.depth == 768),
+        key=lambda each: (each.columns != 3072, each.columns),
+    )
+    assert widest.columns == 3 * 768  # queries, keys and values
+
+
+def test_units_are_left_idle_by_a_small_product() -> None:
+    def share(rows: int) -> float:
+        inputs = f"float[{rows},1024] x, float[1024,1024] w"
+        model = graph("y = MatMul(x, w)", inputs, f"float[{rows},1024] y")
+        (layer,) = timed(model).layers
+        return 2 * rows * 1024 * 1024 / 65e12 / layer.time.compute
+
+    assert share(16) < share(256) < share(4096) < 1
+
+
+def test_a_device_without_measurements_is_derived_from_others() -> None:
+    model = export("resnet50")
+    found = latency(model, Deployment(find_target("a10"), "tensorrt", precision="fp16"))
+    assert found is not None
+    assert found.confidence == "derived"
+    assert found.high / found.expected > 1.2
+
+
+def test_every_device_with_rates_has_a_time() -> None:
+    model = export("resnet50")
+    for target in load_targets():
+        found = latency(model, Deployment(target, target.default_runtime, precision="fp16"))
+        if target.compute_capability and peak_rate(target, "fp16") is not None:
+            assert found is not None, target.id
+            assert 0 < found.low < found.high < 60, target.id
