@@ -74,7 +74,7 @@ class Row:
 
     @property
     def chip(self) -> str:
-        """The device, whatever its memory: an A100 with 40 GB is no other than one with 80."""
+        """Return the device without its memory: an A100 with 40 GB computes as one with 80."""
         return chip_of(self.target)
 
     @property

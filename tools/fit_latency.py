@@ -57,7 +57,7 @@ SOURCES = {
     "jetson-nano": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/master/docs/benchmarks/jetson_nano.md",
     "jetson-xavier-nx": "https://github.com/Deci-AI/super-gradients/blob/master/documentation/source/model_zoo.md",
 }
-"""Where most of the measurements of a chip were published."""
+"""Publication of most measurements of a chip."""
 
 OWN_TABLES = re.compile(r"\n\[latency\.tensorrt\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
 Name = tuple[str, str, str]
