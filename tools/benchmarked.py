@@ -37,7 +37,7 @@ LABELS = {
     "V100-SXM2-32GB": "v100-32gb",
 }
 """Targets of devices that the tables give other names than target files do."""
-PRECISIONS = {"tf32": "fp32", "tf32?": "fp32"}
+PRECISIONS = {"tf32": "fp32"}
 """Precisions that a deployment states in another way: matrix units compute fp32 in tf32."""
 
 Sizes = tuple[str, str, int, str]
@@ -98,6 +98,8 @@ def read_rows(table: Path, models: Path, trusts: str = "AB") -> list[Row]:
     known = kernels_of({_sizes(row) for row in raw}, models, targets["t4"])
     rows = []
     for row in raw:
+        if row["precision"].endswith("?"):
+            continue  # the source does not say
         target, kernels = _target(row["device"], targets), known.get(_sizes(row))
         if target is not None and kernels is not None:
             rows.append(_row(row, target, kernels))

@@ -41,7 +41,7 @@ SPREAD = {"launch": 0.7, "call": 1.0, "fill": 0.7, "grouped": 0.7, "depthwise": 
 """Uncertainty of the logarithm of each coefficient before any measurement; 0.4 for the others."""
 OWN = ("launch", "matrix", "vector", "memory", "call")
 """Coefficients to which an architecture and a device add something."""
-OF_ARCHITECTURE, OF_DEVICE, OF_CALL = 0.15, 0.12, 0.7
+OF_ARCHITECTURE, OF_DEVICE, OF_CALL = 0.15, 0.25, 0.7
 """Uncertainty of what an architecture adds, of what a device adds, and of either to `call`."""
 NOISE, STEP, ROUNDS = 0.15, 0.02, 6
 INSIDE = 0.92
@@ -174,7 +174,13 @@ class Fit:
         return np.where(kept, self.best, 0.0)
 
     def left_out(self, key: str) -> Array:
-        """Return the log seconds of all rows, each fitted without those of its device or family."""
+        """Return the log seconds of all rows, each fitted without those of its chip or family."""
+        known: dict[str, Array] = self.__dict__.setdefault("_left_out", {})
+        if key not in known:
+            known[key] = self._each_left_out(key)
+        return known[key]
+
+    def _each_left_out(self, key: str) -> Array:
         found = np.zeros(len(self.rows))
         for which in sorted({getattr(row, key) for row in self.rows}):
             places = [at for at, row in enumerate(self.rows) if getattr(row, key) == which]
