@@ -44,7 +44,7 @@ all of them than that.
 
 - **fit**: by coefficients fitted to all rows, the row's own among them: those that modellint ships;
 - **family left out**: fitted without any row of the model's family, as for an architecture that
-  nobody published figures of, on a device with published figures: where fewer than {few} of these
+  no figures were published of, on a device with published figures: where fewer than {few} of these
   are of other families, the device would not be known, and the rows do not count;
 - **device left out**: fitted without any row of the device, of whatever memory size: from the
   datasheet alone;
