@@ -3,7 +3,9 @@
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
     python tools/measure_support.py qnn
+    python tools/measure_support.py rknn
     python tools/measure_support.py tensorrt --matrix operators.md   # published, not measured
+    python tools/measure_support.py coreml   # and the other LISTS: published in onnxruntime's wheel
 
 The models are the ONNX project's own node tests, and variants of them with every type that the
 operator's schema allows. Each operator is tried in a process of its own, for some crash.
@@ -25,6 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import TensorProto, defs, helper, numpy_helper
 
@@ -95,6 +98,16 @@ BEYOND = {
 }
 """Models of operators that the parser has an importer for, but perhaps no plugin."""
 NODE_TESTS = "https://github.com/onnx/onnx/tree/main/onnx/backend/test/case/node"
+LISTS = {
+    "coreml": "coreml_supported_mlprogram_ops.md",
+    "coreml-neuralnetwork": "coreml_supported_neuralnetwork_ops.md",
+    "nnapi": "nnapi_supported_ops.md",
+}
+"""Files of the operators that its providers for phones take, which its usability checker reads."""
+CHECKER = "https://onnxruntime.ai/docs/tutorials/mobile/helpers/model-usability-checker.html"
+INLINED = {"HardSwish": {"HardSigmoid", "Mul"}}
+"""Functions that ONNX Runtime replaces with their body, for it has no kernel for them."""
+MISSPELT = {"Argmax": "ArgMax"}
 MATRIX = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
 
 
@@ -129,6 +142,10 @@ def node_tests() -> Sequence[Any]:
     """The onnx package's own tests of single operators."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if "bool" not in vars(
+            np
+        ):  # in numpy 1, which some runtimes need; the tests are for numpy 2
+            vars(np)["bool"] = np.bool_
         from onnx.backend.test.case.node import collect_testcases
 
         return [test for test in collect_testcases(None) if test.model is not None]
@@ -429,10 +446,64 @@ class Qnn:
         return next(iter(reasons), answer.error) or "left to the CPU"
 
 
-RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | Qnn]] = {
+class Rknn:
+    """Builds for a RK3588 with Rockchip's toolkit, and looks where the layers of the node went."""
+
+    source = "https://github.com/airockchip/rknn-toolkit2"
+
+    def __init__(self) -> None:
+        from importlib.metadata import version
+
+        from modellint.runtimes.rknn import CHIPS, USUAL
+        from modellint.runtimes.rknn.probe import RknnToolkit
+
+        self.version = version("rknn-toolkit2")
+        self.opset = 19
+        self._builder = RknnToolkit(CHIPS[USUAL])
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        return {}
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        """Ask in a process of its own, for the toolkit crashes on many types, and may hang."""
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(
+            target=self._tell, args=(sender, model)
+        )
+        process.start()
+        sender.close()
+        try:
+            told: str | None = receiver.recv() if receiver.poll(MOST_SECONDS) else "it hangs"
+        except EOFError:
+            told = "it crashes"
+        process.kill()
+        process.join()
+        return told
+
+    def _tell(self, sender: Any, model: onnx.ModelProto) -> None:
+        sender.send(self._refusal(model))
+
+    def _refusal(self, model: onnx.ModelProto) -> str | None:
+        answer = self._builder.build(model.SerializeToString())
+        if not answer.starts:
+            return next(iter(answer.errors), "no reason given")
+        computing = [each.op for each in answer.left if each.op not in MOVING]
+        op = model.graph.node[0].op_type
+        is_left = computing or (op in MOVING and not answer.partitions)
+        return f"left to the CPU: {', '.join(computing) or op}" if is_left else None
+
+
+MOST_SECONDS = 20
+MOVING = frozenset({"Reshape", "Transpose", "Cast"})
+"""Operators of layers that Rockchip's toolkit adds before and after others."""
+RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | Qnn | Rknn]] = {
     "tensorrt-rtx": TensorRTRtx,
     "onnxruntime": OnnxRuntime,
     "qnn": Qnn,
+    "rknn": Rknn,
 }
 
 
@@ -462,8 +533,7 @@ def measure(runtime: Any, tests: Mapping[str, Sequence[Case]]) -> dict[str, Oper
 
 def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> None:
     """Send what is known so far, again and again: the next test may crash."""
-    with open("/dev/null", "w") as nowhere:  # noqa: PTH123
-        sys.stdout = nowhere
+    sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
     found = Operator(note="the runtime crashed on one of its tests")
     usable: dict[int, list[onnx.ModelProto]] = defaultdict(list)
     only_older: list[int] = []
@@ -613,14 +683,35 @@ def published(path: Path) -> tuple[str, list[str], dict[str, Operator]]:
     return stated[1], data_types, table
 
 
+def mobile_list(file: str) -> dict[str, Operator]:
+    """The operators that one of ONNX Runtime's lists names; of some it misspells name or domain."""
+    from onnxruntime.tools import mobile_helpers
+
+    text = Path(mobile_helpers.__path__[0], file).read_text(encoding="utf-8")
+    rows = re.findall(r"^\|(ai\.onnx|com\.microsoft)[:.](\w+)\|", text, re.MULTILINE)
+    named = {MISSPELT.get(op, op): domain for domain, op in rows}
+    standard = {schema.name for schema in defs.get_all_schemas() if not schema.domain}
+    prefix = {"ai.onnx": "", "com.microsoft": "com.microsoft."}
+    listed = {f"{prefix[domain]}{op}" for op, domain in named.items()}
+    for op, body in INLINED.items():
+        listed |= {op} if body <= listed else set()
+    known = standard | listed | {"SimplifiedLayerNormalization"}
+    return {op: Operator(accepted=int(op in listed)) for op in sorted(known)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runtime", choices=[*RUNTIMES, "tensorrt"])
+    parser.add_argument("runtime", choices=[*RUNTIMES, *LISTS, "tensorrt"])
     parser.add_argument("--matrix", type=Path)
     given = parser.parse_args()
     if given.runtime == "tensorrt":
         version, types, table = published(given.matrix)
         write_table("tensorrt", version, "theoretical", MATRIX, table, types)
+    elif given.runtime in LISTS:
+        from onnxruntime import __version__
+
+        table = mobile_list(LISTS[given.runtime])
+        write_table(given.runtime, __version__, "theoretical", CHECKER, table)
     else:
         runtime = RUNTIMES[given.runtime]()
         table = measure(runtime, cases())

@@ -62,3 +62,24 @@ def test_a_subgraph_reads_for_its_node(tmp_path: Path) -> None:
     )
     found = waves(nodes, lambda node: node.op_type != "If")
     assert labels(found) == [["a"], ["z"]]
+
+
+def test_a_removed_node_keeps_the_order(tmp_path: Path) -> None:
+    nodes = nodes_of(
+        """
+        <ir_version: 8, opset_import: ["" : 17]>
+        m (float[4] x) => (float[4] y)
+        {
+            a = Relu (x)
+            b = Acosh (a)
+            c = Identity (b)
+            y = Relu (c)
+        }
+        """,
+        tmp_path,
+    )
+    running = [node for node in nodes if node.op_type != "Identity"]
+    found = waves(
+        running, lambda node: node.op_type == "Relu", lambda node: node.op_type == "Identity"
+    )
+    assert labels(found) == [["a"], ["y"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from modellint.analysis.assume import settle
@@ -12,7 +12,7 @@ from modellint.analysis.cost.traffic import nbytes, total_of
 from modellint.analysis.shapes import DeployedTypes
 from modellint.formats.registry import dialect_of
 from modellint.model import Model, Node
-from modellint.placement.judging import NodeJudge, dequantizes_weight
+from modellint.placement.judging import NodeJudge
 from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.tflite import TFLiteJudge
 from modellint.placement.waves import waves
@@ -43,7 +43,7 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     refusals = _refusals(judge, nodes)
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
     now = sum(each.unit == placing.unit for each in partitions)
-    merges = [*_fixed(judge, deployment, nodes, refusals), *_merges(nodes, refusals)]
+    merges = [*_fixed(judge, deployment, nodes, refusals), *_merges(judge, nodes, refusals)]
     useful = [each for each in merges if each.partitions < now or not now]
     return UnitPlacement(
         unit=placing.unit,
@@ -69,7 +69,7 @@ def _for_dialect(model: Model, deployment: Deployment) -> Deployment:
 
 def _refusals(judge: NodeJudge, nodes: Sequence[Node]) -> dict[int, NotTaken]:
     """Return the reasons by node; the DQ of a weight goes where the weight is read."""
-    weights = [node for node in nodes if dequantizes_weight(node, judge.is_frozen)]
+    weights = [node for node in nodes if judge.follows_its_reader(node)]
     of_weights = {id(node) for node in weights}
     found: dict[int, NotTaken] = {}
     for node in nodes:
@@ -89,7 +89,7 @@ def _partitions(
     judge: NodeJudge, nodes: Sequence[Node], refusals: dict[int, NotTaken], unit: str, fallback: str
 ) -> tuple[Partition, ...]:
     """Return runs of nodes on one unit, ordered by their first nodes."""
-    groups = [(unit, group) for group in waves(nodes, lambda node: id(node) not in refusals)]
+    groups = [(unit, group) for group in waves(nodes, _unless(refusals), judge.removes)]
     left = [node for node in nodes if id(node) in refusals]
     groups += [(fallback, each) for each in _islands(left)]
     place = {id(node): index for index, node in enumerate(nodes)}
@@ -157,11 +157,13 @@ def _fixed(
     fixed = judge.under(settled)
     running = [node for node in nodes if fixed.runs(node)]
     left = _refusals(fixed, running)
-    after = len(waves(running, lambda node: id(node) not in left))
+    after = len(waves(running, _unless(left), fixed.removes))
     yield Merge(tuple(open_nodes), NotTaken("open-dims", "has open dims"), after)
 
 
-def _merges(nodes: Sequence[Node], refusals: dict[int, NotTaken]) -> Iterator[Merge]:
+def _merges(
+    judge: NodeJudge, nodes: Sequence[Node], refusals: dict[int, NotTaken]
+) -> Iterator[Merge]:
     """Return the effects of changes that make the accelerator take all nodes of one kind."""
     alike: dict[tuple[str, NotTaken], list[Node]] = defaultdict(list)
     for node in nodes:
@@ -171,15 +173,16 @@ def _merges(nodes: Sequence[Node], refusals: dict[int, NotTaken]) -> Iterator[Me
     tried = sorted(alike.items(), key=lambda item: -len(item[1]))[:MOST_TRIED]
     for (_, refusal), changed in tried:
         taken = {id(node) for node in changed}
-        yield Merge(tuple(changed), refusal, len(waves(nodes, _unless(refusals, taken))))
+        after = len(waves(nodes, _unless(refusals, taken), judge.removes))
+        yield Merge(tuple(changed), refusal, after)
 
 
 def _is_open(refusal: NotTaken | None) -> bool:
     return refusal is not None and refusal.cause == "open-dims"
 
 
-def _unless(refusals: dict[int, NotTaken], taken: set[int]) -> Callable[[Node], bool]:
-    return lambda node: id(node) not in refusals or id(node) in taken
+def _unless(refusals: dict[int, NotTaken], but: Collection[int] = ()) -> Callable[[Node], bool]:
+    return lambda node: id(node) not in refusals or id(node) in but
 
 
 def _shares(judge: NodeJudge, partitions: Sequence[Partition]) -> dict[str, float]:

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from modellint.analysis.folding import folding
+from modellint.analysis.fusion import Norms
 from modellint.forms.facts import Facts
 from modellint.forms.forms import opset_of, refused_form
-from modellint.model import Model, Node, Value, is_static
+from modellint.model import Model, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import NotTaken
@@ -20,9 +21,12 @@ from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
 _DEQUANTIZE = having(Trait.DEQUANTIZE)
+_CASTS = having(Trait.CAST)
 _CONVERTERS = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 OWN_DOMAINS = ("", "ai.onnx", "tflite")
 """Domains of the operators that tables name without a domain."""
+_NORMALIZATIONS = {"layer": "LayerNormalization"}
+_PADS = _WEIGHTED = frozenset({"Conv", "ConvTranspose"})
 _FLOATS = frozenset({"float16", "float32", "bfloat16", "float64"})
 
 
@@ -64,24 +68,86 @@ class NodeJudge(Facts):
     def _within(self) -> Mapping[str, str]:
         return within(self._deployment.runtime or "", self._deployment.runtime_version)
 
+    def is_frozen(self, value: Value) -> bool:
+        """Return True for constants, quantized ones too."""
+        maker = value.producer
+        if maker is not None and maker.op_type in _DEQUANTIZE and self._placing.converts:
+            stored = maker.input(0)
+            return stored is not None and super().is_frozen(stored)
+        return super().is_frozen(value)
+
     def runs(self, node: Node) -> bool:
         """Return False for a node that the runtime computes or removes when it loads the model."""
-        return node.op_type not in self._removed and not self.analysis(folding).is_folded(node)
+        return not self.removes(node) and not self.analysis(folding).is_folded(node)
+
+    def removes(self, node: Node) -> bool:
+        """Return True for a node of which nothing is left when the runtime places nodes."""
+        return (
+            node.op_type in self._removed
+            or self._changes_nothing(node)
+            or is_padding_of_next(node)
+            or self._normalizes_weights(node)
+        )
+
+    def _normalizes_weights(self, node: Node) -> bool:
+        """Return True for a BatchNormalization whose numbers go into the weights before it."""
+        source = node.input(0)
+        maker = source.producer if node.op_type == "BatchNormalization" and source else None
+        if source is None or maker is None or maker.op_type not in _WEIGHTED:
+            return False
+        numbers = (*maker.inputs[1:], *node.inputs[1:])
+        return source.sole_consumer is node and all(
+            value is None or self.is_frozen(value) for value in numbers
+        )
+
+    def _changes_nothing(self, node: Node) -> bool:
+        """Return True for a Cast to the same type and an Expand to the same shape."""
+        source, result = node.input(0), node.output()
+        if source is None or result is None or result.is_output:
+            return False
+        if node.op_type in _CASTS:
+            return self.dtype(source) is not None and self.dtype(source) == self.dtype(result)
+        shape = self.shape(source) if node.op_type == "Expand" else None
+        return shape is not None and is_static(shape) and shape == self.shape(result)
+
+    @cached_property
+    def _fused(self) -> Mapping[int, str]:
+        """Return by node the operator that ONNX Runtime makes of it before it places nodes."""
+        return {
+            id(node): _NORMALIZATIONS[norm.kind]
+            for norm in self.analysis(Norms).found
+            if norm.kind in _NORMALIZATIONS and not norm.blockers
+            for node in norm.nodes
+        }
+
+    def follows_its_reader(self, node: Node) -> bool:
+        """Return True for a DQ of a constant, which goes where the node that reads it goes."""
+        value = node.output()
+        return node.op_type in _DEQUANTIZE and value is not None and self.is_frozen(value)
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""
         opset = opset_of(node) if not node.domain else None
         if opset is not None and opset < self._placing.oldest_opset:
             return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")
-        if node.op_type in _CONVERTERS:
+        if node.op_type in _CONVERTERS and self._placing.converts:
             return self._open_dims(node) or self._scale(node)
+        whole = self._fused.get(id(node), "")
+        is_whole_taken = self._table.takes(whole) if whole else None
+        if is_whole_taken is not None:
+            refused = NotTaken("operator", f"is fused into {whole}, which is not supported")
+            return self._open_dims(node) if is_whole_taken else refused
         if self._table.takes(_key(node)) is False or _key(node) not in self._table.operators:
             taken_as = self._within.get(_key(node))
             if taken_as is None or not INSIDE[taken_as](node):
                 return NotTaken("operator", "is not supported")
             return self._open_dims(node)
         return (
-            self._open_dims(node) or self._type(node) or self._form(node) or self._precision(node)
+            self._open_dims(node)
+            or self._rank(node)
+            or self._type(node)
+            or self._form(node)
+            or self._precision(node)
         )
 
     def _open_dims(self, node: Node) -> NotTaken | None:
@@ -90,6 +156,14 @@ class NodeJudge(Facts):
         for value in (*node.inputs, *node.outputs):
             if value is not None and not is_static(self.shape(value)):
                 return NotTaken("open-dims", f"has a dim that is not fixed, in '{value.name}'")
+        return None
+
+    def _rank(self, node: Node) -> NotTaken | None:
+        highest = self._placing.highest_rank
+        for value in node.inputs if highest else ():
+            shape = self.shape(value) if value is not None else None
+            if shape is not None and len(shape) > highest:
+                return NotTaken("form", f"is not supported with an input of rank {len(shape)}")
         return None
 
     def _type(self, node: Node) -> NotTaken | None:
@@ -127,6 +201,16 @@ class NodeJudge(Facts):
         return NotTaken("precision", f"computes in {value.dtype.name}, the device in integers only")
 
 
+def is_padding_of_next(node: Node) -> bool:
+    """Return True for a Pad with zeros that ONNX Runtime makes a part of the next node."""
+    result, value = node.output(), node.input(2)
+    if node.op_type != "Pad" or node.get_str("mode", "constant") != "constant" or result is None:
+        return False
+    reader, filled = result.sole_consumer, small_constant(value)
+    has_zeros = value is None or (filled is not None and not filled.any())
+    return has_zeros and reader is not None and reader.op_type in _PADS
+
+
 def is_between_pairs(node: Node) -> bool:
     """Return True if a node reads only dequantized values, and its results are quantized."""
     if node.op_type in having(Trait.QUANTIZE) or node.op_type in _DEQUANTIZE:
@@ -139,12 +223,6 @@ def is_between_pairs(node: Node) -> bool:
         and all(use.node.op_type in having(Trait.QUANTIZE) for v in writes for use in v.consumers)
         and any(v.consumers for v in writes)
     )
-
-
-def dequantizes_weight(node: Node, is_frozen: Callable[[Value], bool]) -> bool:
-    """Return True for a DQ of a constant, which goes where the node that reads it goes."""
-    value = node.input(0)
-    return node.op_type in _DEQUANTIZE and value is not None and is_frozen(value)
 
 
 def _key(node: Node) -> str:

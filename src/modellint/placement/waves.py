@@ -14,16 +14,28 @@ from collections.abc import Callable, Sequence
 from modellint.model import Node
 
 
-def waves(nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[Node]]:
-    """Return the groups of taken nodes, in order; `nodes` are in topological order."""
-    return _Waves(nodes, is_taken).groups
+def waves(
+    nodes: Sequence[Node],
+    is_taken: Callable[[Node], bool],
+    is_removed: Callable[[Node], bool] = lambda _: False,
+) -> list[list[Node]]:
+    """Return the groups of taken nodes, in order; `nodes` are in topological order.
+
+    What reads a removed node reads what that reads.
+    """
+    return _Waves(nodes, is_taken, is_removed).groups
 
 
 class _Waves:
-    def __init__(self, nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> None:
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        is_taken: Callable[[Node], bool],
+        is_removed: Callable[[Node], bool],
+    ) -> None:
         self._is_taken = is_taken
         here = {id(node) for node in nodes}
-        self._readers = {id(node): _readers(node, here) for node in nodes}
+        self._readers = {id(node): _readers(node, here, is_removed) for node in nodes}
         self._waiting_for = {id(node): 0 for node in nodes}
         for node in nodes:
             for reader in self._readers[id(node)]:
@@ -60,14 +72,18 @@ class _Waves:
                 self._ready.append(reader)
 
 
-def _readers(node: Node, here: set[int]) -> list[Node]:
+def _readers(node: Node, here: set[int], is_removed: Callable[[Node], bool]) -> list[Node]:
     """Return the nodes that read an output, once for each edge."""
     found = []
-    for value in node.outputs:
-        for use in value.consumers if value is not None else ():
-            reader = use.node
-            while id(reader) not in here and reader.graph.parent is not None:
-                reader = reader.graph.parent  # a subgraph reads it for the node that has it
-            if id(reader) in here:
-                found.append(reader)
+    waiting = [node]
+    while waiting:
+        for value in waiting.pop().outputs:
+            for use in value.consumers if value is not None else ():
+                reader = use.node
+                while id(reader) not in here and reader.graph.parent is not None:
+                    reader = reader.graph.parent  # a subgraph reads it for the node that has it
+                if id(reader) in here:
+                    found.append(reader)
+                elif is_removed(reader):
+                    waiting.append(reader)
     return found

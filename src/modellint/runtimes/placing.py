@@ -21,6 +21,10 @@ class Placing:
     """True if a node with an open dim is never taken."""
     fixes_batch: bool = False
     """True if an open batch counts as 1."""
+    converts: bool = True
+    """True if it takes Q/DQ nodes with one stored scale, and of weights; else the table says."""
+    highest_rank: int = 0
+    """The highest rank of a value that it takes; 0 for any."""
     oldest_opset: int = 0
     """The oldest operator set whose nodes it places at all."""
     dialects: tuple[str, ...] = ("onnx",)

@@ -1,5 +1,10 @@
-"""Core ML: only the name so far."""
+"""Core ML on Apple's devices; ONNX models run in it through ONNX Runtime, as ML programs."""
 
+from pathlib import Path
+
+from modellint.runtimes.placing import Placing
 from modellint.runtimes.runtime import Runtime
 
-RUNTIME = Runtime("coreml", "Core ML")
+DOCS = "https://onnxruntime.ai/docs/execution-providers/CoreML-ExecutionProvider.html"
+PLACING = Placing("Core ML", static_only=False, converts=False, highest_rank=5, source=DOCS)
+RUNTIME = Runtime("coreml", "Core ML", tables=Path(__file__).parent, placing=PLACING)

@@ -1,0 +1,56 @@
+"""Placements for phones against ONNX Runtime's mobile usability checker, on real architectures.
+
+It checks operators, ranks and open dims, and prints further restrictions that it does not check:
+so it may only take more.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from placements import _mobile
+
+from modellint.formats import read_model
+from modellint.placement import placement
+from modellint.targets.deployment import Deployment
+from tests.exports import materialise
+
+ARCHITECTURES = (
+    "bert_base_uncased",
+    "densenet121",
+    "efficientnet_b0",
+    "googlenet",
+    "gpt2",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "resnet18",
+    "segformer_b0",
+    "squeezenet1_0",
+    "t5_small_encoder",
+    "unet",
+    "vit_b_16",
+)
+UNCHECKED = ("form", "neighbor")
+
+
+@pytest.mark.parametrize("runtime", ["coreml", "coreml-neuralnetwork", "nnapi"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_nodes_and_parts(name: str, runtime: str, tmp_path: Path) -> None:
+    path = materialise(name, tmp_path)
+    answer = _mobile.compiler(runtime)(path, {})
+    found = placement(read_model(path), Deployment(runtime=runtime))
+    assert found is not None
+    assert answer["starts"], answer["error"]
+    left = set(answer["left"])
+    taken = {each for part in answer["partitions"] for each in part}
+    refused = {
+        node.name: refusal.cause
+        for node in found.nodes
+        if (refusal := found.refusal_of(node)) is not None
+    }
+    here = {node.name for node in found.nodes}
+    assert left & here <= refused.keys()
+    assert {name for name in taken & refused.keys() if refused[name] not in UNCHECKED} == set()
+    if not set(UNCHECKED) & set(refused.values()):
+        assert len(found.accelerated) == len(answer["partitions"])
