@@ -75,5 +75,9 @@ def _asked(config: Config) -> Asked:
     folders = [config.path("target-dirs", folder) for folder in config.settings.target_dirs]
     rules = load_rules([config.path("rules", folder) for folder in config.settings.rules])
     return Asked(
-        deployments(config, rules), rules, placement=True, targets=lambda: load_targets(folders)
+        deployments(config, rules),
+        rules,
+        placement=True,
+        every_layer=True,
+        targets=lambda: load_targets(folders),
     )

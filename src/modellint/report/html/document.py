@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from modellint import __version__
+from modellint.report.charts import stylesheet
 from modellint.report.html.markup import Markup, element, joined
 
 HEADER = "<!doctype html>\n<!-- modellint report -->\n"
@@ -21,7 +22,7 @@ LARGE = 4096
 
 def document(title: str, body: Iterable[Markup | None]) -> str:
     """Return a whole file. The same page is the same bytes."""
-    style, script = _asset(STYLES), _asset(SCRIPTS)
+    style, script = _asset(STYLES) + stylesheet(), _asset(SCRIPTS)
     policy = "; ".join(
         [
             "default-src 'none'",

@@ -14,6 +14,7 @@ from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
 from modellint.inspection import Inspection, Memory, Together, Verdict
 from modellint.report.assumed import sentences
 from modellint.report.grouping import Section, sections
+from modellint.report.html.charts import charts_section
 from modellint.report.html.details import details_section
 from modellint.report.html.document import data, document
 from modellint.report.html.findings import findings_section, first_steps
@@ -295,6 +296,7 @@ def _pictures(
 ) -> list[Markup | None]:
     return [
         graph_section(key, drawing, findings) if drawing is not None and drawing.nodes else None,
+        charts_section(key, told) if told is not None else None,
         details_section(key, told) if told is not None else None,
     ]
 

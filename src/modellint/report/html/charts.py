@@ -1,0 +1,36 @@
+"""Charts of a model, each with the table that says the same."""
+
+from __future__ import annotations
+
+from modellint.inspection import Inspection
+from modellint.report.charts import Chart, charts
+from modellint.report.html.markup import Markup, element
+from modellint.report.html.parts import columns, section, table
+
+WIDTH = 580
+
+
+def charts_section(key: str, told: Inspection) -> Markup | None:
+    drawn = charts(told, WIDTH)
+    if not drawn:
+        return None
+    return section(f"{key}-charts", "Charts", element("div", map(_chart, drawn), class_="charts"))
+
+
+def _chart(chart: Chart) -> Markup:
+    """Return a chart; its own title and sentence are part of the picture."""
+    figures = table(f"{chart.title}, as a table", columns(*chart.table.head), chart.table.rows)
+    picture = element(
+        "div",
+        Markup(chart.svg),
+        class_="scroll",
+        role="group",
+        aria_label=chart.title,
+        tabindex="0",
+    )
+    return element(
+        "figure",
+        picture,
+        element("details", element("summary", "As a table"), figures),
+        class_="panel",
+    )
