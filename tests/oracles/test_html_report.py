@@ -13,6 +13,7 @@ from modellint.finding import Finding, Location, ModelSummary, Result, Severity
 from modellint.inspection import Inspection
 from modellint.report.html import check_page, inspect_page
 from modellint.report.options import Options
+from tests.inspect.support import deployment, inspect_export
 from tests.oracles.support import ENVIRONMENTS
 from tests.report.drawings import drawing_of
 from tests.report.test_html import NASTY, page_of
@@ -207,7 +208,11 @@ def test_a_large_graph_is_laid_out_and_moved(show: Open, *, grouped: bool) -> No
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: python -m tests.oracles.prepare")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_accessible(show: Open, plain: str, scheme: str, width: int) -> None:
+@pytest.mark.parametrize("kind", ["findings", "charts"])
+def test_accessible(show: Open, plain: str, kind: str, scheme: str, width: int) -> None:
+    if kind == "charts":
+        told = inspect_export("resnet18", deployment("a10"), every_layer=True)
+        plain = inspect_page([(told, drawing_of(3))])
     page = show(plain, scheme=scheme, width=width)
     page.evaluate(SHOWN)
     page.evaluate("view.selectNode(3)")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bandwidth, format_bytes, format_rate
-from modellint.inspection import Estimate, Inspection, LanguageModel, Memory, Placed, Roofline
+from modellint.inspection import Estimate, Inspection, LanguageModel, Memory, Placed, Roofline, Time
 from modellint.report.html.markup import Markup, element, joined, name
 from modellint.report.html.parts import (
     Cell,
@@ -74,20 +74,38 @@ def memory_card(needs: Memory) -> Markup:
     )
 
 
-def time_card(needs: Memory, bound: Roofline) -> Markup:
+def time_card(needs: Memory, time: Time | None) -> Markup | None:
+    """Return the expected time of a run, or else the bound on it."""
+    bound = needs.roofline
+    on = f" on {needs.device}" if needs.device else ""
+    least = f"at least {seconds(bound.seconds)}" if bound is not None else ""
+    if time is not None:
+        parts = [
+            ("compute-bound", time.parts.compute, f"arithmetic {seconds(time.parts.compute)}"),
+            ("memory-bound", time.parts.memory, f"memory {seconds(time.parts.memory)}"),
+            ("overhead", time.parts.overhead, f"launching {seconds(time.parts.overhead)}"),
+        ]
+        said = ", ".join(told for _, _, told in parts)
+        more = [said, f"confidence: {time.confidence}", least]
+        return card(
+            f"Time of a run{on}, expected",
+            seconds(time.expected),
+            quiet(f" {seconds(time.low)} to {seconds(time.high)}, {time.precision}"),
+            bar(said, parts, time.expected),
+            element("p", " · ".join(filter(None, more)), class_="quiet"),
+        )
+    if bound is None:
+        return None
     waits = f"{bound.memory_share:.0%} of it waiting for memory"
+    parts = [
+        ("memory-bound", bound.memory_share, "waiting for memory"),
+        ("compute-bound", 1 - bound.memory_share, "computing"),
+    ]
     return card(
-        f"Time of a run{f' on {needs.device}' if needs.device else ''}, at least",
+        f"Time of a run{on}, at least",
         seconds(bound.seconds),
         quiet(f" in {bound.precision}, {waits}"),
-        bar(
-            waits,
-            [
-                ("memory-bound", bound.memory_share, "waiting for memory"),
-                ("compute-bound", 1 - bound.memory_share, "computing"),
-            ],
-            1.0,
-        ),
+        bar(waits, parts, 1.0),
     )
 
 

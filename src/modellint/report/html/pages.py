@@ -173,7 +173,7 @@ def check_page(result: Result, options: Options, looks: Sequence[Look] = ()) -> 
         for at, part in enumerate(sections(result))
     ]
     heads = ("verdict", *(f"#{NOUNS[each][1]}" for each in sorted(Severity, reverse=True)))
-    figures = ("#nodes", "#parameters", "#weights", "memory", "#time, at least")
+    figures = ("#nodes", "#parameters", "#weights", "memory", "#expected time")
     return page(
         "Check",
         models,
@@ -267,10 +267,10 @@ def _need_cells(told: Inspection | None) -> Row:
     if not estimates:
         return ["", ""]
     needs = estimates[0]
-    bound = needs.roofline
+    time = (told.time or {}).get(needs.target or "") if told is not None else None
     return [
         Sorted(_memory(needs), needs.total.expected),
-        Sorted(seconds(bound.seconds), bound.seconds) if bound is not None else "",
+        Sorted(seconds(time.expected), time.expected) if time is not None else "",
     ]
 
 
@@ -285,7 +285,7 @@ def _cards(told: Inspection) -> list[Markup | None]:
     return [
         memory_card(needs) if needs is not None else None,
         language_card(told.llm) if told.llm is not None and needs is None else None,
-        time_card(needs, needs.roofline) if needs is not None and needs.roofline else None,
+        time_card(needs, (told.time or {}).get(needs.target or "")) if needs is not None else None,
         *(placement_card(each) for each in [*(told.placement or {}).values()][:1]),
         size_card(told),
     ]
@@ -309,7 +309,7 @@ def inspect_page(looks: Sequence[Look], total: Together | None = None) -> str:
     json: list[object] = [inspection.to_json() for inspection, _ in looks]
     if total is not None:
         json.append({"together": asdict(total)})
-    figures = ("#nodes", "#parameters", "#MACs", "#weights", "memory", "#time, at least")
+    figures = ("#nodes", "#parameters", "#MACs", "#weights", "memory", "#expected time")
     return page("Inspect", models, ("format", *figures), json if len(json) > 1 else json[0])
 
 
