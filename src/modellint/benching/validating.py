@@ -1,0 +1,146 @@
+"""Estimates of time against measurements."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+from modellint.analysis.latency import latency
+from modellint.base.records import dataclass
+from modellint.measured import MeasuredRun
+from modellint.model import Model
+from modellint.profiles.profiled import ProfiledModel
+from modellint.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A run, and the estimate of its time."""
+
+    model: str
+    device: str
+    runtime: str
+    batch: int | None
+    measured: Annotated[float, "Seconds."]
+    expected: Annotated[float, "Seconds."]
+    inside: Annotated[bool, "True if the measurement is between the estimate's bounds."]
+
+    @property
+    def error(self) -> float:
+        """Return the error of the estimate, as a share of the measurement."""
+        return self.expected / self.measured - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """All runs with their estimates."""
+
+    rows: tuple[Estimated, ...]
+    unknown: Annotated[tuple[str, ...], "Models that were not found, or have no estimate."]
+    operators: Annotated[dict[str, float], "Mean error by operator, of its time in all runs."]
+
+    @property
+    def mape(self) -> float | None:
+        """Return the mean absolute error, as a share."""
+        return mean_error(self.rows)
+
+    def by(self, key: str) -> dict[str, float]:
+        """Return the mean absolute error by a field of the rows."""
+        groups: dict[str, list[Estimated]] = {}
+        for row in self.rows:
+            groups.setdefault(str(getattr(row, key)), []).append(row)
+        return {name: mean_error(rows) or 0.0 for name, rows in groups.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        errors = sorted(abs(row.error) for row in self.rows)
+        return {
+            "version": 1,
+            "mape": self.mape,
+            "median": statistics.median(errors) if errors else None,
+            "worst": errors[-1] if errors else None,
+            "rank_correlation": rank_correlation(self.rows),
+            "inside": statistics.fmean(row.inside for row in self.rows) if self.rows else None,
+            "by_device": self.by("device"),
+            "by_model": self.by("model"),
+            "by_operator": dict(self.operators),
+            "rows": [{**asdict(row), "error": row.error} for row in self.rows],
+            "unknown": list(self.unknown),
+        }
+
+
+def validate(runs: Iterable[tuple[MeasuredRun, Model | None]], target: Target) -> Validation:
+    """Estimate every run on a target."""
+    rows: list[Estimated] = []
+    unknown: list[str] = []
+    taken: dict[str, list[float]] = {}
+    for run, model in runs:
+        measured = measured_seconds(run)
+        estimate = None
+        if model is not None and measured:
+            profiled = ProfiledModel(run, model)
+            deployment = replace(profiled.deployment, target=target, runtime=run.runtime.name)
+            estimate = latency(model, deployment)
+        if model is None or estimate is None or not measured:
+            unknown.append(run.label)
+            continue
+        expected = estimate.expected
+        rows.append(
+            Estimated(
+                run.model.name,
+                run.device.name or target.id,
+                run.runtime.name,
+                run.conditions.batch,
+                measured,
+                expected,
+                estimate.low <= measured <= estimate.high,
+            )
+        )
+        for layer in estimate.layers:
+            sums = taken.setdefault(layer.launch.main.op_type, [0.0, 0.0])
+            sums[0] += layer.seconds
+            found = profiled.layer_of(layer.launch.main)
+            sums[1] += found.undisturbed / _sharers(found.nodes, estimate) if found else 0.0
+    operators = {op: sums[0] / sums[1] - 1 for op, sums in taken.items() if sums[1]}
+    return Validation(tuple(rows), tuple(unknown), operators)
+
+
+def _sharers(nodes: Sequence[Any], estimate: Any) -> int:
+    """Return the number of estimated kernels that one measured layer stands for."""
+    inside = set(nodes)
+    return max(1, sum(each.launch.main in inside for each in estimate.layers))
+
+
+def measured_seconds(run: MeasuredRun) -> float | None:
+    """Return the time of an inference on a quiet machine, as far as the run can tell it.
+
+    On one thread, processor time is what the clock would show if nothing else ran.
+    """
+    times = run.times
+    if times is None:
+        return run.seconds
+    is_disturbed = (run.environment.waiting or 0.0) > 0.05
+    if is_disturbed and run.conditions.threads == 1 and times.processor:
+        return min(times.processor, times.minimum or times.processor)
+    return times.median
+
+
+def mean_error(rows: Sequence[Estimated]) -> float | None:
+    return statistics.fmean(abs(row.error) for row in rows) if rows else None
+
+
+def rank_correlation(rows: Sequence[Estimated]) -> float | None:
+    """Return Spearman's correlation of estimates and measurements."""
+    if len(rows) < 3:
+        return None
+    ranks = [_ranks([row.measured for row in rows]), _ranks([row.expected for row in rows])]
+    return statistics.correlation(*ranks)
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    order = sorted(range(len(values)), key=lambda at: values[at])
+    ranks = [0.0] * len(values)
+    for rank, at in enumerate(order):
+        ranks[at] = float(rank)
+    return ranks
