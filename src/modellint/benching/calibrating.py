@@ -7,6 +7,7 @@ makes the error any smaller.
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from modellint.analysis.latency.kernels import Launch, launches
 from modellint.analysis.latency.timing import Coefficients, Machine
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.base.text import clean
+from modellint.benching.fingerprints import undisturbed
 from modellint.benching.validating import measured_seconds
 from modellint.measured import MeasuredRun
 from modellint.model import Model
@@ -28,24 +31,39 @@ LEAST = 20
 """Layers below which coefficients would follow noise."""
 FITTED: Mapping[str, tuple[float, float]] = {
     "launch": (2e-7, 5e-5),
-    "vector": (0.3, 1.2),
+    "vector": (0.3, 3.0),
     "attention": (0.2, 1.5),
+    "convolution": (0.3, 4.0),
     "grouped": (0.02, 1.0),
-    "depthwise": (0.02, 1.5),
-    "memory": (0.2, 2.0),
+    "depthwise": (0.02, 3.0),
+    "memory": (0.2, 4.0),
     "cache": (0.5, 20.0),
     "passes": (0.2, 4.0),
+    "pointwise": (0.1, 1.2),
     "fill": (0.5, 300.0),
-    "tile": (0.0, 0.8),
+    "tile": (1e-3, 0.8),
     "overlap": (0.01, 1.0),
     "call": (1e-6, 2e-3),
 }
 """Coefficients that are fitted, with the range that each may have."""
-SWEEPS = 30
+WEIGHT = 0.3
+"""Exponent of a layer's time that its error is weighted by."""
+DIRECTIONS: Sequence[Mapping[str, int]] = (
+    *({name: 1} for name in FITTED if name != "call"),
+    {"memory": 1, "cache": 1},
+    {"memory": 1, "cache": 1, "pointwise": -1},
+    {"memory": 1, "cache": 1, "passes": 1},
+    {"memory": 1, "cache": 1, "passes": 1, "pointwise": -1},
+    {"vector": 1, "convolution": -1},
+    {"vector": 1, "fill": 1},
+    {"vector": 1, "tile": 1},
+)
+"""Coefficients that are changed at once, and the power of the factor that each takes."""
+FINEST = 1.01
 INTERRUPTED = 3e-3
 """Time from which a layer of a disturbed run was interrupted even when it was fastest."""
 DISTURBED = 0.1
-BULKY = 4 << 20
+BULKY = 2 << 20
 """Bytes from which a layer's traffic is that of the memory."""
 _MOST_WITHIN = 0.9
 
@@ -70,15 +88,20 @@ class CalibratedTarget:
     layers: int
     mape: float
     """Mean error of layers' times, as a share."""
-    factor: float
-    """Ratio of whole times to the sum of their layers' estimates."""
+    usual: float
+    """Ratio of whole times to the least times of all layers together."""
 
 
 def calibrate(
     name: str, base: Target, runs: Sequence[tuple[MeasuredRun, Model]], runtime: str
 ) -> CalibratedTarget:
     """Fit a target to runs of one runtime; `base` gives memory and names."""
-    found = [each for run, model in runs for each in observe(run, model, runtime)]
+    usual = usual_ratio([run for run, _ in runs])
+    found = [
+        replace(each, seconds=each.seconds * usual)
+        for run, model in runs
+        for each in observe(run, model, runtime)
+    ]
     if len(found) < LEAST:
         raise UsageError(f"only {len(found)} layers to fit; measure modellint bench --suite micro")
     threads = {run.conditions.threads for run, _ in runs}
@@ -87,16 +110,6 @@ def calibrate(
     target = _with_peaks(name, base, found, next(iter(threads)))
     fitted = _fit(target, found)
     machine = Machine(target, fitted)
-    whole = [
-        (machine.call + sum(_expected(machine, each) for each in observe(run, model, runtime)), run)
-        for run, model in runs
-    ]
-    ratios = [
-        seconds / expected
-        for expected, run in whole
-        if expected and (seconds := measured_seconds(run)) is not None
-    ]
-    factor = statistics.median(ratios) if ratios else 1.0
     errors = sorted(_ratio(machine, each) for each in found)
     error = max(1.05, errors[min(len(errors) - 1, int(_MOST_WITHIN * len(errors)))])
     calibration = Calibration(
@@ -107,7 +120,24 @@ def calibrate(
     )
     mape = statistics.fmean(abs(_expected(machine, e) / e.seconds - 1) for e in found)
     target = replace(target, calibrations={runtime: calibration})
-    return CalibratedTarget(target, len(found), mape, factor)
+    return CalibratedTarget(target, len(found), mape, usual)
+
+
+def usual_ratio(runs: Sequence[MeasuredRun]) -> float:
+    """Return how many times the least times of layers an inference usually takes.
+
+    Layers of disturbed runs that are always interrupted say nothing about it.
+    """
+    ratios = []
+    for run in runs:
+        whole, least = measured_seconds(run), [undisturbed(layer) for layer in run.layers]
+        if whole and sum(least) and not any(_is_interrupted(run, each) for each in least):
+            ratios.append(whole / sum(least))
+    return max(1.0, statistics.median(ratios)) if ratios else 1.0
+
+
+def _is_interrupted(run: MeasuredRun, seconds: float) -> bool:
+    return (run.environment.waiting or 0.0) > DISTURBED and seconds > INTERRUPTED
 
 
 def observe(run: MeasuredRun, model: Model, runtime: str) -> list[Observed]:
@@ -115,7 +145,6 @@ def observe(run: MeasuredRun, model: Model, runtime: str) -> list[Observed]:
     profiled = ProfiledModel(run, model)
     kernels = launches(model, replace(profiled.deployment, runtime=runtime))
     by_node = {node: kernel for kernel in kernels.kernels for node in kernel.nodes}
-    waited = run.environment.waiting or 0.0
     found = []
     for layer in profiled.layers:
         if not layer.nodes or layer.flops is None or not layer.nbytes:
@@ -125,7 +154,7 @@ def observe(run: MeasuredRun, model: Model, runtime: str) -> list[Observed]:
         if not mine or not all(inside.issuperset(kernel.nodes) for kernel in mine.values()):
             continue
         seconds = layer.undisturbed
-        if seconds <= 0 or (waited > DISTURBED and seconds > INTERRUPTED):
+        if seconds <= 0 or _is_interrupted(run, seconds):
             continue
         precision = next((p.precision for k in mine.values() for p in k.products), "fp32")
         found.append(
@@ -149,18 +178,16 @@ def _with_peaks(name: str, base: Target, found: Sequence[Observed], units: int |
         reached = [e.flops / e.seconds for e in found if e.precision == precision and e.flops]
         if reached:
             rates[precision] = max(reached)
-    moved = [e for e in found if all(kernel.kind == "pointwise" for kernel in e.launches)]
-    bulky = [e for e in moved if e.nbytes >= BULKY] or moved
-    if not rates or not bulky:
+    streams = [e.nbytes / e.seconds for e in found if _streams(e)]
+    if not rates or not streams:
         raise UsageError("the runs lack products or elementwise operators, which peaks follow from")
-    bandwidth = max(e.nbytes / e.seconds for e in bulky)
     origin = Provenance(SOURCE, "calibrated")
     return Target(
         id=name,
         name=base.name if base.name != name else name,
         vendor="cpu",
         memory=DeviceMemory(
-            base.memory.nominal, base.memory.usable, unified=True, bandwidth=bandwidth
+            base.memory.nominal, base.memory.usable, unified=True, bandwidth=max(streams)
         ),
         default_runtime="onnxruntime",
         vector_precisions=tuple(rates),
@@ -169,6 +196,12 @@ def _with_peaks(name: str, base: Target, found: Sequence[Observed], units: int |
         l2_bytes=_cache_bytes(),
         origins={"memory": origin, "precisions": origin, "peak": origin, "chip": origin},
     )
+
+
+def _streams(each: Observed) -> bool:
+    """Return True for a layer that reads and writes whole tensors, larger than caches of a core."""
+    kinds = {kernel.kind for kernel in each.launches}
+    return kinds <= {"pointwise", "depthwise"} and each.nbytes >= BULKY
 
 
 def _cache_bytes() -> int:
@@ -184,31 +217,35 @@ def _cache_bytes() -> int:
 
 
 def _fit(target: Target, found: Sequence[Observed]) -> Coefficients:
-    """Fit one coefficient after the other, in ever smaller steps."""
+    """Fit coefficients in turn, alone and with those that make up for each other."""
     best = replace(Coefficients(), winograd=1.0)
     least = _loss(target, best, found)
     step = 2.0
-    for _ in range(SWEEPS):
+    while step > FINEST:
         improved = False
-        for name, (low, high) in FITTED.items():
-            if name == "call":
-                continue  # which no layer has
+        for direction in DIRECTIONS:
             for factor in (step, 1 / step):
-                value = min(high, max(low, (getattr(best, name) or 0.01) * factor))
-                tried = replace(best, **{name: value})
+                tried = _moved(best, direction, factor)
                 loss = _loss(target, tried, found)
-                if loss < least * (1 - 1e-5):
+                if loss < least * (1 - 1e-4):
                     best, least, improved = tried, loss, True
         if not improved:
             step = math.sqrt(step)
-            if step < 1.02:
-                break
     return best
+
+
+def _moved(start: Coefficients, direction: Mapping[str, int], factor: float) -> Coefficients:
+    values = {}
+    for name, power in direction.items():
+        low, high = FITTED[name]
+        values[name] = min(high, max(low, (getattr(start, name) or 0.01) * factor**power))
+    return replace(start, **values)
 
 
 def _loss(target: Target, coefficients: Coefficients, found: Sequence[Observed]) -> float:
     machine = Machine(target, coefficients)
-    return sum(math.log(_ratio(machine, each)) for each in found)
+    """Return the error of all layers; long ones, which models consist of, count more."""
+    return math.fsum(float(e.seconds**WEIGHT) * math.log(_ratio(machine, e)) for e in found)
 
 
 def _ratio(machine: Machine, each: Observed) -> float:
@@ -218,3 +255,47 @@ def _ratio(machine: Machine, each: Observed) -> float:
 
 def _expected(machine: Machine, each: Observed) -> float:
     return sum(machine.time(kernel, each.weight_bytes).seconds for kernel in each.launches)
+
+
+def target_file(fit: CalibratedTarget, runtime: str, devices: Sequence[str]) -> str:
+    """Return the target's file in TOML."""
+    target, memory = fit.target, fit.target.memory
+    calibration = target.calibrations[runtime]
+    origin = f'source = "{SOURCE}"\nconfidence = "calibrated"\n'
+    rates = "".join(f"{name} = {rate / 1e12:.4g}\n" for name, rate in target.rates.items())
+    coefficients = "".join(
+        f"{name} = {value:.4g}\n" for name, value in calibration.coefficients.items()
+    )
+    listed = ", ".join(f'"{name}"' for name in target.vector_precisions)
+    return f"""\
+# Fitted by modellint calibrate to {fit.layers} layers, measured on {_commented(devices)}.
+# Mean error of a layer: {fit.mape:.0%}. Peaks are the best rates that any layer reached.
+
+name = {json.dumps(target.name)}
+vendor = "{target.vendor}"
+runtime = "{target.default_runtime}"
+
+[memory]
+nominal = "{memory.nominal}"
+bandwidth = "{(memory.bandwidth or 0) / 1e9:.4g} GB/s"
+unified = true
+{origin}
+[precisions]
+vector = [{listed}]
+{origin}
+[peak]  # T(FL)OPS
+{rates}{origin}
+[chip]
+units = {target.units or 1}  # threads of the runs
+l2 = "{target.l2_bytes}"
+{origin}
+[latency.{runtime}]
+error = {calibration.error:.3f}  # factor that nine of ten layers are within
+rows = {calibration.rows}
+{origin}
+[latency.{runtime}.coefficients]
+{coefficients}"""
+
+
+def _commented(devices: Sequence[str]) -> str:
+    return clean(", ".join(devices) or "an unnamed device")

@@ -32,6 +32,8 @@ VERBS = {
     "bench": "Time models in a real runtime, or read a profile.",
     "fingerprint": "Print what a run does and where its time goes, without names.",
     "compare": "Compare two runs: what got slower, and why.",
+    "calibrate": "Fit a target file to measured runs.",
+    "validate": "Hold estimates of time against measured runs.",
     "rule": "Explain a rule.",
     "rules": "List the rules.",
     "targets": "List, show, or compare devices.",

@@ -41,6 +41,48 @@ def write_comparison(
     _write_lone(page, "Only after", found["added"], options.verbose)
 
 
+def write_validation(
+    found: Mapping[str, Any], target: str, stream: TextIO, options: Options
+) -> None:
+    """Write what `Validation.to_json` says."""
+    page = Page(stream, options)
+    page.heading(page.words(f"Estimates for {target}"))
+    rows = sorted(found["rows"], key=lambda row: -abs(row["error"]))
+    if rows:
+        page.field("Mean error", Text(f"{found['mape']:.1%}", _error_style(found["mape"])))
+        rank = found["rank_correlation"]
+        more = f", rank correlation {rank:.2f}" if rank is not None else ""
+        page.field("", f"median {found['median']:.1%}, worst {found['worst']:.1%}{more}")
+        page.field("Inside", f"{found['inside']:.0%} of {counted(len(rows), 'run')} in the bounds")
+    if found["unknown"]:
+        names_of = ", ".join(page.short(name) for name in found["unknown"][:3])
+        page.field("Left out", f"{len(found['unknown'])} without an estimate: {names_of}")
+    if len(found["by_device"]) > 1:
+        page.items("By device", [page.words(f"{k} {v:.0%}") for k, v in found["by_device"].items()])
+    worst = sorted(found["by_operator"].items(), key=lambda each: -abs(each[1]))
+    page.items("By operator", [page.words(f"{op} {error:+.0%}") for op, error in worst[:8]])
+    shown = rows if options.verbose else rows[:MOST_LAYERS]
+    page.blank()
+    page.table(
+        (names("model"), figures("measured"), figures("expected"), figures("error")),
+        [
+            [
+                page.words(row["model"]),
+                milliseconds(row["measured"]),
+                milliseconds(row["expected"]),
+                Text(f"{row['error']:+.1%}", _error_style(abs(row["error"]))),
+            ]
+            for row in shown
+        ],
+    )
+    if len(shown) < len(rows):
+        page.line(f"and {len(rows) - len(shown)} more, which are closer; --verbose shows all")
+
+
+def _error_style(error: float) -> str:
+    return GOOD if error <= 0.15 else FAIR if error <= 0.3 else POOR
+
+
 def _whole(found: Mapping[str, Any]) -> Text:
     change = found["change"]
     if change is None:

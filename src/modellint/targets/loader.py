@@ -83,6 +83,18 @@ def _find_known(key: str, name: str, extra_dirs: Sequence[Path]) -> Target:
     raise UnknownTarget(name, _near(key, tables))
 
 
+def target_in(path: Path) -> Target:
+    """Return the device that a file describes, which extends no other."""
+    from pydantic import ValidationError
+
+    from modellint.targets.schema import TargetFile, describe
+
+    try:
+        return TargetFile.model_validate(_read_table(path)).target(path.stem)
+    except ValidationError as error:
+        raise TargetFileError(f"{path}: {describe(error)}") from error
+
+
 def expand_targets(names: Iterable[str], extra_dirs: Sequence[Path] = ()) -> list[Target]:
     """Expand ids, aliases, groups, vendors and ``all`` to devices, without duplicates."""
     found: dict[str, Target] = {}

@@ -17,6 +17,7 @@ from modellint.analysis.cost.traffic import sizes_of
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.fusion import Norms
 from modellint.analysis.kernel_traffic import KernelTraffic
+from modellint.analysis.latency.written_out import written_out
 from modellint.analysis.memory.fusion import CONVOLUTIONS, VIEWS, find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.quantization import QuantizationMap
@@ -139,7 +140,7 @@ class _Gathering:
         narrow = is_narrow(self._precision)
         groups = find_grouping(self._graph, self._folding, self._runtime, narrow=narrow).groups
         if not self._runtime.fuses:
-            return groups
+            return _joined(groups, written_out(self._model, self._deployment))
         groups = _alongside(groups, self._is_weight)
         together = [norm.nodes for norm in Norms(self._model, self._deployment).found]
         if narrow and self._runtime.fuses_attention:

@@ -44,6 +44,8 @@ class Coefficients:
     """Gain of dense 3 x 3 convolutions on vector units; 2.25 at most."""
     attention: float = 0.6
     """Of what the same products reach outside of attention."""
+    convolution: float = 1.0
+    """Of what the same product reaches: convolutions but for depthwise ones."""
     grouped: float = 0.5
     """Of what a dense convolution of the same tiles reaches."""
     depthwise: float = 0.3
@@ -54,6 +56,8 @@ class Coefficients:
     """Bandwidth of the second-level cache, in bandwidths of the memory."""
     passes: float = 1.5
     """Traffic of kernels that are not pointwise, in reads and writes of their tensors."""
+    pointwise: float = 1.0
+    """Of the bandwidth: pointwise kernels, which some runtimes for CPUs have simple loops for."""
     fill: float = 64.0
     """Depth of a product whose time equals that of beginning and ending a tile."""
     tile: float = 0.25
@@ -111,6 +115,8 @@ class Machine:
         moved = float(kernel.activation_bytes)
         if kernel.kind == "other":
             moved *= self._of.passes
+        elif kernel.kind == "pointwise":
+            moved /= self._of.pointwise
         room = self._l2_bytes
         kept = _share_kept(moved, room)
         held = _share_kept(weight_bytes, room)
@@ -137,8 +143,8 @@ class Machine:
             share, align = of.vector * (of.winograd if product.is_dense_3x3 else 1), 1
         if kernel.kind == "attention":
             share *= of.attention
-        elif kernel.kind == "convolution" and product.groups > 1:
-            share *= of.grouped
+        elif kernel.kind == "convolution":
+            share *= of.convolution * (of.grouped if product.groups > 1 else 1)
         depth = _padded(product.depth // product.taps, min(align, 8)) * product.taps
         columns = _padded(product.columns, align)
         return self._tiled(product.rows, columns, depth, product.groups, rate * share)

@@ -1,0 +1,89 @@
+"""`modellint calibrate`: a target file from measured runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modellint.base.errors import UsageError
+from modellint.base.files import write_atomically
+from modellint.cli.command import Command, option
+from modellint.config.settings import OUTPUT
+
+FIT = "Fit"
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+EPILOG = """Examples:
+  modellint bench --suite micro --threads 1 --registry runs/
+  modellint calibrate --target my-cpu runs/                   writes my-cpu.toml
+  modellint calibrate --target my-cpu runs/ --models models/  with runs of other models
+
+Exit codes:
+  0  success    2  usage error
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUNS...")
+@option("--target", group=FIT, required=True, metavar="NAME", help="Id of the target to make.")
+@option(
+    "--models",
+    group=FIT,
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Models of the runs, besides those of suites; repeatable.",
+)
+@option(
+    "--output",
+    "-o",
+    "out",
+    group=OUTPUT,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="File to write.  [default: NAME.toml]",
+)
+@option("--force", group=OUTPUT, is_flag=True, help="Overwrite the file.")
+def command(runs: tuple[Path, ...], target: str, out: Path | None, **given: Any) -> int:
+    """Fit a CPU's peaks and the coefficients of its time to runs of it, and write a target file.
+
+    Runs are files of modellint bench, or registries. Models of --suite are made once more.
+    """
+    from modellint.base.temporary import temporary_folder
+    from modellint.benching.calibrating import calibrate, target_file
+    from modellint.benching.measured_models import ModelFinder
+    from modellint.profiles import read_runs
+    from modellint.targets import HOST, find_target
+
+    if not _ID.fullmatch(target):
+        raise UsageError(f"--target {target}: use lower-case letters, digits and hyphens")
+    path = out or Path(f"{target}.toml")
+    if path.exists() and not given["force"]:
+        raise UsageError(f"{path} exists; overwrite it with --force")
+    measured = [run for run in read_runs(runs) if run.layers]
+    names = {run.runtime.name for run in measured}
+    if len(names) != 1:
+        raise UsageError(f"the runs are of {len(names)} runtimes; give those of one, with layers")
+    with temporary_folder() as folder:
+        finder = ModelFinder(given["models"], folder)
+        pairs = [(run, model) for run, model in finder.found(measured) if model is not None]
+        if not pairs:
+            raise UsageError("no models of the runs were found; name them with --models")
+        (runtime,) = names
+        fit = calibrate(target, find_target(HOST), pairs, runtime)
+    devices = list(dict.fromkeys(run.device.name for run, _ in pairs if run.device.name))
+    try:
+        write_atomically(path, target_file(fit, runtime, devices))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    left = (
+        f", {len(measured) - len(pairs)} without their model" if len(pairs) < len(measured) else ""
+    )
+    click.echo(
+        f"{path}: fitted to {fit.layers} layers of {len(pairs)} runs{left}; mean error of a layer "
+        f"{fit.mape:.0%}. Hold it against other models with modellint validate."
+    )
+    return 0

@@ -1,0 +1,98 @@
+"""`modellint validate`: estimates of time against measurements."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modellint.base.errors import UsageError
+from modellint.cli.command import Command, option
+from modellint.cli.compare import parse_share
+from modellint.cli.outputs import color_option
+from modellint.config.settings import OUTPUT
+
+if TYPE_CHECKING:
+    from modellint.targets.target import Target
+
+WHAT, LIMITS = "Estimates", "Limits"
+WRONG, DONE = 1, 0
+
+EPILOG = """Examples:
+  modellint validate runs/ --target my-cpu.toml --models models/
+  modellint validate runs/ --target a10 --models models/ --max-mape 15   for CI
+
+Exit codes:
+  0  within --max-mape    1  further off    2  usage error
+"""
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUNS...")
+@option(
+    "--target",
+    "-t",
+    group=WHAT,
+    required=True,
+    metavar="NAME",
+    help="Device of the runs: an id, or a target file.",
+)
+@option(
+    "--models",
+    group=WHAT,
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Models of the runs, besides those of suites; repeatable.",
+)
+@option(
+    "--max-mape",
+    group=LIMITS,
+    metavar="PERCENT",
+    help="Mean error from which the exit code is 1: 15.",
+)
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
+@option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
+@color_option
+def command(runs: tuple[Path, ...], **given: Any) -> int:
+    """Estimate the time of measured models, and show how far off the estimates are."""
+    from modellint.base.temporary import temporary_folder
+    from modellint.benching.measured_models import ModelFinder
+    from modellint.benching.validating import validate
+    from modellint.profiles import read_runs
+    from modellint.report.options import Options
+    from modellint.report.runs import write_validation
+
+    limit = parse_share(given["max_mape"], "--max-mape")
+    target = _target(given["target"])
+    with temporary_folder() as folder:
+        finder = ModelFinder(given["models"], folder)
+        result = validate(finder.found(read_runs(runs)), target)
+    if given["as_json"]:
+        from modellint.report.strict import dumps
+
+        click.echo(dumps(result.to_json(), 2))
+    else:
+        options = Options(verbose=given["verbose"], color=given["color"])
+        write_validation(result.to_json(), target.name, sys.stdout, options)
+    mape = result.mape
+    if limit is None:
+        return DONE
+    if mape is None:
+        raise UsageError("none of the runs has an estimate: are their models among --models?")
+    return WRONG if mape > limit else DONE
+
+
+def _target(name: str) -> Target:
+    from modellint.targets import find_target
+
+    path = Path(name)
+    if path.suffix != ".toml":
+        return find_target(name)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file")
+    from modellint.targets.loader import target_in
+
+    return target_in(path)
