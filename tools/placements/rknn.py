@@ -26,8 +26,7 @@ def compiler(chip: str) -> Compile:
         return {
             "starts": found.starts,
             "partitions": [_names(part, nodes) for part in found.partitions],
-            "left": _names(found.left, nodes),
-            "layers": [[each.unit, each.op, each.name] for each in found.layers],
+            "left": [name for name in _names(found.left, nodes) if name in nodes],
             "error": " ".join(found.errors)[:MOST_TEXT],
         }
 

@@ -49,6 +49,8 @@ class Figures:
     """Memory on the chip that a run needs, as the compiler has planned it."""
     cycles: int | None = None
     """Cycles of a run, as the compiler estimates them."""
+    moved_bytes: int | None = None
+    """Bytes that all layers read and write in a run, as the compiler counts them."""
     inferences_per_second: float | None = None
 
 

@@ -1,5 +1,8 @@
 """Rockchip's RKNN: the NPU of its chips."""
 
+from pathlib import Path
+
+from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime
 
@@ -30,12 +33,15 @@ def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
 RUNTIME = Runtime(
     "rknn",
     "Rockchip's RKNN",
+    tables=Path(__file__).parent,
+    placing=Placing("NPU", source="https://github.com/airockchip/rknn-toolkit2"),
     probe=Probe(
         code=f"{__name__}.probe",
         modules=("rknn",),
         packages=("rknn-toolkit2",),
-        install="pip install rknn-toolkit2",
+        install="modellint probe --setup rknn",
         ability=ability,
         reach=reach,
+        environment=Path(__file__).with_name("environment.toml"),
     ),
 )

@@ -29,9 +29,12 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     started = time.perf_counter()
     found = RknnToolkit(request["chip"]).build(_model(request), request["symbols"])
     if not found.starts:
-        remarks = [Remark("refused", text) for text in found.errors or ["no reason given"]]
+        remarks = [Remark("model-refused", text) for text in found.errors or ["no reason given"]]
         tell({**said, "status": "refused", "remarks": _plain(remarks)})
         return
+    if request.get("names"):
+        parts = [[(each.name, each.op) for each in part] for part in found.partitions]
+        said = {**said, "partitions": parts, "left": [(e.name, e.op) for e in found.left]}
     placement = {unit: sum(each.unit == unit for each in found.layers) for unit in (NPU, CPU)}
     tell(
         {

@@ -1,0 +1,70 @@
+"""Placement on Rockchip's NPU, and how its toolkit's table of layers is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modellint.formats import read_model
+from modellint.placement import placement
+from modellint.runtimes.rknn.log import errors, layers, memory, possible_names
+from modellint.runtimes.rknn.probe import RknnBuild
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+from tests.support import save
+
+STAMP = "D RKNN: [21:45:19.080]"
+LOG = f"""
+{STAMP}                     Network Layer Information Table
+{STAMP} ID   OpType             DataType Target InputShape       OutputShape    Cycles(DDR/NPU/Total)    RW(KB)       FullName
+{STAMP} 0    InputOperator      FLOAT16  CPU    \\                (1,3,8,8)      0/0/0                    0            InputOperator:x
+{STAMP} 1    ConvClip           FLOAT16  NPU    (1,3,8,8),(4)    (1,4,8,8)      46868/225792/225792      298          Conv:/m/first/Conv
+{STAMP} 2    IsNaN              FLOAT16  CPU    (1,4,8,8)        (1,4,8,8)      0/0/0                    16           IsNaN:/m/IsNaN
+{STAMP} 3    ConvAdd            FLOAT16  NPU    (1,4,8,8)        (1,4,8,8)      1/2/3                    2            Conv:/m/last/MatMul#2_ConvAdd
+{STAMP} 4    OutputOperator     FLOAT16  CPU    (1,4,8,8)        \\              0/0/0                    0            OutputOperator:y
+{STAMP}                     Feature Tensor Information Table
+{STAMP} Total Internal Memory Size: 0.625KB
+{STAMP} Total Weight Memory Size: 2KB
+E RKNN: [21:45:19.080] Unkown op target: 0
+E build: The input 0 of NonZero('nz') need to be constant!
+"""  # noqa: E501 - as it is printed
+
+
+def test_the_table_of_layers() -> None:
+    built = RknnBuild(True, tuple(layers(LOG)))
+    assert [each.unit for each in built.layers] == ["NPU", "CPU", "NPU"]
+    assert [each.name for each in built.left] == ["/m/IsNaN"]
+    assert len(built.partitions) == 2
+    assert sum(each.cycles for each in built.layers) == 225795
+    assert built.layers[0].moved_bytes == 298 << 10
+    assert "/m/last/MatMul" in possible_names(built.layers[2])
+
+
+def test_memory_and_errors() -> None:
+    assert memory(LOG) == {"internal": 640, "weight": 2048}
+    assert errors(LOG) == ["build: The input 0 of NonZero('nz') need to be constant!"]
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("g (float[1,8] x) => (float[1,8] y) { y = Sigmoid (x) }", {"NPU": 1}),
+        ("g (float[1,8] x) => (bool[1,8] y) { y = IsNaN (x) }", {"NPU": 0, "CPU": 1}),
+        (
+            "g (int64[1,8] i) => (float[1,8,4] y) <float[9,4] w> { y = Gather (w, i) }",
+            {"NPU": 0, "CPU": 1},
+        ),
+        ("g (float[N,8] x) => (float[N,8] y) { y = Sigmoid (x) }", {"NPU": 0, "CPU": 1}),
+    ],
+)
+def test_one_node(text: str, counts: dict[str, int], tmp_path: Path) -> None:
+    head = '<ir_version: 8, opset_import: ["" : 17]>\n'
+    device = find_target("rk3588")
+    found = placement(
+        read_model(save(head + text, tmp_path / "m.onnx")),
+        Deployment(device, device.default_runtime),
+    )
+    assert found is not None
+    assert found.counts == counts
+    assert found.measured
