@@ -11,7 +11,7 @@ import csv
 import math
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from modellint.formats import read_model
 from modellint.targets import Target, load_targets
 from modellint.targets.deployment import Deployment
 
-KEPT = "kernels.pickle"
 LABELS = {
     "A100 (unspecified)": "a100-40gb",
     "A100-80GB": "a100-80gb",
@@ -35,10 +34,18 @@ LABELS = {
     "V100 (unspecified)": "v100-16gb",
     "V100-16GB": "v100-16gb",
     "V100-SXM2-32GB": "v100-32gb",
+    "Dragonwing RB3 Gen 2 Vision Kit": "qcs6490",
+    "QCS8550 (Proxy)": "snapdragon-8-gen-2",
+    "Samsung Galaxy S24": "snapdragon-8-gen-3",
+    "Samsung Galaxy S25": "snapdragon-8-elite",
+    "Snapdragon X Elite CRD": "snapdragon-x-elite",
 }
 """Targets of devices that the tables give other names than target files do."""
-PRECISIONS = {"tf32": "fp32"}
+PRECISIONS = {"tf32": "fp32", "float": "fp16", "w8a8": "int8"}
 """Precisions that a deployment states in another way: matrix units compute fp32 in tf32."""
+
+DOUBTFUL = (":video.", ":segmentation.")
+"""Names of models that differ 50-fold between runtimes, or ran with a larger input than stated."""
 
 Sizes = tuple[str, str, int, str]
 """Architecture, input, batch and precision."""
@@ -95,13 +102,41 @@ def read_rows(table: Path, models: Path, trusts: str = "AB") -> list[Row]:
     targets = {target.id: target for target in load_targets()}
     with table.open(encoding="utf-8", newline="") as stream:
         raw = [row for row in csv.DictReader(stream) if row["trust"] in trusts]
-    known = kernels_of({_sizes(row) for row in raw}, models, targets["t4"])
+    return _met(raw, models, targets, "t4")
+
+
+def read_npu_rows(table: Path, models: Path) -> list[Row]:
+    """Return the rows of a table of NPUs where the whole model ran on a known one."""
+    targets = {target.id: target for target in load_targets()}
+    with table.open(encoding="utf-8", newline="") as stream:
+        raw = [row for row in csv.DictReader(stream) if _is_whole(row)]
+    return _met(raw, models, targets, "snapdragon-8-gen-3")
+
+
+def _is_whole(row: Mapping[str, str]) -> bool:
+    return (
+        row["compute_unit"] == "NPU"
+        and row["layers_cpu"] in ("", "0")
+        and not any(word in row["timm_or_hf_name"] for word in DOUBTFUL)
+        and row["precision"] in PRECISIONS
+        and row["device"] in LABELS
+    )
+
+
+def _met(
+    raw: Sequence[dict[str, str]],
+    models: Path,
+    targets: Mapping[str, Target],
+    usual: str,
+) -> list[Row]:
+    """Return the rows whose architecture was exported and whose device is known."""
+    known = kernels_of({_sizes(row) for row in raw}, models, targets[usual])
     rows = []
     for row in raw:
         if row["precision"].endswith("?"):
             continue  # the source does not say
         target, kernels = _target(row["device"], targets), known.get(_sizes(row))
-        if target is not None and kernels is not None:
+        if target is not None and target.memory.bandwidth and kernels is not None:
             rows.append(_row(row, target, kernels))
     return rows
 
@@ -113,8 +148,8 @@ def _row(row: Mapping[str, str], target: Target, kernels: Kernels) -> Row:
         _sizes(row),
         row["precision"],
         row["family"],
-        row["trust"],
-        row["scope"],
+        row.get("trust", "B"),
+        row.get("scope", row["runtime"]),
         row["source"],
         float(row["latency_ms"]) / 1e3,
         kernels,
@@ -136,7 +171,7 @@ def _target(device: str, targets: Mapping[str, Target]) -> Target | None:
 
 def kernels_of(wanted: Iterable[Sizes], models: Path, target: Target) -> dict[Sizes, Kernels]:
     """Return the kernels that TensorRT makes of architectures, those that were exported."""
-    kept = models / KEPT
+    kept = models / f"{target.default_runtime}.pickle"
     known: dict[Sizes, Kernels] = pickle.loads(kept.read_bytes()) if kept.exists() else {}  # noqa: S301 - written below
     missing: dict[Path, list[Sizes]] = {}
     for sizes in sorted(set(wanted) - set(known)):
@@ -152,7 +187,8 @@ def kernels_of(wanted: Iterable[Sizes], models: Path, target: Target) -> dict[Si
 
 
 def _found(model: Any, sizes: Sizes, target: Target) -> Kernels:
-    deployment = Deployment(target=target, runtime="tensorrt", precision=sizes[3], batch=sizes[2])
+    runtime = target.default_runtime
+    deployment = Deployment(target=target, runtime=runtime, precision=sizes[3], batch=sizes[2])
     found = launches(model, deployment)
     counts = Counter(replace(kernel, nodes=()) for kernel in found.kernels)
     return Kernels(tuple(counts.items()), found.weight_bytes)

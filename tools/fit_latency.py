@@ -18,14 +18,15 @@ import argparse
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarked import Row, chip_of, read_rows, seconds
+from benchmarked import Row, chip_of, read_npu_rows, read_rows, seconds
 
 from modellint.analysis.latency.coefficients import FILE
 from modellint.analysis.latency.timing import Coefficients, Machine
@@ -33,7 +34,24 @@ from modellint.targets import Target
 
 ROOT = Path(__file__).parents[1]
 PRIOR = Coefficients()
-SPREAD = {"launch": 0.7, "call": 1.0, "fill": 0.7, "grouped": 0.7, "depthwise": 0.7} | {
+NPU_PRIOR = Coefficients(
+    launch=2e-6,
+    matrix=1.0,
+    integer=1.0,
+    grouped=4.0,
+    attention=0.2,
+    call=2e-4,
+    float_rate=2e13,
+    integer_rate=6e13,
+)
+SPREAD = {
+    "launch": 0.7,
+    "attention": 0.7,
+    "call": 1.0,
+    "fill": 0.7,
+    "grouped": 0.7,
+    "depthwise": 0.7,
+} | {
     "vector": 0.3,
     "winograd": 0.3,
     "memory": 0.2,
@@ -41,11 +59,16 @@ SPREAD = {"launch": 0.7, "call": 1.0, "fill": 0.7, "grouped": 0.7, "depthwise": 
 """Uncertainty of the logarithm of each coefficient before any measurement; 0.4 for the others."""
 OWN = ("launch", "matrix", "vector", "memory", "call")
 """Coefficients to which an architecture and a device add something."""
+NPU_OWN = ("launch", "float_rate", "integer_rate", "memory", "call")
 OF_ARCHITECTURE, OF_DEVICE, OF_CALL = 0.15, 0.25, 0.7
 """Uncertainty of what an architecture adds, of what a device adds, and of either to `call`."""
+OF_RATE = 0.4
+"""Uncertainty of the logarithm of a rate that is not published."""
 NOISE, STEP, ROUNDS = 0.15, 0.02, 6
 INSIDE = 0.92
 """Share of the measurements that the published bounds are to contain."""
+ENOUGH = 30
+"""Rows from which the bounds of a device are its own."""
 NARROWEST = 1.25
 """Smallest factor of bounds: published sources of one configuration differ by as much."""
 SOURCES = {
@@ -59,7 +82,8 @@ SOURCES = {
 }
 """Publication of most measurements of a chip."""
 
-OWN_TABLES = re.compile(r"\n\[latency\.tensorrt\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
+OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
+QUALCOMM = "https://github.com/quic/ai-hub-models/tree/main/qai_hub_models/models"
 Name = tuple[str, str, str]
 """A parameter: `all`, `architecture` or `device`; which one; and the coefficient."""
 Array = Any
@@ -70,21 +94,30 @@ class Fit:
     """Parameters fitted to some rows."""
 
     rows: Sequence[Row]
+    prior: Coefficients = PRIOR
+    own: Sequence[str] = OWN
+
+    @cached_property
+    def common(self) -> list[str]:
+        return [name for name, value in asdict(self.prior).items() if value]
 
     @cached_property
     def names(self) -> list[Name]:
         architectures = sorted({row.target.architecture or "" for row in self.rows})
         chips = sorted({row.chip for row in self.rows})
         return [
-            *(("all", "", name) for name in asdict(PRIOR)),
-            *(("architecture", each, name) for each in architectures for name in OWN),
-            *(("device", each, name) for each in chips for name in OWN),
+            *(("all", "", name) for name in self.common),
+            *(("architecture", each, name) for each in architectures for name in self.own),
+            *(("device", each, name) for each in chips for name in self.own),
         ]
 
     @cached_property
     def start(self) -> Array:
         return np.array(
-            [math.log(getattr(PRIOR, n)) if level == "all" else 0.0 for level, _, n in self.names]
+            [
+                math.log(getattr(self.prior, n)) if level == "all" else 0.0
+                for level, _, n in self.names
+            ]
         )
 
     @cached_property
@@ -98,11 +131,11 @@ class Fit:
     def coefficients(self, found: Array, target: Target | None) -> Coefficients:
         """Return the coefficients of a device, without what nothing is known of."""
         places = {"architecture": target.architecture, "device": chip_of(target)} if target else {}
-        logs = dict.fromkeys(asdict(PRIOR), 0.0)
+        logs = dict.fromkeys(self.common, 0.0)
         for value, (level, which, name) in zip(found, self.names, strict=True):
             if level == "all" or places.get(level) == which:
                 logs[name] += value
-        return Coefficients(**{name: math.exp(min(value, 9.0)) for name, value in logs.items()})
+        return replace(self.prior, **{name: math.exp(value) for name, value in logs.items()})
 
     def predicted(self, found: Array, rows: Sequence[Row]) -> Array:
         """Return the logarithms of the expected seconds."""
@@ -188,7 +221,33 @@ class Fit:
         return found
 
 
+def well_known(rows: Sequence[Row]) -> list[int]:
+    """Return the rows whose device is still known when their family is left out.
+
+    At least half of its measurements are of other families.
+    """
+    families = Counter((row.chip, row.family) for row in rows)
+    totals = Counter(row.chip for row in rows)
+    return [
+        at for at, row in enumerate(rows) if families[row.chip, row.family] * 2 <= totals[row.chip]
+    ]
+
+
+def device_factor(fit: Fit, chip: str) -> float:
+    """Return the factor of the bounds on a device: that of all devices if few rows tell it.
+
+    Misses are those of a fit without the row's family, as far as the device is still known then.
+    """
+    misses, known = fit.predicted(fit.best, fit.rows), well_known(fit.rows)
+    misses[known] = fit.left_out("family")[known]
+    own = [at for at, row in enumerate(fit.rows) if row.chip == chip]
+    everything = misses - fit.measured
+    return factor(everything[own] if len(own) >= ENOUGH else everything)
+
+
 def _spread(level: str, name: str) -> float:
+    if name.endswith("_rate"):
+        return OF_RATE
     if level == "all":
         return SPREAD.get(name, 0.4)
     if name == "call":
@@ -206,21 +265,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=Path, metavar="ROWS.csv")
     parser.add_argument("models", type=Path, metavar="MODELS")
+    parser.add_argument("--npus", type=Path, metavar="ROWS.csv", help="a table of NPUs")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
+    if given.npus is not None:
+        return fit_npus(Fit(read_npu_rows(given.npus, given.models), NPU_PRIOR, NPU_OWN), given)
     fit = Fit(read_rows(given.rows, given.models))
     everywhere = fit.left_out("chip") - fit.measured
-    within = fit.left_out("family") - fit.measured
     common = prior_table(fit, factor(everywhere))
     sys.stdout.write(common)
     tables = {}
     for target in sorted({row.target.id for row in fit.rows}):
-        own = [at for at, row in enumerate(fit.rows) if row.target.id == target]
-        tables[target] = device_table(fit, target, factor(within[own]), len(own))
+        own = [row for row in fit.rows if row.target.id == target]
+        error = device_factor(fit, own[0].chip)
+        tables[target] = device_table(fit, target, error, len(own))
         sys.stdout.write(f"\n# {target}\n{tables[target]}")
     if given.write:
         write_prior(common)
         for target, table in tables.items():
+            write_device(target, table)
+    return 0
+
+
+def fit_npus(fit: Fit, given: argparse.Namespace) -> int:
+    for target in sorted({row.target.id for row in fit.rows}):
+        own = [row for row in fit.rows if row.target.id == target]
+        error = device_factor(fit, own[0].chip)
+        table = device_table(fit, target, error, len(own))
+        sys.stdout.write(f"\n# {target}\n{table}")
+        if given.write:
             write_device(target, table)
     return 0
 
@@ -232,7 +305,11 @@ def prior_table(fit: Fit, error: float) -> str:
         'confidence = "derived"',
         'source = "docs/accuracy-latency.md"',
     ]
-    lines += ["", "[gpu.coefficients]", *_lines(asdict(fit.coefficients(fit.best, None)))]
+    lines += [
+        "",
+        "[gpu.coefficients]",
+        *_lines(asdict(fit.coefficients(fit.best, None))),
+    ]
     for which in sorted({row.target.architecture or "" for row in fit.rows}):
         like = next(row.target for row in fit.rows if row.target.architecture == which)
         found = [0.0 if n[0] == "device" else v for v, n in zip(fit.best, fit.names, strict=True)]
@@ -245,16 +322,17 @@ def prior_table(fit: Fit, error: float) -> str:
 def device_table(fit: Fit, target_id: str, error: float, rows: int) -> str:
     target = next(row.target for row in fit.rows if row.target.id == target_id)
     own = asdict(fit.coefficients(fit.best, target))
+    told = fit.own if fit.prior is PRIOR else fit.common  # no table has what NPUs have in common
     return "\n".join(
         [
-            "[latency.tensorrt]  # fitted by tools/fit_latency.py",
+            f"[latency.{target.default_runtime}]  # fitted by tools/fit_latency.py",
             f"error = {error:.2f}",
             f"rows = {rows}",
-            f'source = "{SOURCES[chip_of(target)]}"',
+            f'source = "{SOURCES.get(chip_of(target), QUALCOMM)}"',
             'confidence = "calibrated"',
             "",
-            "[latency.tensorrt.coefficients]",
-            *_lines({name: own[name] for name in OWN}),
+            f"[latency.{target.default_runtime}.coefficients]",
+            *_lines({name: own[name] for name in told}),
             "",
         ]
     )
@@ -273,7 +351,10 @@ def write_prior(common: str) -> None:
 def write_device(target_id: str, table: str) -> None:
     (path,) = (ROOT / "hardware_targets").glob(f"*/{target_id}.toml")
     text = re.sub(
-        r"\n\[latency\.tensorrt\].*?(?=\n\[(?!latency)|\Z)", "", path.read_text(), flags=re.DOTALL
+        r"\n\[latency\.(?:tensorrt|qnn)\].*?(?=\n\[(?!latency)|\Z)",
+        "",
+        path.read_text(),
+        flags=re.DOTALL,
     )
     path.write_text(text.rstrip("\n") + "\n\n" + table, encoding="utf-8")
 

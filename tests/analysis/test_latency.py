@@ -93,3 +93,13 @@ def test_every_device_with_rates_has_a_time() -> None:
         if target.compute_capability and peak_rate(target, "fp16") is not None:
             assert found is not None, target.id
             assert 0 < found.low < found.high < 60, target.id
+
+
+def test_an_npu_without_published_rates_has_fitted_ones() -> None:
+    deployment = Deployment(find_target("snapdragon-8-gen-3"), "qnn", precision="fp16")
+    wide = latency(export("resnet50"), deployment)
+    narrow = latency(export("resnet50"), replace(deployment, precision="int8"))
+    assert wide is not None
+    assert narrow is not None
+    assert wide.confidence == "calibrated"
+    assert narrow.expected < wide.expected

@@ -167,7 +167,7 @@ class NewestFigures(_Figures):
 class LatencyFigures(_Figures):
     error: Annotated[float, Field(ge=1, le=100)]
     rows: Annotated[int, Field(gt=0)]
-    coefficients: dict[Coefficient, Annotated[float, Field(gt=0, le=1e6)]]
+    coefficients: dict[Coefficient, Annotated[float, Field(gt=0, le=1e18)]]
 
 
 class PriceFigures(_Table):
@@ -223,7 +223,11 @@ class TargetFile(_Table):
     def target(self, target_id: str) -> Target:
         groups = {name: group for name in GROUPS if (group := getattr(self, name)) is not None}
         chip, interconnect = _figures(self.chip), _figures(self.interconnect)
-        memory = {"usable": self.memory.nominal, **_figures(self.memory), **_figures(self.usable)}
+        memory = {
+            "usable": self.memory.nominal,
+            **_figures(self.memory),
+            **_figures(self.usable),
+        }
         return Target(
             id=target_id,
             memory=DeviceMemory(**memory),

@@ -31,6 +31,8 @@ Coefficient = Literal[
     "tile",
     "overlap",
     "call",
+    "float_rate",
+    "integer_rate",
 ]
 """Coefficients of the estimate of time, which docs/estimates.md explains."""
 

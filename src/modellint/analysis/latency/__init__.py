@@ -103,12 +103,12 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     if target is None or not model.has_graph or not target.memory.bandwidth:
         return None
     precision = running_precision(model, deployment)
-    if peak_rate(target, precision) is None:
+    fitted = fitted_for(target, deployment.runtime)
+    if not fitted.coefficients.float_rate and peak_rate(target, precision) is None:
         return None
     found = _launches(model, deployment)
     if not found.kernels:
         return None
-    fitted = fitted_for(target, deployment.runtime)
     machine = Machine(target, fitted.coefficients)
     layers = tuple(
         LayerTime(kernel, machine.time(kernel, found.weight_bytes)) for kernel in found.kernels

@@ -17,13 +17,32 @@ from modellint.analysis.roofline import peak_rate
 from modellint.base.records import dataclass
 from modellint.targets.target import Target
 
-TILES = ((128, 128), (128, 64), (64, 64), (32, 64), (32, 32), (16, 32), (8, 32), (1, 32))
+TILES = (
+    (128, 128),
+    (128, 64),
+    (64, 64),
+    (32, 64),
+    (32, 32),
+    (16, 32),
+    (8, 32),
+    (1, 32),
+)
 _LARGEST = 128 * 128
 _SPLITS = (1, 2, 4, 8, 16)
 _SHALLOWEST = 64
 """Depth below which a product is not split any further."""
-_ALIGNMENT: Mapping[str, int] = {"int4": 32, "fp4": 32, "int8": 16, "fp8": 16, "tf32": 4}
+_ALIGNMENT: Mapping[str, int] = {
+    "int4": 32,
+    "fp4": 32,
+    "int8": 16,
+    "fp8": 16,
+    "tf32": 4,
+}
 """Elements to which matrix units round depth and columns up; 8 for 16 bits."""
+ON_CHIP = 8 << 20
+"""Bytes that an NPU keeps on the chip between layers, where its size is not published."""
+_LANES = 8
+"""Operations of matrix units for each of the vector units, where neither rate is published."""
 _CORES: Mapping[str, int] = {"maxwell": 128, "volta": 64, "turing": 64}
 """Multiply-adders of a unit for fp32, by architecture."""
 
@@ -66,6 +85,10 @@ class Coefficients:
     """Share of the shorter one of arithmetic and traffic that does not overlap with the longer."""
     call: float = 2e-5
     """Seconds of a run, besides its kernels."""
+    float_rate: float = 0.0
+    """Operations per second of large products in 16 bits, if fitted rather than published."""
+    integer_rate: float = 0.0
+    """The same in 8 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +113,9 @@ class Machine:
         self._units = target.units or 1
         self._bandwidth = (target.memory.bandwidth or 1.0) * coefficients.memory
         self._cache = (target.memory.bandwidth or 1.0) * coefficients.cache
-        self._l2_bytes = target.l2_bytes or 0
+        self._l2_bytes = target.l2_bytes or (ON_CHIP if coefficients.float_rate else 0)
         self._rates: dict[str, tuple[str, float, bool]] = {}
-        self._vector = vector_rate(target)
+        self._vector = coefficients.float_rate / _LANES or vector_rate(target)
         self._known: dict[tuple[object, ...], float] = {}
 
     @property
@@ -177,6 +200,8 @@ class Machine:
 
     def _find_rate(self, precision: str) -> tuple[str, float, bool]:
         target = self._target
+        if self._of.float_rate:
+            return self._fitted_rate(precision)
         if precision == "fp32" and target.accelerates("tf32") and target.peak("tf32"):
             precision = "tf32"  # which runtimes use by default
         found = peak_rate(target, precision)
@@ -186,6 +211,13 @@ class Machine:
         if precision == "fp32" and name not in ("fp32", "tf32"):
             return "fp32", self._vector, False
         return name, rate, target.accelerates(name)
+
+    def _fitted_rate(self, precision: str) -> tuple[str, float, bool]:
+        """Return the peak of which the fitted rate is the share that is reached."""
+        of = self._of
+        if precision in ("int8", "int4") and of.integer_rate:
+            return "int8", of.integer_rate / (of.matrix * of.integer), True
+        return "fp16", of.float_rate / of.matrix, True
 
 
 def vector_rate(target: Target) -> float:
@@ -197,7 +229,7 @@ def vector_rate(target: Target) -> float:
         cores = _CORES.get(target.architecture or "", 128)
         return 2.0 * cores * target.units * target.clock
     published = max(target.rates.values(), default=1e12)
-    return published / 8
+    return published / _LANES
 
 
 def _padded(size: int, multiple: int) -> int:
