@@ -9,7 +9,7 @@ from typing import Literal
 
 from modellint.analysis.latency import TimeEstimate, latency
 from modellint.analysis.memory import memory
-from modellint.analysis.precision import without_strange_assumption
+from modellint.analysis.precision import running_precision, without_strange_assumption
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
@@ -127,7 +127,7 @@ def _candidate(
         reasons.append("does not fit")
     return Candidate(
         target=time.target.id,
-        precision=time.precision,
+        precision=running_precision(opened.model, deployment),
         batch=time.batch,
         low=time.low,
         expected=time.expected,
