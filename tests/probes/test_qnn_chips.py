@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from modellint.formats import read_model
+from modellint.placement import placement
 from modellint.runtimes.qnn import reach
 from modellint.runtimes.qnn.chips import chip_of, chips
-from modellint.targets import load_targets
+from modellint.targets import find_target, load_targets
+from modellint.targets.deployment import Deployment
 from modellint.targets.target import Target
+from tests.support import save
 
 TARGETS = [each for each in load_targets() if each.default_runtime == "qnn"]
 
@@ -36,3 +42,21 @@ def test_without_a_device_the_usual_one_is_asked() -> None:
 def test_a_device_that_the_library_does_not_know() -> None:
     strange = next(each for each in load_targets() if each.default_runtime != "qnn")
     assert "knows no chip of" in str(reach("build", strange, lambda: None))
+
+
+def test_a_chip_without_floats_moves_some_of_them(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["" : 17]>
+    m (float[4,8] x) => (float[8,8] z) <int64[2] s = {8, 4}> {
+        a = Reshape (x, s)
+        b = Transpose (a)
+        c = Relu (b)
+        d = Concat <axis = 0> (c, c)
+        z = Transpose <perm = [0, 1]> (d)
+    }
+    """
+    model = read_model(save(text, tmp_path / "m.onnx"))
+    found = placement(model, Deployment(find_target("qcs6490"), "qnn"))
+    assert found is not None
+    assert [node.op_type for node in found.nodes if found.refusal_of(node)] == ["Relu", "Concat"]
+    assert len(found.accelerated) == 2

@@ -16,7 +16,7 @@ from modellint.operators import Trait, having
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import NotTaken
 from modellint.runtimes.placing import Placing
-from modellint.runtimes.support import Support, removed, restrictions, within
+from modellint.runtimes.support import Support, moved, removed, restrictions, within
 from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
@@ -63,6 +63,10 @@ class NodeJudge(Facts):
     @cached_property
     def _removed(self) -> frozenset[str]:
         return removed(self._deployment.runtime or "", self._deployment.runtime_version)
+
+    @cached_property
+    def _moved(self) -> frozenset[str]:
+        return moved(self._deployment.runtime or "", self._deployment.runtime_version)
 
     @cached_property
     def _within(self) -> Mapping[str, str]:
@@ -194,6 +198,8 @@ class NodeJudge(Facts):
         """A device without units for floats takes what is between Q/DQ pairs."""
         target = self._deployment.target
         if target is None or not target.computes_only_integers or is_between_pairs(node):
+            return None
+        if _key(node) in self._moved:
             return None
         value = node.output()
         if value is None or value.dtype is None or value.dtype.name not in _FLOATS:

@@ -74,6 +74,12 @@ def removed(runtime: str, version: str | None = None) -> frozenset[str]:
     return frozenset(kept_toml(table.path).get("removed", ()) if table is not None else ())
 
 
+def moved(runtime: str, version: str | None = None) -> frozenset[str]:
+    """Return the operators whose floats it moves on devices that cannot compute with them."""
+    table = find_table(runtime, RESTRICTIONS, version)
+    return frozenset(kept_toml(table.path).get("moved", ()) if table is not None else ())
+
+
 def within(runtime: str, version: str | None = None) -> Mapping[str, str]:
     """Return the operators that it takes only inside a larger one, and the name of that."""
     table = find_table(runtime, RESTRICTIONS, version)
