@@ -546,6 +546,24 @@ class Became:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredLayer:
+    """One layer of a measured run."""
+
+    name: str
+    op: Annotated[str | None, "Operator or kind of layer, by the runtime's name."]
+    nodes: Annotated[list[str], "Nodes of the model that it is made of."]
+    kind: Annotated[str, "compute, reformat, copy or overhead."]
+    precision: str | None
+    kernel: Annotated[str | None, "Kernel, tactic or provider."]
+    seconds: float
+    share: Annotated[float, "Share of the time of all layers, 0 to 1."]
+    flops: int | None
+    nbytes: Annotated[int | None, "Bytes that it must read and write."]
+    bound: Annotated[str | None, "compute or memory: what the device would wait for at best."]
+    efficiency: Annotated[float | None, "Least time by the device's peaks, as a share of the time."]
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """An engine's layers, as reported by its runtime."""
 
@@ -692,6 +710,9 @@ class Inspection:
     ] = None
     engine: Annotated[
         Engine | None, "The model's engine: the file itself, or the one given with --layers."
+    ] = None
+    measured: Annotated[
+        list[MeasuredLayer] | None, "Layers of the run given with --run, the longest first."
     ] = None
     memory: Annotated[dict[str, Memory] | None, "Memory by target; null without a target."] = None
     anywhere: Annotated[Memory | None, "Memory without a target; null with one."] = None

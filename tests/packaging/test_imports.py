@@ -56,7 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": MODELS | VALUES | {"formats", "rules", "checks", "probes", "measured"},
     "inspector": MODELS
     | VALUES
-    | {"formats", "rules", "inspection", "session", "placement", "drawing"},
+    | {"formats", "rules", "inspection", "session", "placement", "drawing"}
+    | {"measured", "profiles"},
     "difference": {"base", "inspection"},
     "differ": MODELS
     | VALUES

@@ -243,3 +243,17 @@ def test_mutants_of_every_format(tmp_path: Path, nsight: Path) -> None:
         except UsageError:
             continue
         jsonschema.validate(json.loads(json.dumps(run.to_json(), allow_nan=False)), SCHEMA)
+
+
+def test_layers_of_a_run_in_an_inspection() -> None:
+    options = ("--run", DATA / "trtexec-profile.json", "--run", DATA / "trtexec-layers.json")
+    done = run_cli("inspect", MODEL, "-t", "a10", *options, "--json")
+    (first, *_), whole = json.loads(done.stdout)["measured"], done
+    assert whole.exit_code == 0, whole
+    assert first["nodes"] == ["conv1", "relu1"]
+    assert first["share"] == pytest.approx(0.4)
+    assert first["bound"] == "memory"
+    assert 0 < first["efficiency"] < 1
+    page = run_cli("inspect", MODEL, "-t", "a10", *options)
+    assert "conv1, relu1" in page.stdout
+    assert run_cli("inspect", MODEL, "--run", MODEL).exit_code == 2

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from modellint.inspection import Inspection, Together
     from modellint.inspector import Asked
     from modellint.inspector.sweep import Sweep
+    from modellint.measured import MeasuredRun
     from modellint.report.options import Options
 
 SHOWN = "Contents"
@@ -137,6 +138,15 @@ def _chart_names(
     help="Add the layers of an engine, or of an export of its layers.",
 )
 @option(
+    "--run",
+    "runs",
+    group=SHOWN,
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Add the layers of a measured run: a profile, or parts of one.",
+)
+@option(
     "--draft",
     group=LANGUAGE,
     metavar="FILE",
@@ -229,7 +239,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         layers=given["layers"],
         draft=given["draft"],
     )
-    return replace(asking, sweep=given["sweep"])
+    return replace(asking, sweep=given["sweep"], run=_run(given["runs"]))
 
 
 def _sweep(batches: tuple[int, ...], precisions: tuple[str, ...], require: str | None) -> Sweep:
@@ -237,6 +247,14 @@ def _sweep(batches: tuple[int, ...], precisions: tuple[str, ...], require: str |
 
     requirements = parse_requirements(require) if require is not None else ()
     return Sweep(batches, precisions, requirements)
+
+
+def _run(files: Sequence[Path]) -> MeasuredRun | None:
+    if not files:
+        return None
+    from modellint.profiles import read_run
+
+    return read_run(files)
 
 
 def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Together:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.analysis.assume import Settled, settle
 from modellint.analysis.blocks import Blocks
@@ -51,6 +51,9 @@ from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 from modellint.targets.profiles import InputProfile, bound_to, input_profiles
 
+if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -67,6 +70,8 @@ class Asked:
     """Candidates for the smallest device that fits."""
     layers: Model | None = None
     """Those of an engine built from the model, where they are given."""
+    run: MeasuredRun | None = None
+    """A measured run of the model."""
     draft: Path | None = None
     """A smaller language model that drafts tokens."""
     sweep: Sweep = Sweep()
@@ -192,6 +197,8 @@ class _Look:
             looks["placement"] = self._placement
         if self.asked.every_layer:
             looks["each layer"] = lambda: self._every_layer(first)
+        if self.asked.run is not None:
+            looks["the measured run"] = lambda: self._measured(first)
         if self.asked.profile:
             looks["profiles"] = lambda: self._profile(first)
         found: dict[str, Any] = {}
@@ -211,6 +218,12 @@ class _Look:
             said = f"modellint failed to compute {what}: {type(error).__name__} ({place})."
             self.problems.append(Trouble(None, "internal", said, fatal=False))
             return {}
+
+    def _measured(self, deployment: Deployment) -> dict[str, Any]:
+        from modellint.inspector.measured import measured_layers
+
+        assert self.asked.run is not None
+        return {"measured": measured_layers(self.asked.run, self.model, deployment.target)}
 
     def _cost(self, deployment: Deployment) -> dict[str, Any]:
         if not (self.model.has_graph or self.model.tensors):

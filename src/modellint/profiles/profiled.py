@@ -66,13 +66,13 @@ class Roofs:
     """Bytes per second."""
 
     def least(self, layer: ProfiledLayer) -> float | None:
-        """Return the least time that the device could take for a layer."""
-        if layer.flops is None or layer.nbytes is None:
+        """Return the least time that the device could take for a layer; None if it does nothing."""
+        if layer.flops is None or not layer.nbytes:
             return None
         return max(layer.flops / self.compute, layer.nbytes / self.memory)
 
     def bound(self, layer: ProfiledLayer) -> Bound | None:
-        if layer.flops is None or layer.nbytes is None:
+        if layer.flops is None or not layer.nbytes:
             return None
         return "compute" if layer.flops / self.compute >= layer.nbytes / self.memory else "memory"
 

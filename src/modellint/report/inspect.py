@@ -60,6 +60,7 @@ class _ModelPage(LanguagePage):
         if told.is_readable:
             self._model(told)
             self._engine(told)
+            self._measured(told)
             self.language(told.llm, told.llm_devices, has_graph=told.nodes is not None)
             self.needs(told.estimates, told.time or {})
             self.sweep(told.sweep)
@@ -303,6 +304,14 @@ class _ModelPage(LanguagePage):
         ]
         self.blank()
         self.table(ENGINE_LAYERS, rows, title="layers")
+
+    def _measured(self, told: Inspection) -> None:
+        if told.measured is None:
+            return
+        from modellint.report.measured import MeasuredPage
+
+        self.blank()
+        MeasuredPage(self.stream, self.options).draw(told.measured)
 
     def _quantization(self, told: Inspection) -> None:
         if told.quantization is None:

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
+from modellint.inspection import MeasuredLayer
 from modellint.measured import MeasuredRun, RunTimes
 from modellint.report.options import Options
 from modellint.report.page import Page
@@ -23,6 +24,18 @@ _RUNS = (
     figures("±"),
     figures("per second"),
     figures("memory", drop=4),
+)
+
+
+_MEASURED = (
+    names("nodes"),
+    names("operator", drop=3, least=8),
+    figures("time"),
+    figures("share"),
+    names("bound", drop=2, least=6),
+    figures("of peak"),
+    names("precision", drop=1, least=4),
+    names("kernel", drop=4, least=10),
 )
 
 
@@ -145,6 +158,33 @@ def _write_layers(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
     most = sorted(operators.items(), key=lambda each: -each[1])[:MOST_OPERATORS]
     page.blank()
     page.items("By operator", [page.words(f"{op} {taken / whole:.0%}") for op, taken in most])
+
+
+class MeasuredPage(Page):
+    """Page on the layers of a measured run."""
+
+    def draw(self, layers: Sequence[MeasuredLayer]) -> None:
+        """Write a row for each layer, the longest first."""
+        self.heading("measured")
+        shown = layers if self.options.verbose else layers[:MOST_LAYERS]
+        self.table(_MEASURED, [self._row(layer) for layer in shown])
+        left = layers[len(shown) :]
+        if left:
+            share = sum(layer.share for layer in left)
+            self.line(f"and {len(left)} more with {share:.0%} of the time; --verbose shows all")
+
+    def _row(self, layer: MeasuredLayer) -> Row:
+        efficiency = layer.efficiency
+        return [
+            self.words(", ".join(layer.nodes) or layer.name),
+            layer.kind if layer.kind != "compute" else self.words(layer.op or ""),
+            milliseconds(layer.seconds),
+            f"{layer.share:.1%}",
+            layer.bound or "",
+            f"{efficiency:.0%}" if efficiency is not None else "",
+            layer.precision or "",
+            self.words(layer.kernel or ""),
+        ]
 
 
 def milliseconds(seconds: float | None) -> str:
