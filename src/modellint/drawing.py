@@ -75,3 +75,5 @@ class Drawing:
     nodes: list[DrawnNode] = field(default_factory=list)
     values: list[DrawnValue] = field(default_factory=list)
     groups: list[DrawnGroup] = field(default_factory=list)
+    kernels: list[list[int]] = field(default_factory=list)
+    """Nodes that the runtime is expected to run as one kernel, where they are several."""

@@ -79,5 +79,6 @@ def test_nodes_know_their_costs_and_places() -> None:
     assert (first.op, first.index, first.precision) == ("Conv", 0, "fp32")
     assert first.macs == 112 * 112 * 64 * 7 * 7 * 3
     assert dict(first.attributes)["strides"] == "[2, 2]"
+    assert all(node.op == "Conv" for node in (drawing.nodes[each[0]] for each in drawing.kernels))
     kinds = Counter(value.kind for value in drawing.values)
     assert (kinds["input"], kinds["output"]) == (1, 1)

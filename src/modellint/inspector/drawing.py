@@ -40,6 +40,14 @@ class Drawer:
         for graph in opened.model.graphs():
             self._graph(graph, self._body(graph))
         self._name_groups()
+        self.drawing.kernels = list(self._kernels())
+
+    def _kernels(self) -> Iterator[list[int]]:
+        found = attempt(self._facts.launches)
+        for kernel in found.kernels if found is not None else ():
+            drawn = [self.places[node] for node in kernel.nodes if node in self.places]
+            if len(drawn) > 1:
+                yield drawn
 
     def _group_main_graph(self) -> dict[Node, int]:
         """Add a group for each block and stack, and return the innermost one of each node."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 from modellint.analysis.assume import settle
 from modellint.analysis.blocks import Blocks
 from modellint.analysis.cost import ModelCost, NodeCost
+from modellint.analysis.latency.kernels import Launches, launches
 from modellint.analysis.precision import activation_dtype, precision_of
 from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.roofline import NodeBound, roofline
@@ -25,6 +26,7 @@ class NodeFacts:
 
     def __init__(self, opened: OpenModel, deployment: Deployment) -> None:
         self.deployment = deployment
+        self._model = opened.model
         settled = attempt(lambda: opened.under(deployment).get(settle).deployment)
         self.sized = settled or deployment
         """The deployment with a size for every open dim."""
@@ -41,6 +43,9 @@ class NodeFacts:
 
     def blocks(self) -> Blocks:
         return self._analyses.get(Blocks)
+
+    def launches(self) -> Launches:
+        return launches(self._model, self.deployment)
 
     def cost(self, node: Node) -> NodeCost:
         costs = self._costs

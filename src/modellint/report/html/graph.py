@@ -70,6 +70,7 @@ def graph_data(drawing: Drawing, pins: Mapping[int, Sequence[int]]) -> dict[str,
             "parent": [NO_GROUP if group.parent is None else group.parent for group in groups],
             "count": [group.count for group in groups],
         },
+        "kernels": drawing.kernels,
         "pins": {node: list(findings) for node, findings in pins.items()},
         "words": words.all,
     }

@@ -183,6 +183,12 @@ class GraphView {
     const zoom = [["+", "Zoom in"], ["−", "Zoom out"], ["⤢", "Show everything"], ["⊞", "Open all groups"], ["⊟", "Close all groups"]]
       .map(([sign, label]) => make("button", { type: "button", title: label, ariaLabel: label }, sign));
     this.zoomButtons = zoom;
+    if (this.graph.data.kernels.length) {
+      this.fused = make("button", {
+        type: "button", className: "toggle", "aria-pressed": "false",
+        title: "Show nodes that are expected to run as one kernel",
+      }, "Fused");
+    }
     if (!this.graph.groupCount) zoom.splice(3);
     this.legend = make("ul", { className: "legend", ariaLabel: "Colors" });
     this.canvas = make("canvas", {
@@ -198,7 +204,7 @@ class GraphView {
     this.host.append(
       make("div", { className: "tools" },
         make("div", { className: "search" }, this.search, this.results),
-        make("label", {}, make("span", {}, "Color"), this.colorBy), ...toggles, this.legend),
+        make("label", {}, make("span", {}, "Color"), this.colorBy), ...toggles, this.fused ?? "", this.legend),
       this.stage, this.live);
     this.painter = this.canvas.getContext("2d");
   }
@@ -310,10 +316,47 @@ class GraphView {
     this.tallest = shown.reduce((most, unit) => Math.max(most, height[unit]), 0);
     this.unitTops = Float64Array.from(shown, (unit) => y[unit]);
     this.#bucket(segments);
+    this.#findHulls();
     this.#paint();
     this.#match();
     this.#drawMinimap();
     this.changed();
+  }
+
+  // Kernels of which several nodes are shown, and the edges inside of each.
+  #findHulls() {
+    const { graph, layout } = this;
+    const isShown = (node) => layout.paths[node].at(-1) === node;
+    this.hulls = [];
+    for (const kernel of this.isFused ? graph.data.kernels : []) {
+      const nodes = kernel.filter(isShown), inside = new Set(nodes);
+      if (nodes.length < 2) continue;
+      const links = nodes.flatMap((node) => (graph.after[node] || [])
+        .filter(([other]) => inside.has(other)).map(([other]) => [node, other]));
+      this.hulls.push({ nodes, links });
+    }
+  }
+
+  #drawHulls(painter, left, top, right, bottom) {
+    const { x, y, width, height } = this.layout, room = 8;
+    painter.fillStyle = painter.strokeStyle = this.color("hull");
+    painter.lineWidth = 26;
+    for (const { nodes, links } of this.hulls) {
+      painter.beginPath();
+      for (const node of nodes) {
+        if (y[node] - room > bottom || y[node] + height[node] + room < top) continue;
+        if (x[node] - room > right || x[node] + width[node] + room < left) continue;
+        painter.roundRect(x[node] - room, y[node] - room, width[node] + 2 * room, height[node] + 2 * room, 12);
+      }
+      painter.fill();
+      painter.beginPath();
+      for (const [from, to] of links) {
+        if (y[from] > bottom || y[to] < top) continue;
+        painter.moveTo(x[from] + width[from] / 2, y[from] + height[from]);
+        painter.lineTo(x[to] + width[to] / 2, y[to]);
+      }
+      painter.stroke();
+    }
   }
 
   // Edges by horizontal strips, so that a part of the graph finds its own.
@@ -455,6 +498,7 @@ class GraphView {
   #drawPart(painter, left, top, right, bottom) {
     const { layout, scale } = this;
     for (const unit of layout.frames) this.#drawFrame(painter, unit, left, top, right, bottom);
+    this.#drawHulls(painter, left, top, right, bottom);
     this.#drawSegments(painter, left, top, right, bottom);
     const { shown, x, y, width, height } = layout;
     let at = lowerBound(this.unitTops, top - this.tallest);
@@ -836,6 +880,12 @@ class GraphView {
         this.changed();
       });
     }
+    this.fused?.addEventListener("click", () => {
+      this.isFused = !this.isFused;
+      this.fused.setAttribute("aria-pressed", String(this.isFused));
+      this.#findHulls();
+      this.changed();
+    });
     this.#listenToSearch();
   }
 
