@@ -16,7 +16,8 @@ import pytest
 
 from modellint.finding import Finding, Location, ModelSummary, Result, Severity
 from modellint.inspection import Identity, Inspection, Port
-from modellint.report.html import Look, check_page, inspect_page
+from modellint.measured import MeasuredRun, RunLayer, RunModel, RunRuntime, RunTimes
+from modellint.report.html import Look, bench_page, check_page, inspect_page
 from modellint.report.html.document import data
 from modellint.report.html.graph import graph_data, pinned
 from modellint.report.html.markup import VOID, Markup, element
@@ -183,3 +184,14 @@ def test_findings_are_pinned_where_they_are() -> None:
     found = pinned(drawing, [at_index, by_name, by_value, by_many, nowhere])
     assert found == {3: [0], 12: [1], 4: [2], 0: [3], 10: [3]}
     assert graph_data(drawing, found)["pins"][3] == [0]
+
+
+def test_measured_runs_are_a_page_and_none_is_said() -> None:
+    layer = RunLayer(NASTY[0], "Conv", 0.002, kind="compute")
+    times = RunTimes(10, 0.004, low=0.003, high=0.005)
+    run = MeasuredRun(RunModel(NASTY[1]), RunRuntime("onnxruntime"), "bench", times=times)
+    shown = _Page(bench_page([replace(run, layers=(layer,))], [NASTY[3]]))
+    assert "4 ms per inference" in shown.texts
+    assert NASTY[0] in shown.texts
+    assert shown.data("report-data")["times"]["count"] == 10
+    assert "Nothing was measured" in _Page(bench_page([], ["x: y"])).texts

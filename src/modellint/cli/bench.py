@@ -16,6 +16,7 @@ from modellint.cli.command import Command, option
 from modellint.cli.console import Progress
 from modellint.cli.given import Amount, Count, comma_lists
 from modellint.cli.outputs import (
+    HTML,
     JSON,
     color_option,
     files_of,
@@ -23,6 +24,7 @@ from modellint.cli.outputs import (
     plain_output_option,
     plain_outputs,
     require_replaceable,
+    write_page,
 )
 from modellint.config.settings import OUTPUT
 
@@ -294,6 +296,11 @@ def _draw(
         from modellint.profiles import write_json
 
         stream.write(write_json(runs))
+        return
+    if name == HTML:
+        from modellint.report.html import bench_page
+
+        write_page(bench_page(runs, [f"{each.label}: {each.reason}" for each in failures]), stream)
         return
     from modellint.report.measured import write
 

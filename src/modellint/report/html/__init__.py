@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from modellint.report.html.diff import diff_page
+from modellint.report.html.measured import bench_page
 from modellint.report.html.pages import Look, check_page, inspect_page, probe_page
 
-__all__ = ["Look", "check_page", "diff_page", "inspect_page", "probe_page", "render"]
+__all__ = ["Look", "bench_page", "check_page", "diff_page", "inspect_page", "probe_page", "render"]
 
 render = check_page
