@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from modellint import inspect
 from modellint.difference import TradeOffs, VariantFigures
 from modellint.inspection import Inspection
 from modellint.report.charts import CHARTS, Chart, charts, neighborhoods, pareto, stylesheet
@@ -26,12 +25,6 @@ from tests.support import run_cli
 
 WIDTHS = (400, 760, 1280)
 DRAWS = {"operators", "blocks", "flow", "depth", "memory", "time", "roofline"}
-
-
-@pytest.fixture(scope="module")
-def resnet(tmp_path_factory: pytest.TempPathFactory) -> Inspection:
-    path = materialise("resnet50", tmp_path_factory.mktemp("resnet"))
-    return inspect(path, targets="a10", precision="fp16", every_layer=True, isolated=True)
 
 
 def hostile(inspection: Inspection) -> Inspection:

@@ -14,12 +14,23 @@ from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
-from modellint.cli.given import comma_lists, counts, several_of
+from modellint.cli.given import counts, several_of
+from modellint.cli.inspect_papers import (
+    CARDS,
+    card_kind,
+    card_text,
+    checked,
+    default_outputs,
+    paper_options,
+    picture,
+    write_pictures,
+)
 from modellint.cli.looks import wants_looks
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import (
     HTML,
     JSON,
+    MARKDOWN,
     PNG,
     SVG,
     TEXT,
@@ -46,8 +57,8 @@ if TYPE_CHECKING:
 SHOWN = "Contents"
 UNREADABLE, INTERNAL_ERROR = 1, 3
 
-FORMATS = (TEXT, JSON, HTML, "csv", "jsonl", "parquet", SVG)
-ABOUT_LAYERS = frozenset({"csv", "jsonl", "parquet", SVG, PNG, HTML})
+FORMATS = (TEXT, JSON, HTML, MARKDOWN, "csv", "jsonl", "parquet", SVG)
+ABOUT_LAYERS = frozenset({"csv", "jsonl", "parquet", SVG, PNG, HTML, MARKDOWN})
 """Formats that show every layer."""
 
 EPILOG = """Examples:
@@ -61,26 +72,11 @@ EPILOG = """Examples:
   modellint inspect model.onnx --layers out.json   how an engine implements its nodes
   modellint inspect model.onnx -o csv:layers.csv   a table of every layer
   modellint inspect model.onnx -t a10 --chart roofline -o svg:roofline.svg
+  modellint inspect model.onnx -t a10 -o markdown:card.md   a model card, with charts beside it
 
 Exit codes:
   0  success    1  a file could not be read    2  usage or configuration error
 """
-
-
-def _chart_names(
-    ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
-) -> tuple[str, ...]:
-    if not given:
-        return ()
-    from modellint.base.suggest import did_you_mean
-    from modellint.report.charts import CHARTS
-
-    names = comma_lists(ctx, parameter, given)
-    for name in names:
-        if name not in CHARTS:
-            hint = did_you_mean(name, CHARTS, f"one of {', '.join(CHARTS)}")
-            raise click.BadParameter(f"{name!r}: {hint}", ctx, parameter)
-    return names
 
 
 @click.command(cls=Command, epilog=EPILOG)
@@ -160,14 +156,12 @@ def _chart_names(
     help="Add the sum of all models on one device.",
 )
 @output_option(FORMATS, "reports")
+@paper_options
 @option(
-    "--chart",
-    "charts",
-    group=OUTPUT,
-    multiple=True,
-    metavar="NAME",
-    callback=_chart_names,
-    help="Draw this chart with svg or png, not all; repeatable.",
+    "--summary",
+    group=SHOWN,
+    is_flag=True,
+    help="Show one paragraph for each model.",
 )
 @force_option
 @option(
@@ -191,19 +185,32 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
-    outputs = parse_outputs([*given["reports"], *([JSON] if given["as_json"] else [])], FORMATS)
-    asks = {output.format for output in outputs}
-    if given["charts"] and not asks & {SVG, PNG}:
-        raise UsageError("--chart needs -o svg:FILE or -o png:FILE")
-    given["every_layer"] = bool(asks & ABOUT_LAYERS)
+    texts = [*given["reports"], *([JSON] if given["as_json"] else [])]
+    outputs = parse_outputs(texts or default_outputs(given), FORMATS)
+    card = card_kind(given, outputs)
+    given["every_layer"] = any(output.format in ABOUT_LAYERS for output in outputs)
     files = files_of(outputs)
     if not given["force"]:
         require_replaceable(files, [file.path for file in found.files])
     looks = list(_looks(found.files, given, drawn=wants_looks(outputs)))
     inspections = [inspection for inspection, _ in looks]
     total = _together(found.files, inspections) if given["together"] else None
+    result = None
+    if card is not None:
+        result = checked([file.path for file in found.files], given, given_settings(given))
     for output in outputs:
-        output.write(partial(_draw, looks, total, given["charts"]), options)
+        if card is not None and result is not None and output.format == CARDS[card]:
+            pictures = (
+                write_pictures(output.file, inspections, given["charts"], force=given["force"])
+                if output.format == MARKDOWN
+                else {}
+            )
+            text = card_text(card, inspections, result, pictures)
+            output.write(partial(_draw_text, text), options)
+        elif given["summary"] and output.format == TEXT:
+            output.write(partial(_draw_summaries, inspections), options)
+        else:
+            output.write(partial(_draw, looks, total, given["charts"]), options)
     for text in dict.fromkeys(found.notes):
         note(text)
     return max(map(_exit_code, inspections), default=0)
@@ -274,6 +281,19 @@ def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Togeth
     return together(inspections, placed[0], int(budget) if budget is not None else None)
 
 
+def _draw_text(text: str, name: str, stream: TextIO, options: Options) -> None:
+    click.echo(text, file=stream, nl=False)
+
+
+def _draw_summaries(
+    inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options
+) -> None:
+    from modellint.report.summary import summary
+
+    for inspection in inspections:
+        click.echo(summary(inspection), file=stream)
+
+
 def _draw(
     looks: Sequence[Look],
     total: Together | None,
@@ -298,7 +318,7 @@ def _draw(
             click.echo(dumps({"together": asdict(total)}, indent), file=stream)
         return
     if name == SVG:
-        click.echo(_picture(inspections, charts), file=stream, nl=False)
+        click.echo(picture(inspections, charts), file=stream, nl=False)
         return
     if name != TEXT:
         from modellint.report import layer_table
@@ -311,35 +331,6 @@ def _draw(
         write(inspection, stream, options)
     if total is not None:
         write_together(total, stream, options)
-
-
-def _picture(inspections: Sequence[Inspection], names: Sequence[str]) -> str:
-    """Return the named charts of a model, or all that there are data for."""
-    from modellint.report.charts import CHARTS, WIDTH, sheet
-
-    if len(inspections) != 1:
-        raise UsageError(f"a picture shows one model, not {len(inspections)}")
-    drawn = {name: CHARTS[name](inspections[0], WIDTH) for name in names or CHARTS}
-    there = [chart for chart in drawn.values() if chart is not None]
-    if names and None in drawn.values():
-        missing = next(name for name, chart in drawn.items() if chart is None)
-        raise UsageError(f"there is no data for the chart {missing!r}; {_needs(missing)}")
-    if not there:
-        raise UsageError(f"{inspections[0].path}: there is no data for any chart")
-    return sheet(there)
-
-
-def _needs(chart: str) -> str:
-    wanted = {
-        "roofline": "it needs a target whose rates are known (example: -t a10)",
-        "time": "it needs a target whose rates are known (example: -t a10)",
-        "batches": "it needs one target, and an open batch",
-        "devices": "it needs several targets (example: -t nvidia)",
-        "placement": "it needs --placement and a runtime of several units",
-        "contexts": "it needs a language model",
-        "precisions": "all layers have the same precision",
-    }
-    return wanted.get(chart, "it needs a graph whose shapes are known")
 
 
 def _exit_code(inspection: Inspection) -> int:

@@ -24,7 +24,7 @@ from modellint.formats.registry import is_model
 from modellint.report.earlier import HEAD, is_report
 from modellint.report.options import Options
 
-TEXT, JSON, HTML = "text", "json", "html"
+TEXT, JSON, HTML, MARKDOWN = "text", "json", "html", "markdown"
 STANDARD_OUTPUT = "-"
 PLAIN_FORMATS = (TEXT, JSON, HTML)
 """Formats of verbs that do not report findings."""

@@ -81,6 +81,7 @@ class _ModelPage(LanguagePage):
         self.field("MACs", self._macs(told))
         self.field("", self._formula(told.macs_formula or []))
         self.field("weights", self._weights(told))
+        self.field("efficiency", self._efficiency(told))
         self.items("ops", self._ops(told) if not told.is_of_engine else [])
         self.items("blocks", self._blocks(told))
         self.items("attention", self._attention(told))
@@ -174,6 +175,14 @@ class _ModelPage(LanguagePage):
             return f"{least}{sizes}; MACs of {nodes} unknown"
         flops = f" ({work(told.flops)} FLOPs)" if told.flops is not None else ""
         return f"{work(told.macs)}{flops}{sizes}"
+
+    def _efficiency(self, told: Inspection) -> str:
+        use, density = told.macs_per_parameter, told.parameters_per_megabyte
+        parts = [
+            f"{work(use)} MACs per parameter" if use is not None else "",
+            f"{work(density)} parameters per MB" if density is not None else "",
+        ]
+        return ", ".join(part for part in parts if part)
 
     def _sizes(self, told: Inspection) -> str:
         if not told.sizes:
