@@ -742,14 +742,14 @@ class Inspection:
 
     @property
     def macs_per_parameter(self) -> float | None:
-        """How often a run uses each weight: low for what reads much to compute little."""
+        """MACs for each weight: low for what reads much to compute little."""
         if not self.macs or not self.parameters:
             return None
         return self.macs / self.parameters
 
     @property
     def parameters_per_megabyte(self) -> float | None:
-        """How many weights a million stored bytes hold: high for what is quantized."""
+        """Weights in a million stored bytes: high for what is quantized."""
         stored = sum((self.weight_bytes or {}).values())
         return 1e6 * self.parameters / stored if stored and self.parameters else None
 

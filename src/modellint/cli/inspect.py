@@ -72,7 +72,7 @@ EPILOG = """Examples:
   modellint inspect model.onnx --layers out.json   how an engine implements its nodes
   modellint inspect model.onnx -o csv:layers.csv   a table of every layer
   modellint inspect model.onnx -t a10 --chart roofline -o svg:roofline.svg
-  modellint inspect model.onnx -t a10 -o markdown:card.md   a model card, with charts beside it
+  modellint inspect model.onnx -t a10 -o markdown:card.md   a model card with its charts
 
 Exit codes:
   0  success    1  a file could not be read    2  usage or configuration error

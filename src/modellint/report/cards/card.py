@@ -24,7 +24,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A model, what was found in it, and the pictures that were written beside the card."""
+    """A model, what was found in it, and the pictures that were written next to it."""
 
     inspection: Inspection
     result: Result
@@ -79,8 +79,8 @@ def identity(inspection: Inspection) -> list[Pair]:
     if stated is None:
         return rows
     opsets = ", ".join(f"{domain} {version}" for domain, version in stated.opsets.items())
-    is_beside = stated.external_bytes not in (0, stated.file_bytes)  # a folder holds its own
-    external = f", {format_bytes(stated.external_bytes)} beside it" if is_beside else ""
+    is_apart = stated.external_bytes not in (0, stated.file_bytes)  # a folder holds its own
+    external = f", {format_bytes(stated.external_bytes)} in other files" if is_apart else ""
     rows += [
         ("producer", stated.producer or ""),
         ("opsets", opsets),
