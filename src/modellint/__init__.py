@@ -18,8 +18,10 @@ if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
     from modellint.difference import Difference
     from modellint.finding import Finding, Location, Severity
     from modellint.inspection import Inspection
+    from modellint.report.charts import Chart, charts
 
 _HOMES = {
+    "Chart": "modellint.report.charts",
     "Difference": "modellint.difference",
     "Finding": "modellint.finding",
     "Fixed": "modellint.api.changing",
@@ -32,6 +34,7 @@ _HOMES = {
     "Summary": "modellint.api.report",
     "UsageError": "modellint.base.errors",
     "assert_model_ok": "modellint.api.asserting",
+    "charts": "modellint.report.charts",
     "check": "modellint.api.checking",
     "diff": "modellint.api.comparing",
     "fix": "modellint.api.changing",
@@ -41,6 +44,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Chart",
     "Difference",
     "Finding",
     "Fixed",
@@ -54,6 +58,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "assert_model_ok",
+    "charts",
     "check",
     "diff",
     "fix",

@@ -76,7 +76,9 @@ class GivenSettings(TypedDict, total=False):
     probe_timeout: float
     probe_memory: Quantity | None
     probe_workspace: Quantity | None
+    probes: Mapping[str, Mapping[str, Any]]
     save_engine: PathText | None
+    profile: PathText | Iterable[PathText]
     max_findings_per_rule: int
     jobs: int | None
     cache: bool

@@ -122,6 +122,7 @@ Exit codes:
 )
 @option(
     "--profile",
+    "profiles",
     group=SHOWN,
     is_flag=True,
     help="Add optimization profiles in the runtimes' syntax.",
@@ -241,7 +242,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         config,
         quantization=given["quant"],
         placement=given["placement"],
-        profile=given["profile"],
+        profiles=given["profiles"],
         every_layer=given["every_layer"],
         layers=given["layers"],
         draft=given["draft"],

@@ -35,6 +35,9 @@ class Chart:
     width: int
     height: float
 
+    def _repr_html_(self) -> str:
+        return self.standalone()
+
     def standalone(self, theme: Theme = "auto") -> str:
         """Return the picture as a file of its own."""
         head, _, body = self.svg.partition(">")
