@@ -307,11 +307,16 @@ def test_nothing_that_it_started_outlives_the_parent(sleeper: Path) -> None:
         f"command = [sys.executable, '-c', {SUPERVISED + DETACHED + 'time.sleep(60)'!r}]\n"
         "run_child(command, {}, Limits(60))\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code])
+    places = sleeper.parent / "places"
+    places.mkdir()
+    environment = {**os.environ, "TMPDIR": str(places)}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment)
     _wait_until(lambda: len(_running(sleeper)) == 1)
+    assert list(places.iterdir())
     parent.kill()
     parent.wait()
     _wait_until(lambda: not _running(sleeper))
+    _wait_until(lambda: not list(places.iterdir()))
 
 
 def _wait_until(is_so: Callable[[], bool]) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from modellint.base.children import live_no_longer_than
+from modellint.base.temporary import PREFIX
 
 _PDEATHSIG, _SUBREAPER = 1, 36
 _PAUSE = 0.005
@@ -38,6 +39,8 @@ def supervise(parent: int) -> None:
         return
     status = _status_of(worker, awaited)
     _kill_descendants()
+    if os.getppid() != parent:
+        _remove_working_folder()
     _end_like(status)
 
 
@@ -64,6 +67,15 @@ def _kill_descendants() -> None:
         except ChildProcessError:
             return
         time.sleep(_PAUSE)
+
+
+def _remove_working_folder() -> None:
+    """Remove the temporary folder that the parent, which has died, made for its child."""
+    import shutil
+
+    folder = Path.cwd()
+    if folder.name.startswith(PREFIX):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_like(status: int | None) -> None:
