@@ -98,9 +98,7 @@ def test_what_is_missing_is_named_with_its_remedy(install: Install) -> None:
 
 def test_a_runtime_that_cannot_be_probed(install: Install) -> None:
     install(ALL)
-    assert choose("auto", "build", on(None, "openvino")) == (
-        "no probe exists for the runtime 'openvino'"
-    )
+    assert choose("auto", "build", on(None, "xla")) == ("no probe exists for the runtime 'xla'")
 
 
 def test_tensorrt_without_a_gpu_says_so(install: Install) -> None:

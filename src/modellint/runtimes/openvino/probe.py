@@ -1,0 +1,80 @@
+"""In the child process: converts and compiles a model with OpenVINO for this machine's CPU."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from modellint.runtimes.probe import Remark, Tell
+
+CPU = "CPU"
+MOST_LISTED = 500
+NO_RULE = "OpenVINO has no rule that converts it"
+_NO_RULE = re.compile(r"No conversion rule found for operations: (?P<ops>.+)")
+_FAILED = re.compile(r"Conversion is failed for: (?P<op>\S+)")
+_SOURCE = re.compile(r"^(Exception from|Check '.*' failed at|While|FrontEnd API failed)")
+
+
+def answer(request: dict[str, Any], tell: Tell) -> None:
+    openvino = import_module("openvino")
+    core = openvino.Core()
+    said = {"version": str(openvino.__version__).partition("-")[0], "level": request["level"]}
+    started = time.perf_counter()
+    try:
+        model = core.read_model(_model(request))
+    except RuntimeError as error:
+        tell({**said, "status": "refused", "remarks": _plain(not_converted(str(error)))})
+        return
+    read = time.perf_counter()
+    figures: dict[str, Any] = {"parse_seconds": read - started}
+    if request["level"] == "parse":
+        tell({**said, "status": "accepted", "figures": figures})
+        return
+    try:
+        compiled = core.compile_model(model, CPU)
+    except RuntimeError as error:
+        remarks = [Remark("build-failed", distilled(str(error)))]
+        tell({**said, "status": "refused", "figures": figures, "remarks": _plain(remarks)})
+        return
+    kinds = Counter(_kind(each) for each in compiled.get_runtime_model().get_ops())
+    computing = sum(kinds.values()) - sum(kinds[each] for each in ("Input", "Output", "Const"))
+    figures |= {"build_seconds": time.perf_counter() - read, "nodes_optimized": computing}
+    tell({**said, "status": "accepted", "figures": figures, "placement": {CPU: computing}})
+
+
+def not_converted(error: str) -> list[Remark]:
+    """Return what OpenVINO cannot read, by operator if it says which."""
+    listed = [op for found in _NO_RULE.finditer(error) for op in found["ops"].split(", ")]
+    failed = [found["op"].rstrip(",.") for found in _FAILED.finditer(error)]
+    found = [Remark("no-importer", NO_RULE, op=op.strip()) for op in listed]
+    found += [Remark("model-refused", distilled(error), op=op) for op in dict.fromkeys(failed)]
+    return found or [Remark("model-refused", distilled(error))]
+
+
+def distilled(error: str) -> str:
+    """Return the last line that is about the model, not about OpenVINO's source."""
+    lines = [line.strip() for line in error.splitlines()]
+    telling = [line for line in lines if line and not _SOURCE.match(line)]
+    return telling[-1] if telling else error.strip()
+
+
+def _model(request: dict[str, Any]) -> Any:
+    if request["format"] == "onnx-text":
+        from modellint.runtimes.onnx_text import binary
+
+        return binary(request["path"])
+    return Path(request["path"])
+
+
+def _kind(node: Any) -> str:
+    info = node.get_rt_info()
+    return str(info["layerType"].value) if "layerType" in info else str(node.get_type_name())
+
+
+def _plain(remarks: list[Remark]) -> list[dict[str, Any]]:
+    return [asdict(remark) for remark in remarks[:MOST_LISTED]]
