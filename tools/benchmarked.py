@@ -19,7 +19,7 @@ from typing import Any
 from export_benchmarked_names import file_name
 
 from modellint.analysis.latency.kernels import Launch, launches
-from modellint.analysis.latency.timing import Coefficients, Machine
+from modellint.analysis.latency.timing import Coefficients, Machine, instead_of
 from modellint.formats import read_model
 from modellint.targets import Target, load_targets
 from modellint.targets.deployment import Deployment
@@ -130,13 +130,14 @@ def _met(
     usual: str,
 ) -> list[Row]:
     """Return the rows whose architecture was exported and whose device is known."""
-    known = kernels_of({_sizes(row) for row in raw}, models, targets[usual])
+    found = [(row, target) for row in raw if (target := _target(row["device"], targets))]
+    known = kernels_of({_sizes(row, target) for row, target in found}, models, targets[usual])
     rows = []
-    for row in raw:
+    for row, target in found:
         if row["precision"].endswith("?"):
             continue  # the source does not say
-        target, kernels = _target(row["device"], targets), known.get(_sizes(row))
-        if target is not None and target.memory.bandwidth and kernels is not None:
+        kernels = known.get(_sizes(row, target))
+        if target.memory.bandwidth and kernels is not None:
             rows.append(_row(row, target, kernels))
     return rows
 
@@ -145,7 +146,7 @@ def _row(row: Mapping[str, str], target: Target, kernels: Kernels) -> Row:
     return Row(
         row["device"],
         target,
-        _sizes(row),
+        _sizes(row, target),
         row["precision"],
         row["family"],
         row.get("trust", "B"),
@@ -156,8 +157,8 @@ def _row(row: Mapping[str, str], target: Target, kernels: Kernels) -> Row:
     )
 
 
-def _sizes(row: Mapping[str, str]) -> Sizes:
-    precision = PRECISIONS.get(row["precision"], row["precision"])
+def _sizes(row: Mapping[str, str], target: Target) -> Sizes:
+    precision = instead_of(PRECISIONS.get(row["precision"], row["precision"]), target)
     return row["timm_or_hf_name"], row["input"], int(row["batch"]), precision
 
 

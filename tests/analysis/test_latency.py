@@ -103,3 +103,12 @@ def test_an_npu_without_published_rates_has_fitted_ones() -> None:
     assert narrow is not None
     assert wide.confidence == "calibrated"
     assert narrow.expected < wide.expected
+
+
+def test_what_was_fitted_to_one_runtime_says_less_of_another() -> None:
+    model = export("resnet50")
+    told = [
+        latency(model, Deployment(find_target("a10"), runtime, precision="fp16"))
+        for runtime in ("tensorrt", "onnxruntime")
+    ]
+    assert [each.confidence for each in told if each] == ["derived", "theoretical"]

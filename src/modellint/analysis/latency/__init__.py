@@ -11,12 +11,13 @@ host and a device with memory of its own are separate, in `transfer`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from modellint.analysis.assume import settle
 from modellint.analysis.latency.coefficients import Fitted, fitted_for
 from modellint.analysis.latency.kernels import Launch, Launches, launches
-from modellint.analysis.latency.timing import LaunchTime, Machine
+from modellint.analysis.latency.timing import LaunchTime, Machine, instead_of
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import peak_rate
 from modellint.analysis.shapes import DeployedTypes
@@ -106,7 +107,7 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     fitted = fitted_for(target, deployment.runtime)
     if not fitted.coefficients.float_rate and peak_rate(target, precision) is None:
         return None
-    found = _launches(model, deployment)
+    found = _launches(model, _with_precision(deployment, instead_of(precision, target)))
     if not found.kernels:
         return None
     machine = Machine(target, fitted.coefficients)
@@ -126,6 +127,11 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
         transfer,
         settle(model, deployment).assumed,
     )
+
+
+def _with_precision(deployment: Deployment, precision: str) -> Deployment:
+    same = deployment.precision is None or deployment.precision == precision
+    return deployment if same else replace(deployment, precision=precision)
 
 
 def _batch(model: Model, deployment: Deployment) -> int:

@@ -18,6 +18,10 @@ from modellint.runtimes import builder_of
 from modellint.targets.target import Confidence, Target
 
 FILE = Path(__file__).with_name("coefficients.toml")
+FITTED_RUNTIME = "tensorrt"
+"""Runtime whose kernels the coefficients of GPUs were fitted to."""
+UNFITTED = 3.0
+"""Factor of the bounds for other runtimes on a GPU."""
 HardwareKind = Literal["gpu", "npu", "cpu"]
 
 
@@ -38,7 +42,8 @@ def fitted_for(target: Target, runtime: str | None) -> Fitted:
     prior = _prior(kind_of(target), target.architecture or "")
     own = target.calibrations.get(name) or target.calibrations.get(builder_of(name))
     if own is None:
-        return prior
+        is_fitted = builder_of(name) == FITTED_RUNTIME or prior.confidence == "theoretical"
+        return prior if is_fitted else replace(prior, confidence="theoretical", error=UNFITTED)
     coefficients = replace(prior.coefficients, **own.coefficients)
     return Fitted(coefficients, own.error, "calibrated", own.origin.source)
 

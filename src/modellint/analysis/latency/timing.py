@@ -31,6 +31,7 @@ _LARGEST = 128 * 128
 _SPLITS = (1, 2, 4, 8, 16)
 _SHALLOWEST = 64
 """Depth below which a product is not split any further."""
+_NARROW = ("int8", "int4", "fp8", "fp4")
 _ALIGNMENT: Mapping[str, int] = {
     "int4": 32,
     "fp4": 32,
@@ -160,7 +161,7 @@ class Machine:
             return 2 * product.macs / (self._vector * of.depthwise)
         precision, rate, is_matrix = self.rate(product.precision)
         if is_matrix:
-            share = of.matrix * (of.integer if precision in ("int8", "fp8", "int4", "fp4") else 1)
+            share = of.matrix * (of.integer if precision in _NARROW else 1)
             align = _ALIGNMENT.get(precision, 8)
         else:
             share, align = of.vector * (of.winograd if product.is_dense_3x3 else 1), 1
@@ -218,6 +219,12 @@ class Machine:
         if precision in ("int8", "int4") and of.integer_rate:
             return "int8", of.integer_rate / (of.matrix * of.integer), True
         return "fp16", of.float_rate / of.matrix, True
+
+
+def instead_of(precision: str, target: Target) -> str:
+    """Return the precision that a runtime chooses on a device without units for a narrow one."""
+    found = peak_rate(target, precision) if precision in _NARROW else None
+    return found[0] if found is not None else precision
 
 
 def vector_rate(target: Target) -> float:
