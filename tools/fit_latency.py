@@ -339,7 +339,7 @@ def device_table(fit: Fit, target_id: str, error: float, rows: int) -> str:
 
 
 def _lines(figures: dict[str, float]) -> list[str]:
-    return [f"{name} = {value:.3g}" for name, value in figures.items()]
+    return [f"{name} = {value:.3g}" for name, value in figures.items() if value]
 
 
 def write_prior(common: str) -> None:
