@@ -72,18 +72,18 @@ ENOUGH = 30
 NARROWEST = 1.25
 """Smallest factor of bounds: published sources of one configuration differ by as much."""
 SOURCES = {
-    "t4": "https://github.com/NVIDIA/TensorRT/blob/release/8.5/demo/BERT/README.md",
-    "l4": "https://github.com/NVIDIA/TensorRT/blob/release/10.8/demo/BERT/README.md",
-    "a100": "https://github.com/NVIDIA/TensorRT/blob/release/10.15/demo/BERT/README.md",
-    "v100": "https://github.com/PaddlePaddle/PaddleClas/tree/release/2.6/docs/zh_CN/models/ImageNet1k",
-    "jetson-agx-xavier": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/master/docs/benchmarks/jetson_xavier.md",
-    "jetson-nano": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/master/docs/benchmarks/jetson_nano.md",
-    "jetson-xavier-nx": "https://github.com/Deci-AI/super-gradients/blob/master/documentation/source/model_zoo.md",
+    "t4": "https://github.com/NVIDIA/TensorRT/blob/1d6bf36034/demo/BERT/README.md",
+    "l4": "https://github.com/NVIDIA/TensorRT/blob/37c01d419f/demo/BERT/README.md",
+    "a100": "https://github.com/NVIDIA/TensorRT/blob/9973b2f4ab/demo/BERT/README.md",
+    "v100": "https://github.com/PaddlePaddle/PaddleClas/tree/d178931fca43/docs/zh_CN/models/ImageNet1k",
+    "jetson-agx-xavier": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/4e820ae31b4e/docs/benchmarks/jetson_xavier.md",
+    "jetson-nano": "https://github.com/NVIDIA-AI-IOT/torch2trt/blob/4e820ae31b4e/docs/benchmarks/jetson_nano.md",
+    "jetson-xavier-nx": "https://github.com/Deci-AI/super-gradients/blob/e0ccacf8868f/documentation/source/model_zoo.md",
 }
 """Publication of most measurements of a chip."""
 
 OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
-QUALCOMM = "https://github.com/quic/ai-hub-models/tree/main/qai_hub_models/models"
+QUALCOMM = "https://github.com/qualcomm/ai-hub-models/tree/b61a009028de/qai_hub_models/models"
 Name = tuple[str, str, str]
 """A parameter: `all`, `architecture` or `device`; which one; and the coefficient."""
 Array = Any

@@ -105,6 +105,7 @@ def page(rows: Sequence[Row], ranked: Sequence[Row]) -> Iterator[str]:
     )
     yield "## In short\n"
     yield from summary(predictions)
+    yield from goals(predictions)
     yield from aside(rows)
     for title, key in (
         ("device", lambda row: row.chip),
@@ -168,6 +169,21 @@ def known_devices(prediction: Prediction) -> Prediction:
     places = well_known(prediction.rows)
     rows = [prediction.rows[at] for at in places]
     return Prediction(rows, prediction.expected[places], prediction.factors[places])
+
+
+def goals(predictions: dict[str, Prediction]) -> Iterator[str]:
+    """State what was aimed at, and whether it was reached."""
+    yield "\n| goal | aimed at | reached |"
+    yield "| --- | ---: | ---: |"
+    for what, name, mape, rho in (
+        ("known devices, unseen families", "family left out", 0.20, 0.95),
+        ("unseen devices, by the datasheet", "device left out", 0.30, 0.93),
+    ):
+        ratios = predictions[name].ratios
+        inside = np.mean(np.abs(ratios) <= np.log(predictions[name].factors))
+        yield f"| {what}: MAPE | {mape:.0%} | {_mape(ratios)} |"
+        yield f"| {what}: ρ | {rho} | {rank(predictions[name])} |"
+        yield f"| {what}: inside | 90% | {inside:.0%} |"
 
 
 def summary(predictions: dict[str, Prediction]) -> Iterator[str]:

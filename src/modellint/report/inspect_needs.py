@@ -332,7 +332,7 @@ class NeedsPage(SweepPage):
             said += f"; smallest: {self.words(fitting[0].target or '')}"
         self.line(said)
         if first.total.confidence:
-            self.line("Times are expected for a run; ± is the reach of their bounds.")
+            self.line("Times are expected for a run; most are within the factor.")
 
     def _device(self, needs: Memory, time: Time | None) -> list[Text | str]:
         bound = needs.roofline
@@ -349,10 +349,13 @@ class NeedsPage(SweepPage):
             Text(needs.verdict or "", VERDICTS[needs.verdict]),
             batch,
             self._device_time(bound, time),
-            f"±{time.high / time.expected - 1:.0%}" if time is not None else "",
+            self._factor(time) if time is not None else "",
             bound.bottleneck if bound is not None else "",
             self.words(needs.runtime or ""),
         ]
+
+    def _factor(self, time: Time) -> str:
+        return f"{self.glyphs.times}{time.high / time.expected:.2f}"
 
     def _device_time(self, bound: Roofline | None, time: Time | None) -> str:
         if time is not None:
