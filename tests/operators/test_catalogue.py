@@ -36,6 +36,7 @@ APART = (
     "diff",
     "execution/meanings.py",
     "formats/onnx/edit",
+    "webnn",
 )
 """Modules that list operators, write them, or translate forms of them into each other."""
 

@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "forms": {"model", "formats", "targets", "analysis", "base", "operators"},
     "placement": {"model", "formats", "targets", "analysis", "runtimes", "forms", "base"}
     | {"operators"},
+    "webnn": {"model", "targets", "analysis", "formats", "base"},
     "frame": {"model", "analysis", "finding"},
     "rules": MODELS | VALUES | {"formats"},
     "checks": MODELS

@@ -26,6 +26,7 @@ _BEGINS = {
     "layers as jsonl": r'\{"model": "[^"]*", "index": ',
     "markdown": r"<!-- modellint( diff)? -->",
     "concise difference": r"[^\n]+ -> [^\n]+: (no differences|unreadable|\d)",
+    "WebNN graph": r'// WebNN graph of |\{\s*"kind": "webnn-graph"',
     "probes": r"  target  runtime ",
     "agreement of probes and rules": r"# Rules and runtimes\n",
 }

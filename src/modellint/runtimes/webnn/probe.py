@@ -1,0 +1,62 @@
+"""In the child process: makes a session of ONNX Runtime Web in a browser, with WebNN."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from modellint.runtimes.onnxruntime.log import refusal
+from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.webnn.installed import NotInstalledError, installed
+from modellint.runtimes.webnn.ort_web import OrtWeb
+
+PROVIDER, CPU = "WebNNExecutionProvider", "CPUExecutionProvider"
+MOST_LISTED = 500
+
+
+def answer(request: dict[str, Any], tell: Tell) -> None:
+    said: dict[str, Any] = {"version": "", "level": request["level"]}
+    try:
+        found = installed(Path(request["folder"]) if request.get("folder") else None)
+    except NotInstalledError as error:
+        remark = Remark("model-refused", str(error))
+        tell({**said, "status": "refused", "remarks": [asdict(remark)]})
+        return
+    said["version"] = found.version
+    started = time.perf_counter()
+    with OrtWeb.start(found.package, found.program) as web:
+        said["device"] = web.browser_version
+        made = web.create(_model(request), request["symbols"])
+    placed = made.placed
+    if placed is not None and request.get("names"):
+        said["parts"] = placed.parts
+        said["left"] = [(node.name, node.op) for node in placed.left]
+    if placed is None or made.error:
+        tell({**said, "status": "refused", "remarks": [asdict(refusal(made.error))]})
+        return
+    counts = {PROVIDER: len(placed.nodes) - len(placed.left), CPU: len(placed.left)}
+    left = [Remark("on-cpu", node.reason, node.name, node.op) for node in placed.left]
+    shown = left if placed.parts else left[:1]
+    tell(
+        {
+            **said,
+            "status": "accepted",
+            "remarks": [asdict(remark) for remark in shown[:MOST_LISTED]],
+            "figures": {
+                "build_seconds": time.perf_counter() - started,
+                "nodes_taken": counts[PROVIDER],
+                "subgraphs_taken": placed.parts,
+            },
+            "placement": {name: count for name, count in counts.items() if count},
+        }
+    )
+
+
+def _model(request: dict[str, Any]) -> bytes | Path:
+    if request["format"] == "onnx-text":
+        from modellint.runtimes.onnx_text import binary
+
+        return binary(request["path"])
+    return Path(request["path"])
