@@ -112,6 +112,7 @@ class Machine:
         self._target = target
         self._of = coefficients
         self._units = target.units or 1
+        self._is_one_core = target.vendor == "cpu" and self._units == 1
         self._bandwidth = (target.memory.bandwidth or 1.0) * coefficients.memory
         self._cache = (target.memory.bandwidth or 1.0) * coefficients.cache
         self._l2_bytes = target.l2_bytes or (ON_CHIP if coefficients.float_rate else 0)
@@ -185,7 +186,9 @@ class Machine:
                 part = depth / split
                 if split > 1 and (part < _SHALLOWEST or tiles * split > 4 * units):
                     break
-                waves = -(-tiles * split // units)
+                waves: float = -(-tiles * split // units)
+                if self._is_one_core:  # whose tiles are a few registers
+                    waves = rows * columns * groups * split / area
                 seconds = waves * 2 * area * (part + of.fill) / speed
                 if split > 1:  # partial sums, written and read once more
                     seconds += 8 * rows * columns * groups * split / self._cache
