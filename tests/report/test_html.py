@@ -21,6 +21,7 @@ from modellint.report.html import Look, bench_page, check_page, inspect_page
 from modellint.report.html.document import data
 from modellint.report.html.graph import graph_data, pinned
 from modellint.report.html.markup import VOID, Markup, element
+from modellint.report.html.pages import common_folder
 from modellint.report.options import Options
 from tests.report.drawings import drawing_of
 from tests.report.samples import HOSTILE_NAMES
@@ -184,6 +185,19 @@ def test_findings_are_pinned_where_they_are() -> None:
     found = pinned(drawing, [at_index, by_name, by_value, by_many, nowhere])
     assert found == {3: [0], 12: [1], 4: [2], 0: [3], 10: [3]}
     assert graph_data(drawing, found)["pins"][3] == [0]
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["a/b.x", "a/c.x"], "a/"),
+        (["/a/b/x", "/a/bc/x"], "/a/"),
+        (["b", "c"], ""),
+        (["a", "a"], ""),
+    ],
+)
+def test_paths_are_shown_below_the_folder_of_all(paths: list[str], folder: str) -> None:
+    assert common_folder(paths) == folder
 
 
 def test_measured_runs_are_a_page_and_none_is_said() -> None:

@@ -145,8 +145,9 @@ def _article(key: str, model: ModelPage, *, several: bool) -> Markup:
 
 
 def _index(models: Sequence[ModelPage], heads: Sequence[str], answer: Answer | None) -> Markup:
+    above = common_folder([model.path for model in models])
     rows = [
-        [element("a", name(model.path), href=f"#m{at}"), *model.row]
+        [element("a", name(model.path.removeprefix(above)), href=f"#m{at}"), *model.row]
         for at, model in enumerate(models)
     ]
     said = answer or Answer(counted(len(models), "model"), "")
@@ -154,10 +155,18 @@ def _index(models: Sequence[ModelPage], heads: Sequence[str], answer: Answer | N
         "section",
         element("h1", said.said, class_=f"verdict {said.tone}"),
         element("p", said.more, class_="more") if said.more else None,
+        element("p", name(above), class_="folder") if above else None,
         table("models", columns("model", *heads), rows, key="models"),
         class_="index",
         id="index",
     )
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """Return the folder that all paths begin with, with its last slash."""
+    least, most = min(paths), max(paths)
+    same = next((at for at, (a, b) in enumerate(zip(least, most, strict=False)) if a != b), 0)
+    return least[: least.rfind("/", 0, same) + 1]
 
 
 # Check
