@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from modellint.difference import TradeOffs, VariantFigures
+from modellint.base.errors import UsageError
+from modellint.difference import Overview, TradeOffs, VariantFigures
 from modellint.inspection import Inspection
+from modellint.report import diff_svg
 from modellint.report.charts import CHARTS, Chart, charts, neighborhoods, pareto, stylesheet
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.scales import linear, logarithmic, short
 from modellint.report.layer_table import COLUMNS, write_csv, write_jsonl
+from modellint.report.options import Options
 from tests.exports import materialise
 from tests.report.pictures import SVG, mistakes
 from tests.report.samples import HOSTILE_NAMES, SAMPLE
@@ -132,11 +135,17 @@ def test_variants() -> None:
         variant(name, metric, seconds, best=best)
         for name, (metric, seconds, best) in zip(names, figures, strict=True)
     ]
-    chart = pareto(TradeOffs("accuracy", "higher", "a10", None, None, variants))
+    trade_offs = TradeOffs("accuracy", "higher", "a10", None, None, variants)
+    chart = pareto(trade_offs)
     assert chart is not None
     assert mistakes(chart.svg) == []
     assert [row[-1] for row in chart.table.rows] == ["no", "no", "no", "yes"]
     assert pareto(TradeOffs(None, None, None, None, None, variants)) is None
+    stream = io.StringIO()
+    diff_svg.write_several([], Overview("a", "b", [], trade_offs), stream, Options())
+    assert stream.getvalue() == chart.standalone()
+    with pytest.raises(UsageError, match="--metrics"):
+        diff_svg.write_several([], Overview("a", "b", []), stream, Options())
 
 
 def test_findings_in_their_graphs() -> None:

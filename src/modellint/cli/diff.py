@@ -52,6 +52,7 @@ FORMATS: Mapping[str, str] = {
     "json": "modellint.report.diff_json",
     "markdown": "modellint.report.diff_markdown",
     "sarif": "modellint.report.diff_sarif",
+    "svg": "modellint.report.diff_svg",
     HTML: "modellint.report.html",
 }
 """Modules that write a difference, by format."""

@@ -7,8 +7,13 @@ from modellint.inspection import Inspection, LanguageContext
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
+from modellint.report.charts.scales import rate
 
 PARTS = (("weights", 4), ("cache", 2), ("buffers", 7), ("runtime", 10))
+
+
+NEAR = 3.0
+"""The limit is drawn if it is less than so many times the memory of the longest context."""
 
 
 def contexts(inspection: Inspection, width: int = WIDTH) -> Chart | None:
@@ -27,13 +32,15 @@ def contexts(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     canvas = Canvas("contexts", "Memory by context", f"{says}.", width)
     canvas.legend(PARTS)
     has_speed = any(each.decode for each in model.contexts)
-    room = f", and the {format_bytes(model.room)} of {model.target}" if model.room else ""
+    is_near = model.room is not None and model.room < NEAR * last.total
+    limit = model.room if is_near else None
+    room = f", and the {format_bytes(limit)} of {model.target}" if limit is not None else ""
     panels = [
         Panel(f"bytes{room}"),
         *([Panel("tokens per second, at most", 0.5)] if has_speed else []),
     ]
     rows = [
-        BarRow(_tokens(each.tokens), [_memory(each, model.room), _speed(each)][: len(panels)])
+        BarRow(_tokens(each.tokens), [_memory(each, limit), _speed(each)][: len(panels)])
         for each in model.contexts
     ]
     table = [
@@ -42,7 +49,7 @@ def contexts(inspection: Inspection, width: int = WIDTH) -> Chart | None:
             *(f"{part:,}" for part in _parts(each)),
             f"{each.total:,}",
             each.verdict or "",
-            f"{each.decode:.3g}" if each.decode else "",
+            rate(each.decode),
         )
         for each in model.contexts
     ]
@@ -70,7 +77,7 @@ def _memory(context: LanguageContext, room: int | None) -> Bar:
 def _speed(context: LanguageContext) -> Bar | None:
     if not context.decode:
         return None
-    return Bar([(context.decode, 1)], f"{context.decode:.3g}", f"bound by {context.decode_bound}")
+    return Bar([(context.decode, 1)], rate(context.decode), f"bound by {context.decode_bound}")
 
 
 def _tokens(count: int | None) -> str:

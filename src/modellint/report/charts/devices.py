@@ -5,11 +5,11 @@ from __future__ import annotations
 from modellint.base.records import dataclass
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, Verdict
+from modellint.inspection import Inspection, Memory, Verdict
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
-from modellint.report.charts.scales import short
+from modellint.report.charts.scales import rate, short
 
 MOST = 40
 COLORS: dict[Verdict | None, int] = {"fits": 5, "tight": 2, "does not fit": 3, None: 10}
@@ -41,7 +41,7 @@ def devices(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     canvas.legend([(name, COLORS[name]) for name in verdicts])
     shares = [each.needed / each.room for each in shown if each.room]
     most = min(max([1.0, *shares]), ROOM)
-    title = "seconds, at least" if _of_memory(inspection) else "tokens per second, at most"
+    title = _title(inspection)
     has_figure = any(each.figure for each in shown)
     panels = [Panel("share of the memory", 1, most), *([Panel(title, 0.6)] if has_figure else [])]
     rows = [
@@ -68,6 +68,25 @@ def devices(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     return canvas.chart(draw_bars(canvas, panels, rows), ChartTable(head, table))
 
 
+def _title(inspection: Inspection) -> str:
+    if not _of_memory(inspection):
+        return "tokens per second, at most"
+    return "seconds, expected" if _is_timed(inspection) else "seconds, at least"
+
+
+def _is_timed(inspection: Inspection) -> bool:
+    """Return True if there is an expected time for each device: bounds are not mixed with them."""
+    times = (inspection.time or {}).values()
+    return bool(times) and None not in times
+
+
+def _seconds(inspection: Inspection, memory: Memory) -> float | None:
+    if _is_timed(inspection):
+        time = (inspection.time or {}).get(memory.target or "")
+        return time.expected if time is not None else None
+    return memory.roofline.seconds if memory.roofline is not None else None
+
+
 def _taken(device: _Device, most: float) -> Bar | None:
     if not device.room:
         return None
@@ -83,8 +102,8 @@ def _of_memory(inspection: Inspection) -> list[_Device]:
             each.total.expected,
             each.usable,
             each.verdict,
-            each.roofline.seconds if each.roofline is not None else None,
-            short(each.roofline.seconds, "seconds") if each.roofline is not None else "",
+            (seconds := _seconds(inspection, each)),
+            short(seconds, "seconds") if seconds is not None else "",
         )
         for each in (inspection.memory or {}).values()
     ]
@@ -98,7 +117,7 @@ def _of_language_model(inspection: Inspection) -> list[_Device]:
             each.room,
             each.verdict,
             each.decode,
-            f"{each.decode:.3g}" if each.decode else "",
+            rate(each.decode),
         )
         for each in inspection.llm_devices or ()
     ]

@@ -81,6 +81,13 @@ def short(value: float, unit: Unit = "count", digits: int = 3) -> str:
     return f"{_rounded(value / size, digits)} {name}".strip()
 
 
+def rate(number: float | None) -> str:
+    """Return a number of tokens per second; nothing if it is unknown."""
+    if not number:
+        return ""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def _percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1 %"
