@@ -26,6 +26,7 @@ NEEDS = {
     "roofline": "it needs a target whose rates are known (example: -t a10)",
     "time": "it needs a target whose rates are known (example: -t a10)",
     "batches": "it needs one target, and an open batch",
+    "sweep": "it needs several batches or precisions (example: --batch 1,8,32)",
     "devices": "it needs several targets (example: -t nvidia)",
     "placement": "it needs --placement and a runtime of several units",
     "contexts": "it needs a language model",

@@ -19,6 +19,7 @@ from modellint.report.charts.precisions import precisions
 from modellint.report.charts.roofline import roofline
 from modellint.report.charts.sankey import sankey
 from modellint.report.charts.style import stylesheet, with_theme
+from modellint.report.charts.sweep import sweep
 from modellint.report.charts.timeline import timeline
 from modellint.report.charts.units import units
 from modellint.report.charts.waterfall import waterfall
@@ -33,6 +34,7 @@ CHARTS: Mapping[str, Callable[[Inspection, int], Chart | None]] = {
     "time": waterfall,
     "roofline": roofline,
     "batches": batches,
+    "sweep": sweep,
     "devices": devices,
     "contexts": contexts,
     "placement": units,
