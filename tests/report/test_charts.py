@@ -9,16 +9,17 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modellint.base.errors import UsageError
 from modellint.difference import Overview, TradeOffs, VariantFigures
-from modellint.inspection import Inspection
+from modellint.inspection import Candidate, Inspection, Verdict
 from modellint.report import diff_svg
 from modellint.report.charts import CHARTS, Chart, charts, neighborhoods, pareto, stylesheet
 from modellint.report.charts.measure import fit, width_of
-from modellint.report.charts.scales import linear, logarithmic, short
+from modellint.report.charts.scales import fine_logarithmic, linear, logarithmic, short
 from modellint.report.layer_table import COLUMNS, write_csv, write_jsonl
 from modellint.report.options import Options
 from tests.exports import materialise
@@ -177,6 +178,30 @@ def test_a_logarithmic_scale() -> None:
     assert scale(1) == 0
     assert scale(1000) == pytest.approx(300)
     assert scale(0) == 0
+
+
+def test_a_logarithmic_scale_of_little() -> None:
+    scale = fine_logarithmic(6e-4, 4.2e-3, 0, 300, "seconds")
+    assert [label for _, label in scale.ticks] == ["500 µs", "1 ms", "2 ms", "5 ms"]
+    assert 0 < scale(6e-4) < scale(4.2e-3) < 300
+
+
+def test_batches_and_precisions(resnet: Inspection) -> None:
+    def candidate(precision: str, batch: int, seconds: float, verdict: Verdict) -> Candidate:
+        rest: Any = (batch / seconds, 1 << 28, verdict, None, None, None, [])
+        return Candidate("a10", precision, batch, seconds, seconds, seconds, "derived", *rest)
+
+    found = [
+        candidate("fp16", 1, 1e-3, "fits"),
+        candidate("fp16", 8, 3e-3, "fits"),
+        candidate("int8", 8, 2e-3, "tight"),
+        candidate("fp32", 64, 9e-3, "does not fit"),
+    ]
+    chart = CHARTS["sweep"](replace(resnet, sweep=found), 400)
+    assert chart is not None
+    assert mistakes(chart.svg) == []
+    assert "int8 with batch 8 gets most done" in chart.says
+    assert len(chart.table.rows) == 3
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,18 @@ def logarithmic(
     return Scale(float(base) ** first, float(base) ** last, start, end, marks, is_log=True)
 
 
+def fine_logarithmic(
+    low: float, high: float, start: float, end: float, unit: Unit = "count"
+) -> Scale:
+    """Return a logarithmic scale for less than a few decades, with ticks at 1, 2 and 5."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    round_ = [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
+    below = max((each for each in round_ if each <= low * (1 + 1e-9)), default=round_[0])
+    above = min((each for each in round_ if each >= high * (1 - 1e-9)), default=round_[-1])
+    marks = [(each, short(each, unit)) for each in round_ if below <= each <= above]
+    return Scale(below, max(above, below * 2), start, end, marks, is_log=True)
+
+
 def short(value: float, unit: Unit = "count", digits: int = 3) -> str:
     """Return a number with its unit, as short as an axis needs it."""
     if unit == "share":

@@ -9,7 +9,7 @@ from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.plot import draw_plot
 from modellint.report.charts.precisions import COLORS, OTHER
-from modellint.report.charts.scales import logarithmic, rate, short
+from modellint.report.charts.scales import fine_logarithmic, rate, short
 
 HEIGHT = 260
 RADIUS = 5.0
@@ -33,8 +33,8 @@ def sweep(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     rates = [each.per_second for each in candidates]
     plot = draw_plot(
         canvas,
-        lambda start, end: logarithmic(min(times), max(times), start, end, "seconds", base=2),
-        lambda start, end: logarithmic(min(rates), max(rates), start, end, base=2),
+        lambda start, end: fine_logarithmic(min(times), max(times), start, end, "seconds"),
+        lambda start, end: fine_logarithmic(min(rates), max(rates), start, end),
         HEIGHT,
         ("seconds of a run, expected", "items per second"),
     )
