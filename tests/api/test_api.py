@@ -95,6 +95,12 @@ def test_a_model_in_memory_has_its_name() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["a\0b.onnx", "../up.onnx", "\ud800.onnx", ".", "x" * 5000])
+def test_any_name_will_do(name: str) -> None:
+    (model,) = modellint.check(model_from_text(TINY), name=name, isolated=True).models
+    assert model.format == "onnx"
+
+
 def test_a_model_in_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MEMORY", tmp_path)
     modellint.check(model_from_text(TINY), isolated=True)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeGuard, Union
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
+from modellint.base.text import clean
 
 LARGEST_MESSAGE = 2 << 30
 """Bytes that protobuf refuses to serialize."""
@@ -136,5 +137,5 @@ def _written(content: memoryview, folder: Path, name: str | None) -> Path:
 
 
 def _file_name(name: str | None) -> str:
-    given = Path(name or "").name
+    given = Path(clean(name or "")).name
     return given[-LONGEST:] if given.strip(".") else "model"

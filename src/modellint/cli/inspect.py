@@ -34,6 +34,7 @@ from modellint.cli.outputs import (
     PNG,
     SVG,
     TEXT,
+    Output,
     color_option,
     files_of,
     force_option,
@@ -58,7 +59,8 @@ SHOWN = "Contents"
 UNREADABLE, INTERNAL_ERROR = 1, 3
 
 FORMATS = (TEXT, JSON, HTML, MARKDOWN, "csv", "jsonl", "parquet", SVG)
-ABOUT_LAYERS = frozenset({"csv", "jsonl", "parquet", SVG, PNG, HTML, MARKDOWN})
+TABLES = frozenset({"csv", "jsonl", "parquet"})
+ABOUT_LAYERS = TABLES | {SVG, PNG, HTML, MARKDOWN}
 """Formats that show every layer."""
 
 EPILOG = """Examples:
@@ -212,7 +214,7 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
             output.write(partial(_draw_summaries, inspections), options)
         else:
             output.write(partial(_draw, looks, total, given["charts"]), options)
-    for text in dict.fromkeys(found.notes):
+    for text in dict.fromkeys((*found.notes, *_without_rows(outputs, inspections))):
         note(text)
     return max(map(_exit_code, inspections), default=0)
 
@@ -280,6 +282,14 @@ def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Togeth
     limits = budget_limits(config.settings.budgets or Budgets(), config, ("budgets",))
     budget = limits.get("max-vram")
     return together(inspections, placed[0], int(budget) if budget is not None else None)
+
+
+def _without_rows(outputs: Sequence[Output], inspections: Sequence[Inspection]) -> Iterator[str]:
+    """Iterate over models that a table of layers has no rows for."""
+    if any(output.format in TABLES for output in outputs):
+        for inspection in inspections:
+            if inspection.is_readable and not inspection.every_layer:
+                yield f"{inspection.path}: no rows, since it has no graph"
 
 
 def _draw_text(text: str, name: str, stream: TextIO, options: Options) -> None:
