@@ -4,6 +4,7 @@
     python tools/measure_support.py onnxruntime
     python tools/measure_support.py qnn
     python tools/measure_support.py rknn
+    python tools/measure_support.py webnn
     python tools/measure_support.py tensorrt --matrix operators.md   # published, not measured
     python tools/measure_support.py coreml   # and the other LISTS: published in onnxruntime's wheel
 
@@ -15,6 +16,7 @@ operator's schema allows. Each operator is tried in a process of its own, for so
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import multiprocessing
 import re
@@ -446,6 +448,95 @@ class Qnn:
         return next(iter(reasons), answer.error) or "left to the CPU"
 
 
+class WebNN:
+    """Asks ONNX Runtime Web in a real browser whether its WebNN provider takes the node.
+
+    Whole batches of models are joined to one, of which each node has its own verdict.
+    """
+
+    source = "https://onnxruntime.ai/docs/tutorials/web/ep-webnn.html"
+    batch = 64
+
+    def __init__(self) -> None:
+        from modellint.runtimes.webnn.installed import installed
+        from modellint.runtimes.webnn.ort_web import OrtWeb
+
+        found = installed()
+        self.version, self._package = found.version, found.package
+        self.opset = 24
+        self._known: dict[bytes, str | None] = {}
+        self._kept = OrtWeb.start(found.package, found.program, builds=False)
+        self._web = self._kept.__enter__()
+        atexit.register(self._kept.__exit__, None, None, None)
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        """Return the operators of other domains that the package's own table lists."""
+        text = (self._package / "docs" / "webnn-operators.md").read_text(encoding="utf-8")
+        rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| ")]
+        stated = {(name.strip(), domain) for name, where in rows for domain in _domains(where)}
+        full = {name if domain == "ai.onnx" else f"{domain}.{name}" for name, domain in stated}
+        return dict.fromkeys(sorted(full - table.keys()), True)
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        key = model.SerializeToString(deterministic=True)
+        if key not in self._known:
+            self.expect([model])
+        return self._known[key]
+
+    def expect(self, models: Sequence[onnx.ModelProto]) -> None:
+        """Ask about models that `refusal` may be asked about next."""
+        groups: dict[tuple[Any, ...], list[onnx.ModelProto]] = defaultdict(list)
+        for model in models:
+            if model.SerializeToString(deterministic=True) not in self._known:
+                opsets = tuple((each.domain, each.version) for each in model.opset_import)
+                groups[(model.ir_version, opsets)].append(model)
+        for group in groups.values():
+            for start in range(0, len(group), self.batch):
+                self._ask(group[start : start + self.batch])
+
+    def _ask(self, models: Sequence[onnx.ModelProto]) -> None:
+        made = self._web.create(_joined(models).SerializeToString(), optimizes=False, seconds=60.0)
+        if made.placed is None and len(models) > 1:  # one of them is invalid
+            middle = len(models) // 2
+            self._ask(models[:middle])
+            self._ask(models[middle:])
+            return
+        for index, model in enumerate(models):
+            refused = made.error or "invalid"
+            if made.placed is not None:
+                prefix = f"m{index}/"
+                mine = [node for node in made.placed.nodes if node.name.startswith(prefix)]
+                left = [node.reason or "not supported" for node in mine if not node.taken]
+                refused = left[0] if left else "" if mine else "removed before WebNN is asked"
+            refused = re.sub(r"\bm\d+/(\d+)?", "", refused)
+            self._known[model.SerializeToString(deterministic=True)] = refused or None
+
+
+def _domains(where: str) -> list[str]:
+    """Return the domains in words such as `ai.onnx(7-12, 13+), com.microsoft(1+)`."""
+    return re.findall(r"([a-z.]+)\(", where)
+
+
+def _joined(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+    """Return one model of several, whose nodes are called after their place."""
+    from onnx.compose import add_prefix
+
+    whole = onnx.ModelProto()
+    whole.CopyFrom(models[0])
+    whole.graph.Clear()
+    whole.graph.name = "joined"
+    for index, model in enumerate(models):
+        own = add_prefix(model, f"m{index}/").graph
+        for place, node in enumerate(own.node):
+            node.name = f"m{index}/{place}"
+        for field_name in ("node", "input", "output", "initializer", "value_info"):
+            getattr(whole.graph, field_name).extend(getattr(own, field_name))
+    return whole
+
+
 class Rknn:
     """Builds for a RK3588 with Rockchip's toolkit, and looks where the layers of the node went."""
 
@@ -499,11 +590,12 @@ class Rknn:
 MOST_SECONDS = 20
 MOVING = frozenset({"Reshape", "Transpose", "Cast"})
 """Operators of layers that Rockchip's toolkit adds before and after others."""
-RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | Qnn | Rknn]] = {
+RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | Qnn | Rknn | WebNN]] = {
     "tensorrt-rtx": TensorRTRtx,
     "onnxruntime": OnnxRuntime,
     "qnn": Qnn,
     "rknn": Rknn,
+    "webnn": WebNN,
 }
 
 
@@ -514,6 +606,12 @@ def measure(runtime: Any, tests: Mapping[str, Sequence[Case]]) -> dict[str, Oper
     table = {}
     context = multiprocessing.get_context("fork")
     for op, mine in tests.items():
+        if isinstance(runtime, WebNN):  # the browser is a process of its own
+            last = _Last()
+            _measure_into(last, runtime, op, mine)
+            table[op] = last.found
+            sys.stderr.write(f"{op}: {last.found.accepted} of {len(mine)}\n")
+            continue
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_measure_into, args=(sender, runtime, op, mine))
         process.start()
@@ -531,12 +629,23 @@ def measure(runtime: Any, tests: Mapping[str, Sequence[Case]]) -> dict[str, Oper
     return table
 
 
+class _Last:
+    """The last thing that was sent."""
+
+    found = Operator()
+
+    def send(self, found: Operator) -> None:
+        self.found = found
+
+
 def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> None:
     """Send what is known so far, again and again: the next test may crash."""
     sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
     found = Operator(note="the runtime crashed on one of its tests")
     usable: dict[int, list[onnx.ModelProto]] = defaultdict(list)
     only_older: list[int] = []
+    if isinstance(runtime, WebNN):
+        runtime.expect([each for case in tests for each in _candidates(runtime, op, case)])
     for case in tests:
         taken = _first_taken(runtime, op, case)
         if isinstance(taken, str):
@@ -558,6 +667,9 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
     if at is not None and not _has_graphs(tests[0].model):
         found.at = at
         bases = models[:MOST_VARIED]
+        if isinstance(runtime, WebNN):
+            types = types_of(schema, schema.inputs[at].type_str)
+            runtime.expect([m for b in bases for n in types for m in with_type(b, schema, at, n)])
         for name in types_of(schema, schema.inputs[at].type_str):
             tried = [model for base in bases for model in with_type(base, schema, at, name)]
             if tried:
@@ -567,6 +679,16 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
             sender.send(found)
     found.note = ""
     sender.send(found)
+
+
+def _candidates(runtime: Any, op: str, case: Case) -> Iterator[onnx.ModelProto]:
+    """Iterate over the models of a test that `_first_taken` may ask about."""
+    tried: set[int] = set()
+    for opset in opsets(case, runtime.opset):
+        version = since(op, opset)
+        if version is not None and version not in tried:
+            tried.add(version)
+            yield from (at_opset(model, opset) for model in forms(case))
 
 
 def _first_taken(runtime: Any, op: str, case: Case) -> onnx.ModelProto | str:
@@ -716,7 +838,8 @@ def main() -> None:
         runtime = RUNTIMES[given.runtime]()
         table = measure(runtime, cases())
         for op, taken in runtime.importers(table).items():
-            table[op] = Operator(accepted=int(taken))
+            same = table.get(op.rpartition(".")[2])  # of the standard
+            table[op] = same if same and taken else Operator(accepted=int(taken))
         types = runtime.data_types()
         write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table, types)
 

@@ -22,7 +22,7 @@ from modellint.probes.setup import (
 )
 from tests.oracles.support import ENVIRONMENTS
 
-SYSTEM = {"npm": ("nodejs", "npm")}
+SYSTEM = {"npm": ("nodejs", "npm", "libnss3")}
 """Packages of Debian and Ubuntu that an installer needs."""
 AXE = "axe-core@4.14.1"
 """Checks pages for accessibility, in a browser; MPL-2.0, and no part of what is released."""

@@ -75,9 +75,10 @@ EPILOG = """Examples:
   modellint inspect model.onnx -o csv:layers.csv   a table of every layer
   modellint inspect model.onnx -t a10 --chart roofline -o svg:roofline.svg
   modellint inspect model.onnx -t a10 -o markdown:card.md   a model card with its charts
+  modellint inspect model.onnx --runtime webnn --graph model.js   for a browser
 
 Exit codes:
-  0  success    1  a file could not be read    2  usage or configuration error
+  0  success    1  a file could not be read, or has no graph    2  usage or configuration error
 """
 
 
@@ -144,6 +145,13 @@ Exit codes:
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Add the layers of a measured run: a profile, or parts of one.",
+)
+@option(
+    "--graph",
+    group=SHOWN,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the WebNN graph: FILE.json lists it, FILE.js builds it.",
 )
 @option(
     "--draft",
@@ -216,7 +224,12 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
             output.write(partial(_draw, looks, total, given["charts"]), options)
     for text in dict.fromkeys((*found.notes, *_without_rows(outputs, inspections))):
         note(text)
-    return max(map(_exit_code, inspections), default=0)
+    codes = [_exit_code(inspection) for inspection in inspections]
+    if given["graph"] is not None:
+        from modellint.cli.webnn_graph import write_graph
+
+        codes.append(write_graph(found.files, given["graph"], force=given["force"]))
+    return max(codes, default=0)
 
 
 def _looks(files: Sequence[Any], given: dict[str, Any], *, drawn: bool) -> Iterator[Look]:
