@@ -112,3 +112,10 @@ def test_what_was_fitted_to_one_runtime_says_less_of_another() -> None:
         for runtime in ("tensorrt", "onnxruntime")
     ]
     assert [each.confidence for each in told if each] == ["derived", "theoretical"]
+
+
+def test_a_convolution_pads_by_itself() -> None:
+    inputs = "float[1,16,64,64] x, int64[8] p, float[16,16,3,3] w"
+    padded = graph("y = Pad(x, p) z = Conv(y, w)", inputs, "float[1,16,64,64] z")
+    (layer,) = timed(padded).layers
+    assert layer.launch.kind == "convolution"

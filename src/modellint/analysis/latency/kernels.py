@@ -194,7 +194,19 @@ class _Gathering:
             return False
         if node.op_type in _JOINS and self._runtime.joins:
             return False  # its inputs are written where it would copy them to
-        return not self._is_about_shapes(node)
+        return not (self._is_about_shapes(node) or self._is_padding(node))
+
+    def _is_padding(self, node: Node) -> bool:
+        """Return True for zeros around what only a convolution reads, which pads by itself."""
+        result = node.output()
+        reader = result.sole_consumer if result is not None else None
+        return (
+            self._runtime.fuses
+            and node.op_type == "Pad"
+            and node.get_str("mode", "constant") == "constant"
+            and reader is not None
+            and reader.op_type in CONVOLUTIONS
+        )
 
     def _is_about_shapes(self, node: Node) -> bool:
         value = node.output()
