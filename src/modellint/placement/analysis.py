@@ -15,7 +15,6 @@ from modellint.model import Model, Node
 from modellint.placement.judging import NodeJudge
 from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.tflite import TFLiteJudge
-from modellint.placement.waves import waves
 from modellint.runtimes import find_runtime
 from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
@@ -89,7 +88,7 @@ def _partitions(
     judge: NodeJudge, nodes: Sequence[Node], refusals: dict[int, NotTaken], unit: str, fallback: str
 ) -> tuple[Partition, ...]:
     """Return runs of nodes on one unit, ordered by their first nodes."""
-    groups = [(unit, group) for group in waves(nodes, _unless(refusals), judge.removes)]
+    groups = [(unit, group) for group in judge.parts(nodes, _unless(refusals))]
     left = [node for node in nodes if id(node) in refusals]
     groups += [(fallback, each) for each in _islands(left)]
     place = {id(node): index for index, node in enumerate(nodes)}
@@ -157,7 +156,7 @@ def _fixed(
     fixed = judge.under(settled)
     running = [node for node in nodes if fixed.runs(node)]
     left = _refusals(fixed, running)
-    after = len(waves(running, _unless(left), fixed.removes))
+    after = len(fixed.parts(running, _unless(left)))
     yield Merge(tuple(open_nodes), NotTaken("open-dims", "has open dims"), after)
 
 
@@ -173,7 +172,7 @@ def _merges(
     tried = sorted(alike.items(), key=lambda item: -len(item[1]))[:MOST_TRIED]
     for (_, refusal), changed in tried:
         taken = {id(node) for node in changed}
-        after = len(waves(nodes, _unless(refusals, taken), judge.removes))
+        after = len(judge.parts(nodes, _unless(refusals, taken)))
         yield Merge(tuple(changed), refusal, after)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,8 +13,10 @@ from modellint.forms.facts import Facts
 from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Model, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having
+from modellint.placement.epochs import epochs
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import NotTaken
+from modellint.placement.waves import waves
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.support import Support, moved, removed, restrictions, within
 from modellint.targets.deployment import Deployment
@@ -128,6 +130,12 @@ class NodeJudge(Facts):
         """Return True for a DQ of a constant, which goes where the node that reads it goes."""
         value = node.output()
         return node.op_type in _DEQUANTIZE and value is not None and self.is_frozen(value)
+
+    def parts(self, nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[Node]]:
+        """Return the groups that the runtime forms of the nodes that are taken."""
+        if self._placing.grouping == "epochs":
+            return epochs(nodes, is_taken)
+        return waves(nodes, is_taken, self.removes)
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""

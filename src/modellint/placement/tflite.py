@@ -30,6 +30,9 @@ class TFLiteJudge(NodeJudge):
             deployment = replace(deployment, batch=1)
         super().__init__(model, deployment, placing, table)
 
+    def removes(self, node: Node) -> bool:
+        return node.op_type in self._removed
+
     def is_frozen(self, value: Value) -> bool:
         """Return True for constants, also if they are widened when the model is loaded."""
         if super().is_frozen(value):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from modellint.base.records import dataclass
 
 
@@ -29,6 +31,8 @@ class Placing:
     """The oldest operator set whose nodes it places at all."""
     dialects: tuple[str, ...] = ("onnx",)
     """Of the files whose operators the tables name."""
+    grouping: Literal["waves", "epochs"] = "waves"
+    """Way of forming parts of what is taken: the modules of these names in `placement/` say how."""
     others: tuple[tuple[str, str], ...] = ()
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     source: str = ""

@@ -22,6 +22,7 @@ RUNTIME = Runtime(
         fallback="built-in kernels",
         static_only=False,
         dialects=("tflite",),
+        grouping="epochs",
         source="https://github.com/google-ai-edge/LiteRT/tree/main/tflite/delegates/xnnpack",
     ),
     probe=Probe(
