@@ -75,19 +75,38 @@ class Xnnpack:
         return "left to the built-in kernel" if found.left else ""
 
 
+class Qualcomm:
+    """Lets LiteRT's plug-in share a model out for a Snapdragon 8 Gen 3."""
+
+    def __init__(self) -> None:
+        self.version = metadata.version("ai-edge-litert")
+
+    def refusal(self, model: Path) -> str:
+        from modellint.runtimes.litert_qualcomm import USUAL
+        from modellint.runtimes.litert_qualcomm.probe import shared_out
+
+        found = shared_out(model, USUAL)
+        if found.error:
+            return f"error: {found.error}"
+        return "is not supported" if found.left else ""
+
+
 RUNTIMES: Mapping[str, Callable[[], Asked]] = {
     "ethos-u": lambda: Vela("ethos-u65-256"),
     "ethos-u85": lambda: Vela("ethos-u85-256"),
+    "litert-qualcomm": Qualcomm,
     "xnnpack": Xnnpack,
 }
 SOURCES = {
     "ethos-u": "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela",
     "ethos-u85": "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela",
+    "litert-qualcomm": "https://github.com/google-ai-edge/LiteRT/tree/main/litert/vendors/qualcomm",
     "xnnpack": "https://github.com/google-ai-edge/LiteRT/tree/main/tflite/delegates/xnnpack",
 }
 FURTHER = {
     "ethos-u": frozenset({"int8", "int16", "int32"}),
     "ethos-u85": frozenset({"int8", "int16", "int32"}),
+    "litert-qualcomm": frozenset({"float32", "int8", "uint8", "int16", "int32"}),
     "xnnpack": frozenset({"float32", "int8", "uint8"}),
 }
 """Types that all forms are tried with; the others only with the first two."""
@@ -179,8 +198,8 @@ def answers(file: Path) -> dict[tuple[str, str, str], str]:
 def table(name: str, known: Mapping[tuple[str, str, str], str]) -> dict[str, Operator]:
     """The types that are taken in some form, and the forms that are refused with such a type."""
     found: dict[str, Operator] = defaultdict(Operator)
-    for (op, _, dtype), refused in known.items():
-        entry = found[op]
+    for (op, form, varied), refused in known.items():
+        entry, dtype = found[op], _type_read(op, form, varied)
         if dtype not in entry.tried:
             entry.tried.append(dtype)
         if not refused:
@@ -195,6 +214,13 @@ def table(name: str, known: Mapping[tuple[str, str, str], str]) -> dict[str, Ope
     for op, types in SEEN.get(name, {}).items():
         found[op] = Operator(accepted=1, taken=types, tried=found[op].tried)
     return dict(found)
+
+
+def _type_read(op: str, form: str, varied: str) -> str:
+    """The type of a form's input, if that is not the varied one."""
+    text = FORMS[op][form].partition("->")[0].split(";")[_varied_input(op)].strip()
+    stated = text.partition("[")[0].rstrip("'!%")
+    return stated if stated in TYPES else varied
 
 
 def _varied_input(op: str) -> int:

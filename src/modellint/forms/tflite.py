@@ -37,6 +37,15 @@ def open_beyond_batch(facts: Facts, node: Node, _: Condition) -> str:
     return ""
 
 
+def hybrid(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe weights of integers for data of floats."""
+    data, weight = node.input(0), node.input(1)
+    types = [facts.dtype(each) if each is not None else None for each in (data, weight)]
+    if types[0] is None or types[1] is None or not types[0].is_float or types[1].is_float:
+        return ""
+    return f"weights of {types[1].name} for {types[0].name}"
+
+
 def unquantized(facts: Facts, node: Node, _: Condition) -> str:
     """Describe small integers without a scale."""
     for value in _operands(node):
@@ -307,6 +316,12 @@ def scalar_inputs(facts: Facts, node: Node, _: Condition) -> str:
     return "scalars" if any(facts.shape(value) == () for value in filter(None, node.inputs)) else ""
 
 
+def scalar_result(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe a result without dims."""
+    result = node.output()
+    return "a scalar result" if result is not None and facts.shape(result) == () else ""
+
+
 def _operands(node: Node) -> Iterator[Value]:
     yield from (value for value in (*node.inputs, *node.outputs) if value is not None)
 
@@ -346,6 +361,7 @@ OF_NODE: Mapping[str, Callable[[Facts, Node, Condition], str]] = {
     "computed-scalar": computed_scalar,
     "depth": depth,
     "gathered-axis": gathered_axis,
+    "hybrid": hybrid,
     "last-axis": last_axis,
     "open-beyond-batch": open_beyond_batch,
     "open-size": open_size,
@@ -358,6 +374,7 @@ OF_NODE: Mapping[str, Callable[[Facts, Node, Condition], str]] = {
     "resize": resize,
     "result-type": result_type,
     "scalar-inputs": scalar_inputs,
+    "scalar-result": scalar_result,
     "scale-ratio": scale_ratio,
     "scales-differ": scales_differ,
     "scales-per-channel": scales_per_channel,

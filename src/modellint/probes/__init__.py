@@ -90,10 +90,11 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
     if request.recorded is not None:
         return request.recorded
     target = deployment.target_id
-    choice = _unfit(model) or choose(request.backend, request.level, deployment, request.pythons)
+    choice = _unfit(model) or choose(
+        request.backend, request.level, deployment, request.pythons, model.format
+    )
     if isinstance(choice, Choice) and model.format not in choice.backend.probe.formats:
-        read = " and ".join(choice.backend.probe.formats)
-        choice = f"{choice.backend.title} is asked about {read} files, this is {model.format}"
+        choice = f"{choice.backend.title} cannot be asked about {model.format} files"
     if isinstance(choice, str):
         return Outcome("unanswered", target=target, detail=choice)
     question = _question(model, deployment, choice, request)

@@ -18,6 +18,7 @@ from modellint.runtimes.probe import Capability, Level, Probe, Reach
 from modellint.targets.deployment import Deployment
 
 AUTO = "auto"
+ONNX = "onnx"
 NONE_NAMED: Mapping[str, str] = {}
 """Interpreters by runtime: none."""
 
@@ -101,14 +102,23 @@ class Choice:
 
 
 def choose(
-    name: str, level: Level, deployment: Deployment, pythons: Mapping[str, str] = NONE_NAMED
+    name: str,
+    level: Level,
+    deployment: Deployment,
+    pythons: Mapping[str, str] = NONE_NAMED,
+    format: str = ONNX,
 ) -> Choice | str:
     """Return the best installed backend for a deployment, or the reason why there is none."""
     if name != AUTO:
         return _choice(backend_of(name, pythons), level, deployment)
-    order = [backend_of(each.name, pythons) for each in _candidates(deployment)]
-    if not order:
+    candidates = _candidates(deployment)
+    if not candidates:
         return f"no probe exists for the runtime {deployment.runtime!r}"
+    readers = [each for each in candidates if format in each.probe.formats]
+    if not readers:
+        asked = " and ".join(each.title for each in candidates)
+        return f"{asked} cannot be asked about {format} files"
+    order = [backend_of(each.name, pythons) for each in readers]
     answers = [_choice(backend, level, deployment) for backend in order if backend.installation]
     choices = [answer for answer in answers if isinstance(answer, Choice)]
     deepest = max(choices, key=lambda choice: choice.reach.level == level, default=None)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field
 from importlib import import_module, metadata
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.formats.tflite.reader import read
-from modellint.model import Graph, Node, Value
+from modellint.model import Node
 from modellint.runtimes.captured import captured, text_of
-from modellint.runtimes.delegated import parts_of
+from modellint.runtimes.delegated import compiled_parts, key_of
 from modellint.runtimes.ethos_u.log import LeftOperator, failure, refusals
 from modellint.runtimes.probe import Remark, Tell
 
@@ -65,7 +64,7 @@ def _remarks(found: VelaResult) -> Iterator[Remark]:
     reasons = {(each.op, each.output): each.reason for each in found.refusals}
     for node in found.left:
         yield Remark(
-            "on-cpu", reasons.get(_key(node), ""), node.label, node.op_type, index=node.index
+            "on-cpu", reasons.get(key_of(node), ""), node.label, node.op_type, index=node.index
         )
 
 
@@ -97,10 +96,8 @@ class VelaCompiler:
                 return VelaResult(error=failure(error or text_of(log)))
             compiled, figures = read(written), dict(_figures(Path(folder)))
             said = tuple(refusals(text_of(log)))
-        graph = read(path).graph
-        left = _counterparts(graph, [n for n in compiled.graph.nodes if n.op_type != COMPILED])
-        parts = [node for node in compiled.graph.nodes if node.op_type == COMPILED]
-        return VelaResult(tuple(parts_of(_borders(graph, parts), left)), left, said, figures)
+        partitions, left = compiled_parts(read(path).graph, compiled.graph, COMPILED)
+        return VelaResult(partitions, left, said, figures)
 
     def _run(self, path: Path, folder: str) -> str:
         given = ("--accelerator-config", self._chip, "--output-dir", folder)
@@ -119,49 +116,3 @@ def _figures(folder: Path) -> Iterator[tuple[str, float]]:
         yield "sram_bytes", round(float(row["sram_memory_used"]) * KIB)
         yield "cycles", round(float(row["cycles_total"]))
         yield "inferences_per_second", float(row["inferences_per_second"])
-
-
-def _counterparts(graph: Graph, remaining: list[Node]) -> tuple[Node, ...]:
-    """Return the nodes of the model that are still in the compiled one."""
-    places: dict[tuple[str, str], list[Node]] = defaultdict(list)
-    for node in reversed(graph.nodes):
-        places[_key(node)].append(node)
-    renamed: Counter[str] = Counter()
-    found: list[Node] = []
-    for node in remaining:
-        if places[_key(node)]:
-            found.append(places[_key(node)].pop())
-        else:  # Vela renames results that it converts, as those of type bool
-            renamed[node.op_type] += 1
-    for op, count in renamed.items():
-        found += [node for node in graph.nodes if node.op_type == op and node not in found][:count]
-    return tuple(found)
-
-
-def _borders(
-    graph: Graph, parts: Iterable[Node]
-) -> Iterator[tuple[Collection[Value], Collection[Value]]]:
-    """Iterate over what parts read and write, as values of the model."""
-    named: dict[str, list[Value]] = defaultdict(list)
-    for value in graph.values.values():
-        named[_plain(value.name)].append(value)
-    for part in parts:
-        sides = (
-            (value for value in side if value is not None) for side in (part.inputs, part.outputs)
-        )
-        reads, writes = ([each for v in side for each in named[_plain(v.name)]] for side in sides)
-        yield reads, writes
-
-
-def _results(node: Node) -> list[str]:
-    return [_plain(value.name) for value in node.outputs if value is not None]
-
-
-def _plain(name: str) -> str:
-    """Return a name without the suffix that makes it unique."""
-    stem, _, suffix = name.rpartition("#")
-    return stem if suffix.isdigit() else name
-
-
-def _key(node: Node) -> tuple[str, str]:
-    return node.op_type, next(iter(_results(node)), "")

@@ -30,6 +30,7 @@ RUNTIME = Runtime(
     placing=Placing(
         "NPU",
         oldest_opset=7,
+        others=(("tflite", "litert-qualcomm"),),
         source="https://onnxruntime.ai/docs/execution-providers/QNN-ExecutionProvider.html",
     ),
     probe=Probe(
