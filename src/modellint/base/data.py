@@ -33,7 +33,8 @@ def environments_dir() -> Path:
     It is apart from the cache, which holds no code and may lie in a repository.
     """
     chosen = os.environ.get("MODELLINT_ENVIRONMENTS")
-    return Path(chosen) if chosen else _user_caches() / "modellint-environments"
+    folder = Path(chosen) if chosen else _user_caches() / "modellint-environments"
+    return folder.absolute()  # programs in it are run from other folders
 
 
 def _user_caches() -> Path:

@@ -133,14 +133,14 @@ def _interpreters(
     ctx: click.Context, parameter: click.Parameter, given: Any
 ) -> dict[str, ProbeTable]:
     """Find programs as a shell does: by their paths, or in PATH."""
-    from shutil import which
+    from modellint.probes.installations import program
 
     found = {}
     for name, text in pairs(ctx, parameter, given).items():
-        program = which(text)
-        if program is None:
+        python = program(text)
+        if python is None:
             raise click.BadParameter(f"{text!r} is not a program", ctx, parameter)
-        found[name] = ProbeTable(str(Path(program).absolute()))
+        found[name] = ProbeTable(python)
     return found
 
 

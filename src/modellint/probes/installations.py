@@ -88,7 +88,17 @@ def variable_of(name: str) -> str:
 
 
 def named_by_environment(name: str) -> str:
-    return os.environ.get(variable_of(name), "")
+    """Return the interpreter that an environment variable names; empty for none."""
+    text = os.environ.get(variable_of(name), "")
+    return program(text) or text
+
+
+def program(text: str) -> str | None:
+    """Return the path of a program that a user typed: a path, or a name in PATH."""
+    from shutil import which
+
+    found = which(text) if text else None
+    return str(Path(found).absolute()) if found is not None else None
 
 
 @cache
