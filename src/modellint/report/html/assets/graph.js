@@ -555,7 +555,7 @@ class GraphView {
   #drawDot(painter, unit) {
     const { x, y, width, height } = this.layout;
     painter.globalAlpha = this.matched && !this.matched.has(unit) ? 0.15 : 1;
-    painter.fillStyle = this.color(this.colorOfUnit.get(unit) + (unit >= this.count ? "" : ""));
+    painter.fillStyle = this.color(this.colorOfUnit.get(unit));
     painter.fillRect(x[unit], y[unit], width[unit], height[unit]);
   }
 
@@ -656,6 +656,7 @@ class GraphView {
     if (this.hovered >= 0 && this.hovered !== this.selected) outline(this.hovered, "accent-soft", 2);
     if (this.selected < 0 || !layout.width[this.selected]) return;
     painter.lineWidth = Math.max(2.2, 1.6 / this.scale);
+    const near = [];
     for (const isAfter of [false, true]) {
       painter.strokeStyle = this.color(isAfter ? "way-out" : "way-in");
       painter.beginPath();
@@ -664,11 +665,11 @@ class GraphView {
         if (points.length < 2) continue;
         painter.moveTo(...points[0]);
         for (let at = 1; at < points.length; at++) curve(painter, ...points[at - 1], ...points[at], this.scale);
-        outlineLater.push(other);
+        near.push(other);
       }
       painter.stroke();
     }
-    for (const other of outlineLater.splice(0)) if (layout.width[other]) outline(other, "accent-soft", 1.5);
+    for (const other of near) if (layout.width[other]) outline(other, "accent-soft", 1.5);
     outline(this.selected, "accent", 3);
   }
 
@@ -1020,8 +1021,6 @@ class GraphView {
     return [...first, ...rest];
   }
 }
-
-const outlineLater = [];
 
 function curve(painter, ax, ay, bx, by, scale) {
   if (Math.abs(ax - bx) < 0.5 || scale < 0.12) { painter.lineTo(bx, by); return; }

@@ -70,14 +70,14 @@ function layoutGraph(graph, open) {
     if (!targets) container.edges.set(source, (targets = new Set()));
     targets.add(target);
   };
-  const drawn = new Map();
+  const linked = new Set();
   for (const [source, target] of graph.edges) {
     const from = paths[source], to = paths[target];
     const one = from.at(-1), other = to.at(-1);
     if (one === other) continue;
     const key = one * (count + groups) + other;
-    if (drawn.has(key)) continue;
-    drawn.set(key, [one, other, source, target]);
+    if (linked.has(key)) continue;
+    linked.add(key);
     let depth = 0;
     while (from[depth] === to[depth]) depth++;
     link(containerOf(depth ? from[depth - 1] - count : -1), from[depth], to[depth]);
@@ -181,7 +181,7 @@ function layoutGraph(graph, open) {
   };
   const root = containers.get(-1);
   return {
-    x, y, width, height, depths, shown, frames, segments, paths, route, edges: drawn,
+    x, y, width, height, depths, shown, frames, segments, paths, route,
     totalWidth: root.width + 2 * MARGIN, totalHeight: root.height + 2 * MARGIN,
   };
 }
