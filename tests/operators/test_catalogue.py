@@ -33,7 +33,7 @@ APART = (
     "fixes",
     "fixing",
     "quantizing",
-    "diff",
+    "differ",
     "execution/meanings.py",
     "formats/onnx/edit",
     "webnn",
