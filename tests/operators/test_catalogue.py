@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("catalogue")
 
 SRC = ROOT / "src" / "modellint"
 
-MOST_LITERALS = 371
+MOST_LITERALS = 360
 MOST_TABLES = 17
 """Outside the catalogue. Lower these when you replace names by traits; never raise them."""
 
@@ -35,7 +35,10 @@ APART = (
     "quantizing",
     "differ",
     "execution/meanings.py",
+    "benching/suites.py",
     "formats/onnx/edit",
+    "formats/onnx/standins.py",
+    "profiles",
     "webnn",
 )
 """Modules that list operators, write them, or translate forms of them into each other."""

@@ -13,7 +13,15 @@ from modellint.base.errors import UsageError
 from modellint.capability import Capability
 from modellint.checks.api import Analyses, Context
 from modellint.checks.resolve import resolve_check
-from modellint.examples import FIRES, Case, cases_of, deployment_of, probe_of, write_files
+from modellint.examples import (
+    FIRES,
+    Case,
+    cases_of,
+    deployment_of,
+    probe_of,
+    profile_of,
+    write_files,
+)
 from modellint.formats import read_model
 from modellint.formats.onnx.facts import OnnxFacts
 from modellint.model import Model, Tensor
@@ -93,6 +101,8 @@ def only_what_is_stated(model: Model, rule: Rule) -> None:
     reads = {each.value for each in rule.reads}
     # Layers are the nodes of a graph, and weights its values if there is one.
     reads |= {"graph"} if reads & {"layers", "weights"} else set()
+    # Layers of a measured run are found again in the graph, if there is one.
+    reads |= {"graph"} if "profile" in rule.needs else set()
     if "graph" not in reads:
         model.graph = Unreadable("graph")  # type: ignore[assignment]
     for name, part in PARTS.items():
@@ -115,7 +125,9 @@ def test_a_rule_reads_what_its_file_states(
     if Capability.WEIGHTS not in rule.reads:
         monkeypatch.setattr(Tensor, "if_small", _if_small)
         monkeypatch.setattr(Tensor, "numpy", lambda tensor: Unreadable("weights").content)
-    analyses = Watched(model, deployment_of(case.example), probe_of(case.example))
+    analyses = Watched(
+        model, deployment_of(case.example), probe_of(case.example), profile_of(case.example)
+    )
     analyses.reads = frozenset(rule.reads)
     options = {name: option.default for name, option in rule.options.items()}
     context = Context(rule, analyses, options | dict(case.example.options))

@@ -13,7 +13,9 @@ SCALE = 2
 """Pixels of a picture for each of its own units, so that it is sharp on usual screens."""
 _SIGNATURE_AND_HEADER = 33
 """Bytes of a PNG file before its second chunk."""
-_SIZE = re.compile(r'<svg [^>]*width="([\d.]+)" height="([\d.]+)"')
+_SIZE = re.compile(
+    r'<svg [^<>]{0,300}?width="(\d{1,9}(?:\.\d{1,9})?)" height="(\d{1,9}(?:\.\d{1,9})?)"'
+)
 
 
 def png_of(svg: str) -> bytes:

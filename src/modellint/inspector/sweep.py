@@ -21,7 +21,7 @@ from modellint.targets.deployment import Deployment
 Figure = Literal["latency", "throughput", "price", "memory"]
 
 _WORD = re.compile(r"([a-z]+)(<=|>=|<|>)(\d{1,15}(?:\.\d{1,9})?)([^\d<>=]*)")
-_AROUND_SIGNS = re.compile(r"\s*(<=|>=|<|>)\s*")
+_SIGN = re.compile(r" ?(<=|>=|<|>) ?")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 _LONGEST = 200
 EXAMPLE = 'example: --require "latency<=5ms throughput>=200 price<=1$/h"'
@@ -59,7 +59,8 @@ def parse_requirements(text: str) -> tuple[Requirement, ...]:
     """Parse ``latency<=5ms throughput>=200 price<=1$/h memory<=8GB``; commas are as good."""
     if len(text) > _LONGEST:
         raise UsageError(f"--require is too long; {EXAMPLE}")
-    words = _AROUND_SIGNS.sub(r"\1", text.replace(",", " ")).split()
+    spaced = " ".join(text.replace(",", " ").split())
+    words = _SIGN.sub(r"\1", spaced).split()
     if not words:
         raise UsageError(f"--require is empty; {EXAMPLE}")
     return tuple(map(_requirement, words))
