@@ -32,8 +32,10 @@ def main(folder: Path, to: Path) -> None:
     difference: modellint.Difference = modellint.diff(path, model, isolated=True)
     assert difference.is_same
 
-    fixed: modellint.Fixed = modellint.fix(model, to=to, isolated=True)
+    fixed: modellint.Fixed = modellint.fix(path, to=to, isolated=True)
     assert fixed.content is None
+    assert sum(fixed.counts.values()) > 0
+    assert path.read_bytes() == content
     assert onnx.load(to).graph.node
 
     for shown in (report, look, difference, fixed):
