@@ -63,6 +63,9 @@ class Backend:
 
     @property
     def install(self) -> str:
+        """Return the command that installs it."""
+        if self.probe.environment is not None:
+            return f"modellint probe --setup {self.name}"
         return self.probe.install
 
     @property
