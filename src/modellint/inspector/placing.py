@@ -17,7 +17,7 @@ def placed(opened: OpenModel, deployment: Deployment) -> Placed | None:
     if found is None:
         return None
     return Placed(
-        runtime=deployment.runtime or "",
+        runtime=found.runtime,
         version=found.version,
         measured=found.measured,
         accelerator=found.unit,

@@ -53,6 +53,7 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
         merges=tuple(sorted(useful, key=lambda merge: merge.partitions)[:MOST_MERGES]),
         nodes=nodes,
         shares=_shares(judge, partitions),
+        runtime=runtime.name,
         version=table.version,
         measured=table.measured,
     )

@@ -74,6 +74,8 @@ class UnitPlacement:
     """All nodes that run, in order."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Share of the MACs by unit; empty if unknown."""
+    runtime: str = ""
+    """The runtime whose table says what the accelerator takes."""
     version: str | None = None
     """Release of the runtime that its table describes."""
     measured: bool = False
