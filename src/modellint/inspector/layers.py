@@ -40,8 +40,8 @@ def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
         group.nodes.append(node)
         group.cost = group.cost.plus(cost.of(node))
         fresh = {id(tensor): tensor for tensor in tensors if id(tensor) not in seen}
-        if len(fresh) == len({id(tensor) for tensor in tensors}):
-            group.parameters += parameters
+        shared = {id(tensor): tensor.elements for tensor in tensors if id(tensor) in seen}
+        group.parameters += max(parameters - sum(shared.values()), 0)
         seen.update(fresh)
         group.tensors |= fresh
     layers = [_layer(op, shape, group, cost) for (op, shape), group in groups.items()]
