@@ -184,6 +184,10 @@ def test_import_through_the_command_line(tmp_path: Path) -> None:
         each for each in json.loads(done.stdout)["findings"] if "milliseconds" in each["evidence"]
     ]
     assert found
+    other = tmp_path / "other.onnx"  # the run is of another file
+    other.write_bytes(MODEL.read_bytes() + b"\x3a\x00")
+    done = run_cli("check", other, "--profile", tmp_path / "run.json", "--output", "json")
+    assert not any("milliseconds" in e["evidence"] for e in json.loads(done.stdout)["findings"])
     costs = [each["evidence"]["milliseconds"] for each in found if each["severity"] != "error"]
     assert costs == sorted(costs, reverse=True)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modellint.base.errors import UsageError
-from modellint.benching.measuring import digest_of
 from modellint.benching.suites import MICRO, WORKLOADS, write_suite
 from modellint.formats import read_model
 from modellint.measured import MeasuredRun
 from modellint.model import Model
+from modellint.profiles.identity import digest_of
 
 SUITES = {"micro": MICRO, "workloads": WORKLOADS}
 

@@ -7,7 +7,6 @@ what differs between processes, such as where memory lies, is part of the spread
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import platform
 import time
@@ -16,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.base.files import open_regular, regular_size
+from modellint.base.files import regular_size
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
@@ -40,6 +39,7 @@ from modellint.model import Model
 from modellint.probes import CHILD, memory_to_spare
 from modellint.probes.runner import Limits, run_child
 from modellint.profiles.gathering import typical
+from modellint.profiles.identity import digest_of
 from modellint.targets import HOST, find_target
 
 LEAST_ROUNDS = 5
@@ -217,7 +217,11 @@ def _result(state: _Progressing) -> MeasuredRun | NotMeasured:
         created=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     failure = first.get("profile_failure")
-    notes = [*doubts(run), *([f"its layers could not be timed: {failure}"] if failure else [])]
+    notes = doubts(run)
+    if failure:
+        notes.append(f"its layers could not be timed: {failure}")
+    if state.failure:
+        notes.append(f"round {len(rounds) + 1} failed: {state.failure}")
     return replace(run, notes=tuple(notes))
 
 
@@ -282,17 +286,6 @@ def run_model(model: Model) -> RunModel:
     return RunModel(
         shown(model.path.name), model.format, digest_of(model.path), regular_size(model.path)
     )
-
-
-def digest_of(path: Path) -> str | None:
-    """Return the digest of a file; None for a folder."""
-    if not path.is_file():
-        return None
-    digest = hashlib.sha256()
-    with open_regular(path) as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def this_device(*, on_gpu: bool) -> RunDevice:

@@ -81,12 +81,14 @@ class Analyses:
 
     @cached_property
     def profiled(self) -> ProfiledModel | None:
-        """Return the model with its measured run; None if the run of the linter has none."""
+        """Return the model with its measured run; None if there is none of this file."""
         if self._profile is None:
             return None
+        from modellint.profiles.identity import is_of
         from modellint.profiles.profiled import ProfiledModel
 
-        return ProfiledModel(self._profile, self.model)
+        run = self._profile
+        return ProfiledModel(run, self.model) if is_of(run, self.model.path) else None
 
     def get(self, analyse: Callable[[Model, Deployment], T]) -> T:
         """Return the result of `analyse`, computed on first use."""

@@ -57,7 +57,7 @@ def write(
         of = "" if count == len(runs) else f" ({count} of {len(runs)})"
         page.line(Text(note, FAIR), of)
     for label, reason in failures:
-        page.field(page.short(label), Text(page.words(reason), POOR))
+        page.line(page.words(label), ": ", Text(page.words(reason), POOR))
 
 
 def _common_notes(runs: Sequence[MeasuredRun]) -> list[tuple[str, int]]:
