@@ -201,7 +201,8 @@ class Fit:
 
     def _without_effects(self, left_out: Collection[int]) -> Array:
         """Return the best parameters without what only the rows left out tell of."""
-        rest = [row for at, row in enumerate(self.rows) if at not in set(left_out)]
+        gone = set(left_out)
+        rest = [row for at, row in enumerate(self.rows) if at not in gone]
         told = {row.chip for row in rest} | {row.target.architecture for row in rest}
         kept = [level == "all" or which in told for level, which, _ in self.names]
         return np.where(kept, self.best, 0.0)

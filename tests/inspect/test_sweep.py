@@ -69,3 +69,9 @@ def test_requirements_are_read_with_their_units() -> None:
 def test_what_is_no_requirement_is_an_error(text: str) -> None:
     with pytest.raises(UsageError):
         parse_requirements(text)
+
+
+def test_a_table_of_times_needs_a_device() -> None:
+    run = run_cli("inspect", MODEL, "--batch", "1,8")
+    assert run.exit_code == 2
+    assert "need a target" in run.stderr

@@ -262,7 +262,10 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         layers=given["layers"],
         draft=given["draft"],
     )
-    return replace(asking, sweep=given["sweep"], run=_run(given["runs"]))
+    sweep: Sweep = given["sweep"]
+    if sweep.is_asked and asking.deployments[0].target is None:
+        raise UsageError("tables of times need a target (example: -t nvidia)")
+    return replace(asking, sweep=sweep, run=_run(given["runs"]))
 
 
 def _sweep(batches: tuple[int, ...], precisions: tuple[str, ...], require: str | None) -> Sweep:
