@@ -40,7 +40,7 @@ RUNTIME = Runtime(
     ),
     probe=Probe(
         code=f"{__name__}.probe",
-        modules=("ai_edge_litert",),
+        modules=("onnxruntime_qnn",),  # the rarer of the two packages that it needs
         packages=("ai-edge-litert",),
         install=INSTALL,
         ability=ability,
