@@ -1,4 +1,4 @@
-"""Vela and XNNPACK take of TFLite files what is expected, and what is predicted."""
+"""Compilers take of TFLite files what is expected, and what is predicted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ RUNTIMES = {
     "ethos-u65-256": ("ethos-u", "ethos-u"),
     "ethos-u85-256": ("ethos-u", "ethos-u85"),
     "xnnpack": ("xnnpack", "xnnpack"),
+    "SM8650": ("litert-qualcomm", "litert-qualcomm"),
 }
 """The probe that is asked, and the runtime whose tables predict."""
 CASES = [(chip, name) for chip, models in PARTS.items() for name in models]

@@ -118,6 +118,17 @@ TEXTS: Mapping[str, str] = {
         STRIDED_SLICE (x, s, e, t) => (a) {{begin_mask=0 end_mask=0}} v2
         ADD (a, a) => (y) {{fused_activation_function=NONE}} v2
         """,
+    "expanded": f"""
+        main (x) => (y)
+        x int8[4,8] {_Q}
+        a int8[4,8] {_Q}
+        axis int32[] = 1
+        b int8[4,1,8] {_Q}
+        y int8[4,1,8] {_Q}
+        ADD (x, x) => (a) {{fused_activation_function=NONE}} v2
+        EXPAND_DIMS (a, axis) => (b)
+        ADD (b, b) => (y) {{fused_activation_function=NONE}} v2
+        """,
     "selected": f"""
         main (c, x) => (y)
         c bool[1,4,4,8]
@@ -141,8 +152,13 @@ PARTS: Mapping[str, Mapping[str, list[int]]] = {
     },
     "xnnpack": {
         "block": [6], "float": [7], "open batch": [6], "float border": [3], "around": [1, 1],
-        "three times": [1, 1], "bilinear": [1], "forked": [3], "concatenated": [2],
-        "depthwise of stride 4": [1], "strided slice": [1], "selected": [1],
+        "three times": [1, 1], "bilinear": [1], "forked": [2, 1], "concatenated": [2],
+        "depthwise of stride 4": [1], "strided slice": [1], "expanded": [1, 1], "selected": [1],
+    },
+    "SM8650": {
+        "block": [7], "float": [7], "open batch": [7], "float border": [3], "around": [3],
+        "three times": [3], "bilinear": [1], "forked": [4], "concatenated": [2],
+        "depthwise of stride 4": [1], "strided slice": [2], "expanded": [1, 1], "selected": [2],
     },
 }  # fmt: skip
 """Nodes of each part that is accelerated, by compiler and model."""
