@@ -37,6 +37,6 @@ def test_the_guides_configuration_finds_them(tmp_path: Path) -> None:
 
 def test_the_guides_commands_run() -> None:
     commands = re.findall(r"^\$ modellint (targets .*?)(?: +#.*)?$", GUIDE, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert run_cli(*command.split()).exit_code == 0
