@@ -7,7 +7,8 @@ from pathlib import Path
 from textwrap import dedent
 
 from modellint.targets import find_target
-from tests.support import ROOT, run_cli
+from tests.samples import GOOD
+from tests.support import ROOT, run_cli, save
 
 GUIDE = (ROOT / "docs" / "targets.md").read_text(encoding="utf-8")
 
@@ -35,8 +36,9 @@ def test_the_guides_configuration_finds_them(tmp_path: Path) -> None:
     assert "Half an A10" in run_cli("targets", "half-a10", cwd=tmp_path).stdout
 
 
-def test_the_guides_commands_run() -> None:
+def test_the_guides_commands_run(tmp_path: Path) -> None:
+    save(GOOD, tmp_path / "model.onnx")
     commands = re.findall(r"^\$ modellint (targets .*?)(?: +#.*)?$", GUIDE, re.MULTILINE)
     assert len(commands) == 4
     for command in commands:
-        assert run_cli(*command.split()).exit_code == 0
+        assert run_cli(*command.split(), cwd=tmp_path).exit_code == 0
