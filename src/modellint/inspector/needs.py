@@ -78,7 +78,7 @@ class Needs:
             total=_estimate(total),
             unknown_tensors=len({id(value) for value in estimate.unknown}),
             verdict=estimate.verdict,
-            computes=_instead(target, running_precision(self._model, deployment)),
+            computes=self._instead(deployment),
             largest_batch=estimate.largest_batch if estimate.usable is not None else None,
             largest_sequence=estimate.largest(sequence) if sequence is not None else None,
             sequence=sequence,
@@ -87,6 +87,17 @@ class Needs:
             roofline=self._roofline(deployment),
             table=None if self._brief else list(self._table(deployment, estimate)) or None,
         )
+
+    def _instead(self, deployment: Deployment) -> list[str] | None:
+        """Return what the device computes in if it has no units for the model's floats."""
+        target = deployment.target
+        if target is None or not target.computes_only_integers:
+            return None
+        if deployment.precision is None and narrow_weights(self._model) is not None:
+            return None
+        if not target.lacks(running_precision(self._model, deployment)):
+            return None
+        return [*target.matrix_precisions, *target.vector_precisions]
 
     def _computed(self, deployment: Deployment) -> list[str]:
         """Return the precisions of products, the most frequent first, and that of floats."""
@@ -150,13 +161,6 @@ class Needs:
                 sized = at if batch is None or symbol is None else at.with_size(symbol, batch)
                 cells.append(Cell(batch or _batch(sized), sized.expected, sized.verdict))
             yield Row(precision, precision == running, cells)
-
-
-def _instead(target: Target | None, precision: str) -> list[str] | None:
-    """Return what the device computes in if it lacks a precision, as some do that lack floats."""
-    if target is None or not (target.computes_only_integers and target.lacks(precision)):
-        return None
-    return [*target.matrix_precisions, *target.vector_precisions]
 
 
 def _rows(running: str, deployment: Deployment) -> Iterator[str]:
