@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from importlib.metadata import entry_points
 
 import pytest
 
 from tests.support import EXAMPLES
 
 pytest_plugins = ["pytester"]
-PLUGIN = ("-p", "modellint.pytest_plugin", "-p", "no:cacheprovider")
+IS_INSTALLED = any(
+    each.value == "modellint.pytest_plugin" for each in entry_points(group="pytest11")
+)
+"""False where modellint is only on the path, so that pytest does not find the plugin by itself."""
+PLUGIN = (*(() if IS_INSTALLED else ("-p", "modellint.pytest_plugin")), "-p", "no:cacheprovider")
 
 
 @pytest.fixture

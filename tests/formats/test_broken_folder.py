@@ -192,7 +192,7 @@ def test_walking_the_folder_finds_the_same(folder: Path) -> None:
 
 
 def test_people_can_read_it(folder: Path) -> None:
-    done = run_cli("--isolated", folder, cwd=folder)
+    done = run_cli("--isolated", "--group-by", "model", folder, cwd=folder)
     assert done.exit_code == 1
     assert "Traceback" not in done.stdout + done.stderr
     for name in BROKEN:

@@ -27,6 +27,8 @@ from modellint.report.page import ListPage
 from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
 EXTRAS: Mapping[str, str] = {
+    "parquet": "write tables of layers as Parquet",
+    "png": "draw charts as PNG without a browser",
     "ort": "probe with ONNX Runtime: load models and report where nodes run",
     "trt": "probe with TensorRT: build engines for this machine's GPU",
     "trt-rtx": "probe with TensorRT for RTX: build for a named GPU, which need not be present",

@@ -133,6 +133,8 @@ def _interpreters(
     ctx: click.Context, parameter: click.Parameter, given: Any
 ) -> dict[str, ProbeTable]:
     """Find programs as a shell does: by their paths, or in PATH."""
+    if not given:
+        return {}
     from modellint.probes.installations import program
 
     found = {}
