@@ -47,9 +47,9 @@ all of them than that.
   are of other families, the device would not be known, and the rows do not count;
 - **device left out**: fitted without any row of the device, of whatever memory size: from the
   datasheet alone;
-- **kept aside**: devices and families whose rows were not looked at while the model was made, though
-  their totals were, before its last changes; chosen by the first digit of the SHA-256 of their names,
-  except for {exceptions}.
+- **kept aside**: devices and families whose rows were not looked at while the model was made,
+  though their totals were, before its last changes; chosen by the first digit of the SHA-256 of
+  their names, except for {exceptions}.
 
 MAPE is the mean of |expected / measured - 1|. ρ is Spearman's rank correlation. *Inside* is the
 share of measurements between `low` and `high`.
