@@ -56,7 +56,7 @@ class Vela:
         found = self._compiler.compile(model)
         if found.error:
             return f"error: {found.error}"
-        reasons = [each.reason for each in found.refusals]
+        reasons = list(found.reasons.values())
         return (reasons or ["left to the CPU"])[0] if found.left else ""
 
 

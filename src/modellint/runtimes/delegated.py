@@ -1,11 +1,79 @@
-"""Nodes that a compiler or delegate has put into a part, from what the part reads and writes."""
+"""Nodes that a compiler or delegate has put into a part, from what the part reads and writes.
+
+What a probe tells of them is the same for all compilers of TFLite files.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, field
+from pathlib import Path
+from typing import Any
 
+from modellint.base.records import dataclass
 from modellint.model import Graph, Node, Value
+from modellint.runtimes.probe import Remark, Tell
+
+CPU = "CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """Nodes of a model by the part of an accelerator that runs them, and those left to the CPU."""
+
+    partitions: tuple[tuple[Node, ...], ...] = ()
+    left: tuple[Node, ...] = ()
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    """Reasons for nodes that are left, by their id, where the compiler states them."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def tell_parts(
+    request: Mapping[str, Any],
+    tell: Tell,
+    version: str,
+    unit: str,
+    ask: Callable[[Path], Delegated],
+) -> None:
+    """Tell in answer to a request what a compiler does with the model."""
+    said = {"version": version, "level": request["level"]}
+    started = time.perf_counter()
+    found = ask(Path(request["path"]))
+    if found.error:
+        remark = Remark("model-refused", found.error)
+        tell({**said, "status": "refused", "remarks": [asdict(remark)]})
+        return
+    counts = {unit: sum(map(len, found.partitions)), CPU: len(found.left)}
+    names = {
+        "partitions": [[_named(node) for node in part] for part in found.partitions],
+        "left": [_named(node) for node in found.left],
+    }
+    left = [
+        Remark("on-cpu", found.reasons.get(id(node), ""), *_named(node), index=node.index)
+        for node in found.left
+    ]
+    tell(
+        {
+            **said,
+            "status": "accepted",
+            "remarks": [asdict(each) for each in left],
+            "figures": {
+                "build_seconds": time.perf_counter() - started,
+                "nodes_taken": counts[unit],
+                "subgraphs_taken": len(found.partitions),
+                **found.figures,
+            },
+            "placement": {name: count for name, count in counts.items() if count},
+            **(names if request.get("names") else {}),
+        }
+    )
+
+
+def _named(node: Node) -> tuple[str, str]:
+    return node.label, node.op_type
 
 
 def parts_of(

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from dataclasses import asdict
 from importlib import metadata, util
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from modellint.base.records import dataclass
 from modellint.formats.tflite.reader import read
-from modellint.model import Node
-from modellint.runtimes.delegated import compiled_parts
-from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.delegated import Delegated, compiled_parts, tell_parts
+from modellint.runtimes.probe import Tell
 
-NPU, CPU = "NPU", "CPU"
+NPU = "NPU"
 DISPATCHED = "DISPATCH_OP"
 """The custom operator that stands for a part on the NPU."""
 LIBRARIES = {
@@ -36,49 +32,11 @@ SECONDS = 600
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
-    said = {"version": metadata.version("ai-edge-litert"), "level": request["level"]}
-    started = time.perf_counter()
-    found = shared_out(Path(request["path"]), request["chip"])
-    if found.error:
-        remark = Remark("model-refused", found.error)
-        tell({**said, "status": "refused", "remarks": [asdict(remark)]})
-        return
-    units = {NPU: sum(map(len, found.partitions)), CPU: len(found.left)}
-    names = {
-        "partitions": [[_named(node) for node in part] for part in found.partitions],
-        "left": [_named(node) for node in found.left],
-    }
-    left = [Remark("on-cpu", "", *_named(node), index=node.index) for node in found.left]
-    tell(
-        {
-            **said,
-            "status": "accepted",
-            "remarks": [asdict(each) for each in left],
-            "figures": {
-                "build_seconds": time.perf_counter() - started,
-                "nodes_taken": units[NPU],
-                "subgraphs_taken": len(found.partitions),
-            },
-            "placement": {unit: count for unit, count in units.items() if count},
-            **(names if request.get("names") else {}),
-        }
-    )
+    version, chip = metadata.version("ai-edge-litert"), request["chip"]
+    tell_parts(request, tell, version, NPU, lambda path: shared_out(path, chip))
 
 
-def _named(node: Node) -> tuple[str, str]:
-    return node.label, node.op_type
-
-
-@dataclass(frozen=True, slots=True)
-class SharedOut:
-    """Nodes of a model by the part on the NPU that runs them, and those left to the CPU."""
-
-    partitions: tuple[tuple[Node, ...], ...] = ()
-    left: tuple[Node, ...] = ()
-    error: str = ""
-
-
-def shared_out(path: Path, chip: str) -> SharedOut:
+def shared_out(path: Path, chip: str) -> Delegated:
     litert, qnn = _folder("ai_edge_litert"), _folder("onnxruntime_qnn")
     with TemporaryDirectory() as folder:
         for name, file in LIBRARIES.items():
@@ -103,9 +61,9 @@ def shared_out(path: Path, chip: str) -> SharedOut:
             check=False,
         )
         if ended.returncode or not written.exists() or not written.stat().st_size:
-            return SharedOut(error=_error(ended.stdout + ended.stderr, ended.returncode))
+            return Delegated(error=_error(ended.stdout + ended.stderr, ended.returncode))
         compiled = read(written)
-    return SharedOut(*compiled_parts(read(path).graph, compiled.graph, DISPATCHED))
+    return Delegated(*compiled_parts(read(path).graph, compiled.graph, DISPATCHED))
 
 
 def _error(said: bytes, code: int) -> str:

@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-from modellint.base.records import dataclass
 from modellint.formats.tflite.facts import tflite_facts
 from modellint.formats.tflite.reader import read
-from modellint.model import Node, Value
-from modellint.runtimes.delegated import parts_of
-from modellint.runtimes.probe import Remark, Tell
+from modellint.model import Value
+from modellint.runtimes.delegated import Delegated, parts_of, tell_parts
+from modellint.runtimes.probe import Tell
 
 DELEGATE = "DELEGATE"
-UNIT, FALLBACK = "XNNPACK", "CPU"
+UNIT = "XNNPACK"
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
-    said = {"version": metadata.version("ai-edge-litert"), "level": request["level"]}
-    started = time.perf_counter()
-    found = delegated(Path(request["path"]))
-    if found.error:
-        remark = Remark("model-refused", found.error)
-        tell({**said, "status": "refused", "remarks": [asdict(remark)]})
-        return
-    units = {UNIT: sum(map(len, found.partitions)), FALLBACK: len(found.left)}
-    names = {
-        "partitions": [[_named(node) for node in part] for part in found.partitions],
-        "left": [_named(node) for node in found.left],
-    }
-    left = [Remark("on-cpu", "", *_named(node), index=node.index) for node in found.left]
-    tell(
-        {
-            **said,
-            "status": "accepted",
-            "remarks": [asdict(each) for each in left],
-            "figures": {
-                "build_seconds": time.perf_counter() - started,
-                "nodes_taken": units[UNIT],
-                "subgraphs_taken": len(found.partitions),
-            },
-            "placement": {unit: count for unit, count in units.items() if count},
-            **(names if request.get("names") else {}),
-        }
-    )
-
-
-def _named(node: Node) -> tuple[str, str]:
-    return node.label, node.op_type
-
-
-@dataclass(frozen=True, slots=True)
-class Delegated:
-    """Nodes of a model by the part of the delegate that runs them, and those that none runs."""
-
-    partitions: tuple[tuple[Node, ...], ...] = ()
-    left: tuple[Node, ...] = ()
-    error: str = ""
+    tell_parts(request, tell, metadata.version("ai-edge-litert"), UNIT, delegated)
 
 
 def delegated(path: Path) -> Delegated:
