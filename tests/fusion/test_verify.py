@@ -142,7 +142,7 @@ def test_without_the_option_no_runtime_is_asked(model: Path) -> None:
 def test_without_onnxruntime_the_way_to_get_it_is_named(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends, "_is_there", lambda module: False)
+    monkeypatch.setattr(backends, "is_installed", lambda module: False)
     ran = run_cli(model, "--verify", "ort", "--isolated")
     assert ran.exit_code == 2
     assert install_command("ort") in ran.stderr

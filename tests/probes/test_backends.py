@@ -22,7 +22,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     monkeypatch.setattr(backends, "gpu_capability", lambda: None)
 
     def only(modules: Collection[str]) -> None:
-        monkeypatch.setattr(backends, "_is_there", lambda module: module in modules)
+        monkeypatch.setattr(backends, "is_installed", lambda module: module in modules)
 
     return only
 

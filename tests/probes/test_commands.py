@@ -107,7 +107,7 @@ def test_a_missing_runtime_is_named_with_its_remedy(folder: Path) -> None:
 def test_without_any_runtime_every_way_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends, "_is_there", lambda module: False)
+    monkeypatch.setattr(backends, "is_installed", lambda module: False)
     result = run_cli("good.onnx", "--probe", cwd=folder)
     assert result.exit_code == 2
     for extra in ("ort", "trt", "trt-rtx"):

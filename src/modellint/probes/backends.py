@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib import metadata, util
+from importlib import metadata
 
 from modellint.base.errors import UsageError
+from modellint.base.modules import is_installed
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.probes import installations
@@ -49,7 +50,7 @@ class Backend:
     @property
     def module(self) -> str | None:
         """Return the name of its Python module in this interpreter, or None."""
-        return next((name for name in self.probe.modules if _is_there(name)), None)
+        return next((name for name in self.probe.modules if is_installed(name)), None)
 
     @property
     def version(self) -> str:
@@ -87,13 +88,6 @@ def known_backends() -> Mapping[str, Backend]:
 def backend_of(name: str, pythons: Mapping[str, str] = NONE_NAMED) -> Backend:
     """Return a known backend, in the interpreter that the user named for it, if any."""
     return replace(known_backends()[name], named=pythons.get(name, ""))
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 @dataclass(frozen=True, slots=True)

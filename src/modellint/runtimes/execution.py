@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from modellint.base.modules import is_installed
 from modellint.base.records import dataclass
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ class Executor:
 
     @property
     def is_installed(self) -> bool:
-        try:
-            return find_spec(self.module) is not None
-        except (ImportError, ValueError):
-            return False
+        return is_installed(self.module)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -90,3 +91,21 @@ class Remark:
     """Index of the node in the main graph; None if unknown."""
     value: str = ""
     """Input or tensor that the remark is about, if any."""
+
+
+MOST_LISTED = 500
+"""Remarks of an answer, and nodes that it lists."""
+
+
+def source_of(request: Mapping[str, Any]) -> bytes | Path:
+    """Return the model of a request as runtimes load it: the file, or bytes for ONNX text."""
+    if request["format"] == "onnx-text":
+        from modellint.runtimes.onnx_text import binary
+
+        return binary(request["path"])
+    return Path(request["path"])
+
+
+def as_plain(remarks: Sequence[Remark]) -> list[dict[str, Any]]:
+    """Return the first remarks as an answer has them."""
+    return [asdict(remark) for remark in remarks[:MOST_LISTED]]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modellint.base.errors import UsageError
 from modellint.base.install import install_command
+from modellint.base.modules import is_installed
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 
@@ -33,10 +33,7 @@ class TimedRuntime:
 
     @property
     def is_installed(self) -> bool:
-        try:
-            return find_spec(self.module) is not None
-        except (ImportError, ValueError):
-            return False
+        return is_installed(self.module)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from modellint.report.charts import stylesheet
 from modellint.report.html.markup import Markup, element, joined
 
 HEADER = "<!doctype html>\n<!-- modellint report -->\n"
-STYLES = ("style.css",)
+DARK = "/* dark */\n"
+"""Places of the dark palette in the style: for a dark system, and for those who choose it."""
 SCRIPTS = ("layout.js", "colors.js", "graph.js", "page.js")
 LARGE = 4096
 """Length from which data is compressed."""
@@ -22,7 +23,7 @@ LARGE = 4096
 
 def document(title: str, body: Iterable[Markup | None]) -> str:
     """Return a whole file. The same page is the same bytes."""
-    style, script = _asset(STYLES) + stylesheet(), _asset(SCRIPTS)
+    style, script = _style() + stylesheet(), _asset(SCRIPTS)
     policy = "; ".join(
         [
             "default-src 'none'",
@@ -56,6 +57,10 @@ def data(identity: str, plain: str) -> Markup:
         return Markup(f'<script type="application/json" id="{identity}">{plain}</script>')
     packed = base64.b64encode(zlib.compress(plain.encode(), 9)).decode()
     return Markup(f'<script type="text/plain" data-deflate id="{identity}">{packed}</script>')
+
+
+def _style() -> str:
+    return _asset(("style.css",)).replace(DARK, _asset(("dark.css",)))
 
 
 @cache

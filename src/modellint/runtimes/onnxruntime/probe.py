@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from modellint.runtimes.onnxruntime.log import refusal
-from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.probe import MOST_LISTED, Remark, Tell, source_of
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ASSIGNMENT = "session.record_ep_graph_assignment_info"
 OPTIMIZED = "optimized.onnx"
 MOST_COPIED = 512 << 20
 """Maximum bytes of weights for which the optimized model is written out for inspection."""
-MOST_LISTED = 500
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
@@ -56,12 +55,9 @@ def _session(ort: Any, request: dict[str, Any], providers: list[str]) -> Any:
         options.optimized_model_filepath = OPTIMIZED
     for name, size in request["symbols"].items():
         options.add_free_dimension_override_by_name(name, size)
-    path = request["path"]
-    if request["format"] == "onnx-text":
-        from modellint.runtimes.onnx_text import binary
-
-        return ort.InferenceSession(binary(path), options, providers=providers)
-    return ort.InferenceSession(path, options, providers=providers)
+    source = source_of(request)
+    model = source if isinstance(source, bytes) else str(source)
+    return ort.InferenceSession(model, options, providers=providers)
 
 
 def _placement(session: Any) -> tuple[dict[str, int], list[Remark]]:

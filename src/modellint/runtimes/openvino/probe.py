@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from dataclasses import asdict
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 
 CPU = "CPU"
-MOST_LISTED = 500
 NO_RULE = "OpenVINO has no rule that converts it"
 _NO_RULE = re.compile(r"No conversion rule found for operations: (?P<ops>.+)")
 _FAILED = re.compile(r"Conversion is failed for: (?P<op>\S+)")
@@ -26,9 +23,9 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     said = {"version": str(openvino.__version__).partition("-")[0], "level": request["level"]}
     started = time.perf_counter()
     try:
-        model = core.read_model(_model(request))
+        model = core.read_model(source_of(request))
     except RuntimeError as error:
-        tell({**said, "status": "refused", "remarks": _plain(not_converted(str(error)))})
+        tell({**said, "status": "refused", "remarks": as_plain(not_converted(str(error)))})
         return
     read = time.perf_counter()
     figures: dict[str, Any] = {"parse_seconds": read - started}
@@ -39,7 +36,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         compiled = core.compile_model(model, CPU)
     except RuntimeError as error:
         remarks = [Remark("build-failed", distilled(str(error)))]
-        tell({**said, "status": "refused", "figures": figures, "remarks": _plain(remarks)})
+        tell({**said, "status": "refused", "figures": figures, "remarks": as_plain(remarks)})
         return
     kinds = Counter(_kind(each) for each in compiled.get_runtime_model().get_ops())
     computing = sum(kinds.values()) - sum(kinds[each] for each in ("Input", "Output", "Const"))
@@ -63,18 +60,6 @@ def distilled(error: str) -> str:
     return telling[-1] if telling else error.strip()
 
 
-def _model(request: dict[str, Any]) -> Any:
-    if request["format"] == "onnx-text":
-        from modellint.runtimes.onnx_text import binary
-
-        return binary(request["path"])
-    return Path(request["path"])
-
-
 def _kind(node: Any) -> str:
     info = node.get_rt_info()
     return str(info["layerType"].value) if "layerType" in info else str(node.get_type_name())
-
-
-def _plain(remarks: list[Remark]) -> list[dict[str, Any]]:
-    return [asdict(remark) for remark in remarks[:MOST_LISTED]]

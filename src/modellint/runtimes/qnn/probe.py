@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.runtimes.captured import captured, text_of
 from modellint.runtimes.onnxruntime.log import refusal
-from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 from modellint.runtimes.qnn.log import NodeUnit, node_units
 
 PROVIDER, CPU = "QNNExecutionProvider", "CPUExecutionProvider"
 ASSIGNMENT = "session.record_ep_graph_assignment_info"
 VERBOSE = 0
-MOST_LISTED = 500
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
@@ -25,11 +23,11 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
 
     said = {"version": version("onnxruntime-qnn"), "level": request["level"]}
     started = time.perf_counter()
-    found = Compiler(request["chip"]).compile(_model(request), request["symbols"])
+    found = Compiler(request["chip"]).compile(source_of(request), request["symbols"])
     left = [Remark("on-cpu", unit.reason, unit.name, unit.op) for unit in found.refusals]
     if not found.starts:
         remarks = [refusal(found.error), *left]
-        tell({**said, "status": "refused", "remarks": _plain(remarks)})
+        tell({**said, "status": "refused", "remarks": as_plain(remarks)})
         return
     if request.get("names"):
         said = {**said, "partitions": found.partitions, "left": found.left}
@@ -38,7 +36,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         {
             **said,
             "status": "accepted",
-            "remarks": _plain(left if found.taken else left[:1]),
+            "remarks": as_plain(left if found.taken else left[:1]),
             "figures": {
                 "build_seconds": time.perf_counter() - started,
                 "nodes_taken": placement[PROVIDER],
@@ -47,18 +45,6 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
             "placement": {name: count for name, count in placement.items() if count},
         }
     )
-
-
-def _model(request: dict[str, Any]) -> bytes | Path:
-    if request["format"] == "onnx-text":
-        from modellint.runtimes.onnx_text import binary
-
-        return binary(request["path"])
-    return Path(request["path"])
-
-
-def _plain(remarks: list[Remark]) -> list[dict[str, Any]]:
-    return [asdict(remark) for remark in remarks[:MOST_LISTED]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +16,8 @@ from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.runtimes.captured import captured, text_of
-from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 from modellint.runtimes.rknn.log import CPU, NPU, RknnLayer, errors, layers, memory
-
-MOST_LISTED = 500
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
@@ -27,10 +25,10 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
 
     said = {"version": version("rknn-toolkit2"), "level": request["level"]}
     started = time.perf_counter()
-    found = RknnToolkit(request["chip"]).build(_model(request), request["symbols"])
+    found = RknnToolkit(request["chip"]).build(source_of(request), request["symbols"])
     if not found.starts:
         remarks = [Remark("model-refused", text) for text in found.errors or ["no reason given"]]
-        tell({**said, "status": "refused", "remarks": _plain(remarks)})
+        tell({**said, "status": "refused", "remarks": as_plain(remarks)})
         return
     if request.get("names"):
         parts = [[(each.name, each.op) for each in part] for part in found.partitions]
@@ -40,7 +38,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         {
             **said,
             "status": "accepted",
-            "remarks": _plain([Remark("on-cpu", "", each.name, each.op) for each in found.left]),
+            "remarks": as_plain([Remark("on-cpu", "", each.name, each.op) for each in found.left]),
             "figures": {
                 "build_seconds": time.perf_counter() - started,
                 "nodes_taken": placement[NPU],
@@ -53,18 +51,6 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
             "placement": {unit: count for unit, count in placement.items() if count},
         }
     )
-
-
-def _model(request: dict[str, Any]) -> bytes | Path:
-    if request["format"] == "onnx-text":
-        from modellint.runtimes.onnx_text import binary
-
-        return binary(request["path"])
-    return Path(request["path"])
-
-
-def _plain(remarks: list[Remark]) -> list[dict[str, Any]]:
-    return [asdict(remark) for remark in remarks[:MOST_LISTED]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from modellint.runtimes.onnxruntime.log import refusal
-from modellint.runtimes.probe import Remark, Tell
+from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 from modellint.runtimes.webnn.installed import NotInstalledError, installed
 from modellint.runtimes.webnn.ort_web import OrtWeb
 
 PROVIDER, CPU = "WebNNExecutionProvider", "CPUExecutionProvider"
-MOST_LISTED = 500
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
@@ -22,19 +20,19 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         found = installed(Path(request["folder"]) if request.get("folder") else None)
     except NotInstalledError as error:
         remark = Remark("model-refused", str(error))
-        tell({**said, "status": "refused", "remarks": [asdict(remark)]})
+        tell({**said, "status": "refused", "remarks": as_plain([remark])})
         return
     said["version"] = found.version
     started = time.perf_counter()
     with OrtWeb.start(found.package, found.program) as web:
         said["device"] = web.browser_version
-        made = web.create(_model(request), request["symbols"])
+        made = web.create(source_of(request), request["symbols"])
     placed = made.placed
     if placed is not None and request.get("names"):
         said["parts"] = placed.parts
         said["left"] = [(node.name, node.op) for node in placed.left]
     if placed is None or made.error:
-        tell({**said, "status": "refused", "remarks": [asdict(refusal(made.error))]})
+        tell({**said, "status": "refused", "remarks": as_plain([refusal(made.error)])})
         return
     counts = {PROVIDER: len(placed.nodes) - len(placed.left), CPU: len(placed.left)}
     left = [Remark("on-cpu", node.reason, node.name, node.op) for node in placed.left]
@@ -43,7 +41,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         {
             **said,
             "status": "accepted",
-            "remarks": [asdict(remark) for remark in shown[:MOST_LISTED]],
+            "remarks": as_plain(shown),
             "figures": {
                 "build_seconds": time.perf_counter() - started,
                 "nodes_taken": counts[PROVIDER],
@@ -52,11 +50,3 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
             "placement": {name: count for name, count in counts.items() if count},
         }
     )
-
-
-def _model(request: dict[str, Any]) -> bytes | Path:
-    if request["format"] == "onnx-text":
-        from modellint.runtimes.onnx_text import binary
-
-        return binary(request["path"])
-    return Path(request["path"])
