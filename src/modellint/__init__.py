@@ -3,8 +3,6 @@
 Everything in `__all__` is described in docs/python.md, and imported when it is first used.
 """
 
-__version__ = "0.1.0"
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
     from modellint.api.asserting import assert_model_ok
@@ -15,6 +13,7 @@ if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
     from modellint.api.report import Report, Summary
     from modellint.api.watching import LintingError, linting
     from modellint.base.errors import ModellintError, UsageError
+    from modellint.base.version import __version__
     from modellint.difference import Difference
     from modellint.finding import Finding, Location, Severity
     from modellint.inspection import Inspection
@@ -33,6 +32,7 @@ _HOMES = {
     "Severity": "modellint.finding",
     "Summary": "modellint.api.report",
     "UsageError": "modellint.base.errors",
+    "__version__": "modellint.base.version",
     "assert_model_ok": "modellint.api.asserting",
     "charts": "modellint.report.charts",
     "check": "modellint.api.checking",

@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modellint import __version__
 from modellint.base.data import data_dir
 from modellint.base.files import read_regular
 from modellint.base.plugins import plugin_versions
 from modellint.base.rebuild import checked_from_plain
 from modellint.base.store import Store
+from modellint.base.version import __version__
 from modellint.finding import Finding, ModelSummary
 from modellint.formats.registry import plugin_formats
 from modellint.plan import FileReport, Plan

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, field
 from typing import Annotated, Any, Literal
 
-from modellint import __version__
 from modellint.base.records import dataclass
+from modellint.base.version import __version__
 from modellint.inspection import Assumed, Trouble, Verdict
 
 NOT_FINITE = 1e30

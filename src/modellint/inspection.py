@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from modellint import __version__
 from modellint.base.records import dataclass
+from modellint.base.version import __version__
 
 Verdict = Literal["fits", "tight", "does not fit"]
 Dims = list[int | str | None]

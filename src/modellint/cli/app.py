@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
-from modellint import __version__
 from modellint.base import interrupts
 from modellint.base.errors import ModellintError, lacks_memory
 from modellint.base.streams import drop_output, is_lost_reader, reader_may_leave
 from modellint.base.terminal import color_wanted
 from modellint.base.text import shorten
+from modellint.base.version import __version__
 from modellint.cli.command import VerbGroup
 from modellint.cli.console import printable
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import click
 
-from modellint import __version__
 from modellint.base.data import cache_dir, data_dir
 from modellint.base.errors import ModellintError
 from modellint.base.install import install_command
 from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.base.text import clean
+from modellint.base.version import __version__
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable, configuration
 from modellint.report.page import ListPage

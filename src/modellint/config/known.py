@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modellint import __version__
 from modellint.base.data import cache_dir
 from modellint.base.store import Store
+from modellint.base.version import __version__
 
 FOLDER = "settings"
 

@@ -13,8 +13,8 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from modellint import __version__
 from modellint.base.records import dataclass
+from modellint.base.version import __version__
 from modellint.model import Model
 from modellint.probes.backends import (
     AUTO,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from modellint import __version__
 from modellint.base.text import brief, clean, rule_url
+from modellint.base.version import __version__
 from modellint.difference import Difference, FindingChange, Overview
 from modellint.report.options import Options
 from modellint.report.places import source_uri

@@ -16,9 +16,9 @@ from typing import Any
 import attr
 import sarif_om as om
 
-from modellint import __version__
 from modellint.base.records import dataclass
 from modellint.base.text import brief, clean, clean_lines, rule_url
+from modellint.base.version import __version__
 from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where
 from modellint.report.contract import assumptions_entry

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint import __version__
 from modellint.base.data import cache_dir, data_dir, read_toml
 from modellint.base.errors import UsageError
 from modellint.base.paths import leads_out
@@ -20,6 +19,7 @@ from modellint.base.rebuild import from_plain, to_plain
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
 from modellint.base.text import escaped
+from modellint.base.version import __version__
 from modellint.capability import Capability
 from modellint.formats.registry import dialects
 from modellint.rules.message import mistake_in

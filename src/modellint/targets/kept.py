@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from modellint import __version__
 from modellint.base.data import cache_dir
 from modellint.base.rebuild import checked_from_plain
 from modellint.base.records import dataclass
 from modellint.base.store import Store
+from modellint.base.version import __version__
 from modellint.targets.target import Target
 
 FOLDER = "targets"

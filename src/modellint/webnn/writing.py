@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from modellint import __version__
 from modellint.base.errors import UsageError
 from modellint.base.files import TO_OVERWRITE
+from modellint.base.version import __version__
 from modellint.webnn.graphs import MLCall, MLGraph, MLOperand
 from modellint.webnn.javascript import module, offsets
 

@@ -7,11 +7,10 @@ from functools import cache
 from math import log2
 from typing import cast
 
-from modellint import operators
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Node, Value, is_static, product
-from modellint.operators import Operator
+from modellint.operators import Operator, of
 
 MOST_WORK = 10**30
 """No count goes further: beyond any model, and far below what a float can represent."""
@@ -91,7 +90,7 @@ def node_work(node: Node, types: DeployedTypes, *, is_function: bool = False) ->
     """
     if is_function:
         raise UnknownCostError
-    row = operators.of(node)
+    row = of(node)
     if not row.cost:
         raise UnknownCostError
     try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from modellint import __version__
+from modellint.base.version import __version__
 from modellint.report.charts import stylesheet
 from modellint.report.html.markup import Markup, element, joined
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from modellint import __version__
 from modellint.base.records import dataclass
 from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
+from modellint.base.version import __version__
 from modellint.drawing import Drawing
 from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
 from modellint.inspection import Inspection, Memory, Together, Verdict
