@@ -135,3 +135,30 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert run_cli("compare", files["old"], both).exit_code == 2
     printed = json.loads(run_cli("fingerprint", files["old"]).stdout)
     assert len(printed["layers"]) == 30
+
+
+def test_pages(tmp_path: Path) -> None:
+    """Names in a run are text on its pages, and each page says what the terminal says."""
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    old.write_text(write_json([network()]))
+    new.write_text(write_json([network("<script>alert(1)</script>", slowed=12)]))
+    compared, printed = tmp_path / "compared.html", tmp_path / "fingerprint.html"
+    assert run_cli("compare", old, new, "-o", f"html:{compared}").exit_code == 0
+    page = compared.read_text(encoding="utf-8")
+    assert "Slower by " in page
+    assert "GFLOP/s" in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;Conv_12" in page
+    assert run_cli("fingerprint", new, "-o", f"html:{printed}").exit_code == 0
+    page = printed.read_text(encoding="utf-8")
+    assert fingerprint(network()).digest in page
+    assert "<script>alert" not in page
+
+
+def test_the_page_of_the_same_run_twice_has_no_changes(tmp_path: Path) -> None:
+    run = tmp_path / "run.json"
+    run.write_text(write_json([network()]))
+    assert run_cli("compare", run, run, "-o", f"html:{tmp_path / 'same.html'}").exit_code == 0
+    page = (tmp_path / "same.html").read_text(encoding="utf-8")
+    assert "As fast as before" in page
+    assert "Where the time changed" not in page

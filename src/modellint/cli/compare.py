@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from modellint.base.errors import UsageError
 from modellint.cli.command import Command, option
-from modellint.cli.outputs import color_option
+from modellint.cli.outputs import (
+    HTML,
+    JSON,
+    color_option,
+    files_of,
+    force_option,
+    plain_output_option,
+    plain_outputs,
+    require_replaceable,
+    write_page,
+)
 from modellint.config.settings import OUTPUT
+
+if TYPE_CHECKING:
+    from modellint.measured import MeasuredRun
+    from modellint.report.options import Options
 
 LIMITS = "Limits"
 SLOWER, DONE = 1, 0
@@ -35,7 +50,9 @@ Exit codes:
     metavar="SHARE",
     help="Growth of the time from which the exit code is 1: 5%.",
 )
-@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Print JSON.")
+@plain_output_option
+@force_option
+@option("--json", "as_json", group=OUTPUT, is_flag=True, help="Same as --output json.")
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all layers.")
 @color_option
 def command(old: Path, new: Path, **given: Any) -> int:
@@ -46,8 +63,10 @@ def command(old: Path, new: Path, **given: Any) -> int:
     from modellint.benching.comparing import compare_runs
     from modellint.profiles import read_runs
     from modellint.report.options import Options
-    from modellint.report.runs import write_comparison
 
+    outputs = plain_outputs(given)
+    if not given["force"]:
+        require_replaceable(files_of(outputs), [])
     limit = parse_share(given["max_regression"], "--max-regression")
     runs = []
     for path in (old, new):
@@ -56,19 +75,37 @@ def command(old: Path, new: Path, **given: Any) -> int:
             raise UsageError(f"{path} holds {len(found)} runs; name a file of one")
         runs += found
     result = compare_runs(*runs)
-    if given["as_json"]:
-        from modellint.report.strict import dumps
-
-        click.echo(dumps(result.to_json(), 2))
-    else:
-        options = Options(verbose=given["verbose"], color=given["color"])
-        write_comparison(result.to_json(), (runs[0], runs[1]), sys.stdout, options)
+    options = Options(verbose=given["verbose"], color=given["color"])
+    for output in outputs:
+        output.write(partial(_draw, result.to_json(), (runs[0], runs[1])), options)
     growth = result.regression()
     if limit is None:
         return DONE
     if growth is None:
         raise UsageError("the runs have no times to compare")
     return SLOWER if growth > limit else DONE
+
+
+def _draw(
+    found: Mapping[str, Any],
+    runs: tuple[MeasuredRun, MeasuredRun],
+    name: str,
+    stream: TextIO,
+    options: Options,
+) -> None:
+    if name == JSON:
+        from modellint.report.strict import dumps
+
+        click.echo(dumps(found, 2), file=stream)
+        return
+    if name == HTML:
+        from modellint.report.html import compare_page
+
+        write_page(compare_page(found, runs), stream)
+        return
+    from modellint.report.runs import write_comparison
+
+    write_comparison(found, runs, stream, options)
 
 
 def parse_share(text: str | None, name: str) -> float | None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from modellint.report.html.diff import diff_page
 from modellint.report.html.measured import bench_page
 from modellint.report.html.pages import Look, check_page, inspect_page, probe_page
+from modellint.report.html.runs import compare_page, fingerprint_page
 
-__all__ = ["Look", "bench_page", "check_page", "diff_page", "inspect_page", "probe_page", "render"]
+__all__ = [
+    "Look",
+    "bench_page",
+    "check_page",
+    "compare_page",
+    "diff_page",
+    "fingerprint_page",
+    "inspect_page",
+    "probe_page",
+    "render",
+]
 
 render = check_page

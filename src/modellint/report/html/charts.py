@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from modellint.inspection import Inspection
 from modellint.report.charts import Chart, charts
 from modellint.report.html.markup import Markup, element
@@ -11,10 +13,13 @@ WIDTH = 580
 
 
 def charts_section(key: str, told: Inspection) -> Markup | None:
-    drawn = charts(told, WIDTH)
-    if not drawn:
-        return None
-    return section(f"{key}-charts", "Charts", element("div", map(_chart, drawn), class_="charts"))
+    return charts_of(f"{key}-charts", charts(told, WIDTH))
+
+
+def charts_of(key: str, charts: Iterable[Chart | None]) -> Markup | None:
+    """Return the section of those charts that there are."""
+    drawn = [_chart(chart) for chart in charts if chart is not None]
+    return section(key, "Charts", element("div", drawn, class_="charts")) if drawn else None
 
 
 def _chart(chart: Chart) -> Markup:

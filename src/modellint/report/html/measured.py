@@ -40,13 +40,13 @@ def bench_page(runs: Sequence[MeasuredRun], failures: Iterable[str] = ()) -> str
 
 def _measured(key: str, run: MeasuredRun) -> ModelPage:
     times = run.times
-    whole = sum(layer.seconds for layer in run.layers)
+    whole = run.layer_seconds
     said = f"{seconds(times.median)} per inference" if times else f"{seconds(whole)} in layers"
     layers = sorted(run.layers, key=lambda layer: -layer.seconds)
     return ModelPage(
         run.model.name,
-        Answer(said, "", " · ".join(filter(None, _setup(run)))),
-        [_time(run), _where(run.layers, whole), _memory(run)],
+        Answer(said, "", " · ".join(filter(None, setup_of(run)))),
+        [_time(run), where_card(run), memory_card(run)],
         [
             section(f"{key}-layers", "Layers", _layers(layers, whole)) if layers else None,
             section(f"{key}-details", "Details", element("div", _facts(run), class_="panels")),
@@ -55,7 +55,7 @@ def _measured(key: str, run: MeasuredRun) -> ModelPage:
     )
 
 
-def _setup(run: MeasuredRun) -> list[str | None]:
+def setup_of(run: MeasuredRun) -> list[str | None]:
     runtime, conditions = run.runtime, run.conditions
     threads = conditions.threads
     return [
@@ -81,11 +81,12 @@ def _time(run: MeasuredRun) -> Markup | None:
     return card("Median", seconds(times.median), quiet(between), timed)
 
 
-def _where(layers: Sequence[RunLayer], whole: float) -> Markup | None:
+def where_card(run: MeasuredRun) -> Markup | None:
+    whole = run.layer_seconds
     if not whole:
         return None
     spent: dict[str, float] = {}
-    for layer in layers:
+    for layer in run.layers:
         spent[layer.kind] = spent.get(layer.kind, 0.0) + layer.seconds
     parts = [
         (KINDS.get(kind, "overhead"), time, f"{kind} {time / whole:.0%}")
@@ -95,7 +96,7 @@ def _where(layers: Sequence[RunLayer], whole: float) -> Markup | None:
     return card("Layers together", seconds(whole), quiet(f" {said}"), bar(said, parts, whole))
 
 
-def _memory(run: MeasuredRun) -> Markup | None:
+def memory_card(run: MeasuredRun) -> Markup | None:
     memory = run.memory
     if memory is None or memory.peak is None:
         return None
