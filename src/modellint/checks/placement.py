@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modellint.analysis.cost import cost
+from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
 from modellint.model import Node
-from modellint.placement import UnitPlacement, placement
+from modellint.placement import Link, Partition, UnitPlacement, links, placement
+
+_OWN = ("operator", "type", "form")
+"""Causes that are about a node itself, not about its dims or its neighbors."""
 
 
 def nothing_accelerated(context: Context) -> Iterator[Hit]:
@@ -75,10 +80,80 @@ def node_left(context: Context) -> Iterator[Hit]:
 def _left(found: UnitPlacement) -> Iterator[Hit]:
     for node in found.nodes:
         refusal = found.refusal_of(node)
-        if refusal is not None and refusal.cause in ("operator", "type", "form"):
+        if refusal is not None and refusal.cause in _OWN:
             facts = {"unit": found.unit, "fallback": found.fallback, "reason": refusal.words}
             confidence = "measured" if found.measured else "theoretical"
             yield Hit(node, facts, confidence=confidence)
+
+
+def little_accelerated(context: Context) -> Iterator[Hit]:
+    """A model of which the accelerator takes something, but hardly any of the work."""
+    found = context.analysis(placement)
+    if found is None or not found.accelerated or not found.shares:
+        return
+    share = found.shares.get(found.unit, 0.0)
+    if share < context.options["least"]:
+        costs = context.analysis(cost)
+        refused = (node for node in found.nodes if found.refusal_of(node) is not None)
+        left = [node for node in refused if costs.macs_of(node)]
+        facts = {"unit": found.unit, "fallback": found.fallback, "share": share}
+        yield from together(left, {**facts, "reason": _reason(found, left[0])})
+
+
+def cut_in_two(context: Context) -> Iterator[Hit]:
+    """Nodes on the fallback between two large parts of the accelerator."""
+    found = context.analysis(placement)
+    if found is None or not found.shares:
+        return
+    cuts = list(_cuts(found, context.options["least"]))
+    if len(cuts) == 1:
+        refused, before, after = cuts[0]
+        facts = {
+            "unit": found.unit,
+            "fallback": found.fallback,
+            "reason": _reason(found, refused[0]),
+            "before": before,
+            "after": after,
+        }
+        yield from together(refused, facts)
+
+
+def _cuts(found: UnitPlacement, least: float) -> Iterator[tuple[list[Node], float, float]]:
+    """Iterate over refused nodes between two parts, with the shares of work of both."""
+    for link in links(found):
+        before = [part for part in link.before if _share(found, part) >= least]
+        after = [part for part in link.after if _share(found, part) >= least]
+        refused = [node for node in link.partition.nodes if _cause(found, node) in _OWN]
+        if refused and before and after and before[0] is not after[0]:
+            yield refused, _share(found, before[0]), _share(found, after[0])
+
+
+def _share(found: UnitPlacement, part: Partition) -> float:
+    """Return the part's share of all MACs that the accelerator computes."""
+    whole = sum(each.macs or 0 for each in found.accelerated)
+    return (part.macs or 0) / whole if whole else 0.0
+
+
+def small_islands(context: Context) -> Iterator[Hit]:
+    """Parts of the accelerator that multiply nothing, between parts of the fallback."""
+    found = context.analysis(placement)
+    if found is None or len(found.accelerated) < 2:
+        return
+    small = [link for link in links(found) if _is_island(found, link)]
+    nodes = [node for link in small for node in link.partition.nodes]
+    copied = sum(link.nbytes or 0 for link in small)
+    facts = {
+        "unit": found.unit,
+        "fallback": found.fallback,
+        "parts": len(small),
+        "copied": f": {format_bytes(copied)} are copied" if copied else "",
+    }
+    yield from together(nodes, facts)
+
+
+def _is_island(found: UnitPlacement, link: Link) -> bool:
+    part = link.partition
+    return part.unit == found.unit and part.macs == 0 and bool(link.before and link.after)
 
 
 def partitions(context: Context) -> Iterator[Hit]:

@@ -4,9 +4,20 @@
 >>> found.partitions             # runs of nodes on one unit, in order
 >>> found.boundaries             # values that cross, with their bytes and the reason
 >>> found.merges                 # what one change would save
+>>> list(links(found))           # each partition with its neighbors
 """
 
 from modellint.placement.analysis import placement
+from modellint.placement.flow import Link, links
 from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
 
-__all__ = ["Boundary", "Merge", "NotTaken", "Partition", "UnitPlacement", "placement"]
+__all__ = [
+    "Boundary",
+    "Link",
+    "Merge",
+    "NotTaken",
+    "Partition",
+    "UnitPlacement",
+    "links",
+    "placement",
+]

@@ -105,6 +105,13 @@ class Page:
         for line in text.wrapped(self.page - self.indent) if text else ():
             self.print(" " * self.indent, line)
 
+    def item(self, label: str, *parts: Text | str) -> None:
+        """Print one item of a list, whose lines all begin after its label."""
+        margin = self.indent + 2
+        for line in Text.of(*parts).wrapped(self.page - margin - len(label)):
+            self.print(" " * margin, Text(label, LABEL), line)
+            label = " " * len(label)
+
     def field(self, label: str | Text, value: str | Text) -> None:
         """Print a label and wrapped text next to it; nothing without text."""
         if not value:

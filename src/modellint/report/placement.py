@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
 from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
-from modellint.report.page import HEADING, LABEL, Page
+from modellint.report.page import HEADING, Page
 from modellint.report.table import Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, LINES, POOR, Text
 
@@ -80,16 +80,18 @@ class PlacementPage(Page):
         self.blank()
         self.line(Text("What one change would do", HEADING))
         for number, saving in enumerate(savings, start=1):
-            nodes = counted(saving.nodes, saving.op)
-            if saving.nodes == 1:
-                nodes = f"{saving.op} '{self.short(saving.first)}'"
-            effect = Text(f"{placed.partitions} → {saving.partitions} parts", GOOD)
-            if self.is_ascii:
-                effect = Text(f"{placed.partitions} to {saving.partitions} parts", GOOD)
-            taken = f"{nodes} taken, which {self.words(saving.reason)}: "
-            if saving.cause == "open-dims":
-                taken = f"all dims fixed, which are open in {counted(saving.nodes, 'node')}: "
-            self.line(Text(f"  {number}. ", LABEL), taken, effect)
+            arrow = "to" if self.is_ascii else "→"
+            after = counted(saving.partitions, "part")
+            effect = Text(f"{placed.partitions} {arrow} {after}", GOOD)
+            self.item(f"{number}. ", f"{self._saving(saving)}, ", effect)
+
+    def _saving(self, saving: Saving) -> str:
+        if saving.cause == "open-dims":
+            return f"{counted(saving.nodes, 'node')} with open dims; if they were fixed"
+        which = f"'{self.short(saving.first)}'"
+        if saving.nodes > 1:
+            which = f"({counted(saving.nodes, 'node')})"
+        return f"{self.words(saving.op)} {which} {self.words(saving.reason)}; if it were taken"
 
     def _parts(self, parts: Sequence[PlacedPart]) -> None:
         if len(parts) < 2:
