@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modellint.analysis.borders import borders
 from modellint.analysis.cost import cost
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
 from modellint.model import Node
-from modellint.placement import Link, Partition, UnitPlacement, links, placement
+from modellint.placement import Link, NotTaken, Partition, UnitPlacement, links, placement
+from modellint.runtimes.support import support
 
 _OWN = ("operator", "type", "form")
 """Causes that are about a node itself, not about its dims or its neighbors."""
@@ -22,8 +24,7 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
         return
     first = found.nodes[0]
     facts = {
-        "unit": found.unit,
-        "fallback": found.fallback,
+        **_units(found),
         "nodes": len(found.nodes),
         "op": first.qualified_op,
         "reason": _reason(found, first),
@@ -37,8 +38,7 @@ def many_partitions(context: Context) -> Iterator[Hit]:
     if found is None or len(found.accelerated) <= context.options["most"]:
         return
     facts = {
-        "unit": found.unit,
-        "fallback": found.fallback,
+        **_units(found),
         "partitions": len(found.accelerated),
         "crossings": len(found.boundaries),
         "bytes": found.crossing_bytes,
@@ -62,8 +62,7 @@ def open_dims(context: Context) -> Iterator[Hit]:
     nodes = [node for node in found.nodes if _cause(found, node) == "open-dims"]
     if nodes:
         facts = {
-            "unit": found.unit,
-            "fallback": found.fallback,
+            **_units(found),
             "count": len(nodes),
             "reason": _reason(found, nodes[0]),
         }
@@ -77,11 +76,42 @@ def node_left(context: Context) -> Iterator[Hit]:
         yield from folded(_left(found))
 
 
+def pad_left(context: Context) -> Iterator[Hit]:
+    """Pads left to the fallback that could be written with operators that are not."""
+    found = context.analysis(placement)
+    if found is None or not found.accelerated:
+        return
+    for node in found.nodes:
+        refusal = found.refusal_of(node)
+        if refusal is not None and _is_rewritable(found, node, refusal):
+            facts = {
+                **_units(found),
+                "reason": refusal.words,
+                "mode": node.get_str("mode", ""),
+            }
+            yield Hit(node, facts)
+
+
+def _is_rewritable(found: UnitPlacement, node: Node, refusal: NotTaken) -> bool:
+    """Return True for a Pad that the accelerator would run as Slices and Concats."""
+    table = support(found.runtime, found.version)
+    return (
+        node.op_type == "Pad"
+        and refusal.cause in ("operator", "form")
+        and table is not None
+        and table.takes("Slice") is True
+        and table.takes("Concat") is True
+        and bool(borders(node))
+    )
+
+
 def _left(found: UnitPlacement) -> Iterator[Hit]:
     for node in found.nodes:
         refusal = found.refusal_of(node)
-        if refusal is not None and refusal.cause in _OWN:
-            facts = {"unit": found.unit, "fallback": found.fallback, "reason": refusal.words}
+        if refusal is None or _is_rewritable(found, node, refusal):
+            continue
+        if refusal.cause in _OWN:
+            facts = {**_units(found), "reason": refusal.words}
             confidence = "measured" if found.measured else "theoretical"
             yield Hit(node, facts, confidence=confidence)
 
@@ -96,7 +126,7 @@ def little_accelerated(context: Context) -> Iterator[Hit]:
         costs = context.analysis(cost)
         refused = (node for node in found.nodes if found.refusal_of(node) is not None)
         left = [node for node in refused if costs.macs_of(node)]
-        facts = {"unit": found.unit, "fallback": found.fallback, "share": share}
+        facts = {**_units(found), "share": share}
         yield from together(left, {**facts, "reason": _reason(found, left[0])})
 
 
@@ -109,8 +139,7 @@ def cut_in_two(context: Context) -> Iterator[Hit]:
     if len(cuts) == 1:
         refused, before, after = cuts[0]
         facts = {
-            "unit": found.unit,
-            "fallback": found.fallback,
+            **_units(found),
             "reason": _reason(found, refused[0]),
             "before": before,
             "after": after,
@@ -143,8 +172,7 @@ def small_islands(context: Context) -> Iterator[Hit]:
     nodes = [node for link in small for node in link.partition.nodes]
     copied = sum(link.nbytes or 0 for link in small)
     facts = {
-        "unit": found.unit,
-        "fallback": found.fallback,
+        **_units(found),
         "parts": len(small),
         "copied": f": {format_bytes(copied)} are copied" if copied else "",
     }
@@ -161,7 +189,7 @@ def partitions(context: Context) -> Iterator[Hit]:
     limit = context.options["max-partitions"]
     found = context.analysis(placement) if limit else None
     if found is not None and len(found.accelerated) > limit:
-        yield Hit(None, {"unit": found.unit, "found": len(found.accelerated), "limit": limit})
+        yield Hit(None, {**_units(found), "found": len(found.accelerated), "limit": limit})
 
 
 def share(context: Context) -> Iterator[Hit]:
@@ -171,7 +199,13 @@ def share(context: Context) -> Iterator[Hit]:
     if found is not None and found.shares:
         reached = found.shares.get(found.unit, 0.0)
         if reached < limit:
-            yield Hit(None, {"unit": found.unit, "found": reached, "limit": limit})
+            yield Hit(None, {**_units(found), "found": reached, "limit": limit})
+
+
+def _units(found: UnitPlacement) -> dict[str, object]:
+    """Return the units as messages name them, at the beginning of a sentence and inside one."""
+    unit = f"{found.article}{found.unit}"
+    return {"unit": unit, "Unit": unit[0].upper() + unit[1:], "fallback": found.fallback}
 
 
 def _cause(found: UnitPlacement, node: Node) -> str:

@@ -56,6 +56,7 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
         runtime=runtime.name,
         version=table.version,
         measured=table.measured,
+        article=placing.article,
     )
 
 

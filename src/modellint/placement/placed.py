@@ -80,6 +80,8 @@ class UnitPlacement:
     """Release of the runtime that its table describes."""
     measured: bool = False
     """True if the table was measured with the runtime itself."""
+    article: str = "the "
+    """Its article in a sentence."""
 
     @property
     def accelerated(self) -> list[Partition]:

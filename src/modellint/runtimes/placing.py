@@ -17,6 +17,8 @@ class Placing:
 
     unit: str
     """The accelerator."""
+    article: str = "the "
+    """Its article in a sentence; names have none."""
     fallback: str = "CPU"
     """The unit of all other nodes; empty if there is none, and the model does not start."""
     static_only: bool = True

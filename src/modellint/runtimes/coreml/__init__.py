@@ -6,5 +6,7 @@ from modellint.runtimes.placing import Placing
 from modellint.runtimes.runtime import Runtime
 
 DOCS = "https://onnxruntime.ai/docs/execution-providers/CoreML-ExecutionProvider.html"
-PLACING = Placing("Core ML", static_only=False, converts=False, highest_rank=5, source=DOCS)
+PLACING = Placing(
+    "Core ML", article="", static_only=False, converts=False, highest_rank=5, source=DOCS
+)
 RUNTIME = Runtime("coreml", "Core ML", tables=Path(__file__).parent, placing=PLACING)

@@ -11,6 +11,7 @@ RUNTIME = Runtime(
     tables=Path(__file__).parent,
     placing=Placing(
         "NNAPI",
+        article="",
         source="https://onnxruntime.ai/docs/execution-providers/NNAPI-ExecutionProvider.html",
     ),
 )

@@ -17,7 +17,7 @@ RUNTIME = Runtime(
     tables=Path(__file__).parent,
     placing=Placing(
         "WebNN backend",
-        "wasm backend",
+        fallback="wasm backend",
         oldest_opset=7,
         converts=False,
         source="https://onnxruntime.ai/docs/tutorials/web/ep-webnn.html",

@@ -19,6 +19,7 @@ RUNTIME = Runtime(
     tables=Path(__file__).parent,
     placing=Placing(
         "XNNPACK",
+        article="",
         fallback="built-in kernels",
         static_only=False,
         dialects=("tflite",),
