@@ -70,9 +70,13 @@ class Setup:
     def suppressions(self) -> tuple[Suppression, ...]:
         return tuple(entry.suppression() for entry in self.config.settings.suppress)
 
-    @cached_property
+    @property
     def notes(self) -> list[str]:
-        """Return notes about unknown selectors where they are harmless: rules may be removed."""
+        return list(map(str, self.doubts))
+
+    @cached_property
+    def doubts(self) -> list[UsageError]:
+        """Return unknown selectors where they are harmless: rules may be removed."""
         settings = self.config.settings
         lenient = {
             "ignore": settings.ignore,
@@ -81,17 +85,26 @@ class Setup:
             "suppress": tuple(entry.rule for entry in settings.suppress),
         }
         return [
-            str(self.config.mistake((key, name) if key == "severity" else (key,), sentence))
+            self.config.mistake((key, name) if key == "severity" else (key,), sentence)
             for key, selectors in lenient.items()
             for name in dict.fromkeys(selectors)
             for sentence in unknown_selectors([name], self.catalogue)
         ]
 
-    def plan_for(self, path: Path) -> Plan:
-        """Return the plan of a file, including its per-file settings."""
+    def check_globs(self) -> None:
+        """Raise for a mistake in a setting of files that match a glob, whether any does or not."""
+        for glob in self._globs:
+            self._particular_plan([glob])
+
+    @property
+    def _globs(self) -> list[str]:
         settings = self.config.settings
         tables = (settings.per_file_ignores, settings.per_file_budgets, settings.per_file_shapes)
-        matching = matching_globs(self.config, path, dict.fromkeys(_flat(tables)))
+        return list(dict.fromkeys(_flat(tables)))
+
+    def plan_for(self, path: Path) -> Plan:
+        """Return the plan of a file, including its per-file settings."""
+        matching = matching_globs(self.config, path, self._globs)
         if not matching:
             return self.plan
         if matching not in self._plans:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modellint.config.lines import find_line
+from modellint.base.toml_text import TomlText
 from modellint.config.load import CommandLine, Configs, merge, read_config
 from modellint.config.settings import Settings
 from tests.samples import project
@@ -124,7 +124,7 @@ multi = {
         (("table", "x"), 6),
         (("table", "y", "z"), 7),
         (("table", "sub", "w"), 10),
-        (("table", "sub", "w", 0), 10),
+        (("table", "sub", "w", 0), 11),
         (("list", 0), 14),
         (("list", 0, "n"), 15),
         (("list", 1, "n"), 17),
@@ -134,4 +134,6 @@ multi = {
     ],
 )
 def test_lines_of_keys(keys: tuple[str | int, ...], line: int | None) -> None:
-    assert find_line(TEXT, keys) == line
+    toml = TomlText(TEXT)
+    place = toml.find(keys)
+    assert (toml.line(place.range.start) if place is not None else None) == line

@@ -57,12 +57,17 @@ def _home() -> Path:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; raise ValueError also for what parses, but is beyond any use."""
+    return parse_toml(read_text(path))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse the text of a TOML file, like `read_toml`."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        table = tomllib.loads(read_text(path))
+        table = tomllib.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     _require_bounded(table)

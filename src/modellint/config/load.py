@@ -11,16 +11,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from modellint.base.data import cache_dir, read_toml
+from modellint.base.data import cache_dir, parse_toml
 from modellint.base.errors import UsageError
-from modellint.base.files import MOST_TEXT, read_regular
+from modellint.base.files import MOST_TEXT, read_regular, read_text
+from modellint.base.mistakes import FileMistake, syntax_mistake
 from modellint.base.paths import Folders, tool_folder, why_outside
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
-from modellint.config.places import shown
+from modellint.config.places import PYPROJECT
 from modellint.config.settings import ADDED, Settings
 
-NAMES = (".modellint.toml", "modellint.toml", "pyproject.toml")
+NAMES = (".modellint.toml", "modellint.toml", PYPROJECT)
 """The first of these in a folder wins; a pyproject.toml without our table does not count."""
 
 
@@ -31,6 +32,16 @@ READ = frozenset({"rules", "target-dirs"})
 
 class ConfigError(UsageError):
     """Invalid configuration file."""
+
+    def __init__(self, file: Path, *mistakes: FileMistake) -> None:
+        super().__init__(file, *mistakes)
+        self.file = file
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        from modellint.config.mistakes import describe
+
+        return describe(self.file, self.mistakes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,11 +58,12 @@ class Config:
 
     def mistake(self, keys: Sequence[str | int], text: str) -> UsageError:
         """Return an error about a setting that passed validation, with its key, file and line."""
-        from modellint.config.mistakes import at, dotted
+        from modellint.config.mistakes import dotted
 
+        text = f"{dotted(keys)}: {text}"
         if self.file is not None and not self._is_overridden(keys):
-            return ConfigError(at(self.file, keys, text))
-        return UsageError(f"{dotted(keys)}: {text}")
+            return ConfigError(self.file, FileMistake(text, tuple(keys)))
+        return UsageError(text)
 
     def _is_overridden(self, keys: Sequence[str | int]) -> bool:
         given = self.overrides.get(str(keys[0]).replace("-", "_"))
@@ -198,25 +210,43 @@ def merge(settings: Settings, values: Mapping[str, Any]) -> Settings:
 def read_config(file: Path) -> Config:
     """Read and validate the settings of a file."""
     if not file.is_file():
-        raise ConfigError(f"configuration file {file} does not exist")
-    table = read_table(file)
-    if not table:
-        return Config(Settings(), file.parent, file)
-    return Config(validate(table, file), file.parent, file)
+        raise UsageError(f"configuration file {file} does not exist")
+    return _config(read_table(file), file)
+
+
+def parse_config(text: str, file: Path) -> Config:
+    """Validate the settings in the text of a file, which may not have been saved."""
+    return _config(_own_table(_parsed(text, file), file), file)
+
+
+def _config(table: dict[str, Any] | None, file: Path) -> Config:
+    settings = validate(table, file) if table else Settings()
+    return Config(settings, file.parent, file)
 
 
 def read_table(file: Path) -> dict[str, Any] | None:
     """Read the settings table of a file; None for a pyproject.toml without one."""
-    in_pyproject = file.name == "pyproject.toml"
     try:
-        if in_pyproject and b"modellint" not in read_regular(file, MOST_TEXT):
+        if file.name == PYPROJECT and b"modellint" not in read_regular(file, MOST_TEXT):
             return None  # most pyproject.toml files have no such table, and need no parser
-        table = read_toml(file)
+        text = read_text(file)
     except OSError as error:
-        raise ConfigError(f"{shown(file)}: cannot read file: {error.strerror}") from error
-    except ValueError as error:  # TOML, and the encoding
-        raise ConfigError(f"{shown(file)}: invalid TOML: {error}") from error
-    if not in_pyproject:
+        mistake = FileMistake(f"cannot read file: {error.strerror}")
+        raise ConfigError(file, mistake) from error
+    except ValueError as error:  # of the encoding
+        raise ConfigError(file, FileMistake(f"invalid TOML: {error}")) from error
+    return _own_table(_parsed(text, file), file)
+
+
+def _parsed(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return parse_toml(text)
+    except ValueError as error:
+        raise ConfigError(file, syntax_mistake(f"invalid TOML: {error}")) from error
+
+
+def _own_table(table: dict[str, Any], file: Path) -> dict[str, Any] | None:
+    if file.name != PYPROJECT:
         return table
     tool = table.get("tool", {})
     return tool.get("modellint") if isinstance(tool, dict) else None
@@ -242,14 +272,14 @@ def _validated(table: dict[str, Any], file: Path) -> Settings:
     from pydantic import ValidationError
 
     from modellint.config.known import as_json
-    from modellint.config.mistakes import describe
+    from modellint.config.mistakes import found_in
 
     try:
         # JSON mode, unlike strict Python mode, converts a list of strings to a tuple of strings.
         text = as_json(table)
         settings: Settings = adapter().validate_json(text, strict=True)
     except ValidationError as error:
-        raise ConfigError(describe(error.errors(), table, file)) from None
+        raise ConfigError(file, *found_in(table, error.errors())) from None
     return settings
 
 

@@ -8,8 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from modellint.base.mistakes import FileMistake
 from modellint.base.suggest import did_you_mean, nearest
-from modellint.config.places import line_of, shown
+from modellint.config.places import lines_of, shown
 from modellint.config.settings import (
     KEYS,
     REQUIRED_IN_SUPPRESS,
@@ -64,24 +65,22 @@ _EXPECTED = {
 }
 
 
-def describe(errors: Sequence[Any], table: Mapping[str, Any], file: Path) -> str:
-    """Return one line per error, in file order."""
+def found_in(table: Mapping[str, Any], errors: Sequence[Any]) -> list[FileMistake]:
+    """Return what is wrong with a table of settings, one mistake for each key."""
     mistakes = {_key(error, table): error for error in reversed(errors)}
     grouped: dict[tuple[str | int, ...], list[Any]] = {key: [] for key in mistakes}
     for error in errors:
         grouped[_key(error, table)].append(error)
-    lines = [(line_of(file, key) or 0, _mistake(key, group)) for key, group in grouped.items()]
+    return [FileMistake(_mistake(key, group), key) for key, group in grouped.items()]
+
+
+def describe(file: Path, mistakes: Sequence[FileMistake]) -> str:
+    """Return one line per mistake, in the order of the file."""
+    lines = [line or 0 for line in lines_of(file, mistakes)]
     return "\n".join(
         f"{shown(file)}:{line}: {text}" if line else f"{shown(file)}: {text}"
-        for line, text in sorted(lines)
+        for line, text in sorted(zip(lines, (each.text for each in mistakes), strict=True))
     )
-
-
-def at(file: Path, keys: Sequence[str | int], text: str) -> str:
-    """Format an error found after validation like a validation error."""
-    line = line_of(file, keys)
-    place = f"{shown(file)}:{line}" if line else shown(file)
-    return f"{place}: {dotted(keys)}: {text}"
 
 
 def dotted(keys: Sequence[str | int]) -> str:

@@ -11,11 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellint.base.data import cache_dir, data_dir, read_toml
+from modellint.base.data import cache_dir, data_dir, parse_toml
 from modellint.base.errors import UsageError
+from modellint.base.files import read_text
+from modellint.base.mistakes import FileMistake, KeyPath, syntax_mistake
 from modellint.base.paths import leads_out
 from modellint.base.plugins import plugins as installed_plugins
 from modellint.base.rebuild import from_plain, to_plain
+from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.base.suggest import did_you_mean
 from modellint.base.text import escaped
@@ -28,12 +31,26 @@ from modellint.rules.rule import Autofix, Example, Examples, Match, MatchCase, O
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from modellint.rules.pattern import PatternError
+
 FILE_NAME = re.compile(r"(?P<code>[A-Z]{2,5}\d{3})-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\.toml")
 PLUGIN_GROUP = "modellint.rules"
 
 
 class RuleFileError(UsageError):
     """Invalid rule file."""
+
+    def __init__(self, path: Path | None, *mistakes: FileMistake) -> None:
+        super().__init__(path, *mistakes)
+        self.path = path
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return f"{self.path}: {'; '.join(each.text for each in self.mistakes)}"
+
+
+def _error(path: Path | None, text: str, *keys: str | int) -> RuleFileError:
+    return RuleFileError(path, FileMistake(text, keys))
 
 
 def load_rules(
@@ -48,7 +65,7 @@ def load_rules(
         _add(rules, map(read_rule, _rule_files(folder)))
     for folder in extra_dirs:
         if not folder.is_dir():
-            raise RuleFileError(f"rule folder {folder} does not exist")
+            raise UsageError(f"rule folder {folder} does not exist")
         _add(rules, map(_read_user_rule, rule_files(folder)))
     return dict(sorted(rules.items()))
 
@@ -62,20 +79,23 @@ def with_examples(rule: Rule) -> Rule:
 def _add(rules: dict[str, Rule], more: Iterable[Rule]) -> None:
     for rule in more:
         if rule.code in rules:
-            raise RuleFileError(
-                f"{rule.path}: code {rule.code} is already used by {rules[rule.code].name!r}"
-            )
+            other = rules[rule.code].name
+            raise _error(rule.path, f"code {rule.code} is already used by {other!r}")
         rules[rule.code] = rule
 
 
 def _read_user_rule(path: Path) -> Rule:
-    """Read a rule from a configured folder, which may contain data but not import code."""
-    rule = read_rule(path)
+    return _of_user(read_rule(path), path)
+
+
+def _of_user(rule: Rule, path: Path) -> Rule:
+    """Return a rule from a configured folder, which may contain data but not import code."""
     if rule.check is not None and ":" in rule.check:
-        raise RuleFileError(
-            f"{path}: check {rule.check!r} imports Python code, which only an installed plugin "
-            f"may do (entry point group {PLUGIN_GROUP!r})"
+        text = (
+            f"check {rule.check!r} imports Python code, which only an installed plugin may do "
+            f"(entry point group {PLUGIN_GROUP!r})"
         )
+        raise _error(path, text, "check")
     _require_texts(rule, path)
     _require_patterns(rule, path)
     return rule
@@ -84,7 +104,17 @@ def _read_user_rule(path: Path) -> Rule:
 def read_tested_rule(path: Path) -> Rule:
     """Read a rule to run its examples: ours and those of plugins may have Python checks."""
     path = path.resolve()
-    return read_rule(path) if is_trusted(path) else _read_user_rule(path)
+    return _tested(read_rule(path), path)
+
+
+def parse_tested_rule(text: str, path: Path) -> Rule:
+    """Validate a rule in the text of a file, which may not have been saved."""
+    path = path.resolve()
+    return _tested(_rule(_parsed(text, path), path), path)
+
+
+def _tested(rule: Rule, path: Path) -> Rule:
+    return rule if is_trusted(path) else _of_user(rule, path)
 
 
 def is_trusted(path: Path) -> bool:
@@ -96,13 +126,14 @@ def is_trusted(path: Path) -> bool:
 def _require_texts(rule: Rule, path: Path) -> None:
     for key, text in _strings(to_plain(replace(rule, path=None))):
         if text != escaped(text, keep="\n\t"):
-            raise RuleFileError(f"{path}: {key} has control characters: {escaped(text)[:200]}")
+            shown = escaped(text)[:200]
+            raise _error(path, f"{key} has control characters: {shown}", *key.split("."))
     texts = {"message": rule.message, "why": rule.why, "fix": rule.fix, "note": rule.note}
     texts |= {f"messages.{variant}": text for variant, text in rule.messages.items()}
     for key, text in texts.items():
         mistake = mistake_in(text)
         if mistake is not None:
-            raise RuleFileError(f"{path}: {key}: {mistake}")
+            raise _error(path, f"{key}: {mistake}", *key.split("."))
 
 
 def _strings(table: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -122,36 +153,72 @@ def _require_patterns(rule: Rule, path: Path) -> None:
     from modellint.rules.pattern import PatternError, compile_match
 
     for index, match in enumerate(rule.match):
-        block = f"{path}: match[{index}]" if len(rule.match) > 1 else f"{path}: match"
+        place = _FileBlock(path, index if len(rule.match) > 1 else None)
         try:
             compile_match(match)
         except PatternError as error:
-            raise RuleFileError(f"{block}: {error}") from error
+            raise place.pattern_error(error) from error
         outcomes: tuple[Match | MatchCase, ...] = (match, *match.cases)
         for each in outcomes:
-            _require_known(each.variant, rule.messages, f"{block}: variant", "messages")
+            place.require_known(each.variant, rule.messages, "variant", "messages")
             for runtime in each.stopped:
-                _require_known(runtime, rule.fused_by, f"{block}: stopped", "fused_by")
+                place.require_known(runtime, rule.fused_by, "stopped", "fused_by")
 
 
-def _require_known(name: str, known: Collection[str], key: str, table: str) -> None:
-    if name and name not in known:
-        hint = did_you_mean(name, known)
-        raise RuleFileError(f"{key} {name!r} is not in [{table}]" + (f"; {hint}" if hint else ""))
+@dataclass(frozen=True, slots=True)
+class _FileBlock:
+    """A `[match]` block of a file, or one of several."""
+
+    path: Path
+    index: int | None
+
+    @property
+    def name(self) -> str:
+        return "match" if self.index is None else f"match[{self.index}]"
+
+    @property
+    def keys(self) -> KeyPath:
+        return ("match",) if self.index is None else ("match", self.index)
+
+    def pattern_error(self, error: PatternError) -> RuleFileError:
+        inside = (int(index) if index else name for name, index in _PARTS.findall(error.part))
+        keys = (*self.keys, *inside)
+        text = f"{self.name}: {error}"
+        return RuleFileError(self.path, FileMistake(text, keys, error.line, error.column))
+
+    def require_known(self, name: str, known: Collection[str], key: str, table: str) -> None:
+        if name and name not in known:
+            hint = did_you_mean(name, known)
+            text = f"{self.name}: {key} {name!r} is not in [{table}]"
+            raise _error(self.path, text + (f"; {hint}" if hint else ""), *self.keys, key)
+
+
+_PARTS = re.compile(r"([A-Za-z_]+)|\[(\d+)\]")
+"""Parts of the name of a part of a block: `cases[0].when`."""
 
 
 def read_rule(path: Path) -> Rule:
     """Read and validate the rule of a file."""
+    _require_name(path)
+    return _rule(_read_table(path), path)
+
+
+def _require_name(path: Path) -> re.Match[str]:
     named = FILE_NAME.fullmatch(path.name)
     if named is None:
-        raise RuleFileError(f"{path}: invalid file name (example: FUS002-dead-end.toml)")
-    rule = _validate(_read_table(path), path, named["code"], named["name"])
+        raise _error(path, "invalid file name (example: FUS002-dead-end.toml)")
+    return named
+
+
+def _rule(table: dict[str, Any], path: Path) -> Rule:
+    named = _require_name(path)
+    rule = _validate(table, path, named["code"], named["name"])
     if sum(map(bool, (rule.match, rule.check, rule.problem))) != 1:
-        raise RuleFileError(f"{path}: needs exactly one of [match], check and problem")
+        raise _error(path, "needs exactly one of [match], check and problem")
     for dialect in rule.dialect.split():
         if dialect not in dialects():
             hint = did_you_mean(dialect, dialects(), f"choose from {', '.join(sorted(dialects()))}")
-            raise RuleFileError(f"{path}: unknown dialect {dialect!r}; {hint}")
+            raise _error(path, f"unknown dialect {dialect!r}; {hint}", "dialect")
     return rule
 
 
@@ -166,18 +233,26 @@ def rule_files(folder: Path) -> Iterator[Path]:
     """Iterate over rule files, including misnamed ones, which are errors."""
     for path in sorted(folder.glob("**/*.toml")):
         if leads_out(folder, path):
-            raise RuleFileError(f"{path} is a link that leads out of the folder of rules")
+            raise UsageError(f"{path} is a link that leads out of the folder of rules")
         if FILE_NAME.fullmatch(path.name) or "match" in _read_table(path):
             yield path
 
 
 def _read_table(path: Path) -> dict[str, Any]:
     try:
-        return read_toml(path)
+        text = read_text(path)
     except OSError as error:
-        raise RuleFileError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # of TOML, or of its encoding
-        raise RuleFileError(f"{path}: {error}") from error
+        raise _error(path, str(error.strerror)) from error
+    except ValueError as error:  # of the encoding
+        raise _error(path, str(error)) from error
+    return _parsed(text, path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return parse_toml(text)
+    except ValueError as error:
+        raise RuleFileError(path, syntax_mistake(str(error))) from error
 
 
 def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
@@ -190,23 +265,25 @@ def _validate(table: dict[str, Any], path: Path, code: str, name: str) -> Rule:
     try:
         rule: Rule = _rule_adapter().validate_python({**table, **place})
     except ValidationError as error:
-        mistakes = "; ".join(map(_mistake, error.errors()))
-        shown = mistakes.replace("match.0.", "match.") if is_single else mistakes
-        raise RuleFileError(f"{path}: {shown}") from error
+        mistakes = (_mistake(each, is_single) for each in error.errors())
+        raise RuleFileError(path, *mistakes) from error
     return rule
 
 
-def _mistake(error: Any) -> str:
+def _mistake(error: Any, is_single: bool) -> FileMistake:
     """Describe an error with its key, in terms of the file rather than pydantic's."""
-    where = ".".join(map(str, error["loc"]))
+    keys = tuple(error["loc"])
+    if is_single and keys[:2] == ("match", 0):
+        keys = ("match", *keys[2:])
+    where = ".".join(map(str, keys))
     if error["type"] in ("missing", "missing_argument"):
-        return f"{where} is missing"
+        return FileMistake(f"{where} is missing", keys)
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         hint = did_you_mean(str(error["loc"][-1]), _KEYS)
-        return f"{where}: unknown key" + (f"; {hint}" if hint else "")
+        return FileMistake(f"{where}: unknown key" + (f"; {hint}" if hint else ""), keys)
     moved = error["loc"][0] == "needs" and error["input"] in list(Capability)
     hint = f'; write reads = ["{error["input"]}"]' if moved else ""
-    return f"{where}: {error['msg'].removeprefix('Input ')}{hint}"
+    return FileMistake(f"{where}: {error['msg'].removeprefix('Input ')}{hint}", keys)
 
 
 _KEYS = tuple(
