@@ -134,6 +134,8 @@ class CommandLine:
     file: Path | None = None
     """The file to use instead of the nearest one."""
     isolated: bool = False
+    top: Path | None = None
+    """The folder, without links, above which no file counts; None for no limit."""
 
 
 class Configs:
@@ -160,8 +162,10 @@ class Configs:
 
     def _nearest(self, folder: Path) -> Config:
         """Return the configuration of a folder, or of the nearest one above it that has any."""
-        passed = []
+        passed, top = [], self._command_line.top
         for each in chain((folder,), folder.parents):
+            if top is not None and not each.is_relative_to(top):
+                continue
             config = self._by_folder.get(each) or self._own(each)
             if config is not None:
                 break

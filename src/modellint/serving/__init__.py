@@ -1,0 +1,1 @@
+"""What the servers for editors and for agents share: JSON-RPC over streams, and a child to work."""
