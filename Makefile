@@ -5,10 +5,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 BENCH := .venv-bench
+RELEASE := .venv-release
 ORACLES := .venv-oracles
 GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
-.PHONY: demo test oracles lint audit bench fuzz generate gallery lock clean
+.PHONY: demo test oracles lint audit bench fuzz generate gallery lock release-check clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
@@ -56,8 +57,12 @@ gallery: $(VENV)/.installed-dev
 lock: $(VENV)/.installed-dev
 	$(BIN)/python tools/lock.py
 
+# A release, but for publishing it: docs/releasing.md. ARGS="--tag v1.2.3" for a real one.
+release-check: $(RELEASE)/.installed-release
+	$(RELEASE)/bin/python tools/release.py make $(ARGS)
+
 clean:
-	rm -rf $(VENV) $(BENCH) $(ORACLES) build dist
+	rm -rf $(VENV) $(BENCH) $(RELEASE) $(ORACLES) build dist
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
@@ -76,6 +81,12 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 $(BENCH)/.installed-bench: pyproject.toml constraints.txt | $(BENCH)/bin/python
 	$(BENCH)/bin/python $(PIP) --upgrade "pip>=25.1"
 	$(BENCH)/bin/python $(PIP) $(LOCKED) --group dev --group bench
+	@touch $@
+
+# On its own, so that what builds a release is only what building takes.
+$(RELEASE)/.installed-release: pyproject.toml constraints.txt | $(RELEASE)/bin/python
+	$(RELEASE)/bin/python $(PIP) --upgrade "pip>=25.1"
+	$(RELEASE)/bin/python $(PIP) --editable . --constraint constraints.txt --group release
 	@touch $@
 
 # "|| rm": a virtual environment without pip (Debian without python3-venv) must not be taken for one.

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "constraints.txt"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 EXTRAS = ("ort", "trt-rtx")
-GROUPS = ("dev", "bench")
+GROUPS = ("dev", "bench", "release", "site")
 ABOUT = """\
 # Written by `make lock`; do not edit. What `make test`, .ci/run and the workflows install.
 # .github/workflows/newest.yml tries the newest of everything every week.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from modellint.base.text import DOCS
+from modellint.base.links import page_url
 from modellint.report.earlier import is_report
 from tests.diff.test_sources import diff, network
 from tests.support import CliResult, model_from_text, run_cli, save
@@ -57,7 +57,7 @@ def test_hostile_names_cannot_become_markup(shown: CliResult) -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     inside = [child for token in tokens for child in token.children or ()]
     links = [str(token.attrGet("href")) for token in inside if token.type == "link_open"]
-    assert all(link.startswith(DOCS) for link in links)
+    assert all(link.startswith(page_url("rules/")) for link in links)
     assert not any(token.type in ("image", "code_inline") for token in inside)
     html = [token.content for token in (*tokens, *inside) if token.type.startswith("html")]
     tags = {tag for each in html for tag in re.findall(r"</?[a-z]+", each)}

@@ -95,10 +95,13 @@ def test_the_folder_of_a_killed_run_is_removed_by_the_next(folder: Path) -> None
     process.kill()
     process.communicate(timeout=PATIENCE)
     assert left.exists()
-    foreign = folder / "temporary" / "modellint-link"
+    foreign = folder / "temporary" / "modellint-run-link"
     foreign.symlink_to(folder)
+    kept = folder / "temporary" / "modellint-examples"
+    kept.mkdir()
+    os.utime(kept, (0, 0))
     with temporary_folder_in(folder) as mine:
-        assert set((folder / "temporary").iterdir()) == {foreign, mine}
+        assert set((folder / "temporary").iterdir()) == {foreign, kept, mine}
     assert (folder / "0.onnx").exists()
 
 

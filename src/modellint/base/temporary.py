@@ -10,7 +10,8 @@ from pathlib import Path
 
 from modellint.base import interrupts
 
-PREFIX = "modellint-"
+PREFIX = "modellint-run-"
+"""Of no other folder: those that no process has locked are removed."""
 _OLD = 60.0
 """Seconds after which a folder has been locked by its run, if that lives."""
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
-DOCS = "https://github.com/modellint/modellint/blob/main/docs"
-
 LONGEST_NAME = 500
 """Limit on the name of anything in a model; it is shown with each finding, and in each output."""
 LONGEST_WORD = 100
@@ -27,10 +25,6 @@ _SI = ("", " k", " M", " G", " T", " P")
 
 LEAST_GROWTH = 0.0005
 """Share of growth that is not zero once it is rounded."""
-
-
-def rule_url(code: str) -> str:
-    return f"{DOCS}/rules/{code}.md"
 
 
 def clean(text: str) -> str:

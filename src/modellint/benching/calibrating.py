@@ -17,6 +17,7 @@ from pathlib import Path
 from modellint.analysis.latency.kernels import Launch, launches
 from modellint.analysis.latency.timing import Coefficients, Machine
 from modellint.base.errors import UsageError
+from modellint.base.links import page_url
 from modellint.base.records import dataclass
 from modellint.base.text import clean
 from modellint.benching.fingerprints import undisturbed
@@ -26,7 +27,7 @@ from modellint.model import Model
 from modellint.profiles.profiled import ProfiledModel
 from modellint.targets.target import Calibration, DeviceMemory, Precision, Provenance, Target
 
-SOURCE = "https://github.com/modellint/modellint/blob/main/docs/benchmarking.md#calibrating"
+SOURCE = page_url("benchmarking.md#calibrating")
 LEAST = 20
 """Layers below which coefficients would follow noise."""
 FITTED: Mapping[str, tuple[float, float]] = {

@@ -15,10 +15,11 @@ import click
 
 from modellint.base import interrupts
 from modellint.base.errors import ModellintError, lacks_memory
+from modellint.base.install import installed_version
+from modellint.base.links import REPOSITORY
 from modellint.base.streams import drop_output, is_lost_reader, reader_may_leave
 from modellint.base.terminal import color_wanted
 from modellint.base.text import shorten
-from modellint.base.version import __version__
 from modellint.cli.command import VerbGroup
 from modellint.cli.console import printable
 
@@ -140,13 +141,26 @@ def _is_there(verb: str) -> bool:
     return find_spec(f"modellint.cli.{verb}") is not None
 
 
+def _show_version(ctx: click.Context, option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        click.echo(f"modellint {installed_version()}")
+        ctx.exit()
+
+
 @click.group(
     cls=Verbs,
     name="modellint",
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="modellint", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def program() -> None:
     """A linter for neural-network model files.
 
@@ -248,8 +262,9 @@ def _report_bug(error: Exception, arguments: Sequence[str]) -> None:
     lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     click.echo(
         "error: internal error in modellint. Please report this bug with the following output:\n\n"
-        f"```\nmodellint {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"```\nmodellint {installed_version()}, Python {platform.python_version()}, "
+        f"{platform.platform()}\n"
         f"arguments: {printable(shlex.join(arguments))}\n\n{printable(lines.rstrip())}\n```\n"
-        "https://github.com/modellint/modellint/issues",
+        f"{REPOSITORY}/issues",
         err=True,
     )

@@ -16,7 +16,7 @@ import click
 
 from modellint.base.data import cache_dir, data_dir
 from modellint.base.errors import ModellintError
-from modellint.base.install import install_command
+from modellint.base.install import install_command, installed_version
 from modellint.base.records import dataclass
 from modellint.base.store import Store
 from modellint.base.text import clean
@@ -89,7 +89,7 @@ STATES = {True: Text("ok", GOOD), False: Text("missing", FAIR)}
 
 def _print(packages: list[Package], facts: Mapping[str, list[Fact]]) -> None:
     page = ListPage(gutter=11)
-    page.print(Text("modellint", BOLD), f" {__version__} in {Path(__file__).parents[1]}")
+    page.print(Text("modellint", BOLD), f" {installed_version()} in {Path(__file__).parents[1]}")
     page.print(f"Python {platform.python_version()}, {platform.platform()}")
     _title(page, "Required")
     for package in packages:

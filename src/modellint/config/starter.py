@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields
 
+from modellint.base.links import page_url
 from modellint.config.settings import Settings, kebab
 
 SCHEMA_URL = (
     "https://raw.githubusercontent.com/modellint/modellint/main/docs/schemas/config.schema.json"
 )
-DOCS_URL = "https://github.com/modellint/modellint/blob/main/docs/configuration.md"
 WIDTH = 88
 
 
@@ -29,7 +29,7 @@ def _lines(chosen: Mapping[str, object], table: str) -> Iterator[str]:
         yield f"[{table}]"
     else:
         yield f"#:schema {SCHEMA_URL}"
-    yield f"# modellint's configuration. Every setting: {DOCS_URL}"
+    yield f"# modellint's configuration. Every setting: {page_url('configuration.md')}"
     for item in fields(Settings):
         if item.metadata["section"]:
             yield from ("", f"# --- {item.metadata['section']} ---")

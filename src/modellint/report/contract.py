@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
-from modellint.base.text import rule_url
+from modellint.base.links import rule_url
 from modellint.base.version import __version__
 from modellint.finding import Assumptions, Finding, ModelSummary, Probed, Result, Severity
 from modellint.fixed import FileFixes, FixEntry, ModelSize, RefusedFix

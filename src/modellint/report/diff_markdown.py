@@ -10,7 +10,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from modellint.base.text import counted, growth, rule_url
+from modellint.base.links import rule_url
+from modellint.base.text import counted, growth
 from modellint.base.units import format_bytes
 from modellint.difference import (
     BudgetCheck,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from modellint.base.text import brief, clean, rule_url
+from modellint.base.links import REPOSITORY, rule_url
+from modellint.base.text import brief, clean
 from modellint.base.version import __version__
 from modellint.difference import Difference, FindingChange, Overview
 from modellint.report.options import Options
@@ -42,7 +43,7 @@ def _log(differences: Sequence[Difference], options: Options) -> str:
             "driver": {
                 "name": "modellint",
                 "semanticVersion": __version__,
-                "informationUri": "https://github.com/modellint/modellint",
+                "informationUri": REPOSITORY,
                 "rules": [{"id": name, "helpUri": rule_url(name)} for name in codes],
             }
         },

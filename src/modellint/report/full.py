@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from modellint.base.applicability import FLAGS
+from modellint.base.links import rule_url
 from modellint.base.records import dataclass
-from modellint.base.text import cells, counted, duration, listed, quantity, rule_url, shorten
+from modellint.base.text import cells, counted, duration, listed, quantity, shorten
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report import fix

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from modellint.base.text import brief, clean, rule_url
+from modellint.base.links import rule_url
+from modellint.base.text import brief, clean
 from modellint.finding import Finding, Result
 from modellint.report.assumed import sentences
 from modellint.report.concise import where

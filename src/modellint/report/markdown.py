@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from modellint.base.text import brief, counted, rule_url, shorten
+from modellint.base.links import rule_url
+from modellint.base.text import brief, counted, shorten
 from modellint.finding import Result, Severity
 from modellint.report.assumed import sentences
 from modellint.report.grouping import Group, Section, also, sections

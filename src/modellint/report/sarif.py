@@ -16,8 +16,9 @@ from typing import Any
 import attr
 import sarif_om as om
 
+from modellint.base.links import REPOSITORY, rule_url
 from modellint.base.records import dataclass
-from modellint.base.text import brief, clean, clean_lines, rule_url
+from modellint.base.text import brief, clean, clean_lines
 from modellint.base.version import __version__
 from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where
@@ -131,7 +132,7 @@ class _Log:
         return om.ToolComponent(
             name="modellint",
             semantic_version=__version__,
-            information_uri="https://github.com/modellint/modellint",
+            information_uri=REPOSITORY,
             rules=[_descriptor(rule) for rule in self.rules],
             language=None,
             contents=None,

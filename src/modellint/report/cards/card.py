@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from urllib.parse import quote
 
+from modellint.base.links import rule_url
 from modellint.base.records import dataclass
-from modellint.base.text import clean, counted, quantity, rule_url, work
+from modellint.base.text import clean, counted, quantity, work
 from modellint.base.units import format_bytes
 from modellint.finding import Finding, Result, Severity
 from modellint.inspection import Inspection, Memory, Port

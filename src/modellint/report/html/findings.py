@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from modellint.base.applicability import FLAGS
-from modellint.base.text import counted, rule_url
+from modellint.base.links import rule_url
+from modellint.base.text import counted
 from modellint.finding import Finding, Frame, Location, Severity
 from modellint.report.grouping import Group, grouped
 from modellint.report.html.markup import Markup, element, name
