@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.base.errors import UsageError
 from modellint.base.files import kind_of
+from modellint.base.links import rule_url
 from modellint.base.paths import leads_out, why_outside
-from modellint.base.text import brief, clean, rule_url
+from modellint.base.text import brief, clean
 from modellint.config.load import CommandLine, Configs
 from modellint.mcp.tools import MOST_LISTED, USUAL
 from modellint.serving.models import command_line, look_at
