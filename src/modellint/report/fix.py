@@ -176,11 +176,18 @@ def _gain(before: ModelSize | None, after: ModelSize | None) -> str:
 def _gains(before: ModelSize, after: ModelSize) -> Iterator[str]:
     if before.nodes != after.nodes:
         yield f"{before.nodes:,} to {counted(after.nodes, 'node')}"
-    if before.weight_bytes != after.weight_bytes:
-        old, new = format_bytes(before.weight_bytes), format_bytes(after.weight_bytes)
-        yield f"{old} to {new} of weights"
-    if before.file_bytes != after.file_bytes:
-        yield f"a file of {format_bytes(before.file_bytes)} to {format_bytes(after.file_bytes)}"
+    weights = _sizes(before.weight_bytes, after.weight_bytes)
+    if weights:
+        yield f"{weights} of weights"
+    file = _sizes(before.file_bytes, after.file_bytes)
+    if file:
+        yield f"a file of {file}"
+
+
+def _sizes(before: int, after: int) -> str:
+    """Return both sizes, or nothing if they read alike."""
+    old, new = format_bytes(before), format_bytes(after)
+    return f"{old} to {new}" if old != new else ""
 
 
 def _proof(fixes: FileFixes) -> str:
