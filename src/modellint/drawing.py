@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Literal
 
 from modellint.base.records import dataclass
+from modellint.inspection import WeightFigures
 
 Change = Literal["same", "added", "removed", "changed"]
 Kind = Literal["block", "stack", "body"]
@@ -20,6 +21,7 @@ class DrawnValue:
     type: str
     """Element type and shape, such as ``float32 1×64×56×56``; empty if unknown."""
     kind: Literal["", "input", "output", "weight"] = ""
+    figures: WeightFigures | None = None
 
 
 @dataclass(slots=True)
@@ -47,6 +49,16 @@ class DrawnNode:
     """Bytes read and written, weights included."""
     seconds: float | None = None
     """Lower bound on its time on the target."""
+    expected: float | None = None
+    """Expected time of the kernel whose main node it is."""
+    measured: float | None = None
+    """Time of the measured layer whose main node it is."""
+    critical: bool = False
+    """True on the path of dependencies that takes longest."""
+    layer: str = ""
+    """The layer of an engine, or of a measured run, that it is in."""
+    engine: str = ""
+    """Precision that it has in an engine, or that no layer names it."""
     precision: str = ""
     quantized: bool = False
     unit: str = ""
@@ -76,4 +88,6 @@ class Drawing:
     values: list[DrawnValue] = field(default_factory=list)
     groups: list[DrawnGroup] = field(default_factory=list)
     kernels: list[list[int]] = field(default_factory=list)
-    """Nodes that the runtime is expected to run as one kernel, where they are several."""
+    """Nodes that run as one kernel, where they are several."""
+    fused_by: Literal["expected", "engine"] = "expected"
+    """Source of the kernels: predictions, or an engine."""

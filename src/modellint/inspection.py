@@ -150,6 +150,27 @@ class LayerFacts:
         Literal["compute", "memory", "overhead"] | None, "The largest part of `expected`."
     ] = None
     unit: Annotated[str | None, "Unit that it runs on, if the runtime has several."] = None
+    critical: Annotated[
+        bool, "True on the chain of dependencies that is expected to take longest."
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFigures:
+    """A stored tensor, by the elements that were read of it."""
+
+    name: str
+    dtype: str
+    shape: list[int]
+    elements: int
+    read: Annotated[int, "Elements that were read, evenly spaced; fewer than all are a sample."]
+    lowest: Annotated[float, "Of finite numbers, as are the following."]
+    highest: float
+    mean: float
+    deviation: Annotated[float, "Standard deviation."]
+    zeros: int
+    not_finite: Annotated[int, "NaN and infinities."]
+    histogram: Annotated[list[int], "Elements in equal parts of the range."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -708,6 +729,9 @@ class Inspection:
     every_layer: Annotated[
         list[LayerFacts] | None, "Each node of the main graph; null unless it was asked for."
     ] = None
+    weights: Annotated[
+        list[WeightFigures] | None, "Figures of stored weights; null unless they were asked for."
+    ] = None
     engine: Annotated[
         Engine | None, "The model's engine: the file itself, or the one given with --layers."
     ] = None
@@ -844,5 +868,6 @@ __all__ = [
     "TimedLayer",
     "Together",
     "Trouble",
+    "WeightFigures",
     "Zone",
 ]

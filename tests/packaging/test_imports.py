@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inspection": {"base"},
     "quantized": {"base"},
     "measured": {"base"},
-    "drawing": {"base"},
+    "drawing": {"base", "inspection"},
     "native": {"base"},
     "browser": {"base"},
     "model": {"capability", "base"},

@@ -15,9 +15,10 @@ import pytest
 
 from modellint.base.errors import UsageError
 from modellint.difference import Overview, TradeOffs, VariantFigures
-from modellint.inspection import Candidate, Inspection, Verdict
+from modellint.inspection import Candidate, Inspection, MeasuredLayer, Verdict
 from modellint.report import diff_svg
 from modellint.report.charts import CHARTS, Chart, charts, neighborhoods, pareto, stylesheet
+from modellint.report.charts.changed_layers import changed_layers
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.scales import fine_logarithmic, linear, logarithmic, short
 from modellint.report.layer_table import COLUMNS, write_csv, write_jsonl
@@ -147,6 +148,59 @@ def test_variants() -> None:
     assert stream.getvalue() == chart.standalone()
     with pytest.raises(UsageError, match="--metrics"):
         diff_svg.write_several([], Overview("a", "b", []), stream, Options())
+
+
+@pytest.fixture(scope="module")
+def measured(resnet: Inspection) -> Inspection:
+    """The same model with a run: layers take twice as long as expected, and one ten times."""
+    layers = [each for each in resnet.every_layer or () if each.expected]
+    slow = layers[7].name
+    run = [
+        MeasuredLayer(
+            each.name,
+            each.op_type,
+            [each.name],
+            "compute",
+            "fp16",
+            None,
+            seconds=(each.expected or 0) * (10 if each.name == slow else 2),
+            share=0.0,
+            flops=each.flops,
+            nbytes=each.bytes,
+            bound=each.bound,
+            efficiency=0.05 if each.name == slow else 0.6,
+        )
+        for each in layers
+    ]
+    half = [replace(each, critical=at % 2 == 0) for at, each in enumerate(resnet.every_layer or ())]
+    return replace(resnet, measured=run, every_layer=half)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_charts_of_a_measured_run(measured: Inspection, width: int) -> None:
+    drawn = {name: CHARTS[name](measured, width) for name in ("efficiency", "accuracy", "critical")}
+    assert [mistakes(chart.svg) for chart in drawn.values() if chart is not None] == [[], [], []]
+    efficiency, accuracy, critical = drawn.values()
+    assert efficiency is not None
+    assert efficiency.table.rows[0][3] == "5 %", "what loses most is first"
+    assert accuracy is not None
+    assert "within a factor of 2." in accuracy.says
+    assert critical is not None
+    assert "could run meanwhile" in critical.says
+
+
+def test_two_runs() -> None:
+    pairs = [
+        {"new": f"layer.{at}<b>", "old_seconds": 1e-3, "new_seconds": 1e-3 + delta, "reasons": []}
+        for at, delta in enumerate((4e-4, -2e-4, 0.0))
+    ]
+    lost = [{"name": "gone", "seconds": 1e-4}]
+    for width in WIDTHS:
+        chart = changed_layers({"pairs": pairs, "lost": lost, "added": []}, width)
+        assert chart is not None
+        assert mistakes(chart.svg) == []
+        assert [row[0] for row in chart.table.rows] == ["layer.0<b>", "layer.1<b>", "gone"]
+    assert changed_layers({"pairs": pairs[2:], "lost": [], "added": []}) is None
 
 
 def test_findings_in_their_graphs() -> None:

@@ -26,6 +26,7 @@ def inspect(
     placement: bool = False,
     profiles: bool = False,
     every_layer: bool = False,
+    weight_figures: bool = False,
     layers: str | os.PathLike[str] | None = None,
     draft: str | os.PathLike[str] | None = None,
     name: str | None = None,
@@ -54,6 +55,7 @@ def inspect(
             placement=placement,
             profiles=profiles,
             every_layer=every_layer,
+            weight_figures=weight_figures,
             layers=Path(layers) if layers is not None else None,
             draft=Path(draft) if draft is not None else None,
         )
@@ -68,6 +70,7 @@ def asked(
     placement: bool = False,
     profiles: bool = False,
     every_layer: bool = False,
+    weight_figures: bool = False,
     layers: Path | None = None,
     draft: Path | None = None,
 ) -> Asked:
@@ -86,6 +89,7 @@ def asked(
         placement=placement,
         profile=profiles,
         every_layer=every_layer,
+        weights=weight_figures,
         layers=layers_in(layers) if layers is not None else None,
         targets=lambda: load_targets(folders),
         draft=draft,

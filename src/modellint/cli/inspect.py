@@ -131,6 +131,12 @@ Exit codes:
     help="Add optimization profiles in the runtimes' syntax.",
 )
 @option(
+    "--weight-figures",
+    group=SHOWN,
+    is_flag=True,
+    help="Add range and spread of each weight, by a sample of its numbers.",
+)
+@option(
     "--layers",
     group=SHOWN,
     metavar="FILE",
@@ -259,6 +265,7 @@ def _asked(config: Config, given: dict[str, Any]) -> Asked:
         placement=given["placement"],
         profiles=given["profiles"],
         every_layer=given["every_layer"],
+        weight_figures=given["weight_figures"],
         layers=given["layers"],
         draft=given["draft"],
     )

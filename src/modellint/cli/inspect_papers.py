@@ -25,6 +25,9 @@ CARDS = {"plain": MARKDOWN, "huggingface": MARKDOWN, "mct": JSON}
 NEEDS = {
     "roofline": "it needs a target whose rates are known (example: -t a10)",
     "time": "it needs a target whose rates are known (example: -t a10)",
+    "critical": "it needs a target whose rates are known, and a graph with branches",
+    "efficiency": "it needs a measured run and its device (example: --run run.json -t a10)",
+    "accuracy": "it needs a measured run and its device (example: --run run.json -t a10)",
     "batches": "it needs one target, and an open batch",
     "sweep": "it needs several batches or precisions (example: --batch 1,8,32)",
     "devices": "it needs several targets (example: -t nvidia)",

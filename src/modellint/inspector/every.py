@@ -13,6 +13,7 @@ from modellint.analysis.memory import memory
 from modellint.analysis.parameters import parameters, stored_weight
 from modellint.analysis.precision import without_strange_assumption
 from modellint.inspection import Dims, LayerFacts
+from modellint.inspector.critical import critical_path
 from modellint.inspector.node_facts import NodeFacts, attempt
 from modellint.model import Model, Node, Value
 from modellint.session import OpenModel
@@ -41,7 +42,9 @@ class _EveryLayer:
         )
         self._blocks = attempt(lambda: block_names(self._model, facts.blocks())) or {}
         self._steps = attempt(lambda: _steps(own.get(memory).footprint.profile)) or {}
-        self._times = attempt(lambda: _times(own.get(latency))) or {}
+        time = attempt(lambda: own.get(latency))
+        self._times = attempt(lambda: _times(time)) or {}
+        self._critical = attempt(lambda: critical_path(time)) if time is not None else None
         self._parameters = parameters(self._model)
         self._counted: set[int] = set()
 
@@ -78,6 +81,7 @@ class _EveryLayer:
             expected=expected,
             limited_by=limit,
             unit=self._facts.units.get(id(node)),
+            critical=self._critical is not None and id(node) in self._critical,
         )
 
     def _weights(self, node: Node) -> tuple[list[int] | None, int, int]:

@@ -38,6 +38,7 @@ from modellint.inspection import (
     States,
     Trouble,
 )
+from modellint.inspector.annotating import annotate
 from modellint.inspector.drawing import draw
 from modellint.inspector.engine import engine_of
 from modellint.inspector.formula import macs_formula
@@ -66,6 +67,8 @@ class Asked:
     placement: bool = False
     profile: bool = False
     every_layer: bool = False
+    weights: bool = False
+    """Figures of stored weights, which are read in samples."""
     targets: Callable[[], Iterable[Any]] = tuple
     """Candidates for the smallest device that fits."""
     layers: Model | None = None
@@ -90,7 +93,10 @@ def inspect_and_draw(path: Path, shown: str, asked: Asked) -> tuple[Inspection, 
     """Inspect a file, and return its graph as well, for reports that draw it."""
     with _undisturbed():
         opened = Session(asked.deployments).open(path, shown)
-        return inspect_opened(opened, asked), draw(opened, asked.deployments[0])
+        told, drawing = inspect_opened(opened, asked), draw(opened, asked.deployments[0])
+        if drawing is not None:
+            annotate(drawing, told)
+        return told, drawing
 
 
 @contextmanager
@@ -197,6 +203,8 @@ class _Look:
             looks["placement"] = self._placement
         if self.asked.every_layer:
             looks["each layer"] = lambda: self._every_layer(first)
+        if self.asked.weights:
+            looks["figures of weights"] = self._weights
         if self.asked.run is not None:
             looks["the measured run"] = lambda: self._measured(first)
         if self.asked.profile:
@@ -329,6 +337,11 @@ class _Look:
         if not self.model.has_graph:
             return {}
         return {"every_layer": every_layer(self.opened, deployment)}
+
+    def _weights(self) -> dict[str, Any]:
+        from modellint.inspector.weighing import weight_figures
+
+        return {"weights": weight_figures(self.model)}
 
     def _profile(self, deployment: Deployment) -> dict[str, Any]:
         if not self.model.has_graph:

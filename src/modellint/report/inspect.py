@@ -61,6 +61,7 @@ class _ModelPage(LanguagePage):
             self._model(told)
             self._engine(told)
             self._measured(told)
+            self._weight_figures(told)
             self.language(told.llm, told.llm_devices, has_graph=told.nodes is not None)
             self.needs(told.estimates, told.time or {})
             self.sweep(told.sweep)
@@ -321,6 +322,14 @@ class _ModelPage(LanguagePage):
 
         self.blank()
         MeasuredPage(self.stream, self.options).draw(told.measured)
+
+    def _weight_figures(self, told: Inspection) -> None:
+        if not told.weights:
+            return
+        from modellint.report.weights import WeightsPage
+
+        self.blank()
+        WeightsPage(self.stream, self.options).draw(told.weights)
 
     def _quantization(self, told: Inspection) -> None:
         if told.quantization is None:

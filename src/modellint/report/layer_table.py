@@ -37,6 +37,7 @@ COLUMNS = (
     "step",
     "alive",
     "unit",
+    "critical",
 )
 """Columns in order, the same in each format; docs/reports.md describes them."""
 _FORMULA = ("=", "+", "-", "@")
@@ -71,7 +72,7 @@ def write_parquet(inspections: Sequence[Inspection], stream: TextIO) -> None:
         **dict.fromkeys(("index", "parameters", "weight_bytes", "macs", "flops"), counts),
         **dict.fromkeys(("bytes", "step", "alive"), counts),
         **dict.fromkeys(("seconds", "expected"), figures),
-        **dict.fromkeys(("quantized", "folded"), pyarrow.bool_()),
+        **dict.fromkeys(("quantized", "folded", "critical"), pyarrow.bool_()),
     }
     rows = list(_rows(inspections))
     columns = {name: [_value(row[name]) for row in rows] for name in COLUMNS}

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from modellint.inspection import Inspection
+from modellint.report.charts.accuracy import accuracy
 from modellint.report.charts.batches import batches
 from modellint.report.charts.blocks import blocks
 from modellint.report.charts.canvas import WIDTH
 from modellint.report.charts.chart import Chart, ChartTable, sheet
 from modellint.report.charts.contexts import contexts
+from modellint.report.charts.critical import critical
 from modellint.report.charts.depth import depth
 from modellint.report.charts.devices import devices
+from modellint.report.charts.efficiency import efficiency
 from modellint.report.charts.neighborhood import neighborhoods
 from modellint.report.charts.operators import operators
 from modellint.report.charts.pareto import pareto
@@ -32,7 +35,10 @@ CHARTS: Mapping[str, Callable[[Inspection, int], Chart | None]] = {
     "precisions": precisions,
     "memory": timeline,
     "time": waterfall,
+    "critical": critical,
     "roofline": roofline,
+    "efficiency": efficiency,
+    "accuracy": accuracy,
     "batches": batches,
     "sweep": sweep,
     "devices": devices,

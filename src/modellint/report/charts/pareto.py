@@ -8,7 +8,7 @@ from modellint.base.records import dataclass
 from modellint.difference import TradeOffs, VariantFigures
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
-from modellint.report.charts.measure import fit, width_of
+from modellint.report.charts.labels import named_points
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import Scale, Unit, linear, short
 
@@ -100,17 +100,9 @@ def _draw_front(
 def _draw_variants(
     canvas: Canvas, plot: Plot, variants: Sequence[VariantFigures], x_of: dict[str, float]
 ) -> None:
-    taken: list[tuple[float, float, float]] = []
+    named = []
     for each in sorted(variants, key=lambda each: not each.is_optimal):
         x, y = plot.x(x_of[each.name]), plot.y(each.metric or 0)
         canvas.circle(x, y, 6, f"f{5 if each.is_optimal else 10} dot", each.name)
-        said = fit(each.name, 200)
-        width = width_of(said)
-        is_left = x + 10 + width > plot.right
-        left, place = (x - 10 - width if is_left else x + 10), y + 4
-        while any(
-            abs(place - at) < 15 and left < end and begin < left + width for begin, end, at in taken
-        ):
-            place += 15
-        taken.append((left, left + width, place))
-        canvas.text(left, place, said, "halo")
+        named.append((x, y, each.name))
+    named_points(canvas, plot, named)

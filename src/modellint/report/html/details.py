@@ -9,14 +9,25 @@ from modellint.base.units import format_bytes
 from modellint.inspection import Identity, Inspection, Placed, Port
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.needs import needs_panels
-from modellint.report.html.parts import Sorted, bar, columns, dims, facts, panel, section, table
+from modellint.report.html.parts import (
+    Sorted,
+    bar,
+    columns,
+    dims,
+    facts,
+    names,
+    panel,
+    section,
+    table,
+)
+from modellint.report.layers import facts as engine_facts
 
 MOST_OPS = 40
 MOST_ENTRIES = 12
 
 
 def details_section(key: str, told: Inspection) -> Markup | None:
-    panels = [*_what(told), *needs_panels(told), *_made_of(told), *_placement(told)]
+    panels = [*_what(told), *_engine(told), *needs_panels(told), *_made_of(told), *_placement(told)]
     if not any(panels):
         return None
     return section(f"{key}-details", "Details", element("div", panels, class_="panels"))
@@ -121,6 +132,25 @@ def _made_of(told: Inspection) -> Iterator[Markup | None]:
             ),
             is_wide=True,
         )
+
+
+def _engine(told: Inspection) -> Iterator[Markup | None]:
+    engine = told.engine
+    if engine is None:
+        return
+    rows = [element("li", f"{label}: {said}") for label, said in engine_facts(engine)]
+    yield panel("Engine", element("ul", rows))
+    layers = [
+        [
+            name(layer.name),
+            layer.kind or "",
+            layer.type or "",
+            names(layer.nodes) if layer.nodes else "",
+        ]
+        for layer in engine.layers
+    ]
+    heads = columns("layer", "kind", "type", "nodes of the model")
+    yield panel("Layers of the engine", table("layers of the engine", heads, layers), is_wide=True)
 
 
 def _counts(counts: dict[str, int]) -> Markup:

@@ -10,6 +10,7 @@ from typing import Any
 from modellint.base.text import bounded, escaped
 from modellint.drawing import Drawing
 from modellint.finding import Finding
+from modellint.inspection import WeightFigures
 from modellint.report.html.document import data
 from modellint.report.html.markup import Markup, element
 
@@ -47,6 +48,11 @@ def graph_data(drawing: Drawing, pins: Mapping[int, Sequence[int]]) -> dict[str,
             "macs": [node.macs for node in nodes],
             "bytes": [node.bytes for node in nodes],
             "seconds": _few({at: node.seconds for at, node in enumerate(nodes)}),
+            "expected": _few({at: node.expected for at, node in enumerate(nodes)}),
+            "measured": _few({at: node.measured for at, node in enumerate(nodes)}),
+            "critical": [at for at, node in enumerate(nodes) if node.critical],
+            "layer": _few({at: words.at(n.layer) for at, n in enumerate(nodes) if n.layer}),
+            "engine": _few({at: words.at(n.engine) for at, n in enumerate(nodes) if n.engine}),
             "precision": [words.at(node.precision) for node in nodes],
             "unit": _few({at: words.at(n.unit) for at, n in enumerate(nodes) if n.unit}),
             "note": _few({at: words.at(n.note) for at, n in enumerate(nodes) if n.note}),
@@ -63,6 +69,7 @@ def graph_data(drawing: Drawing, pins: Mapping[int, Sequence[int]]) -> dict[str,
             "name": [words.at(value.name) for value in values],
             "type": [words.at(value.type) for value in values],
             "kind": ["-iow"[("", "input", "output", "weight").index(v.kind)] for v in values],
+            "figures": _few({at: _figures(v.figures) for at, v in enumerate(values)}),
         },
         "groups": {
             "label": [words.at(group.label) for group in groups],
@@ -71,8 +78,24 @@ def graph_data(drawing: Drawing, pins: Mapping[int, Sequence[int]]) -> dict[str,
             "count": [group.count for group in groups],
         },
         "kernels": drawing.kernels,
+        "fused": drawing.fused_by,
         "pins": {node: list(findings) for node, findings in pins.items()},
         "words": words.all,
+    }
+
+
+def _figures(found: WeightFigures | None) -> dict[str, Any] | None:
+    """Return what the panel of a node says of a weight; its name and type are there already."""
+    if found is None:
+        return None
+    return {
+        "range": [found.lowest, found.highest],
+        "mean": found.mean,
+        "deviation": found.deviation,
+        "zeros": found.zeros / found.read,
+        "notFinite": found.not_finite,
+        "read": found.read / found.elements,
+        "histogram": found.histogram,
     }
 
 

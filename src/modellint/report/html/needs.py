@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bandwidth, format_bytes, format_rate
-from modellint.inspection import Estimate, Inspection, LanguageModel, Memory, Placed, Roofline, Time
+from modellint.inspection import (
+    Engine,
+    Estimate,
+    Inspection,
+    LanguageModel,
+    Memory,
+    Placed,
+    Roofline,
+    Time,
+)
 from modellint.report.html.markup import Markup, element, joined, name
 from modellint.report.html.parts import (
     Cell,
@@ -106,6 +115,21 @@ def time_card(needs: Memory, time: Time | None) -> Markup | None:
         seconds(bound.seconds),
         quiet(f" in {bound.precision}, {waits}"),
         bar(waits, parts, 1.0),
+    )
+
+
+def engine_card(engine: Engine) -> Markup:
+    """Return what types an engine's layers compute in, and how many only convert."""
+    said = ", ".join(f"{count:,} in {kind}" for kind, count in engine.types.items())
+    reformats = f"{engine.reformats:,} only change type or layout"
+    parts = [("plain", float(sum(engine.types.values())), said)]
+    parts.append(("overhead", float(engine.reformats), reformats))
+    return card(
+        "Layers of the engine",
+        f"{len(engine.layers):,}",
+        quiet(f" {said}" if said else ""),
+        bar(f"{said}; {reformats}", parts, float(len(engine.layers))),
+        element("p", reformats, class_="quiet") if engine.reformats else None,
     )
 
 

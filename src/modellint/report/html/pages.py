@@ -11,7 +11,7 @@ from modellint.base.units import format_bytes
 from modellint.base.version import __version__
 from modellint.drawing import Drawing
 from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
-from modellint.inspection import Inspection, Memory, Together, Verdict
+from modellint.inspection import Engine, Inspection, Memory, Together, Verdict
 from modellint.report.assumed import sentences
 from modellint.report.grouping import Section, sections
 from modellint.report.html.charts import charts_section
@@ -22,6 +22,7 @@ from modellint.report.html.graph import graph_section
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.needs import (
     TONES,
+    engine_card,
     language_card,
     memory_card,
     placement_card,
@@ -295,6 +296,7 @@ def _cards(told: Inspection) -> list[Markup | None]:
         memory_card(needs) if needs is not None else None,
         language_card(told.llm) if told.llm is not None and needs is None else None,
         time_card(needs, (told.time or {}).get(needs.target or "")) if needs is not None else None,
+        engine_card(told.engine) if told.engine is not None else None,
         *(placement_card(each) for each in [*(told.placement or {}).values()][:1]),
         size_card(told),
     ]
@@ -349,8 +351,22 @@ def _fit(told: Inspection) -> Answer:
     if verdict is not None:
         said = f"{FITS[verdict]}{f' on {device}' if device else ''}"
         return Answer(said, TONES[verdict], more)
+    if told.engine is not None:
+        return Answer(_became(told.engine), "poor" if _is_worse(told.engine) else "", more)
     kinds = [f"{each.kind} ×{each.count}" for each in told.blocks or ()]
     return Answer(", ".join(kinds) or told.format, "", more)
+
+
+def _became(engine: Engine) -> str:
+    layers = counted(len(engine.layers), "layer")
+    if engine.became is None:
+        return layers
+    return f"{counted(engine.became.nodes, 'node')} became {layers}"
+
+
+def _is_worse(engine: Engine) -> bool:
+    """Return True if an engine computes in wider types than it was to."""
+    return bool(engine.became is not None and engine.became.left_float)
 
 
 def _inspected_row(told: Inspection) -> Row:

@@ -1,7 +1,7 @@
 // What each node is colored by. A color is the name of a variable of the style.
 
 const FAMILIES = [
-  ["product", /^(.*\.)?(Fused)?(Conv|ConvTranspose|Gemm|MatMul|Einsum|FullyConnected|QLinear(Conv|MatMul)|MatMul.*|.*Conv(2D|Integer)?)$/i],
+  ["product", /^(.*\.)?(Fused)?(Conv|ConvTranspose|Gemm|MatMul|Einsum|FullyConnected|QLinear(Conv|MatMul)|MatMul.*|.*Conv(olution)?(2D|Integer)?|MatrixMultiply|.*gemm.*)$/i],
   ["attention", /attention|softmax|rotary/i],
   ["normalization", /norm/i],
   ["activation", /relu|gelu|sigmoid|tanh|swish|silu|elu$|mish|softplus|erf$|clip/i],
@@ -12,6 +12,9 @@ const FAMILIES = [
   ["arithmetic", /add|sub|mul|div|pow|sqrt|neg|exp|log|sum|mean|min|max|equal|less|greater|not|and|or|cos|sin/i],
 ];
 const PRECISIONS = ["fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4"];
+const ENGINE_TYPES = {
+  float32: "fp32", float16: "fp16", bfloat16: "bf16", int8: "int8", float8e4m3fn: "fp8", int4: "int4", float4e2m1: "fp4",
+};
 const CHANGES = ["same", "changed", "added", "removed"];
 const STEPS = 6;
 
@@ -45,8 +48,9 @@ function waysToColor(graph) {
   if (Object.keys(nodes.unit).length) {
     ways.push(kind("unit", "placement", (node) => graph.unit(node) || "unknown"));
   }
-  if (Object.keys(nodes.seconds).length) {
-    ways.push(figure("seconds", "time", nodes.seconds, formatSeconds));
+  if (Object.keys(nodes.engine).length) ways.push(kind("engine", "engine", (node) => graph.engine(node)));
+  for (const [key, label] of [["measured", "time, measured"], ["expected", "time, expected"], ["seconds", "time, at least"]]) {
+    if (Object.keys(nodes[key]).length) ways.push(figure(key, label, nodes[key], formatSeconds));
   }
   if (nodes.macs.some(Boolean)) ways.push(figure("macs", "MACs", nodes.macs, formatCount));
   if (nodes.bytes.some(Boolean)) ways.push(figure("bytes", "memory moved", nodes.bytes, formatBytes));
@@ -62,6 +66,8 @@ function colorOfKind(way, kind, all) {
   if (way === "change") return "change-" + kind;
   if (way === "precision" && PRECISIONS.includes(kind)) return "precision-" + kind;
   if (way === "precision") return "none";
+  if (way === "engine" && ENGINE_TYPES[kind]) return "precision-" + ENGINE_TYPES[kind];
+  if (way === "engine") return "none";
   return "kind-" + (Math.max(all.indexOf(kind), 0) % 6);
 }
 

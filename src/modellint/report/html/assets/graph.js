@@ -9,6 +9,7 @@ class GraphData {
     this.findingCount = Object.keys(data.pins).length;
     this.groupCount = data.groups.label.length;
     this.quantized = new Set(data.nodes.quantized);
+    this.critical = new Set(data.nodes.critical);
     this.#connect();
     this.#summarize();
   }
@@ -82,6 +83,8 @@ class GraphData {
   }
   precision(node) { return this.isEnd(node) ? "" : this.word(this.data.nodes.precision, node); }
   unit(node) { return this.word(this.data.nodes.unit, node); }
+  layer(node) { return this.word(this.data.nodes.layer, node); }
+  engine(node) { return this.word(this.data.nodes.engine, node); }
   note(node) { return this.word(this.data.nodes.note, node); }
   valueName(value) { return this.word(this.data.values.name, value); }
   valueType(value) { return this.word(this.data.values.type, value); }
@@ -174,7 +177,7 @@ class GraphView {
       autocomplete: "off", spellcheck: false, role: "combobox", "aria-expanded": "false",
     });
     this.results = make("ul", { className: "results", hidden: true, role: "listbox", ariaLabel: "Nodes found" });
-    const toggles = [["findings", "Findings"], ["quantized", "Quantized"], ["slow", "Bottlenecks"]]
+    const toggles = [["findings", "Findings"], ["quantized", "Quantized"], ["slow", "Bottlenecks"], ["critical", "Critical path"]]
       .filter(([key]) => this.#isUseful(key))
       .map(([key, label]) => make("button", {
         type: "button", className: "toggle", "aria-pressed": "false", "data-filter": key,
@@ -184,10 +187,11 @@ class GraphView {
       .map(([sign, label]) => make("button", { type: "button", title: label, ariaLabel: label }, sign));
     this.zoomButtons = zoom;
     if (this.graph.data.kernels.length) {
+      const isEngine = this.graph.data.fused === "engine";
       this.fused = make("button", {
         type: "button", className: "toggle", "aria-pressed": "false",
-        title: "Show nodes that are expected to run as one kernel",
-      }, "Fused");
+        title: isEngine ? "Show nodes that the engine runs as one layer" : "Show nodes that are expected to run as one kernel",
+      }, isEngine ? "Layers" : "Fused");
     }
     if (!this.graph.groupCount) zoom.splice(3);
     this.legend = make("ul", { className: "legend", ariaLabel: "Colors" });
@@ -213,14 +217,18 @@ class GraphView {
     const { nodes } = this.graph.data;
     if (filter === "findings") return this.graph.findingCount > 0;
     if (filter === "quantized") return nodes.quantized.length > 0;
+    if (filter === "critical") {  // says nothing of a chain, which is on it as a whole
+      const { expected } = nodes;
+      return Object.keys(expected).some((node) => !this.graph.critical.has(Number(node)));
+    }
     this.heavy = this.#bottlenecks();
     return this.heavy.size > 0;
   }
 
   // The nodes that take most of the time, or of the MACs without a device: half of all.
   #bottlenecks() {
-    const { seconds, macs } = this.graph.data.nodes;
-    const column = Object.keys(seconds).length ? seconds : macs;
+    const { measured, expected, seconds, macs } = this.graph.data.nodes;
+    const column = [measured, expected, seconds].find((times) => Object.keys(times).length) ?? macs;
     const sized = [];
     for (let node = 0; node < this.graph.realCount; node++) if (column[node]) sized.push([column[node], node]);
     sized.sort((a, b) => b[0] - a[0] || a[1] - b[1]);
@@ -378,6 +386,7 @@ class GraphView {
     const passes = (node) =>
       (!this.filters.has("findings") || graph.pinsOf(node).length) &&
       (!this.filters.has("quantized") || graph.quantized.has(node)) &&
+      (!this.filters.has("critical") || graph.critical.has(node)) &&
       (!this.filters.has("slow") || this.heavy.has(node));
     for (let node = 0; node < graph.realCount; node++) if (passes(node)) nodes.add(this.layout.paths[node].at(-1));
     this.matched = nodes;
@@ -1065,9 +1074,12 @@ function nodePanel(view, node) {
     parts.push(...pinnedFindings(view, graph.pinsOf(node)));
     parts.push(figures([
       ["MACs", nodes.macs[node], formatCount], ["parameters", nodes.parameters[node], formatCount],
-      ["moves", nodes.bytes[node], formatBytes], ["time, at least", nodes.seconds[node], formatSeconds],
+      ["moves", nodes.bytes[node], formatBytes], ["time, measured", nodes.measured[node], formatSeconds], ["time, expected", nodes.expected[node], formatSeconds],
+      ["time, at least", nodes.seconds[node], formatSeconds],
       ["precision", graph.precision(node), String], ["runs on", graph.unit(node), String],
+      ["in the engine", graph.engine(node), String],
     ]));
+    if (graph.layer(node)) parts.push(make("h4", {}, "Layer"), make("p", { className: "layer" }, make("bdi", {}, graph.layer(node))));
     const flat = nodes.attributes[node] || [];
     if (flat.length) {
       const rows = [];
@@ -1076,7 +1088,11 @@ function nodePanel(view, node) {
     }
     const weights = nodes.inputs[node].filter((value) => values.kind[value] === "w");
     if (weights.length) {
-      parts.push(make("h4", {}, "Weights"), pairs(weights.map((value) => [graph.valueName(value), graph.valueType(value)])));
+      parts.push(make("h4", {}, "Weights"));
+      for (const value of weights) {
+        parts.push(pairs([[graph.valueName(value), graph.valueType(value)]]));
+        if (values.figures[value]) parts.push(weightFigures(values.figures[value]));
+      }
     }
   }
   parts.push(...neighborList(view, "Reads", graph.before[node] || []));
@@ -1102,7 +1118,8 @@ function groupPanel(view, group) {
     figures([
       ["nodes", inside.length, formatCount], ["MACs", sum(nodes.macs), formatCount],
       ["parameters", sum(nodes.parameters), formatCount], ["moves", sum(nodes.bytes), formatBytes],
-      ["time, at least", sum(nodes.seconds), formatSeconds],
+      ["time, measured", sum(nodes.measured), formatSeconds],
+      ["time, expected", sum(nodes.expected), formatSeconds], ["time, at least", sum(nodes.seconds), formatSeconds],
     ]),
     make("h4", {}, "Operators"),
     pairs([...ops].sort((a, b) => b[1] - a[1]).slice(0, 16).map(([op, count]) => [op, `×${count.toLocaleString("en")}`])),
@@ -1122,6 +1139,24 @@ function figures(entries) {
     list.append(make("div", {}, make("dt", {}, label), make("dd", {}, format(value))));
   }
   return list;
+}
+
+// Range and spread of a weight, with a small histogram.
+function weightFigures(found) {
+  const most = Math.max(...found.histogram), number = (value) => String(Number(value.toPrecision(3)));
+  const share = (value) => (value ? `${Number((100 * value).toPrecision(2))} %` : "");
+  const bars = make("div", { className: "histogram", role: "img", ariaLabel: `Histogram from ${number(found.range[0])} to ${number(found.range[1])}` });
+  for (const count of found.histogram) {
+    const bar = make("span");
+    bar.style.height = `${count ? Math.max((100 * count) / most, 3) : 0}%`;
+    bars.append(bar);
+  }
+  return make("div", {}, bars, figures([
+    ["lowest", number(found.range[0]), String], ["highest", number(found.range[1]), String],
+    ["mean", number(found.mean), String], ["deviation", number(found.deviation), String],
+    ["zeros", share(found.zeros), String], ["not finite", found.notFinite, formatCount],
+    ["read", found.read < 1 ? share(found.read) : "", String],
+  ]));
 }
 
 function pairs(entries) {
