@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 import click
 
 from modellint.base.errors import UsageError
-from modellint.cli.command import Command, option
+from modellint.cli.command import option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
 from modellint.cli.given import counts, several_of
@@ -43,6 +43,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
+from modellint.cli.summaries import SummaryCommand, paragraphs, summary_options
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, Budgets
 from modellint.targets.target import Precision
@@ -75,6 +76,7 @@ EPILOG = """Examples:
   modellint inspect model.onnx -o csv:layers.csv   a table of every layer
   modellint inspect model.onnx -t a10 --chart roofline -o svg:roofline.svg
   modellint inspect model.onnx -t a10 -o markdown:card.md   a model card with its charts
+  modellint inspect model.onnx -t a10 --summary    one paragraph
   modellint inspect model.onnx --runtime webnn --graph model.js   for a browser
 
 Exit codes:
@@ -82,7 +84,7 @@ Exit codes:
 """
 
 
-@click.command(cls=Command, epilog=EPILOG)
+@click.command(cls=SummaryCommand, epilog=EPILOG)
 @click.argument(
     "models",
     nargs=-1,
@@ -174,12 +176,7 @@ Exit codes:
 )
 @output_option(FORMATS, "reports")
 @paper_options
-@option(
-    "--summary",
-    group=SHOWN,
-    is_flag=True,
-    help="Show one paragraph for each model.",
-)
+@summary_options
 @force_option
 @option(
     "--json",
@@ -222,10 +219,11 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
                 if output.format == MARKDOWN
                 else {}
             )
-            text = card_text(card, inspections, result, pictures)
+            said = _summaries(inspections, given).strip() if given["summary"] == "llm" else ""
+            text = card_text(card, inspections, result, pictures, said)
             output.write(partial(_draw_text, text), options)
         elif given["summary"] and output.format == TEXT:
-            output.write(partial(_draw_summaries, inspections), options)
+            output.write(partial(_draw_text, _summaries(inspections, given)), options)
         else:
             output.write(partial(_draw, looks, total, given["charts"]), options)
     for text in dict.fromkeys((*found.notes, *_without_rows(outputs, inspections))):
@@ -319,13 +317,11 @@ def _draw_text(text: str, name: str, stream: TextIO, options: Options) -> None:
     click.echo(text, file=stream, nl=False)
 
 
-def _draw_summaries(
-    inspections: Sequence[Inspection], name: str, stream: TextIO, options: Options
-) -> None:
-    from modellint.report.summary import summary
-
-    for inspection in inspections:
-        click.echo(summary(inspection), file=stream)
+def _summaries(inspections: Sequence[Inspection], given: dict[str, Any]) -> str:
+    said = paragraphs(
+        inspections, given["summary"], hashed=given["hash_names"], verbose=given["verbose"]
+    )
+    return "".join(f"{each}\n" for each in said)
 
 
 def _draw(

@@ -99,12 +99,17 @@ def checked(files: Sequence[Path], given: Mapping[str, Any], values: Mapping[str
 
 
 def card_text(
-    kind: str, inspections: Sequence[Inspection], result: Result, pictures: Mapping[str, str]
+    kind: str,
+    inspections: Sequence[Inspection],
+    result: Result,
+    pictures: Mapping[str, str],
+    overview: str = "",
 ) -> str:
+    """Return a card; without an overview, it begins with the one by template."""
     from modellint.report.cards import Card, huggingface_card, plain_card, toolkit_card
     from modellint.report.strict import dumps
 
-    card = Card(_only(inspections, "a card is of"), result, pictures)
+    card = Card(_only(inspections, "a card is of"), result, pictures, overview)
     if kind == "mct":
         return dumps(toolkit_card(card), 2) + "\n"
     return huggingface_card(card) if kind == "huggingface" else plain_card(card)

@@ -31,6 +31,8 @@ class Card:
     result: Result
     pictures: Mapping[str, str]
     """File names of charts, by title."""
+    summary: str = ""
+    """A paragraph to begin with, instead of the one by template."""
 
     @property
     def name(self) -> str:
@@ -40,7 +42,7 @@ class Card:
 
     @property
     def overview(self) -> str:
-        return summary(self.inspection)
+        return self.summary or summary(self.inspection)
 
     @property
     def findings(self) -> list[Finding]:
