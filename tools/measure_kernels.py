@@ -57,19 +57,23 @@ MOST_TRIED = 3
 
 
 def main() -> int:
+    write_kernels("kernels", ABOUT, operators())
+    return 0
+
+
+def write_kernels(kind: str, about: str, operators: dict[str, dict[str, Any]]) -> None:
     release = ".".join(onnxruntime.__version__.split(".")[:2])
     table = {
-        "about": ABOUT,
+        "about": about,
         "runtime": "onnxruntime",
         "version": onnxruntime.__version__,
         "confidence": "measured",
         "source": SOURCE,
         "domains": {domain: newest for domain in DOMAINS if (newest := newest_version(domain))},
-        "operators": operators(),
+        "operators": operators,
     }
-    path = FOLDER / f"kernels-{release}.json"
+    path = FOLDER / f"{kind}-{release}.json"
     path.write_text("".join(_lines(table)), encoding="utf-8")
-    return 0
 
 
 def operators() -> dict[str, dict[str, Any]]:
@@ -93,7 +97,7 @@ def _operator(schemas: Sequence[Any], kernels: Sequence[Any]) -> dict[str, Any]:
         "versions": sorted({each.since_version for each in schemas}),
         "removed": sorted(removed),
         "body": bodies(schemas, kernels),
-        "kernels": _merged(_kernel(each, schemas) for each in kernels),
+        "kernels": merged(kernel_of(each, schemas) for each in kernels),
     }
     facts["signature"] = _signature(schemas[-1]) if not _is_standard(schemas[-1]) else None
     return {name: fact for name, fact in facts.items() if fact}
@@ -125,7 +129,7 @@ def _formal(formal: Any) -> list[str]:
     return [formal.typeStr, formal.option.name]
 
 
-def _kernel(kernel: Any, schemas: Sequence[Any]) -> list[Any]:
+def kernel_of(kernel: Any, schemas: Sequence[Any]) -> list[Any]:
     first, last = kernel.version_range
     fitting = [each for each in schemas if each.since_version <= first] or schemas
     schema = max(fitting, key=lambda each: each.since_version)
@@ -155,7 +159,7 @@ def _type_names(allowed: Iterable[str]) -> Iterator[str]:
         yield SPELT.get(element, element) if kind == "tensor" else KINDS.get(kind, kind)
 
 
-def _merged(kernels: Iterable[list[Any]]) -> list[list[Any]]:
+def merged(kernels: Iterable[list[Any]]) -> list[list[Any]]:
     """Kernels that differ in one type alone as one of several types."""
     alone: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     found = []

@@ -54,9 +54,11 @@ class Agreement:
             if node.label in taken or node.label in left:
                 self._judge(name, node, found, node.label in taken)
         mine, real = len(found.accelerated), len(answer["partitions"])
-        self.parts[mine == real] += 1
-        if mine != real:
-            self.differences.append(f"{name}: {mine} parts predicted, {real} measured")
+        what = "copies" if "copies" in answer else "parts"
+        counts = (len(found.boundaries), answer["copies"]) if "copies" in answer else (mine, real)
+        self.parts[counts[0] == counts[1]] += 1
+        if counts[0] != counts[1]:
+            self.differences.append(f"{name}: {counts[0]} {what} predicted, {counts[1]} measured")
         self.whole[(found.is_whole and mine > 0) == (not left and real > 0)] += 1
 
     def _judge(self, name: str, node: Node, found: UnitPlacement, is_taken: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
-from modellint.formats.onnx.facts import onnx_facts
+from modellint.formats.onnx.facts import normal_domain, onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
 from modellint.runtimes.kernels import Answer, KernelTable, kernels
@@ -224,11 +224,6 @@ def graphs_with_imports(model: Model) -> Iterator[tuple[Graph, dict[str, int]]]:
     for graph in model.graphs(functions=True):
         opsets = facts.opsets_of(graph)
         yield graph, {normal_domain(domain): version for domain, version in opsets.items()}
-
-
-def normal_domain(domain: str) -> str:
-    """Return the domain under its usual name: the default domain has two."""
-    return "" if domain == "ai.onnx" else domain
 
 
 def is_known_operator(node: Node, version: int) -> bool:

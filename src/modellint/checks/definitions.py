@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from modellint.base.records import dataclass
-from modellint.checks.compat import find_schema, graphs_with_imports, normal_domain
+from modellint.checks.compat import find_schema, graphs_with_imports
+from modellint.formats.onnx.facts import normal_domain
 from modellint.model import Attribute, AttributeRef, Graph, Model, Node, Tensor, Value
 from modellint.model.dtypes import UNDEFINED
 from modellint.native import library

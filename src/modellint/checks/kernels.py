@@ -10,11 +10,12 @@ from modellint.checks.compat import (
     STANDARD_DOMAINS,
     graphs_with_imports,
     is_known_operator,
-    normal_domain,
     registered,
 )
 from modellint.checks.repeats import folded
 from modellint.checks.support import by_table
+from modellint.formats.onnx.facts import normal_domain
+from modellint.forms.forms import type_at
 from modellint.model import Graph, Node
 from modellint.runtimes.kernels import Answer, KernelTable
 
@@ -69,7 +70,7 @@ def form_unsupported(context: Context) -> Iterator[Hit]:
 
 
 def _answer(table: KernelTable, domain: str, opset: int, node: Node) -> Answer:
-    return table.ask(domain, node.op_type, opset, lambda place: _type_at(node, place))
+    return table.ask(domain, node.op_type, opset, lambda place: type_at(node, place))
 
 
 def _refused_type(
@@ -77,10 +78,10 @@ def _refused_type(
 ) -> tuple[dict[str, object], str]:
     """Return the first type that no kernel takes; else it is the combination of types."""
     for place in table.places(domain, node.op_type, opset):
-        found, taken = _type_at(node, place), table.types(domain, node.op_type, opset, place)
+        found, taken = type_at(node, place), table.types(domain, node.op_type, opset, place)
         if found is not None and found not in taken:
             return {"type": found, "takes": ", ".join(taken)}, ""
-    types = [_type_at(node, str(at)) or "" for at in range(len(node.inputs))]
+    types = [type_at(node, str(at)) or "" for at in range(len(node.inputs))]
     return {"type": ", ".join(dict.fromkeys(filter(None, types)))}, "combination"
 
 
@@ -104,13 +105,3 @@ def _is_uncalled(graph: Graph) -> bool:
     """
     called = graph.outermost.called
     return bool(called) and called not in graph.model.graph.by_op
-
-
-def _type_at(node: Node, place: str) -> str | None:
-    at = int(place.removeprefix("o"))
-    value = node.output(at) if place.startswith("o") else node.input(at)
-    if value is None:
-        return None
-    if value.type_name != "tensor":
-        return value.type_name
-    return value.dtype.name if value.dtype is not None else None

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modellint.checks.api import Context, Hit
-from modellint.checks.compat import STANDARD_DOMAINS, normal_domain, versions_of
+from modellint.checks.compat import STANDARD_DOMAINS, versions_of
 from modellint.fixes.building import main_opset
 from modellint.fixes.conditions import opset_of
-from modellint.formats.onnx.facts import onnx_facts
+from modellint.formats.onnx.facts import normal_domain, onnx_facts
 from modellint.model import DTYPES, Graph, Model, Node
 from modellint.model.edits import (
     AddTensor,

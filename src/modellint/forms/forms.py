@@ -63,6 +63,17 @@ def opset_of(node: Node) -> int | None:
     return opsets.get(node.domain, opsets.get(DEFAULT_DOMAIN))
 
 
+def type_at(node: Node, place: str) -> str | None:
+    """Return the type at a place of a node, as tables of kernels name it: ``0``, ``o0``."""
+    at = int(place.removeprefix("o"))
+    value = node.output(at) if place.startswith("o") else node.input(at)
+    if value is None:
+        return None
+    if value.type_name != "tensor":
+        return value.type_name
+    return value.dtype.name if value.dtype is not None else None
+
+
 # Attributes.
 
 

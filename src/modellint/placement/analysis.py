@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from modellint.analysis.assume import settle
 from modellint.analysis.cost import cost
-from modellint.analysis.cost.traffic import nbytes, total_of
-from modellint.analysis.shapes import DeployedTypes
+from modellint.analysis.cost.traffic import total_of
 from modellint.formats.registry import dialect_of
 from modellint.model import Model, Node
 from modellint.placement.judging import NodeJudge
-from modellint.placement.placed import Boundary, Merge, NotTaken, Partition, UnitPlacement
+from modellint.placement.kernels import KernelJudge
+from modellint.placement.placed import Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.tflite import TFLiteJudge
 from modellint.runtimes import find_runtime
 from modellint.runtimes.support import support
@@ -32,12 +32,13 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     runtime = find_runtime(deployment.runtime or "")
     if runtime is None or runtime.placing is None or not model.has_graph:
         return None
-    if dialect_of(model.format) not in runtime.placing.dialects:
-        return None
     placing, table = runtime.placing, support(runtime.name, deployment.runtime_version)
-    if table is None:
+    if dialect_of(model.format) not in placing.dialects or table is None:
         return None
-    judge = _JUDGES.get(dialect_of(model.format), NodeJudge)(model, deployment, placing, table)
+    if placing.only_on_cuda and not deployment.is_on_cuda:
+        return None
+    judge_of = KernelJudge if placing.kernels else _JUDGES.get(dialect_of(model.format), NodeJudge)
+    judge = judge_of(model, deployment, placing, table)
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
     refusals = _refusals(judge, nodes)
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
@@ -49,12 +50,12 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
         fallback=placing.fallback,
         partitions=partitions,
         refusals=refusals,
-        boundaries=tuple(_boundaries(judge, deployment, partitions, refusals)),
+        boundaries=tuple(judge.boundaries(nodes, refusals)),
         merges=tuple(sorted(useful, key=lambda merge: merge.partitions)[:MOST_MERGES]),
         nodes=nodes,
         shares=_shares(judge, partitions),
         runtime=runtime.name,
-        version=table.version,
+        version=judge.version,
         measured=table.measured,
         article=placing.article,
     )
@@ -116,35 +117,6 @@ def _islands(left: Sequence[Node]) -> list[list[Node]]:
         part_of[id(node)] = home
         parts.setdefault(home, []).append(node)
     return list(parts.values())
-
-
-def _boundaries(
-    judge: NodeJudge,
-    deployment: Deployment,
-    partitions: Sequence[Partition],
-    refusals: dict[int, NotTaken],
-) -> Iterator[Boundary]:
-    """Iterate over values that cross from one unit to another, each once."""
-    units = {id(node): part.unit for part in partitions for node in part.nodes}
-    types = judge.analysis(DeployedTypes)
-    for part in partitions:
-        for node in part.nodes:
-            for value in filter(None, node.outputs):
-                reader = next(
-                    (
-                        u.node
-                        for u in value.consumers
-                        if units.get(id(u.node), part.unit) != part.unit
-                    ),
-                    None,
-                )
-                if reader is None:
-                    continue
-                cause = reader if id(reader) in refusals else node
-                size = nbytes(value, types, deployment.precision)
-                yield Boundary(
-                    value, part.unit, units[id(reader)], size, cause, refusals[id(cause)]
-                )
 
 
 def _fixed(

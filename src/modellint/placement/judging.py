@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
+from modellint.analysis.cost.traffic import nbytes
 from modellint.analysis.folding import folding
 from modellint.analysis.fusion import Norms
+from modellint.analysis.shapes import DeployedTypes
 from modellint.forms.facts import Facts
 from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Model, Node, Value, is_static, small_constant
 from modellint.operators import Trait, having
 from modellint.placement.epochs import epochs
 from modellint.placement.inside import INSIDE
-from modellint.placement.placed import NotTaken
+from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.waves import waves
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.support import Support, moved, removed, restrictions, within
@@ -47,6 +49,11 @@ class NodeJudge(Facts):
     @property
     def model(self) -> Model:
         return self._model
+
+    @property
+    def version(self) -> str:
+        """Return the release of the runtime that its table describes."""
+        return self._table.version
 
     def under(self, deployment: Deployment) -> NodeJudge:
         """Return the same for another deployment on the runtime."""
@@ -136,6 +143,29 @@ class NodeJudge(Facts):
         if self._placing.grouping == "epochs":
             return epochs(nodes, is_taken)
         return waves(nodes, is_taken, self.removes)
+
+    def boundaries(
+        self, nodes: Sequence[Node], refusals: Mapping[int, NotTaken]
+    ) -> Iterator[Boundary]:
+        """Iterate over values that cross from one unit to another, each once."""
+        units = {
+            id(node): self._placing.fallback if id(node) in refusals else self._placing.unit
+            for node in nodes
+        }
+        for node in nodes:
+            unit = units[id(node)]
+            for value in filter(None, node.outputs):
+                readers = (use.node for use in value.consumers)
+                reader = next((each for each in readers if units.get(id(each), unit) != unit), None)
+                if reader is not None:
+                    cause = reader if id(reader) in refusals else node
+                    yield self.boundary(value, unit, units[id(reader)], cause, refusals[id(cause)])
+
+    def boundary(
+        self, value: Value, source: str, reader: str, node: Node, refusal: NotTaken
+    ) -> Boundary:
+        size = nbytes(value, self.analysis(DeployedTypes), self._deployment.precision)
+        return Boundary(value, source, reader, size, node, refusal)
 
     def refusal(self, node: Node) -> NotTaken | None:
         """Return why the accelerator does not take a node on its own; None if it does."""

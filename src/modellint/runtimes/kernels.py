@@ -58,11 +58,35 @@ class KernelTable:
             return "runs"
         return "no-type"
 
-    def types(self, domain: str, op: str, opset: int, place: str) -> list[str]:
-        """Return the types at a place that some kernel takes, or that are cast to one of them."""
+    def has_kernel(self, domain: str, op: str, opset: int, type_at: TypeAt) -> bool:
+        """Return True if a kernel takes an operator as it is."""
+        version = self.registers(domain, op, opset)
+        return version is not None and _fits(self._kernels(domain, op, version), type_at)
+
+    def is_replaced(self, domain: str, op: str, opset: int, type_at: TypeAt) -> bool:
+        """Return True if other operators take an operator's place, for no kernel takes it."""
+        bodies = self._facts(domain, op).get("body", ())
+        return not self.has_kernel(domain, op, opset, type_at) and _is_replaced(
+            bodies, opset, type_at
+        )
+
+    def host(self, domain: str, op: str, opset: int) -> frozenset[str]:
+        """Return the places of a kernel for a GPU that are in the computer's memory."""
+        version = self.registers(domain, op, opset)
+        for first, last, places in self._facts(domain, op).get("host", ()):
+            if version is not None and first <= version and (last is None or version <= last):
+                return frozenset(places)
+        return frozenset()
+
+    def kernel_types(self, domain: str, op: str, opset: int, place: str) -> list[str]:
+        """Return the types at a place that some kernel takes."""
         version = self.registers(domain, op, opset)
         kernels = self._kernels(domain, op, version) if version is not None else ()
-        found = {name for types in kernels for name in types.get(place, ())}
+        return sorted({name for types in kernels for name in types.get(place, ())})
+
+    def types(self, domain: str, op: str, opset: int, place: str) -> list[str]:
+        """Return the types at a place that some kernel takes, or that are cast to one of them."""
+        found = set(self.kernel_types(domain, op, opset, place))
         return sorted(found | {name for name, cast in COMPUTED_AS.items() if cast in found})
 
     def places(self, domain: str, op: str, opset: int) -> list[str]:
@@ -121,9 +145,9 @@ def _computed_as(name: str | None) -> str | None:
     return COMPUTED_AS.get(name, name) if name is not None else None
 
 
-def kernels(runtime: str, version: str | None = None) -> KernelTable | None:
+def kernels(runtime: str, version: str | None = None, kind: str = KERNELS) -> KernelTable | None:
     """Return the table for a version of the runtime, by default its newest; None if not known."""
-    table = find_table(runtime, KERNELS, version)
+    table = find_table(runtime, kind, version)
     return _kernels(table) if table is not None else None
 
 

@@ -37,4 +37,10 @@ class Placing:
     """Way of forming parts of what is taken: the modules of these names in `placement/` say how."""
     others: tuple[tuple[str, str], ...] = ()
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
+    kernels: str = ""
+    """Kind of the table of kernels that say what it takes, instead of `support`."""
+    forms: str = ""
+    """Kind of the table of forms for which its kernels do not hold."""
+    only_on_cuda: bool = False
+    """True if only an NVIDIA GPU is such an accelerator."""
     source: str = ""

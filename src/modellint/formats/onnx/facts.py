@@ -79,3 +79,8 @@ _NONE = OnnxFacts()
 def onnx_facts(model: Model) -> OnnxFacts:
     """Return the facts of an ONNX file; empty for any other file."""
     return model.format_facts if isinstance(model.format_facts, OnnxFacts) else _NONE
+
+
+def normal_domain(domain: str) -> str:
+    """Return the domain under its usual name: the default domain has two."""
+    return "" if domain == "ai.onnx" else domain

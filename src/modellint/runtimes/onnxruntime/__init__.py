@@ -5,6 +5,7 @@ from pathlib import Path
 from modellint.base.install import install_command
 from modellint.runtimes.execution import Executor
 from modellint.runtimes.optimizer import Optimizer
+from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Loading, Runtime, RuntimeMemory
 
@@ -45,6 +46,15 @@ RUNTIME = Runtime(
         asked_by_default=True,
     ),
     optimizer=Optimizer("ort", f"{__name__}.optimizer", install_command("ort")),
+    placing=Placing(
+        "GPU",
+        static_only=False,
+        converts=False,
+        kernels="cuda-kernels",
+        forms="cuda-forms",
+        only_on_cuda=True,
+        source="https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html",
+    ),
     executor=Executor(
         f"{__name__}.execution",
         "onnxruntime",

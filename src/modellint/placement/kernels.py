@@ -1,0 +1,235 @@
+"""Decision which nodes ONNX Runtime computes on a GPU, by the kernels that it registers for it.
+
+A node with a kernel goes to the GPU, except for what computes shapes: nodes that read nothing but
+what is in the computer's memory already stay there (fallback_cpu_capability.cc, version 1.31).
+Kernels have some of their inputs and outputs there, too. What one side writes and the other reads
+is copied by a node of its own (transformer_memcpy.cc).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from modellint.base.store import kept_toml
+from modellint.formats.onnx.facts import normal_domain
+from modellint.forms.forms import opset_of, refused_form, type_at
+from modellint.model import Node, Value, is_static
+from modellint.operators import Trait, having
+from modellint.placement.judging import NodeJudge
+from modellint.placement.placed import Boundary, NotTaken
+from modellint.placement.stages import stages
+from modellint.runtimes.kernels import KernelTable, kernels
+from modellint.runtimes.versions import find_table
+
+_STAYS = NotTaken("neighbor", "reads only what the CPU has, such as shapes")
+_FED = NotTaken("neighbor", "reads an input that the other unit reads, too")
+_HALVES = frozenset(
+    {"float16", "bfloat16", "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"}
+)
+_DEQUANTIZE = having(Trait.DEQUANTIZE)
+_MOST_ITEMS = 100
+"""Items of a constant that does not keep a node on the GPU."""
+
+
+class KernelJudge(NodeJudge):
+    """A model for a deployment, before the kernels of its runtime."""
+
+    @cached_property
+    def _kernels(self) -> KernelTable:
+        found = kernels(self._runtime, self._deployment.runtime_version, self._placing.kernels)
+        assert found is not None  # for the runtimes that are judged so
+        return found
+
+    @property
+    def version(self) -> str:
+        return self._kernels.version
+
+    @property
+    def _runtime(self) -> str:
+        return self._deployment.runtime or ""
+
+    @cached_property
+    def _stated(self) -> Mapping[str, Any]:
+        table = find_table(self._runtime, self._placing.forms, self._deployment.runtime_version)
+        return kept_toml(table.path) if table is not None else {}
+
+    @cached_property
+    def _removed(self) -> frozenset[str]:
+        return frozenset(self._stated.get("removed", ()))
+
+    @cached_property
+    def _forms(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for form in self._stated.get("form", ()):
+            for op in form["op"]:
+                found.setdefault(op, []).append(form)
+        return found
+
+    def follows_its_reader(self, node: Node) -> bool:
+        return False
+
+    def refusal(self, node: Node) -> NotTaken | None:
+        return self._own_refusal(node) or (_STAYS if id(node) in self._cheap else None)
+
+    def _own_refusal(self, node: Node) -> NotTaken | None:
+        """Return why a node cannot run on the GPU; what is replaced by its body can."""
+        opset = opset_of(node)
+        fused = self._fused.get(id(node), "")
+        if opset is None or (fused and fused in self._kernels.operators[""]):
+            return None
+        domain, op = normal_domain(node.domain), node.op_type
+        types = lambda place: type_at(node, place)  # noqa: E731 - it is this node's
+        if not self._kernels.has_kernel(domain, op, opset, types):
+            replaced = self._on_cpu is not None and self._on_cpu.is_replaced(
+                domain, op, opset, types
+            )
+            return None if replaced else self._without_kernel(domain, op, opset, node)
+        words = (refused_form(self, node, form) for form in self._forms.get(op, ()))
+        found = next(filter(None, words), "")
+        return NotTaken("form", f"has no kernel for CUDA that takes {found}") if found else None
+
+    def _without_kernel(self, domain: str, op: str, opset: int, node: Node) -> NotTaken:
+        if not self._kernels.has_kernel(domain, op, opset, lambda _: None):
+            return NotTaken("operator", f"has no kernel for CUDA at opset {opset}")
+        for place in self._kernels.places(domain, op, opset):
+            found = type_at(node, place)
+            taken = self._kernels.kernel_types(domain, op, opset, place)
+            if found is not None and found not in taken:
+                return NotTaken(
+                    "type", f"has no kernel for CUDA that takes {found}, only {', '.join(taken)}"
+                )
+        return NotTaken("type", "has no kernel for CUDA that takes these types")
+
+    @cached_property
+    def _on_cpu(self) -> KernelTable | None:
+        return kernels(self._runtime, self._deployment.runtime_version)
+
+    # What stays with the CPU.
+
+    @cached_property
+    def _cheap(self) -> frozenset[int]:
+        """Return the nodes that have kernels for the GPU, but stay on the CPU."""
+        found: set[int] = set()
+        in_ram: set[int] = set()
+        reached: set[int] = set()
+        for node in self._model.graph.ordered:
+            if not self.runs(node):
+                continue
+            on_gpu = self._own_refusal(node) is None
+            stays = id(node) in reached and (not on_gpu or self._reads_ram(node, in_ram))
+            if stays and on_gpu:
+                found.add(id(node))
+            written = node.outputs if stays else self._written_to_ram(node) if on_gpu else ()
+            for value in filter(None, written):
+                in_ram.add(id(value))
+                reached |= {id(reader) for reader, _ in self._readers(value)}
+        return frozenset(found)
+
+    def _reads_ram(self, node: Node, in_ram: set[int]) -> bool:
+        host = self._host(node)
+        for place, value in enumerate(node.inputs):
+            if value is None or self._is_half(value):
+                return False
+            source = self._source(value)
+            if source.is_input or self._is_small_constant(source):
+                continue
+            if id(source) not in in_ram or str(place) in host:
+                return False
+        return True
+
+    def _is_half(self, value: Value) -> bool:
+        dtype = self.dtype(value)
+        return dtype is not None and dtype.name in _HALVES
+
+    def _is_small_constant(self, value: Value) -> bool:
+        shape = self.shape(value) if self.is_frozen(value) else None
+        if shape is None or not is_static(shape):
+            return False
+        return math.prod(dim for dim in shape if isinstance(dim, int)) <= _MOST_ITEMS
+
+    # Where values are.
+
+    def _host(self, node: Node) -> frozenset[str]:
+        """Return the places of a node's kernel that are in the computer's memory."""
+        opset = opset_of(node)
+        return (
+            self._kernels.host(normal_domain(node.domain), node.op_type, opset)
+            if opset
+            else frozenset()
+        )
+
+    def _written_to_ram(self, node: Node) -> Iterator[Value]:
+        host = self._host(node)
+        yield from (
+            value
+            for place, value in enumerate(node.outputs)
+            if value is not None and f"o{place}" in host
+        )
+
+    def _source(self, value: Value) -> Value:
+        """Return the value that a removed node passes on."""
+        while value.producer is not None and self.removes(value.producer):
+            given = value.producer.input(0)
+            if given is None:
+                break
+            value = given
+        return value
+
+    def _readers(self, value: Value) -> Iterator[tuple[Node, int | None]]:
+        """Iterate over nodes that read a value, and at which place; None from within a subgraph."""
+        for use in value.consumers:
+            reader, place = use.node, use.index
+            inside = reader.graph is not self._model.graph
+            while reader.graph.parent is not None:
+                reader = reader.graph.parent
+            if not inside and self.removes(reader):
+                result = reader.output()
+                yield from self._readers(result) if result is not None else ()
+            else:
+                yield reader, None if inside else place
+
+    # Copies.
+
+    def parts(self, nodes: Sequence[Node], is_taken: Callable[[Node], bool]) -> list[list[Node]]:
+        def is_copied(maker: Node, value: Value) -> bool:
+            return is_taken(maker) and not any(v is value for v in self._written_to_ram(maker))
+
+        return stages(nodes, is_taken, is_copied, self._source)
+
+    def boundaries(
+        self, nodes: Sequence[Node], refusals: Mapping[int, NotTaken]
+    ) -> Iterator[Boundary]:
+        here = {id(node) for node in nodes}
+        unit, other = self._placing.unit, self._placing.fallback
+
+        def in_ram(node: Node, place: str) -> bool:
+            return id(node) in refusals or place in self._host(node)
+
+        for node in nodes:
+            for place, value in enumerate(node.outputs):
+                if value is None:
+                    continue
+                kept = in_ram(node, f"o{place}")
+                for reader, at in self._readers(value):
+                    if at is None or id(reader) not in here or in_ram(reader, str(at)) == kept:
+                        continue
+                    cause = next((each for each in (reader, node) if id(each) in refusals), reader)
+                    why = refusals.get(id(cause), _reads_in_ram(at))
+                    yield self.boundary(
+                        value, *((other, unit) if kept else (unit, other)), cause, why
+                    )
+                    if node.op_type not in _DEQUANTIZE:  # which is repeated for each reader
+                        break
+        for value in self._model.fed:
+            uses = [each for each in self._readers(value) if each[1] is not None]
+            homes = {in_ram(reader, str(at)) for reader, at in uses if id(reader) in here}
+            if len(homes) == 2:
+                cause = next(reader for reader, at in uses if in_ram(reader, str(at)))
+                yield self.boundary(value, other, unit, cause, refusals.get(id(cause), _FED))
+
+
+def _reads_in_ram(place: int) -> NotTaken:
+    return NotTaken("neighbor", f"reads input {place + 1} in the computer's memory")
