@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 
 BENCH := .venv-bench
 RELEASE := .venv-release
+SITE := .venv-site
 ORACLES := .venv-oracles
 GENERATORS := $(sort $(wildcard tools/generate_*.py))
 
-.PHONY: demo test oracles lint audit bench fuzz generate gallery lock release-check clean
+.PHONY: demo test oracles lint audit bench fuzz generate gallery lock release-check site clean
 
 # modellint exits with 1 when it has found something, which is what the examples are for,
 # so here 1 is a success too. Anything else (2: usage, 3: internal error) fails the target.
@@ -58,11 +59,16 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/python tools/lock.py
 
 # A release, but for publishing it: docs/releasing.md. ARGS="--tag v1.2.3" for a real one.
-release-check: $(RELEASE)/.installed-release
+release-check: $(RELEASE)/.installed
 	$(RELEASE)/bin/python tools/release.py make $(ARGS)
 
+# The documentation, in build/site: every warning is an error, and no page fetches from others.
+site: $(SITE)/.installed
+	$(SITE)/bin/mkdocs build --config-file packaging/site/mkdocs.yml
+	$(SITE)/bin/python tools/check_site.py
+
 clean:
-	rm -rf $(VENV) $(BENCH) $(RELEASE) $(ORACLES) build dist
+	rm -rf $(VENV) $(BENCH) $(RELEASE) $(SITE) $(ORACLES) build dist
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
@@ -83,10 +89,10 @@ $(BENCH)/.installed-bench: pyproject.toml constraints.txt | $(BENCH)/bin/python
 	$(BENCH)/bin/python $(PIP) $(LOCKED) --group dev --group bench
 	@touch $@
 
-# On its own, so that what builds a release is only what building takes.
-$(RELEASE)/.installed-release: pyproject.toml constraints.txt | $(RELEASE)/bin/python
-	$(RELEASE)/bin/python $(PIP) --upgrade "pip>=25.1"
-	$(RELEASE)/bin/python $(PIP) --editable . --constraint constraints.txt --group release
+# On their own, so that what builds a release or the site is only what building takes.
+$(RELEASE)/.installed $(SITE)/.installed: .venv-%/.installed: pyproject.toml constraints.txt | .venv-%/bin/python
+	.venv-$*/bin/python $(PIP) --upgrade "pip>=25.1"
+	.venv-$*/bin/python $(PIP) --editable . --constraint constraints.txt --group $*
 	@touch $@
 
 # "|| rm": a virtual environment without pip (Debian without python3-venv) must not be taken for one.

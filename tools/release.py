@@ -32,7 +32,7 @@ SBOM = "sbom.cdx.json"
 NOTES = "notes.md"
 
 CLEAN = "clean_classifier.onnx"
-"""The one example in which nothing is to be found."""
+"""The one example in which nothing needs to be done."""
 
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -114,7 +114,11 @@ def _lint_examples(program: Path, place: Path) -> None:
     )
     if done.returncode != 1:
         raise NotReady(f"linting the examples exits with {done.returncode}: {done.stderr!r}")
-    found = {Path(each["path"]).name for each in json.loads(done.stdout)["findings"]}
+    found = {
+        Path(each["path"]).name
+        for each in json.loads(done.stdout)["findings"]
+        if each["severity"] != "info"
+    }
     wanted = {each.name for each in (ROOT / "examples").glob("*.onnx")} - {CLEAN}
     if found != wanted:
         raise NotReady(f"findings in {sorted(found)}, not in {sorted(wanted)}")
