@@ -16,6 +16,7 @@ from modellint.base.data import data_dir
 from modellint.base.files import read_regular
 from modellint.base.plugins import plugin_versions
 from modellint.base.rebuild import checked_from_plain
+from modellint.base.standins import lasting_name, path_of, stand_ins
 from modellint.base.store import Store
 from modellint.base.version import __version__
 from modellint.finding import Finding, ModelSummary
@@ -62,7 +63,8 @@ class ReportCache:
         """Store a report, unless the file has changed since `before`."""
         if before is None or "volatile" in before or not is_same(path, before):
             return
-        identities = {each: identify(Path(each)) for each in (str(path), *report.companions)}
+        names = (lasting_name(path), *report.companions)
+        identities = {name: identify(path_of(name)) for name in names}
         if any(identity is not None and "volatile" in identity for identity in identities.values()):
             return
         stored = {
@@ -77,13 +79,16 @@ class ReportCache:
         files: Mapping[str, Identity | None] = stored["files"]
         return (
             isinstance(files, dict)
-            and str(path) in files
+            and lasting_name(path) in files
             and stored["listing"] == self._listing(path.parent)
-            and all(is_same(Path(each), identity) for each, identity in files.items())
+            and all(is_same(path_of(each), identity) for each, identity in files.items())
         )
 
     def _listing(self, folder: Path) -> str:
         """Return the names in a model's folder: findings may be about files next to it."""
+        standing = stand_ins(folder)
+        if standing is not None and not standing.lists:
+            return ""
         if folder not in self._listings:
             try:
                 self._listings[folder] = _digest(sorted(os.listdir(folder)))  # noqa: PTH208
@@ -99,7 +104,7 @@ class ReportCache:
 
 
 def _key(path: Path, shown: str, plan_key: str) -> str:
-    return _digest([str(path.absolute()), shown, plan_key])
+    return _digest([lasting_name(path.absolute()), shown, plan_key])
 
 
 def identify(path: Path) -> Identity | None:
@@ -107,6 +112,10 @@ def identify(path: Path) -> Identity | None:
 
     A file modified moments ago could change again unnoticed, so its content is hashed as well.
     """
+    standing = stand_ins(path)
+    if standing is not None:
+        told = standing.identity(path)
+        return dict(told) if told is not None else None
     try:
         stat = path.stat()
     except (OSError, ValueError):
@@ -121,6 +130,9 @@ def identify(path: Path) -> Identity | None:
 
 def is_same(path: Path, identity: Identity | None) -> bool:
     """Check that a file has not changed since it was identified."""
+    standing = stand_ins(path)
+    if standing is not None:
+        return standing.identity(path) == identity
     try:
         stat = path.stat()
     except (OSError, ValueError):

@@ -12,8 +12,9 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.files import open_regular, read_text
 from modellint.base.globs import Globs
-from modellint.base.paths import NEVER_WALKED, Folders
+from modellint.base.paths import NEVER_WALKED, Folders, is_address
 from modellint.base.records import dataclass
+from modellint.base.standins import stand_ins
 from modellint.config.load import Config, Configs
 from modellint.formats import is_by_content
 from modellint.formats.format import Format
@@ -51,6 +52,11 @@ class Found:
     def place(self) -> Path:
         """Path that a configuration's globs and baselines are matched against."""
         return self.stands_for or self.path
+
+    @property
+    def is_remote(self) -> bool:
+        """True if what is read of it is fetched from elsewhere."""
+        return is_address(self.shown)
 
 
 @dataclass(slots=True)
@@ -99,7 +105,11 @@ def _home(model: Path) -> Path:
 
 
 def shown_path(path: Path) -> str:
-    """Format a path with forward slashes, relative to the working folder if inside it."""
+    """Format a path with forward slashes, relative to the working folder if inside it; for remote
+    files, their address."""
+    standing = stand_ins(path)
+    if standing is not None:
+        return standing.shown(path)
     if path.is_absolute():
         try:
             path = path.relative_to(Path.cwd())

@@ -16,6 +16,7 @@ from modellint.analysis.structure import place_digest
 from modellint.base.applicability import Applicability
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
+from modellint.base.standins import fetched_for, lasting_name, settled
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import MILLISECONDS, MORE, Finding, Location, ModelSummary, Severity
@@ -55,7 +56,9 @@ def lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
     with no_garbage_collection(), warnings.catch_warnings():
         # Rules look for infinities and NaNs in models; numpy's warnings add nothing.
         warnings.simplefilter("ignore", RuntimeWarning)
-        return _lint_file(path, shown_path, plan)
+        report = settled(path, lambda: _lint_file(path, shown_path, plan))
+    fetched = fetched_for(path)
+    return report if fetched is None else replace(report, fetched=fetched)
 
 
 def _lint_file(path: Path, shown_path: str, plan: Plan) -> FileReport:
@@ -84,7 +87,7 @@ def _companions(model: Model) -> tuple[str, ...]:
     inside: list[Path] = []
     if model.path.is_dir():
         inside = sorted(model.path.glob("**/*" if is_model_folder(model.path) else "*"))
-    return tuple(map(str, dict.fromkeys((*inside, *model.external_files))))
+    return tuple(map(lasting_name, dict.fromkeys((*inside, *model.external_files))))
 
 
 def _bindable(model: Model, plan: Plan) -> tuple[str, ...]:

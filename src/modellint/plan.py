@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from modellint.base.records import dataclass
+from modellint.base.standins import Fetched
 from modellint.finding import MOST_FINDINGS, Finding, ModelSummary, Severity
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
@@ -65,3 +66,5 @@ class FileReport:
     """Names of inputs and dims that a deployment may set sizes for, if it sets any."""
     probes: tuple[Outcome, ...] = ()
     """Outcomes of probes, one per deployment."""
+    fetched: Fetched | None = None
+    """Cost of reading a remote model in this run."""

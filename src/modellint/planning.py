@@ -43,6 +43,7 @@ from modellint.targets.shapes import parse_shape
 if TYPE_CHECKING:
     from modellint.measured import MeasuredRun
     from modellint.probes import ProbeRequest
+    from modellint.remote.origin import FetchLimits
 
 BUDGET_FAMILY = "budget"
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
@@ -162,6 +163,17 @@ def make_setup(config: Config) -> Setup:
         profile=_profile(config),
     )
     return Setup(config, catalogue, plan)
+
+
+def fetch_limits(config: Config) -> FetchLimits:
+    """Return what may be spent on a remote model."""
+    from modellint.remote.origin import FetchLimits
+
+    seconds = config.settings.fetch_timeout
+    if seconds <= 0:
+        raise config.mistake(("fetch-timeout",), "must be positive")
+    most = _size(config, "max-fetch")
+    return FetchLimits(seconds=seconds) if most is None else FetchLimits(most, seconds)
 
 
 def _verify(config: Config) -> str | None:

@@ -14,6 +14,7 @@ from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import KEYS
 from modellint.fixing.rounds import Wanted
 from modellint.lint.fixing import wanted_by
+from tests.remote.servers import serving
 from tests.samples import ERROR, GOOD, INFO, RULES, WARNING, codes, lint_json, project
 from tests.support import run_cli, save
 
@@ -298,6 +299,29 @@ def _(mine: Project) -> None:
 def _(mine: Project) -> None:
     mine.configure('select = ["VAL003"]\nexclude = ["sub/"]\nforce-exclude = true')
     assert mine.codes("sub/error.onnx", "error.onnx") == ["VAL003"]
+
+
+def fetched(mine: Project, behaviour: str, text: str) -> str:
+    """All that is said about a model on a server."""
+    mine.configure(text)
+    with serving(mine.folder) as web:
+        done = run_cli("check", web.url(behaviour, "error.onnx"), cwd=mine.folder)
+    return f"{done.exit_code} {' '.join((done.stdout + done.stderr).split())}"
+
+
+@key("max-fetch")
+def _(mine: Project) -> None:
+    assert "VAL003" in fetched(mine, "whole", 'max-fetch = "1MB"')
+    assert "more than 10 B (--max-fetch)" in fetched(mine, "whole", "max-fetch = 10")
+    mistake = fetched(mine, "whole", 'max-fetch = "much"')
+    assert mistake.startswith("2 ")
+    assert "max-fetch" in mistake
+
+
+@key("fetch-timeout")
+def _(mine: Project) -> None:
+    assert "not answer within 0.1 s" in fetched(mine, "stall", "fetch-timeout = 0.1")
+    assert "must be positive" in fetched(mine, "stall", "fetch-timeout = 0.0")
 
 
 @key("respect-gitignore")

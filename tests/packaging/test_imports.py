@@ -99,6 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "probes",
         "measured",
         "profiles",
+        "remote",
     }
     | VALUES,
     "workers": {"rules", "plan", "engine", "cache"} | VALUES,
@@ -118,6 +119,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | VALUES,
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
+    "remote": {"base", "formats"},
     "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"}
     | {"drawing", "measured"},
 }

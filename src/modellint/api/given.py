@@ -67,6 +67,8 @@ class GivenSettings(TypedDict, total=False):
     exclude: Texts
     include: Texts
     force_exclude: bool
+    max_fetch: Quantity | None
+    fetch_timeout: float
     respect_gitignore: bool
     weights: bool
     weights_budget: Quantity | None

@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from modellint.base.standins import stand_ins
+
 MOST_TEXT = 16 << 20
 """Maximum size of a file that a person writes: a configuration, a rule, a list of patterns."""
 MOST_JSON = 256 << 20
@@ -40,6 +42,10 @@ def open_regular(path: Path) -> io.FileIO:
     Opening a pipe waits for a writer, and a device never ends: neither is opened. If one takes the
     file's place after it was looked at, opening it does not wait, and it is closed unread.
     """
+    standing = stand_ins(path)
+    if standing is not None:
+        standing.find(path)
+        return standing.open(path)
     _require_regular(path.stat())
     file = io.FileIO(path, "rb", opener=lambda name, flags: os.open(name, _READING))
     try:
@@ -52,6 +58,9 @@ def open_regular(path: Path) -> io.FileIO:
 
 def regular_size(path: Path) -> int | None:
     """Return the size of a regular file; None if there is none of that name, or cannot be."""
+    standing = stand_ins(path)
+    if standing is not None:
+        standing.find(path)
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -14,8 +14,16 @@ NEVER_WALKED = frozenset(
 )
 """Folders of tools: they contain no models of the user's, and what is written there may be run."""
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+"""The beginning of an address of a file elsewhere."""
+
 LOCAL_PATH = re.compile(r"(?:/home/|/Users/|/root/|/mnt/|[A-Z]:\\Users\\)[^\s\"']+")
 """A path in a user's own folders, in a text."""
+
+
+def is_address(text: str) -> bool:
+    """Return True for ``s3://bucket/model.onnx``, which no path on this machine is written as."""
+    return ADDRESS.match(text) is not None
 
 
 def leaves_lexically(location: str) -> str | None:

@@ -31,6 +31,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
+from modellint.cli.places import Place, PlaceType, are_remote, note_fetched, reached_from
 from modellint.cli.running import fix_data_option
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import (
@@ -65,7 +66,7 @@ EPILOG = """Exit codes:
 
 
 @click.command(cls=probing.ProbingCommand, epilog=EPILOG)
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=PlaceType(), metavar="[PATH|URL]...")
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
 @settings_in(RULES)
@@ -132,16 +133,26 @@ EPILOG = """Exit codes:
 @configurable
 @option("--show-settings", group=CONFIGURATION, is_flag=True, help="Print the settings and exit.")
 @settings_in(RUNNING)
-def command(paths: tuple[Path, ...], **given: Any) -> int:
+def command(paths: tuple[Place, ...], **given: Any) -> int:
     """Lint model files with any suffix, and folders recursively.
 
-    The default path is the current folder; '-' is standard input.
+    The default path is the current folder; '-' is standard input. Addresses are read in place:
+    s3://, gs://, az://, hf://, https://.
     """
-    from modellint.cli.stdin import spooled
-
-    _require_paths(paths)
     command_line = CommandLine(given_settings(given), given["config"], given["isolated"])
     configs = Configs(command_line)
+    _require_paths([path for path in paths if isinstance(path, Path)])
+    if are_remote(paths) and (given["fix"] or given["fix_to"] or given["diff"]):
+        raise UsageError("remote models are not changed; fix a copy")
+    with reached_from(paths, configs.of(Path.cwd())) as local:
+        return _check(local, command_line, configs, given)
+
+
+def _check(
+    paths: tuple[Path, ...], command_line: CommandLine, configs: Configs, given: dict[str, Any]
+) -> int:
+    from modellint.cli.stdin import spooled
+
     if given["show_settings"]:
         from modellint.cli.settings import show_settings
 
@@ -190,6 +201,8 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
     if not given["quiet"]:
         for text in dict.fromkeys((*outcome.notes, *_unsaid(result, outputs))):
             note(text)
+        if given["verbose"]:
+            note_fetched(outcome.fetched)
     return outcome.result.exit_code
 
 
@@ -278,7 +291,7 @@ def _unsaid(result: Result, outputs: Sequence[Output]) -> Iterator[str]:
         yield from sentences(result)
 
 
-def _require_paths(paths: tuple[Path, ...]) -> None:
+def _require_paths(paths: Sequence[Path]) -> None:
     """Raise for missing paths, which may be misspelled verbs."""
     from modellint.base.suggest import nearest
     from modellint.cli.app import VERBS

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, get_args
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.standins import all_fetched
 from modellint.cli.command import option
 from modellint.cli.configuration import configurable
 from modellint.cli.console import note
@@ -43,6 +44,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
+from modellint.cli.places import Place, PlaceType, note_fetched, reached_from
 from modellint.cli.summaries import SummaryCommand, paragraphs, summary_options
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, Budgets
@@ -89,8 +91,8 @@ Exit codes:
     "models",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path),
-    metavar="MODEL...",
+    type=PlaceType(),
+    metavar="MODEL|URL...",
 )
 @settings_in(DEPLOYMENT, but=("dla", "precision", "batch"))
 @setting(
@@ -174,6 +176,8 @@ Exit codes:
     is_flag=True,
     help="Add the sum of all models on one device.",
 )
+@setting("max_fetch")
+@setting("fetch_timeout")
 @output_option(FORMATS, "reports")
 @paper_options
 @summary_options
@@ -188,15 +192,20 @@ Exit codes:
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
 @color_option
 @configurable
-def command(models: tuple[Path, ...], **given: Any) -> int:
+def command(models: tuple[Place, ...], **given: Any) -> int:
     """Show a model's contents, and its memory and compute needs, on one page."""
-    from modellint.discovery import discover
-    from modellint.report.options import Options
-
     batches, precisions = given["batch"] or (), given["precision"] or ()
     given |= {"batch": next(iter(batches), None), "precision": next(iter(precisions), None)}
     given["sweep"] = _sweep(batches, precisions, given["require"])
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
+    with reached_from(models, configs.of(Path.cwd())) as local:
+        return _inspect(local, configs, given)
+
+
+def _inspect(models: tuple[Path, ...], configs: Configs, given: dict[str, Any]) -> int:
+    from modellint.discovery import discover
+    from modellint.report.options import Options
+
     found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
     texts = [*given["reports"], *([JSON] if given["as_json"] else [])]
@@ -228,6 +237,8 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
             output.write(partial(_draw, looks, total, given["charts"]), options)
     for text in dict.fromkeys((*found.notes, *_without_rows(outputs, inspections))):
         note(text)
+    if given["verbose"]:
+        note_fetched(all_fetched())
     codes = [_exit_code(inspection) for inspection in inspections]
     if given["graph"] is not None:
         from modellint.cli.webnn_graph import write_graph

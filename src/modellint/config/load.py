@@ -18,6 +18,7 @@ from modellint.base.mistakes import FileMistake, syntax_mistake
 from modellint.base.paths import Folders, tool_folder, why_outside
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
+from modellint.base.standins import stand_ins
 from modellint.config.places import PYPROJECT
 from modellint.config.settings import ADDED, Settings
 
@@ -115,7 +116,13 @@ class Config:
         return self.path("cache-dir", folder) if folder else cache_dir()
 
     def relative(self, path: Path) -> str:
-        """Return the path relative to this configuration, as its globs match it."""
+        """Return the path relative to this configuration, as its globs match it.
+
+        What is remote has the path of its address: ``bucket/models/a.onnx``.
+        """
+        standing = stand_ins(path)
+        if standing is not None:
+            return standing.shown(path).partition("://")[2]
         full = _resolved(path.parent.absolute()) + "/" + path.name
         root = _resolved(self.root.absolute()).rstrip("/") + "/"
         return full.removeprefix(root).lstrip("/")
@@ -148,7 +155,10 @@ class Configs:
         self._by_file: dict[Path | None, Config] = {}
 
     def of(self, folder: Path) -> Config:
-        """Return the configuration for files in a folder."""
+        """Return the configuration for files in a folder; for remote ones, that of their home."""
+        standing = stand_ins(folder)
+        if standing is not None:
+            folder = standing.home
         if folder not in self._by_folder:
             self._by_folder[folder] = self._find(folder)
         return self._by_folder[folder]

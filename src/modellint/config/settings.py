@@ -460,6 +460,27 @@ class Settings:
             option=CommandOption(FILES, "Apply excludes to files named explicitly."),
         ),
     )
+    max_fetch: Quantity | None = field(
+        default=None,
+        metadata=about(
+            "Bytes to fetch for one model that is named by its address, such as `s3://…`. A model "
+            "that needs more is a finding. By default 256 MB.",
+            '"1GB"',
+            option=CommandOption(
+                FILES, "Bytes to fetch for a remote model.  [default: 256MB]", "SIZE"
+            ),
+        ),
+    )
+    fetch_timeout: float = field(
+        default=30.0,
+        metadata=about(
+            "Seconds that a server may take to answer, for models that are named by their address.",
+            "10.0",
+            option=CommandOption(
+                FILES, "Time that a server may take to answer.  [default: 30]", "SECONDS"
+            ),
+        ),
+    )
     respect_gitignore: bool = field(
         default=True,
         metadata=about(

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from modellint.base.files import regular_size
 from modellint.base.records import dataclass
 from modellint.capability import Capability
 
@@ -152,7 +153,7 @@ class Format:
             return None
         start, end = match.span("number")
         first = path.with_name(path.name[:start] + "1".zfill(end - start) + path.name[end:])
-        return first if first.exists() else None
+        return first if regular_size(first) is not None else None
 
     @property
     def member_names(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from modellint.base.errors import UsageError
 from modellint.base.files import regular_size
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
+from modellint.base.standins import settled
 from modellint.capability import Capability
 from modellint.drawing import Drawing
 from modellint.formats.onnx.facts import onnx_facts
@@ -86,17 +87,25 @@ class Asked:
 def inspect_model(path: Path, shown: str, asked: Asked) -> Inspection:
     """Inspect a file. Returns whatever its content."""
     with _undisturbed():
-        return inspect_opened(Session(asked.deployments).open(path, shown), asked)
+        return settled(path, lambda: inspect_opened(_opened(path, shown, asked), asked))
 
 
 def inspect_and_draw(path: Path, shown: str, asked: Asked) -> tuple[Inspection, Drawing | None]:
     """Inspect a file, and return its graph as well, for reports that draw it."""
-    with _undisturbed():
-        opened = Session(asked.deployments).open(path, shown)
+
+    def look() -> tuple[Inspection, Drawing | None]:
+        opened = _opened(path, shown, asked)
         told, drawing = inspect_opened(opened, asked), draw(opened, asked.deployments[0])
         if drawing is not None:
             annotate(drawing, told)
         return told, drawing
+
+    with _undisturbed():
+        return settled(path, look)
+
+
+def _opened(path: Path, shown: str, asked: Asked) -> OpenModel:
+    return Session(asked.deployments).open(path, shown)
 
 
 @contextmanager

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 
 from modellint.base.records import dataclass
+from modellint.base.standins import Fetched
 from modellint.config.load import Configs
 from modellint.discovery import discover
 from modellint.finding import Result
 from modellint.lint.judging import judge
-from modellint.lint.notes import about_coverage, about_discovery, about_probes, about_unbound
+from modellint.lint.notes import (
+    about_coverage,
+    about_discovery,
+    about_probes,
+    about_unbound,
+    about_weights,
+)
 from modellint.lint.record import plan_files
 from modellint.lint.reporting import Progress, add_reports
 from modellint.lint.request import Request
@@ -25,6 +34,8 @@ class Linted:
     notes: tuple[str, ...] = ()
     unfinished: int = 0
     """Files that were not linted, because the run was interrupted."""
+    fetched: Mapping[str, Fetched] = field(default_factory=dict)
+    """Cost of reading remote models in this run, by name."""
 
 
 def lint(request: Request, progress: Progress | None = None) -> Linted:
@@ -48,11 +59,15 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
         *about_discovery(discovery),
         *judged.notes,
         *about_coverage(records),
+        *about_weights(records),
         *about_probes(records),
         *about_unbound(records, request.command_line),
         *(note for setup in setups for note in setup.notes),
     )
-    return Linted(result, notes, planned - len(records))
+    fetched = {
+        each.found.shown: each.report.fetched for each in records if each.report.fetched is not None
+    }
+    return Linted(result, notes, planned - len(records), fetched)
 
 
 __all__ = ["Linted", "Progress", "Request", "lint"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.base.files import TO_OVERWRITE
 from modellint.base.records import dataclass
+from modellint.base.standins import stand_ins
 from modellint.base.text import clean, counted, listed
 from modellint.config.load import CommandLine, Config
 from modellint.discovery import shown_path
@@ -141,6 +142,9 @@ class _Baselines:
 
 def _below(baseline: Path, model: Path) -> str:
     """Return a model's path as recorded in its baseline."""
+    standing = stand_ins(model)
+    if standing is not None:
+        return standing.shown(model)
     full, folder = model.resolve(), baseline.parent.resolve()
     return (full.relative_to(folder) if full.is_relative_to(folder) else full).as_posix()
 

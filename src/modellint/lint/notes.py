@@ -30,6 +30,17 @@ def about_coverage(records: Sequence[FileRecord]) -> Iterator[str]:
             yield f"{record.found.shown}: {asked} of {planned} rules apply: the file has no graph"
 
 
+def about_weights(records: Sequence[FileRecord]) -> Iterator[str]:
+    """Report rules that are not asked about remote models."""
+    unread = [each for each in records if each.found.is_remote and not each.plan.read_weights]
+    asked = [each.plan.weights_budget is None for each in unread]
+    if any(asked):
+        yield (
+            "rules that look into weights were not asked about remote models; "
+            "--weights-budget SIZE asks them"
+        )
+
+
 def about_probes(records: Sequence[FileRecord]) -> Iterator[str]:
     """Report models that could not be probed, and remarks of runtimes."""
     for record in records:

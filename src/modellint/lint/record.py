@@ -36,13 +36,17 @@ def plan_files(
 ) -> list[FileRecord]:
     """Return a record for each file, with its plan and the setup of its configuration."""
     setups: dict[Config, Setup] = {}
+    plans: dict[int, Plan] = {}
     records = []
     for file in files:
         found = _renamed(file, shown_as, configs)
         if found.config not in setups:
             setups[found.config] = make_setup(found.config)
         setup = setups[found.config]
-        records.append(FileRecord(found, setup, setup.plan_for(found.place)))
+        plan = setup.plan_for(found.place)
+        if found.is_remote and plan.weights_budget is None:
+            plan = plans.setdefault(id(plan), replace(plan, read_weights=False))
+        records.append(FileRecord(found, setup, plan))
     return records
 
 

@@ -54,7 +54,10 @@ class _PlanCache:
 
 
 def _is_lasting(report: FileReport) -> bool:
-    """Check that a report is reproducible: a probe may have failed due to this machine's load."""
+    """Check that a report is reproducible: a probe may have failed due to this machine's load, and
+    a server may answer next time."""
+    if report.fetched is not None and report.fetched.trouble:
+        return False
     return not any(finding.is_internal for finding in report.findings) and not any(
         outcome.died for outcome in report.probes
     )

@@ -17,6 +17,7 @@ import attr
 import sarif_om as om
 
 from modellint.base.links import REPOSITORY, rule_url
+from modellint.base.paths import is_address
 from modellint.base.records import dataclass
 from modellint.base.text import brief, clean, clean_lines
 from modellint.base.version import __version__
@@ -109,7 +110,7 @@ class _Log:
             invocations=[self._invocation(notice)],
             artifacts=[
                 om.Artifact(
-                    location=om.ArtifactLocation(uri=uri, uri_base_id=ROOT),
+                    location=om.ArtifactLocation(uri=uri, uri_base_id=_base(uri)),
                     roles=["analysisTarget"],
                 )
                 for uri in self.artifacts
@@ -190,11 +191,16 @@ class _Log:
         uri = self.uris[finding.path]
         place = om.PhysicalLocation(
             artifact_location=om.ArtifactLocation(
-                uri=uri, uri_base_id=ROOT, index=self.artifacts[uri]
+                uri=uri, uri_base_id=_base(uri), index=self.artifacts[uri]
             ),
             region=om.Region(start_line=1, start_column=1, end_line=1, end_column=1),
         )
         return om.Location(physical_location=place, logical_locations=_logical(finding))
+
+
+def _base(uri: str) -> str | None:
+    """Return what an artifact's place is relative to."""
+    return None if is_address(uri) else ROOT
 
 
 def _rules(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:

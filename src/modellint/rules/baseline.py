@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.files import MOST_JSON, read_text, write_atomically
+from modellint.base.paths import is_address
 from modellint.base.records import dataclass
 from modellint.finding import Finding
 
@@ -59,7 +60,7 @@ class Baseline:
         return [
             path
             for path in self.known
-            if not os.path.exists(folder / path)  # noqa: PTH110 - False for what cannot be a path
+            if not is_address(path) and not os.path.exists(folder / path)  # noqa: PTH110 - False for what cannot be a path
         ]
 
     def forget_missing(self, folder: Path) -> None:

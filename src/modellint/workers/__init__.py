@@ -8,6 +8,7 @@ import time
 from bisect import insort
 from collections.abc import Sequence
 
+from modellint.base.standins import expect
 from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, lint_job
 
@@ -15,6 +16,8 @@ PATIENCE = 1.0
 """Seconds of processor time in one process before it is known whether more processes pay."""
 WORTH = 6.0
 """Estimated seconds of remaining work that justify starting processes."""
+AHEAD = 16
+"""Number of remote files whose beginnings are fetched before their turn."""
 OBJECTS, WEIGHTS = 600_000, 1 << 26
 """Number of objects, or bytes of mapped weights, that trigger a garbage collection."""
 
@@ -32,7 +35,8 @@ def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done:
         Pool(plans, processes).run(waiting, done)
         return
     left = _Left()
-    for job in waiting:
+    for count, job in enumerate(waiting):
+        _expect(waiting[count : count + AHEAD])
         left.collect()
         done(job, left.by(lint_job(job, plans)))
 
@@ -45,10 +49,16 @@ def _run_while_cheap(jobs: Sequence[Job], plans: Sequence[Plan], done: Done) -> 
         before = _processor_time()
         if before - started > PATIENCE and _usual(taken) * (len(jobs) - count) > WORTH:
             return jobs[count:]
+        _expect(jobs[count : count + AHEAD])
         left.collect()
         done(job, left.by(lint_job(job, plans)))
         insort(taken, _processor_time() - before)
     return ()
+
+
+def _expect(jobs: Sequence[Job]) -> None:
+    """Have the beginnings of remote files fetched while others are linted."""
+    expect(job.path for job in jobs)
 
 
 def _usual(taken: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any, BinaryIO
 
 from modellint.base.children import live_no_longer_than, receive
+from modellint.base.standins import adopt
 from modellint.workers.job import Job, failed, lint_job
 
 
@@ -19,7 +20,8 @@ def main() -> None:
     jobs = sys.stdin.buffer
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # for whatever native code prints
-    plans, parent = receive(jobs)
+    plans, parent, folders = receive(jobs)
+    adopt(folders)
     live_no_longer_than(parent)
     queue: SimpleQueue[Job] = SimpleQueue()
     Thread(target=_receive, args=(jobs, queue), daemon=True).start()

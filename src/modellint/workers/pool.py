@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from modellint.base import children
+from modellint.base import children, standins
 from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, died, lint_job
 
@@ -96,7 +96,7 @@ class _Worker:
         stdout: Any = self._process.stdout
         report: FileReport | None
         with suppress(OSError), stdin, stdout:
-            first: tuple[Any, ...] = ((self._plans, os.getpid()),)
+            first: tuple[Any, ...] = ((self._plans, os.getpid(), standins.known()),)
             while (job := self._jobs.get()) is not None:
                 try:
                     children.tell(self._process, *first, job)

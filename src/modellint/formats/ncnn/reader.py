@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from modellint.base.files import read_regular
+from modellint.base.files import read_regular, regular_size
 from modellint.base.text import bounded
 from modellint.capability import Capability
 from modellint.formats.ncnn import NCNN
@@ -41,7 +41,7 @@ def read(path: Path) -> Model:
     model.capabilities = NCNN.tells
     model.producer_name = "ncnn"
     weights = path.with_suffix(".bin")
-    if weights.is_file():
+    if regular_size(weights) is not None:
         model.external_files.append(weights)
         problems = Problems()
         read_weights(model, weights, problems)

@@ -1,0 +1,371 @@
+"""Files on a web server, in ranges, with nothing but the standard library."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
+from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from modellint.base.records import dataclass
+from modellint.base.version import __version__
+from modellint.remote.origin import (
+    PAUSE,
+    SLOWEST,
+    STALLS,
+    TRIES,
+    FetchError,
+    RemoteFile,
+    StalledError,
+    Traffic,
+    UnrangedError,
+)
+
+PIECE = 1 << 16
+MOST_REDIRECTS = 5
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers that may be others next time."""
+_GONE = frozenset({404, 410})
+_DENIED = frozenset({401, 403})
+_CHANGED = 412
+_NO_SUCH_RANGE = 416
+_MOVED = frozenset({301, 302, 303, 307, 308})
+_RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
+_LENGTH = re.compile(r"\d{1,19}")
+_stalls: Counter[str] = Counter()
+"""Requests in a row that a server did not answer in time."""
+CHANGED = "it changed while it was read"
+
+
+@dataclass(slots=True)
+class _Answer:
+    """Answer of a server, before its body."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: http.client.HTTPResponse
+    deadline: float
+
+    def length(self) -> int | None:
+        stated = self.headers.get("Content-Length", "")
+        return int(stated) if _LENGTH.fullmatch(stated) else None
+
+    @property
+    def tag(self) -> str:
+        return self.headers.get("ETag") or self.headers.get("Last-Modified") or ""
+
+
+class WebFolder:
+    """The folder of a file on a web server, which does not tell what else is in it."""
+
+    checks_tags = True
+
+    def __init__(self, top: str, query: str = "", seconds: float = 30.0) -> None:
+        parts = urlsplit(top)
+        self._top = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._query = query
+        self._server = parts.netloc
+        self._authority = parts.netloc.rpartition("@")[0]
+        self._seconds = seconds
+        self._begin()
+
+    def _begin(self) -> None:
+        self._own = threading.local()
+        self._open: set[http.client.HTTPConnection] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = dict(self.__dict__)
+        del kept["_own"], kept["_open"]
+        return kept
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept)
+        self._begin()
+
+    def look(self, name: str, head: int, traffic: Traffic) -> RemoteFile | None:
+        wanted = {"Range": f"bytes=0-{head - 1}"} if head else {}
+        with self._asked("GET" if head else "HEAD", name, wanted, traffic) as answer:
+            if answer.status in _GONE:
+                return None
+            if answer.status == _NO_SUCH_RANGE:  # how a server says that a file is empty
+                return RemoteFile(name, _range(answer)[2], answer.tag)
+            if answer.status == 206:
+                start, stop, size = _range(answer)
+                if start != 0:
+                    raise FetchError("the server sends other bytes than it was asked for")
+                first = self._body(answer, stop, traffic)
+                return RemoteFile(name, size, answer.tag, first)
+            size = _size(answer)
+            return RemoteFile(name, size, answer.tag, in_ranges=not head)
+
+    def list(self, traffic: Traffic) -> Sequence[RemoteFile]:
+        raise FetchError("a web server does not tell what is in a folder; name a file")
+
+    def read(self, entry: RemoteFile, start: int, stop: int, traffic: Traffic) -> bytes:
+        wanted = {"Range": f"bytes={start}-{stop - 1}"}
+        if entry.tag.startswith('"'):
+            wanted["If-Match"] = entry.tag
+        with self._asked("GET", entry.name, wanted, traffic) as answer:
+            if answer.status == _CHANGED or (entry.tag and answer.tag not in ("", entry.tag)):
+                raise FetchError(CHANGED)
+            if answer.status in _GONE:
+                raise FetchError("it was removed while it was read")
+            if answer.status == _NO_SUCH_RANGE:
+                raise FetchError("the server has fewer bytes than it said")
+            if answer.status == 200:
+                raise UnrangedError("the server sends whole files only")
+            told = _range(answer)
+            if told[2] != entry.size:
+                raise FetchError(CHANGED)
+            if told[:2] != (start, stop):
+                raise FetchError("the server sends other bytes than it was asked for")
+            return self._body(answer, stop - start, traffic)
+
+    def download(self, entry: RemoteFile, file: BinaryIO, traffic: Traffic) -> None:
+        with self._asked("GET", entry.name, {}, traffic) as answer:
+            if answer.status in _GONE:
+                raise FetchError("it was removed while it was read")
+            if entry.tag and answer.tag not in ("", entry.tag):
+                raise FetchError(CHANGED)
+            file.writelines(self._pieces(answer, entry.size, traffic))
+
+    def _body(self, answer: _Answer, length: int, traffic: Traffic) -> bytes:
+        return b"".join(self._pieces(answer, length, traffic))
+
+    def _pieces(self, answer: _Answer, length: int, traffic: Traffic) -> Iterator[bytes]:
+        """Iterate over exactly that many bytes, however slowly they come."""
+        stated = answer.length()
+        if stated is not None and stated != length:
+            raise FetchError(f"the server announces {stated} bytes where {length} belong")
+        deadline = answer.deadline + length / SLOWEST
+        left = length
+        while left:
+            piece = answer.body.read1(min(left, PIECE))
+            if not piece:
+                raise FetchError(f"the server ends its answer {left} bytes too early")
+            traffic.add(nbytes=len(piece))
+            left -= len(piece)
+            if time.monotonic() > deadline:
+                raise StalledError("the server sends too slowly")
+            yield piece
+
+    @contextmanager
+    def _asked(
+        self, method: str, name: str, headers: dict[str, str], traffic: Traffic
+    ) -> Iterator[_Answer]:
+        """Yield the answer to a request; its connection is kept if all of the answer was read."""
+        url = urljoin(self._top, quote(name, safe="/-._~"))
+        url = f"{url}?{self._query}" if self._query else url
+        answer = self._answered(method, url, headers, traffic)
+        try:
+            yield answer
+            _stalls[self._server] = 0
+            if answer.body.length == 0:
+                answer.body.read()
+            else:
+                self._hang_up()
+        except (OSError, http.client.HTTPException) as error:
+            self._hang_up()
+            raise self._failed(error) from error
+
+    def _answered(
+        self, method: str, url: str, headers: dict[str, str], traffic: Traffic
+    ) -> _Answer:
+        if _stalls[self._server] > STALLS:
+            raise StalledError("the server has not answered several times")
+        for attempt in range(TRIES):
+            if attempt:
+                time.sleep(PAUSE * 2 ** (attempt - 1))
+            try:
+                answer = self._followed(method, url, headers, traffic)
+            except (OSError, http.client.HTTPException) as error:
+                self._hang_up()
+                failure = self._failed(error)
+                if attempt == TRIES - 1 or not _may_pass(error) or _stalls[self._server] >= STALLS:
+                    raise failure from error
+                continue
+            if answer.status not in _PASSING:
+                return _accepted(answer)
+            self._hang_up()
+        raise FetchError(f"the server fails (status {answer.status})")
+
+    def _failed(self, error: Exception) -> FetchError:
+        """Return what to say of a failure; addresses may contain secrets, so none is repeated."""
+        if isinstance(error, StalledError | TimeoutError):
+            _stalls[self._server] += 1
+            return StalledError(f"the server does not answer within {self._seconds:g} s")
+        if isinstance(error, FetchError):
+            return error
+        if isinstance(error, http.client.HTTPException):
+            return FetchError(f"the server's answer breaks off ({type(error).__name__})")
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        return FetchError(f"the server cannot be reached ({reason})")
+
+    def _followed(
+        self, method: str, url: str, headers: dict[str, str], traffic: Traffic
+    ) -> _Answer:
+        """Return the answer to a request, wherever it is redirected to."""
+        first = urlsplit(url)
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._once(method, url, headers, traffic, with_secret=_same(url, first))
+            if answer.status not in _MOVED:
+                return answer
+            moved = urljoin(url, answer.headers.get("Location") or "")
+            self._hang_up()
+            scheme = urlsplit(moved).scheme
+            if scheme not in ("http", "https") or (scheme, first.scheme) == ("http", "https"):
+                raise FetchError("the server redirects to an address that is not safe")
+            url = moved
+        raise FetchError(f"the server redirects more than {MOST_REDIRECTS} times")
+
+    def _once(
+        self, method: str, url: str, headers: dict[str, str], traffic: Traffic, *, with_secret: bool
+    ) -> _Answer:
+        traffic.add(requests=1)
+        parts = urlsplit(url)
+        connection, target = self._connection(url)
+        sent = {"User-Agent": f"modellint/{__version__}", "Accept-Encoding": "identity", **headers}
+        secret = self._secret(parts.hostname or "") if with_secret else ""
+        if secret:
+            sent["Authorization"] = secret
+        with _aborting(connection, self._seconds):
+            connection.request(method, target, headers=sent)
+            body = connection.getresponse()
+        return _Answer(body.status, body.headers, body, time.monotonic() + self._seconds)
+
+    def _secret(self, host: str) -> str:
+        """Return credentials: those in the address, or those that ~/.netrc has for the server."""
+        authority = unquote(self._authority)
+        if not authority:
+            import netrc
+
+            with suppress(OSError, netrc.NetrcParseError):
+                known = netrc.netrc().authenticators(host)
+                authority = f"{known[0]}:{known[2]}" if known else ""
+        return _basic(authority) if authority else ""
+
+    def _connection(self, url: str) -> tuple[http.client.HTTPConnection, str]:
+        """Return this thread's connection to a server, and what to ask it for."""
+        parts = urlsplit(url)
+        proxy = getproxies().get(parts.scheme)
+        if proxy and proxy_bypass(parts.hostname or ""):
+            proxy = None
+        key = (parts.scheme, parts.netloc)
+        if key not in self._connections:
+            self._connections[key] = self._connected(parts.scheme, parts.netloc, proxy)
+            self._open.add(self._connections[key])
+        path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        return self._connections[key], url if proxy and parts.scheme == "http" else path
+
+    @property
+    def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
+        """Return the connections of this thread, by scheme and server."""
+        if not hasattr(self._own, "connections"):
+            self._own.connections = {}
+        kept: dict[tuple[str, str], http.client.HTTPConnection] = self._own.connections
+        return kept
+
+    def _connected(self, scheme: str, server: str, proxy: str | None) -> http.client.HTTPConnection:
+        via = urlsplit(proxy if "://" in proxy else f"//{proxy}").netloc if proxy else ""
+        secret, _, first = (via or server).rpartition("@")
+        if scheme == "http":
+            return http.client.HTTPConnection(first, timeout=self._seconds)
+        import ssl
+
+        context = ssl.create_default_context()
+        secured = http.client.HTTPSConnection(first, timeout=self._seconds, context=context)
+        if via:
+            headers = {"Proxy-Authorization": _basic(unquote(secret))} if secret else {}
+            secured.set_tunnel(server, headers=headers)
+        return secured
+
+    def _hang_up(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+            self._open.discard(connection)
+        self._connections.clear()
+
+    def close(self) -> None:
+        for connection in list(self._open):
+            connection.close()
+
+
+@contextmanager
+def _aborting(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
+    """End a connection on which an answer has not begun in time, however little trickles in."""
+    late = threading.Event()
+
+    def abort() -> None:
+        late.set()
+        with suppress(OSError, AttributeError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, abort)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        if late.is_set():
+            raise StalledError("the server does not answer") from error
+        raise
+    finally:
+        timer.cancel()
+
+
+def _basic(secret: str) -> str:
+    return f"Basic {base64.b64encode(secret.encode()).decode()}"
+
+
+def forget_stalls() -> None:
+    """Give servers that did not answer another chance, in another run."""
+    _stalls.clear()
+
+
+def _same(url: str, first: Any) -> bool:
+    parts = urlsplit(url)
+    return (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return True for failures that may be gone in a moment."""
+    if isinstance(error, FetchError):
+        return isinstance(error, StalledError)
+    return not isinstance(error, socket.gaierror)
+
+
+def _accepted(answer: _Answer) -> _Answer:
+    """Return the answer if it is one that readers know; raise for all others."""
+    if answer.status in _DENIED:
+        raise FetchError(f"the server denies access (status {answer.status})")
+    if answer.status in (200, 206, _CHANGED, _NO_SUCH_RANGE) or answer.status in _GONE:
+        return answer
+    raise FetchError(f"the server answers with status {answer.status}")
+
+
+def _range(answer: _Answer) -> tuple[int, int, int]:
+    """Return where the bytes of an answer begin and end, and the size of the file."""
+    found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    if found is None:
+        raise FetchError("the server does not tell which bytes it sends")
+    if found[1] is None:
+        return 0, 0, int(found[3])
+    start, stop, size = int(found[1]), int(found[2]) + 1, int(found[3])
+    if not start < stop <= size:
+        raise FetchError("the server sends bytes that are not in the file")
+    return start, stop, size
+
+
+def _size(answer: _Answer) -> int:
+    size = answer.length()
+    if size is None:
+        raise FetchError("the server does not tell the size of the file")
+    return size
