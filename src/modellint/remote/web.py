@@ -166,15 +166,16 @@ class WebFolder:
         url = f"{url}?{self._query}" if self._query else url
         answer = self._answered(method, url, headers, traffic)
         try:
-            yield answer
+            yield _accepted(answer)
             _stalls[self._server] = 0
             if answer.body.length == 0:
                 answer.body.read()
-            else:
-                self._hang_up()
         except (OSError, http.client.HTTPException) as error:
-            self._hang_up()
             raise self._failed(error) from error
+        finally:
+            if not answer.body.isclosed():
+                answer.body.close()
+                self._hang_up()
 
     def _answered(
         self, method: str, url: str, headers: dict[str, str], traffic: Traffic
@@ -193,7 +194,8 @@ class WebFolder:
                     raise failure from error
                 continue
             if answer.status not in _PASSING:
-                return _accepted(answer)
+                return answer
+            answer.body.close()
             self._hang_up()
         raise FetchError(f"the server fails (status {answer.status})")
 
@@ -218,6 +220,7 @@ class WebFolder:
             answer = self._once(method, url, headers, traffic, with_secret=_same(url, first))
             if answer.status not in _MOVED:
                 return answer
+            answer.body.close()
             moved = urljoin(url, answer.headers.get("Location") or "")
             self._hang_up()
             scheme = urlsplit(moved).scheme
