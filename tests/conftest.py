@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from modellint.rules.registry import load_rules
+from tests.kept import KeptEntries
 from tests.warm import WarmChildren
 
 
@@ -21,15 +24,46 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(shared)
 
 
+@pytest.fixture(scope="session")
+def kept_rules(tmp_path_factory: pytest.TempPathFactory) -> KeptEntries:
+    """What a run of the program keeps of its own rules, which no later run has to parse."""
+    folder = tmp_path_factory.mktemp("kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELLINT_CACHE_DIR", str(folder))
+        load_rules.__globals__["_built_in"].cache_clear()
+        load_rules(plugins=False)
+    return KeptEntries(folder)
+
+
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """New folders, named without looking at all that there are."""
+    root = tmp_path_factory.mktemp("caches")
+    return (root / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def isolated(
+    caches: Iterator[Path], kept_rules: KeptEntries, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Keep the user's cache and the surrounding CI out of every test; gives the cache folder."""
-    cache = tmp_path_factory.mktemp("cache")
+    cache = next(caches)
+    cache.mkdir(mode=0o700)
+    kept_rules.put_into(cache)
     monkeypatch.setenv("MODELLINT_CACHE_DIR", str(cache))
     monkeypatch.setenv("MODELLINT_ENVIRONMENTS", str(cache / "environments"))
     for name in ("CI", "GITHUB_ACTIONS", "PRE_COMMIT", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     return cache
+
+
+@pytest.fixture
+def empty_cache(isolated: Path) -> Path:
+    """The cache before the program's first run."""
+    for entry in isolated.iterdir():
+        entry.unlink()
+    load_rules.__globals__["_built_in"].cache_clear()
+    return isolated
 
 
 @pytest.fixture(scope="session")

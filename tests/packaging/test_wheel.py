@@ -42,6 +42,12 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / ("Scripts" if os.name == "nt" else "bin")
 
 
+@pytest.fixture(autouse=True)
+def cache(isolated: Path, scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cache for all runs, as for a user: each way of installing has its own rules in it."""
+    monkeypatch.setenv("MODELLINT_CACHE_DIR", str(scripts.parent / "cache"))
+
+
 @pytest.fixture(scope="module", params=["wheel", "git", "editable"])
 def modellint(
     request: pytest.FixtureRequest,

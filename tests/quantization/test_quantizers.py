@@ -161,6 +161,7 @@ class Workshop:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made: dict[str, Path] = {}
+        self._found: dict[tuple[str, str, str | None], list[Finding]] = {}
 
     def original(self, model: str) -> Path:
         if model not in self._made:
@@ -174,6 +175,12 @@ class Workshop:
             RECIPES[name].quantize(self.original(model), path)
             self._made[key] = path
         return self._made[key]
+
+    def found(self, model: str, name: str, deployment: Deployment) -> list[Finding]:
+        key = (model, name, deployment.runtime)
+        if key not in self._found:
+            self._found[key] = lint(self.quantized(model, name), deployment)
+        return self._found[key]
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +199,7 @@ def shown(found: list[Finding]) -> str:
 @each_case
 @pytest.mark.parametrize("deployment", [CPU, GPU], ids=["onnxruntime", "tensorrt"])
 def test_what_is_said(model: str, name: str, deployment: Deployment, workshop: Workshop) -> None:
-    found = lint(workshop.quantized(model, name), deployment)
+    found = workshop.found(model, name, deployment)
     is_tensorrt = deployment is GPU
     assert {one.code for one in found} == expected(model, name, tensorrt=is_tensorrt), shown(found)
 
@@ -204,7 +211,7 @@ def test_nothing_is_an_error_where_it_was_made_for(
     """ONNX Runtime runs whatever its own quantizer writes; TensorRT what was made for it."""
     deployments = [CPU, GPU] if name.startswith("for tensorrt") else [CPU]
     for deployment in deployments:
-        found = lint(workshop.quantized(model, name), deployment)
+        found = workshop.found(model, name, deployment)
         assert not [one for one in found if one.severity is Severity.ERROR], shown(found)
 
 
