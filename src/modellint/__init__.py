@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
     from modellint.api.changing import Fixed, fix
     from modellint.api.checking import check, probe
     from modellint.api.comparing import diff
+    from modellint.api.fleets import fleet
     from modellint.api.looking import inspect
     from modellint.api.report import Report, Summary
     from modellint.api.watching import LintingError, linting
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
     from modellint.base.version import __version__
     from modellint.difference import Difference
     from modellint.finding import Finding, Location, Severity
+    from modellint.fleets.fleet import Fleet
     from modellint.inspection import Inspection
     from modellint.report.charts import Chart, charts
 
@@ -24,6 +26,7 @@ _HOMES = {
     "Difference": "modellint.difference",
     "Finding": "modellint.finding",
     "Fixed": "modellint.api.changing",
+    "Fleet": "modellint.fleets.fleet",
     "Inspection": "modellint.inspection",
     "LintingError": "modellint.api.watching",
     "Location": "modellint.finding",
@@ -38,6 +41,7 @@ _HOMES = {
     "check": "modellint.api.checking",
     "diff": "modellint.api.comparing",
     "fix": "modellint.api.changing",
+    "fleet": "modellint.api.fleets",
     "inspect": "modellint.api.looking",
     "linting": "modellint.api.watching",
     "probe": "modellint.api.checking",
@@ -48,6 +52,7 @@ __all__ = [
     "Difference",
     "Finding",
     "Fixed",
+    "Fleet",
     "Inspection",
     "LintingError",
     "Location",
@@ -62,6 +67,7 @@ __all__ = [
     "check",
     "diff",
     "fix",
+    "fleet",
     "inspect",
     "linting",
     "probe",

@@ -101,7 +101,7 @@ def test_processes_are_started_when_the_work_proves_long(
                 done(job, lint_job(job, self._plans))  # type: ignore[operator]
 
     monkeypatch.setattr(pool, "Pool", Pool)
-    monkeypatch.setattr(workers, "_cores", lambda: 2)
+    monkeypatch.setattr(workers, "cores", lambda: 2)
     lint(tmp_path, names, None)
     assert shared_out == []  # quick enough for one
     monkeypatch.setattr(workers, "PATIENCE", 0.0)
@@ -113,7 +113,7 @@ def test_processes_are_started_when_the_work_proves_long(
 def test_one_core_shares_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "PATIENCE", 0.0)
     monkeypatch.setattr(workers, "WORTH", 0.0)
-    monkeypatch.setattr(workers, "_cores", lambda: 1)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
     monkeypatch.setattr(pool, "Pool", None)
     names = ["1.onnx", "2.onnx", "3.onnx"]
     project(tmp_path, dict.fromkeys(names, INFO))
@@ -121,9 +121,9 @@ def test_one_core_shares_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= workers._cores() <= (os.cpu_count() or 1)
+    assert 1 <= workers.cores() <= (os.cpu_count() or 1)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert workers._cores() == (os.cpu_count() or 1)
+    assert workers.cores() == (os.cpu_count() or 1)
 
 
 def test_a_failure_outside_of_the_rules_is_a_finding_of_its_own(

@@ -117,11 +117,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "probes",
     }
     | VALUES,
+    "fleets": {"base", "cache", "config", "discovery", "finding", "lint", "plan", "planning"}
+    | {"rules", "surveyed", "workers"},
+    "surveyed": {"base"},
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
     "remote": {"base", "formats"},
     "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"}
-    | {"drawing", "measured"},
+    | {"drawing", "measured", "surveyed"},
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT)
 MAY_IMPORT["serving"] = set(MAY_IMPORT)

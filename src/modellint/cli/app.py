@@ -30,6 +30,7 @@ VERBS = {
     "optimize": "Write a model with all fixes that keep its outputs.",
     "probe": "Test models with a real runtime.",
     "quantize": "Quantize a model by a recipe for its deployment.",
+    "fleet": "Lint many models on many workers, and sum up what is found.",
     "bench": "Time models in a real runtime, or read a profile.",
     "fingerprint": "Print what a run does and where its time goes, without names.",
     "compare": "Compare two runs: what got slower, and why.",

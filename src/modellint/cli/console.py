@@ -38,6 +38,11 @@ class Progress:
         self._timer = threading.Timer(PATIENCE, self._show)
         self._timer.daemon = True
 
+    @property
+    def is_shown(self) -> bool:
+        """True if there is a terminal to show it on."""
+        return self._wanted
+
     def __enter__(self) -> Progress:
         if self._wanted:
             self._timer.start()

@@ -70,14 +70,14 @@ class _Baselines:
         self._by_path: dict[Path, Baseline] = {}
         self._stale = 0
         self._unreadable: list[str] = []
-        self._found: dict[Path, bool] = {}
+        self._files: dict[Config, Path | None] = {}
 
     def judge(self, findings: Sequence[Finding], config: Config, model: Path) -> Sequence[Finding]:
         """Return the findings of a model with known ones marked."""
         file = self._file(config)
         if file is None:
             return findings
-        baseline, path = self._read(file), _below(file, model)
+        baseline, path = self._read(file), name_in_baseline(file, model)
         if self._request.write_baseline:
             baseline.record(findings, path)
             if any(each.family == "file" and each.severity is Severity.ERROR for each in findings):
@@ -110,16 +110,11 @@ class _Baselines:
 
     def _file(self, config: Config) -> Path | None:
         """Return the baseline to use: the configured one, or one of the usual name."""
-        if config.settings.baseline is not None:
-            return config.path("baseline", config.settings.baseline)
-        usual = config.path("baseline", DEFAULT_NAME)
-        is_wanted = self._request.write_baseline or self._is_there(usual)
-        return usual if is_wanted else None
-
-    def _is_there(self, usual: Path) -> bool:
-        if usual not in self._found:
-            self._found[usual] = not self._request.command_line.isolated and usual.is_file()
-        return self._found[usual]
+        if config not in self._files:
+            self._files[config] = baseline_file(config, self._request.command_line)
+        if self._files[config] is None and self._request.write_baseline:
+            return config.path("baseline", DEFAULT_NAME)
+        return self._files[config]
 
     def _existing(self, file: Path) -> Baseline:
         try:
@@ -140,7 +135,15 @@ class _Baselines:
         return self._by_path[file]
 
 
-def _below(baseline: Path, model: Path) -> str:
+def baseline_file(config: Config, command_line: CommandLine) -> Path | None:
+    """Return the baseline of a configuration: the one that it names, or one of the usual name."""
+    if config.settings.baseline is not None:
+        return config.path("baseline", config.settings.baseline)
+    usual = config.path("baseline", DEFAULT_NAME)
+    return usual if not command_line.isolated and usual.is_file() else None
+
+
+def name_in_baseline(baseline: Path, model: Path) -> str:
     """Return a model's path as recorded in its baseline."""
     standing = stand_ins(model)
     if standing is not None:

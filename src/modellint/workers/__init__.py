@@ -27,7 +27,7 @@ def run(jobs: Sequence[Job], plans: Sequence[Plan], processes: int | None, done:
     waiting = jobs
     if processes is None:
         waiting = _run_while_cheap(jobs, plans, done)
-        processes = _cores()
+        processes = cores()
     processes = min(processes, len(waiting))
     if processes > 1:
         from modellint.workers.pool import Pool  # not needed by most runs
@@ -93,10 +93,11 @@ def _processor_time() -> float:
     return time.process_time() + sum(os.times()[2:4])
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-__all__ = ["Job", "run"]
+__all__ = ["Job", "cores", "run"]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
 
 from modellint.base.children import live_no_longer_than, receive
 from modellint.base.standins import adopt
-from modellint.workers.job import Job, failed, lint_job
 
 
 def main() -> None:
@@ -20,28 +19,23 @@ def main() -> None:
     jobs = sys.stdin.buffer
     reports = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # for whatever native code prints
-    plans, parent, folders = receive(jobs)
+    # A function of a job that returns a pickled report, and the seconds to wait for the next job.
+    work, parent, patience, folders = receive(jobs)
     adopt(folders)
     live_no_longer_than(parent)
-    queue: SimpleQueue[Job] = SimpleQueue()
+    queue: SimpleQueue[Any] = SimpleQueue()
     Thread(target=_receive, args=(jobs, queue), daemon=True).start()
-    while True:
-        job = queue.get()
-        reports.write(_report(job, plans))
-        reports.flush()
+    with suppress(Empty):
+        while True:
+            reports.write(work(queue.get(timeout=patience)))
+            reports.flush()
+    os._exit(0)
 
 
-def _receive(jobs: BinaryIO, queue: SimpleQueue[Job]) -> None:
+def _receive(jobs: BinaryIO, queue: SimpleQueue[Any]) -> None:
     """Pass on jobs; end the process, whatever it does, when the parent has ended."""
     try:
         while True:
             queue.put(receive(jobs))
     finally:
         os._exit(1)
-
-
-def _report(job: Job, plans: Any) -> bytes:
-    try:
-        return pickle.dumps(lint_job(job, plans))
-    except Exception as error:  # what a rule put into its evidence
-        return pickle.dumps(failed(job, error))

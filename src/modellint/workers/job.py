@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def lint_job(job: Job, plans: Sequence[Plan]) -> FileReport:
         return lint_file(job.path, job.shown, plans[job.plan])
     except Exception as error:
         return failed(job, error)
+
+
+def pickled_report(plans: Sequence[Plan], job: Job) -> bytes:
+    try:
+        return pickle.dumps(lint_job(job, plans))
+    except Exception as error:  # what a rule put into its evidence
+        return pickle.dumps(failed(job, error))
 
 
 def died(job: Job, how: str) -> FileReport:

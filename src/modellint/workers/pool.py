@@ -6,13 +6,14 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 from modellint.base import children, standins
 from modellint.plan import FileReport, Plan
-from modellint.workers.job import Done, Job, died, lint_job
+from modellint.workers.job import Done, Job, died, lint_job, pickled_report
 
 Ended = SimpleQueue["tuple[_Worker, FileReport | None]"]
 """Workers that finished their job, with the report; without one, they died of it."""
@@ -96,7 +97,8 @@ class _Worker:
         stdout: Any = self._process.stdout
         report: FileReport | None
         with suppress(OSError), stdin, stdout:
-            first: tuple[Any, ...] = ((self._plans, os.getpid(), standins.known()),)
+            work = partial(pickled_report, self._plans)
+            first: tuple[Any, ...] = ((work, os.getpid(), None, standins.known()),)
             while (job := self._jobs.get()) is not None:
                 try:
                     children.tell(self._process, *first, job)

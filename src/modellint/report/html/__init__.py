@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modellint.report.html.diff import diff_page
+from modellint.report.html.fleet import fleet_page
 from modellint.report.html.measured import bench_page
 from modellint.report.html.pages import Look, check_page, inspect_page, probe_page
 from modellint.report.html.runs import compare_page, fingerprint_page
@@ -14,6 +15,7 @@ __all__ = [
     "compare_page",
     "diff_page",
     "fingerprint_page",
+    "fleet_page",
     "inspect_page",
     "probe_page",
     "render",

@@ -1,0 +1,1 @@
+"""Many models, linted by an engine that may span machines: tasks go out, rows come back."""

@@ -1,0 +1,132 @@
+"""A run of a fleet: gather the files, lint what is not done yet, keep what comes back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import field
+from pathlib import Path
+
+from modellint.base.records import dataclass
+from modellint.base.version import __version__
+from modellint.config.load import CommandLine
+from modellint.fleets.engines import FleetEngine
+from modellint.fleets.gathering import FleetFiles, gather
+from modellint.fleets.owners import read_owners
+from modellint.fleets.parts import FormatName, require
+from modellint.fleets.results import FleetRun, Results, begin, now, read_findings, read_models
+from modellint.fleets.running import Course
+from modellint.fleets.survey import survey
+from modellint.fleets.task import FleetTask, Row, Rows, make_orders
+from modellint.surveyed import By, Survey, SurveyedRun
+
+Watch = Callable[[Sequence[FleetTask]], Callable[[FleetTask], None]]
+"""Given the files of a run, returns what is to be called with each that is finished."""
+FINDINGS, INTERNAL_ERROR = 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRequest:
+    """Input of a run."""
+
+    paths: Sequence[Path]
+    results: Path
+    command_line: CommandLine = field(default_factory=lambda: CommandLine({}))
+    format: FormatName = "jsonl"
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A finished run, whose tables are in a folder."""
+
+    run: FleetRun
+    results: Path
+    earlier: int = 0
+    """Models that earlier sessions had done."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        if self.run.counts.get("internal"):
+            return INTERNAL_ERROR
+        return FINDINGS if self.run.counts.get("failing") else 0
+
+    @property
+    def ok(self) -> bool:
+        """True if no finding is as severe as `fail_on`, and nothing went wrong."""
+        return self.exit_code == 0
+
+    def models(self) -> Iterator[Row]:
+        """Iterate over the rows of models."""
+        return read_models(self.results, self.run)
+
+    def findings(self) -> Iterator[Row]:
+        """Iterate over the rows of findings."""
+        return read_findings(self.results, self.run)
+
+    def survey(
+        self,
+        by: By = "rule",
+        against: str | os.PathLike[str] | None = None,
+        owners: str | os.PathLike[str] | None = None,
+    ) -> Survey:
+        """Sum up the findings, and compare them with the results of an earlier run."""
+        return survey(
+            self.results,
+            by,
+            Path(against) if against is not None else None,
+            read_owners(Path(owners)) if owners is not None else None,
+        )
+
+    def surveyed(self) -> SurveyedRun:
+        return self.run.surveyed(self.results)
+
+
+def run_fleet(
+    request: FleetRequest,
+    connect: Callable[[int | None], FleetEngine],
+    seen: Watch = lambda tasks: lambda task: None,
+) -> Fleet:
+    """Lint all files of a request with the engine that `connect` makes of a number of jobs."""
+    require(request.format)
+    gathered = gather(request.paths, request.command_line)
+    engine = connect(gathered.jobs)
+    try:
+        run = FleetRun(
+            modellint=__version__,
+            key=gathered.key,
+            format=request.format,
+            paths=tuple(map(str, request.paths)),
+            deployments=gathered.deployments,
+            engine=engine.name,
+            workers=engine.slots,
+            started=now(),
+        )
+        results = begin(request.results, run, resume=request.resume)
+        done = results.continued({task.shown: task.edition for task in gathered.tasks})
+        left = [task for task in gathered.tasks if task.shown not in done]
+        _lint(left, gathered, engine, results, seen(left))
+    finally:
+        engine.close()
+    return Fleet(results.run, request.results, len(done), gathered.notes)
+
+
+def _lint(
+    tasks: Sequence[FleetTask],
+    gathered: FleetFiles,
+    engine: FleetEngine,
+    results: Results,
+    seen: Callable[[FleetTask], None],
+) -> None:
+    def done(task: FleetTask, rows: Rows) -> None:
+        results.add(rows)
+        seen(task)
+
+    orders = make_orders(tasks[0].path if tasks else "", gathered.plans, gathered.policies)
+    try:
+        Course(engine, gathered.policies, done).run(tasks, orders)
+    except BaseException:
+        results.flush()  # what is finished is kept
+        raise
+    results.flush(finished=True)
