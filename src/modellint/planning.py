@@ -176,6 +176,37 @@ def fetch_limits(config: Config) -> FetchLimits:
     return FetchLimits(seconds=seconds) if most is None else FetchLimits(most, seconds)
 
 
+def check_config(config: Config) -> Setup:
+    """Raise for a mistake in a configuration, but run nothing and read no profile that it names."""
+    from modellint.rules.baseline import read_baseline
+
+    settings = config.settings
+    harmless = replace(settings, probe=None, verify=None, profile=())
+    setup = make_setup(replace(config, settings=harmless))
+    setup.check_globs()
+    if settings.probe is not None:
+        _require_probe(config)
+    for key in ("baseline", "save-engine", "cache-dir"):
+        name = getattr(settings, key.replace("-", "_"))
+        if name is not None:
+            config.path(key, name)
+    if settings.baseline is not None:
+        read_baseline(config.path("baseline", settings.baseline))
+    return setup
+
+
+def _require_probe(config: Config) -> dict[str, str]:
+    """Return the interpreters that are named; raise for an unknown probe."""
+    from modellint.probes import UnknownProbe, require
+
+    pythons = _interpreters(config)
+    try:
+        require(str(config.settings.probe), pythons)
+    except UnknownProbe as error:
+        raise config.mistake(("probe",), str(error)) from None
+    return pythons
+
+
 def _verify(config: Config) -> str | None:
     if config.settings.verify is None:
         return None
@@ -188,19 +219,9 @@ def _probe(config: Config) -> ProbeRequest | None:
     settings = config.settings
     if settings.probe is None:
         return None
-    from modellint.probes import (
-        ProbeRequest,
-        UnknownProbe,
-        installed_versions,
-        memory_to_spare,
-        require,
-    )
+    from modellint.probes import ProbeRequest, installed_versions, memory_to_spare
 
-    pythons = _interpreters(config)
-    try:
-        require(settings.probe, pythons)
-    except UnknownProbe as error:
-        raise config.mistake(("probe",), str(error)) from None
+    pythons = _require_probe(config)
     if settings.probe_timeout <= 0:
         raise config.mistake(("probe-timeout",), "must be positive")
     folder = config.path("save-engine", settings.save_engine) if settings.save_engine else None

@@ -129,6 +129,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["api"] = set(MAY_IMPORT)
 MAY_IMPORT["serving"] = set(MAY_IMPORT)
 MAY_IMPORT["mcp"] = set(MAY_IMPORT)
+MAY_IMPORT["lsp"] = set(MAY_IMPORT) - {"mcp"}
 MAY_IMPORT["pytest_plugin"] = {"api", "base", "formats"}
 MAY_IMPORT["cli"] = set(MAY_IMPORT) - {"pytest_plugin"}
 MAY_IMPORT["__main__"] = {"base", "cli"}

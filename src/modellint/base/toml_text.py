@@ -127,6 +127,7 @@ class TomlText:
         self._skip(_SPACES)
         start, keys, last = self._at, *self._keys()
         path = self._within_arrays(keys[:-1])
+        self._add_parents(path, Range(start, last.start))
         if self._is_end:
             name = keys[-1] if keys else ""
             typed = ".".join(map(str, (*keys[:-1], name)))
@@ -142,6 +143,11 @@ class TomlText:
             self.cursor = Cursor("none")
         self.places.append(TomlPlace(path, last))
         return path
+
+    def _add_parents(self, path: KeyPath, part: Range, known: int = 0) -> None:
+        """Add the tables that a dotted key names on its way."""
+        for size in range(known + 1, len(path) + 1):
+            self.places.append(TomlPlace(path[:size], part))
 
     def _within_arrays(self, keys: Sequence[str]) -> KeyPath:
         """Return the path of a header, in which an array of tables stands for its last one."""
@@ -182,8 +188,7 @@ class TomlText:
         if not self._text_at("="):
             return False
         self._at += 1
-        for count in range(1, len(keys)):
-            self.places.append(TomlPlace((*table, *keys[:count]), Range(start, last.start)))
+        self._add_parents(path[:-1], Range(start, last.start), len(table))
         number = len(self.places)
         self.places.append(TomlPlace(path, last))
         self._skip(_SPACES)

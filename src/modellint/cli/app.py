@@ -41,6 +41,7 @@ VERBS = {
     "targets": "List, show, or compare devices.",
     "init": "Write a commented configuration file.",
     "schema": "Print the JSON schema of the configuration file.",
+    "lsp": "Serve an editor: completion, explanations, mistakes and findings as you work.",
     "mcp": "Serve agents: check, inspect and explain, by the Model Context Protocol.",
     "doctor": "Report installed and missing dependencies, and this machine's setup.",
     "completion": "Print a shell completion script.",

@@ -24,6 +24,7 @@ from modellint.cli.outputs import (
     HTML,
     Output,
     color_option,
+    configured_outputs,
     files_of,
     force_option,
     output_option,
@@ -307,21 +308,7 @@ def _outputs(given: Mapping[str, Any], config: Config) -> list[Output]:
     """Return the reports requested on the command line or by the configuration."""
     if given["output"]:
         return parse_outputs(given["output"], tuple(FORMATS))
-    configured = list(_configured(config))
-    try:
-        return parse_outputs(configured, tuple(FORMATS))
-    except UsageError as error:
-        raise config.mistake(("output",), str(error)) from None
-
-
-def _configured(config: Config) -> Iterator[str]:
-    """Iterate over the configured outputs, with the paths of their files."""
-    for text in config.settings.output:
-        name, colon, file = text.partition(":")
-        path = config.path("output", file) if file else None
-        if path is not None and path.exists() and not path.is_file():
-            raise config.mistake(("output",), f"{path} is not a file")
-        yield f"{name}:{path}" if path is not None else f"{name}{colon}"
+    return configured_outputs(config)
 
 
 def _require_replaceable(

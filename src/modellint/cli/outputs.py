@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -21,8 +21,12 @@ from modellint.cli.command import option, starting_with
 from modellint.cli.options import setting
 from modellint.config.settings import OUTPUT
 from modellint.formats.registry import is_model
+from modellint.report import FORMATS
 from modellint.report.earlier import HEAD, is_report
 from modellint.report.options import Options
+
+if TYPE_CHECKING:
+    from modellint.config.load import Config
 
 TEXT, JSON, HTML, MARKDOWN = "text", "json", "html", "markdown"
 STANDARD_OUTPUT = "-"
@@ -177,6 +181,25 @@ def parse_outputs(texts: Sequence[str], formats: Sequence[str]) -> list[Output]:
         both = " and ".join(output.format for output in outputs if output.file is None)
         raise UsageError(f"{both} cannot both go to standard output; write one as FORMAT:FILE")
     return outputs
+
+
+def configured_outputs(config: Config) -> list[Output]:
+    """Return the reports that a configuration asks `check` for."""
+    configured = list(_configured(config))
+    try:
+        return parse_outputs(configured, tuple(FORMATS))
+    except UsageError as error:
+        raise config.mistake(("output",), str(error)) from None
+
+
+def _configured(config: Config) -> Iterator[str]:
+    """Iterate over the configured outputs, with the paths of their files."""
+    for text in config.settings.output:
+        name, colon, file = text.partition(":")
+        path = config.path("output", file) if file else None
+        if path is not None and path.exists() and not path.is_file():
+            raise config.mistake(("output",), f"{path} is not a file")
+        yield f"{name}:{path}" if path is not None else f"{name}{colon}"
 
 
 def _parse(text: str, formats: Sequence[str]) -> Output:

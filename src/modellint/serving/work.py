@@ -76,8 +76,9 @@ class Worker:
         """End the process, whatever it is at."""
         with self._lock:
             self._waiting.clear()
-            if self._process is not None:
-                self._process.kill()
+            process, self._process = self._process, None
+        if process is not None:
+            children.end(process)
 
     def _attend(self) -> None:
         while True:

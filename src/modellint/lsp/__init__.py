@@ -1,0 +1,1 @@
+"""A server for editors, by the Language Server Protocol."""

@@ -1,0 +1,37 @@
+"""The process that lints and inspects models for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modellint.serving.models import command_line, look_at
+from modellint.serving.work import work
+
+if TYPE_CHECKING:
+    from modellint.finding import Finding
+
+Given = Mapping[str, Any]
+
+
+def main() -> None:
+    work({"lint": lint, "page": page})
+
+
+def lint(path: str, given: Given) -> list[Finding]:
+    """Return the findings about a model that count."""
+    from modellint.lint import Request, lint
+
+    result = lint(Request([Path(path)], command_line(given))).result
+    shown = {model.path for model in result.models}
+    found = (each for each in result.active if each.path in shown)
+    return [replace(each, frame=None, evidence={"nodes": each.nodes}) for each in found]
+
+
+def page(path: str, given: Given) -> str:
+    """Return a model's inspection as an HTML page."""
+    from modellint.report.html import inspect_page
+
+    return inspect_page([look_at(Path(path), command_line(given), drawn=True)], None)

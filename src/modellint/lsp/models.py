@@ -1,0 +1,173 @@
+"""Findings about the models of a workspace, made in the background."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modellint.base.errors import UsageError
+from modellint.base.links import rule_url
+from modellint.base.paths import NEVER_WALKED, Folders
+from modellint.base.text import brief
+from modellint.base.toml_text import Range
+from modellint.discovery import GitIgnores
+from modellint.finding import Finding, Severity
+from modellint.formats.registry import first_part, formats, is_model
+from modellint.lsp.documents import TOP, OpenDocument, uri_of
+from modellint.lsp.texts import ERROR, INFORMATION, SOURCE, WARNING, Diagnosis
+from modellint.serving.chores import Chores
+from modellint.serving.work import WorkEndedError, Worker
+
+LINTING, SHOWING = 300.0, 300.0
+"""Seconds that linting a model, or a page about it, may take."""
+PAUSE = 0.5
+"""Seconds to wait for a file that changes to change again."""
+MOST_FINDINGS, MOST_RELATED = 500, 10
+_SEVERITIES = {Severity.ERROR: ERROR, Severity.WARNING: WARNING, Severity.INFO: INFORMATION}
+
+Publish = Callable[[str, list[Diagnosis]], None]
+
+
+class ModelLinter:
+    """Lints models that are opened or saved, one after the other."""
+
+    def __init__(self, publish: Publish, document_of: Callable[[str], OpenDocument | None]) -> None:
+        self.given: Mapping[str, Any] = {}
+        """Settings of the client, which override those of a configuration."""
+        self._publish = publish
+        self._document_of = document_of
+        self._linting = Worker("lsp.child", LINTING)
+        self._showing = Worker("lsp.child", SHOWING)
+        self._chores = Chores()
+        self._shown: dict[str, Path] = {}
+        """Models that have findings in the editor, by URI."""
+
+    def lint(self, path: Path, seconds: float = 0.0) -> None:
+        """Lint a model after a pause; what is going on about it is out of date, and ends."""
+        path = first_part(path)
+        uri = uri_of(path)
+        self._shown[uri] = path
+        self._linting.cancel(uri)
+        self._chores.later(uri, seconds, lambda: self._report(uri, path))
+
+    def again(self) -> None:
+        """Lint all models that have findings: a configuration has changed."""
+        for path in tuple(self._shown.values()):
+            self.lint(path, PAUSE)
+
+    def cancel(self, path: Path) -> None:
+        """End what is going on about a model that is being changed."""
+        uri = uri_of(first_part(path))
+        self._chores.forget(uri)
+        self._linting.cancel(uri)
+
+    def forget(self, path: Path) -> None:
+        """Take a model's findings out of the editor."""
+        self.cancel(path)
+        uri = uri_of(first_part(path))
+        if self._shown.pop(uri, None) is not None:
+            self._publish(uri, [])
+
+    def page(self, key: object, path: Path) -> str:
+        page: str = self._showing.do(key, "page", str(path), self.given)
+        return page
+
+    def cancel_page(self, key: object) -> None:
+        self._showing.cancel(key)
+
+    def end(self) -> None:
+        self._linting.end()
+        self._showing.end()
+
+    def _report(self, uri: str, path: Path) -> None:
+        try:
+            found = self._linting.do(uri, "lint", str(path), self.given)
+        except WorkEndedError as error:
+            if str(error) == "cancelled":
+                return
+            found = None
+            diagnoses = [_plain(f"this model was not linted: {error}")]
+        except UsageError as error:  # such as a mistake in its configuration
+            found = None
+            diagnoses = [_plain(str(error))]
+        if found is not None:
+            diagnoses = _diagnoses(found, uri, self._document_of(uri))
+        if uri in self._shown:
+            self._publish(uri, diagnoses)
+
+
+def globs() -> list[str]:
+    """Return what names of models look like, for clients that watch files."""
+    suffixes = sorted({suffix for format in formats() for suffix in format.suffixes})
+    return [f"**/*{suffix}" for suffix in suffixes]
+
+
+def is_linted(path: Path, folders: Sequence[Path]) -> bool:
+    """Return True for models of a workspace, except those that a search would pass over."""
+    if not is_model(path) or not path.is_file():
+        return False
+    top = next((folder for folder in folders if path.is_relative_to(folder)), None)
+    if top is None or NEVER_WALKED & {part.casefold() for part in path.relative_to(top).parts}:
+        return False
+    ignores = GitIgnores(top, Folders())
+    between = [each for each in path.parents if each != top and each.is_relative_to(top)]
+    return not (
+        ignores.ignored(path, False) or any(ignores.ignored(each, True) for each in between)
+    )
+
+
+def _plain(text: str) -> Diagnosis:
+    return {"range": TOP, "severity": ERROR, "source": SOURCE, "message": text}
+
+
+def _diagnoses(
+    findings: Sequence[Finding], uri: str, document: OpenDocument | None
+) -> list[Diagnosis]:
+    found = sorted(findings, key=lambda each: -each.severity)
+    shown = [_diagnosis(each, uri, document) for each in found[:MOST_FINDINGS]]
+    if len(found) > MOST_FINDINGS:
+        more = f"{len(found) - MOST_FINDINGS:,} more findings; modellint check lists them"
+        shown.append({**_plain(more), "severity": INFORMATION})
+    return shown
+
+
+def _diagnosis(finding: Finding, uri: str, document: OpenDocument | None) -> Diagnosis:
+    label = brief(finding.location.label)
+    place = _place_in(document, finding.location.label) if document is not None else None
+    target = f" [{finding.target}]" if finding.target else ""
+    where = f"{label}: " if label and place is None else ""
+    related = [
+        {"location": {"uri": uri, "range": _range(document, name)}, "message": brief(name)}
+        for name in finding.nodes[:MOST_RELATED]
+    ]
+    return {
+        "range": document.range(place) if document is not None and place is not None else TOP,
+        "severity": _SEVERITIES[finding.severity],
+        "source": SOURCE,
+        "code": finding.code,
+        "codeDescription": {"href": rule_url(finding.code)},
+        "message": f"{where}{brief(finding.message)}{target}",
+        **({"relatedInformation": related} if related else {}),
+    }
+
+
+def _range(document: OpenDocument | None, name: str) -> dict[str, Any]:
+    place = _place_in(document, name) if document is not None else None
+    return document.range(place) if document is not None and place is not None else TOP
+
+
+def _place_in(document: OpenDocument, name: str) -> Range | None:
+    """Return where ONNX's text syntax defines a node or a value, or first names it."""
+    if not name:
+        return None
+    word = re.escape(name)
+    quoted = rf'(?:"{word}"|(?<![\w./:]){word}(?![\w./:]))'
+    ways = (rf"\[\s*{quoted}\s*\]", rf"^[^=\n]*?{quoted}(?=[^=\n(]*=)", quoted)
+    for way in ways:
+        found = re.search(way, document.text, re.MULTILINE)
+        if found is not None:
+            end = found.end()
+            return Range(end - len(name), end) if way == ways[1] else Range(*found.span())
+    return None

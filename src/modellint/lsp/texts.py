@@ -1,0 +1,139 @@
+"""What a document is, and what is wrong with it: the words of the command line, with places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from modellint.base.errors import UsageError
+from modellint.base.mistakes import FileMistake
+from modellint.base.toml_text import Range
+from modellint.config.load import NAMES, CommandLine, Config, ConfigError, Configs
+from modellint.config.places import keys_in
+from modellint.lsp.documents import TOP, OpenDocument
+
+Kind = Literal["configuration", "rule"]
+ERROR, WARNING, INFORMATION = 1, 2, 3
+SOURCE = "modellint"
+
+Diagnosis = dict[str, Any]
+ConfigCheck = Callable[[Config], object]
+"""Raises UsageError for what another part of the program would say of a configuration."""
+
+
+def kind_of(document: OpenDocument) -> Kind | None:
+    if document.path.name in NAMES:
+        return "configuration"
+    return "rule" if document.path.suffix == ".toml" and _is_rule(document) else None
+
+
+def _is_rule(document: OpenDocument) -> bool:
+    from modellint.rules.registry import FILE_NAME
+    from modellint.rules.rule import Rule
+
+    keys = {place.path[0] for place in document.toml.places}
+    if FILE_NAME.fullmatch(document.path.name):
+        return not keys or any(each.name in keys for each in fields(Rule))
+    return "match" in keys and any(
+        document.path.is_relative_to(folder) for folder in rule_folders(document.path)
+    )
+
+
+def rule_folders(path: Path) -> list[Path]:
+    """Return the folders of rules that the configuration of a file names."""
+    try:
+        config = Configs(CommandLine({})).of(path.parent)
+        return [config.path("rules", folder) for folder in config.settings.rules]
+    except UsageError:
+        return []
+
+
+def diagnose(document: OpenDocument, more: ConfigCheck) -> list[Diagnosis]:
+    """Return what is wrong with a document."""
+    kind = kind_of(document)
+    if kind == "configuration":
+        return list(_of_configuration(document, more))
+    return list(_of_rule(document)) if kind == "rule" else []
+
+
+def _of_configuration(document: OpenDocument, more: ConfigCheck) -> Iterator[Diagnosis]:
+    from modellint.config.load import parse_config
+    from modellint.planning import check_config
+
+    try:
+        config = parse_config(document.text, document.path)
+        more(config)
+        doubts = check_config(config).doubts
+    except UsageError as error:
+        yield from _diagnoses(document, error, ERROR)
+    else:
+        for doubt in doubts:
+            yield from _diagnoses(document, doubt, WARNING)
+
+
+def _diagnoses(document: OpenDocument, error: UsageError, severity: int) -> Iterator[Diagnosis]:
+    """Iterate over the mistakes of an error, which may be about a file that this one names."""
+    if isinstance(error, ConfigError):
+        in_file = partial(keys_in, document.path)
+        for mistake in error.mistakes:
+            yield _diagnosis(document, mistake, severity, in_file(mistake.keys))
+    else:
+        yield _diagnosis(document, FileMistake(str(error)), severity, _named_by(document, error))
+
+
+def _named_by(document: OpenDocument, error: UsageError) -> tuple[str | int, ...]:
+    from modellint.rules.registry import RuleFileError
+    from modellint.targets import TargetFileError
+
+    keys = {RuleFileError: "rules", TargetFileError: "target-dirs"}
+    key = keys.get(type(error), "baseline" if "baseline" in str(error) else "")
+    return keys_in(document.path, (key,))
+
+
+def _of_rule(document: OpenDocument) -> Iterator[Diagnosis]:
+    from modellint.rules.registry import RuleFileError, parse_tested_rule
+
+    try:
+        parse_tested_rule(document.text, document.path)
+    except RuleFileError as error:
+        for mistake in error.mistakes:
+            keys = mistake.keys
+            if keys[:1] == ("match",) and document.toml.find((*keys[:1], 0)) is not None:
+                place = document.toml.find(keys)
+                if place is None or len(place.path) < 2:
+                    keys = ("match", 0, *keys[1:])  # a list of one
+            yield _diagnosis(document, mistake, ERROR, keys)
+
+
+def _diagnosis(
+    document: OpenDocument, mistake: FileMistake, severity: int, keys: Sequence[str | int]
+) -> Diagnosis:
+    place = _place(document, mistake, keys)
+    return {
+        "range": document.range(place) if place is not None else TOP,
+        "severity": severity,
+        "source": SOURCE,
+        "message": mistake.text,
+    }
+
+
+def _place(document: OpenDocument, mistake: FileMistake, keys: Sequence[str | int]) -> Range | None:
+    if not mistake.keys and mistake.line is not None:
+        return document.at_line(mistake.line, mistake.column)
+    place = document.toml.find(keys)
+    if place is None:
+        return None
+    is_exact = place.path == tuple(keys) and place.text is not None and place.value is not None
+    if mistake.line is None or not is_exact:
+        return place.range
+    assert place.text is not None
+    assert place.value is not None
+    lines = place.text.splitlines(keepends=True)
+    before = sum(map(len, lines[: mistake.line - 1]))
+    line = lines[mistake.line - 1].rstrip() if mistake.line <= len(lines) else ""
+    indent = 0 if len(lines) > 1 else len(line) - len(line.lstrip())
+    start = place.content + before + min(mistake.column - 1 + indent, max(len(line) - 1, 0))
+    return Range(start, max(place.content + before + len(line), start + 1))

@@ -1,0 +1,1 @@
+"""Tests of the servers for editors and for agents."""
