@@ -148,7 +148,8 @@ class Needs:
         if not self._model.has_graph or deployment.target is None:
             return
         symbol = estimate.batch_symbol
-        several = BATCHES if len(self._model.graph.nodes) < LARGE else FEWER_BATCHES
+        nodes = sum(len(graph.nodes) for graph in self._model.graphs())
+        several = BATCHES if nodes < LARGE else FEWER_BATCHES
         batches: tuple[int | None, ...] = several if symbol is not None else (None,)
         running = running_precision(self._model, deployment)
         for precision in _rows(running, deployment):

@@ -81,6 +81,8 @@ class Footprint:
         self.unknown: list[Value] = []
         """Tensors of data-dependent or unknown size, which are not counted."""
         self.cache: KvCache | None = kv_cache(model, deployment)
+        self._nested: dict[int, int] = {}
+        """Memory of a node's subgraphs."""
         self._deployment = settled.deployment
         self._narrow = is_narrow(running_precision(model, deployment))
         self._runtime = runtime
@@ -301,9 +303,12 @@ class Footprint:
 
     def _inside(self, node: Node) -> int:
         """Return the memory of the largest branch, or of a loop's body."""
-        graphs = node.subgraphs.values()
-        plans = (plan(self._program(graph), self._runtime) for graph in graphs)
-        return max((each.nbytes for each in plans), default=0)
+        key = id(node)
+        if key not in self._nested:
+            graphs = node.subgraphs.values()
+            plans = (plan(self._program(graph), self._runtime) for graph in graphs)
+            self._nested[key] = max((each.nbytes for each in plans), default=0)
+        return self._nested[key]
 
     @cached_property
     def _callers(self) -> list[Buffer]:

@@ -104,6 +104,8 @@ def used_levels(op: WeightedOp) -> list[int] | None:
     points = scheme.zero_points
     if scheme.zero_point is not None and points is None:
         return None
+    if points is not None and points.dtype != tensor.dtype.numpy:
+        return None
     point = int(points.reshape(-1)[0]) if points is not None else 0
     if axis is None or len(tensor.shape) < 2 or not 0 <= axis < len(tensor.shape):
         return None
