@@ -118,7 +118,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     }
     | VALUES,
     "fleets": {"base", "cache", "config", "discovery", "finding", "lint", "plan", "planning"}
-    | {"rules", "surveyed", "workers"},
+    | {"remote", "rules", "surveyed", "workers"},
     "surveyed": {"base"},
     "revisions": {"formats", "base"},
     "evaluation": {"base"},

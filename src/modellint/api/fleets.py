@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from modellint.api.given import GivenSettings, overriding
+from modellint.base.paths import is_address
 from modellint.fleets.fleet import Fleet, FleetRequest, run_fleet
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def fleet(
     """
     named = [paths] if isinstance(paths, str | os.PathLike) else paths
     request = FleetRequest(
-        [Path(path) for path in named],
+        [text if is_address(text) else Path(text) for text in map(str, named)],
         Path(results),
         overriding(settings, Path(config) if config is not None else None, isolated),
         format,

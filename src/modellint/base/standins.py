@@ -51,6 +51,9 @@ class StandIns(Protocol):
     def path_of(self, shown: str) -> Path | None:
         """Return the file of such a name, if it belongs here."""
 
+    def move(self, folder: Path) -> None:
+        """Put the stand-ins into another folder: on a machine that does not have them."""
+
     def find(self, path: Path) -> None:
         """Put a stand-in in its place if there is such a file elsewhere. Raises OSError."""
 

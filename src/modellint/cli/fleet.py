@@ -17,6 +17,7 @@ from modellint.cli.configuration import configurable
 from modellint.cli.console import Progress, note
 from modellint.cli.options import given_settings, setting, settings_in
 from modellint.cli.outputs import color_option
+from modellint.cli.places import Place, PlaceType
 from modellint.config.load import CommandLine
 from modellint.config.settings import DEPLOYMENT, FILES, LANGUAGE, OUTPUT, RULES, RUNNING
 
@@ -60,9 +61,7 @@ class FleetCommand(Command):
 
 
 @click.command(cls=FleetCommand, epilog=EPILOG)
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
-)
+@click.argument("paths", nargs=-1, required=True, type=PlaceType(), metavar="PATH...")
 @option(
     "--engine",
     group=RUNNING,
@@ -98,7 +97,7 @@ class FleetCommand(Command):
 @setting("fail_on")
 @setting("baseline")
 @configurable
-def command(paths: tuple[Path, ...], **given: Any) -> int:
+def command(paths: tuple[Place, ...], **given: Any) -> int:
     """Lint many models, and keep the findings as tables.
 
     'modellint fleet report DIR' sums them up.
@@ -114,7 +113,7 @@ def command(paths: tuple[Path, ...], **given: Any) -> int:
         given["resume"],
     )
     for path in paths:
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise UsageError(f"{path}: no such file or folder")
     with Progress(wanted=not given["quiet"]) as progress:
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
+from modellint.base.paths import is_address
 from modellint.base.records import dataclass
 from modellint.base.version import __version__
-from modellint.config.load import CommandLine
+from modellint.config.load import CommandLine, Configs
 from modellint.fleets.engines import FleetEngine
 from modellint.fleets.gathering import FleetFiles, gather
 from modellint.fleets.owners import read_owners
@@ -18,6 +19,9 @@ from modellint.fleets.results import FleetRun, Results, begin, now, read_finding
 from modellint.fleets.running import Course
 from modellint.fleets.survey import survey
 from modellint.fleets.task import FleetTask, Row, Rows, make_orders
+from modellint.planning import fetch_limits
+from modellint.remote import reached
+from modellint.remote.urls import parsed
 from modellint.surveyed import By, Survey, SurveyedRun
 
 Watch = Callable[[Sequence[FleetTask]], Callable[[FleetTask], None]]
@@ -29,7 +33,8 @@ FINDINGS, INTERNAL_ERROR = 1, 3
 class FleetRequest:
     """Input of a run."""
 
-    paths: Sequence[Path]
+    paths: Sequence[Path | str]
+    """Files and folders, or their addresses."""
     results: Path
     command_line: CommandLine = field(default_factory=lambda: CommandLine({}))
     format: FormatName = "jsonl"
@@ -90,14 +95,20 @@ def run_fleet(
 ) -> Fleet:
     """Lint all files of a request with the engine that `connect` makes of a number of jobs."""
     require(request.format)
-    gathered = gather(request.paths, request.command_line)
-    engine = connect(gathered.jobs)
+    here = Configs(request.command_line).of(Path.cwd())
+    with reached(request.paths, fetch_limits(here)) as (paths, remarks):
+        gathered = gather(paths, request.command_line)
+        fleet = _run(request, gathered, connect(here.settings.jobs), seen)
+    return replace(fleet, notes=(*remarks, *fleet.notes))
+
+
+def _run(request: FleetRequest, gathered: FleetFiles, engine: FleetEngine, seen: Watch) -> Fleet:
     try:
         run = FleetRun(
             modellint=__version__,
             key=gathered.key,
             format=request.format,
-            paths=tuple(map(str, request.paths)),
+            paths=tuple(map(_shown, request.paths)),
             deployments=gathered.deployments,
             engine=engine.name,
             workers=engine.slots,
@@ -112,6 +123,12 @@ def run_fleet(
     return Fleet(results.run, request.results, len(done), gathered.notes)
 
 
+def _shown(place: Path | str) -> str:
+    """Return a path, or an address without what it keeps secret."""
+    text = str(place)
+    return parsed(text).shown_whole if is_address(text) else text
+
+
 def _lint(
     tasks: Sequence[FleetTask],
     gathered: FleetFiles,
@@ -123,7 +140,8 @@ def _lint(
         results.add(rows)
         seen(task)
 
-    orders = make_orders(tasks[0].path if tasks else "", gathered.plans, gathered.policies)
+    landmark = next((task.path for task in tasks if not is_address(task.path)), "")
+    orders = make_orders(landmark, gathered.plans, gathered.policies)
     try:
         Course(engine, gathered.policies, done).run(tasks, orders)
     except BaseException:

@@ -6,16 +6,18 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.base.standins import lasting_name, stand_ins
 from modellint.cache import plan_key
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.discovery import discover
 from modellint.fleets.task import FleetTask, Policy, printable
 from modellint.lint.judging import baseline_file, name_in_baseline
-from modellint.lint.notes import about_discovery
+from modellint.lint.notes import about_discovery, about_weights
 from modellint.lint.record import FileRecord, plan_files
 from modellint.plan import Plan
 from modellint.planning import Setup
@@ -32,7 +34,6 @@ class FleetFiles:
     deployments: tuple[str, ...]
     key: str
     """Changes with the settings, the rules and the program."""
-    jobs: int | None
     notes: tuple[str, ...]
 
 
@@ -60,8 +61,11 @@ def gather(paths: Sequence[Path], command_line: CommandLine) -> FleetFiles:
             dict.fromkeys(each.describe() for plan in plans for each in plan.deployments)
         ),
         key=_key(plans, policies),
-        jobs=configs.of(Path.cwd()).settings.jobs,
-        notes=(*about_discovery(discovery), *(note for setup in setups for note in setup.notes)),
+        notes=(
+            *about_discovery(discovery),
+            *about_weights(records),
+            *(note for setup in setups for note in setup.notes),
+        ),
     )
 
 
@@ -78,7 +82,7 @@ def _task(record: FileRecord, plan: int, policy: int, baseline: Path | None) -> 
     size, edition = _measured(path)
     config: Config = record.setup.config
     return FleetTask(
-        path=str(path.absolute()),
+        path=lasting_name(path.absolute()),
         shown=printable(record.found.shown),
         size=size,
         edition=edition,
@@ -91,15 +95,17 @@ def _task(record: FileRecord, plan: int, policy: int, baseline: Path | None) -> 
 
 def _measured(path: Path) -> tuple[int, str]:
     """Return the size of a model, and a text that changes with its files."""
-    sizes, times = [0], [0]
+    standing = stand_ins(path)
+    states = [(0, "")]
     for each in [str(path), *_inside(path)]:
-        try:
+        with suppress(OSError, ValueError):  # broken links are worth reporting
             status = os.stat(each)  # noqa: PTH116 - half the time for many thousands
-        except (OSError, ValueError):  # broken links are worth reporting
-            continue
-        times.append(status.st_mtime_ns)
-        sizes.append(status.st_size if stat.S_ISREG(status.st_mode) else 0)
-    return sum(sizes), f"{sum(sizes)}:{max(times)}"
+            if not stat.S_ISDIR(status.st_mode):
+                tag = standing.identity(Path(each)) if standing is not None else None
+                states.append((status.st_size, f"{tag or status.st_mtime_ns}"))
+    size = sum(size for size, _ in states)
+    edition = states[-1][1] if len(states) == 2 else _digest(map(repr, states))
+    return size, f"{size}:{edition}"
 
 
 def _inside(folder: Path) -> Iterator[str]:
@@ -109,5 +115,8 @@ def _inside(folder: Path) -> Iterator[str]:
 
 
 def _key(plans: Iterable[Plan], policies: Iterable[Policy]) -> str:
-    parts = [*map(plan_key, plans), *map(repr, policies)]
+    return _digest([*map(plan_key, plans), *map(repr, policies)])
+
+
+def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]

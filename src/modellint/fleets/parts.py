@@ -35,6 +35,8 @@ MODELS: Columns = {
     "suppressed": int,
     "failing": int,
     "internal": int,
+    "fetched": int,
+    "requests": int,
     "seconds": float,
     "worker": str,
 }

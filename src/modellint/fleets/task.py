@@ -8,7 +8,8 @@ import pickle
 import socket
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from uuid import uuid4
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.base.standins import StandIns, adopt, known, path_of
+from modellint.base.temporary import temporary_folder
 from modellint.base.version import __version__
 from modellint.config.settings import FailOn
 from modellint.finding import Finding, Severity
@@ -28,6 +31,8 @@ Row = dict[str, "str | int | float | None"]
 Rows = tuple[Row, list[Row]]
 """The row of a model, and those of its findings."""
 
+_homes = ExitStack()
+"""Folders that last as long as this process."""
 MOST = (1 << 63) - 1
 """The largest number that a column can hold."""
 
@@ -37,7 +42,7 @@ class FleetTask:
     """A file to lint, as an engine passes it on."""
 
     path: str
-    """Its place, from which workers read it."""
+    """Its place, from which workers read it: a path, or an address."""
     shown: str
     """Its name in results."""
     size: int
@@ -52,7 +57,7 @@ class FleetTask:
 
     @property
     def job(self) -> Job:
-        return Job(Path(self.path), self.shown, self.plan)
+        return Job(path_of(self.path), self.shown, self.plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +88,14 @@ class Orders:
 
     version: str
     landmark: str
-    """A file of the run, which each worker must see."""
+    """A file of the run, which each worker must see; empty if none is on a disk."""
     packed: bytes
     run: str
     """Names the run among all others."""
 
 
 def make_orders(landmark: str, plans: Sequence[Plan], policies: Sequence[Policy]) -> Orders:
-    packed = zlib.compress(pickle.dumps((tuple(plans), tuple(policies))), 1)
+    packed = zlib.compress(pickle.dumps((tuple(plans), tuple(policies), known())), 1)
     return Orders(__version__, landmark, packed, uuid4().hex)
 
 
@@ -116,13 +121,22 @@ def _unpacked(orders: Orders) -> tuple[tuple[Plan, ...], tuple[Policy, ...]]:
             f"the worker on {host} has modellint {__version__}, and this run is of "
             f"{orders.version}; install the same version everywhere"
         )
-    if not os.path.lexists(orders.landmark):
+    if orders.landmark and not os.path.lexists(orders.landmark):
         raise UsageError(
             f"the worker on {host} does not see {orders.landmark}; models must lie where every "
             "worker finds them"
         )
-    plans, policies = pickle.loads(zlib.decompress(orders.packed))
+    plans, policies, folders = pickle.loads(zlib.decompress(orders.packed))
+    _adopt(folders)
     return plans, policies
+
+
+def _adopt(folders: Iterable[StandIns]) -> None:
+    """Know what stands for remote files, which on another machine has to be put there first."""
+    for each in folders:
+        if not Path(each.folder).is_dir():
+            each.move(_homes.enter_context(temporary_folder()))
+    adopt(folders)
 
 
 def _rows(task: FleetTask, report: FileReport, policy: Policy, seconds: float) -> Rows:
@@ -157,6 +171,8 @@ def _model_row(
         "suppressed": len(found) - len(counts),
         "failing": sum(map(policy.fails, found)),
         "internal": sum(each.is_internal for each in found),
+        "fetched": report.fetched.nbytes if report.fetched is not None else 0,
+        "requests": report.fetched.requests if report.fetched is not None else 0,
         "seconds": round(seconds, 6),
         "worker": f"{socket.gethostname()}:{os.getpid()}",
     }

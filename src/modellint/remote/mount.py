@@ -125,6 +125,13 @@ class Mount:
         self.lists = True
         return len(entries), strange
 
+    def move(self, folder: Path) -> None:
+        self.folder = os.path.realpath(folder)
+        self._downloaded.clear()
+        for entry in self._entries.values():
+            if entry is not None:
+                self._put(entry)
+
     def _put(self, entry: RemoteFile) -> Path | None:
         """Create a stand-in; None if there cannot be a file of that name here."""
         if leaves_lexically(entry.name) or "\0" in entry.name:
