@@ -75,7 +75,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@touch $@
 
 PIP := -m pip install --quiet --disable-pip-version-check
-LOCKED := --editable '.[ort,trt-rtx]' --constraint constraints.txt
+LOCKED := --editable '.[ort,remote,trt-rtx]' --constraint constraints.txt
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python $(PIP) --upgrade "pip>=25.1"  # the first that knows --group

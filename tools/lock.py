@@ -20,7 +20,7 @@ from modellint.base.data import read_toml
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "constraints.txt"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
-EXTRAS = ("ort", "trt-rtx")
+EXTRAS = ("ort", "remote", "trt-rtx")
 GROUPS = ("dev", "bench", "release", "site")
 ABOUT = """\
 # Written by `make lock`; do not edit. What `make test`, .ci/run and the workflows install.

@@ -14,7 +14,7 @@ from modellint.base.files import open_regular, read_text
 from modellint.base.globs import Globs
 from modellint.base.paths import NEVER_WALKED, Folders, is_address
 from modellint.base.records import dataclass
-from modellint.base.standins import stand_ins
+from modellint.base.standins import expect, settle_search, stand_ins
 from modellint.config.load import Config, Configs
 from modellint.formats import is_by_content
 from modellint.formats.format import Format
@@ -94,7 +94,7 @@ def discover(paths: Sequence[Path], configs: Configs) -> Discovery:
                 seen.add(identity)
                 config = configs.of(_home(model))
                 discovery.files.append(Found(model, shown_path(model), config))
-    discovery.notes += plugin_mistakes()
+    discovery.notes += [*plugin_mistakes(), *settle_search()]
     return discovery
 
 
@@ -224,7 +224,10 @@ class _Walk:
         config = self.configs.of(folder)
         models: list[Path] = []
         parts: list[Path] = []
-        for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+        entries = sorted(_entries(folder), key=lambda entry: entry.name)
+        if stand_ins(folder) is not None:  # what is looked at comes from a server
+            expect(path for each in entries if _is_ambiguous(path := folder / each.name))
+        for entry in entries:
             path = folder / entry.name
             # A linked folder is outside the tree, and may form a cycle.
             is_folder = entry.is_dir(follow_symlinks=False)

@@ -40,9 +40,9 @@ class Web:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Web]:
+def serving(folder: Path, handler: type[Handler] | None = None) -> Iterator[Web]:
     web = Web(folder)
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": web}))
+    server = _Server(("127.0.0.1", 0), type("Serving", (handler or Handler,), {"web": web}))
     web.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -64,7 +64,7 @@ class _Server(ThreadingHTTPServer):
         """Clients hang up on bad servers."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     web: Web
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # headers and body in one packet: the second would wait for an answer
@@ -84,9 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
         web.on_request(len(web.asked))
         if "Authorization" in self.headers:
             web.secrets.append(self.headers["Authorization"])
-        _, behaviour, name = unquote(urlsplit(self.path).path).split("/", 2)
         with suppress(OSError):
-            getattr(self, f"_{behaviour}")(name)
+            self.answer()
+
+    def answer(self) -> None:
+        """Behave as the path says."""
+        _, behaviour, name = unquote(urlsplit(self.path).path).split("/", 2)
+        getattr(self, f"_{behaviour}")(name)
 
     def _file(self, name: str) -> tuple[int, str] | None:
         path = self.web.folder / name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modellint.remote.web import forget_stalls
+from modellint.remote.origin import forget_stalls
 from tests.remote.servers import Web
 from tests.samples import failed, lint_json
 from tests.support import CliResult, run_cli

@@ -26,6 +26,13 @@ def is_address(text: str) -> bool:
     return ADDRESS.match(text) is not None
 
 
+def public_address(text: str) -> str:
+    """Return an address without what may be secret: a password, and a query."""
+    scheme, mark, rest = text.partition("?")[0].partition("://")
+    server, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{server.rpartition('@')[2]}{slash}{path}"
+
+
 def leaves_lexically(location: str) -> str | None:
     """Return why a path leaves its folder on some system: ``absolute``, ``parent``, or None."""
     windows = PureWindowsPath(location)

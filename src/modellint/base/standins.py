@@ -66,10 +66,10 @@ class StandIns(Protocol):
     def expect(self, paths: Iterable[Path]) -> None:
         """Begin to fetch what will be read first of these files, without waiting for it."""
 
-    def settle(self, path: Path) -> Fetched:
-        """Return what has been fetched since the last model, which `path` was read for.
+    def settle(self, path: Path | None) -> Fetched:
+        """Return what has been fetched since it was last asked, for a model or to find models.
 
-        After trouble, the file cannot be opened any more.
+        A model that there was trouble with cannot be opened any more.
         """
 
 
@@ -142,6 +142,17 @@ def settled(path: Path, look: Callable[[], Result]) -> Result:
         result = look()
         _settle(path)
     return result
+
+
+def settle_search() -> Iterator[str]:
+    """Add up what was fetched to find models; iterate over remarks about what was not searched."""
+    for each in _known:
+        fetched = each.settle(None)
+        shown = each.shown(Path(each.folder))
+        if fetched.requests and each.lists:
+            _fetched[shown] = _fetched.get(shown, Fetched()) + fetched
+        if fetched.trouble:
+            yield f"{shown}: {fetched.trouble}; models may be missing"
 
 
 def _settle(path: Path) -> bool:

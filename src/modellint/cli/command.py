@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modellint.base.errors import UsageError
+from modellint.base.paths import is_address, public_address
 from modellint.cli.given import OneOf
 
 if TYPE_CHECKING:
@@ -41,6 +43,23 @@ def option(*names: str, group: str = OTHER, **kwargs: Any) -> Callable[[Any], An
 class Command(click.Command):
     """Command that lists its options by group, in the order in which groups first appear."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        address = next(filter(is_address, self._local_paths(ctx, args)), None)
+        if address is not None:
+            shown, verb = public_address(address), ctx.info_name
+            raise UsageError(f"{shown} is an address; 'modellint {verb}' reads only files here")
+        return super().parse_args(ctx, args)
+
+    def _local_paths(self, ctx: click.Context, args: list[str]) -> Iterator[str]:
+        """Iterate over arguments that can only be paths on this machine."""
+        names = {each.name for each in self.params if _is_local(each)}
+        if not names or not any(map(is_address, args)):
+            return
+        given, _, _ = self.make_parser(ctx).parse_args(list(args))
+        for value in (given.get(name) for name in names):
+            texts = value if isinstance(value, tuple) else (value,)
+            yield from (text for text in texts if isinstance(text, str))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
@@ -54,6 +73,11 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _write_epilog(self.epilog, formatter)
+
+
+def _is_local(parameter: click.Parameter) -> bool:
+    """Return True for arguments that are paths on this machine and nothing else."""
+    return isinstance(parameter, click.Argument) and type(parameter.type) is click.Path
 
 
 class VerbGroup(click.Group):

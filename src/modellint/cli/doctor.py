@@ -27,6 +27,7 @@ from modellint.report.page import ListPage
 from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
 EXTRAS: Mapping[str, str] = {
+    "remote": "read models in buckets (s3://, gs://, az://), and on what else fsspec knows",
     "parquet": "write tables of layers as Parquet",
     "png": "draw charts as PNG without a browser",
     "ort": "probe with ONNX Runtime: load models and report where nodes run",

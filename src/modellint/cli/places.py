@@ -57,7 +57,7 @@ def note_fetched(fetched: Mapping[str, Fetched]) -> None:
     for name, each in fetched.items():
         note(f"{name}: {_amount(each)}")
     if len(fetched) > 1:
-        note(f"{len(fetched):,} models: {_amount(sum(fetched.values(), Fetched()))}")
+        note(f"together: {_amount(sum(fetched.values(), Fetched()))}")
 
 
 def _amount(fetched: Fetched) -> str:

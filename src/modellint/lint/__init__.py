@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 
 from modellint.base.records import dataclass
-from modellint.base.standins import Fetched
+from modellint.base.standins import Fetched, all_fetched
 from modellint.config.load import Configs
 from modellint.discovery import discover
 from modellint.finding import Result
@@ -64,9 +64,9 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
         *about_unbound(records, request.command_line),
         *(note for setup in setups for note in setup.notes),
     )
-    fetched = {
-        each.found.shown: each.report.fetched for each in records if each.report.fetched is not None
-    }
+    reports = {each.found.shown: each.report for each in records}
+    by_workers = {name: each.fetched for name, each in reports.items() if each.fetched is not None}
+    fetched = {**all_fetched(), **by_workers}
     return Linted(result, notes, planned - len(records), fetched)
 
 

@@ -19,9 +19,9 @@ from modellint.base.standins import standing
 from modellint.base.temporary import temporary_folder
 from modellint.base.text import clean, counted
 from modellint.remote.mount import THREADS, Mount
-from modellint.remote.origin import FetchError, FetchLimits, RemoteFolder
+from modellint.remote.origin import FetchError, FetchLimits, RemoteFolder, forget_stalls
 from modellint.remote.urls import Url, parsed
-from modellint.remote.web import WebFolder, forget_stalls
+from modellint.remote.web import WebFolder
 
 
 @contextmanager
@@ -120,7 +120,17 @@ def _about(url: Url, strange: int) -> str:
 def _origin(url: Url, limits: FetchLimits) -> RemoteFolder:
     if url.kind == "web":
         return WebFolder(url.top, url.query, limits.seconds)
-    raise UsageError(f"{url.scheme}:// is not known")
+    if url.scheme == "hf":
+        from modellint.remote.hub import HubFolder
+
+        return HubFolder(url.top, limits.seconds)
+    if url.kind == "store":
+        from modellint.remote.store import StoreFolder
+
+        return StoreFolder(url.scheme, url.top, limits.seconds)
+    from modellint.remote.filesystem import OtherFolder
+
+    return OtherFolder(url.scheme, url.top, limits.seconds)
 
 
 __all__ = ["FetchLimits", "reached"]

@@ -114,7 +114,7 @@ class Mount:
     def add_all(self) -> tuple[int, int]:
         """Put stand-ins for all files below the top; return how many there are, and how many have
         names that no file can have here. Raises FetchError."""
-        entries = self._origin.list(self._traffic)
+        entries = self._origin.files(self._traffic)
         strange = 0
         for entry in entries:
             parts = entry.name.split("/")
@@ -232,12 +232,14 @@ class Mount:
             self._pool = self._pool or ThreadPoolExecutor(THREADS, "fetch")
             self._expected[name] = self._pool.submit(_read_first, self._origin, entry, stop)
 
-    def settle(self, path: Path) -> Fetched:
-        """Return what was fetched since the last model; check that it is still there unchanged."""
-        if not self._trouble and not self._origin.checks_tags:
+    def settle(self, path: Path | None) -> Fetched:
+        """Return what was fetched since it was last asked; check that it is there unchanged."""
+        if path is None and not self.lists:  # all was for the one file
+            return Fetched()
+        if path is not None and not self._trouble and not self._origin.checks_tags:
             self._check_unchanged()
         done = Fetched(self._traffic.requests, self._traffic.nbytes, self._trouble)
-        if done.trouble:
+        if done.trouble and path is not None:
             self._broken[self._name(path)] = done.trouble
         self._traffic, self._trouble, self._touched = Traffic(), "", {}
         return done

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Sized
 from typing import BinaryIO, Protocol
 
 from modellint.base.records import dataclass
@@ -15,6 +16,10 @@ PAUSE = 0.2
 """Seconds before the second try, doubled before each further one."""
 SLOWEST = 1 << 16
 """Bytes per second below which an answer counts as stalled, after the time that it may take."""
+MOST_FILES = 200_000
+"""Files to list below one address."""
+CHANGED = "it changed while it was read"
+REMOVED = "it was removed while it was read"
 STALLS = 2
 """Requests in a row that may fail for want of an answer before no other is made."""
 
@@ -76,6 +81,41 @@ class Traffic:
             self.requests += requests
 
 
+_stalls: Counter[str] = Counter()
+
+
+class Patience:
+    """Patience with one server: one that does not answer is not asked for every file."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def require(self) -> None:
+        if _stalls[self._server] > STALLS:
+            raise StalledError("the server has not answered several times")
+
+    @property
+    def is_short(self) -> bool:
+        return _stalls[self._server] >= STALLS
+
+    def answered(self) -> None:
+        _stalls[self._server] = 0
+
+    def stalled(self, seconds: float) -> StalledError:
+        _stalls[self._server] += 1
+        return StalledError(f"the server does not answer within {seconds:g} s")
+
+
+def forget_stalls() -> None:
+    """Give servers that did not answer another chance, in another run."""
+    _stalls.clear()
+
+
+def require_few(files: Sized) -> None:
+    if len(files) > MOST_FILES:
+        raise FetchError(f"it has more than {MOST_FILES:,} files; name a folder in it")
+
+
 class RemoteFolder(Protocol):
     """A folder on a server or in a store. It can be pickled, and is used by several threads."""
 
@@ -88,7 +128,7 @@ class RemoteFolder(Protocol):
         Raises FetchError.
         """
 
-    def list(self, traffic: Traffic) -> Sequence[RemoteFile]:
+    def files(self, traffic: Traffic) -> Sequence[RemoteFile]:
         """Return all files below the top. Raises FetchError."""
 
     def read(self, entry: RemoteFile, start: int, stop: int, traffic: Traffic) -> bytes:

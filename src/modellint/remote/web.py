@@ -8,7 +8,6 @@ import re
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
@@ -18,11 +17,13 @@ from urllib.request import getproxies, proxy_bypass
 from modellint.base.records import dataclass
 from modellint.base.version import __version__
 from modellint.remote.origin import (
+    CHANGED,
     PAUSE,
+    REMOVED,
     SLOWEST,
-    STALLS,
     TRIES,
     FetchError,
+    Patience,
     RemoteFile,
     StalledError,
     Traffic,
@@ -40,13 +41,10 @@ _NO_SUCH_RANGE = 416
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
 _LENGTH = re.compile(r"\d{1,19}")
-_stalls: Counter[str] = Counter()
-"""Requests in a row that a server did not answer in time."""
-CHANGED = "it changed while it was read"
 
 
 @dataclass(slots=True)
-class _Answer:
+class WebAnswer:
     """Answer of a server, before its body."""
 
     status: int
@@ -58,6 +56,17 @@ class _Answer:
         stated = self.headers.get("Content-Length", "")
         return int(stated) if _LENGTH.fullmatch(stated) else None
 
+    def whole(self, most: int) -> bytes:
+        """Return a body of any length up to a limit, such as one that comes in chunks."""
+        pieces: list[bytes] = []
+        left = most
+        while left > 0 and (piece := self.body.read1(min(left, PIECE))):
+            if time.monotonic() > self.deadline:
+                raise StalledError("the server sends too slowly")
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
     @property
     def tag(self) -> str:
         return self.headers.get("ETag") or self.headers.get("Last-Modified") or ""
@@ -67,12 +76,14 @@ class WebFolder:
     """The folder of a file on a web server, which does not tell what else is in it."""
 
     checks_tags = True
+    _is_pinned = False
+    """True if the address says which version of the files it is."""
 
     def __init__(self, top: str, query: str = "", seconds: float = 30.0) -> None:
         parts = urlsplit(top)
         self._top = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self._query = query
-        self._server = parts.netloc
+        self._patience = Patience(parts.netloc)
         self._authority = parts.netloc.rpartition("@")[0]
         self._seconds = seconds
         self._begin()
@@ -106,18 +117,18 @@ class WebFolder:
             size = _size(answer)
             return RemoteFile(name, size, answer.tag, in_ranges=not head)
 
-    def list(self, traffic: Traffic) -> Sequence[RemoteFile]:
+    def files(self, traffic: Traffic) -> Sequence[RemoteFile]:
         raise FetchError("a web server does not tell what is in a folder; name a file")
 
     def read(self, entry: RemoteFile, start: int, stop: int, traffic: Traffic) -> bytes:
         wanted = {"Range": f"bytes={start}-{stop - 1}"}
-        if entry.tag.startswith('"'):
+        if not self._is_pinned and entry.tag.startswith('"'):
             wanted["If-Match"] = entry.tag
         with self._asked("GET", entry.name, wanted, traffic) as answer:
-            if answer.status == _CHANGED or (entry.tag and answer.tag not in ("", entry.tag)):
+            if answer.status == _CHANGED or self._is_other(answer, entry):
                 raise FetchError(CHANGED)
             if answer.status in _GONE:
-                raise FetchError("it was removed while it was read")
+                raise FetchError(REMOVED)
             if answer.status == _NO_SUCH_RANGE:
                 raise FetchError("the server has fewer bytes than it said")
             if answer.status == 200:
@@ -132,15 +143,19 @@ class WebFolder:
     def download(self, entry: RemoteFile, file: BinaryIO, traffic: Traffic) -> None:
         with self._asked("GET", entry.name, {}, traffic) as answer:
             if answer.status in _GONE:
-                raise FetchError("it was removed while it was read")
-            if entry.tag and answer.tag not in ("", entry.tag):
+                raise FetchError(REMOVED)
+            if self._is_other(answer, entry):
                 raise FetchError(CHANGED)
             file.writelines(self._pieces(answer, entry.size, traffic))
 
-    def _body(self, answer: _Answer, length: int, traffic: Traffic) -> bytes:
+    def _is_other(self, answer: WebAnswer, entry: RemoteFile) -> bool:
+        """Return True if a file has another tag by now."""
+        return not self._is_pinned and bool(entry.tag) and answer.tag not in ("", entry.tag)
+
+    def _body(self, answer: WebAnswer, length: int, traffic: Traffic) -> bytes:
         return b"".join(self._pieces(answer, length, traffic))
 
-    def _pieces(self, answer: _Answer, length: int, traffic: Traffic) -> Iterator[bytes]:
+    def _pieces(self, answer: WebAnswer, length: int, traffic: Traffic) -> Iterator[bytes]:
         """Iterate over exactly that many bytes, however slowly they come."""
         stated = answer.length()
         if stated is not None and stated != length:
@@ -160,14 +175,24 @@ class WebFolder:
     @contextmanager
     def _asked(
         self, method: str, name: str, headers: dict[str, str], traffic: Traffic
-    ) -> Iterator[_Answer]:
-        """Yield the answer to a request; its connection is kept if all of the answer was read."""
+    ) -> Iterator[WebAnswer]:
+        """Yield the answer about a file."""
+        with self._asked_at(method, self._address(name), headers, traffic) as answer:
+            yield answer
+
+    def _address(self, name: str) -> str:
         url = urljoin(self._top, quote(name, safe="/-._~"))
-        url = f"{url}?{self._query}" if self._query else url
+        return f"{url}?{self._query}" if self._query else url
+
+    @contextmanager
+    def _asked_at(
+        self, method: str, url: str, headers: dict[str, str], traffic: Traffic
+    ) -> Iterator[WebAnswer]:
+        """Yield the answer to a request; its connection is kept if all of the answer was read."""
         answer = self._answered(method, url, headers, traffic)
         try:
             yield _accepted(answer)
-            _stalls[self._server] = 0
+            self._patience.answered()
             if answer.body.length == 0:
                 answer.body.read()
         except (OSError, http.client.HTTPException) as error:
@@ -179,9 +204,8 @@ class WebFolder:
 
     def _answered(
         self, method: str, url: str, headers: dict[str, str], traffic: Traffic
-    ) -> _Answer:
-        if _stalls[self._server] > STALLS:
-            raise StalledError("the server has not answered several times")
+    ) -> WebAnswer:
+        self._patience.require()
         for attempt in range(TRIES):
             if attempt:
                 time.sleep(PAUSE * 2 ** (attempt - 1))
@@ -190,7 +214,7 @@ class WebFolder:
             except (OSError, http.client.HTTPException) as error:
                 self._hang_up()
                 failure = self._failed(error)
-                if attempt == TRIES - 1 or not _may_pass(error) or _stalls[self._server] >= STALLS:
+                if attempt == TRIES - 1 or not _may_pass(error) or self._patience.is_short:
                     raise failure from error
                 continue
             if answer.status not in _PASSING:
@@ -202,8 +226,7 @@ class WebFolder:
     def _failed(self, error: Exception) -> FetchError:
         """Return what to say of a failure; addresses may contain secrets, so none is repeated."""
         if isinstance(error, StalledError | TimeoutError):
-            _stalls[self._server] += 1
-            return StalledError(f"the server does not answer within {self._seconds:g} s")
+            return self._patience.stalled(self._seconds)
         if isinstance(error, FetchError):
             return error
         if isinstance(error, http.client.HTTPException):
@@ -213,7 +236,7 @@ class WebFolder:
 
     def _followed(
         self, method: str, url: str, headers: dict[str, str], traffic: Traffic
-    ) -> _Answer:
+    ) -> WebAnswer:
         """Return the answer to a request, wherever it is redirected to."""
         first = urlsplit(url)
         for _ in range(MOST_REDIRECTS + 1):
@@ -231,7 +254,7 @@ class WebFolder:
 
     def _once(
         self, method: str, url: str, headers: dict[str, str], traffic: Traffic, *, with_secret: bool
-    ) -> _Answer:
+    ) -> WebAnswer:
         traffic.add(requests=1)
         parts = urlsplit(url)
         connection, target = self._connection(url)
@@ -242,7 +265,7 @@ class WebFolder:
         with _aborting(connection, self._seconds):
             connection.request(method, target, headers=sent)
             body = connection.getresponse()
-        return _Answer(body.status, body.headers, body, time.monotonic() + self._seconds)
+        return WebAnswer(body.status, body.headers, body, time.monotonic() + self._seconds)
 
     def _secret(self, host: str) -> str:
         """Return credentials: those in the address, or those that ~/.netrc has for the server."""
@@ -328,11 +351,6 @@ def _basic(secret: str) -> str:
     return f"Basic {base64.b64encode(secret.encode()).decode()}"
 
 
-def forget_stalls() -> None:
-    """Give servers that did not answer another chance, in another run."""
-    _stalls.clear()
-
-
 def _same(url: str, first: Any) -> bool:
     parts = urlsplit(url)
     return (parts.scheme, parts.netloc) == (first.scheme, first.netloc)
@@ -345,7 +363,7 @@ def _may_pass(error: Exception) -> bool:
     return not isinstance(error, socket.gaierror)
 
 
-def _accepted(answer: _Answer) -> _Answer:
+def _accepted(answer: WebAnswer) -> WebAnswer:
     """Return the answer if it is one that readers know; raise for all others."""
     if answer.status in _DENIED:
         raise FetchError(f"the server denies access (status {answer.status})")
@@ -354,7 +372,7 @@ def _accepted(answer: _Answer) -> _Answer:
     raise FetchError(f"the server answers with status {answer.status}")
 
 
-def _range(answer: _Answer) -> tuple[int, int, int]:
+def _range(answer: WebAnswer) -> tuple[int, int, int]:
     """Return where the bytes of an answer begin and end, and the size of the file."""
     found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if found is None:
@@ -367,7 +385,7 @@ def _range(answer: _Answer) -> tuple[int, int, int]:
     return start, stop, size
 
 
-def _size(answer: _Answer) -> int:
+def _size(answer: WebAnswer) -> int:
     size = answer.length()
     if size is None:
         raise FetchError("the server does not tell the size of the file")
