@@ -668,6 +668,16 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Efficiency:
+    """A model among named architectures of the same task."""
+
+    task: Annotated[Literal["image classification"], "By the interface."]
+    macs_per_parameter: Annotated[float, "Of one image."]
+    percentile: Annotated[float, "Share of the architectures that have fewer, 0 to 1."]
+    references: Annotated[int, "Number of the architectures."]
+
+
+@dataclass(frozen=True, slots=True)
 class AssumedPart:
     """A part of a deployment."""
 
@@ -719,6 +729,9 @@ class Inspection:
     uncounted: Annotated[int | None, "Nodes whose MACs are unknown."] = None
     sizes: Annotated[dict[str, int] | None, "Sizes of open dims, which all figures assume."] = None
     assumed: Annotated[dict[str, int] | None, "The subset of `sizes` that was not given."] = None
+    efficiency: Annotated[
+        Efficiency | None, "Next to architectures of the same task; null if the task is unknown."
+    ] = None
     weight_bytes: Annotated[dict[str, int] | None, "Stored bytes by element type."] = None
     ops: Annotated[dict[str, int] | None, "Number of nodes of each op, most frequent first."] = None
     blocks: list[Block] | None = None
@@ -837,6 +850,7 @@ __all__ = [
     "Certainty",
     "Crossing",
     "Draft",
+    "Efficiency",
     "Engine",
     "EngineLayer",
     "Estimate",

@@ -386,3 +386,17 @@ def test_what_a_quantized_model_is_computed_in(
     (needs,) = inspect_text(text, tmp_path, deployment("a10")).estimates
     assert (needs.precision, needs.computed, needs.narrow_weights) == ("fp32", computed, "int8")
     assert precision_in_words(needs) == said
+
+
+def test_images_to_classes_are_compared_with_architectures_of_the_same_task() -> None:
+    found = inspect_export("alexnet").efficiency
+    assert found is not None
+    assert found.references > 100
+    small = inspect_export("mobilenet_v2", deployment(batch=8)).efficiency
+    alone = inspect_export("mobilenet_v2", deployment(batch=1)).efficiency
+    assert small == alone, "of one image, whatever the batch"
+    assert alone is not None
+    assert 0 < found.percentile < alone.percentile < 1, "most weights of the former are in products"
+    assert "% of" in render(inspect_export("resnet50"), Options())
+    for other in ("yolos_tiny", "unet", "bert_base_uncased", "gpt2", "whisper_tiny_encoder"):
+        assert inspect_export(other).efficiency is None, other

@@ -127,12 +127,20 @@ class BrowserPage:
         named = [{"name": name, "value": value} for name, value in features.items()]
         self.command("Emulation.setEmulatedMedia", media=media, features=named)
 
-    def screenshot(self, *, whole: bool = False, seconds: float | None = None) -> bytes:
-        """Return a PNG of the viewport, or of the whole page."""
+    def screenshot(
+        self,
+        *,
+        whole: bool = False,
+        of: tuple[float, float, float, float] | None = None,
+        seconds: float | None = None,
+    ) -> bytes:
+        """Return a PNG of the viewport, of the whole page, or of left, top, width and height."""
         part: dict[str, Any] = {}
         if whole:
             size = self.command("Page.getLayoutMetrics")["cssContentSize"]
-            clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+            of = 0, 0, size["width"], size["height"]
+        if of is not None:
+            clip = dict(zip(("x", "y", "width", "height"), of, strict=True)) | {"scale": 1}
             part = {"captureBeyondViewport": True, "clip": clip}
         answer = self.command("Page.captureScreenshot", format="png", seconds=seconds, **part)
         return base64.b64decode(answer["data"])

@@ -41,6 +41,7 @@ from modellint.inspection import (
 )
 from modellint.inspector.annotating import annotate
 from modellint.inspector.drawing import draw
+from modellint.inspector.efficiency import efficiency
 from modellint.inspector.engine import engine_of
 from modellint.inspector.formula import macs_formula
 from modellint.inspector.layers import largest_layers
@@ -223,7 +224,8 @@ class _Look:
             found |= self._try(what, look)
         if self.model.died:
             self.problems.append(Trouble("INT002", "internal", f"{self.model.died}.", fatal=False))
-        return replace(plain, **found)
+        told = replace(plain, **found)
+        return replace(told, **self._try("efficiency", lambda: {"efficiency": efficiency(told)}))
 
     def _try(self, what: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Run one part of the inspection; a failure must not abort the others."""

@@ -9,6 +9,7 @@ from typing import TextIO
 from modellint.base.text import clean, counted, quantity, shorten, work
 from modellint.base.units import format_bytes
 from modellint.inspection import Engine, Identity, Inspection, Port, Term, Together, Trouble
+from modellint.report.efficiency import compared
 from modellint.report.inspect_language import LanguagePage
 from modellint.report.options import Options
 from modellint.report.page import HEADING
@@ -82,7 +83,7 @@ class _ModelPage(LanguagePage):
         self.field("MACs", self._macs(told))
         self.field("", self._formula(told.macs_formula or []))
         self.field("weights", self._weights(told))
-        self.field("efficiency", self._efficiency(told))
+        self.items("efficiency", self._efficiency(told))
         self.items("ops", self._ops(told) if not told.is_of_engine else [])
         self.items("blocks", self._blocks(told))
         self.items("attention", self._attention(told))
@@ -177,13 +178,13 @@ class _ModelPage(LanguagePage):
         flops = f" ({work(told.flops)} FLOPs)" if told.flops is not None else ""
         return f"{work(told.macs)}{flops}{sizes}"
 
-    def _efficiency(self, told: Inspection) -> str:
+    def _efficiency(self, told: Inspection) -> list[str]:
         use, density = told.macs_per_parameter, told.parameters_per_megabyte
         parts = [
-            f"{work(use)} MACs per parameter" if use is not None else "",
+            f"{work(use)} MACs per parameter{compared(told)}" if use is not None else "",
             f"{work(density)} parameters per MB" if density is not None else "",
         ]
-        return ", ".join(part for part in parts if part)
+        return [part for part in parts if part]
 
     def _sizes(self, told: Inspection) -> str:
         if not told.sizes:

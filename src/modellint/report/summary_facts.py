@@ -86,7 +86,7 @@ def _dims(shape: Dims | None, names: FactNames) -> list[int | str | None] | None
 
 
 def _operator(op: str, names: FactNames) -> str:
-    """Return an operator; those of a domain of somebody's own are names."""
+    """Return an operator; those of other domains are names."""
     return names.sent(op) if "." in op else clean(op)
 
 

@@ -13,6 +13,7 @@ from modellint.base.units import format_bytes
 from modellint.finding import Finding, Result, Severity
 from modellint.inspection import Inspection, Memory, Port
 from modellint.report.charts.scales import short
+from modellint.report.efficiency import compared
 from modellint.report.grouping import grouped
 from modellint.report.markdown import code, prose
 from modellint.report.summary import port_type, summary
@@ -112,7 +113,7 @@ def sizes(inspection: Inspection) -> list[Pair]:
         ("nodes", f"{inspection.nodes:,}" if inspection.nodes is not None else ""),
         ("parameters", _count(inspection.parameters)),
         (f"MACs at {at}" if at else "MACs", work(inspection.macs) if inspection.macs else ""),
-        ("MACs per parameter", _figure(inspection.macs_per_parameter)),
+        ("MACs per parameter", _use(inspection)),
         ("parameters per MB", _figure(inspection.parameters_per_megabyte)),
         ("blocks", ", ".join(f"{each.kind} ×{each.count}" for each in inspection.blocks or ())),
     ]
@@ -130,6 +131,11 @@ def sizes(inspection: Inspection) -> list[Pair]:
             ("active parameters", quantity(model.active_parameters)),
         ]
     return rows
+
+
+def _use(inspection: Inspection) -> str:
+    use = _figure(inspection.macs_per_parameter)
+    return f"{use}{compared(inspection)}" if use else ""
 
 
 def _figure(number: float | None) -> str:

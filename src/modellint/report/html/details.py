@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bytes
 from modellint.inspection import Identity, Inspection, Placed, Port
+from modellint.report.efficiency import compared
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.needs import needs_panels
 from modellint.report.html.parts import (
@@ -67,6 +68,10 @@ def _identity(told: Inspection, found: Identity) -> Iterator[tuple[str, Markup |
     if told.known_macs is not None:
         least = "" if told.macs is not None else "at least "
         yield "MACs", f"{least}{work(told.known_macs)}"
+    if told.macs_per_parameter is not None:
+        yield "efficiency", f"{work(told.macs_per_parameter)} MACs per parameter{compared(told)}"
+    if told.parameters_per_megabyte is not None:
+        yield "density", f"{work(told.parameters_per_megabyte)} parameters per MB"
     if told.sizes:
         assumed = told.assumed or {}
         yield (
