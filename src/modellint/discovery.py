@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cache
 from io import FileIO
 from pathlib import Path
@@ -52,6 +52,15 @@ class Found:
     def place(self) -> Path:
         """Path that a configuration's globs and baselines are matched against."""
         return self.stands_for or self.path
+
+    def read_from(self, path: Path | None) -> Found:
+        """Return the file as read from another place, if there is one."""
+        return self if path is None else replace(self, path=path, stands_for=self.place)
+
+    @property
+    def is_run(self) -> bool:
+        """True if a runtime gets the file, which therefore has to be here."""
+        return self.config.settings.probe is not None or self.config.settings.verify is not None
 
     @property
     def is_remote(self) -> bool:

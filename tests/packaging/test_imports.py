@@ -115,6 +115,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cache",
         "workers",
         "probes",
+        "remote",
     }
     | VALUES,
     "fleets": {"base", "cache", "config", "discovery", "finding", "lint", "plan", "planning"}

@@ -44,7 +44,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
-from modellint.cli.places import Place, PlaceType, note_fetched, reached_from
+from modellint.cli.places import Place, PlaceType, found_in, note_fetched
 from modellint.cli.summaries import SummaryCommand, paragraphs, summary_options
 from modellint.config.load import CommandLine, Config, Configs
 from modellint.config.settings import DEPLOYMENT, LANGUAGE, OUTPUT, Budgets
@@ -52,6 +52,7 @@ from modellint.targets.target import Precision
 
 if TYPE_CHECKING:
     from modellint.cli.looks import Look
+    from modellint.discovery import Discovery
     from modellint.inspection import Inspection, Together
     from modellint.inspector import Asked
     from modellint.inspector.sweep import Sweep
@@ -198,15 +199,13 @@ def command(models: tuple[Place, ...], **given: Any) -> int:
     given |= {"batch": next(iter(batches), None), "precision": next(iter(precisions), None)}
     given["sweep"] = _sweep(batches, precisions, given["require"])
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
-    with reached_from(models, configs.of(Path.cwd())) as local:
-        return _inspect(local, configs, given)
+    with found_in(models, configs) as found:
+        return _inspect(found, given)
 
 
-def _inspect(models: tuple[Path, ...], configs: Configs, given: dict[str, Any]) -> int:
-    from modellint.discovery import discover
+def _inspect(found: Discovery, given: dict[str, Any]) -> int:
     from modellint.report.options import Options
 
-    found = discover(models, configs)
     options = Options(verbose=given["verbose"], color=given["color"])
     texts = [*given["reports"], *([JSON] if given["as_json"] else [])]
     outputs = parse_outputs(texts or default_outputs(given), FORMATS)

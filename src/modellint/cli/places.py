@@ -15,7 +15,8 @@ from modellint.cli.console import note
 
 if TYPE_CHECKING:
     from modellint.base.standins import Fetched
-    from modellint.config.load import Config
+    from modellint.config.load import Config, Configs
+    from modellint.discovery import Discovery
 
 Place = Path | str
 """A path, or the text of an address."""
@@ -44,6 +45,19 @@ def reached_from(places: Sequence[Place], config: Config) -> Iterator[tuple[Path
         for text in remarks:
             note(text)
         yield tuple(paths)
+
+
+@contextmanager
+def found_in(places: Sequence[Place], configs: Configs) -> Iterator[Discovery]:
+    """Yield the models in these places, as long as they can be read."""
+    from modellint.discovery import discover
+    from modellint.remote.lfs import pointers_resolved
+
+    with reached_from(places, configs.of(Path.cwd())) as paths:
+        found = discover(paths, configs)
+        with pointers_resolved(each.path for each in found.files) as kept:
+            found.files = [each.read_from(kept.get(each.path)) for each in found.files]
+            yield found
 
 
 def are_remote(places: Sequence[Place]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from modellint.base.records import dataclass
 from modellint.base.standins import Fetched, all_fetched
 from modellint.config.load import Configs
-from modellint.discovery import discover
+from modellint.discovery import Discovery, discover
 from modellint.finding import Result
 from modellint.lint.judging import judge
 from modellint.lint.notes import (
@@ -24,6 +24,7 @@ from modellint.lint.record import plan_files
 from modellint.lint.reporting import Progress, add_reports
 from modellint.lint.request import Request
 from modellint.lint.result import make_result
+from modellint.remote.lfs import pointers_resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,20 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
     """Lint all files that the request names."""
     started = time.perf_counter()
     configs = Configs(request.command_line)
-    here = configs.of(Path.cwd())
     discovery = discover(request.paths, configs)
+    with pointers_resolved(each.path for each in discovery.files if not each.is_run) as places:
+        discovery.files = [each.read_from(places.get(each.path)) for each in discovery.files]
+        return _lint(discovery, request, configs, progress, started)
+
+
+def _lint(
+    discovery: Discovery,
+    request: Request,
+    configs: Configs,
+    progress: Progress | None,
+    started: float,
+) -> Linted:
+    here = configs.of(Path.cwd())
     records = plan_files(discovery.files, request.shown_as, configs)
     setups = tuple(dict.fromkeys(record.setup for record in records))
     planned = len(records)

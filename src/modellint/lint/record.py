@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 
+from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.base.text import clean
 from modellint.config.load import Config, Configs
 from modellint.discovery import Found
 from modellint.finding import Finding
@@ -44,6 +46,10 @@ def plan_files(
             setups[found.config] = make_setup(found.config)
         setup = setups[found.config]
         plan = setup.plan_for(found.place)
+        if found.is_remote and found.is_run:
+            raise UsageError(
+                f"{clean(found.shown)}: --probe and --verify need the whole file; download it first"
+            )
         if found.is_remote and plan.weights_budget is None:
             plan = plans.setdefault(id(plan), replace(plan, read_weights=False))
         records.append(FileRecord(found, setup, plan))

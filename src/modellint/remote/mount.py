@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -24,7 +23,7 @@ from modellint.remote.origin import (
     Traffic,
     UnrangedError,
 )
-from modellint.remote.ranged import RangedFile
+from modellint.remote.ranged import RangedFile, make_sparse
 
 FIRST = 1 << 16
 """Bytes to fetch of the beginning of a file, where headers are."""
@@ -139,14 +138,14 @@ class Mount:
         path = Path(self.folder, entry.name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _make_sparse(path, entry.size)
+            make_sparse(path, entry.size)
         except (OSError, ValueError, OverflowError):
             if not path.is_file():
                 return None
             text = f"no file of {format_bytes(entry.size)} can be here"
             self._entries[entry.name] = RemoteFile(entry.name, 1, trouble=text)
             with suppress(OSError):
-                _make_sparse(path, 1)
+                make_sparse(path, 1)
         return path
 
     def _entry(self, path: Path) -> RemoteFile | None:
@@ -364,18 +363,3 @@ def _is_plain(name: str) -> bool:
     """Return False for names that would be addresses: what a model names is never one."""
     parts: Sequence[str] = name.split("/")
     return bool(name) and not any(part.endswith(":") or part in ("", "..") for part in parts)
-
-
-def _make_sparse(path: Path, size: int) -> None:
-    """Create a file of a size that takes no space."""
-    with path.open("wb") as file:
-        if sys.platform == "win32":
-            import ctypes
-            import msvcrt
-
-            set_sparse, done = 0x900C4, ctypes.c_ulong()
-            handle = msvcrt.get_osfhandle(file.fileno())
-            ctypes.windll.kernel32.DeviceIoControl(
-                handle, set_sparse, None, 0, None, 0, ctypes.byref(done), None
-            )
-        file.truncate(size)

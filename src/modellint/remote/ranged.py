@@ -1,8 +1,9 @@
-"""A file that is fetched in the ranges that are read of it."""
+"""Stand-ins: files without content, which is fetched in the ranges that are read of it."""
 
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,3 +35,18 @@ class RangedFile(io.FileIO):
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
+
+
+def make_sparse(path: Path, size: int) -> None:
+    """Create a file of a size that takes no space."""
+    with path.open("wb") as file:
+        if sys.platform == "win32":
+            import ctypes
+            import msvcrt
+
+            set_sparse, done = 0x900C4, ctypes.c_ulong()
+            handle = msvcrt.get_osfhandle(file.fileno())
+            ctypes.windll.kernel32.DeviceIoControl(
+                handle, set_sparse, None, 0, None, 0, ctypes.byref(done), None
+            )
+        file.truncate(size)
