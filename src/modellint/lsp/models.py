@@ -137,7 +137,8 @@ def _diagnosis(finding: Finding, uri: str, document: OpenDocument | None) -> Dia
     label = brief(finding.location.label)
     place = _place_in(document, finding.location.label) if document is not None else None
     target = f" [{finding.target}]" if finding.target else ""
-    where = f"{label}: " if label and place is None else ""
+    message = brief(finding.message)
+    where = f"{label}: " if label and place is None and label not in message else ""
     related = [
         {"location": {"uri": uri, "range": _range(document, name)}, "message": brief(name)}
         for name in finding.nodes[:MOST_RELATED]
@@ -148,7 +149,7 @@ def _diagnosis(finding: Finding, uri: str, document: OpenDocument | None) -> Dia
         "source": SOURCE,
         "code": finding.code,
         "codeDescription": {"href": rule_url(finding.code)},
-        "message": f"{where}{brief(finding.message)}{target}",
+        "message": f"{where}{message}{target}",
         **({"relatedInformation": related} if related else {}),
     }
 
