@@ -13,6 +13,7 @@ from modellint.base.errors import UsageError
 from modellint.base.files import kind_of
 from modellint.base.links import rule_url
 from modellint.base.paths import leads_out, why_outside
+from modellint.base.records import dataclass
 from modellint.base.text import brief, clean
 from modellint.config.load import CommandLine, Configs
 from modellint.mcp.tools import MOST_LISTED, USUAL
@@ -36,20 +37,14 @@ Answer = tuple[str, dict[str, Any] | None]
 
 
 def check(arguments: Arguments) -> Answer:
-    from modellint.discovery import discover
     from modellint.lint import Request, lint
 
     line = _line(arguments, *DEPLOYMENT, *RULES)
-    path = _confined(arguments["path"])
-    found = discover([path], Configs(line))
-    models = [file.path for file in found.files]
-    outside = [model for model in models if _link_near(model) is not None]
-    inside = [model for model in models if model not in outside]
-    if outside and not inside:
-        raise UsageError(_refusal(outside[0]))
-    outcome = lint(Request(inside, line))
-    notes = [*found.notes, *outcome.notes, *map(_refusal, outside[:MOST_LISTED])]
-    content = _findings(outcome.result, arguments.get("most", USUAL), notes)
+    served = _served(arguments["path"], line)
+    outcome = lint(Request(served.models, line))
+    content = _findings(
+        outcome.result, arguments.get("most", USUAL), [*served.notes, *outcome.notes]
+    )
     return _json(content), content
 
 
@@ -57,10 +52,11 @@ def inspect(arguments: Arguments) -> Answer:
     from modellint.report.inspect import write
     from modellint.report.options import Options
 
-    path = _confined(arguments["path"])
-    if refused := _link_near(path):
-        raise UsageError(_refusal(refused))
-    inspection, _ = look_at(path, _line(arguments, *DEPLOYMENT))
+    line = _line(arguments, *DEPLOYMENT)
+    models = _served(arguments["path"], line).models
+    if len(models) != 1:
+        raise UsageError(f"{len(models)} models, where one is needed")
+    inspection, _ = look_at(models[0], line)
     page = io.StringIO()
     write(inspection, page, Options(color="never", width=WIDTH))
     return _bounded(page.getvalue()), None
@@ -140,6 +136,32 @@ def _confined(text: str) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The models at a path that may be read, and what is to be said of the others."""
+
+    models: list[Path]
+    notes: list[str]
+
+
+def _served(text: str, line: CommandLine) -> Served:
+    from modellint.discovery import discover
+
+    found = discover([_confined(text)], Configs(line))
+    models = [file.path for file in found.files]
+    refused = {model: link for model in models if (link := _link_near(model)) is not None}
+    refusals = [
+        f"{brief(str(model))} was not read: a link leads out of the folder: {brief(str(link))}"
+        for model, link in refused.items()
+    ]
+    if refusals and len(refused) == len(models):
+        raise UsageError(refusals[0])
+    return Served(
+        [model for model in models if model not in refused],
+        [*found.notes, *refusals[:MOST_LISTED]],
+    )
+
+
 def _link_near(model: Path) -> Path | None:
     """Return a file next to a model, or in one that is a folder, that is a link out of the folder.
 
@@ -164,12 +186,6 @@ def _entries(model: Path) -> Iterator[os.DirEntry[str]]:
                     yield entry
                 elif model.is_dir() and not entry.is_symlink():
                     waiting.append(Path(entry.path))
-
-
-def _refusal(path: Path) -> str:
-    return (
-        f"{brief(str(path))}: not read: it is, or is next to, a link that leads out of the folder"
-    )
 
 
 def _findings(result: Result, most: int, notes: Sequence[str]) -> dict[str, Any]:
