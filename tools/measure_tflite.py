@@ -91,29 +91,47 @@ class Qualcomm:
         return "is not supported" if found.left else ""
 
 
+class GpuDelegate:
+    """Asks TensorFlow Lite's check for its GPU delegate."""
+
+    def __init__(self) -> None:
+        from gpu_check import VERSION
+
+        self.version = VERSION
+
+    def refusal(self, model: Path) -> str:
+        from gpu_check import refused_nodes
+
+        return next(iter(refused_nodes(model).values()), "")
+
+
 RUNTIMES: Mapping[str, Callable[[], Asked]] = {
     "ethos-u": lambda: Vela("ethos-u65-256"),
     "ethos-u85": lambda: Vela("ethos-u85-256"),
     "litert-qualcomm": Qualcomm,
+    "tflite-gpu": GpuDelegate,
     "xnnpack": Xnnpack,
 }
 SOURCES = {
     "ethos-u": "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela",
     "ethos-u85": "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela",
     "litert-qualcomm": "https://github.com/google-ai-edge/LiteRT/tree/main/litert/vendors/qualcomm",
+    "tflite-gpu": "https://ai.google.dev/edge/litert/performance/gpu",
     "xnnpack": "https://github.com/google-ai-edge/LiteRT/tree/main/tflite/delegates/xnnpack",
 }
 FURTHER = {
     "ethos-u": frozenset({"int8", "int16", "int32"}),
     "ethos-u85": frozenset({"int8", "int16", "int32"}),
     "litert-qualcomm": frozenset({"float32", "int8", "uint8", "int16", "int32"}),
+    "tflite-gpu": frozenset({"float32", "int8", "int32"}),
     "xnnpack": frozenset({"float32", "int8", "uint8"}),
 }
 """Types that all forms are tried with; the others only with the first two."""
 
 
 _LSTM = {"UNIDIRECTIONAL_SEQUENCE_LSTM": ["int8", "int16"]}
-SEEN = {"ethos-u": _LSTM, "ethos-u85": _LSTM}
+_DEPTHWISE = {"DEPTHWISE_CONV_2D": ["float32", "float16", "int8", "uint8"]}
+SEEN = {"ethos-u": _LSTM, "ethos-u85": _LSTM, "tflite-gpu": _DEPTHWISE}
 """Types of operators that are taken, and of which no model could be written here."""
 
 

@@ -9,8 +9,10 @@ from modellint.analysis.cost import cost
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
+from modellint.finding import Severity
 from modellint.model import Node
 from modellint.placement import Link, NotTaken, Partition, UnitPlacement, links, placement
+from modellint.runtimes import title_of
 from modellint.runtimes.support import support
 
 _OWN = ("operator", "type", "form")
@@ -19,7 +21,7 @@ _OWN = ("operator", "type", "form")
 
 def nothing_accelerated(context: Context) -> Iterator[Hit]:
     """A model of which the accelerator takes no node."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or found.accelerated or not found.nodes:
         return
     first = found.nodes[0]
@@ -29,12 +31,30 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
         "op": first.qualified_op,
         "reason": _reason(found, first),
     }
-    yield Hit(None, facts)
+    is_certain = found.measured or _cause(found, first) in ("type", "precision")
+    yield Hit(None, facts, severity=None if is_certain else Severity.WARNING)
+
+
+def refused_whole(context: Context) -> Iterator[Hit]:
+    """Nodes that a runtime without another unit does not take, so that nothing runs."""
+    found = context.analysis(placement)
+    if found is not None and not found.fallback:
+        yield from folded(_refused(found))
+
+
+def _refused(found: UnitPlacement) -> Iterator[Hit]:
+    severity = None if found.measured else Severity.WARNING
+    for node in found.nodes:
+        reason = _reason(found, node)
+        if reason:
+            facts = {"runtime": title_of(found.runtime), "reason": reason}
+            confidence = "measured" if found.measured else "theoretical"
+            yield Hit(node, facts, severity=severity, confidence=confidence)
 
 
 def many_partitions(context: Context) -> Iterator[Hit]:
     """A model that changes between units again and again."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or len(found.accelerated) <= context.options["most"]:
         return
     facts = {
@@ -56,7 +76,7 @@ def many_partitions(context: Context) -> Iterator[Hit]:
 
 def open_dims(context: Context) -> Iterator[Hit]:
     """Open dims that keep nodes off an accelerator."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or not found.accelerated:
         return
     nodes = [node for node in found.nodes if _cause(found, node) == "open-dims"]
@@ -71,14 +91,14 @@ def open_dims(context: Context) -> Iterator[Hit]:
 
 def node_left(context: Context) -> Iterator[Hit]:
     """Operators, types and forms that an accelerator leaves to the fallback."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is not None and found.accelerated:
         yield from folded(_left(found))
 
 
 def pad_left(context: Context) -> Iterator[Hit]:
     """Pads left to the fallback that could be written with operators that are not."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or not found.accelerated:
         return
     for node in found.nodes:
@@ -111,14 +131,14 @@ def _left(found: UnitPlacement) -> Iterator[Hit]:
         if refusal is None or _is_rewritable(found, node, refusal):
             continue
         if refusal.cause in _OWN:
-            facts = {**_units(found), "reason": refusal.words}
+            facts = {**_units(found), "reason": _by_whom(found, refusal)}
             confidence = "measured" if found.measured else "theoretical"
             yield Hit(node, facts, confidence=confidence)
 
 
 def little_accelerated(context: Context) -> Iterator[Hit]:
     """A model of which the accelerator takes something, but hardly any of the work."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or not found.accelerated or not found.shares:
         return
     share = found.shares.get(found.unit, 0.0)
@@ -132,7 +152,7 @@ def little_accelerated(context: Context) -> Iterator[Hit]:
 
 def cut_in_two(context: Context) -> Iterator[Hit]:
     """Nodes on the fallback between two large parts of the accelerator."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or not found.shares:
         return
     cuts = list(_cuts(found, context.options["least"]))
@@ -165,7 +185,7 @@ def _share(found: UnitPlacement, part: Partition) -> float:
 
 def small_islands(context: Context) -> Iterator[Hit]:
     """Parts of the accelerator that multiply nothing, between parts of the fallback."""
-    found = context.analysis(placement)
+    found = _shared_out(context)
     if found is None or len(found.accelerated) < 2:
         return
     small = [link for link in links(found) if _is_island(found, link)]
@@ -187,7 +207,7 @@ def _is_island(found: UnitPlacement, link: Link) -> bool:
 def partitions(context: Context) -> Iterator[Hit]:
     """The team's limit on partitions."""
     limit = context.options["max-partitions"]
-    found = context.analysis(placement) if limit else None
+    found = _shared_out(context) if limit else None
     if found is not None and len(found.accelerated) > limit:
         yield Hit(None, {**_units(found), "found": len(found.accelerated), "limit": limit})
 
@@ -195,11 +215,17 @@ def partitions(context: Context) -> Iterator[Hit]:
 def share(context: Context) -> Iterator[Hit]:
     """The team's limit on work that is not accelerated."""
     limit = context.options["min-share-on-accelerator"]
-    found = context.analysis(placement) if limit else None
+    found = _shared_out(context) if limit else None
     if found is not None and found.shares:
         reached = found.shares.get(found.unit, 0.0)
         if reached < limit:
             yield Hit(None, {**_units(found), "found": reached, "limit": limit})
+
+
+def _shared_out(context: Context) -> UnitPlacement | None:
+    """Return the placement if the runtime has another unit for what the accelerator leaves."""
+    found = context.analysis(placement)
+    return found if found is not None and found.fallback else None
 
 
 def _units(found: UnitPlacement) -> dict[str, object]:
@@ -215,4 +241,12 @@ def _cause(found: UnitPlacement, node: Node) -> str:
 
 def _reason(found: UnitPlacement, node: Node) -> str:
     refusal = found.refusal_of(node)
-    return refusal.words if refusal is not None else ""
+    return _by_whom(found, refusal) if refusal is not None else ""
+
+
+def _by_whom(found: UnitPlacement, refusal: NotTaken) -> str:
+    """Return a reason, and whose list says so if it was not measured."""
+    if found.measured or refusal.cause not in _OWN:
+        return refusal.words
+    title = title_of(found.runtime)
+    return f"{refusal.words}, by the published list for {title} ({found.version})"

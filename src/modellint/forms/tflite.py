@@ -61,6 +61,15 @@ def scales_per_channel(facts: Facts, node: Node, _: Condition) -> str:
     return f"scales per channel, as in '{found.name}'" if found is not None else ""
 
 
+def operand_rank(facts: Facts, node: Node, limits: Condition) -> str:
+    """Describe a tensor of more dims than are taken."""
+    for value in _operands(node):
+        shape = facts.shape(value)
+        if shape is not None and len(shape) > limits["highest"]:
+            return f"a tensor of rank {len(shape)}, as '{value.name}'"
+    return ""
+
+
 def computed_scalar(_: Facts, node: Node, __: Condition) -> str:
     """Describe an input without dims that is computed."""
     for value in node.inputs:
@@ -238,6 +247,22 @@ def depth(facts: Facts, node: Node, limits: Condition) -> str:
     return f"{dims[-1]} channels" if dims and dims[-1] > limits["largest"] else ""
 
 
+def depth_multiplier(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe several results for each of several channels."""
+    dims, factor = _dims(facts, node.input(0)), node.get_int("depth_multiplier", 1)
+    return f"a depth multiplier of {factor}" if dims and dims[-1] != 1 != factor else ""
+
+
+def both_broadcast(facts: Facts, node: Node, _: Condition) -> str:
+    """Describe two inputs that are both spread over the other."""
+    first, second = (_dims(facts, node.input(place)) for place in (0, 1))
+    if first is None or second is None:
+        return ""
+    pairs = list(zip(reversed(first), reversed(second), strict=False))
+    spread = any(a < b for a, b in pairs) and any(a > b for a, b in pairs)
+    return "inputs that are both broadcast" if spread else ""
+
+
 def last_axis(facts: Facts, node: Node, _: Condition) -> str:
     """Describe an axis other than the last."""
     dims, axes = _dims(facts, node.input(0)), _integers(facts, node.input(1))
@@ -358,12 +383,15 @@ def _integers(facts: Facts, value: Value | None) -> list[int] | None:
 OF_NODE: Mapping[str, Callable[[Facts, Node, Condition], str]] = {
     "any-stride": any_stride,
     "batch": batch,
+    "both-broadcast": both_broadcast,
     "computed-scalar": computed_scalar,
     "depth": depth,
+    "depth-multiplier": depth_multiplier,
     "gathered-axis": gathered_axis,
     "hybrid": hybrid,
     "last-axis": last_axis,
     "open-beyond-batch": open_beyond_batch,
+    "operand-rank": operand_rank,
     "open-size": open_size,
     "operand-count": operand_count,
     "permutation": permutation,

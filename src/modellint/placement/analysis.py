@@ -41,6 +41,8 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     judge = judge_of(model, deployment, placing, table)
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
     refusals = _refusals(judge, nodes)
+    if placing.keeps != "all":
+        refusals |= _dropped(judge.parts(nodes, _unless(refusals)), placing.keeps)
     partitions = _partitions(judge, nodes, refusals, placing.unit, placing.fallback)
     now = sum(each.unit == placing.unit for each in partitions)
     merges = [*_fixed(judge, deployment, nodes, refusals), *_merges(judge, nodes, refusals)]
@@ -67,6 +69,14 @@ def _for_dialect(model: Model, deployment: Deployment) -> Deployment:
     others = dict(runtime.placing.others) if runtime is not None and runtime.placing else {}
     other = others.get(dialect_of(model.format))
     return replace(deployment, runtime=other, runtime_version=None) if other else deployment
+
+
+def _dropped(parts: Sequence[Sequence[Node]], keeps: str) -> dict[int, NotTaken]:
+    """Return the nodes of all parts but the one that is kept."""
+    kept = max(parts, key=len, default=()) if keeps == "largest" else next(iter(parts), ())
+    which = f"{keeps} one, of {len(kept)} nodes" if keeps == "largest" else f"{keeps} one"
+    left = NotTaken("neighbor", f"is in another part than the {which}, which alone is taken")
+    return {id(node): left for part in parts if part is not kept for node in part}
 
 
 def _refusals(judge: NodeJudge, nodes: Sequence[Node]) -> dict[int, NotTaken]:

@@ -235,7 +235,9 @@ class NodeJudge(Facts):
     def _precision(self, node: Node) -> NotTaken | None:
         """A device without units for floats takes what is between Q/DQ pairs."""
         target = self._deployment.target
-        if target is None or not target.computes_only_integers or is_between_pairs(node):
+        if target is None or not target.computes_only_integers or self._placing.quantizes:
+            return None
+        if is_between_pairs(node):
             return None
         if _key(node) in self._moved:
             return None

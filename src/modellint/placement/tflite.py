@@ -31,6 +31,9 @@ class TFLiteJudge(NodeJudge):
         super().__init__(model, deployment, placing, table)
 
     def removes(self, node: Node) -> bool:
+        if self._placing.widens_constants and node.op_type in _WIDENERS:
+            given = node.input(0)
+            return given is not None and given.is_constant
         return node.op_type in self._removed
 
     def is_frozen(self, value: Value) -> bool:
