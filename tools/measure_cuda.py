@@ -1,6 +1,6 @@
 """Writes the kernels that ONNX Runtime's provider for CUDA registers, and what they keep in RAM.
 
-    python tools/measure_cuda.py     # cuda-kernels-<version>.json in its package
+    python tools/measure_cuda.py     # gpukernels-<version>.json in its package
 
 It needs onnxruntime-gpu, but no GPU. The package lists the kernels. Which inputs and outputs of a
 kernel are in the computer's memory is seen from the copies that ONNX Runtime adds between the
@@ -47,7 +47,7 @@ COPIES = {"MemcpyFromHost": "input", "MemcpyToHost": "output"}
 
 
 def main() -> int:
-    write_kernels("cuda-kernels", ABOUT, operators())
+    write_kernels("gpukernels", ABOUT, operators())
     return 0
 
 
