@@ -79,7 +79,7 @@ def test_a_folder_in_a_worktree(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_pointer_with_wishes(repository: Path) -> None:
-    """What a pointer says is a digest, and nothing that leads elsewhere."""
+    """A digest is taken from a pointer, and nothing that leads elsewhere."""
     (repository / "secret").write_bytes(b"secret")
     digest = f"aabb/../../../../../{'x' * 43}"
     spec = "https://git-lfs.github.com/spec/v1"

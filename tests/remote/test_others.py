@@ -1,4 +1,4 @@
-"""What fsspec knows, what is not installed, and addresses where no model is read."""
+"""Systems that fsspec knows, missing extras, and addresses where no model is read."""
 
 from __future__ import annotations
 

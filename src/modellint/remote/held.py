@@ -19,7 +19,7 @@ class Held:
         self._size = 0
 
     def add(self, name: str, start: int, part: bytes) -> None:
-        """Keep a part of which `until` says that nothing is there yet."""
+        """Keep a part that fits a gap."""
         if not part or len(part) > self._most // 4:
             return
         self._parts[name, start] = part
@@ -42,8 +42,9 @@ class Held:
             self._parts.move_to_end(key)
         return found
 
-    def until(self, name: str, start: int) -> int | None:
-        """Return where the next part after a missing byte begins."""
+    def gap(self, name: str, start: int) -> tuple[int, int | None]:
+        """Return where the parts around a missing byte end and begin."""
         starts = self._starts[name]
         at = bisect_right(starts, start)
-        return starts[at] if at < len(starts) else None
+        before = starts[at - 1] + len(self._parts[name, starts[at - 1]]) if at else 0
+        return before, starts[at] if at < len(starts) else None

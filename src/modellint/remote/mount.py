@@ -31,6 +31,9 @@ LEAST, MOST = 1 << 14, 1 << 20
 """Bytes to fetch at once: what is read in order is fetched in ever larger parts."""
 NEAR = 1 << 16
 """Bytes that are fetched rather than jumped over: a request costs as much time."""
+SMALL = 1 << 22
+"""Size of files that are fetched as a whole when more than their beginning is read: that costs less
+than finding the way through them."""
 MOST_REQUESTS = 10_000
 """Requests for one model: names and places in it decide how many it takes."""
 THREADS = 16
@@ -275,21 +278,27 @@ class Mount:
             raise FetchError(self._trouble)
         entry = self._entries[name]
         assert entry is not None
-        reach = self._reached.setdefault(name, _Reach())
-        end = min(start + reach.window(start, stop - start), entry.size)
-        following = self._held.until(name, start)
-        end = end if following is None else min(end, following)
-        self._spend(end - start)
+        begin, end = self._window(entry, start, stop)
+        self._spend(end - begin)
         try:
-            part = self._origin.read(entry, start, end, self._traffic)
+            part = self._origin.read(entry, begin, end, self._traffic)
         except UnrangedError:
             self._download(entry)
             return self._from_disk(entry, start, stop)
         except FetchError as error:
             raise self._troubled(error.text) from error
-        reach.until = end
-        self._held.add(name, start, part)
-        return part[: stop - start]
+        self._reached[name].until = end
+        self._held.add(name, begin, part)
+        return part[start - begin : stop - begin]
+
+    def _window(self, entry: RemoteFile, start: int, stop: int) -> tuple[int, int]:
+        """Return the part to fetch around a byte that is missing."""
+        reach = self._reached.setdefault(entry.name, _Reach())
+        end = start + reach.window(start, stop - start)
+        before, after = self._held.gap(entry.name, start)
+        if entry.size <= min(SMALL, self._limits.most - self._traffic.nbytes):
+            start, end = before, entry.size
+        return start, min(end, entry.size, after if after is not None else entry.size)
 
     def _take_expected(self, name: str) -> None:
         """Add what was fetched before it was needed; if that failed, it is asked for again."""

@@ -1,0 +1,92 @@
+"""Models in a bucket; the oracles ask a real server the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.remote.bucket import bucket
+from tests.remote.servers import Web
+from tests.samples import failed, lint_json
+from tests.support import run_cli
+
+pytest.importorskip("obstore")
+ARGS = ("--isolated", "--exit-zero", "--fetch-timeout", "5")
+
+
+@pytest.fixture
+def web(models: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    with bucket(models) as web:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{web.port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDofatest")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "5ecre7ofatest")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        yield web
+
+
+def test_a_bucket_is_linted_as_a_folder(web: Web, models: Path, tmp_path: Path) -> None:
+    there = lint_json("check", "s3://bucket/", "--no-cache", "--isolated", cwd=tmp_path)
+    here = lint_json("check", models, "--no-weights", "--isolated", cwd=tmp_path)
+    names = [each["path"].removeprefix("s3://bucket/") for each in there["models"]]
+    assert names == [Path(each["path"]).name for each in here["models"]]
+    assert [(each["code"], each["message"]) for each in there["findings"]] == [
+        (each["code"], each["message"]) for each in here["findings"]
+    ]
+    assert web.sent < 1 << 20
+    assert (models / "large.onnx").stat().st_size > 40 << 20
+
+
+def test_one_object_needs_no_list(web: Web, tmp_path: Path) -> None:
+    result = run_cli("check", "s3://bucket/outside.onnx", "-v", *ARGS, cwd=tmp_path)
+    assert "FIL" not in result.stdout, result
+    assert [each.split()[0] for each in web.asked[:2]] == ["GET", "HEAD"]
+    assert not any("list-type" in each for each in web.asked)
+    assert "5ecre7" not in str(result)
+    assert "AKID" not in str(result)
+
+
+def test_a_prefix_without_a_slash(web: Web, tmp_path: Path) -> None:
+    failed(run_cli("check", "s3://bucket/nothing", cwd=tmp_path), "no such file or folder")
+    failed(run_cli("check", "s3://other/", cwd=tmp_path), "s3://other: there is no such bucket")
+
+
+def test_a_change_is_noticed(web: Web, tmp_path: Path) -> None:
+    def change(count: int) -> None:
+        web.edition = int(count > 3)
+
+    web.on_request = change
+    result = run_cli("check", "s3://bucket/large.onnx", *ARGS, cwd=tmp_path)
+    assert "it changed while it was read" in " ".join(result.stdout.split()), result
+
+
+def test_the_cache_asks_for_a_list_only(web: Web, tmp_path: Path) -> None:
+    cache = ("--cache-dir", tmp_path / "cache")
+    run_cli("check", "s3://bucket/", *ARGS, *cache, cwd=tmp_path)
+    web.asked.clear()
+    run_cli("check", "s3://bucket/", *ARGS, *cache, cwd=tmp_path)
+    lists = [each for each in web.asked if "list-type" in each]
+    assert lists
+    assert all(".bin" in each for each in web.asked if each not in lists), web.asked
+
+
+def test_keys_of_a_profile_are_used(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    kept = tmp_path / "credentials"
+    kept.write_text("[mine]\naws_access_key_id = AKIDkept\naws_secret_access_key = kept\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(kept))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    result = run_cli("check", "s3://bucket/relu.onnx", *ARGS, cwd=tmp_path)
+    assert "FIL" not in result.stdout, result
+    assert all("AKIDkept" in each for each in web.secrets)
+    (tmp_path / "config").write_text("[profile mine]\nsso_session = work\n")
+    kept.unlink()
+    result = run_cli("check", "s3://bucket/relu.onnx", *ARGS, "-o", "json", cwd=tmp_path)
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert "signs in through boto3: install it" in finding["message"]
