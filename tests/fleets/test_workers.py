@@ -17,45 +17,19 @@ from modellint.config.load import CommandLine
 from modellint.fleets.engines.executor import ExecutorEngine
 from modellint.fleets.fleet import FleetRequest, run_fleet
 from modellint.fleets.task import FleetTask, Orders
+from tests.fleets.deadly import NAMES, models, plugin
 from tests.fleets.inline import VALUES
 from tests.remote.servers import Web, serving
 from tests.samples import INFO, project
 
-DEADLY = """
-summary = "A Relu."
-severity = "info"
-message = "There is a Relu."
-why = "Because."
-fix = "None."
-check = "deadly_checks:kill"
-"""
-CHECKS = """
-import os, signal
-
-def kill(context):
-    if "deadly" in context.model.path.name:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return []
-"""
-NAMES = ("a.onnx", "b.onnx", "deadly.onnx", "y.onnx", "z.onnx")
-
 
 @pytest.fixture
 def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed plugin whose rule kills the process; gives a folder with models."""
-    site = project(
-        tmp_path / "site",
-        {
-            "deadly_checks.py": CHECKS,
-            "deadly_rules/__init__.py": "",
-            "deadly_rules/own/DIE001-kills.toml": DEADLY,
-            "deadly-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: deadly\nVersion: 1.0\n",
-            "deadly-1.0.dist-info/entry_points.txt": "[modellint.rules]\ndeadly = deadly_rules\n",
-        },
-    )
+    """A folder with models, of which one kills the process that lints it."""
+    site = plugin(tmp_path / "site")
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site))
-    return project(tmp_path / "models", dict.fromkeys(NAMES, INFO))
+    return models(tmp_path / "models")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes die otherwise there")
@@ -103,7 +77,7 @@ class Breaking(Executor):
 
 
 def test_an_executor_that_breaks_is_replaced(tmp_path: Path) -> None:
-    project(tmp_path / "models", dict.fromkeys(NAMES, INFO))
+    models(tmp_path / "models")
     fleet = modellint.fleet(
         tmp_path / "models",
         tmp_path / "out",

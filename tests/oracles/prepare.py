@@ -1,6 +1,6 @@
 """Sets up all environments that probes can have, in the folder of the tests.
 
-    python -m tests.oracles.prepare [NAME...]
+    python -m tests.oracles.prepare [NAME...]     a runtime, or fleet
 
 What cannot be installed on this system is named, and its tests are skipped.
 """
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import venv
 
 from modellint.probes.setup import (
     EnvironmentSetup,
@@ -20,20 +21,28 @@ from modellint.probes.setup import (
     setup_of,
     setups,
 )
-from tests.oracles.support import ENVIRONMENTS
+from tests.oracles.support import ENVIRONMENTS, engines_python
+from tests.support import ROOT
 
 SYSTEM = {"npm": ("nodejs", "npm", "libnss3")}
 """Packages of Debian and Ubuntu that an installer needs."""
 AXE = "axe-core@4.14.1"
 """Checks pages for accessibility, in a browser; MPL-2.0, and no part of what is released."""
 
+ENGINES = ("distributed==2026.8.0", "ray[client]==2.60.0", "duckdb==2.0.1", "pyarrow==26.0.1")
+"""Engines of fleets, and what reads their results. Spark, which is large, is tested if it is
+added to their environment by hand, and Java is there."""
+
 
 def main() -> None:
     os.environ["MODELLINT_ENVIRONMENTS"] = str(ENVIRONMENTS)
-    wanted = [setup_of(name) for name in sys.argv[1:]] or list(setups().values())
+    names = [name for name in sys.argv[1:] if name != "fleet"]
+    wanted = [setup_of(name) for name in names] if sys.argv[1:] else list(setups().values())
     failed = [each.name for each in wanted if not each.is_current and not _made(each)]
     if not sys.argv[1:] and not _axe():
         failed.append("axe")
+    if (not sys.argv[1:] or "fleet" in sys.argv) and not _engines():
+        failed.append("fleet")
     sys.exit(f"not set up: {', '.join(failed)}" if failed else 0)
 
 
@@ -63,6 +72,23 @@ def _axe() -> bool:
     options = ("--no-audit", "--no-fund", "--ignore-scripts", "--silent")
     command = [npm, "install", *options, "--prefix", str(folder), AXE]
     return subprocess.run(command, check=False).returncode == 0
+
+
+def _engines() -> bool:
+    """Install engines in an environment that also sees the packages of this one."""
+    folder = ENVIRONMENTS / "fleet"
+    if (folder / "made").is_file():
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    (site,) = folder.glob("lib/*/site-packages")
+    seen = [str(ROOT / "src"), *(path for path in sys.path if path.endswith("site-packages"))]
+    (site / "modellint.pth").write_text("\n".join(seen), encoding="utf-8")
+    pip = (str(engines_python()), "-m", "pip", "install", "--quiet")
+    if subprocess.run([*pip, "--disable-pip-version-check", *ENGINES], check=False).returncode:
+        return False
+    (folder / "made").touch()
+    return True
 
 
 def _install(installer: str) -> bool:

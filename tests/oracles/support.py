@@ -16,6 +16,11 @@ from tests.support import PATIENCE, ROOT
 ENVIRONMENTS = ROOT / ".venv-oracles"
 
 
+def engines_python() -> Path:
+    """Return the interpreter that has engines of fleets."""
+    return ENVIRONMENTS / "fleet" / "bin" / "python"
+
+
 def ask(runtime: str, path: Path, **request: Any) -> Mapping[str, Any]:
     """Return what a runtime's probe says of a model, with the names of nodes by place."""
     backend = known_backends()[runtime]

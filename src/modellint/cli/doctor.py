@@ -28,7 +28,10 @@ from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
 
 EXTRAS: Mapping[str, str] = {
     "remote": "read models in buckets (s3://, gs://, az://), and on what else fsspec knows",
-    "parquet": "write tables of layers as Parquet",
+    "parquet": "write tables of layers, and results of fleets, as Parquet",
+    "dask": "run fleets on a Dask cluster",
+    "ray": "run fleets on a Ray cluster",
+    "spark": "run fleets on a Spark cluster",
     "png": "draw charts as PNG without a browser",
     "ort": "probe with ONNX Runtime: load models and report where nodes run",
     "trt": "probe with TensorRT: build engines for this machine's GPU",
