@@ -49,10 +49,12 @@ from modellint.runtimes.probe import Remark  # noqa: E402
 from tests.exports import exports, materialise  # noqa: E402
 
 PAGE = ROOT / "docs" / "agreement.md"
-LEVELS = {"onnxruntime": "build", "tensorrt-rtx": "parse"}
+LEVELS = {"onnxruntime": "build", "openvino": "build", "tensorrt-rtx": "parse"}
 """Levels of the runtimes' probes. TensorRT for RTX builds for a GPU that the file does not name."""
 BUILT_FOR = {"tensorrt-rtx": (12, 0)}
 """Compute capability to build for what is parsed in spite of an error."""
+RUNS = "onnxruntime"
+"""The runtime that runs what it loads in spite of an error."""
 OPEN_DIM = 4
 """Size given to open dims of a model that is built."""
 HELD_OUT = "01234"
@@ -393,7 +395,7 @@ def _confirmations(
         built = verdicts.of(path, backend, "build")
         if confirms(built, errors, is_open=is_open):
             yield built
-    elif is_open and all(each.family == "shapes" for each in errors):
+    elif backend.name == RUNS and is_open and all(each.family == "shapes" for each in errors):
         ran = verdicts.of(path, backend, "run")
         if ran.status == "refused":
             yield ran
@@ -415,7 +417,8 @@ def confirms(built: Outcome, errors: Sequence[Finding], *, is_open: bool) -> boo
 
 def names_the_cause(findings: Iterable[Finding], outcome: Outcome) -> bool:
     """Return True if a warning is about an operator that the runtime does not know."""
-    unknown = {each.op for each in outcome.of("no-importer", "no-kernel", "no-plugin") if each.op}
+    refused = outcome.of("no-importer", "no-kernel", "no-plugin")
+    unknown = {each.op.rpartition(".")[2] for each in refused if each.op}
     return any(
         (finding.location.op_type or "").rpartition(".")[2] in unknown
         for finding in findings

@@ -2,6 +2,7 @@
 
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
+    python tools/measure_support.py openvino
     python tools/measure_support.py qnn
     python tools/measure_support.py rknn
     python tools/measure_support.py webnn
@@ -21,9 +22,10 @@ import json
 import multiprocessing
 import re
 import sys
+import tempfile
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -559,23 +561,7 @@ class Rknn:
         return {}
 
     def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
-        """Ask in a process of its own, for the toolkit crashes on many types, and may hang."""
-        receiver, sender = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.get_context("fork").Process(
-            target=self._tell, args=(sender, model)
-        )
-        process.start()
-        sender.close()
-        try:
-            told: str | None = receiver.recv() if receiver.poll(MOST_SECONDS) else "it hangs"
-        except EOFError:
-            told = "it crashes"
-        process.kill()
-        process.join()
-        return told
-
-    def _tell(self, sender: Any, model: onnx.ModelProto) -> None:
-        sender.send(self._refusal(model))
+        return in_a_fork(self._refusal, model)
 
     def _refusal(self, model: onnx.ModelProto) -> str | None:
         answer = self._builder.build(model.SerializeToString())
@@ -587,16 +573,146 @@ class Rknn:
         return f"left to the CPU: {', '.join(computing) or op}" if is_left else None
 
 
-MOST_SECONDS = 20
+class OpenVino:
+    """Converts for OpenVINO, and compiles for the CPU that this runs on.
+
+    Types only have to be converted: what compiles depends on the CPU.
+    """
+
+    source = "https://docs.openvino.ai/2026/documentation/compatibility-and-support.html"
+    by_name = False
+    """A rule is for the operator of one domain."""
+
+    def __init__(self) -> None:
+        from modellint.probes.backends import known_backends
+
+        self.version = known_backends()["openvino"].version
+        self.opset = 28
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        """Return whether there is a rule for operators that no node test covers, by name."""
+        from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
+
+        known = {
+            (schema.domain, schema.name)
+            for schema in (*defs.get_all_schemas(), *get_all_operator_schema())
+            if schema.domain in IMPORTED
+        }
+        asked = sorted(each for each in known if _qualified(*each) not in table)
+        unknown = self._without_rule(asked)
+        return {_qualified(*each): each not in unknown for each in asked}
+
+    def _without_rule(self, ops: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of some operators that there is no rule for; what fails has one."""
+        told = in_a_fork(self._listed, _bare(ops))
+        if told in (CRASHES, None) and len(ops) > 1:
+            middle = len(ops) // 2
+            return self._without_rule(ops[:middle]) | self._without_rule(ops[middle:])
+        listed = set((told or "").split())
+        return {op for op in ops if _qualified(*op) in listed}
+
+    def _listed(self, model: onnx.ModelProto) -> str | None:
+        """Return the operators without a rule; None if it did not come to listing them."""
+        import openvino
+
+        from modellint.runtimes.openvino.probe import not_converted
+
+        try:
+            openvino.Core().read_model(model.SerializeToString())
+        except RuntimeError as error:
+            told = [each for each in not_converted(str(error)) if each.op]
+            unknown = [each.op for each in told if each.kind == "no-importer"]
+            return " ".join(unknown) if told else None
+        return ""
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        from modellint.runtimes.openvino.probe import refusal
+
+        return refusal(model.SerializeToString(), compiles=not build)
+
+
+class Ncnn:
+    """Converts with pnnx, and lets ncnn load what it has written.
+
+    It takes seconds, and types make no difference: all become float32.
+    """
+
+    source = "https://github.com/Tencent/ncnn"
+    samples = 4
+
+    def __init__(self) -> None:
+        from importlib.metadata import version
+
+        self.version = version("ncnn")
+        self.opset = 20
+
+    def data_types(self) -> list[str]:
+        return []
+
+    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
+        return {}
+
+    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
+        from modellint.runtimes.ncnn.probe import load
+
+        with tempfile.TemporaryDirectory() as folder:
+            found = load(model.SerializeToString(), "onnx", Path(folder))
+        unknown = ", ".join(kind for kind, _ in found.unknown)
+        return f"ncnn has no layer {unknown}" if unknown else found.error or None
+
+
+IMPORTED = ("", "ai.onnx.ml", "com.microsoft")
+"""Domains that OpenVINO has rules for."""
+
+
+def _qualified(domain: str, op: str) -> str:
+    return f"{domain}.{op}" if domain else op
+
+
+def _bare(ops: Sequence[tuple[str, str]]) -> onnx.ModelProto:
+    """Return a model of nodes that do not fit together, to ask what is known at all."""
+    names = [f"x{place}" for place in range(8)]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in names]
+    nodes = [helper.make_node(op, names, [f"y{n}"], domain=d) for n, (d, op) in enumerate(ops)]
+    outputs = [helper.make_empty_tensor_value_info(f"y{n}") for n, _ in enumerate(ops)]
+    graph = helper.make_graph(nodes, "m", inputs, outputs)
+    opsets = [helper.make_opsetid(domain, 1 if domain else 20) for domain in IMPORTED]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+
+
+CRASHES = "it crashes"
+MOST_SECONDS = 60
 MOVING = frozenset({"Reshape", "Transpose", "Cast"})
 """Operators of layers that Rockchip's toolkit adds before and after others."""
-RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | Qnn | Rknn | WebNN]] = {
+RUNTIMES: dict[str, type[TensorRTRtx | Ncnn | OnnxRuntime | OpenVino | Qnn | Rknn | WebNN]] = {
     "tensorrt-rtx": TensorRTRtx,
     "onnxruntime": OnnxRuntime,
+    "ncnn": Ncnn,
+    "openvino": OpenVino,
     "qnn": Qnn,
     "rknn": Rknn,
     "webnn": WebNN,
 }
+
+
+def in_a_fork(ask: Callable[[onnx.ModelProto], str | None], model: onnx.ModelProto) -> str | None:
+    """Ask in a process of its own a runtime that crashes on many types, and may hang."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: sender.send(ask(model)), daemon=True
+    )
+    process.start()
+    sender.close()
+    try:
+        told: str | None = receiver.recv() if receiver.poll(MOST_SECONDS) else "it hangs"
+    except EOFError:
+        told = CRASHES
+    process.kill()
+    process.join()
+    return told
 
 
 # Measuring.
@@ -644,6 +760,9 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
     found = Operator(note="the runtime crashed on one of its tests")
     usable: dict[int, list[onnx.ModelProto]] = defaultdict(list)
     only_older: list[int] = []
+    samples = getattr(runtime, "samples", 0)
+    if samples:
+        tests = tests[:samples]
     if isinstance(runtime, WebNN):
         runtime.expect([each for case in tests for each in _candidates(runtime, op, case)])
     for case in tests:
@@ -664,7 +783,7 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
     models = usable[max(usable)] if usable else [each for case in tests[:2] for each in forms(case)]
     schema = defs.get_schema(op, max_inclusive_version=tests[0].model.opset_import[0].version)
     at = varied_input(schema)
-    if at is not None and not _has_graphs(tests[0].model):
+    if at is not None and not samples and not _has_graphs(tests[0].model):
         found.at = at
         bases = models[:MOST_VARIED]
         if isinstance(runtime, WebNN):
@@ -838,7 +957,8 @@ def main() -> None:
         runtime = RUNTIMES[given.runtime]()
         table = measure(runtime, cases())
         for op, taken in runtime.importers(table).items():
-            same = table.get(op.rpartition(".")[2])  # of the standard
+            standard = op.rpartition(".")[2] if getattr(runtime, "by_name", True) else op
+            same = table.get(standard)
             table[op] = same if same and taken else Operator(accepted=int(taken))
         types = runtime.data_types()
         write_table(given.runtime, runtime.version, "measured", NODE_TESTS, table, types)

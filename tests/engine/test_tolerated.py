@@ -58,6 +58,12 @@ def test_severity_is_what_the_runtime_makes_of_it(code: str, tmp_path: Path) -> 
     assert severities(path, "--runtime", "onnxruntime")[code] == on_onnxruntime
 
 
+@pytest.mark.parametrize("code", ["VAL007", "VAL001", "CMP003"])
+def test_openvino_loads_them_too(code: str, tmp_path: Path) -> None:
+    path = save(CASES[code][0], tmp_path / "model.onnx")
+    assert severities(path, "--runtime", "openvino")[code] == "warning"
+
+
 def test_a_duplicate_is_one_finding(tmp_path: Path) -> None:
     path = save(EQUAL_RESULTS, tmp_path / "model.onnx")
     assert "HYG002" not in severities(path)

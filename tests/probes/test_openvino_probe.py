@@ -26,6 +26,11 @@ def test_operators_without_a_rule() -> None:
     ]
 
 
+def test_operators_have_their_names_without_the_operator_set() -> None:
+    told = "-- No conversion rule found for operations: Det-22, my.Foo\n"
+    assert [each.op for each in not_converted(told)] == ["Det", "my.Foo"]
+
+
 def test_the_line_about_the_model() -> None:
     assert distilled(REFUSED) == "No suitable implementations."
     assert not_converted(REFUSED) == [Remark("model-refused", "No suitable implementations.")]

@@ -11,6 +11,7 @@ from modellint.finding import Severity
 from modellint.formats.onnx.facts import normal_domain, onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
+from modellint.runtimes import find_runtime
 from modellint.runtimes.kernels import Answer, KernelTable, kernels
 from modellint.runtimes.support import support
 from modellint.runtimes.versions import Release, is_of, neighbours, newest_version
@@ -139,7 +140,7 @@ def missing_opset_import(context: Context) -> Iterator[Hit]:
             if table is not None and imported and normal_domain(domain) in table.domains:
                 yield Hit(nodes[0], facts, "implied", Severity.WARNING, count=len(nodes))
             else:
-                milder = Severity.WARNING if context.for_tensorrt else None  # it looks at names
+                milder = Severity.WARNING if _looks_at_names(context) else None
                 yield Hit(nodes[0], facts, count=len(nodes), severity=milder)
 
 
@@ -171,13 +172,18 @@ def _answer(context: Context, node: Node, version: int) -> Answer | None:
 
 
 def _mildly(context: Context, *nodes: Node) -> Severity | None:
-    """Return a warning for ops that TensorRT reads anyway: it looks them up by name alone."""
+    """Return a warning for ops that the runtime reads anyway, by their name alone."""
     deployment = context.deployment
     table = support(deployment.runtime or "", deployment.runtime_version)
-    if not context.for_tensorrt:
+    if not _looks_at_names(context):
         return None
     reads_all = table is not None and all(table.takes(node.op_type) for node in nodes)
     return Severity.WARNING if reads_all else None
+
+
+def _looks_at_names(context: Context) -> bool:
+    runtime = find_runtime(context.deployment.runtime or "")
+    return context.for_tensorrt or (runtime is not None and runtime.loading.by_name)
 
 
 def deprecated_operator(context: Context) -> Iterator[Hit]:

@@ -162,6 +162,19 @@ def open_rank(context: Context) -> Iterator[Hit]:
             yield Hit(value, {"input": value.name})
 
 
+def value_not_taken(context: Context) -> Iterator[Hit]:
+    """Inputs and outputs of ONNX models that are not tensors, and inputs of open rank."""
+    model = context.model
+    for side, values in (("input", model.inputs), ("output", model.outputs)):
+        for value in values:
+            facts = {"side": side, "value": value.name, "type": value.type_name}
+            if value.type_name in ("sequence", "map"):
+                yield Hit(value, facts)
+    for value in model.fed:
+        if value.declared_shape is None and value.consumers:
+            yield Hit(value, {"value": value.name}, variant="open-rank")
+
+
 def local_path(context: Context) -> Iterator[Hit]:
     """Paths of the machine that a model was converted on."""
     found = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS
 from modellint.checks.api import Context, Hit
-from modellint.checks.compat import STANDARD_DOMAINS
+from modellint.checks.compat import RUNTIME_DOMAINS, STANDARD_DOMAINS
 from modellint.checks.producers import refused_for_defects
 from modellint.checks.repeats import folded
 from modellint.finding import Severity
@@ -34,6 +34,8 @@ FOREIGN = {
     "ai.onnx.preview.training": "preview",
 }
 """Domains of operators that run elsewhere, and the message for each."""
+ELSEWHERE = frozenset({*RUNTIME_DOMAINS, *STANDARD_DOMAINS[2:]})
+"""Domains of operators that some runtime knows."""
 NO_TENSORS = re.compile("Sequence|Optional")
 """Operators on non-tensors, which another rule reports once."""
 REPORTED = {*INTEGER_OPS, *BLOCK_WEIGHT_OPS, *names(Trait.INTEGER_KERNEL)}
@@ -50,13 +52,39 @@ def operator_unsupported(context: Context) -> Iterator[Hit]:
     """An operator that the runtime does not support in any form."""
     table = _table(context)
     if table is not None:
-        yield from folded(_unsupported(context, table))
+        asked = {
+            op: nodes
+            for op, nodes in _by_operator(context).items()
+            if op not in REPORTED and not NO_TENSORS.search(op)
+        }
+        yield from folded(_unsupported(context, table, asked))
 
 
-def _unsupported(context: Context, table: Support) -> Iterator[Hit]:
-    for op, nodes in _by_operator(context).items():
-        if NO_TENSORS.search(op) or op in REPORTED:
-            continue
+def operator_not_converted(context: Context) -> Iterator[Hit]:
+    """An operator of any domain that a runtime which runs models whole does not convert.
+
+    Sequences are converted in patterns, not node by node.
+    """
+    table = _table(context)
+    if table is not None:
+        asked = {**_by_operator(context), **_of_other_domains(context)}
+        every = {op: nodes for op, nodes in asked.items() if "Sequence" not in op}
+        yield from folded(_unsupported(context, table, every))
+        yield from folded(_unlisted(context, table, every))
+
+
+def _unlisted(context: Context, table: Support, asked: Mapping[str, list[Node]]) -> Iterator[Hit]:
+    """Iterate over operators that other runtimes know, but that the table does not name."""
+    for op, nodes in asked.items():
+        if nodes[0].domain in ELSEWHERE and op not in table.operators:
+            for node in nodes:
+                yield by_table(context, table, node)
+
+
+def _unsupported(
+    context: Context, table: Support, asked: Mapping[str, list[Node]]
+) -> Iterator[Hit]:
+    for op, nodes in asked.items():
         never = table.takes(op) is False
         limit = table.operators.get(op, {}).get("refused-from", math.inf)
         for node in nodes if never or limit < math.inf else ():
@@ -94,7 +122,7 @@ def _foreign(context: Context, table: Support) -> Iterator[Hit]:
 
 
 def form_unsupported(context: Context) -> Iterator[Hit]:
-    """A form of a supported operator that TensorRT's parser refuses."""
+    """A form of a supported operator that the runtime refuses."""
     found = list(_refused_forms(context))
     told = refused_for_defects(context) if found else ()
     yield from folded(hit for hit in found if hit.place not in told)
@@ -163,6 +191,18 @@ def _by_operator(context: Context) -> dict[str, list[Node]]:
                     nodes = [node for node in nodes if model.function_of(node) is None]
                 found.setdefault(first.op_type, []).extend(nodes)
     return {op: nodes for op, nodes in found.items() if nodes}
+
+
+def _of_other_domains(context: Context) -> dict[str, list[Node]]:
+    """Return nodes of other domains, by the names that tables give them."""
+    found: dict[str, list[Node]] = {}
+    model = context.model
+    for graph in context.graphs():
+        for op, nodes in graph.by_op.items():
+            first = nodes[0]
+            if first.domain not in STANDARD_DOMAINS[:2] and model.function_of(first) is None:
+                found.setdefault(op, []).extend(nodes)
+    return found
 
 
 def _type(value: Value | None) -> str | None:

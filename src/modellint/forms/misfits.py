@@ -152,6 +152,21 @@ def axis(facts: Facts, node: Node) -> str:
     return ""
 
 
+def gathered(facts: Facts, node: Node) -> str:
+    """Describe a GatherElements with other sizes of data and indices than along its axis."""
+    shapes = [facts.shape(value) if value is not None else None for value in node.inputs[:2]]
+    if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+        return ""
+    data, indices = shapes
+    axis = node.get_int("axis", 0) or 0
+    pairs = enumerate(zip(data, indices, strict=False))
+    for place, (one, other) in pairs:
+        is_fixed = place != axis % len(data)
+        if is_fixed and isinstance(one, int) and isinstance(other, int) and one != other:
+            return f"indices for {other} of {one} items along axis {place}"
+    return ""
+
+
 def sequence(_: Facts, node: Node) -> str:
     """Describe a ReverseSequence whose batch and time are the same axis."""
     batch, time = node.get_int("batch_axis", 1), node.get_int("time_axis", 0)
@@ -287,6 +302,7 @@ OF_NODE: Mapping[str, Callable[[Facts, Node], str]] = {
     "depth-blocks": depth_blocks,
     "bounds": bounds,
     "equation": equation,
+    "gathered": gathered,
     "groups": groups,
     "heads": heads,
     "outputs": outputs,

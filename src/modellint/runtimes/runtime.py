@@ -67,6 +67,8 @@ class Loading:
     """True if it refuses two nodes of one graph with the same name."""
     tolerates: frozenset[str] = frozenset()
     """Kinds of problems of a file in spite of which it loads it."""
+    by_name: bool = False
+    """True if it looks operators up by name, whatever operator sets the file imports."""
 
 
 @dataclass(frozen=True, slots=True)

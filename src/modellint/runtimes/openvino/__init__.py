@@ -4,7 +4,7 @@ from pathlib import Path
 
 from modellint.runtimes.execution import Executor
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
-from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.runtime import Loading, Runtime
 
 
 def ability(gpu: Gpu) -> str:
@@ -18,6 +18,10 @@ def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
 RUNTIME = Runtime(
     "openvino",
     "OpenVINO",
+    loading=Loading(
+        by_name=True, tolerates=frozenset({"duplicate-initializer", "duplicate-constant"})
+    ),
+    tables=Path(__file__).parent,
     executor=Executor(
         f"{__name__}.execution",
         "openvino",

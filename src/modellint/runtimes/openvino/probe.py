@@ -13,8 +13,23 @@ from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 CPU = "CPU"
 NO_RULE = "OpenVINO has no rule that converts it"
 _NO_RULE = re.compile(r"No conversion rule found for operations: (?P<ops>.+)")
-_FAILED = re.compile(r"Conversion is failed for: (?P<op>\S+)")
+_FAILED = re.compile(r"Conversion is failed for: (?P<ops>.+)")
+_OPSET = re.compile(r"-\d+$")
+_SUMMARY = "\nSummary:\n"
 _SOURCE = re.compile(r"^(Exception from|Check '.*' failed at|While|FrontEnd API failed)")
+
+
+def refusal(model: bytes, *, compiles: bool = True) -> str | None:
+    """Return why a model is not converted, or not compiled for the CPU; None if it is."""
+    core = import_module("openvino").Core()
+    core.set_property(CPU, {"INFERENCE_NUM_THREADS": 1})
+    try:
+        converted = core.read_model(model)
+        if compiles:
+            core.compile_model(converted, CPU)
+    except RuntimeError as error:
+        return next(each.text for each in not_converted(str(error)))
+    return None
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
@@ -47,15 +62,20 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
 def not_converted(error: str) -> list[Remark]:
     """Return what OpenVINO cannot read, by operator if it says which."""
     listed = [op for found in _NO_RULE.finditer(error) for op in found["ops"].split(", ")]
-    failed = [found["op"].rstrip(",.") for found in _FAILED.finditer(error)]
-    found = [Remark("no-importer", NO_RULE, op=op.strip()) for op in listed]
-    found += [Remark("model-refused", distilled(error), op=op) for op in dict.fromkeys(failed)]
+    failed = [op for found in _FAILED.finditer(error) for op in found["ops"].split(", ")]
+    found = [Remark("no-importer", NO_RULE, op=_plain(op)) for op in listed]
+    found += [Remark("model-refused", distilled(error), op=_plain(op)) for op in failed]
     return found or [Remark("model-refused", distilled(error))]
+
+
+def _plain(op: str) -> str:
+    """Return the name of an operator without the operator set after it."""
+    return _OPSET.sub("", op.strip())
 
 
 def distilled(error: str) -> str:
     """Return the last line that is about the model, not about OpenVINO's source."""
-    lines = [line.strip() for line in error.splitlines()]
+    lines = [line.strip() for line in error.partition(_SUMMARY)[0].splitlines()]
     telling = [line for line in lines if line and not _SOURCE.match(line)]
     return telling[-1] if telling else error.strip()
 
