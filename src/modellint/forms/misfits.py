@@ -153,7 +153,7 @@ def axis(facts: Facts, node: Node) -> str:
 
 
 def gathered(facts: Facts, node: Node) -> str:
-    """Describe a GatherElements with other sizes of data and indices than along its axis."""
+    """Describe a GatherElements whose data and indices differ along another axis than its own."""
     shapes = [facts.shape(value) if value is not None else None for value in node.inputs[:2]]
     if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
         return ""
