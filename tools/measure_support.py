@@ -22,7 +22,6 @@ import json
 import multiprocessing
 import re
 import sys
-import tempfile
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -634,36 +633,6 @@ class OpenVino:
         return refusal(model.SerializeToString(), compiles=not build)
 
 
-class Ncnn:
-    """Converts with pnnx, and lets ncnn load what it has written.
-
-    It takes seconds, and types make no difference: all become float32.
-    """
-
-    source = "https://github.com/Tencent/ncnn"
-    samples = 4
-
-    def __init__(self) -> None:
-        from importlib.metadata import version
-
-        self.version = version("ncnn")
-        self.opset = 20
-
-    def data_types(self) -> list[str]:
-        return []
-
-    def importers(self, table: Mapping[str, Operator]) -> dict[str, bool]:
-        return {}
-
-    def refusal(self, model: onnx.ModelProto, *, build: bool = False) -> str | None:
-        from modellint.runtimes.ncnn.probe import load
-
-        with tempfile.TemporaryDirectory() as folder:
-            found = load(model.SerializeToString(), "onnx", Path(folder))
-        unknown = ", ".join(kind for kind, _ in found.unknown)
-        return f"ncnn has no layer {unknown}" if unknown else found.error or None
-
-
 IMPORTED = ("", "ai.onnx.ml", "com.microsoft")
 """Domains that OpenVINO has rules for."""
 
@@ -687,10 +656,9 @@ CRASHES = "it crashes"
 MOST_SECONDS = 60
 MOVING = frozenset({"Reshape", "Transpose", "Cast"})
 """Operators of layers that Rockchip's toolkit adds before and after others."""
-RUNTIMES: dict[str, type[TensorRTRtx | Ncnn | OnnxRuntime | OpenVino | Qnn | Rknn | WebNN]] = {
+RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | OpenVino | Qnn | Rknn | WebNN]] = {
     "tensorrt-rtx": TensorRTRtx,
     "onnxruntime": OnnxRuntime,
-    "ncnn": Ncnn,
     "openvino": OpenVino,
     "qnn": Qnn,
     "rknn": Rknn,
@@ -760,9 +728,6 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
     found = Operator(note="the runtime crashed on one of its tests")
     usable: dict[int, list[onnx.ModelProto]] = defaultdict(list)
     only_older: list[int] = []
-    samples = getattr(runtime, "samples", 0)
-    if samples:
-        tests = tests[:samples]
     if isinstance(runtime, WebNN):
         runtime.expect([each for case in tests for each in _candidates(runtime, op, case)])
     for case in tests:
@@ -783,7 +748,7 @@ def _measure_into(sender: Any, runtime: Any, op: str, tests: Sequence[Case]) -> 
     models = usable[max(usable)] if usable else [each for case in tests[:2] for each in forms(case)]
     schema = defs.get_schema(op, max_inclusive_version=tests[0].model.opset_import[0].version)
     at = varied_input(schema)
-    if at is not None and not samples and not _has_graphs(tests[0].model):
+    if at is not None and not _has_graphs(tests[0].model):
         found.at = at
         bases = models[:MOST_VARIED]
         if isinstance(runtime, WebNN):

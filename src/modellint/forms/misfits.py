@@ -154,13 +154,12 @@ def axis(facts: Facts, node: Node) -> str:
 
 def gathered(facts: Facts, node: Node) -> str:
     """Describe a GatherElements whose data and indices differ along another axis than its own."""
-    shapes = [facts.shape(value) if value is not None else None for value in node.inputs[:2]]
-    if len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+    values = (node.input(0), node.input(1))
+    data, indices = (facts.shape(value) if value is not None else None for value in values)
+    if data is None or indices is None:
         return ""
-    data, indices = shapes
     axis = node.get_int("axis", 0) or 0
-    pairs = enumerate(zip(data, indices, strict=False))
-    for place, (one, other) in pairs:
+    for place, (one, other) in enumerate(zip(data, indices, strict=False)):
         is_fixed = place != axis % len(data)
         if is_fixed and isinstance(one, int) and isinstance(other, int) and one != other:
             return f"indices for {other} of {one} items along axis {place}"
