@@ -51,6 +51,15 @@ class Identity:
     external_bytes: Annotated[int, "Bytes of the external files that are present."]
     metadata: Annotated[dict[str, str], "Entries of the model's own metadata."]
 
+    @property
+    def has_other_files(self) -> bool:
+        """Return True if files lie next to it; those of a folder are part of the model."""
+        return self.external_bytes not in (0, self.file_bytes)
+
+    @property
+    def all_bytes(self) -> int:
+        return self.file_bytes + (self.external_bytes if self.has_other_files else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Term:

@@ -83,8 +83,9 @@ def identity(inspection: Inspection) -> list[Pair]:
     if stated is None:
         return rows
     opsets = ", ".join(f"{domain} {version}" for domain, version in stated.opsets.items())
-    is_apart = stated.external_bytes not in (0, stated.file_bytes)  # a folder holds its own
-    external = f", {format_bytes(stated.external_bytes)} in other files" if is_apart else ""
+    external = (
+        f", {format_bytes(stated.external_bytes)} in other files" if stated.has_other_files else ""
+    )
     rows += [
         ("producer", stated.producer or ""),
         ("opsets", opsets),

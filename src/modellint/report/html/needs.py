@@ -121,7 +121,7 @@ def time_card(needs: Memory, time: Time | None) -> Markup | None:
 def engine_card(engine: Engine) -> Markup:
     """Return what types an engine's layers compute in, and how many only convert."""
     said = ", ".join(f"{count:,} in {kind}" for kind, count in engine.types.items())
-    reformats = f"{engine.reformats:,} only change type or layout"
+    reformats = counted(engine.reformats, "reformat")
     parts = [("plain", float(sum(engine.types.values())), said)]
     parts.append(("overhead", float(engine.reformats), reformats))
     return card(
@@ -160,7 +160,7 @@ def size_card(told: Inspection) -> Markup | None:
     if told.known_macs:
         more.append(f"{'' if told.macs is not None else '≥ '}{work(told.known_macs)} MACs")
     if told.identity is not None:
-        more.append(format_bytes(told.identity.file_bytes + told.identity.external_bytes))
+        more.append(format_bytes(told.identity.all_bytes))
     return card("Size", figure, quiet(unit), element("p", " · ".join(more), class_="quiet"))
 
 

@@ -321,7 +321,20 @@ def inspect_page(looks: Sequence[Look], total: Together | None = None) -> str:
     if total is not None:
         json.append({"together": asdict(total)})
     figures = ("#nodes", "#parameters", "#MACs", "#weights", "memory", "#expected time")
-    return page("Inspect", models, ("format", *figures), json if len(json) > 1 else json[0])
+    one_or_all = json if len(json) > 1 else json[0]
+    return page("Inspect", models, ("format", *figures), one_or_all, answer=_fits(looks))
+
+
+def _fits(looks: Sequence[Look]) -> Answer | None:
+    """Answer how many of several models fit, if that is known of all."""
+    verdicts = [told.estimates[0].verdict for told, _ in looks if told.estimates]
+    if len(verdicts) < len(looks) or None in verdicts:
+        return None
+    fitting = sum(verdict != "does not fit" for verdict in verdicts)
+    device = looks[0][0].estimates[0].device
+    on = f" on {device}" if device else ""
+    tone = "good" if fitting == len(looks) else "poor"
+    return Answer(f"{fitting:,} of {counted(len(looks), 'model')} fit{on}", tone)
 
 
 def _inspected(key: str, told: Inspection, drawing: Drawing | None) -> ModelPage:
@@ -343,6 +356,10 @@ def _fit(told: Inspection) -> Answer:
     if len(estimates) > 1:
         fitting = sum(each.verdict == "fits" for each in estimates)
         said = f"Fits {fitting:,} of {counted(len(estimates), 'device')}"
+        return Answer(said, "good" if fitting else "poor", more)
+    if told.llm_devices:
+        fitting = sum(each.verdict == "fits" for each in told.llm_devices)
+        said = f"Fits {fitting:,} of {counted(len(told.llm_devices), 'device')}"
         return Answer(said, "good" if fitting else "poor", more)
     verdict = estimates[0].verdict if estimates else None
     device = estimates[0].device if estimates else None
