@@ -13,6 +13,7 @@ CHIPS = {
     "rk3568": "rk3568",
     "rk3576": "rk3576",
     "rk3588": "rk3588",
+    "rv1103": "rv1103",
     "rv1106": "rv1106",
     "rv1126b": "rv1126b",
 }
@@ -34,7 +35,7 @@ RUNTIME = Runtime(
     "rknn",
     "Rockchip's RKNN",
     tables=Path(__file__).parent,
-    placing=Placing("NPU", source="https://github.com/airockchip/rknn-toolkit2"),
+    placing=Placing("NPU", quantizes=True, source="https://github.com/airockchip/rknn-toolkit2"),
     probe=Probe(
         code=f"{__name__}.probe",
         modules=("rknn",),
