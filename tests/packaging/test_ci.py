@@ -52,6 +52,16 @@ def test_commands_of_ci_systems_fail_the_job_and_write_their_reports(workspace: 
             path.unlink()
 
 
+def test_the_first_steps_work(workspace: Path) -> None:
+    shutil.copy(EXAMPLES / "qat_residual.onnx", workspace)
+    page = (DOCS / "getting-started.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^ *\$ modellint (.*)$", page, re.MULTILINE)
+    codes = [run_cli(*shlex.split(step, comments=True), cwd=workspace).exit_code for step in steps]
+    assert codes == [1, 1, 0, 0, 0]
+    for written in ("fixed.onnx", "modellint.toml", "modellint-baseline.json"):
+        assert (workspace / written).is_file()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="bash may be another system's there")
 def test_the_component_of_gitlab(workspace: Path) -> None:
     head, job = (ROOT / "templates" / "modellint.yml").read_text(encoding="utf-8").split("\n---\n")

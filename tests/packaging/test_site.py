@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import record_session
+from rich.text import Text
 
 from tests.support import ROOT
 
@@ -50,3 +52,12 @@ def test_headings_have_the_anchors_of_github(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A `b-c` [d](e.md), f\n```\n# not\n```\n## json and jsonl\n")
     assert anchors(page) == {"a-b-c-d-f", "json-and-jsonl"}
+
+
+def test_lines_of_a_recording_appear_when_they_did() -> None:
+    picture = record_session.draw([(0.0, Text("$ first")), (1.5, Text("then"))])
+    assert picture.index("first") < picture.index("then")
+    assert '[clip-path="url(#first-minute-line-1)"]{animation-delay:1.50s}' in picture
+    assert 'clip-path="url(#first-minute-line-1)">then' in picture.replace("&#160;", " ")
+    still = re.sub(r"<style>@media .*?</style>", "", picture)
+    assert "animation" not in still
