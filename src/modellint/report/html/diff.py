@@ -162,7 +162,12 @@ def _cards(told: Difference) -> Iterator[Markup | None]:
 
 def _grown(old: float | None, new: float, written: Callable[[float], str]) -> tuple[str, Markup]:
     change = growth(old, new)
-    was = f" was {written(old)}{f', {change}' if change else ''}" if old is not None else ""
+    if old is None:
+        was = ""
+    elif written(old) == written(new):
+        was = " as before"
+    else:
+        was = f" was {written(old)}{f', {change}' if change else ''}"
     return written(new), quiet(was)
 
 

@@ -35,8 +35,8 @@ PARTS = ("weights", "activations", "workspace", "inputs-outputs", "kv-cache", "o
 
 def seconds(value: float) -> str:
     """Return a time with three digits: `1.24 ms`."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= scale or unit == "µs":
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+        if value >= scale or unit == "ns":
             return f"{value / scale:.3g} {unit}"
     return ""
 

@@ -81,4 +81,5 @@ const formatBytes = (number) => scaled(number, [" B", " KiB", " MiB", " GiB", " 
 const formatSeconds = (seconds) =>
   seconds >= 1 ? `${Number(seconds.toPrecision(3))} s`
     : seconds >= 1e-3 ? `${Number((seconds * 1e3).toPrecision(3))} ms`
-      : `${Number((seconds * 1e6).toPrecision(3))} µs`;
+      : seconds >= 1e-6 ? `${Number((seconds * 1e6).toPrecision(3))} µs`
+        : `${Number((seconds * 1e9).toPrecision(3))} ns`;
