@@ -1,6 +1,6 @@
 """Sets up all environments that probes can have, in the folder of the tests.
 
-    python -m tests.oracles.prepare [NAME...]     a runtime, or fleet
+    python -m tests.oracles.prepare [NAME...]     a runtime, axe, clients or fleet
 
 What cannot be installed on this system is named, and its tests are skipped.
 """
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from pathlib import Path
 
 from modellint.probes.setup import (
     EnvironmentSetup,
@@ -26,6 +27,7 @@ from tests.support import ROOT
 
 SYSTEM = {"npm": ("nodejs", "npm", "libnss3")}
 """Packages of Debian and Ubuntu that an installer needs."""
+CLIENTS = Path(__file__).with_name("clients.txt")
 AXE = "axe-core@4.14.1"
 """Checks pages for accessibility, in a browser; MPL-2.0, and no part of what is released."""
 
@@ -36,13 +38,12 @@ added to their environment by hand, and Java is there."""
 
 def main() -> None:
     os.environ["MODELLINT_ENVIRONMENTS"] = str(ENVIRONMENTS)
-    names = [name for name in sys.argv[1:] if name != "fleet"]
+    names = [name for name in sys.argv[1:] if name not in ("axe", "clients", "fleet")]
     wanted = [setup_of(name) for name in names] if sys.argv[1:] else list(setups().values())
     failed = [each.name for each in wanted if not each.is_current and not _made(each)]
-    if not sys.argv[1:] and not _axe():
-        failed.append("axe")
-    if (not sys.argv[1:] or "fleet" in sys.argv) and not _engines():
-        failed.append("fleet")
+    for name, make_it in (("axe", _axe), ("clients", _clients), ("fleet", _engines)):
+        if (not sys.argv[1:] or name in sys.argv) and not make_it():
+            failed.append(name)
     sys.exit(f"not set up: {', '.join(failed)}" if failed else 0)
 
 
@@ -89,6 +90,26 @@ def _engines() -> bool:
         return False
     (folder / "made").touch()
     return True
+
+
+def _clients() -> bool:
+    """Install clients of the servers for editors and agents; return False if that fails."""
+    folder = ENVIRONMENTS / "clients"
+    if (folder / CLIENTS.name).is_file() and _same_text(folder / CLIENTS.name, CLIENTS):
+        return True
+    options = ("--quiet", "--no-compile", "--no-deps", "--requirement", str(CLIENTS))
+    commands = (
+        [sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)],
+        [sys.executable, "-m", "pip", "--python", str(folder), "install", *options],
+    )
+    if any(subprocess.run(command, check=False).returncode for command in commands):
+        return False
+    shutil.copy(CLIENTS, folder)
+    return True
+
+
+def _same_text(one: Path, other: Path) -> bool:
+    return one.read_text(encoding="utf-8") == other.read_text(encoding="utf-8")
 
 
 def _install(installer: str) -> bool:

@@ -58,7 +58,7 @@ class TomlPlace:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """What is being written at the end of a text."""
+    """The word that is being written at the end of a text."""
 
     kind: Literal["key", "header", "value", "none"]
     path: KeyPath = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +21,20 @@ def main() -> None:
     work({"lint": lint, "page": page})
 
 
-def lint(path: str, given: Given) -> list[Finding]:
-    """Return the findings about a model that count."""
+def lint(path: str, given: Given, folder: str) -> list[Finding]:
+    """Return the findings about a model that count; paths in them are relative to a folder."""
     from modellint.lint import Request, lint
 
+    os.chdir(folder)
     result = lint(Request([Path(path)], command_line(given))).result
     shown = {model.path for model in result.models}
     found = (each for each in result.active if each.path in shown)
     return [replace(each, frame=None, evidence={"nodes": each.nodes}) for each in found]
 
 
-def page(path: str, given: Given) -> str:
+def page(path: str, given: Given, folder: str) -> str:
     """Return a model's inspection as an HTML page."""
     from modellint.report.html import inspect_page
 
+    os.chdir(folder)
     return inspect_page([look_at(Path(path), command_line(given), drawn=True)], None)

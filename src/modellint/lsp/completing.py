@@ -20,7 +20,7 @@ _REST = re.compile(r"[A-Za-z0-9_-]*[ \t]*(=)?")
 
 
 class Completion:
-    """What can be written at an offset of a document."""
+    """The words that can be written at an offset of a document."""
 
     def __init__(self, document: OpenDocument, offset: int) -> None:
         self._document = document

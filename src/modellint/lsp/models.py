@@ -36,6 +36,8 @@ class ModelLinter:
     def __init__(self, publish: Publish, document_of: Callable[[str], OpenDocument | None]) -> None:
         self.given: Mapping[str, Any] = {}
         """Settings of the client, which override those of a configuration."""
+        self.folders: Sequence[Path] = ()
+        """Folders of the workspace."""
         self._publish = publish
         self._document_of = document_of
         self._linting = Worker("lsp.child", LINTING)
@@ -71,7 +73,7 @@ class ModelLinter:
             self._publish(uri, [])
 
     def page(self, key: object, path: Path) -> str:
-        page: str = self._showing.do(key, "page", str(path), self.given)
+        page: str = self._showing.do(key, "page", *self._arguments(path))
         return page
 
     def cancel_page(self, key: object) -> None:
@@ -81,9 +83,14 @@ class ModelLinter:
         self._linting.end()
         self._showing.end()
 
+    def _arguments(self, path: Path) -> tuple[object, ...]:
+        """Return a model, the settings, and the folder that its path is shown relative to."""
+        around = (folder for folder in self.folders if path.is_relative_to(folder))
+        return str(path), self.given, str(next(around, path.parent))
+
     def _report(self, uri: str, path: Path) -> None:
         try:
-            found = self._linting.do(uri, "lint", str(path), self.given)
+            found = self._linting.do(uri, "lint", *self._arguments(path))
         except WorkEndedError as error:
             if str(error) == "cancelled":
                 return

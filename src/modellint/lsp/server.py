@@ -145,12 +145,13 @@ class EditorServer:
 
     @property
     def _models(self) -> Any:
-        """What lints models, imported with the first of them."""
+        """The linter of models, imported with the first of them."""
         if self._linter is None:
             from modellint.lsp.models import ModelLinter
 
             self._linter = ModelLinter(self._publish, self._documents.get)
             self._linter.given = self._given
+        self._linter.folders = self._folders
         return self._linter
 
     # Documents

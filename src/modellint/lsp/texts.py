@@ -1,4 +1,4 @@
-"""What a document is, and what is wrong with it: the words of the command line, with places."""
+"""Kinds of documents, and what is wrong with them: the command line's words, with places."""
 
 from __future__ import annotations
 

@@ -32,14 +32,14 @@ class Word:
     text: str
     detail: str = ""
     meaning: str = ""
-    """What is shown of it, as Markdown."""
+    """Its explanation, as Markdown."""
     kind: int = VALUE
     is_plain: bool = False
     """True if it is written without quotes, although it is a value."""
 
 
 class Project:
-    """What a document may refer to: rules and targets, those of its configuration included."""
+    """Rules and targets that a document may name, those of its configuration included."""
 
     def __init__(self, path: Path, config: Config | None = None) -> None:
         self._path = path

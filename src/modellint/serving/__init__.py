@@ -1,1 +1,1 @@
-"""What the servers for editors and for agents share: JSON-RPC over streams, and a child to work."""
+"""Common ground of the servers for editors and agents: JSON-RPC over streams, and a child."""

@@ -1,4 +1,4 @@
-"""What servers do with a model: they act unasked, in folders that nobody has looked into yet."""
+"""Linting and inspecting for servers, which act unasked, in folders that are not trusted yet."""
 
 from __future__ import annotations
 
