@@ -183,18 +183,20 @@ class _Linting:
     def _ask(self, question: Question, index: int) -> list[Finding]:
         rule, analyses = question.rule, self.opened.analyses[index]
         context = Context(rule, analyses, question.options, read_weights=self.plan.read_weights)
-        listing = _Listing(self, rule, analyses.deployment)
+        listing: _Listing | None = None  # most rules say nothing
         try:
             for hit in question.check(context):
                 context.absent = None
                 verified = self._verified(rule, hit, analyses.deployment)
                 if verified is not None:
+                    listing = listing or _Listing(self, rule, analyses.deployment)
                     listing.add(verified)
         except Exception as error:  # a broken rule must not abort the run
-            return [*listing.findings(), self._crash(rule, error)]
+            listed = listing.findings() if listing is not None else []
+            return [*listed, self._crash(rule, error)]
         if context.absent is not None:
             question.needed[index] = frozenset(context.absent)
-        return listing.findings()
+        return listing.findings() if listing is not None else []
 
     def _verified(self, rule: Rule, hit: Hit, deployment: Deployment) -> Hit | None:
         return hit if self.judge is None else self.judge.verify(rule, hit, deployment.runtime)

@@ -70,7 +70,9 @@ def _reader(hint: Any) -> Reader | None:
         return lambda table: from_plain(hint, table)
     if hint is date:
         return lambda day: date.fromisoformat(day) if isinstance(day, str) else day
-    if hint is Path or (isinstance(hint, type) and issubclass(hint, Enum)):
+    if hint is Path:
+        return lambda path: path if isinstance(path, Path) else Path(path)
+    if isinstance(hint, type) and issubclass(hint, Enum):
         return cast("Reader", hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):

@@ -6,8 +6,12 @@ Few teams set any, so analyses are imported only for limits that are set.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from modellint.checks.api import Context, Hit
+
+if TYPE_CHECKING:
+    from modellint.placement import UnitPlacement
 
 
 def parameters(context: Context) -> Iterator[Hit]:
@@ -55,6 +59,35 @@ def latency_bound(context: Context) -> Iterator[Hit]:
         bound = context.analysis(roofline)
         if bound is not None:
             yield from _over(context, "max-latency-bound", bound.seconds)
+
+
+def partitions(context: Context) -> Iterator[Hit]:
+    limit = context.options["max-partitions"]
+    found = _shared_out(context) if limit else None
+    if found is not None and len(found.accelerated) > limit:
+        yield _misplaced(found, len(found.accelerated), limit)
+
+
+def share(context: Context) -> Iterator[Hit]:
+    """Check the share of work that is accelerated."""
+    limit = context.options["min-share-on-accelerator"]
+    found = _shared_out(context) if limit else None
+    if found is not None and found.shares:
+        reached = found.shares.get(found.unit, 0.0)
+        if reached < limit:
+            yield _misplaced(found, reached, limit)
+
+
+def _shared_out(context: Context) -> UnitPlacement | None:
+    from modellint.checks.placement import shared_out
+
+    return shared_out(context)
+
+
+def _misplaced(found: UnitPlacement, reached: float, limit: float) -> Hit:
+    from modellint.checks.placement import units_of
+
+    return Hit(None, {**units_of(found), "found": reached, "limit": limit})
 
 
 def _over(context: Context, option: str, found: float) -> Iterator[Hit]:

@@ -21,12 +21,12 @@ _OWN = ("operator", "type", "form")
 
 def nothing_accelerated(context: Context) -> Iterator[Hit]:
     """A model of which the accelerator takes no node."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or found.accelerated or not found.nodes:
         return
     first = found.nodes[0]
     facts = {
-        **_units(found),
+        **units_of(found),
         "nodes": len(found.nodes),
         "op": first.qualified_op,
         "reason": _reason(found, first),
@@ -54,11 +54,11 @@ def _refused(found: UnitPlacement) -> Iterator[Hit]:
 
 def many_partitions(context: Context) -> Iterator[Hit]:
     """A model that changes between units again and again."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or len(found.accelerated) <= context.options["most"]:
         return
     facts = {
-        **_units(found),
+        **units_of(found),
         "partitions": len(found.accelerated),
         "crossings": len(found.boundaries),
         "bytes": found.crossing_bytes,
@@ -76,13 +76,13 @@ def many_partitions(context: Context) -> Iterator[Hit]:
 
 def open_dims(context: Context) -> Iterator[Hit]:
     """Open dims that keep nodes off an accelerator."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or not found.accelerated:
         return
     nodes = [node for node in found.nodes if _cause(found, node) == "open-dims"]
     if nodes:
         facts = {
-            **_units(found),
+            **units_of(found),
             "count": len(nodes),
             "reason": _reason(found, nodes[0]),
         }
@@ -91,21 +91,21 @@ def open_dims(context: Context) -> Iterator[Hit]:
 
 def node_left(context: Context) -> Iterator[Hit]:
     """Operators, types and forms that an accelerator leaves to the fallback."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is not None and found.accelerated:
         yield from folded(_left(found))
 
 
 def pad_left(context: Context) -> Iterator[Hit]:
     """Pads left to the fallback that could be written with operators that are not."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or not found.accelerated:
         return
     for node in found.nodes:
         refusal = found.refusal_of(node)
         if refusal is not None and _is_rewritable(found, node, refusal):
             facts = {
-                **_units(found),
+                **units_of(found),
                 "reason": refusal.words,
                 "mode": node.get_str("mode", ""),
             }
@@ -131,14 +131,14 @@ def _left(found: UnitPlacement) -> Iterator[Hit]:
         if refusal is None or _is_rewritable(found, node, refusal):
             continue
         if refusal.cause in _OWN:
-            facts = {**_units(found), "reason": _by_whom(found, refusal)}
+            facts = {**units_of(found), "reason": _by_whom(found, refusal)}
             confidence = "measured" if found.measured else "theoretical"
             yield Hit(node, facts, confidence=confidence)
 
 
 def little_accelerated(context: Context) -> Iterator[Hit]:
     """A model of which the accelerator takes something, but hardly any of the work."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or not found.accelerated or not found.shares:
         return
     share = found.shares.get(found.unit, 0.0)
@@ -146,20 +146,20 @@ def little_accelerated(context: Context) -> Iterator[Hit]:
         costs = context.analysis(cost)
         refused = (node for node in found.nodes if found.refusal_of(node) is not None)
         left = [node for node in refused if costs.macs_of(node)]
-        facts = {**_units(found), "share": share}
+        facts = {**units_of(found), "share": share}
         yield from together(left, {**facts, "reason": _reason(found, left[0])})
 
 
 def cut_in_two(context: Context) -> Iterator[Hit]:
     """Nodes on the fallback between two large parts of the accelerator."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or not found.shares:
         return
     cuts = list(_cuts(found, context.options["least"]))
     if len(cuts) == 1:
         refused, before, after = cuts[0]
         facts = {
-            **_units(found),
+            **units_of(found),
             "reason": _reason(found, refused[0]),
             "before": before,
             "after": after,
@@ -185,14 +185,14 @@ def _share(found: UnitPlacement, part: Partition) -> float:
 
 def small_islands(context: Context) -> Iterator[Hit]:
     """Parts of the accelerator that multiply nothing, between parts of the fallback."""
-    found = _shared_out(context)
+    found = shared_out(context)
     if found is None or len(found.accelerated) < 2:
         return
     small = [link for link in links(found) if _is_island(found, link)]
     nodes = [node for link in small for node in link.partition.nodes]
     copied = sum(link.nbytes or 0 for link in small)
     facts = {
-        **_units(found),
+        **units_of(found),
         "parts": len(small),
         "copied": f": {format_bytes(copied)} are copied" if copied else "",
     }
@@ -204,31 +204,13 @@ def _is_island(found: UnitPlacement, link: Link) -> bool:
     return part.unit == found.unit and part.macs == 0 and bool(link.before and link.after)
 
 
-def partitions(context: Context) -> Iterator[Hit]:
-    """The team's limit on partitions."""
-    limit = context.options["max-partitions"]
-    found = _shared_out(context) if limit else None
-    if found is not None and len(found.accelerated) > limit:
-        yield Hit(None, {**_units(found), "found": len(found.accelerated), "limit": limit})
-
-
-def share(context: Context) -> Iterator[Hit]:
-    """The team's limit on work that is not accelerated."""
-    limit = context.options["min-share-on-accelerator"]
-    found = _shared_out(context) if limit else None
-    if found is not None and found.shares:
-        reached = found.shares.get(found.unit, 0.0)
-        if reached < limit:
-            yield Hit(None, {**_units(found), "found": reached, "limit": limit})
-
-
-def _shared_out(context: Context) -> UnitPlacement | None:
+def shared_out(context: Context) -> UnitPlacement | None:
     """Return the placement if the runtime has another unit for what the accelerator leaves."""
     found = context.analysis(placement)
     return found if found is not None and found.fallback else None
 
 
-def _units(found: UnitPlacement) -> dict[str, object]:
+def units_of(found: UnitPlacement) -> dict[str, object]:
     """Return the units as messages name them, at the beginning of a sentence and inside one."""
     unit = f"{found.article}{found.unit}"
     return {"unit": unit, "Unit": unit[0].upper() + unit[1:], "fallback": found.fallback}

@@ -173,7 +173,7 @@ def runtimes() -> Iterator[Word]:
 def versions(runtime: str | None) -> Iterator[Word]:
     from modellint.runtimes.versions import releases
 
-    for release in reversed(releases(runtime) if runtime else []):
+    for release in reversed(releases(runtime) if runtime else ()):
         yield Word(release.version)
 
 

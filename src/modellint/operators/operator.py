@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 from modellint.operators.catalogue import ROWS
 from modellint.operators.trait import Trait
 
+_TRAITS = {trait.value: trait for trait in Trait}
 NO_COST = "-"
 """Stands for a cost that is not known."""
 
@@ -120,12 +122,17 @@ def rows() -> Mapping[str, Operator]:
 def _dialects() -> Mapping[str, Operator]:
     """Return operators by format and name, for example ``tflite.CONV_2D``."""
     return {
-        f"{each.format}.{each.name}": row._replace(
-            cost=(each.cost or row.cost).strip(NO_COST), inputs=each.inputs or row.inputs
-        )
+        f"{each.format}.{each.name}": _in_dialect(row, each)
         for row in rows().values()
         for each in row.dialects
     }
+
+
+def _in_dialect(row: Operator, dialect: Dialect) -> Operator:
+    if not (dialect.cost or dialect.inputs):
+        return row
+    cost = (dialect.cost or row.cost).strip(NO_COST)
+    return row._replace(cost=cost, inputs=dialect.inputs or row.inputs)
 
 
 OWN_NAMES = ("tflite",)
@@ -149,7 +156,20 @@ def _by_op_type() -> Mapping[str, Operator]:
 
 @cache
 def _having(traits: frozenset[Trait]) -> Mapping[str, Operator]:
-    return {op: row for op, row in _by_op_type().items() if not traits.isdisjoint(row.traits)}
+    found = [_places()[trait] for trait in traits]
+    places = found[0] if len(found) == 1 else sorted(set(chain.from_iterable(found)))
+    rows = tuple(_by_op_type().items())
+    return dict([rows[place] for place in places])
+
+
+@cache
+def _places() -> Mapping[Trait, Sequence[int]]:
+    """Return the places of rows by trait."""
+    found: dict[Trait, list[int]] = {trait: [] for trait in Trait}
+    for place, row in enumerate(_by_op_type().values()):
+        for trait in row.traits:
+            found[trait].append(place)
+    return found
 
 
 def _parse(text: str) -> Iterator[Operator]:
@@ -170,7 +190,7 @@ def _row(text: str) -> Operator:
     before, _, rest = text.partition("(")
     inputs, _, after = rest.partition(")")
     name, cost, *words = (before + after).split()
-    traits = frozenset([Trait(word) for word in words if ":" not in word])
+    traits = frozenset([_TRAITS[word] for word in words if ":" not in word])
     dialects = tuple([_dialect(word) for word in words if ":" in word])
     return Operator(name, cost.strip(NO_COST), traits, tuple(inputs.split()), dialects)
 
@@ -179,7 +199,9 @@ def _dialect(word: str) -> Dialect:
     """Parse ``tflite:CONV_3D[nhwc,cost=conv_3d,data+weight]``."""
     kind, _, rest = word.partition(":")
     name, _, listed = rest.rstrip("]").partition("[")
-    parts = listed.split(",") if listed else []
+    if not listed:
+        return Dialect(kind, name)
+    parts = listed.split(",")
     cost = next((each.removeprefix("cost=") for each in parts if each.startswith("cost=")), "")
     inputs = next((tuple(each.split("+")) for each in parts if "+" in each), ())
     differs = [each for each in parts if "=" not in each and "+" not in each]

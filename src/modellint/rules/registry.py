@@ -226,7 +226,8 @@ def _rule_files(folder: Path) -> Iterator[Path]:
     """Iterate over rule files in a folder and its family folders, which may contain other data."""
     for place, folders, names in os.walk(folder):
         folders.sort()
-        yield from (Path(place, name) for name in sorted(names) if FILE_NAME.fullmatch(name))
+        here = Path(place)
+        yield from (here / name for name in sorted(names) if FILE_NAME.fullmatch(name))
 
 
 def rule_files(folder: Path) -> Iterator[Path]:
@@ -335,9 +336,12 @@ def _built_in(examples: bool) -> dict[str, Rule]:
 
 def _kept_rules(tables: Sequence[Mapping[str, Any]]) -> dict[str, Rule]:
     """Return the kept rules; raise ValueError unless they are those of the built-in files."""
-    rules = {table["code"]: from_plain(Rule, table) for table in tables}
-    if {code: rule.path for code, rule in rules.items()} != _built_in_files():
+    files = _built_in_files()
+    if sorted(table["code"] for table in tables) != sorted(files):
         raise ValueError("other rules than the built-in ones")
+    rules = {
+        table["code"]: from_plain(Rule, {**table, "path": files[table["code"]]}) for table in tables
+    }
     if any(":" in (rule.check or "") for rule in rules.values()):
         raise ValueError("a built-in rule never imports other code")
     return rules
@@ -352,6 +356,8 @@ def _built_in_files() -> dict[str, Path]:
 def _read_and_keep(store: Store, edition: str) -> dict[str, Rule]:
     rules = {code: read_rule(path) for code, path in _built_in_files().items()}
     tables = {code: to_plain(rule) for code, rule in rules.items()}
+    for table in tables.values():
+        del table["path"]  # what is kept says nothing of where rules are
     examples = {code: table.pop("examples", {}) for code, table in tables.items()}
     for old in ("rules-*", "rule-examples-*"):
         store.discard(old)

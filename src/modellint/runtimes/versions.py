@@ -7,13 +7,14 @@ version without a table of its own, the table of the nearest older version holds
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from modellint.base.records import dataclass
-from modellint.base.store import kept_toml
+from modellint.base.store import kept_tomls
 from modellint.runtimes.registry import find_runtime
 
 RELEASE = "release"
@@ -102,9 +103,12 @@ def find_table(runtime: str, kind: str, version: str | None) -> Table | None:
     return next(older, tables[-1] if tables else None)
 
 
-def releases(runtime: str) -> list[Release]:
+@cache
+def releases(runtime: str) -> tuple[Release, ...]:
     """Return the releases that are known, newest first."""
-    return [_release(table) for table in tables_of(runtime, RELEASE)]
+    tables = tables_of(runtime, RELEASE)
+    stated = kept_tomls(f"{runtime}-{RELEASE}s", [table.path for table in tables]) if tables else {}
+    return tuple(_release(table.version, stated[table.path.stem]) for table in tables)
 
 
 @lru_cache
@@ -126,12 +130,10 @@ def neighbours(
     return older, newer[-1] if newer else None
 
 
-@cache
-def _release(table: Table) -> Release:
-    stated = kept_toml(table.path)
+def _release(version: str, stated: Mapping[str, Any]) -> Release:
     opset, capability = stated.get("opset"), stated.get("capability")
     return Release(
-        table.version,
+        version,
         stated["source"],
         stated["confidence"],
         opset=(opset[0], opset[1]) if opset else None,
