@@ -24,6 +24,7 @@ from modellint.browser import (
     find_browser,
     serving,
 )
+from modellint.browser import browser as browser_module
 from tests.support import PATIENCE
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="needs a browser")
@@ -122,6 +123,17 @@ def test_a_browser_that_takes_too_much_memory_is_ended() -> None:
         Browser.start(limits=BrowserLimits(memory=1 << 20)) as small,
     ):
         small.open().evaluate("new Promise(done => setTimeout(done, 5000))")
+
+
+def test_the_sandbox_is_left_out_only_where_it_cannot_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    without = browser_module._sandboxing()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert browser_module._sandboxing() == ()
+    monkeypatch.setenv(browser_module.CONTAINED, "1")
+    assert browser_module._sandboxing() == without
 
 
 def test_a_program_that_is_no_browser_is_an_error() -> None:

@@ -35,6 +35,9 @@ _FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
+CONTAINED = "MODELLINT_BROWSER_CONTAINED"
+"""Environment variable of a container, which keeps the browser in as its own sandbox would."""
+
 
 class Browser:
     """A running browser; `Browser.start` begins and ends it."""
@@ -59,9 +62,8 @@ class Browser:
         if not hasattr(os, "posix_spawn"):
             raise BrowserError("a browser can be driven on Linux and macOS only")
         with temporary_folder() as folder:
-            sandbox = () if os.geteuid() else ("--no-sandbox",)  # it refuses to sandbox root
             profile = f"--user-data-dir={folder / 'profile'}"
-            command = [str(program), *_FLAGS, *sandbox, *flags, profile]
+            command = [str(program), *_FLAGS, *_sandboxing(), *flags, profile]
             with interrupts.held(all=True):  # until it is known what is to be ended
                 process = Process(command, folder, limits)
             try:
@@ -82,3 +84,10 @@ class Browser:
         if url != "about:blank":
             page.go(url, seconds=seconds)
         return page
+
+
+def _sandboxing() -> tuple[str, ...]:
+    """Return flags for where its sandbox cannot work: for root, and in most containers."""
+    if os.geteuid() and not os.environ.get(CONTAINED):
+        return ()
+    return ("--no-sandbox", "--no-zygote")

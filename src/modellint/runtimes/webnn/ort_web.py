@@ -13,7 +13,6 @@ from modellint.runtimes.webnn.log import WebPlacement, placement_in
 
 FLAGS = (
     "--enable-features=WebMachineLearningNeuralNetwork,SharedArrayBuffer",
-    "--no-zygote",
     "--in-process-gpu",
     "--use-gl=angle",
     "--use-angle=swiftshader",
