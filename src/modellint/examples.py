@@ -71,6 +71,12 @@ class Case:
             )
 
 
+def lacks_examples(rule: Rule) -> str:
+    """Return a message if a rule has too few examples, else ""."""
+    has_both = bool(rule.examples.invalid and rule.examples.valid)
+    return "" if has_both or rule.check == "engine" else "needs both invalid and valid examples"
+
+
 def cases_of(rule: Rule) -> Iterator[Case]:
     for kind in (FIRES, SILENT):
         for number, example in enumerate(getattr(rule.examples, kind)):

@@ -357,6 +357,16 @@ def test_models(tmp_path: Path) -> None:
     page = editor.call("workspace/executeCommand", arguments)
     assert "Content-Security-Policy" in page
     assert "other.onnx" in page
+
+    failing = TEMPLATE.replace('at = ["z"]', 'at = ["other"]')
+    editor.open(RULE, failing)
+    assert editor.diagnostics(RULE) == []
+    (folder / RULE).write_text(failing, encoding="utf-8")
+    editor.notify("textDocument/didSave", {"textDocument": {"uri": editor.uri(RULE)}})
+    (found,) = next(each for each in iter(lambda: editor.diagnostics(RULE), None) if each)
+    assert failing.splitlines()[found["range"]["start"]["line"]] == "[[examples.invalid]]"
+    assert found["message"].startswith("examples.invalid[0]: expected findings at other:")
+
     request = editor.begin("workspace/executeCommand", arguments)
     editor.notify("$/cancelRequest", {"id": request})
     assert editor.answer(request).get("error", {"code": -32800})["code"] == -32800

@@ -113,11 +113,11 @@ class _TestReport:
         self.rules = self.passed = self.failures = self.skipped = 0
 
     def run(self, rule: Rule) -> None:
-        from modellint.examples import cases_of
+        from modellint.examples import cases_of, lacks_examples
 
         self.rules += 1
-        if rule.check != "engine" and not (rule.examples.invalid and rule.examples.valid):
-            self.fail(f"{rule.path}: needs both invalid and valid examples")
+        if lack := lacks_examples(rule):
+            self.fail(f"{rule.path}: {lack}")
         for case in cases_of(rule):
             if case.missing:
                 self.skipped += 1

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modellint.base.mistakes import FileMistake
 from modellint.serving.models import command_line, look_at
 from modellint.serving.work import work
 
@@ -18,7 +19,7 @@ Given = Mapping[str, Any]
 
 
 def main() -> None:
-    work({"lint": lint, "page": page})
+    work({"lint": lint, "page": page, "examples": examples})
 
 
 def lint(path: str, given: Given, folder: str) -> list[Finding]:
@@ -38,3 +39,19 @@ def page(path: str, given: Given, folder: str) -> str:
 
     os.chdir(folder)
     return inspect_page([look_at(Path(path), command_line(given), drawn=True)], None)
+
+
+def examples(path: str) -> list[FileMistake]:
+    """Return what is wrong with the examples of a rule file, without asking any runtime."""
+    from modellint.examples import cases_of, lacks_examples
+    from modellint.rules.registry import read_tested_rule
+
+    rule = read_tested_rule(Path(path))
+    found = [FileMistake(lack)] if (lack := lacks_examples(rule)) else []
+    for case in cases_of(rule):
+        asks = case.example.probe is not None and not case.example.recorded
+        plain = replace(case, example=replace(case.example, fixed=""))  # its proof would run it
+        if not asks and (failure := plain.failure()):
+            keys = ("examples", case.kind, case.number)
+            found.append(FileMistake(f"examples.{case.kind}[{case.number}]: {failure}", keys))
+    return found

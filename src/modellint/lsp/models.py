@@ -9,6 +9,7 @@ from typing import Any
 
 from modellint.base.errors import UsageError
 from modellint.base.links import rule_url
+from modellint.base.mistakes import FileMistake
 from modellint.base.paths import NEVER_WALKED, Folders
 from modellint.base.text import brief
 from modellint.base.toml_text import Range
@@ -71,6 +72,19 @@ class ModelLinter:
         uri = uri_of(first_part(path))
         if self._shown.pop(uri, None) is not None:
             self._publish(uri, [])
+
+    def try_examples(self, path: Path, show: Callable[[list[FileMistake]], None]) -> None:
+        """Have a rule file's examples run, and what is wrong with them shown."""
+        uri = uri_of(path)
+
+        def chore() -> None:
+            try:
+                show(self._linting.do(uri, "examples", str(path)))
+            except (UsageError, WorkEndedError) as error:
+                show([FileMistake(str(error))])
+
+        self._linting.cancel(uri)
+        self._chores.later(uri, 0.0, chore)
 
     def page(self, key: object, path: Path) -> str:
         page: str = self._showing.do(key, "page", *self._arguments(path))

@@ -12,10 +12,11 @@ from threading import Thread
 from typing import Any, BinaryIO
 
 from modellint.base.errors import UsageError
+from modellint.base.mistakes import FileMistake
 from modellint.base.version import __version__
 from modellint.config.load import NAMES
 from modellint.lsp.documents import TOP, UTF_16, UTF_32, OpenDocument, path_of, uri_of
-from modellint.lsp.texts import ConfigCheck, diagnose, kind_of
+from modellint.lsp.texts import ConfigCheck, diagnose, diagnose_rule, kind_of
 from modellint.serving.chores import Chores
 from modellint.serving.endpoint import (
     INVALID_PARAMS,
@@ -51,6 +52,8 @@ class EditorServer:
         self._folders: list[Path] = []
         self._watches = False
         self._documents: dict[str, OpenDocument] = {}
+        self._failures: dict[str, tuple[OpenDocument, list[Any]]] = {}
+        """What is wrong with the examples of rule files, as they were saved."""
         self._offered: dict[str, Any] = {}
         self._chores = Chores()
         self._linter: Any = None
@@ -172,19 +175,34 @@ class EditorServer:
             self._models.cancel(path)
 
     def _save(self, params: Params) -> None:
-        path = path_of(_dict(params.get("textDocument")).get("uri"))
+        uri = _dict(params.get("textDocument")).get("uri")
+        path = path_of(uri)
         if path is None:
             return
         if self._is_model(path):
             self._models.lint(path, TYPING)
         if path.suffix == ".toml":
             self._reconsider()
+            self._try_examples(str(uri))
+
+    def _try_examples(self, uri: str) -> None:
+        """Run the examples of a rule file that was saved without mistakes."""
+        document = self._documents.get(uri)
+        if document is None or kind_of(document) != "rule" or diagnose(document, self._check):
+            return
+
+        def show(mistakes: list[FileMistake]) -> None:
+            self._failures[uri] = document, list(diagnose_rule(document, mistakes))
+            self._diagnose(uri)
+
+        self._models.try_examples(document.path, show)
 
     def _close(self, params: Params) -> None:
         uri = _dict(params.get("textDocument")).get("uri")
         path = path_of(uri)
         if isinstance(uri, str) and self._documents.pop(uri, None) is not None:
             self._chores.forget(uri)
+            self._failures.pop(uri, None)
             self._publish(uri, [])
         if path is not None and self._linter is not None and self._is_model(path):
             self._linter.forget(path)
@@ -207,6 +225,8 @@ class EditorServer:
         document = self._documents.get(uri)
         if document is not None and kind_of(document) is not None:
             found = diagnose(document, self._check)
+            tried, failures = self._failures.get(uri, (None, []))
+            found += failures if tried is document else []
             if self._documents.get(uri) is document:
                 self._publish(uri, found, document.version)
 

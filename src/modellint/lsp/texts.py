@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -99,13 +99,17 @@ def _of_rule(document: OpenDocument) -> Iterator[Diagnosis]:
     try:
         parse_tested_rule(document.text, document.path)
     except RuleFileError as error:
-        for mistake in error.mistakes:
-            keys = mistake.keys
-            if keys[:1] == ("match",) and document.toml.find((*keys[:1], 0)) is not None:
-                place = document.toml.find(keys)
-                if place is None or len(place.path) < 2:
-                    keys = ("match", 0, *keys[1:])  # a list of one
-            yield _diagnosis(document, mistake, ERROR, keys)
+        yield from diagnose_rule(document, error.mistakes)
+
+
+def diagnose_rule(document: OpenDocument, mistakes: Iterable[FileMistake]) -> Iterator[Diagnosis]:
+    """Iterate over mistakes of a rule file, with their places."""
+    blocks = {place.path[:2] for place in document.toml.places}
+    for mistake in mistakes:
+        keys = mistake.keys
+        if ("match", 0) in blocks and keys[:1] == ("match",) and keys[:2] not in blocks:
+            keys = ("match", 0, *keys[1:])  # a list of one, of which messages speak as of a table
+        yield _diagnosis(document, mistake, ERROR, keys)
 
 
 def _diagnosis(
