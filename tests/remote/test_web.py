@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import modellint
 from modellint.remote.origin import forget_stalls
 from tests.remote.servers import Web
 from tests.samples import failed, lint_json
@@ -227,3 +228,12 @@ def test_addresses_that_are_none(tmp_path: Path) -> None:
 def test_an_address_of_a_file_is_a_path(models: Path, tmp_path: Path) -> None:
     report = lint_json("check", f"file://{models}/relu.onnx", cwd=tmp_path)
     assert report["models"][0]["path"] == f"{models}/relu.onnx"
+
+
+def test_functions_take_addresses(web: Web, models: Path) -> None:
+    url = web.url("good", "qat_residual.onnx")
+    report = modellint.check([url, models / "relu.onnx"], isolated=True, cache=False)
+    assert report.models[0].path == url
+    assert modellint.inspect(url, isolated=True).path == url
+    with pytest.raises(modellint.UsageError, match="is an address"):
+        modellint.diff(url, models / "relu.onnx")

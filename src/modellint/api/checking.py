@@ -29,7 +29,7 @@ def check(
     isolated: bool = False,
     **settings: Unpack[GivenSettings],
 ) -> Report:
-    """Lint models: files, folders, or models in memory under a `name`.
+    """Lint models: files, folders, addresses, or models in memory under a `name`.
 
     Settings override those of the nearest configuration file, which is `config` if given, and none
     if `isolated`.
@@ -54,7 +54,7 @@ def probe(
 def _linted(models: Any, name: str | None, line: CommandLine) -> Report:
     from modellint.lint import Request, lint
 
-    with files_of(models, name) as files:
+    with files_of(models, name, line) as files:
         outcome = lint(Request(files.paths, line, shown_as=files.shown_as))
     return Report(outcome.result, tuple(dict.fromkeys(outcome.notes)))
 

@@ -42,8 +42,9 @@ def inspect(
     from modellint.inspector import inspect_model
     from modellint.planning import deployments_for
 
-    configs = Configs(overriding(settings, Path(config) if config else None, isolated))
-    with file_of(model, name) as (path, shown):
+    line = overriding(settings, Path(config) if config else None, isolated)
+    configs = Configs(line)
+    with file_of(model, name, line) as (path, shown):
         found = discover([path], configs).files
         if len(found) != 1:
             raise UsageError(f"{path}: {len(found)} models, where one is needed")

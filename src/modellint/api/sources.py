@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeGuard, Union
 
 from modellint.base.errors import UsageError
+from modellint.base.paths import is_address, public_address
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.base.text import clean
+from modellint.config.load import CommandLine, Configs
 
 LARGEST_MESSAGE = 2 << 30
 """Bytes that protobuf refuses to serialize."""
@@ -40,7 +42,7 @@ class ExportedProgram(Protocol):
 ModelSource: TypeAlias = Union[
     str, "os.PathLike[str]", bytes, bytearray, memoryview, SerializableModel, ExportedProgram
 ]
-"""A path, the bytes of a file of any format, or an ONNX model."""
+"""A path, an address, the bytes of a file of any format, or an ONNX model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,27 @@ class Files:
 
 @contextmanager
 def files_of(
-    models: ModelSource | Iterable[ModelSource], name: str | None = None
+    models: ModelSource | Iterable[ModelSource],
+    name: str | None = None,
+    line: CommandLine | None = None,
 ) -> Iterator[Files]:
-    """Yield models as files; those in memory become files for as long as they are needed."""
+    """Yield models as files; those in memory become files for as long as they are needed.
+
+    Addresses are read where they are if there are settings that say how much may be fetched.
+    """
     sources = list(models) if _are_several(models) else [models]
-    contents = [_content(source) for source in sources]
+    addresses = [each for each in sources if isinstance(each, str) and is_address(each)]
+    with _fetched(addresses, line) as local:
+        contents = [
+            local[each] if isinstance(each, str) and each in local else _content(each)
+            for each in sources
+        ]
+        with _as_files(contents, name) as files:
+            yield files
+
+
+@contextmanager
+def _as_files(contents: Sequence[Path | memoryview], name: str | None) -> Iterator[Files]:
     needed = sum(len(each) for each in contents if isinstance(each, memoryview))
     if not needed and all(isinstance(each, Path) for each in contents):
         yield Files([each for each in contents if isinstance(each, Path)], {})
@@ -77,9 +95,26 @@ def files_of(
 
 
 @contextmanager
-def file_of(model: ModelSource, name: str | None = None) -> Iterator[tuple[Path, str | None]]:
+def _fetched(addresses: Sequence[str], line: CommandLine | None) -> Iterator[Mapping[str, Path]]:
+    """Yield stand-ins for models that are elsewhere."""
+    if not addresses:
+        yield {}
+        return
+    if line is None:
+        raise UsageError(f"{public_address(addresses[0])} is an address; only files here are read")
+    from modellint.planning import fetch_limits
+    from modellint.remote import reached
+
+    with reached(addresses, fetch_limits(Configs(line).of(Path.cwd()))) as (paths, _):
+        yield dict(zip(addresses, paths, strict=True))
+
+
+@contextmanager
+def file_of(
+    model: ModelSource, name: str | None = None, line: CommandLine | None = None
+) -> Iterator[tuple[Path, str | None]]:
     """Yield one model as a file, and the name to report if it came from memory."""
-    with files_of(model, name) as files:
+    with files_of(model, name, line) as files:
         (path,) = files.paths
         yield path, files.shown_as.get(path)
 
