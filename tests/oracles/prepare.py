@@ -28,6 +28,8 @@ from tests.support import ROOT
 SYSTEM = {"npm": ("nodejs", "npm", "libnss3")}
 """Packages of Debian and Ubuntu that an installer needs."""
 CLIENTS = Path(__file__).with_name("clients.txt")
+MOTO = "moto[server,s3]==5.2.5"
+"""Answers as S3 does; with what it needs, too much for the tests' own environment."""
 AXE = "axe-core@4.14.1"
 """Checks pages for accessibility, in a browser; MPL-2.0, and no part of what is released."""
 
@@ -35,13 +37,17 @@ ENGINES = ("distributed==2026.8.0", "ray[client]==2.60.0", "duckdb==2.0.1", "pya
 """Engines of fleets, and what reads their results. Spark, which is large, is tested if it is
 added to their environment by hand, and Java is there."""
 
+OWN = ("axe", "clients", "fleet", "moto")
+"""Names of what is set up here."""
+
 
 def main() -> None:
     os.environ["MODELLINT_ENVIRONMENTS"] = str(ENVIRONMENTS)
-    names = [name for name in sys.argv[1:] if name not in ("axe", "clients", "fleet")]
+    names = [name for name in sys.argv[1:] if name not in OWN]
     wanted = [setup_of(name) for name in names] if sys.argv[1:] else list(setups().values())
     failed = [each.name for each in wanted if not each.is_current and not _made(each)]
-    for name, make_it in (("axe", _axe), ("clients", _clients), ("fleet", _engines)):
+    makers = dict(zip(OWN, (_axe, _clients, _engines, _moto), strict=True))
+    for name, make_it in makers.items():
         if (not sys.argv[1:] or name in sys.argv) and not make_it():
             failed.append(name)
     sys.exit(f"not set up: {', '.join(failed)}" if failed else 0)
@@ -106,6 +112,16 @@ def _clients() -> bool:
         return False
     shutil.copy(CLIENTS, folder)
     return True
+
+
+def _moto() -> bool:
+    """Install moto, unless it is there; return False if that fails."""
+    folder = ENVIRONMENTS / "moto"
+    if (folder / "bin/moto_server").exists():
+        return True
+    python = str(folder / "bin/python")
+    commands = ([sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", MOTO])
+    return all(subprocess.run(each, check=False).returncode == 0 for each in commands)
 
 
 def _same_text(one: Path, other: Path) -> bool:
