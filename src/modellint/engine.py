@@ -16,7 +16,7 @@ from modellint.analysis.structure import place_digest
 from modellint.base.applicability import Applicability
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
-from modellint.base.standins import fetched_for, lasting_name, settled
+from modellint.base.standins import fetched_for, is_stand_in, lasting_name, settled
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
 from modellint.finding import MILLISECONDS, MORE, Finding, Location, ModelSummary, Severity
@@ -139,6 +139,7 @@ class _Linting:
         self.ignores = InlineIgnores(self.model) if plan.inline_suppressions else None
         self.judge = _judge(self.model, plan.verify)
         self._fingerprinted: Counter[str] = Counter()
+        self._is_fixable = is_fixable(opened.model.format) and not is_stand_in(opened.model.path)
 
     def findings(self) -> list[Finding]:
         """Return the findings of all rules, and note the time that each takes."""
@@ -257,7 +258,7 @@ class _Linting:
         return message + took, {**evidence, MILLISECONDS: 1000 * seconds}
 
     def _fixable(self, rule: Rule) -> Applicability | None:
-        if rule.autofix is None or not is_fixable(self.model.format):
+        if rule.autofix is None or not self._is_fixable:
             return None
         return rule.autofix.applicability
 

@@ -77,6 +77,9 @@ def _create(url: str) -> None:
 def test_a_bucket_is_linted_as_a_folder(bucket: Path, tmp_path: Path) -> None:
     args = ("check", "s3://models-of-tests/models/", "-v", *ARGS)
     there = run_cli(*args, cwd=tmp_path)
+    by_workers = run_cli(*args, "--jobs", "2", cwd=tmp_path)
+    assert json.loads(by_workers.stdout)["findings"] == json.loads(there.stdout)["findings"]
+    assert "large.onnx: " in by_workers.stderr
     here = run_cli("check", bucket, "--no-weights", *ARGS, cwd=tmp_path)
     remote, local = json.loads(there.stdout), json.loads(here.stdout)
     assert [Path(each["path"]).name for each in remote["models"]] == [

@@ -59,6 +59,13 @@ def test_a_repository_is_linted_as_its_folder(web: Web, repository: Path, tmp_pa
     assert not any("README" in each or "modellint.toml" in each for each in web.asked)
 
 
+def test_a_part_that_cannot_be_fetched_costs_one_finding(web: Web, tmp_path: Path) -> None:
+    args = ("--max-fetch", "10kB", "--ignore", "FIL002", "--no-cache")
+    report = lint_json("check", "hf://org/model", *args, cwd=tmp_path)
+    assert [each["code"] for each in report["findings"]] == ["FIL011"]
+    assert "that --max-fetch allows" in report["findings"][0]["message"]
+
+
 def test_the_token_goes_to_the_hub_alone(web: Web, tmp_path: Path) -> None:
     result = run_cli("check", f"hf://org/model@v1/{SHARDS[0]}", "-v", cwd=tmp_path)
     elsewhere = [each for each in web.asked if "/elsewhere/" in each]

@@ -66,11 +66,11 @@ class StandIns(Protocol):
     def expect(self, paths: Iterable[Path]) -> None:
         """Begin to fetch what will be read first of these files, without waiting for it."""
 
-    def settle(self, path: Path | None) -> Fetched:
-        """Return what has been fetched since it was last asked, for a model or to find models.
+    def trouble(self, path: Path) -> str:
+        """Return why a model could not be read as it is, when that was last tried."""
 
-        A model that there was trouble with cannot be opened any more.
-        """
+    def settle(self, path: Path | None) -> Fetched:
+        """Return what has been fetched since it was last asked, for a model or to find models."""
 
 
 _known: list[StandIns] = []
@@ -107,6 +107,16 @@ def stand_ins(path: Path) -> StandIns | None:
     return next((each for each in _known if text.startswith(f"{each.folder}{os.sep}")), None)
 
 
+def trouble_with(path: Path) -> str:
+    """Return why a model could not be read; empty for all others."""
+    found = stand_ins(path)
+    return found.trouble(path) if found is not None else ""
+
+
+def is_stand_in(path: Path) -> bool:
+    return stand_ins(path) is not None
+
+
 def lasting_name(path: Path) -> str:
     """Return a name for a file that is the same in every run."""
     found = stand_ins(path)
@@ -134,8 +144,8 @@ def expect(paths: Iterable[Path]) -> None:
 def settled(path: Path, look: Callable[[], Result]) -> Result:
     """Return what `look` makes of a model that is read at a path.
 
-    After trouble, which readers of a part may have passed over, it looks once more: now the model
-    cannot be opened, and the reason is among its problems.
+    After trouble, which readers of a part may have passed over, it looks once more: then the model
+    has nothing but that problem.
     """
     result = look()
     if _settle(path):

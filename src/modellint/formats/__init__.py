@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from modellint.base.files import kind_of, open_regular
 from modellint.base.records import dataclass
+from modellint.base.standins import trouble_with
 from modellint.formats.registry import folder_format, formats, is_model_folder, sharing
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def read_model(path: Path) -> Model:
     """Read any file; errors are in the model's `problems`."""
     from modellint.formats.problems import broken
 
-    found = detect(path)
+    trouble = trouble_with(path)
+    found = _problem("unreadable", detail=trouble) if trouble else detect(path)
     if found.format is None:
         model = broken(path, found.name, found.problem or "not-a-model", **found.facts)
     else:

@@ -94,6 +94,9 @@ class _Resolved:
     def expect(self, paths: Iterable[Path]) -> None:
         """Expect nothing: all is on this machine."""
 
+    def trouble(self, path: Path) -> str:
+        return ""
+
     def settle(self, path: Path | None) -> Fetched:
         return Fetched()
 

@@ -201,7 +201,7 @@ class Mount:
         entry = self._entries.get(name)
         if entry is None:
             return io.FileIO(path, "rb")  # raises: there is no such file
-        trouble = self._broken_by(name) or entry.trouble or self._trouble
+        trouble = entry.trouble or self._trouble
         if trouble:
             raise self._troubled(trouble)
         self._touched[name] = None
@@ -214,16 +214,13 @@ class Mount:
             self._entries[name] = _without_head(entry)
         return RangedFile(path, lambda start, stop: self._read(name, start, stop))
 
-    def _broken_by(self, name: str) -> str:
-        """Return what is wrong with the model that a file is, or that it is in."""
-        if not self._broken:
-            return ""
-        wholes = ("", *(name[:at] for at, sign in enumerate(name) if sign == "/"), name)
-        return next((self._broken[each] for each in wholes if each in self._broken), "")
+    def trouble(self, path: Path) -> str:
+        return self._broken.get(self._name(path), "")
 
     def expect(self, paths: Iterable[Path]) -> None:
         for path in paths:
-            parts = [path] if self._entry(path) is not None else _parts(path)
+            most = self._limits.most // FIRST
+            parts = [path] if self._entry(path) is not None else _parts(path)[:most]
             for entry in map(self._entry, parts):
                 if entry is not None and not (entry.trouble or entry.head) and entry.in_ranges:
                     self._expect(entry, min(FIRST, entry.size))
@@ -310,6 +307,7 @@ class Mount:
             self._traffic.add(traffic.nbytes, traffic.requests)
             self._held.add(entry.name, 0, part)
             self._reached[name] = _Reach(len(part))
+        self._spend(0)
 
     def _spend(self, nbytes: int) -> None:
         """Raise if a model costs more than it may."""
