@@ -5,6 +5,7 @@ op = "ArgMax"                       # or a list
 input = 0                           # input, output, attribute, misfit, tflite, opset-below or -from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
+targets = ["rk3566"]                # of placements only: the devices, or `not-targets`
 says = "an input of one dim"        # words for it; by default those of each condition
 """
 

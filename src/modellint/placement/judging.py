@@ -218,10 +218,16 @@ class NodeJudge(Facts):
 
     def _form(self, node: Node) -> NotTaken | None:
         for form in self._forms.get(_key(node), ()):
-            words = refused_form(self, node, form)
+            words = refused_form(self, node, form) if self._is_meant(form) else ""
             if words:
                 return NotTaken("form", f"is not supported with {words}")
         return None
+
+    def _is_meant(self, form: Mapping[str, Any]) -> bool:
+        """Return True unless the form is refused on other devices only."""
+        target = self._deployment.target_id
+        is_listed = "targets" not in form or target in form["targets"]
+        return is_listed and target not in form.get("not-targets", ())
 
     def _scale(self, node: Node) -> NotTaken | None:
         """Conversions outside weights are taken with one stored scale."""
