@@ -14,6 +14,7 @@ from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.support import save
 
+HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
 STAMP = "D RKNN: [21:45:19.080]"
 LOG = f"""
 {STAMP}                     Network Layer Information Table
@@ -59,12 +60,20 @@ def test_memory_and_errors() -> None:
     ],
 )
 def test_one_node(text: str, counts: dict[str, int], tmp_path: Path) -> None:
-    head = '<ir_version: 8, opset_import: ["" : 17]>\n'
     device = find_target("rk3588")
     found = placement(
-        read_model(save(head + text, tmp_path / "m.onnx")),
+        read_model(save(HEAD + text, tmp_path / "m.onnx")),
         Deployment(device, device.default_runtime),
     )
     assert found is not None
     assert found.counts == counts
     assert found.measured
+
+
+@pytest.mark.parametrize(("target", "left"), [("rk3588", 1), ("rk3566", 1), ("rk3576", 0)])
+def test_chips_differ(target: str, left: int, tmp_path: Path) -> None:
+    text = "g (int64[1,8] i) => (float[1,8,4] y) <float[9,4] w> { y = Gather (w, i) }"
+    path = save(HEAD + text, tmp_path / "m.onnx")
+    found = placement(read_model(path), Deployment(find_target(target), "rknn"))
+    assert found is not None
+    assert len(found.refusals) == left

@@ -36,9 +36,9 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
 
 
 def refused_whole(context: Context) -> Iterator[Hit]:
-    """Nodes that a runtime without another unit does not take, so that nothing runs."""
+    """Nodes that a runtime neither takes nor leaves to another unit, so that nothing runs."""
     found = context.analysis(placement)
-    if found is not None and not found.fallback:
+    if found is not None:
         yield from folded(_refused(found))
 
 
@@ -46,7 +46,7 @@ def _refused(found: UnitPlacement) -> Iterator[Hit]:
     severity = None if found.measured else Severity.WARNING
     for node in found.nodes:
         reason = _reason(found, node)
-        if reason:
+        if reason and (not found.fallback or _cause(found, node) == "refused"):
             facts = {"runtime": title_of(found.runtime), "reason": reason}
             confidence = "measured" if found.measured else "theoretical"
             yield Hit(node, facts, severity=severity, confidence=confidence)

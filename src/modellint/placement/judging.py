@@ -20,7 +20,7 @@ from modellint.placement.inside import INSIDE
 from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.waves import waves
 from modellint.runtimes.placing import Placing
-from modellint.runtimes.support import Support, moved, removed, restrictions, within
+from modellint.runtimes.support import Support, moved, refused, removed, restrictions, within
 from modellint.targets.deployment import Deployment
 
 T = TypeVar("T")
@@ -76,6 +76,10 @@ class NodeJudge(Facts):
     @cached_property
     def _moved(self) -> frozenset[str]:
         return moved(self._deployment.runtime or "", self._deployment.runtime_version)
+
+    @cached_property
+    def _refused(self) -> frozenset[str]:
+        return refused(self._deployment.runtime or "", self._deployment.runtime_version)
 
     @cached_property
     def _within(self) -> Mapping[str, str]:
@@ -172,6 +176,8 @@ class NodeJudge(Facts):
         opset = opset_of(node) if not node.domain else None
         if opset is not None and opset < self._placing.oldest_opset:
             return NotTaken("operator", f"is of opset {opset}, which is too old for the provider")
+        if node.op_type in self._refused:
+            return NotTaken("refused", "is refused, and nothing of the model is built")
         if node.op_type in _CONVERTERS and self._placing.converts:
             return self._open_dims(node) or self._scale(node)
         whole = self._fused.get(id(node), "")

@@ -9,7 +9,8 @@ from typing import Literal
 from modellint.base.records import dataclass
 from modellint.model import Node, Value
 
-Cause = Literal["operator", "type", "form", "open-dims", "precision", "neighbor"]
+Cause = Literal["operator", "refused", "type", "form", "open-dims", "precision", "neighbor"]
+"""`refused`: the runtime builds nothing of a model with it, although it leaves others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,12 @@ def removed(runtime: str, version: str | None = None) -> frozenset[str]:
     return frozenset(kept_toml(table.path).get("removed", ()) if table is not None else ())
 
 
+def refused(runtime: str, version: str | None = None) -> frozenset[str]:
+    """Return the operators with which it does not build a model, instead of leaving them."""
+    table = find_table(runtime, RESTRICTIONS, version)
+    return frozenset(kept_toml(table.path).get("refused", ()) if table is not None else ())
+
+
 def moved(runtime: str, version: str | None = None) -> frozenset[str]:
     """Return the operators whose floats it moves on devices that cannot compute with them."""
     table = find_table(runtime, RESTRICTIONS, version)

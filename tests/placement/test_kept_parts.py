@@ -1,0 +1,42 @@
+"""Delegates that take one part only of a TFLite file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modellint.formats import read_model
+from modellint.formats.tflite.notation import encode
+from modellint.placement import placement
+from modellint.targets.deployment import Deployment
+
+TEXT = """
+main (x) => (y)
+x int8[1,4] *0.5
+a int8[1,4] *0.5
+b int8[1,4] *0.5
+c int8[1,4] *0.5
+y int8[1,4] *0.5
+RELU (x) => (a)
+CEIL (a) => (b)
+RELU (b) => (c)
+RELU (c) => (y)
+"""
+
+
+@pytest.mark.parametrize(
+    ("runtime", "taken", "words"),
+    [
+        ("edgetpu", [0], "is in another part than the first one, which alone is taken"),
+        ("tflite-gpu", [2, 3], "is in another part than the largest one, of 2 nodes"),
+    ],
+)
+def test_one_part_is_taken(runtime: str, taken: list[int], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(encode(TEXT))
+    found = placement(read_model(path), Deployment(runtime=runtime))
+    assert found is not None
+    (part,) = found.accelerated
+    assert [node.index for node in part.nodes] == taken
+    assert any(words in refusal.words for refusal in found.refusals.values())
