@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from modellint.benching.comparing import compare_runs
+from modellint.benching.fingerprints import fingerprint
 from modellint.browser import Browser, BrowserPage, find_browser
+from modellint.drawing import DrawnValue
 from modellint.finding import Finding, Location, ModelSummary, Result, Severity
-from modellint.inspection import Inspection
-from modellint.report.html import check_page, inspect_page
+from modellint.inspection import Inspection, WeightFigures
+from modellint.report.html import check_page, compare_page, fingerprint_page, inspect_page
 from modellint.report.options import Options
+from tests.benching.test_comparing import network
 from tests.inspect.support import deployment, inspect_export
 from tests.oracles.support import ENVIRONMENTS
 from tests.report.drawings import drawing_of
@@ -205,17 +209,50 @@ def test_a_large_graph_is_laid_out_and_moved(show: Open, *, grouped: bool) -> No
     assert page.evaluate("new Promise(done => requestAnimationFrame(() => done(true)))")
 
 
+def test_a_node_has_its_times_its_layer_and_its_weights(show: Open) -> None:
+    """Of an engine with one layer for two nodes, and a path that is not all of it."""
+    drawing = drawing_of(2)
+    figures = WeightFigures("w", "float32", [8, 8], 64, 32, -1.5, 2.0, 0.1, 0.7, 8, 0, [1, 5, 2])
+    drawing.values.append(DrawnValue("w", "float32 8×8", "weight", figures))
+    first, second = drawing.nodes[:2]
+    first.inputs = [*first.inputs, len(drawing.values) - 1]
+    first.seconds, first.expected, first.measured, first.critical = 1e-6, 2e-6, 3e-6, True
+    second.expected = 5e-7
+    first.layer = second.layer = "CaskConvolution: a + b"
+    first.engine = second.engine = "float16"
+    drawing.kernels, drawing.fused_by = [[0, 1]], "engine"
+    page = show(inspect_page([(Inspection("model.onnx", "onnx", []), drawing)]))
+    page.evaluate(SHOWN)
+    page.evaluate("view.selectNode(0)")
+    said = page.evaluate("view.panel.innerText")
+    for words in ("3 µs", "2 µs", "1 µs", "float16", "CaskConvolution: a + b", "-1.5", "50 %"):
+        assert words in said
+    assert page.evaluate("view.panel.querySelectorAll('.histogram span').length") == 3
+    ways = page.evaluate("view.ways.map(way => way.key)")
+    assert {"engine", "measured", "expected", "seconds"} <= set(ways)
+    page.evaluate("view.fused.click()")
+    assert page.evaluate("view.hulls.length") == 1
+    page.click("[data-filter=critical]")
+    assert page.evaluate("[...view.matched].includes(0) && view.matched.size") == 1
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: python -m tests.oracles.prepare")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("kind", ["findings", "charts"])
+@pytest.mark.parametrize("kind", ["findings", "charts", "compare", "fingerprint"])
 def test_accessible(show: Open, plain: str, kind: str, scheme: str, width: int) -> None:
     if kind == "charts":
         told = inspect_export("resnet18", deployment("a10"), every_layer=True)
         plain = inspect_page([(told, drawing_of(3))])
+    old, new = network(), network(slowed=12)
+    if kind == "compare":
+        plain = compare_page(compare_runs(old, new).to_json(), (old, new))
+    if kind == "fingerprint":
+        plain = fingerprint_page(fingerprint(new).to_json(), new)
     page = show(plain, scheme=scheme, width=width)
-    page.evaluate(SHOWN)
-    page.evaluate("view.selectNode(3)")
+    if kind in ("findings", "charts"):
+        page.evaluate(SHOWN)
+        page.evaluate("view.selectNode(3)")
     page.evaluate(f"{AXE.read_text(encoding='utf-8')};0")
     found = page.evaluate(
         "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))", seconds=60
