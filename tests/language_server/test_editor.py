@@ -348,6 +348,9 @@ def test_models(tmp_path: Path) -> None:
     editor.notify("workspace/didChangeWatchedFiles", {"changes": changes})
     assert {each["severity"] for each in editor.diagnostics("empty.onnx")} == {1}
 
+    (folder / "modellint.toml").write_text("exclude = ['empty.onnx']\n", encoding="utf-8")
+    editor.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+    assert editor.diagnostics("empty.onnx") == []
     editor.notify(
         "workspace/didChangeWatchedFiles",
         {"changes": [{"uri": editor.uri("empty.onnx"), "type": 3}]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from modellint.mcp.server import AgentServer
 from modellint.serving import framing
 from modellint.serving.framing import HeaderFraming, LineFraming
 from tests.language_server.client import Connection, Editor
-from tests.support import PATIENCE
+from tests.support import PATIENCE, run_process
 
 PARSE, INVALID, UNKNOWN, PARAMS = -32700, -32600, -32601, -32602
 NOT_INITIALIZED = -32002
@@ -190,6 +191,26 @@ def test_positions_in_either_unit(tmp_path: Path) -> None:
         editor.finish()
 
 
+def test_the_verbs(tmp_path: Path) -> None:
+    """Answers on standard output, all else elsewhere; the exit code says how it ended."""
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "x"}}
+    farewell = [
+        {"jsonrpc": "2.0", "id": 2, "method": "shutdown"},
+        {"jsonrpc": "2.0", "method": "exit"},
+    ]
+    for verb, framing_of, messages, code in (
+        ("lsp", HeaderFraming(), [hello, *farewell], 0),
+        ("lsp", HeaderFraming(), [hello], 1),
+        ("mcp", LineFraming(), [hello], 0),
+    ):
+        sent = b"".join(framing_of.framed(json.dumps(each).encode()) for each in messages)
+        done = run_process(verb, stdin=sent, cwd=tmp_path)
+        assert done.exit_code == code, done
+        assert done.stderr == ""
+        answered = framing_of.read(io.BytesIO(done.stdout.replace("\n\n", "\r\n\r\n").encode()))
+        assert json.loads(answered or b"")["result"]["serverInfo"]["name"] == "modellint"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are of POSIX")
 def test_the_process_ends_with_its_client(tmp_path: Path) -> None:
     """Also if another process still holds the other end of the pipe, as an editor's shell may."""
@@ -200,7 +221,7 @@ def test_the_process_ends_with_its_client(tmp_path: Path) -> None:
         'body = b\'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\'\n'
         "server.stdin.write(b'Content-Length: %d\\r\\n\\r\\n%s' % (len(body), body))\n"
         "server.stdin.flush()\n"
-        "server.stdout.readline()\n"
+        "assert server.stdout.readline().startswith(b'Content-Length')\n"
         "print(server.pid, flush=True)\n"
         "time.sleep(600)\n"
     )

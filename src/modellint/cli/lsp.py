@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modellint.cli.command import Command, option
+from modellint.cli.console import note
 
 if TYPE_CHECKING:
     from modellint.config.load import Config
@@ -29,9 +30,12 @@ def command(stdio: bool) -> int:
     lints models that are opened or saved.
     """
     from modellint.lsp.server import EditorServer
+    from modellint.serving.endpoint import standard_streams
 
     gc.enable()  # it runs for longer than others
-    return EditorServer(sys.stdin.buffer, sys.stdout.buffer, _check_outputs).serve()
+    if sys.stdin.isatty():
+        note("an editor starts this, and talks to it on standard input; see docs/editors.md")
+    return EditorServer(*standard_streams(), _check_outputs).serve()
 
 
 def _check_outputs(config: Config) -> None:

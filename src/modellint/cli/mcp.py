@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from modellint.cli.command import Command, option
+from modellint.cli.console import note
 
 EPILOG = """Examples:
   modellint mcp                serve the current folder on standard input and output
@@ -43,7 +44,10 @@ def command(folder: Path, timeout: float) -> None:
     Nothing outside FOLDER is read, and nothing is written. By default, it is the current folder.
     """
     from modellint.mcp.server import AgentServer
+    from modellint.serving.endpoint import standard_streams
 
     gc.enable()  # it runs for longer than others
     os.chdir(folder)
-    AgentServer(sys.stdin.buffer, sys.stdout.buffer, timeout).serve()
+    if sys.stdin.isatty():
+        note("a client starts this, and talks to it on standard input; see docs/agents.md")
+    AgentServer(*standard_streams(), timeout).serve()

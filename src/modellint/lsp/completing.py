@@ -138,19 +138,15 @@ def meaning_at(document: OpenDocument, offset: int) -> dict[str, Any] | None:
     project, is_rule = Project(document.path), kind_of(document) == "rule"
     if place.key is not None and place.key.holds(offset):
         words = rule_words if is_rule else settings_words
-        part, text = place.key, words.key_meaning(path, project)
-    elif place.value is not None and place.text is not None:
-        part, at = place.value, offset - place.content
-        if is_rule:
-            text = rule_words.value_meaning(path, place.text, max(at, 0), project)
-            part = Range(offset, offset) if "\n" in place.text else part
-        else:
-            text = settings_words.value_meaning(path, place.text, document.toml, project)
+        meaning = words.key_meaning(path, project)
+    elif place.text is None:
+        return None
+    elif is_rule:
+        at = max(offset - place.content, 0)
+        meaning = rule_words.value_meaning(path, place.text, at, project)
     else:
-        return None
-    if not text:
-        return None
-    return {"contents": {"kind": "markdown", "value": text}, "range": document.range(part)}
+        meaning = settings_words.value_meaning(path, place.text, document.toml, project)
+    return {"contents": {"kind": "markdown", "value": meaning}} if meaning else None
 
 
 def rule_file_at(document: OpenDocument, offset: int) -> Path | None:

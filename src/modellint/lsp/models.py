@@ -44,21 +44,25 @@ class ModelLinter:
         self._linting = Worker("lsp.child", LINTING)
         self._showing = Worker("lsp.child", SHOWING)
         self._chores = Chores()
-        self._shown: dict[str, Path] = {}
-        """Models that have findings in the editor, by URI."""
+        self._shown: dict[str, tuple[Path, bool]] = {}
+        """Models that have findings in the editor, by URI, and whether they were named."""
 
-    def lint(self, path: Path, seconds: float = 0.0) -> None:
-        """Lint a model after a pause; what is going on about it is out of date, and ends."""
+    def lint(self, path: Path, seconds: float = 0.0, *, is_named: bool = True) -> None:
+        """Lint a model after a pause; what is going on about it is out of date, and ends.
+
+        One that was not named, but noticed, is left alone if the configuration excludes it.
+        """
         path = first_part(path)
         uri = uri_of(path)
-        self._shown[uri] = path
+        _, was_named = self._shown.get(uri, (path, False))
+        self._shown[uri] = path, is_named or was_named
         self._linting.cancel(uri)
         self._chores.later(uri, seconds, lambda: self._report(uri, path))
 
     def again(self) -> None:
         """Lint all models that have findings: a configuration has changed."""
-        for path in tuple(self._shown.values()):
-            self.lint(path, PAUSE)
+        for path, is_named in tuple(self._shown.values()):
+            self.lint(path, PAUSE, is_named=is_named)
 
     def cancel(self, path: Path) -> None:
         """End what is going on about a model that is being changed."""
@@ -97,14 +101,16 @@ class ModelLinter:
         self._linting.end()
         self._showing.end()
 
-    def _arguments(self, path: Path) -> tuple[object, ...]:
+    def _arguments(self, path: Path, **more: Any) -> tuple[object, ...]:
         """Return a model, the settings, and the folder that its path is shown relative to."""
         around = (folder for folder in self.folders if path.is_relative_to(folder))
-        return str(path), self.given, str(next(around, path.parent))
+        return str(path), {**self.given, **more}, str(next(around, path.parent))
 
     def _report(self, uri: str, path: Path) -> None:
+        _, is_named = self._shown.get(uri, (path, True))
+        more = {} if is_named else {"force_exclude": True}
         try:
-            found = self._linting.do(uri, "lint", *self._arguments(path))
+            found = self._linting.do(uri, "lint", *self._arguments(path, **more))
         except WorkEndedError as error:
             if str(error) == "cancelled":
                 return

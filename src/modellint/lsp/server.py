@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from modellint.base.errors import UsageError
 from modellint.base.mistakes import FileMistake
@@ -27,6 +27,10 @@ from modellint.serving.endpoint import (
     RpcError,
 )
 from modellint.serving.framing import HeaderFraming
+
+if TYPE_CHECKING:
+    from modellint.lsp.models import ModelLinter
+    from modellint.lsp.words import Word
 
 NOT_INITIALIZED, CANCELLED = -32002, -32800
 LINT, INSPECT = "modellint.lint", "modellint.inspect"
@@ -54,11 +58,11 @@ class EditorServer:
         self._documents: dict[str, OpenDocument] = {}
         self._failures: dict[str, tuple[OpenDocument, list[Any]]] = {}
         """What is wrong with the examples of rule files, as they were saved."""
-        self._offered: dict[str, Any] = {}
+        self._offered: dict[str, Word] = {}
         self._chores = Chores()
-        self._linter: Any = None
+        self._linter: ModelLinter | None = None
         self._lints = True
-        self._given: dict[str, Any] = {}
+        self._given: Mapping[str, Any] = {}
         self._endpoint.cancelled = RpcError(CANCELLED, "cancelled")
         self._endpoint.requests = {
             "initialize": self._initialize,
@@ -147,14 +151,13 @@ class EditorServer:
             self._models.cancel_page(request)
 
     @property
-    def _models(self) -> Any:
+    def _models(self) -> ModelLinter:
         """The linter of models, imported with the first of them."""
         if self._linter is None:
             from modellint.lsp.models import ModelLinter
 
             self._linter = ModelLinter(self._publish, self._documents.get)
-            self._linter.given = self._given
-        self._linter.folders = self._folders
+        self._linter.given, self._linter.folders = self._given, self._folders
         return self._linter
 
     # Documents
@@ -236,7 +239,7 @@ class EditorServer:
             if document.path.suffix == ".toml":
                 self._chores.later(uri, TYPING, partial(self._diagnose, uri))
         if self._linter is not None:
-            self._linter.again()
+            self._models.again()
 
     def _publish(self, uri: str, found: list[Any], version: int | None = None) -> None:
         more = {} if version is None else {"version": version}
@@ -269,7 +272,7 @@ class EditorServer:
             elif is_deleted and self._linter is not None:
                 self._linter.forget(path)
             elif not is_deleted and self._lints and is_linted(path, self._folders):
-                self._models.lint(path, PAUSE)
+                self._models.lint(path, PAUSE, is_named=False)
 
     def _folders_changed(self, params: Params) -> None:
         event = _dict(params.get("event"))
@@ -287,9 +290,8 @@ class EditorServer:
         given = _dict(settings)
         targets = given.get("targets")
         names = targets[:MOST_TARGETS] if isinstance(targets, list) else []
-        self._given.clear()
-        if chosen := tuple(each for each in names if isinstance(each, str) and each):
-            self._given["targets"] = chosen
+        chosen = tuple(each for each in names if isinstance(each, str) and each)
+        self._given = {"targets": chosen} if chosen else {}
         self._lints = given.get("lintModels") is not False
 
     def _is_model(self, path: Path) -> bool:
@@ -307,7 +309,8 @@ class EditorServer:
             raise UsageError(f"{path}: no such file or folder")
         command = call.params.get("command")
         if command == LINT:
-            return self._models.lint(path)
+            self._models.lint(path)
+            return None
         if command == INSPECT:
             return self._models.page(call.id, path)
         raise RpcError(INVALID_PARAMS, f"unknown command {str(command)[:100]!r}")

@@ -188,6 +188,13 @@ class Endpoint:
             self._is_stopped = True
 
 
+def standard_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Return standard input and output. Whatever else is printed goes to standard error."""
+    output: Any = sys.stdout
+    sys.stdout = sys.stderr
+    return sys.stdin.buffer, output.detach()  # or it would be closed with what is around it
+
+
 def _parsed(body: bytes) -> Any:
     return json.loads(body.decode(), parse_constant=_refuse)
 
