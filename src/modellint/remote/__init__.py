@@ -8,7 +8,6 @@ fetched (`modellint.remote.mount`). `modellint.discovery.discover` finds the mod
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,7 +17,8 @@ from modellint.base.paths import is_address
 from modellint.base.standins import standing
 from modellint.base.temporary import temporary_folder
 from modellint.base.text import clean, counted
-from modellint.remote.mount import THREADS, Mount
+from modellint.remote.background import in_parallel
+from modellint.remote.mount import Mount
 from modellint.remote.origin import FetchError, FetchLimits, RemoteFolder, forget_stalls
 from modellint.remote.urls import Url, parsed
 from modellint.remote.web import WebFolder
@@ -47,9 +47,8 @@ def reached(
         }
         opener = _Opener(limits)
         stack.callback(opener.close)
-        with ThreadPoolExecutor(THREADS) as pool:
-            found = pool.map(lambda at: opener.mounted(asked[at], folder / str(at)), asked)
-            mounted = dict(zip(asked, found, strict=True))
+        found = in_parallel(lambda at: opener.mounted(asked[at], folder / str(at)), asked)
+        mounted = dict(zip(asked, found, strict=True))
         stack.enter_context(standing([mount for mount, _, _ in mounted.values()]))
         yield (
             [mounted[at][1] if at in mounted else _path(text) for at, text in enumerate(texts)],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from concurrent.futures import wait
 from typing import Any, BinaryIO, TypeVar
 
 from modellint.base.errors import UsageError
 from modellint.base.install import install_command
+from modellint.remote.background import begun, in_parallel
 from modellint.remote.origin import (
     REMOVED,
     FetchError,
@@ -21,7 +20,6 @@ from modellint.remote.origin import (
 )
 
 Answer = TypeVar("Answer")
-WALKERS = 16
 _TAGS = (
     "ETag",
     "etag",
@@ -76,17 +74,13 @@ class OtherFolder:
         start = len(self._path.rstrip("/")) + 1
         files: list[RemoteFile] = []
         folders = [self._path]
-        with ThreadPoolExecutor(WALKERS) as pool:
-            while folders:
-                pages = pool.map(lambda at: self._listed(at, traffic), folders)
-                found = [each for page in pages for each in page]
-                folders = [each["name"] for each in found if each.get("type") == "directory"]
-                files += [
-                    _file(each["name"][start:], each)
-                    for each in found
-                    if each.get("type") == "file"
-                ]
-                require_few(files)
+        while folders:
+            pages = in_parallel(lambda at: self._listed(at, traffic), folders)
+            found = [each for page in pages for each in page]
+            folders = [each["name"] for each in found if each.get("type") == "directory"]
+            plain = [each for each in found if each.get("type") == "file"]
+            files += [_file(each["name"][start:], each) for each in plain]
+            require_few(files)
         return files
 
     def _listed(self, folder: str, traffic: Traffic) -> list[dict[str, Any]]:
@@ -118,31 +112,21 @@ class OtherFolder:
         """Return the answer if it comes in time; what is too late goes on without us."""
         self._patience.require()
         traffic.add(requests=1)
-        answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
-
-        def put() -> None:
-            try:
-                answers.put(ask())
-            except BaseException as error:
-                answers.put(error)
-
-        thread = threading.Thread(target=put, daemon=True)
-        thread.start()
-        thread.join(self._seconds)
-        if thread.is_alive():
+        answer = begun(ask)
+        if not wait([answer], self._seconds).done:
             raise self._patience.stalled(self._seconds)
         self._patience.answered()
-        answer = answers.get()
-        if not isinstance(answer, BaseException):
-            return answer
-        if isinstance(answer, FileNotFoundError | FetchError):
-            raise answer
-        if isinstance(answer, ImportError):
+        error = answer.exception()
+        if error is None:
+            return answer.result()
+        if isinstance(error, FileNotFoundError | FetchError):
+            raise error
+        if isinstance(error, ImportError):
             text = f"{self._scheme}:// needs a package that is not installed"
             raise FetchError(text) from None
-        if isinstance(answer, PermissionError):
+        if isinstance(error, PermissionError):
             raise FetchError("the server denies access") from None
-        raise FetchError(f"the server fails ({type(answer).__name__})") from None
+        raise FetchError(f"the server fails ({type(error).__name__})") from None
 
 
 def _known(scheme: str) -> None:

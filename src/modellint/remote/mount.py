@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from modellint.base.paths import NEVER_WALKED, leaves_lexically
 from modellint.base.records import dataclass
 from modellint.base.standins import Fetched
 from modellint.base.units import format_bytes
+from modellint.remote.background import awaited, begun
 from modellint.remote.held import Held
 from modellint.remote.origin import (
     FetchError,
@@ -36,7 +38,6 @@ SMALL = 1 << 22
 than finding the way through them."""
 MOST_REQUESTS = 10_000
 """Requests for one model: names and places in it decide how many it takes."""
-THREADS = 16
 _OTHERS = frozenset({"pyproject.toml", "modellint.toml", ".modellint.toml", ".gitignore"})
 """Files that would say how to lint: what is remote has no say in that."""
 
@@ -81,11 +82,10 @@ class Mount:
         self._touched: dict[str, None] = {}
         self._traffic = Traffic()
         self._trouble = ""
-        self._pool: ThreadPoolExecutor | None = None
         self._expected: dict[str, Future[tuple[RemoteFile, bytes, Traffic]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_held", "_reached", "_touched", "_traffic", "_trouble", "_pool", "_expected")
+        own = ("_held", "_reached", "_touched", "_traffic", "_trouble", "_expected")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -93,8 +93,6 @@ class Mount:
         self._begin()
 
     def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
         self._origin.close()
 
     # What is there
@@ -178,7 +176,7 @@ class Mount:
             return
         self._spend(0)
         try:
-            entry = self._origin.look(name, 0, self._traffic)
+            entry = awaited(lambda: self._origin.look(name, 0, self._traffic))
         except FetchError as error:
             raise self._troubled(f"{name}: {error.text}") from error
         self._entries[name] = entry
@@ -228,8 +226,7 @@ class Mount:
     def _expect(self, entry: RemoteFile, stop: int) -> None:
         name = entry.name
         if stop and name not in self._expected and name not in self._reached:
-            self._pool = self._pool or ThreadPoolExecutor(THREADS, "fetch")
-            self._expected[name] = self._pool.submit(_read_first, self._origin, entry, stop)
+            self._expected[name] = begun(lambda: _read_first(self._origin, entry, stop))
 
     def settle(self, path: Path | None) -> Fetched:
         """Return what was fetched since it was last asked; check that it is there unchanged."""
@@ -247,7 +244,7 @@ class Mount:
         for name in self._touched:
             before = self._entries[name]
             try:
-                now = self._origin.look(name, 0, self._traffic)
+                now = awaited(partial(self._origin.look, name, 0, self._traffic))
             except FetchError as error:
                 self._trouble = error.text
                 return
@@ -278,7 +275,7 @@ class Mount:
         begin, end = self._window(entry, start, stop)
         self._spend(end - begin)
         try:
-            part = self._origin.read(entry, begin, end, self._traffic)
+            part = awaited(lambda: self._origin.read(entry, begin, end, self._traffic))
         except UnrangedError:
             self._download(entry)
             return self._from_disk(entry, start, stop)
@@ -330,7 +327,7 @@ class Mount:
         path = Path(self.folder, entry.name)
         try:
             with path.open("r+b") as file:
-                self._origin.download(entry, file, self._traffic)
+                awaited(lambda: self._origin.download(entry, file, self._traffic))
         except FetchError as error:
             raise self._troubled(error.text) from error
         self._downloaded.add(entry.name)

@@ -7,7 +7,6 @@ import datetime
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO
 from modellint.base.errors import UsageError
 from modellint.base.files import read_text
 from modellint.base.install import install_command
+from modellint.remote.background import in_parallel
 from modellint.remote.origin import (
     CHANGED,
     REMOVED,
@@ -26,7 +26,6 @@ from modellint.remote.origin import (
     require_few,
 )
 
-WALKERS = 16
 PAGE = 1000
 """Objects that one request lists."""
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})", re.IGNORECASE)
@@ -106,10 +105,9 @@ class StoreFolder:
             top = obstore.list_with_delimiter(self._store)
         traffic.add(requests=1 + len(top["objects"]) // PAGE)
         files = [_file(each) for each in top["objects"]]
-        with ThreadPoolExecutor(WALKERS) as pool:
-            for found in pool.map(lambda at: self._below(at, traffic), top["common_prefixes"]):
-                files += found
-                require_few(files)
+        for found in in_parallel(lambda at: self._below(at, traffic), top["common_prefixes"]):
+            files += found
+            require_few(files)
         return [each for each in files if each.name and not each.name.endswith("/")]
 
     def _below(self, folder: str, traffic: Traffic) -> list[RemoteFile]:

@@ -51,6 +51,8 @@ class WebAnswer:
     headers: http.client.HTTPMessage
     body: http.client.HTTPResponse
     deadline: float
+    connection: http.client.HTTPConnection
+    server: str
 
     def length(self) -> int | None:
         stated = self.headers.get("Content-Length", "")
@@ -86,20 +88,11 @@ class WebFolder:
         self._patience = Patience(parts.netloc)
         self._authority = parts.netloc.rpartition("@")[0]
         self._seconds = seconds
-        self._begin()
 
-    def _begin(self) -> None:
-        self._own = threading.local()
-        self._open: set[http.client.HTTPConnection] = set()
+        self._free: dict[str, list[http.client.HTTPConnection]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = dict(self.__dict__)
-        del kept["_own"], kept["_open"]
-        return kept
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        self.__dict__.update(kept)
-        self._begin()
+        return {**self.__dict__, "_free": {}}
 
     def look(self, name: str, head: int, traffic: Traffic) -> RemoteFile | None:
         wanted = {"Range": f"bytes=0-{head - 1}"} if head else {}
@@ -198,9 +191,7 @@ class WebFolder:
         except (OSError, http.client.HTTPException) as error:
             raise self._failed(error) from error
         finally:
-            if not answer.body.isclosed():
-                answer.body.close()
-                self._hang_up()
+            self._finish(answer)
 
     def _answered(
         self, method: str, url: str, headers: dict[str, str], traffic: Traffic
@@ -212,15 +203,13 @@ class WebFolder:
             try:
                 answer = self._followed(method, url, headers, traffic)
             except (OSError, http.client.HTTPException) as error:
-                self._hang_up()
                 failure = self._failed(error)
                 if attempt == TRIES - 1 or not _may_pass(error) or self._patience.is_short:
                     raise failure from error
                 continue
             if answer.status not in _PASSING:
                 return answer
-            answer.body.close()
-            self._hang_up()
+            self._finish(answer)
         raise FetchError(f"the server fails (status {answer.status})")
 
     def _failed(self, error: Exception) -> FetchError:
@@ -243,9 +232,8 @@ class WebFolder:
             answer = self._once(method, url, headers, traffic, with_secret=_same(url, first))
             if answer.status not in _MOVED:
                 return answer
-            answer.body.close()
+            self._finish(answer)
             moved = urljoin(url, answer.headers.get("Location") or "")
-            self._hang_up()
             scheme = urlsplit(moved).scheme
             if scheme not in ("http", "https") or (scheme, first.scheme) == ("http", "https"):
                 raise FetchError("the server redirects to an address that is not safe")
@@ -257,15 +245,20 @@ class WebFolder:
     ) -> WebAnswer:
         traffic.add(requests=1)
         parts = urlsplit(url)
-        connection, target = self._connection(url)
+        server, (connection, target) = f"{parts.scheme}://{parts.netloc}", self._connection(url)
         sent = {"User-Agent": f"modellint/{__version__}", "Accept-Encoding": "identity", **headers}
         secret = self._secret(parts.hostname or "") if with_secret else ""
         if secret:
             sent["Authorization"] = secret
-        with _aborting(connection, self._seconds):
-            connection.request(method, target, headers=sent)
-            body = connection.getresponse()
-        return WebAnswer(body.status, body.headers, body, time.monotonic() + self._seconds)
+        try:
+            with _aborting(connection, self._seconds):
+                connection.request(method, target, headers=sent)
+                body = connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
+        deadline = time.monotonic() + self._seconds
+        return WebAnswer(body.status, body.headers, body, deadline, connection, server)
 
     def _secret(self, host: str) -> str:
         """Return credentials: those in the address, or those that ~/.netrc has for the server."""
@@ -279,25 +272,26 @@ class WebFolder:
         return _basic(authority) if authority else ""
 
     def _connection(self, url: str) -> tuple[http.client.HTTPConnection, str]:
-        """Return this thread's connection to a server, and what to ask it for."""
+        """Return a connection to a server, and what to ask it for."""
         parts = urlsplit(url)
         proxy = getproxies().get(parts.scheme)
         if proxy and proxy_bypass(parts.hostname or ""):
             proxy = None
-        key = (parts.scheme, parts.netloc)
-        if key not in self._connections:
-            self._connections[key] = self._connected(parts.scheme, parts.netloc, proxy)
-            self._open.add(self._connections[key])
+        free = self._free.setdefault(f"{parts.scheme}://{parts.netloc}", [])
+        try:
+            connection = free.pop()
+        except IndexError:
+            connection = self._connected(parts.scheme, parts.netloc, proxy)
         path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-        return self._connections[key], url if proxy and parts.scheme == "http" else path
+        return connection, url if proxy and parts.scheme == "http" else path
 
-    @property
-    def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
-        """Return the connections of this thread, by scheme and server."""
-        if not hasattr(self._own, "connections"):
-            self._own.connections = {}
-        kept: dict[tuple[str, str], http.client.HTTPConnection] = self._own.connections
-        return kept
+    def _finish(self, answer: WebAnswer) -> None:
+        """Keep the connection for the next request if all of the answer was read."""
+        if answer.body.isclosed() and answer.connection.sock is not None:
+            self._free[answer.server].append(answer.connection)
+        else:
+            answer.body.close()
+            answer.connection.close()
 
     def _connected(self, scheme: str, server: str, proxy: str | None) -> http.client.HTTPConnection:
         via = urlsplit(proxy if "://" in proxy else f"//{proxy}").netloc if proxy else ""
@@ -313,15 +307,10 @@ class WebFolder:
             secured.set_tunnel(server, headers=headers)
         return secured
 
-    def _hang_up(self) -> None:
-        for connection in self._connections.values():
-            connection.close()
-            self._open.discard(connection)
-        self._connections.clear()
-
     def close(self) -> None:
-        for connection in list(self._open):
-            connection.close()
+        for connections in self._free.values():
+            while connections:
+                connections.pop().close()
 
 
 @contextmanager
