@@ -103,7 +103,7 @@ def _fetched(addresses: Sequence[str], line: CommandLine | None) -> Iterator[Map
     if line is None:
         raise UsageError(f"{public_address(addresses[0])} is an address; only files here are read")
     from modellint.planning import fetch_limits
-    from modellint.remote import reached
+    from modellint.remote.reaching import reached
 
     with reached(addresses, fetch_limits(Configs(line).of(Path.cwd()))) as (paths, _):
         yield dict(zip(addresses, paths, strict=True))

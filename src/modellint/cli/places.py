@@ -39,7 +39,7 @@ def reached_from(places: Sequence[Place], config: Config) -> Iterator[tuple[Path
         yield tuple(map(Path, places))
         return
     from modellint.planning import fetch_limits
-    from modellint.remote import reached
+    from modellint.remote.reaching import reached
 
     with reached(places, fetch_limits(config)) as (paths, remarks):
         for text in remarks:

@@ -20,7 +20,7 @@ from modellint.fleets.running import Course
 from modellint.fleets.survey import survey
 from modellint.fleets.task import FleetTask, Row, Rows, make_orders
 from modellint.planning import fetch_limits
-from modellint.remote import reached
+from modellint.remote.reaching import reached
 from modellint.remote.urls import parsed
 from modellint.surveyed import By, Survey, SurveyedRun
 
