@@ -115,15 +115,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cache",
         "workers",
         "probes",
-        "remote",
+        "lfs",
     }
     | VALUES,
+    "lfs": {"base", "formats", "remote"},
     "fleets": {"base", "cache", "config", "discovery", "finding", "lint", "plan", "planning"}
     | {"remote", "rules", "surveyed", "workers"},
     "surveyed": {"base"},
     "revisions": {"formats", "base"},
     "evaluation": {"base"},
-    "remote": {"base", "formats"},
+    "remote": {"base"},
     "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"}
     | {"drawing", "measured", "surveyed"},
 }

@@ -76,10 +76,10 @@ class Verbs(VerbGroup):
     """Group that lists verbs without importing them and treats any other word as a path."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for verb in VERBS if _is_there(verb)]
+        return [verb for verb in VERBS if _is_verb(verb)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+        if not _is_verb(cmd_name):
             return None
         command: click.Command = import_module(f"modellint.cli.{cmd_name}").command
         return command
@@ -91,7 +91,7 @@ class Verbs(VerbGroup):
         if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help(), err=True, color=ctx.color)
             ctx.exit(USAGE_ERROR)
-        if args and args[0] not in (*self.list_commands(ctx), *OWN_OPTIONS):
+        if args and args[0] not in OWN_OPTIONS and not _is_verb(args[0]):
             args = _translated(args) or ["check", *args]
         return super().parse_args(ctx, args)
 
@@ -137,10 +137,10 @@ def _refusals() -> Iterator[None]:
         raise SystemRefusalError(_explained(error)) from error
 
 
-def _is_there(verb: str) -> bool:
+def _is_verb(word: str) -> bool:
     from importlib.util import find_spec
 
-    return find_spec(f"modellint.cli.{verb}") is not None
+    return word in VERBS and find_spec(f"modellint.cli.{word}") is not None
 
 
 def _show_version(ctx: click.Context, option: click.Parameter, is_wanted: bool) -> None:

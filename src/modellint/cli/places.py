@@ -51,7 +51,7 @@ def reached_from(places: Sequence[Place], config: Config) -> Iterator[tuple[Path
 def found_in(places: Sequence[Place], configs: Configs) -> Iterator[Discovery]:
     """Yield the models in these places, as long as they can be read."""
     from modellint.discovery import discover
-    from modellint.remote.lfs import pointers_resolved
+    from modellint.lfs import pointers_resolved
 
     with reached_from(places, configs.of(Path.cwd())) as paths:
         found = discover(paths, configs)

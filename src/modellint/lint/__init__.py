@@ -12,6 +12,7 @@ from modellint.base.standins import Fetched, all_fetched
 from modellint.config.load import Configs
 from modellint.discovery import Discovery, discover
 from modellint.finding import Result
+from modellint.lfs import pointers_resolved
 from modellint.lint.judging import judge
 from modellint.lint.notes import (
     about_coverage,
@@ -24,7 +25,6 @@ from modellint.lint.record import plan_files
 from modellint.lint.reporting import Progress, add_reports
 from modellint.lint.request import Request
 from modellint.lint.result import make_result
-from modellint.remote.lfs import pointers_resolved
 
 
 @dataclass(frozen=True, slots=True)

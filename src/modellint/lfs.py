@@ -16,8 +16,6 @@ from modellint.base.files import open_regular, read_regular, read_text, regular_
 from modellint.base.paths import leads_out
 from modellint.base.standins import Fetched, standing
 from modellint.base.temporary import temporary_folder
-from modellint.formats.signatures import lfs_facts
-from modellint.remote.ranged import make_sparse
 
 LONGEST_POINTER = 1024
 MOST_PARTS = 10_000
@@ -77,6 +75,8 @@ class _Resolved:
         here = self.home / path.relative_to(self.folder)
         size = None if os.path.lexists(path) or leads_out(self.home, here) else _size(here)
         if size is not None:
+            from modellint.remote.ranged import make_sparse
+
             path.parent.mkdir(parents=True, exist_ok=True)
             make_sparse(path, size)
 
@@ -134,12 +134,16 @@ def _content(path: Path) -> Path | None:
     if size is None or size > LONGEST_POINTER:
         return None
     store = _store(path.parent.absolute())
+    if store is None:
+        return None
+    from modellint.formats.signatures import lfs_facts
+
     try:
-        facts = lfs_facts(read_regular(path, LONGEST_POINTER)) if store is not None else None
+        facts = lfs_facts(read_regular(path, LONGEST_POINTER))
     except OSError:
         return None
     digest = str(facts["oid"]) if facts is not None else ""
-    if store is None or facts is None or len(digest) != _DIGITS:
+    if facts is None or len(digest) != _DIGITS:
         return None
     kept = store / digest[:2] / digest[2:4] / digest
     return kept if regular_size(kept) == facts["size"] else None
