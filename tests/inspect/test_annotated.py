@@ -81,12 +81,17 @@ def test_figures_of_weights(tmp_path: Path) -> None:
     numbers[5], numbers[6], numbers[7] = np.nan, 0, np.inf
     many = np.arange(1 << 20, dtype=np.int8)
     model.graph.initializer.extend(
-        [numpy_helper.from_array(numbers, "w"), numpy_helper.from_array(many, "many")]
+        [
+            numpy_helper.from_array(numbers, "w"),
+            numpy_helper.from_array(many, "many"),
+            numpy_helper.from_array(np.zeros(64, np.float32), "none"),
+        ]
     )
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
     told = json.loads(run_cli("inspect", path, "--weight-figures", "--json", "--isolated").stdout)
-    small, large = told["weights"]
+    small, large, none = told["weights"]
+    assert (none["lowest"], none["highest"], none["zeros"]) == (0, 0, 64)
     assert (small["lowest"], small["highest"], small["not_finite"]) == (-1, 3, 2)
     assert small["zeros"] == 1
     assert sum(small["histogram"]) == 62

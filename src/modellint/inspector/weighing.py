@@ -42,15 +42,15 @@ def _measured(tensor: Tensor, most: int) -> WeightFigures | None:
     finite = numbers[np.isfinite(numbers)]
     if not finite.size:
         return None
-    counts, edges = np.histogram(finite, bins=BINS)
+    counts, _ = np.histogram(finite, bins=BINS)
     return WeightFigures(
         name=tensor.name,
         dtype=tensor.dtype.name,
         shape=list(tensor.shape),
         elements=tensor.elements,
         read=int(numbers.size),
-        lowest=float(edges[0]),
-        highest=float(edges[-1]),
+        lowest=float(finite.min()),
+        highest=float(finite.max()),
         mean=float(finite.mean()),
         deviation=float(finite.std()),
         zeros=int(finite.size - np.count_nonzero(finite)),
