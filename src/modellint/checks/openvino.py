@@ -11,7 +11,7 @@ from modellint.finding import Severity
 from modellint.formats.openvino.compression import LEVELS, SHIFT, of_kind, quantizers
 from modellint.formats.openvino.facts import openvino_facts
 from modellint.formats.openvino.opsets import number_of, operator_sets
-from modellint.model import Node, Tensor, Value
+from modellint.model import Node, Tensor, Value, is_static
 from modellint.operators import Trait, having
 
 NEWEST_IR, OLD_IR = 11, 10
@@ -134,6 +134,17 @@ def dynamic_on_npu(context: Context) -> Iterator[Hit]:
         shape = context.shape(value)
         if shape is None or any(not isinstance(dim, int) for dim in shape):
             yield Hit(value, {"shape": stated.get(value.name, "?"), "input": value.name})
+
+
+def open_onnx_on_npu(context: Context) -> Iterator[Hit]:
+    """Inputs of ONNX models with open dims, for the same device, which may batch by itself."""
+    if not _is_npu(context):
+        return
+    for value in context.model.fed:
+        shape = context.shape(value)
+        if shape is not None and not is_static(shape[1:]):
+            dims = ", ".join("?" if dim is None else str(dim) for dim in shape)
+            yield Hit(value, {"shape": dims, "input": value.name})
 
 
 def asymmetric_on_npu(context: Context) -> Iterator[Hit]:
