@@ -3,6 +3,7 @@
     python tools/measure_support.py tensorrt-rtx
     python tools/measure_support.py onnxruntime
     python tools/measure_support.py openvino
+    python tools/measure_support.py ncnn     # its own layers, which run with Vulkan or not
     python tools/measure_support.py qnn
     python tools/measure_support.py rknn
     python tools/measure_support.py webnn
@@ -111,6 +112,7 @@ CHECKER = "https://onnxruntime.ai/docs/tutorials/mobile/helpers/model-usability-
 INLINED = {"HardSwish": {"HardSigmoid", "Mul"}}
 """Functions that ONNX Runtime replaces with their body, for it has no kernel for them."""
 MISSPELT = {"Argmax": "ArgMax"}
+LAYERS = "https://github.com/Tencent/ncnn/tree/20261020/src/layer"
 MATRIX = "https://github.com/onnx/onnx-tensorrt/blob/main/docs/operators.md"
 
 
@@ -905,14 +907,29 @@ def mobile_list(file: str) -> dict[str, Operator]:
     return {op: Operator(accepted=int(op in listed)) for op in sorted(known)}
 
 
+def vulkan_layers() -> tuple[str, dict[str, Operator]]:
+    """Return ncnn's release, and the layers that it has, with whether shaders for them exist."""
+    from importlib.metadata import version
+
+    from modellint.formats.ncnn.layers import ncnn_layers
+    from modellint.runtimes.ncnn.probe import GPU, unit_of
+
+    names = sorted(ncnn_layers().names)
+    table = {f"ncnn.{name}": Operator(accepted=int(unit_of(name) == GPU)) for name in names}
+    return version("ncnn"), table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runtime", choices=[*RUNTIMES, *LISTS, "tensorrt"])
+    parser.add_argument("runtime", choices=[*RUNTIMES, *LISTS, "ncnn", "tensorrt"])
     parser.add_argument("--matrix", type=Path)
     given = parser.parse_args()
     if given.runtime == "tensorrt":
         version, types, table = published(given.matrix)
         write_table("tensorrt", version, "theoretical", MATRIX, table, types)
+    elif given.runtime == "ncnn":
+        version, table = vulkan_layers()
+        write_table("ncnn", version, "measured", LAYERS, table)
     elif given.runtime in LISTS:
         from onnxruntime import __version__
 
