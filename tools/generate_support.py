@@ -14,7 +14,7 @@ from measure_support import forms_next_to, tables
 from modellint.base.data import read_toml
 from modellint.runtimes import find_runtime
 
-TFLITE = "tflite"
+ONNX, TFLITE, NCNN = "onnx", "tflite", "ncnn"
 
 
 def contents() -> Contents:
@@ -35,11 +35,15 @@ def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "An empty cell: no test or list covers the operator. Types are those that were accepted"
     yield "for the input with the most choices."
     yield ""
-    yield from _operators([table for table in every if not _is_tflite(table)])
+    yield from _operators([table for table in every if _dialect(table) == ONNX])
     yield ""
     yield "## Operators of TFLite files"
     yield ""
-    yield from _operators([table for table in every if _is_tflite(table)])
+    yield from _operators([table for table in every if _dialect(table) == TFLITE])
+    yield ""
+    yield "## Layers of ncnn that run with Vulkan"
+    yield ""
+    yield from _operators([table for table in every if _dialect(table) == NCNN])
     yield from _differences(every)
     for table, path in zip(every, tables(), strict=True):
         forms = forms_next_to(path)
@@ -47,11 +51,12 @@ def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield from _forms(table, read_toml(forms))
 
 
-def _is_tflite(table: Mapping[str, Any]) -> bool:
+def _dialect(table: Mapping[str, Any]) -> str:
+    """Return the dialect of the files whose operators a table names."""
     runtime = find_runtime(table["runtime"])
-    return (
-        runtime is not None and runtime.placing is not None and TFLITE in runtime.placing.dialects
-    )
+    placing = runtime.placing if runtime is not None else None
+    stated = placing.dialects if placing is not None else (ONNX,)
+    return next((each for each in (TFLITE, NCNN) if each in stated), ONNX)
 
 
 def _operators(every: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -92,7 +97,7 @@ def _forms(table: Mapping[str, Any], forms: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"## Forms that {table['runtime']} refuses"
     yield ""
-    if _is_tflite(table):
+    if _dialect(table) == TFLITE:
         yield "Forms in `tools/tflite_cases.py` that are refused, though others of the operator are"
     else:
         yield "Node tests of the ONNX project that are refused, though others of the operator are"

@@ -30,8 +30,8 @@ WRITTEN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What becomes of a model in ncnn."""
+class NcnnLoad:
+    """Result of converting and loading a model."""
 
     error: str = ""
     layers: tuple[tuple[str, str], ...] = ()
@@ -55,7 +55,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     tell({**said, "status": "accepted", "placement": placement})
 
 
-def load(model: bytes | Path, format: str, folder: Path) -> Loaded:
+def load(model: bytes | Path, format: str, folder: Path) -> NcnnLoad:
     """Return what ncnn makes of a model, which is converted in a folder unless it is ncnn's own."""
     if format == "ncnn":
         assert isinstance(model, Path)
@@ -75,7 +75,7 @@ def load(model: bytes | Path, format: str, folder: Path) -> Loaded:
     )
     converted = folder / WRITTEN["ncnnparam"]
     if not converted.exists():
-        return Loaded(why(done.stderr) or f"pnnx ended with {done.returncode}")
+        return NcnnLoad(why(done.stderr) or f"pnnx ended with {done.returncode}")
     return _load(converted, folder / WRITTEN["ncnnbin"])
 
 
@@ -94,19 +94,19 @@ def why(printed: str) -> str:
     return telling[0] if telling else ""
 
 
-def _load(param: Path, weights: Path) -> Loaded:
+def _load(param: Path, weights: Path) -> NcnnLoad:
     ncnn = import_module("ncnn")
     rows = [line.split() for line in param.read_text(encoding="utf-8").splitlines()[HEAD:]]
     layers = tuple((row[0], row[1]) for row in rows if len(row) > 1)
     unknown = tuple(each for each in layers if ncnn.layer_to_index(each[0]) < 0)
     if unknown:
-        return Loaded("", layers, unknown)
+        return NcnnLoad("", layers, unknown)
     with captured():
         net = ncnn.Net()
         is_loaded = net.load_param(str(param)) == 0 and (
             not weights.exists() or net.load_model(str(weights)) == 0
         )
-    return Loaded("" if is_loaded else "ncnn does not load what pnnx wrote", layers)
+    return NcnnLoad("" if is_loaded else "ncnn does not load what pnnx wrote", layers)
 
 
 def unit_of(kind: str) -> str:
