@@ -2,10 +2,10 @@
 
     python tools/record_session.py [--source git+https://…]
 
-An empty environment is made, modellint is installed into it from git, and lints a model. In the
-picture, each line appears when it did in the terminal. If that took more than a minute, nothing is
-written. Commands are run as they are shown, but for the source, which can be another copy of the
-repository.
+An empty environment is made, modellint is installed into it from git, and lints a model. The
+picture says what each command took, and shortens the waiting. If all took more than a minute,
+nothing is written. Commands are run as they are shown, but for the source, which can be another
+copy of the repository.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ LONGEST = 60.0
 ID = "first-minute"
 TYPING = 0.8
 """Seconds in the picture that it takes to type a command."""
+WAITING = 2.0
+"""Seconds in the picture that a command takes at most."""
 ENDS = (0, 1)
 """Exit codes of success: modellint has found something."""
 
 Line = tuple[float, Text]
-"""When a line was there, in seconds, and the line."""
+"""When a line appears, in seconds, and the line."""
 
 
 def record(source: str) -> tuple[list[Line], float]:
@@ -53,12 +55,14 @@ def record(source: str) -> tuple[list[Line], float]:
     with tempfile.TemporaryDirectory(prefix="first-minute-") as place:
         shutil.copy(ROOT / "examples" / MODEL, place)
         for at, command in enumerate(COMMANDS):
-            lines.append((shown, Text(f"$ {command}", "bold")))
-            shown += TYPING
             activate = ". .venv/bin/activate; " if at else ""
             printed, seconds = _run(activate + command.replace(SOURCE, source), Path(place))
-            lines += [(shown + when, Text.from_ansi(line)) for when, line in printed]
-            shown, taken = shown + seconds, taken + seconds
+            heading = Text.assemble((f"$ {command}", "bold"), (f"  # {seconds:.1f} s", "dim"))
+            lines.append((shown, heading))
+            shown += TYPING
+            pace = min(WAITING / seconds, 1.0)
+            lines += [(shown + when * pace, Text.from_ansi(line)) for when, line in printed]
+            shown, taken = shown + seconds * pace, taken + seconds
             sys.stdout.write(f"{seconds:6.1f} s  {command}\n")
         end = f"# {taken:.0f} s from nothing to the first finding"
         lines += [(shown, Text()), (shown, Text(end, "dim"))]

@@ -29,6 +29,9 @@ NAMED = re.compile(r"\[[\w./-]+\.md\](?=\(([^)\s#]+\.md))")
 """A link that shows the name of its file, which means nothing on a site."""
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 FENCE = re.compile(r"^( *)(```+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
+ITEM = re.compile(r"(?:[-*]|\d+\.) +")
+TAB = " " * 4
+"""Indentation of what belongs to an item of a list; GitHub takes the width of its mark."""
 DOCS = "docs"
 
 
@@ -45,11 +48,32 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     place = page.file.src_uri
     source = next((name for name, own in OUTSIDE.items() if own == place), f"{DOCS}/{place}")
     text = "".join(
-        part if is_code else _linked(part, source, place) for part, is_code in _parts(markdown)
+        part if is_code else _linked(part, source, place)
+        for part, is_code in _parts(_indented(markdown))
     )
     if place.startswith("rules/") and place != "rules/README.md":
         text = f"[All rules](README.md)\n{{ .all-rules }}\n\n{text}"
     return text
+
+
+def _indented(markdown: str) -> str:
+    """Write lists as MkDocs reads them: after an empty line, and indented by four spaces."""
+    lines = [""]
+    width, is_code = 0, False
+    for line in markdown.splitlines():
+        is_code ^= line.startswith("```")
+        item = None if is_code else ITEM.match(line)
+        if item:
+            if not width and lines[-1]:
+                lines.append("")
+            width = len(item[0])
+        elif line and not line.startswith(" "):
+            # Only a new paragraph ends an item: text that goes on with it need not be indented.
+            width = 0 if is_code or not lines[-1] else width
+        elif width and line.startswith(" " * width):
+            line = TAB + line[width:]
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _parts(markdown: str) -> list[tuple[str, bool]]:
