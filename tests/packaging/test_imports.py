@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rules": MODELS | VALUES | {"formats"},
     "checks": MODELS
     | VALUES
-    | {"rules", "formats", "native", "probes", "forms", "placement", "profiles", "measured"},
+    | {"rules", "formats", "native", "probes", "forms", "placement", "profiles", "measured"}
+    | {"webnn"},
     "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
     "probes": {"model", "targets", "runtimes"} | VALUES,
     "execution": MODELS | {"base", "operators", "probes"},

@@ -204,6 +204,20 @@ def _is_island(found: UnitPlacement, link: Link) -> bool:
     return part.unit == found.unit and part.macs == 0 and bool(link.before and link.after)
 
 
+def no_webnn_graph(context: Context) -> Iterator[Hit]:
+    """Nodes and operands in the way of a graph that a page builds itself."""
+    if not context.options["direct"]:
+        return
+    from modellint.webnn.conversion import convert
+    from modellint.webnn.limits import measured_limits
+
+    graph = convert(context.model, context.deployment, measured_limits())
+    named = {node.label: node for node in context.model.graph.nodes}
+    for each in graph.obstacles:
+        facts = {"name": each.node, "operator": each.op, "reason": each.reason, "advice": each.fix}
+        yield Hit(named.get(each.node), facts)
+
+
 def shared_out(context: Context) -> UnitPlacement | None:
     """Return the placement if the runtime has another unit for what the accelerator leaves."""
     found = context.analysis(placement)

@@ -297,13 +297,13 @@ def _length(facts: Facts, value: Value) -> int | None:
 
 
 def beside_eights(facts: Facts, node: Node) -> str:
-    """Describe three or more dims of which one beyond eight is no multiple of it."""
+    """Describe three or more dims of which one beyond eight is not a multiple of it."""
     value = node.input(0)
     shape = facts.shape(value) if value is not None else None
     if shape is None or len(shape) < 3:
         return ""
     odd = [dim for dim in shape if isinstance(dim, int) and dim > 8 and dim % 8]
-    return f"a dim of {odd[0]}, which is no multiple of 8" if odd else ""
+    return f"a dim of {odd[0]}, which is not a multiple of 8" if odd else ""
 
 
 def tested_for_nan(_: Facts, node: Node) -> str:
