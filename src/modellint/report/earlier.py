@@ -13,6 +13,7 @@ _BEGINS = {
     "concise": rf"[^\n]*: (error|warning|info) {_CODE} ",
     "json": r'\{\s*"version": 1,\s*"(modellint|probes)": ',
     "measured run": r'\{\s*"kind": "modellint-run"',
+    "survey of a fleet": r'\{\s*"version": 1,\s*"kind": "modellint-survey"',
     "jsonl": rf'\{{"code": "{_CODE}", "rule": "',
     "sarif": r'\{\s*"runs": \[\s*\{\s*"tool": \{\s*"driver": \{\s*"name": "modellint"',
     "github": r"::(error|warning|notice) (file|title)=",
