@@ -36,13 +36,14 @@ def accuracy(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     layers = _both(inspection)
     if len(layers) < FEWEST:
         return None
+    wrong = median(each.ratio for each in layers)
     expected, measured = (
         sum(getattr(each, side) for each in layers) for side in ("expected", "measured")
     )
     says = (
         f"{counted(len(layers), 'layer')}: {short(expected, 'seconds')} expected, "
         f"{short(measured, 'seconds')} measured; half of the estimates are within a factor of "
-        f"{median(each.ratio for each in layers):.2g}."
+        f"{f'{wrong:.2g}' if wrong < 100 else f'{wrong:,.0f}'}."
     )
     canvas = Canvas("accuracy", "Accuracy of the estimate", says, width)
     times = [time for each in layers for time in (each.expected, each.measured)]

@@ -35,6 +35,7 @@ def efficiency(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     canvas = Canvas("efficiency", "Efficiency of measured layers", says, width)
     canvas.legend([("waits for arithmetic", COMPUTE), ("waits for memory", MEMORY)])
     times = [each.seconds for each in layers]
+    best = max(min(each.efficiency or 0, 1.0) for each in layers)
 
     def across(start: float, end: float) -> Scale:
         return fine_logarithmic(min(times), max(times), start, end, "seconds")
@@ -42,7 +43,7 @@ def efficiency(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     plot = draw_plot(
         canvas,
         across,
-        lambda start, end: linear(1.0, start, end, "share", exact=True),
+        lambda start, end: linear(best, start, end, "share"),
         HEIGHT,
         ("time of the layer", "least time at the peaks, as a share of it"),
     )

@@ -14,7 +14,8 @@ GAP = 10
 
 
 def named_points(canvas: Canvas, plot: Plot, points: Iterable[tuple[float, float, str]]) -> None:
-    """Write each name next to its point; where another one is already, nearer to the middle."""
+    """Write each name next to its point; where another one is already, nearer to the middle,
+    with a line to it."""
     taken: list[tuple[float, float, float]] = []
     for x, y, name in points:
         is_left = x - plot.left > plot.right - x
@@ -29,4 +30,6 @@ def named_points(canvas: Canvas, plot: Plot, points: Iterable[tuple[float, float
         ):
             place += step
         taken.append((left, left + width, place))
+        if place != y + 4:
+            canvas.line(x, y, x, place, "rule")
         canvas.text(left, place, said, "halo")
