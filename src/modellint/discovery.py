@@ -14,7 +14,7 @@ from modellint.base.files import open_regular, read_text
 from modellint.base.globs import Globs
 from modellint.base.paths import NEVER_WALKED, Folders, is_address
 from modellint.base.records import dataclass
-from modellint.base.standins import expect, settle_search, stand_ins
+from modellint.base.standins import expect, is_stand_in, settle_search, stand_ins
 from modellint.config.load import Config, Configs
 from modellint.formats import is_by_content
 from modellint.formats.format import Format
@@ -65,7 +65,7 @@ class Found:
     @property
     def is_remote(self) -> bool:
         """True if what is read of it is fetched from elsewhere."""
-        return is_address(self.shown)
+        return is_stand_in(self.path) and is_address(self.shown)
 
 
 @dataclass(slots=True)
