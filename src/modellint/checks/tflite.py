@@ -52,7 +52,7 @@ _SIZED_BY_DATA = having(Trait.SIZED_BY_DATA)
 def operator_version(context: Context) -> Iterator[Hit]:
     """Builtin operators in a version that no release registers, or only later ones."""
     deployment, table = context.deployment, operator_table()
-    if deployment.runtime not in (None, "tflite"):
+    if deployment.builder not in ("", "tflite"):
         return
     stated = None if deployment.is_assumed("runtime_version") else deployment.runtime_version
     seen: set[tuple[str, int]] = set()

@@ -38,6 +38,14 @@ class KernelJudge(NodeJudge):
     """A model for a deployment, before the kernels of its runtime."""
 
     @cached_property
+    def _hosts(self) -> dict[int, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _refusals(self) -> dict[int, NotTaken | None]:
+        return {}
+
+    @cached_property
     def _kernels(self) -> KernelTable:
         found = kernels(self._runtime, self._deployment.runtime_version, self._placing.kernels)
         assert found is not None  # for the runtimes that are judged so
@@ -75,6 +83,11 @@ class KernelJudge(NodeJudge):
         return self._own_refusal(node) or (_STAYS if id(node) in self._cheap else None)
 
     def _own_refusal(self, node: Node) -> NotTaken | None:
+        if id(node) not in self._refusals:
+            self._refusals[id(node)] = self._found_refusal(node)
+        return self._refusals[id(node)]
+
+    def _found_refusal(self, node: Node) -> NotTaken | None:
         """Return why a node cannot run on the GPU; what is replaced by its body can."""
         opset = opset_of(node)
         fused = self._fused.get(id(node), "")
@@ -154,6 +167,11 @@ class KernelJudge(NodeJudge):
 
     def _host(self, node: Node) -> frozenset[str]:
         """Return the places of a node's kernel that are in the computer's memory."""
+        if id(node) not in self._hosts:
+            self._hosts[id(node)] = self._found_host(node)
+        return self._hosts[id(node)]
+
+    def _found_host(self, node: Node) -> frozenset[str]:
         opset = opset_of(node)
         return (
             self._kernels.host(normal_domain(node.domain), node.op_type, opset)

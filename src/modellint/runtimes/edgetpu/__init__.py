@@ -8,6 +8,7 @@ from modellint.runtimes.runtime import Runtime
 RUNTIME = Runtime(
     "edgetpu",
     "Edge TPU",
+    builder="tflite",
     tables=Path(__file__).parent,
     placing=Placing(
         "Edge TPU",

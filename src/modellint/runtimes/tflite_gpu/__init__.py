@@ -8,6 +8,7 @@ from modellint.runtimes.runtime import Runtime
 RUNTIME = Runtime(
     "tflite-gpu",
     "TensorFlow Lite's GPU delegate",
+    builder="tflite",
     tables=Path(__file__).parent,
     placing=Placing(
         "GPU",
