@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from modellint.base.data import read_toml
 from tests.support import ROOT
 
 IDENTITY = {
@@ -90,6 +91,7 @@ def built(snapshot: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def wheels(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything that an installation needs, chosen and fetched once for all of them."""
     folder = tmp_path_factory.mktemp("wheels")
-    needed = (built[1], "hatchling", "editables")  # hatchling asks for editables when it runs
+    builders = read_toml(ROOT / "pyproject.toml")["build-system"]["requires"]
+    needed = (built[1], *builders, "editables")  # hatchling asks for editables when it runs
     succeed(sys.executable, "-m", "pip", "wheel", "--wheel-dir", folder, *needed, cwd=folder)
     return folder

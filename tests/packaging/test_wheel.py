@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tarfile
 import zipfile
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from modellint import __version__
+from modellint.base.links import REPOSITORY
 from modellint.rules.registry import FILE_NAME
 from tests.packaging.conftest import clean_environment, run, succeed
 from tests.support import save
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installs")]
 
+RAW = REPOSITORY.replace("github.com", "raw.githubusercontent.com")
 DATA = ("rules", "hardware_targets")
 
 GOOD = """
@@ -81,6 +84,16 @@ def test_wheel_is_pure_python_and_holds_the_data(snapshot: Path, built: tuple[Pa
     packaged = {name.removeprefix("modellint/_data/") for name in names if "/_data/" in name}
     assert packaged == data_files(snapshot)
     assert all(any(name.startswith(folder) for name in packaged) for folder in DATA)
+
+
+def test_the_description_links_nothing_that_only_the_repository_has(
+    built: tuple[Path, Path],
+) -> None:
+    name = f"modellint-{__version__}.dist-info/METADATA"
+    text = zipfile.ZipFile(built[1]).read(name).decode()
+    assert re.findall(r"\]\((?!https?:|#)[^)]*\)", text) == []
+    assert f"]({RAW}/v{__version__}/docs/images/check.svg)" in text
+    assert f"]({REPOSITORY}/blob/v{__version__}/docs/formats.md)" in text
 
 
 def test_sdist_holds_the_sources(snapshot: Path, built: tuple[Path, Path]) -> None:
