@@ -16,6 +16,7 @@ from modellint.serving.framing import LineFraming
 from tests.language_server.client import Connection, Message
 from tests.samples import GOOD, INFO, WARNING, project
 
+pytestmark = pytest.mark.xdist_group("agent")  # they share a server
 META = {VERSION: MODERN[0], CAPABILITIES: {}}
 PARAMS, UNSUPPORTED = -32602, -32022
 
@@ -47,9 +48,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outside = project(tmp_path_factory.mktemp("outside"), {"secret.onnx": GOOD})
     (outside / "modellint.toml").write_text("fail-on = 'secret'\n", encoding="utf-8")
     files = {"info.onnx": INFO, "sub/warning.onnx": WARNING, "linked/good.onnx": GOOD}
+    files["deep/below/good.onnx"] = GOOD
     folder = project(outside / "served", files)
     (folder / "text.txt").write_text("no model", encoding="utf-8")
     if os.name == "posix":
+        (folder / "deep" / "modellint.toml").symlink_to(outside / "modellint.toml")
         (folder / "linked" / "out.onnx").symlink_to(outside / "secret.onnx")
         (folder / "linked_folder").symlink_to(outside)
         (folder / "inside.onnx").symlink_to(folder / "info.onnx")
@@ -169,9 +172,10 @@ def test_a_folder_with_links_out_of_it(agent: Agent) -> None:
     found = agent.tool("check", path="linked")
     assert found["isError"]
     whole = agent.tool("check", path=".")["structuredContent"]
-    assert whole["models"] == 3  # a link to a model inside is one and the same
+    assert whole["models"] == 4  # a link to a model inside is one and the same
     assert sum("leads out" in note for note in whole["notes"]) == 2
     assert not any("secret.onnx" in str(each) for each in whole["findings"])
+    assert agent.tool("check", path="deep/below/good.onnx")["structuredContent"]["ok"]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +197,7 @@ def test_a_folder_with_links_out_of_it(agent: Agent) -> None:
         ("check", {"path": ".", "shapes": {"x": "1xN"}}, "invalid shape"),
         ("check", {"path": ".", "select": ["HYG0O1"]}, "did you mean"),
         ("check", {"path": ".", "runtime": "tensorr"}, "did you mean"),
-        ("inspect", {"path": "."}, "3 models, where one is needed"),
+        ("inspect", {"path": "."}, "4 models, where one is needed"),
         ("explain_rule", {"code": "XYZ123"}, "no rule, prefix or family"),
         ("explain_rule", {"code": ["FUS002"]}, "expected string"),
     ],

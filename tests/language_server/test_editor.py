@@ -14,6 +14,7 @@ from tests.language_server.client import Editor
 from tests.samples import GOOD, INFO, project
 from tests.support import run_cli
 
+pytestmark = pytest.mark.xdist_group("editor")  # they share a server
 CONFIG, RULE = "modellint.toml", "TEAM001-relu-after-relu.toml"
 
 

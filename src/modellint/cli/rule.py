@@ -17,7 +17,7 @@ from modellint.cli.configuration import catalogue, configurable
 from modellint.report.text import SEVERITIES, Text
 from modellint.rules.message import as_prose
 from modellint.rules.rule import Example, Rule
-from modellint.rules.selection import covers, unknown
+from modellint.rules.selection import covers, find_rule, unknown
 
 WIDEST = 100
 INDENT = "  "
@@ -50,9 +50,9 @@ def command(
 
 
 def _find(name: str, rules: Mapping[str, Rule]) -> Rule:
-    found = [rule for rule in rules.values() if name.upper() == rule.code or name == rule.name]
-    if found:
-        return found[0]
+    found = find_rule(name, rules)
+    if found is not None:
+        return found
     several = [rule.code for rule in rules.values() if covers(name, rule)]
     if several:
         raise UsageError(f"{name!r} matches {len(several)} rules; see 'modellint rules {name}'")

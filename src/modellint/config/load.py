@@ -15,7 +15,7 @@ from modellint.base.data import cache_dir, parse_toml
 from modellint.base.errors import UsageError
 from modellint.base.files import MOST_TEXT, read_regular, read_text
 from modellint.base.mistakes import FileMistake, syntax_mistake
-from modellint.base.paths import Folders, tool_folder, why_outside
+from modellint.base.paths import Folders, leads_out, tool_folder, why_outside
 from modellint.base.rebuild import from_plain
 from modellint.base.records import dataclass
 from modellint.base.standins import stand_ins
@@ -142,7 +142,7 @@ class CommandLine:
     """The file to use instead of the nearest one."""
     isolated: bool = False
     top: Path | None = None
-    """The folder, without links, above which no file counts; None for no limit."""
+    """The folder, without links, outside of which no file counts; None for no limit."""
 
 
 class Configs:
@@ -189,9 +189,14 @@ class Configs:
         """Return the configuration that a folder itself contains."""
         for name in NAMES:
             file = folder / name
-            if os.path.isfile(file) and read_table(file) is not None:  # noqa: PTH113 - any length
+            is_there = os.path.isfile(file) and not self._leads_out(file)  # noqa: PTH113 - any length
+            if is_there and read_table(file) is not None:
                 return self._merged(file)
         return None
+
+    def _leads_out(self, file: Path) -> bool:
+        top = self._command_line.top
+        return top is not None and leads_out(top, file)
 
     def _merged(self, file: Path | None) -> Config:
         """Return the Config of a file, shared by all folders it applies to."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 from modellint.base.errors import UsageError
 from modellint.base.mistakes import FileMistake
 from modellint.base.toml_text import Range
-from modellint.config.load import NAMES, CommandLine, Config, ConfigError, Configs
+from modellint.config.load import NAMES, Config, ConfigError
 from modellint.config.places import keys_in
 from modellint.lsp.documents import TOP, OpenDocument
 
@@ -37,18 +36,12 @@ def _is_rule(document: OpenDocument) -> bool:
     keys = {place.path[0] for place in document.toml.places}
     if FILE_NAME.fullmatch(document.path.name):
         return not keys or any(each.name in keys for each in fields(Rule))
-    return "match" in keys and any(
-        document.path.is_relative_to(folder) for folder in rule_folders(document.path)
-    )
+    if "match" not in keys:
+        return False
+    from modellint.lsp.words import Project
 
-
-def rule_folders(path: Path) -> list[Path]:
-    """Return the folders of rules that the configuration of a file names."""
-    try:
-        config = Configs(CommandLine({})).of(path.parent)
-        return [config.path("rules", folder) for folder in config.settings.rules]
-    except UsageError:
-        return []
+    folders = Project(document.path).folders("rules")
+    return any(document.path.is_relative_to(folder) for folder in folders)
 
 
 def diagnose(document: OpenDocument, more: ConfigCheck) -> list[Diagnosis]:

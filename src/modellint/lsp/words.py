@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 from modellint.base.errors import UsageError
 from modellint.base.links import rule_url
 from modellint.base.records import dataclass
-from modellint.config.load import CommandLine, Config, Configs
+from modellint.config.load import CommandLine, Configs
 
 if TYPE_CHECKING:
     from modellint.rules.rule import Rule
@@ -41,25 +41,13 @@ class Word:
 class Project:
     """Rules and targets that a document may name, those of its configuration included."""
 
-    def __init__(self, path: Path, config: Config | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._given = config
-
-    @property
-    def config(self) -> Config | None:
-        """The configuration that applies; None if it has mistakes."""
-        if self._given is not None:
-            return self._given
-        try:
-            return Configs(CommandLine({})).of(self._path.parent)
-        except UsageError:
-            return None
 
     def folders(self, key: Literal["rules", "target-dirs"]) -> list[Path]:
-        config = self.config
-        if config is None:
-            return []
+        """Return the folders that the configuration on the disk names, if it has no mistakes."""
         try:
+            config = Configs(CommandLine({})).of(self._path.parent)
             names = getattr(config.settings, key.replace("-", "_"))
             return [path for path in (config.path(key, name) for name in names) if path.is_dir()]
         except UsageError:
@@ -75,9 +63,9 @@ class Project:
 
     def rule(self, name: str) -> Rule | None:
         """Return the rule with this code or name."""
-        rules = self.rules()
-        named = (rule for rule in rules.values() if rule.name == name)
-        return rules.get(name.upper()) or next(named, None)
+        from modellint.rules.selection import find_rule
+
+        return find_rule(name, self.rules())
 
 
 def selectors(project: Project) -> Iterator[Word]:

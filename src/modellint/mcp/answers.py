@@ -15,7 +15,7 @@ from modellint.base.links import rule_url
 from modellint.base.paths import leads_out, why_outside
 from modellint.base.records import dataclass
 from modellint.base.text import brief, clean
-from modellint.config.load import CommandLine, Configs
+from modellint.config.load import CommandLine, Config, Configs
 from modellint.mcp.tools import MOST_LISTED, USUAL
 from modellint.serving.models import command_line, look_at
 
@@ -63,12 +63,12 @@ def inspect(arguments: Arguments) -> Answer:
 
 
 def explain_rule(arguments: Arguments) -> Answer:
-    from modellint.rules.selection import covers, unknown
+    from modellint.rules.selection import covers, find_rule, unknown
 
     name, rules = arguments["code"].strip(), _rules()
-    found = [rule for rule in rules.values() if name.upper() == rule.code or name == rule.name]
-    if found:
-        return _bounded(found[0].markdown()), None
+    found = find_rule(name, rules)
+    if found is not None:
+        return _bounded(found.markdown()), None
     several = [rule for rule in rules.values() if covers(name, rule)]
     if not several:
         raise UsageError(unknown(name, rules))
@@ -110,7 +110,7 @@ def _line(arguments: Arguments, *names: str) -> CommandLine:
     return command_line({**given, "cache": False}, Path.cwd())
 
 
-def _config() -> Any:
+def _config() -> Config:
     return Configs(_line({})).of(Path.cwd())
 
 

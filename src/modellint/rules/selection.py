@@ -47,6 +47,12 @@ def covers(selector: str, subject: Identified) -> bool:
     return specificity(selector, subject) is not None
 
 
+def find_rule(name: str, rules: Mapping[str, Rule]) -> Rule | None:
+    """Return the rule with this code, in any case, or this name."""
+    named = (rule for rule in rules.values() if rule.name == name)
+    return rules.get(name.upper()) or next(named, None)
+
+
 def best(selectors: Iterable[str], rule: Rule) -> int:
     """Return the highest specificity of the selectors for a rule; -1 if none matches."""
     found = (specificity(selector, rule) for selector in selectors)
