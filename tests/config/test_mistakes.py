@@ -49,6 +49,8 @@ WRONG_TYPES = {
     "include": ('"*.bin"', "expected a list"),
     "exclude": ("1.5", "expected a list"),
     "force-exclude": ('"no"', "expected true or false"),
+    "max-fetch": ("[]", "expected"),
+    "fetch-timeout": ('"long"', "expected a number"),
     "respect-gitignore": ("1", "expected true or false"),
     "weights": ('"off"', "expected true or false"),
     "weights-budget": ("[]", "expected"),

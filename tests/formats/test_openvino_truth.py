@@ -19,6 +19,7 @@ from modellint.model import Graph, Model, Node, Tensor
 from modellint.operators import of, rows
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example
+from tests.support import save
 
 openvino = pytest.importorskip("openvino")
 ops = pytest.importorskip("openvino.opset13")
@@ -127,6 +128,13 @@ def examples(kind: str) -> list[tuple[str, Example]]:
     ]
 
 
+def written(example: Example, folder: Path) -> Path:
+    path = write_files(example, folder)
+    if path.suffix == ".onnxtxt":  # which OpenVINO does not read
+        return save(example.model, path.with_suffix(".onnx"))
+    return path
+
+
 def is_refused(path: Path) -> bool:
     try:
         openvino.Core().read_model(path)
@@ -140,14 +148,14 @@ def test_openvino_refuses_what_rules_say_it_refuses(
     name: str, example: Example, tmp_path: Path
 ) -> None:
     is_old = name == "OVN001-1"  # about what an old version means
-    assert is_refused(write_files(example, tmp_path)) is not is_old
+    assert is_refused(written(example, tmp_path)) is not is_old
 
 
 @pytest.mark.parametrize(("name", "example"), examples("valid"))
 def test_openvino_reads_what_rules_do_not_report(
     name: str, example: Example, tmp_path: Path
 ) -> None:
-    assert not is_refused(write_files(example, tmp_path))
+    assert not is_refused(written(example, tmp_path))
 
 
 @pytest.mark.parametrize(
