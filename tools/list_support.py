@@ -26,9 +26,12 @@ EDGE_TPU = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED
 L2_NORMALIZATION LOGISTIC MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX
 REDUCE_MIN RELU RELU6 RELU_N1_TO_1 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE
-SOFTMAX SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TRANSPOSE
+SOFTMAX SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TILE TRANSPOSE
 TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM
 """.split()
+"""Google's list, and TILE, which its compiler took in a model that it publishes."""
+DATA = {"SPLIT": 1, "TRANSPOSE_CONV": 2}
+"""The input that the data is in, if it is not the first."""
 ROW = re.compile(r"^\| \d+ \| ([\w/]+) \| TIDL_\w+ \| (.*)", re.MULTILINE)
 ALONE_NOT = ("Not supported as an individual operator",)
 """Words about operators that are only taken as a part of a larger one."""
@@ -38,12 +41,11 @@ Table = dict[str, Operator]
 
 def edge_tpu(lists: Sequence[Path]) -> Table:
     """The operators of the Edge TPU, which take 8-bit integers only."""
-    return {
-        op: Operator(accepted=1, taken=TYPES, tried=TYPES + OTHER_TYPES)
-        if op in EDGE_TPU
-        else Operator()
-        for op in sorted({*FORMS, *EDGE_TPU})
-    }
+    table: Table = {op: Operator() for op in sorted({*FORMS, *EDGE_TPU})}
+    for op in EDGE_TPU:
+        tried = TYPES + OTHER_TYPES
+        table[op] = Operator(DATA.get(op, 0), accepted=1, taken=TYPES, tried=tried)
+    return table
 
 
 def tidl(lists: Sequence[Path]) -> Table:
