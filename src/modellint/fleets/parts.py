@@ -81,7 +81,7 @@ class PartFormat:
                 yield _checked(row, columns)
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, NotImplementedError) as error:
             raise UsageError(f"{path} is damaged: {error}") from None
 
 

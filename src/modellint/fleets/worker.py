@@ -38,9 +38,9 @@ def end_children(orders: Orders) -> None:
     """End all children of a run in this process, and start no others."""
     with _starting:
         _ended.add(orders.run)
-        for process in [each for each, run in _runs.items() if run == orders.run]:
+        for process in [each for each, run in list(_runs.items()) if run == orders.run]:
             children.end(process)
-            del _runs[process]
+            _runs.pop(process, None)
 
 
 def _linted(orders: Orders, task: FleetTask) -> Outcome:
