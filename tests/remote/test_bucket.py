@@ -51,6 +51,7 @@ def test_one_object_needs_no_list(web: Web, tmp_path: Path) -> None:
 def test_a_prefix_without_a_slash(web: Web, tmp_path: Path) -> None:
     failed(run_cli("check", "s3://bucket/nothing", cwd=tmp_path), "no such file or folder")
     failed(run_cli("check", "s3://other/", cwd=tmp_path), "s3://other: there is no such bucket")
+    failed(run_cli("check", "az://container/", cwd=tmp_path), "AZURE_STORAGE_ACCOUNT_NAME names it")
 
 
 def test_a_change_is_noticed(web: Web, tmp_path: Path) -> None:

@@ -179,6 +179,8 @@ class StoreFolder:
             return FetchError(f"the store fails (status {status[1]})")
         if re.search(r"timed? ?out", said):
             return self._patience.stalled(self._seconds)
+        if "must be specified" in said.lower():
+            return FetchError("its account is not named; AZURE_STORAGE_ACCOUNT_NAME names it")
         if "169.254.169.254" in said or "credential" in said.lower():
             return FetchError("there are no credentials for the store")
         if re.search(r"error sending request|connect|dns", said, re.IGNORECASE):
