@@ -238,6 +238,8 @@ class Mount:
         if done.trouble and path is not None:
             self._broken[self._name(path)] = done.trouble
         self._traffic, self._trouble, self._touched = Traffic(), "", {}
+        if not self.lists:  # nothing else is read here
+            self._held = Held()
         return done
 
     def _check_unchanged(self) -> None:

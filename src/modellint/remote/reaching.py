@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.request import url2pathname
 
 from modellint.base.errors import UsageError
 from modellint.base.paths import is_address
@@ -66,7 +66,7 @@ def _local(url: Url) -> Path:
     server, slash, path = f"{place}/{url.name}".rstrip("/").partition("/")
     if server not in ("", "localhost"):
         raise UsageError(f"{url.shown_whole}: a file's address names no server")
-    return Path(unquote(slash + path))
+    return Path(url2pathname(slash + path))
 
 
 class _Opener:

@@ -54,8 +54,8 @@ def parsed(text: str) -> Url:
     """Return the parts of an address. Raises UsageError."""
     scheme = text.partition("://")[0].lower()
     kind = KINDS.get(scheme, "other")
-    if any(ord(sign) < 33 for sign in text):
-        raise UsageError("an address contains no blanks and no control characters")
+    if any(ord(sign) < 32 for sign in text) or (kind == "web" and " " in text):
+        raise UsageError("an address contains no control characters, and on the web no blanks")
     if kind == "web":
         return _on_web(scheme, text)
     rest = text.split("://", 1)[1].rstrip("/")

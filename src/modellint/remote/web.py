@@ -16,6 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from modellint.base.records import dataclass
 from modellint.base.version import __version__
+from modellint.remote.background import THREADS
 from modellint.remote.origin import (
     CHANGED,
     PAUSE,
@@ -39,6 +40,8 @@ _DENIED = frozenset({401, 403})
 _CHANGED = 412
 _NO_SUCH_RANGE = 416
 _MOVED = frozenset({301, 302, 303, 307, 308})
+_free: dict[str, list[http.client.HTTPConnection]] = {}
+"""Connections that are open and not in use, by server: one folder may be on it for each address."""
 _RANGE = re.compile(r"bytes (?:(\d{1,19})-(\d{1,19})|\*)/(\d{1,19})")
 _LENGTH = re.compile(r"\d{1,19}")
 
@@ -88,11 +91,6 @@ class WebFolder:
         self._patience = Patience(parts.netloc)
         self._authority = parts.netloc.rpartition("@")[0]
         self._seconds = seconds
-
-        self._free: dict[str, list[http.client.HTTPConnection]] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_free": {}}
 
     def look(self, name: str, head: int, traffic: Traffic) -> RemoteFile | None:
         wanted = {"Range": f"bytes=0-{head - 1}"} if head else {}
@@ -174,7 +172,7 @@ class WebFolder:
             yield answer
 
     def _address(self, name: str) -> str:
-        url = urljoin(self._top, quote(name, safe="/-._~"))
+        url = f"{self._top}{quote(name, safe='/-._~')}"
         return f"{url}?{self._query}" if self._query else url
 
     @contextmanager
@@ -277,7 +275,7 @@ class WebFolder:
         proxy = getproxies().get(parts.scheme)
         if proxy and proxy_bypass(parts.hostname or ""):
             proxy = None
-        free = self._free.setdefault(f"{parts.scheme}://{parts.netloc}", [])
+        free = _free.setdefault(f"{parts.scheme}://{parts.netloc}", [])
         try:
             connection = free.pop()
         except IndexError:
@@ -287,8 +285,9 @@ class WebFolder:
 
     def _finish(self, answer: WebAnswer) -> None:
         """Keep the connection for the next request if all of the answer was read."""
-        if answer.body.isclosed() and answer.connection.sock is not None:
-            self._free[answer.server].append(answer.connection)
+        free, is_open = _free.setdefault(answer.server, []), answer.connection.sock is not None
+        if answer.body.isclosed() and is_open and len(free) < THREADS:
+            free.append(answer.connection)
         else:
             answer.body.close()
             answer.connection.close()
@@ -308,7 +307,7 @@ class WebFolder:
         return secured
 
     def close(self) -> None:
-        for connections in self._free.values():
+        for connections in list(_free.values()):
             while connections:
                 connections.pop().close()
 
