@@ -36,7 +36,7 @@ FROM_PATH = frozenset({"code", "name", "family", "path"})
 """Fields of a rule that its path states."""
 EXPRESSIONS = frozenset({"where", "facts", "when"})
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
-_LAST_WORD = re.compile(r"[\w.]*$")
+_WORD = re.compile(r"[\w.]*")
 
 
 def keys(path: KeyPath, project: Project) -> Iterable[Word]:
@@ -98,8 +98,8 @@ def values(path: KeyPath, typed: str, toml: TomlText, project: Project) -> Itera
 
 def last_word(text: str) -> str:
     """Return the end of what was typed that a completion replaces."""
-    found = _LAST_WORD.search(text)
-    return found[0] if found is not None else ""
+    found = _WORD.match(text[::-1])  # from the end: a search would begin again at each letter
+    return found[0][::-1] if found is not None else ""
 
 
 def _names_an_operator(typed: str) -> bool:
