@@ -15,6 +15,8 @@ from modellint.base.data import read_toml
 from modellint.runtimes import find_runtime
 
 ONNX, TFLITE, NCNN = "onnx", "tflite", "ncnn"
+PREFIX = f"{TFLITE}."
+"""Prefix of operators of TFLite files in tables that name others without one."""
 
 
 def contents() -> Contents:
@@ -35,11 +37,12 @@ def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "An empty cell: no test or list covers the operator. Types are those that were accepted"
     yield "for the input with the most choices."
     yield ""
-    yield from _operators([table for table in every if _dialect(table) == ONNX])
+    yield from _operators([_part(table, "") for table in every if _dialect(table) == ONNX])
     yield ""
     yield "## Operators of TFLite files"
     yield ""
-    yield from _operators([table for table in every if _dialect(table) == TFLITE])
+    parts = [table if _dialect(table) == TFLITE else _part(table, PREFIX) for table in every]
+    yield from _operators([table for table in parts if table["operators"]])
     yield ""
     yield "## Layers of ncnn that run with Vulkan"
     yield ""
@@ -57,6 +60,16 @@ def _dialect(table: Mapping[str, Any]) -> str:
     placing = runtime.placing if runtime is not None else None
     stated = placing.dialects if placing is not None else (ONNX,)
     return next((each for each in (TFLITE, NCNN) if each in stated), ONNX)
+
+
+def _part(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return a table of the operators of TFLite files alone, or of all others."""
+    operators = {
+        op.removeprefix(prefix): entry
+        for op, entry in table["operators"].items()
+        if op.startswith(PREFIX) == bool(prefix)
+    }
+    return {**table, "operators": operators}
 
 
 def _operators(every: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -23,6 +23,7 @@ import json
 import multiprocessing
 import re
 import sys
+import tempfile
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -604,7 +605,27 @@ class OpenVino:
         }
         asked = sorted(each for each in known if _qualified(*each) not in table)
         unknown = self._without_rule(asked)
-        return {_qualified(*each): each not in unknown for each in asked}
+        known = {_qualified(*each): each not in unknown for each in asked}
+        return known | {f"{TFLITE}.{op}": taken for op, taken in self._translated()}
+
+    def _translated(self) -> Iterator[tuple[str, bool]]:
+        """Iterate over operators of TFLite files, with whether there is a rule for them."""
+        import openvino
+        from tflite_cases import cases
+
+        asked: set[str] = set()
+        with tempfile.TemporaryDirectory() as folder:
+            for op, _, _, content in cases():
+                if op not in asked:
+                    asked.add(op)
+                    model = Path(folder, f"{op}.tflite")
+                    model.write_bytes(content)
+                    try:
+                        openvino.Core().read_model(str(model))
+                    except RuntimeError as error:
+                        yield op, UNTRANSLATED not in str(error)
+                    else:
+                        yield op, True
 
     def _without_rule(self, ops: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Return those of some operators that there is no rule for; what fails has one."""
@@ -635,6 +656,8 @@ class OpenVino:
         return refusal(model.SerializeToString(), compiles=not build)
 
 
+TFLITE = "tflite"
+UNTRANSLATED = "No translator found"
 IMPORTED = ("", "ai.onnx.ml", "com.microsoft")
 """Domains that OpenVINO has rules for."""
 

@@ -31,6 +31,11 @@ def test_operators_have_their_names_without_the_operator_set() -> None:
     assert [each.op for each in not_converted(told)] == ["Det", "my.Foo"]
 
 
+def test_operators_of_tflite_files_without_a_rule() -> None:
+    told = "FrontEnd API failed with OpConversionFailure:\nNo translator found for ATAN2 node.\n"
+    assert not_converted(told) == [Remark("no-importer", NO_RULE, op="ATAN2")]
+
+
 def test_the_line_about_the_model() -> None:
     assert distilled(REFUSED) == "No suitable implementations."
     assert not_converted(REFUSED) == [Remark("model-refused", "No suitable implementations.")]

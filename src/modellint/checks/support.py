@@ -88,10 +88,9 @@ def _unsupported(
         never = table.takes(op) is False
         limit = table.operators.get(op, {}).get("refused-from", math.inf)
         for node in nodes if never or limit < math.inf else ():
-            opset = opset_of(node) or 0
             if never:
                 yield by_table(context, table, node)
-            elif opset >= limit:
+            elif (opset := opset_of(node) or 0) >= limit:
                 facts = {"opset": opset, "older": limit - 1}
                 yield by_table(context, table, node, facts, variant="newer")
 

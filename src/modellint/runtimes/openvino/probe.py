@@ -13,6 +13,7 @@ from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 CPU = "CPU"
 NO_RULE = "OpenVINO has no rule that converts it"
 _NO_RULE = re.compile(r"No conversion rule found for operations: (?P<ops>.+)")
+_NO_TRANSLATOR = re.compile(r"No translator found for (?P<op>\S+) node")
 _FAILED = re.compile(r"Conversion is failed for: (?P<ops>.+)")
 _OPSET = re.compile(r"-\d+$")
 _SUMMARY = "\nSummary:\n"
@@ -63,6 +64,7 @@ def not_converted(error: str) -> list[Remark]:
     """Return what OpenVINO cannot read, by operator if it says which."""
     listed = [op for found in _NO_RULE.finditer(error) for op in found["ops"].split(", ")]
     failed = [op for found in _FAILED.finditer(error) for op in found["ops"].split(", ")]
+    listed += dict.fromkeys(found["op"] for found in _NO_TRANSLATOR.finditer(error))
     found = [Remark("no-importer", NO_RULE, op=_plain(op)) for op in listed]
     found += [Remark("model-refused", distilled(error), op=_plain(op)) for op in failed]
     return found or [Remark("model-refused", distilled(error))]
