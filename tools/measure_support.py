@@ -605,8 +605,8 @@ class OpenVino:
         }
         asked = sorted(each for each in known if _qualified(*each) not in table)
         unknown = self._without_rule(asked)
-        known = {_qualified(*each): each not in unknown for each in asked}
-        return known | {f"{TFLITE}.{op}": taken for op, taken in self._translated()}
+        found = {_qualified(*each): each not in unknown for each in asked}
+        return found | {f"{TFLITE}.{op}": taken for op, taken in self._translated()}
 
     def _translated(self) -> Iterator[tuple[str, bool]]:
         """Iterate over operators of TFLite files, with whether there is a rule for them."""
