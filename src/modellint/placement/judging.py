@@ -67,11 +67,13 @@ class NodeJudge(Facts):
 
     @cached_property
     def _forms(self) -> Mapping[str, list[Mapping[str, Any]]]:
-        return restrictions(self._deployment.runtime or "", self._deployment.runtime_version)
+        asked = self._deployment
+        return restrictions(asked.runtime or "", asked.runtime_version, self._placing.forms)
 
     @cached_property
     def _removed(self) -> frozenset[str]:
-        return removed(self._deployment.runtime or "", self._deployment.runtime_version)
+        asked = self._deployment
+        return removed(asked.runtime or "", asked.runtime_version, self._placing.forms)
 
     @cached_property
     def _moved(self) -> frozenset[str]:

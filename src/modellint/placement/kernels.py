@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
-from modellint.base.store import kept_toml
 from modellint.formats.onnx.facts import normal_domain
 from modellint.forms.forms import opset_of, refused_form, type_at
 from modellint.model import Node, Value, is_static
@@ -22,7 +20,6 @@ from modellint.placement.judging import NodeJudge
 from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.stages import stages
 from modellint.runtimes.kernels import KernelTable, kernels
-from modellint.runtimes.versions import find_table
 
 _STAYS = NotTaken("neighbor", "reads only what the CPU has, such as shapes")
 _FED = NotTaken("neighbor", "reads an input that the other unit reads, too")
@@ -59,23 +56,6 @@ class KernelJudge(NodeJudge):
     def _runtime(self) -> str:
         return self._deployment.runtime or ""
 
-    @cached_property
-    def _stated(self) -> Mapping[str, Any]:
-        table = find_table(self._runtime, self._placing.forms, self._deployment.runtime_version)
-        return kept_toml(table.path) if table is not None else {}
-
-    @cached_property
-    def _removed(self) -> frozenset[str]:
-        return frozenset(self._stated.get("removed", ()))
-
-    @cached_property
-    def _forms(self) -> Mapping[str, list[Mapping[str, Any]]]:
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        for form in self._stated.get("form", ()):
-            for op in form["op"]:
-                found.setdefault(op, []).append(form)
-        return found
-
     def follows_its_reader(self, node: Node) -> bool:
         return False
 
@@ -92,6 +72,8 @@ class KernelJudge(NodeJudge):
         opset = opset_of(node)
         fused = self._fused.get(id(node), "")
         if opset is None or (fused and fused in self._kernels.operators[""]):
+            return None
+        if self._model.function_of(node) is not None:
             return None
         domain, op = normal_domain(node.domain), node.op_type
         types = lambda place: type_at(node, place)  # noqa: E731 - it is this node's

@@ -45,8 +45,8 @@ class Placing:
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     kernels: str = ""
     """Kind of the table of kernels that say what it takes, instead of `support`."""
-    forms: str = ""
-    """Kind of the table of forms for which its kernels do not hold."""
+    forms: str = "restrictions"
+    """Kind of the table of forms that it refuses."""
     only_on_cuda: bool = False
     """True if only an NVIDIA GPU is such an accelerator."""
     source: str = ""

@@ -62,15 +62,17 @@ def _support(runtime: str, version: str, table: Table) -> Support:
     )
 
 
-def restrictions(runtime: str, version: str | None = None) -> Mapping[str, list[Mapping[str, Any]]]:
+def restrictions(
+    runtime: str, version: str | None = None, kind: str = RESTRICTIONS
+) -> Mapping[str, list[Mapping[str, Any]]]:
     """Return the forms that it refuses of operators it supports, by operator."""
-    table = find_table(runtime, RESTRICTIONS, version)
+    table = find_table(runtime, kind, version)
     return _restrictions(table) if table is not None else {}
 
 
-def removed(runtime: str, version: str | None = None) -> frozenset[str]:
+def removed(runtime: str, version: str | None = None, kind: str = RESTRICTIONS) -> frozenset[str]:
     """Return the operators that it removes before it places nodes."""
-    table = find_table(runtime, RESTRICTIONS, version)
+    table = find_table(runtime, kind, version)
     return frozenset(kept_toml(table.path).get("removed", ()) if table is not None else ())
 
 
