@@ -57,7 +57,7 @@ class EditorServer:
         self._watches = False
         self._documents: dict[str, OpenDocument] = {}
         self._failures: dict[str, tuple[OpenDocument, list[Any]]] = {}
-        """What is wrong with the examples of rule files, as they were saved."""
+        """Mistakes in the examples of rule files, as they were saved."""
         self._offered: dict[str, Word] = {}
         self._chores = Chores()
         self._linter: ModelLinter | None = None

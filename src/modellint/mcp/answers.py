@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_PAGE = 60_000
 """Characters of a text; what follows is left out, and said to be."""
+MOST_NOTES = 20
 MOST_NEIGHBOURS = 10_000
 """Entries of a model's folder to look at."""
 WIDTH = 120
@@ -42,10 +43,13 @@ def check(arguments: Arguments) -> Answer:
     line = _line(arguments, *DEPLOYMENT, *RULES)
     served = _served(arguments["path"], line)
     outcome = lint(Request(served.models, line))
-    content = _findings(
-        outcome.result, arguments.get("most", USUAL), [*served.notes, *outcome.notes]
-    )
-    return _json(content), content
+    most, notes = arguments.get("most", USUAL), [*served.notes, *outcome.notes]
+    while True:
+        content = _findings(outcome.result, most, notes)
+        text = _json(content)
+        if len(text) <= LONGEST_PAGE or most == 1:
+            return text, content
+        most = max(most // 2, 1)
 
 
 def inspect(arguments: Arguments) -> Answer:
@@ -158,7 +162,7 @@ def _served(text: str, line: CommandLine) -> Served:
         raise UsageError(refusals[0])
     return Served(
         [model for model in models if model not in refused],
-        [*found.notes, *refusals[:MOST_LISTED]],
+        [*found.notes, *refusals],
     )
 
 
@@ -203,7 +207,7 @@ def _findings(result: Result, most: int, notes: Sequence[str]) -> dict[str, Any]
             code: {"summary": rule.summary, "fix": rule.fix.strip(), "url": rule_url(code)}
             for code, rule in ((code, result.rules[code]) for code in codes if code in result.rules)
         },
-        "notes": [brief(note) for note in dict.fromkeys(notes)][:MOST_LISTED],
+        "notes": [brief(note) for note in dict.fromkeys(notes)][:MOST_NOTES],
     }
 
 
