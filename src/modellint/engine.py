@@ -195,7 +195,9 @@ class _Linting:
         except Exception as error:  # a broken rule must not abort the run
             listed = listing.findings() if listing is not None else []
             return [*listed, self._crash(rule, error)]
-        if context.absent is not None:
+        # A deployment that was fitted to this model says nothing about others.
+        is_planned = analyses.deployment == self.plan.deployments[index]
+        if context.absent is not None and is_planned:
             question.needed[index] = frozenset(context.absent)
         return listing.findings() if listing is not None else []
 

@@ -34,3 +34,27 @@ def test_every_rule_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("modellint.questions.Question.is_understood", False)
     asked = [lint_file(path, path.name, asking).findings for path in paths]
     assert found == [*asked, *asked]
+
+
+HALF = """
+<ir_version: 8, opset_import: ["" : 17]>
+half (float16[1,8] x) => (float16[1,8] y)
+<float16[8] w = {1,1,1,1,1,1,1,1}>
+{ y = Add (x, w) }
+"""
+
+
+def test_a_deployment_that_fits_one_model_says_nothing_about_others(tmp_path: Path) -> None:
+    """A model stored in fp16 drops the assumed precision, on which the rule depends."""
+    rule = RULES["FUS043"]
+    (tmp_path / "half.onnxtxt").write_text(HALF)
+    (tmp_path / "odd.onnxtxt").write_text(rule.examples.invalid[0].model or "")
+    assumed = Deployment(
+        find_target("a10"), "tensorrt", precision="fp16", origins={"precision": "assumed"}
+    )
+    plan = Plan(rules=(rule,), deployments=(assumed,))
+    found = [
+        [each.code for each in lint_file(tmp_path / name, name, plan).findings]
+        for name in ("odd.onnxtxt", "half.onnxtxt", "odd.onnxtxt")
+    ]
+    assert found == [["FUS043"], [], ["FUS043"]]
