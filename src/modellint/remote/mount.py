@@ -18,6 +18,7 @@ from modellint.base.units import format_bytes
 from modellint.remote.background import awaited, begun
 from modellint.remote.held import Held
 from modellint.remote.origin import (
+    CHANGED,
     FetchError,
     FetchLimits,
     RemoteFile,
@@ -251,7 +252,7 @@ class Mount:
                 self._trouble = error.text
                 return
             if before is not None and (now is None or (now.size, now.tag) != _state(before)):
-                self._trouble = "it changed while it was read"
+                self._trouble = CHANGED
                 return
 
     # Fetching

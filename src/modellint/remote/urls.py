@@ -18,7 +18,7 @@ KINDS: Mapping[str, Kind] = {
 }
 """Schemes; of all others, fsspec may know what they mean."""
 _BUCKETS: Mapping[str, int] = {"hf": 2}
-"""Parts of an address that name the top of a store, where it is not one."""
+"""Number of parts of an address that name the top of a store, if it is not one."""
 
 
 @dataclass(frozen=True, slots=True)
