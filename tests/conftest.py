@@ -26,7 +26,7 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def kept_rules(tmp_path_factory: pytest.TempPathFactory) -> KeptEntries:
-    """What a run of the program keeps of its own rules, which no later run has to parse."""
+    """Rules as a run of the program keeps them, which no later run has to parse."""
     folder = tmp_path_factory.mktemp("kept")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODELLINT_CACHE_DIR", str(folder))

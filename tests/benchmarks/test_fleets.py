@@ -44,7 +44,7 @@ def one_process(models: Path, *options: str) -> Contender:
 
 
 def test_small_models(benchmark: Any, tmp_path: Path) -> None:
-    """What a fleet adds for each file is far less than linting a model of thirty nodes takes.
+    """Overhead of a fleet for each file, far below what linting thirty nodes takes.
 
     Starting another two processes is in the figures, and nearly all of the difference.
     """
