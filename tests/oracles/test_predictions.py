@@ -13,6 +13,7 @@ from modellint.finding import Finding, Location, Severity
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
 from modellint.probes.agreement import confront
+from modellint.probes.backends import known_backends
 from modellint.probes.outcome import Outcome
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example, Rule
@@ -25,6 +26,7 @@ BACKENDS = {
     "tensorrt": TENSORRT_RTX,  # in its place: TensorRT itself needs a GPU
     "tensorrt-rtx": TENSORRT_RTX,
     "onnxruntime": ONNXRUNTIME,
+    "openvino": known_backends()["openvino"],
 }
 PREDICTING = [
     rule
@@ -64,7 +66,8 @@ def answers(folder: Path) -> list[Answer]:
                 name = f"{rule.code} {'invalid' if predicted else 'valid'} {number}"
                 runtime = example.runtime or ("tensorrt" if example.target else "")
                 beyond = runtime == "onnxruntime" and example.target  # a GPU, which is not here
-                if runtime in rule.runtimes and example.model and not beyond:
+                is_asked = runtime in BACKENDS and BACKENDS[runtime].installation is not None
+                if is_asked and runtime in rule.runtimes and example.model and not beyond:
                     found.append(ask(rule, name, example, predicted, runtime, folder))
     return found
 
