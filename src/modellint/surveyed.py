@@ -36,6 +36,8 @@ class SurveyedRun:
 
     results: str
     modellint: str
+    settings: str
+    """Key of the settings and rules."""
     started: str
     finished: str | None
     """None if it is not finished: its figures are those of some of the models."""

@@ -128,6 +128,12 @@ def test_differences_between_two_runs(folder: Path) -> None:
     assert found.notes == ()
 
 
+def test_runs_with_other_settings_are_compared_with_a_remark(folder: Path, tmp_path: Path) -> None:
+    run(folder / "models", tmp_path / "other", select=("VAL003",))
+    (note,) = survey(tmp_path / "other", against=folder / "new").notes
+    assert "different settings or rules" in note
+
+
 def test_a_run_and_itself_do_not_differ(folder: Path) -> None:
     trend = survey(folder / "new", against=folder / "new").trend
     assert trend is not None

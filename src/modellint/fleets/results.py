@@ -67,6 +67,7 @@ class FleetRun:
         return SurveyedRun(
             results=str(folder),
             modellint=self.modellint,
+            settings=self.key,
             started=self.started,
             finished=self.finished,
             engine=self.engine,

@@ -215,6 +215,8 @@ def _notes(run: SurveyedRun, before: SurveyedRun | None) -> Iterator[str]:
             f"the runs are of modellint {before.modellint} and {run.modellint}: what is new may "
             "come from new rules"
         )
+    elif run.settings != before.settings and run.deployments == before.deployments:
+        yield "the runs have different settings or rules, which is a reason for differences, too"
     if run.deployments != before.deployments:
         yield (
             f"the runs are for {'; '.join(before.deployments)} and for "
