@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.oracles.support import ENVIRONMENTS
+from tests.packaging.conftest import built, snapshot, wheels
+
+__all__ = ["built", "snapshot", "wheels"]
 
 
 @pytest.fixture(autouse=True)
