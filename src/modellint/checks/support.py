@@ -71,6 +71,17 @@ def operator_not_converted(context: Context) -> Iterator[Hit]:
         every = {op: nodes for op, nodes in asked.items() if "Sequence" not in op}
         yield from folded(_unsupported(context, table, every))
         yield from folded(_unlisted(context, table, every))
+        yield from folded(_calls(context, table))
+
+
+def _calls(context: Context, table: Support) -> Iterator[Hit]:
+    """Iterate over calls of functions that the model defines, unless they go by a known name."""
+    for graph in context.graphs():
+        for op, nodes in graph.by_op.items():
+            first = nodes[0]
+            is_call = context.model.function_of(first) is not None
+            if is_call and first.domain not in STANDARD_DOMAINS[:2] and not table.takes(op):
+                yield from (by_table(context, table, node, variant="function") for node in nodes)
 
 
 def _unlisted(context: Context, table: Support, asked: Mapping[str, list[Node]]) -> Iterator[Hit]:
