@@ -24,7 +24,7 @@ from modellint.formats.protobuf import FileWindow
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from tests.samples import GOOD, failed, project
-from tests.support import PATIENCE, run_cli, save
+from tests.support import EXAMPLES, PATIENCE, run_cli, save
 
 RULES = load_rules(plugins=False)
 PLAN = Plan(rules=(RULES["HYG001"], RULES["HYG004"]))
@@ -157,6 +157,10 @@ class TestInThisProcess:
         assert ops(folder / "out" / "a" / "model.onnx") == CLEAN
         assert len(ops(folder / "a" / "model.onnx")) == 2
         assert not (folder / "out" / "good.onnx").exists()
+
+    def test_what_other_options_would_fix_is_named(self) -> None:
+        result = run_cli("check", EXAMPLES / "qat_residual.onnx", "-t", "a10", "--diff")
+        assert "Nothing to fix as asked: QNT111 with --unsafe-fixes; DYN003" in result.stdout
 
     def test_standard_input_cannot_be_fixed(self, model: Path) -> None:
         result = run_cli("check", "-", "--fix", stdin=model.read_bytes())

@@ -135,7 +135,10 @@ class _FixPage(Page):
             said = f"{verb} {counted(number, 'finding')} in {counted(models, 'model')}"
             self.print(Text(f"{said}.", FIX))
         else:
-            self.print("Nothing to fix.")
+            offers = self.words(_offers([each for file in fixes for each in file.offered]))
+            said = f"Nothing to fix as asked: {offers}." if offers else "Nothing to fix."
+            for line in Text(said).wrapped(self.page):
+                self.print(line)
         refused = sum(len(each.refused) for each in fixes)
         if refused:
             self.print(f"{counted(refused, 'fix', 'fixes')} left out: the proof failed.")
