@@ -41,8 +41,8 @@ DEBERTA = {"vocab_size": 128100, "relative_attention": True, "position_buckets":
     "type_vocab_size": 0,
 }
 TRANSFORMERS: dict[str, tuple[str, str, Mapping[str, Any]]] = {
-    r"bert-base": ("BertForQuestionAnswering", "BertConfig", {}),
-    r"bert-large": ("BertForQuestionAnswering", "BertConfig", BERT_LARGE),
+    r"(?<![a-z])bert-base": ("BertForQuestionAnswering", "BertConfig", {}),
+    r"(?<![a-z])bert-large": ("BertForQuestionAnswering", "BertConfig", BERT_LARGE),
     r"distilbert": ("DistilBertForQuestionAnswering", "DistilBertConfig", {}),
     r"albert-base": (
         "AlbertModel",
