@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support import CliResult, run_cli, save
 
@@ -68,6 +71,15 @@ def project(folder: Path, files: Mapping[str, str]) -> Path:
         else:
             path.write_text(text, encoding="utf-8")
     return folder
+
+
+def install(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test and its children import what is in a folder, and nothing of that name from one
+    of an earlier test."""
+    for path in site.iterdir():
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
 
 
 def failed(result: CliResult, *parts: str, code: int = 2) -> None:

@@ -20,15 +20,13 @@ from modellint.fleets.task import FleetTask, Orders
 from tests.fleets.deadly import NAMES, models, plugin
 from tests.fleets.inline import VALUES
 from tests.remote.servers import Web, serving
-from tests.samples import INFO, project
+from tests.samples import INFO, install, project
 
 
 @pytest.fixture
 def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models, of which one kills the process that lints it."""
-    site = plugin(tmp_path / "site")
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    install(plugin(tmp_path / "site"), monkeypatch)
     return models(tmp_path / "models")
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from modellint.rules import registry
 from modellint.rules.registry import RuleFileError, load_rules, read_rule
-from tests.samples import GOOD, codes, failed, lint_json, project
+from tests.samples import GOOD, codes, failed, install, lint_json, project
 from tests.support import run_cli, run_process
 
 PATTERN = """
@@ -52,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A plugin as pip leaves it in site-packages."""
     files = {
         "acme_rules/__init__.py": "",
@@ -63,12 +61,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "acme_rules-1.0.dist-info/entry_points.txt": POINTS,
     }
     site = project(tmp_path / "site", files)
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
-    importlib.invalidate_caches()
-    yield site
-    for name in ("acme_rules", "acme_checks"):
-        sys.modules.pop(name, None)
+    install(site, monkeypatch)
+    return site
 
 
 def test_a_folder_of_rules(folder: Path) -> None:

@@ -21,7 +21,7 @@ from modellint.rules.registry import load_rules
 from modellint.workers import job as work
 from modellint.workers import pool, run
 from modellint.workers.job import Job, lint_job
-from tests.samples import GOOD, INFO, RULES, codes, lint_json, project
+from tests.samples import GOOD, INFO, RULES, codes, install, lint_json, project
 from tests.support import PATIENCE, save
 
 DEADLY = """
@@ -155,8 +155,7 @@ def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "deadly-1.0.dist-info/entry_points.txt": "[modellint.rules]\ndeadly = deadly_rules\n",
         },
     )
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    install(site, monkeypatch)
     names = ("a.onnx", "b.onnx", "deadly.onnx", "y.onnx", "z.onnx")
     return project(tmp_path / "models", dict.fromkeys(names, INFO))
 
