@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from modellint.browser import Browser, find_browser
+from modellint.browser import Browser, BrowserPage, find_browser
 from modellint.profiles import write_json
 from tests.benching.test_comparing import network
 from tests.exports import materialise
@@ -59,6 +59,7 @@ READY = """(async () => {
   scrollTo(0, 0);
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 })()"""
+MOST_TAKEN = 5
 SECTIONS = """[...document.querySelectorAll("#index, .hero, article > section")].map(part => {
   const { left, top, width, height } = part.getBoundingClientRect();
   return [part.id || "hero", left + scrollX, top + scrollY, width, height];
@@ -103,11 +104,21 @@ def pictures(
     for key, left, top, wide, high in page.evaluate(SECTIONS):
         name = f"{file.stem}-{key.removeprefix('m0-')}"
         if name not in ELSEWHERE:
-            png = page.screenshot(of=(left, top, wide, min(high, TALLEST)))
+            png = _settled(page, (left, top, wide, min(high, TALLEST)))
             found[f"{name}-{width}-{scheme}"] = shrunk(png, WIDTHS[width], blank)
     page.close()
     blank.close()
     return found
+
+
+def _settled(page: BrowserPage, of: tuple[float, float, float, float]) -> bytes:
+    """Return a picture that a second one equals: a busy browser may still be drawing the first."""
+    png = page.screenshot(of=of)
+    for _ in range(MOST_TAKEN):
+        before, png = png, page.screenshot(of=of)
+        if png == before:
+            break
+    return png
 
 
 @dataclass(frozen=True)
