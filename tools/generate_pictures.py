@@ -43,16 +43,21 @@ def draw(name: str) -> str:
     )
     if shown.returncode not in (0, 1):
         raise SystemExit(shown.stderr)
-    console = Console(
+    console = recorder()
+    console.print(Text(f"$ modellint {' '.join(arguments)}\n", "bold"))
+    console.print(Text.from_ansi(steady(shown.stdout)), soft_wrap=True)
+    return console.export_svg(title="modellint", unique_id=f"modellint-{name}")
+
+
+def recorder() -> Console:
+    """Return a terminal that keeps what it shows, to draw it."""
+    return Console(
         record=True,
         width=COLUMNS,
         file=io.StringIO(),
         force_terminal=True,
         color_system="truecolor",
     )
-    console.print(Text(f"$ modellint {' '.join(arguments)}\n", "bold"))
-    console.print(Text.from_ansi(steady(shown.stdout)), soft_wrap=True)
-    return console.export_svg(title="modellint", unique_id=f"modellint-{name}")
 
 
 def steady(output: str) -> str:

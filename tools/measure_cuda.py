@@ -23,10 +23,9 @@ if __name__ == "__main__":
 
 import onnx
 import onnxruntime
-from measure_kernels import kernel_of, merged, write_kernels
+from measure_kernels import kernel_of, merged, registered, write_kernels
 from measure_support import at_opset, cases
 from onnx import TensorProto, helper
-from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 CUDA = "CUDAExecutionProvider"
 ABOUT = (
@@ -53,13 +52,7 @@ def main() -> int:
 
 def operators() -> dict[str, dict[str, Any]]:
     """By domain and name."""
-    schemas: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for schema in native.get_all_operator_schema():
-        schemas[schema.domain, schema.name].append(schema)
-    kernels: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for kernel in native.get_all_opkernel_def():
-        if kernel.provider == CUDA:
-            kernels[kernel.domain, kernel.op_name].append(kernel)
+    schemas, kernels = registered(CUDA)
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for (domain, name), mine in sorted(kernels.items()):
         known = schemas[domain, name]

@@ -35,6 +35,7 @@ ABOUT = (
 )
 UNBOUNDED = 2**31 - 1
 SPELT = {"float": "float32", "double": "float64"}
+ByName = dict[tuple[str, str], list[Any]]
 KINDS = {"seq": "sequence"}
 GONE = ("Constant", "Identity")
 """Operators that are gone before kernels are looked for."""
@@ -76,15 +77,21 @@ def write_kernels(kind: str, about: str, operators: dict[str, dict[str, Any]]) -
     path.write_text("".join(_lines(table)), encoding="utf-8")
 
 
-def operators() -> dict[str, dict[str, Any]]:
-    """By domain and name."""
-    schemas: dict[tuple[str, str], list[Any]] = defaultdict(list)
+def registered(provider: str) -> tuple[ByName, ByName]:
+    """Return all schemas, and the kernels of one provider, by domain and name."""
+    schemas: ByName = defaultdict(list)
     for schema in native.get_all_operator_schema():
         schemas[schema.domain, schema.name].append(schema)
-    kernels: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    kernels: ByName = defaultdict(list)
     for kernel in native.get_all_opkernel_def():
-        if kernel.provider == "CPUExecutionProvider":
+        if kernel.provider == provider:
             kernels[kernel.domain, kernel.op_name].append(kernel)
+    return schemas, kernels
+
+
+def operators() -> dict[str, dict[str, Any]]:
+    """By domain and name."""
+    schemas, kernels = registered("CPUExecutionProvider")
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for (domain, name), mine in sorted(schemas.items()):
         found[domain][name] = _operator(mine, kernels[domain, name])

@@ -11,7 +11,6 @@ copy of the repository.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import shutil
@@ -21,9 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from generate_pictures import COLUMNS
+from generate_pictures import COLUMNS, recorder
 from generated import DOCS, ROOT
-from rich.console import Console
 from rich.text import Text
 
 from modellint.base.install import SOURCE
@@ -116,13 +114,7 @@ def _last(line: bytes) -> str:
 
 def draw(lines: list[Line]) -> str:
     """Return a picture whose lines appear one after the other."""
-    console = Console(
-        record=True,
-        width=COLUMNS,
-        file=io.StringIO(),
-        force_terminal=True,
-        color_system="truecolor",
-    )
+    console = recorder()
     for _, text in lines:
         console.print(text, soft_wrap=True)
     picture = console.export_svg(title="modellint", unique_id=ID)

@@ -114,15 +114,10 @@ def pad_left(context: Context) -> Iterator[Hit]:
 
 def _is_rewritable(found: UnitPlacement, node: Node, refusal: NotTaken) -> bool:
     """Return True for a Pad that the accelerator would run as Slices and Concats."""
+    if node.op_type != "Pad" or refusal.cause not in ("operator", "form") or not borders(node):
+        return False
     table = support(found.runtime, found.version)
-    return (
-        node.op_type == "Pad"
-        and refusal.cause in ("operator", "form")
-        and table is not None
-        and table.takes("Slice") is True
-        and table.takes("Concat") is True
-        and bool(borders(node))
-    )
+    return table is not None and all(table.takes(op) is True for op in ("Slice", "Concat"))
 
 
 def _left(found: UnitPlacement) -> Iterator[Hit]:

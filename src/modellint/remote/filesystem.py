@@ -8,7 +8,6 @@ from concurrent.futures import wait
 from typing import Any, BinaryIO, TypeVar
 
 from modellint.base.errors import UsageError
-from modellint.base.install import install_command
 from modellint.remote.background import begun, in_parallel
 from modellint.remote.origin import (
     REMOVED,
@@ -18,6 +17,7 @@ from modellint.remote.origin import (
     Traffic,
     require_few,
 )
+from modellint.remote.urls import needs_extra
 
 Answer = TypeVar("Answer")
 _TAGS = (
@@ -134,8 +134,7 @@ def _known(scheme: str) -> None:
     try:
         from fsspec.registry import known_implementations, registry
     except ImportError:
-        command = install_command("remote")
-        raise UsageError(f"reading {scheme}:// needs an extra: {command}") from None
+        raise needs_extra(scheme) from None
     if scheme not in registry and scheme not in known_implementations:
         raise UsageError(
             f"{scheme}:// is not known; models are read from s3://, gs://, az://, hf://, https://, "

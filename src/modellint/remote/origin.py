@@ -42,7 +42,7 @@ class UnrangedError(FetchError):
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """FetchLimits on what may be spent on one model."""
+    """Limits on what may be spent on one model."""
 
     most: int = 256 << 20
     """Bytes to fetch."""

@@ -11,9 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from modellint.base.errors import UsageError
 from modellint.base.files import read_text
-from modellint.base.install import install_command
 from modellint.remote.background import in_parallel
 from modellint.remote.origin import (
     CHANGED,
@@ -25,6 +23,7 @@ from modellint.remote.origin import (
     Traffic,
     require_few,
 )
+from modellint.remote.urls import needs_extra
 
 PAGE = 1000
 """Objects that one request lists."""
@@ -193,8 +192,7 @@ def _require_client(scheme: str) -> None:
     try:
         import obstore  # noqa: F401
     except ImportError:
-        command = install_command("remote")
-        raise UsageError(f"reading {scheme}:// needs an extra: {command}") from None
+        raise needs_extra(scheme) from None
 
 
 def _file(meta: Any, head: bytes = b"") -> RemoteFile:

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from modellint.base.errors import UsageError
+from modellint.base.install import install_command
 from modellint.base.records import dataclass
 
 Kind = Literal["file", "web", "store", "other"]
@@ -92,3 +93,8 @@ def _public(place: str) -> str:
     """Return a server or bucket without a name and a password before it."""
     first, slash, rest = place.partition("/")
     return f"{first.rpartition('@')[2]}{slash}{rest}" if ":" in first.rpartition("@")[0] else place
+
+
+def needs_extra(scheme: str) -> UsageError:
+    """Return the error of a scheme whose package is not installed."""
+    return UsageError(f"reading {scheme}:// needs an extra: {install_command('remote')}")
