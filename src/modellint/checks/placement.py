@@ -24,10 +24,11 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
     found = shared_out(context)
     if found is None or found.accelerated or not found.nodes:
         return
-    first = found.nodes[0]
+    first, count = found.nodes[0], len(found.nodes)
     facts = {
         **units_of(found),
-        "nodes": len(found.nodes),
+        "nodes": count,
+        "whole": "The model's only node runs" if count == 1 else f"All {count} nodes run",
         "op": first.qualified_op,
         "reason": _reason(found, first),
     }
