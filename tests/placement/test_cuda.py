@@ -86,3 +86,15 @@ def test_reasons(text: str, reason: str, parts: int, copies: int, tmp_path: Path
     assert found is not None
     assert {refusal.words for refusal in found.refusals.values()} == {reason}
     assert (len(found.accelerated), len(found.boundaries)) == (parts, copies)
+
+
+@pytest.mark.parametrize("nodes", ["h = Identity (h)", "h = Identity (i) i = Identity (h)"])
+def test_nodes_that_read_their_own_outputs(nodes: str, tmp_path: Path) -> None:
+    text = f"g (float[1,8] x) => (float[1,8] y) {{ {nodes} y = Relu (h) }}"
+    assert placed(save(HEAD + text, tmp_path / "m.onnx")) is not None
+
+
+def test_a_long_chain_of_removed_nodes(tmp_path: Path) -> None:
+    chain = "".join(f"v{at + 1} = Identity (v{at}) " for at in range(2000))
+    text = f"g (float[1,8] x) => (float[1,8] y) {{ v0 = Det (x) {chain} y = Relu (v2000) }}"
+    assert placed(save(HEAD + text, tmp_path / "m.onnx")) is not None

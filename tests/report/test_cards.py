@@ -54,6 +54,8 @@ def test_the_summary_is_made_of_facts(resnet: Inspection) -> None:
     assert (
         summary(Inspection("x.onnx", "onnx", [broken])) == "x.onnx cannot be read. It is cut off."
     )
+    hidden = Trouble("FIL001", "truncated", "Tensor '\u2066x\u2069' is cut off.", fatal=True)
+    assert summary(Inspection("x.onnx", "onnx", [hidden])).isprintable()
 
 
 def test_a_plain_card_has_all_sections(resnet: Inspection) -> None:
@@ -128,6 +130,7 @@ def test_the_command_writes_a_card_and_its_charts(tmp_path: Path) -> None:
     assert "](card-roofline.svg)" in card.read_text(encoding="utf-8")
     again = run_cli(*arguments)
     assert again.exit_code == 2, "a person may have written into it"
+    assert "a model card, which may have been edited" in again.stderr
     assert "--force" in again.stderr
 
 

@@ -22,7 +22,7 @@ from modellint.cli.options import setting
 from modellint.config.settings import OUTPUT
 from modellint.formats.registry import is_model
 from modellint.report import FORMATS
-from modellint.report.earlier import HEAD, is_report
+from modellint.report.earlier import HEAD, is_card, is_report
 from modellint.report.options import Options
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ def _require_report(file: Path, models: Sequence[Path]) -> None:
         kind = "is a model"
     elif is_report(head):
         return
+    elif is_card(head):
+        kind = "is a model card, which may have been edited since"
     else:
         kind = "is not an earlier report of modellint"
     raise UsageError(f"{file} {kind}; {TO_OVERWRITE}")

@@ -170,26 +170,30 @@ class KernelJudge(NodeJudge):
         )
 
     def _source(self, value: Value) -> Value:
-        """Return the value that a removed node passes on."""
+        """Return the value that removed nodes pass on."""
+        seen = set()  # a node may read its own output
         while value.producer is not None and self.removes(value.producer):
             given = value.producer.input(0)
-            if given is None:
+            if given is None or id(given) in seen:
                 break
+            seen.add(id(given))
             value = given
         return value
 
     def _readers(self, value: Value) -> Iterator[tuple[Node, int | None]]:
         """Iterate over nodes that read a value, and at which place; None from within a subgraph."""
-        for use in value.consumers:
-            reader, place = use.node, use.index
-            inside = reader.graph is not self._model.graph
-            while reader.graph.parent is not None:
-                reader = reader.graph.parent
-            if not inside and self.removes(reader):
-                result = reader.output()
-                yield from self._readers(result) if result is not None else ()
-            else:
-                yield reader, None if inside else place
+        seen, waiting = {id(value)}, [value]
+        while waiting:
+            for use in waiting.pop().consumers:
+                reader, place = use.node, use.index
+                inside = reader.graph is not self._model.graph
+                while reader.graph.parent is not None:
+                    reader = reader.graph.parent
+                if inside or not self.removes(reader):
+                    yield reader, None if inside else place
+                elif (result := reader.output()) is not None and id(result) not in seen:
+                    seen.add(id(result))
+                    waiting.append(result)
 
     # Copies.
 

@@ -33,6 +33,13 @@ _BEGINS = {
 }
 _REPORT = re.compile("|".join(f"(?:{begins})" for begins in _BEGINS.values()))
 
+_CARD = re.compile(r"<!-- model card by modellint -->|\bto be written by a person\b", re.IGNORECASE)
+
+
+def is_card(head: bytes) -> bool:
+    """Return True if a file with this beginning is a model card of ours."""
+    return _CARD.search(head.decode(errors="replace")) is not None
+
 
 def is_report(head: bytes) -> bool:
     """Return True if a file with this beginning is a report in any format; an empty one is."""

@@ -17,7 +17,7 @@ def summary(inspection: Inspection) -> str:
     """Return the sentences that there are facts for."""
     if not inspection.is_readable:
         reasons = " ".join(problem.message for problem in inspection.problems if problem.fatal)
-        return f"{inspection.path} cannot be read. {reasons}".strip()
+        return clean(f"{inspection.path} cannot be read. {reasons}".strip())
     return " ".join(_sentences(inspection))
 
 
