@@ -142,8 +142,9 @@ def little_accelerated(context: Context) -> Iterator[Hit]:
         costs = context.analysis(cost)
         refused = (node for node in found.nodes if found.refusal_of(node) is not None)
         left = [node for node in refused if costs.macs_of(node)]
-        facts = {**units_of(found), "share": share}
-        yield from together(left, {**facts, "reason": _reason(found, left[0])})
+        facts = {**units_of(found), "share": share, "reason": _reason(found, left[0])}
+        is_reported = all(_cause(found, node) in _OWN for node in left)  # by the rule on such nodes
+        yield from together(left, facts, variant="reported" if is_reported else "")
 
 
 def cut_in_two(context: Context) -> Iterator[Hit]:

@@ -45,6 +45,9 @@ def float_layers_on_integer_device(context: Context) -> Iterator[Hit]:
         facts = {
             "layers": len(floats),
             "of": len(layers),
+            "which": "The only layer"
+            if len(layers) == 1
+            else f"{len(floats):,} of {len(layers):,} layers",
             "stored": running_precision(context.model, context.deployment),
             "precisions": " and ".join((*target.matrix_precisions, *target.vector_precisions)),
         }
