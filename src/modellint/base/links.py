@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from modellint.base.data import data_dir
+
 REPOSITORY = "https://github.com/modellint/modellint"
 
 SITE = ""
@@ -19,5 +23,11 @@ def page_url(page: str) -> str:
 
 
 def rule_url(code: str) -> str:
-    """Return the address of a rule's page."""
-    return page_url(f"rules/{code}.md")
+    """Return the address of a rule's page; empty for a rule that is not built in."""
+    return page_url(f"rules/{code}.md") if code in _documented() else ""
+
+
+@cache
+def _documented() -> frozenset[str]:
+    """Return the codes of rules that have a page, from the names of their files."""
+    return frozenset(path.name.partition("-")[0] for path in data_dir("rules").glob("*/*.toml"))

@@ -130,18 +130,19 @@ def _version(context: Context) -> dict[str, object]:
 def missing_opset_import(context: Context) -> Iterator[Hit]:
     """A node of a domain whose operator set the model does not import."""
     table = registered(context)
+    missing: dict[tuple[Graph, str, bool], list[Node]] = {}
     for model_graph, imported in graphs_with_imports(context.model):
-        seen: dict[str, list[Node]] = {}
         for node in model_graph.nodes:
             if normal_domain(node.domain) not in imported:
-                seen.setdefault(node.domain, []).append(node)
-        for domain, nodes in seen.items():
-            facts = {"domain": domain or "ai.onnx", "nodes": len(nodes)}
-            if table is not None and imported and normal_domain(domain) in table.domains:
-                yield Hit(nodes[0], facts, "implied", Severity.WARNING, count=len(nodes))
-            else:
-                milder = Severity.WARNING if _looks_at_names(context) else None
-                yield Hit(nodes[0], facts, count=len(nodes), severity=milder)
+                importing = model_graph.outermost, node.domain, bool(imported)
+                missing.setdefault(importing, []).append(node)
+    for (_, domain, imports_others), nodes in missing.items():
+        facts = {"domain": domain or "ai.onnx", "nodes": len(nodes)}
+        if table is not None and imports_others and normal_domain(domain) in table.domains:
+            yield Hit(nodes[0], facts, "implied", Severity.WARNING, count=len(nodes))
+        else:
+            milder = Severity.WARNING if _looks_at_names(context) else None
+            yield Hit(nodes[0], facts, count=len(nodes), severity=milder)
 
 
 def unknown_operator(context: Context) -> Iterator[Hit]:

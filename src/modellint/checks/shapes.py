@@ -10,6 +10,7 @@ from modellint.analysis.origins import Origin, Origins
 from modellint.checks.api import Context, Hit
 from modellint.model import Node, Shape, Tensor, Value, format_shape, product
 from modellint.operators import Trait, having, names, of, with_input
+from modellint.runtimes.versions import newest_version, version_key
 
 ELEMENTWISE = having(Trait.BROADCASTS)
 CONCATS = having(Trait.CONCATENATES)
@@ -347,8 +348,15 @@ def _is_fixed(context: Context, value: Value) -> bool:
     return context.analysis(Origins).of(value) is Origin.CONSTANT
 
 
+_SINCE_64_BITS = (10,)
+"""The version of TensorRT that computes with 64-bit integers."""
+
+
 def int64_beyond_int32(context: Context) -> Iterator[Hit]:
-    """Small 64-bit constants that do not fit 32 bits, unless they are mere bounds."""
+    """64-bit constants that do not fit 32 bits, unless they are mere bounds."""
+    version = context.deployment.runtime_version or newest_version("tensorrt")
+    if version is None or version_key(version) >= _SINCE_64_BITS:
+        return
     for graph in context.graphs():
         for value in graph.values.values():
             if value.tensor is None or value.tensor.dtype.name != "int64":

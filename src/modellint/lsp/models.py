@@ -170,12 +170,13 @@ def _diagnosis(finding: Finding, uri: str, document: OpenDocument | None) -> Dia
         {"location": {"uri": uri, "range": _range(document, name)}, "message": brief(name)}
         for name in finding.nodes[:MOST_RELATED]
     ]
+    url = rule_url(finding.code)
     return {
         "range": document.range(place) if document is not None and place is not None else TOP,
         "severity": _SEVERITIES[finding.severity],
         "source": SOURCE,
         "code": finding.code,
-        "codeDescription": {"href": rule_url(finding.code)},
+        **({"codeDescription": {"href": url}} if url else {}),
         "message": f"{where}{message}{target}",
         **({"relatedInformation": related} if related else {}),
     }

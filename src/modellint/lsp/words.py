@@ -104,7 +104,7 @@ def rule_meaning(rule: Rule) -> str:
         as_prose(rule.why.strip()),
         f"**Fix.** {as_prose(rule.fix.strip())}",
         *(f"- `{name}` = `{each.default}`: {each.help}" for name, each in rule.options.items()),
-        f"[Documentation]({rule_url(rule.code)})",
+        *(f"[Documentation]({url})" for url in [rule_url(rule.code)] if url),
     )
     return "\n\n".join(parts)
 

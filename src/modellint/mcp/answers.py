@@ -204,7 +204,7 @@ def _findings(result: Result, most: int, notes: Sequence[str]) -> dict[str, Any]
         "linted_for": [brief(each.deployment) for each in result.assumptions[:MOST_LISTED]],
         "findings": [_finding(each) for each in shown],
         "rules": {
-            code: {"summary": rule.summary, "fix": rule.fix.strip(), "url": rule_url(code)}
+            code: {"summary": rule.summary, "fix": rule.fix.strip(), "url": rule_url(code) or None}
             for code, rule in ((code, result.rules[code]) for code in codes if code in result.rules)
         },
         "notes": [brief(note) for note in dict.fromkeys(notes)][:MOST_NOTES],

@@ -47,7 +47,7 @@ class FindingEntry(TypedDict):
     fingerprint: Annotated[str, "Stable across runs, even if names or order change."]
     suppressed: Annotated[str | None, "Why the finding does not count; null if it counts."]
     fails: Annotated[bool, "True if it is at or above --fail-on, so that the run fails."]
-    url: Annotated[str, "The page of the rule."]
+    url: Annotated[str | None, "The page of the rule; none for a rule that is not built in."]
     fixable: Annotated[
         str | None,
         "How far the rule's fixes may be trusted: safe, exact, numbers, choice; null without any.",
@@ -360,6 +360,6 @@ def finding_entry(finding: Finding) -> FindingEntry:
         "fingerprint": finding.fingerprint,
         "suppressed": finding.suppressed,
         "fails": finding.fails,
-        "url": rule_url(finding.code),
+        "url": rule_url(finding.code) or None,
         "fixable": finding.fixable,
     }

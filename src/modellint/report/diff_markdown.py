@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from modellint.base.links import rule_url
 from modellint.base.text import counted, growth
 from modellint.base.units import format_bytes
 from modellint.difference import (
@@ -29,7 +28,7 @@ from modellint.difference import (
 from modellint.report.diff import write as write_page
 from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
 from modellint.report.diff_words import TITLES, figure_text, summary
-from modellint.report.markdown import MOST_CHARACTERS, code, prose
+from modellint.report.markdown import MOST_CHARACTERS, code, prose, rule_link
 from modellint.report.options import Options
 from modellint.report.table import markdown
 
@@ -212,8 +211,7 @@ def _findings(difference: Difference) -> Iterator[str]:
 
 def _finding(finding: FindingChange) -> str:
     severity = f"**{finding.severity}**" if finding.severity == "error" else finding.severity
-    link = f"[{prose(finding.code)}]({rule_url(finding.code)})"
-    return f"- {severity} {link} {prose(finding.message)}"
+    return f"- {severity} {rule_link(finding.code)} {prose(finding.message)}"
 
 
 def _more(count: int, noun: str) -> Iterator[str]:

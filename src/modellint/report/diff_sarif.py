@@ -44,7 +44,7 @@ def _log(differences: Sequence[Difference], options: Options) -> str:
                 "name": "modellint",
                 "semanticVersion": __version__,
                 "informationUri": REPOSITORY,
-                "rules": [{"id": name, "helpUri": rule_url(name)} for name in codes],
+                "rules": [_descriptor(name) for name in codes],
             }
         },
         "automationDetails": {"id": f"{(options.category or 'modellint-diff').rstrip('/')}/"},
@@ -53,6 +53,11 @@ def _log(differences: Sequence[Difference], options: Options) -> str:
         "results": [_result(*each, places) for each in found],
     }
     return dumps({"runs": [run], "version": "2.1.0", "$schema": SCHEMA}, indent=2) + "\n"
+
+
+def _descriptor(code: str) -> dict[str, str]:
+    url = rule_url(code)
+    return {"id": code, **({"helpUri": url} if url else {})}
 
 
 def _findings(difference: Difference) -> Iterator[tuple[str, FindingChange]]:

@@ -193,8 +193,8 @@ class _FullPage(Page):
         self._prose("also", self._also(group))
         if self.options.verbose and finding.evidence:
             self._prose("data", self._evidence(finding))
-        if self.options.verbose:
-            self._prose("page", rule_url(finding.code))
+        if self.options.verbose and (url := rule_url(finding.code)):
+            self._prose("page", url)
 
     def _title(self, group: Group) -> None:
         finding = group.first
@@ -214,7 +214,8 @@ class _FullPage(Page):
         """Return the rule's name and the deployments."""
         finding = group.first
         targets = listed(group.targets, MOST_TARGETS) if group.targets else ""
-        deployment = " on ".join(filter(None, (finding.runtime, targets)))
+        runtimes = listed(group.runtimes, MOST_TARGETS) if group.runtimes else ""
+        deployment = " on ".join(filter(None, (runtimes, targets)))
         said = [finding.rule, deployment]
         if finding.confidence:
             said.append(f"confidence: {finding.confidence}")

@@ -26,6 +26,8 @@ class Group:
     findings: tuple[Finding, ...]
     targets: tuple[str, ...] = ()
     """All devices of which the same is found."""
+    runtimes: tuple[str, ...] = ()
+    """All runtimes of which the same is found, whatever the device."""
 
     @property
     def first(self) -> Finding:
@@ -33,7 +35,7 @@ class Group:
 
     @property
     def count(self) -> int:
-        return len(self.findings) * max(len(self.targets), 1)
+        return len(self.findings) * max(len(self.targets), len(self.runtimes), 1)
 
     @property
     def rest(self) -> tuple[Finding, ...]:
@@ -59,7 +61,7 @@ class Section:
 
     @property
     def groups(self) -> list[Group]:
-        return across_targets(grouped(self.findings))
+        return across_deployments(grouped(self.findings))
 
     def count(self, severity: Severity) -> int:
         return sum(finding.severity is severity for finding in self.findings)
@@ -113,13 +115,17 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
     return [Group(tuple(members)) for members in groups.values()]
 
 
-def across_targets(groups: Iterable[Group]) -> list[Group]:
-    """Merge groups that differ only in their target, in order of first occurrence."""
+def across_deployments(groups: Iterable[Group]) -> list[Group]:
+    """Merge groups that differ only in their target or runtime, in order of first occurrence."""
     alike: dict[tuple[object, ...], list[Group]] = {}
     for group in groups:
-        alike.setdefault(tuple(map(_without_target, group.findings)), []).append(group)
+        alike.setdefault(tuple(map(_anywhere, group.findings)), []).append(group)
     return [
-        Group(same[0].findings, tuple([g.first.target for g in same if g.first.target]))
+        Group(
+            same[0].findings,
+            tuple(group.first.target for group in same if group.first.target),
+            tuple(dict.fromkeys(group.first.runtime for group in same if group.first.runtime)),
+        )
         for same in alike.values()
     ]
 
@@ -218,10 +224,12 @@ def _likeness(finding: Finding) -> tuple[object, ...]:
     )
 
 
-def _without_target(finding: Finding) -> tuple[object, ...]:
+def _anywhere(finding: Finding) -> tuple[object, ...]:
+    """Return what a finding says, whatever the target, or the runtime if no target is meant."""
     return (
-        *(finding.path, finding.code, finding.severity, finding.runtime, finding.variant),
-        *(finding.location, finding.message, finding.fix, finding.count),
+        *(finding.path, finding.code, finding.severity, finding.variant, finding.location),
+        *(finding.message, finding.fix, finding.count, finding.confidence),
+        finding.runtime if finding.target else None,
     )
 
 

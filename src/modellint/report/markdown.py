@@ -98,7 +98,7 @@ def _row(group: Group) -> str:
     severity = str(finding.severity)
     cells = [
         f"**{severity}**" if finding.severity is Severity.ERROR else severity,
-        f"[{prose(finding.code)}]({rule_url(finding.code)}) {prose(finding.rule)}",
+        f"{rule_link(finding.code)} {prose(finding.rule)}",
         "<br>".join(_finding(group)),
     ]
     return f"{markdown_row(cells)}\n"
@@ -119,6 +119,12 @@ def marked(text: str) -> str:
     if len(parts) % 2 == 0:
         return prose(text)
     return "".join(code(part) if at % 2 else prose(part) for at, part in enumerate(parts))
+
+
+def rule_link(code: str) -> str:
+    """Return a rule's code, as a link to its page if it has one."""
+    url = rule_url(code)
+    return f"[{prose(code)}]({url})" if url else prose(code)
 
 
 def prose(text: str) -> str:

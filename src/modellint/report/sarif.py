@@ -230,7 +230,7 @@ def _descriptor(rule: RuleInfo) -> Any:
         short_description=om.MultiformatMessageString(text=summary),
         full_description=om.MultiformatMessageString(text=_limited(rule.why) or summary),
         help=om.MultiformatMessageString(text=advice, markdown=rule.markdown or advice),
-        help_uri=rule_url(rule.code),
+        help_uri=rule_url(rule.code) or None,
         default_configuration=om.ReportingConfiguration(level=LEVELS[rule.severity]),
         properties={
             "tags": ["model", rule.family],

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from urllib.parse import quote
 
-from modellint.base.links import rule_url
 from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, quantity, work
 from modellint.base.units import format_bytes
@@ -15,7 +14,7 @@ from modellint.inspection import Inspection, Memory, Port
 from modellint.report.charts.scales import short
 from modellint.report.efficiency import compared
 from modellint.report.grouping import grouped
-from modellint.report.markdown import code, prose
+from modellint.report.markdown import code, prose, rule_link
 from modellint.report.summary import port_type, summary
 from modellint.report.table import markdown
 
@@ -222,7 +221,7 @@ def found(card: Card) -> Iterator[str]:
         [
             (
                 str(each.severity),
-                f"[{each.code}]({rule_url(each.code)})",
+                rule_link(each.code),
                 code(each.location.label) if each.location.label else "",
                 prose(each.message),
             )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from modellint.base.applicability import FLAGS
-from modellint.base.links import rule_url
 from modellint.base.text import counted
 from modellint.finding import Finding, Frame, Location, Severity
 from modellint.report.grouping import Group, grouped
 from modellint.report.html.markup import Markup, element, name
-from modellint.report.html.parts import section
+from modellint.report.html.parts import rule_link, section
 
 MOST_PLACES = 60
 FIRST = 3
@@ -99,9 +98,7 @@ def _group(key: str, group: Group, numbers: Sequence[int]) -> Markup:
         element(
             "header",
             element("span", str(finding.severity), class_=f"chip {finding.severity}"),
-            element(
-                "a", finding.code, href=rule_url(finding.code), rel="noreferrer", class_="code"
-            ),
+            rule_link(finding.code),
             element("h3", finding.message),
         ),
         _frame(finding.location, finding.frame),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from modellint.base.links import rule_url
 from modellint.base.text import duration, listed
 from modellint.base.units import format_bytes
 from modellint.report.fleet import (
@@ -30,6 +29,7 @@ from modellint.report.html.parts import (
     names,
     panel,
     quiet,
+    rule_link,
     section,
     table,
 )
@@ -103,7 +103,7 @@ def _groups(survey: Survey) -> Markup:
 
 def _group(survey: Survey, group: SurveyedGroup) -> list[Cell | Sorted]:
     is_rule = survey.by == "rule"
-    title = element("a", group.name, href=rule_url(group.name)) if is_rule else name(group.name)
+    title = rule_link(group.name) if is_rule else name(group.name)
     row: list[Cell | Sorted] = [title, *([group.title] if is_rule else []), group.models]
     if whose_models(survey):
         row.append(Sorted(share_clean(group), group.clean / max(group.models, 1)))
@@ -143,9 +143,7 @@ def _trend_section(trend: FleetTrend) -> Markup | None:
 def _rules(rules: Mapping[str, int]) -> Markup | None:
     if not rules:
         return None
-    rows: list[list[Cell | Sorted]] = [
-        [element("a", code, href=rule_url(code)), number] for code, number in rules.items()
-    ]
+    rows: list[list[Cell | Sorted]] = [[rule_link(code), number] for code, number in rules.items()]
     return table("rules", columns("rule", "#findings"), rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from modellint.base.links import rule_url
 from modellint.base.records import dataclass
 from modellint.report.html.markup import Markup, element, joined, name
 
@@ -125,6 +126,14 @@ def bar(label: str, parts: Sequence[tuple[str, float, str]], whole: float) -> Ma
         )
         left += width
     return element("svg", rects, class_="bar", role="img", aria_label=label)
+
+
+def rule_link(code: str) -> Markup:
+    """Return a rule's code, as a link to its page if it has one."""
+    url = rule_url(code)
+    if not url:
+        return element("span", code, class_="code")
+    return element("a", code, href=url, rel="noreferrer", class_="code")
 
 
 def section(key: str, title: str, *children: Markup | None, nav: str = "") -> Markup | None:

@@ -1,0 +1,33 @@
+"""Findings that say the same of several deployments."""
+
+from modellint.finding import Finding, Severity
+from modellint.report.grouping import Group, across_deployments
+
+
+def found(runtime: str, target: str | None = None) -> Group:
+    finding = Finding(
+        code="CMP006",
+        rule="unknown-domain",
+        family="compat",
+        severity=Severity.WARNING,
+        message="said",
+        path="model.onnx",
+        runtime=runtime,
+        target=target,
+    )
+    return Group((finding,))
+
+
+def test_what_is_said_of_several_runtimes_is_one_group_that_names_them() -> None:
+    (group,) = across_deployments([found("qnn"), found("tidl")])
+    assert group.runtimes == ("qnn", "tidl")
+    assert group.count == 2
+
+
+def test_a_runtime_is_named_once_for_several_devices() -> None:
+    (group,) = across_deployments([found("qnn", "one"), found("qnn", "two")])
+    assert (group.runtimes, group.targets) == (("qnn",), ("one", "two"))
+
+
+def test_what_is_said_of_devices_is_kept_apart_by_runtime() -> None:
+    assert len(across_deployments([found("qnn", "one"), found("tidl", "two")])) == 2
