@@ -767,6 +767,9 @@ class Inspection:
         "Expected time by target; null where the device's rates are unknown.",
     ] = None
     llm: Annotated[LanguageModel | None, "Of a language model, for the first deployment."] = None
+    llm_unknown: Annotated[
+        str | None, "Why the needs of a language model are not known, and `llm` is null."
+    ] = None
     llm_devices: Annotated[
         list[LanguageDevice] | None, "The same for several deployments, in short."
     ] = None

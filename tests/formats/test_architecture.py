@@ -15,6 +15,7 @@ from modellint.formats.huggingface.architecture import architecture_of
 from modellint.formats.huggingface.config import JsonTable
 from modellint.formats.huggingface.facts import FolderFacts
 from modellint.formats.huggingface.quantization import scheme_of
+from modellint.model import DTYPES, Tensor
 from modellint.model.architecture import Architecture, LayerShape
 
 RECORDS: dict[str, dict[str, Any]] = json.loads(
@@ -69,6 +70,56 @@ def test_a_folder_that_is_not_of_a_decoder_has_none() -> None:
     both = {**RECORDS["llama"]["config"], "is_encoder_decoder": True}
     for config in ({}, encoder, both):
         assert architecture_of(facts_of(config)) is None
+
+
+CONFIG = {
+    "model_type": "later",
+    "architectures": ["LaterForCausalLM"],
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "intermediate_size": 96,
+    "vocab_size": 48,
+}
+
+
+def weights_of(*names: str, rows: int) -> list[Tensor]:
+    projections = [f"model.layers.{layer}.self_attn.{name}" for layer in (0, 1) for name in names]
+    return [Tensor(f"{each}.weight", DTYPES["bfloat16"], (rows, 64), 0) for each in projections]
+
+
+APART = weights_of("k_proj", "v_proj", rows=16)
+
+
+@pytest.mark.parametrize(
+    ("stated", "weights", "why"),
+    [
+        ({}, APART, ""),
+        ({}, weights_of("qkv_proj", rows=96), ""),
+        ({}, weights_of("k_proj", "v_proj", rows=32), "plain attention"),
+        ({}, weights_of("k_proj", rows=16), "plain attention"),
+        ({}, [*APART[:2]], "weights of layer 1"),
+        ({}, [], "plain attention"),
+        ({"kv_lora_rank": 16}, APART, "states kv_lora_rank"),
+        ({"sliding_window": 128}, APART, "which of its layers"),
+        ({"sliding_window": 128, "layer_types": ["sliding_attention"] * 2}, APART, ""),
+        ({"layer_types": ["lightning"] * 2}, APART, "'lightning'"),
+        ({"model_type": "qwen3", "layer_types": ["lightning"] * 2}, APART, "'lightning'"),
+        ({"model_type": "llama"}, [], ""),
+    ],
+)
+def test_the_cache_of_a_type_that_is_not_known_is_not_guessed(
+    stated: dict[str, Any], weights: list[Tensor], why: str
+) -> None:
+    found = architecture_of(facts_of({**CONFIG, **stated}), weights)
+    assert found is not None
+    assert why in found.doubt
+    assert bool(found.doubt) is bool(why)
+
+
+def test_no_record_of_transformers_is_in_doubt() -> None:
+    assert [name for name, record in RECORDS.items() if read(record["config"]).doubt] == []
 
 
 def test_the_decoder_of_a_model_with_several_parts() -> None:

@@ -36,7 +36,7 @@ def language_difference(old: Model, new: Model) -> LanguageDifference | None:
         parts=list(_parts(old, new, ours, theirs)) if ours and theirs else [],
         tensors=list(_tensors(old, new)),
         cache_per_token=[
-            cached_per_token(each, _CACHED_AS) if each is not None else None
+            cached_per_token(each, _CACHED_AS) if each is not None and not each.doubt else None
             for each in (ours, theirs)
         ],
     )

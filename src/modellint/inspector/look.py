@@ -302,7 +302,12 @@ class _Look:
         if draft is not None and found is not None and found.draft is None:
             said = f"{draft} is not a language model, so it cannot draft."
             self.problems.append(Trouble(None, "draft", said, fatal=False))
-        return {"llm": found, "llm_devices": language_devices(self.opened, self.asked.deployments)}
+        stated = self.model.architecture
+        return {
+            "llm": found,
+            "llm_unknown": stated.doubt or None if stated is not None else None,
+            "llm_devices": language_devices(self.opened, self.asked.deployments),
+        }
 
     def _memory(self) -> dict[str, Any]:
         is_language_model = self.model.architecture is not None

@@ -101,6 +101,8 @@ class Architecture:
     """Parts besides the decoder: ``vision``, ``audio``, ``encoder``, ``draft``."""
     quantization: str = ""
     """Name of its scheme: ``Q4_K_M``, ``GPTQ 4-bit (group 128, act-order)``; empty for none."""
+    doubt: str = ""
+    """The reason why the cache of its layers is not known; empty if it is."""
     facts: dict[str, object] = field(default_factory=dict)
     """Other statements of the file that rules refer to, by the names that the file uses."""
 

@@ -79,6 +79,8 @@ class _ModelPage(LanguagePage):
         self.blank()
         self.items("metadata", self._metadata(told))
         self._ports(told)
+        if told.llm_unknown is not None:
+            self.field("cache", self.words(f"not known: {told.llm_unknown}"))
         self.field("parameters", self._parameters(told))
         self.field("MACs", self._macs(told))
         self.field("", self._formula(told.macs_formula or []))

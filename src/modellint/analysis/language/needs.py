@@ -201,9 +201,11 @@ def _rearranged(model: Model, deployment: Deployment, parts: Parts, runtime: Lan
 
 
 def language_needs(model: Model, deployment: Deployment) -> LanguageNeeds | None:
-    """Run the analysis; None for other models."""
+    """Run the analysis; None for other models, and for those whose cache is not known."""
     architecture = architecture_of(model, deployment)
-    return LanguageNeeds(model, deployment, architecture) if architecture is not None else None
+    if architecture is None or architecture.doubt:
+        return None
+    return LanguageNeeds(model, deployment, architecture)
 
 
 def _largest(fits: Callable[[int], bool], most: int) -> int:

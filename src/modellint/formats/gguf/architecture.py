@@ -113,8 +113,16 @@ def architecture_of(facts: GgufFacts) -> Architecture | None:
         tied_embeddings=_tied(facts, names),
         parts=_parts(hyper),
         quantization=scheme_of(facts),
+        doubt=_doubt(facts.architecture),
         facts=hyper.stated(),
     )
+
+
+def _doubt(architecture: str) -> str:
+    known = loader()
+    if architecture in known.architectures:
+        return ""
+    return f"llama.cpp ({known.release}) has no architecture '{architecture}'"
 
 
 class Hyperparameters:

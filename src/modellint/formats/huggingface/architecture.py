@@ -5,14 +5,16 @@ Defaults and exceptions are those of transformers 5.24, in ``configuration_*.py`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modellint.formats.huggingface.config import JsonTable, natural
+from modellint.formats.huggingface.doubt import doubt
 from modellint.formats.huggingface.facts import FolderFacts
 from modellint.formats.huggingface.hyperparameters import HyperTable
 from modellint.formats.huggingface.mixers import CHUNKED, HYBRID, LINEAR, NONE, SLIDING, mixers_of
 from modellint.formats.huggingface.quantization import scheme_of
 from modellint.formats.huggingface.recurrent import Recurrence, recurrence
+from modellint.model import Tensor
 from modellint.model.architecture import Architecture, LayerShape, Mixer, Positions
 
 MOST_LAYERS = 4096
@@ -41,16 +43,17 @@ _UNSCALED = frozenset(" su longrope llama3 mrope default proportional".split(" "
 """Schemes that do not lengthen the context beyond what the configuration states."""
 
 
-def architecture_of(facts: FolderFacts) -> Architecture | None:
+def architecture_of(facts: FolderFacts, tensors: Iterable[Tensor] = ()) -> Architecture | None:
     """Return the architecture; None if the folder is not that of a decoder."""
     whole = facts.config()
     hyper = HyperTable(decoder_of(facts))
-    layers = _layer_count(hyper)
-    if not _is_decoder(whole, hyper) or not 0 < layers <= MOST_LAYERS:
+    count = _layer_count(hyper)
+    if not _is_decoder(whole, hyper) or not 0 < count <= MOST_LAYERS:
         return None
+    layers = tuple(_layers(hyper, count))
     return Architecture(
         name=next(iter(whole.texts("architectures")), whole.text("model_type")),
-        layers=tuple(_layers(hyper, layers)),
+        layers=layers,
         hidden=hyper.count("hidden_size"),
         vocabulary=hyper.number("vocab_size"),
         context=_context(hyper),
@@ -58,6 +61,7 @@ def architecture_of(facts: FolderFacts) -> Architecture | None:
         tied_embeddings=_tied(whole, hyper),
         parts=_parts(whole, hyper),
         quantization=scheme_of(facts),
+        doubt=doubt(hyper, layers, tensors),
         facts={"model_type": whole.text("model_type"), "dtype": whole.text("dtype", "torch_dtype")},
     )
 

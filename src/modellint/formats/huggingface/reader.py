@@ -48,7 +48,7 @@ def read(path: Path) -> Model:
     configs = dict(_configs(path, names, problems))
     facts = FolderFacts(path, names, configs, weights.files)
     model.tensors = all_tensors(parts)
-    model.architecture = architecture_of(facts)
+    model.architecture = architecture_of(facts, model.tensors)
     untold = {Capability.ARCHITECTURE} if model.architecture is None else set()
     model.capabilities = HUGGING_FACE.tells - untold
     model.metadata = _metadata(facts.config(), parts[0].metadata if parts else {})
