@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from modellint.analysis.precision import running_precision, weight_dtype
 from modellint.analysis.quantization import QuantizationMap
 from modellint.checks.api import Context, Hit
+from modellint.finding import Severity
 from modellint.model import Node
 from modellint.operators import Trait, of
+from modellint.runtimes import find_runtime
 
 
 def weights_wider_than_deployed(context: Context) -> Iterator[Hit]:
@@ -45,13 +47,22 @@ def float_layers_on_integer_device(context: Context) -> Iterator[Hit]:
         facts = {
             "layers": len(floats),
             "of": len(layers),
-            "which": "The only layer"
-            if len(layers) == 1
-            else f"{len(floats):,} of {len(layers):,} layers",
+            "which": _which(len(floats), len(layers)),
             "stored": running_precision(context.model, context.deployment),
             "precisions": " and ".join((*target.matrix_precisions, *target.vector_precisions)),
         }
-        yield Hit(floats[0], facts, count=len(floats))
+        runtime = find_runtime(context.deployment.runtime)
+        if runtime is not None and runtime.quantizes:
+            facts["runtime"] = runtime.title
+            yield Hit(floats[0], facts, "converted", Severity.INFO, count=len(floats))
+        else:
+            yield Hit(floats[0], facts, count=len(floats))
+
+
+def _which(some: int, of_all: int) -> str:
+    if of_all == 1:
+        return "The only layer"
+    return f"All {of_all:,} layers" if some == of_all else f"{some:,} of {of_all:,} layers"
 
 
 def _layers(context: Context) -> Iterator[tuple[Node, bool]]:

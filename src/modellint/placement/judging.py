@@ -19,6 +19,7 @@ from modellint.placement.epochs import epochs
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import Boundary, NotTaken
 from modellint.placement.waves import waves
+from modellint.runtimes import find_runtime
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.support import Support, moved, refused, removed, restrictions, within
 from modellint.targets.deployment import Deployment
@@ -248,8 +249,10 @@ class NodeJudge(Facts):
 
     def _precision(self, node: Node) -> NotTaken | None:
         """A device without units for floats takes what is between Q/DQ pairs."""
-        target = self._deployment.target
-        if target is None or not target.computes_only_integers or self._placing.quantizes:
+        target, runtime = self._deployment.target, find_runtime(self._deployment.runtime)
+        if target is None or not target.computes_only_integers:
+            return None
+        if runtime is not None and runtime.quantizes:
             return None
         if is_between_pairs(node):
             return None

@@ -39,8 +39,6 @@ class Placing:
     """True if it widens narrow constants itself, so that nodes which do so count for nothing."""
     keeps: Literal["all", "first", "largest"] = "all"
     """Parts that it takes: those after the first, or smaller ones, may go to the other unit."""
-    quantizes: bool = False
-    """True if its compiler quantizes models of floats itself, so that they run on integers, too."""
     others: tuple[tuple[str, str], ...] = ()
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     kernels: str = ""

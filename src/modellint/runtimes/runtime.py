@@ -125,6 +125,8 @@ class Runtime:
     loading: Loading = BY_THE_STANDARD
     tables: Path | None = None
     """Folder of its support tables: docs/adding-a-runtime.md lists their names."""
+    quantizes: bool = False
+    """True if its compiler quantizes models of floats itself, so that they run on integers, too."""
     measured_on_cpu: bool = False
     """True if the tables describe its CPU kernels only, not deployments on a GPU."""
     probe: Probe | None = None

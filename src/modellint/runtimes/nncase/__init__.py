@@ -9,12 +9,12 @@ RUNTIME = Runtime(
     "nncase",
     "Kendryte's nncase",
     tables=Path(__file__).parent,
+    quantizes=True,
     placing=Placing(
         "K230",
         fallback="",
         static_only=False,
         dialects=("onnx", "tflite"),
-        quantizes=True,
         source="https://github.com/kendryte/nncase",
     ),
 )

@@ -35,7 +35,8 @@ RUNTIME = Runtime(
     "rknn",
     "Rockchip's RKNN",
     tables=Path(__file__).parent,
-    placing=Placing("NPU", quantizes=True, source="https://github.com/airockchip/rknn-toolkit2"),
+    quantizes=True,
+    placing=Placing("NPU", source="https://github.com/airockchip/rknn-toolkit2"),
     probe=Probe(
         code=f"{__name__}.probe",
         modules=("rknn",),

@@ -9,9 +9,9 @@ RUNTIME = Runtime(
     "tidl",
     "TI's TIDL",
     tables=Path(__file__).parent,
+    quantizes=True,
     placing=Placing(
         "matrix accelerator",
-        quantizes=True,
         source="https://github.com/TexasInstruments/edgeai-tidl-tools",
     ),
 )
