@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modellint.base.temporary import temporary_folder
@@ -96,7 +96,7 @@ def main() -> int:
     table = _table(figures, len(files), fixed_models, time.perf_counter() - started)
     sys.stdout.write("\n".join([*table, ""]))
     if given.output is not None:
-        content = {code: asdict(each) for code, each in sorted(figures.items())}
+        content = {code: vars(each) for code, each in sorted(figures.items())}
         given.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return int(any(each.contradicted for each in figures.values()))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.fusion import ints, made_by
 from modellint.checks.api import Context, Hit
+from modellint.fixes.building import instead, main_opset, narrowed, readable, tolerance_of, wide
 from modellint.fixes.conditions import bypass, integers, is_settled, keeps_shape, opset_of
 from modellint.model import DType, Node, Shape, Value, is_static, small_constant
 from modellint.model.edits import (
@@ -24,7 +25,7 @@ from modellint.model.edits import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from numpy.typing import NDArray
 
 _FIRST_WITH_BROADCASTING = 8
 """Opset since which all element-wise ops broadcast as NumPy does."""
@@ -55,6 +56,46 @@ def drop_transposes(context: Context, hit: Hit) -> Fix | None:
     if edits is None:
         return None
     return Fix(edits, f"Removes Transpose '{second.label}' and what it undoes.")
+
+
+def use_convolution(context: Context, hit: Hit) -> Fix | None:
+    """Write a product of matrices between two Transposes as a convolution of single pixels."""
+    product, last = hit.place, hit.witness
+    if not isinstance(product, Node) or product.op_type != "MatMul" or last is None:
+        return None
+    weight, first = product.input(1), made_by(product.input(0), "Transpose")
+    source, result = first.input(0) if first is not None else None, last.output()
+    if first is None or source is None or result is None or weight is None:
+        return None
+    if weight.tensor is None or not readable(weight) or len(weight.tensor.shape) != 2:
+        return None
+    perm = first.get_ints("perm") or ()
+    rank, tolerance = len(perm), tolerance_of(result)
+    if rank not in (3, 4, 5) or perm != (0, *range(2, rank), 1) or tolerance is None:
+        return None
+    end, nodes, bias = last.input(0), [first, product], None
+    addition = made_by(end, "Add")
+    if addition is not None and product.output() in addition.inputs:
+        bias = addition.input(1 if addition.input(0) is product.output() else 0)
+        sizes = bias.tensor.shape if bias is not None and bias.tensor is not None else ()
+        if not readable(bias) or sizes != weight.tensor.shape[1:]:
+            return None
+        nodes.append(addition)
+    elif end is not product.output():
+        return None
+    if not main_opset(context, last.graph):
+        return None
+    dtype, shape = weight.tensor.dtype, (*weight.tensor.shape[::-1], *(1,) * (rank - 2))
+    kernel = f"{weight.name}_kernel"
+    inputs = (source, kernel, bias) if bias is not None else (source, kernel)
+
+    def elements() -> NDArray[Any]:
+        return narrowed(wide(weight).T.reshape(shape), dtype)
+
+    conv = NewNode("Conv", inputs, (result,), name=product.name)
+    added = AddTensor(kernel, last.graph, dtype, shape, elements)
+    says = f"Writes MatMul '{product.label}' as a 1×1 convolution, without Transposes."
+    return Fix((added, *instead(nodes, last, conv)), says, tolerance=tolerance)
 
 
 def drop_casts(context: Context, hit: Hit) -> Fix | None:

@@ -42,7 +42,7 @@ _ARITHMETIC = ("Add", "Div", "Mul", "Sub")
 
 
 @dataclass(frozen=True, slots=True)
-class _Affine:
+class Affine:
     """A factor and an offset for each channel, or one for all."""
 
     factor: Callable[[], NDArray[Any]]
@@ -142,7 +142,13 @@ def all_batchnorms(context: Context, hit: Hit) -> Fix | None:
 
 
 def _with_batchnorm(context: Context, layer: _Layer, node: Node | None) -> Fix | None:
-    if node is None or len(node.inputs) != 5 or not readable(*node.inputs[1:]):
+    affine = affine_of(context, node) if node is not None else None
+    return _folded(context, layer, node, affine) if node is not None and affine else None
+
+
+def affine_of(context: Context, node: Node) -> Affine | None:
+    """Return what a BatchNormalization does to each channel; None if that is not all stored."""
+    if len(node.inputs) != 5 or not readable(*node.inputs[1:]):
         return None
     if main_opset(context, node.graph) < _FIRST_PLAIN_BATCHNORM or node.get_int("training_mode", 0):
         return None
@@ -168,7 +174,7 @@ def _with_batchnorm(context: Context, layer: _Layer, node: Node | None) -> Fix |
         made: NDArray[Any] = wide(shift) - wide(mean) * factor()
         return made
 
-    return _folded(context, layer, node, _Affine(factor, offset, scale.tensor.elements))
+    return Affine(factor, offset, scale.tensor.elements)
 
 
 def channel_scale(context: Context, hit: Hit) -> Fix | None:
@@ -217,14 +223,14 @@ def _with_constant(
         numbers = wide(constant).reshape(-1)
         return numbers if op == "Add" else -numbers
 
-    affine = _Affine(factor, offset if op in ("Add", "Sub") else None, tensor.elements)
+    affine = Affine(factor, offset if op in ("Add", "Sub") else None, tensor.elements)
     fix = _folded(context, layer, node, affine)
     after = result.sole_consumer
     is_next = after is not None and after.op_type in _ARITHMETIC  # which is found then
     return replace(fix, keeps_finding=True) if fix is not None and is_next else fix
 
 
-def _folded(context: Context, layer: _Layer, node: Node, affine: _Affine) -> Fix | None:
+def _folded(context: Context, layer: _Layer, node: Node, affine: Affine) -> Fix | None:
     """Fold what a node does to a layer's output into the layer."""
     weight, result, channels = layer.weight, node.output(), layer.channels()
     bias = layer.bias_value
@@ -284,7 +290,7 @@ def _along(layer: _Layer, factor: NDArray[Any], rank: int, channels: int) -> NDA
 
 
 def _bias(
-    layer: _Layer, affine: _Affine, channels: int, beta: float
+    layer: _Layer, affine: Affine, channels: int, beta: float
 ) -> tuple[GraphEdit, ...] | None:
     """Return the edits of a layer's bias; None if it cannot have one."""
     old, weight = layer.bias_value, layer.weight

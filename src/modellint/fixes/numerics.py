@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import main_opset, reading
+from modellint.fixes.building import main_opset, readable, reading, wide
 from modellint.fixes.conditions import is_settled
 from modellint.model import DTYPES, Node, Tensor, Value
-from modellint.model.edits import Fix, GraphEdit, SetAttribute, SetInput, SetTensor, SetType
+from modellint.model.edits import (
+    AddTensor,
+    Fix,
+    GraphEdit,
+    InsertNodes,
+    NewNode,
+    SetAttribute,
+    SetInput,
+    SetTensor,
+    SetType,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +32,7 @@ _DOUBLE, _FLOAT = 11, 1
 _EPSILON = 1e-5
 """PyTorch's default, which fp16 can represent."""
 _EPSILON_EFFECT = 1e-3
+_LINEAR = ("MatMul", "Gemm", "Conv", "ConvTranspose")
 _ROUNDING = 1e-4
 """Largest change by computing in float32, relative to the largest element."""
 
@@ -100,6 +112,49 @@ def _filled(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     import numpy as np
 
     return np.full(shape, _EPSILON, dtype)
+
+
+def scale_down(context: Context, hit: Hit) -> Fix | None:
+    """Divide a weight that overflows by a power of two, and multiply what its layers read."""
+    value, largest = hit.place, hit.facts.get("number")
+    if not isinstance(value, Value) or not isinstance(largest, float) or value.is_output:
+        return None
+    tensor, readers = value.tensor, value.consumers
+    if tensor is None or tensor.dtype.name != "float32" or not readable(value):
+        return None
+    if value.producer is not None or not math.isfinite(largest) or value.name in value.graph.sparse:
+        return None
+    if not all(use.index == 1 and use.node.op_type in _LINEAR for use in readers):
+        return None
+    if any(use.node.graph is not value.graph for use in readers):
+        return None
+    power = math.ceil(math.log2(abs(largest) / FLOAT16_MAX))
+    factor = f"{value.name}_factor"
+    edits: list[GraphEdit] = [
+        SetTensor(value, tensor.dtype, tensor.shape, partial(_divided, value, power)),
+        AddTensor(factor, value.graph, tensor.dtype, (), partial(_power, power)),
+    ]
+    for number, use in enumerate(readers):
+        data = use.node.input(0)
+        if data is None or not main_opset(context, use.node.graph):
+            return None
+        name = f"{data.name}_scaled_{number}"
+        made = NewNode("Mul", (data, factor), (name,), name=name)
+        edits += [InsertNodes(value.graph, (made,), before=use.node), SetInput(use.node, 0, name)]
+    return Fix(tuple(edits), f"Divides '{value.name}' by {2**power}, and multiplies its inputs.")
+
+
+def _divided(value: Value, power: int) -> NDArray[Any]:
+    import numpy as np
+
+    made: NDArray[Any] = np.ldexp(wide(value), -power).astype("float32")
+    return made
+
+
+def _power(power: int) -> NDArray[Any]:
+    import numpy as np
+
+    return np.array(2.0**power, "float32")
 
 
 def swap_bounds(context: Context, hit: Hit) -> Fix | None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.fusion import number, operands
 from modellint.analysis.quantization import Converter, QuantizationMap, root_of
+from modellint.base.text import counted
 from modellint.checks.api import Context, Hit
 from modellint.fixes.building import instead, main_opset
+from modellint.fixes.compat import once_raised
 from modellint.fixes.conditions import is_droppable, is_settled
 from modellint.fixes.quantization_pairs import all_places
 from modellint.model import DTYPES, DType, Node, Value
@@ -22,6 +24,8 @@ from modellint.model.edits import (
     RemoveOutput,
     RemoveTensor,
     Replace,
+    SetInput,
+    SetOperator,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +38,14 @@ _FIRST = 10
 _FLOAT = DTYPES["float32"]
 _RANGES = {(-128.0, 127.0): "int8", (-127.0, 127.0): "int8", (0.0, 255.0): "uint8"}
 """Bounds of steps from zero, and the types that they are those of."""
+_TENSORRT = {
+    "TRT_FP8QuantizeLinear": ("QuantizeLinear", "float8e4m3fn", 19),
+    "TRT_FP8DequantizeLinear": ("DequantizeLinear", "float8e4m3fn", 19),
+    "TRT_INT8QuantizeLinear": ("QuantizeLinear", "int8", _FIRST),
+    "TRT_INT8DequantizeLinear": ("DequantizeLinear", "int8", _FIRST),
+}
+"""What TensorRT's operators are in ONNX, with their type and the first operator set."""
+_FIRST_PER_CHANNEL = 13
 
 
 def store_quantized(context: Context, hit: Hit) -> Fix | None:
@@ -205,3 +217,82 @@ def drop_buffers(context: Context, hit: Hit) -> Fix | None:
     if not idle:
         return None
     return Fix(tuple(map(RemoveTensor, idle)), f"Drops {len(idle)} buffers of observers.")
+
+
+def use_standard_operators(context: Context, hit: Hit) -> Fix | None:
+    """Replace TensorRT's operators for 8 bits by those of ONNX."""
+    edits: list[GraphEdit] = []
+    count, since = 0, _FIRST
+    for node in all_places(hit):
+        kinds = _TENSORRT.get(node.op_type)
+        scale = node.input(1)
+        if kinds is None or scale is None or not main_opset(context, node.graph):
+            continue
+        op_type, dtype, first = kinds
+        size = scale.shape
+        if size is None or any(not isinstance(dim, int) for dim in size) or node.input(2):
+            continue
+        name = f"{scale.name}_zero_{count}"
+        shape = tuple(dim for dim in size if isinstance(dim, int))
+        edits += [
+            AddTensor(name, node.graph, DTYPES[dtype], shape, partial(_zeros, shape, dtype)),
+            SetOperator(node, op_type),
+            SetInput(node, 2, name),
+        ]
+        count, since = count + 1, max(since, first)
+    if not edits:
+        return None
+    fix = Fix(tuple(edits), f"Replaces {counted(count, 'operator')} of TensorRT by those of ONNX.")
+    return once_raised(context, context.model.graph, since, fix)
+
+
+def _zeros(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    import numpy as np
+
+    return np.zeros(shape, DTYPES[dtype].numpy)
+
+
+def use_quantizers(context: Context, hit: Hit) -> Fix | None:
+    """Replace PyTorch's fake quantization by Q and DQ, if its parameters are stored."""
+    edits: list[GraphEdit] = []
+    count, since = 0, _FIRST
+    for node in all_places(hit):
+        name = node.op_type.removeprefix("aten::")
+        by_channel = name == "fake_quantize_per_channel_affine"
+        if name != "fake_quantize_per_tensor_affine" and not by_channel:
+            continue
+        more = _converted(node, by_channel) if main_opset(context, node.graph) else []
+        count, edits = count + bool(more), edits + more
+        since = max(since, _FIRST_PER_CHANNEL) if more and by_channel else since
+    if not edits:
+        return None
+    fix = Fix(tuple(edits), f"Replaces {counted(count, 'fake quantizer')} by Q and DQ.")
+    return once_raised(context, context.model.graph, since, fix)
+
+
+def _converted(node: Node, by_channel: bool) -> list[GraphEdit]:
+    source, scale, zero, *bounds = (node.input(at) for at in range(6))
+    axis = number(bounds[0]) if by_channel else None
+    low, high = (number(each) for each in bounds[1 if by_channel else 0 :][:2])
+    stored = zero.tensor.if_small() if zero is not None and zero.tensor is not None else None
+    result = node.output()
+    if source is None or scale is None or result is None or low is None or high is None:
+        return []
+    dtype = _RANGES.get((low, high)) if low != -127.0 else None
+    if dtype is None or stored is None or not all(map(is_settled, (zero, *bounds[:2]))):
+        return []
+    steps = stored.astype("float64")
+    if (by_channel and axis is None) or (steps < low).any() or (steps > high).any():
+        return []
+    shape = tuple(stored.shape) if by_channel else ()
+    point, quantized = f"{result.name}_zero", f"{result.name}_quantized"
+    where = {"axis": int(axis)} if axis is not None else {}
+    elements = stored.astype(dtype).reshape(shape)
+    made = (
+        NewNode("QuantizeLinear", (source, scale, point), (quantized,), where, name=quantized),
+        NewNode("DequantizeLinear", (quantized, scale, point), (result,), where, name=node.name),
+    )
+    return [
+        AddTensor(point, node.graph, DTYPES[dtype], shape, elements.copy),
+        *instead((), node, *made),
+    ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.quantization import Converter, Move, Moves, QuantizationMap, Scheme
 from modellint.analysis.quantization.moves import Edit
+from modellint.analysis.quantization.onnxruntime import CLIPPING
 from modellint.analysis.quantization.ops import SHAPE_READERS, output_axis
 from modellint.analysis.quantization.surplus import takes_quantized
 from modellint.checks.api import Context, Hit
@@ -38,10 +39,53 @@ _INT8, _UINT8, _FLOAT = DTYPES["int8"], DTYPES["uint8"], DTYPES["float32"]
 
 def drop_pair(context: Context, hit: Hit) -> Fix | None:
     """Let what reads a pair read the float value that it quantizes."""
+    return _without_pair(context, hit.place) if isinstance(hit.place, Node) else None
+
+
+def pass_batchnorm(context: Context, hit: Hit) -> Fix | None:
+    """Drop pairs before a BatchNormalization whose own result is quantized.
+
+    If it is not, a pair would have to move, and its range would need data.
+    """
     quantization = context.analysis(QuantizationMap)
-    node = hit.place if isinstance(hit.place, Node) else None
+    fixes = [
+        fix
+        for node in all_places(hit)
+        if (pair := quantization.converter(node)) is not None
+        and _is_quantized_later(quantization, pair)
+        and (fix := _without_pair(context, node)) is not None
+    ]
+    if not fixes:
+        return None
+    edits = tuple(edit for fix in fixes for edit in fix.edits)
+    says = (
+        fixes[0].says
+        if len(fixes) == 1
+        else f"Removes {len(fixes)} pairs before BatchNormalization."
+    )
+    return Fix(edits, says, tolerance=STEPS)
+
+
+def _is_quantized_later(quantization: QuantizationMap, pair: Converter) -> bool:
+    """Return True if all that read a pair are quantized, at once or after an activation."""
+    readers = [
+        use.node for value in quantization.dequantizers_after(pair) for use in value.consumers
+    ]
+    return all(_ends_quantized(quantization, node) for node in readers)
+
+
+def _ends_quantized(quantization: QuantizationMap, node: Node) -> bool:
+    result = node.output()
+    after = result.sole_consumer if result is not None else None
+    if after is not None and after.op_type in CLIPPING:
+        result = after.output()
+    return result is not None and bool(quantization.quantizers_after(result))
+
+
+def _without_pair(context: Context, node: Node) -> Fix | None:
+    quantization = context.analysis(QuantizationMap)
     found = quantization.converter(node)
-    if node is None or found is None or not main_opset(context, node.graph):
+    if found is None or not main_opset(context, node.graph):
         return None
     quantizer = found.undoes if found.kind == "dequantize" else found
     if quantizer is None:

@@ -52,7 +52,10 @@ def pairs_read_in_float(quantization: QuantizationMap) -> Iterator[tuple[Convert
 
 
 def shared_pairs(quantization: QuantizationMap) -> Iterator[SharedPair]:
-    """Iterate over DQs that feed both integer kernels and ops that run in float."""
+    """Iterate over DQs that feed both integer kernels and ops that run in float.
+
+    Those of a kernel that needs its Q are not among them: what it returns before is no output.
+    """
     for dq in quantization.activation_dequantizers:
         uses = dq.output.consumers
         if len(uses) < 2:
@@ -64,7 +67,8 @@ def shared_pairs(quantization: QuantizationMap) -> Iterator[SharedPair]:
             for use in uses
             if use.node.op_type not in SHAPE_READERS and not takes_quantized(quantization, use.node)
         ]
-        if fusing is not None and floating:
+        kept = dq.undoes is not None and _makes_integer(quantization, dq.undoes)
+        if fusing is not None and floating and not kept:
             yield SharedPair(dq, fusing, floating)
 
 
