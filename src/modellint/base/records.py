@@ -138,6 +138,8 @@ def _comparisons(fields: _Fields, frozen: bool) -> dict[str, Any]:
     hashed = _getter([each for each in compared if each.hash is not False])
 
     def __eq__(self: Any, other: Any) -> bool:  # noqa: N807
+        if self is other:
+            return True
         return values(self) == values(other) if type(other) is type(self) else NotImplemented
 
     def __hash__(self: Any) -> int:  # noqa: N807
