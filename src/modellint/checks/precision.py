@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modellint.analysis.precision import running_precision, weight_dtype
-from modellint.analysis.quantization import QuantizationMap
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.model import Node
@@ -67,6 +66,8 @@ def _which(some: int, of_all: int) -> str:
 
 def _layers(context: Context) -> Iterator[tuple[Node, bool]]:
     """Iterate over layers with weights, and whether they multiply floats."""
+    from modellint.analysis.quantization import QuantizationMap  # for few devices
+
     ops = context.analysis(QuantizationMap).ops
     if ops:
         yield from ((op.node, not op.is_quantized) for op in ops)

@@ -13,15 +13,16 @@ from modellint.analysis.precision import stored_precision
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded
-from modellint.checks.tensorrt import CONVOLUTIONS, PRODUCTS
 from modellint.finding import Severity
 from modellint.model import Model
+from modellint.operators import Trait, names
 from modellint.runtimes.builder import is_strongly_typed, removed_plugins
 from modellint.runtimes.versions import is_between, is_of, newest_version
 from modellint.targets.deployment import Deployment, newest_on, runs_on_dla
 
 FLOATS = ("fp16", "bf16")
 QUANTIZED = ("int8", "fp8", "int4", "fp4")
+LAYERS = names(Trait.MATMUL, Trait.GEMM, Trait.CONTRACTION, Trait.RECURRENT, Trait.CONVOLUTION)
 CALIBRATION = (b"TRT-", b"Calibration")
 """Contents of the first line of a cache that TensorRT's calibrators wrote."""
 CACHES = (".cache", ".calib", ".calibration")
@@ -39,7 +40,7 @@ def precision_not_in_graph(context: Context) -> Iterator[Hit]:
         return  # the graph states what its author wants, and floats are the rest
     if stored_precision(model) != "fp32":
         return
-    if not _has_float_weights(model) or not any(context.nodes(*PRODUCTS, *CONVOLUTIONS)):
+    if not _has_float_weights(model) or not any(context.nodes(*LAYERS)):
         return
     facts = {"version": deployment.runtime_version or ""}
     if deployment.is_assumed("precision"):
