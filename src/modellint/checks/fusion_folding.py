@@ -192,6 +192,8 @@ def _value_of(context: Context, name: str) -> Value | None:
 
 def shape_arithmetic(context: Context) -> Iterator[Hit]:
     """Ops that compute shapes in every run, because an input's dims are open."""
+    if context.lacks(_SHAPE_MAKERS):
+        return
     graph = context.model.graph
     symbols = _open_dims(graph)
     if not symbols or not _SHAPE_MAKERS & graph.by_op.keys():
@@ -374,7 +376,6 @@ def misaligned_channels(context: Context) -> Iterator[Hit]:
         return
     if target.vendor != "nvidia":
         return
-    costs = context.analysis(cost)
     for node in context.nodes("Conv", "Gemm", "MatMul"):
         channels = _channels(context, node)
         if channels is None or 0 in channels:
@@ -383,7 +384,7 @@ def misaligned_channels(context: Context) -> Iterator[Hit]:
         waste = product(padded) / product(channels) - 1
         if waste < context.options["waste"]:
             continue
-        share = costs.share([node])
+        share = context.analysis(cost).share([node])
         if share is not None and share >= context.options["share"]:
             facts = {
                 "channels": " × ".join(map(str, channels)),

@@ -149,10 +149,11 @@ def shared_memory(context: Context) -> Iterator[Hit]:
 
 def build_needs_more(context: Context) -> Iterator[Hit]:
     """Models that the device can run, but whose engine it cannot build."""
-    estimate, target = _estimate(context), context.deployment.target
-    if estimate is None or target is None or estimate.usable is None:
+    target = context.deployment.target
+    if target is None or not target.is_unified_memory:
         return
-    if not target.is_unified_memory or estimate.verdict == "does not fit":
+    estimate = _estimate(context)
+    if estimate is None or estimate.usable is None or estimate.verdict == "does not fit":
         return
     build = context.model.weight_bytes + 2 * estimate.weights.expected
     build += estimate.activations.expected + estimate.overhead.expected

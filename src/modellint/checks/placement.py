@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from modellint.analysis.borders import borders
 from modellint.analysis.cost import cost
@@ -11,9 +12,11 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
 from modellint.finding import Severity
 from modellint.model import Node
-from modellint.placement import Link, NotTaken, Partition, UnitPlacement, links, placement
-from modellint.runtimes import title_of
+from modellint.runtimes import find_runtime, title_of
 from modellint.runtimes.support import support
+
+if TYPE_CHECKING:
+    from modellint.placement import Link, NotTaken, Partition, UnitPlacement
 
 _OWN = ("operator", "type", "form")
 """Causes that are about a node itself, not about its dims or its neighbors."""
@@ -38,7 +41,7 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
 
 def refused_whole(context: Context) -> Iterator[Hit]:
     """Nodes that a runtime neither takes nor leaves to another unit, so that nothing runs."""
-    found = context.analysis(placement)
+    found = _placement(context)
     if found is not None:
         yield from folded(_refused(found))
 
@@ -166,6 +169,8 @@ def cut_in_two(context: Context) -> Iterator[Hit]:
 
 def _cuts(found: UnitPlacement, least: float) -> Iterator[tuple[list[Node], float, float]]:
     """Iterate over refused nodes between two parts, with the shares of work of both."""
+    from modellint.placement import links
+
     for link in links(found):
         before = [part for part in link.before if _share(found, part) >= least]
         after = [part for part in link.after if _share(found, part) >= least]
@@ -185,6 +190,8 @@ def small_islands(context: Context) -> Iterator[Hit]:
     found = shared_out(context)
     if found is None or len(found.accelerated) < 2:
         return
+    from modellint.placement import links
+
     small = [link for link in links(found) if _is_island(found, link)]
     nodes = [node for link in small for node in link.partition.nodes]
     copied = sum(link.nbytes or 0 for link in small)
@@ -217,8 +224,18 @@ def no_webnn_graph(context: Context) -> Iterator[Hit]:
 
 def shared_out(context: Context) -> UnitPlacement | None:
     """Return the placement if the runtime has another unit for what the accelerator leaves."""
-    found = context.analysis(placement)
+    found = _placement(context)
     return found if found is not None and found.fallback else None
+
+
+def _placement(context: Context) -> UnitPlacement | None:
+    """Return the placement, without looking at the model if the runtime has only one unit."""
+    runtime = find_runtime(context.deployment.runtime or "")
+    if runtime is None or runtime.placing is None:
+        return None
+    from modellint.placement import placement  # for few runtimes
+
+    return context.analysis(placement)
 
 
 def units_of(found: UnitPlacement) -> dict[str, object]:

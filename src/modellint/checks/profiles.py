@@ -68,6 +68,8 @@ def _is_told(profile: InputProfile) -> bool:
 
 def profile_contradicts_model(context: Context) -> Iterator[Hit]:
     """Configured shapes that the model does not accept."""
+    if not context.deployment.shapes:
+        return
     symbols = symbol_ranges(context.model, context.deployment)
     for profile in _profiles(context):
         configured = context.deployment.shapes.get(profile.value.name)

@@ -106,10 +106,11 @@ def _batches(node: Node, symbols: frozenset[str]) -> list[str]:
 
 def batch_baked_into_reshape(context: Context) -> Iterator[Hit]:
     """Reshapes with a constant shape that fixes a batch left open by the model's inputs."""
-    symbols = _batch_symbols(context)
+    reshapes = list(context.nodes("Reshape"))
+    symbols = _batch_symbols(context) if reshapes else None
     if not symbols:
         return
-    for node in context.nodes("Reshape"):
+    for node in reshapes:
         baked = _baked_batch(node, symbols)
         if baked is not None:
             symbol, batch, target = baked
@@ -200,10 +201,11 @@ def _numbers(value: Value | None) -> list[int] | None:
 
 def size_baked_into_layer(context: Context) -> Iterator[Hit]:
     """Layers that read a flattened image whose sides the model's inputs leave open."""
-    images = {id(value): value for value in context.model.fed if _open_sides(value.declared_shape)}
-    if not images:
+    products = names(Trait.GEMM, Trait.MATMUL)
+    if context.lacks(products):
         return
-    for node in context.nodes(*names(Trait.GEMM, Trait.MATMUL)):
+    images = {id(value): value for value in context.model.fed if _open_sides(value.declared_shape)}
+    for node in context.nodes(*products) if images else ():
         weight, flat = node.input(of(node).place("weight") or 1), _flattening(node.input(0))
         stored = weight.shape if weight is not None and weight.is_constant else None
         if flat is None or stored is None or len(stored) != 2:

@@ -31,7 +31,8 @@ _BEGINS = {
     "probes": r"  target  runtime ",
     "agreement of probes and rules": r"# Rules and runtimes\n",
 }
-_REPORT = re.compile("|".join(f"(?:{begins})" for begins in _BEGINS.values()))
+_REPORT = "|".join(f"(?:{begins})" for begins in _BEGINS.values())
+"""Compiled on first use: few runs write over a report."""
 
 _CARD = re.compile(r"<!-- model card by modellint -->|\bto be written by a person\b", re.IGNORECASE)
 
@@ -44,4 +45,4 @@ def is_card(head: bytes) -> bool:
 def is_report(head: bytes) -> bool:
     """Return True if a file with this beginning is a report in any format; an empty one is."""
     text = head.decode(errors="replace").replace("\r\n", "\n")
-    return not text or _REPORT.match(text) is not None
+    return not text or re.match(_REPORT, text) is not None
