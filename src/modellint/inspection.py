@@ -358,7 +358,9 @@ class Memory:
     kv_cache: Estimate
     overhead: Annotated[Estimate, "The runtime's own context on the device."]
     total: Estimate
-    unknown_tensors: Annotated[int, "Tensors of data-dependent size, which are not counted."]
+    unknown_tensors: Annotated[
+        int, "Tensors of data-dependent or unknown size, which are not counted."
+    ]
     verdict: Annotated[
         Verdict | None, "Null without a target, and if too little is counted to say that it fits."
     ]
@@ -474,6 +476,11 @@ class LanguageModel:
     parallel: str | None
     undivided: Annotated[list[str], "Counts that `devices` does not divide."]
     replicated: Annotated[list[str], "What every device holds whole."]
+    compute_is_planned: Annotated[
+        bool,
+        "Whether `compute` follows the buffers that the runtime plans; otherwise it is what the "
+        "widest layer and the logits need at least, which was not measured.",
+    ]
     contexts: list[LanguageContext]
     longest: Annotated[int | None, "Longest context that fits, at most the trained one."]
     draft: Draft | None

@@ -61,6 +61,24 @@ def test_the_page_fits_its_width(model: Path, width: str, monkeypatch: pytest.Mo
         assert part in page
 
 
+@pytest.mark.parametrize(("runtime", "planned"), [("llama.cpp", True), ("vllm", False)])
+def test_buffers_that_are_not_known_are_said_to_be(
+    model: Path, runtime: str, *, planned: bool
+) -> None:
+    assert llm(model, "--runtime", runtime)["compute_is_planned"] is planned
+    page = run_cli("inspect", model, "--runtime", runtime).stdout
+    assert (f"the buffers of {runtime}" in page) is not planned
+
+
+def test_an_architecture_that_is_not_known_has_no_contexts(tmp_path: Path) -> None:
+    path = tmp_path / "later.gguf"
+    path.write_bytes(notation.encode(SMALL).replace(b"llama", b"lxama"))
+    shown = json.loads(run_cli("inspect", path, "--json").stdout)
+    assert shown["llm"] is None
+    assert "'lxama'" in shown["llm_unknown"]
+    assert "not known: llama.cpp" in run_cli("inspect", path).stdout
+
+
 def test_several_devices_are_a_table(model: Path) -> None:
     page = run_cli("inspect", model, "-t", "a10,rtx-4090", *CONTEXTS).stdout
     assert "2 devices" in page

@@ -259,7 +259,7 @@ def test_a_roofline_tells_what_it_leaves_out() -> None:
     assert "2.5 s per run" in text
     assert "without 3 nodes" in text
     assert "arithmetic for 90 % of the time" in text
-    assert "without 2 tensors of data-dependent size" in " ".join(text.split())
+    assert "without 2 tensors of unknown size" in " ".join(text.split())
 
 
 def test_profiles_are_ready_to_be_copied() -> None:

@@ -63,6 +63,7 @@ def language_model(
         parallel=split.how if split.devices > 1 else None,
         undivided=split.undivided,
         replicated=split.replicated,
+        compute_is_planned=bool(needs.runtime.graph),
         contexts=[_context(needs, tokens) for tokens in needs.contexts],
         longest=needs.longest,
         draft=_draft(needs, draft(), deployment) if draft is not None else None,

@@ -200,6 +200,11 @@ class LanguagePage(NeedsPage):
         self.table(CONTEXTS, rows)
         self.blank()
         self.items("longest", self._longest(told))
+        if not told.compute_is_planned:
+            said = (
+                f"by the widest layer and the logits; the buffers of {told.runtime} are not known"
+            )
+            self.field("compute", self.words(said))
         offloads = [each for each in told.contexts if each.offloaded is not None]
         layers = sum(kind.count for kind in told.layers)
         self.items(

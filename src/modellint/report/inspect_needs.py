@@ -103,7 +103,7 @@ class NeedsPage(SweepPage):
             said = f"{expected} of {format_bytes(needs.usable)} usable, {share} ({low_high})"
         if needs.unknown_tensors:
             unknown = counted(needs.unknown_tensors, "tensor")
-            said += f"; without {unknown} of data-dependent size"
+            said += f"; without {unknown} of unknown size"
         label = needs.verdict or "memory"
         verdict = Text(label, VERDICTS[needs.verdict] or LABEL)
         if cells(label) > self.gutter - self.indent - 2:

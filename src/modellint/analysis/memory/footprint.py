@@ -120,6 +120,8 @@ class Footprint:
         low, expected = self.profile.peak, self._arena
         apart = profile(without_held(self.plain), self.plain.tasks, in_place=False).peak
         high = round(max(expected, apart) * _PADDING)
+        if not high and self.unknown:
+            return Part("activations", 0, 0, 0, "theoretical", "no sizes are known")
         return Part("activations", low, expected, high, "derived")
 
     @cached_property
