@@ -19,7 +19,7 @@ from typing import Any
 from export_benchmarked_names import file_name
 
 from modellint.analysis.latency.kernels import Launch, launches
-from modellint.analysis.latency.timing import Coefficients, Machine, instead_of
+from modellint.analysis.latency.timing import Machine, instead_of
 from modellint.formats import read_model
 from modellint.targets import Target, load_targets
 from modellint.targets.deployment import Deployment
@@ -57,6 +57,8 @@ class Kernels:
 
     counts: tuple[tuple[Launch, int], ...]
     weight_bytes: int
+    copied_bytes: int
+    """Inputs and outputs."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ def _found(model: Any, sizes: Sizes, target: Target) -> Kernels:
     deployment = Deployment(target=target, runtime=runtime, precision=sizes[3], batch=sizes[2])
     found = launches(model, deployment)
     counts = Counter(replace(kernel, nodes=()) for kernel in found.kernels)
-    return Kernels(tuple(counts.items()), found.weight_bytes)
+    copied = found.input_bytes + found.output_bytes
+    return Kernels(tuple(counts.items()), found.weight_bytes, copied)
 
 
 def seconds(kernels: Kernels, machine: Machine) -> float:
@@ -201,7 +204,3 @@ def seconds(kernels: Kernels, machine: Machine) -> float:
         count * machine.time(kernel, kernels.weight_bytes).seconds
         for kernel, count in kernels.counts
     )
-
-
-def predicted(row: Row, coefficients: Coefficients) -> float:
-    return seconds(row.kernels, Machine(row.target, coefficients))

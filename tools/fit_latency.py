@@ -19,8 +19,8 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ from typing import Any
 import numpy as np
 from benchmarked import Row, chip_of, read_npu_rows, read_rows, seconds
 
+from modellint.analysis.latency import HOST_LINK
 from modellint.analysis.latency.coefficients import FILE
 from modellint.analysis.latency.timing import Coefficients, Machine
 from modellint.targets import Target
 
 ROOT = Path(__file__).parents[1]
-PRIOR = Coefficients()
+PRIOR = Coefficients(group=4e-6)
 NPU_PRIOR = Coefficients(
     launch=2e-6,
     matrix=1.0,
@@ -57,6 +58,8 @@ SPREAD = {
     "memory": 0.2,
 }
 """Uncertainty of the logarithm of each coefficient before any measurement; 0.4 for the others."""
+NPU_SPREAD = {**SPREAD, "convolution": 0.1, "fill": 0.4}
+"""The same for NPUs, which multiply matrices with the units for convolutions of 1 x 1."""
 OWN = ("launch", "matrix", "vector", "memory", "call")
 """Coefficients to which an architecture and a device add something."""
 NPU_OWN = ("launch", "float_rate", "integer_rate", "memory", "call")
@@ -64,7 +67,19 @@ OF_ARCHITECTURE, OF_DEVICE, OF_CALL = 0.15, 0.25, 0.7
 """Uncertainty of what an architecture adds, of what a device adds, and of either to `call`."""
 OF_RATE = 0.4
 """Uncertainty of the logarithm of a rate that is not published."""
-NOISE, STEP, ROUNDS = 0.15, 0.02, 6
+CALLED = re.compile("predictor|Python|sync|transfer")
+"""Scopes of measurements with a program's call of the engine, which takes seconds of its own."""
+COPIED = re.compile("copies|images|transfer")
+"""Scopes of measurements with copies between host and device."""
+CALLING, COPYING = 5e-5, 1 / HOST_LINK
+"""Seconds of such a call, and of copying a byte, before any measurement."""
+OF_CALLING, OF_COPYING = 1.0, 0.7
+"""Uncertainty of their logarithms."""
+NOISE, STEP, ROUNDS = 0.15, 0.02, 15
+ENOUGH_GAIN = 0.3
+"""Gain in the logarithm of the likelihood below which a fit is as good as it gets."""
+SHORTER = (1.0, 0.5, 0.25, 0.1)
+"""Shares of a step that are tried until one makes the fit better."""
 INSIDE = 0.92
 """Share of the measurements that the published bounds are to contain."""
 ENOUGH = 30
@@ -85,7 +100,7 @@ SOURCES = {
 OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
 QUALCOMM = "https://github.com/qualcomm/ai-hub-models/tree/b61a009028de/qai_hub_models/models"
 Name = tuple[str, str, str]
-"""A parameter: `all`, `architecture` or `device`; which one; and the coefficient."""
+"""A parameter: `all`, `architecture`, `device` or `scope`; which one; and the coefficient."""
 Array = Any
 
 
@@ -96,6 +111,7 @@ class Fit:
     rows: Sequence[Row]
     prior: Coefficients = PRIOR
     own: Sequence[str] = OWN
+    spreads: Mapping[str, float] = field(default_factory=lambda: SPREAD)
 
     @cached_property
     def common(self) -> list[str]:
@@ -105,24 +121,24 @@ class Fit:
     def names(self) -> list[Name]:
         architectures = sorted({row.target.architecture or "" for row in self.rows})
         chips = sorted({row.chip for row in self.rows})
+        scopes = sorted({row.scope for row in self.rows})
         return [
             *(("all", "", name) for name in self.common),
             *(("architecture", each, name) for each in architectures for name in self.own),
             *(("device", each, name) for each in chips for name in self.own),
+            *(("scope", each, "calling") for each in scopes if CALLED.search(each)),
+            *(("scope", each, "copying") for each in scopes if COPIED.search(each)),
         ]
 
     @cached_property
     def start(self) -> Array:
-        return np.array(
-            [
-                math.log(getattr(self.prior, n)) if level == "all" else 0.0
-                for level, _, n in self.names
-            ]
-        )
+        around = {"calling": CALLING, "copying": COPYING}
+        begin = {"all": asdict(self.prior), "scope": around}
+        return np.array([math.log(begin.get(level, {}).get(n, 1.0)) for level, _, n in self.names])
 
     @cached_property
     def spread(self) -> Array:
-        return np.array([_spread(level, name) for level, _, name in self.names])
+        return np.array([self._spread(level, name) for level, _, name in self.names])
 
     @cached_property
     def measured(self) -> Array:
@@ -137,18 +153,35 @@ class Fit:
                 logs[name] += value
         return replace(self.prior, **{name: math.exp(value) for name, value in logs.items()})
 
+    def around(self, found: Array, scope: str) -> tuple[float, float]:
+        """Return what a scope adds to the engine's time: seconds, and seconds per copied byte."""
+        own = {n: math.exp(v) for v, n in zip(found, self.names, strict=True) if n[1] == scope}
+        return own.get(("scope", scope, "calling"), 0.0), own.get(("scope", scope, "copying"), 0.0)
+
     def predicted(self, found: Array, rows: Sequence[Row]) -> Array:
         """Return the logarithms of the expected seconds."""
-        machines: dict[str, Machine] = {}
+        around = {scope: self.around(found, scope) for scope in {row.scope for row in rows}}
+        targets = {row.target.id: row.target for row in rows}
+        machines = {name: Machine(t, self.coefficients(found, t)) for name, t in targets.items()}
         known: dict[tuple[str, int], float] = {}
         for row in rows:
-            target = row.target
-            if target.id not in machines:
-                machines[target.id] = Machine(target, self.coefficients(found, target))
-            key = target.id, id(row.kernels)
+            key = row.target.id, id(row.kernels)
             if key not in known:
-                known[key] = math.log(seconds(row.kernels, machines[target.id]))
-        return np.array([known[row.target.id, id(row.kernels)] for row in rows])
+                known[key] = seconds(row.kernels, machines[row.target.id])
+        engine = np.array([known[row.target.id, id(row.kernels)] for row in rows])
+        calling, copying = np.array([around[row.scope] for row in rows]).T
+        return np.log(engine + calling + copying * [row.kernels.copied_bytes for row in rows])
+
+    def _spread(self, level: str, name: str) -> float:
+        if level == "scope":
+            return OF_CALLING if name == "calling" else OF_COPYING
+        if name.endswith("_rate"):
+            return OF_RATE
+        if level == "all":
+            return self.spreads.get(name, 0.4)
+        if name == "call":
+            return OF_CALL
+        return OF_ARCHITECTURE if level == "architecture" else OF_DEVICE
 
     def slopes(self, found: Array) -> Array:
         """Return the change of each row's logarithm with each parameter."""
@@ -158,7 +191,7 @@ class Fit:
             places = [
                 place
                 for place, row in enumerate(self.rows)
-                if level == "all" or which in (row.chip, row.target.architecture)
+                if level == "all" or which in (row.chip, row.target.architecture, row.scope)
             ]
             moved = found.copy()
             moved[at] += STEP
@@ -174,14 +207,36 @@ class Fit:
         pull = slopes.T @ (weights * residuals) + (self.start - found) / self.spread**2
         return found + np.clip(np.linalg.solve(normal, pull), -0.5, 0.5)
 
+    def loss(self, found: Array, used: Array) -> float:
+        """Return what a fit makes as small as it can: misses, large ones less, and surprise."""
+        misses = np.abs(self.measured - self.predicted(found, self.rows)) / NOISE
+        shares = np.where(misses < 1.5, misses**2 / 2, 1.5 * (misses - 0.75))
+        return float(used @ shares + (((found - self.start) / self.spread) ** 2).sum() / 2)
+
+    def improved(self, found: Array, slopes: Array, used: Array) -> tuple[Array, float]:
+        """Return better parameters, and by how much: a step, shorter where it is too long."""
+        before, step = self.loss(found, used), self.step(found, slopes, used) - found
+        for share in SHORTER:
+            gain = before - self.loss(found + share * step, used)
+            if gain > 0:
+                return found + share * step, gain
+        return found, 0.0
+
     @cached_property
     def best(self) -> Array:
         found, everything = self.start, np.ones(len(self.rows))
         for _ in range(ROUNDS):
-            before, found = found, self.step(found, self.slopes(found), everything)
-            if np.abs(found - before).max() < STEP:
+            found, gain = self.improved(found, self.slopes(found), everything)
+            if gain < ENOUGH_GAIN:
                 break
         return found
+
+    def machine(self, target: Target) -> Machine:
+        """Return a device with the coefficients of the best fit, made once."""
+        known: dict[str, Machine] = self.__dict__.setdefault("_machines", {})
+        if target.id not in known:
+            known[target.id] = Machine(target, self.coefficients(self.best, target))
+        return known[target.id]
 
     @cached_property
     def best_slopes(self) -> Array:
@@ -195,17 +250,19 @@ class Fit:
         used = np.ones(len(self.rows))
         used[list(left_out)] = 0.0
         found = self._without_effects(left_out)
-        for _ in range(3):
-            found = self.step(found, self.best_slopes, used)
+        for _ in range(4):
+            found, gain = self.improved(found, self.best_slopes, used)
+            if gain < ENOUGH_GAIN:
+                break
         return self.predicted(found, [self.rows[at] for at in left_out])
 
     def _without_effects(self, left_out: Collection[int]) -> Array:
         """Return the best parameters without what only the rows left out tell of."""
         gone = set(left_out)
         rest = [row for at, row in enumerate(self.rows) if at not in gone]
-        told = {row.chip for row in rest} | {row.target.architecture for row in rest}
+        told = {each for row in rest for each in (row.chip, row.target.architecture, row.scope)}
         kept = [level == "all" or which in told for level, which, _ in self.names]
-        return np.where(kept, self.best, 0.0)
+        return np.where(kept, self.best, self.start)
 
     def left_out(self, key: str) -> Array:
         """Return the log seconds of all rows, each fitted without those of its chip or family."""
@@ -246,16 +303,6 @@ def device_factor(fit: Fit, chip: str) -> float:
     return factor(everything[own] if len(own) >= ENOUGH else everything)
 
 
-def _spread(level: str, name: str) -> float:
-    if name.endswith("_rate"):
-        return OF_RATE
-    if level == "all":
-        return SPREAD.get(name, 0.4)
-    if name == "call":
-        return OF_CALL
-    return OF_ARCHITECTURE if level == "architecture" else OF_DEVICE
-
-
 def factor(misses: Iterable[float]) -> float:
     """Return the factor that most measurements are within, from logarithms of ratios."""
     found = float(np.quantile(np.abs(list(misses)), INSIDE))
@@ -270,7 +317,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     if given.npus is not None:
-        return fit_npus(Fit(read_npu_rows(given.npus, given.models), NPU_PRIOR, NPU_OWN), given)
+        return fit_npus(npu_fit(read_npu_rows(given.npus, given.models)), given)
     fit = Fit(read_rows(given.rows, given.models))
     everywhere = fit.left_out("chip") - fit.measured
     common = prior_table(fit, factor(everywhere))
@@ -286,6 +333,10 @@ def main() -> int:
         for target, table in tables.items():
             write_device(target, table)
     return 0
+
+
+def npu_fit(rows: Sequence[Row]) -> Fit:
+    return Fit(rows, NPU_PRIOR, NPU_OWN, NPU_SPREAD)
 
 
 def fit_npus(fit: Fit, given: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +22,20 @@ from typing import Any
 
 import numpy as np
 from benchmarked import Row, read_npu_rows, read_rows
-from fit_latency import NPU_OWN, NPU_PRIOR, Fit, device_factor, factor, well_known
+from fit_latency import Fit, device_factor, factor, npu_fit, well_known
 
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy-latency.md"
 KEPT_FOR_FITTING = frozenset({"bert", "t4", "v100"})
 """Families and chips that are not kept aside, since nearly nothing would be left to fit."""
 KEPT_TWINS = frozenset({"V100-SXM2-32GB"})
+KIND_NAMES = {
+    "convolution": "convolution",
+    "depthwise": "depthwise convolution",
+    "product": "product of matrices",
+    "attention": "attention",
+    "pointwise": "pointwise and others",
+    "other": "pointwise and others",
+}
 FEW = 8
 """Rows below which a rank correlation says nothing."""
 
@@ -85,7 +94,7 @@ def main() -> int:
     ranked = read_rows(given.rows, given.models, "C")
     lines = list(page(rows, ranked))
     if given.npus is not None:
-        lines += npus(Fit(read_npu_rows(given.npus, given.models), NPU_PRIOR, NPU_OWN))
+        lines += npus(npu_fit(read_npu_rows(given.npus, given.models)))
     given.output.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
     return 0
 
@@ -108,14 +117,18 @@ def page(rows: Sequence[Row], ranked: Sequence[Row]) -> Iterator[str]:
     yield from summary(predictions)
     yield from goals(predictions)
     yield from aside(rows)
+    kind = partial(leading_kind, fit)
     for title, key in (
         ("device", lambda row: row.chip),
         ("family", lambda row: row.family),
+        ("kind of kernel", kind),
         ("precision", lambda row: row.precision),
         ("batch", lambda row: row.batch),
         ("trust", lambda row: f"{row.trust}: {row.scope}"),
     ):
         yield f"\n## By {title}\n"
+        if key is kind:
+            yield KINDS
         yield from by(predictions, key, title)
     yield "\n## Is int8 faster than fp16?\n"
     yield from faster(predictions)
@@ -123,12 +136,29 @@ def page(rows: Sequence[Row], ranked: Sequence[Row]) -> Iterator[str]:
     yield from ranking(fit, ranked)
 
 
+KINDS = """Published figures are of whole runs. Each counts with the kind of kernel that takes at
+least half of its expected time in kernels, or as *mixed*.
+"""
+
+
+def leading_kind(fit: Fit, row: Row) -> str:
+    """Return the kind of kernel that takes at least half of a run's expected time in kernels."""
+    machine = fit.machine(row.target)
+    times: dict[str, float] = defaultdict(float)
+    for kernel, count in row.kernels.counts:
+        is_grouped = kernel.kind == "convolution" and any(p.groups > 1 for p in kernel.products)
+        kind = "convolution in groups" if is_grouped else KIND_NAMES[kernel.kind]
+        times[kind] += count * machine.time(kernel, row.kernels.weight_bytes).seconds
+    kind = max(times, key=lambda each: times[each])
+    return kind if times[kind] * 2 >= sum(times.values()) else "mixed"
+
+
 NPU_INTRODUCTION = """## NPUs
 
 {rows:,} published times of models that ran whole on the NPU of a Snapdragon, one image or text at a
 time, by any of three runtimes; `float` is 16 bits. The vendor publishes no rates of most of them,
-so these are fitted, too, and a device left out says little. The goal, a MAPE of 30 %, is {reached}
-by the fit, and not for families left out: what the compiler makes of recurrent layers and of
+so these are fitted, too, and a device left out says little. The goal, a MAPE of 30 %, is {fitted}
+by the fit, and {left_out} for families left out. What the compiler makes of recurrent layers and of
 networks with many small branches is not modelled, and other coefficients make up for it.
 """
 
@@ -140,17 +170,21 @@ def npus(fit: Fit) -> Iterator[str]:
         "family left out": bounded(fit, fit.left_out("family"), "family"),
         "device left out": bounded(fit, fit.left_out("chip"), "chip"),
     }
-    misses = np.exp(predictions["fit"].ratios) - 1
-    reached = "reached" if np.abs(misses).mean() <= 0.3 else "not reached"
-    yield NPU_INTRODUCTION.format(rows=len(fit.rows), reached=reached)
+    fitted, left_out = map(_reached, (predictions["fit"], predictions["family left out"]))
+    yield NPU_INTRODUCTION.format(rows=len(fit.rows), fitted=fitted, left_out=left_out)
     yield from summary(predictions)
     for title, key in (
         ("device", lambda row: row.chip),
         ("family", lambda row: row.family),
+        ("kind of kernel", partial(leading_kind, fit)),
         ("precision", lambda row: row.precision),
     ):
         yield ""
         yield from by(predictions, key, title)
+
+
+def _reached(prediction: Prediction) -> str:
+    return "reached" if np.abs(np.exp(prediction.ratios) - 1).mean() <= 0.3 else "not reached"
 
 
 def bounded(fit: Fit, expected: Any, key: str) -> Prediction:

@@ -244,8 +244,8 @@ def _moved(start: Coefficients, direction: Mapping[str, int], factor: float) -> 
 
 
 def _loss(target: Target, coefficients: Coefficients, found: Sequence[Observed]) -> float:
-    machine = Machine(target, coefficients)
     """Return the error of all layers; long ones, which models consist of, count more."""
+    machine = Machine(target, coefficients)
     return math.fsum(float(e.seconds**WEIGHT) * math.log(_ratio(machine, e)) for e in found)
 
 

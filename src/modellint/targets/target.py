@@ -22,6 +22,7 @@ Coefficient = Literal[
     "attention",
     "convolution",
     "grouped",
+    "group",
     "depthwise",
     "memory",
     "cache",

@@ -68,6 +68,8 @@ class Coefficients:
     """Of what the same product reaches: convolutions but for depthwise ones."""
     grouped: float = 0.5
     """Of what a dense convolution of the same tiles reaches."""
+    group: float = 0.0
+    """Seconds of each group of a convolution on vector units that runs its groups by turns."""
     depthwise: float = 0.3
     """Of the vector units' peak: convolutions of one channel each."""
     memory: float = 0.8
@@ -172,7 +174,9 @@ class Machine:
             share *= of.convolution * (of.grouped if product.groups > 1 else 1)
         depth = _padded(product.depth // product.taps, min(align, 8)) * product.taps
         columns = _padded(product.columns, align)
-        return self._tiled(product.rows, columns, depth, product.groups, rate * share)
+        seconds = self._tiled(product.rows, columns, depth, product.groups, rate * share)
+        by_turns = kernel.kind == "convolution" and product.groups > 1 and not is_matrix
+        return seconds + of.group * product.groups if by_turns else seconds
 
     def _tiled(self, rows: int, columns: int, depth: int, groups: int, rate: float) -> float:
         """Return the time of the best way of cutting a product into tiles and its depth."""
