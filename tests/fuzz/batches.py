@@ -81,7 +81,7 @@ def usual_seconds() -> float:
 
     with tempfile.TemporaryDirectory(dir=_quick_folder()) as folder:
         started = time.process_time()
-        failures(EXAMPLES / "qat_residual.onnx", Path(folder))
+        failures(EXAMPLES / "qat_residual.onnx", Path(folder), 0)
         return time.process_time() - started
 
 
@@ -175,7 +175,7 @@ def _measured(number: int, made: Mutant, folder: Path, processor: int) -> Tried:
     limit = max(processor, USUAL * usual_seconds())
     signal.setitimer(signal.ITIMER_PROF, limit)  # its signal ends native code as well
     started = time.process_time()
-    found = failures(path, folder, is_model=made.may_be_model)
+    found = failures(path, folder, made.turn, is_model=made.may_be_model)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
     if seconds > limit / 4 * (1 + path.stat().st_size / MIB):  # a large file has more findings

@@ -14,12 +14,13 @@ SHORT = 8
 
 
 def minimize(path: Path, processor: int) -> None:
-    """Rewrite the file; print how it fails and what is left of it."""
+    """Write what is left of the file next to it; print how it fails."""
     data = path.read_bytes()
+    turn = Mutant(path.name, data).turn
     with warm_folder() as folder:
 
         def kinds(data: bytes) -> set[str]:
-            made = Mutant(f"mutant{path.suffix}", data)
+            made = Mutant(f"mutant-turn-{turn}{path.suffix}", data)
             tried = next(try_batch([0], lambda _: made, folder, processor))
             return {each.kind for each in tried.failures}
 
@@ -31,8 +32,9 @@ def minimize(path: Path, processor: int) -> None:
         fails = lambda: bool(kinds(write(tree)) & wanted)  # noqa: E731
         while _shrunk(tree, fails):
             pass
-    path.write_bytes(write(tree))
-    print(f"{path}: {', '.join(sorted(wanted))}: {len(data)} -> {path.stat().st_size} bytes")
+    small = path.with_name(f"{path.stem.partition('-turn-')[0]}-turn-{turn}{path.suffix}")
+    small.write_bytes(write(tree))
+    print(f"{small}: {', '.join(sorted(wanted))}: {len(data)} -> {small.stat().st_size} bytes")
 
 
 def _shrunk(tree: Message, fails: Callable[[], bool]) -> bool:

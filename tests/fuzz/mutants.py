@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import onnx
 
@@ -39,6 +41,12 @@ class Mutant(NamedTuple):
             return bool(onnx.ModelProto.FromString(self.data).HasField("graph"))
         except Exception:
             return False
+
+    @property
+    def turn(self) -> int:
+        """With which options it is tried: by its content, or as the name of a kept file says."""
+        stated = re.search(r"-turn-(\d+)\.", self.name)
+        return int(stated[1]) if stated else crc32(self.data)
 
     def save(self, folder: Path) -> Path:
         path = folder / self.name

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
+
+from modellint.report.html.markup import VOID
 
 LONGEST, TIMES = 2_000_000, 100
 """Characters of a report: for any file, and for each byte of it."""
@@ -129,6 +134,55 @@ def _markdown(text: str) -> Iterator[str]:
     yield from _plain(text)
 
 
+class _Page(HTMLParser):
+    """Faults of a page: elements that do not match or are not ours, scripts in attributes."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.faults: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.faults += [f"attribute {name}" for name, _ in attrs if name.startswith("on")]
+        self.faults += [
+            f"address {text}" for name, text in attrs if name in _ADDRESSES and _leads(text)
+        ]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open or self._open.pop() != tag:
+            self.faults.append(f"</{tag}> does not match")
+
+
+_ADDRESSES = ("href", "src")
+
+
+def _leads(text: str | None) -> bool:
+    """Return True unless an address stays in the page, or leads to the documentation."""
+    return text is None or not text.startswith(("#", "data:image/", "https://"))
+
+
+_PICTURE = re.compile(r"!\[[\w ,]+\]\([\w-]+\.svg\)", re.MULTILINE)
+
+
+def _card(text: str) -> Iterator[str]:
+    yield from _markdown(_PICTURE.sub("", text))
+
+
+def _html(text: str) -> Iterator[str]:
+    page = _Page()
+    page.feed(text)
+    page.close()
+    yield from page.faults
+
+
+def _csv(text: str) -> Iterator[str]:
+    rows = list(csv.reader(io.StringIO(text), strict=True))
+    if len({len(row) for row in rows}) > 1:
+        yield "rows of unequal lengths"
+
+
 _CHECKS: dict[str, Callable[[str], Iterator[str]]] = {
     "json": _json,
     "jsonl": _jsonl,
@@ -137,5 +191,9 @@ _CHECKS: dict[str, Callable[[str], Iterator[str]]] = {
     "gitlab": _gitlab,
     "github": _github,
     "markdown": _markdown,
+    "html": _html,
+    "card": _card,
+    "csv": _csv,
+    "difference": lambda text: iter(() if isinstance(_parsed(text), dict) else ("no object",)),
     "inspect-json": lambda text: iter(() if isinstance(_parsed(text), dict) else ("no object",)),
 }

@@ -7,13 +7,12 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
-from zlib import crc32
 
 from modellint.cli.app import run
 from modellint.cli.inspect import _asked as make_asked
@@ -23,16 +22,48 @@ from modellint.inspector import Asked
 from modellint.planning import make_setup
 from modellint.report.sarif import _rules as list_rules
 from tests.fuzz.outputs import faults
+from tests.support import ROOT
 
-FORMATS = ("json", "jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise")
+FORMATS = ("jsonl", "sarif", "junit", "gitlab", "github", "markdown", "concise", "html")
+"""Formats of findings besides full and json, of which a mutant gets some."""
+SOME = 3
 Options = tuple[str, ...]
-DEPLOYMENTS: tuple[Options, ...] = (
-    *(("-t", "a10"),) * 4,
+DEVICES = (
+    "a10",
+    "browser",
+    "coral-dev-board",
+    "core-ultra-7-258v-npu",
+    "corstone-300",
+    "dimensity-9300",
+    "hailo-8",
+    "imx93",
+    "jetson-agx-orin-64gb",
+    "k230",
+    "pixel-9-pro",
+    "rk3588",
+    "snapdragon-8-elite",
+    "tda4vm",
+)
+"""One for each runtime that devices name."""
+RUNTIMES = ("coreml", "ncnn", "nnapi", "onnxruntime", "tensorrt-rtx", "xnnpack")
+USUAL: tuple[Options, ...] = (
+    ("-t", "a10"),
     ("-t", "a10", "--verbose"),
     ("-t", "a10", "--precision", "int8", "--batch", "8"),
-    ("-t", "a10", "--runtime", "onnxruntime"),
     (),
 )
+DEPLOYMENTS: tuple[Options, ...] = (
+    *USUAL * 4,
+    *(("-t", name) for name in DEVICES),
+    *(("-t", "a10", "--runtime", name) for name in RUNTIMES),
+)
+LOOKS: tuple[Options, ...] = (
+    ("--quant", "--profile"),
+    ("--placement", "--weight-figures"),
+    ("--placement", "--summary"),
+    ("--quant", "--profile"),
+)
+EXAMPLE = ROOT / "examples" / "qat_residual.onnx"
 
 
 class Failure(NamedTuple):
@@ -42,26 +73,26 @@ class Failure(NamedTuple):
     detail: str
 
 
-def failures(path: Path, reports: Path, *, is_model: bool = True) -> list[Failure]:
-    """Lint and inspect a file; return what a user should never see.
-
-    `is_model` is False if it is known that nothing can take the file for a model that is well.
-    """
-    return _failures(path, reports, _deployment(path), is_model)
-
-
 def warm_up(path: Path, reports: Path) -> None:
     """Make once what is kept for all files."""
-    for options in dict.fromkeys(DEPLOYMENTS):
-        _failures(path, reports, options, is_model=True)
+    for turn in range(len(USUAL) * len(_MORE)):
+        failures(path, reports, turn)
 
 
-def _failures(path: Path, reports: Path, options: Options, is_model: bool) -> list[Failure]:
+def failures(path: Path, reports: Path, turn: int, *, is_model: bool = True) -> list[Failure]:
+    """Lint and inspect a file, and more; return what a user should never see.
+
+    The turn says with which options. `is_model` is False if it is known that nothing can take the
+    file for a model that is well.
+    """
     found: list[Failure] = []
+    options = DEPLOYMENTS[turn % len(DEPLOYMENTS)]
+    more = _MORE[turn % len(_MORE)]
     with _shortcuts(options), _tracebacks() as raised:
         try:
-            found += _check(path, reports, options, is_model)
-            found += _inspect(path, reports, options)
+            found += _check(path, reports, turn, is_model)
+            found += _inspect(path, reports, turn)
+            found += more(path, reports, options)
         except BaseException as error:  # nothing may come out
             raised.append(traceback.format_exception(error))
     if raised:  # all else follows from it
@@ -69,13 +100,10 @@ def _failures(path: Path, reports: Path, options: Options, is_model: bool) -> li
     return list({each.kind: each for each in found}.values())
 
 
-def _deployment(path: Path) -> Options:
-    """Return options by content, so that the same file is always asked the same."""
-    return DEPLOYMENTS[crc32(path.read_bytes()) % len(DEPLOYMENTS)]
-
-
-def _check(path: Path, reports: Path, deployment: Options, is_model: bool) -> Iterator[Failure]:
-    outputs = [argument for name in FORMATS for argument in ("-o", f"{name}:{reports / name}")]
+def _check(path: Path, reports: Path, turn: int, is_model: bool) -> Iterator[Failure]:
+    formats = ("json", *(FORMATS[(turn + at) % len(FORMATS)] for at in range(SOME)))
+    outputs = [argument for name in formats for argument in ("-o", f"{name}:{reports / name}")]
+    deployment = DEPLOYMENTS[turn % len(DEPLOYMENTS)]
     options = ("--isolated", "--no-cache", *deployment, "--select", "ALL", "--jobs", "1")
     code, stdout, stderr = _run("check", path, *options, "-o", "full", *outputs)
     if code not in (0, 1):
@@ -84,8 +112,7 @@ def _check(path: Path, reports: Path, deployment: Options, is_model: bool) -> It
             return
     yield from _faults("full", stdout, path)
     yield from _faults("stderr", stderr, path)
-    for name in FORMATS:
-        yield from _faults(name, (reports / name).read_text(encoding="utf-8"), path)
+    yield from _faults_of_files({name: reports / name for name in formats}, path)
     findings = json.loads((reports / "json").read_text(encoding="utf-8"))["findings"]
     yield from _internal(findings)
     if not is_model and not any(_is_of_file(each) for each in findings):
@@ -102,11 +129,12 @@ def _is_of_file(finding: dict[str, Any]) -> bool:
     return bool(finding["code"].startswith(("FIL", "INT")))
 
 
-def _inspect(path: Path, reports: Path, deployment: Options) -> Iterator[Failure]:
+def _inspect(path: Path, reports: Path, turn: int) -> Iterator[Failure]:
     output = reports / "inspect-json"
-    looks = ["--quant", "--profile"]
+    looks = list(LOOKS[turn % len(LOOKS)])
     if path.suffix == ".json":  # may be an export of an engine's layers
         looks += ["--layers", str(path)]
+    deployment = DEPLOYMENTS[turn % len(DEPLOYMENTS)]
     outputs = ["-o", "text", "-o", f"json:{output}"]
     code, stdout, stderr = _run("inspect", path, "--isolated", *deployment, *looks, *outputs)
     if code not in (0, 1):
@@ -117,8 +145,77 @@ def _inspect(path: Path, reports: Path, deployment: Options) -> Iterator[Failure
             return
     yield from _faults("inspect-text", stdout, path)
     yield from _faults("stderr", stderr, path)
-    if output.exists():
-        yield from _faults("inspect-json", output.read_text(encoding="utf-8"), path)
+    yield from _faults_of_files({"inspect-json": output}, path)
+
+
+# Of these verbs, each mutant gets one.
+
+_CHANGES = (
+    *(("nodes", how) for how in ("changed", "replaced", "removed", "added", "rewritten")),
+    *(("weights", how) for how in ("changed", "removed", "added")),
+    *(("findings", how) for how in ("new", "gone")),
+)
+More = Callable[[Path, Path, Options], Iterator[Failure]]
+
+
+def _pages(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
+    files = {name: reports / f"inspect-{name}" for name in ("html", "csv", "jsonl")}
+    outputs = [argument for name, file in files.items() for argument in ("-o", f"{name}:{file}")]
+    yield from _further(path, "inspect", path, *options, "--placement", *outputs)
+    yield from _faults_of_files(files, path)
+
+
+def _card(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
+    file = reports / "card"
+    yield from _further(
+        path, "inspect", path, *options, "--card", "huggingface", "-o", f"markdown:{file}"
+    )
+    yield from _faults_of_files({"card": file}, path)
+    file.unlink(missing_ok=True)
+
+
+def _graph(path: Path, reports: Path, _: Options) -> Iterator[Failure]:
+    file = reports / "graph.json"
+    yield from _further(path, "inspect", path, "--runtime", "webnn", "--graph", file)
+    yield from _faults_of_files({"inspect-json": file}, path)
+
+
+def _same(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
+    yield from _difference(path, path, reports, options)
+
+
+def _change(path: Path, reports: Path, options: Options) -> Iterator[Failure]:
+    yield from _difference(EXAMPLE, path, reports, options)
+
+
+def _difference(old: Path, path: Path, reports: Path, options: Options) -> Iterator[Failure]:
+    files = {"difference": reports / "difference", "html": reports / "difference-html"}
+    outputs = ("-o", f"json:{files['difference']}", "-o", f"html:{files['html']}")
+    options = tuple(each for each in options if each != "--verbose")
+    yield from _further(path, "diff", old, path, *options, "-o", "full", *outputs)
+    yield from _faults_of_files(files, path)
+    if old == path and files["difference"].exists():
+        told = json.loads(files["difference"].read_text(encoding="utf-8"))
+        parts = [told["interface"], *((told[part] or {}).get(how) for part, how in _CHANGES)]
+        if any(parts):
+            yield Failure("differs from itself", json.dumps(told)[:4000])
+
+
+_MORE: tuple[More, ...] = (_pages, _card, _graph, _same, _change)
+
+
+def _further(path: Path, verb: str, *arguments: object) -> Iterator[Failure]:
+    code, stdout, stderr = _run(verb, *arguments, "--isolated")
+    if code not in (0, 1) and "cannot" not in stderr:
+        yield Failure(_ending(verb, code, stderr), stderr)
+    yield from _faults("stdout", stdout, path)
+    yield from _faults("stderr", stderr, path)
+
+
+def _faults_of_files(files: Mapping[str, Path], path: Path) -> Iterator[Failure]:
+    for name, file in files.items():
+        if file.exists():
+            yield from _faults(name, file.read_text(encoding="utf-8"), path)
 
 
 def _ending(verb: str, code: int, stderr: str) -> str:

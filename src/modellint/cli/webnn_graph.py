@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.base.errors import UsageError
+from modellint.base.text import clean
 from modellint.cli.console import note
 from modellint.cli.outputs import require_replaceable
 
@@ -76,7 +77,7 @@ def _deployment(file: Any) -> Deployment:
 
 def _listed(graph: MLGraph) -> str:
     lines = [
-        f"\n  {each.op} '{each.node}': {each.reason}. {each.fix}"
+        "\n  " + clean(f"{each.op} '{each.node}': {each.reason}. {each.fix}")
         for each in graph.obstacles[:MOST_LISTED]
     ]
     more = len(graph.obstacles) - MOST_LISTED

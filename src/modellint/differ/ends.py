@@ -16,13 +16,15 @@ def paired_ends(
     One alone of unknown type can only be the other one that is left.
     """
     old, new = list(dict.fromkeys(old)), list(dict.fromkeys(new))  # a file may list one twice
-    by_name = {value.name: value for value in new}
+    by_name: dict[str, list[Value]] = defaultdict(list)  # a broken one may give a name twice
+    for value in new:
+        by_name[value.name].append(value)
     pairs: list[tuple[Value | None, Value | None]] = []
     rest: list[Value] = []
     taken: set[Value] = set()
     for value in old:
-        twin = by_name.get(value.name)
-        if twin is not None and twin not in taken:
+        if alike := by_name.get(value.name):
+            twin = alike.pop(0)
             pairs.append((value, twin))
             taken.add(twin)
         else:
