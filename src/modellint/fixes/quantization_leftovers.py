@@ -44,7 +44,7 @@ _TENSORRT = {
     "TRT_INT8QuantizeLinear": ("QuantizeLinear", "int8", _FIRST),
     "TRT_INT8DequantizeLinear": ("DequantizeLinear", "int8", _FIRST),
 }
-"""What TensorRT's operators are in ONNX, with their type and the first operator set."""
+"""Operators of ONNX for those of TensorRT, with their type and the first operator set."""
 _FIRST_PER_CHANNEL = 13
 
 

@@ -54,7 +54,7 @@ def pairs_read_in_float(quantization: QuantizationMap) -> Iterator[tuple[Convert
 def shared_pairs(quantization: QuantizationMap) -> Iterator[SharedPair]:
     """Iterate over DQs that feed both integer kernels and ops that run in float.
 
-    Those of a kernel that needs its Q are not among them: what it returns before is no output.
+    Where a kernel needs the Q after it, no float exists that the others could read instead.
     """
     for dq in quantization.activation_dequantizers:
         uses = dq.output.consumers
