@@ -49,7 +49,7 @@ class InlineEngine:
 
 def run(
     paths: Path | Iterable[Path],
-    results: Path,
+    results: Path | str,
     engine: InlineEngine | None = None,
     *,
     resume: bool = False,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from modellint.base.errors import UsageError
+from modellint.fleets.folders import results_folder
 from modellint.fleets.owners import NONE, read_owners
 from modellint.fleets.parts import FINDINGS, FORMATS, MODELS, Columns
 from modellint.fleets.survey import survey
@@ -200,12 +201,12 @@ def test_rows_survive_both_formats(tmp_path: Path, name: str, columns: Columns) 
     form = FORMATS[name]  # type: ignore[index]
     rows = [{column: kind(at) for column, kind in columns.items()} for at in range(3)]
     rows[1] |= {column: None for column in ("nodes", "node", "target") if column in columns}
-    path = tmp_path / f"part{form.suffix}"
-    path.write_bytes(form.encoded(rows, columns))
-    assert list(form.read(path, columns)) == rows
-    path.write_bytes(path.read_bytes()[:-9])
+    folder, part = results_folder(tmp_path), f"part{form.suffix}"
+    folder.write(part, form.encoded(rows, columns))
+    assert list(form.read(folder, part, columns)) == rows
+    folder.write(part, folder.read(part)[:-9])
     with pytest.raises(UsageError, match="damaged"):
-        list(form.read(path, columns))
+        list(form.read(folder, part, columns))
 
 
 def test_the_command_line_lints_a_fleet_once(tmp_path: Path) -> None:

@@ -41,6 +41,14 @@ class BucketHandler(Handler):
         else:
             self._list({name: values[0] for name, values in parse_qs(parts.query).items()})
 
+    def do_PUT(self) -> None:
+        _, _, key = unquote(urlsplit(self.path).path).split("/", 2)
+        path = self.web.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.web.asked.append(f"PUT {key}")
+        self._begin(200, 0, ETag=self._tag(key))
+
     def _object(self, key: str) -> None:
         path = self.web.folder / key
         if not path.is_file():

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from modellint.fleets.survey import survey
+from tests.fleets.inline import run
 from tests.remote.bucket import bucket
 from tests.remote.servers import Web
-from tests.samples import failed, lint_json
+from tests.samples import ERROR, WARNING, failed, lint_json, project
 from tests.support import run_cli
 
 pytest.importorskip("obstore")
@@ -71,6 +73,37 @@ def test_the_cache_asks_for_a_list_only(web: Web, tmp_path: Path) -> None:
     lists = [each for each in web.asked if "list-type" in each]
     assert lists
     assert all(".bin" in each for each in web.asked if each not in lists), web.asked
+
+
+def test_a_fleet_keeps_its_results_in_a_bucket(web: Web, models: Path, tmp_path: Path) -> None:
+    there, named = "s3://bucket/runs/nightly", [models / "relu.onnx", models / "outside.onnx"]
+    lint: tuple[str | Path, ...] = ("fleet", *named, "--isolated", "--jobs", "1")
+    done = run_cli(*lint, "--results", there, cwd=tmp_path)
+    assert f"modellint fleet report {there}" in done.stdout, done
+    kept = models / "runs/nightly"
+    assert sorted(path.name for path in kept.iterdir()) == ["findings", "models", "run.json"]
+    failed(run_cli(*lint, "--results", there, cwd=tmp_path), f"{there} holds a run", "--resume")
+    failed(run_cli(*lint, "--results", "s3://bucket/runs", cwd=tmp_path), "not an empty folder")
+    failed(run_cli(*lint, "--results", "https://127.0.0.1/x", cwd=tmp_path), "results are kept in")
+    failed(run_cli(*lint, "--results", "s3://other/x", cwd=tmp_path), "there is no such bucket")
+    failed(run_cli("fleet", "report", "s3://bucket/none", cwd=tmp_path), "holds no results")
+
+
+def test_a_fleet_goes_on_with_results_in_a_bucket(web: Web, models: Path, tmp_path: Path) -> None:
+    top = project(tmp_path / "here", {"a.onnx": ERROR, "b.onnx": WARNING})
+    there, named = "s3://bucket/runs/weekly", [top / "a.onnx", top / "b.onnx"]
+    run(named[:1], there)
+    orphan = models / "runs/weekly/findings/part-00009.jsonl"
+    orphan.write_text("{}")
+    again = run(named, there, resume=True)
+    assert (again.earlier, again.run.models) == (1, 2)
+    assert orphan.read_text() == "", "findings of no model"
+    run(named, tmp_path / "local")
+    here = str(tmp_path / "local")
+    found = again.survey(against=here), survey(here, against=there)
+    assert found[0].groups
+    assert found[0].groups == found[1].groups
+    assert found[0].run.results == there
 
 
 def test_keys_of_a_profile_are_used(

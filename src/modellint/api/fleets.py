@@ -35,13 +35,13 @@ def fleet(
 ) -> Fleet:
     """Lint many models with any executor of `concurrent.futures`, or an engine that is named.
 
-    The findings are tables in the folder `results`. Each worker of an executor lints in a child
-    process, so that it does not die of a model; threads will do.
+    The findings are tables in the folder `results`, of this machine or a bucket. Each worker of
+    an executor lints in a child process, so that it does not die of a model; threads will do.
     """
     named = [paths] if isinstance(paths, str | os.PathLike) else paths
     request = FleetRequest(
         [text if is_address(text) else Path(text) for text in map(str, named)],
-        Path(results),
+        text if is_address(text := str(results)) else Path(results),
         overriding(settings, Path(config) if config is not None else None, isolated),
         format,
         resume,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modellint.base.errors import UsageError
+from modellint.base.paths import public_address
 from modellint.base.text import counted
 from modellint.cli.command import Command, option
 from modellint.cli.configuration import configurable
@@ -31,6 +32,7 @@ SILENCE = 60.0
 
 EPILOG = """Examples:
   modellint fleet models/ --target a10 --results nightly/
+  modellint fleet s3://bucket/models/ --results s3://bucket/nightly/
   modellint fleet models/ --results nightly/ --engine dask://scheduler:8786
   modellint fleet models/ --results nightly/ --resume      continue where it ended
   modellint fleet report nightly/ --by owner --against last-week/
@@ -73,9 +75,9 @@ class FleetCommand(Command):
 @option(
     "--results",
     group=RESULTS,
-    metavar="DIR",
+    metavar="DIR|URL",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PlaceType(),
     help="Folder for the results: a new one, or with --resume that of an earlier run.",
 )
 @option(
@@ -123,7 +125,8 @@ def command(paths: tuple[Place, ...], **given: Any) -> int:
                 _FleetWatch(progress, quiet=given["quiet"]),
             )
         except KeyboardInterrupt:
-            note(f"what is finished is in {given['results']}; continue with --resume")
+            place = public_address(str(given["results"]))
+            note(f"what is finished is in {place}; continue with --resume")
             raise
     if not given["quiet"]:
         from modellint.report.fleet import write_run

@@ -23,6 +23,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
+from modellint.cli.places import Place, PlaceType
 from modellint.config.settings import OUTPUT
 from modellint.surveyed import BY
 
@@ -44,7 +45,7 @@ Exit codes:
 
 
 @click.command(cls=Command, epilog=EPILOG)
-@click.argument("results", type=click.Path(path_type=Path), metavar="RESULTS")
+@click.argument("results", type=PlaceType(), metavar="RESULTS")
 @option(
     "--by",
     group=GROUPS,
@@ -63,14 +64,14 @@ Exit codes:
     "--against",
     group=GROUPS,
     metavar="OLD",
-    type=click.Path(path_type=Path),
+    type=PlaceType(),
     help="Results of an earlier run: say what is new and what is fixed.",
 )
 @output_option(FORMATS, "reports")
 @force_option
 @option("--verbose", "-v", group=OUTPUT, is_flag=True, help="Show all rows.")
 @color_option
-def report(results: Path, **given: Any) -> int:
+def report(results: Place, **given: Any) -> int:
     """Sum up what a run of 'modellint fleet' has found."""
     from modellint.fleets.survey import survey
     from modellint.report.options import Options

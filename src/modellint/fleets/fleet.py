@@ -12,6 +12,7 @@ from modellint.base.records import dataclass
 from modellint.base.version import __version__
 from modellint.config.load import CommandLine, Configs
 from modellint.fleets.engines import FleetEngine
+from modellint.fleets.folders import ResultsFolder, results_folder
 from modellint.fleets.gathering import FleetFiles, gather
 from modellint.fleets.owners import read_owners
 from modellint.fleets.parts import FormatName, require
@@ -35,7 +36,8 @@ class FleetRequest:
 
     paths: Sequence[Path | str]
     """Files and folders, or their addresses."""
-    results: Path
+    results: Path | str
+    """A folder here, or the address of one in a bucket."""
     command_line: CommandLine = field(default_factory=lambda: CommandLine({}))
     format: FormatName = "jsonl"
     resume: bool = False
@@ -46,7 +48,7 @@ class Fleet:
     """A finished run, whose tables are in a folder."""
 
     run: FleetRun
-    results: Path
+    results: Path | str
     earlier: int = 0
     """Models that earlier sessions had done."""
     notes: tuple[str, ...] = ()
@@ -64,11 +66,11 @@ class Fleet:
 
     def models(self) -> Iterator[Row]:
         """Iterate over the rows of models."""
-        return read_models(self.results, self.run)
+        return read_models(results_folder(self.results), self.run)
 
     def findings(self) -> Iterator[Row]:
         """Iterate over the rows of findings."""
-        return read_findings(self.results, self.run)
+        return read_findings(results_folder(self.results), self.run)
 
     def survey(
         self,
@@ -80,12 +82,12 @@ class Fleet:
         return survey(
             self.results,
             by,
-            Path(against) if against is not None else None,
+            os.fspath(against) if against is not None else None,
             read_owners(Path(owners)) if owners is not None else None,
         )
 
     def surveyed(self) -> SurveyedRun:
-        return self.run.surveyed(self.results)
+        return self.run.surveyed(results_folder(self.results).shown)
 
 
 def run_fleet(
@@ -95,14 +97,21 @@ def run_fleet(
 ) -> Fleet:
     """Lint all files of a request with the engine that `connect` makes of a number of jobs."""
     require(request.format)
+    folder = results_folder(request.results)
     here = Configs(request.command_line).of(Path.cwd())
     with reached(request.paths, fetch_limits(here)) as (paths, remarks):
         gathered = gather(paths, request.command_line)
-        fleet = _run(request, gathered, connect(here.settings.jobs), seen)
+        fleet = _run(request, folder, gathered, connect(here.settings.jobs), seen)
     return replace(fleet, notes=(*remarks, *fleet.notes))
 
 
-def _run(request: FleetRequest, gathered: FleetFiles, engine: FleetEngine, seen: Watch) -> Fleet:
+def _run(
+    request: FleetRequest,
+    folder: ResultsFolder,
+    gathered: FleetFiles,
+    engine: FleetEngine,
+    seen: Watch,
+) -> Fleet:
     try:
         run = FleetRun(
             modellint=__version__,
@@ -114,7 +123,7 @@ def _run(request: FleetRequest, gathered: FleetFiles, engine: FleetEngine, seen:
             workers=engine.slots,
             started=now(),
         )
-        results = begin(request.results, run, resume=request.resume)
+        results = begin(folder, run, resume=request.resume)
         done = results.continued({task.shown: task.edition for task in gathered.tasks})
         left = [task for task in gathered.tasks if task.shown not in done]
         _lint(left, gathered, engine, results, seen(left))

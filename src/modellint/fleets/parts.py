@@ -6,13 +6,12 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 from modellint.base.errors import UsageError
-from modellint.base.files import MOST_JSON, read_regular
 from modellint.base.install import install_command
 from modellint.base.records import dataclass
+from modellint.fleets.folders import ResultsFolder
 from modellint.fleets.task import Row
 
 FormatName = Literal["jsonl", "parquet"]
@@ -74,15 +73,15 @@ class PartFormat:
     encoded: Callable[[Sequence[Row], Columns], bytes]
     decoded: Callable[[bytes, Columns], Iterator[Row]]
 
-    def read(self, path: Path, columns: Columns) -> Iterator[Row]:
+    def read(self, folder: ResultsFolder, name: str, columns: Columns) -> Iterator[Row]:
         """Iterate over the rows of a part, with these columns; raise UsageError for all else."""
         try:
-            for row in self.decoded(read_regular(path, MOST_JSON), columns):
+            for row in self.decoded(folder.read(name), columns):
                 yield _checked(row, columns)
         except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from error
+            raise UsageError(f"cannot read {folder.named(name)}: {error.strerror}") from error
         except (ValueError, RecursionError, NotImplementedError) as error:
-            raise UsageError(f"{path} is damaged: {error}") from None
+            raise UsageError(f"{folder.named(name)} is damaged: {error}") from None
 
 
 def _checked(row: object, columns: Columns) -> Row:

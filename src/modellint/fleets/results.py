@@ -17,13 +17,12 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from modellint.base.errors import UsageError
-from modellint.base.files import MOST_JSON, read_text, replace_file
 from modellint.base.rebuild import checked_from_plain
 from modellint.base.records import dataclass
+from modellint.fleets.folders import ResultsFolder
 from modellint.fleets.parts import FINDINGS, FORMATS, MODELS, FormatName, PartFormat
 from modellint.fleets.task import Row, Rows
 from modellint.surveyed import Counts, SurveyedRun
@@ -61,11 +60,11 @@ class FleetRun:
     """Findings that count by severity, and those that are suppressed, fail the run, or are about
     modellint itself."""
 
-    def surveyed(self, folder: Path) -> SurveyedRun:
-        """Return what reports know of it."""
+    def surveyed(self, shown: str) -> SurveyedRun:
+        """Return what reports know of it, whose folder has this name."""
         counts = self.counts
         return SurveyedRun(
-            results=str(folder),
+            results=shown,
             modellint=self.modellint,
             settings=self.key,
             started=self.started,
@@ -83,7 +82,7 @@ class FleetRun:
 class Results:
     """The results of a run that is under way."""
 
-    def __init__(self, folder: Path, run: FleetRun) -> None:
+    def __init__(self, folder: ResultsFolder, run: FleetRun) -> None:
         self.run = run
         self._folder = folder
         self._format: PartFormat = FORMATS[run.format]
@@ -102,12 +101,12 @@ class Results:
         Forgets models that are gone or have changed since, and findings of no model.
         """
         parts = dict(_parts(self._folder, "models", self.run))
-        for number, path in _parts(self._folder, "findings", self.run):
+        for number, _ in _parts(self._folder, "findings", self.run):
             if number not in parts:
-                path.unlink()
+                self._write("findings", number, [])
         done: set[str] = set()
-        for number, path in parts.items():
-            rows = list(self._format.read(path, MODELS))
+        for number, name in parts.items():
+            rows = list(self._format.read(self._folder, name, MODELS))
             current = [row for row in rows if editions.get(str(row["path"])) == row["edition"]]
             done |= {str(row["path"]) for row in current}
             self._count(current)
@@ -150,93 +149,95 @@ class Results:
 
     def _rewrite(self, number: int, models: Sequence[Row]) -> None:
         kept = {row["path"] for row in models}
-        path = self._path("findings", number)
-        findings = [row for row in self._format.read(path, FINDINGS) if row["path"] in kept]
+        rows = self._format.read(self._folder, self._name("findings", number), FINDINGS)
+        findings = [row for row in rows if row["path"] in kept]
         # Models first: one that loses its row is linted again, with or without its findings.
         self._write("models", number, models)
         self._write("findings", number, findings)
 
     def _write(self, table: str, number: int, rows: Iterable[Row]) -> None:
         columns = MODELS if table == "models" else FINDINGS
-        replace_file(self._path(table, number), self._format.encoded(list(rows), columns))
+        self._folder.write(self._name(table, number), self._format.encoded(list(rows), columns))
 
-    def _path(self, table: str, number: int) -> Path:
-        return self._folder / table / f"part-{number:05}{self._format.suffix}"
+    def _name(self, table: str, number: int) -> str:
+        return f"{table}/part-{number:05}{self._format.suffix}"
 
 
 def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def begin(folder: Path, run: FleetRun, *, resume: bool) -> Results:
+def begin(folder: ResultsFolder, run: FleetRun, *, resume: bool) -> Results:
     """Return the results to add to: new ones, or those of an earlier session of the same run."""
-    if (folder / RUN).exists():
-        earlier = read_run(folder)
+    earlier = _earlier(folder)
+    if earlier is not None:
         if not resume:
             raise UsageError(
-                f"{folder} holds a run of {earlier.started}; continue it with --resume, or name "
-                "another folder"
+                f"{folder.shown} holds a run of {earlier.started}; continue it with --resume, or "
+                "name another folder"
             )
         if (earlier.key, earlier.format) != (run.key, run.format):
             raise UsageError(
-                f"{folder} holds a run with other settings, format or version of modellint, which "
-                "cannot be continued; name another folder"
+                f"{folder.shown} holds a run with other settings, format or version of modellint, "
+                "which cannot be continued; name another folder"
             )
         return Results(folder, replace(run, started=earlier.started, seconds=earlier.seconds))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not an empty folder; name a new one for the results")
-    for table in ("models", "findings"):
-        (folder / table).mkdir(parents=True)
+    if not folder.is_free():
+        raise UsageError(f"{folder.shown} is not an empty folder; name a new one for the results")
+    folder.prepare(("models", "findings"))
     write_run(folder, run)
     return Results(folder, run)
 
 
-def write_run(folder: Path, run: FleetRun) -> None:
-    replace_file(folder / RUN, f"{json.dumps(asdict(run), indent=2)}\n".encode())
+def write_run(folder: ResultsFolder, run: FleetRun) -> None:
+    folder.write(RUN, f"{json.dumps(asdict(run), indent=2)}\n".encode())
 
 
-def read_run(folder: Path) -> FleetRun:
-    try:
-        data = json.loads(read_text(folder / RUN, MOST_JSON))
-        run = checked_from_plain(FleetRun, data)
-    except FileNotFoundError:
-        raise UsageError(f"{folder} holds no results of 'modellint fleet'") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {folder / RUN}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{folder / RUN} is damaged: {error}") from None
-    if run.kind != KIND or run.version != 1:
-        raise UsageError(f"{folder / RUN} was not written by this version of modellint")
+def read_run(folder: ResultsFolder) -> FleetRun:
+    run = _earlier(folder)
+    if run is None:
+        raise UsageError(f"{folder.shown} holds no results of 'modellint fleet'")
     return run
 
 
-def read_models(folder: Path, run: FleetRun) -> Iterator[Row]:
-    for _, path in _parts(folder, "models", run):
-        yield from FORMATS[run.format].read(path, MODELS)
+def _earlier(folder: ResultsFolder) -> FleetRun | None:
+    """Return the run whose results a folder holds; None if it holds none."""
+    try:
+        run = checked_from_plain(FleetRun, json.loads(folder.read(RUN)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read {folder.named(RUN)}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{folder.named(RUN)} is damaged: {error}") from None
+    if run.kind != KIND or run.version != 1:
+        raise UsageError(f"{folder.named(RUN)} was not written by this version of modellint")
+    return run
+
+
+def read_models(folder: ResultsFolder, run: FleetRun) -> Iterator[Row]:
+    for _, name in _parts(folder, "models", run):
+        yield from FORMATS[run.format].read(folder, name, MODELS)
 
 
 def read_findings(
-    folder: Path, run: FleetRun, columns: Collection[str] = FINDINGS
+    folder: ResultsFolder, run: FleetRun, columns: Collection[str] = FINDINGS
 ) -> Iterator[Row]:
     """Iterate over findings, of some columns if that is all that is needed."""
     numbers = {number for number, _ in _parts(folder, "models", run)}
     wanted = {name: FINDINGS[name] for name in columns}
-    for number, path in _parts(folder, "findings", run):
+    for number, name in _parts(folder, "findings", run):
         if number in numbers:
-            yield from FORMATS[run.format].read(path, wanted)
+            yield from FORMATS[run.format].read(folder, name, wanted)
 
 
-def _parts(folder: Path, table: str, run: FleetRun) -> Iterator[tuple[int, Path]]:
+def _parts(folder: ResultsFolder, table: str, run: FleetRun) -> Iterator[tuple[int, str]]:
     """Iterate over the parts of a table in order."""
     suffix = FORMATS[run.format].suffix
-    try:
-        names = sorted(path.name for path in (folder / table).iterdir())
-    except OSError as error:
-        raise UsageError(f"cannot read {folder / table}: {error.strerror}") from error
-    for name in names:
+    for name in sorted(folder.names(table)):
         part = _PART.fullmatch(name)
         if part is not None and name.endswith(suffix):
-            yield int(part[1]), folder / table / name
+            yield int(part[1]), f"{table}/{name}"
 
 
 __all__ = ["FleetRun", "Results", "begin", "now", "read_findings", "read_models", "read_run"]

@@ -14,6 +14,7 @@ from typing import Any
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.fleets.folders import results_folder
 from modellint.fleets.owners import NONE, Owners
 from modellint.fleets.results import read_findings, read_models, read_run
 from modellint.surveyed import (
@@ -39,7 +40,10 @@ Findings = dict[tuple[str, int], tuple[str, str]]
 
 
 def survey(
-    results: Path, by: By = "rule", against: Path | None = None, owners: Owners | None = None
+    results: Path | str,
+    by: By = "rule",
+    against: Path | str | None = None,
+    owners: Owners | None = None,
 ) -> Survey:
     """Sum up a run by rule, team, owner or target."""
     if by in ("team", "owner") and owners is None:
@@ -86,14 +90,17 @@ class _Tables:
     died: list[str]
 
 
-def _read(results: Path, by: By, owners: Owners, *, compares: bool) -> _Tables:
-    run = read_run(results)
+def _read(results: Path | str, by: By, owners: Owners, *, compares: bool) -> _Tables:
+    folder = results_folder(results)
+    run = read_run(folder)
     keys = _keys(by, owners)
-    tables = _Tables(run.surveyed(results), Counter(), {}, {}, defaultdict(set), [], {}, {}, [])
-    for row in read_models(results, run):
+    tables = _Tables(
+        run.surveyed(folder.shown), Counter(), {}, {}, defaultdict(set), [], {}, {}, []
+    )
+    for row in read_models(folder, run):
         _add_model(tables, row, by, owners)
     ordinals: Counter[tuple[str, int]] = Counter()
-    for row in read_findings(results, run, _COLUMNS):
+    for row in read_findings(folder, run, _COLUMNS):
         if row["code"] == DIED:
             tables.died.append(str(row["path"]))
         if row["suppressed"] is None:

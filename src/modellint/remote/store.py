@@ -27,6 +27,7 @@ from modellint.remote.urls import needs_extra
 
 PAGE = 1000
 """Objects that one request lists."""
+NO_BUCKET = "there is no such bucket"
 _STATUS = re.compile(r"status(?: code)?:? (\d{3})", re.IGNORECASE)
 _SCHEMES = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
 _USUAL: Mapping[str, Mapping[str, str]] = {
@@ -140,6 +141,16 @@ class StoreFolder:
     def download(self, entry: RemoteFile, file: BinaryIO, traffic: Traffic) -> None:
         raise FetchError("the store sends whole objects only")
 
+    def write(self, name: str, data: bytes) -> None:
+        """Put an object into its place. Raises FetchError."""
+        import obstore
+
+        try:
+            with self._asked():
+                obstore.put(self._store, name, data)
+        except FetchError as error:
+            raise FetchError(NO_BUCKET if error.text == REMOVED else error.text) from error
+
     def close(self) -> None:
         self._opened = None
 
@@ -169,7 +180,7 @@ class StoreFolder:
         if status is not None and status[1] in ("401", "403"):
             return FetchError("the store denies access")
         if status is not None and status[1] == "404":
-            return FetchError("there is no such bucket")
+            return FetchError(NO_BUCKET)
         if status is not None and status[1] in ("301", "307", "400"):
             return FetchError(
                 f"the store answers with status {status[1]}; is its region or account set?"
