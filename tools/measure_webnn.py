@@ -1,7 +1,7 @@
 """Asks a real browser about WebNN: what a context takes, and what graphs of ours compute.
 
-    python tools/measure_webnn.py limits            # writes limits-<browser>.json
-    python tools/measure_webnn.py run MODEL...      # converts, runs and compares with ONNX Runtime
+    python tools/measure_webnn.py limits       # writes limits-<browser>.json
+    python tools/measure_webnn.py run MODEL... # converts, runs, compares with its runtime
 
 The browser is the one of `modellint probe --setup webnn`.
 """
@@ -68,7 +68,7 @@ class Ran:
     graph: MLGraph
     error: str = ""
     worst: float = 0.0
-    """Largest difference of an output from ONNX Runtime's, in shares of the largest element."""
+    """Largest difference of an output from its runtime's, in shares of the largest element."""
 
 
 class WebNNPage:
@@ -105,12 +105,14 @@ class WebNNPage:
         return self._page.evaluate(expression)
 
     def run(self, model: Model, sizes: Mapping[str, int], seconds: float = 60.0) -> Ran:
-        """Convert a model, run it with made-up inputs, and compare it with ONNX Runtime."""
-        graph = convert(model, Deployment(symbols=sizes), measured_limits())
+        """Convert a model, run it with made-up inputs, and compare it with its own runtime."""
+        is_tflite = model.format == "tflite"
+        deployment = Deployment(symbols=sizes, batch=1 if is_tflite else None)
+        graph = convert(model, deployment, measured_limits())
         if graph.obstacles or not graph.outputs:
             return Ran(graph, "obstacles" if graph.obstacles else "no outputs")
         fed = {name: made_up(model, name, each.shape) for name, each in graph.inputs.items()}
-        expected = by_onnxruntime(model.path, fed)
+        expected = (by_litert if is_tflite else by_onnxruntime)(model.path, fed)
         with TemporaryDirectory() as folder:
             target = Path(folder) / "graph.js"
             write_module(graph, target, model.path.name)
@@ -159,6 +161,27 @@ def by_onnxruntime(path: Path, fed: dict[str, NDArray[Any]]) -> dict[str, NDArra
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
     return dict(zip(names, session.run(None, fed), strict=True))
+
+
+def by_litert(path: Path, fed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return what LiteRT computes, by the names that modellint reads."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    places = interpreter.get_input_details()
+    for place, content in zip(places, fed.values(), strict=True):
+        if tuple(place["shape"]) != content.shape:
+            interpreter.resize_tensor_input(place["index"], content.shape)
+    interpreter.allocate_tensors()
+    for place, content in zip(places, fed.values(), strict=True):
+        interpreter.set_tensor(place["index"], content)
+    interpreter.invoke()
+    names = [value.name for value in read_model(path).outputs]
+    places = interpreter.get_output_details()
+    return {
+        name: interpreter.get_tensor(place["index"])
+        for name, place in zip(names, places, strict=True)
+    }
 
 
 def difference(mine: NDArray[Any], wanted: NDArray[Any]) -> float:

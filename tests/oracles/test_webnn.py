@@ -16,6 +16,7 @@ from measure_webnn import WebNNPage
 from onnx import numpy_helper
 
 from modellint.formats import read_model
+from modellint.formats.tflite.notation import encode
 from modellint.runtimes.webnn.installed import NotInstalledError, installed
 from modellint.webnn.builder import BuilderError, results
 from modellint.webnn.graphs import MLOperand
@@ -23,6 +24,7 @@ from modellint.webnn.javascript import positional
 from modellint.webnn.limits import LimitError, measured_limits
 from tests.exports import materialise
 from tests.oracles.support import ENVIRONMENTS, ask
+from tests.oracles.tflite_models import TEXTS
 from tests.support import save
 
 CLOSE = 1e-4
@@ -40,6 +42,38 @@ PARTS: Mapping[str, int] = {
     "t5_small_encoder": 1,
     "whisper_tiny_encoder": 1,
 }
+CHANNELS_LAST: Mapping[str, str] = {
+    **{name: TEXTS[name] for name in ("block", "float", "open batch", "expanded")},
+    "moved": """
+        main (x) => (y)
+        x float32[1,8,8,4]
+        zero int32[] = 0
+        blocks int32[2] = 2 2
+        edges int32[2,2] = 0 0 0 0
+        a float32[4,4,4,4]
+        b float32[1,8,8,4]
+        starts int32[4] = 0 -1 1 0
+        ends int32[4] = 0 0 8 3
+        steps int32[4] = 1 -2 3 1
+        c float32[4,3,3]
+        d float32[4,3,6]
+        sizes int32[2] = 8 12
+        e float32[1,4,3,6]
+        f float32[1,8,12,6]
+        g float32[1,8,12,6]
+        axes int32[2] = 1 2
+        y float32[1,6]
+        SPACE_TO_BATCH_ND (x, blocks, edges) => (a)
+        BATCH_TO_SPACE_ND (a, blocks, edges) => (b)
+        STRIDED_SLICE (b, starts, ends, steps) => (c) {begin_mask=0 end_mask=2 shrink_axis_mask=1}
+        CONCATENATION (c, c) => (d) {axis=-1 fused_activation_function=NONE} v1
+        EXPAND_DIMS (d, zero) => (e)
+        RESIZE_BILINEAR (e, sizes) => (f) {align_corners=0 half_pixel_centers=1} v3
+        LEAKY_RELU (f) => (g) {alpha=0.1}
+        MEAN (g, axes) => (y) {keep_dims=0}
+        """,
+}
+"""TFLite models, whose channels come last: in integers, in floats, with an open batch."""
 AROUND = """
 <ir_version: 8, opset_import: ["" : 17]>
 m (float[1,8] x) => (float[1,8] y)
@@ -77,6 +111,17 @@ def test_a_graph_with_quantized_weights_does_too(page: WebNNPage, tmp_path: Path
     ran = page.run(read_model(quantized), usual_sizes(path))
     assert not ran.error, (ran.error, ran.graph.obstacles[:3])
     assert "dequantizeLinear" in {call.method for call in ran.graph.calls}
+    assert ran.worst < CLOSE
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS_LAST))
+def test_a_tflite_model_computes_what_litert_does(
+    name: str, page: WebNNPage, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(encode(CHANNELS_LAST[name]))
+    ran = page.run(read_model(path), {})
+    assert not ran.error, (ran.error, ran.graph.obstacles[:3])
     assert ran.worst < CLOSE
 
 

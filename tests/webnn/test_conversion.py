@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modellint.formats import read_model
+from modellint.formats.tflite.notation import encode
 from modellint.targets.deployment import Deployment
 from modellint.webnn.builder import BuilderError, results
 from modellint.webnn.conversion import convert
@@ -177,4 +178,81 @@ def test_inspect_says_why_there_is_no_module(tmp_path: Path) -> None:
 )
 def test_hostile_models_are_refused(body: str, words: str, tmp_path: Path) -> None:
     graph = converted(small(body, "float[2,2,2,2] x", "float[a,b,c,d] y"), tmp_path)
+    assert [words in each.reason for each in graph.obstacles] == [True], graph.obstacles
+
+
+CHANNELS_LAST = """
+main (x) => (y)
+x float32[?,8,8,2]
+w float32[4,3,3,2] = 1
+k float32[1,3,3,4] = 1
+b float32[4] = 0
+a float32[?,4,4,4]
+d float32[?,2,2,4]
+s int32[4]
+zero int32[1] = 0
+one int32[1] = 1
+rest int32[] = 16
+n int32[]
+t int32[2]
+y float32[?,16]
+CONV_2D (x, w, b) => (a) {padding=SAME stride_w=2 stride_h=2 fused_activation_function=RELU6} v1
+DEPTHWISE_CONV_2D (a, k, b) => (d) {padding=VALID stride_w=1 stride_h=1 depth_multiplier=1} v1
+SHAPE (d) => (s)
+STRIDED_SLICE (s, zero, one, one) => (n) {shrink_axis_mask=1}
+PACK (n, rest) => (t) {axis=0 values_count=2}
+RESHAPE (d, t) => (y)
+"""
+
+
+def of_tflite(text: str, folder: Path, batch: int | None = None) -> MLGraph:
+    path = folder / "model.tflite"
+    path.write_bytes(encode(text))
+    return convert(read_model(path), Deployment(batch=batch), measured_limits())
+
+
+def test_tflite_models_keep_their_channels_last(tmp_path: Path) -> None:
+    graph = of_tflite(CHANNELS_LAST, tmp_path, batch=3)
+    assert methods(graph) == ["conv2d", "clamp", "conv2d", "reshape"]
+    first, _, second, _ = (call.arguments for call in graph.calls)
+    assert (first["inputLayout"], first["filterLayout"]) == ("nhwc", "ohwi")
+    assert first["padding"] == [0, 1, 0, 1]
+    assert (second["groups"], second["filterLayout"]) == (4, "ihwo")
+    assert graph.outputs["y"].shape == (3, 16)
+
+
+def test_an_open_batch_of_tflite_has_to_be_fixed(tmp_path: Path) -> None:
+    graph = of_tflite(CHANNELS_LAST, tmp_path)
+    assert [each.reason for each in graph.obstacles] == ["its shape is not fixed"]
+
+
+def test_integers_that_stand_for_numbers_are_scaled(tmp_path: Path) -> None:
+    text = """
+    main (x) => (y)
+    x int8[1,4] *0.5 @-1
+    a int8[1,4] *0.5 @-1
+    y int8[1,4] *0.00390625 @-128
+    RELU (x) => (a)
+    SOFTMAX (a) => (y) {beta=1.0}
+    """
+    graph = of_tflite(text, tmp_path)
+    each = ["dequantizeLinear", "relu", "quantizeLinear"]
+    made = [method for method in methods(graph) if method != "reshape"]
+    assert made == [*each, each[0], "softmax", each[2]]
+
+
+@pytest.mark.parametrize(
+    ("operator", "words"),
+    [
+        ("CONV_2D (x, x, x) => (y) {padding=SAME stride_w=1 stride_h=1}", "it has 2 dims"),
+        ("WHILE (x) => (y) {cond_subgraph_index=9 body_subgraph_index=9}", "no such operator"),
+        ("GATHER (x, x) => (y) {axis=9}", "axis 9"),
+        ("RESHAPE (x, s) => (y)", "is not"),
+        ("PAD (x, s) => (y)", "do not fit"),
+        ("SPLIT_V (x, s, s) => (y, y)", "do not fit"),
+    ],
+)
+def test_hostile_tflite_models_are_refused(operator: str, words: str, tmp_path: Path) -> None:
+    text = f"main (x) => (y)\nx float32[2,2]\ny float32[2,2]\ns int32[2] = 7 -9\n{operator}"
+    graph = of_tflite(text, tmp_path)
     assert [words in each.reason for each in graph.obstacles] == [True], graph.obstacles

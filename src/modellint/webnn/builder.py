@@ -121,33 +121,43 @@ def _windows(size: Sequence[int], window: Sequence[int], given: Arguments) -> Sh
     return tuple(found)
 
 
+def _arranged(shape: Shape, layout: str, wanted: str) -> Shape:
+    """Return dims that are stated in one order of letters in another."""
+    return tuple(shape[layout.index(letter)] for letter in wanted)
+
+
 def _conv(given: Arguments) -> list[Result]:
     given_input, kernel, groups = given["input"], given["filter"], given.get("groups", 1)
     _same_types(given, "input", "filter", "bias")
-    batch, channels, *size = given_input.shape
-    filters, per_group, *window = kernel.shape
+    layout = given.get("inputLayout", "nchw")
+    batch, channels, *size = _arranged(given_input.shape, layout, "nchw")
+    order = given.get("filterLayout", "oihw")
+    filters, per_group, *window = _arranged(kernel.shape, order, "oihw")
     _require(groups > 0 and channels == per_group * groups, _channels(channels, per_group, groups))
     _bias(given, filters)
-    return [(given_input.dtype, (batch, filters, *_windows(size, window, given)))]
+    found = (batch, filters, *_windows(size, window, given))
+    return [(given_input.dtype, _arranged(found, "nchw", layout))]
 
 
 def _conv_transpose(given: Arguments) -> list[Result]:
     given_input, kernel, groups = given["input"], given["filter"], given.get("groups", 1)
     _same_types(given, "input", "filter", "bias")
-    batch, channels, *size = given_input.shape
-    inputs, per_group, *window = kernel.shape
+    layout = given.get("inputLayout", "nchw")
+    batch, channels, *size = _arranged(given_input.shape, layout, "nchw")
+    order = given.get("filterLayout", "iohw")
+    inputs, per_group, *window = _arranged(kernel.shape, order, "iohw")
     _require(inputs == channels, f"a filter for {inputs} channels, and an input with {channels}")
     _bias(given, per_group * groups)
     padding = given.get("padding") or [0, 0, 0, 0]
     strides, dilations = given.get("strides") or [1, 1], given.get("dilations") or [1, 1]
     extra = given.get("outputPadding") or [0, 0]
     _require(all(e < s for e, s in zip(extra, strides, strict=True)), "the output's padding")
-    found = []
+    found = [batch, per_group * groups]
     for at in (0, 1):
         reach = (window[at] - 1) * dilations[at] + 1
         both = padding[2 * at] + padding[2 * at + 1]
         found.append((size[at] - 1) * strides[at] + reach - both + extra[at])
-    return [(given_input.dtype, (batch, per_group * groups, *found))]
+    return [(given_input.dtype, _arranged(tuple(found), "nchw", layout))]
 
 
 def _channels(channels: int, per_group: int, groups: int) -> str:
@@ -160,9 +170,11 @@ def _bias(given: Arguments, channels: int) -> None:
 
 
 def _pool(given: Arguments) -> list[Result]:
-    batch, channels, *size = given["input"].shape
+    layout = given.get("layout", "nchw")
+    batch, channels, *size = _arranged(given["input"].shape, layout, "nchw")
     window = given.get("windowDimensions") or size
-    return [(given["input"].dtype, (batch, channels, *_windows(size, window, given)))]
+    found = (batch, channels, *_windows(size, window, given))
+    return [(given["input"].dtype, _arranged(found, "nchw", layout))]
 
 
 def _batch_norm(given: Arguments) -> list[Result]:

@@ -88,6 +88,7 @@ class WebConverter:
         self.model, self.limits = model, limits
         self.graph = MLGraph()
         self._types = DeployedTypes(model, deployment)
+        self._batch = deployment.batch
         self._operands: dict[Value, MLOperand] = {}
         self._known: dict[Value, NDArray[Any]] = {}
         self._refused: set[Value] = set()
@@ -116,6 +117,8 @@ class WebConverter:
 
     def _feed(self, value: Value) -> None:
         shape, dtype = self._types.shape(value), value.dtype
+        if shape and shape[0] is None and self._batch is not None:
+            shape = (self._batch, *shape[1:])
         if not is_static(shape) or shape is None:
             self._obstruct(value, "its shape is not fixed", "Fix it: --shape or --batch.")
             return
@@ -227,6 +230,18 @@ class WebConverter:
             self._known[result] = shape
 
     # Values.
+
+    def shape(self, value: Value | None) -> tuple[int, ...]:
+        """Return the shape that is known of a value before it is converted."""
+        found = self._types.shape(value) if value is not None else None
+        if found is None or not is_static(found):
+            raise CannotError("its shape is not fixed", "Fix it: --shape or --batch.")
+        return tuple(dim for dim in found if isinstance(dim, int))
+
+    def know(self, value: Value | None, content: NDArray[Any]) -> None:
+        """Keep the elements of a value that does not depend on the inputs."""
+        if value is not None:
+            self._known[value] = content
 
     def kind(self, dtype: str) -> str | None:
         """Return the type that WebNN has for one of a model."""

@@ -1,4 +1,4 @@
-"""The counterparts of ONNX's operators; importing this registers them all."""
+"""The counterparts of operators of ONNX and TFLite; importing this registers them all."""
 
 from modellint.webnn.operators import (
     layers,
@@ -10,6 +10,7 @@ from modellint.webnn.operators import (
     recurrent,
     reducing,
     resizing,
+    tflite,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "recurrent",
     "reducing",
     "resizing",
+    "tflite",
 ]

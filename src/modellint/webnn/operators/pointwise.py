@@ -153,14 +153,19 @@ def _gelu(c: WebConverter, node: Node) -> None:
     x = c.input(node, 0)
     bias = c.optional(node, 1)
     x = c.binary("add", x, bias) if bias is not None else x
-    if node.op_type == "FastGelu" or node.get_str("approximate", "none") == "tanh":
-        cube = c.binary("mul", c.binary("mul", x, x), x)
-        inner = c.binary("add", x, c.with_number("mul", cube, 0.044715))
-        wave = c.call("tanh", input=c.with_number("mul", inner, math.sqrt(2 / math.pi)))
-        half = c.with_number("mul", x, 0.5)
-        c.set(node.output(), c.binary("mul", half, c.with_number("add", wave, 1.0)))
-        return
-    c.set(node.output(), c.call("gelu", input=x))
+    by_tanh = node.op_type == "FastGelu" or node.get_str("approximate", "none") == "tanh"
+    c.set(node.output(), gelu(c, x, by_tanh=by_tanh))
+
+
+def gelu(c: WebConverter, x: MLOperand, *, by_tanh: bool) -> MLOperand:
+    """Add a Gelu, or what approximates it."""
+    if not by_tanh:
+        return c.call("gelu", input=x)
+    cube = c.binary("mul", c.binary("mul", x, x), x)
+    inner = c.binary("add", x, c.with_number("mul", cube, 0.044715))
+    wave = c.call("tanh", input=c.with_number("mul", inner, math.sqrt(2 / math.pi)))
+    half = c.with_number("mul", x, 0.5)
+    return c.binary("mul", half, c.with_number("add", wave, 1.0))
 
 
 @handles(*_BINARY)

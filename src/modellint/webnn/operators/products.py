@@ -32,14 +32,14 @@ def _fused(c: WebConverter, node: Node) -> None:
     a, b = c.input(node, 0), c.input(node, 1)
     if node.get_int("transBatchA", 0) or node.get_int("transBatchB", 0):
         raise CannotError("it transposes batches")
-    a = c.transpose(a, _last_two_swapped(a.rank)) if node.get_int("transA", 0) else a
-    b = c.transpose(b, _last_two_swapped(b.rank)) if node.get_int("transB", 0) else b
+    a = c.transpose(a, last_two_swapped(a.rank)) if node.get_int("transA", 0) else a
+    b = c.transpose(b, last_two_swapped(b.rank)) if node.get_int("transB", 0) else b
     alpha = node.get_float("alpha", 1.0)
     found = matmul(c, a, b)
     c.set(node.output(), found if alpha == 1.0 else c.with_number("mul", found, alpha or 0.0))
 
 
-def _last_two_swapped(rank: int) -> list[int]:
+def last_two_swapped(rank: int) -> list[int]:
     return [*range(rank - 2), rank - 1, rank - 2]
 
 

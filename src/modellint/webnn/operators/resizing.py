@@ -37,8 +37,8 @@ def _resize(c: WebConverter, node: Node) -> None:
             c.set(node.output(), found)
             return
     for axis in changed:
-        weights = _weights(node, mode, at, x.shape[axis], sizes[axis], scales[axis])
-        x = _along(c, x, axis, weights)
+        weights = weights_of(node, mode, at, x.shape[axis], sizes[axis], scales[axis])
+        x = along(c, x, axis, weights)
     c.set(node.output(), x)
 
 
@@ -67,7 +67,7 @@ def _asked(c: WebConverter, node: Node, x: MLOperand) -> tuple[list[float], list
     return scales, sizes
 
 
-def _along(c: WebConverter, x: MLOperand, axis: int, weights: NDArray[np.float64]) -> MLOperand:
+def along(c: WebConverter, x: MLOperand, axis: int, weights: NDArray[np.float64]) -> MLOperand:
     """Add a product along an axis; copies of whole rows are gathered."""
     if np.array_equal(weights.max(axis=1), np.ones(len(weights))) and np.count_nonzero(
         weights
@@ -82,7 +82,7 @@ def _along(c: WebConverter, x: MLOperand, axis: int, weights: NDArray[np.float64
     return c.reshape(back, (*x.shape[:axis], len(weights), *x.shape[axis + 1 :]))
 
 
-def _weights(
+def weights_of(
     node: Node, mode: str, at: str, size: int, wanted: int, scale: float
 ) -> NDArray[np.float64]:
     """Return the share of each element of an axis in each of the result."""
