@@ -8,7 +8,7 @@ from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import shared_path, without_path
 from modellint.report.charts.measure import fit, width_of
-from modellint.report.charts.plot import draw_limit, draw_plot
+from modellint.report.charts.plot import Plot, draw_limit, draw_plot
 from modellint.report.charts.scales import linear, short
 
 HEIGHT = 220
@@ -28,42 +28,62 @@ def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
     fixed = _fixed(memory)
     usable = memory.usable if memory is not None else None
     limit = usable if usable is not None and usable <= NEAR * (most + fixed) else None
-    says = f"Activations take most at {peak.name}: {format_bytes(most)}"
-    if usable is not None and memory is not None:
-        share = short((most + fixed) / usable, "share")
-        says += (
-            f"; with weights and the runtime {format_bytes(most + fixed)}, {share} of the "
-            f"{format_bytes(usable)} that {memory.target} has"
-        )
-    canvas = Canvas("memory", "Memory while it runs", f"{says}.", width)
+    canvas = Canvas("memory", "Memory while it runs", _summary(peak, fixed, memory), width)
     shown_fixed = fixed if limit is not None else 0
-    entries = [("activations", 1)]
     if shown_fixed:
-        entries.append((f"weights, runtime, in and out ({format_bytes(fixed)})", 10))
-    if shown_fixed:
-        canvas.legend(entries)
-    count = len(steps)
+        others = f"weights, runtime, in and out ({format_bytes(fixed)})"
+        canvas.legend([("activations", 1), (others, 10)])
     top = max(most + shown_fixed, limit or 0)
     plot = draw_plot(
         canvas,
-        lambda start, end: linear(count, start, end, exact=True),
+        lambda start, end: linear(len(steps), start, end, exact=True),
         lambda start, end: linear(top, start, end, "bytes"),
         HEIGHT,
         ("kernels, in the order in which they run", "bytes alive"),
     )
-    step = (plot.right - plot.left) / plot.x.high
-    base = plot.y(shown_fixed)
-    if shown_fixed:
-        canvas.rect(plot.left, base, count * step, plot.bottom - base, "f10 area")
+    _draw_memory(canvas, plot, steps, shown_fixed)
+    _mark_peak(canvas, plot, steps, peak, shown_fixed)
+    if limit is not None and memory is not None:
+        draw_limit(canvas, plot, limit, f"{memory.target}: {format_bytes(limit)}")
+    largest = sorted(steps, key=lambda each: -(each.alive or 0))[:MOST_ROWS]
+    table = [(f"{each.step}", each.name, each.op_type, f"{each.alive:,}") for each in largest]
+    return canvas.chart(
+        plot.lowest, ChartTable(("step", "layer", "operator", "bytes alive"), table)
+    )
+
+
+def _summary(peak: LayerFacts, fixed: int, memory: Memory | None) -> str:
+    most = peak.alive or 0
+    says = f"Activations take most at {peak.name}: {format_bytes(most)}"
+    if memory is None or memory.usable is None:
+        return f"{says}."
+    share = short((most + fixed) / memory.usable, "share")
+    return (
+        f"{says}; with weights and the runtime {format_bytes(most + fixed)}, {share} of the "
+        f"{format_bytes(memory.usable)} that {memory.target} has."
+    )
+
+
+def _draw_memory(canvas: Canvas, plot: Plot, steps: list[LayerFacts], fixed: int) -> None:
+    """Draw the activations of each step, above what is there all the time."""
+    step = _step_width(plot)
+    base, end = plot.y(fixed), plot.left + len(steps) * step
+    if fixed:
+        canvas.rect(plot.left, base, len(steps) * step, plot.bottom - base, "f10 area")
     outline = [(plot.left, base)]
     for at, alive in _reduced([each.alive or 0 for each in steps], MOST_STEPS):
-        x, y = plot.left + at * step, plot.y(shown_fixed + alive)
+        x, y = plot.left + at * step, plot.y(fixed + alive)
         outline += [(x, outline[-1][1]), (x, y)]
-    end = plot.left + count * step
     outline += [(end, outline[-1][1]), (end, base)]
     canvas.polygon(outline, "f1 area")
-    x = plot.left + (steps.index(peak) + 0.5) * step
-    y = plot.y(shown_fixed + most)
+
+
+def _mark_peak(
+    canvas: Canvas, plot: Plot, steps: list[LayerFacts], peak: LayerFacts, fixed: int
+) -> None:
+    """Label the step with the most activations, on the side where there is room."""
+    most = peak.alive or 0
+    x, y = plot.left + (steps.index(peak) + 0.5) * _step_width(plot), plot.y(fixed + most)
     room = (plot.right - plot.left) * 0.6
     name = without_path(peak.name, shared_path([each.name for each in steps]))
     label = fit(f"peak {format_bytes(most)} · {name}", room, 11, bold=True)
@@ -79,13 +99,10 @@ def timeline(inspection: Inspection, width: int = WIDTH) -> Chart | None:
         "strong small halo",
         "end" if is_right else "start",
     )
-    if limit is not None and memory is not None:
-        draw_limit(canvas, plot, limit, f"{memory.target}: {format_bytes(limit)}")
-    largest = sorted(steps, key=lambda each: -(each.alive or 0))[:MOST_ROWS]
-    table = [(f"{each.step}", each.name, each.op_type, f"{each.alive:,}") for each in largest]
-    return canvas.chart(
-        plot.lowest, ChartTable(("step", "layer", "operator", "bytes alive"), table)
-    )
+
+
+def _step_width(plot: Plot) -> float:
+    return (plot.right - plot.left) / plot.x.high
 
 
 def _steps(inspection: Inspection) -> list[LayerFacts]:
