@@ -10,11 +10,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modellint.formats import read_model
 from modellint.formats.savedmodel.facts import SavedModelFacts, TensorInfo, saved_model_facts
-from modellint.formats.savedmodel.notation import encode
+from modellint.formats.savedmodel.notation import encode, field
 from modellint.model import Model
 from tests.support import run_cli
 
@@ -90,3 +91,22 @@ def test_every_damage_is_a_problem(tmp_path: Path) -> None:
         *("corrupt", "truncated", "too-deep", "config-broken"),
         *("external-missing", "external-short", "invalid-tensor"),
     }
+
+
+def test_weights_of_a_frozen_graph_are_in_its_constants(tmp_path: Path) -> None:
+    def constant(name: bytes, elements: int) -> bytes:
+        shape = field(2, field(1, elements))
+        content = np.arange(elements, dtype="<f4").tobytes()
+        tensor = field(1, 1) + field(2, shape) + field(4, content)
+        value = field(1, b"value") + field(2, field(8, tensor))
+        return field(1, field(1, name) + field(2, b"Const") + field(5, value))
+
+    graph = field(2, constant(b"weight", 2048) + constant(b"axes", 4))
+    (tmp_path / "saved_model.pb").write_bytes(field(1, 1) + field(2, graph))
+    model = read_model(tmp_path)
+    assert model.problems == []
+    (weight,) = model.tensors
+    assert (weight.name, weight.shape, weight.nbytes) == ("weight", (2048,), 8192)
+    numbers = weight.numpy()
+    assert numbers is not None
+    assert numbers.tolist() == list(range(2048))

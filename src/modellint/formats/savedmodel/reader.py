@@ -1,4 +1,4 @@
-"""Reads the operators and signatures of a SavedModel, and its variables."""
+"""Reads the operators and signatures of a SavedModel, its variables and large constants."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from modellint.formats.savedmodel import GRAPHS, SAVED_MODEL
 from modellint.formats.savedmodel.facts import CallSignature, SavedModelFacts, TensorInfo
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.formats.savedmodel.variables import read_variables
-from modellint.formats.stored import StoredTensors
-from modellint.model import Model
+from modellint.formats.stored import StoredTensors, mistake_in
+from modellint.model import Model, Region, Tensor, product
 
 name = SAVED_MODEL.name
 _PRINTS = "PrintV2"
+_CONSTANT = "Const"
+LEAST_WEIGHT = 1024
+"""Elements of a constant that is a weight; shorter ones may be anything."""
 _FILE = b"file://"
 _UNSIGNED = "__saved_model_init_op"
 """A signature that is for loaders alone."""
@@ -37,7 +40,7 @@ def read(path: Path) -> Model:
             size = (path / GRAPHS).stat().st_size
             window = FileWindow(file, size)
             data: Buffer = window[0:size] if size <= READ_WHOLE else window
-            _fill(model, Message(data, FieldSpan(0, size)))
+            _fill(model, Message(data, FieldSpan(0, size)), StoredTensors(problems))
     except MalformedError as error:
         return broken(path, name, error.kind, **error.facts)
     model.external_files.append(path / GRAPHS)
@@ -47,7 +50,7 @@ def read(path: Path) -> Model:
     return model
 
 
-def _fill(model: Model, root: Message) -> None:
+def _fill(model: Model, root: Message, stored: StoredTensors) -> None:
     graphs = root.messages(2)
     if not graphs:
         raise MalformedError("corrupt", f"{GRAPHS} holds no graph")
@@ -65,7 +68,9 @@ def _fill(model: Model, root: Message) -> None:
         for function, node in _nodes(graph):
             op = bounded(node.text(2))
             operators[op] += 1
-            places.setdefault(op, f"{function}/{bounded(node.text(1))}".lstrip("/"))
+            places.setdefault(op, _label(function, node))
+            if op == _CONSTANT:
+                model.tensors += _weights(_label(function, node), node, model.path, stored)
             if op == _PRINTS:
                 written |= dict.fromkeys(_printed(node))
         functions += len(_functions(graph))
@@ -92,6 +97,27 @@ def _nodes(graph: Message) -> Iterator[tuple[str, Message]]:
         named = bounded(signature.text(1)) if signature is not None else ""
         for node in function.messages(3):
             yield named, node
+
+
+def _label(function: str, node: Message) -> str:
+    return f"{function}/{bounded(node.text(1))}".lstrip("/")
+
+
+def _weights(name: str, node: Message, folder: Path, stored: StoredTensors) -> Iterator[Tensor]:
+    """Iterate over the weights in a constant, which is how frozen graphs keep them."""
+    for key, value in node.entries(5):
+        tensor = value.message(8) if key == "value" else None
+        content = tensor.span_of(4) if tensor is not None else None
+        if tensor is None or content is None:
+            continue
+        dtype, shape = tensor_type(tensor.integer(1)), tensor_shape(tensor.message(2))
+        sizes = tuple(dim for dim in shape or () if isinstance(dim, int))
+        if dtype.kind != "float" or dtype.bits < 8 or product(sizes) < LEAST_WEIGHT:
+            continue
+        if mistake_in(sizes) or content.length != dtype.nbytes(product(sizes)):
+            stored.invalid(name, dtype, sizes, dtype.nbytes(product(sizes)), content.length)
+            continue
+        yield stored.raw(name, dtype, sizes, Region(folder / GRAPHS, *content, external=True))
 
 
 def _printed(node: Message) -> Iterator[str]:
