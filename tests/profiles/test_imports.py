@@ -12,6 +12,7 @@ import pytest
 
 from modellint.base.errors import UsageError
 from modellint.formats import read_model
+from modellint.formats.protobuf import write_varint
 from modellint.measured import MeasuredRun
 from modellint.profiles import read_run
 from modellint.profiles.placing import nodes_of_layers
@@ -149,6 +150,42 @@ def test_perfetto() -> None:
     assert run.seconds == pytest.approx(100e-6)
 
 
+def perfetto_trace() -> bytes:
+    """The slices of perfetto-trace.json in protobuf, as perfetto's SDK writes them."""
+
+    def field(number: int, content: int | bytes | str) -> bytes:
+        if isinstance(content, int):
+            return write_varint(number << 3) + write_varint(content)
+        raw = content.encode() if isinstance(content, str) else content
+        return write_varint(number << 3 | 2) + write_varint(len(raw)) + raw
+
+    events = json.loads((DATA / "perfetto-trace.json").read_text())["traceEvents"]
+    slices = [each for each in events if each["ph"] == "X"]
+    names = {name: at for at, name in enumerate(sorted({each["name"] for each in slices}), 1)}
+    edges = [(each["ts"], 1, each) for each in slices]
+    edges += [(each["ts"] + each["dur"], 0, each) for each in slices]
+    clock = field(1, 64) + field(2, 0) + field(3, 1) + field(4, 1000)
+    interned = b"".join(field(2, field(1, at) + field(2, name)) for name, at in names.items())
+    defaults = field(58, 64) + field(11, field(11, 5))
+    first = field(6, field(1, clock)) + field(12, interned) + field(59, defaults)
+    packets, last = [first + field(41, 1)], 0
+    for time, begins, each in sorted(edges, key=lambda edge: edge[:2]):
+        event = field(9, 1) + field(10, names[each["name"]]) if begins else field(9, 2)
+        packets.append(field(8, time - last) + field(11, event))
+        last = time
+    return b"".join(field(1, packet + field(10, 1)) for packet in packets)
+
+
+def test_perfetto_in_protobuf(tmp_path: Path) -> None:
+    path = tmp_path / "trace.pftrace"
+    path.write_bytes(perfetto_trace())
+    assert read(str(path)).layers == read("perfetto-trace.json").layers
+    assert read(str(path)).times == read("perfetto-trace.json").times
+    path.write_bytes(perfetto_trace()[:-3])
+    with pytest.raises(UsageError, match="a broken perfetto trace"):
+        read(str(path))
+
+
 def test_nsight_systems(nsight: Path) -> None:
     run = read_run([nsight])
     assert run.runtime.name == "tensorrt"
@@ -231,7 +268,9 @@ def test_broken_files_are_one_error(number: int, tmp_path: Path) -> None:
 def test_mutants_of_every_format(tmp_path: Path, nsight: Path) -> None:
     """Whatever becomes of a file: a run that the schema allows, or one error."""
     source = random.Random(7)
-    files = [*DATA.glob("*.json"), *DATA.glob("*.csv"), *DATA.glob("*.txt"), nsight]
+    trace = tmp_path / "trace.pftrace"
+    trace.write_bytes(perfetto_trace())
+    files = [*DATA.glob("*.json"), *DATA.glob("*.csv"), *DATA.glob("*.txt"), nsight, trace]
     for number in range(60):
         content = bytearray(files[number % len(files)].read_bytes())
         for _ in range(source.randrange(1, 6)):

@@ -64,7 +64,8 @@ def _runs_in(path: Path) -> list[MeasuredRun]:
 
 def _lines_of_runs(path: Path) -> Iterator[MeasuredRun]:
     """Iterate over the runs in a file of several, one in each line."""
-    text = _text(path) if _head(path)[:16] != SQLITE else ""
+    head = _head(path)
+    text = "" if head[:16] == SQLITE or _is_trace(head) else _text(path)
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) < 2 or not all(f'"{KIND}"' in line[:200] for line in lines[:2]):
         return
@@ -82,14 +83,24 @@ def _our_own(text: str, place: str) -> MeasuredRun:
 def _part(path: Path) -> RunPart:
     """Read one file; raise UsageError with one sentence whatever is wrong with it."""
     try:
-        if _head(path)[:16] == SQLITE:
-            from modellint.profiles.nsight import read
+        head = _head(path)
+        if head[:16] == SQLITE:
+            from modellint.profiles import nsight
 
-            return read(path)
+            return nsight.read(path)
+        if _is_trace(head):
+            from modellint.profiles import perfetto
+
+            return perfetto.read(path)
         return _from_text(path, _text(path))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError) as error:
         reason = str(error) if isinstance(error, ValueError) else "its fields have the wrong types"
         raise UsageError(f"{path}: {reason}") from error
+
+
+def _is_trace(head: bytes) -> bool:
+    """Return True for a perfetto trace: a packet, whose numbers no text contains."""
+    return head[:1] == b"\n" and b"\1" in head and head.lstrip()[:1] not in (b"{", b"[")
 
 
 def _from_text(path: Path, text: str) -> RunPart:
