@@ -3,8 +3,9 @@
     python tools/measure_placement.py qnn MODEL... --answers answers.jsonl --ask
     python tools/measure_placement.py qnn MODEL... --answers answers.jsonl
 
-With --ask, models without an answer are compiled first, which needs the runtime in this
-interpreter: `placements/` has a module for each. Without, only answers are compared.
+Answers go by the paths as they are given, for names may recur. With --ask, models without one are
+compiled first, which needs the runtime in this interpreter: `placements/` has a module for each.
+Without, only answers are compared.
 """
 
 from __future__ import annotations
@@ -120,7 +121,12 @@ def ask(runtime: str, files: Iterable[Path], kept: Path, chip: str, *, fixed: bo
     with kept.open("a", encoding="utf-8") as out:
         for file in files:
             sizes = usual_sizes(file) if fixed else {}
-            told = {"file": file.name, "chip": chip, "sizes": sizes, **compile_model(file, sizes)}
+            told = {
+                "file": file.as_posix(),
+                "chip": chip,
+                "sizes": sizes,
+                **compile_model(file, sizes),
+            }
             out.write(json.dumps(told) + "\n")
             out.flush()
 
@@ -139,16 +145,16 @@ def main() -> None:
     given = parser.parse_args()
     told = answers(given.answers)
     if given.ask:
-        new = [path for path in given.models if path.name not in told]
+        new = [path for path in given.models if path.as_posix() not in told]
         ask(given.runtime, new, given.answers, given.chip, fixed=given.fixed)
         told = answers(given.answers)
     found = Agreement()
     for path in given.models:
-        answer = told.get(path.name)
+        answer = told.get(path.as_posix())
         if answer is not None:
             mine = predicted(path, given.runtime, answer["sizes"], given.target)
             if mine is not None:
-                found.add(path.name, mine, answer)
+                found.add(path.as_posix(), mine, answer)
     for line in found.differences[:MOST_SHOWN]:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"{found}\n")
