@@ -52,7 +52,7 @@ class _TraceClock:
 
 @dataclass(slots=True)
 class _Sequence:
-    """What the packets of one writer refer to by numbers."""
+    """Names and clocks that the packets of one writer refer to by numbers."""
 
     names: dict[int, str]
     categories: dict[int, str]
