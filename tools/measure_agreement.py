@@ -395,7 +395,7 @@ def _confirmations(
         built = verdicts.of(path, backend, "build")
         if confirms(built, errors, is_open=is_open):
             yield built
-    elif backend.name == RUNS and is_open and all(each.family == "shapes" for each in errors):
+    elif backend.name == RUNS and (not is_open or all(each.family == "shapes" for each in errors)):
         ran = verdicts.of(path, backend, "run")
         if ran.status == "refused":
             yield ran
@@ -464,7 +464,8 @@ def _page(found: Sequence[Measured]) -> Iterator[str]:
     yield "error, or a warning that names the operator which the runtime does not know."
     yield "TensorRT for RTX parses every file, and builds those that it parses despite an error,"
     yield f"for compute capability 12.0, with open dims of {OPEN_DIM}. ONNX Runtime runs those that"
-    yield "it loads despite errors about shapes, with open dims of the same size."
+    yield "it loads despite an error, with zeros, if all dims are fixed; with open dims, of the"
+    yield "same size, only if the error is about shapes."
     yield "*Held out* are files that were not looked at while writing rules, chosen by the hash of"
     yield "their name; they are counted, but not listed."
     yield ""
