@@ -89,6 +89,19 @@ def test_a_fleet_keeps_its_results_in_a_bucket(web: Web, models: Path, tmp_path:
     failed(run_cli("fleet", "report", "s3://bucket/none", cwd=tmp_path), "holds no results")
 
 
+def test_a_model_is_compared_with_one_in_a_bucket(web: Web, models: Path, tmp_path: Path) -> None:
+    there, here = "s3://bucket/large.onnx", models / "large.onnx"
+    same = run_cli("diff", there, here, "--isolated", "-v", cwd=tmp_path)
+    assert same.exit_code == 0, same
+    assert "the same network" in same.stdout, same
+    assert f"{there}: " in same.stderr, same
+    assert web.sent < 1 << 20
+    other = run_cli("diff", there, "s3://bucket/relu.onnx", "--isolated", cwd=tmp_path)
+    assert f"{there} → s3://bucket/relu.onnx" in other.stdout, other
+    failed(run_cli("diff", there, "--git", "main", cwd=tmp_path), "--git needs files here")
+    failed(run_cli("diff", there, here, "--run", cwd=tmp_path), "--run needs files here")
+
+
 def test_a_fleet_goes_on_with_results_in_a_bucket(web: Web, models: Path, tmp_path: Path) -> None:
     top = project(tmp_path / "here", {"a.onnx": ERROR, "b.onnx": WARNING})
     there, named = "s3://bucket/runs/weekly", [top / "a.onnx", top / "b.onnx"]

@@ -13,6 +13,7 @@ from modellint.api.given import GivenSettings, overriding
 from modellint.api.sources import ModelSource, file_of
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.base.standins import is_stand_in
 from modellint.config.load import Configs
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Setups:
         from modellint.differ.compare import ComparedFile
 
         plan = self.of(source.place).plan_for(source.place)
+        if is_stand_in(source.path) and plan.weights_budget is None:
+            plan = replace(plan, read_weights=False)
         return ComparedFile(source.path, source.shown, plan)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import click
 
 from modellint.api.comparing import DiffSource, Setups, judged
+from modellint.base.standins import all_fetched
 from modellint.cli.command import option
 from modellint.cli.configuration import configurable
 from modellint.cli.diff_running import Running, run_options
@@ -19,6 +20,7 @@ from modellint.cli.diff_sources import (
     DiffCommand,
     Sources,
     metrics_option,
+    require_here,
     require_one_each,
     sources,
     versions_options,
@@ -35,6 +37,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
+from modellint.cli.places import Place, PlaceType, note_fetched, reached_from
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import DEPLOYMENT, DIFFERENCES, LANGUAGE, OUTPUT, RULES
 from modellint.difference import Difference, Overview, OverviewRow
@@ -65,6 +68,7 @@ EPILOG = """Examples:
   modellint diff old.onnx new.onnx -o html:diff.html   one page with the graph of both
   modellint diff old.onnx new.onnx --run      with outputs and layers, on random inputs
   modellint diff old/ new/                    two folders, renamed models included
+  modellint diff s3://bucket/model.onnx model.onnx
   modellint diff --git main model.onnx        against a branch, a tag or a commit
   modellint diff --git v1..v2 models/         what changed between two of them
   modellint diff a.onnx b.onnx c.onnx --metrics a.json b.json c.json -t a10g
@@ -79,7 +83,7 @@ Exit codes:
 
 
 @click.command(cls=DiffCommand, epilog=EPILOG)
-@click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="OLD NEW...")
+@click.argument("models", nargs=-1, type=PlaceType(), metavar="OLD NEW...")
 @versions_options
 @settings_in(DEPLOYMENT)
 @settings_in(LANGUAGE)
@@ -93,7 +97,7 @@ Exit codes:
 @color_option
 @setting("fail_on")
 @configurable
-def command(models: tuple[Path, ...], **given: Any) -> int:
+def command(models: tuple[Place, ...], **given: Any) -> int:
     """Compare models by structure: what changed, what breaks, and what that costs."""
     from modellint.differ.variants import trade_offs
     from modellint.evaluation import read_evaluation
@@ -101,14 +105,18 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
 
     outputs = parse_outputs(given["reports"], tuple(FORMATS))
     if not given["force"]:
-        require_replaceable(files_of(outputs), models)
+        require_replaceable(files_of(outputs), [each for each in models if isinstance(each, Path)])
     configs = Configs(CommandLine(given_settings(given), given["config"], given["isolated"]))
     setups, running = Setups(configs), Running(given)
     evaluations = [read_evaluation(path) for path in given["metrics"]]
-    with sources(models, given, configs) as found:
+    require_here(models, given)
+    reached = reached_from(models, configs.of(Path.cwd()))
+    with reached as paths, sources(paths, given, configs) as found:
         require_one_each(evaluations, found)
         drawings = Drawings() if wants_looks(outputs) else None
         compared = list(_compared(found, setups, running, evaluations, drawings))
+        if given["verbose"]:
+            note_fetched(all_fetched())
     differences = [each for each in compared if not isinstance(each, OverviewRow)]
     overview = _overview(found, compared) if found.is_several or evaluations else None
     if overview is not None and differences and (evaluations or found.are_variants):

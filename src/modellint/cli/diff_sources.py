@@ -12,8 +12,10 @@ import click
 from modellint.api.comparing import DiffSource
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
+from modellint.base.standins import lasting_name
 from modellint.cli.command import Command, option
 from modellint.cli.console import note
+from modellint.cli.places import Place, are_remote
 from modellint.config.load import Configs
 from modellint.config.settings import DIFFERENCES
 
@@ -90,6 +92,14 @@ class Sources:
     is_several: bool = False
     are_variants: bool = False
     """True for one model that is compared with several others."""
+
+
+def require_here(models: Sequence[Place], given: dict[str, Any]) -> None:
+    """Raise for addresses where only files here will do."""
+    if are_remote(models):
+        for name, option_name in (("revisions", "--git"), ("staged", "--staged"), ("run", "--run")):
+            if given.get(name):
+                raise UsageError(f"{option_name} needs files here; download the models first")
 
 
 @contextmanager
@@ -184,7 +194,7 @@ def _in_folders(old: Path, new: Path, configs: Configs) -> Sources:
         )
         for pair in pair_models(*files)
     ]
-    return Sources(pairs, str(old), str(new), is_several=True)
+    return Sources(pairs, lasting_name(old), lasting_name(new), is_several=True)
 
 
 def _one(path: Path, configs: Configs) -> DiffSource:

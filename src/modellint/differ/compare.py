@@ -11,6 +11,7 @@ from typing import Literal
 from modellint.analysis.quantization import QuantizationMap, quantization_summary
 from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
+from modellint.base.standins import settled
 from modellint.differ.findings import finding_difference
 from modellint.differ.interface import interface_changes
 from modellint.differ.language import language_difference
@@ -57,8 +58,8 @@ def compare_files(
 
     Memory and time are estimated for targets, and with `memory` also without one.
     """
-    with no_garbage_collection(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
+
+    def compare() -> tuple[Difference, Matching | None]:
         opened = (
             Session(old.plan.deployments).open(old.path, old.shown),
             Session(new.plan.deployments).open(new.path, new.shown),
@@ -67,6 +68,10 @@ def compare_files(
         estimates: Literal["brief", "none"] = "brief" if memory or has_target else "none"
         asked = Asked(new.plan.deployments, rules, memory=estimates)
         return compare_opened(opened, (old.plan, new.plan), asked)
+
+    with no_garbage_collection(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return settled(old.path, lambda: settled(new.path, compare))
 
 
 def compare_opened(
@@ -154,7 +159,7 @@ class _Comparison:
     def _budget(self) -> int:
         """Return the bytes of both models' weights to read; beyond, samples have to do."""
         plan = self._plans[1]
-        if not plan.read_weights:
+        if not all(each.read_weights for each in self._plans):
             return 0
         return BUDGET if plan.weights_budget is None else plan.weights_budget
 
