@@ -135,9 +135,14 @@ def decode_varints(buffer: Any) -> NDArray[np.uint64]:
 
 
 def spread(values: Array, indices: Array, shape: Sequence[int]) -> Array | None:
-    """Densify a sparse tensor; indices are linear, or rows of coordinates."""
+    """Densify a sparse tensor; indices are linear, or rows of coordinates.
+
+    ValueError or IndexError if they do not fit the shape.
+    """
     import numpy as np
 
+    if indices.ndim != 1 and indices.shape[1:] != (len(shape),):
+        raise ValueError("the coordinates have another rank than the tensor")
     count = product(shape)
     in_proportion = max(MOST_PER_ENTRY * values.size, MOST_SPARSE_ELEMENTS)
     if count > min(in_proportion, MOST_DENSE_ELEMENTS):

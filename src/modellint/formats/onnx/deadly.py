@@ -112,6 +112,8 @@ def _if_typed(node: Node) -> Fate:
         return Fate.DEADLY
     if value.producer is not None or value.graph is not value.graph.model.graph:
         return Fate.UNSURE
+    if not value.is_input:  # it takes the types of stored tensors from IR version 4 on
+        return Fate.UNSURE
     return Fate.SAFE if value.dtype is not None or value.type_name != "tensor" else Fate.DEADLY
 
 
