@@ -14,7 +14,7 @@ from measure_support import forms_next_to, tables
 from modellint.base.data import read_toml
 from modellint.runtimes import find_runtime
 
-ONNX, TFLITE, NCNN = "onnx", "tflite", "ncnn"
+ONNX, TFLITE, NCNN, TORCH = "onnx", "tflite", "ncnn", "torch"
 PREFIX = f"{TFLITE}."
 """Prefix of operators of TFLite files in tables that name others without one."""
 
@@ -47,6 +47,10 @@ def _page(every: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "## Layers of ncnn that run with Vulkan"
     yield ""
     yield from _operators([table for table in every if _dialect(table) == NCNN])
+    yield ""
+    yield "## Operators of exported programs"
+    yield ""
+    yield from _operators([table for table in every if _dialect(table) == TORCH])
     yield from _differences(every)
     for table, path in zip(every, tables(), strict=True):
         forms = forms_next_to(path)
@@ -59,7 +63,7 @@ def _dialect(table: Mapping[str, Any]) -> str:
     runtime = find_runtime(table["runtime"])
     placing = runtime.placing if runtime is not None else None
     stated = placing.dialects if placing is not None else (ONNX,)
-    return next((each for each in (TFLITE, NCNN) if each in stated), ONNX)
+    return next((each for each in (TFLITE, NCNN, TORCH) if each in stated), ONNX)
 
 
 def _part(table: Mapping[str, Any], prefix: str) -> dict[str, Any]:

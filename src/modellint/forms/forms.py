@@ -2,7 +2,7 @@
 
 [[form]]
 op = "ArgMax"                       # or a list
-input = 0                           # input, output, attribute, misfit, tflite, opset-below or -from
+input = 0                           # or output, attribute, misfit, tflite, aten, opset-below, -from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 targets = ["rk3566"]                # of placements only: the devices, or `not-targets`
@@ -17,7 +17,7 @@ from typing import Any
 
 from modellint.analysis.folding import folding
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
-from modellint.forms import misfits, tflite
+from modellint.forms import aten, misfits, tflite
 from modellint.forms.facts import Facts
 from modellint.model import Attribute, AttributeRef, DType, Node, Value, is_static
 from modellint.operators import Trait, having
@@ -53,6 +53,8 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
     if "output" in condition:
         place = condition["output"]
         return f"output {place + 1}" if node.output(place) is not None else ""
+    if "aten" in condition:
+        return aten.OF_NODE[condition["aten"]](facts, node, condition)
     if "input" in condition:
         return _refused_input(facts, node, condition)
     return _refused_attribute(node, condition)

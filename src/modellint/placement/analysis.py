@@ -11,6 +11,7 @@ from modellint.analysis.cost import cost
 from modellint.analysis.cost.traffic import total_of
 from modellint.formats.registry import dialect_of
 from modellint.model import Model, Node
+from modellint.placement.aten import AtenJudge
 from modellint.placement.judging import NodeJudge
 from modellint.placement.kernels import KernelJudge
 from modellint.placement.placed import Merge, NotTaken, Partition, UnitPlacement
@@ -19,7 +20,10 @@ from modellint.runtimes import find_runtime
 from modellint.runtimes.support import support
 from modellint.targets.deployment import Deployment
 
-_JUDGES: Mapping[str, type[NodeJudge]] = {"tflite": TFLiteJudge}
+_JUDGES: Mapping[str, type[NodeJudge]] = {
+    "tflite": TFLiteJudge,
+    "torch": AtenJudge,
+}
 """Judges of models of a dialect, if not the usual one."""
 MOST_MERGES = 3
 MOST_TRIED = 20

@@ -18,6 +18,7 @@ from modellint.operators import Trait, having
 from modellint.placement.epochs import epochs
 from modellint.placement.inside import INSIDE
 from modellint.placement.placed import Boundary, NotTaken
+from modellint.placement.unions import unions
 from modellint.placement.waves import waves
 from modellint.runtimes import find_runtime
 from modellint.runtimes.placing import Placing
@@ -88,6 +89,10 @@ class NodeJudge(Facts):
     def _within(self) -> Mapping[str, str]:
         return within(self._deployment.runtime or "", self._deployment.runtime_version)
 
+    def key(self, node: Node) -> str:
+        """Return the name of a node's operator in tables."""
+        return node.op_type if node.domain in OWN_DOMAINS else node.qualified_op
+
     def is_frozen(self, value: Value) -> bool:
         """Return True for constants, quantized ones too."""
         maker = value.producer
@@ -149,6 +154,8 @@ class NodeJudge(Facts):
         """Return the groups that the runtime forms of the nodes that are taken."""
         if self._placing.grouping == "epochs":
             return epochs(nodes, is_taken)
+        if self._placing.grouping == "unions":
+            return unions(nodes, is_taken, self.removes)
         return waves(nodes, is_taken, self.removes)
 
     def boundaries(
@@ -188,8 +195,11 @@ class NodeJudge(Facts):
         if is_whole_taken is not None:
             refused = NotTaken("operator", f"is fused into {whole}, which is not supported")
             return self._open_dims(node) if is_whole_taken else refused
-        if self._table.takes(_key(node)) is False or _key(node) not in self._table.operators:
-            taken_as = self._within.get(_key(node))
+        if (
+            self._table.takes(self.key(node)) is False
+            or self.key(node) not in self._table.operators
+        ):
+            taken_as = self._within.get(self.key(node))
             if taken_as is None or not INSIDE[taken_as](node):
                 return NotTaken("operator", "is not supported")
             return self._open_dims(node)
@@ -218,7 +228,7 @@ class NodeJudge(Facts):
         return None
 
     def _type(self, node: Node) -> NotTaken | None:
-        entry = self._table.operators[_key(node)]
+        entry = self._table.operators[self.key(node)]
         value = node.input(entry.get("at", 0))
         dtype = self.dtype(value) if value is not None else None
         if dtype is None or dtype.name not in entry.get("not", ()):
@@ -226,7 +236,7 @@ class NodeJudge(Facts):
         return NotTaken("type", f"does not take {dtype.name}, only {', '.join(entry['types'])}")
 
     def _form(self, node: Node) -> NotTaken | None:
-        for form in self._forms.get(_key(node), ()):
+        for form in self._forms.get(self.key(node), ()):
             words = refused_form(self, node, form) if self._is_meant(form) else ""
             if words:
                 return NotTaken("form", f"is not supported with {words}")
@@ -256,7 +266,7 @@ class NodeJudge(Facts):
             return None
         if is_between_pairs(node):
             return None
-        if _key(node) in self._moved:
+        if self.key(node) in self._moved:
             return None
         value = node.output()
         if value is None or value.dtype is None or value.dtype.name not in _FLOATS:
@@ -286,7 +296,3 @@ def is_between_pairs(node: Node) -> bool:
         and all(use.node.op_type in having(Trait.QUANTIZE) for v in writes for use in v.consumers)
         and any(v.consumers for v in writes)
     )
-
-
-def _key(node: Node) -> str:
-    return node.op_type if node.domain in OWN_DOMAINS else node.qualified_op

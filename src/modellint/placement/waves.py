@@ -9,7 +9,7 @@ wave starts where it stopped. ONNX Runtime's providers for NNAPI, Core ML, WebNN
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from modellint.model import Node
 
@@ -35,7 +35,7 @@ class _Waves:
     ) -> None:
         self._is_taken = is_taken
         here = {id(node) for node in nodes}
-        self._readers = {id(node): _readers(node, here, is_removed) for node in nodes}
+        self._readers = {id(node): readers(node, here, is_removed) for node in nodes}
         self._waiting_for = {id(node): 0 for node in nodes}
         for node in nodes:
             for reader in self._readers[id(node)]:
@@ -72,8 +72,8 @@ class _Waves:
                 self._ready.append(reader)
 
 
-def _readers(node: Node, here: set[int], is_removed: Callable[[Node], bool]) -> list[Node]:
-    """Return the nodes that read an output, once for each edge."""
+def readers(node: Node, here: Collection[int], is_removed: Callable[[Node], bool]) -> list[Node]:
+    """Return the nodes, of those whose ids are given, that read an output, once for each edge."""
     found = []
     waiting = [node]
     while waiting:

@@ -33,7 +33,7 @@ class Placing:
     """The oldest operator set whose nodes it places at all."""
     dialects: tuple[str, ...] = ("onnx",)
     """Of the files whose operators the tables name."""
-    grouping: Literal["waves", "epochs"] = "waves"
+    grouping: Literal["waves", "epochs", "unions"] = "waves"
     """Way of forming parts of what is taken: the modules of these names in `placement/` say how."""
     widens_constants: bool = False
     """True if it widens narrow constants itself, so that nodes which do so count for nothing."""

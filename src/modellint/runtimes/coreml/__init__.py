@@ -7,6 +7,12 @@ from modellint.runtimes.runtime import Runtime
 
 DOCS = "https://onnxruntime.ai/docs/execution-providers/CoreML-ExecutionProvider.html"
 PLACING = Placing(
-    "Core ML", article="", static_only=False, converts=False, highest_rank=5, source=DOCS
+    "Core ML",
+    article="",
+    static_only=False,
+    converts=False,
+    highest_rank=5,
+    others=(("torch", "executorch-coreml"),),
+    source=DOCS,
 )
 RUNTIME = Runtime("coreml", "Core ML", tables=Path(__file__).parent, placing=PLACING)

@@ -1,0 +1,47 @@
+"""ExecuTorch, which runs exported programs, with XNNPACK: its delegate for CPUs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from modellint.runtimes.placing import Placing
+from modellint.runtimes.probe import Gpu, Probe
+from modellint.runtimes.runtime import Runtime
+
+SOURCE = "https://pypi.org/project/executorch/1.5.1/"
+
+
+def ability(gpu: Gpu) -> str:
+    return "lowers exported programs (.pt2) for XNNPACK, on the CPU"
+
+
+def placing(unit: str, article: str = "") -> Placing:
+    """Return how a delegate shares a program out with ExecuTorch's portable kernels."""
+    return Placing(
+        unit,
+        article=article,
+        fallback="portable kernels",
+        static_only=False,
+        dialects=("torch",),
+        grouping="unions",
+        source=SOURCE,
+    )
+
+
+def probe(code: str, ability: Callable[[Gpu], str]) -> Probe:
+    return Probe(
+        code=code,
+        modules=("executorch",),
+        packages=("executorch",),
+        install="pip install executorch",
+        ability=ability,
+        formats=("torch",),
+    )
+
+
+RUNTIME = Runtime(
+    "executorch",
+    "ExecuTorch with XNNPACK",
+    tables=Path(__file__).parent,
+    placing=placing("XNNPACK"),
+    probe=probe(f"{__name__}.probe", ability),
+)

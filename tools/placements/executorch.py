@@ -1,0 +1,9 @@
+"""ExecuTorch with XNNPACK; needs torch and executorch."""
+
+from __future__ import annotations
+
+from placements import Compile, _executorch
+
+
+def compiler(chip: str) -> Compile:
+    return _executorch.compiler("executorch")
