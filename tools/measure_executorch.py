@@ -4,7 +4,7 @@
     python tools/measure_executorch.py write FOLDER
 
 `ask` exports the sample calls with which PyTorch tests its operators, many to a program, and keeps
-each program in FOLDER beside what the partitioners choose from it. It needs torch, expecttest,
+each program in FOLDER next to what the partitioners choose from it. It needs torch, expecttest,
 executorch and coremltools. `write` makes the tables of the runtimes from that.
 """
 
