@@ -216,6 +216,8 @@ class Result:
     """Outcomes of probes, by model and deployment."""
     fixes: tuple[FileFixes, ...] = ()
     """Fixes of models, if the run was to fix any."""
+    devices: Mapping[str, str] = field(default_factory=dict)
+    """Names of the targets, as messages write them, by id."""
 
     @property
     def active(self) -> list[Finding]:

@@ -50,6 +50,11 @@ def make_result(
             for record in records
             for outcome in record.report.probes
         ),
+        devices={
+            each.target.id: each.target.name
+            for each in deployments.values()
+            if each.target is not None
+        },
     )
 
 

@@ -14,7 +14,15 @@ from modellint.base.units import format_bytes
 from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report import fix
 from modellint.report.assumed import sentences
-from modellint.report.grouping import Group, RuleGroups, Section, also, by_rule, sections
+from modellint.report.grouping import (
+    MOST_NAMED,
+    Group,
+    RuleGroups,
+    Section,
+    also,
+    by_rule,
+    sections,
+)
 from modellint.report.options import Options
 from modellint.report.page import LABEL, Page
 from modellint.report.statistics import statistics
@@ -35,7 +43,6 @@ MOST_SECTIONS = 25
 """Models with findings, above which there is a section for each rule instead."""
 MOST_MODELS = 3
 """Models listed for a rule."""
-MOST_TARGETS = 3
 MOST_SILENT_RULES = 10
 """Rules without findings shown in the statistics, for their time."""
 
@@ -213,9 +220,8 @@ class _FullPage(Page):
     def _origin(self, group: Group) -> Text:
         """Return the rule's name and the deployments."""
         finding = group.first
-        targets = listed(group.targets, MOST_TARGETS) if group.targets else ""
-        runtimes = listed(group.runtimes, MOST_TARGETS) if group.runtimes else ""
-        deployment = " on ".join(filter(None, (runtimes, targets)))
+        runtimes = listed(group.runtimes, MOST_NAMED)
+        deployment = " on ".join(filter(None, (runtimes, group.devices)))
         said = [finding.rule, deployment]
         if finding.confidence:
             said.append(f"confidence: {finding.confidence}")

@@ -39,7 +39,7 @@ def render(result: Result, options: Options) -> str:
 def _annotation(group: Group, root: str) -> str:
     """Return an annotation. Models have no lines, so it is on line 1."""
     finding = group.first
-    target = f" [{finding.target}]" if finding.target else ""
+    target = f" [{group.devices}]" if group.devices else ""
     properties = {
         "file": source_path(finding.path, root),
         "line": "1",

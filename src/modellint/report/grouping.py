@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
 
 from modellint.base.records import dataclass
-from modellint.base.text import clean, counted, shorten
+from modellint.base.text import clean, counted, listed, shorten
 from modellint.finding import MORE, Finding, ModelSummary, Result, Severity
 
 LONGEST_NAME = 60
 """Maximum length of a name in a list."""
+MOST_NAMED = 3
+"""Devices or runtimes named of those of which the same is found."""
 
 _NUMBER = re.compile(r"(\d+)")
 
@@ -38,6 +41,12 @@ class Group:
         return len(self.findings) * max(len(self.targets), len(self.runtimes), 1)
 
     @property
+    def devices(self) -> str:
+        """Return `a10, l4 and 54 more`; empty if no device is meant."""
+        target = self.first.target
+        return listed(self.targets or ((target,) if target else ()), MOST_NAMED)
+
+    @property
     def rest(self) -> tuple[Finding, ...]:
         return self.findings[1:]
 
@@ -58,10 +67,12 @@ class Section:
     findings: tuple[Finding, ...]
     """Findings that count, most severe first."""
     suppressed: tuple[Finding, ...]
+    devices: Mapping[str, str] = field(default_factory=dict)
+    """Names of the targets by id."""
 
     @property
     def groups(self) -> list[Group]:
-        return across_deployments(grouped(self.findings))
+        return across_deployments(grouped(self.findings), self.devices)
 
     def count(self, severity: Severity) -> int:
         return sum(finding.severity is severity for finding in self.findings)
@@ -95,7 +106,7 @@ def sections(result: Result) -> list[Section]:
     for path, findings in by_file(result).items():
         active = tuple(finding for finding in findings if finding.suppressed is None)
         hidden = tuple(finding for finding in findings if finding.suppressed is not None)
-        made.append(Section(path, models.get(path), active, hidden))
+        made.append(Section(path, models.get(path), active, hidden, result.devices))
     return made
 
 
@@ -115,19 +126,45 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
     return [Group(tuple(members)) for members in groups.values()]
 
 
-def across_deployments(groups: Iterable[Group]) -> list[Group]:
-    """Merge groups that differ only in their target or runtime, in order of first occurrence."""
-    alike: dict[tuple[object, ...], list[Group]] = {}
+def across_deployments(groups: Iterable[Group], devices: Mapping[str, str]) -> list[Group]:
+    """Merge groups that differ only in their target or runtime, in order of first occurrence.
+
+    What is said of several targets names none of them.
+    """
+    named = {target: _device_pattern(name) for target, name in devices.items()}
+    alike: dict[tuple[object, ...], list[tuple[Group, list[Finding]]]] = {}
     for group in groups:
-        alike.setdefault(tuple(map(_anywhere, group.findings)), []).append(group)
-    return [
-        Group(
-            same[0].findings,
-            tuple(group.first.target for group in same if group.first.target),
-            tuple(dict.fromkeys(group.first.runtime for group in same if group.first.runtime)),
-        )
-        for same in alike.values()
-    ]
+        unnamed = [_of_any_device(finding, named) for finding in group.findings]
+        alike.setdefault(tuple(map(_anywhere, unnamed)), []).append((group, unnamed))
+    return [_merged(same) for same in alike.values()]
+
+
+def _merged(same: Sequence[tuple[Group, list[Finding]]]) -> Group:
+    group, unnamed = same[0]
+    firsts = [each.first for each, _ in same]
+    return Group(
+        group.findings if len(same) == 1 else tuple(unnamed),
+        tuple(first.target for first in firsts if first.target),
+        tuple(dict.fromkeys(first.runtime for first in firsts if first.runtime)),
+    )
+
+
+def _device_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:[Tt]he )?{re.escape(name)}(?!\w)")
+
+
+def _of_any_device(finding: Finding, named: Mapping[str, re.Pattern[str]]) -> Finding:
+    """Return the finding with `the target` for the name of its target."""
+    pattern = named.get(finding.target or "")
+    if pattern is None:
+        return finding
+    message, fix = (pattern.sub(_any_device, text) for text in (finding.message, finding.fix))
+    return replace(finding, message=message, fix=fix)
+
+
+def _any_device(name: re.Match[str]) -> str:
+    begins = name.start() == 0 or name[0].startswith("The ")
+    return "The target" if begins else "the target"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _row(group: Group) -> str:
 
 def _finding(group: Group) -> Iterator[str]:
     finding = group.first
-    yield prose(finding.message) + (f" ({prose(finding.target)})" if finding.target else "")
+    yield prose(finding.message) + (f" ({prose(group.devices)})" if group.devices else "")
     if places := also(group):
         yield f"Also {prose(places)}."
     if finding.fix:
