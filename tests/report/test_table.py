@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from modellint.base.text import cells
-from modellint.report.table import Column, Row, figures, laid_out, markdown, names, prose
+from modellint.report.table import Column, Row, figures, laid_out, markdown, names, paths, prose
 from modellint.report.text import BOLD, Text
 
 COLUMNS = (
@@ -83,3 +83,16 @@ def test_any_text_is_wrapped_within_the_width_and_loses_no_word(seed: int) -> No
     lines = [line.plain for line in Text(text).wrapped(width)]
     assert all(cell_len(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_paths_are_whole_on_several_lines() -> None:
+    rows: list[Row] = [["folder/another/a-long-name.onnx", "1"], ["nine without findings", "2"]]
+    lines = [line.plain for line in laid_out([paths("model", least=8), figures("n")], rows, 20)]
+    assert lines == [
+        "model              n",
+        "folder/another/    1",
+        "  a-long-name.onn",
+        "  x",
+        "nine without       2",
+        "  findings",
+    ]

@@ -26,7 +26,7 @@ from modellint.report.grouping import (
 from modellint.report.options import Options
 from modellint.report.page import LABEL, Page
 from modellint.report.statistics import statistics
-from modellint.report.table import Column, Row, figures, names
+from modellint.report.table import Column, Row, figures, names, paths
 from modellint.report.text import BOLD, FIX, LINES, PLAIN, SEVERITIES, Style, Text
 
 ROOMY = 60
@@ -306,7 +306,7 @@ class _FullPage(Page):
         told = [part for part in sections(result) if part.findings or part.suppressed]
         told.sort(key=lambda part: [-part.count(severity) for severity in WORST_FIRST])
         rows: list[Row | None] = [
-            self._counts(self.words(part.path), part, len(part.suppressed))
+            self._counts(self.path(part.path), part, len(part.suppressed))
             for part in told[:MOST_TABLE_ROWS]
         ]
         if more := len(told) - len(rows):
@@ -314,7 +314,7 @@ class _FullPage(Page):
         if clean := len(sections(result)) - len(told):
             rows.append([f"{clean:,} without findings"])
         columns = [
-            names("model", least=12),
+            paths("model", least=12),
             *(figures(Text(str(severity), STYLES[severity])) for severity in WORST_FIRST),
             *([figures("suppressed", drop=1)] if hidden else ()),
         ]

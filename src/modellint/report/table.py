@@ -13,9 +13,10 @@ Row = Sequence[Cell]
 
 NARROWEST = 20
 """Minimum width of a shortened name."""
+INDENT = "  "
+"""Before the further lines of a long path."""
 
-
-Kind = Literal["names", "prose", "figures"]
+Kind = Literal["names", "paths", "prose", "figures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Column:
     """Kind of a column's content, and how it shrinks if space is short."""
 
     kind: Kind
-    """Names are shortened in the middle, prose at the end; figures are right-aligned and whole."""
+    """Names are shortened in the middle, prose at the end; paths are whole, on several lines;
+    figures are right-aligned and whole."""
     title: Cell = ""
     drop: int = 0
     """Columns with 1 are dropped first; those with 0 always stay."""
@@ -33,6 +35,10 @@ class Column:
 
 def names(title: Cell = "", *, drop: int = 0, least: int = NARROWEST) -> Column:
     return Column("names", title, drop, least)
+
+
+def paths(title: Cell = "", *, drop: int = 0, least: int = NARROWEST) -> Column:
+    return Column("paths", title, drop, least)
 
 
 def prose(title: Cell = "", *, drop: int = 0, least: int = NARROWEST) -> Column:
@@ -52,10 +58,11 @@ def laid_out(
     ellipsis: str = "…",
     rule: str = "─",
 ) -> Iterator[Text]:
-    """Iterate over a line of headings, if there are any, and one line per row; None is a separator.
+    """Iterate over a line of headings, if there are any, and the rows; None is a separator.
 
-    Empty columns are left out. If space is short, the widest names and prose are shortened down to
-    the `least` of their column, then columns are dropped in the order of `drop`.
+    A row is a line, or several if it has a long path. Empty columns are left out. If space is
+    short, the widest names and prose are shortened down to the `least` of their column, then
+    columns are dropped in the order of `drop`.
     """
     body = [None if row is None else [_text(cell) for cell in row] for row in rows]
     shown = [
@@ -70,10 +77,25 @@ def laid_out(
             yield Text(rule * min(sum(widths.values()) + gap * (len(widths) - 1), room), LINES)
             continue
         cells = [
-            _fitted(row[at], width, columns[at].kind, ellipsis) if at < len(row) else Text()
+            _lines(row[at], width, columns[at].kind, ellipsis) if at < len(row) else [Text()]
             for at, width in widths.items()
         ]
-        yield _cut(Text(" " * gap).join(cells).rstrip(), room, ellipsis)
+        blanks = [Text(" " * width) for width in widths.values()]
+        for line in range(max(map(len, cells))):
+            parts = [
+                each[line] if line < len(each) else blank
+                for each, blank in zip(cells, blanks, strict=True)
+            ]
+            yield _cut(Text(" " * gap).join(parts).rstrip(), room, ellipsis)
+
+
+def _lines(cell: Text, width: int, kind: Kind, ellipsis: str) -> Sequence[Text]:
+    if kind != "paths" or cell.width <= width:
+        return [_fitted(cell, width, kind, ellipsis)]
+    has_folders = "/" in cell.plain or "\\" in cell.plain
+    room = width - len(INDENT)
+    first, *rest = cell.folded(room) if has_folders else cell.wrapped(room)
+    return [first.padded(width), *(Text.of(INDENT, line).padded(width) for line in rest)]
 
 
 def _fitted(cell: Text, width: int, kind: Kind, ellipsis: str) -> Text:
