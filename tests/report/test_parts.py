@@ -90,6 +90,11 @@ def test_only_the_first_places_are_named() -> None:
     assert also(group, most=None) == "at 5 more places: b, c, d, e, f"
 
 
+def test_places_named_by_numbers_alone_have_no_pattern() -> None:
+    findings = [replace(OVERFLOW, location=Location(node=name)) for name in "12345"]
+    assert also(grouped(findings)[0]) == "at 4 more places: 2, 3, 4, …"
+
+
 def test_places_that_differ_in_numbers_are_named_as_one() -> None:
     labels = ["first", "a.1", "a.2", "b"]
     findings = [replace(OVERFLOW, location=Location(node=label)) for label in labels]

@@ -230,7 +230,9 @@ def also(group: Group, most: int | None = 3, times: str = "×", ellipsis: str = 
     labels = list(filter(None, places))
     if not labels:
         return total
-    names = [(label, 1) for label in labels] if most is None else patterns(labels)
+    names = patterns(labels)
+    if most is None or not all(any(map(str.isalpha, name)) for name, _ in names):
+        names = [(label, 1) for label in labels]  # a pattern such as `*` names nothing
     alone = len(names) == 1  # its count equals the total
     shown = [
         shorten(clean(name), LONGEST_NAME, ellipsis)
