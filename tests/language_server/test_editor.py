@@ -16,6 +16,15 @@ from tests.support import run_cli
 
 pytestmark = pytest.mark.xdist_group("editor")  # they share a server
 CONFIG, RULE = "modellint.toml", "TEAM001-relu-after-relu.toml"
+TARGET = "devices/half-a10.toml"
+HALF = """extends = "a10"
+name = "Half an A10"
+
+[usable]
+size = "11 GiB"
+source = "https://wiki.example.com/gpu-quota"
+confidence = "measured"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +289,80 @@ def test_meanings(editor: Editor, name: str, text: str, part: str) -> None:
 def test_what_means_nothing(editor: Editor) -> None:
     for text in ("# |", "x|yz = 1", "batch = |4", "select = ['XYZ|123']", "|"):
         assert not hover(editor, CONFIG, text)
+
+
+@pytest.fixture
+def devices(editor: Editor, folder: Path) -> Iterator[Path]:
+    """A folder of targets that the configuration on the disk names."""
+    project(folder, {CONFIG: "target-dirs = ['devices']\n", TARGET: HALF})
+    editor.open(TARGET, "")
+    yield folder / TARGET
+    (folder / CONFIG).unlink()
+    (folder / TARGET).unlink()
+
+
+TARGET_MISTAKES = [
+    (HALF.replace("size", "sise"), "sise"),
+    (HALF.replace('"11 GiB"', "11"), "size"),
+    (HALF.replace('"measured"', '"guessed"'), "confidence"),
+    (HALF.replace('"a10"', '"a1O"'), "extends"),
+    (HALF.replace('"a10"', "[]"), "extends"),
+    (HALF.replace('"11 GiB"', '"110 GiB"'), ""),
+    (HALF.replace("[usable]", "[usable"), "[usable"),
+]
+
+
+def test_messages_about_targets_are_those_of_the_command_line(
+    editor: Editor, folder: Path, devices: Path
+) -> None:
+    for text, shown in TARGET_MISTAKES:
+        editor.change(TARGET, text)
+        found = editor.diagnostics(TARGET)
+        devices.write_text(text, encoding="utf-8")
+        said = run_cli("targets", "half-a10", cwd=folder).stderr
+        assert "; ".join(each["message"] for each in found) in said, said
+        place = found[0]["range"]
+        line = text.splitlines()[place["start"]["line"]]
+        assert line[place["start"]["character"] : place["end"]["character"]] == shown
+    editor.change(TARGET, HALF)
+    assert editor.diagnostics(TARGET) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("ext|", ["extends", "name", "memory", "runtime"]),
+        ("extends = '|", ["a10", "jetson-nano"]),
+        ("runtime = '|", ["tensorrt"]),
+        ("groups = ['|", ["nvidia-datacenter"]),
+        ("[|", ["memory", "overhead.tensorrt", "price"]),
+        ("[usable]\n|", ["size", "source", "confidence"]),
+        ("[usable]\nconfidence = '|", ["measured", "theoretical"]),
+        ("[precisions]\nmatrix = ['|", ["fp16", "int4"]),
+        ("[memory]\nunified = |", ["true"]),
+        ("[overhead]\n|", ["tensorrt"]),
+        ("[overhead.tensorrt]\n|", ["low", "high"]),
+    ],
+)
+def test_completions_in_targets(
+    editor: Editor, devices: Path, text: str, labels: list[str]
+) -> None:
+    assert editor.completions(TARGET, text).keys() >= set(labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("ext|ends = 'a10'", "what the file leaves out"),
+        ("extends = 'a1|0'", "24 GiB"),
+        ("[usable]\nsi|ze = '1 GiB'", "text with a unit"),
+        ("[peak]\nconfi|dence = 'measured'", "measured | calibrated"),
+        ("[overhead.tensorrt]\nlo|w = '1 GiB'", "first weight"),
+        ("runtime = 'tensor|rt'", "TensorRT"),
+    ],
+)
+def test_meanings_in_targets(editor: Editor, devices: Path, text: str, part: str) -> None:
+    assert part in (hover(editor, TARGET, text) or "")
 
 
 def test_definitions(editor: Editor) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 from modellint.base.mistakes import KeyPath
 from modellint.base.toml_text import Cursor, Range, TomlText
 from modellint.config.places import PYPROJECT, PYPROJECT_TABLE
-from modellint.lsp import rule_words, settings_words
+from modellint.lsp import rule_words, settings_words, target_words
 from modellint.lsp.documents import OpenDocument
 from modellint.lsp.texts import kind_of
 from modellint.lsp.words import Project, Word
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _REST = re.compile(r"[A-Za-z0-9_-]*[ \t]*(=)?")
+_WORDS = {"configuration": settings_words, "rule": rule_words, "target": target_words}
 
 
 class Completion:
@@ -26,7 +27,7 @@ class Completion:
         self._document = document
         self._offset = offset
         self._project = Project(document.path)
-        self._is_rule = kind_of(document) == "rule"
+        self._kind = kind_of(document) or "configuration"
         self._cursor = TomlText(document.text[:offset]).cursor
         self.words = list({word.text: word for word in self._words()}.values())
 
@@ -43,18 +44,20 @@ class Completion:
         if path is None:
             return ()
         if cursor.kind == "key":
-            known = rule_words.keys if self._is_rule else settings_words.keys
-            return [word for word in known(path, self._project) if not self._has(cursor, word)]
+            known = _WORDS[self._kind].keys(path, self._project)
+            return [word for word in known if not self._has(cursor, word)]
         if not path:
             return ()
         toml = self._document.toml
-        if self._is_rule:
+        if self._kind == "rule":
             return rule_words.values(path, cursor.typed, toml, self._project)
+        if self._kind == "target":
+            return target_words.values(path, self._project)
         return settings_words.values(path, toml, self._project)
 
     def _headers(self) -> Iterator[Word]:
-        if self._is_rule:
-            yield from rule_words.headers()
+        if self._kind != "configuration":
+            yield from _WORDS[self._kind].headers()
             return
         is_below = self._document.path.name == PYPROJECT
         before = ".".join((*PYPROJECT_TABLE, "")) if is_below else ""
@@ -95,7 +98,7 @@ class Completion:
         """True in a pattern or an expression, of which a completion is a part."""
         names = {each for each in self._cursor.path if isinstance(each, str)}
         inside = rule_words.EXPRESSIONS | {"pattern"}
-        return self._is_rule and self._cursor.kind == "value" and bool(names & inside)
+        return self._kind == "rule" and self._cursor.kind == "value" and bool(names & inside)
 
     @property
     def _closing(self) -> int:
@@ -135,13 +138,14 @@ def meaning_at(document: OpenDocument, offset: int) -> dict[str, Any] | None:
     path = own_path(document, place.path) if place is not None else None
     if place is None or not path:
         return None
-    project, is_rule = Project(document.path), kind_of(document) == "rule"
+    project, kind = Project(document.path), kind_of(document) or "configuration"
     if place.key is not None and place.key.holds(offset):
-        words = rule_words if is_rule else settings_words
-        meaning = words.key_meaning(path, project)
+        meaning = _WORDS[kind].key_meaning(path, project)
     elif place.text is None:
         return None
-    elif is_rule:
+    elif kind == "target":
+        meaning = target_words.value_meaning(path, place.text, project)
+    elif kind == "rule":
         at = max(offset - place.content, 0)
         meaning = rule_words.value_meaning(path, place.text, at, project)
     else:
@@ -153,7 +157,7 @@ def rule_file_at(document: OpenDocument, offset: int) -> Path | None:
     """Return the file of the rule that is named at an offset."""
     place = document.toml.at(offset)
     path = own_path(document, place.path) if place is not None else None
-    if place is None or not path or kind_of(document) == "rule":
+    if place is None or not path or kind_of(document) != "configuration":
         return None
     name = settings_words.rule_named(path, place.text)
     rule = Project(document.path).rule(name) if name else None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
+from modellint.base.data import data_dir
 from modellint.base.errors import UsageError
 from modellint.base.mistakes import FileMistake
 from modellint.base.toml_text import Range
@@ -14,7 +16,7 @@ from modellint.config.load import NAMES, Config, ConfigError
 from modellint.config.places import keys_in
 from modellint.lsp.documents import TOP, OpenDocument
 
-Kind = Literal["configuration", "rule"]
+Kind = Literal["configuration", "rule", "target"]
 ERROR, WARNING, INFORMATION = 1, 2, 3
 SOURCE = "modellint"
 
@@ -26,7 +28,11 @@ ConfigCheck = Callable[[Config], object]
 def kind_of(document: OpenDocument) -> Kind | None:
     if document.path.name in NAMES:
         return "configuration"
-    return "rule" if document.path.suffix == ".toml" and _is_rule(document) else None
+    if document.path.suffix != ".toml":
+        return None
+    if _is_rule(document):
+        return "rule"
+    return "target" if _is_target(document) else None
 
 
 def _is_rule(document: OpenDocument) -> bool:
@@ -44,11 +50,24 @@ def _is_rule(document: OpenDocument) -> bool:
     return any(document.path.is_relative_to(folder) for folder in folders)
 
 
+def _is_target(document: OpenDocument) -> bool:
+    folders = (data_dir("hardware_targets"), *_target_folders(document))
+    return any(document.path.is_relative_to(folder) for folder in folders)
+
+
+def _target_folders(document: OpenDocument) -> list[Path]:
+    from modellint.lsp.words import Project
+
+    return Project(document.path).folders("target-dirs")
+
+
 def diagnose(document: OpenDocument, more: ConfigCheck) -> list[Diagnosis]:
     """Return what is wrong with a document."""
     kind = kind_of(document)
     if kind == "configuration":
         return list(_of_configuration(document, more))
+    if kind == "target":
+        return list(_of_target(document))
     return list(_of_rule(document)) if kind == "rule" else []
 
 
@@ -93,6 +112,16 @@ def _of_rule(document: OpenDocument) -> Iterator[Diagnosis]:
         parse_tested_rule(document.text, document.path)
     except RuleFileError as error:
         yield from diagnose_rule(document, error.mistakes)
+
+
+def _of_target(document: OpenDocument) -> Iterator[Diagnosis]:
+    from modellint.targets import TargetFileError, parse_target
+
+    try:
+        parse_target(document.text, document.path, _target_folders(document))
+    except TargetFileError as error:
+        for mistake in error.mistakes or (FileMistake(str(error)),):
+            yield _diagnosis(document, mistake, ERROR, mistake.keys)
 
 
 def diagnose_rule(document: OpenDocument, mistakes: Iterable[FileMistake]) -> Iterator[Diagnosis]:

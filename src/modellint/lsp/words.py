@@ -180,13 +180,13 @@ def of_type(hint: Any) -> Iterator[Word]:
 
 def fields_of(kind: type) -> Iterator[Word]:
     """Iterate over the fields of one of our classes, with the docstrings below them."""
-    said, hints = _docstrings(kind), get_type_hints(kind)
+    said, hints = docstrings(kind), get_type_hints(kind)
     for each in fields(kind):
-        yield Word(each.name, _type_name(hints[each.name]), said.get(each.name, ""), PROPERTY)
+        yield Word(each.name, type_name(hints[each.name]), said.get(each.name, ""), PROPERTY)
 
 
 @cache
-def _docstrings(kind: type) -> dict[str, str]:
+def docstrings(kind: type) -> dict[str, str]:
     """Return the docstrings below the attributes of a class, which Python does not keep."""
     (tree,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(tree, ast.ClassDef)
@@ -214,14 +214,15 @@ _NAMES: Mapping[Any, str] = {
 }
 
 
-def _type_name(hint: Any) -> str:
+def type_name(hint: Any) -> str:
+    """Return what a key of this type is, in a word or by its choices."""
     if hint in _NAMES:
         return _NAMES[hint]
     choices = [word.text for word in of_type(hint)]
     if choices:
         return " | ".join(choices)
     if get_origin(hint) in (Union, UnionType):
-        names = (_type_name(each) for each in get_args(hint) if each is not type(None))
+        names = (type_name(each) for each in get_args(hint) if each is not type(None))
         return " or ".join(dict.fromkeys(names))
     return "list" if get_origin(hint) is tuple else "table"
 

@@ -9,6 +9,7 @@ from modellint.targets.loader import (
     find_target,
     load_smaller,
     load_targets,
+    parse_target,
     target_groups,
     target_ids,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "load_smaller",
     "load_targets",
     "parse_bytes",
+    "parse_target",
     "target_groups",
     "target_ids",
 ]

@@ -8,13 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modellint.base.data import data_dir, read_toml
+from modellint.base.data import data_dir, parse_toml, read_toml
 from modellint.base.errors import UsageError
+from modellint.base.mistakes import FileMistake, syntax_mistake
 from modellint.base.paths import leads_out
 from modellint.base.suggest import similar
 from modellint.targets.target import HOST, Target
 
 ALL = "all"
+EXTENDS = ("extends",)
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _Table = dict[str, Any]
@@ -32,6 +34,15 @@ class UnknownTarget(UsageError):  # noqa: N818 - a name fit to be read in `excep
 
 class TargetFileError(UsageError):
     """Invalid target file."""
+
+    def __init__(self, text: str, *mistakes: FileMistake) -> None:
+        super().__init__(text)
+        self.mistakes = mistakes
+        """Mistakes in the file, if it is read; the text names all."""
+
+
+def _error(path: Path, *mistakes: FileMistake) -> TargetFileError:
+    return TargetFileError(f"{path}: {'; '.join(each.text for each in mistakes)}", *mistakes)
 
 
 def load_targets(extra_dirs: Sequence[Path] = ()) -> list[Target]:
@@ -85,14 +96,33 @@ def _find_known(key: str, name: str, extra_dirs: Sequence[Path]) -> Target:
 
 def target_in(path: Path) -> Target:
     """Return the device that a file describes, which extends no other."""
+    return _target(_read_table(path), path)
+
+
+def parse_target(text: str, path: Path, extra_dirs: Sequence[Path] = ()) -> Target:
+    """Return the device in the text of a file of one of the folders, which may not be saved."""
+    index = _index(extra_dirs)
+    layers = index.get(path.stem, ())
+    here = path.resolve()
+    layer = next((at for at, each in enumerate(layers) if each.resolve() == here), len(layers))
+    try:
+        table = parse_toml(text)
+    except ValueError as error:
+        raise _error(path, syntax_mistake(str(error))) from error
+    index = {**index, path.stem: (*layers[:layer], path, *layers[layer + 1 :])}
+    return _target(_over_base(index, table, path.stem, layer, ()), path)
+
+
+def _target(table: _Table, path: Path) -> Target:
+    """Return the device of a table, which is that of a file and of what the file extends."""
     from pydantic import ValidationError
 
-    from modellint.targets.schema import TargetFile, describe
+    from modellint.targets.schema import TargetFile, mistakes
 
     try:
-        return TargetFile.model_validate(_read_table(path)).target(path.stem)
+        return TargetFile.model_validate(table).target(path.stem)
     except ValidationError as error:
-        raise TargetFileError(f"{path}: {describe(error)}") from error
+        raise _error(path, *mistakes(error)) from error
 
 
 def expand_targets(names: Iterable[str], extra_dirs: Sequence[Path] = ()) -> list[Target]:
@@ -223,14 +253,7 @@ def _state(index: _Index) -> str:
 
 
 def _validated(index: _Index, target_id: str) -> Target:
-    from pydantic import ValidationError
-
-    from modellint.targets.schema import TargetFile, describe
-
-    try:
-        return TargetFile.model_validate(_table(index, target_id)).target(target_id)
-    except ValidationError as error:
-        raise TargetFileError(f"{index[target_id][-1]}: {describe(error)}") from error
+    return _target(_table(index, target_id), index[target_id][-1])
 
 
 def _table(index: _Index, target_id: str) -> _Table:
@@ -241,17 +264,23 @@ def _extended(
     index: _Index, target_id: str, layer: int, below: tuple[tuple[str, int], ...]
 ) -> _Table:
     """Merge a file's table over that of the device it extends, which may have the same id."""
+    return _over_base(index, _read_table(index[target_id][layer]), target_id, layer, below)
+
+
+def _over_base(
+    index: _Index, table: _Table, target_id: str, layer: int, below: tuple[tuple[str, int], ...]
+) -> _Table:
     path = index[target_id][layer]
-    table = _read_table(path)
     base = table.pop("extends", None)
     if base is None:
         return table
-    base_layer = layer - 1 if base == target_id else len(index.get(base, ())) - 1
+    layers = index.get(base, ()) if isinstance(base, str) else ()
+    base_layer = layer - 1 if base == target_id else len(layers) - 1
     if base_layer < 0:
-        raise TargetFileError(f"{path}: extends {base!r}, which is not a target id")
+        raise _error(path, FileMistake(f"extends {base!r}, which is not a target id", EXTENDS))
     here = (*below, (target_id, layer))
     if (base, base_layer) in here:
-        raise TargetFileError(f"{path}: extends itself through {base!r}")
+        raise _error(path, FileMistake(f"extends itself through {base!r}", EXTENDS))
     parent = _extended(index, base, base_layer, here)
     if base != target_id:  # a different device does not inherit names
         parent.pop("name", None)
