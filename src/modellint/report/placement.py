@@ -40,12 +40,12 @@ class PlacementPage(Page):
         title = Text(f"Placement on {self.words(where)}", HEADING)
         unit = self.words(placed.accelerator)
         if not placed.partitions:
-            said = Text(f"nothing runs on the {unit}", POOR)
+            said = Text(f"{unit}: nothing runs on it", POOR)
         elif len(placed.nodes) == 1:
-            said = Text(f"all of it runs on the {unit}", GOOD)
+            said = Text(f"{unit}: all of it", GOOD)
         else:
             parts = counted(placed.partitions, "part")
-            said = Text(f"{parts} on the {unit}", FAIR if placed.partitions == 1 else POOR)
+            said = Text(f"{unit}: {parts}", FAIR if placed.partitions == 1 else POOR)
         basis = "measured" if placed.measured else "published"
         runtime = self.words(f"{placed.runtime} {placed.version or ''}".strip())
         self.line(title, "  ", said, f" ({basis} for {runtime})")
