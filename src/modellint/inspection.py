@@ -683,14 +683,23 @@ class Placed:
     savings: Annotated[list[Saving], "Changes that leave fewer partitions, best first."]
 
 
+Task = Literal[
+    "image classification", "object detection", "text feature extraction", "language modeling"
+]
+"""Use of a model, of which architectures are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Efficiency:
     """A model among named architectures of the same task."""
 
-    task: Annotated[Literal["image classification"], "By the interface."]
-    macs_per_parameter: Annotated[float, "Of one image."]
+    task: Annotated[Task, "By the interface."]
+    macs_per_parameter: Annotated[float, "Of one image, or of one token of a text."]
     percentile: Annotated[float, "Share of the architectures that have fewer, 0 to 1."]
     references: Annotated[int, "Number of the architectures."]
+    tokens: Annotated[
+        int | None, "Length of the text, the same for the architectures; null for images."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
-from modellint.inspection import Term
+from modellint.inspection import Port, Term
 from modellint.inspector import look
+from modellint.inspector.efficiency import FEWEST_REFERENCES, efficiency, use_of
 from modellint.model import DTYPES, Model, Problem, Tensor
 from modellint.report.inspect import render
 from modellint.report.inspect_needs import precision_in_words
 from modellint.report.options import Options
 from modellint.session import Session
+from modellint.targets.deployment import Deployment
 from tests.inspect.support import (
     ATTENTION,
     BRANCHES,
@@ -398,5 +401,83 @@ def test_images_to_classes_are_compared_with_architectures_of_the_same_task() ->
     assert alone is not None
     assert 0 < found.percentile < alone.percentile < 1, "most weights of the former are in products"
     assert "% of" in render(inspect_export("resnet50"), Options())
-    for other in ("yolos_tiny", "unet", "bert_base_uncased", "gpt2", "whisper_tiny_encoder"):
+    for other in ("unet", "segformer_b0", "gpt2", "llama", "whisper_tiny_encoder", "wav2vec2_base"):
         assert inspect_export(other).efficiency is None, other
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("yolos_tiny", "object detection"), ("bert_base_uncased", "text feature extraction")],
+)
+def test_other_tasks_are_compared_with_architectures_of_theirs(name: str, task: str) -> None:
+    found = inspect_export(name).efficiency
+    assert found is not None
+    assert found.task == task
+    assert 0 <= found.percentile <= 1
+    assert found.references >= FEWEST_REFERENCES
+
+
+def test_the_length_of_a_text_does_not_decide_its_efficiency() -> None:
+    short, long = (
+        inspect_export("bert_base_uncased", Deployment(symbols={"sequence": tokens})).efficiency
+        for tokens in (16, 512)
+    )
+    assert short is not None
+    assert long is not None
+    assert (short.tokens, long.tokens) == (16, 512)
+    assert short.macs_per_parameter < long.macs_per_parameter, "attention grows"
+    assert short.percentile == long.percentile
+    assert 0 < short.percentile < 1
+
+
+IDS = Port("input_ids", "int64", ["batch", "tokens"], "tensor")
+IMAGE = Port("image", "float32", [1, 3, 64, 64], "tensor")
+
+
+def result(name: str, *shape: int | str) -> Port:
+    return Port(name, "float32", list(shape), "tensor")
+
+
+@pytest.mark.parametrize(
+    ("given", "results", "task"),
+    [
+        ([IDS], [result("logits", "batch", "tokens", 6000)], "language modeling"),
+        ([IDS], [result("scores", "batch", "tokens", 6000)], None),
+        ([IDS], [result("logits", "batch", "tokens", 9)], None),
+        ([IDS], [result("logits", "batch", 1, 6000)], None),
+        (
+            [IDS, replace(IDS, name="past_key_values.0.key")],
+            [result("logits", "batch", "tokens", 6000)],
+            None,
+        ),
+        ([IMAGE], [result("boxes", 1, 9, 4), result("scores", 1, 9, 2)], "object detection"),
+        ([IMAGE], [result("scores", 1, 9, 4), result("pred_boxes", 1, 9, 4)], "object detection"),
+        ([IMAGE], [result("points", 1, 9, 4), result("scores", 1, 9, 2)], None),
+        ([IMAGE], [result("boxes", 1, 9, 4), result("scores", 1, 8, 2)], None),
+        ([IMAGE], [result("boxes", 1, 9, 4)], None),
+        (
+            [replace(IMAGE, shape=[1, 3, "height", 64])],
+            [result("boxes", 1, 9, 4), result("scores", 1, 9, 2)],
+            None,
+        ),
+        ([IMAGE], [result("features", 1, 802_816)], None),
+        ([replace(IMAGE, shape=[])], [result("boxes", 1, 9, 4), result("s", 1, 9, 2)], None),
+        ([replace(IDS, shape=None)], [result("logits", "batch", "tokens", 6000)], None),
+    ],
+)
+def test_a_task_is_said_only_where_the_interface_leaves_no_doubt(
+    given: list[Port], results: list[Port], task: str | None
+) -> None:
+    told = inspect_export("alexnet")
+    sizes = {"batch": 2, "tokens": 8, "height": 64}
+    told = replace(told, inputs=given, outputs=results, sizes=sizes, assumed=sizes)
+    use = use_of(told)
+    assert (use.task if use is not None else None) == task
+
+
+def test_few_architectures_are_not_compared_with() -> None:
+    told = inspect_export("alexnet")
+    with patch("modellint.inspector.efficiency.references", return_value=[1.0] * 7):
+        assert efficiency(told) is None
+    with patch("modellint.inspector.efficiency.references", return_value=[1.0] * 8):
+        assert efficiency(told) is not None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from modellint.base.text import counted
-from modellint.inspection import Inspection
+from collections.abc import Mapping
 
-KINDS = {"image classification": "image classifier"}
+from modellint.base.text import counted
+from modellint.inspection import Inspection, Task
+
+KINDS: Mapping[Task, str] = {
+    "image classification": "image classifier",
+    "object detection": "object detector",
+    "text feature extraction": "text encoder",
+    "language modeling": "language model",
+}
 
 
 def compared(told: Inspection) -> str:
@@ -14,4 +21,5 @@ def compared(told: Inspection) -> str:
     if found is None:
         return ""
     others = counted(found.references, KINDS[found.task])
-    return f", more than {100 * found.percentile:.0f} % of {others}"
+    length = f" at {counted(found.tokens, 'token')}" if found.tokens is not None else ""
+    return f", more than {100 * found.percentile:.0f} % of {others}{length}"
