@@ -23,6 +23,7 @@ VERBS = (
     "error.onnx -o json",
     "error.onnx --statistics",
     "inspect good.onnx",
+    "diff good.onnx good.onnx",
     "rules",
     "rule QNT001",
     "--version",

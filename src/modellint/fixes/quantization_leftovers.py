@@ -266,7 +266,8 @@ def use_quantizers(context: Context, hit: Hit) -> Fix | None:
         since = max(since, _FIRST_PER_CHANNEL) if more and by_channel else since
     if not edits:
         return None
-    fix = Fix(tuple(edits), f"Replaces {counted(count, 'fake quantizer')} by Q and DQ.")
+    says = f"Replaces {counted(count, 'fake quantizer')} by Q and DQ."
+    fix = Fix(tuple(edits), says, tolerance=_STEP)  # PyTorch multiplies by 1 / scale: ties differ
     return once_raised(context, context.model.graph, since, fix)
 
 
