@@ -92,6 +92,14 @@ def test_a_draft_states_the_share_that_must_be_accepted(model: Path) -> None:
     assert "gains nothing" in said
 
 
+def test_a_draft_whose_cache_is_not_known_is_not_called_another_kind_of_model(model: Path) -> None:
+    later = model.with_name("later.gguf")
+    later.write_bytes(model.read_bytes().replace(b"llama", b"lxama"))
+    said = json.loads(run_cli("inspect", model, "--json", "--draft", later).stdout)["problems"]
+    assert "its cache is not known: llama.cpp" in said[0]["message"]
+    assert "is not a language model" not in said[0]["message"]
+
+
 def test_models_on_one_device_are_summed(model: Path) -> None:
     other = model.with_name("other.gguf")
     other.write_bytes(model.read_bytes())

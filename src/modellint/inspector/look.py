@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -297,10 +298,10 @@ class _Look:
         from modellint.inspector.language import language_devices, language_model
 
         draft = self.asked.draft
-        opening = None if draft is None else lambda: _opened_draft(draft, self.asked)
+        opening = None if draft is None else cache(lambda: _opened_draft(draft, self.asked))
         found = language_model(self.opened, deployment, opening)
-        if draft is not None and found is not None and found.draft is None:
-            said = f"{draft} is not a language model, so it cannot draft."
+        if opening is not None and found is not None and found.draft is None:
+            said = f"{draft} {_why_no_draft(opening().model)}."
             self.problems.append(Trouble(None, "draft", said, fatal=False))
         stated = self.model.architecture
         return {
@@ -375,6 +376,13 @@ class _Look:
 
 def _opened_draft(path: Path, asked: Asked) -> OpenModel:
     return Session(asked.deployments).open(path, str(path))
+
+
+def _why_no_draft(model: Model) -> str:
+    stated = model.architecture
+    if stated is not None and stated.doubt:
+        return f"is not compared as a draft, since its cache is not known: {stated.doubt}"
+    return "is not a language model, so it cannot draft"
 
 
 def _trouble(problem: Problem, opened: OpenModel, rules: Mapping[str, Rule]) -> Trouble:
