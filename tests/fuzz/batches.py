@@ -178,7 +178,7 @@ def _measured(number: int, made: Mutant, folder: Path, processor: int) -> Tried:
     found = failures(path, folder, made.turn, is_model=made.may_be_model)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
-    if seconds > limit / 4 * (1 + path.stat().st_size / MIB):  # a large file has more findings
+    if seconds > limit / 3 * (1 + path.stat().st_size / MIB):  # a large file has more findings
         found.append(Failure("slow", f"{seconds:.1f} s"))
     return Tried(number, found, seconds, _resident("VmHWM") - before)
 
