@@ -13,8 +13,8 @@ from modellint.model import Graph, Node
 from modellint.operators import Trait, having
 from modellint.runtimes import find_runtime
 
-EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft")
-"""Optimizers add these imports to all models, and they are harmless."""
+EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft", "com.ms.internal.nhwc", "org.pytorch.aten")
+"""Optimizers, above all ONNX Runtime's, add these imports to all models; they are harmless."""
 
 
 def unused_initializer(context: Context) -> Iterator[Hit]:
