@@ -10,7 +10,14 @@ import pytest
 
 from modellint.inspection import Port, Term
 from modellint.inspector import look
-from modellint.inspector.efficiency import FEWEST_REFERENCES, efficiency, use_of
+from modellint.inspector.efficiency import (
+    FEWEST_REFERENCES,
+    OF_TEXT,
+    TASKS,
+    efficiency,
+    references,
+    use_of,
+)
 from modellint.model import DTYPES, Model, Problem, Tensor
 from modellint.report.inspect import render
 from modellint.report.inspect_needs import precision_in_words
@@ -473,6 +480,12 @@ def test_a_task_is_said_only_where_the_interface_leaves_no_doubt(
     told = replace(told, inputs=given, outputs=results, sizes=sizes, assumed=sizes)
     use = use_of(told)
     assert (use.task if use is not None else None) == task
+
+
+def test_each_task_has_architectures_enough_to_compare_with() -> None:
+    for task in TASKS:
+        tokens = 128 if task in OF_TEXT else None
+        assert len(references(task, tokens)) >= FEWEST_REFERENCES, task
 
 
 def test_few_architectures_are_not_compared_with() -> None:
