@@ -19,6 +19,10 @@ Plain = int | float | str | bool | list[int] | list[float] | list[str] | None
 """The value of an attribute."""
 
 
+SAME_DIALECT = frozenset(("onnx", "onnx-text", "ort"))
+"""Formats that state the same operators with the same attributes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSide:
     """One of the two models."""
@@ -523,6 +527,12 @@ class Difference:
     def is_readable(self) -> bool:
         sides = (self.old, self.new)
         return not any(problem.fatal for side in sides for problem in side.problems)
+
+    @property
+    def is_between_formats(self) -> bool:
+        """Return True if the formats state operators differently: few attributes are compared."""
+        formats = {self.old.format, self.new.format}
+        return len(formats) > 1 and not formats <= SAME_DIALECT
 
     @property
     def breaking(self) -> list[InterfaceChange]:

@@ -141,3 +141,33 @@ def test_weights_are_compared_in_any_order_of_dims(tmp_path: Path) -> None:
     assert not any(breaking for _, _, breaking in aspects)
     assert [each["old"]["op_type"] for each in told["nodes"]["replaced"]] == ["GlobalAveragePool"]
     assert told["nodes"]["changed"] == []
+
+
+@pytest.mark.parametrize("pads", ["1,1", "0,0"])
+def test_what_is_not_compared_between_formats_is_said(tmp_path: Path, pads: str) -> None:
+    """Another padding is not seen, so nothing says that the networks are the same."""
+    old = save(
+        model_from_text(
+            """
+            <ir_version: 9, opset_import: ["" : 18]>
+            main (float[1,2,8,8] x) => (float[1,2,8,8] y)
+            { y = MaxPool <kernel_shape = [3,3], pads = [1,1,1,1]> (x) }
+            """
+        ),
+        tmp_path / "model.onnx",
+    )
+    new = tmp_path / "model.xml"
+    new.write_bytes(
+        openvino(
+            f"""
+net version=11
+x = Parameter f32[1,2,8,8]
+y = MaxPool(x) f32[1,2,8,8] kernel=3,3 strides=1,1 pads_begin={pads} pads_end={pads}
+Result(y)
+"""
+        )
+    )
+    (tmp_path / "model.bin").write_bytes(b"")
+    shown = run_cli("diff", old, new, "--isolated", "--fail-on", "never").stdout
+    assert "the same network" not in shown
+    assert "no difference found: 1 operation" in " ".join(shown.split())

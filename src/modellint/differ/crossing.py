@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from modellint.analysis.chains import LONGEST
+from modellint.difference import SAME_DIALECT
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.operators import Trait, having, of
 
 FEW = 64
 """Integers of a constant that is a parameter rather than a weight."""
-SAME_DIALECT = frozenset(("onnx", "onnx-text", "ort"))
-"""Formats that state the same operators with the same attributes."""
 _ACTIVATIONS = frozenset(("Relu", "Clip", "Tanh"))
 _ACTIVATED = frozenset(
     """Conv ConvTranspose MatMul Gemm Add Sub Mul Div Concat AveragePool MaxPool

@@ -172,13 +172,19 @@ class DifferencePage(Page):
         said = self.dotted(summary(difference))
         nodes = difference.nodes
         if difference.is_same and difference.is_readable:
-            what = self._same(nodes) if nodes is not None else "the same weights"
+            what = self._same(difference, nodes) if nodes is not None else "the same weights"
             said = what if said == NOTHING else self.dotted([what, said])
         style = POOR if difference.breaking else GOOD if difference.is_same else BOLD
         self.line(Text(said, style))
 
-    def _same(self, nodes: NodeDifference) -> str:
-        return f"the same network: {counted(nodes.matched, 'operation')} and all weights"
+    def _same(self, difference: Difference, nodes: NodeDifference) -> str:
+        found = f"{counted(nodes.matched, 'operation')} and all weights"
+        if not difference.is_between_formats:
+            return f"the same network: {found}"
+        return (
+            f"no difference found: {found}; between formats, padding, groups, sizes of pools, "
+            "axes and quantization parameters are not compared"
+        )
 
     # Interface
 
