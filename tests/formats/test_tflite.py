@@ -197,6 +197,26 @@ def test_what_nothing_writes_is_a_problem_except_where_a_custom_operator_works_i
     assert not _read(tmp_path, f"{text}ethos-u:custom (x, z) => (y)").problems
 
 
+def test_operators_that_move_elements_to_the_batch_change_its_size(tmp_path: Path) -> None:
+    text = """main (x) => (z)
+x float32[?,4,4,2]
+b int32[2] = 2 2
+p int32[2,2] = 0 0 0 0
+s int32[2] = -1 8
+y float32[?,2,2,2]
+r float32[?,2,2,2]
+z float32[?,8]
+SPACE_TO_BATCH_ND (x, b, p) => (y)
+RELU (y) => (r)
+RESHAPE (r, s) => (z)"""
+    model = _read(tmp_path, text)
+    assert model.infer_types is not None
+    shapes = {
+        name: kind[1] for (_, name), kind in model.infer_types({"x": (3, 4, 4, 2)}).types.items()
+    }
+    assert shapes == {"x": (3, 4, 4, 2), "y": (12, 2, 2, 2), "r": (12, 2, 2, 2), "z": (12, 8)}
+
+
 def test_an_open_batch_sizes_all_that_follows_in_proportion(tmp_path: Path) -> None:
     text = (
         "main (x) => (y)\nx float32[?,4]\ny float32[?,2]\ns int32[2] = -1 2\nRESHAPE (x, s) => (y)"
