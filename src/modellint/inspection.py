@@ -378,6 +378,9 @@ class Memory:
     table: Annotated[
         list[Row] | None, "Precision by batch; null unless there is exactly one target."
     ]
+    cache_unknown: Annotated[
+        str | None, "Why the cache of a language model is not known; the total is without it."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from modellint.analysis.memory import memory
 from modellint.analysis.memory.scaling import largest_size
+from modellint.formats.gguf import notation
+from modellint.formats.gguf.reader import read
 from modellint.model import Model
 from modellint.targets import find_target, load_targets
 from modellint.targets.deployment import Deployment
@@ -324,3 +327,13 @@ def test_products_of_different_tensors_run_at_once(body: str, outputs: str, bran
     model = graph(body, "float[16,8] x", outputs, weights=weights)
     workspace = memory(model, Deployment(runtime="tensorrt-rtx")).workspace
     assert workspace.expected == pytest.approx(branches * 8_192_000, rel=0.01)
+
+
+def test_weights_alone_may_not_fit_where_a_cache_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "later.gguf"
+    path.write_bytes(notation.encode("small llama\n").replace(b"llama", b"lxama"))
+    model = read(path)
+    estimate = memory(model, small(1))
+    assert "'lxama'" in estimate.unknown_cache
+    assert estimate.verdict is None
+    assert memory(model, small(1e-6)).verdict == "does not fit"

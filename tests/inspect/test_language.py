@@ -79,6 +79,18 @@ def test_an_architecture_that_is_not_known_has_no_contexts(tmp_path: Path) -> No
     assert "not known: llama.cpp" in run_cli("inspect", path).stdout
 
 
+def test_weights_are_held_against_the_device_where_the_cache_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "later.gguf"
+    path.write_bytes(notation.encode(SMALL).replace(b"llama", b"lxama"))
+    needs = json.loads(run_cli("inspect", path, "--json", "-t", "a10").stdout)["memory"]["a10"]
+    assert "'lxama'" in needs["cache_unknown"]
+    assert needs["total"]["low"] >= needs["weights"] > 0
+    assert needs["verdict"] is None
+    page = run_cli("inspect", path, "-t", "a10").stdout
+    assert "and the cache, which is not known" in " ".join(page.split())
+    assert "the cache is not counted" in page
+
+
 def test_several_devices_are_a_table(model: Path) -> None:
     page = run_cli("inspect", model, "-t", "a10,rtx-4090", *CONTEXTS).stdout
     assert "2 devices" in page

@@ -311,8 +311,9 @@ class _Look:
         }
 
     def _memory(self) -> dict[str, Any]:
-        is_language_model = self.model.architecture is not None
-        has_any = self.model.has_graph or (self.model.tensors and not is_language_model)
+        stated = self.model.architecture
+        is_told_by_context = stated is not None and not stated.doubt
+        has_any = self.model.has_graph or (self.model.tensors and not is_told_by_context)
         if not has_any or self.asked.memory == "none":
             return {}
         deployments = self.asked.deployments

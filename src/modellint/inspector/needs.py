@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from modellint.analysis.assume import settle, token_lengths
+from modellint.analysis.language.view import language_runtime
 from modellint.analysis.memory import MemoryEstimate, Part, memory
 from modellint.analysis.precision import (
     narrow_weights,
@@ -17,7 +18,7 @@ from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
 from modellint.inspection import AliveTensor, Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode
-from modellint.model import Dim, Shape
+from modellint.model import Dim, Model, Shape
 from modellint.session import OpenModel
 from modellint.targets import Target
 from modellint.targets.deployment import Deployment
@@ -50,6 +51,8 @@ class Needs:
 
     def of(self, deployment: Deployment) -> Memory:
         deployment = without_strange_assumption(self._model, deployment)
+        if self._model.architecture is not None and not self._model.has_graph:
+            deployment = _served(self._model, deployment)
         estimate = self._opened.under(deployment).get(memory)
         target, total = deployment.target, estimate.total
         sequence = _sequence_symbol(estimate) if target is not None else None
@@ -86,6 +89,7 @@ class Needs:
             peak=_peak(estimate),
             roofline=self._roofline(deployment),
             table=None if self._brief else list(self._table(deployment, estimate)) or None,
+            cache_unknown=estimate.unknown_cache or None,
         )
 
     def _instead(self, deployment: Deployment) -> list[str] | None:
@@ -162,6 +166,14 @@ class Needs:
                 sized = at if batch is None or symbol is None else at.with_size(symbol, batch)
                 cells.append(Cell(batch or _batch(sized), sized.expected, sized.verdict))
             yield Row(precision, precision == running, cells)
+
+
+def _served(model: Model, deployment: Deployment) -> Deployment:
+    """Return the deployment in the runtime of a language model, with weights as they are stored."""
+    runtime, _ = language_runtime(model, deployment)
+    version = deployment.runtime_version if runtime == deployment.runtime else None
+    precision = None if deployment.is_assumed("precision") else deployment.precision
+    return replace(deployment, runtime=runtime, runtime_version=version, precision=precision)
 
 
 def _rows(running: str, deployment: Deployment) -> Iterator[str]:

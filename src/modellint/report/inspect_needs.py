@@ -101,6 +101,8 @@ class NeedsPage(SweepPage):
         else:
             share = _percent(total.expected / needs.usable)
             said = f"{expected} of {format_bytes(needs.usable)} usable, {share} ({low_high})"
+        if needs.cache_unknown is not None:
+            said = self._at_least(needs)
         if needs.unknown_tensors:
             unknown = counted(needs.unknown_tensors, "tensor")
             said += f"; without {unknown} of unknown size"
@@ -113,6 +115,10 @@ class NeedsPage(SweepPage):
         if needs.computes:
             units = " and ".join(needs.computes)
             self.beside("", Text(f"but the device computes only in {units}", POOR))
+
+    def _at_least(self, needs: Memory) -> str:
+        of = f" of {format_bytes(needs.usable)} usable" if needs.usable is not None else ""
+        return f"at least {format_bytes(needs.total.low)}{of}, and the cache, which is not known"
 
     def _bar(self, needs: Memory) -> None:
         """Print a bar with each part's share of the usable memory."""
@@ -146,7 +152,12 @@ class NeedsPage(SweepPage):
         ]
         total = needs.total
         sizes = (total.low, total.expected, total.high)
-        rows.append([Text("  total", LABEL), *(Text(format_bytes(size), LABEL) for size in sizes)])
+        if needs.cache_unknown is not None:
+            rows.append([Text("  kv cache"), "", "", "", "not known"])
+        label = "total" if needs.cache_unknown is None else "at least"
+        rows.append(
+            [Text(f"  {label}", LABEL), *(Text(format_bytes(size), LABEL) for size in sizes)]
+        )
         columns = [
             names(),
             figures("low", drop=2),
@@ -159,7 +170,9 @@ class NeedsPage(SweepPage):
 
     def _is_shown(self, segment: _Segment, needs: Memory) -> bool:
         is_unsure = segment.label == "runtime" and needs.target is not None
-        always = segment.label in ("weights", "activations")
+        always = segment.label == "weights" or (
+            segment.label == "activations" and needs.cache_unknown is None
+        )
         return bool(segment.part(needs).high or is_unsure or always)
 
     def _part(self, segment: _Segment, part: Estimate, needs: Memory) -> list[Text | str]:
@@ -180,6 +193,8 @@ class NeedsPage(SweepPage):
         return ", ".join(f"{name} {format_bytes(size)}" for name, size in told.items())
 
     def _room(self, needs: Memory) -> str:
+        if needs.cache_unknown is not None:
+            return "not known: the cache is not counted"
         if needs.verdict is None:
             return "not known: too many tensors are not counted"
         found = []

@@ -107,10 +107,18 @@ class MemoryEstimate:
     @cached_property
     def is_partial(self) -> bool:
         """Return True if a considerable part of the tensors is not counted."""
+        if self.unknown_cache:
+            return True
         if self.footprint.is_complete:
             return False  # for nearly all models, without a plan of their memory
         tensors = sum(len(program.buffers) for program in self.footprint.programs[:1])
         return len({id(value) for value in self.unknown}) > CONSIDERABLE * tensors
+
+    @property
+    def unknown_cache(self) -> str:
+        """Return why the cache of a language model is not known, and not counted; else nothing."""
+        stated = self.model.architecture
+        return stated.doubt if stated is not None and not self.model.has_graph else ""
 
     @property
     def weights_by_dtype(self) -> Mapping[str, int]:

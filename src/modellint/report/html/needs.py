@@ -72,6 +72,8 @@ def memory_bar(needs: Memory) -> Markup:
 
 def memory_card(needs: Memory) -> Markup:
     total = format_bytes(needs.total.expected)
+    if needs.cache_unknown is not None:
+        total = f"at least {format_bytes(needs.total.low)}"
     of = f"of {format_bytes(needs.usable)}" if needs.usable is not None else "expected"
     verdict = {"fits": "fits", "tight": "tight", "does not fit": "does not fit", None: ""}
     return card(
