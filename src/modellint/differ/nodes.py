@@ -100,7 +100,7 @@ class _Changes:
     def _axes(self, pair: Pair) -> Iterator[AttributeChange]:
         """Return a change of the axis, which has two names where the rank is known."""
         old, new = pair.old.attributes.get(_AXIS), pair.new.attributes.get(_AXIS)
-        if old == new or _counted(pair.old, old) == _counted(pair.new, new):
+        if self._are_same(old, new) or _counted(pair.old, old) == _counted(pair.new, new):
             return
         yield AttributeChange(_AXIS, _plain(old), _plain(new))
 
@@ -112,12 +112,10 @@ class _Changes:
                 each[0] if isinstance(each, tuple) and len(each) == 1 else each
                 for each in (one, other)
             )
+        if one != one and other != other:  # NaN, of complex numbers too
+            return True
         if isinstance(one, float) and isinstance(other, float | int):
-            return (
-                one == other
-                or (one != one and other != other)
-                or isclose(one, other, rel_tol=self._tolerance)
-            )
+            return one == other or isclose(one, other, rel_tol=self._tolerance)
         return one == other
 
     def _inputs(self, pair: Pair) -> Iterator[InputChange]:
