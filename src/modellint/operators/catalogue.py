@@ -553,7 +553,7 @@ com.microsoft.Trilu free
 com.microsoft.UnfoldTensor free
 com.microsoft.Unique free
 com.microsoft.nchwc.Upsample resize runs-alone
-tflite.BATCH_TO_SPACE_ND free
+tflite.BATCH_TO_SPACE_ND free folds-batch
 tflite.BROADCAST_ARGS free makes-shapes
 tflite.BUCKETIZE free
 tflite.CONCAT_EMBEDDINGS free
@@ -568,7 +568,7 @@ tflite.MATRIX_DIAG free
 tflite.MATRIX_SET_DIAG free
 tflite.RANK free reads-shape makes-shapes
 tflite.SKIP_GRAM free sized-by-data
-tflite.SPACE_TO_BATCH_ND free
+tflite.SPACE_TO_BATCH_ND free folds-batch
 tflite.SPARSE_TO_DENSE free
 tflite.ZEROS_LIKE free makes-shapes
 

@@ -93,6 +93,8 @@ class Trait(str, Enum):
     """Appends new elements to a tensor, such as a cache."""
     CONCATENATES = "concatenates"
     """Lays its inputs end to end."""
+    FOLDS_BATCH = "folds-batch"
+    """Moves elements between the batch and the dims of space."""
     JOINS = "joins"
     """Brings two paths of a network back together."""
     CONSTANT = "constant"

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SIZED_BY_DATA = having(Trait.SIZED_BY_DATA)
-_KEEPS_ELEMENTS = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "BITCAST"})
-_RESIZES_FIRST = frozenset({"CONCATENATION", "TILE", "PACK", "UNPACK", "SPLIT", "SPLIT_V"})
+_KEEPS_ELEMENTS = having(Trait.RESHAPES)
+_RESIZES_FIRST = {**having(Trait.CONCATENATES), **having(Trait.SELECTS), **having(Trait.BROADCAST)}
 """May join or cut along the first axis: nothing is said where that is the open one."""
 
 
@@ -102,17 +102,17 @@ class BatchSizes:
         if node.op_type in _KEEPS_ELEMENTS:
             rest = prod(self._stated[result][1:])
             return prod(source) // rest if rest and prod(source) % rest == 0 else None
-        if node.op_type in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"):
+        if node.op_type in having(Trait.FOLDS_BATCH):
             block = small_constant(node.inputs[1]) if len(node.inputs) > 1 else None
             if block is None or block.dtype.kind not in "iu":
                 return None
             times = prod(int(size) for size in block.ravel())
             if times < 1:
                 return None
-            if node.op_type == "SPACE_TO_BATCH_ND":
+            if node.op_type.startswith("SPACE"):
                 return source[0] * times
             return source[0] // times if source[0] % times == 0 else None
-        if node.op_type == "FULLY_CONNECTED" and len(source) != len(self._stated[result]):
+        if node.op_type in having(Trait.GEMM) and len(source) != len(self._stated[result]):
             return None
         if node.op_type in _RESIZES_FIRST and source[1:] == self._stated[result][1:]:
             return None
