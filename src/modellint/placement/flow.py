@@ -28,7 +28,7 @@ def links(found: UnitPlacement) -> Iterator[Link]:
     leaving: dict[int, list[Boundary]] = {}
     for boundary in found.boundaries:
         producer = boundary.value.producer
-        if producer is None:
+        if producer is None or id(producer) not in home:  # no unit runs it
             continue
         leaving.setdefault(id(home[id(producer)]), []).append(boundary)
         for reader in {id(each): each for each in _readers(boundary, home)}.values():

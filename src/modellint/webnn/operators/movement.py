@@ -52,6 +52,8 @@ def _unsqueeze(c: WebConverter, node: Node) -> None:
     stated = node.get_ints("axes") or c.ints(node.input(1), "the axes") or ()
     rank = x.rank + len(stated)
     axes = {axis_of(axis, rank) for axis in stated}
+    if len(axes) < len(stated):
+        raise CannotError("it names an axis twice")
     dims = iter(x.shape)
     c.set(node.output(), c.reshape(x, [1 if at in axes else next(dims) for at in range(rank)]))
 
