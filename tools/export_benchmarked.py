@@ -193,10 +193,7 @@ def export(name: str, size: str, path: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
-    exported = onnx.load(draft, load_external_data=True)
-    draft.unlink()
-    empty_weights(exported, path)
-    onnx.save(exported, path)
+    save_emptied(draft, path)
 
 
 def randomize(model: Any) -> None:
@@ -275,6 +272,14 @@ def tokens(size: str) -> int:
 
 def pixels(size: str) -> int:
     return int(re.findall(r"\d+", size)[-1])
+
+
+def save_emptied(draft: Path, path: Path) -> None:
+    """Save an exported file without its weights' numbers, and remove it."""
+    exported = onnx.load(draft, load_external_data=True)
+    draft.unlink()
+    empty_weights(exported, path)
+    onnx.save(exported, path)
 
 
 def empty_weights(model: onnx.ModelProto, path: Path) -> None:

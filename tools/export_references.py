@@ -18,9 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
-from export_benchmarked import OPSET, empty_weights, randomize, say
+from export_benchmarked import OPSET, randomize, save_emptied, say
 
 LENGTHS = (128, 256)
 """Tokens of a text."""
@@ -191,10 +190,7 @@ def export(row: Row, results: tuple[str, ...], tokens: int, path: Path) -> None:
             do_constant_folding=False,
             dynamo=False,
         )
-    exported = onnx.load(draft, load_external_data=True)
-    draft.unlink()
-    empty_weights(exported, path)
-    onnx.save(exported, path)
+    save_emptied(draft, path)
 
 
 def from_transformers(kind: str, values: Mapping[str, Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from modellint.analysis.fusion import ints
 from modellint.checks.api import Context, Hit
@@ -19,9 +18,6 @@ from modellint.model.edits import (
     SetAttribute,
     SetInput,
 )
-
-if TYPE_CHECKING:
-    pass
 
 Repair = Callable[[Node], "Fix | None"]
 _CODES = {"float32": 1, "float16": 10}
