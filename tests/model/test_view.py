@@ -336,3 +336,25 @@ def test_tensors_are_compared_by_what_they_are() -> None:
     w, v = model.tensors
     assert w != v
     np.testing.assert_array_equal(w.if_small(), [1, 2])
+
+
+def test_inference_outweighs_a_recorded_shape_that_it_contradicts() -> None:
+    """Also where the file states all dims; where inference says nothing, the file is believed."""
+    model = view("""
+        <ir_version: 8, opset_import: ["" : 17, "com.example" : 1]>
+        main (float[2,3] x) => (float[9,9] y, float[n,m] z)
+        <float[200,300] h, float[3,2] t, float[4,5] k>
+        {
+            h = Relu (x)
+            t = Sigmoid (h)
+            y = Tanh (t)
+            k = com.example.Pad (h)
+            z = Relu (k)
+        }
+    """)
+    shapes = {name: value.shape for name, value in main_graph(model).values.items()}
+    assert shapes == {
+        **dict.fromkeys("xhty", (2, 3)),
+        **dict.fromkeys("kz", (4, 5)),
+    }
+    assert main_graph(model).values["h"].declared_shape == (200, 300)

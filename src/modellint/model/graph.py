@@ -109,6 +109,14 @@ class Value:
         self.known_dtype = self.known_dtype or dtype
         self.known_shape = _refined(self.known_shape, shape)
 
+    def correct(self, dtype: DType | None, shape: Shape | None) -> None:
+        """Take what inference says, and what the file says only where that is open."""
+        if self.tensor is not None:
+            return
+        self.known_dtype = self.known_dtype or dtype
+        same_rank = shape is None or len(shape) == len(self.known_shape or ())
+        self.known_shape = _refined(shape, self.known_shape) if same_rank else shape
+
     @property
     def dtype(self) -> DType | None:
         """Return the element type, inferred on first use."""
@@ -119,8 +127,8 @@ class Value:
     @property
     def shape(self) -> Shape | None:
         """Return the shape, inferred on first use; None if even the rank is unknown."""
-        if self.known_shape is None or None in self.known_shape:
-            self.graph.model.infer()
+        if self.tensor is None:
+            self.graph.model.infer()  # also if the file states all dims: it may be wrong
         return self.known_shape
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -62,7 +62,8 @@ class InferTypes(Protocol):
     """A reader's shape inference: shapes for the main graph's inputs in, types of values out.
 
     `constants` are elements of values of the main graph that are known besides. It never raises.
-    With `strict`, it gives no types where anything contradicts, but says what.
+    With `strict`, it gives no types where anything contradicts, but says what; with `unrecorded`,
+    it disregards the types that the file records of what nodes compute.
     """
 
     def __call__(
@@ -71,6 +72,7 @@ class InferTypes(Protocol):
         constants: Mapping[str, NDArray[Any]] | None = None,
         *,
         strict: bool = False,
+        unrecorded: bool = False,
     ) -> Inference: ...
 
 
@@ -158,14 +160,23 @@ class Model:
                 self._inference = Inference({})
             else:
                 strict = self.infer_strictly()
-                self._inference = strict if strict.types else self.infer_types({})
-                for graph in self.graphs():
-                    path = graph.path
-                    for name, value in graph.values.items():
-                        known = self._inference.types.get((path, name))
-                        if known is not None:
-                            value.refine(*known)
+                found = strict.contradiction
+                is_wrong = found is not None and found.recorded
+                self._inference = (
+                    strict if strict.types else self.infer_types({}, unrecorded=is_wrong)
+                )
+                self._record(self._inference, Value.correct if is_wrong else Value.refine)
         return self._inference
+
+    def _record(
+        self, inference: Inference, add: Callable[[Value, DType | None, Shape | None], None]
+    ) -> None:
+        for graph in self.graphs():
+            path = graph.path
+            for name, value in graph.values.items():
+                known = inference.types.get((path, name))
+                if known is not None:
+                    add(value, *known)
 
     def infer_strictly(self) -> Inference:
         """Run inference that fails at any contradiction and reports it."""

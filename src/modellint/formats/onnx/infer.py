@@ -90,6 +90,7 @@ class Inferrer:
         constants: Mapping[str, NDArray[Any]] | None = None,
         *,
         strict: bool = False,
+        unrecorded: bool = False,
     ) -> Inference:
         if self.model.died:
             return Inference({}, self.model.died)
@@ -102,8 +103,11 @@ class Inferrer:
             return Inference({}, f"{len(self.proto.functions)} functions are too many to follow")
         if strict and any(graph.sparse for graph in self.model.graphs()):
             return Inference({})  # onnx takes a sparse initializer for a scalar, and complains
-        changes = inputs or constants or (not strict and self._standins_tell_more)
-        serialized = self._deployed(inputs, constants or {}) if changes else self._serialized()
+        unrecorded = unrecorded or bool(inputs or constants)
+        if unrecorded or (not strict and self._standins_tell_more):
+            serialized = self._deployed(inputs, constants or {}, unrecorded=unrecorded)
+        else:
+            serialized = self._serialized()
         try:
             propagates = self._can_propagate(serialized, inputs)
             inferred = self._infer(serialized, strict=strict, propagates=propagates)
@@ -216,7 +220,11 @@ class Inferrer:
         return self.stripped
 
     def _deployed(
-        self, inputs: Mapping[str, Shape], constants: Mapping[str, NDArray[Any]]
+        self,
+        inputs: Mapping[str, Shape],
+        constants: Mapping[str, NDArray[Any]],
+        *,
+        unrecorded: bool,
     ) -> bytes:
         """Return the model with new input shapes, and without types recorded for the old ones."""
         proto = messages().ModelProto.FromString(self._serialized())
@@ -233,7 +241,7 @@ class Inferrer:
                         entry.dim_param = dim
         if self._needs_standins:
             use_standins(proto)
-        if inputs or constants:
+        if unrecorded:
             for info in proto.graph.output:
                 if info.type.HasField("tensor_type"):
                     info.type.tensor_type.ClearField("shape")

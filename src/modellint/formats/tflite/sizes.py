@@ -38,6 +38,7 @@ class BatchSizes:
         constants: Mapping[str, NDArray[Any]] | None = None,
         *,
         strict: bool = False,
+        unrecorded: bool = False,
     ) -> Inference:
         factor = self._factor(inputs)
         if factor is None:

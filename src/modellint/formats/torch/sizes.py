@@ -200,6 +200,7 @@ class ExportedSizes:
         constants: Mapping[str, NDArray[Any]] | None = None,
         *,
         strict: bool = False,
+        unrecorded: bool = False,
     ) -> Inference:
         numbers = self._solve(inputs)
         types: dict[tuple[str, str], tuple[DType | None, Shape | None]] = {}
