@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modellint.model import DTYPES, DType, Model, product
+from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
 _FLOATS = {
@@ -33,6 +34,7 @@ _NAMES = {
     "float16": "fp16",
     "bfloat16": "bf16",
 }
+_HALVES = ("float16", "bfloat16")
 _INTEGERS = {"int8": "int8", "int4": "int4"}
 _NARROW = frozenset({"int8", "int4", "int2", "fp8", "fp6", "fp4"})
 
@@ -91,12 +93,20 @@ def narrow_weights(model: Model) -> str | None:
 
 
 def without_strange_assumption(model: Model, deployment: Deployment) -> Deployment:
-    """Drop an assumed precision if the model is not stored in fp32, but in types of its choice."""
+    """Drop an assumed precision if the model is not in fp32 throughout, but in types it chose."""
     if deployment.precision is None or not deployment.is_assumed("precision"):
         return deployment
-    if stored_precision(model) == "fp32":
+    if stored_precision(model) == "fp32" and not _mixes_floats(model):
         return deployment
     return replace(deployment, precision=None)
+
+
+def _mixes_floats(model: Model) -> bool:
+    """Return True if the graph itself says what it computes in 16 bits, and so what in 32."""
+    fed = (value.declared_dtype for value in model.fed)
+    casts = (node.output() for node in model.nodes(*having(Trait.CAST)))
+    cast = (value.dtype for value in casts if value is not None)
+    return any(dtype is not None and dtype.name in _HALVES for dtype in (*fed, *cast))
 
 
 def is_narrow(precision: str) -> bool:

@@ -13,6 +13,7 @@ from modellint.model import Graph, Model, Node
 from modellint.native import library
 from modellint.runtimes import find_runtime
 from modellint.runtimes.kernels import Answer, KernelTable, kernels
+from modellint.runtimes.runtime import Runtime
 from modellint.runtimes.support import support
 from modellint.runtimes.versions import Release, is_of, neighbours, newest_version
 
@@ -28,8 +29,21 @@ _QAT_DOMAINS = ("finn", "onnx.brevitas", "qonnx")
 
 
 def registered(context: Context) -> KernelTable | None:
-    """Return what the deployment's runtime registers; None if it is not known."""
-    return kernels(context.deployment.runtime or "", context.deployment.runtime_version)
+    """Return what the runtime registers that loads the files; None if it is not known."""
+    deployment, loader = context.deployment, _loader(context)
+    of_same_version = loader is not None and loader.name == deployment.runtime
+    version = deployment.runtime_version if of_same_version else None
+    return kernels(loader.name, version) if loader is not None else None
+
+
+def _loader(context: Context) -> Runtime | None:
+    runtime = find_runtime(context.deployment.runtime)
+    return find_runtime(runtime.loaded_by or runtime.name) if runtime is not None else None
+
+
+def _loaded_by(context: Context) -> dict[str, object]:
+    loader = _loader(context)
+    return {"loader": loader.title if loader is not None else ""}
 
 
 def opset_outside_runtime(context: Context) -> Iterator[Hit]:
@@ -137,8 +151,9 @@ def missing_opset_import(context: Context) -> Iterator[Hit]:
                 importing = model_graph.outermost, node.domain, bool(imported)
                 missing.setdefault(importing, []).append(node)
     for (_, domain, imports_others), nodes in missing.items():
-        facts = {"domain": domain or "ai.onnx", "nodes": len(nodes)}
+        facts: dict[str, object] = {"domain": domain or "ai.onnx", "nodes": len(nodes)}
         if table is not None and imports_others and normal_domain(domain) in table.domains:
+            facts |= _loaded_by(context)
             yield Hit(nodes[0], facts, "implied", Severity.WARNING, count=len(nodes))
         else:
             milder = Severity.WARNING if _looks_at_names(context) else None
@@ -158,6 +173,7 @@ def unknown_operator(context: Context) -> Iterator[Hit]:
             first = _first_version(node.op_type, normal_domain(node.domain))
             facts = {"operator": op, "opset": version, "first": first, "nodes": len(nodes)}
             if _answer(context, node, version) in ("runs", "no-kernel"):
+                facts |= _loaded_by(context)
                 yield Hit(node, facts, "registered", Severity.WARNING, count=len(nodes))
                 continue
             variant, milder = "" if first else "nowhere", _mildly(context, node)

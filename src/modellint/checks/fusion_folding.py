@@ -384,8 +384,11 @@ def misaligned_channels(context: Context) -> Iterator[Hit]:
         waste = product(padded) / product(channels) - 1
         if waste < context.options["waste"]:
             continue
-        share = context.analysis(cost).share([node])
-        if share is not None and share >= context.options["share"]:
+        costs = context.analysis(cost)
+        share, macs = costs.share([node]), costs.macs_of(node)
+        if share is None or macs is None or macs < context.options["macs"]:
+            continue
+        if share >= context.options["share"]:
             facts = {
                 "channels": " × ".join(map(str, channels)),
                 "padded": " × ".join(map(str, padded)),

@@ -215,6 +215,10 @@ class NodeJudge(Facts):
         if not self._placing.static_only:
             return None
         for value in (*node.inputs, *node.outputs):
+            if value is not None and value.type_name != "tensor":
+                return NotTaken(
+                    "type", f"is not supported with '{value.name}', which is not a tensor"
+                )
             if value is not None and not is_static(self.shape(value)):
                 return NotTaken("open-dims", f"has a dim that is not fixed, in '{value.name}'")
         return None

@@ -121,6 +121,8 @@ class Runtime:
     """Precision that most users deploy in, on devices that accelerate it; empty for the stored."""
     builder: str = ""
     """Runtime whose compiler it shares, if a different one: it fuses the same."""
+    loaded_by: str = ""
+    """Runtime that loads the files, if a different one, of which this is an execution provider."""
     memory: RuntimeMemory = TYPICAL
     loading: Loading = BY_THE_STANDARD
     tables: Path | None = None

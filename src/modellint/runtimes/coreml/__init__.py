@@ -15,4 +15,10 @@ PLACING = Placing(
     others=(("torch", "executorch-coreml"),),
     source=DOCS,
 )
-RUNTIME = Runtime("coreml", "Core ML", tables=Path(__file__).parent, placing=PLACING)
+RUNTIME = Runtime(
+    "coreml",
+    "Core ML",
+    loaded_by="onnxruntime",
+    tables=Path(__file__).parent,
+    placing=PLACING,
+)

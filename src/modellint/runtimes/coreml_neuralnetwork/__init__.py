@@ -8,6 +8,7 @@ from modellint.runtimes.runtime import Runtime
 RUNTIME = Runtime(
     "coreml-neuralnetwork",
     "Core ML's neural networks",
+    loaded_by="onnxruntime",
     tables=Path(__file__).parent,
     placing=PLACING,
 )

@@ -8,6 +8,7 @@ from modellint.runtimes.runtime import Runtime
 RUNTIME = Runtime(
     "nnapi",
     "NNAPI",
+    loaded_by="onnxruntime",
     tables=Path(__file__).parent,
     placing=Placing(
         "NNAPI",

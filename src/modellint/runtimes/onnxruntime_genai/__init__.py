@@ -8,6 +8,7 @@ RUNTIME = Runtime(
     "onnxruntime-genai",
     "ONNX Runtime GenAI",
     builder="onnxruntime",
+    loaded_by="onnxruntime",
     tables=Path(__file__).parent,
     language=LanguageMemory(
         formats=("onnx", "onnx-text"),

@@ -26,6 +26,7 @@ def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
 RUNTIME = Runtime(
     "qnn",
     "Qualcomm's QNN",
+    loaded_by="onnxruntime",
     tables=Path(__file__).parent,
     placing=Placing(
         "NPU",

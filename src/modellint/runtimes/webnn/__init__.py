@@ -14,6 +14,7 @@ def ability(gpu: Gpu) -> str:
 RUNTIME = Runtime(
     "webnn",
     "WebNN",
+    loaded_by="onnxruntime",
     tables=Path(__file__).parent,
     placing=Placing(
         "WebNN backend",
