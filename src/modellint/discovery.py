@@ -58,9 +58,9 @@ class Found:
         return self if path is None else replace(self, path=path, stands_for=self.place)
 
     @property
-    def is_run(self) -> bool:
-        """True if a runtime gets the file, which therefore has to be here."""
-        return self.config.settings.probe is not None or self.config.settings.verify is not None
+    def is_verified(self) -> bool:
+        """True if a runtime's optimizer gets the file, which therefore has to be here."""
+        return self.config.settings.verify is not None
 
     @property
     def is_remote(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from modellint.analysis.precision import without_strange_assumption
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
-from modellint.base.standins import stand_ins
+from modellint.base.standins import fill
 from modellint.capability import Capability
 from modellint.checks.api import Analyses, Hit
 from modellint.checks.wording import message_of, problem_hit, words_of
@@ -83,8 +83,10 @@ class OpenModel:
         from modellint.base.temporary import temporary_folder
         from modellint.probes.layers import exported_layers
 
-        if stand_ins(self.model.path) is not None:
-            raise UsageError(f"{self.shown} is not here, and its runtime needs the whole file")
+        try:
+            fill([self.model.path])
+        except OSError as error:
+            raise UsageError(f"{self.shown}: {error.strerror or error}") from error
         engine, writer = self.model.path, self.model.producer_name
         with temporary_folder() as folder:
             layers = read_model(exported_layers(engine, writer, folder))

@@ -137,3 +137,12 @@ def test_keys_of_a_profile_are_used(
     result = run_cli("check", "s3://bucket/relu.onnx", *ARGS, "-o", "json", cwd=tmp_path)
     (finding,) = json.loads(result.stdout)["findings"]
     assert "signs in through boto3: install it" in finding["message"]
+
+
+def test_a_runtime_gets_a_copy(web: Web, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    args = ("--backend", "onnxruntime", "--isolated", "--no-cache")
+    result = run_cli("probe", "s3://bucket/outside.onnx", *args, cwd=tmp_path)
+    assert result.exit_code == 0, result
+    assert "builds" in result.stdout, result
+    assert "GET /bucket/weights/part.bin bytes=0-1023" in web.asked

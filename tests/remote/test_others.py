@@ -53,7 +53,7 @@ def test_an_unknown_scheme(tmp_path: Path) -> None:
     failed(run_cli("check", "nowhere://host/a.onnx", cwd=tmp_path), "nowhere:// is not known")
 
 
-@pytest.mark.parametrize("verb", ["quantize", "optimize", "probe", "bench"])
+@pytest.mark.parametrize("verb", ["quantize", "optimize", "bench"])
 def test_other_verbs_read_no_addresses(verb: str, tmp_path: Path) -> None:
     address = "https://me:pa55word@127.0.0.1:1/model.onnx?signature=5ecre7"
     result = run_cli(verb, address, cwd=tmp_path)

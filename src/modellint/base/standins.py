@@ -66,6 +66,9 @@ class StandIns(Protocol):
     def expect(self, paths: Iterable[Path]) -> None:
         """Begin to fetch what will be read first of these files, without waiting for it."""
 
+    def fill(self, paths: Iterable[Path]) -> None:
+        """Put all content into files, until their model is settled. Raises OSError."""
+
     def trouble(self, path: Path) -> str:
         """Return why a model could not be read as it is, when that was last tried."""
 
@@ -139,6 +142,16 @@ def expect(paths: Iterable[Path]) -> None:
             found = stand_ins(path)
             if found is not None:
                 found.expect([path])
+
+
+def fill(paths: Iterable[Path]) -> None:
+    """Have all content of a model's files where they are, for programs that open them themselves.
+
+    Folders stand for the files in them. It stays until the model is settled. Raises OSError.
+    """
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else (path,))]
+    for each in _known:
+        each.fill([file for file in files if stand_ins(file) is each and file.is_file()])
 
 
 def settled(path: Path, look: Callable[[], Result]) -> Result:

@@ -28,6 +28,7 @@ from modellint.cli.outputs import (
     require_replaceable,
     write_page,
 )
+from modellint.cli.places import Place, PlaceType, note_fetched, reached_from
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import DEPLOYMENT, OUTPUT, PROBES, PROBING
 
@@ -56,12 +57,14 @@ Exit codes: 1 if a runtime refused a model or did not survive it, else as of
 @click.argument(
     "models",
     nargs=-1,
-    type=click.Path(path_type=Path),
-    metavar="MODEL...",
+    type=PlaceType(),
+    metavar="MODEL|URL...",
 )
 @settings_in(DEPLOYMENT, but=("dla",))
 @setting("probe", spelled="backend", metavar="BACKEND", help=f"{PROBES}.")
 @settings_in(PROBING, but=("probe",))
+@setting("max_fetch")
+@setting("fetch_timeout")
 @probing.report_option
 @option(
     "--layers",
@@ -94,15 +97,27 @@ Exit codes: 1 if a runtime refused a model or did not survive it, else as of
 @option("--quiet", "-q", group=OUTPUT, is_flag=True, help="Print the table only.")
 @setting("cache", group=OUTPUT, help="Ignore cached results and probe again.")
 @configurable
-def command(models: tuple[Path, ...], **given: Any) -> int:
+def command(models: tuple[Place, ...], **given: Any) -> int:
     """Test models with a real compiler or runtime.
 
     It runs in a separate process with time and memory limits. TensorRT for RTX needs no GPU.
+    Of addresses, such as s3://bucket/model.onnx, it gets copies of up to --max-fetch.
     """
     if given["setup"] or given["as_list"] or given["remove"]:
         return _manage(models, given)
     if not models:
         raise click.UsageError("Missing argument 'MODEL...'.")
+    command_line = _command_line(given)
+    with reached_from(models, Configs(command_line).of(Path.cwd())) as local:
+        return _probe(local, command_line, given)
+
+
+def _command_line(given: Mapping[str, Any]) -> CommandLine:
+    values = {"probe": probing.AUTO, **given_settings(given), "select": ANSWERS}
+    return CommandLine(values, given["config"], given["isolated"])
+
+
+def _probe(models: tuple[Path, ...], command_line: CommandLine, given: dict[str, Any]) -> int:
     from modellint.discovery import require_existing
 
     require_existing(models)
@@ -113,13 +128,12 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
     files = files_of(outputs, given["probe_report"])
     if not given["force"]:
         require_replaceable(files, models)
-    values = {"probe": probing.AUTO, **given_settings(given), "select": ANSWERS}
 
     from modellint.lint import Request, lint
     from modellint.lint.notes import about_probe
     from modellint.report import Options
 
-    request = Request(models, CommandLine(values, given["config"], given["isolated"]))
+    request = Request(models, command_line)
     with Progress(wanted=not given["quiet"]) as progress, probing.announced(progress):
         outcome = lint(request, progress)
     configs = Configs(request.command_line)
@@ -136,10 +150,11 @@ def command(models: tuple[Path, ...], **given: Any) -> int:
         for text in dict.fromkeys(outcome.notes):
             if text not in said:
                 note(text)
+        note_fetched(outcome.fetched)
     return max(outcome.result.exit_code, _verdict(outcome.result.probes))
 
 
-def _manage(models: Sequence[Path], given: Mapping[str, Any]) -> int:
+def _manage(models: Sequence[Place], given: Mapping[str, Any]) -> int:
     from modellint.cli import environments
 
     if models:

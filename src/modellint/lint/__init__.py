@@ -44,7 +44,7 @@ def lint(request: Request, progress: Progress | None = None) -> Linted:
     started = time.perf_counter()
     configs = Configs(request.command_line)
     discovery = discover(request.paths, configs)
-    with pointers_resolved(each.path for each in discovery.files if not each.is_run) as places:
+    with pointers_resolved(each.path for each in discovery.files if not each.is_verified) as places:
         discovery.files = [each.read_from(places.get(each.path)) for each in discovery.files]
         return _lint(discovery, request, configs, progress, started)
 

@@ -33,8 +33,12 @@ def about_coverage(records: Sequence[FileRecord]) -> Iterator[str]:
 def about_weights(records: Sequence[FileRecord]) -> Iterator[str]:
     """Report rules that are not asked about remote models."""
     unread = [each for each in records if each.found.is_remote and not each.plan.read_weights]
-    asked = [each.plan.weights_budget is None for each in unread]
-    if any(asked):
+    wanted = [
+        each.plan.weights_budget is None
+        and any("weights" in rule.reads for rule in each.plan.rules)
+        for each in unread
+    ]
+    if any(wanted):
         yield (
             "rules that look into weights were not asked about remote models; "
             "--weights-budget SIZE asks them"

@@ -46,9 +46,9 @@ def plan_files(
             setups[found.config] = make_setup(found.config)
         setup = setups[found.config]
         plan = setup.plan_for(found.place)
-        if found.is_remote and found.is_run:
+        if found.is_remote and found.is_verified:
             raise UsageError(
-                f"{clean(found.shown)}: --probe and --verify need the whole file; download it first"
+                f"{clean(found.shown)}: --verify needs the whole file; download it first"
             )
         if found.is_remote and plan.weights_budget is None:
             plan = plans.setdefault(id(plan), replace(plan, read_weights=False))

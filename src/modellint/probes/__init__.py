@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modellint.base.records import dataclass
+from modellint.base.standins import fill
 from modellint.base.version import __version__
 from modellint.model import Model
 from modellint.probes.backends import (
@@ -97,6 +98,9 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
         choice = f"{choice.backend.title} cannot be asked about {model.format} files"
     if isinstance(choice, str):
         return Outcome("unanswered", target=target, detail=choice)
+    trouble = _not_here(model)
+    if trouble:
+        return Outcome("unanswered", target=target, detail=trouble)
     question = _question(model, deployment, choice, request)
     outcome = _remembered(model, question, choice, request)
     capability = choice.reach.capability
@@ -112,8 +116,19 @@ def probe(model: Model, deployment: Deployment, request: ProbeRequest) -> Outcom
     )
 
 
+def _not_here(model: Model) -> str:
+    """Have the model's files here, which may be elsewhere; return the reason if that fails."""
+    try:
+        fill([model.path, *model.external_files])
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def _unfit(model: Model) -> str:
     """Return the reason why a model cannot be probed; empty if it can."""
+    if any(each.fatal for each in model.problems):
+        return "the file cannot be read"
     readable = {name for each in known_backends().values() for name in each.probe.formats}
     if model.format not in readable:
         return f"no runtime can be asked about {model.format} files"

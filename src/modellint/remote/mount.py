@@ -27,6 +27,7 @@ from modellint.remote.origin import (
     UnrangedError,
 )
 from modellint.remote.ranged import RangedFile, make_sparse
+from modellint.remote.whole import write_whole
 
 FIRST = 1 << 16
 """Bytes to fetch of the beginning of a file, where headers are."""
@@ -84,9 +85,10 @@ class Mount:
         self._traffic = Traffic()
         self._trouble = ""
         self._expected: dict[str, Future[tuple[RemoteFile, bytes, Traffic]]] = {}
+        self._filled: list[RemoteFile] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_held", "_reached", "_touched", "_traffic", "_trouble", "_expected")
+        own = ("_held", "_reached", "_touched", "_traffic", "_trouble", "_expected", "_filled")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -213,6 +215,26 @@ class Mount:
             self._entries[name] = _without_head(entry)
         return RangedFile(path, lambda start, stop: self._read(name, start, stop))
 
+    def fill(self, paths: Iterable[Path]) -> None:
+        entries = [entry for entry in map(self._entry, paths) if entry is not None]
+        wanted = [each for each in entries if each.name not in self._downloaded]
+        self._require_room(wanted)
+        for entry in wanted:
+            if entry.trouble or self._trouble:
+                raise FetchError(entry.trouble or self._trouble)
+            self._touched[entry.name] = None
+            write_whole(self._origin, entry, Path(self.folder, entry.name), self._traffic)
+            self._downloaded.add(entry.name)
+            self._filled.append(entry)
+
+    def _require_room(self, entries: Sequence[RemoteFile]) -> None:
+        needed = sum(each.size for each in entries)
+        if needed > self._limits.most - self._traffic.nbytes:
+            most = format_bytes(self._limits.most)
+            raise FetchError(
+                f"a runtime needs all {format_bytes(needed)} of it, and --max-fetch allows {most}"
+            )
+
     def trouble(self, path: Path) -> str:
         return self._broken.get(self._name(path), "")
 
@@ -239,6 +261,10 @@ class Mount:
         if done.trouble and path is not None:
             self._broken[self._name(path)] = done.trouble
         self._traffic, self._trouble, self._touched = Traffic(), "", {}
+        while self._filled:
+            entry = self._filled.pop()
+            self._downloaded.discard(entry.name)
+            self._put(entry)
         if not self.lists:  # nothing else is read here
             self._held = Held()
         return done

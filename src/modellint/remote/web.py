@@ -325,14 +325,17 @@ def _aborting(connection: http.client.HTTPConnection, seconds: float) -> Iterato
     timer = threading.Timer(seconds, abort)
     timer.daemon = True
     timer.start()
+    failure: Exception | None = None
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        if late.is_set():
-            raise StalledError("the server does not answer") from error
-        raise
+        failure = error
     finally:
         timer.cancel()
+    if late.is_set():  # even if the answer began just then: the rest of it will not come
+        raise StalledError("the server does not answer") from failure
+    if failure is not None:
+        raise failure
 
 
 def _basic(secret: str) -> str:
