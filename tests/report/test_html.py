@@ -187,6 +187,26 @@ def test_findings_are_pinned_where_they_are() -> None:
     assert graph_data(drawing, found)["pins"][3] == [0]
 
 
+def test_what_several_devices_have_in_common_is_one_finding() -> None:
+    found = Finding("A", "a", "f", Severity.ERROR, "Too slow for Big.", "m", fix="Do.")
+    devices = {f"d{at}": f"Big {at}" for at in range(6)}
+    on_each = tuple(
+        replace(found, message=f"Too slow for {name}.", target=target, location=Location(node=node))
+        for target, name in devices.items()
+        for node in ("/layers.0/n0", "/layers.0/n1")
+    )
+    told = Inspection("m", "onnx", [], inputs=[], outputs=[])
+    result = Result((ModelSummary("m", "onnx"),), on_each, {}, 1, 0.5, devices=devices)
+    page = _Page(check_page(result, Options(), [(told, drawing_of(2))]))
+    text = " ".join(" ".join(page.texts).split())
+    assert "12 errors" in text
+    assert text.count("Too slow for the target.") == 2  # what to do first, and the finding
+    assert "d0, d1, d2 and 3 more" in text
+    assert ("data-target", "d0 d1 d2 d3 d4 d5") in page.attributes
+    assert ("data-findings", "0 1") in page.attributes
+    assert page.data("m0-graph")["pins"] == {"0": [0], "1": [1]}
+
+
 @pytest.mark.parametrize(
     ("paths", "folder"),
     [

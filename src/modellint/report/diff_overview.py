@@ -9,12 +9,12 @@ from modellint.base.units import format_bytes
 from modellint.difference import Overview, OverviewRow, TradeOffs
 from modellint.report.diff_language import trade_off_columns, trade_off_facts, trade_off_rows
 from modellint.report.page import Page
-from modellint.report.table import Column, Row, figures, names, prose
+from modellint.report.table import Column, Row, figures, names, paths, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
 
 OVERVIEW = (
     names(),
-    names("model", least=24),
+    paths("model", least=24),
     figures("old", drop=1),
     figures("new", drop=2),
     prose(least=16),

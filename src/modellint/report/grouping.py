@@ -43,8 +43,17 @@ class Group:
     @property
     def devices(self) -> str:
         """Return `a10, l4 and 54 more`; empty if no device is meant."""
+        return listed(self.every_target, MOST_NAMED)
+
+    @property
+    def every_target(self) -> tuple[str, ...]:
         target = self.first.target
-        return listed(self.targets or ((target,) if target else ()), MOST_NAMED)
+        return self.targets or ((target,) if target else ())
+
+    @property
+    def every_runtime(self) -> tuple[str, ...]:
+        runtime = self.first.runtime
+        return self.runtimes or ((runtime,) if runtime else ())
 
     @property
     def rest(self) -> tuple[Finding, ...]:

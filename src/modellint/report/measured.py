@@ -11,13 +11,13 @@ from modellint.inspection import MeasuredLayer
 from modellint.measured import MeasuredRun, RunTimes
 from modellint.report.options import Options
 from modellint.report.page import Page
-from modellint.report.table import Row, figures, names
+from modellint.report.table import Row, figures, names, paths
 from modellint.report.text import FAIR, GOOD, POOR, Text
 
 MOST_LAYERS = 10
 MOST_OPERATORS = 6
 _RUNS = (
-    names("model"),
+    paths("model"),
     names("runtime", drop=2, least=8),
     figures("batch", drop=3),
     figures("median"),
@@ -28,7 +28,7 @@ _RUNS = (
 
 
 _MEASURED = (
-    names("nodes"),
+    paths("nodes"),
     names("operator", drop=3, least=8),
     figures("time"),
     figures("share"),
@@ -78,7 +78,7 @@ def _row(page: Page, run: MeasuredRun) -> Row:
     times = run.times
     peak = run.memory.peak if run.memory is not None else None
     return [
-        page.short(run.model.name),
+        page.words(run.model.name),
         _runtime(run),
         str(run.conditions.batch or ""),
         milliseconds(run.seconds),
@@ -139,7 +139,7 @@ def _write_layers(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
         for layer in shown
     ]
     columns = (
-        names("layer"),
+        paths("layer"),
         names("operator", drop=2, least=8),
         names("precision", drop=1, least=4),
         figures("ms"),

@@ -10,7 +10,7 @@ from modellint.measured import MeasuredRun
 from modellint.report.measured import milliseconds
 from modellint.report.options import Options
 from modellint.report.page import Page
-from modellint.report.table import Row, figures, names, prose
+from modellint.report.table import Row, figures, names, paths, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
 
 MOST_LAYERS = 10
@@ -55,7 +55,7 @@ def write_validation(
         page.field("", f"median {found['median']:.1%}, worst {found['worst']:.1%}{more}")
         page.field("Inside", f"{found['inside']:.0%} of {counted(len(rows), 'run')} in the bounds")
     if found["unknown"]:
-        names_of = ", ".join(page.short(name) for name in found["unknown"][:3])
+        names_of = ", ".join(page.words(name) for name in found["unknown"][:3])
         page.field("Left out", f"{len(found['unknown'])} without an estimate: {names_of}")
     if len(found["by_device"]) > 1:
         page.items("By device", [page.words(f"{k} {v:.0%}") for k, v in found["by_device"].items()])
@@ -64,7 +64,7 @@ def write_validation(
     shown = rows if options.verbose else rows[:MOST_LAYERS]
     page.blank()
     page.table(
-        (names("model"), figures("measured"), figures("expected"), figures("error")),
+        (paths("model"), figures("measured"), figures("expected"), figures("error")),
         [
             [
                 page.words(row["model"]),
@@ -123,7 +123,7 @@ def _write_pairs(
     page.blank()
     page.table(
         (
-            names("layer"),
+            paths("layer"),
             names("kind", drop=2, least=8),
             figures("before", drop=3),
             figures("after"),
@@ -142,7 +142,7 @@ def _write_lone(page: Page, label: str, layers: Sequence[Mapping[str, Any]], ver
     ordered = sorted(layers, key=lambda each: -each["seconds"])
     shown = ordered if verbose else ordered[:5]
     total = sum(each["seconds"] for each in layers)
-    items = [page.words(f"{page.short(e['name'])} {milliseconds(e['seconds'])}") for e in shown]
+    items = [page.words(f"{e['name']} {milliseconds(e['seconds'])}") for e in shown]
     if len(shown) < len(ordered):
         items.append(f"{len(ordered) - len(shown)} more")
     page.field(label, f"{counted(len(layers), 'layer')}, {milliseconds(total)}")

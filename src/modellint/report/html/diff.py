@@ -22,7 +22,8 @@ from modellint.drawing import Drawing
 from modellint.finding import Finding, Location, Severity
 from modellint.report.diff import write as write_text
 from modellint.report.diff_words import TITLES, as_text, figure_text, overview_row
-from modellint.report.html.findings import findings_section
+from modellint.report.grouping import grouped
+from modellint.report.html.findings import findings_section, told_apart
 from modellint.report.html.graph import graph_section
 from modellint.report.html.markup import Markup, element, joined, name
 from modellint.report.html.needs import TONES, seconds
@@ -105,15 +106,20 @@ def _compared(key: str, told: Difference, drawing: Drawing | None) -> ModelPage:
     said, tone = SAID[row.status]
     findings = told.findings
     new = [_as_finding(each, told.new.path) for each in (findings.new if findings else ())]
-    nodes = drawing is not None and bool(drawing.nodes)
+    groups = grouped(new)
+    graph = (
+        graph_section(key, drawing, told_apart(groups))
+        if drawing is not None and drawing.nodes
+        else None
+    )
     return ModelPage(
         told.new.path,
         Answer(said, tone, f"against {told.old.path}: {row.says}"),
         list(_cards(told)),
         [
             section(f"{key}-interface", "Interface", _interface(told)),
-            findings_section(key, new),
-            graph_section(key, drawing, new) if drawing is not None and nodes else None,
+            findings_section(key, groups),
+            graph,
             section(f"{key}-changes", "Changes", element("div", [*_panels(told)], class_="panels")),
             section(f"{key}-text", "As in the terminal", _text(told)),
         ],

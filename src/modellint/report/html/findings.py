@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from modellint.base.applicability import FLAGS
-from modellint.base.text import counted
+from modellint.base.text import counted, listed
 from modellint.finding import Finding, Frame, Location, Severity
-from modellint.report.grouping import Group, grouped
+from modellint.report.grouping import MOST_NAMED, Group
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.parts import rule_link, section
 
@@ -20,34 +20,43 @@ def finding_key(key: str, number: int) -> str:
     return f"{key}-f{number}"
 
 
-def numbered_groups(findings: Sequence[Finding]) -> list[tuple[Group, list[int]]]:
-    """Return the groups, each with the positions of its findings in their list."""
-    places = {id(finding): at for at, finding in enumerate(findings)}
-    return [
-        (group, [places[id(finding)] for finding in group.findings]) for group in grouped(findings)
-    ]
+def told_apart(groups: Iterable[Group]) -> list[Finding]:
+    """Return the findings that a page tells apart: for several devices that have the same, one."""
+    return [finding for group in groups for finding in group.findings]
+
+
+def _numbered(groups: Iterable[Group]) -> Iterator[tuple[Group, range]]:
+    """Iterate over groups, with the positions of their findings among those told apart."""
+    start = 0
+    for group in groups:
+        yield group, range(start, start + len(group.findings))
+        start += len(group.findings)
 
 
 def findings_section(
-    key: str, findings: Sequence[Finding], suppressed: Sequence[Finding] = ()
+    key: str, groups: Sequence[Group], suppressed: Sequence[Finding] = ()
 ) -> Markup | None:
-    if not findings and not suppressed:
+    if not groups and not suppressed:
         return None
-    groups = numbered_groups(findings)
     return section(
         f"{key}-findings",
         "Findings",
-        _filters(findings) if len(groups) > 1 else None,
-        element("div", [_group(key, group, at) for group, at in groups], class_="findings"),
+        _filters(groups) if len(groups) > 1 else None,
+        element(
+            "div", [_group(key, group, at) for group, at in _numbered(groups)], class_="findings"
+        ),
         element("p", "No finding is left by these filters.", class_="quiet nothing", hidden=True),
         _suppressed(suppressed),
     )
 
 
-def first_steps(key: str, findings: Sequence[Finding]) -> Markup | None:
+def first_steps(key: str, groups: Iterable[Group]) -> Markup | None:
     """Return what to do first: the fixes of the most severe findings."""
-    groups = [each for each in numbered_groups(findings) if each[0].first.fix][:FIRST]
-    if not groups:
+    told: dict[tuple[str, str], tuple[Group, range]] = {}
+    for group, at in _numbered(groups):
+        told.setdefault((group.first.message, group.first.fix), (group, at))
+    first = [each for each in told.values() if each[0].first.fix][:FIRST]
+    if not first:
         return None
     steps = [
         element(
@@ -56,12 +65,12 @@ def first_steps(key: str, findings: Sequence[Finding]) -> Markup | None:
             element("span", group.first.fix),
             class_=str(group.first.severity),
         )
-        for group, at in groups
+        for group, at in first
     ]
     return element("div", element("h2", "Do first"), element("ol", steps), class_="first-steps")
 
 
-def _filters(findings: Sequence[Finding]) -> Markup:
+def _filters(groups: Sequence[Group]) -> Markup:
     severities = [
         element(
             "label",
@@ -69,14 +78,17 @@ def _filters(findings: Sequence[Finding]) -> Markup:
             element("span", f"{each} {count:,}", class_=f"chip {each}"),
         )
         for each in sorted(Severity, reverse=True)
-        if (count := sum(finding.severity is each for finding in findings))
+        if (count := sum(group.count for group in groups if group.first.severity is each))
     ]
+    findings = [group.first for group in groups]
+    targets = [target for group in groups for target in group.every_target]
+    runtimes = [runtime for group in groups for runtime in group.every_runtime]
     return element(
         "form",
         element("fieldset", element("legend", "Severity"), severities),
         _choice("rule", "Rule", {f.code: f"{f.code} {f.rule}" for f in findings}),
-        _choice("target", "Device", {f.target: f.target for f in findings if f.target}),
-        _choice("runtime", "Runtime", {f.runtime: f.runtime for f in findings if f.runtime}),
+        _choice("target", "Device", dict(zip(targets, targets, strict=True))),
+        _choice("runtime", "Runtime", dict(zip(runtimes, runtimes, strict=True))),
         class_="filters scripted",
     )
 
@@ -91,7 +103,7 @@ def _choice(kind: str, label: str, values: dict[str, str]) -> Markup | None:
     )
 
 
-def _group(key: str, group: Group, numbers: Sequence[int]) -> Markup:
+def _group(key: str, group: Group, numbers: range) -> Markup:
     finding = group.first
     return element(
         "article",
@@ -107,15 +119,16 @@ def _group(key: str, group: Group, numbers: Sequence[int]) -> Markup:
             _prose("why", finding.why),
             _prose("fix", finding.fix),
             _also(group),
+            _devices(group),
             class_="reasons",
         ),
-        element("p", " · ".join(_origin(finding)), class_="quiet"),
+        element("p", " · ".join(_origin(group)), class_="quiet"),
         [element("span", id=finding_key(key, each), class_="anchor") for each in numbers[:1]],
         class_=f"finding {finding.severity}",
         data_severity=str(finding.severity),
         data_rule=finding.code,
-        data_target=finding.target,
-        data_runtime=finding.runtime,
+        data_target=" ".join(group.every_target) or None,
+        data_runtime=" ".join(group.every_runtime) or None,
         data_findings=" ".join(map(str, numbers)),
     )
 
@@ -126,15 +139,26 @@ def _prose(label: str, prose: str) -> Markup | None:
     return element("div", element("dt", label), element("dd", prose), class_=label)
 
 
-def _origin(finding: Finding) -> Iterator[str]:
+def _origin(group: Group) -> Iterator[str]:
+    finding = group.first
     yield finding.rule
-    deployment = " on ".join(filter(None, (finding.runtime, finding.target)))
+    runtimes = listed(group.every_runtime, MOST_NAMED)
+    deployment = " on ".join(filter(None, (runtimes, group.devices)))
     if deployment:
         yield deployment
     if finding.confidence:
         yield f"confidence: {finding.confidence}"
     if finding.fixable is not None:
         yield f"{FLAGS[finding.fixable]} may fix it"
+
+
+def _devices(group: Group) -> Markup | None:
+    """Return all devices of which the same is found, if not all are named anyway."""
+    if len(group.every_target) <= MOST_NAMED:
+        return None
+    summary = element("summary", f"all {len(group.every_target):,}")
+    every = element("p", ", ".join(group.every_target))
+    return element("div", element("dt", "on"), element("dd", element("details", summary, every)))
 
 
 def _also(group: Group) -> Markup | None:

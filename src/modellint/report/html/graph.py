@@ -123,7 +123,7 @@ def pinned(drawing: Drawing, findings: Iterable[Finding]) -> dict[int, list[int]
         if place.index is not None:
             found.add(by_place.get((place.graph or "", place.index)))
         elif place.node or place.value:
-            found.add(by_name.get(place.node or "") or by_value.get(place.value or ""))
+            found.add(by_name.get(place.node or "", by_value.get(place.value or "")))
         for at in sorted(each for each in found if each is not None):
             pins[at].append(number)
     return dict(pins)

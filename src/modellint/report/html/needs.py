@@ -143,7 +143,7 @@ def placement_card(placed: Placed) -> Markup:
     pieces = counted(placed.partitions, "partition")
     parts = [("weights", float(taken), f"{taken:,} taken"), ("activations", float(left), said)]
     return card(
-        f"On the {placed.accelerator}",
+        f"Nodes on {placed.accelerator}",
         f"{taken:,}",
         quiet(f" of {whole:,} nodes in {pieces}, {said}"),
         bar(said, parts, float(whole)),

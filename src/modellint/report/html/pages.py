@@ -17,7 +17,7 @@ from modellint.report.grouping import Section, sections
 from modellint.report.html.charts import charts_section
 from modellint.report.html.details import details_section
 from modellint.report.html.document import data, document
-from modellint.report.html.findings import findings_section, first_steps
+from modellint.report.html.findings import findings_section, first_steps, told_apart
 from modellint.report.html.graph import graph_section
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.needs import (
@@ -214,13 +214,14 @@ def _checked(
     key: str, part: Section, told: Inspection | None, drawing: Drawing | None
 ) -> ModelPage:
     answer = _verdict(part.findings)
+    groups = part.groups
     return ModelPage(
         part.path,
         Answer(answer.said, answer.tone, _traits(part.model, told)),
         _cards(told) if told is not None else [_plain_size(part.model)],
         [
-            findings_section(key, part.findings, part.suppressed),
-            *_pictures(key, told, drawing, part.findings),
+            findings_section(key, groups, part.suppressed),
+            *_pictures(key, told, drawing, told_apart(groups)),
         ],
         [
             _worst(part.findings),
@@ -228,7 +229,7 @@ def _checked(
             *_summary_cells(part.model),
             *_need_cells(told),
         ],
-        first_steps(key, part.findings),
+        first_steps(key, groups),
     )
 
 
@@ -427,14 +428,15 @@ def _probed(
     drawing: Drawing | None,
 ) -> ModelPage:
     answer = _answers(probes)
+    groups = part.groups
     return ModelPage(
         part.path,
         Answer(answer.said, answer.tone, _traits(None, told)),
         _cards(told) if told is not None else [_plain_size(part.model)],
         [
             section(f"{key}-probes", "Answers", probes_table(probes)) if probes else None,
-            findings_section(key, part.findings, part.suppressed),
-            *_pictures(key, told, drawing, part.findings),
+            findings_section(key, groups, part.suppressed),
+            *_pictures(key, told, drawing, told_apart(groups)),
         ],
         [
             element("span", answer.said, class_=answer.tone),
@@ -442,7 +444,7 @@ def _probed(
             part.count(Severity.ERROR),
             part.count(Severity.WARNING),
         ],
-        first_steps(key, part.findings),
+        first_steps(key, groups),
     )
 
 

@@ -122,7 +122,7 @@ function listenToFilters(form) {
     let left = 0;
     for (const finding of all(".finding", section)) {
       const { severity, rule, target, runtime } = finding.dataset;
-      const fits = (name, value) => !wanted(name) || wanted(name) === value;
+      const fits = (name, value) => !wanted(name) || (value || "").split(" ").includes(wanted(name));
       const isShown = severities.has(severity) && fits("rule", rule) &&
         fits("target", target) && fits("runtime", runtime);
       finding.hidden = !isShown;
