@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from modellint.checks.api import Context, Hit
-from modellint.model import Shape, format_shape, product
+from modellint.model import format_shape, product
 from modellint.targets.deployment import ShapeProfile
 from modellint.targets.profiles import InputProfile, dim_ranges, input_profiles, symbol_ranges
-
-_WORD = re.compile(r"[A-Za-z_]{1,20}")
-LISTED = 4
-"""Maximum number of inputs in a message; a decoder has dozens."""
 
 
 def profile_missing(context: Context) -> Iterator[Hit]:
@@ -21,30 +16,15 @@ def profile_missing(context: Context) -> Iterator[Hit]:
     dynamic = [profile for profile in _profiles(context) if profile.is_dynamic]
     if not dynamic or any(_is_told(profile) for profile in dynamic):
         return
-    flags = ",".join(
-        f"{profile.value.name}:{'x'.join(_wildcards(profile.declared))}"
-        for profile in dynamic[:LISTED]
-    )
-    more = ",…" if len(dynamic) > LISTED else ""
     names = [profile.value.name for profile in dynamic]
     if not context.deployment.shapes.keys().isdisjoint(names):
         return  # those that do not fit are DYN004
     strangers = sorted(set(context.deployment.shapes) - set(names))
     yield Hit(
         dynamic[0].value,
-        {"inputs": names, "flags": flags + more, "configured": strangers},
+        {"inputs": names, "configured": strangers},
         variant="strangers" if strangers else "",
     )
-
-
-def _wildcards(shape: Shape) -> Iterator[str]:
-    """Iterate over sizes to fill in, a word for each open dim; dims of one name share theirs."""
-    for axis, dim in enumerate(shape):
-        if isinstance(dim, int):
-            yield str(dim)
-        else:
-            is_word = isinstance(dim, str) and _WORD.fullmatch(dim)
-            yield str(dim).upper() if is_word else f"D{axis}" if axis else "N"
 
 
 def dim_without_profile(context: Context) -> Iterator[Hit]:
