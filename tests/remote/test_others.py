@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from modellint.remote.origin import FetchError, Traffic
 from tests.samples import failed
 from tests.support import run_cli
 
@@ -60,3 +61,24 @@ def test_other_verbs_read_no_addresses(verb: str, tmp_path: Path) -> None:
     failed(result, f"https://127.0.0.1:1/model.onnx is an address; 'modellint {verb}' reads only")
     assert "pa55word" not in result.stderr
     assert "5ecre7" not in result.stderr
+
+
+@pytest.mark.parametrize("tag", ["0x8D", '"0x8D"'])
+def test_a_list_and_an_answer_agree_on_the_tag(tag: str) -> None:
+    """Azure's lists leave out the quotes that its answers have."""
+    pytest.importorskip("obstore")
+    from modellint.remote.store import file_of
+
+    assert file_of({"path": "a.onnx", "size": 8, "e_tag": tag, "version": None}).tag == '"0x8D"'
+
+
+def test_a_connection_string_names_account_and_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("obstore")
+    from modellint.remote.store import StoreFolder
+
+    told = "DefaultEndpointsProtocol=http;AccountName=one;AccountKey=a2V5;"
+    monkeypatch.setenv(
+        "AZURE_STORAGE_CONNECTION_STRING", f"{told}BlobEndpoint=http://127.0.0.1:1/one;"
+    )
+    with pytest.raises(FetchError, match="cannot be reached"):
+        StoreFolder("az", "az://models", 5).files(Traffic())

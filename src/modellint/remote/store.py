@@ -38,7 +38,11 @@ _USUAL: Mapping[str, Mapping[str, str]] = {
         "endpoint_url": "endpoint",
         "anon": "skip_signature",
     },
-    "gs": {"token": "application_credentials", "anon": "skip_signature"},
+    "gs": {
+        "token": "application_credentials",
+        "endpoint_url": "base_url",
+        "anon": "skip_signature",
+    },
     "az": {
         "account_name": "account_name",
         "account_key": "account_key",
@@ -50,6 +54,13 @@ _USUAL: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Options of fsspec's configuration, and how obstore calls them."""
+_CONNECTION = {
+    "AccountName": "account_name",
+    "AccountKey": "account_key",
+    "SharedAccessSignature": "sas_key",
+    "BlobEndpoint": "endpoint",
+}
+"""Parts of a connection string of Azure."""
 _CONFIGURED = {"s3": ("s3",), "gs": ("gcs", "gs"), "az": ("abfs", "az")}
 """Protocols under which fsspec's configuration has them."""
 
@@ -85,11 +96,11 @@ class StoreFolder:
         with self._asked():
             try:
                 if not head:
-                    return _file(obstore.head(self._store, name))
+                    return file_of(obstore.head(self._store, name))
                 got = obstore.get(self._store, name, options={"range": (0, head)})
                 first = got.bytes().to_bytes()
                 traffic.add(nbytes=len(first))
-                return _file(got.meta, first)
+                return file_of(got.meta, first)
             except (FileNotFoundError, obstore.exceptions.NotFoundError):
                 return None
             except obstore.exceptions.GenericError:
@@ -104,7 +115,7 @@ class StoreFolder:
         with self._asked():
             top = obstore.list_with_delimiter(self._store)
         traffic.add(requests=1 + len(top["objects"]) // PAGE)
-        files = [_file(each) for each in top["objects"]]
+        files = [file_of(each) for each in top["objects"]]
         for found in in_parallel(lambda at: self._below(at, traffic), top["common_prefixes"]):
             files += found
             require_few(files)
@@ -117,7 +128,7 @@ class StoreFolder:
         with self._asked():
             for page in obstore.list(self._store, f"{folder.rstrip('/')}/", chunk_size=PAGE):
                 traffic.add(requests=1)
-                files += map(_file, page)
+                files += map(file_of, page)
                 require_few(files)
         return files
 
@@ -130,7 +141,7 @@ class StoreFolder:
             options["if_match"] = entry.tag
         with self._asked():
             got = obstore.get(self._store, entry.name, options=options)  # type: ignore[arg-type]
-            if got.meta["size"] != entry.size or _file(got.meta).tag != entry.tag:
+            if got.meta["size"] != entry.size or file_of(got.meta).tag != entry.tag:
                 raise FetchError(CHANGED)
             data: bytes = got.bytes().to_bytes()
         traffic.add(nbytes=len(data))
@@ -206,9 +217,14 @@ def _require_client(scheme: str) -> None:
         raise needs_extra(scheme) from None
 
 
-def _file(meta: Any, head: bytes = b"") -> RemoteFile:
-    tag = meta["e_tag"] or meta["version"] or meta["last_modified"].isoformat()
+def file_of(meta: Any, head: bytes = b"") -> RemoteFile:
+    tag = _quoted(meta["e_tag"] or "") or meta["version"] or meta["last_modified"].isoformat()
     return RemoteFile(meta["path"], meta["size"], tag, head)
+
+
+def _quoted(tag: str) -> str:
+    """Return an ETag as answers have it: lists of Azure leave out its quotes."""
+    return f'"{tag}"' if tag and '"' not in tag else tag
 
 
 def _opened(kind: str, bucket: str, prefix: str, seconds: float) -> Any:
@@ -220,7 +236,7 @@ def _opened(kind: str, bucket: str, prefix: str, seconds: float) -> Any:
         if at:
             config["account_name"] = account.partition(".")[0]
     variable = {"s3": "AWS_ENDPOINT_URL", "az": "AZURE_STORAGE_ENDPOINT"}.get(kind, "")
-    endpoint = config.get("endpoint") or os.environ.get(variable) or ""
+    endpoint = config.get("endpoint") or config.get("base_url") or os.environ.get(variable) or ""
     makers: dict[str, Callable[..., Any]] = {
         "s3": store.S3Store,
         "gs": store.GCSStore,
@@ -249,7 +265,20 @@ def _credentials(kind: str) -> tuple[dict[str, Any], Any]:
     if kind == "s3" and "access_key_id" not in config and "AWS_ACCESS_KEY_ID" not in os.environ:
         profile, provider = _aws_profile()
         return {**profile, **config}, provider
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST", "")
+    if kind == "gs" and emulator and "base_url" not in config:
+        place = emulator if "://" in emulator else f"http://{emulator}"
+        return {**config, "base_url": place, "skip_signature": True}, None
+    if kind == "az":
+        told = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
+        return {**_connection(told), **config}, None
     return config, None
+
+
+def _connection(text: str) -> dict[str, Any]:
+    """Return what a connection string of Azure says."""
+    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    return {ours: parts[its] for its, ours in _CONNECTION.items() if parts.get(its)}
 
 
 def _configured(kind: str) -> dict[str, Any]:
@@ -260,6 +289,7 @@ def _configured(kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for protocol in _CONFIGURED[kind]:
         stated = conf.get(protocol, {})
+        found |= _connection(str(stated.get("connection_string") or "")) if kind == "az" else {}
         found |= {ours: stated[name] for name, ours in _USUAL[kind].items() if stated.get(name)}
         client = stated.get("client_kwargs")
         if isinstance(client, dict) and client.get("region_name"):
