@@ -26,7 +26,7 @@ def told_apart(groups: Iterable[Group]) -> list[Finding]:
 
 
 def _numbered(groups: Iterable[Group]) -> Iterator[tuple[Group, range]]:
-    """Iterate over groups, with the positions of their findings among those told apart."""
+    """Iterate over groups, with the positions of their findings in what `told_apart` returns."""
     start = 0
     for group in groups:
         yield group, range(start, start + len(group.findings))
