@@ -72,8 +72,8 @@ def _azure(monkeypatch: pytest.MonkeyPatch, said: Path) -> Iterator[Any]:
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"{told};BlobEndpoint={endpoint};")
         _create_container(endpoint)
         config = {"account_name": ACCOUNT, "account_key": KEY, "endpoint": endpoint}
-        options = {"allow_http": True}
-        yield obstore.store.AzureStore("models", config=config, client_options=options)
+        client = {"allow_http": True}
+        yield obstore.store.AzureStore("models", config=config, client_options=client)
 
 
 def _create_container(endpoint: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from modellint import inspect
 from modellint.base.errors import UsageError
 from modellint.formats import read_model
 from modellint.formats.protobuf import write_varint
@@ -88,6 +90,22 @@ def test_trtexec_in_parts() -> None:
     assert run.layers[0].kind == "reformat"
     with pytest.raises(UsageError, match="no times"):
         read_run([DATA / "trtexec-layers.json"])
+
+
+def test_trtexec_of_a_real_engine() -> None:
+    layers = json.loads((DATA / "trex-layers.json").read_text())["Layers"]
+    _, *times = json.loads((DATA / "trex-profile.json").read_text())
+    run = read("trex-profile.json", "trex-layers.json")
+    assert [layer.name for layer in run.layers] == [each["name"] for each in times]
+    assert run.layer_seconds == pytest.approx(sum(each["medianMs"] for each in times) / 1000)
+    told = {each["Name"]: each["LayerType"] for each in layers}
+    assert {layer.name: layer.op for layer in run.layers} == told
+    engine = inspect(DATA / "trex-layers.json").engine
+    assert engine is not None
+    assert engine.kinds == Counter(told.values())
+    assert engine.types == {"int8": 22}
+    page = "".join(run_cli("inspect", DATA / "trex-layers.json", "-o", "html").stdout)
+    assert "nodes of the model" not in page  # which this release did not export
 
 
 def test_trtexec_by_names_alone() -> None:

@@ -80,5 +80,5 @@ def test_a_connection_string_names_account_and_place(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(
         "AZURE_STORAGE_CONNECTION_STRING", f"{told}BlobEndpoint=http://127.0.0.1:1/one;"
     )
-    with pytest.raises(FetchError, match="reached|within"):
+    with pytest.raises(FetchError, match=r"reached|within"):
         StoreFolder("az", "az://models", 5).files(Traffic())

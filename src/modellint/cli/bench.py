@@ -234,7 +234,8 @@ def _opened(path: Path) -> Model:
     model = read_model(path)
     fatal = next((problem.kind for problem in model.problems if problem.fatal), None)
     if fatal is not None:
-        raise UsageError(f"{path} cannot be read: {fatal}")
+        hint = "; a profile is read with --import" if fatal == "not-a-model" else ""
+        raise UsageError(f"{path} cannot be read ({fatal.replace('-', ' ')}){hint}")
     return model
 
 

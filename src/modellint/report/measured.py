@@ -155,6 +155,8 @@ def _write_layers(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
     operators: dict[str, float] = {}
     for layer in run.layers:
         operators[layer.op or "?"] = operators.get(layer.op or "?", 0.0) + layer.seconds
+    if operators.keys() <= {"?"}:  # a profile of names alone
+        return
     most = sorted(operators.items(), key=lambda each: -each[1])[:MOST_OPERATORS]
     page.blank()
     page.items("By operator", [page.words(f"{op} {taken / whole:.0%}") for op, taken in most])

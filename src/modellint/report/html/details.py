@@ -145,16 +145,17 @@ def _engine(told: Inspection) -> Iterator[Markup | None]:
         return
     rows = [element("li", f"{label}: {said}") for label, said in engine_facts(engine)]
     yield panel("Engine", element("ul", rows))
+    has_nodes = any(layer.nodes for layer in engine.layers)
     layers = [
         [
             name(layer.name),
             layer.kind or "",
             layer.type or "",
-            names(layer.nodes) if layer.nodes else "",
+            *([names(layer.nodes) if layer.nodes else ""] if has_nodes else []),
         ]
         for layer in engine.layers
     ]
-    heads = columns("layer", "kind", "type", "nodes of the model")
+    heads = columns("layer", "kind", "type", *(["nodes of the model"] if has_nodes else []))
     yield panel("Layers of the engine", table("layers of the engine", heads, layers), is_wide=True)
 
 
