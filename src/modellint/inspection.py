@@ -684,6 +684,9 @@ class Placed:
     boundaries: list[Crossing]
     left: Annotated[list[LeftNodes], "What is not taken and why, most nodes first."]
     savings: Annotated[list[Saving], "Changes that leave fewer partitions, best first."]
+    most_partitions: Annotated[
+        int | None, "Partitions that one core of the accelerator can load; null for any number."
+    ] = None
 
 
 Task = Literal[

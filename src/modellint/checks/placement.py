@@ -18,7 +18,7 @@ from modellint.runtimes.support import support
 if TYPE_CHECKING:
     from modellint.placement import Link, NotTaken, Partition, UnitPlacement
 
-_OWN = ("operator", "type", "form")
+OWN = ("operator", "type", "form")
 """Causes that are about a node itself, not about its dims or its neighbors."""
 
 
@@ -27,6 +27,8 @@ def nothing_accelerated(context: Context) -> Iterator[Hit]:
     found = shared_out(context)
     if found is None or found.accelerated or not found.nodes:
         return
+    if context.deployment.is_on_dla and _cause(found, found.nodes[0]) == "open-dims":
+        return  # which another rule reports
     first, count = found.nodes[0], len(found.nodes)
     facts = {
         **units_of(found),
@@ -80,7 +82,7 @@ def many_partitions(context: Context) -> Iterator[Hit]:
 
 def open_dims(context: Context) -> Iterator[Hit]:
     """Open dims that keep nodes off an accelerator."""
-    found = shared_out(context)
+    found = _reported_here(context)
     if found is None or not found.accelerated:
         return
     nodes = [node for node in found.nodes if _cause(found, node) == "open-dims"]
@@ -95,7 +97,7 @@ def open_dims(context: Context) -> Iterator[Hit]:
 
 def node_left(context: Context) -> Iterator[Hit]:
     """Operators, types and forms that an accelerator leaves to the fallback."""
-    found = shared_out(context)
+    found = _reported_here(context)
     if found is not None and found.accelerated:
         yield from folded(_left(found))
 
@@ -129,7 +131,7 @@ def _left(found: UnitPlacement) -> Iterator[Hit]:
         refusal = found.refusal_of(node)
         if refusal is None or _is_rewritable(found, node, refusal):
             continue
-        if refusal.cause in _OWN:
+        if refusal.cause in OWN:
             facts = {**units_of(found), "reason": _by_whom(found, refusal)}
             confidence = "measured" if found.measured else "theoretical"
             yield Hit(node, facts, confidence=confidence)
@@ -146,7 +148,7 @@ def little_accelerated(context: Context) -> Iterator[Hit]:
         refused = (node for node in found.nodes if found.refusal_of(node) is not None)
         left = [node for node in refused if costs.macs_of(node)]
         facts = {**units_of(found), "share": share, "reason": _reason(found, left[0])}
-        is_reported = all(_cause(found, node) in _OWN for node in left)  # by the rule on such nodes
+        is_reported = all(_cause(found, node) in OWN for node in left)  # by the rule on such nodes
         yield from together(left, facts, variant="reported" if is_reported else "")
 
 
@@ -174,7 +176,7 @@ def _cuts(found: UnitPlacement, least: float) -> Iterator[tuple[list[Node], floa
     for link in links(found):
         before = [part for part in link.before if _share(found, part) >= least]
         after = [part for part in link.after if _share(found, part) >= least]
-        refused = [node for node in link.partition.nodes if _cause(found, node) in _OWN]
+        refused = [node for node in link.partition.nodes if _cause(found, node) in OWN]
         if refused and before and after and before[0] is not after[0]:
             yield refused, _share(found, before[0]), _share(found, after[0])
 
@@ -222,6 +224,11 @@ def no_webnn_graph(context: Context) -> Iterator[Hit]:
         yield Hit(named.get(each.node), facts)
 
 
+def _reported_here(context: Context) -> UnitPlacement | None:
+    """Return the placement, unless other rules report the nodes that are left."""
+    return None if context.deployment.is_on_dla else shared_out(context)
+
+
 def shared_out(context: Context) -> UnitPlacement | None:
     """Return the placement if the runtime has another unit for what the accelerator leaves."""
     found = _placement(context)
@@ -232,6 +239,8 @@ def _placement(context: Context) -> UnitPlacement | None:
     """Return the placement, without looking at the model if the runtime has only one unit."""
     runtime = find_runtime(context.deployment.runtime or "")
     if runtime is None or runtime.placing is None:
+        return None
+    if runtime.placing.only_on_dla and not context.deployment.is_on_dla:
         return None
     from modellint.placement import placement  # for few runtimes
 
@@ -256,7 +265,7 @@ def _reason(found: UnitPlacement, node: Node) -> str:
 
 def _by_whom(found: UnitPlacement, refusal: NotTaken) -> str:
     """Return a reason, and whose list says so if it was not measured."""
-    if found.measured or refusal.cause not in _OWN:
+    if found.measured or refusal.cause not in OWN:
         return refusal.words
     title = title_of(found.runtime)
     return f"{refusal.words}, by the published list for {title} ({found.version})"

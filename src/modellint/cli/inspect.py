@@ -95,7 +95,7 @@ Exit codes:
     type=PlaceType(),
     metavar="MODEL|URL...",
 )
-@settings_in(DEPLOYMENT, but=("dla", "precision", "batch"))
+@settings_in(DEPLOYMENT, but=("precision", "batch"))
 @setting(
     "precision",
     metavar="NAME[,NAME...]",

@@ -2,7 +2,8 @@
 
 [[form]]
 op = "ArgMax"                       # or a list
-input = 0                           # or output, attribute, misfit, tflite, aten, opset-below, -from
+input = 0                           # or output, attribute, misfit, next-to, enlarged-beyond,
+                                    # tflite, aten, opset-below, opset-from
 rank = [2, 8]                       # what is supported, see `_INPUT` and `_ATTRIBUTE`
 and = [{ attribute = "axis" }]      # further conditions, all of which have to hold
 targets = ["rk3566"]                # of placements only: the devices, or `not-targets`
@@ -51,13 +52,31 @@ def _refused(facts: Facts, node: Node, condition: Condition) -> str:
     if "tflite" in condition:
         return tflite.OF_NODE[condition["tflite"]](facts, node, condition)
     if "output" in condition:
-        place = condition["output"]
-        return f"output {place + 1}" if node.output(place) is not None else ""
+        return _refused_output(facts, node, condition)
+    if "next-to" in condition:
+        return _neighbor(node, condition["next-to"])
+    if "enlarged-beyond" in condition:
+        return misfits.enlarged(facts, node, condition["enlarged-beyond"])
     if "aten" in condition:
         return aten.OF_NODE[condition["aten"]](facts, node, condition)
     if "input" in condition:
         return _refused_input(facts, node, condition)
     return _refused_attribute(node, condition)
+
+
+def _refused_output(facts: Facts, node: Node, condition: Condition) -> str:
+    place = condition["output"]
+    value, name = node.output(place), f"output {place + 1}"
+    if value is None:
+        return ""
+    return _of_other_rank(facts, value, name, condition["rank"]) if "rank" in condition else name
+
+
+def _neighbor(node: Node, ops: list[str]) -> str:
+    """Describe an operator of these right before or after a node."""
+    readers = [use.node for value in node.outputs if value is not None for use in value.consumers]
+    found = next((each for each in (*node.predecessors, *readers) if each.op_type in ops), None)
+    return f"a {found.op_type} next to it" if found is not None else ""
 
 
 def opset_of(node: Node) -> int | None:
@@ -118,6 +137,11 @@ def _smaller_than(name: str, value: Attribute | None, least: int) -> str:
     return f"{name} {', '.join(map(str, refused))}" if refused else ""
 
 
+def _any_above(name: str, value: Attribute | None, most: int) -> str:
+    refused = [each for each in _elements(value) if isinstance(each, int) and each > most]
+    return f"{name} {', '.join(map(str, refused))}" if refused else ""
+
+
 def _beyond_characters(name: str, value: Attribute | None, known: str) -> str:
     refused = sorted(set(value) - set(known)) if isinstance(value, str) else []
     return f"{' '.join(refused)} in its {name}" if refused else ""
@@ -139,6 +163,7 @@ _ATTRIBUTE: dict[str, Callable[[str, Attribute | None, Any], str]] = {
     "refused": _one_of,
     "largest": _larger_than,
     "least": _smaller_than,
+    "most": _any_above,
     "characters": _beyond_characters,
     "halves-equal": _halves_differ,
 }

@@ -48,6 +48,19 @@ def group_channels(facts: Facts, node: Node, weight: Value, data: Value) -> str:
     return f"a weight for {each * groups} channels on {found}"
 
 
+def enlarged(facts: Facts, node: Node, most: int) -> str:
+    """Describe a resize by other factors than whole numbers up to a limit."""
+    source, result = node.input(0), node.output()
+    before = _dims(facts, source) if source is not None else None
+    after = _dims(facts, result) if result is not None else None
+    if before is None or after is None or 0 in before:
+        return ""
+    for old, new in zip(before, after, strict=False):
+        if new % old or new // old > most:
+            return f"a dim enlarged from {old} to {new}"
+    return ""
+
+
 def zero_points(facts: Facts, _: Node, zero: Value, scale: Value) -> str:
     """Describe zero points that are not as many as the scales."""
     zeros, scales = _dims(facts, zero), _dims(facts, scale)

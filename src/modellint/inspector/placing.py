@@ -30,6 +30,7 @@ def placed(opened: OpenModel, deployment: Deployment) -> Placed | None:
         boundaries=[_crossing(each) for each in found.boundaries],
         left=_left(found),
         savings=[_saving(each) for each in found.merges],
+        most_partitions=found.most or None,
     )
 
 

@@ -12,12 +12,15 @@ from modellint.analysis.cost.traffic import total_of
 from modellint.formats.registry import dialect_of
 from modellint.model import Model, Node
 from modellint.placement.aten import AtenJudge
+from modellint.placement.dla import DlaJudge
+from modellint.placement.islands import islands
 from modellint.placement.judging import NodeJudge
 from modellint.placement.kernels import KernelJudge
 from modellint.placement.placed import Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.tflite import TFLiteJudge
 from modellint.runtimes import find_runtime
-from modellint.runtimes.support import support
+from modellint.runtimes.placing import Placing
+from modellint.runtimes.support import taken_by
 from modellint.targets.deployment import Deployment
 
 _JUDGES: Mapping[str, type[NodeJudge]] = {
@@ -36,13 +39,13 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     runtime = find_runtime(deployment.runtime or "")
     if runtime is None or runtime.placing is None or not model.has_graph:
         return None
-    placing, table = runtime.placing, support(runtime.name, deployment.runtime_version)
-    if dialect_of(model.format) not in placing.dialects or table is None:
+    placing, dialect = runtime.placing, dialect_of(model.format)
+    if dialect not in placing.dialects or not places(placing, deployment):
         return None
-    if placing.only_on_cuda and not deployment.is_on_cuda:
+    table = taken_by(runtime.name, deployment.runtime_version, placing.operators)
+    if table is None:
         return None
-    judge_of = KernelJudge if placing.kernels else _JUDGES.get(dialect_of(model.format), NodeJudge)
-    judge = judge_of(model, deployment, placing, table)
+    judge = _judge_of(placing, dialect)(model, deployment, placing, table)
     nodes = tuple(node for node in model.graph.ordered if judge.runs(node))
     refusals = _refusals(judge, nodes)
     if placing.keeps != "all":
@@ -64,7 +67,21 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
         version=judge.version,
         measured=table.measured,
         article=placing.article,
+        most=placing.most_parts,
     )
+
+
+def places(placing: Placing, deployment: Deployment) -> bool:
+    """Return True if the deployment's device has the accelerator."""
+    if placing.only_on_dla:
+        return deployment.is_on_dla
+    return deployment.is_on_cuda or not placing.only_on_cuda
+
+
+def _judge_of(placing: Placing, dialect: str) -> type[NodeJudge]:
+    if placing.only_on_dla:
+        return DlaJudge
+    return KernelJudge if placing.kernels else _JUDGES.get(dialect, NodeJudge)
 
 
 def _for_dialect(model: Model, deployment: Deployment) -> Deployment:
@@ -107,7 +124,7 @@ def _partitions(
     """Return runs of nodes on one unit, ordered by their first nodes."""
     groups = [(unit, group) for group in judge.parts(nodes, _unless(refusals))]
     left = [node for node in nodes if id(node) in refusals]
-    groups += [(fallback, each) for each in _islands(left)]
+    groups += [(fallback, each) for each in islands(left)]
     place = {id(node): index for index, node in enumerate(nodes)}
     groups.sort(key=lambda group: place[id(group[1][0])])
     costs = judge.analysis(cost)
@@ -115,22 +132,6 @@ def _partitions(
         Partition(unit, tuple(group), total_of([costs.macs_of(node) for node in group]))
         for unit, group in groups
     )
-
-
-def _islands(left: Sequence[Node]) -> list[list[Node]]:
-    """Return the connected parts of what is left to the fallback."""
-    part_of: dict[int, int] = {}
-    parts: dict[int, list[Node]] = {}
-    for node in left:
-        touched = {part_of[id(p)] for p in node.predecessors if id(p) in part_of}
-        home = min(touched, default=len(part_of))
-        for other in touched - {home}:
-            for moved in parts[other]:
-                part_of[id(moved)] = home
-            parts[home] += parts.pop(other)
-        part_of[id(node)] = home
-        parts.setdefault(home, []).append(node)
-    return list(parts.values())
 
 
 def _fixed(

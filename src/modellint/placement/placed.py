@@ -83,6 +83,8 @@ class UnitPlacement:
     """True if the table was measured with the runtime itself."""
     article: str = "the "
     """Its article in a sentence."""
+    most: int = 0
+    """Most partitions that the accelerator can have; 0 for any number."""
 
     @property
     def accelerated(self) -> list[Partition]:

@@ -45,6 +45,8 @@ class PlacementPage(Page):
             said = Text(f"{unit}: all of it", GOOD)
         else:
             parts = counted(placed.partitions, "part")
+            if placed.most_partitions is not None:
+                parts += f", of {placed.most_partitions} that a core loads"
             said = Text(f"{unit}: {parts}", FAIR if placed.partitions == 1 else POOR)
         basis = "measured" if placed.measured else "published"
         runtime = self.words(f"{placed.runtime} {placed.version or ''}".strip())

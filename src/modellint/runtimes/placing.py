@@ -43,8 +43,14 @@ class Placing:
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     kernels: str = ""
     """Kind of the table of kernels that say what it takes, instead of `support`."""
+    operators: str = ""
+    """Kind of the table of operators that it takes, instead of `support`."""
     forms: str = "restrictions"
     """Kind of the table of forms that it refuses."""
     only_on_cuda: bool = False
     """True if only an NVIDIA GPU is such an accelerator."""
+    only_on_dla: bool = False
+    """True if only a Jetson's deep-learning accelerator is one, where it is asked for."""
+    most_parts: int = 0
+    """Most parts that it can have; 0 for any number."""
     source: str = ""

@@ -43,10 +43,31 @@ def support(runtime: str, version: str | None = None) -> Support | None:
     return _support(runtime, version or table.version, table) if table is not None else None
 
 
+def stated(runtime: str, version: str | None, kind: str) -> Mapping[str, Any]:
+    """Return all that a table in TOML states; nothing if there is none."""
+    table = find_table(runtime, kind, version)
+    return kept_toml(table.path) if table is not None else {}
+
+
+def taken_by(runtime: str, version: str | None, kind: str) -> Support | None:
+    """Return what an accelerator takes, by a table of this kind; by `support` if it is empty."""
+    if not kind:
+        return support(runtime, version)
+    known = stated(runtime, version, kind)
+    if not known:
+        return None
+    return Support(
+        version=known["version"],
+        measured=False,
+        operators={op: {"taken": True} for op in known["operators"]},
+        data_types=frozenset(known.get("data-types", ())),
+    )
+
+
 @cache
 def _support(runtime: str, version: str, table: Table) -> Support:
     known = find_runtime(runtime)
-    stated = json.loads(table.path.read_text(encoding="utf-8"))
+    facts = json.loads(table.path.read_text(encoding="utf-8"))
     changed = {
         op: {"taken": is_between(release.version, table.version, version)}
         for release in releases(runtime)
@@ -54,10 +75,10 @@ def _support(runtime: str, version: str, table: Table) -> Support:
         for op in release.operators
     }
     return Support(
-        version=stated["version"],
-        measured=stated["confidence"] == "measured",
-        operators={**stated["operators"], **changed},
-        data_types=frozenset(stated.get("data-types", ())),
+        version=facts["version"],
+        measured=facts["confidence"] == "measured",
+        operators={**facts["operators"], **changed},
+        data_types=frozenset(facts.get("data-types", ())),
         cpu_only=known is not None and known.measured_on_cpu,
     )
 
@@ -72,26 +93,22 @@ def restrictions(
 
 def removed(runtime: str, version: str | None = None, kind: str = RESTRICTIONS) -> frozenset[str]:
     """Return the operators that it removes before it places nodes."""
-    table = find_table(runtime, kind, version)
-    return frozenset(kept_toml(table.path).get("removed", ()) if table is not None else ())
+    return frozenset(stated(runtime, version, kind).get("removed", ()))
 
 
 def refused(runtime: str, version: str | None = None) -> frozenset[str]:
     """Return the operators with which it does not build a model, instead of leaving them."""
-    table = find_table(runtime, RESTRICTIONS, version)
-    return frozenset(kept_toml(table.path).get("refused", ()) if table is not None else ())
+    return frozenset(stated(runtime, version, RESTRICTIONS).get("refused", ()))
 
 
 def moved(runtime: str, version: str | None = None) -> frozenset[str]:
     """Return the operators whose floats it moves on devices that cannot compute with them."""
-    table = find_table(runtime, RESTRICTIONS, version)
-    return frozenset(kept_toml(table.path).get("moved", ()) if table is not None else ())
+    return frozenset(stated(runtime, version, RESTRICTIONS).get("moved", ()))
 
 
 def within(runtime: str, version: str | None = None) -> Mapping[str, str]:
     """Return the operators that it takes only inside a larger one, and the name of that."""
-    table = find_table(runtime, RESTRICTIONS, version)
-    found: Mapping[str, str] = kept_toml(table.path).get("within", {}) if table is not None else {}
+    found: Mapping[str, str] = stated(runtime, version, RESTRICTIONS).get("within", {})
     return found
 
 
@@ -110,8 +127,8 @@ def tolerance(runtime: str) -> Mapping[str, Any]:
     """Return the operators that it reads without what their definitions demand, and the reverse."""
     table = find_table(runtime, RESTRICTIONS, None)
     assert table is not None  # for the runtimes that are asked about
-    stated: Mapping[str, Any] = kept_toml(table.path)["contradictions"]
-    return stated
+    found: Mapping[str, Any] = kept_toml(table.path)["contradictions"]
+    return found
 
 
 def precisions(runtime: str, version: str | None = None) -> Mapping[str, Mapping[str, Any]]:

@@ -115,6 +115,14 @@ class Deployment:
         """Return True for a CUDA device, for which nothing measured on the CPU holds."""
         return self.target is not None and self.target.compute_capability is not None
 
+    @property
+    def is_on_dla(self) -> bool:
+        """Return True if the target's deep-learning accelerator is asked for and supported."""
+        runtime, target = self.runtime or "", self.target
+        return (
+            self.dla and target is not None and runs_on_dla(runtime, self.runtime_version, target)
+        )
+
     def is_since(self, version: str) -> bool:
         """Return True if the runtime's version is this one or newer; False if unknown."""
         mine = self.runtime_version

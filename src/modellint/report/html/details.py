@@ -183,6 +183,7 @@ def _placed(placed: Placed) -> Iterator[Markup | None]:
         "p",
         ", ".join(f"{count:,} nodes on {unit}" for unit, count in placed.nodes.items()),
         f", in {counted(placed.partitions, 'partition')}",
+        f" of {placed.most_partitions} that a core loads" if placed.most_partitions else "",
     )
     if placed.left:
         yield table(

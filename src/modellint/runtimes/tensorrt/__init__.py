@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from modellint.base.install import install_command
+from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Capability, Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime, RuntimeMemory
 
@@ -39,12 +40,23 @@ def dotted(capability: Capability) -> str:
     return f"{capability[0]}.{capability[1]}"
 
 
+DLA = Placing(
+    "DLA",
+    fallback="GPU",
+    operators="dla",
+    forms="loadables",
+    only_on_dla=True,
+    most_parts=16,
+    source="https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/dla-layer-restrictions.html",
+)
+
 RUNTIME = Runtime(
     "tensorrt",
     "TensorRT",
     usual_precision="fp16",
     memory=MEMORY,
     tables=Path(__file__).parent,
+    placing=DLA,
     probe=Probe(
         code=f"{__name__}.probe",
         modules=("tensorrt", "tensorrt_bindings"),
