@@ -806,6 +806,9 @@ class Inspection:
         dict[str, Placed] | None,
         "With --placement: by target, or by runtime without one; null for runtimes of one unit.",
     ] = None
+    not_placed: Annotated[
+        dict[str, str] | None, "With --placement: why nothing is predicted, by target or runtime."
+    ] = None
     profile: Annotated[dict[str, Any] | None, "With --profile: min, opt, max by input."] = None
     profile_open: Annotated[
         dict[str, list[str]] | None, "With --profile: dims without a known size, by input."

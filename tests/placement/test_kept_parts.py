@@ -1,7 +1,8 @@
-"""Delegates that take one part only of a TFLite file."""
+"""Delegates that take one part only of a TFLite file, and runtimes that load no other files."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from modellint.formats import read_model
 from modellint.formats.tflite.notation import encode
 from modellint.placement import placement
 from modellint.targets.deployment import Deployment
+from tests.support import run_cli, save
 
 TEXT = """
 main (x) => (y)
@@ -40,3 +42,13 @@ def test_one_part_is_taken(runtime: str, taken: list[int], words: str, tmp_path:
     (part,) = found.accelerated
     assert [node.index for node in part.nodes] == taken
     assert any(words in refusal.words for refusal in found.refusals.values())
+
+
+def test_a_runtime_of_other_files_says_which_it_loads(tmp_path: Path) -> None:
+    text = '<ir_version: 8, opset_import: ["" : 17]> g (float[4] x) => (float[4] y) {y = Relu (x)}'
+    file = save(text, tmp_path / "m.onnx")
+    asked = ("inspect", file, "-t", "coral-dev-board", "--placement")
+    told = json.loads(run_cli(*asked, "--json").stdout)
+    assert told["placement"] == {}
+    assert told["not_placed"]["coral-dev-board"].startswith("Edge TPU loads TFLite files")
+    assert "No placement on coral-dev-board: Edge TPU loads" in run_cli(*asked).stdout

@@ -11,6 +11,8 @@ from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
 from modellint.finding import Severity
+from modellint.formats.registry import dialect_of
+from modellint.formats.registry import title_of as format_title
 from modellint.model import Node
 from modellint.runtimes import find_runtime, title_of
 from modellint.runtimes.support import support
@@ -208,6 +210,21 @@ def small_islands(context: Context) -> Iterator[Hit]:
 def _is_island(found: UnitPlacement, link: Link) -> bool:
     part = link.partition
     return part.unit == found.unit and part.macs == 0 and bool(link.before and link.after)
+
+
+def format_not_loaded(context: Context) -> Iterator[Hit]:
+    """A file of another format than the only one that the runtime loads."""
+    runtime, model = find_runtime(context.deployment.runtime or ""), context.model
+    if runtime is None or runtime.input is None or not model.has_graph:
+        return
+    if dialect_of(model.format) not in runtime.input.dialects:
+        facts = {
+            "runtime": runtime.title,
+            "loads": runtime.input.title,
+            "format": format_title(model.format),
+            "advice": runtime.input.advice,
+        }
+        yield Hit(None, facts)
 
 
 def no_webnn_graph(context: Context) -> Iterator[Hit]:

@@ -341,13 +341,15 @@ class _Look:
         return {"quantization": quantization_summary(self.model, deployment).to_json()}
 
     def _placement(self) -> dict[str, Any]:
-        from modellint.inspector.placing import placed
+        from modellint.inspector.placing import not_placed, placed
 
-        found = {
-            deployment.target_id or deployment.runtime_name: placed(self.opened, deployment)
-            for deployment in self.asked.deployments
+        named = {each.target_id or each.runtime_name: each for each in self.asked.deployments}
+        found = {name: placed(self.opened, each) for name, each in named.items()}
+        why = {name: not_placed(self.opened, named[name]) for name in named if not found[name]}
+        return {
+            "placement": {name: each for name, each in found.items() if each is not None},
+            "not_placed": {name: words for name, words in why.items() if words},
         }
-        return {"placement": {name: each for name, each in found.items() if each is not None}}
 
     def _every_layer(self, deployment: Deployment) -> dict[str, Any]:
         from modellint.inspector.every import every_layer

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from modellint.formats.registry import dialect_of
 from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 from modellint.model import Node
 from modellint.placement import Boundary, Merge, NotTaken, Partition, UnitPlacement, placement
+from modellint.runtimes import find_runtime
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
@@ -32,6 +34,17 @@ def placed(opened: OpenModel, deployment: Deployment) -> Placed | None:
         savings=[_saving(each) for each in found.merges],
         most_partitions=found.most or None,
     )
+
+
+def not_placed(opened: OpenModel, deployment: Deployment) -> str:
+    """Return why nothing can be predicted of a model; empty if that is not known."""
+    runtime = find_runtime(deployment.runtime or "")
+    accepted = runtime.input if runtime is not None else None
+    if runtime is None or accepted is None or not opened.model.has_graph:
+        return ""
+    if dialect_of(opened.model.format) in accepted.dialects:
+        return ""
+    return f"{runtime.title} loads {accepted.title} only. {accepted.advice}"
 
 
 def _part(part: Partition) -> PlacedPart:

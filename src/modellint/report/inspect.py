@@ -351,7 +351,10 @@ class _ModelPage(LanguagePage):
         for where, placed in told.placement.items():
             self.blank()
             page.draw(where, placed)
-        if not told.placement:
+        for where, why in (told.not_placed or {}).items():
+            self.blank()
+            self.item(f"No placement on {where}: ", self.words(why))
+        if not told.placement and not told.not_placed:
             self.blank()
             self.line("No placement: the runtime runs all nodes on one unit, or is not known.")
 

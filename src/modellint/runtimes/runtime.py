@@ -104,6 +104,18 @@ class LanguageMemory:
     """Module whose `compute_bytes` plans its buffers, if they are known exactly."""
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The only files that a runtime or its compiler loads."""
+
+    dialects: tuple[str, ...]
+    title: str
+    """Their name, as in ``loads TFLite files``."""
+    advice: str
+    """Advice on how models of other formats become such files."""
+    source: str
+
+
 BY_THE_STANDARD = Loading()
 TYPICAL = RuntimeMemory()
 """Default for runtimes whose planner has not been studied."""
@@ -125,6 +137,8 @@ class Runtime:
     """Runtime that loads the files, if a different one, of which this is an execution provider."""
     memory: RuntimeMemory = TYPICAL
     loading: Loading = BY_THE_STANDARD
+    input: Input | None = None
+    """The only files that it loads; None for several formats, or if that is not known."""
     tables: Path | None = None
     """Folder of its support tables: docs/adding-a-runtime.md lists their names."""
     quantizes: bool = False

@@ -176,6 +176,8 @@ def _share(size: float, whole: float) -> Markup:
 def _placement(told: Inspection) -> Iterator[Markup | None]:
     for target, placed in (told.placement or {}).items():
         yield panel(f"Placement on {target}", *_placed(placed), is_wide=True)
+    for target, why in (told.not_placed or {}).items():
+        yield panel(f"No placement on {target}", element("p", why))
 
 
 def _placed(placed: Placed) -> Iterator[Markup | None]:

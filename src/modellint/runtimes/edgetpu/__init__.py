@@ -4,11 +4,13 @@ from pathlib import Path
 
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.tflite import INTEGERS
 
 RUNTIME = Runtime(
     "edgetpu",
     "Edge TPU",
     builder="tflite",
+    input=INTEGERS,
     tables=Path(__file__).parent,
     placing=Placing(
         "Edge TPU",

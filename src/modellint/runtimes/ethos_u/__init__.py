@@ -5,6 +5,7 @@ from pathlib import Path
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.tflite import INTEGERS
 
 INSTALL = "pip install ethos-u-vela"
 SOURCE = "https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela"
@@ -42,5 +43,10 @@ PROBE = Probe(
 )
 PLACING = Placing("NPU", static_only=False, fixes_batch=True, dialects=("tflite",), source=SOURCE)
 RUNTIME = Runtime(
-    "ethos-u", "Arm Ethos-U", tables=Path(__file__).parent, placing=PLACING, probe=PROBE
+    "ethos-u",
+    "Arm Ethos-U",
+    input=INTEGERS,
+    tables=Path(__file__).parent,
+    placing=PLACING,
+    probe=PROBE,
 )

@@ -5,9 +5,16 @@ from pathlib import Path
 
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Gpu, Probe
-from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.runtime import Input, Runtime
 
 SOURCE = "https://pypi.org/project/executorch/1.5.1/"
+
+INPUT = Input(
+    ("torch",),
+    "exported programs of PyTorch",
+    "Export the model from PyTorch (`torch.export.save`), and check that program (.pt2).",
+    "https://docs.pytorch.org/executorch/stable/using-executorch-export.html",
+)
 
 
 def ability(gpu: Gpu) -> str:
@@ -41,6 +48,7 @@ def probe(code: str, ability: Callable[[Gpu], str]) -> Probe:
 RUNTIME = Runtime(
     "executorch",
     "ExecuTorch with XNNPACK",
+    input=INPUT,
     tables=Path(__file__).parent,
     placing=placing("XNNPACK"),
     probe=probe(f"{__name__}.probe", ability),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from modellint.runtimes.executorch import placing, probe
+from modellint.runtimes.executorch import INPUT, placing, probe
 from modellint.runtimes.probe import Gpu
 from modellint.runtimes.runtime import Runtime
 
@@ -14,6 +14,7 @@ def ability(gpu: Gpu) -> str:
 RUNTIME = Runtime(
     "executorch-coreml",
     "ExecuTorch with Core ML",
+    input=INPUT,
     tables=Path(__file__).parent,
     probe=probe(f"{__name__}.probe", ability),
     placing=placing("Core ML"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Device, Gpu, Level, Probe, Reach
 from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.tflite import INPUT
 
 INSTALL = "pip install ai-edge-litert onnxruntime-qnn"
 
@@ -31,6 +32,7 @@ def reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
 RUNTIME = Runtime(
     "litert-qualcomm",
     "LiteRT with Qualcomm's NPU",
+    input=INPUT,
     tables=Path(__file__).parent,
     placing=Placing(
         "NPU",

@@ -5,6 +5,7 @@ from pathlib import Path
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.tflite import INPUT
 
 INSTALL = "pip install ai-edge-litert"
 
@@ -16,6 +17,7 @@ def ability(gpu: Gpu) -> str:
 RUNTIME = Runtime(
     "xnnpack",
     "LiteRT with XNNPACK",
+    input=INPUT,
     tables=Path(__file__).parent,
     placing=Placing(
         "XNNPACK",
