@@ -20,14 +20,23 @@ class Origin(IntEnum):
     DATA = 2
 
 
+MOST_VISITS = 4
+"""Visits of a function's body, each because a call gives more of its inputs another origin."""
+
+
 class Origins:
     """Origins of all values of a model. Unknown origins count as data."""
 
     def __init__(self, model: Model, deployment: Deployment) -> None:
         del deployment  # the same for all
         self._origins: dict[Value, Origin] = {}
+        self._visits: dict[Graph, int] = {}
+        self._pending: list[Graph] = []
         for graph in (model.graph, *model.functions.values()):
-            self._visit(graph)
+            if graph not in self._visits:  # else something calls it
+                self._pending.append(graph)
+            while self._pending:
+                self._visit(self._pending.pop())
 
     def of(self, value: Value | None) -> Origin:
         """Return the origin of a value. Omitted inputs are constants: their defaults."""
@@ -35,8 +44,27 @@ class Origins:
             return Origin.CONSTANT
         return self._origins.get(value, Origin.DATA)
 
+    def _call(self, node: Node, body: Graph) -> None:
+        """Give the inputs of a function the origins of what a call passes, at least."""
+        visits = self._visits.get(body, 0)
+        if visits > MOST_VISITS:
+            return
+        given = [*map(self.of, node.inputs), *[Origin.CONSTANT] * len(body.inputs)]
+        changed = visits == 0
+        for formal, passed in zip(body.inputs, given, strict=False):
+            origin = Origin.DATA if visits == MOST_VISITS else passed
+            changed |= origin > self._origins.get(formal, Origin.CONSTANT)
+            self._origins[formal] = max(origin, self._origins.get(formal, Origin.CONSTANT))
+        if changed:
+            self._visits[body] = visits + 1
+            self._pending.append(body)
+
     def _visit(self, graph: Graph) -> None:
+        self._visits.setdefault(graph, 1)
         for node in graph.ordered:
+            body = graph.model.function_of(node)
+            if body is not None:
+                self._call(node, body)
             for subgraph in node.subgraphs.values():
                 self._visit(subgraph)
             origin = self._of_node(node)

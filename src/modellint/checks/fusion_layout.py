@@ -8,8 +8,10 @@ from math import prod
 from modellint.analysis.fusion import consuming_nodes, ints, made_by
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
+from modellint.formats.onnx.facts import normal_domain, onnx_facts
 from modellint.model import Node, Shape, Value
 from modellint.operators import Trait, having, names
+from modellint.runtimes.kernels import kernels
 
 _BLOCKERS = frozenset(names(Trait.STOPS_TRANSPOSE))
 _BETWEEN = _BLOCKERS.union(names(Trait.CROSSED_BY_TRANSPOSE))
@@ -187,6 +189,8 @@ def cast_island(context: Context) -> Iterator[Hit]:
         narrow, wide = _dtype(context, back.output()), _dtype(context, back.input(0))
         if narrow not in _NARROW or wide != "float32":
             continue
+        if _is_cast_anyway(context, node, narrow):
+            continue
         computed = [v for v in node.inputs if v is not None and not v.is_constant]
         casts = [c for v in computed if (c := made_by(v, "Cast")) is not None]
         widened = [c for c in casts if _dtype(context, c.input(0)) == narrow]
@@ -195,6 +199,21 @@ def cast_island(context: Context) -> Iterator[Hit]:
         gone = [*(c for c in widened if len(consuming_nodes(c.output())) == 1), back]
         facts = {"op": node.op_type, "narrow": narrow, "casts": len(widened) + 1}
         yield from unfused(context, node, gone, facts, vanishes=True, witness=back)
+
+
+def _is_cast_anyway(context: Context, node: Node, narrow: str) -> bool:
+    """Return True if the runtime inserts the Casts itself, for want of a narrow kernel."""
+    deployment = context.deployment
+    if deployment.is_on_cuda:
+        return False
+    table = kernels(deployment.runtime or "", deployment.runtime_version)
+    domain = normal_domain(node.domain)
+    if table is None or domain not in table.domains:
+        return False
+    opset = onnx_facts(context.model).opsets.get(domain, table.domains[domain])
+    return not table.has_kernel(
+        domain, node.op_type, opset, lambda place: narrow if place == "0" else None
+    )
 
 
 def _feeds_only(first: Node, second: Node) -> bool:

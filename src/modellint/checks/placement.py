@@ -247,9 +247,12 @@ def _reported_here(context: Context) -> UnitPlacement | None:
 
 
 def shared_out(context: Context) -> UnitPlacement | None:
-    """Return the placement if the runtime has another unit for what the accelerator leaves."""
+    """Return the placement if another unit runs what the accelerator leaves."""
     found = _placement(context)
-    return found if found is not None and found.fallback else None
+    if found is None or not found.fallback:
+        return None
+    is_built = not any(_cause(found, node) == "refused" for node in found.nodes)
+    return found if is_built else None
 
 
 def _placement(context: Context) -> UnitPlacement | None:
