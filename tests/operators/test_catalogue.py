@@ -35,7 +35,7 @@ APART = (
     "quantizing",
     "differ",
     "execution/meanings.py",
-    "benching/suites.py",
+    "benching/suites",
     "formats/onnx/edit",
     "formats/onnx/standins.py",
     "profiles",
