@@ -89,6 +89,25 @@ class RunTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSpeed:
+    """Speed of a language model over a number of tokens, in one sequence."""
+
+    tokens: int
+    per_second: Annotated[float, "Median of the rounds."]
+    low: Annotated[float | None, "Lower end of the interval of the median."] = None
+    high: Annotated[float | None, "Upper end of the interval of the median."] = None
+    slowest: Annotated[float | None, "Speed that nine of ten requests exceed."] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunGeneration:
+    """Speeds of a language model. An inference is a request: a prompt, and tokens after it."""
+
+    prompt: RunSpeed
+    generated: RunSpeed
+
+
+@dataclass(frozen=True, slots=True)
 class RunLayer:
     """A layer, kernel or operator as the runtime ran it."""
 
@@ -152,6 +171,7 @@ class MeasuredRun:
     device: RunDevice = RunDevice()
     conditions: RunConditions = RunConditions()
     times: RunTimes | None = None
+    generation: RunGeneration | None = None
     layers: tuple[RunLayer, ...] = ()
     memory: RunMemory | None = None
     energy: RunEnergy | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from modellint.benching import machine
-from modellint.benching.backends import Setting
+from modellint.benching.backends import Setting, TimedGeneration
 from modellint.execution import arrays
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def _timed(model: TimedModel, seconds: float) -> dict[str, Any]:
     on_gpu = "cpu" not in (model.provider or "cpu").lower()
     counter = machine.energy_counter(on_gpu=on_gpu)
     ticks, waited, load = machine.ticks(), machine.waited(), machine.load_per_core()
+    if isinstance(model, TimedGeneration):
+        model.speeds()  # those of the warm-up
     samples: list[float] = []
     processor: list[float] = []
     clock, spent = time.perf_counter, time.process_time
@@ -83,6 +85,8 @@ def _timed(model: TimedModel, seconds: float) -> dict[str, Any]:
         "stolen": machine.stolen(ticks, machine.ticks()),
         "load_average": load,
     }
+    if isinstance(model, TimedGeneration):
+        told["speeds"] = model.speeds()
     if counter is not None:
         told["joules"] = counter.update() / len(samples)
         told["counter"] = counter.source

@@ -21,7 +21,8 @@ from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.benching import machine
 from modellint.benching.backends import TimedRuntime
-from modellint.benching.statistics import median, summary
+from modellint.benching.inputs import GENERATED, PROMPT_INPUT
+from modellint.benching.statistics import median, speed, summary
 from modellint.execution import Arrays, arrays
 from modellint.measured import (
     MeasuredRun,
@@ -29,6 +30,7 @@ from modellint.measured import (
     RunDevice,
     RunEnergy,
     RunEnvironment,
+    RunGeneration,
     RunLayer,
     RunMemory,
     RunModel,
@@ -204,6 +206,7 @@ def _result(state: _Progressing) -> MeasuredRun | NotMeasured:
             case.threads,
         ),
         times=times,
+        generation=_generation(case, rounds),
         layers=_layers([each["layers"] for each in rounds if each.get("layers")]),
         memory=RunMemory(state.peak, first["before"]),
         energy=RunEnergy(median(joules), first["counter"]) if joules else None,
@@ -223,6 +226,13 @@ def _result(state: _Progressing) -> MeasuredRun | NotMeasured:
     if state.failure:
         notes.append(f"round {len(rounds) + 1} failed: {state.failure}")
     return replace(run, notes=tuple(notes))
+
+
+def _generation(case: BenchCase, rounds: Sequence[Mapping[str, Any]]) -> RunGeneration | None:
+    if not all(each.get("speeds") for each in rounds):
+        return None
+    prompts, generated = zip(*(zip(*each["speeds"], strict=True) for each in rounds), strict=True)
+    return RunGeneration(speed(case.feed[PROMPT_INPUT].size, prompts), speed(GENERATED, generated))
 
 
 def doubts(run: MeasuredRun) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from modellint.base.records import dataclass
-from modellint.measured import NARROW, RunTimes
+from modellint.measured import NARROW, RunSpeed, RunTimes
 
 CONFIDENCE = 0.9
 """Least probability of an interval, where there are enough rounds for it."""
@@ -77,3 +77,11 @@ def summary(rounds: Sequence[Sequence[float]]) -> RunTimes:
         narrow=found.is_narrow(middle) and len(medians) > 1,
         rounds=tuple(medians),
     )
+
+
+def speed(tokens: int, rounds: Sequence[Sequence[float]]) -> RunSpeed:
+    """Return the speed of several rounds, each the tokens per second of its requests."""
+    medians = [median(each) for each in rounds]
+    found = interval(medians)
+    every = sorted(number for each in rounds for number in each)
+    return RunSpeed(tokens, median(medians), found.low, found.high, quantile(every, 0.1))

@@ -68,7 +68,7 @@ Exit codes:
     multiple=True,
     metavar="NAME",
     callback=comma_lists,
-    help="onnxruntime, openvino, tflite or pytorch; several take turns.  [default: the format's]",
+    help="onnxruntime, openvino, tflite, pytorch or llama.cpp; several take turns.  [default: the format's]",
 )
 @option(
     "--provider",
@@ -256,7 +256,7 @@ def _cases(model: Model, given: Mapping[str, Any]) -> Iterator[BenchCase]:
                 batch,
                 given["threads"] or os.cpu_count() or 1,
                 given["provider"],
-                running_precision(model, deployment),
+                running_precision(model, deployment) if model.has_graph else None,
             )
 
 

@@ -8,7 +8,7 @@ from typing import TextIO
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
 from modellint.inspection import MeasuredLayer
-from modellint.measured import MeasuredRun, RunTimes
+from modellint.measured import MeasuredRun, RunSpeed, RunTimes
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, names, paths
@@ -110,6 +110,9 @@ def _write_one(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
             if value is not None
         ]
         page.items("", rest)
+    if run.generation is not None:
+        page.field("Prompt", _speed(run.generation.prompt))
+        page.field("Generation", _speed(run.generation.generated))
     if run.memory is not None and run.memory.peak is not None:
         before = run.memory.before
         own = f", {format_bytes(before)} of it the runtime itself" if before else ""
@@ -117,6 +120,8 @@ def _write_one(page: Page, run: MeasuredRun, *, verbose: bool) -> None:
     if run.energy is not None:
         energy = f"{1000 * run.energy.joules:.3g} mJ per inference ({run.energy.source})"
         page.field("Energy", energy)
+    elif run.source == "bench":
+        page.field("Energy", "not measured: no counter that this user may read")
     for note in run.notes:
         page.field("Doubt", Text(page.words(note), FAIR))
     if run.layers:
@@ -224,6 +229,15 @@ def _time(times: RunTimes) -> Text:
     return Text.of(head, ", ", Text(between, GOOD if times.narrow else FAIR))
 
 
+def _speed(speed: RunSpeed) -> str:
+    between = (
+        f", {rate(speed.low)} to {rate(speed.high)} between rounds"
+        if speed.low is not None and speed.high is not None and speed.low < speed.high
+        else ""
+    )
+    return f"{rate(speed.per_second)} tokens a second of {speed.tokens:,}{between}"
+
+
 def _spread(times: RunTimes | None) -> Text:
     """Return half the width of the interval, as a share of the median."""
     if times is None or times.low is None or times.high is None or not times.median:
@@ -236,5 +250,8 @@ def _throughput(run: MeasuredRun) -> str:
     seconds = run.seconds
     if not seconds:
         return ""
-    rate = (run.conditions.batch or 1) / seconds
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return rate((run.conditions.batch or 1) / seconds)
+
+
+def rate(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.3g}"

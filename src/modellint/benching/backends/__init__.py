@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from modellint.base.errors import UsageError
 from modellint.base.install import install_command
@@ -57,6 +57,14 @@ class TimedModel(Protocol):
         """Run for about that long with the runtime's own profiler; empty without one."""
 
 
+@runtime_checkable
+class TimedGeneration(Protocol):
+    """A language model whose runtime times the prompt and what is generated apart."""
+
+    def speeds(self) -> Sequence[tuple[float, float]]:
+        """Return the tokens per second of both in each inference since the last call."""
+
+
 class TimedCode(Protocol):
     """Functions that run in a child process. They raise what the runtime raises."""
 
@@ -94,6 +102,14 @@ BACKENDS = (
     ),
     TimedRuntime(
         "pytorch", "PyTorch", f"{__name__}.pytorch", "torch", ("torch",), "pip install torch"
+    ),
+    TimedRuntime(
+        "llama.cpp",
+        "llama.cpp",
+        f"{__name__}.llama_cpp",
+        "xllamacpp",
+        ("gguf",),
+        "pip install xllamacpp",
     ),
 )
 """In the order in which one is chosen for a format."""

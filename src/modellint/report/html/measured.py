@@ -129,9 +129,17 @@ def _facts(run: MeasuredRun) -> list[Markup | None]:
         ("rounds", ", ".join(map(seconds, times.rounds)) if times is not None else None),
         ("loading", seconds(times.load) if times and times.load is not None else None),
         ("energy", f"{run.energy.joules:.3g} J per inference" if run.energy else None),
+        *_speeds(run),
     ]
     notes = [element("li", note) for note in run.notes]
     return [panel("Run", facts(pairs)), panel("Doubts", element("ul", notes) if notes else None)]
+
+
+def _speeds(run: MeasuredRun) -> list[tuple[str, str]]:
+    if run.generation is None:
+        return []
+    named = (("prompt", run.generation.prompt), ("generation", run.generation.generated))
+    return [(name, f"{speed.per_second:,.1f} tokens per second") for name, speed in named]
 
 
 def _row(run: MeasuredRun) -> list[Cell | Sorted]:
