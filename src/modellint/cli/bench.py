@@ -68,7 +68,8 @@ Exit codes:
     multiple=True,
     metavar="NAME",
     callback=comma_lists,
-    help="onnxruntime, openvino, tflite, pytorch or llama.cpp; several take turns.  [default: the format's]",
+    help="onnxruntime, openvino, tflite, pytorch or llama.cpp; several take turns.  "
+    "[default: the format's]",
 )
 @option(
     "--provider",
