@@ -24,6 +24,7 @@ import numpy as np
 from benchmarked import Row, read_npu_rows, read_rows
 from fit_latency import Fit, device_factor, factor, npu_fit, well_known
 
+BEGIN_CPU, END_CPU = "<!-- tools/validate_cpu.py -->\n", "<!-- end -->"
 PAGE = Path(__file__).parents[1] / "docs" / "accuracy-latency.md"
 KEPT_FOR_FITTING = frozenset({"bert", "t4", "v100"})
 """Families and chips that are not kept aside, since nearly nothing would be left to fit."""
@@ -96,8 +97,16 @@ def main() -> int:
     lines = list(page(rows, ranked))
     if given.npus is not None:
         lines += npus(npu_fit(read_npu_rows(given.npus, given.models)))
-    given.output.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
+    text = "\n".join(lines).rstrip("\n") + "\n\n"
+    given.output.write_text(text + section_on_a_cpu(given.output), encoding="utf-8")
     return 0
+
+
+def section_on_a_cpu(path: Path) -> str:
+    """The part of a page that tools/validate_cpu.py wrote, with the comments around it."""
+    written = path.read_text(encoding="utf-8") if path.exists() else ""
+    middle = written.partition(BEGIN_CPU)[2].partition(END_CPU)[0]
+    return f"{BEGIN_CPU}{middle}{END_CPU}\n"
 
 
 def page(rows: Sequence[Row], ranked: Sequence[Row]) -> Iterator[str]:

@@ -14,7 +14,9 @@ from modellint.benching.calibrating import (
     FITTED,
     SOURCE,
     CalibratedTarget,
+    launch_seconds,
     observe,
+    profiler_seconds,
     target_file,
     usual_ratio,
 )
@@ -49,7 +51,7 @@ TARGET = Target(
     l2_bytes=1 << 20,
     calibrations={
         "onnxruntime": Calibration(
-            {name: getattr(Coefficients(), name) for name in FITTED}, 1.2, 30, ORIGIN
+            {name: getattr(Coefficients(), name) or 1e-6 for name in FITTED}, 1.2, 30, ORIGIN
         )
     },
 )
@@ -120,6 +122,16 @@ def test_what_was_disturbed_is_not_believed() -> None:
     layers = (RunLayer("a", "Conv", 4.0, fastest=1e-3), RunLayer("b", "Conv", 4.0, fastest=1e-3))
     calm = replace(quiet, times=RunTimes(10, 3e-3), layers=layers)
     assert usual_ratio([calm]) == pytest.approx(1.5)
+
+
+def test_what_the_profiler_adds_is_told_by_the_shortest_layers() -> None:
+    brief = tuple(RunLayer(f"r{at}", "Relu", 3e-6, fastest=3e-6) for at in range(100))
+    chain = replace(run_of(Path("chain.onnx"), 1e-4), layers=brief)
+    long = replace(run_of(Path("long.onnx"), 1.0), layers=(RunLayer("c", "Conv", 1.0),))
+    assert profiler_seconds([long, chain]) == pytest.approx(2e-6)
+    assert launch_seconds([long, chain]) == pytest.approx(1e-6)
+    assert profiler_seconds([long]) == 0
+    assert usual_ratio([chain], profiler_seconds([chain])) == pytest.approx(1)
 
 
 def test_layers_are_observed_with_their_kernels(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from modellint.analysis.latency.cpu import Cpu
 from modellint.analysis.latency.kernels import Launch, launches
-from modellint.analysis.latency.timing import Coefficients, Machine
+from modellint.analysis.latency.timing import Coefficients
 from modellint.base.errors import UsageError
 from modellint.base.links import page_url
 from modellint.base.records import dataclass
@@ -33,37 +34,49 @@ LEAST = 20
 FITTED: Mapping[str, tuple[float, float]] = {
     "launch": (2e-7, 5e-5),
     "vector": (0.3, 3.0),
-    "attention": (0.2, 1.5),
     "convolution": (0.3, 4.0),
+    "narrow": (0.1, 1.0),
     "grouped": (0.02, 1.0),
+    "group": (1e-9, 1e-3),
     "depthwise": (0.02, 3.0),
+    "edge": (0.1, 30.0),
+    "weights": (0.05, 4.0),
     "memory": (0.2, 4.0),
     "cache": (0.5, 20.0),
     "passes": (0.2, 4.0),
-    "pointwise": (0.1, 1.2),
+    "loops": (0.1, 10.0),
+    "row": (1e-10, 1e-6),
     "fill": (0.5, 300.0),
     "tile": (1e-3, 0.8),
     "overlap": (0.01, 1.0),
+    "reorder": (0.1, 10.0),
     "call": (1e-6, 2e-3),
 }
 """Coefficients that are fitted, with the range that each may have."""
 WEIGHT = 0.3
 """Exponent of a layer's time that its error is weighted by."""
 DIRECTIONS: Sequence[Mapping[str, int]] = (
-    *({name: 1} for name in FITTED if name != "call"),
+    *({name: 1} for name in FITTED if name not in ("launch", "call", "reorder")),
     {"memory": 1, "cache": 1},
-    {"memory": 1, "cache": 1, "pointwise": -1},
+    {"memory": 1, "cache": 1, "weights": 1},
     {"memory": 1, "cache": 1, "passes": 1},
-    {"memory": 1, "cache": 1, "passes": 1, "pointwise": -1},
     {"vector": 1, "convolution": -1},
     {"vector": 1, "fill": 1},
-    {"vector": 1, "tile": 1},
+    {"depthwise": 1, "edge": 1},
 )
 """Coefficients that are changed at once, and the power of the factor that each takes."""
 FINEST = 1.01
 INTERRUPTED = 3e-3
 """Time from which a layer of a disturbed run was interrupted even when it was fastest."""
 DISTURBED = 0.1
+FP32 = 4
+"""Bytes of an element of what is converted."""
+SHORTEST = 3e-6
+"""Time of layers below which clocks of whole microseconds say little."""
+BRIEF = 1e-5
+"""Mean time of layers up to which they show what the profiler adds."""
+SMALLEST = 1024
+"""Bytes below which a layer does nothing that takes time."""
 BULKY = 2 << 20
 """Bytes from which a layer's traffic is that of the memory."""
 _MOST_WITHIN = 0.9
@@ -97,11 +110,14 @@ def calibrate(
     name: str, base: Target, runs: Sequence[tuple[MeasuredRun, Model]], runtime: str
 ) -> CalibratedTarget:
     """Fit a target to runs of one runtime; `base` gives memory and names."""
-    usual = usual_ratio([run for run, _ in runs])
+    measured = [run for run, _ in runs]
+    profiler = profiler_seconds(measured)
+    usual = usual_ratio(measured, profiler)
     found = [
-        replace(each, seconds=each.seconds * usual)
+        replace(each, seconds=(each.seconds - profiler) * usual)
         for run, model in runs
         for each in observe(run, model, runtime)
+        if each.seconds - profiler >= SHORTEST
     ]
     if len(found) < LEAST:
         raise UsageError(f"only {len(found)} layers to fit; measure modellint bench --suite micro")
@@ -109,8 +125,11 @@ def calibrate(
     if len(threads) != 1:
         raise UsageError("the runs have different numbers of threads")
     target = _with_peaks(name, base, found, next(iter(threads)))
-    fitted = _fit(target, found)
-    machine = Machine(target, fitted)
+    fitted = replace(
+        _fit(target, found, launch_seconds(measured)),
+        reorder=_reorder_share(target, measured, profiler, usual),
+    )
+    machine = Cpu(target, fitted)
     errors = sorted(_ratio(machine, each) for each in found)
     error = max(1.05, errors[min(len(errors) - 1, int(_MOST_WITHIN * len(errors)))])
     calibration = Calibration(
@@ -124,14 +143,56 @@ def calibrate(
     return CalibratedTarget(target, len(found), mape, usual)
 
 
-def usual_ratio(runs: Sequence[MeasuredRun]) -> float:
+def launch_seconds(runs: Sequence[MeasuredRun]) -> float:
+    """Return the least time of a layer in any whole inference, which no profiler slowed down."""
+    each = [
+        whole / len(run.layers) for run in runs if run.layers and (whole := measured_seconds(run))
+    ]
+    low, high = FITTED["launch"]
+    return min(high, max(low, min(each, default=low)))
+
+
+def profiler_seconds(runs: Sequence[MeasuredRun]) -> float:
+    """Return the time that the profiler adds to each layer: what layers take more than the whole.
+
+    The run with the shortest layers tells it.
+    """
+    means = []
+    for run in runs:
+        whole, least = measured_seconds(run), [undisturbed(layer) for layer in run.layers]
+        if whole and least:
+            means.append((sum(least) / len(least), (sum(least) - whole) / len(least)))
+    mean, added = min(means, default=(0.0, 0.0))
+    return max(0.0, added) if mean < BRIEF else 0.0
+
+
+def _reorder_share(
+    target: Target, runs: Sequence[MeasuredRun], profiler: float, usual: float
+) -> float:
+    """Return the share of the bandwidth that conversions between layouts reach."""
+    rates = []
+    for run in runs:
+        for layer in run.layers:
+            seconds = undisturbed(layer) - profiler
+            if layer.kind == "reformat" and layer.inputs and seconds >= SHORTEST:
+                elements = sum(map(math.prod, (*layer.inputs[:1], *layer.outputs)))
+                rates.append(FP32 * elements / (seconds * usual))
+    if not rates:
+        return Coefficients().reorder
+    low, high = FITTED["reorder"]
+    share = statistics.median(rates) / (target.memory.bandwidth or 1.0)
+    return min(high, max(low, share))
+
+
+def usual_ratio(runs: Sequence[MeasuredRun], profiler: float = 0.0) -> float:
     """Return how many times the least times of layers an inference usually takes.
 
     Layers of disturbed runs that are always interrupted say nothing about it.
     """
     ratios = []
     for run in runs:
-        whole, least = measured_seconds(run), [undisturbed(layer) for layer in run.layers]
+        whole = measured_seconds(run)
+        least = [max(0.0, undisturbed(layer) - profiler) for layer in run.layers]
         if whole and sum(least) and not any(_is_interrupted(run, each) for each in least):
             ratios.append(whole / sum(least))
     return max(1.0, statistics.median(ratios)) if ratios else 1.0
@@ -152,6 +213,8 @@ def observe(run: MeasuredRun, model: Model, runtime: str) -> list[Observed]:
             continue
         mine = {id(k): k for node in layer.nodes if (k := by_node.get(node)) is not None}
         inside = set(layer.nodes)
+        if all(_is_scaffold(kernel) for kernel in mine.values()):
+            continue
         if not mine or not all(inside.issuperset(kernel.nodes) for kernel in mine.values()):
             continue
         seconds = layer.undisturbed
@@ -169,6 +232,14 @@ def observe(run: MeasuredRun, model: Model, runtime: str) -> list[Observed]:
             )
         )
     return found
+
+
+def _is_scaffold(kernel: Launch) -> bool:
+    """Return True for what only reads the model's inputs, which are far away, or does nothing."""
+    if kernel.kind == "pointwise":
+        read = [value for node in kernel.nodes for value in node.inputs if value is not None]
+        return all(value.is_input or value.is_constant for value in read)
+    return not kernel.products and kernel.activation_bytes + kernel.weight_bytes < SMALLEST
 
 
 def _with_peaks(name: str, base: Target, found: Sequence[Observed], units: int | None) -> Target:
@@ -217,9 +288,9 @@ def _cache_bytes() -> int:
     return 1 << 20
 
 
-def _fit(target: Target, found: Sequence[Observed]) -> Coefficients:
+def _fit(target: Target, found: Sequence[Observed], launch: float) -> Coefficients:
     """Fit coefficients in turn, alone and with those that make up for each other."""
-    best = replace(Coefficients(), winograd=1.0)
+    best = Coefficients(launch=launch, fill=2.0, vector=1.0, depthwise=0.5, group=1e-6, tile=0.5)
     least = _loss(target, best, found)
     step = 2.0
     while step > FINEST:
@@ -245,16 +316,16 @@ def _moved(start: Coefficients, direction: Mapping[str, int], factor: float) -> 
 
 def _loss(target: Target, coefficients: Coefficients, found: Sequence[Observed]) -> float:
     """Return the error of all layers; long ones, which models consist of, count more."""
-    machine = Machine(target, coefficients)
+    machine = Cpu(target, coefficients)
     return math.fsum(float(e.seconds**WEIGHT) * math.log(_ratio(machine, e)) for e in found)
 
 
-def _ratio(machine: Machine, each: Observed) -> float:
+def _ratio(machine: Cpu, each: Observed) -> float:
     ratio = _expected(machine, each) / each.seconds
     return max(ratio, 1 / ratio)
 
 
-def _expected(machine: Machine, each: Observed) -> float:
+def _expected(machine: Cpu, each: Observed) -> float:
     return sum(machine.time(kernel, each.weight_bytes).seconds for kernel in each.launches)
 
 

@@ -40,6 +40,8 @@ class RuntimeMemory:
     """
     changes_layout: bool = False
     """True if convolutions use their own layout, so that inputs are copied."""
+    blocks_channels: bool = False
+    """True if convolutions on a CPU are computed in blocks of channels."""
     joins: bool = False
     """True if the inputs of a Concat are written directly into its output."""
     computes_constants: bool = False

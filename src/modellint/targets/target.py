@@ -34,6 +34,12 @@ Coefficient = Literal[
     "call",
     "float_rate",
     "integer_rate",
+    "weights",
+    "narrow",
+    "edge",
+    "loops",
+    "row",
+    "reorder",
 ]
 """Coefficients of the estimate of time, which docs/estimates.md explains."""
 

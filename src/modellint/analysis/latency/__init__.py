@@ -15,9 +15,10 @@ from dataclasses import replace
 from functools import cached_property
 
 from modellint.analysis.assume import settle
-from modellint.analysis.latency.coefficients import Fitted, fitted_for
-from modellint.analysis.latency.kernels import Launch, Launches, launches
-from modellint.analysis.latency.timing import LaunchTime, Machine, instead_of
+from modellint.analysis.latency.coefficients import Fitted, fitted_for, kind_of
+from modellint.analysis.latency.cpu import Cpu
+from modellint.analysis.latency.kernels import Launch, Launches, is_for_gpu, launches
+from modellint.analysis.latency.timing import Coefficients, LaunchTime, Machine, instead_of
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import peak_rate
 from modellint.analysis.shapes import DeployedTypes
@@ -110,7 +111,7 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     found = _launches(model, _with_precision(deployment, instead_of(precision, target)))
     if not found.kernels:
         return None
-    machine = Machine(target, fitted.coefficients)
+    machine = machine_of(target, fitted.coefficients)
     layers = tuple(
         LayerTime(kernel, machine.time(kernel, found.weight_bytes)) for kernel in found.kernels
     )
@@ -127,6 +128,12 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
         transfer,
         settle(model, deployment).assumed,
     )
+
+
+def machine_of(target: Target, coefficients: Coefficients) -> Machine | Cpu:
+    """Return a device with its coefficients, by the kind of its hardware."""
+    kind = Cpu if kind_of(target) == "cpu" else Machine
+    return kind(target, coefficients)
 
 
 def _with_precision(deployment: Deployment, precision: str) -> Deployment:
@@ -152,8 +159,8 @@ def _launches(model: Model, deployment: Deployment) -> Launches:
     settled = settle(model, deployment).deployment
     target = deployment.target
     runtime = deployment.runtime or (target.default_runtime if target is not None else None)
-    key = DeployedTypes(model, settled).key, deployment.precision, runtime
+    key = DeployedTypes(model, settled).key, deployment.precision, runtime, is_for_gpu(deployment)
     return model.memo.get(_LAUNCHES, key, lambda: launches(model, deployment))
 
 
-__all__ = ["LayerTime", "TimeEstimate", "latency"]
+__all__ = ["LayerTime", "TimeEstimate", "latency", "machine_of"]

@@ -17,6 +17,8 @@ from modellint.analysis.cost.traffic import sizes_of
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.fusion import Norms
 from modellint.analysis.kernel_traffic import KernelTraffic
+from modellint.analysis.latency.blocked import BlockedLayout, converted_bytes
+from modellint.analysis.latency.loops import Loops, loops_of
 from modellint.analysis.latency.written_out import written_out
 from modellint.analysis.memory.fusion import CONVOLUTIONS, VIEWS, find_grouping
 from modellint.analysis.precision import is_narrow, running_precision
@@ -37,6 +39,7 @@ _POINTWISE = having(Trait.POINTWISE)
 _TRANSPOSES = having(Trait.TRANSPOSE)
 _MATMULS = having(Trait.MATMUL)
 _HEAVY = having(Trait.CONVOLUTION, Trait.TRANSPOSED_CONVOLUTION, Trait.MATMUL, Trait.GEMM)
+_RECURRENT = having(Trait.RECURRENT)
 _HOST = 32
 """Elements up to which integers are a shape, which the runtime computes on the host."""
 _INTEGER_LAYERS = ("int8", "int4", "fp8", "fp4")
@@ -56,6 +59,10 @@ class Product:
     """Positions of a convolution's window."""
     is_dense_3x3: bool = False
     """True for what Winograd's algorithm computes with fewer multiplications."""
+    is_blocked: bool = False
+    """True for a convolution in blocks of channels."""
+    width: int = 1
+    """Pixels in a row of a convolution's result."""
 
     @property
     def macs(self) -> int:
@@ -73,6 +80,10 @@ class Launch:
     """Operations besides those of products."""
     weight_bytes: int
     activation_bytes: int
+    loops: Loops = Loops()
+    """The same operations as a CPU computes them, in loops over elements."""
+    converted_bytes: int = 0
+    """Bytes that are read and written to convert values into another layout."""
 
     @property
     def main(self) -> Node:
@@ -113,9 +124,12 @@ class _Gathering:
         self._quantized = _quantized(model, deployment)
         self._uncounted: list[Node] = []
         self._in_attention: frozenset[int] = frozenset()
+        self._layout: BlockedLayout | None = None
 
     def launches(self) -> Launches:
         groups = self._groups()
+        if self._runtime.blocks_channels and not is_for_gpu(self._deployment):
+            self._layout = BlockedLayout(self._graph, self._shape, self._is_weight, groups)
         traffic = KernelTraffic(self._graph, groups, self._folding, self._sizes)
         kernels = [
             kernel for nodes in groups if (kernel := self._kernel(nodes, traffic)) is not None
@@ -186,7 +200,17 @@ class _Gathering:
             activations //= 2  # which the analysis of memory takes for 16 bits
         kind = self._kind(running, products)
         products = _merged(products) if kind == "product" else products
-        return Launch(tuple(running), kind, tuple(products), flops, weights, activations)
+        layout = self._layout
+        return Launch(
+            tuple(running),
+            kind,
+            tuple(products),
+            flops,
+            weights,
+            activations,
+            loops_of(running, self._shape),
+            converted_bytes(nodes, layout, self._sizes) if layout is not None else 0,
+        )
 
     def _runs(self, node: Node) -> bool:
         """Return True unless a node costs nothing at run time."""
@@ -250,6 +274,8 @@ class _Gathering:
         if node.op_type in CONVOLUTIONS and len(shape) > 2:
             return self._convolution(node, macs, shape, precision)
         columns = shape[-1] if shape else 1
+        if node.op_type in _RECURRENT:
+            return _steps(shape, macs, precision)
         outer = 1
         other = self._shape(node.input(1))
         if node.op_type in _MATMULS and len(other) > 2 and product(other[:-2]) > 1:
@@ -277,11 +303,26 @@ class _Gathering:
             precision,
             max(1, taps),
             dense and node.op_type == "Conv",
+            self._layout is not None and self._layout.computes(node),
+            shape[-1],
         )
 
     def _shape(self, value: Value | None) -> tuple[int, ...]:
         shape = self._types.shape(value) if value is not None else None
         return tuple(int(dim) for dim in shape if isinstance(dim, int)) if shape else ()
+
+
+def _steps(shape: tuple[int, ...], macs: int, precision: str) -> Product:
+    """Return the products of a recurrent layer: one for each step, of all gates."""
+    rows, hidden = (*shape[-2:], 1, 1)[:2]
+    steps = max(1, product(shape) // max(1, rows * hidden))
+    columns = 4 * max(1, hidden)
+    depth = max(1, macs // max(1, rows * columns * steps))
+    return Product(max(1, rows), columns, depth, steps, precision)
+
+
+def is_for_gpu(deployment: Deployment) -> bool:
+    return deployment.target is not None and deployment.target.compute_capability is not None
 
 
 def _default(deployment: Deployment) -> str | None:

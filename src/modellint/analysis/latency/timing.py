@@ -92,6 +92,18 @@ class Coefficients:
     """Operations per second of large products in 16 bits, if fitted rather than published."""
     integer_rate: float = 0.0
     """The same in 8 bits."""
+    weights: float = 0.5
+    """Of the memory's bandwidth: weights, which a core of a CPU reads while it waits for them."""
+    narrow: float = 0.46
+    """Of the peak of a CPU: a convolution in a single block of channels."""
+    edge: float = 5.0
+    """Pixels that take the time of beginning and ending a row of a depthwise convolution."""
+    loops: float = 1.0
+    """Of the speed that `loops.toml` states: loops over elements on a CPU."""
+    row: float = 2e-8
+    """Seconds of each row of a normalization or a softmax on a CPU."""
+    reorder: float = 1.0
+    """Of the memory's bandwidth: conversions of values to and from blocks of channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,6 @@ class Machine:
         self._target = target
         self._of = coefficients
         self._units = target.units or 1
-        self._is_one_core = target.vendor == "cpu" and self._units == 1
         self._bandwidth = (target.memory.bandwidth or 1.0) * coefficients.memory
         self._cache = (target.memory.bandwidth or 1.0) * coefficients.cache
         self._l2_bytes = target.l2_bytes or (ON_CHIP if coefficients.float_rate else 0)
@@ -145,8 +156,8 @@ class Machine:
         elif kernel.kind == "pointwise":
             moved /= self._of.pointwise
         room = self._l2_bytes
-        kept = _share_kept(moved, room)
-        held = _share_kept(weight_bytes, room)
+        kept = share_kept(moved, room)
+        held = share_kept(weight_bytes, room)
         near = moved * kept + kernel.weight_bytes * held
         far = moved + kernel.weight_bytes - near
         return far / self._bandwidth + near / self._cache
@@ -190,9 +201,7 @@ class Machine:
                 part = depth / split
                 if split > 1 and (part < _SHALLOWEST or tiles * split > 4 * units):
                     break
-                waves: float = -(-tiles * split // units)
-                if self._is_one_core:  # whose tiles are a few registers
-                    waves = rows * columns * groups * split / area
+                waves = -(-tiles * split // units)
                 seconds = waves * 2 * area * (part + of.fill) / speed
                 if split > 1:  # partial sums, written and read once more
                     seconds += 8 * rows * columns * groups * split / self._cache
@@ -250,7 +259,7 @@ def _padded(size: int, multiple: int) -> int:
     return -(-max(1, size) // multiple) * multiple
 
 
-def _share_kept(nbytes: float, room: int) -> float:
+def share_kept(nbytes: float, room: int) -> float:
     """Return the share of some bytes that the cache still holds when they are read again."""
     if nbytes <= 0:
         return 1.0

@@ -274,7 +274,18 @@ def _integers() -> Any:
     return b.model()
 
 
+def _launches() -> Any:
+    """Build a chain of operators on a few elements, whose time is that of launching them."""
+    b = Builder("launches")
+    x = b.fresh((1, 16))
+    for _ in range(128):
+        x = b.add("Sqrt", b.add("Abs", x))
+    b.result(x)
+    return b.model()
+
+
 MICRO: Mapping[str, Callable[[], Any]] = {
+    "launches": _launches,
     "gemm": _gemm,
     "matmul": _matmul,
     "conv1x1": lambda: _conv(1),
