@@ -16,9 +16,8 @@ from unittest.mock import patch
 
 from modellint.cli.app import run
 from modellint.cli.inspect import _asked as make_asked
-from modellint.config.load import Config
+from modellint.cli.looks import _asked as make_page_asked
 from modellint.finding import Finding, Result, RuleInfo
-from modellint.inspector import Asked
 from modellint.planning import make_setup
 from modellint.report.sarif import _rules as list_rules
 from tests.fuzz.outputs import faults
@@ -75,7 +74,7 @@ class Failure(NamedTuple):
 
 def warm_up(path: Path, reports: Path) -> None:
     """Make once what is kept for all files."""
-    for turn in range(len(USUAL) * len(_MORE)):
+    for turn in range(len(DEPLOYMENTS)):
         failures(path, reports, turn)
 
 
@@ -249,12 +248,6 @@ def _once(what: str, options: Options, make: Callable[..., Any]) -> Callable[...
     return first
 
 
-def _make_asked(config: Config, given: dict[str, Any]) -> Asked:
-    asked = make_asked(config, given)
-    targets = tuple(asked.targets())
-    return replace(asked, targets=lambda: targets)
-
-
 def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:
     findings = list(shown)
     found = {each.code: result.rules[each.code] for each in findings if each.code in result.rules}
@@ -265,7 +258,8 @@ def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInf
 def _shortcuts(options: Options) -> Iterator[None]:
     """Make once what is the same for all files, or leave it out: 241 rules in every report."""
     with (
-        patch("modellint.cli.inspect._asked", _once("asked", options, _make_asked)),
+        patch("modellint.cli.inspect._asked", _once("asked", options, make_asked)),
+        patch("modellint.cli.looks._asked", _once("page", options, make_page_asked)),
         patch("modellint.lint.record.make_setup", _once("setup", options, make_setup)),
         patch("modellint.report.sarif._rules", _rules_of_findings),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,6 @@ def asked(
         every_layer=every_layer,
         weights=weight_figures,
         layers=layers_in(layers) if layers is not None else None,
-        targets=lambda: load_targets(folders),
+        targets=cache(lambda: load_targets(folders)),
         draft=draft,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,5 +80,5 @@ def _asked(config: Config) -> Asked:
         rules,
         placement=True,
         every_layer=True,
-        targets=lambda: load_targets(folders),
+        targets=cache(lambda: load_targets(folders)),
     )
