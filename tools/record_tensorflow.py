@@ -18,16 +18,34 @@ import tensorflow as tf
 from tensorflow.core.framework import op_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.client import pywrap_tf_session
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data" / "tensorflow"
 OPERATORS = ROOT / "src" / "modellint" / "formats" / "savedmodel" / "operators.json"
 
 
-def operators() -> list[str]:
+def operators() -> dict[str, str]:
+    """Return the results of each operator: `values:T indices:index_type=3`, `output:T*N`."""
     listed = op_def_pb2.OpList()
     listed.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
-    return sorted(each.name for each in listed.op)
+    return {
+        op.name: " ".join(_result(each, _defaults(op)) for each in op.output_arg)
+        for op in sorted(listed.op, key=lambda op: op.name)
+    }
+
+
+def _defaults(op: Any) -> dict[str, str]:
+    """Return the types that are assumed where none is stated."""
+    return {each.name: f"={each.default_value.type}" for each in op.attr if each.type == "type"}
+
+
+def _result(stated: Any, defaults: dict[str, str]) -> str:
+    if stated.type_list_attr:
+        return f"{stated.name}:*{stated.type_list_attr}"
+    count = f"*{stated.number_attr}" if stated.number_attr else ""
+    default = defaults.get(stated.type_attr, "").removesuffix("=0")
+    return f"{stated.name}:{stated.type_attr or stated.type}{default}{count}"
 
 
 class Linear(tf.Module):  # type: ignore[misc]
@@ -41,6 +59,48 @@ class Linear(tf.Module):  # type: ignore[misc]
     @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32)])  # type: ignore[untyped-decorator]
     def score(self, features: Any) -> Any:
         return {"scores": features @ self.weight + tf.cast(self.bias, tf.float32)}
+
+
+class Network(tf.Module):  # type: ignore[misc]
+    """Operators with channels last, shapes that are computed, a loop and a choice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(tf.ones((3, 3, 4, 8)))
+        self.depthwise = tf.Variable(tf.ones((3, 3, 8, 2)))
+        self.table = tf.Variable(tf.ones((40, 6)))
+        self.square = tf.Variable(tf.ones((6, 6)))
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[
+            tf.TensorSpec((None, 17, 19, 4), tf.float32),
+            tf.TensorSpec((None, 5), tf.int64),
+        ]
+    )
+    def run(self, image: Any, words: Any) -> Any:
+        pads = [[0, 0], [1, 2], [0, 3], [0, 0]]
+        x = tf.nn.conv2d(image, self.kernel, [1, 2, 2, 1], pads)
+        x = tf.nn.relu6(tf.nn.depthwise_conv2d(x, self.depthwise, [1, 1, 1, 1], "SAME"))
+        x = tf.image.resize(tf.pad(x, [[0, 0], [1, 1], [2, 2], [0, 0]]), (16, 24))
+        left, right = tf.split(tf.nn.space_to_depth(x, 2), 2, axis=-1)
+        left = tf.nn.avg_pool2d(left, 3, 2, "VALID")
+        best, places = tf.math.top_k(tf.reshape(left, (tf.shape(left)[0], -1)), 7)
+        rows = tf.stack(tf.unstack(tf.gather(self.table, words), axis=1)[:3], axis=1)
+        scores = tf.nn.softmax(tf.matmul(rows, rows, transpose_b=True))
+        cut = tf.tile(scores, [1, 2, 1])[:, ::2, tf.newaxis]
+        flat = tf.reshape(rows, (-1, 6))
+        _, flat = tf.while_loop(
+            lambda at, _: at < 3, lambda at, now: (at + 1, now @ self.square), [0, flat]
+        )
+        flat = tf.cond(tf.reduce_sum(flat) > 0, lambda: flat @ self.square, lambda: flat * 2)
+        return {
+            "best": tf.math.squared_difference(best, tf.reduce_mean(best, -1, keepdims=True)),
+            "cut": tf.transpose(tf.squeeze(cut, [2]), [0, 2, 1]),
+            "flat": tf.concat([flat, flat[:, :2]], -1),
+            "hot": tf.one_hot(words, 9),
+            "places": tf.cast(places, tf.float32),
+            "right": tf.reduce_sum(right, [1, 2]),
+        }
 
 
 def save_old(path: Path) -> None:
@@ -77,11 +137,44 @@ def truth(path: Path) -> dict[str, Any]:
         if not key.startswith("_")
     }
     return {
+        "runs": runs(path),
         "operators": dict(Counter(node.op for node in nodes)),
         "tags": list(graph.meta_info_def.tags),
         "signatures": signatures,
         "variables": variables,
     }
+
+
+CARRIES = ("Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp")
+
+
+def runs(path: Path) -> list[Any]:
+    """Return each operator that the main signature runs, with shapes where the batch is 2."""
+    loaded = tf.saved_model.load(str(path), ["mine"] if path.name == "old" else None)
+    frozen = convert_variables_to_constants_v2(
+        loaded.signatures["serving_default"], lower_control_flow=False
+    )
+    definition = frozen.graph.as_graph_def()
+    for node in definition.node:
+        node.attr.pop("_output_shapes", None)
+    with tf.Graph().as_default() as graph:
+        given = {
+            f"{each.op.name}:0": tf.compat.v1.placeholder(
+                each.dtype, [size or 2 for size in each.shape.as_list()]
+            )
+            for each in frozen.inputs
+            if each.dtype != tf.resource
+        }
+        tf.graph_util.import_graph_def(definition, input_map=given, name="")
+    return sorted(
+        [each.type, each.name.rpartition("PartitionedCall/")[2], _shapes(each)]
+        for each in graph.get_operations()
+        if each.type not in CARRIES
+    )
+
+
+def _shapes(operation: Any) -> list[Any]:
+    return [None if each.shape.rank is None else each.shape.as_list() for each in operation.outputs]
 
 
 def _infos(stated: Any) -> dict[str, Any]:
@@ -104,7 +197,9 @@ def main() -> None:
     module = Linear()
     tf.saved_model.save(module, str(DATA / "linear"), signatures=module.score)
     save_old(DATA / "old")
-    models = {name: truth(DATA / name) for name in ("linear", "old")}
+    network = Network()
+    tf.saved_model.save(network, str(DATA / "network"), signatures=network.run)
+    models = {name: truth(DATA / name) for name in ("linear", "old", "network")}
     (DATA / "models.json").write_text(f"{json.dumps(models)}\n", encoding="utf-8")
 
 

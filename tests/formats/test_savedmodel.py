@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from modellint.analysis.cost import cost
+from modellint.analysis.shapes import DeployedTypes
 from modellint.formats import read_model
 from modellint.formats.savedmodel.facts import SavedModelFacts, TensorInfo, saved_model_facts
 from modellint.formats.savedmodel.notation import encode, field
-from modellint.model import Model
+from modellint.model import Model, Node
+from modellint.operators import of
+from modellint.targets.deployment import Deployment
 from tests.support import run_cli
 
 SAVED = Path(__file__).parents[1] / "data" / "tensorflow"
@@ -51,6 +55,86 @@ def test_a_model_is_what_tensorflow_reads(name: str) -> None:
         each.name: [each.dtype.name, list(each.shape), total(each.numpy())]
         for each in model.tensors
     } == truth["variables"]
+
+
+class Named(NamedTuple):
+    op_type: str
+    domain: str = "tensorflow"
+
+
+def copied(model: Model) -> list[Node]:
+    """Return the nodes of the main graph without copies of what comes from outside of it."""
+    return [node for node in model.graph.nodes if node.op_type != "Identity"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_graph_is_what_tensorflow_runs(name: str) -> None:
+    model = read_model(SAVED / name)
+    types = DeployedTypes(model, Deployment(batch=2))
+    ran = {node.name: node for node in copied(model)}
+    assert sorted(ran) == sorted(label for _, label, _ in MODELS[name]["runs"])
+    for op, label, shapes in MODELS[name]["runs"]:
+        node = ran[label]
+        assert of(node).name == of(Named(op)).name, label
+        if not node.subgraphs:  # a frozen loop is given weights where ours has variables
+            found = [list(types.shape(value) or ()) for value in node.outputs if value is not None]
+            assert known_dims(found, shapes) == shapes, label
+
+
+def known_dims(found: list[list[Any]], truth: list[list[Any]]) -> list[list[Any]]:
+    """Leave open what TensorFlow does: it does not look into a loop for shapes."""
+    return [
+        [dim if known is not None else None for dim, known in zip(*each, strict=True)]
+        for each in zip(found, truth, strict=True)
+    ]
+
+
+def test_parameters_and_work_are_those_of_the_operators() -> None:
+    model = read_model(SAVED / "network")
+    costs = cost(model, Deployment(batch=1))
+    assert costs.parameters == 3 * 3 * 4 * 8 + 3 * 3 * 8 * 2 + 40 * 6 + 6 * 6
+    works = {node.name: costs.macs_of(node) for node in copied(model)}
+    assert works["Conv2D"] == 9 * 10 * 8 * 3 * 3 * 4
+    assert works["depthwise"] == 9 * 10 * 16 * 3 * 3
+    assert works["MatMul"] == 3 * 3 * 6
+    assert works["cond"] == 3 * 6 * 6  # of the branch that does more
+    assert works["while"] is None  # the number of rounds is not known
+
+
+def saved(path: Path, text: str) -> Model:
+    (path / "saved_model.pb").write_bytes(encode(text))
+    return read_model(path)
+
+
+def test_calls_that_multiply_are_one_problem(tmp_path: Path) -> None:
+    lines = ["tags serve", "signature serving_default x float32 [4] -> y float32 [4]"]
+    lines += ["node y PartitionedCall x f=f0"]
+    for at in range(40):
+        lines += [f"node f{at}/{each} PartitionedCall x f=f{at + 1}" for each in "abc"]
+        lines += [f"node f{at}/sum AddN a:output:0 b:output:0 c:output:0"]
+    model = saved(tmp_path, "\n".join([*lines, "node f40/add AddV2 x x"]))
+    assert [(each.kind, "200,000 nodes" in str(each.facts)) for each in model.problems] == [
+        ("graph-broken", True)
+    ]
+    assert not model.has_graph
+    assert facts_of(model).functions == 41
+
+
+def test_calls_that_nest_are_one_problem(tmp_path: Path) -> None:
+    lines = ["signature serving_default x float32 [4] -> y float32 [4]"]
+    lines += ["node y PartitionedCall x f=f0"]
+    lines += [f"node f{at}/a PartitionedCall x f=f{at + 1}" for at in range(3000)]
+    model = saved(tmp_path, "\n".join(lines))
+    assert [each.facts for each in model.problems] == [
+        {"detail": "it nests more than 50 calls of functions"}
+    ]
+
+
+def test_a_circle_of_nodes_is_one_problem(tmp_path: Path) -> None:
+    lines = ["signature serving_default x float32 [4] -> y float32 [4]"]
+    lines += ["node y AddV2 x z", "node z AddV2 y x"]
+    model = saved(tmp_path, "\n".join(lines))
+    assert [each.facts for each in model.problems] == [{"detail": "node 'y' reads from itself"}]
 
 
 def total(elements: Any) -> float | None:

@@ -131,6 +131,7 @@ def test_a_name_means_one_operator_in_each_format() -> None:
         "aten",
         "higher_order",
         "quantized_decomposed",
+        "tensorflow",
         "torchvision",
     }
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 from modellint.checks.api import Context, Hit
-from modellint.formats.savedmodel import __file__ as package
 from modellint.formats.savedmodel.facts import SavedModelFacts, saved_model_facts
+from modellint.formats.savedmodel.results import registered
 
 _FILES = ("WriteFile", "ReadFile", "MatchingFiles", "DeleteFile", "CopyFile", "RenameFile")
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -44,17 +41,11 @@ def python_function(context: Context) -> Iterator[Hit]:
 
 def custom_operator(context: Context) -> Iterator[Hit]:
     """Operators that TensorFlow does not have."""
-    facts, known = _facts(context), _known_operators()
+    facts, known = _facts(context), registered()
     for op in facts.operators:
-        if op not in known[1] and not op.startswith(_DEFINED_HERE):
-            named = {"op": op, "node": facts.places[op], "release": known[0]}
+        if op not in known.operators and not op.startswith(_DEFINED_HERE):
+            named = {"op": op, "node": facts.places[op], "release": known.release}
             yield Hit(None, named, count=facts.operators[op])
-
-
-@cache
-def _known_operators() -> tuple[str, frozenset[str]]:
-    record = json.loads(Path(package).with_name("operators.json").read_bytes())
-    return record["release"], frozenset(record["operators"])
 
 
 def not_tagged_for_serving(context: Context) -> Iterator[Hit]:

@@ -48,6 +48,7 @@ Not fatal, like `unreadable-format`:
 | `index-size` | `location`, `stated`, `size` |
 | `storage-missing` | `tensor`, `key` |
 | `config-broken` | `location`, `detail` |
+| `graph-broken` | `detail`: why calls and edges cannot be followed |
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ OTHER_KINDS = frozenset(
     invalid-tensor duplicate-initializer duplicate-value duplicate-constant undefined-value
     unsorted-graph recursive-function invalid-reference tensor-overlap tensor-gap duplicate-tensor
     tensor-unaligned type-unloadable tensor-in-two-shards shard-missing shard-broken shard-surplus
-    index-missing index-wrong index-stale index-size config-broken storage-missing
+    index-missing index-wrong index-stale index-size config-broken storage-missing graph-broken
     """.split()
 )
 KINDS = FATAL_KINDS | OTHER_KINDS

@@ -47,6 +47,7 @@ com.microsoft.nchwc.Conv conv convolution (data weight bias)
 
 Einsum einsum contraction stops-transpose openvino:Einsum coreml:einsum
     aten:einsum
+    tensorflow:Einsum
 Gemm matmul gemm float-product (data weight bias)
     tflite:FULLY_CONNECTED[activation,weight-transposed,cost=fully_connected]
     coreml:innerProduct[weight-transposed]
@@ -57,6 +58,8 @@ MatMul matmul matmul float-product stops-transpose (data weight)
     coreml:matmul
     coreml:batchedMatmul
     aten:matmul aten:mm aten:bmm aten:mv aten:dot
+    tensorflow:MatMul tensorflow:BatchMatMul[cost=batch_matmul]
+    tensorflow:BatchMatMulV2[cost=batch_matmul] tensorflow:BatchMatMulV3[cost=batch_matmul]
 MatMulInteger matmul matmul integer-product (data weight data-zero weight-zero)
 QLinearMatMul matmul matmul integer-product
     (data data-scale data-zero weight weight-scale weight-zero output-scale output-zero)
@@ -136,6 +139,7 @@ InstanceNormalization 8/input normalization sensitive widened coreml:instance_no
 LRN local_response tflite:LOCAL_RESPONSE_NORMALIZATION[nhwc] openvino:LRN
     coreml:local_response_norm
     coreml:lrn
+    tensorflow:LRN[nhwc]
 LayerNormalization 8/input normalization sensitive in-place stops-transpose widened
     coreml:layer_norm
     coreml:layerNormalization
@@ -193,9 +197,11 @@ Clip clip activation pointwise quantizable in-place epilogue keeps-layout crosse
     clips (data bound bound)
     tflite:RELU6 tflite:RELU_N1_TO_1 tflite:RELU_0_TO_1 openvino:Clamp coreml:clip coreml:relu6
     aten:clamp aten:clamp_min aten:clamp_max aten:hardtanh aten:relu6
+    tensorflow:Relu6 tensorflow:ClipByValue
 Elu 2/output activation curved pointwise quantizable in-place tflite:ELU openvino:Elu coreml:elu
     coreml:ELU
     aten:elu
+    tensorflow:Elu
 Gelu 5/output curved gelu pointwise quantizable sensitive in-place crossed-by-transpose tflite:GELU
     openvino:Gelu
     coreml:gelu
@@ -215,8 +221,10 @@ LeakyRelu 1/output activation pointwise quantizable in-place epilogue keeps-layo
     tflite:LEAKY_RELU coreml:leaky_relu
     coreml:leakyReLU
     aten:leaky_relu
+    tensorflow:LeakyRelu
 LogSoftmax 5/input softmax sensitive in-place widened tflite:LOG_SOFTMAX openvino:LogSoftmax
     aten:log_softmax aten:_log_softmax
+    tensorflow:LogSoftmax
 Mish 5/output activation curved pointwise quantizable in-place openvino:Mish
     aten:mish
 PRelu 1/output activation pointwise quantizable in-place tflite:PRELU openvino:PReLU
@@ -228,24 +236,30 @@ Relu 1/output activation pointwise quantizable in-place epilogue keeps-layout cr
     openvino:ReLU coreml:relu
     coreml:ReLU
     aten:relu
+    tensorflow:Relu
 Selu 2/output activation curved pointwise quantizable in-place openvino:Selu
     aten:selu
+    tensorflow:Selu
 Shrink 2/output in-place
 Sigmoid 3/output activation sigmoid pointwise quantizable in-place epilogue keeps-layout
     crossed-by-transpose never-negative
     tflite:LOGISTIC openvino:Sigmoid coreml:sigmoid
     tflite:STABLEHLO_LOGISTIC
     aten:sigmoid
+    tensorflow:Sigmoid
 Softmax 5/input softmax sensitive in-place crossed-by-transpose widened never-negative
     tflite:SOFTMAX openvino:SoftMax coreml:softmax
     coreml:softmaxND
     aten:softmax aten:_softmax
+    tensorflow:Softmax
 Softplus 2/output activation curved pointwise quantizable in-place widened never-negative
     openvino:SoftPlus
     coreml:softplus coreml:softplus_parametric
     coreml:parametricSoftplus
     aten:softplus
+    tensorflow:Softplus
 Softsign 2/output pointwise in-place openvino:SoftSign coreml:softsign
+    tensorflow:Softsign
 SwiGLU 5/output curved pointwise quantizable in-place
 Swish 4/output activation curved pointwise quantizable in-place openvino:Swish coreml:silu
     aten:silu
@@ -255,6 +269,7 @@ Tanh 1/output activation pointwise quantizable in-place epilogue keeps-layout cr
     tflite:STABLEHLO_TANH
     coreml:scaledTanh
     aten:tanh
+    tensorflow:Tanh
 ThresholdedRelu 1/output activation pointwise quantizable in-place coreml:thresholded_relu
     coreml:thresholdedReLU
 com.microsoft.BiasGelu 6/output in-place
@@ -275,18 +290,23 @@ com.microsoft.ScaledSiLU 3/output
 ArgMax 1/input reduces tflite:ARG_MAX coreml:reduce_argmax
     coreml:argMax
     aten:argmax
+    tensorflow:ArgMax
 ArgMin 1/input reduces tflite:ARG_MIN coreml:reduce_argmin
     coreml:argMin
     aten:argmin
+    tensorflow:ArgMin
 AveragePool pool pool quantizable keeps-layout tflite:AVERAGE_POOL_2D[nhwc,activation,cost=window]
     openvino:AvgPool coreml:avg_pool
     coreml:pooling coreml:pooling3d
     aten:avg_pool1d aten:avg_pool2d aten:avg_pool3d
+    tensorflow:AvgPool[nhwc] tensorflow:AvgPool3D[nhwc]
 CumProd 1/input widened
     aten:cumprod
+    tensorflow:Cumprod
 CumSum 1/input stops-transpose widened tflite:CUMSUM openvino:CumSum coreml:cumsum
     coreml:cumSum
     aten:cumsum
+    tensorflow:Cumsum
 GlobalAveragePool 1/input mean reduces quantizable keeps-layout openvino:AdaptiveAvgPool
     coreml:globalPooling3d
     aten:adaptive_avg_pool1d aten:adaptive_avg_pool2d aten:adaptive_avg_pool3d
@@ -299,6 +319,7 @@ MaxPool pool pool moves crossed-by-ort keeps-layout tflite:MAX_POOL_2D[nhwc,acti
     openvino:MaxPool coreml:max_pool
     aten:max_pool1d aten:max_pool2d aten:max_pool3d aten:max_pool2d_with_indices
     aten:max_pool3d_with_indices
+    tensorflow:MaxPool[nhwc] tensorflow:MaxPool3D[nhwc] tensorflow:MaxPoolWithArgmax[nhwc]
 MaxRoiPool roi openvino:ROIPooling
 MaxUnpool free
 ReduceL1 1/input reduces openvino:ReduceL1 coreml:reduce_l1_norm
@@ -306,6 +327,7 @@ ReduceL1 1/input reduces openvino:ReduceL1 coreml:reduce_l1_norm
 ReduceL2 2/input reduces widened openvino:ReduceL2 coreml:reduce_l2_norm
     coreml:reduceL2
     aten:linalg_vector_norm aten:norm
+    tensorflow:EuclideanNorm
 ReduceLogSum 2/input reduces coreml:reduce_log_sum
     coreml:reduceLogSum
 ReduceLogSumExp 3/input reduces widened coreml:reduce_log_sum_exp
@@ -315,20 +337,25 @@ ReduceMax 1/input reduces tflite:REDUCE_MAX tflite:REDUCE_ANY openvino:ReduceMax
     openvino:ReduceLogicalOr coreml:reduce_max
     coreml:reduceMax
     aten:amax aten:max aten:any
+    tensorflow:Max tensorflow:Any
 ReduceMean 1/input mean reduces quantizable widened tflite:MEAN openvino:ReduceMean
     coreml:reduce_mean
     coreml:reduceMean
     aten:mean
+    tensorflow:Mean
 ReduceMin 1/input reduces tflite:REDUCE_MIN tflite:REDUCE_ALL openvino:ReduceMin
     openvino:ReduceLogicalAnd coreml:reduce_min
     coreml:reduceMin
     aten:amin aten:min aten:all
+    tensorflow:Min tensorflow:All
 ReduceProd 1/input reduces tflite:REDUCE_PROD openvino:ReduceProd coreml:reduce_prod
     coreml:reduceProd
     aten:prod
+    tensorflow:Prod
 ReduceSum 1/input reduces widened tflite:SUM openvino:ReduceSum coreml:reduce_sum
     coreml:reduceSum coreml:reduce
     aten:sum
+    tensorflow:Sum
 ReduceSumSquare 2/input reduces widened coreml:reduce_sum_square
     coreml:reduceSumSquare
 RoiAlign roi openvino:ROIAlign coreml:crop_resize
@@ -346,16 +373,19 @@ com.microsoft.nchwc.MaxPool pool pool keeps-layout
 # Views and layout
 
 BitCast free tflite:BITCAST openvino:Bitcast
+    tensorflow:Bitcast
 Cast free pointwise transparent cast moves crossed-by-ort crossed-by-transpose tflite:CAST
     openvino:Convert
     coreml:cast
     tflite:STABLEHLO_CONVERT
     aten:to aten:_to_copy aten:type_as
+    tensorflow:Cast
 CastLike free cast openvino:ConvertLike
 DepthToSpace free moves tflite:DEPTH_TO_SPACE[nhwc] openvino:DepthToSpace coreml:depth_to_space
     coreml:pixel_shuffle
     coreml:reorganizeData
     aten:pixel_shuffle
+    tensorflow:DepthToSpace[nhwc]
 Dropout free pointwise quantizable view transparent drops crossed-by-transpose
     aten:dropout aten:native_dropout aten:feature_dropout aten:alpha_dropout
 Flatten free view moves reshapes coreml:flatten2d
@@ -364,6 +394,7 @@ Identity free view transparent moves crossed-by-ort crossed-by-transpose openvin
     coreml:identity
     coreml:copy
     aten:clone aten:contiguous aten:alias aten:detach aten:lift_fresh_copy aten:detach_
+    tensorflow:Identity
 Optional free makes-optional
 Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE openvino:Reshape
     coreml:reshape coreml:reshape_like
@@ -371,21 +402,26 @@ Reshape free view moves crossed-by-ort reshapes (data shape) tflite:RESHAPE open
     coreml:reshapeStatic coreml:reshapeDynamic coreml:reshapeLike coreml:rankPreservingReshape
     aten:view aten:reshape aten:_unsafe_view aten:flatten aten:unflatten aten:reshape_as
     aten:view_as
+    tensorflow:Reshape
 SpaceToDepth free moves tflite:SPACE_TO_DEPTH[nhwc] openvino:SpaceToDepth coreml:space_to_depth
     coreml:pixel_unshuffle
     aten:pixel_unshuffle
+    tensorflow:SpaceToDepth[nhwc]
 Squeeze free view moves crossed-by-ort reshapes (data axes) tflite:SQUEEZE openvino:Squeeze
     coreml:squeeze
     aten:squeeze
+    tensorflow:Squeeze
 Transpose free transpose moves crossed-by-ort tflite:TRANSPOSE openvino:Transpose
     coreml:transpose
     tflite:STABLEHLO_TRANSPOSE
     coreml:permute
     aten:permute aten:transpose aten:swapaxes aten:t aten:movedim aten:numpy_T
+    tensorflow:Transpose
 Unsqueeze free view moves crossed-by-ort reshapes (data axes) tflite:EXPAND_DIMS openvino:Unsqueeze
     coreml:expand_dims
     coreml:expandDims
     aten:unsqueeze
+    tensorflow:ExpandDims
 com.microsoft.ExpandDims free view
 com.microsoft.nchwc.ReorderInput free
 com.microsoft.nchwc.ReorderOutput free
@@ -396,9 +432,11 @@ ConcatFromSequence free
 If - control-flow tflite:IF openvino:If coreml:cond
     coreml:branch
     higher_order:cond
+    tensorflow:If tensorflow:StatelessIf tensorflow:Case tensorflow:StatelessCase
 Loop - control-flow tflite:WHILE openvino:Loop coreml:while_loop
     coreml:loop
     higher_order:while_loop
+    tensorflow:While tensorflow:StatelessWhile
 OptionalGetElement free
 OptionalHasElement free
 Scan - control-flow openvino:TensorIterator
@@ -437,28 +475,33 @@ Concat free quantizable extends concatenates joins runs-alone keeps-layout
     tflite:STABLEHLO_CONCATENATE
     coreml:concatND
     aten:cat aten:concat aten:stack[new-axis]
+    tensorflow:ConcatV2 tensorflow:Concat tensorflow:Pack[new-axis]
 Constant free constant openvino:Constant coreml:const
     coreml:loadConstant coreml:loadConstantND
 ConstantOfShape free makes-shapes (shape) tflite:FILL coreml:fill
     coreml:fillStatic coreml:fillDynamic coreml:fillLike
     aten:full aten:zeros aten:ones aten:new_zeros aten:new_ones aten:new_full aten:empty
     aten:new_empty aten:full_like aten:zeros_like aten:ones_like aten:empty_like aten:scalar_tensor
+    tensorflow:Fill
 Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO openvino:Broadcast
     tflite:STABLEHLO_BROADCAST_IN_DIM
     coreml:broadcastToLike coreml:broadcastToStatic coreml:broadcastToDynamic
     aten:expand aten:expand_as aten:broadcast_to
+    tensorflow:BroadcastTo
 EyeLike free makes-shapes openvino:Eye
 Gather free quantizable selects runs-alone stops-transpose tflite:GATHER
     openvino:Gather
     coreml:gather
     coreml:embedding coreml:embeddingND
     aten:embedding[weight-first] aten:index_select aten:select[one-index]
+    tensorflow:GatherV2 tensorflow:Gather tensorflow:ResourceGather
 GatherElements free selects openvino:GatherElements coreml:gather_along_axis
     coreml:gatherAlongAxis
     aten:gather
 GatherND free selects tflite:GATHER_ND openvino:GatherND coreml:gather_nd
     coreml:gatherND
     aten:index
+    tensorflow:GatherNd tensorflow:ResourceGatherNd
 HammingWindow free
 HannWindow free
 ImageDecoder free
@@ -468,22 +511,28 @@ NonMaxSuppression free sized-by-data widened tflite:NON_MAX_SUPPRESSION_V4
     openvino:NonMaxSuppression coreml:non_maximum_suppression
     coreml:NonMaximumSuppression coreml:nonMaximumSuppression
     torchvision:nms
+    tensorflow:NonMaxSuppressionV2 tensorflow:NonMaxSuppressionV3 tensorflow:NonMaxSuppressionV4
+    tensorflow:NonMaxSuppressionV5 tensorflow:CombinedNonMaxSuppression
 NonZero free runs-alone sized-by-data tflite:WHERE[transposed] openvino:NonZero coreml:non_zero
     coreml:whereNonZero
     aten:nonzero[transposed]
+    tensorflow:Where[transposed]
 OneHot free (data size) tflite:ONE_HOT openvino:OneHot coreml:one_hot
     coreml:oneHot
     aten:one_hot
+    tensorflow:OneHot
 Pad free moves runs-alone (data size filler) tflite:PAD tflite:PADV2 tflite:MIRROR_PAD
     openvino:Pad coreml:pad
     tflite:STABLEHLO_PAD
     coreml:padding coreml:constantPad
     aten:pad aten:constant_pad_nd aten:reflection_pad1d aten:reflection_pad2d aten:replication_pad1d
     aten:replication_pad2d
+    tensorflow:Pad tensorflow:PadV2 tensorflow:MirrorPad
 Range free makes-shapes widened (size size size) tflite:RANGE openvino:Range coreml:range_1d
     tflite:STABLEHLO_IOTA
     coreml:rangeStatic coreml:rangeDynamic
     aten:arange
+    tensorflow:Range
 RegexFullMatch free
 Resize resize quantizable runs-alone widened (data region factors extent)
     tflite:RESIZE_BILINEAR[nhwc,cost=8/output]
@@ -493,9 +542,12 @@ Resize resize quantizable runs-alone widened (data region factors extent)
     coreml:upsample coreml:resizeBilinear
     aten:upsample_nearest1d aten:upsample_nearest2d aten:upsample_nearest3d aten:upsample_linear1d
     aten:upsample_bilinear2d aten:upsample_trilinear3d aten:upsample_bicubic2d
+    tensorflow:ResizeBilinear[nhwc,cost=8/output] tensorflow:ResizeNearestNeighbor[nhwc]
+    tensorflow:ResizeBicubic[nhwc,cost=32/output]
 ReverseSequence free tflite:REVERSE_SEQUENCE tflite:REVERSE_V2 openvino:ReverseSequence
     coreml:reverse_sequence coreml:reverse
     coreml:reverseSeq
+    tensorflow:ReverseSequence tensorflow:ReverseV2
 Scatter free
 ScatterElements free extends (data index update) openvino:ScatterElementsUpdate
     coreml:scatter_along_axis
@@ -505,38 +557,47 @@ ScatterND free extends (data index update) tflite:SCATTER_ND openvino:ScatterNDU
     coreml:scatter_nd
     coreml:scatterND
     aten:index_put
+    tensorflow:ScatterNd tensorflow:TensorScatterUpdate
 Shape free reads-shape makes-shapes tflite:SHAPE openvino:ShapeOf coreml:shape
     coreml:getShape
+    tensorflow:Shape
 Size free reads-shape makes-shapes
+    tensorflow:Size
 Slice free moves crossed-by-ort selects (data size size index size) tflite:SLICE
     tflite:STRIDED_SLICE openvino:Slice openvino:StridedSlice coreml:slice_by_index
     coreml:slice_by_size
     tflite:STABLEHLO_SLICE tflite:STABLEHLO_DYNAMIC_SLICE
     coreml:slice coreml:sliceStatic coreml:sliceDynamic coreml:sliceBySize
     aten:slice aten:narrow
+    tensorflow:Slice tensorflow:StridedSlice
 Split free moves selects runs-alone tflite:SPLIT tflite:SPLIT_V tflite:UNPACK[removes-axis]
     openvino:Split openvino:VariadicSplit coreml:split
     coreml:splitND
     aten:split aten:split_with_sizes aten:chunk aten:unbind[removes-axis] aten:tensor_split
+    tensorflow:Split tensorflow:SplitV tensorflow:Unpack[removes-axis]
 StringSplit free sized-by-data
 TensorScatter free extends (past>0 update index)
 TfIdfVectorizer free
 Tile free moves broadcast (data size) tflite:TILE openvino:Tile coreml:tile
     aten:repeat
+    tensorflow:Tile
 TopK sort runs-alone widened (data size) tflite:TOPK_V2 openvino:TopK coreml:topk
     coreml:topK
     aten:topk
+    tensorflow:TopKV2 tensorflow:TopK
 Trilu free coreml:band_part
     coreml:matrixBandPart coreml:lowerTriangular coreml:upperTriangular
     aten:tril aten:triu
 Unique free sized-by-data tflite:UNIQUE openvino:Unique
     aten:_unique2 aten:unique_dim aten:unique_consecutive
+    tensorflow:Unique tensorflow:UniqueV2
 Upsample resize runs-alone (data factors)
 Where free broadcasts formula-scalar pointwise quantizable in-place tflite:SELECT
     tflite:SELECT_V2 openvino:Select coreml:select
     tflite:STABLEHLO_SELECT
     coreml:whereBroadcastable
     aten:where aten:masked_fill
+    tensorflow:SelectV2 tensorflow:Select
 com.microsoft.CropAndResize free
 com.microsoft.EPContext free
 com.microsoft.GatherND free selects
@@ -580,14 +641,17 @@ Bernoulli free random coreml:random_bernoulli
 Multinomial free random tflite:MULTINOMIAL openvino:Multinomial coreml:random_categorical
     coreml:categoricalDistribution
     aten:multinomial
+    tensorflow:Multinomial
 RandomNormal free random tflite:RANDOM_STANDARD_NORMAL coreml:random_normal
     coreml:randomNormalLike coreml:randomNormalStatic coreml:randomNormalDynamic
     aten:randn
+    tensorflow:RandomStandardNormal tensorflow:StatelessRandomNormalV2
 RandomNormalLike free random
     aten:randn_like
 RandomUniform free random tflite:RANDOM_UNIFORM openvino:RandomUniform coreml:random_uniform
     coreml:randomUniformLike coreml:randomUniformStatic coreml:randomUniformDynamic
     aten:rand
+    tensorflow:RandomUniform tensorflow:StatelessRandomUniformV2
 RandomUniformLike free random
     aten:rand_like
 
@@ -597,11 +661,14 @@ Abs 1/output pointwise quantizable in-place crossed-by-transpose never-negative 
     openvino:Abs coreml:abs
     tflite:STABLEHLO_ABS
     aten:abs
+    tensorflow:Abs
 Acos 1/output in-place openvino:Acos coreml:acos
     aten:acos
+    tensorflow:Acos
 Acosh 1/output in-place openvino:Acosh
     coreml:acosh
     aten:acosh
+    tensorflow:Acosh
 Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise quantizable
     crossed-by-transpose
     joins in-place
@@ -609,78 +676,105 @@ Add 1/output commutative addition arithmetic broadcasts formula-scalar pointwise
     tflite:STABLEHLO_ADD
     coreml:addBroadcastable coreml:bias
     aten:add
+    tensorflow:AddV2 tensorflow:Add tensorflow:BiasAdd
 AffineGrid 4/output
 And 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_AND openvino:LogicalAnd
     coreml:logical_and
     tflite:STABLEHLO_AND
     coreml:logicalAnd
     aten:logical_and aten:__and__ aten:bitwise_and
+    tensorflow:LogicalAnd
 Asin 1/output in-place openvino:Asin coreml:asin
     aten:asin
+    tensorflow:Asin
 Asinh 1/output in-place openvino:Asinh
     coreml:asinh
     aten:asinh
+    tensorflow:Asinh
 Atan 1/output in-place tflite:ATAN2[two-operands] openvino:Atan coreml:atan
     aten:atan aten:atan2[two-operands]
+    tensorflow:Atan tensorflow:Atan2[two-operands]
 Atanh 1/output in-place openvino:Atanh coreml:atanh
     aten:atanh
+    tensorflow:Atanh
 BitShift 1/output tflite:RIGHT_SHIFT openvino:BitwiseLeftShift openvino:BitwiseRightShift
+    tensorflow:LeftShift tensorflow:RightShift
 BitwiseAnd 1/output commutative in-place openvino:BitwiseAnd
+    tensorflow:BitwiseAnd
 BitwiseNot 1/output in-place openvino:BitwiseNot
+    tensorflow:Invert
 BitwiseOr 1/output commutative in-place openvino:BitwiseOr
+    tensorflow:BitwiseOr
 BitwiseXor 1/output commutative in-place tflite:BITWISE_XOR openvino:BitwiseXor
+    tensorflow:BitwiseXor
 Ceil 1/output pointwise in-place tflite:CEIL openvino:Ceiling coreml:ceil
     aten:ceil
+    tensorflow:Ceil
 Cos 1/output pointwise in-place widened tflite:COS openvino:Cos coreml:cos
     tflite:STABLEHLO_COSINE
     aten:cos
+    tensorflow:Cos
 Cosh 1/output in-place openvino:Cosh coreml:cosh
     aten:cosh
+    tensorflow:Cosh
 Div 1/output scaling arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     keeps-layout tflite:DIV[activation] openvino:Divide coreml:real_div coreml:floor_div
     tflite:STABLEHLO_DIVIDE
     coreml:divideBroadcastable coreml:floorDivBroadcastable
     aten:div aten:true_divide aten:floor_divide
+    tensorflow:RealDiv tensorflow:Div
 Equal 1/output commutative broadcasts pointwise tflite:EQUAL openvino:Equal coreml:equal
     aten:eq
+    tensorflow:Equal
 Erf 1/output gelu pointwise quantizable sensitive in-place crossed-by-transpose widened openvino:Erf
     coreml:erf
     aten:erf
+    tensorflow:Erf
 Exp 1/output curved pointwise quantizable in-place crossed-by-transpose widened never-negative
     tflite:EXP openvino:Exp coreml:exp
     tflite:STABLEHLO_EXPONENTIAL
     aten:exp
+    tensorflow:Exp
 Floor 1/output pointwise in-place tflite:FLOOR openvino:Floor coreml:floor
     tflite:STABLEHLO_FLOOR
     aten:floor
+    tensorflow:Floor
 Greater 1/output broadcasts pointwise tflite:GREATER openvino:Greater coreml:greater
     coreml:greaterThan
     aten:gt
+    tensorflow:Greater
 GreaterOrEqual 1/output pointwise tflite:GREATER_EQUAL openvino:GreaterEqual
     coreml:greater_equal
     coreml:greaterEqual
     aten:ge
+    tensorflow:GreaterEqual
 IsInf 1/output pointwise openvino:IsInf
     aten:isinf
+    tensorflow:IsInf
 IsNaN 1/output pointwise openvino:IsNaN
     aten:isnan
+    tensorflow:IsNan
 Less 1/output broadcasts pointwise tflite:LESS openvino:Less coreml:less
     coreml:lessThan
     aten:lt
+    tensorflow:Less
 LessOrEqual 1/output pointwise tflite:LESS_EQUAL openvino:LessEqual coreml:less_equal
     coreml:lessEqual
     aten:le
+    tensorflow:LessEqual
 Log 1/output pointwise quantizable in-place crossed-by-transpose widened tflite:LOG openvino:Log
     coreml:log
     tflite:STABLEHLO_LOG
     aten:log
+    tensorflow:Log
 Max variadic commutative formula-scalar pointwise quantizable joins in-place tflite:MAXIMUM
     openvino:Maximum
     coreml:maximum
     tflite:STABLEHLO_MAXIMUM
     coreml:max coreml:maxBroadcastable
     aten:maximum
+    tensorflow:Maximum
 Mean variadic commutative in-place
     coreml:average
 Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MINIMUM
@@ -689,10 +783,12 @@ Min variadic commutative formula-scalar pointwise quantizable in-place tflite:MI
     tflite:STABLEHLO_MINIMUM
     coreml:min coreml:minBroadcastable
     aten:minimum
+    tensorflow:Minimum
 Mod 1/output pointwise in-place tflite:FLOOR_MOD openvino:Mod openvino:FloorMod coreml:mod
     tflite:STABLEHLO_REMAINDER
     coreml:modBroadcastable
     aten:remainder aten:fmod
+    tensorflow:FloorMod
 Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-scalar pointwise
     crossed-by-transpose
     quantizable
@@ -700,48 +796,62 @@ Mul 1/output commutative multiplication scaling arithmetic broadcasts formula-sc
     tflite:STABLEHLO_MULTIPLY
     coreml:multiply coreml:multiplyBroadcastable
     aten:mul
+    tensorflow:Mul
 Neg 1/output pointwise quantizable in-place crossed-by-transpose tflite:NEG openvino:Negative
     tflite:STABLEHLO_NEGATE
     aten:neg
+    tensorflow:Neg
 Not 1/output pointwise in-place tflite:LOGICAL_NOT openvino:LogicalNot coreml:logical_not
     coreml:logicalNot
     aten:logical_not aten:bitwise_not
+    tensorflow:LogicalNot
 Or 1/output commutative broadcasts pointwise in-place tflite:LOGICAL_OR openvino:LogicalOr
     coreml:logical_or
     tflite:STABLEHLO_OR
     coreml:logicalOr
     aten:logical_or aten:__or__ aten:bitwise_or
+    tensorflow:LogicalOr
 Pow 1/output broadcasts formula-scalar root pointwise quantizable in-place crossed-by-transpose
     widened tflite:POW
     tflite:SQUARE openvino:Power coreml:pow coreml:square
     tflite:STABLEHLO_POWER
     coreml:powBroadcastable
     aten:pow
+    tensorflow:Pow tensorflow:Square
 Reciprocal 1/output root pointwise quantizable in-place widened tflite:RSQRT[of-the-root]
     coreml:inverse
     coreml:rsqrt[of-the-root]
     tflite:STABLEHLO_RSQRT[of-the-root]
     aten:reciprocal aten:rsqrt[of-the-root]
+    tensorflow:Reciprocal tensorflow:Inv tensorflow:Rsqrt[of-the-root]
 Round 1/output pointwise in-place tflite:ROUND openvino:Round coreml:round
     aten:round
+    tensorflow:Round tensorflow:Rint
 Sign 1/output pointwise in-place tflite:SIGN openvino:Sign coreml:sign
     aten:sign
+    tensorflow:Sign
 Sin 1/output pointwise in-place widened tflite:SIN openvino:Sin coreml:sin
     aten:sin
+    tensorflow:Sin
 Sinh 1/output in-place openvino:Sinh coreml:sinh
     aten:sinh
+    tensorflow:Sinh
 Sqrt 1/output root pointwise quantizable in-place crossed-by-transpose widened tflite:SQRT
     openvino:Sqrt coreml:sqrt
     aten:sqrt
+    tensorflow:Sqrt
 Sub 1/output arithmetic broadcasts formula-scalar pointwise quantizable in-place
     crossed-by-transpose
     tflite:SUB[activation] openvino:Subtract coreml:sub
     tflite:STABLEHLO_SUBTRACT
     coreml:subtractBroadcastable
     aten:sub aten:rsub
+    tensorflow:Sub
 Sum variadic commutative addition pointwise quantizable joins in-place tflite:ADD_N
+    tensorflow:AddN
 Tan 1/output in-place openvino:Tan coreml:tan
     aten:tan
+    tensorflow:Tan
 Xor 1/output commutative pointwise in-place openvino:LogicalXor coreml:logical_xor
     coreml:logicalXor
     aten:logical_xor aten:__xor__ aten:bitwise_xor
@@ -757,7 +867,7 @@ com.microsoft.QLinearMul 5/output integer-kernel multiplication
     (data data-scale data-zero other other-scale other-zero output-scale output-zero)
 
 tflite.COMPLEX_ABS 4/output
-tflite.FLOOR_DIV 2/output
+tflite.FLOOR_DIV 2/output tensorflow:FloorDiv
 tflite.IMAG free
 tflite.NOT_EQUAL 1/output commutative broadcasts pointwise
 tflite.REAL free
@@ -775,6 +885,7 @@ tflite.UNSORTED_SEGMENT_SUM 1/input
 DFT fourier widened tflite:RFFT2D openvino:DFT openvino:RDFT
     openvino:IDFT openvino:IRDFT
     aten:_fft_r2c aten:_fft_c2c aten:_fft_c2r aten:fft_rfft aten:fft_irfft
+    tensorflow:FFT tensorflow:IFFT tensorflow:RFFT tensorflow:IRFFT tensorflow:RFFT2D
 Det -
 GridSample grid_sample widened openvino:GridSample coreml:resample
     aten:grid_sampler aten:grid_sampler_2d
@@ -993,4 +1104,62 @@ aten.zero_ free writes-state
 higher_order.map_impl - control-flow
 quantized_decomposed.choose_qparams 2/input reduces
 quantized_decomposed.choose_qparams_per_token_asymmetric 2/input reduces
+
+# TensorFlow's, as far as no operator of the standard means the same: most have channels last
+
+tensorflow.Assert free writes-state
+tensorflow.Assign free writes-state
+tensorflow.AssignAddVariableOp 1/output writes-state
+tensorflow.AssignSubVariableOp 1/output writes-state
+tensorflow.AssignVariableOp free writes-state
+tensorflow.BatchToSpaceND free moves
+tensorflow.BroadcastArgs free makes-shapes
+tensorflow.BroadcastGradientArgs free makes-shapes
+tensorflow.Conv2D conv_channels_last float-product (data weight)
+tensorflow.Conv2DBackpropInput conv_transpose_nhwc (shape weight data)
+tensorflow.Conv3D conv_channels_last float-product (data weight)
+tensorflow.Conv3DBackpropInputV2 conv_transpose_nhwc (shape weight data)
+tensorflow.CropAndResize 8/output
+tensorflow.DecodeBase64 free
+tensorflow.DepthwiseConv2dNative depthwise_split float-product (data weight)
+tensorflow.DivNoNan 1/output pointwise
+tensorflow.Expm1 2/output pointwise
+tensorflow.FusedBatchNorm 2/output normalization pointwise (data scale bias statistic statistic)
+tensorflow.FusedBatchNormV2 2/output normalization pointwise (data scale bias statistic statistic)
+tensorflow.FusedBatchNormV3 2/output normalization pointwise (data scale bias statistic statistic)
+tensorflow.HashTableV2 free
+tensorflow.IsFinite 1/output pointwise
+tensorflow.L2Loss 2/input
+tensorflow.LinSpace free makes-shapes
+tensorflow.Log1p 2/output pointwise
+tensorflow.LookupTableFindV2 free
+tensorflow.LookupTableSizeV2 free
+tensorflow.MatrixBandPart free
+tensorflow.MatrixDiagV3 free
+tensorflow.MatrixSetDiagV3 free
+tensorflow.MulNoNan 1/output pointwise
+tensorflow.NotEqual 1/output commutative broadcasts pointwise
+tensorflow.OnesLike free makes-shapes
+tensorflow.ParseExampleV2 free
+tensorflow.RaggedTensorToTensor free
+tensorflow.Rank free reads-shape makes-shapes
+tensorflow.Roll free moves
+tensorflow.SegmentSum 1/input
+tensorflow.SpaceToBatchND free moves
+tensorflow.SparseToDense free
+tensorflow.SquaredDifference 2/output commutative broadcasts pointwise
+tensorflow.StaticRegexReplace free
+tensorflow.StringLower free
+tensorflow.StringSplitV2 free sized-by-data
+tensorflow.TensorListFromTensor free
+tensorflow.TensorListGetItem free
+tensorflow.TensorListReserve free
+tensorflow.TensorListSetItem free
+tensorflow.TensorListStack free
+tensorflow.TruncateDiv 1/output pointwise
+tensorflow.TruncateMod 1/output pointwise
+tensorflow.UnsortedSegmentSum 1/input
+tensorflow.Xdivy 2/output pointwise
+tensorflow.Xlogy 2/output pointwise
+tensorflow.ZerosLike free makes-shapes
 """

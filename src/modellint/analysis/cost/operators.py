@@ -148,6 +148,11 @@ def _depthwise(of: Operands) -> tuple[int, int]:
     return out * product(of.input(of.place("weight"))[1:-1]), out if of.is_biased else 0
 
 
+def _depthwise_split(of: Operands) -> tuple[int, int]:
+    """Count a depthwise convolution whose weight is kernel x in_channels x multiplier."""
+    return product(of.output()) * product(of.input(of.place("weight"))[:-2]), 0
+
+
 def _conv_transpose_nhwc(of: Operands) -> tuple[int, int]:
     """Count a transposed convolution whose weight ends with the input's channels."""
     bias = product(of.output()) if of.is_biased else 0
@@ -448,6 +453,7 @@ FORMULAS: Mapping[str, Formula] = {
     "conv_transpose_nhwc": _conv_transpose_nhwc,
     "deform_conv": _deform_conv,
     "depthwise": _depthwise,
+    "depthwise_split": _depthwise_split,
     "einsum": _einsum,
     "experts": _experts,
     "fourier": _fourier,

@@ -15,7 +15,7 @@ SAVED_MODEL = Format(
     is_folder=True,
     contents=((GRAPHS,),),
     pieces=(GRAPHS,),
-    tells=frozenset({Capability.METADATA, Capability.WEIGHTS}),
+    tells=frozenset({Capability.GRAPH, Capability.METADATA, Capability.WEIGHTS}),
     reader="modellint.formats.savedmodel.reader",
     notation="modellint.formats.savedmodel.notation",
 )

@@ -39,6 +39,8 @@ class SavedModelFacts:
     functions: int
     written_files: Sequence[str]
     """Files that operators which print write to."""
+    main: str = ""
+    """The signature whose graph the model's is; empty if there is none."""
 
 
 def saved_model_facts(model: Model) -> SavedModelFacts | None:

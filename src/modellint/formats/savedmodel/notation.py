@@ -3,12 +3,15 @@
 ```
 tags serve
 signature serving_default x float32 [?,4] -> y float32 [?,3]
+node y PartitionedCall x f=twice
+node twice/add AddV2 x x
 node read ReadFile
-node call/twice PyFunc
 prints file:///tmp/log
 ```
 
-A node whose name has a slash is in a function. Variables are a line each: ``w float32 [4,3]``.
+A node whose name has a slash is in a function, whose parameters are what no node of it is called,
+and which returns its last node. What follows an operator are inputs, and functions that it calls.
+Results of a signature are nodes of their names. Variables are a line each: ``w float32 [4,3]``.
 Their elements are in one file, one after the other.
 """
 
@@ -46,7 +49,8 @@ def field(number: int, content: bytes | int) -> bytes:
 
 def _graphs(lines: list[str]) -> bytes:
     about, nodes, signatures = field(5, b"2.21.0"), b"", b""
-    functions: dict[str, bytes] = {}
+    functions: dict[str, list[tuple[str, str, list[str]]]] = {}
+    names = {line.split()[1] for line in lines if line.startswith("node ")}
     for line in lines:
         found = _LINE.fullmatch(line)
         if found is None:
@@ -57,33 +61,63 @@ def _graphs(lines: list[str]) -> bytes:
         elif kind == "release":
             about = about.replace(field(5, b"2.21.0"), field(5, rest.encode()))
         elif kind == "signature":
-            signatures += field(5, _signature(*rest.split(" ", 1)))
+            signatures += field(5, _signature(names, *rest.split(" ", 1)))
         else:
-            path, op = ("print", "PrintV2") if kind == "prints" else rest.split()
+            path, op, *given = ["print", "PrintV2"] if kind == "prints" else rest.split()
             function, _, name = path.rpartition("/")
-            node = field(1, name.encode()) + field(2, op.encode())
-            if kind == "prints":
-                stream = field(1, b"output_stream") + field(2, field(2, rest.encode()))
-                node += field(5, stream)
             if function:
-                functions[function] = functions.get(function, b"") + field(3, node)
+                functions.setdefault(function, []).append((name, op, given))
             else:
-                nodes += field(1, node)
-    library = b"".join(
-        field(1, field(1, field(1, name.encode())) + body) for name, body in functions.items()
-    )
+                printed = field(5, _entry("output_stream", field(2, rest.encode())))
+                nodes += field(1, _node(name, op, given) + (printed if kind == "prints" else b""))
+    library = b"".join(field(1, _function(name, body)) for name, body in functions.items())
     graph = field(1, about) + field(2, nodes + field(2, library)) + signatures
     return field(1, 1) + field(2, graph)
 
 
-def _signature(key: str, ends: str) -> bytes:
+def _entry(key: str, value: bytes) -> bytes:
+    return field(1, key.encode()) + field(2, value)
+
+
+def _node(name: str, op: str, given: list[str]) -> bytes:
+    called = [each.split("=", 1) for each in given if "=" in each]
+    read = [each for each in given if "=" not in each]
+    return (
+        field(1, name.encode())
+        + field(2, op.encode())
+        + b"".join(field(3, each.encode()) for each in read)
+        + b"".join(
+            field(5, _entry(key, field(10, field(1, function.encode()))))
+            for key, function in called
+        )
+    )
+
+
+def _function(name: str, nodes: list[tuple[str, str, list[str]]]) -> bytes:
+    names = {each for each, _, _ in nodes}
+    read = [each for _, _, given in nodes for each in given if "=" not in each]
+    parameters = dict.fromkeys(each for each in read if each.split(":")[0] not in names)
+    signature = field(1, name.encode())
+    signature += b"".join(field(2, field(1, each.encode()) + field(3, 1)) for each in parameters)
+    signature += field(3, field(1, b"result") + field(3, 1))
+    body = b"".join(field(3, _node(*each)) for each in nodes)
+    returned = field(1, b"result") + field(2, f"{nodes[-1][0]}:output:0".encode())
+    return field(1, signature) + body + field(4, returned)
+
+
+def _signature(names: set[str], key: str, ends: str) -> bytes:
     inputs, _, outputs = ends.partition("->")
     stated = b"".join(
-        field(number, field(1, name.encode()) + field(2, _info(dtype, dims)))
+        field(number, _entry(name, _placed(name, number, names) + _info(dtype, dims)))
         for number, end in ((1, inputs), (2, outputs))
         for name, dtype, dims in _INFO.findall(end)
     )
     return field(1, key.encode()) + field(2, stated)
+
+
+def _placed(name: str, number: int, names: set[str]) -> bytes:
+    """Say where an input is, or a result that a node has the name of."""
+    return field(1, f"{name}:0".encode()) if number == 1 or name in names else b""
 
 
 def _info(dtype: str, dims: str) -> bytes:
