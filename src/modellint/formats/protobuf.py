@@ -134,13 +134,21 @@ class Message:
             if self._budget.fields < 0:
                 raise MalformedError("corrupt", f"more than {MOST_FIELDS} fields")
             begin = position
-            tag, position = read_varint(data, position, end)
+            tag = data[position]
+            if tag < 0x80:  # as nearly always
+                position += 1
+            else:
+                tag, position = read_varint(data, position, end)
             wire = tag & 7
             content: int | FieldSpan
             if wire == VARINT:
                 content, position = read_varint(data, position, end)
             elif wire == LENGTH:
-                length, position = read_varint(data, position, end)
+                length = data[position] if position < end else 0x80
+                if length < 0x80:
+                    position += 1
+                else:
+                    length, position = read_varint(data, position, end)
                 content = FieldSpan(position, length)
                 position += length
             elif wire in _FIXED:

@@ -1119,10 +1119,12 @@ tensorflow.Conv2D conv_channels_last float-product (data weight)
 tensorflow.Conv2DBackpropInput conv_transpose_nhwc (shape weight data)
 tensorflow.Conv3D conv_channels_last float-product (data weight)
 tensorflow.Conv3DBackpropInputV2 conv_transpose_nhwc (shape weight data)
+tensorflow.CheckNumerics 1/output
 tensorflow.CropAndResize 8/output
 tensorflow.DecodeBase64 free
 tensorflow.DepthwiseConv2dNative depthwise_split float-product (data weight)
 tensorflow.DivNoNan 1/output pointwise
+tensorflow.Erfc 1/output pointwise
 tensorflow.Expm1 2/output pointwise
 tensorflow.FusedBatchNorm 2/output normalization pointwise (data scale bias statistic statistic)
 tensorflow.FusedBatchNormV2 2/output normalization pointwise (data scale bias statistic statistic)

@@ -98,6 +98,11 @@ def _transpose(of: Given) -> list[Sizes]:
     return [tuple(shape[axis] for axis in of.ints("perm"))]
 
 
+def _own_transpose(of: Given) -> list[Sizes]:
+    shape = of.shape(0)
+    return [tuple(shape[axis] for axis in of.numbers(1))]
+
+
 def _concat(of: Given) -> list[Sizes]:
     shapes, axis = of.shapes(), of.integer("axis")
     joined = list(shapes[0])
@@ -305,6 +310,7 @@ _BY_NAME: Mapping[str, Formula] = {
     "squeeze": _squeeze,
     "unsqueeze": _unsqueeze,
     "transpose": _transpose,
+    "own-transpose": _own_transpose,
     "concat": _concat,
     "gather": _gather,
     "gather-nd": _gather_nd,
@@ -362,12 +368,13 @@ _OWN_SHAPES = meanings(
     """
 broadcast: DivNoNan FloorDiv FloorMod MulNoNan NotEqual SquaredDifference TruncateDiv TruncateMod
     Xdivy Xlogy BiasAdd
-first: CheckNumerics ClipByValue Expm1 IsFinite LRN LeakyReluGrad Log1p LookupTableFindV2
+first: CheckNumerics ClipByValue Erfc Expm1 IsFinite LRN LeakyReluGrad Log1p LookupTableFindV2
     MatrixBandPart OnesLike Roll Rsqrt Square StaticRegexReplace StringLower ZerosLike ReverseV2
     ReverseSequence
 last: TensorListFromTensor
 matmul: BatchMatMul BatchMatMulV2 BatchMatMulV3
 own-reduce: All Any EuclideanNorm
+own-transpose: Transpose
 shape-0: Conv2DBackpropInput Conv3DBackpropInputV2 Fill RandomUniform RandomStandardNormal
 strided: StridedSlice
 pack: Pack

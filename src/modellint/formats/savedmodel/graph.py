@@ -14,6 +14,7 @@ from typing import NamedTuple
 from modellint.base.text import bounded
 from modellint.formats.problems import MalformedError, Problems
 from modellint.formats.protobuf import Message
+from modellint.formats.savedmodel.attributes import StatedAttributes
 from modellint.formats.savedmodel.bodies import Bodies, Body, Source, StatedNode
 from modellint.formats.savedmodel.results import place_of, result_types
 from modellint.formats.savedmodel.translate import translate
@@ -222,19 +223,25 @@ class SignatureReader:
         kept: Collection[int] | None = None,
     ) -> Node:
         """Add a node with all results, or those at some places."""
-        operation = translate(node.op, node.attributes, inputs)
+        attributes = node.attributes
+        operation = translate(node.op, attributes, inputs)
         added = frame.wiring.node(
             operation.op_type,
             operation.domain,
             node.name,
             operation.inputs,
-            self._results(frame, node, kept),
+            self._results(frame, node, attributes, kept),
         )
         added.attributes = operation.attributes
         return added
 
-    def _results(self, frame: Frame, node: StatedNode, kept: Collection[int] | None) -> list[Value]:
-        attributes = node.attributes
+    def _results(
+        self,
+        frame: Frame,
+        node: StatedNode,
+        attributes: StatedAttributes,
+        kept: Collection[int] | None,
+    ) -> list[Value]:
         shapes, values = attributes.result_shapes, []
         for place, dtype in enumerate(result_types(node.op, attributes)):
             if kept is not None and place not in kept:
