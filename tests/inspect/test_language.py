@@ -89,6 +89,27 @@ def test_weights_are_held_against_the_device_where_the_cache_is_not_known(tmp_pa
     page = run_cli("inspect", path, "-t", "a10").stdout
     assert "and the cache, which is not known" in " ".join(page.split())
     assert "the cache is not counted" in page
+    report = run_cli("inspect", path, "-t", "a10", "-o", "html").stdout
+    assert "not known: llama.cpp" in report
+    assert report.index("at least") < report.index("cache of keys and values")
+    assert ">total<" not in report
+
+
+def test_weights_that_do_not_fit_are_a_finding_where_the_cache_is_not_known(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "later.gguf"
+    larger = f"{SMALL}\noutput.weight: F32 [32, 200000000]"  # its bytes are not there
+    path.write_bytes(notation.encode(larger).replace(b"llama", b"lxama"))
+    for runtime, target, severity in (
+        ("llama.cpp", "rtx-3060", "warning MEM001"),  # the host has the rest
+        ("llama.cpp", "jetson-orin-nano-8gb", "error MEM001"),
+        ("vllm", "rtx-3060", "error MEM001"),
+    ):
+        found = run_cli(
+            "check", path, "--runtime", runtime, "-t", target, "--select", "MEM001", "-o", "concise"
+        ).stdout
+        assert severity in found, (runtime, target, found)
 
 
 def test_several_devices_are_a_table(model: Path) -> None:

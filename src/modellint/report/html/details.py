@@ -72,6 +72,8 @@ def _identity(told: Inspection, found: Identity) -> Iterator[tuple[str, Markup |
         yield "efficiency", f"{work(told.macs_per_parameter)} MACs per parameter{compared(told)}"
     if told.parameters_per_megabyte is not None:
         yield "density", f"{work(told.parameters_per_megabyte)} parameters per MB"
+    if told.llm_unknown is not None:
+        yield "cache", f"not known: {told.llm_unknown}"
     if told.sizes:
         assumed = told.assumed or {}
         yield (

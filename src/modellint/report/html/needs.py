@@ -206,6 +206,9 @@ def _one(needs: Memory) -> Iterator[Markup | None]:
         for kind, size in [*parts_of(needs), ("total", needs.total)]
         if size.high
     ]
+    if needs.cache_unknown is not None:
+        rows.insert(-1, [WORDS["kv-cache"], "", "", "", "not known"])
+        rows[-1][0] = "at least"
     yield panel(
         f"Memory{f' on {needs.device}' if needs.device else ''}",
         table(
