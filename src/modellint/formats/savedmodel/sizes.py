@@ -35,6 +35,7 @@ class SavedModelSizes:
         constants: Mapping[str, NDArray[Any]] | None = None,
         *,
         strict: bool = False,
+        unrecorded: bool = False,
     ) -> Inference:
         known = _Known(inputs)
         for node in self._graph.ordered:
