@@ -16,7 +16,7 @@ _CONTROL = "^"
 
 
 class Source(NamedTuple):
-    """What a node waits for: a result of another node, or only that it has run."""
+    """A result of another node that a node waits for, or only that it has run."""
 
     node: str
     port: str = ""

@@ -1,4 +1,4 @@
-"""What is known of a node's inputs when the shapes of its results are computed."""
+"""Known facts of a node's inputs, for the shapes of its results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MISTAKES = (ValueError, IndexError, TypeError, ArithmeticError)
 
 
 class Given:
-    """What is known of a node's inputs; access to what is not raises."""
+    """Known shapes and numbers of a node's inputs; access to unknown ones raises."""
 
     def __init__(
         self,

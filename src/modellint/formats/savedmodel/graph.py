@@ -39,7 +39,7 @@ _BRANCHES = frozenset("If StatelessIf".split())
 _CASES = frozenset("Case StatelessCase".split())
 _LOOPS = frozenset("While StatelessWhile".split())
 _JOINS, _GOES_BACK = "Merge RefMerge".split(), "NextIteration RefNextIteration".split()
-"""Where the old form of loops begins again, and what leads back there."""
+"""Operators at which the old form of loops begins again, and those that lead back there."""
 Slot = Value | None
 """A result of a node; a variable's handle is the variable."""
 
@@ -72,7 +72,7 @@ class SignatureReader:
         self._constants = constants
         """Tensors by the names of their function and node."""
         self._variables = variables
-        """What the checkpoint has for each variable."""
+        """Tensors of the checkpoint by the node of their variable."""
         self._main = Wiring(model.graph)
         self._shared: dict[str, Value] = {}
         self._handles: set[Value | None] = set()

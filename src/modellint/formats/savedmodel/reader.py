@@ -59,7 +59,7 @@ def read(path: Path) -> Model:
 
 
 class _Content:
-    """What the passes over a file's nodes have found."""
+    """Findings of the pass over a file's nodes."""
 
     def __init__(self) -> None:
         self.operators: Counter[str] = Counter()

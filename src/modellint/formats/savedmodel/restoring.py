@@ -1,4 +1,4 @@
-"""What a checkpoint calls each variable: the graph's own operators that restore them say so."""
+"""Names of variables in a checkpoint, from the graph's own operators that restore them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Registered(NamedTuple):
 
     release: str
     operators: Mapping[str, str]
-    """What each results in, by name."""
+    """Results of each, by name."""
 
 
 @cache
