@@ -301,6 +301,10 @@ class Time:
     ]
     kernels: int
     uncounted: Annotated[int, "Nodes of unknown cost, which are excluded."]
+    units: Annotated[
+        dict[str, float],
+        "Seconds of each unit and of the copies between them; empty if one unit runs it all.",
+    ]
     layers: Annotated[
         list[TimedLayer],
         "In the order in which they run; the slowest ones first if there are several targets.",

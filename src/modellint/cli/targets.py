@@ -364,7 +364,7 @@ def _times(targets: Sequence[Target], given: Mapping[str, Any]) -> dict[str, Tim
     path: Path | None = given["model"]
     if path is None:
         return {}
-    from modellint.analysis.latency import latency
+    from modellint.placement.timed import latency_on_units
     from modellint.session import Session
     from modellint.targets.deployment import Deployment, usual_precision
 
@@ -376,7 +376,7 @@ def _times(targets: Sequence[Target], given: Mapping[str, Any]) -> dict[str, Tim
         runtime = target.default_runtime
         precision = given["precision"] or usual_precision(runtime, target)
         deployment = Deployment(target, runtime, precision=precision, batch=given["batch"])
-        found[target.id] = opened.under(deployment).get(latency)
+        found[target.id] = opened.under(deployment).get(latency_on_units)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from modellint.analysis.blocks import Blocks, GraphBlock
 from modellint.analysis.folding import Folding, folding
-from modellint.analysis.latency import LayerTime, TimeEstimate, latency
+from modellint.analysis.latency import LayerTime, TimeEstimate
 from modellint.analysis.memory import memory
 from modellint.analysis.parameters import parameters, stored_weight
 from modellint.analysis.precision import without_strange_assumption
@@ -16,6 +16,7 @@ from modellint.inspection import Dims, LayerFacts
 from modellint.inspector.critical import critical_path
 from modellint.inspector.node_facts import NodeFacts, attempt
 from modellint.model import Model, Node, Value
+from modellint.placement.timed import latency_on_units
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
@@ -42,7 +43,7 @@ class _EveryLayer:
         )
         self._blocks = attempt(lambda: block_names(self._model, facts.blocks())) or {}
         self._steps = attempt(lambda: _steps(own.get(memory).footprint.profile)) or {}
-        time = attempt(lambda: own.get(latency))
+        time = attempt(lambda: own.get(latency_on_units))
         self._times = attempt(lambda: _times(time)) or {}
         self._critical = attempt(lambda: critical_path(time)) if time is not None else None
         self._parameters = parameters(self._model)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from modellint.analysis.latency import TimeEstimate, latency
+from modellint.analysis.latency import TimeEstimate
 from modellint.analysis.memory import memory
 from modellint.analysis.precision import running_precision, without_strange_assumption
 from modellint.base.errors import UsageError
@@ -15,6 +15,7 @@ from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.base.units import parse_bytes
 from modellint.inspection import Candidate, Certainty
+from modellint.placement.timed import latency_on_units
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
@@ -114,7 +115,7 @@ def _candidate(
     opened: OpenModel, deployment: Deployment, requirements: Sequence[Requirement]
 ) -> Candidate | None:
     deployment = without_strange_assumption(opened.model, deployment)
-    time = opened.under(deployment).get(latency)
+    time = opened.under(deployment).get(latency_on_units)
     if time is None:
         return None
     needs = opened.under(deployment).get(memory)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modellint.analysis.latency import LayerTime, TimeEstimate, latency
+from modellint.analysis.latency import LayerTime, TimeEstimate
 from modellint.analysis.precision import without_strange_assumption
 from modellint.inspection import Time, TimedLayer, TimeParts
+from modellint.placement.timed import latency_on_units
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 
@@ -17,7 +18,7 @@ SLOWEST = 5
 def timed_on(opened: OpenModel, deployment: Deployment, *, brief: bool) -> Time | None:
     """Return the expected time; `brief` leaves out all but the slowest layers."""
     deployment = without_strange_assumption(opened.model, deployment)
-    estimate = opened.under(deployment).get(latency)
+    estimate = opened.under(deployment).get(latency_on_units)
     if estimate is None:
         return None
     layers = estimate.slowest(SLOWEST) if brief else estimate.layers
@@ -34,6 +35,7 @@ def timed_on(opened: OpenModel, deployment: Deployment, *, brief: bool) -> Time 
         transfer=estimate.transfer,
         kernels=len(estimate.layers),
         uncounted=len(estimate.launches.uncounted),
+        units=dict(estimate.units),
         layers=[_layer(layer, estimate) for layer in layers],
     )
 

@@ -84,6 +84,9 @@ class NeedsPage(SweepPage):
         self._peak(needs)
         if needs.roofline is not None:
             self._time(needs, needs.roofline, time)
+        elif time is not None:  # of a device whose peaks are fitted, not published
+            self.blank()
+            self._expected(time)
         self._batches(needs)
 
     def _deployment(self, needs: Memory) -> list[str]:
@@ -270,6 +273,9 @@ class NeedsPage(SweepPage):
             (time.parts.overhead, f"launching {counted(time.kernels, 'kernel')}"),
         )
         self.items("spent on", [f"{name} {_percent(part / time.expected)}" for part, name in parts])
+        if time.units:
+            split = [f"{unit} {self.seconds(part)}" for unit, part in time.units.items()]
+            self.items("split", split)
         if time.transfer:
             copying = self.seconds(time.transfer)
             self.field("besides", f"{copying} to copy inputs and outputs over PCIe")

@@ -11,7 +11,7 @@ host and a device with memory of its own are separate, in `transfer`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from modellint.analysis.assume import settle
@@ -59,6 +59,8 @@ class TimeEstimate:
     transfer: float
     """Seconds of copying inputs and outputs, which `expected` does not include."""
     assumed: Mapping[str, int]
+    units: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of each unit and of the copies between them; empty if one unit runs it all."""
 
     @cached_property
     def expected(self) -> float:

@@ -48,6 +48,11 @@ def fitted_for(target: Target, runtime: str | None) -> Fitted:
     return Fitted(coefficients, own.error, "calibrated", own.origin.source)
 
 
+def usual_cpu() -> Fitted:
+    """Return the coefficients of a CPU that nothing was measured on."""
+    return _prior("cpu", "")
+
+
 def kind_of(target: Target) -> HardwareKind:
     """Return the kind of hardware, by which devices without measurements differ."""
     if target.compute_capability is not None:
