@@ -126,6 +126,9 @@ class NodeDifference:
     folded: Annotated[
         dict[str, int], "By operator: activations that are now the range of a quantizer."
     ]
+    not_compared: Annotated[
+        list[str], "What cannot be compared between the two formats; empty within one format."
+    ] = field(default_factory=list)
 
     @property
     def is_same(self) -> bool:

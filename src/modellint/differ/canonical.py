@@ -9,7 +9,7 @@ operator takes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
@@ -241,6 +241,7 @@ class CanonicalGraph:
         if node.subgraphs:
             inputs += [self.root(value) for value in _captured(node)]
         if self.crossing:
+            inputs = _without_integers(node, inputs)
             attributes = common_attributes(op, step.nodes)
         step.inputs, step.attributes, step.outputs = tuple(inputs), attributes, node.outputs
         return step
@@ -275,7 +276,8 @@ class CanonicalGraph:
             if self.crossing
             else _about_numbers(main, step.op, stated(main, self._opset))
         )
-        step.inputs = tuple([self.root(value) for value in composed.inputs])
+        inputs = [self.root(value) for value in composed.inputs]
+        step.inputs = tuple(_without_integers(main, inputs) if self.crossing else inputs)
         step.outputs = (composed.parts[-1].output(),)
         return step
 
@@ -328,6 +330,20 @@ def _add_activations(graph: Graph, composed: dict[Node, Composed]) -> None:
             inputs = tuple([value for value in taken if value is not None])
             whole = Composed(op if op in _BIASED else operator_name(node), (node,), inputs)
         composed[activation] = Composed(whole.op, (*whole.parts, activation), whole.inputs)
+
+
+def _without_integers(node: Node, inputs: Sequence[Value | None]) -> list[Value | None]:
+    """Return inputs without constants that are parameters, which only some formats have."""
+    if node.op_type in _PRODUCTS:
+        return list(inputs)
+    return [
+        value
+        for value in inputs
+        if value is None
+        or value.tensor is None
+        or value.tensor.dtype.is_float
+        or value.tensor.elements > FEW
+    ]
 
 
 def _parameter(node: Node, value: Value) -> object:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from modellint.analysis.chains import LONGEST
+from modellint.differ.windows import is_cropping, is_window_padding, window_of
 from modellint.difference import SAME_DIALECT
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.operators import Trait, having, of
@@ -25,10 +26,11 @@ _ACTIVATED = frozenset(
 _FOLLOWED: Mapping[str, tuple[str, ...]] = {
     "Conv": ("Add",),
     "ConvTranspose": ("Add",),
+    "MatMul": ("Add",),
     "LayerNormalization": ("Mul", "Add"),
 }
 """Operators that some formats write the constants of apart."""
-_FUSED = "fused_activation_function"
+FUSED = "fused_activation_function"
 _PLAIN = ("NONE", "")
 _ROUNDING = frozenset(("Cast", "openvino.FakeQuantize"))
 _SCALING = frozenset(("Mul", "Sub"))
@@ -48,7 +50,11 @@ _OTHER_NAMES: Mapping[str, str] = {
     "com.microsoft.FusedConv": "Conv",
     "Gemm": "MatMul",
     "FullyConnected": "MatMul",
+    "GlobalAveragePool": "ReduceMean",
+    "GlobalMaxPool": "ReduceMax",
 }
+_WHOLE: Mapping[str, str] = {"AveragePool": "ReduceMean", "MaxPool": "ReduceMax"}
+"""Pools by what they are with one window, which is the whole input."""
 
 
 def is_crossing(old: Model, new: Model) -> bool:
@@ -59,7 +65,16 @@ def is_crossing(old: Model, new: Model) -> bool:
 def operator_name(node: Node) -> str:
     """Return the name of the operator that a node of any format is."""
     name = of(node).name
+    if name in _WHOLE:
+        window = window_of(node)
+        return _WHOLE[name] if window is not None and window.is_whole else name
+    if name == "PRelu" and _is_single(node.input(1)):
+        return "LeakyRelu"
     return _OTHER_NAMES.get(name, name)
+
+
+def _is_single(value: Value | None) -> bool:
+    return value is not None and value.tensor is not None and value.tensor.elements == 1
 
 
 def stored_weight(value: Value) -> Tensor | None:
@@ -87,11 +102,7 @@ def is_arranging(node: Node, source: Value) -> bool:
         return output is not None and stored_weight(output) is not None
     if name in _VIEWS or name == "Transpose":
         return True
-    output = node.output()
-    readers = [use.node for use in output.consumers] if output is not None else []
-    return (
-        name == "Pad" and bool(readers) and all(operator_name(each) in _WINDOWS for each in readers)
-    )
+    return is_window_padding(node) or is_cropping(node)
 
 
 def with_constants(graph: Graph) -> Iterator[tuple[Node, ...]]:
@@ -122,7 +133,7 @@ def _arithmetic(node: Node, name: str) -> Node | None:
 def with_activation(graph: Graph) -> Iterator[tuple[Node, Node]]:
     """Iterate over nodes whose only reader is an activation, and that."""
     for node in graph.nodes:
-        if operator_name(node) not in _ACTIVATED or node.attributes.get(_FUSED, "NONE") != "NONE":
+        if operator_name(node) not in _ACTIVATED or node.attributes.get(FUSED, "NONE") != "NONE":
             continue
         output = node.output()
         reader = output.sole_consumer if output is not None else None
@@ -143,7 +154,7 @@ def common_attributes(name: str, nodes: tuple[Node, ...]) -> dict[str, object]:
             steps = tuple(step for each in theirs for step in _ints(node.attributes.get(each)))
             if any(step != 1 for step in steps):
                 found[ours] = tuple(step for step in steps if step != 1)
-    activation = node.attributes.get(_FUSED, "NONE")
+    activation = node.attributes.get(FUSED, "NONE")
     if isinstance(activation, str) and activation not in _PLAIN:
         found["activation"] = "Relu" if activation.startswith("RELU") else activation.title()
     for each in nodes[1:]:
@@ -168,31 +179,6 @@ def weight_sizes(tensors: Iterable[Tensor]) -> tuple[tuple[int, ...], ...]:
     """
     sizes = (tuple(sorted(dim for dim in tensor.shape if dim != 1)) for tensor in tensors)
     return tuple(sorted(each for each in sizes if len(each) > 1))
-
-
-_LAYOUTS: Mapping[str, tuple[int, ...]] = {
-    "tflite.CONV_2D": (0, 2, 3, 1),
-    "tflite.DEPTHWISE_CONV_2D": (1, 2, 3, 0),
-    "tflite.TRANSPOSE_CONV": (1, 2, 3, 0),
-    "tflite.CONV_3D": (2, 3, 4, 1, 0),
-    "tflite.CONV_3D_TRANSPOSE": (2, 3, 4, 1, 0),
-    "tflite.FULLY_CONNECTED": (1, 0),
-}
-"""Order in which an operator stores the dims that its weight has in the standard's operator."""
-
-
-def order_between(old: Node, new: Node, rank: int) -> tuple[int, ...]:
-    """Return the dims of one operator's weight in the order that another one stores them in."""
-    plain = tuple(range(rank))
-    before, after = (_LAYOUTS.get(node.qualified_op, plain) for node in (old, new))
-    if len(before) != rank or len(after) != rank:
-        return plain
-    return tuple(before.index(dim) for dim in after)
-
-
-def is_layout_known(node: Node) -> bool:
-    """Return True for an operator that always stores its weight in another order of dims."""
-    return node.qualified_op in _LAYOUTS
 
 
 def common_kind(value: Value) -> tuple[Hashable, ...]:

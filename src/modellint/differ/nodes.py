@@ -11,6 +11,7 @@ from modellint.differ.attributes import newest_default, opset_of, stated
 from modellint.differ.canonical import LAYERS, CanonicalGraph, CanonicalStep
 from modellint.differ.crossing import is_crossing
 from modellint.differ.folded import folded_activations
+from modellint.differ.geometry import NOT_COMPARED, differing
 from modellint.differ.matched import Matching, Pair
 from modellint.difference import (
     AttributeChange,
@@ -54,6 +55,7 @@ def node_difference(found: Matching, *, converted: bool) -> NodeDifference:
         plumbing_removed=_counts(removed, found.light_removed, plumbing),
         plumbing_added=_counts(found.added, found.light_added, plumbing),
         folded=dict(Counter(step.op for step in folded).most_common()),
+        not_compared=list(NOT_COMPARED) if is_crossing(found.old, found.new) else [],
     )
 
 
@@ -74,10 +76,20 @@ class _Changes:
 
     def all(self) -> Iterator[NodeChange]:
         for pair in self._pairs:
-            attributes = [*self._attributes(*_stated_by(pair)), *self._axes(pair)]
+            attributes = list(self._changed(pair))
             inputs = list(self._inputs(pair))
             if attributes or inputs:
                 yield NodeChange(place(pair.old.main), place(pair.new.main), attributes, inputs)
+
+    def _changed(self, pair: Pair) -> Iterator[AttributeChange]:
+        if self._is_crossing:
+            kinds = ({_FUSED: step.attributes.get(_FUSED)} for step in (pair.old, pair.new))
+            yield from self._attributes(*kinds)
+            for aspect in differing(pair):
+                yield AttributeChange(aspect.name, _plain(aspect.old), _plain(aspect.new))
+        else:
+            yield from self._attributes(*_stated_by(pair))
+            yield from self._axes(pair)
 
     def of_light(self, light: Iterable[tuple[Node, Node]]) -> Iterator[NodeChange]:
         """Iterate over changes of nodes that are seen through, such as the type of a Cast."""
@@ -142,6 +154,8 @@ class _Changes:
 
 
 _AXIS = "axis"
+_FUSED = "activation"
+"""What an operator ends in, in formats that fuse it."""
 _LAYOUT = "transB"
 """An attribute of layers that says how their weight is stored."""
 

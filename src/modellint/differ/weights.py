@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.differ.canonical import CanonicalStep
-from modellint.differ.crossing import FEW, is_layout_known, order_between
+from modellint.differ.crossing import FEW, is_crossing
+from modellint.differ.layouts import is_layout_known, is_stored_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
 from modellint.difference import StoredWeight, WeightChange, WeightDifference
@@ -65,6 +66,7 @@ def weight_difference(
     pairs = list(_of_steps(found)) if found is not None else []
     pairs, removed, added = _with_unpaired(pairs, old, new, found)
     reading = _Reading(pairs, budget)
+    crossing = is_crossing(old, new)
     changes: list[WeightChange] = []
     types: Counter[str] = Counter()
     for pair in pairs:
@@ -72,7 +74,8 @@ def weight_difference(
         if one.dtype is not other.dtype:
             types[f"{one.dtype} -> {other.dtype}"] += 1
         compared = reading.compare(pair)
-        if compared.numbers == "different" or not pair.has_same_shape:
+        is_arranged = crossing and compared.numbers == "equal"
+        if compared.numbers == "different" or not (pair.has_same_shape or is_arranged):
             changes.append(_change(pair, compared))
     changes.sort(key=lambda change: -(change.largest or 0))
     renamings = {p.old.name: p.new.name for p in pairs if p.old.name != p.new.name}
@@ -120,6 +123,8 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
             one, other = before.tensor, after.tensor
             if one is None or other is None or (id(one), id(other)) in seen:
                 continue
+            if one.elements != other.elements and not (_is_weight(one) and _is_weight(other)):
+                continue  # parameters, such as axes
             seen.add((id(one), id(other)))
             flipped = pair.new.op == "MatMul" and len(one.shape) == 2 == len(other.shape)
             flipped = flipped and _is_flipped(pair.old, before) != _is_flipped(pair.new, after)
@@ -127,7 +132,7 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
             if is_layout_known(pair.old.main) or is_layout_known(pair.new.main):
                 flipped = False
                 if before in pair.old.inputs[1:2]:
-                    order = order_between(pair.old.main, pair.new.main, len(one.shape))
+                    order = order_between(pair.old.main, pair.new.main, one.shape, other.shape)
                     order = _after_transposes(pair, before, after, order)
             yield WeightPair(one, other, flipped, order)
 
@@ -149,6 +154,7 @@ def _is_flipped(step: CanonicalStep, weight: Value) -> bool:
     """Return True if a product reads its weight transposed."""
     node = step.main
     flipped = bool(node.get_int("transB", 0)) or node.op_type == "MatMulNBits"
+    flipped = flipped or is_stored_transposed(node)
     value = node.input(1)
     while value is not None and value is not weight and value.producer is not None:
         flipped ^= value.producer.op_type == "Transpose"
@@ -184,9 +190,13 @@ def _unpaired(
     tensors: Iterable[Tensor | None] = model.tensors
     if steps is not None and model.has_graph:
         tensors = [value.tensor for step in steps for _, value in step.weights()]
-        tensors = [t for t in tensors if t is not None and (t.dtype.is_float or t.elements > FEW)]
+        tensors = [t for t in tensors if t is not None and _is_weight(t)]
     unique = {id(t): t for t in tensors if t is not None and id(t) not in paired}
     return list(unique.values())
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    return tensor.dtype.is_float or tensor.elements > FEW
 
 
 def _by_name(tensor: Tensor) -> Hashable:
@@ -295,6 +305,8 @@ class _Numbers:
             return
         one, other = old.numpy(), new.numpy()
         if one is not None and other is not None:
+            if one.ndim != len(order):  # it has axes of size 1
+                one = one.reshape([other.shape[order.index(dim)] for dim in range(len(order))])
             yield one.transpose(order).reshape(-1), other.reshape(-1)
 
     def _note(self, one: NDArray[Any], other: NDArray[Any]) -> None:

@@ -48,6 +48,7 @@ from modellint.report.diff_words import (
     TITLES,
     as_text,
     figure_text,
+    not_compared,
     summary,
 )
 from modellint.report.options import Options
@@ -179,12 +180,8 @@ class DifferencePage(Page):
 
     def _same(self, difference: Difference, nodes: NodeDifference) -> str:
         found = f"{counted(nodes.matched, 'operation')} and all weights"
-        if not difference.is_between_formats:
-            return f"the same network: {found}"
-        return (
-            f"no difference found: {found}; between formats, padding, groups, sizes of pools, "
-            "axes and quantization parameters are not compared"
-        )
+        kind = "no difference found" if nodes.not_compared else "the same network"
+        return f"{kind}: {found}"
 
     # Interface
 
@@ -284,6 +281,8 @@ class DifferencePage(Page):
         if nodes.folded:
             listed = ", ".join(f"{count:,} {op}" for op, count in nodes.folded.items())
             yield f"now the range of a quantizer: {listed}"
+        if nodes.not_compared:
+            yield not_compared(nodes)
 
     # Weights
 

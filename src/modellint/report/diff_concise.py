@@ -15,7 +15,7 @@ from modellint.difference import (
     WeightDifference,
 )
 from modellint.report.diff_language import budget_figure, percent
-from modellint.report.diff_words import as_text, summary
+from modellint.report.diff_words import as_text, not_compared, summary
 from modellint.report.options import Options
 
 
@@ -94,6 +94,8 @@ def _nodes(nodes: NodeDifference) -> Iterator[str]:
     for verb, places in (("added", nodes.added), ("removed", nodes.removed)):
         for place in places:
             yield f"node {place.name}: {place.op_type} {verb}"
+    if nodes.not_compared:
+        yield not_compared(nodes)
 
 
 def _weights(weights: WeightDifference) -> Iterator[str]:

@@ -27,7 +27,7 @@ from modellint.difference import (
 )
 from modellint.report.diff import write as write_page
 from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
-from modellint.report.diff_words import TITLES, figure_text, summary
+from modellint.report.diff_words import TITLES, figure_text, not_compared, summary
 from modellint.report.markdown import MOST_CHARACTERS, code, prose, rule_link
 from modellint.report.options import Options
 from modellint.report.table import markdown
@@ -134,6 +134,10 @@ def _short(difference: Difference) -> Iterator[str]:
     for side in (difference.old, difference.new):
         for problem in side.problems:
             yield f"- {code(side.path)}: {prose(problem.message)}"
+    if difference.nodes is not None and difference.nodes.not_compared:
+        yield ""
+        said = not_compared(difference.nodes)
+        yield f"{prose(said[0].upper() + said[1:])}."
     breaking = difference.breaking
     if breaking:
         yield ""

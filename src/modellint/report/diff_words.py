@@ -71,6 +71,11 @@ def summary(difference: Difference) -> list[str]:
     return shown or [NOTHING]
 
 
+def not_compared(nodes: NodeDifference) -> str:
+    """Return what cannot be compared between two formats, as one line."""
+    return f"not compared between these formats: {', '.join(nodes.not_compared)}"
+
+
 def _node_parts(nodes: NodeDifference | None) -> Iterator[str]:
     if nodes is None:
         return
