@@ -98,3 +98,31 @@ def test_an_inserted_node_is_the_only_one_added(tmp_path: Path) -> None:
     found = match(tmp_path, TWO_BRANCHES, new)
     assert [step.op for step in found.added] == ["Tanh"]
     assert not found.removed
+
+
+FUNCTIONS = """
+<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
+main (float[2,4] x) => (float[2,4] y)
+{
+    a = local.Block (x)
+    b = local.Gate (a)
+    y = local.Block (b)
+}
+<domain: "local", opset_import: ["" : 17, "local" : 1]>
+Gate (x) => (y) { s = Sigmoid (x)  y = Mul (x, s) }
+<domain: "local", opset_import: ["" : 17, "local" : 1]>
+Block (x) => (y) { r = Relu (x)  g = local.Gate (r)  y = Add (x, g) }
+"""
+
+
+def test_functions_keep_their_identity_under_another_name(tmp_path: Path) -> None:
+    again = FUNCTIONS.replace("Gate", "Swish_1").replace("Block", "Layer_7")
+    found = match(tmp_path, FUNCTIONS, again)
+    assert len(found.pairs) == 8
+    assert [*found.removed, *found.added, *found.replaced] == []
+
+
+def test_a_function_that_computes_something_else_is_another_one(tmp_path: Path) -> None:
+    found = match(tmp_path, FUNCTIONS, FUNCTIONS.replace("Gate", "Gate_1").replace("Mul", "Div"))
+    assert {step.op for step in found.removed} == {"Sigmoid", "Mul"}
+    assert {step.op for step in found.added} == {"Sigmoid", "Div"}

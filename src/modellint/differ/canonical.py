@@ -10,6 +10,7 @@ operator takes them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
@@ -110,7 +111,12 @@ class CanonicalGraph:
     """The steps of one graph, in topological order, and who makes and reads their values."""
 
     def __init__(
-        self, graph: Graph, composed: Mapping[Node, Composed], *, crossing: bool = False
+        self,
+        graph: Graph,
+        composed: Mapping[Node, Composed],
+        renamed: Mapping[str, str],
+        *,
+        crossing: bool = False,
     ) -> None:
         self.graph = graph
         self.crossing = crossing
@@ -126,6 +132,7 @@ class CanonicalGraph:
         self._scales: set[Value] = set()
         """Products of scales, in dynamic quantization."""
         self._composed = composed
+        self._renamed = renamed
         self._inside = {part for each in composed.values() for part in each.parts}
         for node in graph.ordered:
             self._visit(node)
@@ -231,7 +238,7 @@ class CanonicalGraph:
         op, taken = _common_form(node)
         if self.crossing:
             op = op if op in _BIASED else operator_name(node)
-        step = CanonicalStep(op, (node,), len(self.steps))
+        step = CanonicalStep(self._renamed.get(op, op), (node,), len(self.steps))
         inputs = [self.root(value) if value is not None else None for value in taken]
         attributes = _about_numbers(node, op, stated(node, self._opset))
         if node.op_type not in _PRODUCTS:
@@ -293,15 +300,17 @@ class Composing(NamedTuple):
     """All that formats write differently; this includes layers."""
 
 
-def canonical(graph: Graph, composing: Composing) -> CanonicalGraph:
-    """Return the canonical view of a graph."""
+def canonical(
+    graph: Graph, composing: Composing, renamed: Mapping[str, str] = MappingProxyType({})
+) -> CanonicalGraph:
+    """Return the canonical view of a graph; `renamed` has other names of functions by their own."""
     kinds = zip(composing, (_layers_with_bias, _layer_norms, _gelus), strict=False)
     found = (each for wanted, find in kinds if wanted for each in find(graph))
     composed = {each.parts[-1]: each for each in found}
     if composing.crossing:
         _add_constants(graph, composed)
         _add_activations(graph, composed)
-    return CanonicalGraph(graph, composed, crossing=composing.crossing)
+    return CanonicalGraph(graph, composed, renamed, crossing=composing.crossing)
 
 
 def _add_constants(graph: Graph, composed: dict[Node, Composed]) -> None:

@@ -16,6 +16,7 @@ from modellint.differ.alignment import aligned, increasing
 from modellint.differ.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
 from modellint.differ.crossing import common_kind, is_crossing
 from modellint.differ.ends import kind_of_end, paired_ends
+from modellint.differ.functions import paired_functions
 from modellint.differ.labels import (
     as_written,
     by_operator,
@@ -44,25 +45,20 @@ WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",))
 def match_models(old: Model, new: Model) -> Matching:
     """Match the graphs of two models, with all graphs inside them."""
     found = Matching(old, new)
-    _match_graphs(found, old.graph, new.graph)
-    for key, graph in old.functions.items():
-        other = new.functions.get(key)
-        if other is not None:
-            _match_graphs(found, graph, other)
-        else:
-            found.removed += _steps_of(graph)
-    for key, graph in new.functions.items():
-        if key not in old.functions:
-            found.added += _steps_of(graph)
+    functions = paired_functions(old, new)
+    for pair in [(old.graph, new.graph), *functions.both]:
+        _match_graphs(found, *pair, functions.renamed)
+    _lose(found.removed, functions.removed)
+    _lose(found.added, functions.added)
     return found
 
 
-def _match_graphs(found: Matching, old: Graph, new: Graph) -> None:
+def _match_graphs(found: Matching, old: Graph, new: Graph, renamed: Mapping[str, str]) -> None:
     """Match two graphs, then those inside their matched nodes."""
     waiting = [(old, new)]
     while waiting:
         one, other = waiting.pop()
-        matcher = Matcher(*_views(one, other), found.values)
+        matcher = Matcher(*_views(one, other, renamed), found.values)
         matcher.run()
         matcher.record(found)
         for step, twin in matcher.old.twins.items():
@@ -88,12 +84,14 @@ def _steps_of(graph: Graph) -> Iterator[CanonicalStep]:
         yield from canonical(inner, Composing()).steps
 
 
-def _views(old: Graph, new: Graph) -> tuple[CanonicalGraph, CanonicalGraph]:
+def _views(
+    old: Graph, new: Graph, renamed: Mapping[str, str]
+) -> tuple[CanonicalGraph, CanonicalGraph]:
     """Return both canonical views; what only one of the models writes out is one step in both."""
     layers, norms, gelus = (_counts(old, ops) != _counts(new, ops) for ops in WRITTEN_OUT)
     crossing = is_crossing(old.model, new.model)
     composing = Composing(layers or crossing, norms, gelus, crossing)
-    return canonical(old, composing), canonical(new, composing)
+    return canonical(old, composing), canonical(new, composing, renamed)
 
 
 def _counts(graph: Graph, ops: Iterable[str]) -> list[int]:
