@@ -13,6 +13,7 @@ import pytest
 from modellint.differ.matched import Matching
 from modellint.differ.matching import match_models
 from modellint.differ.nodes import node_difference
+from modellint.differ.weights import weight_difference
 from modellint.formats import read_model
 from modellint.formats.openvino.notation import encode as openvino
 from modellint.formats.tflite.notation import encode as tflite
@@ -164,6 +165,37 @@ def test_conversions_of_openvino_are_the_same_but_for_what_is_altered(tmp_path: 
             found = node_difference(match_models(read, new), converted=False).changed
             assert [(e.new.name, a.name) for e in found for a in e.attributes] == [altered], name
     assert asked >= 7
+
+
+NORMALIZED = """
+<ir_version: 8, opset_import: ["" : 17]>
+m (float[1,2,4,4] x) => (float[1,3,4,4] y)
+<float[3,2,1,1] w = {1,2,3,4,5,6}, float[3] s = {1,2,3}, float[3] b = {4,5,6},
+ float[3] u = {0.1,0.2,0.3}, float[3] v = {1,0.5,2}>
+{
+    conv = Conv (x, w)
+    norm = BatchNormalization (conv, s, b, u, v)
+    gate = HardSigmoid <alpha = 0.16666667, beta = 0.5> (norm)
+    y = Mul (norm, gate)
+}
+"""
+
+
+def test_weights_are_the_same_with_a_normalization_folded_into_them(tmp_path: Path) -> None:
+    openvino_itself = pytest.importorskip("openvino")
+    old = save(model_from_text(NORMALIZED), tmp_path / "model.onnx")
+    openvino_itself.save_model(openvino_itself.convert_model(old), tmp_path / "model.xml")
+    other = save(model_from_text(NORMALIZED.replace("{1,2,3}", "{1,2,4}")), tmp_path / "other.onnx")
+    new = read_model(tmp_path / "model.xml")
+    for path, changed in ((old, 0), (other, 2)):
+        found = match_models(read_model(path), new)
+        assert [(pair.old.op, len(pair.old.nodes)) for pair in found.pairs] == [
+            ("Conv", 2),
+            ("HardSwish", 2),
+        ]
+        assert [*found.removed, *found.added, *found.replaced] == []
+        weights = weight_difference(found, found.old, found.new, 1 << 20)
+        assert (len(weights.changed), weights.added, weights.removed) == (changed, [], [])
 
 
 def test_weights_are_compared_in_any_order_of_dims(tmp_path: Path) -> None:

@@ -11,30 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
-from modellint.analysis.fusion import Norms, is_number, operands
-from modellint.base.memo import Remembered
-from modellint.base.records import dataclass
+from modellint.analysis.fusion import operands
 from modellint.differ.attributes import drop_even_split, names_of_inputs, opset_of, stated
-from modellint.differ.crossing import (
-    FEW,
-    common_attributes,
-    is_arranging,
-    operator_name,
-    with_activation,
-    with_constants,
+from modellint.differ.composed import (
+    BIASED,
+    LAID_OUT,
+    PASSED,
+    PRODUCTS,
+    Composed,
+    Composing,
+    common_form,
+    composed_in,
 )
+from modellint.differ.crossing import FEW, common_attributes, is_arranging, operator_name
 from modellint.model import Graph, Node, Value
-from modellint.operators import Trait, having, names, of
-from modellint.targets.deployment import Deployment
+from modellint.operators import Trait, having
 
-_PASSED = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 _COMMUTATIVE = having(Trait.COMMUTATIVE)
-_PRODUCTS = having(Trait.FLOAT_PRODUCT, Trait.INTEGER_PRODUCT, Trait.BLOCK_WEIGHTS)
-LAYERS = names(Trait.GEMM, Trait.MATMUL, Trait.CONVOLUTION)
-_BIASED = ("MatMul", "Conv")
 _INTEGERS_OUT = frozenset(("MatMulInteger", "ConvInteger", "ArgMax", "ArgMin", "NonZero"))
 _COMPARING = frozenset(
     "Equal Greater GreaterOrEqual Less LessOrEqual Not And Or Xor IsNaN IsInf Shape Size".split()
@@ -44,8 +39,6 @@ _FLOATING = having(
 )
 _FLOATS = frozenset((1, 10, 11, 16))
 """Element types of TensorProto: float, float16, double, bfloat16."""
-_LAID_OUT = frozenset(("Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten"))
-"""Give a stored weight the shape that an operator takes."""
 _SCALING = ("Resize", "Upsample")
 _OF_LINEAR = frozenset("alpha beta transA transB K N bits block_size accuracy_level".split())
 """Attributes of a product that say how its weight is stored."""
@@ -54,17 +47,6 @@ _OF_KERNELS = frozenset(("kernel_shape", "channels_last", "opset"))
 
 _UNIMPORTANT = {"Reshape": "allowzero"}
 """Attributes that change nothing but for shapes that hardly any model has."""
-
-_NORMS: Remembered[Norms] = Remembered()
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """Several nodes that are one operation; the last makes its output."""
-
-    op: str
-    parts: tuple[Node, ...]
-    inputs: tuple[Value, ...]
 
 
 class CanonicalStep:
@@ -173,7 +155,7 @@ class CanonicalGraph:
             return None
         if self.crossing and is_arranging(node, source):
             return source
-        if op == "Identity" or op in _PASSED:
+        if op == "Identity" or op in PASSED:
             return source
         if op == "Dropout":
             mask = node.output(1)
@@ -185,7 +167,7 @@ class CanonicalGraph:
             return source if node.get_int("to") in _FLOATS and self._is_number(source) else None
         if op == "Mul":
             return self._scaled(node)
-        if op in _LAID_OUT:
+        if op in LAID_OUT:
             return source if self.root(source).tensor is not None else None
         return None
 
@@ -235,13 +217,13 @@ class CanonicalGraph:
                 self.makers.setdefault(value, (step, at))
 
     def _single(self, node: Node) -> CanonicalStep:
-        op, taken = _common_form(node)
+        op, taken = common_form(node)
         if self.crossing:
-            op = op if op in _BIASED else operator_name(node)
+            op = op if op in BIASED else operator_name(node)
         step = CanonicalStep(self._renamed.get(op, op), (node,), len(self.steps))
         inputs = [self.root(value) if value is not None else None for value in taken]
         attributes = _about_numbers(node, op, stated(node, self._opset))
-        if node.op_type not in _PRODUCTS:
+        if node.op_type not in PRODUCTS:
             inputs = self._without_parameters(node, inputs, attributes)
         if op == "Split":
             drop_even_split(attributes)
@@ -289,61 +271,17 @@ class CanonicalGraph:
         return step
 
 
-class Composing(NamedTuple):
-    """Operations that become one step although they are written with several nodes."""
-
-    layers: bool = False
-    """A product with a weight, and the Add of its bias."""
-    norms: bool = False
-    gelus: bool = False
-    crossing: bool = False
-    """All that formats write differently; this includes layers."""
-
-
 def canonical(
     graph: Graph, composing: Composing, renamed: Mapping[str, str] = MappingProxyType({})
 ) -> CanonicalGraph:
     """Return the canonical view of a graph; `renamed` has other names of functions by their own."""
-    kinds = zip(composing, (_layers_with_bias, _layer_norms, _gelus), strict=False)
-    found = (each for wanted, find in kinds if wanted for each in find(graph))
-    composed = {each.parts[-1]: each for each in found}
-    if composing.crossing:
-        _add_constants(graph, composed)
-        _add_activations(graph, composed)
+    composed = composed_in(graph, composing)
     return CanonicalGraph(graph, composed, renamed, crossing=composing.crossing)
-
-
-def _add_constants(graph: Graph, composed: dict[Node, Composed]) -> None:
-    """Make one step of an operator and the arithmetic with its constants."""
-    inside = {part for each in composed.values() for part in each.parts}
-    for parts in with_constants(graph):
-        if inside.isdisjoint(parts):
-            taken = (
-                *_common_form(parts[0])[1],
-                *(value for node in parts[1:] for value in node.inputs),
-            )
-            made = {node.output() for node in parts}
-            inputs = tuple([value for value in taken if value is not None and value not in made])
-            composed[parts[-1]] = Composed(operator_name(parts[0]), parts, inputs)
-
-
-def _add_activations(graph: Graph, composed: dict[Node, Composed]) -> None:
-    """Make one step of an operator and its activation, as formats that fuse them have it."""
-    inside = {part for each in composed.values() for part in each.parts[:-1]}
-    for node, activation in with_activation(graph):
-        whole = composed.pop(node, None)
-        if whole is None and (node in inside or activation in inside):
-            continue
-        if whole is None:
-            op, taken = _common_form(node)
-            inputs = tuple([value for value in taken if value is not None])
-            whole = Composed(op if op in _BIASED else operator_name(node), (node,), inputs)
-        composed[activation] = Composed(whole.op, (*whole.parts, activation), whole.inputs)
 
 
 def _without_integers(node: Node, inputs: Sequence[Value | None]) -> list[Value | None]:
     """Return inputs without constants that are parameters, which only some formats have."""
-    if node.op_type in _PRODUCTS:
+    if node.op_type in PRODUCTS:
         return list(inputs)
     return [
         value
@@ -382,39 +320,6 @@ def _about_numbers(node: Node, op: str, attributes: dict[str, object]) -> dict[s
     return attributes
 
 
-def _common_form(node: Node) -> tuple[str, tuple[Value | None, ...]]:
-    """Return the operator that a node is a form of, and that operator's inputs."""
-    op = node.op_type
-    if op in _PRODUCTS:
-        return _common_product(node)
-    if op.startswith("QLinear") or op == "QGemm":
-        rest, inputs = op.removeprefix("QLinear").removeprefix("Q"), node.inputs
-        if rest == "Concat":
-            return rest, inputs[2::3]
-        return rest, inputs[0:4:3] if rest in ("Add", "Mul") else inputs[:1]
-    return node.qualified_op, node.inputs
-
-
-def _common_product(node: Node) -> tuple[str, tuple[Value | None, ...]]:
-    row = of(node)
-    places = [row.place(role) for role in ("data", "weight", "bias")]
-    inputs = [node.input(place) if place is not None else None for place in places]
-    while inputs and inputs[-1] is None:
-        inputs.pop()
-    if Trait.CONVOLUTION in row.traits:
-        return "Conv", tuple(inputs)
-    if not {Trait.GEMM, Trait.MATMUL} & row.traits or node.op_type.startswith("Fused"):
-        return node.qualified_op, node.inputs
-    weight = inputs[1] if len(inputs) > 1 else None
-    is_plain = (
-        node.get_float("alpha", 1.0) == 1.0
-        and node.get_float("beta", 1.0) == 1.0
-        and not node.get_int("transA", 0)
-        and (not node.get_int("transB", 0) or (weight is not None and _is_stored(weight)))
-    )
-    return ("MatMul", tuple(inputs)) if is_plain else (node.qualified_op, node.inputs)
-
-
 def _captured(node: Node) -> Iterator[Value]:
     """Iterate over the values of the node's graph that its subgraphs read."""
     seen: set[Value] = set()
@@ -425,146 +330,3 @@ def _captured(node: Node) -> Iterator[Value]:
                     if value is not None and value.graph is node.graph and value not in seen:
                         seen.add(value)
                         yield value
-
-
-# --- Several nodes that are one ------------------------------------------------------------------
-
-
-def _layers_with_bias(graph: Graph) -> Iterator[Composed]:
-    """Find each product with a weight, and the Add of its bias."""
-    for op in LAYERS:
-        for product in graph.by_op.get(op, ()):
-            name, inputs = _common_product(product)
-            output = product.output()
-            if name not in _BIASED or len(inputs) != 2 or output is None:
-                continue
-            data, weight = inputs
-            if data is None or weight is None or not _is_stored(weight):
-                continue
-            end = _onward(output)
-            add = end.sole_consumer
-            if add is None or add.graph is not graph:
-                continue
-            for value, bias in _summands(add):
-                if value is end and _is_vector(bias):
-                    yield Composed(name, (product, add), (data, weight, bias))
-                    break
-
-
-def _summands(add: Node) -> Iterator[tuple[Value, Value]]:
-    if add.qualified_op == "Add":
-        yield from operands(add)
-    elif add.op_type == "QLinearAdd":
-        one, other = add.input(0), add.input(3)
-        if one is not None and other is not None:
-            yield from ((one, other), (other, one))
-
-
-def _is_stored(value: Value) -> bool:
-    return _upstream(value).tensor is not None
-
-
-def _is_vector(value: Value) -> bool:
-    tensor = _upstream(value).tensor
-    return tensor is not None and 0 < tensor.elements == max(tensor.shape, default=0)
-
-
-def _upstream(value: Value) -> Value:
-    """Return the value before all conversions."""
-    for _ in range(LONGEST):
-        node = value.producer if value.tensor is None else None
-        source = node.input(0) if node is not None and node.op_type in _CONVERTING else None
-        if source is None:
-            break
-        value = source
-    return value
-
-
-def _onward(value: Value) -> Value:
-    """Return the value after all conversions that only it goes through."""
-    for _ in range(LONGEST):
-        node = value.sole_consumer
-        output = node.output() if node is not None else None
-        if node is None or output is None or node.op_type in _LAID_OUT:
-            break
-        if node.op_type not in _CONVERTING and not _scales_integers(node, value):
-            break
-        value = output
-    return value
-
-
-def _scales_integers(node: Node, value: Value) -> bool:
-    """Return True for the Mul that gives the sum of an integer product its scale."""
-    cast = value.producer
-    source = cast.input(0) if cast is not None and cast.op_type == "Cast" else None
-    maker = source.producer if source is not None else None
-    return node.op_type == "Mul" and maker is not None and maker.op_type.endswith("Integer")
-
-
-_CONVERTING = frozenset(("Identity", "Cast", *_LAID_OUT, *_PASSED))
-
-
-def _layer_norms(graph: Graph) -> Iterator[Composed]:
-    model = graph.model
-    found = model.memo.get(_NORMS, None, lambda: Norms(model, Deployment()))
-    for norm in found.found:
-        if norm.kind != "layer" or norm.last.graph is not graph:
-            continue
-        parts = norm.nodes
-        mean = next((node for node in parts if node.op_type == "ReduceMean"), None)
-        data = mean.input(0) if mean is not None else None
-        if data is None or norm.last is not parts[-1]:
-            continue
-        inside = set(parts)
-        learned = [
-            value
-            for node in parts
-            if node.op_type in ("Mul", "Add")
-            for value in node.inputs
-            if value is not None and value.producer not in inside and _is_vector(value)
-        ]
-        yield Composed("LayerNormalization", tuple(parts), (data, *learned))
-
-
-_SCALES = {"Div": 2**0.5, "Mul": 0.5**0.5}
-
-
-def _gelus(graph: Graph) -> Iterator[Composed]:
-    """Find x * 0.5 * (1 + erf(x / sqrt(2))), in any order of the products."""
-    for erf in graph.by_op.get("Erf", ()):
-        source, output = erf.input(0), erf.output()
-        scaled = source.producer if source is not None else None
-        add = output.sole_consumer if output is not None else None
-        if scaled is None or add is None or add.op_type != "Add" or scaled.op_type not in _SCALES:
-            continue
-        x, root = scaled.input(0), scaled.input(1)
-        if x is None or not is_number(root, _SCALES[scaled.op_type]):
-            continue
-        if not any(is_number(one, 1.0) for one in add.inputs):
-            continue
-        products = _halved(add, x)
-        if products is not None:
-            yield Composed("Gelu", (scaled, erf, add, *products), (x,))
-
-
-def _halved(add: Node, x: Value) -> tuple[Node, Node] | None:
-    """Return the two products of 1 + erf with x and a half; None if there are others."""
-    output = add.output()
-    first = output.sole_consumer if output is not None else None
-    if first is None or first.op_type != "Mul":
-        return None
-    factor = next((other for one, other in operands(first) if one is output), None)
-    if factor is None:
-        return None
-    before = factor.producer
-    if before is not None and before.op_type == "Mul" and factor.sole_consumer is first:
-        halves = [half for one, half in operands(before) if one is x]
-        if any(is_number(half, 0.5) for half in halves):
-            return before, first
-    output = first.output()
-    second = output.sole_consumer if output is not None else None
-    if second is None or second.op_type != "Mul":
-        return None
-    last = next((other for one, other in operands(second) if one is output), None)
-    is_half = (factor is x and is_number(last, 0.5)) or (is_number(factor, 0.5) and last is x)
-    return (first, second) if is_half else None

@@ -20,12 +20,14 @@ FEW = 64
 _ACTIVATIONS = frozenset(("Relu", "Clip", "Tanh"))
 _ACTIVATED = frozenset(
     """Conv ConvTranspose MatMul Gemm Add Sub Mul Div Concat AveragePool MaxPool
-    GlobalAveragePool""".split()
+    GlobalAveragePool BatchNormalization""".split()
 )
 """Operators that some formats compute an activation with."""
+FOLDED = "BatchNormalization"
+"""Operator that converters fold into the weights before it."""
 _FOLLOWED: Mapping[str, tuple[str, ...]] = {
-    "Conv": ("Add",),
-    "ConvTranspose": ("Add",),
+    "Conv": ("Add", FOLDED),
+    "ConvTranspose": ("Add", FOLDED),
     "MatMul": ("Add",),
     "LayerNormalization": ("Mul", "Add"),
 }
@@ -124,10 +126,11 @@ def _arithmetic(node: Node, name: str) -> Node | None:
         return None
     others = [value for value in reader.inputs if value is not None and value is not output]
     tensors = [stored_weight(value) for value in others]
-    if len(tensors) != 1 or tensors[0] is None:
-        return None
-    shape = tensors[0].shape
-    return reader if 1 < tensors[0].elements == max(shape, default=0) else None
+    return reader if tensors and all(map(_is_vector, tensors)) else None
+
+
+def _is_vector(tensor: Tensor | None) -> bool:
+    return tensor is not None and 1 < tensor.elements == max(tensor.shape, default=0)
 
 
 def with_activation(graph: Graph) -> Iterator[tuple[Node, Node]]:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from typing import NamedTuple
 
-from modellint.differ.canonical import CanonicalStep, Composing, canonical
+from modellint.differ.canonical import CanonicalStep, canonical
+from modellint.differ.composed import Composing
 from modellint.differ.labels import as_written
 from modellint.differ.side import Side
 from modellint.model import Graph, Model

@@ -232,8 +232,8 @@ def _are_close(old: object, new: object) -> bool:
 
 def _number(step: CanonicalStep, trait: Trait, *words: str) -> float | None:
     """Return a parameter of operators with a trait, under any of its names."""
-    node = step.main
-    if trait not in of(node).traits:
+    node = next((each for each in step.nodes if trait in of(each).traits), None)
+    if node is None:
         return None
     for word in words:
         if word in node.attributes:

@@ -13,7 +13,8 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from modellint.differ.alignment import aligned, increasing
-from modellint.differ.canonical import LAYERS, CanonicalGraph, CanonicalStep, Composing, canonical
+from modellint.differ.canonical import CanonicalGraph, CanonicalStep, canonical
+from modellint.differ.composed import LAYERS, Composing
 from modellint.differ.crossing import common_kind, is_crossing
 from modellint.differ.ends import kind_of_end, paired_ends
 from modellint.differ.functions import paired_functions

@@ -8,7 +8,8 @@ from itertools import pairwise
 from math import isclose
 
 from modellint.differ.attributes import newest_default, opset_of, stated
-from modellint.differ.canonical import LAYERS, CanonicalGraph, CanonicalStep
+from modellint.differ.canonical import CanonicalGraph, CanonicalStep
+from modellint.differ.composed import LAYERS
 from modellint.differ.crossing import is_crossing
 from modellint.differ.folded import folded_activations
 from modellint.differ.geometry import NOT_COMPARED, differing

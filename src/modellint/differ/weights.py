@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FEW, is_crossing
+from modellint.differ.folding import Folding, folded_weights
 from modellint.differ.layouts import is_layout_known, is_stored_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
@@ -38,6 +39,8 @@ class WeightPair(NamedTuple):
     """True if the new one is stored transposed."""
     order: tuple[int, ...] = ()
     """Dims of the old one in the order of the new one, if formats store them in another order."""
+    folding: Folding | None = None
+    """What is folded into one of them, and apart in the other model."""
 
     @property
     def has_same_shape(self) -> bool:
@@ -118,7 +121,13 @@ def _stored(tensor: Tensor) -> StoredWeight:
 def _of_steps(found: Matching) -> Iterator[WeightPair]:
     """Iterate over the weights of matched operations, shared ones once."""
     seen: set[tuple[int, int]] = set()
+    crossing = is_crossing(found.old, found.new)
     for pair in found.pairs:
+        folded = folded_weights(pair) if crossing else None
+        if folded is not None:
+            for old, new, folding in folded:
+                yield WeightPair(old, new, False, _order(pair, old, new, folding), folding)
+            continue
         for before, after in paired_weights(pair):
             one, other = before.tensor, after.tensor
             if one is None or other is None or (id(one), id(other)) in seen:
@@ -135,6 +144,12 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
                     order = order_between(pair.old.main, pair.new.main, one.shape, other.shape)
                     order = _after_transposes(pair, before, after, order)
             yield WeightPair(one, other, flipped, order)
+
+
+def _order(pair: Pair, old: Tensor, new: Tensor, folding: Folding) -> tuple[int, ...]:
+    if folding.is_bias:
+        return ()
+    return order_between(pair.old.main, pair.new.main, old.shape, new.shape)
 
 
 def _after_transposes(
@@ -237,7 +252,7 @@ class _Reading:
         return _read(pair)
 
     def _sampled(self, pair: WeightPair) -> CompareResult:
-        if pair.flipped or pair.order or pair.old.dtype is not pair.new.dtype:
+        if pair.flipped or pair.order or pair.folding or pair.old.dtype is not pair.new.dtype:
             return CompareResult("unread")
         samples = [sample_of(tensor) for tensor in (pair.old, pair.new)]
         if not all(samples):
@@ -248,7 +263,7 @@ class _Reading:
 def _read(pair: WeightPair) -> CompareResult:
     """Compare bytes, then the numbers of weights that have other ones."""
     old, new = pair.old, pair.new
-    if not (pair.flipped or pair.order) and old.dtype is new.dtype:
+    if not (pair.flipped or pair.order or pair.folding) and old.dtype is new.dtype:
         quick = old.small_bytes() if old.small and new.small else None
         if quick is not None and quick == new.small_bytes():
             return CompareResult("equal")
@@ -300,10 +315,17 @@ class _Numbers:
     def _pieces(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         old, new = self._pair.old, self._pair.new
         order = self._pair.order or ((1, 0) if self._pair.flipped else ())
-        if not order:
+        folding = self._pair.folding
+        if not order and folding is None:
             yield from zip(old.pieces(PIECE), new.pieces(PIECE), strict=False)
             return
         one, other = old.numpy(), new.numpy()
+        if folding is not None and one is not None and other is not None:
+            one, other = (
+                folding.applied(each.astype("f8")) if is_new == folding.of_new else each
+                for is_new, each in ((False, one), (True, other))
+            )
+        order = order or tuple(range(len(old.shape)))
         if one is not None and other is not None:
             if one.ndim != len(order):  # it has axes of size 1
                 one = one.reshape([other.shape[order.index(dim)] for dim in range(len(order))])
@@ -331,11 +353,17 @@ class _Numbers:
     def _rounding(self) -> tuple[float, float]:
         """Return the relative and absolute error of rounding to the narrower type."""
         old, new = self._pair.old.dtype, self._pair.new.dtype
+        if self._pair.folding is not None:
+            return _FOLDED_ROUNDING.get(min(old.bits, new.bits), (0.0, 0.0))
         return (0.0, 0.0) if old is new else _ROUNDING.get(min(old.bits, new.bits), (0.0, 0.0))
 
 
 _ROUNDING: Mapping[float, tuple[float, float]] = {16: (2.0**-8, 2.0**-24), 32: (2.0**-23, 1e-45)}
 """Errors by bits; bfloat16 has fewer digits than float16, and float16 fewer small numbers."""
+
+
+_FOLDED_ROUNDING: Mapping[float, tuple[float, float]] = {16: (2.0**-7, 1e-3), 32: (2.0**-14, 1e-6)}
+"""The same for what is computed before it is stored, from numbers that may cancel out."""
 
 
 def _numbers(piece: NDArray[Any]) -> NDArray[Any]:
