@@ -104,7 +104,7 @@ def test_onnx_and_openvino(tmp_path: Path) -> None:
 
 
 def changes(found: Matching) -> list[tuple[str, str]]:
-    """What changed of which operator."""
+    """Operators that changed, and what of them."""
     changed = node_difference(found, converted=False).changed
     return [(each.new.op_type, what.name) for each in changed for what in each.attributes]
 

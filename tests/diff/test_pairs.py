@@ -22,6 +22,7 @@ from modellint.targets.deployment import Deployment
 from tests.diff.answers import answer_of
 from tests.diff.pairs import RULES, SMALL, Expected, in_half, name_nodes, quantized
 from tests.exports import EXPORTS
+from tests.support import model_from_text, save
 
 NETWORKS = {
     "convolutional": SMALL / "convolutional_torchscript.onnx",
@@ -74,15 +75,57 @@ def test_a_transformer_of_another_exporter_is_the_same() -> None:
     ]
 
 
-def test_a_convolutional_network_of_another_exporter_reshapes_where_it_flattened() -> None:
+def test_a_convolutional_network_of_another_exporter_is_the_same() -> None:
     old, new = SMALL / "convolutional_torchscript.onnx", SMALL / "convolutional_dynamo.onnx"
     nodes = nodes_of(old, new)
-    assert [(pair.old.op_type, pair.new.op_type) for pair in nodes.replaced] == [
-        ("Flatten", "Reshape")
+    assert nodes.is_same
+    assert [(each.old, each.new, each.count) for each in nodes.rewritten] == [
+        (["Flatten"], ["Reshape"], 1)
     ]
-    assert not nodes.changed
-    assert not nodes.added
-    assert not nodes.removed
+
+
+CLASSIFIER = """
+<ir_version: 8, opset_import: ["" : 18]>
+main (float[1,2,4,4] x) => (float[1,3] y)
+<float[3,2,1,1] w = {2,4,6,8,10,12}, float[3] c = {1,2,3}>
+{ conv = Conv (x, w, c)  mean = GlobalAveragePool (conv)  y = Flatten (mean) }
+"""
+AGAIN = """
+<ir_version: 8, opset_import: ["" : 18]>
+main (float[1,2,4,4] x) => (float[1,3] y)
+<float[3,2,1,1] w = {1,2,3,4,5,6}, float[3] s = {2,2,2}, float[3] b = {1,2,3},
+ float[3] u = {0,0,0}, float[3] v = {1,1,1}, int64[2] axes = {-1,-2}, int64[2] shape = {1,3}>
+{
+    conv = Conv (x, w)
+    norm = BatchNormalization <epsilon = 0.0000001> (conv, s, b, u, v)
+    mean = ReduceMean (norm, axes)
+    y = Reshape (mean, shape)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "changed", "weights"),
+    [
+        ("", "", [], 0),
+        ("{2,2,2}", "{2,2,3}", [], 1),
+        ("{-1,-2}", "{-1,-3}", ["axes"], 0),
+    ],
+)
+def test_what_exporters_write_differently_is_the_same(
+    line: str, wrong: str, changed: list[str], weights: int, tmp_path: Path
+) -> None:
+    """A folded normalization, a mean over the axes of space, and another shape."""
+    old = read_model(save(model_from_text(CLASSIFIER), tmp_path / "old.onnx"))
+    new = read_model(save(model_from_text(AGAIN.replace(line, wrong)), tmp_path / "new.onnx"))
+    found = match_models(old, new)
+    nodes = node_difference(found, converted=False)
+    assert [what.name for each in nodes.changed for what in each.attributes] == changed
+    assert [*nodes.replaced, *nodes.added, *nodes.removed] == []
+    differing = weight_difference(found, old, new, 1 << 20)
+    assert len(differing.changed) == weights
+    assert differing.equal == 2 - weights
+    assert [*differing.added, *differing.removed] == []
 
 
 # --- Other types and smaller layers --------------------------------------------------------------

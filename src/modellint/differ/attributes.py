@@ -110,5 +110,21 @@ def _stated_by(op_type: str, domain: str, opset: int) -> Mapping[str, object]:
     return found
 
 
+_FORMS: Mapping[str, str] = {
+    "com.microsoft.FusedConv": "Conv",
+    "com.microsoft.FusedGemm": "Gemm",
+    "com.microsoft.NhwcConv": "Conv",
+    "com.microsoft.NhwcFusedConv": "Conv",
+    "com.microsoft.NhwcMaxPool": "MaxPool",
+    "com.microsoft.nchwc.AveragePool": "AveragePool",
+    "com.microsoft.nchwc.Conv": "Conv",
+    "com.microsoft.nchwc.MaxPool": "MaxPool",
+}
+"""Operators with the defaults of one of the standard."""
+
+
 def _schema(op_type: str, domain: str, opset: int) -> Any:
+    standard = _FORMS.get(f"{domain}.{op_type}")
+    if standard is not None:
+        op_type, domain = standard, ""
     return find_schema(op_type, domain, min(opset, _LATEST))

@@ -17,11 +17,14 @@ from modellint.analysis.fusion import operands
 from modellint.differ.attributes import drop_even_split, names_of_inputs, opset_of, stated
 from modellint.differ.composed import (
     BIASED,
+    FLATTEN,
+    GLOBAL_MEAN,
     LAID_OUT,
     PASSED,
     PRODUCTS,
     Composed,
     Composing,
+    axes_of_space,
     common_form,
     composed_in,
 )
@@ -97,11 +100,10 @@ class CanonicalGraph:
         graph: Graph,
         composed: Mapping[Node, Composed],
         renamed: Mapping[str, str],
-        *,
-        crossing: bool = False,
+        composing: Composing,
     ) -> None:
         self.graph = graph
-        self.crossing = crossing
+        self.crossing = composing.crossing
         """True if the other graph is of a format that states operators in other ways."""
         self.light: list[Node] = []
         """Nodes that are seen through."""
@@ -115,6 +117,7 @@ class CanonicalGraph:
         """Products of scales, in dynamic quantization."""
         self._composed = composed
         self._renamed = renamed
+        self._means, self._views = composing.means, composing.views
         self._inside = {part for each in composed.values() for part in each.parts}
         for node in graph.ordered:
             self._visit(node)
@@ -227,6 +230,11 @@ class CanonicalGraph:
             inputs = self._without_parameters(node, inputs, attributes)
         if op == "Split":
             drop_even_split(attributes)
+        axes = axes_of_space(node) if self._means and op == GLOBAL_MEAN else ()
+        if axes:
+            step.op, attributes = "ReduceMean", {"axes": axes}
+        if self._views and op == FLATTEN:
+            step.op = "Reshape"
         if node.subgraphs:
             inputs += [self.root(value) for value in _captured(node)]
         if self.crossing:
@@ -276,7 +284,7 @@ def canonical(
 ) -> CanonicalGraph:
     """Return the canonical view of a graph; `renamed` has other names of functions by their own."""
     composed = composed_in(graph, composing)
-    return CanonicalGraph(graph, composed, renamed, crossing=composing.crossing)
+    return CanonicalGraph(graph, composed, renamed, composing)
 
 
 def _without_integers(node: Node, inputs: Sequence[Value | None]) -> list[Value | None]:

@@ -9,7 +9,7 @@ from modellint.analysis.chains import LONGEST
 from modellint.analysis.fusion import Norms, is_number, operands
 from modellint.base.memo import Remembered
 from modellint.base.records import dataclass
-from modellint.differ.crossing import operator_name, with_activation, with_constants
+from modellint.differ.crossing import FOLDED, operator_name, with_activation, with_constants
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having, names, of
 from modellint.targets.deployment import Deployment
@@ -18,6 +18,8 @@ LAYERS = names(Trait.GEMM, Trait.MATMUL, Trait.CONVOLUTION)
 BIASED = ("MatMul", "Conv")
 PASSED = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 PRODUCTS = having(Trait.FLOAT_PRODUCT, Trait.INTEGER_PRODUCT, Trait.BLOCK_WEIGHTS)
+GLOBAL_MEAN = "GlobalAveragePool"
+FLATTEN = "Flatten"
 LAID_OUT = frozenset(("Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten"))
 """Give a stored weight the shape that an operator takes."""
 _NORMS: Remembered[Norms] = Remembered()
@@ -39,13 +41,20 @@ class Composing(NamedTuple):
     """A product with a weight, and the Add of its bias."""
     norms: bool = False
     gelus: bool = False
+    folded: bool = False
+    """A convolution, and the normalization after it."""
+    means: bool = False
+    """The mean over all axes of space: an operator of its own, or a reduction."""
+    views: bool = False
+    """Another shape of the same numbers, by Flatten or by Reshape."""
     crossing: bool = False
     """All that formats write differently; this includes layers."""
 
 
 def composed_in(graph: Graph, composing: Composing) -> dict[Node, Composed]:
     """Return the operations that are written with several nodes, by the last of these."""
-    kinds = zip(composing, (_layers_with_bias, _layer_norms, _gelus), strict=False)
+    finders = (_layers_with_bias, _layer_norms, _gelus, _normalized)
+    kinds = zip(composing, finders, strict=False)
     found = (each for wanted, find in kinds if wanted for each in find(graph))
     composed = {each.parts[-1]: each for each in found}
     if composing.crossing:
@@ -53,6 +62,13 @@ def composed_in(graph: Graph, composing: Composing) -> dict[Node, Composed]:
         _add_constants(graph, composed)
         _add_activations(graph, composed)
     return composed
+
+
+def axes_of_space(node: Node) -> tuple[int, ...]:
+    """Return the axes that a global mean is over; empty if its rank is not known."""
+    data = node.input(0)
+    shape = data.shape if data is not None else None
+    return tuple(range(2, len(shape))) if shape is not None else ()
 
 
 def _add_constants(graph: Graph, composed: dict[Node, Composed]) -> None:
@@ -137,12 +153,24 @@ def _layers_with_bias(graph: Graph) -> Iterator[Composed]:
                     break
 
 
+def _normalized(graph: Graph) -> Iterator[Composed]:
+    """Find each convolution that only a normalization reads, with constants."""
+    for node in graph.by_op.get(FOLDED, ()):
+        data = node.input(0)
+        maker = data.producer if data is not None and data.sole_consumer is node else None
+        name, taken = common_product(maker) if maker is not None else ("", ())
+        inputs = [value for value in taken if value is not None]
+        learned = [value for value in node.inputs[1:] if value is not None and _is_vector(value)]
+        if maker is not None and name == "Conv" and maker.graph is graph and len(learned) == 4:
+            yield Composed(name, (maker, node), (*inputs, *learned))
+
+
 def _written_out(graph: Graph) -> Iterator[Composed]:
-    """Find functions that converters write out: HardSwish, and the logarithm of a Softmax."""
+    """Find functions that converters write out: x times its gate, the logarithm of a Softmax."""
     for node in graph.nodes:
         name = operator_name(node)
         if name == "Mul":
-            yield from _hard_swish(node)
+            yield from _gated(node)
         elif name in ("Log", "coreml.log"):
             source = node.input(0)
             maker = source.producer if source is not None else None
@@ -151,19 +179,24 @@ def _written_out(graph: Graph) -> Iterator[Composed]:
                 yield Composed("LogSoftmax", (maker, node), (data,))
 
 
-def _hard_swish(product: Node) -> Iterator[Composed]:
-    """Find x * HardSigmoid(x), of which x may be cut off below, where that is 0."""
+_GATED = {"HardSigmoid": "HardSwish", "Sigmoid": "Swish"}
+"""Names of x times a function of it."""
+
+
+def _gated(product: Node) -> Iterator[Composed]:
+    """Find x * Sigmoid(x), and x * HardSigmoid(x), of which x may be cut off where that is 0."""
     for gate, data in operands(product):
         sigmoid, cut = gate.producer, data.producer
-        if sigmoid is None or operator_name(sigmoid) != "HardSigmoid":
+        op = _GATED.get(operator_name(sigmoid)) if sigmoid is not None else None
+        if sigmoid is None or op is None:
             continue
         if gate.sole_consumer is not product or sigmoid.input(0) is not data:
             continue
         source = cut.input(0) if cut is not None else None
         if cut is None or source is None or operator_name(cut) != "ThresholdedRelu":
-            yield Composed("HardSwish", (sigmoid, product), (data,))
+            yield Composed(op, (sigmoid, product), (data,))
         elif {use.node for use in data.consumers} == {sigmoid, product}:
-            yield Composed("HardSwish", (cut, sigmoid, product), (source,))
+            yield Composed(op, (cut, sigmoid, product), (source,))
         return
 
 

@@ -20,7 +20,7 @@ EPSILON = 1e-5
 
 
 class Folding(NamedTuple):
-    """What a normalization makes of a weight, or of a bias, that it follows."""
+    """Effect of a normalization on a weight, or on a bias, that it follows."""
 
     of_new: bool
     """True if the new model has the normalization apart."""

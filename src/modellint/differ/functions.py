@@ -23,7 +23,7 @@ class FunctionPairs(NamedTuple):
     removed: list[Graph]
     added: list[Graph]
     renamed: Mapping[str, str]
-    """What calls of the new model's functions are called in the old model."""
+    """Names of calls in the old model by those in the new one."""
 
 
 def paired_functions(old: Model, new: Model) -> FunctionPairs:

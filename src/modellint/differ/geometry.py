@@ -25,7 +25,7 @@ NOT_COMPARED = (
     "modes of Pad and Resize",
     "quantization parameters",
 )
-"""What formats state too differently."""
+"""Parts of operators that formats state too differently."""
 TOLERANCE = 2.0**-9
 """Relative difference of parameters that half precision rounds, once or twice."""
 SMALLEST = 1e-6
@@ -316,13 +316,17 @@ _PARAMETERS: Mapping[str, Callable[[CanonicalStep], object]] = {
 
 def _of_results(pair: Pair) -> Iterator[Aspect]:
     """Return another number of elements, if both steps read as many."""
-    counts = []
-    for step in (pair.old, pair.new):
-        data = next((value for value in step.inputs if value and value.tensor is None), None)
-        result = step.output
-        if data is None or result is None:
-            return
-        counts.append((element_count(data.shape), element_count(result.shape)))
-    (read, made), (other_read, other_made) = counts
-    if None not in (read, made, other_made) and read == other_read and made != other_made:
-        yield Aspect("elements", made, other_made)
+    old, new = _read(pair.old), _read(pair.new)
+    made, other = (
+        element_count(step.output.shape) if step.output is not None else None
+        for step in (pair.old, pair.new)
+    )
+    if old == new and None not in (*old, made, other) and made != other:
+        yield Aspect("elements", made, other)
+
+
+def _read(step: CanonicalStep) -> list[int | None]:
+    """Return how many elements each input has that is not stored."""
+    values = [value for value in step.inputs if value is not None and value.tensor is None]
+    counts = [element_count(value.shape) for value in values]
+    return sorted(counts, key=str) or [None]

@@ -14,8 +14,8 @@ from itertools import chain
 
 from modellint.differ.alignment import aligned, increasing
 from modellint.differ.canonical import CanonicalGraph, CanonicalStep, canonical
-from modellint.differ.composed import LAYERS, Composing
-from modellint.differ.crossing import common_kind, is_crossing
+from modellint.differ.composed import FLATTEN, GLOBAL_MEAN, LAYERS, Composing
+from modellint.differ.crossing import FOLDED, common_kind, is_crossing
 from modellint.differ.ends import kind_of_end, paired_ends
 from modellint.differ.functions import paired_functions
 from modellint.differ.labels import (
@@ -39,7 +39,7 @@ MOST_SAMPLED = 256
 FURTHEST = 3
 """Steps from a matched one at which others are looked for past those that have no twin."""
 BROADEST = 6
-WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",))
+WRITTEN_OUT = (LAYERS, ("LayerNormalization",), ("Gelu",), (FOLDED,), (GLOBAL_MEAN,), (FLATTEN,))
 """Operators by what is composed if the models have different numbers of them."""
 
 
@@ -89,9 +89,10 @@ def _views(
     old: Graph, new: Graph, renamed: Mapping[str, str]
 ) -> tuple[CanonicalGraph, CanonicalGraph]:
     """Return both canonical views; what only one of the models writes out is one step in both."""
-    layers, norms, gelus = (_counts(old, ops) != _counts(new, ops) for ops in WRITTEN_OUT)
-    crossing = is_crossing(old.model, new.model)
-    composing = Composing(layers or crossing, norms, gelus, crossing)
+    composing = Composing(*(_counts(old, ops) != _counts(new, ops) for ops in WRITTEN_OUT))
+    if is_crossing(old.model, new.model):
+        _, norms, gelus, *_ = composing
+        composing = Composing(layers=True, norms=norms, gelus=gelus, crossing=True)
     return canonical(old, composing), canonical(new, composing, renamed)
 
 

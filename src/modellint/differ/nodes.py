@@ -14,6 +14,7 @@ from modellint.differ.crossing import is_crossing
 from modellint.differ.folded import folded_activations
 from modellint.differ.geometry import NOT_COMPARED, differing
 from modellint.differ.matched import Matching, Pair
+from modellint.differ.sizes import ComputedSizes
 from modellint.difference import (
     AttributeChange,
     InputChange,
@@ -28,6 +29,7 @@ from modellint.model import Node
 from modellint.operators import Trait, having
 
 _SHAPES = having(Trait.READS_SHAPE)
+_VIEWS = having(Trait.RESHAPES)
 _COMPUTING = having(Trait.ACTIVATION, Trait.FLOAT_PRODUCT, Trait.NORMALIZATION, Trait.SOFTMAX)
 _LONGEST = 64
 """Numbers of an attribute that are listed."""
@@ -40,9 +42,9 @@ def node_difference(found: Matching, *, converted: bool) -> NodeDifference:
 
     `converted` says that the floats of the models have different types.
     """
-    changes = _Changes(found, converted)
     folded = folded_activations(found)
     plumbing = _of_shapes(view for pair in found.views for view in pair)
+    changes = _Changes(found, converted, plumbing)
     removed = [step for step in found.removed if step not in folded]
     return NodeDifference(
         matched=len(found.pairs),
@@ -67,8 +69,9 @@ def place(node: Node) -> NodePlace:
 class _Changes:
     """Changes of operations that both models have."""
 
-    def __init__(self, found: Matching, converted: bool) -> None:
+    def __init__(self, found: Matching, converted: bool, plumbing: set[CanonicalStep]) -> None:
         self._pairs = found.pairs
+        self._sizes = ComputedSizes(found, plumbing)
         self._values = found.values
         self._known = set(found.values.values())
         self._is_converted = converted
@@ -77,6 +80,8 @@ class _Changes:
 
     def all(self) -> Iterator[NodeChange]:
         for pair in self._pairs:
+            if self._sizes.are_written_differently(pair):
+                continue
             attributes = list(self._changed(pair))
             inputs = list(self._inputs(pair))
             if attributes or inputs:
@@ -89,8 +94,10 @@ class _Changes:
             for aspect in differing(pair):
                 yield AttributeChange(aspect.name, _plain(aspect.old), _plain(aspect.new))
         else:
-            yield from self._attributes(*_stated_by(pair))
-            yield from self._axes(pair)
+            stated = self._attributes(*_stated_by(pair))
+            yield from (each for each in stated if not self._sizes.are_same(pair, each.name))
+            if pair.old.form == pair.new.form or pair.old.op not in _VIEWS:
+                yield from self._axes(pair)
 
     def of_light(self, light: Iterable[tuple[Node, Node]]) -> Iterator[NodeChange]:
         """Iterate over changes of nodes that are seen through, such as the type of a Cast."""
@@ -106,16 +113,17 @@ class _Changes:
     ) -> Iterator[AttributeChange]:
         if old == new:
             return
-        for name in sorted({*old, *new} - {_AXIS}):
+        for name in sorted({*old, *new} - {*_AXES}):
             if not self._are_same(old.get(name), new.get(name)):
                 yield AttributeChange(name, _plain(old.get(name)), _plain(new.get(name)))
 
     def _axes(self, pair: Pair) -> Iterator[AttributeChange]:
-        """Return a change of the axis, which has two names where the rank is known."""
-        old, new = pair.old.attributes.get(_AXIS), pair.new.attributes.get(_AXIS)
-        if self._are_same(old, new) or _counted(pair.old, old) == _counted(pair.new, new):
-            return
-        yield AttributeChange(_AXIS, _plain(old), _plain(new))
+        """Iterate over changes of axes, each of which has two names where the rank is known."""
+        for name in _AXES:
+            old, new = pair.old.attributes.get(name), pair.new.attributes.get(name)
+            if self._are_same(old, new) or _counted(pair.old, name) == _counted(pair.new, name):
+                continue
+            yield AttributeChange(name, _plain(old), _plain(new))
 
     def _are_same(self, one: object, other: object) -> bool:
         if isinstance(one, tuple) and isinstance(other, tuple):
@@ -154,9 +162,9 @@ class _Changes:
             yield InputChange(pair.new.inputs.index(other), one.name, other.name)
 
 
-_AXIS = "axis"
+_AXES = ("axis", "axes")
 _FUSED = "activation"
-"""What an operator ends in, in formats that fuse it."""
+"""Function that an operator ends in, in formats that fuse it."""
 _LAYOUT = "transB"
 """An attribute of layers that says how their weight is stored."""
 
@@ -178,12 +186,18 @@ def _stated(node: Node) -> Mapping[str, object]:
     return stated(node, opset_of(node.graph.model))
 
 
-def _counted(step: CanonicalStep, axis: object) -> object:
-    """Return an axis counted from the front, if the rank is known."""
-    axis = newest_default(step.main, _AXIS) if axis is None else axis
+def _counted(step: CanonicalStep, name: str) -> object:
+    """Return axes counted from the front, if the rank is known."""
+    stated = step.attributes.get(name)
+    stated = newest_default(step.main, name) if stated is None else stated
+    axes = stated if isinstance(stated, tuple) else (stated,)
     value = step.main.input(0)
-    shape = value.shape if value is not None and isinstance(axis, int) and axis < 0 else None
-    return axis + len(shape) if shape is not None and isinstance(axis, int) else axis
+    shape = value.shape if value is not None else None
+    if shape is None or not all(isinstance(axis, int) for axis in axes):
+        return stated
+    reordered = step.op != "Slice"  # which has a start and an end for each
+    counted = [axis + len(shape) if axis < 0 else axis for axis in axes]
+    return tuple(sorted(counted) if reordered else counted)
 
 
 def _rewritings(pairs: Iterable[Pair], crossing: bool) -> Iterator[Rewriting]:

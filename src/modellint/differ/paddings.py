@@ -1,4 +1,4 @@
-"""What an operator that pads adds at both ends of each axis, and one that crops cuts off."""
+"""Padding that operators add at both ends of each axis, and crops that they cut off."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class WeightPair(NamedTuple):
     order: tuple[int, ...] = ()
     """Dims of the old one in the order of the new one, if formats store them in another order."""
     folding: Folding | None = None
-    """What is folded into one of them, and apart in the other model."""
+    """A normalization that is folded into one of them, and apart in the other model."""
 
     @property
     def has_same_shape(self) -> bool:
@@ -121,9 +121,8 @@ def _stored(tensor: Tensor) -> StoredWeight:
 def _of_steps(found: Matching) -> Iterator[WeightPair]:
     """Iterate over the weights of matched operations, shared ones once."""
     seen: set[tuple[int, int]] = set()
-    crossing = is_crossing(found.old, found.new)
     for pair in found.pairs:
-        folded = folded_weights(pair) if crossing else None
+        folded = folded_weights(pair)
         if folded is not None:
             for old, new, folding in folded:
                 yield WeightPair(old, new, False, _order(pair, old, new, folding), folding)

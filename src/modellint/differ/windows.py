@@ -103,7 +103,7 @@ class Window(NamedTuple):
     """True if each number of the input becomes a window of the output."""
     group: int | None = None
     counts_padding: bool | None = None
-    """Whether a mean counts the padding; None where there is none, or that is not known."""
+    """True if a mean counts the padding; None where there is none, or that is not known."""
 
     @property
     def is_whole(self) -> bool:
@@ -112,7 +112,7 @@ class Window(NamedTuple):
 
 
 class _Stated(NamedTuple):
-    """What a node says about its window."""
+    """Window as a node states it."""
 
     kernel: Numbers | None = None
     strides: Numbers | None = None
@@ -229,12 +229,12 @@ def _counts(stated: _Stated, around: Numbers | None) -> bool | None:
 
 
 class _Padded(NamedTuple):
-    """What a window slides over, before what pads it."""
+    """Data that a window slides over, before padding."""
 
     shape: Shape | None
     """In the order of the window's own dims."""
     pads: Numbers | None
-    """What is added before the axes of space, then after them; None if that is not known."""
+    """Padding before the axes of space, then after them; None if that is not known."""
 
 
 def _padding_before(node: Node, data: Value, count: int) -> _Padded:
