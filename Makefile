@@ -75,6 +75,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@touch $@
 
 PIP := -m pip install --quiet --disable-pip-version-check
+PACKAGES := -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
 LOCKED := --editable '.[ort,remote,trt-rtx]' --constraint constraints.txt
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
@@ -83,10 +84,12 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $(VENV)/.installed $@
 
 # An environment of its own: the peers that modellint is timed against bring packages along,
-# and tests must not pass because of those.
-$(BENCH)/.installed-bench: pyproject.toml constraints.txt | $(BENCH)/bin/python
-	$(BENCH)/bin/python $(PIP) --upgrade "pip>=25.1"
-	$(BENCH)/bin/python $(PIP) $(LOCKED) --group dev --group bench
+# and tests must not pass because of those. It sees all packages of the other one.
+$(BENCH)/.installed-bench: $(VENV)/.installed-dev
+	$(BIN)/python -m venv --clear --without-pip $(BENCH)
+	echo "import site; site.addsitedir('$$($(BIN)/python $(PACKAGES))')" \
+	  > "$$($(BENCH)/bin/python $(PACKAGES))/dev.pth"
+	$(BENCH)/bin/python $(PIP) --constraint constraints.txt --group bench
 	@touch $@
 
 # On their own, so that what builds a release or the site is only what building takes.

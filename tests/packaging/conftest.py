@@ -32,7 +32,7 @@ def clean_environment(wheels: Path | None = None) -> dict[str, str]:
         if not name.startswith(("GIT_", "COVERAGE_", "COV_CORE_")) and name != "PYTHONPATH"
     }
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri()} if wheels else {}
-    own = {**IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUTF8": "1", "PIP_NO_COMPILE": "1"}
+    own = {**IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUTF8": "1", "PIP_NO_COMPILE": "no"}
     return {**inherited, **own, **offline}
 
 
