@@ -11,6 +11,7 @@ from modellint.base.install import install_command
 from modellint.base.modules import is_installed
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
+from modellint.targets import HOST, find_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,6 +114,15 @@ BACKENDS = (
     ),
 )
 """In the order in which one is chosen for a format."""
+_BY_TRTEXEC = """{title} is timed by its own {tool}, on an NVIDIA GPU{missing}:
+  {tool} --{kind}={file} --exportTimes=times.json --exportProfile=profile.json \\
+      --exportLayerInfo=layers.json --profilingVerbosity=detailed
+  modellint bench {file} --import times.json --import profile.json --import layers.json"""
+_TOOLS: Mapping[str, tuple[str, str]] = {
+    "tensorrt": ("TensorRT", "trtexec"),
+    "tensorrt-rtx": ("TensorRT for RTX", "tensorrt_rtx"),
+}
+_ENGINE = "tensorrt-engine"
 
 
 def backend_for(format: str, name: str | None = None) -> TimedRuntime:
@@ -123,6 +133,8 @@ def backend_for(format: str, name: str | None = None) -> TimedRuntime:
     for each in able:
         if each.is_installed:
             return each
+    if format == _ENGINE:
+        raise UsageError(_by_trtexec("tensorrt", format))
     if not able:
         raise UsageError(f"models in the format {format} cannot be timed")
     ways = " or ".join(f"{each.title}: {each.install}" for each in able)
@@ -131,6 +143,8 @@ def backend_for(format: str, name: str | None = None) -> TimedRuntime:
 
 def _named(format: str, name: str) -> TimedRuntime:
     known = {each.name: each for each in BACKENDS}
+    if name in _TOOLS and format in ("onnx", _ENGINE):
+        raise UsageError(_by_trtexec(name, format))
     if name not in known:
         hint = did_you_mean(name, known, f"one of {', '.join(known)}")
         raise UsageError(f"models cannot be timed in {name!r}; {hint}")
@@ -140,3 +154,16 @@ def _named(format: str, name: str) -> TimedRuntime:
     if not backend.is_installed:
         raise UsageError(f"{backend.title} is not installed: {backend.install}")
     return backend
+
+
+def _by_trtexec(name: str, format: str) -> str:
+    """Return how the tool of TensorRT times a model, and whether its GPU is missing here."""
+    title, tool = _TOOLS[name]
+    has_gpu = find_target(HOST).compute_capability is not None
+    return _BY_TRTEXEC.format(
+        title=title,
+        tool=tool,
+        missing="" if has_gpu else ", which was not found here",
+        kind="loadEngine" if format == _ENGINE else "onnx",
+        file="model.engine" if format == _ENGINE else "model.onnx",
+    )
