@@ -2,7 +2,8 @@
 
     PYTHON_WITH_KERAS_AND_A_BACKEND tools/record_keras.py
 
-Writes `tests/data/keras/net.keras`, `net.h5`, `net.weights.h5` and `tensors.json`.
+Writes `tests/data/keras/net.keras`, `net.h5`, `net.weights.h5` and `tensors.json`, and
+`chunks-VERSION.h5`, whose datasets count from 0 and are stored in chunks of all kinds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "keras"
 
@@ -30,7 +32,30 @@ def tensors(file: Any) -> dict[str, Any]:
     return found
 
 
+GZIP = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {"chunks": (3, 4)},
+    "packed": {"chunks": (3, 4), **GZIP},
+    "whole": {"chunks": (7, 11), **GZIP},
+    "growing": {"chunks": (1, 2), "maxshape": (None, None), **GZIP},
+    "long": {"chunks": (7, 1), "maxshape": (None, 11)},
+}
+
+
+def save_chunks(version: str) -> None:
+    with h5py.File(DATA / f"chunks-{version}.h5", "w", libver=version) as file:
+        file.attrs["keras_version"] = keras.__version__
+        group = file.create_group("layers")
+        for name, kind in KINDS.items():
+            numbers = np.arange(77, dtype="float32").reshape(7, 11)
+            group.create_dataset(name, data=numbers, **kind)
+        sparse = file.create_dataset("sparse", (1100, 2), "int16", chunks=(1, 1), fillvalue=0)
+        sparse[1000:1003] = np.arange(6).reshape(3, 2)
+
+
 def main() -> None:
+    for version in ("earliest", "latest"):
+        save_chunks(version)
     keras.utils.set_random_seed(0)
     layers = keras.layers
     inner = keras.Sequential([layers.Dense(2, name="inner_dense")], name="inner")

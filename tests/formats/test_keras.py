@@ -6,6 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modellint.formats import read_model
@@ -69,6 +70,37 @@ def test_tensors_are_those_that_h5py_reads(name: str) -> None:
         each.name: [each.dtype.name, list(each.shape), pytest.approx(float(each.numpy().sum()))]  # type: ignore[union-attr]
         for each in model.tensors
     } == TENSORS[name]
+
+
+@pytest.mark.parametrize(("version", "unread"), [("earliest", set()), ("latest", {"layers/long"})])
+def test_elements_in_chunks_are_those_that_h5py_wrote(version: str, unread: set[str]) -> None:
+    model = read_model(SAVED / f"chunks-{version}.h5")
+    assert model.problems == []
+    found = {each.name: each.numpy() for each in model.tensors}
+    assert {name for name, elements in found.items() if elements is None} == unread
+    assert len(found) == 6
+    for name, elements in found.items():
+        if name.startswith("layers/") and elements is not None:
+            assert elements.tolist() == np.arange(77).reshape(7, 11).tolist(), name
+    sparse = found["sparse"]
+    assert sparse is not None
+    assert sparse[1000:1003].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert np.abs(sparse).sum() == 15
+
+
+@pytest.mark.parametrize("version", ["earliest", "latest"])
+def test_damaged_chunks_are_a_problem_of_the_file(version: str, tmp_path: Path) -> None:
+    whole, path = (SAVED / f"chunks-{version}.h5").read_bytes(), tmp_path / "m.h5"
+    marks = (b"TREE", b"BTHD", b"BTLF", b"FAHD", b"FADB")
+    places = [at for mark in marks for at in [whole.find(mark)] if at >= 0]
+    for at in (place + offset for place in places for offset in range(0, 48, 6)):
+        path.write_bytes(whole[:at] + b"\xff\xff" + whole[at + 2 :])
+        model = read_model(path)
+        for each in model.tensors:
+            each.numpy()
+        assert {problem.kind for problem in model.problems} <= {
+            *("corrupt", "truncated", "invalid-tensor"),
+        }
 
 
 def test_a_model_in_hdf5_tells_its_layers() -> None:

@@ -1,8 +1,8 @@
 """Reading of HDF5 files: groups, where the elements of datasets lie, and short attributes.
 
 The library would be larger than modellint, and has crashed on damaged files. This reads what h5py
-writes: both kinds of object headers, groups as trees or lists of links, data that lie in one piece.
-Elements in chunks, which may be compressed, and groups with thousands of links stay unread.
+writes: both kinds of object headers, groups as trees or lists of links, data in one piece or in
+chunks. Groups with thousands of links stay unread.
 
 https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from modellint.base.text import bounded
+from modellint.formats.hdf5_chunks import Chunks, Structures, are_readable, chunks_of, filters_of
 from modellint.formats.problems import MalformedError
 from modellint.formats.source import Source
 from modellint.model import DTYPES, HIGHEST_RANK, UNDEFINED, DType
@@ -21,7 +22,10 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_OBJECTS, MOST_BLOCKS, DEEPEST = 1 << 18, 1 << 20, 64
 LONGEST_ATTRIBUTE = 64 << 20
 _ABSENT = (1 << 64) - 1
-_SPACE, _LINKS, _TYPE, _LINK, _LAYOUT, _ATTRIBUTE, _CONTINUED, _TABLE = 1, 2, 3, 6, 8, 12, 16, 17
+_SPACE, _LINKS, _TYPE, _LINK, _LAYOUT, _FILTERS = 1, 2, 3, 6, 8, 11
+_ATTRIBUTE, _CONTINUED, _TABLE = 12, 16, 17
+_CHUNKED = 2
+"""Class of a layout."""
 _SHARED = 2
 """Flag of a message that is somewhere else."""
 _INTEGER, _FLOAT, _TEXT, _OPAQUE, _ENUM, _VARIABLE = 0, 1, 3, 5, 8, 9
@@ -37,6 +41,8 @@ class Dataset(NamedTuple):
     """Offset and length in the file; None for elements in chunks, or none at all."""
     is_big: bool
     """True if its elements are big-endian."""
+    chunks: Chunks | None = None
+    """Elements in chunks, if they can be read."""
 
 
 class _ElementType(NamedTuple):
@@ -61,6 +67,7 @@ class Hdf5:
         self._source = source
         self._base = base
         self._objects = self._blocks = 0
+        self._structures = Structures(self._number, self._bytes, self._expect)
         self.attributes: dict[str, str] = {}
         """Texts of the outermost group."""
         self.datasets: list[Dataset] = []
@@ -159,6 +166,7 @@ class Hdf5:
             path, header, depth = waiting.pop()
             links: dict[str, int] = {}
             space, stored, layout = None, None, None
+            filters: tuple[int, ...] = ()
             for message in self._messages(header):
                 if message.kind == _TABLE:
                     links |= self._table(message)
@@ -170,11 +178,16 @@ class Hdf5:
                     stored = self._type(message.offset)
                 elif message.kind == _LAYOUT:
                     layout = message
+                elif message.kind == _FILTERS:
+                    filters = filters_of(self._structures, message.offset)
                 elif message.kind == _LINKS and self._is_dense(message):
                     self.unread.append(path)
             if stored is not None and space is not None:
                 place = self._place(layout) if layout is not None else None
-                self.datasets.append(Dataset(path, stored.dtype, space, place, stored.is_big))
+                chunks = self._chunks(layout, space, filters) if layout is not None else None
+                self.datasets.append(
+                    Dataset(path, stored.dtype, space, place, stored.is_big, chunks)
+                )
             if depth > DEEPEST:
                 detail = f"more than {DEEPEST} nested HDF5 groups"
                 raise MalformedError("too-deep", detail, limit=DEEPEST)
@@ -264,6 +277,16 @@ class Hdf5:
         if kind != 1 or start == _ABSENT:
             return None
         return self._base + start, self._number(layout.offset + 10, "Q")
+
+    def _chunks(
+        self, layout: _HeaderMessage, shape: tuple[int, ...], filters: tuple[int, ...]
+    ) -> Chunks | None:
+        version, at = self._number(layout.offset, "B"), layout.offset
+        kind = self._number(at + 1, "B") if version in (3, 4) else 0
+        if kind != _CHUNKED or not are_readable(filters):
+            return None
+        found = chunks_of(self._structures, at, shape, filters)
+        return found.moved(self._base) if found is not None and self._base else found
 
     # Attributes
 
