@@ -37,10 +37,15 @@ REFUSED = {
     "open-shape": "m (float[4] x, int64[K] s) => (float[N] y) { y = Reshape (x, s) }",
     "indices": """m (float[4,3] x, int64[2,2] i) => (float[2,2] y)
         { y = GatherElements <axis = 0> (x, i) }""",
+    "string": "m (float[4] x) => (string[4] y) { y = Cast <to = 8> (x) }",
+    "mask": """m (float[1,4,8] x, float[8,24] w, float[24] b, int32[1,1,4,4] m) => (float[1,4,8] y)
+        { y = com.microsoft.Attention <num_heads = 2> (x, w, b, m) }""",
     "sequence": "m (float[4] x) => (seq(float[4]) y) { y = SequenceConstruct (x) }",
 }
 """Models by what OpenVINO refuses of each."""
 TAKEN = (
+    """m (float[1,4,8] x, float[8,24] w, float[24] b, int32[1,4,4] m) => (float[1,4,8] y)
+        { y = com.microsoft.Attention <num_heads = 2> (x, w, b, m) }""",
     "m (float[4] x) => (float[4] y) { y = com.microsoft.Gelu (x) }",
     "m (float[4] x, float[4] z) => (float[4] y) { y = Mod <fmod = 1> (x, z) }",
     "m (float[4] x, int64[2] s) => (float[N,M] y) { y = Reshape (x, s) }",
