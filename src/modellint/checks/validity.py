@@ -8,6 +8,7 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.definitions import contradictions
 from modellint.checks.leniency import (
     is_found_by_tensorrt,
+    is_overlooked,
     refused_by_tensorrt,
     told_as_form,
 )
@@ -29,10 +30,18 @@ def shapes_contradict(context: Context) -> Iterator[Hit]:
     facts = {"place": place, "detail": found.detail.rstrip(".")}
     if found.recorded:
         yield Hit(node, facts, variant="recorded", severity=Severity.WARNING)
-    elif context.for_tensorrt and not is_found_by_tensorrt(found):
+    elif (context.for_tensorrt and not is_found_by_tensorrt(found)) or is_overlooked(
+        found, context.deployment.runtime or ""
+    ):
         yield Hit(node, facts, severity=Severity.WARNING)
     else:
         yield Hit(node, facts)
+
+
+def _is_loaded(context: Context, found: Contradiction) -> bool:
+    if context.for_tensorrt:
+        return not is_found_by_tensorrt(found)
+    return is_overlooked(found, context.deployment.runtime or "")
 
 
 def _is_told(context: Context, node: Node) -> bool:

@@ -119,19 +119,25 @@ def equation(facts: Facts, node: Node) -> str:
     text = node.get_str("equation")
     if text is None:
         return ""
-    left, arrow, right = text.replace(" ", "").partition("->")
+    left, _, right = text.replace(" ", "").partition("->")
     terms = left.split(",")
     if set(right) & set(",->") - {"."}:
         return "several outputs in its equation"
     if len(terms) != len(node.inputs):
         return f"{len(terms)} terms for {len(node.inputs)} inputs in its equation"
     labels = right.replace("...", "")
-    unknown = sorted(set(labels) - set(left))
-    if arrow and unknown:
-        return f"{', '.join(unknown)} only in the output of its equation"
+    if unread := unread_labels(facts, node):
+        return unread
     if len(set(labels)) < len(labels):
         return "a label twice in the output of its equation"
     return _terms(facts, node, terms)
+
+
+def unread_labels(_: Facts, node: Node) -> str:
+    """Describe an Einsum whose output has labels that no input has."""
+    left, right = (node.get_str("equation") or "").replace(" ", "").partition("->")[::2]
+    unread = sorted(set(right) - set(left) - {"."})
+    return f"{', '.join(unread)} only in the output of its equation" if unread else ""
 
 
 def _terms(facts: Facts, node: Node, terms: list[str]) -> str:
@@ -278,10 +284,54 @@ def scanned_axes(facts: Facts, node: Node) -> str:
     return ""
 
 
+def scanned_ranks(facts: Facts, node: Node) -> str:
+    """Describe a Scan whose body states another rank for a slice of what is scanned."""
+    read, _ = _scanned(node)
+    body = node.subgraphs.get("body")
+    if not read or body is None:
+        return ""
+    for value, inner in zip(node.inputs[-read:], body.inputs[-read:], strict=False):
+        shape = facts.shape(value) if value is not None else None
+        stated = inner.declared_shape
+        sliced = len(shape or ()) - 1  # or one less, for opset 8 has a batch
+        if shape and stated is not None and len(stated) not in (sliced, sliced - 1):
+            return f"slices of rank {sliced} and a body that reads rank {len(stated)}"
+    return ""
+
+
 def _scanned(node: Node) -> tuple[int | None, int | None]:
     """Return how many inputs and outputs of a Scan are scanned; the others are its state."""
     read = node.get_int("num_scan_inputs")
     return read, None if read is None else len(node.outputs) - (len(node.inputs) - read)
+
+
+def labels(facts: Facts, node: Node) -> str:
+    """Describe a loss with other labels than one for each item that is classified."""
+    scores, targets = (
+        facts.shape(value) if value is not None else None
+        for value in (node.input(0), node.input(1))
+    )
+    if scores is None or targets is None or len(scores) < 2:
+        return ""
+    items = (scores[0], *scores[2:])
+    pairs = [
+        (one, other)
+        for one, other in zip(items, targets, strict=False)
+        if isinstance(one, int) and isinstance(other, int)
+    ]
+    if len(items) == len(targets) and all(one == other for one, other in pairs):
+        return ""
+    return "labels of another shape than the items of its scores"
+
+
+def split_heads(facts: Facts, node: Node) -> str:
+    """Describe an attention whose stored weights are not for a whole number per head."""
+    weights, number = node.input(1), node.get_int("num_heads", 0)
+    shape = facts.shape(weights) if weights is not None and weights.is_constant else None
+    if not shape or not number or node.get_ints("qkv_hidden_sizes"):
+        return ""
+    hidden = shape[-1] // 3 if isinstance(shape[-1], int) else 0
+    return f"{hidden} channels for {number} heads" if hidden % number else ""
 
 
 def heads(facts: Facts, node: Node) -> str:
@@ -335,9 +385,13 @@ OF_NODE: Mapping[str, Callable[[Facts, Node], str]] = {
     "gathered": gathered,
     "groups": groups,
     "heads": heads,
+    "labels": labels,
     "outputs": outputs,
     "pads": pads,
     "scanned-axes": scanned_axes,
+    "scanned-ranks": scanned_ranks,
+    "split-heads": split_heads,
+    "unread-labels": unread_labels,
     "scanned-lists": scanned_lists,
     "sequence": sequence,
     "space-blocks": space_blocks,

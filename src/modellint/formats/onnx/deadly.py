@@ -81,11 +81,10 @@ def danger_of(model: Model, proto: ModelProto) -> Danger:
                 deadly.add(op)
             apart |= Fate.UNSURE in fates
             by_negative_dims |= op in _BY_NEGATIVE_DIMS
-    if not by_negative_dims:
-        return Danger(frozenset(deadly), apart)
     dims = [dim.dim_value for dim in _dims(proto, nested=len(graphs) > 1)]
-    sources = model.nodes(*_SOURCES, functions=True)
-    apart |= max(dims, default=0) > _HUGE_DIM or any(map(_may_make_negative_dims, sources))
+    if by_negative_dims:
+        sources = model.nodes(*_SOURCES, functions=True)
+        apart |= max(dims, default=0) > _HUGE_DIM or any(map(_may_make_negative_dims, sources))
     return Danger(frozenset(deadly), apart, min(dims, default=0) < 0)
 
 
