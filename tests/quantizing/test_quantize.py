@@ -16,6 +16,7 @@ from modellint.execution import Deviation
 from modellint.execution.limits import parse_limit
 from modellint.formats import read_model
 from modellint.quantizing import pairs
+from modellint.quantizing.quantizer import nothing_quantized
 from modellint.quantizing.recipes import RECIPES, find_recipe
 from tests.samples import failed
 from tests.support import model_from_text, run_cli, save
@@ -146,3 +147,13 @@ def test_given_inputs_are_read_and_checked(tmp_path: Path) -> None:
     (folder / "c.txt").write_text("some text")
     with pytest.raises(UsageError, match="--tokenizer"):
         InputReader(model).read(folder / "c.txt")
+
+
+def test_a_recipe_that_quantizes_nothing_says_what_it_would(tmp_path: Path) -> None:
+    nodes = read_model(save(_residual_network(), tmp_path / "m.onnx")).graph.nodes
+    layers = [node for node in nodes if node.op_type == "Conv"]
+    said = "dynamic quantizes no layer of this model"
+    assert nothing_quantized(RECIPES["dynamic"], layers) == (
+        f"{said}: it takes MatMul, Gemm, LSTM, Attention, and the layers here are Conv"
+    )
+    assert nothing_quantized(RECIPES["dynamic"], []) == f"{said}: it has none"

@@ -110,7 +110,7 @@ class _Work:
         quantized = sum(map(_is_quantized, layers))
         if not quantized:
             raise QuantizationError(
-                f"{self.order.recipe.name} quantizes no layer of this model"
+                nothing_quantized(self.order.recipe, [op.node for op in layers])
                 if not excluded
                 else "all layers would have to stay in float"
             )
@@ -284,6 +284,17 @@ def _result(node: Node, there: Container[str]) -> str:
     while value is not None and value.name not in there and value.sole_consumer is not None:
         value = value.sole_consumer.output()
     return value.name if value is not None else ""
+
+
+def nothing_quantized(recipe: Recipe, layers: Sequence[Node]) -> str:
+    """Return that a recipe quantizes no layer, and which operators it would."""
+    said = f"{recipe.name} quantizes no layer of this model"
+    there = ", ".join(sorted({node.op_type for node in layers}))
+    if not there:
+        return f"{said}: it has none"
+    if not recipe.operators:
+        return said
+    return f"{said}: it takes {', '.join(recipe.operators)}, and the layers here are {there}"
 
 
 def _layers(model: Model) -> list[WeightedOp]:
