@@ -24,7 +24,7 @@ test: $(VENV)/.installed-dev
 # Other vendors' programs, run for real: tests/oracles/prepare.py installs what they need first.
 oracles: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.oracles.prepare
-	$(BIN)/python -m pytest tests/oracles -q $(ARGS)
+	$(BIN)/python -m pytest tests/oracles -q -n 2 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
