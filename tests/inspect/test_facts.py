@@ -409,7 +409,12 @@ def test_images_to_classes_are_compared_with_architectures_of_the_same_task() ->
     assert 0 < found.percentile < alone.percentile < 1, "most weights of the former are in products"
     assert "% of" in render(inspect_export("resnet50"), Options())
     for other in ("unet", "segformer_b0", "gpt2", "llama", "whisper_tiny_encoder", "wav2vec2_base"):
-        assert inspect_export(other).efficiency is None, other
+        told = inspect_export(other)
+        assert told.efficiency is None, other
+        is_map = other in ("unet", "segformer_b0")
+        assert (
+            "not ranked: a map may be one of classes" in render(told, Options(width=200))
+        ) == is_map
 
 
 @pytest.mark.parametrize(

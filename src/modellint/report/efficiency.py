@@ -15,11 +15,21 @@ KINDS: Mapping[Task, str] = {
 }
 
 
+UNKNOWN_MAP = ", not ranked: a map may be one of classes, depths, colors or features"
+
+
 def compared(told: Inspection) -> str:
-    """Return ``, more than 62 % of 180 image classifiers``, or nothing."""
+    """Return ``, more than 62 % of 180 image classifiers``, why there are no others, or nothing."""
     found = told.efficiency
     if found is None:
-        return ""
+        return UNKNOWN_MAP if _maps_an_image(told) else ""
     others = counted(found.references, KINDS[found.task])
     length = f" at {counted(found.tokens, 'token')}" if found.tokens is not None else ""
     return f", more than {100 * found.percentile:.0f} % of {others}{length}"
+
+
+def _maps_an_image(told: Inspection) -> bool:
+    """Return True for what takes one image to maps of values."""
+    if told.inputs is None or len(told.inputs) != 1 or not told.outputs:
+        return False
+    return all(len(port.shape or []) == 4 for port in (*told.inputs, *told.outputs))
