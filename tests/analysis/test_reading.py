@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
 from modellint.analysis.duplicates import EqualTensors, equal_tensors
-from modellint.base.watching import listen
+from modellint.base.watching import Watcher, watch
 from modellint.formats import read_model
 from modellint.model import Model
 from modellint.model.reading import Reading
@@ -78,10 +79,10 @@ def test_the_finding_says_that_it_is_a_sample(twins: Path) -> None:
 
 
 def test_who_watches_learns_which_file_and_how_much(twins: Path) -> None:
-    reported: list[tuple[str, int]] = []
-    listen(lambda name, read: reported.append((name, read)))
+    watcher = create_autospec(Watcher, instance=True)
+    watch(watcher)
     try:
         within(twins, 3 * SIZE)
     finally:
-        listen(None)
-    assert reported == [("twins.onnxtxt", 3 * SIZE)]
+        watch(None)
+    watcher.read.assert_called_once_with("twins.onnxtxt", 3 * SIZE)

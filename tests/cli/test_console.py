@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
+from modellint.base.watching import begin, end, tell
 from modellint.cli import console
 from modellint.cli.console import Progress, printable
 
@@ -39,6 +40,26 @@ def test_slow_work_on_a_terminal_shows_a_bar() -> None:
     said = work(Terminal(), 20, until="probing")
     assert "probing" in said
     assert "2/3" in said
+
+
+def test_the_file_that_takes_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "SLOW", 0.1)
+    stream = Terminal()
+    with patch("sys.stderr", stream), Progress() as progress, progress.watching():
+        for name in ("a/quick.onnx", "a/slow.onnx", "a/other.onnx"):
+            begin(name)
+        end("a/quick.onnx")
+        progress(1, 3)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and "slow.onnx" not in stream.getvalue():
+            time.sleep(0.02)
+        tell("a/slow.onnx", 1 << 30)
+        while time.monotonic() < deadline and "--no-weights" not in stream.getvalue():
+            time.sleep(0.02)
+    said = stream.getvalue()
+    assert "linting a/slow.onnx" in said
+    assert "slow.onnx: 1 GiB of weights (--no-weights)" in said
+    assert "quick" not in said
 
 
 def test_quick_work_shows_nothing() -> None:

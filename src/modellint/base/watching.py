@@ -1,20 +1,41 @@
-"""Announcement of the reading of weights, which takes long for large ones."""
+"""Announcement of what takes long: the work on a file, and the reading of its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-Listener = Callable[[str, int], None]
-_listener: Listener | None = None
+from typing import Protocol
 
 
-def listen(listener: Listener | None) -> None:
-    """Call `listener` with a file's name and the bytes of its weights to have been read in full."""
-    global _listener
-    _listener = listener
+class Watcher(Protocol):
+    """Recipient of announcements, in the process that shows them."""
+
+    def begin(self, name: str) -> None:
+        """The work on a file begins."""
+
+    def end(self, name: str) -> None:
+        """The work on a file is done."""
+
+    def read(self, name: str, nbytes: int) -> None:
+        """So much of a file's weights is to have been read in full."""
+
+
+_watcher: Watcher | None = None
+
+
+def watch(watcher: Watcher | None) -> None:
+    global _watcher
+    _watcher = watcher
+
+
+def begin(name: str) -> None:
+    if _watcher is not None:
+        _watcher.begin(name)
+
+
+def end(name: str) -> None:
+    if _watcher is not None:
+        _watcher.end(name)
 
 
 def tell(name: str, nbytes: int) -> None:
-    """Tell the listener, if there is one, how much is to have been read."""
-    if _listener is not None:
-        _listener(name, nbytes)
+    if _watcher is not None:
+        _watcher.read(name, nbytes)

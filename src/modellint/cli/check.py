@@ -183,7 +183,7 @@ def _check(
         with (
             Progress(wanted=not given["quiet"]) as progress,
             probing.announced(progress, probes),
-            progress.watching_weights(),
+            progress.watching(),
         ):
             outcome = lint(request, progress)
         if outcome.unfinished:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -12,10 +13,17 @@ from typing import Any
 
 import click
 
-from modellint.base.text import escaped
+from modellint.base.text import escaped, shorten
 
 PATIENCE = 1.0
 """Seconds of silence before a progress bar appears."""
+SLOW = 2.0
+"""Seconds after which the file that they took is named."""
+LARGE = 100 << 20
+"""Bytes of weights from which the bar says how to leave them out."""
+WIDE, BESIDE = 120, 22
+"""Columns from which the bar is long, and those of the figures next to it."""
+LINTING = "linting"
 
 
 def printable(text: str) -> str:
@@ -33,7 +41,11 @@ class Progress:
     def __init__(self, *, wanted: bool = True) -> None:
         self._wanted = wanted and sys.stderr.isatty() and not _is_ci()
         self._lock = threading.Lock()
-        self._done, self._total, self._doing = 0, 0, "linting"
+        self._done, self._total, self._doing = 0, 0, LINTING
+        self._files: dict[str, float] = {}
+        """Files in work, and when it began, the oldest first."""
+        self._weights = "", ""
+        """The file whose weights are read, and how much of them."""
         self._bar: Any = None
         self._timer = threading.Timer(PATIENCE, self._show)
         self._timer.daemon = True
@@ -50,7 +62,8 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         with self._lock:
-            self._done, self._total, self._doing = done, total, "linting"
+            self._done, self._total, self._doing = done, total, LINTING
+            self._weights = "", ""
             self._update()
 
     def say(self, text: str) -> None:
@@ -60,19 +73,46 @@ class Progress:
             self._update()
 
     @contextmanager
-    def watching_weights(self) -> Iterator[None]:
-        """Show the file whose weights are read in full, and how much of them."""
+    def watching(self) -> Iterator[None]:
+        """Show the file that takes long, and how much of its weights is read."""
         if not self._wanted:
             yield
             return
-        from modellint.base.units import format_bytes
-        from modellint.base.watching import listen
+        from modellint.base.watching import watch
 
-        listen(lambda name, read: self.say(f"{name}: {format_bytes(read)} of weights"))
+        watch(self)
         try:
             yield
         finally:
-            listen(None)
+            watch(None)
+
+    def begin(self, name: str) -> None:
+        with self._lock:
+            self._files[name] = time.monotonic()
+
+    def end(self, name: str) -> None:
+        with self._lock:
+            self._files.pop(name, None)
+
+    def read(self, name: str, nbytes: int) -> None:
+        from modellint.base.units import format_bytes
+
+        hint = " (--no-weights)" if nbytes >= LARGE else ""
+        with self._lock:
+            self._weights = name, f": {format_bytes(nbytes)} of weights{hint}"
+            self._update()
+
+    def _said(self, room: int) -> str:
+        """Return the current step; if one file takes long, with its name."""
+        if self._doing != LINTING:
+            return shorten(self._doing, room)
+        name, more = self._weights
+        if more:
+            return f"{shorten(printable(name), room - len(more))}{more}"
+        oldest = next(iter(list(self._files.items())), None)
+        if oldest is None or time.monotonic() - oldest[1] < SLOW:
+            return LINTING
+        return f"{LINTING} {shorten(printable(oldest[0]), room - len(LINTING) - 1)}"
 
     def __exit__(
         self,
@@ -92,30 +132,37 @@ class Progress:
             BarColumn,
             MofNCompleteColumn,
             Progress,
-            TextColumn,
+            ProgressColumn,
+            Task,
             TimeElapsedColumn,
         )
+        from rich.text import Text as RichText
+
+        said, console = self._said, Console(stderr=True)
+        length = 40 if console.width >= WIDE else 12
+
+        class Doing(ProgressColumn):
+            def render(self, task: Task) -> RichText:
+                return RichText(said(max(console.width - length - BESIDE, 40)), no_wrap=True)
 
         with self._lock, suppress(OSError):
             if not self._wanted:
                 return
             self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
+                Doing(),
+                BarColumn(length),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                console=Console(stderr=True),
+                console=console,
                 transient=True,
             )
-            self._bar.add_task("linting", total=None)
+            self._bar.add_task(LINTING, total=None)
             self._bar.start()
             self._update()
 
     def _update(self) -> None:
         if self._bar is not None:
-            self._bar.update(
-                0, completed=self._done, total=self._total or None, description=self._doing
-            )
+            self._bar.update(0, completed=self._done, total=self._total or None)
 
 
 def _is_ci() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from modellint.base.watching import end
 from modellint.cache import ReportCache, identify, plan_key
 from modellint.config.load import Config
 from modellint.lint.record import FileRecord
@@ -80,11 +81,14 @@ def _lint(
     }
     before = {job: identify(job.path) for job in jobs} if cache is not None else {}
     finished = 0
+    if progress is not None:
+        progress(0, len(jobs))
 
     def done(job: Job, report: FileReport) -> None:
         nonlocal finished
         finished += 1
         jobs[job].report = report
+        end(job.shown)
         if cache is not None:
             cache.store(jobs[job], before[job])
         if progress is not None:

@@ -11,7 +11,7 @@ from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, listed, shorten
 from modellint.finding import MORE, Finding, ModelSummary, Result, Severity
 
-LONGEST_NAME = 60
+LONGEST_NAME = 100
 """Maximum length of a name in a list."""
 MOST_NAMED = 3
 """Devices or runtimes named of those of which the same is found."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from modellint.base.records import dataclass
+from modellint.base.watching import begin
 from modellint.engine import lint_file
 from modellint.finding import ModelSummary
 from modellint.plan import FileReport, Plan
@@ -30,6 +31,7 @@ Done = Callable[[Job, FileReport], None]
 
 def lint_job(job: Job, plans: Sequence[Plan]) -> FileReport:
     """Return the report of a file, whatever happens short of the process dying."""
+    begin(job.shown)
     try:
         return lint_file(job.path, job.shown, plans[job.plan])
     except Exception as error:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 from modellint.base import children, standins
+from modellint.base.watching import begin
 from modellint.plan import FileReport, Plan
 from modellint.workers.job import Done, Job, died, lint_job, pickled_report
 
@@ -46,6 +47,7 @@ class Pool:
                         break
                     running[worker] = waiting.popleft()
                     worker.begin(running[worker])
+                    begin(running[worker].shown)
                 if not running:  # the system allows no other process
                     job = waiting.popleft()
                     done(job, lint_job(job, self._plans))
