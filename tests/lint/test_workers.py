@@ -317,7 +317,7 @@ def test_progress_is_reported_for_every_model(tmp_path: Path) -> None:
     progress: list[tuple[int, int]] = []
     request = Request([tmp_path], CommandLine({"cache": False}, isolated=True))
     lint(request, lambda done, total: progress.append((done, total)))
-    assert progress == [(1, 2), (2, 2)]
+    assert progress == [(0, 2), (1, 2), (2, 2)]
 
 
 def test_threads_are_no_matter(tmp_path: Path) -> None:
