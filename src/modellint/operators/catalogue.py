@@ -1119,7 +1119,7 @@ tensorflow.Conv2D conv_channels_last float-product (data weight)
 tensorflow.Conv2DBackpropInput conv_transpose_nhwc (shape weight data)
 tensorflow.Conv3D conv_channels_last float-product (data weight)
 tensorflow.Conv3DBackpropInputV2 conv_transpose_nhwc (shape weight data)
-tensorflow.CheckNumerics 1/output
+tensorflow.CheckNumerics 1/output writes-state
 tensorflow.CropAndResize 8/output
 tensorflow.DecodeBase64 free
 tensorflow.DepthwiseConv2dNative depthwise_split float-product (data weight)
