@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +89,7 @@ def in_ram(op: str, domain: str, first: int, last: int | None) -> list[str]:
 def _tried(model: onnx.ModelProto) -> tuple[set[str], set[str]] | None:
     """Return the places that the CPU uses too, and those that are copied for it."""
     node = model.graph.node[0]
-    places = {name: str(at) for at, name in enumerate(node.input) if name}
-    places |= {name: f"o{at}" for at, name in enumerate(node.output) if name}
-    used = dict(_on_cpu(model, places))
+    used = given_to_cpu(model)
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "optimized.onnx"
         options = onnxruntime.SessionOptions()
@@ -118,8 +115,14 @@ def _tried(model: onnx.ModelProto) -> tuple[set[str], set[str]] | None:
     return set(used.values()), {place for name, place in used.items() if name in moved}
 
 
-def _on_cpu(model: onnx.ModelProto, places: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Give inputs and outputs of the only node to an operator on the CPU, too."""
+def given_to_cpu(model: onnx.ModelProto) -> dict[str, str]:
+    """Give inputs and outputs of the only node to an operator on the CPU, too.
+
+    Return the places of those by name.
+    """
+    node, found = model.graph.node[0], {}
+    places = {name: str(at) for at, name in enumerate(node.input) if name}
+    places |= {name: f"o{at}" for at, name in enumerate(node.output) if name}
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     model.graph.initializer.append(helper.make_tensor("axis_", TensorProto.INT32, [], [0]))
     for value in [*model.graph.input, *model.graph.output]:
@@ -130,7 +133,8 @@ def _on_cpu(model: onnx.ModelProto, places: dict[str, str]) -> Iterator[tuple[st
                 helper.make_node(ON_CPU, [value.name, "axis_"], [result], domain="com.microsoft")
             )
             model.graph.output.append(helper.make_tensor_value_info(result, kind, None))
-            yield value.name, places[value.name]
+            found[value.name] = places[value.name]
+    return found
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def write_kernels(kind: str, about: str, operators: dict[str, dict[str, Any]]) -
         "operators": operators,
     }
     path = FOLDER / f"{kind}-{release}.json"
-    path.write_text("".join(_lines(table)), encoding="utf-8")
+    path.write_text("".join(lines(table)), encoding="utf-8")
 
 
 def registered(provider: str) -> tuple[ByName, ByName]:
@@ -307,7 +307,7 @@ def refusal_of(model: onnx.ModelProto) -> str | None:
     return None
 
 
-def _lines(table: dict[str, Any]) -> Iterator[str]:
+def lines(table: dict[str, Any]) -> Iterator[str]:
     """JSON with a line for each operator, so that changes can be read."""
     head = {name: value for name, value in table.items() if name != "operators"}
     yield json.dumps(head)[:-1] + ', "operators": {\n'

@@ -246,15 +246,15 @@ def with_type(model: onnx.ModelProto, schema: Any, at: int, name: str) -> list[o
     """
     variable = schema.inputs[at].type_str
     others = {each.type_str for each in schema.inputs} - {variable}
-    found = [_with_types(model, schema, {variable: name})]
+    found = [with_types(model, schema, {variable: name})]
     for follower in (name, "int64", "int32"):
         following = {each: follower for each in others if follower in types_of(schema, each)}
         if following:
-            found.append(_with_types(model, schema, {variable: name, **following}))
+            found.append(with_types(model, schema, {variable: name, **following}))
     return [model for model in found if model is not None]
 
 
-def _with_types(
+def with_types(
     model: onnx.ModelProto, schema: Any, types: Mapping[str, str]
 ) -> onnx.ModelProto | None:
     """The model with type variables changed wherever its schema names them."""
@@ -502,7 +502,7 @@ class WebNN:
                 self._ask(group[start : start + self.batch])
 
     def _ask(self, models: Sequence[onnx.ModelProto]) -> None:
-        made = self._web.create(_joined(models).SerializeToString(), optimizes=False, seconds=60.0)
+        made = self._web.create(joined(models).SerializeToString(), optimizes=False, seconds=60.0)
         if made.placed is None and len(models) > 1:  # one of them is invalid
             middle = len(models) // 2
             self._ask(models[:middle])
@@ -524,7 +524,7 @@ def _domains(where: str) -> list[str]:
     return re.findall(r"([a-z.]+)\(", where)
 
 
-def _joined(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+def joined(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
     """Return one model of several, whose nodes are called after their place."""
     from onnx.compose import add_prefix
 
@@ -691,7 +691,7 @@ RUNTIMES: dict[str, type[TensorRTRtx | OnnxRuntime | OpenVino | Qnn | Rknn | Web
 }
 
 
-def in_a_fork(ask: Callable[[onnx.ModelProto], str | None], model: onnx.ModelProto) -> str | None:
+def in_a_fork(ask: Callable[[Any], str | None], model: Any) -> str | None:
     """Ask in a process of its own a runtime that crashes on many types, and may hang."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(

@@ -20,7 +20,7 @@ from modellint.placement.placed import Merge, NotTaken, Partition, UnitPlacement
 from modellint.placement.tflite import TFLiteJudge
 from modellint.runtimes import find_runtime
 from modellint.runtimes.placing import Placing
-from modellint.runtimes.support import taken_by
+from modellint.runtimes.support import Support, taken_by
 from modellint.targets.deployment import Deployment
 
 _JUDGES: Mapping[str, type[NodeJudge]] = {
@@ -28,6 +28,8 @@ _JUDGES: Mapping[str, type[NodeJudge]] = {
     "torch": AtenJudge,
 }
 """Judges of models of a dialect, if not the usual one."""
+_KERNELS_ONLY = Support("", measured=True, operators={}, data_types=frozenset())
+"""For a runtime that has no other table than that of its kernels."""
 MOST_MERGES = 3
 MOST_TRIED = 20
 """Most changes of which the effect is computed: those about the most nodes."""
@@ -43,6 +45,7 @@ def placement(model: Model, deployment: Deployment) -> UnitPlacement | None:
     if dialect not in placing.dialects or not places(placing, deployment):
         return None
     table = taken_by(runtime.name, deployment.runtime_version, placing.operators)
+    table = table or (_KERNELS_ONLY if placing.kernels else None)
     if table is None:
         return None
     judge = _judge_of(placing, dialect)(model, deployment, placing, table)

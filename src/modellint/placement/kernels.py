@@ -84,29 +84,34 @@ class KernelJudge(NodeJudge):
             return None if replaced else self._without_kernel(domain, op, opset, node)
         words = (refused_form(self, node, form) for form in self._forms.get(op, ()))
         found = next(filter(None, words), "")
-        return NotTaken("form", f"has no kernel for CUDA that takes {found}") if found else None
+        return NotTaken("form", f"{self._has_none} that takes {found}") if found else None
 
     def _without_kernel(self, domain: str, op: str, opset: int, node: Node) -> NotTaken:
         if not self._kernels.has_kernel(domain, op, opset, lambda _: None):
-            return NotTaken("operator", f"has no kernel for CUDA at opset {opset}")
+            return NotTaken("operator", f"{self._has_none} at opset {opset}")
         for place in self._kernels.places(domain, op, opset):
             found = type_at(node, place)
             taken = self._kernels.kernel_types(domain, op, opset, place)
             if found is not None and found not in taken:
-                return NotTaken(
-                    "type", f"has no kernel for CUDA that takes {found}, only {', '.join(taken)}"
-                )
-        return NotTaken("type", "has no kernel for CUDA that takes these types")
+                others = ", ".join(taken)
+                return NotTaken("type", f"{self._has_none} that takes {found}, only {others}")
+        return NotTaken("type", f"{self._has_none} that takes these types")
+
+    @property
+    def _has_none(self) -> str:
+        return f"has no kernel for {self._placing.api}"
 
     @cached_property
     def _on_cpu(self) -> KernelTable | None:
-        return kernels(self._runtime, self._deployment.runtime_version)
+        return kernels("onnxruntime", self._deployment.runtime_version)
 
     # What stays with the CPU.
 
     @cached_property
     def _cheap(self) -> frozenset[int]:
         """Return the nodes that have kernels for the GPU, but stay on the CPU."""
+        if not self._placing.keeps_shapes:
+            return frozenset()
         found: set[int] = set()
         in_ram: set[int] = set()
         reached: set[int] = set()

@@ -45,7 +45,7 @@ class Backend:
             return installations.installed_in(by_environment, self.probe, variable)
         if self.module is not None:
             return Installation(sys.executable, self.module, self.version)
-        return installations.set_up(self.name)
+        return installations.set_up(self.probe.shares or self.name)
 
     @property
     def module(self) -> str | None:

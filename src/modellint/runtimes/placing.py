@@ -43,6 +43,10 @@ class Placing:
     """Runtimes that place models of other dialects on the same accelerator, by dialect."""
     kernels: str = ""
     """Kind of the table of kernels that say what it takes, instead of `support`."""
+    api: str = "CUDA"
+    """Interface that these kernels are written for."""
+    keeps_shapes: bool = True
+    """True if nodes that read only what the fallback has stay there although they have kernels."""
     operators: str = ""
     """Kind of the table of operators that it takes, instead of `support`."""
     forms: str = "restrictions"

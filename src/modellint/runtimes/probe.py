@@ -77,6 +77,8 @@ class Probe:
     """Module that reads the layers of its engines in a child process."""
     environment: Path | None = None
     """File that states the packages which `modellint probe --setup` installs for it."""
+    shares: str = ""
+    """Another runtime whose environment has what it needs, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class WebPlacement:
 
     nodes: tuple[WebNode, ...]
     parts: int
+    copied: tuple[str, ...] = ()
+    """Values that are copied from one unit to the other, if not whole parts are handed over."""
 
     @property
     def left(self) -> tuple[WebNode, ...]:

@@ -1,11 +1,10 @@
-"""ONNX Runtime Web with its WebNN provider, in a real browser."""
+"""ONNX Runtime Web with its provider for WebNN or another one, in a real browser."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from modellint.base.records import dataclass
 from modellint.browser import Browser, BrowserError, BrowserPage, PageError, Site, serving
@@ -20,13 +19,12 @@ FLAGS = (
     "--ignore-gpu-blocklist",
 )
 """Flags that switch WebNN on, on a machine without a GPU."""
-_PAGE = b"<!doctype html><title>WebNN</title>"
-_LOADED = "ort.all.min.mjs"
-_START = f"""import("/ort/{_LOADED}").then(loaded => {{
+_PAGE = b"<!doctype html><title>ONNX Runtime Web</title>"
+_START = """import("/ort/LOADED").then(loaded => {
     globalThis.ort = loaded;
-    Object.assign(ort.env.wasm, {{wasmPaths: "/ort/", numThreads: 1}});
-    Object.assign(ort.env, {{logLevel: "verbose", debug: true}});
-}})"""
+    Object.assign(ort.env.wasm, {wasmPaths: "/ort/", numThreads: 1});
+    Object.assign(ort.env, {logLevel: "verbose", debug: true});
+})"""
 _WITHOUT_BUILDING = """(() => {
     MLGraphBuilder.prototype.build = async () => ({destroy() {}});
 })()"""
@@ -44,6 +42,23 @@ _CREATE = """(async () => {
 
 
 @dataclass(frozen=True, slots=True)
+class WebProvider:
+    """A provider of ONNX Runtime Web."""
+
+    options: Mapping[str, str]
+    """Name and settings that a session has for it."""
+    loaded: str
+    """The file of the npm package that has it."""
+    flags: tuple[str, ...]
+    """Flags of a browser on a machine without a GPU."""
+    placement_in: Callable[[Iterable[str]], WebPlacement | None]
+    """Returns the placement that its log states."""
+
+
+WEBNN = WebProvider({"name": "webnn", "deviceType": "cpu"}, "ort.all.min.mjs", FLAGS, placement_in)
+
+
+@dataclass(frozen=True, slots=True)
 class WebSession:
     """Result of making a session."""
 
@@ -51,44 +66,39 @@ class WebSession:
     """None if ONNX Runtime refused the model before."""
     error: str = ""
     """Message of what went wrong while the browser built the graphs, or before."""
+    messages: tuple[str, ...] = ()
+    """The log."""
 
 
 class OrtWeb:
     """A page with ONNX Runtime Web, which makes one session after the other."""
 
-    def __init__(self, browser: Browser, site: Site, device: str, *, builds: bool) -> None:
-        self._browser, self._site, self._device = browser, site, device
+    def __init__(
+        self, browser: Browser, site: Site, provider: WebProvider, *, builds: bool
+    ) -> None:
+        self._browser, self._site, self._provider = browser, site, provider
         self._builds = builds
         self._page: BrowserPage | None = None
 
     @classmethod
     @contextmanager
     def start(
-        cls, package: Path, program: Path, device: str = "cpu", *, builds: bool = True
+        cls, package: Path, program: Path, provider: WebProvider = WEBNN, *, builds: bool = True
     ) -> Iterator[OrtWeb]:
         """Yield a page, with the files of the npm package `onnxruntime-web`.
 
-        Unless it `builds`, nodes are only placed and described to the browser, which is quick.
+        Unless it `builds`, nodes are only placed and described to WebNN, which is quick.
         """
         files: dict[str, Path | bytes] = {"/": _PAGE}
         files |= {f"/ort/{each.name}": each for each in (package / "dist").glob("ort*.[mw]*")}
         with ExitStack() as stack:
             site = stack.enter_context(serving(files))
-            browser = stack.enter_context(Browser.start(program, flags=FLAGS))
-            yield cls(browser, site, device, builds=builds)
+            browser = stack.enter_context(Browser.start(program, flags=provider.flags))
+            yield cls(browser, site, provider, builds=builds)
 
     @property
     def browser_version(self) -> str:
         return self._browser.version
-
-    def limits(self) -> dict[str, Any]:
-        """Return what the browser's context supports, by operator."""
-        page = self._browser.open(self._site.url)
-        asked = f"""navigator.ml.createContext({{deviceType: "{self._device}"}})
-            .then(context => context.opSupportLimits())"""
-        found: dict[str, Any] = page.evaluate(asked)
-        page.close()
-        return found
 
     def create(
         self,
@@ -106,7 +116,7 @@ class OrtWeb:
         outside = _external(model) if isinstance(model, Path) else {}
         self._site.files.update((f"/data/{at}", each) for at, each in enumerate(outside.values()))
         options = {
-            "executionProviders": [{"name": "webnn", "deviceType": self._device}],
+            "executionProviders": [dict(self._provider.options)],
             "externalData": [
                 {"path": name, "data": f"/data/{at}"} for at, name in enumerate(outside)
             ],
@@ -123,11 +133,12 @@ class OrtWeb:
             error = f"the browser does not finish: {failure}"
             self._page = None  # it may never be free again
             page.close()
-        return WebSession(placement_in(each.text for each in page.messages), error)
+        said = tuple(each.text for each in page.messages)
+        return WebSession(self._provider.placement_in(said), error, said)
 
     def _opened(self) -> BrowserPage:
         page = self._page = self._browser.open(self._site.url)
-        page.evaluate(_START)
+        page.evaluate(_START.replace("LOADED", self._provider.loaded))
         if not self._builds:
             page.evaluate(_WITHOUT_BUILDING)
         return page

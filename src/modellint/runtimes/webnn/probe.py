@@ -9,12 +9,17 @@ from typing import Any
 from modellint.runtimes.onnxruntime.log import refusal
 from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
 from modellint.runtimes.webnn.installed import NotInstalledError, installed
-from modellint.runtimes.webnn.ort_web import OrtWeb
+from modellint.runtimes.webnn.ort_web import WEBNN, OrtWeb, WebProvider
 
 PROVIDER, CPU = "WebNNExecutionProvider", "CPUExecutionProvider"
 
 
 def answer(request: dict[str, Any], tell: Tell) -> None:
+    answer_of(WEBNN, PROVIDER, request, tell)
+
+
+def answer_of(provider: WebProvider, name: str, request: dict[str, Any], tell: Tell) -> None:
+    """Make a session with a provider of this name."""
     said: dict[str, Any] = {"version": "", "level": request["level"]}
     try:
         found = installed(Path(request["folder"]) if request.get("folder") else None)
@@ -24,7 +29,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
         return
     said["version"] = found.version
     started = time.perf_counter()
-    with OrtWeb.start(found.package, found.program) as web:
+    with OrtWeb.start(found.package, found.program, provider) as web:
         said["device"] = web.browser_version
         made = web.create(source_of(request), request["symbols"])
     placed = made.placed
@@ -34,7 +39,7 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
     if placed is None or made.error:
         tell({**said, "status": "refused", "remarks": as_plain([refusal(made.error)])})
         return
-    counts = {PROVIDER: len(placed.nodes) - len(placed.left), CPU: len(placed.left)}
+    counts = {name: len(placed.nodes) - len(placed.left), CPU: len(placed.left)}
     left = [Remark("on-cpu", node.reason, node.name, node.op) for node in placed.left]
     shown = left if placed.parts else left[:1]
     tell(
@@ -47,6 +52,6 @@ def answer(request: dict[str, Any], tell: Tell) -> None:
                 "nodes_taken": counts[PROVIDER],
                 "subgraphs_taken": placed.parts,
             },
-            "placement": {name: count for name, count in counts.items() if count},
+            "placement": {unit: count for unit, count in counts.items() if count},
         }
     )

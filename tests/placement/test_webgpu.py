@@ -1,0 +1,98 @@
+"""Placements on WebGPU, and what is read from the log of its provider."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modellint.formats import read_model
+from modellint.placement import UnitPlacement, placement
+from modellint.runtimes.webgpu.log import placement_in
+from modellint.targets import find_target
+from modellint.targets.deployment import Deployment
+from tests.exports import materialise
+from tests.support import save
+
+RECORDED = Path(__file__).parent.parent / "data" / "placement" / "webgpu-1.30.jsonl"
+ANSWERS: list[dict[str, Any]] = [
+    json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines()[1:]
+]
+HEAD = '<ir_version: 8, opset_import: ["" : 17]>'
+
+
+def placed(path: Path) -> UnitPlacement | None:
+    return placement(read_model(path), Deployment(find_target("browser"), "webgpu"))
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer["file"])
+def test_nodes_and_copies(answer: dict[str, Any], tmp_path: Path) -> None:
+    found = placed(materialise(answer["file"].removesuffix(".onnx"), tmp_path))
+    assert found is not None
+    left = {node.name for node in found.nodes if found.refusal_of(node) is not None}
+    taken = {node.name for node in found.nodes if found.refusal_of(node) is None}
+    assert not taken & set(answer["left"])
+    assert left >= set(answer["left"]) & (left | taken)
+    assert len(found.boundaries) == answer["copies"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "g (float[2,2] x) => (int64[2,N] y) { a = Relu (x) y = NonZero (a) }",
+            "has no kernel for WebGPU at opset 17",
+        ),
+        (
+            "g (double[2,2] x) => (double[2,2] y) { a = Relu (x) y = Relu (a) }",
+            "has no kernel for WebGPU that takes float64, only float16, float32",
+        ),
+    ],
+)
+def test_reasons(text: str, reason: str, tmp_path: Path) -> None:
+    found = placed(save(HEAD + text, tmp_path / "m.onnx"))
+    assert found is not None
+    assert found.version == "1.30"
+    assert reason in {refusal.words for refusal in found.refusals.values()}
+
+
+LOG = """
+[I:onnxruntime:, webgpu_execution_provider.cc:635 GetCapability] \
+webgpu kernel not found in registries for Op type: NonZero node name: n (1)
+[I:onnxruntime:, transformer_memcpy.cc:393 AddCopyNode] \
+Add MemcpyToHost before b for WebGpuExecutionProvider
+[V:onnxruntime:, session_state.cc:1383 VerifyEachNodeIsAssignedToAnEp]  \
+Node(s) placed on [CPUExecutionProvider]. Number of nodes: 2
+[V:onnxruntime:, session_state.cc:1385 VerifyEachNodeIsAssignedToAnEp]   Gather (d)
+[V:onnxruntime:, session_state.cc:1385 VerifyEachNodeIsAssignedToAnEp]   NonZero (n (1))
+[V:onnxruntime:, session_state.cc:1383 VerifyEachNodeIsAssignedToAnEp]  \
+Node(s) placed on [WebGpuExecutionProvider]. Number of nodes: 2
+[V:onnxruntime:, session_state.cc:1385 VerifyEachNodeIsAssignedToAnEp]   Relu (a)
+[V:onnxruntime:, session_state.cc:1385 VerifyEachNodeIsAssignedToAnEp]   MemcpyToHost (Memcpy)
+"""
+ALL = "All nodes placed on [WebGpuExecutionProvider]. Number of nodes: 3"
+
+
+def test_the_log_of_a_session() -> None:
+    found = placement_in(LOG.splitlines())
+    assert found is not None
+    assert [(node.name, node.taken) for node in found.nodes] == [
+        ("d", False),
+        ("n (1)", False),
+        ("a", True),
+    ]
+    assert [node.reason for node in found.left] == [
+        "reads only what the CPU has, such as shapes",
+        "no kernel takes it",
+    ]
+    assert found.copied == ("b",)
+    assert found.parts == 1
+
+
+def test_the_log_of_a_session_in_one_place() -> None:
+    found = placement_in([f"[V:onnxruntime:, session_state.cc:1380 Verify]  {ALL}"])
+    assert found is not None
+    assert [node.taken for node in found.nodes] == [True] * 3
+    assert placement_in(LOG.splitlines()[:3]) is None
