@@ -27,7 +27,7 @@ Not fatal, like `unreadable-format`:
 | `external-leftover` | `location`, `unused` (bytes), `size`, `part`: `file` or `range` |
 | `invalid-tensor` | `tensor`, `dtype`, `shape`, `expected`, `found`, `unit`, `detail` |
 | `duplicate-initializer` | `tensor` |
-| `duplicate-value` | `value`, `node`, `op`, `graph` |
+| `duplicate-value` | `value`, `node`, `op` (or `input`), `graph` |
 | `duplicate-constant` | the same: all of its producers are Constant nodes |
 | `undefined-value` | `value`, `node`, `op`, `graph` |
 | `unsorted-graph` | `value`, `node`, `op`, `graph` (the first place), `nodes` (how many) |
@@ -88,10 +88,13 @@ class Problems(list[Problem]):
         self._counts: Counter[str] = Counter()
 
     def note(self, kind: str, /, at: str | None = None, **facts: object) -> None:
-        """Record a problem; `at` names the value it is about."""
+        """Record a problem, unless it repeats the last one; `at` names the value it is about."""
+        problem = Problem(kind, facts, at)
+        if problem in self[-1:]:
+            return
         self._counts[kind] += 1
         if self._counts[kind] <= MOST_OF_A_KIND:
-            self.append(Problem(kind, facts, at))
+            self.append(problem)
 
 
 class MalformedError(Exception):

@@ -23,10 +23,8 @@ from modellint.session import OpenModel
 from modellint.targets import Target
 from modellint.targets.deployment import Deployment
 
-BATCHES = (1, 4, 16, 64, 256)
-FEWER_BATCHES = (1, 16, 64)
-LARGE = 1500
-"""Graph size above which estimating many batches would take long."""
+BATCHES = ((1500, (1, 4, 16, 64, 256)), (4000, (1, 16, 64)), (10_000, (1, 64)))
+"""Columns of the table, by the size that the graph is below: each plans the memory of the whole."""
 PRECISIONS = (("fp32", "tf32"), ("fp16", "bf16"), ("int8", "fp8"), ("int4", "fp4"))
 """Rows of the table: the first precision of each group that the device runs."""
 _BITS = {"fp64": 64, "fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8}
@@ -152,9 +150,7 @@ class Needs:
         if not self._model.has_graph or deployment.target is None:
             return
         symbol = estimate.batch_symbol
-        nodes = sum(len(graph.nodes) for graph in self._model.graphs())
-        several = BATCHES if nodes < LARGE else FEWER_BATCHES
-        batches: tuple[int | None, ...] = several if symbol is not None else (None,)
+        batches = self._batches() if symbol is not None else (None,)
         running = running_precision(self._model, deployment)
         for precision in _rows(running, deployment):
             at = self._opened.under(replace(deployment, precision=precision)).get(memory)
@@ -166,6 +162,10 @@ class Needs:
                 sized = at if batch is None or symbol is None else at.with_size(symbol, batch)
                 cells.append(Cell(batch or _batch(sized), sized.expected, sized.verdict))
             yield Row(precision, precision == running, cells)
+
+    def _batches(self) -> tuple[int | None, ...]:
+        nodes = sum(len(graph.nodes) for graph in self._model.graphs())
+        return next((several for below, several in BATCHES if nodes < below), (1,))
 
 
 def _served(model: Model, deployment: Deployment) -> Deployment:

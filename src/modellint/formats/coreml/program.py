@@ -110,8 +110,8 @@ class ProgramReader:
             if not value.consumers and not value.is_output  # an attribute by now
         ]
 
-    def _value(self, scope: _Scope, described: Message) -> Value:
-        """Add a value by its name and type."""
+    def _value(self, scope: _Scope, described: Message, by: str = "input") -> Value:
+        """Add a value by its name and type; `by` says what produces it."""
         name = bounded(described.text(1))
         value = scope.wiring.value(name)
         _declare(value, value_type(described.message(2)))
@@ -120,8 +120,8 @@ class ProgramReader:
                 "duplicate-value",
                 at=value.name,
                 value=name,
-                node=None,
-                op=None,
+                node=name,
+                op=by,
                 graph=scope.wiring.graph.path,
             )
         scope.values[name] = value
@@ -139,7 +139,7 @@ class ProgramReader:
         for key, stated in attributes.items():
             if key != NAME:
                 arguments.setdefault(key, []).append(self._attribute(scope, key, stated, name))
-        outputs = [self._value(scope, each) for each in operation.messages(3)]
+        outputs = [self._value(scope, each, kind) for each in operation.messages(3)]
         common = translate(kind, arguments, outputs)
         label_text = name if isinstance(name, str) else ""
         node = scope.wiring.node(common.op_type, common.domain, label_text, common.inputs, outputs)
@@ -164,7 +164,7 @@ class ProgramReader:
         self, operation: Message, attributes: Mapping[str, Message], scope: _Scope
     ) -> None:
         for described in operation.messages(3)[:1]:
-            value = self._value(scope, described)
+            value = self._value(scope, described, CONST)
             content = attributes.get("val")
             if content is None:
                 continue

@@ -129,8 +129,8 @@ class _Builder:
                     "duplicate-value",
                     at=value.name,
                     value=value.name,
-                    node=None,
-                    op=None,
+                    node=value.name,
+                    op="input",
                     graph=graph.path,
                 )
             graph.values[value.name] = value
