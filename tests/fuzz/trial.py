@@ -62,6 +62,8 @@ LOOKS: tuple[Options, ...] = (
     ("--placement", "--summary"),
     ("--quant", "--profile"),
 )
+ASKED = ("quant", "placement", "profiles", "weight_figures", "every_layer")
+"""Looks that decide what is computed."""
 EXAMPLE = ROOT / "examples" / "qat_residual.onnx"
 
 
@@ -248,6 +250,18 @@ def _once(what: str, options: Options, make: Callable[..., Any]) -> Callable[...
     return first
 
 
+def _once_for_looks(options: Options) -> Callable[..., Any]:
+    """Return the command's function for what is asked, which answers once for the same looks."""
+
+    def first(config: Any, given: dict[str, Any]) -> Any:
+        if given["layers"] is not None:  # a file of its own
+            return make_asked(config, given)
+        looks = tuple(f"{name}={given[name]}" for name in ASKED)
+        return _once("asked", (*options, *looks), make_asked)(config, given)
+
+    return first
+
+
 def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInfo]:
     findings = list(shown)
     found = {each.code: result.rules[each.code] for each in findings if each.code in result.rules}
@@ -258,7 +272,7 @@ def _rules_of_findings(result: Result, shown: Iterable[Finding]) -> list[RuleInf
 def _shortcuts(options: Options) -> Iterator[None]:
     """Make once what is the same for all files, or leave it out: 241 rules in every report."""
     with (
-        patch("modellint.cli.inspect._asked", _once("asked", options, make_asked)),
+        patch("modellint.cli.inspect._asked", _once_for_looks(options)),
         patch("modellint.cli.looks._asked", _once("page", options, make_page_asked)),
         patch("modellint.lint.record.make_setup", _once("setup", options, make_setup)),
         patch("modellint.report.sarif._rules", _rules_of_findings),

@@ -8,12 +8,14 @@ The models are small ones with the layers of those whose logs were published: NV
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modellint.formats import read_model
 from modellint.placement import UnitPlacement, placement
+from modellint.placement.timed import latency_on_units
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.support import run_cli, save
@@ -159,3 +161,10 @@ def test_inspect_shows_it_where_it_is_asked_for(tmp_path: Path) -> None:
     assert (found["accelerator"], found["fallback"]) == ("DLA", "GPU")
     assert (found["partitions"], found["most_partitions"]) == (2, 16)
     assert [each["op"] for each in found["left"]] == ["GlobalAveragePool", "Reshape"]
+
+
+def test_no_time_is_given_for_the_dla(tmp_path: Path) -> None:
+    model = read_model(save(HEAD + TUTORIAL, tmp_path / "m.onnx"))
+    on_gpu = Deployment(find_target(ORIN), "tensorrt", "10.3", "fp16")
+    assert latency_on_units(model, on_gpu) is not None
+    assert latency_on_units(model, replace(on_gpu, dla=True)) is None

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from modellint.targets import find_target, load_targets
-from modellint.targets.kept import load_kept, state_of
+from modellint.targets import find_target, kept, load_targets
+from modellint.targets.kept import keep, load_kept, state_of
 from tests.targets.test_loader import MINE
 
 
@@ -42,7 +42,8 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"state": "", "target": {}}'])
 def test_a_damaged_file_is_ignored(isolated: Path, content: str) -> None:
     target = find_target("a10")
-    (isolated / "targets" / "a10.json").write_text(content)
+    (file,) = (isolated / "targets").rglob("a10.json")
+    file.write_text(content)
     assert load_kept("a10", "") is None
     assert find_target("a10") == target
 
@@ -53,6 +54,15 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
     (tmp_path / "file").touch()
     monkeypatch.setenv("MODELLINT_CACHE_DIR", str(tmp_path / "file"))
     assert find_target("a10").id == "a10"
+
+
+def test_each_installation_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, ours = find_target("a10"), kept.__file__
+    monkeypatch.setattr("modellint.targets.kept.__file__", "/elsewhere/modellint/targets/kept.py")
+    keep(here, "another state")
+    assert load_kept("a10", "another state") == here
+    monkeypatch.setattr("modellint.targets.kept.__file__", ours)
+    assert load_kept("a10", "another state") is None
 
 
 def test_the_state_names_every_file(tmp_path: Path) -> None:

@@ -29,7 +29,12 @@ FP32 = 4
 
 
 def latency_on_units(model: Model, deployment: Deployment) -> TimeEstimate | None:
-    """Return the expected time with the nodes where the runtime places them."""
+    """Return the expected time with the nodes where the runtime places them.
+
+    None for a deep-learning accelerator, of which no figures are known: a GPU's would be wrong.
+    """
+    if deployment.is_on_dla:
+        return None
     estimate = latency(model, deployment)
     units = placement(model, deployment) if estimate is not None else None
     if estimate is None or units is None or not units.fallback:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -72,4 +74,6 @@ def keep(target: Target, state: str) -> None:
 
 
 def _store() -> Store:
-    return Store(cache_dir(), FOLDER)
+    """Return the store of this installation: others may have other files for the same ids."""
+    place = hashlib.sha256(os.fsencode(Path(__file__).parent)).hexdigest()[:16]
+    return Store(cache_dir(), f"{FOLDER}/{place}")
