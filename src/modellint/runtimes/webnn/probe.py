@@ -49,7 +49,7 @@ def answer_of(provider: WebProvider, name: str, request: dict[str, Any], tell: T
             "remarks": as_plain(shown),
             "figures": {
                 "build_seconds": time.perf_counter() - started,
-                "nodes_taken": counts[PROVIDER],
+                "nodes_taken": counts[name],
                 "subgraphs_taken": placed.parts,
             },
             "placement": {unit: count for unit, count in counts.items() if count},
