@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 
 from modellint.formats import read_model
 from modellint.placement import UnitPlacement, placement
+from modellint.runtimes.webgpu import probe
 from modellint.runtimes.webgpu.log import placement_in
+from modellint.runtimes.webnn.installed import Installed
+from modellint.runtimes.webnn.ort_web import OrtWeb, WebSession
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.exports import materialise
@@ -96,3 +100,22 @@ def test_the_log_of_a_session_in_one_place() -> None:
     assert found is not None
     assert [node.taken for node in found.nodes] == [True] * 3
     assert placement_in(LOG.splitlines()[:3]) is None
+
+
+def test_the_answer_of_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Page:
+        browser_version = "150.0"
+
+        def create(self, *_: object) -> WebSession:
+            return WebSession(placement_in(LOG.splitlines()))
+
+    found = Installed(Path("onnxruntime-web"), "1.30.0", Path("chromium"))
+    monkeypatch.setattr("modellint.runtimes.webnn.probe.installed", lambda _: found)
+    monkeypatch.setattr(OrtWeb, "start", lambda *_: nullcontext(Page()))
+    told: list[dict[str, Any]] = []
+    request = {"level": "build", "path": "m.onnx", "format": "onnx", "symbols": {}}
+    probe.answer(request, told.append)
+    (answer,) = told
+    assert answer["status"] == "accepted"
+    assert answer["placement"] == {"WebGpuExecutionProvider": 1, "CPUExecutionProvider": 2}
+    assert answer["figures"]["nodes_taken"] == 1
