@@ -40,6 +40,8 @@ ITS_TYPES = frozenset(range(TensorProto.FLOAT, TensorProto.FLOAT16)) | {
     TensorProto.UINT32,
     TensorProto.UINT64,
 }
+REPEATED = "/duplicated"
+"""End of the names of a DequantizeLinear's results, which is repeated for each reader."""
 MOST_TRIED = 8
 COPIES = {"MemcpyFromHost": "input", "MemcpyToHost": "output"}
 
@@ -107,7 +109,7 @@ def _tried(model: onnx.ModelProto) -> tuple[set[str], set[str]] | None:
     if node.op_type not in {each.op_type for each in graph.node}:
         return None
     moved = {
-        name.removesuffix("/duplicated")  # a DequantizeLinear is repeated for each reader
+        name.removesuffix(REPEATED)
         for each in graph.node
         if each.op_type in COPIES
         for name in (*each.input, *each.output)

@@ -19,7 +19,7 @@ from typing import Any
 
 import onnx
 import onnxruntime
-from measure_cuda import ON_CPU, given_to_cpu
+from measure_cuda import ON_CPU, REPEATED, given_to_cpu
 from measure_kernels import FOR_WANT, lines, registered
 from measure_support import (
     IR_VERSION,
@@ -53,8 +53,6 @@ NEWEST = 26
 TO = "to"
 """An attribute that states the type of the first output."""
 BATCH = 1000
-REPEATED = "/duplicated"
-"""End of the names of a DequantizeLinear's results, which is repeated for each reader."""
 MOST_BASES = 3
 """Tests of one version of an operator that are varied in their types."""
 MOST_TESTS = 6
