@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -101,6 +102,19 @@ def test_damaged_chunks_are_a_problem_of_the_file(version: str, tmp_path: Path) 
         assert {problem.kind for problem in model.problems} <= {
             *("corrupt", "truncated", "invalid-tensor"),
         }
+
+
+@pytest.mark.parametrize("shape", [(1 << 40, 1 << 40), (0, 1 << 62), (1 << 62, 0)])
+@pytest.mark.parametrize("version", ["earliest", "latest"])
+def test_shapes_of_countless_chunks_cost_nothing(
+    version: str, shape: tuple[int, int], tmp_path: Path
+) -> None:
+    whole, path = (SAVED / f"chunks-{version}.h5").read_bytes(), tmp_path / "m.h5"
+    path.write_bytes(whole.replace(struct.pack("<2Q", 7, 11), struct.pack("<2Q", *shape)))
+    model = read_model(path)
+    assert {problem.kind for problem in model.problems} <= {"corrupt", "truncated"}
+    for each in model.tensors:
+        each.numpy()
 
 
 def test_a_model_in_hdf5_tells_its_layers() -> None:

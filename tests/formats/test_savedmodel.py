@@ -18,7 +18,9 @@ from modellint.analysis.shapes import DeployedTypes
 from modellint.formats import read_model
 from modellint.formats.savedmodel.facts import SavedModelFacts, TensorInfo, saved_model_facts
 from modellint.formats.savedmodel.notation import encode, field
-from modellint.model import Model, Node
+from modellint.formats.savedmodel.sizes import SavedModelSizes
+from modellint.formats.wiring import Wiring
+from modellint.model import DTYPES, Attribute, Model, Node
 from modellint.operators import of
 from modellint.targets.deployment import Deployment
 from tests.support import run_cli
@@ -135,6 +137,50 @@ def test_a_circle_of_nodes_is_one_problem(tmp_path: Path) -> None:
     lines += ["node y AddV2 x z", "node z AddV2 y x"]
     model = saved(tmp_path, "\n".join(lines))
     assert [each.facts for each in model.problems] == [{"detail": "node 'y' reads from itself"}]
+
+
+def test_calls_of_what_has_many_inputs_are_one_problem(tmp_path: Path) -> None:
+    lines = ["signature serving_default x float32 [4] -> y float32 [4]"]
+    lines += ["node y PartitionedCall x f=f0"]
+    for at in range(3):
+        lines += [f"node f{at}/{each} PartitionedCall x f=f{at + 1}" for each in "abcdefgh"]
+        lines += [f"node f{at}/sum AddN " + " ".join(f"{each}:output:0" for each in "abcdefgh")]
+    model = saved(tmp_path, "\n".join([*lines, "node f3/sum AddN" + " x" * 2500]))
+    assert [each.kind for each in model.problems] == ["graph-broken"]
+    assert not model.has_graph
+
+
+@pytest.mark.parametrize(
+    ("op", "domain", "attributes"),
+    [
+        ("Mul", "", {}),
+        ("Concat", "", {"axis": 0}),
+        ("Fill", "tensorflow", {}),
+        ("StridedSlice", "tensorflow", {}),
+        ("Einsum", "", {"equation": "a,b->c"}),
+        ("Einsum", "", {"equation": "a,b"}),
+    ],
+)
+def test_numbers_of_shapes_stay_within_bounds(
+    op: str, domain: str, attributes: dict[str, Attribute]
+) -> None:
+    """Each node doubles what it is given, whatever the file says of its shape."""
+    model = Model(Path("m"), "savedmodel")
+    wiring = Wiring(model.graph)
+    x, last = wiring.value("x"), wiring.value("shape")
+    wiring.input(x)
+    last.declare(DTYPES["int64"], (1,))
+    wiring.node("Shape", "", "shape", (x,), (last,))
+    for at in range(80):
+        value = wiring.value(f"v{at}")
+        value.declare(DTYPES["int64"], (1,))
+        open_value = wiring.value(f"o{at}")
+        open_value.declare(DTYPES["int64"], (None,))
+        node = wiring.node(op, domain, value.name, (last,) * 4, (value, open_value))
+        node.attributes = attributes
+        last = value
+    types = SavedModelSizes(model)({"x": (1 << 40,)}).types
+    assert types[model.graph.path, "x"][1] == (1 << 40,)
 
 
 def total(elements: Any) -> float | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product as combinations
 from math import prod
 from typing import NamedTuple
 
@@ -77,14 +76,17 @@ class Chunks(NamedTuple):
         return self._replace(parts=tuple(parts))
 
     @property
-    def unpacked(self) -> int:
-        """Return the bytes that the chunks come to when they are decompressed."""
-        return len(self.parts) * prod(self.sizes) * self.width
+    def work(self) -> int:
+        """Return the bytes that the chunks come to, as they are stored or decompressed."""
+        unpacked = len(self.parts) * prod(self.sizes) * self.width
+        return max(unpacked, sum(each.length for each in self.parts))
 
     def elements(self, contents: Iterable[bytes], shape: tuple[int, ...]) -> bytes | None:
         """Return all elements in order, from what the chunks hold; None if that cannot be."""
         import numpy as np
 
+        if 0 in shape:  # other dims may be more than numpy can have
+            return b""
         whole = np.zeros((*shape, self.width), dtype=np.uint8)
         for chunk, stored in zip(self.parts, contents, strict=True):
             content = self._content(stored, chunk.skipped)
@@ -152,17 +154,16 @@ def chunks_of(
     file: Structures, at: int, shape: tuple[int, ...], filters: tuple[int, ...]
 ) -> Chunks | None:
     """Return the chunks that a description of layout leads to; None if it is not read."""
-    version = file.number(at, "B")
-    if version == 3:
-        rank, tree = file.number(at + 2, "B"), file.number(at + 3, "Q")
-        sizes = tuple(file.number(at + 11 + 4 * axis, "I") for axis in range(rank))
-        index: Iterator[Chunk] | None = _old_tree(file, tree, rank)
-    else:
-        rank, wide = file.number(at + 3, "B"), file.number(at + 4, "B")
-        sizes = tuple(file.wide(at + 5 + wide * axis, min(wide, 8)) for axis in range(rank))
-        index = _indexed(file, at, at + 5 + wide * rank, sizes, shape, filters)
-    if rank != len(shape) + 1 or min(sizes, default=0) < 1 or prod(sizes) > LARGEST_CHUNK:
+    is_old = file.number(at, "B") == 3
+    rank = file.number(at + (2 if is_old else 3), "B")
+    width, start = (4, at + 11) if is_old else (file.number(at + 4, "B"), at + 5)
+    sizes = tuple(file.wide(start + width * axis, min(width, 8)) for axis in range(rank))
+    if rank != len(shape) + 1 or min(sizes) < 1 or prod(sizes) > LARGEST_CHUNK:
         raise MalformedError("corrupt", "an HDF5 dataset in chunks of a size that none has")
+    if is_old:
+        index: Iterator[Chunk] | None = _old_tree(file, file.number(at + 3, "Q"), rank)
+    else:
+        index = _indexed(file, at, start + width * rank, sizes, shape, filters)
     if index is None:
         return None
     return Chunks(sizes[:-1], sizes[-1], filters, tuple(_limited(file, index)))
@@ -181,13 +182,13 @@ def _old_tree(file: Structures, tree: int, rank: int) -> Iterator[Chunk]:
     waiting = [] if tree == _ABSENT else [tree]
     while waiting:
         at = waiting.pop()
-        file.count()
         file.expect(at, b"TREE")
         level, count = file.number(at + 5, "B"), file.number(at + 6, "H")
         for entry in range(count):
             place = at + 24 + (key + 8) * entry
             child = file.number(place + key, "Q")
             if level:
+                file.count()
                 waiting.append(child)
                 continue
             first = tuple(file.number(place + 8 + 8 * axis, "Q") for axis in range(rank - 1))
@@ -229,8 +230,14 @@ def _indexed(
 
 
 def _places(shape: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Iterate over the first places of all chunks in order."""
-    return combinations(*(range(0, dim, size) for dim, size in zip(shape, sizes[:-1], strict=True)))
+    """Iterate over the first places of all chunks in order, which a file can say are too many."""
+    sides = [(-(-dim // size), size) for dim, size in zip(shape, sizes[:-1], strict=True)]
+    for place in range(prod(count for count, _ in sides)):
+        first, rest = list[int](), place
+        for count, size in reversed(sides):
+            rest, at = divmod(rest, count)
+            first.append(at * size)
+        yield tuple(reversed(first))
 
 
 def _fixed(
@@ -254,6 +261,7 @@ def _fixed(
             return
         used = file.number(at + place // page // 8, "B") << place // page % 8 & 0x80 if pages else 1
         if not used:  # a page that nothing has been written to
+            file.count()
             continue
         entry = start + width * place + (_END * (place // page) if pages else 0)
         if is_filtered:
@@ -276,13 +284,13 @@ def _new_tree(
     widths = _child_widths(node, record, depth)
     while waiting:
         at, level, count = waiting.pop()
-        file.count()
         file.expect(at, b"BTIN" if level else b"BTLF")
         for place in range(count):
             yield _record(file, at + 6 + record * place, record, sizes, is_filtered)
         counts, totals = widths[level] if level else (0, 0)
         step, start = 8 + counts + totals, at + 6 + record * count
         for child in range(count + 1 if level else 0):
+            file.count()
             entry = start + step * child
             waiting.append((file.number(entry, "Q"), level - 1, file.wide(entry + 8, counts)))
 

@@ -67,7 +67,7 @@ def _chunked(
         stored.invalid(each.path, each.dtype, each.shape, detail=detail)
         return Tensor(each.path, each.dtype, each.shape, nbytes)
     width = int(each.dtype.bits) // 8
-    if each.is_big or max(nbytes, chunks.unpacked) > LARGEST_IN_CHUNKS or width != chunks.width:
+    if each.is_big or max(nbytes, chunks.work) > LARGEST_IN_CHUNKS or width != chunks.width:
         return Tensor(each.path, each.dtype, each.shape, nbytes)
     read = partial(_read_chunks, path, each, chunks, stored)
     return Tensor(each.path, each.dtype, each.shape, nbytes, read=read)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.elements import decoded
+from modellint.formats.problems import MalformedError
 from modellint.formats.protobuf import READ_WHOLE, FieldSpan, Message
 from modellint.formats.savedmodel import GRAPHS
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
@@ -81,15 +82,15 @@ def _numbers(stated: Message, field: int, dtype: DType, shape: tuple[int, ...]) 
     import numpy as np
 
     code, count = _REALS.get(field), product(shape)
-    listed: list[Any] = list(stated.floats(field, code) if code else stated.integers(field))
-    listed = listed[:count] or [0]
     try:
+        listed: list[Any] = list(stated.floats(field, code) if code else stated.integers(field))
+        listed = listed[:count] or [0]
         if field == _BITS:
             bits = np.array(listed, dtype=np.uint16).tobytes()
             found = decoded(bits, dtype, (len(listed),))
         else:
             found = np.array(listed).astype(dtype.numpy)
-    except (OverflowError, ValueError):
+    except (OverflowError, ValueError, MalformedError):
         return None
     if found is None:
         return None

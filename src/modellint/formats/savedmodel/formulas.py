@@ -56,7 +56,7 @@ def _matmul(of: Given) -> list[Sizes]:
 
 
 def _einsum(of: Given) -> list[Sizes]:
-    terms, _, result = of.text("equation").replace(" ", "").partition("->")
+    terms, result = of.text("equation").replace(" ", "").split("->")
     sizes: dict[str, int] = {}
     for term, shape in zip(terms.split(","), of.shapes(), strict=True):
         before, dots, after = term.partition("...")
@@ -176,19 +176,19 @@ def _strided_dims(of: Given, shape: Sizes) -> Iterable[int | None]:
     rest = len(shape) - sum(
         not (masks["new_axis"] | masks["ellipsis"]) >> at & 1 for at in range(len(begins))
     )
-    dims = iter(shape)
+    dims = list(shape)
     for at, (begin, end, step) in enumerate(zip(begins, ends, steps, strict=True)):
         has = {name: bool(mask >> at & 1) for name, mask in masks.items()}
         if has["ellipsis"]:
-            yield from (next(dims) for _ in range(rest))
+            yield from (dims.pop(0) for _ in range(rest))
         elif has["new_axis"]:
             yield 1
         elif has["shrink_axis"]:
-            next(dims)
+            dims.pop(0)
             yield None
         else:
             bounds = (None if has["begin"] else begin, None if has["end"] else end)
-            yield len(range(next(dims))[slice(*bounds, step)])
+            yield len(range(dims.pop(0))[slice(*bounds, step)])
     yield from dims
 
 

@@ -12,7 +12,7 @@ MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
 """Sets of dims that a slice treats in another way than its bounds say."""
 MOST_NUMBERS = 64
 """More numbers than any shape has, with pairs of them for each dim."""
-MISTAKES = (ValueError, IndexError, TypeError, ArithmeticError)
+MISTAKES = (ValueError, LookupError, TypeError, ArithmeticError)
 
 
 class Given:

@@ -15,15 +15,15 @@ from modellint.base.text import bounded
 from modellint.formats.problems import MalformedError, Problems
 from modellint.formats.protobuf import Message
 from modellint.formats.savedmodel.attributes import StatedAttributes
-from modellint.formats.savedmodel.bodies import Bodies, Body, Source, StatedNode
+from modellint.formats.savedmodel.bodies import Bodies, Body, Source, StatedNode, source
 from modellint.formats.savedmodel.results import place_of, result_types
 from modellint.formats.savedmodel.translate import translate
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.formats.wiring import Wiring
 from modellint.model import Graph, Model, Node, Tensor, Value
 
-MOST_NODES = 200_000
-"""Nodes that a file of few can come to if its functions call each other again and again."""
+MOST_PARTS = 200_000
+"""Nodes, inputs and results that a small file can come to if its functions call each other."""
 DEEPEST = 50
 """Maximum number of nested calls."""
 _CONSTANT, _NOTHING = "Const", "NoOp"
@@ -76,19 +76,20 @@ class SignatureReader:
         self._main = Wiring(model.graph)
         self._shared: dict[str, Value] = {}
         self._handles: set[Value | None] = set()
-        self._left = MOST_NODES + sum(len(body.nodes) for body in bodies.all())
+        nodes = (node for body in bodies.all() for node in body.nodes.values())
+        self._left = MOST_PARTS + sum(1 + len(node.sources) for node in nodes)
         self._reported: set[str] = set()
 
     def read(self, signature: Message) -> None:
         """Fill the model's graph with what a call of the signature runs."""
         frame = Frame(self.bodies.main, self._main, {}, ())
         for key, stated in signature.entries(1):
-            at = source_of(stated)
+            at = source(stated.text(1))
             value = self._main.value(key)
             value.declare(tensor_type(stated.integer(2)), tensor_shape(stated.message(3)))
             self._main.input(value)
             frame.slots.setdefault(at.node, (value,))
-        results = {key: source_of(stated) for key, stated in signature.entries(2)}
+        results = {key: source(stated.text(1)) for key, stated in signature.entries(2)}
         self._run(frame, results.values())
         for key, at in results.items():
             value = self._output(self._main, self._slot(frame, at))
@@ -120,7 +121,8 @@ class SignatureReader:
                     pending.pop()
                     continue
                 ahead = [at.node for at in node.sources if at.node not in frame.slots]
-                later = [each for each in ahead if node.op in _JOINS and _goes_back(frame, each)]
+                joins = ahead if node.op in _JOINS else []
+                later = dict.fromkeys(each for each in joins if _goes_back(frame, each))
                 ahead = [each for each in ahead if each not in later]
                 if not ahead:
                     waiting += later
@@ -155,10 +157,7 @@ class SignatureReader:
 
     def _add(self, frame: Frame, node: StatedNode) -> Sequence[Slot]:
         """Add what a node stands for, and return its results."""
-        self._left -= 1
-        if self._left < 0:
-            detail = "functions call each other so often that it has more than"
-            raise MalformedError("corrupt", f"{detail} {MOST_NODES:,} nodes")
+        self._count(1 + len(node.sources))
         op = node.op
         if op == _NOTHING:
             return ()
@@ -185,6 +184,12 @@ class SignatureReader:
         if op in _LOOPS:
             return self._loop(frame, node, inputs)
         return self._operation(frame, node, inputs).outputs
+
+    def _count(self, parts: int) -> None:
+        self._left -= parts
+        if self._left < 0:
+            detail = "functions call each other so often that it has more than"
+            raise MalformedError("corrupt", f"{detail} {MOST_PARTS:,} nodes and edges")
 
     def _constant(self, frame: Frame, node: StatedNode) -> Slot:
         tensor = self._constants.get((frame.body.name, node.name))
@@ -242,8 +247,10 @@ class SignatureReader:
         attributes: StatedAttributes,
         kept: Collection[int] | None,
     ) -> list[Value]:
-        shapes, values = attributes.result_shapes, []
-        for place, dtype in enumerate(result_types(node.op, attributes)):
+        shapes, types = attributes.result_shapes, result_types(node.op, attributes)
+        self._count(len(types))
+        values = []
+        for place, dtype in enumerate(types):
             if kept is not None and place not in kept:
                 continue
             value = frame.wiring.value(f"{node.name}:{place}" if place else node.name)
@@ -277,6 +284,7 @@ class SignatureReader:
         self, frame: Frame, body: Body, wiring: Wiring, inputs: Sequence[Slot]
     ) -> Sequence[Slot]:
         """Add a function's nodes, and return what it returns."""
+        self._count(len(body.arguments) + len(body.results) + len(body.effects))
         names = [each.name for each in body.arguments]
         slots = {name: (slot,) for name, slot in zip(names, inputs, strict=False)}
         inner = Frame(body, wiring, dict(slots), (*frame.callers, body.name))
@@ -346,12 +354,6 @@ class SignatureReader:
             slot = value
         wiring.output(slot)
         return slot
-
-
-def source_of(stated: Message) -> Source:
-    """Return where a signature's input or output is."""
-    name, _, place = stated.text(1).partition(":")
-    return Source(name, "", int(place) if place.isdecimal() and len(place) < 7 else 0)
 
 
 def _goes_back(frame: Frame, name: str) -> bool:

@@ -61,7 +61,10 @@ def _range(of: Given) -> Numbers:
 
 
 def _filled(of: Given) -> Numbers:
-    return of.numbers(1) * prod(of.numbers(0) or (1,))
+    count = prod(of.numbers(0))
+    if count > MOST_NUMBERS:
+        raise ValueError("more than sizes")
+    return of.numbers(1) * count
 
 
 def _arithmetic(fold: Callable[[int, int], int]) -> Callable[[Given], Numbers]:

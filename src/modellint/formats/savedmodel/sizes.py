@@ -8,6 +8,7 @@ result that contradicts what the file states is left open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.savedmodel.formulas import sizes_of
@@ -71,11 +72,13 @@ class _Known:
             if value is not None and _fits(sizes, value.declared_shape):
                 self.sizes[value] = sizes
         first = node.output()
-        if first is not None and _may_be_sizes(first, self.shape(first)):
+        sizes = self.shape(first)
+        if first is not None and sizes is not None and _may_be_sizes(first, sizes):
             try:
-                self.numbers[first] = numbers_of(node, given)
+                numbers = numbers_of(node, given)
             except MISTAKES:
-                self.numbers[first] = None
+                numbers = None
+            self.numbers[first] = numbers if _are_of(numbers, sizes) else None
 
     def _sizes(self, node: Node, given: Given) -> Sequence[Sizes]:
         if not node.subgraphs:
@@ -139,9 +142,19 @@ def _stored(value: Value) -> tuple[int, ...] | None:
     return tuple(int(each) for each in found.reshape(-1)) if found is not None else None
 
 
-def _may_be_sizes(value: Value, sizes: Sizes | None) -> bool:
+def _may_be_sizes(value: Value, sizes: Sizes) -> bool:
     is_number = value.declared_dtype is not None and value.declared_dtype.is_integer
-    return is_number and sizes is not None and len(sizes) < 2 and sum(sizes) <= MOST_NUMBERS
+    return is_number and len(sizes) < 2 and sum(sizes) <= MOST_NUMBERS
+
+
+def _are_of(numbers: tuple[int, ...] | None, sizes: Sizes) -> bool:
+    """Return True for as many numbers as a shape has, none of them larger than the type holds.
+
+    Without that, they could double at each node of a file that contradicts itself.
+    """
+    if numbers is None or len(numbers) != prod(sizes):
+        return False
+    return all(abs(number) <= MOST for number in numbers)
 
 
 def _fits(sizes: Sizes, declared: Shape | None) -> bool:
