@@ -72,13 +72,10 @@ class _Known:
             if value is not None and _fits(sizes, value.declared_shape):
                 self.sizes[value] = sizes
         first = node.output()
-        sizes = self.shape(first)
-        if first is not None and sizes is not None and _may_be_sizes(first, sizes):
-            try:
-                numbers = numbers_of(node, given)
-            except MISTAKES:
-                numbers = None
-            self.numbers[first] = numbers if _are_of(numbers, sizes) else None
+        shape = self.shape(first)
+        if first is not None and shape is not None and _may_be_sizes(first, shape):
+            numbers = _numbers(node, given)
+            self.numbers[first] = numbers if _are_of(numbers, shape) else None
 
     def _sizes(self, node: Node, given: Given) -> Sequence[Sizes]:
         if not node.subgraphs:
@@ -140,6 +137,13 @@ def _stored(value: Value) -> tuple[int, ...] | None:
         return None
     found = tensor.if_small()
     return tuple(int(each) for each in found.reshape(-1)) if found is not None else None
+
+
+def _numbers(node: Node, given: Given) -> tuple[int, ...] | None:
+    try:
+        return numbers_of(node, given)
+    except MISTAKES:
+        return None
 
 
 def _may_be_sizes(value: Value, sizes: Sizes) -> bool:
