@@ -67,7 +67,7 @@ def is_channels_last(node: Node) -> bool:
 
 
 def _differs(node: Node, how: str) -> bool:
-    return any(
+    return node.domain != "" and any(
         each.format == node.domain and each.name == node.op_type and how in each.differs
         for each in of(node).dialects
     )

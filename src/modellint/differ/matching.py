@@ -314,7 +314,9 @@ class Matcher:
                 )
         for old, new in self._matched:  # which grows
             for onward in (following, leading):
-                self._join(onward(self.old, old), onward(self.new, new), onward)
+                olds = [near for near in onward(self.old, old) if near not in self.old.twins]
+                if olds:  # as seldom
+                    self._join(olds, onward(self.new, new), onward)
             self._spread()
         return len(self.old.twins) > matched
 
