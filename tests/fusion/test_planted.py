@@ -139,7 +139,7 @@ DEFECTS = [
     Defect("FUS029", "y = Pad (x, none)", "y", constants={"none": ints(*[0] * 8)}),
     Defect("FUS030", "a, b = Split <axis = 1> (x)\ny = Concat <axis = 1> (a, b)", "y"),
     Defect("FUS031", "h = Cast <to = 10> (x)\na = Cast <to = 1> (h)\nr = Relu (a)\n"
-           "y = Cast <to = 10> (r)", "r", branch=True, besides=frozenset({"FUS003"})),
+           "y = Cast <to = 10> (r)", "r", branch=True, target="a10", besides=frozenset({"FUS003"})),
     Defect("FUS032", "a = Add (u, w)\ny = Mul (x, a)", "a",
            constants={"u": random(64, 1, 1), "w": random(64, 1, 1)}, runtime=None),
     Defect("FUS033", "a = Softmax <axis = 1> (x)\nb = Softmax <axis = 1> (x)\ny = Add (a, b)",

@@ -102,12 +102,12 @@ def test_weights_that_do_not_fit_are_a_finding_where_the_cache_is_not_known(
     larger = f"{SMALL}\noutput.weight: F32 [32, 200000000]"  # its bytes are not there
     path.write_bytes(notation.encode(larger).replace(b"llama", b"lxama"))
     for runtime, target, severity in (
-        ("llama.cpp", "rtx-3060", "warning MEM001"),  # the host has the rest
-        ("llama.cpp", "jetson-orin-nano-8gb", "error MEM001"),
-        ("vllm", "rtx-3060", "error MEM001"),
+        ("llama.cpp", "rtx-3060", "warning LLM012"),  # the host has the rest
+        ("llama.cpp", "jetson-orin-nano-8gb", "error LLM012"),
+        ("vllm", "rtx-3060", "error LLM012"),
     ):
         found = run_cli(
-            "check", path, "--runtime", runtime, "-t", target, "--select", "MEM001", "-o", "concise"
+            "check", path, "--runtime", runtime, "-t", target, "--select", "LLM012", "-o", "concise"
         ).stdout
         assert severity in found, (runtime, target, found)
 

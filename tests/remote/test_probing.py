@@ -75,7 +75,7 @@ def test_a_linted_model_is_probed_for_each_device_from_one_copy(web: Web, tmp_pa
     args = ("--probe", "onnxruntime", "-t", "a10,l4", "--isolated", "--no-cache", "-o", "json")
     result = run_cli("check", web.url("good", "large.onnx"), *args, cwd=tmp_path)
     assert len(json.loads(result.stdout)["probes"]) == 2, result
-    assert web.sent < 42 << 20
+    assert web.sent < 60 << 20  # one copy of 40 MiB, and what a busy machine asks for again
 
 
 def test_pointers_of_git_lfs_are_probed_too(tmp_path: Path) -> None:

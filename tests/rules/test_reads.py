@@ -41,6 +41,8 @@ CASES = [
 ]
 ASK_FOR_OPSETS = {"FUS015", "FUS044", "HYG006", "VAL006"}
 """Rules about any network that tell old exports by their opset."""
+WEIGH_ALL = {"LLM012"}
+"""Rules about models without a graph that ask what their weights take: graphs may share them."""
 PARTS = {
     "metadata": "metadata",
     "producer_name": "metadata",
@@ -101,6 +103,7 @@ def only_what_is_stated(model: Model, rule: Rule) -> None:
     reads = {each.value for each in rule.reads}
     # Layers are the nodes of a graph, and weights its values if there is one.
     reads |= {"graph"} if reads & {"layers", "weights"} else set()
+    reads |= {"graph"} if rule.code in WEIGH_ALL else set()
     # Layers of a measured run are found again in the graph, if there is one.
     reads |= {"graph"} if "profile" in rule.needs else set()
     if "graph" not in reads:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from modellint.model import DTYPES, DType, Model, product
+from modellint.model import DTYPES, DType, Model, Node, product
+from modellint.model.dtypes import BY_CODE
 from modellint.operators import Trait, having
 from modellint.targets.deployment import Deployment
 
@@ -35,6 +36,8 @@ _NAMES = {
     "bfloat16": "bf16",
 }
 _HALVES = ("float16", "bfloat16")
+_HALF_CODES = tuple(BY_CODE.index(DTYPES[name]) for name in _HALVES)
+"""The same as a Cast states them."""
 _INTEGERS = {"int8": "int8", "int4": "int4"}
 _NARROW = frozenset({"int8", "int4", "int2", "fp8", "fp6", "fp4"})
 
@@ -103,10 +106,18 @@ def without_strange_assumption(model: Model, deployment: Deployment) -> Deployme
 
 def _mixes_floats(model: Model) -> bool:
     """Return True if the graph itself says what it computes in 16 bits, and so what in 32."""
-    fed = (value.declared_dtype for value in model.fed)
-    casts = (node.output() for node in model.nodes(*having(Trait.CAST)))
-    cast = (value.dtype for value in casts if value is not None)
-    return any(dtype is not None and dtype.name in _HALVES for dtype in (*fed, *cast))
+    declared = (value.declared_dtype for value in model.fed)
+    if any(dtype is not None and dtype.name in _HALVES for dtype in declared):
+        return True
+    casts = model.nodes(*having(Trait.CAST))
+    return any(node.get_int("to") in _HALF_CODES and _is_computed_with(node) for node in casts)
+
+
+def _is_computed_with(cast: Node) -> bool:
+    """Return True if anything but another cast reads the result of a cast."""
+    value = cast.output()
+    readers = [use.node.op_type for use in value.consumers] if value is not None else []
+    return any(op not in having(Trait.CAST) for op in readers)
 
 
 def is_narrow(precision: str) -> bool:

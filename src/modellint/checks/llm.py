@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from modellint.analysis.language import LanguageNeeds, cache_bytes, language_needs
+from modellint.analysis.language import (
+    LanguageNeeds,
+    cache_bytes,
+    language_needs,
+    language_runtime,
+)
 from modellint.analysis.language.caching import NEAREST
+from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
 from modellint.finding import Severity
 from modellint.runtimes import LanguageMemory, title_of
@@ -69,6 +75,28 @@ def context_does_not_fit(context: Context) -> Iterator[Hit]:
         yield Hit(None, facts, variant="offloaded", severity=Severity.WARNING)
     else:
         yield Hit(None, facts, variant="" if needs.longest else "never")
+
+
+def weights_do_not_fit(context: Context) -> Iterator[Hit]:
+    """Models without a graph of which not even the weights fit, whatever is cached.
+
+    With a configured context and a cache that is known, another rule says more.
+    """
+    model, deployment = context.model, context.deployment
+    if model.has_graph or deployment.target is None:
+        return
+    if deployment.serving.contexts and context.analysis(language_needs) is not None:
+        return
+    estimate, devices = context.analysis(memory), deployment.serving.devices
+    low = estimate.weights.low + devices * estimate.overhead.low
+    usable = devices * deployment.target.memory.usable
+    if low <= usable:
+        return
+    _, runtime = language_runtime(model, deployment)
+    if runtime.offloads and not deployment.target.is_unified_memory:
+        yield Hit(None, {"low": low, "usable": usable}, "offloaded", Severity.WARNING)
+    else:
+        yield Hit(None, {"low": low, "usable": usable})
 
 
 def heads_not_divisible(context: Context) -> Iterator[Hit]:

@@ -7,12 +7,9 @@ from functools import cache
 from math import ceil
 
 from modellint.analysis.kv_cache import KvCache
-from modellint.analysis.language import language_needs, language_runtime
 from modellint.analysis.memory import TIGHT, MemoryEstimate, memory
 from modellint.base.units import format_bytes
-from modellint.capability import Capability
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.model import format_shape
 from modellint.targets import load_smaller, load_targets
 from modellint.targets.target import Target
@@ -32,9 +29,6 @@ _ADVICE = {
 
 def does_not_fit(context: Context) -> Iterator[Hit]:
     """Models that need more memory than the target has at any batch size."""
-    if not context.model.has_graph:
-        yield from _weights_do_not_fit(context)
-        return
     estimate = _estimate_above(context, TIGHT)
     if estimate is None or estimate.verdict != "does not fit" or _smaller_sizes(estimate):
         return
@@ -46,32 +40,6 @@ def does_not_fit(context: Context) -> Iterator[Hit]:
     )
     facts |= {"largest": largest.name, "size": largest.expected, "advice": _ADVICE[largest.name]}
     yield Hit(None, facts | {"fitting": fitting.name if fitting else ""}, variant=variant)
-
-
-def _weights_do_not_fit(context: Context) -> Iterator[Hit]:
-    """Language models without a graph of which not even the weights fit, whatever is cached.
-
-    With a configured context and a cache that is known, LLM003 says more.
-    """
-    model, deployment = context.model, context.deployment
-    is_language_model = Capability.ARCHITECTURE in model.capabilities
-    estimate = _estimate(context) if is_language_model else None
-    if estimate is None or estimate.usable is None or deployment.target is None:
-        return
-    is_known = context.analysis(language_needs) is not None
-    if is_known and deployment.serving.contexts:
-        return
-    devices = deployment.serving.devices
-    low = estimate.weights.low + devices * estimate.overhead.low
-    if low <= devices * estimate.usable:
-        return
-    facts = _facts(estimate) | {"low": low, "usable": devices * estimate.usable}
-    facts |= {"largest": "weights", "size": estimate.weights.low, "advice": _ADVICE["weights"]}
-    _, runtime = language_runtime(model, deployment)
-    if runtime.offloads and not deployment.target.is_unified_memory:
-        yield Hit(None, facts, variant="offloaded", severity=Severity.WARNING)
-    else:
-        yield Hit(None, facts, variant="weights")
 
 
 def fits_only_smaller(context: Context) -> Iterator[Hit]:
