@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EPSILON = 1e-5
 
 
-class Folding(NamedTuple):
+class NormalizationEffect(NamedTuple):
     """Effect of a normalization on a weight, or on a bias, that it follows."""
 
     of_new: bool
@@ -48,7 +48,7 @@ class FoldedWeight(NamedTuple):
 
     old: Tensor
     new: Tensor
-    folding: Folding
+    folding: NormalizationEffect
 
 
 def folded_weights(pair: Pair) -> list[FoldedWeight] | None:
@@ -64,11 +64,13 @@ def folded_weights(pair: Pair) -> list[FoldedWeight] | None:
         return None
     scale, shift, mean, variance = found
     epsilon = node.get_float("epsilon", EPSILON)
-    folding = Folding(of_new, (scale, shift, mean, variance), epsilon or EPSILON)
+    folding = NormalizationEffect(of_new, (scale, shift, mean, variance), epsilon or EPSILON)
     return list(_folded(apart, whole, folding))
 
 
-def _folded(apart: CanonicalStep, whole: CanonicalStep, folding: Folding) -> Iterator[FoldedWeight]:
+def _folded(
+    apart: CanonicalStep, whole: CanonicalStep, folding: NormalizationEffect
+) -> Iterator[FoldedWeight]:
     weight, bias = _weights(apart)
     other, other_bias = _weights(whole)
     pairs = [(weight, other, folding)]

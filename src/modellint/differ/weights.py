@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FEW, is_crossing
-from modellint.differ.folding import Folding, folded_weights
+from modellint.differ.folding import NormalizationEffect, folded_weights
 from modellint.differ.layouts import is_layout_known, is_stored_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
@@ -39,7 +39,7 @@ class WeightPair(NamedTuple):
     """True if the new one is stored transposed."""
     order: tuple[int, ...] = ()
     """Dims of the old one in the order of the new one, if formats store them in another order."""
-    folding: Folding | None = None
+    folding: NormalizationEffect | None = None
     """A normalization that is folded into one of them, and apart in the other model."""
 
     @property
@@ -145,7 +145,7 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
             yield WeightPair(one, other, flipped, order)
 
 
-def _order(pair: Pair, old: Tensor, new: Tensor, folding: Folding) -> tuple[int, ...]:
+def _order(pair: Pair, old: Tensor, new: Tensor, folding: NormalizationEffect) -> tuple[int, ...]:
     if folding.is_bias:
         return ()
     return order_between(pair.old.main, pair.new.main, old.shape, new.shape)

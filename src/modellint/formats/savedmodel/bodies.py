@@ -15,7 +15,7 @@ from modellint.model import DType
 _CONTROL = "^"
 
 
-class Source(NamedTuple):
+class ResultSource(NamedTuple):
     """A result of another node that a node waits for, or only that it has run."""
 
     node: str
@@ -26,13 +26,13 @@ class Source(NamedTuple):
     is_control: bool = False
 
 
-def source(stated: str) -> Source:
+def source(stated: str) -> ResultSource:
     """Parse ``name``, ``name:1``, ``name:output:0`` or ``^name``."""
     if stated.startswith(_CONTROL):
-        return Source(stated[1:], is_control=True)
+        return ResultSource(stated[1:], is_control=True)
     name, *rest = stated.split(":")
     place = int(rest[-1]) if rest and rest[-1].isdecimal() and len(rest[-1]) < 7 else 0
-    return Source(name, rest[0] if len(rest) > 1 else "", place)
+    return ResultSource(name, rest[0] if len(rest) > 1 else "", place)
 
 
 class StatedNode:
@@ -56,14 +56,14 @@ class StatedNode:
         return bounded(self.name)
 
 
-class Argument(NamedTuple):
+class FunctionParameter(NamedTuple):
     """A parameter of a function."""
 
     name: str
     dtype: DType
 
 
-class Body:
+class FunctionBody:
     """A graph, or a function of its library."""
 
     def __init__(self, name: str, nodes: Sequence[Message], function: Message | None) -> None:
@@ -81,8 +81,11 @@ class Body:
         return found
 
     @cached_property
-    def arguments(self) -> Sequence[Argument]:
-        return [Argument(each.text(1), tensor_type(each.integer(3))) for each in self._signature(2)]
+    def arguments(self) -> Sequence[FunctionParameter]:
+        return [
+            FunctionParameter(each.text(1), tensor_type(each.integer(3)))
+            for each in self._signature(2)
+        ]
 
     @property
     def argument_attributes(self) -> Mapping[int, StatedAttributes]:
@@ -95,16 +98,16 @@ class Body:
         }
 
     @cached_property
-    def results(self) -> Sequence[Source]:
+    def results(self) -> Sequence[ResultSource]:
         """Return what the function returns, in order."""
         returned = dict(_texts(self._function, 4))
         named = [each.text(1) for each in self._signature(3)]
         return [source(returned.get(name, name)) for name in named]
 
     @cached_property
-    def effects(self) -> Sequence[Source]:
+    def effects(self) -> Sequence[ResultSource]:
         """Return the nodes that a call runs, whether or not anything reads their results."""
-        return [Source(node, is_control=True) for _, node in _texts(self._function, 6)]
+        return [ResultSource(node, is_control=True) for _, node in _texts(self._function, 6)]
 
     def _signature(self, field: int) -> Sequence[Message]:
         signature = self._function.message(1) if self._function is not None else None
@@ -121,14 +124,14 @@ class Bodies:
     """The main graph of a file, and the functions of its library."""
 
     def __init__(self, definition: Message | None) -> None:
-        self.main = Body("", definition.messages(1) if definition is not None else (), None)
-        self.functions: dict[str, Body] = {}
+        self.main = FunctionBody("", definition.messages(1) if definition is not None else (), None)
+        self.functions: dict[str, FunctionBody] = {}
         library = definition.message(2) if definition is not None else None
         for function in library.messages(1) if library is not None else ():
             signature = function.message(1)
             name = signature.text(1) if signature is not None else ""
-            self.functions.setdefault(name, Body(name, function.messages(3), function))
+            self.functions.setdefault(name, FunctionBody(name, function.messages(3), function))
 
-    def all(self) -> Iterator[Body]:
+    def all(self) -> Iterator[FunctionBody]:
         yield self.main
         yield from self.functions.values()

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 
 from modellint.formats.meanings import meanings
-from modellint.formats.savedmodel.given import MASKS, Given, Sizes
+from modellint.formats.savedmodel.given import MASKS, KnownValues, Sizes
 from modellint.formats.savedmodel.translate import DOMAIN
 from modellint.model import Node
 
 
-def sizes_of(node: Node, given: Given) -> Sequence[Sizes]:
+def sizes_of(node: Node, given: KnownValues) -> Sequence[Sizes]:
     """Return the shapes of a node's results; fewer if they are unknown."""
     own = _OWN_SHAPES if node.domain == DOMAIN else _SHAPES
     formula = own.get(node.op_type)
@@ -34,19 +34,19 @@ def broadcast(*shapes: Sizes) -> Sizes:
     return tuple(each.pop() for each in sizes)
 
 
-def _broadcast(of: Given) -> list[Sizes]:
+def _broadcast(of: KnownValues) -> list[Sizes]:
     return [broadcast(*of.shapes())]
 
 
-def _first(of: Given) -> list[Sizes]:
+def _first(of: KnownValues) -> list[Sizes]:
     return [of.shape(0)]
 
 
-def _last(of: Given) -> list[Sizes]:
+def _last(of: KnownValues) -> list[Sizes]:
     return [of.shape(-1)]
 
 
-def _matmul(of: Given) -> list[Sizes]:
+def _matmul(of: KnownValues) -> list[Sizes]:
     left, right = of.shapes()
     if of.integer("transA", 0) or of.integer("adj_x", 0):
         left = (*left[:-2], left[-1], left[-2])
@@ -55,7 +55,7 @@ def _matmul(of: Given) -> list[Sizes]:
     return [(*broadcast(left[:-2], right[:-2]), left[-2], right[-1])]
 
 
-def _einsum(of: Given) -> list[Sizes]:
+def _einsum(of: KnownValues) -> list[Sizes]:
     terms, result = of.text("equation").replace(" ", "").split("->")
     sizes: dict[str, int] = {}
     for term, shape in zip(terms.split(","), of.shapes(), strict=True):
@@ -70,7 +70,7 @@ def _einsum(of: Given) -> list[Sizes]:
     return [tuple(sizes[label] for label in result.replace("...", dims))]
 
 
-def _reshape(of: Given) -> list[Sizes]:
+def _reshape(of: KnownValues) -> list[Sizes]:
     wanted, elements = list(of.numbers(1)), prod(of.shape(0))
     if -1 in wanted:
         known = prod(size for size in wanted if size != -1)
@@ -80,48 +80,48 @@ def _reshape(of: Given) -> list[Sizes]:
     return [tuple(wanted)]
 
 
-def _squeeze(of: Given) -> list[Sizes]:
+def _squeeze(of: KnownValues) -> list[Sizes]:
     shape = of.shape(0)
     axes = of.ints("axes") or [at for at, size in enumerate(shape) if size == 1]
     removed = {axis % len(shape) for axis in axes}
     return [tuple(size for at, size in enumerate(shape) if at not in removed)]
 
 
-def _unsqueeze(of: Given) -> list[Sizes]:
+def _unsqueeze(of: KnownValues) -> list[Sizes]:
     shape, (axis,) = list(of.shape(0)), of.ints("axes")
     shape.insert(axis % (len(shape) + 1), 1)
     return [tuple(shape)]
 
 
-def _transpose(of: Given) -> list[Sizes]:
+def _transpose(of: KnownValues) -> list[Sizes]:
     shape = of.shape(0)
     return [tuple(shape[axis] for axis in of.ints("perm"))]
 
 
-def _own_transpose(of: Given) -> list[Sizes]:
+def _own_transpose(of: KnownValues) -> list[Sizes]:
     shape = of.shape(0)
     return [tuple(shape[axis] for axis in of.numbers(1))]
 
 
-def _concat(of: Given) -> list[Sizes]:
+def _concat(of: KnownValues) -> list[Sizes]:
     shapes, axis = of.shapes(), of.integer("axis")
     joined = list(shapes[0])
     joined[axis] = sum(shape[axis] for shape in shapes)
     return [tuple(joined)]
 
 
-def _gather(of: Given) -> list[Sizes]:
+def _gather(of: KnownValues) -> list[Sizes]:
     data, indices = of.shapes()
     axis = of.integer("axis", 0) % len(data)
     return [(*data[:axis], *indices, *data[axis + 1 :])]
 
 
-def _gather_nd(of: Given) -> list[Sizes]:
+def _gather_nd(of: KnownValues) -> list[Sizes]:
     data, indices = of.shapes()
     return [(*indices[:-1], *data[indices[-1] :])]
 
 
-def _reduce(of: Given) -> list[Sizes]:
+def _reduce(of: KnownValues) -> list[Sizes]:
     shape = of.shape(0)
     return [_reduced(shape, of.numbers(1), keeps=bool(of.integer("keepdims", 1)))]
 
@@ -133,15 +133,15 @@ def _reduced(shape: Sizes, axes: Iterable[int], *, keeps: bool) -> Sizes:
     return tuple(size for at, size in enumerate(shape) if at not in reduced)
 
 
-def _own_reduce(of: Given) -> list[Sizes]:
+def _own_reduce(of: KnownValues) -> list[Sizes]:
     return [_reduced(of.shape(0), of.numbers(1), keeps=bool(of.integer("keep_dims", 0)))]
 
 
-def _extreme(of: Given) -> list[Sizes]:
+def _extreme(of: KnownValues) -> list[Sizes]:
     return [_reduced(of.shape(0), [of.integer("axis")], keeps=False)]
 
 
-def _split(of: Given) -> list[Sizes]:
+def _split(of: KnownValues) -> list[Sizes]:
     shape, axis = list(of.shape(0)), of.integer("axis")
     parts = of.numbers(1) if len(of.node.inputs) > 1 else [shape[axis] // of.count] * of.count
     found = []
@@ -151,25 +151,25 @@ def _split(of: Given) -> list[Sizes]:
     return found
 
 
-def _tile(of: Given) -> list[Sizes]:
+def _tile(of: KnownValues) -> list[Sizes]:
     return [tuple(a * b for a, b in zip(of.shape(0), of.numbers(1), strict=True))]
 
 
-def _given_shape(place: int) -> Callable[[Given], list[Sizes]]:
+def _given_shape(place: int) -> Callable[[KnownValues], list[Sizes]]:
     return lambda of: [of.numbers(place)]
 
 
-def _slice(of: Given) -> list[Sizes]:
+def _slice(of: KnownValues) -> list[Sizes]:
     bounds = zip(of.shape(0), of.ints("starts"), of.ints("ends"), strict=True)
     return [tuple(len(range(size)[start:end]) for size, start, end in bounds)]
 
 
-def _strided(of: Given) -> list[Sizes]:
+def _strided(of: KnownValues) -> list[Sizes]:
     shape = iter(_strided_dims(of, of.shape(0)))
     return [tuple(size for size in shape if size is not None)]
 
 
-def _strided_dims(of: Given, shape: Sizes) -> Iterable[int | None]:
+def _strided_dims(of: KnownValues, shape: Sizes) -> Iterable[int | None]:
     """Iterate over the dims of what a slice leaves; None for one that a number picks from."""
     begins, ends, steps = of.numbers(1), of.numbers(2), of.numbers(3)
     masks = {name: of.integer(f"{name}_mask", 0) for name in MASKS}
@@ -192,58 +192,58 @@ def _strided_dims(of: Given, shape: Sizes) -> Iterable[int | None]:
     yield from dims
 
 
-def _pack(of: Given) -> list[Sizes]:
+def _pack(of: KnownValues) -> list[Sizes]:
     shapes = of.shapes()
     found, axis = list(shapes[0]), of.integer("axis", 0)
     found.insert(axis % (len(found) + 1), len(shapes))
     return [tuple(found)]
 
 
-def _unpack(of: Given) -> list[Sizes]:
+def _unpack(of: KnownValues) -> list[Sizes]:
     found = list(of.shape(0))
     del found[of.integer("axis", 0)]
     return [tuple(found)] * of.count
 
 
-def _pad(of: Given) -> list[Sizes]:
+def _pad(of: KnownValues) -> list[Sizes]:
     pads = of.numbers(1)
     sides = zip(of.shape(0), pads[::2], pads[1::2], strict=True)
     return [tuple(before + size + after for size, before, after in sides)]
 
 
-def _top(of: Given) -> list[Sizes]:
+def _top(of: KnownValues) -> list[Sizes]:
     return [(*of.shape(0)[:-1], of.number(1))] * 2
 
 
-def _one_hot(of: Given) -> list[Sizes]:
+def _one_hot(of: KnownValues) -> list[Sizes]:
     found, axis = list(of.shape(0)), of.integer("axis", -1)
     found.insert(len(found) if axis == -1 else axis, of.number(1))
     return [tuple(found)]
 
 
-def _resize(of: Given) -> list[Sizes]:
+def _resize(of: KnownValues) -> list[Sizes]:
     batch, *_, channels = of.shape(0)
     return [(batch, *of.numbers(1), channels)]
 
 
-def _to_depth(of: Given) -> list[Sizes]:
+def _to_depth(of: KnownValues) -> list[Sizes]:
     (batch, height, width, channels), block = _channels_last(of), of.integer("block_size")
     return [(batch, height // block, width // block, channels * block**2)]
 
 
-def _from_depth(of: Given) -> list[Sizes]:
+def _from_depth(of: KnownValues) -> list[Sizes]:
     (batch, height, width, channels), block = _channels_last(of), of.integer("block_size")
     return [(batch, height * block, width * block, channels // block**2)]
 
 
-def _channels_last(of: Given) -> Sizes:
+def _channels_last(of: KnownValues) -> Sizes:
     shape = of.shape(0)
     if len(shape) < 3 or of.text("data_format", "N..C")[-1] != "C":
         raise ValueError("another layout")
     return shape
 
 
-def _window(of: Given, kernel: Sizes, channels: int) -> list[Sizes]:
+def _window(of: KnownValues, kernel: Sizes, channels: int) -> list[Sizes]:
     batch, *sides, _ = _channels_last(of)
     strides, dilations = of.ints("strides")[1:-1], of.ints("dilations")[1:-1] or (1,) * len(sides)
     padding, explicit = of.text("padding"), of.ints("explicit_paddings")[2:-2]
@@ -259,21 +259,21 @@ def _window(of: Given, kernel: Sizes, channels: int) -> list[Sizes]:
     return [(batch, *found, channels)]
 
 
-def _convolution(of: Given) -> list[Sizes]:
+def _convolution(of: KnownValues) -> list[Sizes]:
     *kernel, _, channels = of.shape(1)
     return _window(of, tuple(kernel), channels)
 
 
-def _depthwise(of: Given) -> list[Sizes]:
+def _depthwise(of: KnownValues) -> list[Sizes]:
     *kernel, channels, multiplier = of.shape(1)
     return _window(of, tuple(kernel), channels * multiplier)
 
 
-def _pool(of: Given) -> list[Sizes]:
+def _pool(of: KnownValues) -> list[Sizes]:
     return _window(of, of.ints("ksize")[1:-1], of.shape(0)[-1])
 
 
-def _to_batch(of: Given) -> list[Sizes]:
+def _to_batch(of: KnownValues) -> list[Sizes]:
     (batch, *rest), block, pads = of.shape(0), of.numbers(1), of.numbers(2)
     sides = [
         (size + sum(pads[2 * at : 2 * at + 2])) // each
@@ -282,7 +282,7 @@ def _to_batch(of: Given) -> list[Sizes]:
     return [(batch * prod(block), *sides, *rest[len(block) :])]
 
 
-def _from_batch(of: Given) -> list[Sizes]:
+def _from_batch(of: KnownValues) -> list[Sizes]:
     (batch, *rest), block, crops = of.shape(0), of.numbers(1), of.numbers(2)
     sides = [
         size * each - sum(crops[2 * at : 2 * at + 2])
@@ -291,15 +291,15 @@ def _from_batch(of: Given) -> list[Sizes]:
     return [(batch // prod(block), *sides, *rest[len(block) :])]
 
 
-def _normalized(of: Given) -> list[Sizes]:
+def _normalized(of: KnownValues) -> list[Sizes]:
     return [of.shape(0), *[of.shape(1)] * 4]
 
 
-def _choice(of: Given) -> list[Sizes]:
+def _choice(of: KnownValues) -> list[Sizes]:
     return [of.shape(1)]
 
 
-Formula = Callable[[Given], Sequence[Sizes]]
+Formula = Callable[[KnownValues], Sequence[Sizes]]
 _BY_NAME: Mapping[str, Formula] = {
     "broadcast": _broadcast,
     "first": _first,

@@ -15,7 +15,7 @@ MOST_NUMBERS = 64
 MISTAKES = (ValueError, LookupError, TypeError, ArithmeticError)
 
 
-class Given:
+class KnownValues:
     """Known shapes and numbers of a node's inputs; access to unknown ones raises."""
 
     def __init__(

@@ -15,7 +15,13 @@ from modellint.base.text import bounded
 from modellint.formats.problems import MalformedError, Problems
 from modellint.formats.protobuf import Message
 from modellint.formats.savedmodel.attributes import StatedAttributes
-from modellint.formats.savedmodel.bodies import Bodies, Body, Source, StatedNode, source
+from modellint.formats.savedmodel.bodies import (
+    Bodies,
+    FunctionBody,
+    ResultSource,
+    StatedNode,
+    source,
+)
 from modellint.formats.savedmodel.results import place_of, result_types
 from modellint.formats.savedmodel.translate import translate
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
@@ -44,10 +50,10 @@ Slot = Value | None
 """A result of a node; a variable's handle is the variable."""
 
 
-class Frame(NamedTuple):
+class CallFrame(NamedTuple):
     """One call of a function, or the main graph."""
 
-    body: Body
+    body: FunctionBody
     wiring: Wiring
     slots: dict[str, Sequence[Slot]]
     """Results so far, by the node's name."""
@@ -82,7 +88,7 @@ class SignatureReader:
 
     def read(self, signature: Message) -> None:
         """Fill the model's graph with what a call of the signature runs."""
-        frame = Frame(self.bodies.main, self._main, {}, ())
+        frame = CallFrame(self.bodies.main, self._main, {}, ())
         for key, stated in signature.entries(1):
             at = source(stated.text(1))
             value = self._main.value(key)
@@ -107,7 +113,7 @@ class SignatureReader:
             value.name = name
             values[name] = value
 
-    def _run(self, frame: Frame, roots: Iterable[Source]) -> None:
+    def _run(self, frame: CallFrame, roots: Iterable[ResultSource]) -> None:
         """Add all nodes that the roots wait for, each after its sources."""
         waiting = [each.node for each in reversed([*roots, *frame.body.effects])]
         while waiting:
@@ -134,7 +140,7 @@ class SignatureReader:
                     begun.add(name)
                     pending += reversed(ahead)
 
-    def _missing(self, frame: Frame, name: str) -> None:
+    def _missing(self, frame: CallFrame, name: str) -> None:
         frame.slots[name] = ()
         path = frame.wiring.graph.path
         where = bounded(frame.body.name) or path
@@ -145,17 +151,17 @@ class SignatureReader:
             self._reported.add(detail)
             self.problems.note("graph-broken", detail=detail)
 
-    def _slot(self, frame: Frame, at: Source) -> Slot:
+    def _slot(self, frame: CallFrame, at: ResultSource) -> Slot:
         slots = frame.slots.get(at.node, ())
         place, node = at.place, frame.body.nodes.get(at.node)
         if node is not None and at.port and place < len(slots):
             place = place_of(node.op, at.port, place, node.attributes)
         return slots[place] if place < len(slots) else None
 
-    def _inputs(self, frame: Frame, node: StatedNode) -> list[Slot]:
+    def _inputs(self, frame: CallFrame, node: StatedNode) -> list[Slot]:
         return [self._slot(frame, each) for each in node.sources if not each.is_control]
 
-    def _add(self, frame: Frame, node: StatedNode) -> Sequence[Slot]:
+    def _add(self, frame: CallFrame, node: StatedNode) -> Sequence[Slot]:
         """Add what a node stands for, and return its results."""
         self._count(1 + len(node.sources))
         op = node.op
@@ -191,7 +197,7 @@ class SignatureReader:
             detail = "functions call each other so often that it has more than"
             raise MalformedError("corrupt", f"{detail} {MOST_PARTS:,} nodes and edges")
 
-    def _constant(self, frame: Frame, node: StatedNode) -> Slot:
+    def _constant(self, frame: CallFrame, node: StatedNode) -> Slot:
         tensor = self._constants.get((frame.body.name, node.name))
         if tensor is None:
             return None
@@ -199,7 +205,7 @@ class SignatureReader:
         value.store(tensor)
         return value
 
-    def _fed(self, frame: Frame, node: StatedNode) -> Slot:
+    def _fed(self, frame: CallFrame, node: StatedNode) -> Slot:
         """Return what is fed besides the signature's inputs: a default, or an input."""
         given = self._inputs(frame, node)
         if given and given[0] is not None:
@@ -222,7 +228,7 @@ class SignatureReader:
 
     def _operation(
         self,
-        frame: Frame,
+        frame: CallFrame,
         node: StatedNode,
         inputs: Sequence[Slot],
         kept: Collection[int] | None = None,
@@ -242,7 +248,7 @@ class SignatureReader:
 
     def _results(
         self,
-        frame: Frame,
+        frame: CallFrame,
         node: StatedNode,
         attributes: StatedAttributes,
         kept: Collection[int] | None,
@@ -260,7 +266,7 @@ class SignatureReader:
 
     # Functions
 
-    def _entered(self, frame: Frame, node: StatedNode, name: str) -> Body | None:
+    def _entered(self, frame: CallFrame, node: StatedNode, name: str) -> FunctionBody | None:
         """Return a function to go into; None if that is not possible."""
         body = self.bodies.functions.get(name)
         if body is None:
@@ -273,7 +279,7 @@ class SignatureReader:
         return body
 
     def _call(
-        self, frame: Frame, node: StatedNode, name: str, inputs: Sequence[Slot]
+        self, frame: CallFrame, node: StatedNode, name: str, inputs: Sequence[Slot]
     ) -> Sequence[Slot]:
         body = self._entered(frame, node, name)
         if body is None:
@@ -281,18 +287,22 @@ class SignatureReader:
         return self._follow(frame, body, frame.wiring, inputs)
 
     def _follow(
-        self, frame: Frame, body: Body, wiring: Wiring, inputs: Sequence[Slot]
+        self, frame: CallFrame, body: FunctionBody, wiring: Wiring, inputs: Sequence[Slot]
     ) -> Sequence[Slot]:
         """Add a function's nodes, and return what it returns."""
         self._count(len(body.arguments) + len(body.results) + len(body.effects))
         names = [each.name for each in body.arguments]
         slots = {name: (slot,) for name, slot in zip(names, inputs, strict=False)}
-        inner = Frame(body, wiring, dict(slots), (*frame.callers, body.name))
+        inner = CallFrame(body, wiring, dict(slots), (*frame.callers, body.name))
         self._run(inner, body.results)
         return [self._slot(inner, each) for each in body.results]
 
     def _branches(
-        self, frame: Frame, node: StatedNode, branches: Mapping[str, str], inputs: Sequence[Slot]
+        self,
+        frame: CallFrame,
+        node: StatedNode,
+        branches: Mapping[str, str],
+        inputs: Sequence[Slot],
     ) -> Sequence[Slot]:
         """Add a choice: its branches read what they are given from the graph around them."""
         added = self._operation(frame, node, inputs[:1])
@@ -308,7 +318,7 @@ class SignatureReader:
         added.subgraphs = subgraphs
         return added.outputs
 
-    def _loop(self, frame: Frame, node: StatedNode, inputs: Sequence[Slot]) -> Sequence[Slot]:
+    def _loop(self, frame: CallFrame, node: StatedNode, inputs: Sequence[Slot]) -> Sequence[Slot]:
         """Add a loop, whose body is given what it has returned before; variables stay outside."""
         kept = [place for place, slot in enumerate(inputs) if slot not in self._handles]
         added = self._operation(frame, node, [inputs[place] for place in kept], kept)
@@ -328,7 +338,7 @@ class SignatureReader:
         made = dict(zip(kept, added.outputs, strict=False))
         return [made.get(place, slot) for place, slot in enumerate(inputs)]
 
-    def _loop_inputs(self, wiring: Wiring, body: Body, given: Sequence[Slot]) -> list[Slot]:
+    def _loop_inputs(self, wiring: Wiring, body: FunctionBody, given: Sequence[Slot]) -> list[Slot]:
         stated = body.argument_attributes
         slots: list[Slot] = []
         for place, argument in enumerate(body.arguments):
@@ -356,6 +366,6 @@ class SignatureReader:
         return slot
 
 
-def _goes_back(frame: Frame, name: str) -> bool:
+def _goes_back(frame: CallFrame, name: str) -> bool:
     node = frame.body.nodes.get(name)
     return node is not None and node.op in _GOES_BACK

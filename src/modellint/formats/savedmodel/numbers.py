@@ -8,40 +8,40 @@ from functools import reduce
 from math import prod
 
 from modellint.formats.meanings import meanings
-from modellint.formats.savedmodel.given import MASKS, MOST_NUMBERS, Given, Numbers
+from modellint.formats.savedmodel.given import MASKS, MOST_NUMBERS, KnownValues, Numbers
 from modellint.formats.savedmodel.translate import DOMAIN
 from modellint.model import Node
 
 
-def numbers_of(node: Node, given: Given) -> Numbers | None:
+def numbers_of(node: Node, given: KnownValues) -> Numbers | None:
     """Return the integers that a node results in, a scalar or a vector."""
     own = _OWN_NUMBERS if node.domain == DOMAIN else _NUMBERS
     formula = own.get(node.op_type)
     return formula(given) if formula is not None else None
 
 
-def _shape_numbers(of: Given) -> Numbers:
+def _shape_numbers(of: KnownValues) -> Numbers:
     return of.shape(0)
 
 
-def _size_number(of: Given) -> Numbers:
+def _size_number(of: KnownValues) -> Numbers:
     return (prod(of.shape(0)),)
 
 
-def _kept(of: Given) -> Numbers:
+def _kept(of: KnownValues) -> Numbers:
     return of.numbers(0)
 
 
-def _joined(of: Given) -> Numbers:
+def _joined(of: KnownValues) -> Numbers:
     return tuple(number for place in range(len(of.node.inputs)) for number in of.numbers(place))
 
 
-def _picked(of: Given) -> Numbers:
+def _picked(of: KnownValues) -> Numbers:
     numbers = of.numbers(0)
     return tuple(numbers[place] for place in of.numbers(1))
 
 
-def _cut(of: Given) -> Numbers:
+def _cut(of: KnownValues) -> Numbers:
     (begin,), (end,), (step,) = of.numbers(1), of.numbers(2), of.numbers(3)
     masks = {name: of.integer(f"{name}_mask", 0) for name in MASKS}
     if masks["ellipsis"] or masks["new_axis"]:
@@ -53,22 +53,22 @@ def _cut(of: Given) -> Numbers:
     return numbers[slice(first, None if masks["end"] else end, step)]
 
 
-def _range(of: Given) -> Numbers:
+def _range(of: KnownValues) -> Numbers:
     whole = range(of.number(0), of.number(1), of.number(2))
     if len(whole) > MOST_NUMBERS:
         raise ValueError("more than sizes")
     return tuple(whole)
 
 
-def _filled(of: Given) -> Numbers:
+def _filled(of: KnownValues) -> Numbers:
     count = prod(of.numbers(0))
     if count > MOST_NUMBERS:
         raise ValueError("more than sizes")
     return of.numbers(1) * count
 
 
-def _arithmetic(fold: Callable[[int, int], int]) -> Callable[[Given], Numbers]:
-    def formula(of: Given) -> Numbers:
+def _arithmetic(fold: Callable[[int, int], int]) -> Callable[[KnownValues], Numbers]:
+    def formula(of: KnownValues) -> Numbers:
         parts = [of.numbers(place) for place in range(len(of.node.inputs))]
         length = max(map(len, parts))
         whole = [part * length if len(part) == 1 else part for part in parts]
@@ -77,15 +77,15 @@ def _arithmetic(fold: Callable[[int, int], int]) -> Callable[[Given], Numbers]:
     return formula
 
 
-def _product_of(of: Given) -> Numbers:
+def _product_of(of: KnownValues) -> Numbers:
     return (prod(of.numbers(0)),)
 
 
-def _sum_of(of: Given) -> Numbers:
+def _sum_of(of: KnownValues) -> Numbers:
     return (sum(of.numbers(0)),)
 
 
-_NUMBERS_BY_NAME: Mapping[str, Callable[[Given], Numbers]] = {
+_NUMBERS_BY_NAME: Mapping[str, Callable[[KnownValues], Numbers]] = {
     "shape": _shape_numbers,
     "size": _size_number,
     "kept": _kept,

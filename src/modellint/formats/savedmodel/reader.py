@@ -12,7 +12,7 @@ from modellint.capability import Capability
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.protobuf import READ_WHOLE, Buffer, FieldSpan, FileWindow, Message
 from modellint.formats.savedmodel import GRAPHS, SAVED_MODEL
-from modellint.formats.savedmodel.bodies import Bodies, Body, StatedNode
+from modellint.formats.savedmodel.bodies import Bodies, FunctionBody, StatedNode
 from modellint.formats.savedmodel.constants import constant
 from modellint.formats.savedmodel.facts import CallSignature, SavedModelFacts, TensorInfo
 from modellint.formats.savedmodel.graph import SignatureReader
@@ -149,7 +149,7 @@ def _count(
                     found.written[bounded(stream.decode(errors="replace"))] = None
 
 
-def _label(body: Body, node: StatedNode) -> str:
+def _label(body: FunctionBody, node: StatedNode) -> str:
     return f"{bounded(body.name)}/{node.label}".lstrip("/")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from modellint.formats.protobuf import Message
-from modellint.formats.savedmodel.bodies import Bodies, Body, Source, StatedNode
+from modellint.formats.savedmodel.bodies import Bodies, FunctionBody, ResultSource, StatedNode
 
 _RESTORE = "RestoreV2"
 _READ = "ReadVariableOp"
@@ -33,7 +33,7 @@ def checkpoint_names(bodies: Bodies, saver: Message | None) -> dict[str, str]:
     return found
 
 
-def _copied(body: Body) -> Iterator[tuple[str, str]]:
+def _copied(body: FunctionBody) -> Iterator[tuple[str, str]]:
     """Iterate over variables that begin as what others are, as Keras saves its own, and those."""
     for node in body.nodes.values():
         read = body.nodes.get(node.sources[1].node) if len(node.sources) > 1 else None
@@ -41,7 +41,7 @@ def _copied(body: Body) -> Iterator[tuple[str, str]]:
             yield node.sources[0].node, read.sources[0].node
 
 
-def _restored(body: Body, arguments: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _restored(body: FunctionBody, arguments: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Iterate over variables that a body restores, each with its name in the checkpoint."""
     listed: dict[str, list[str]] = {}
     for node in body.nodes.values():
@@ -59,7 +59,7 @@ def _restored(body: Body, arguments: Mapping[str, str]) -> Iterator[tuple[str, s
             yield arguments.get(variable.node, variable.node), names[restore.place]
 
 
-def _origin(body: Body, at: Source) -> Source | None:
+def _origin(body: FunctionBody, at: ResultSource) -> ResultSource | None:
     """Return the result of an operator that restores which a value is, if it is one."""
     for _ in range(LONGEST_CHAIN):
         node = body.nodes.get(at.node)
@@ -71,7 +71,7 @@ def _origin(body: Body, at: Source) -> Source | None:
     return None
 
 
-def _texts(body: Body, restore: StatedNode) -> list[str]:
+def _texts(body: FunctionBody, restore: StatedNode) -> list[str]:
     names = body.nodes.get(restore.sources[_NAMES].node) if len(restore.sources) > _NAMES else None
     stated = names.attributes.tensor("value") if names is not None else None
     return stated.texts(8)[:MOST_RESTORED] if stated is not None else []

@@ -12,7 +12,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from modellint.formats.savedmodel.formulas import sizes_of
-from modellint.formats.savedmodel.given import MISTAKES, MOST_NUMBERS, Given, Sizes
+from modellint.formats.savedmodel.given import MISTAKES, MOST_NUMBERS, KnownValues, Sizes
 from modellint.formats.savedmodel.numbers import numbers_of
 from modellint.model import HIGHEST_RANK, MOST, DType, Inference, Model, Shape, Value, is_static
 from modellint.model.graph import Graph, Node
@@ -62,7 +62,7 @@ class _Known:
 
     def add(self, node: Node) -> None:
         """Compute the shapes of a node's results, as far as the file leaves them open."""
-        given = Given(node, self.shape, self.number)
+        given = KnownValues(node, self.shape, self.number)
         is_open = any(self.shape(value) is None for value in node.outputs if value is not None)
         try:
             found = self._sizes(node, given) if is_open else ()
@@ -77,7 +77,7 @@ class _Known:
             numbers = _numbers(node, given)
             self.numbers[first] = numbers if _are_of(numbers, shape) else None
 
-    def _sizes(self, node: Node, given: Given) -> Sequence[Sizes]:
+    def _sizes(self, node: Node, given: KnownValues) -> Sequence[Sizes]:
         if not node.subgraphs:
             return sizes_of(node, given)
         body = node.subgraphs.get(_BODY)
@@ -139,7 +139,7 @@ def _stored(value: Value) -> tuple[int, ...] | None:
     return tuple(int(each) for each in found.reshape(-1)) if found is not None else None
 
 
-def _numbers(node: Node, given: Given) -> tuple[int, ...] | None:
+def _numbers(node: Node, given: KnownValues) -> tuple[int, ...] | None:
     try:
         return numbers_of(node, given)
     except MISTAKES:

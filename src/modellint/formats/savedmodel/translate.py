@@ -33,7 +33,7 @@ class TensorFlowOperation(NamedTuple):
     attributes: Mapping[str, Attribute]
 
 
-class _Named(NamedTuple):
+class _CommonName(NamedTuple):
     op_type: str
     domain: str
 
@@ -56,7 +56,7 @@ def translate(op: str, stated: StatedAttributes, inputs: Values) -> TensorFlowOp
 
 @cache
 def common_name(op: str) -> str:
-    return of(_Named(op, DOMAIN)).name
+    return of(_CommonName(op, DOMAIN)).name
 
 
 def native_attributes(stated: StatedAttributes) -> dict[str, Attribute]:
