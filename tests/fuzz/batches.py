@@ -28,7 +28,8 @@ MIB = 1 << 20
 MEMORY = 1 << 30
 """Bytes of address space over those of an idle process."""
 PROCESSOR, PATIENCE = 20, 120
-"""Seconds of processor time for one mutant; seconds until a process that does nothing is ended."""
+"""Seconds of processor time for one mutant, and as many for each MiB, which has more findings;
+seconds until a process that does nothing is ended."""
 USUAL = 200
 """Or this many times what a usual model takes, on machines where that is more."""
 BATCH = 100
@@ -174,13 +175,13 @@ def _measured(number: int, made: Mutant, folder: Path, processor: int) -> Tried:
     gc.freeze()  # what is left stays: the next mutant's collection need not look at it again
     before = _resident()
     _PEAK.write_text("5")  # forgets the highest so far
-    limit = max(processor, USUAL * usual_seconds())
+    limit = max(processor, USUAL * usual_seconds()) * (1 + path.stat().st_size / MIB)
     signal.setitimer(signal.ITIMER_PROF, limit)  # its signal ends native code as well
     started = time.process_time()
     found = failures(path, folder, made.turn, is_model=made.may_be_model)
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - started
-    if seconds > limit / 3 * (1 + path.stat().st_size / MIB):  # a large file has more findings
+    if seconds > limit / 2:
         found.append(Failure("slow", f"{seconds:.1f} s"))
     return Tried(number, found, seconds, _resident("VmHWM") - before)
 

@@ -16,6 +16,6 @@ def sample_of(tensor: Tensor) -> bytes:
     size, digest, read = tensor.elements, hashlib.blake2b(digest_size=12), 0
     starts = range(0, size, max(1, size // _PLACES))
     for part in tensor.parts((at, min(at + _LENGTH, size)) for at in starts):
-        digest.update(part.tobytes())
+        digest.update(repr(part.tolist()).encode() if part.dtype.hasobject else part.tobytes())
         read += part.size
     return digest.digest() if read else b""
