@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+NOISE = 1.25
+"""Factor by which other programs can change a ratio of processor times."""
 CHECKER = "import sys, onnx, onnx.checker; onnx.checker.check_model(onnx.load(sys.argv[1]))"
 GRAPH_CHECKER = CHECKER.replace("sys.argv[1]", "sys.argv[1], load_external_data=False")
 BY_NAMES = """

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.models import embedded_weights, long_chain
-from tests.benchmarks.race import Contender, lint_for_device, modellint, race
+from tests.benchmarks.race import NOISE, Contender, lint_for_device, modellint, race
 
 pytest.importorskip("pytest_benchmark", reason="install the dev group: pytest-benchmark")
 
-NOISE = 1.25
 SMALL, LARGE = 200, 40
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.benchmarks.models import embedded_weights, long_chain, renamed_chain
 from tests.benchmarks.race import (
+    NOISE,
     Contender,
     by_names,
     checker,
@@ -25,8 +26,6 @@ from tests.exports import EXPORTS, materialise
 
 pytest.importorskip("pytest_benchmark", reason="install the dev group: pytest-benchmark")
 
-NOISE = 1.25
-"""Factor by which other programs can change a ratio of processor times."""
 HAS_DOCTOR = find_spec("onnx_doctor") is not None
 needs_doctor = pytest.mark.skipif(not HAS_DOCTOR, reason="onnx-doctor is missing; run: make bench")
 

@@ -225,7 +225,7 @@ def _by_content(tensor: Tensor) -> Hashable:
 
 
 class _Reading:
-    """CompareResult of weights within a budget."""
+    """Comparison of weights within a budget."""
 
     def __init__(self, pairs: Sequence[WeightPair], budget: int) -> None:
         self._reads = sum(p.old.nbytes + p.new.nbytes for p in pairs) <= budget
