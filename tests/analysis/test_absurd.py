@@ -25,12 +25,13 @@ from modellint.analysis.memory import memory
 from modellint.analysis.quantization.onnxruntime import _distance_from_one
 from modellint.analysis.quantization.scheme import known_type
 from modellint.analysis.roofline import roofline
-from modellint.analysis.shape_formulas import broadcast, is_plausible
+from modellint.analysis.shape_formulas import is_plausible
 from modellint.base.units import format_bytes
 from modellint.engine import lint_file
 from modellint.formats import read_model
 from modellint.inspector import Asked, inspect_model
 from modellint.model import Model
+from modellint.model.dims import broadcast
 from modellint.plan import Plan
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target

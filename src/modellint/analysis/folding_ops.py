@@ -9,8 +9,9 @@ from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from modellint.analysis.shape_formulas import MISTAKES, broadcast, formula_of, is_plausible
+from modellint.analysis.shape_formulas import MISTAKES, formula_of, is_plausible
 from modellint.model import Graph, Node, Shape, Tensor, Value, is_static, small_constant
+from modellint.model.dims import broadcast
 from modellint.operators import Trait, having
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 from modellint.model import HIGHEST_RANK, MOST, Node
+from modellint.model.dims import broadcast
 from modellint.operators import Trait, having
 
 Sizes = tuple[int, ...]
@@ -30,21 +31,6 @@ def formula_of(node: Node) -> ShapeFormula | None:
     if node.domain not in ("", "ai.onnx"):
         return None
     return _FORMULAS.get(node.op_type)
-
-
-def broadcast(*shapes: Sizes) -> Sizes:
-    """Return the shape that all are broadcast to; raise ValueError if there is none.
-
-    NumPy's function would do, but not for more dims than its arrays have.
-    """
-    if len(set(shapes)) == 1:
-        return shapes[0]
-    rank = max(map(len, shapes))
-    aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    sizes = [set(dims) - {1} or {1} for dims in zip(*aligned, strict=True)]
-    if any(len(each) > 1 for each in sizes):
-        raise ValueError("the shapes do not match")
-    return tuple(each.pop() for each in sizes)
 
 
 def _broadcast(_: Node, shapes: Sequence[Sizes], __: Sequence[Any]) -> Sizes:

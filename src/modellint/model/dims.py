@@ -25,6 +25,21 @@ def is_static(shape: Shape | None) -> bool:
     return True
 
 
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that all are broadcast to; raise ValueError if there is none.
+
+    NumPy's function would do, but not for more dims than its arrays have.
+    """
+    if len(set(shapes)) == 1:
+        return shapes[0]
+    rank = max(map(len, shapes))
+    aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    sizes = [set(dims) - {1} or {1} for dims in zip(*aligned, strict=True)]
+    if any(len(each) > 1 for each in sizes):
+        raise ValueError("the shapes do not match")
+    return tuple(each.pop() for each in sizes)
+
+
 def element_count(shape: Shape | None) -> int | None:
     """Return the number of elements, at most `MOST`, or None if a dim is not a number."""
     if shape is None:

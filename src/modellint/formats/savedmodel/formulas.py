@@ -13,6 +13,7 @@ from modellint.formats.meanings import meanings
 from modellint.formats.savedmodel.given import MASKS, KnownValues, Sizes
 from modellint.formats.savedmodel.translate import DOMAIN
 from modellint.model import Node
+from modellint.model.dims import broadcast
 
 
 def sizes_of(node: Node, given: KnownValues) -> Sequence[Sizes]:
@@ -23,15 +24,6 @@ def sizes_of(node: Node, given: KnownValues) -> Sequence[Sizes]:
 
 
 # Shapes
-
-
-def broadcast(*shapes: Sizes) -> Sizes:
-    rank = max(map(len, shapes))
-    aligned = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    sizes = [set(dims) - {1} or {1} for dims in zip(*aligned, strict=True)]
-    if any(len(each) > 1 for each in sizes):
-        raise ValueError("the shapes do not match")
-    return tuple(each.pop() for each in sizes)
 
 
 def _broadcast(of: KnownValues) -> list[Sizes]:
