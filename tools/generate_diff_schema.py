@@ -7,7 +7,7 @@ import sys
 from generate_report_schema import ADDRESS, SCHEMAS, schema
 from generated import Contents, bring_up_to_date
 
-from modellint.difference import Difference, Overview
+from modellint.results.difference import Difference, Overview
 
 
 def contents() -> Contents:

@@ -7,7 +7,7 @@ import sys
 from generate_report_schema import ADDRESS, SCHEMAS, schema
 from generated import Contents, bring_up_to_date
 
-from modellint.inspection import Inspection
+from modellint.results.inspection import Inspection
 
 
 def contents() -> Contents:

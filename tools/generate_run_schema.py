@@ -9,7 +9,7 @@ from typing import Any
 from generate_report_schema import ADDRESS, SCHEMAS, schema
 from generated import Contents, bring_up_to_date
 
-from modellint.measured import MeasuredRun
+from modellint.results.measured import MeasuredRun
 
 
 def contents() -> Contents:

@@ -35,7 +35,6 @@ sys.path.insert(0, str(ROOT))
 
 from modellint.base.text import clean, shorten  # noqa: E402
 from modellint.config.load import CommandLine  # noqa: E402
-from modellint.finding import Finding, Severity  # noqa: E402
 from modellint.formats import read_model  # noqa: E402
 from modellint.lint import Request, lint  # noqa: E402
 from modellint.model import is_static  # noqa: E402
@@ -45,6 +44,7 @@ from modellint.probes.backends import Backend  # noqa: E402
 from modellint.probes.outcome import Status, from_json  # noqa: E402
 from modellint.probes.runner import Limits, run_child  # noqa: E402
 from modellint.report.table import markdown  # noqa: E402
+from modellint.results.finding import Finding, Severity  # noqa: E402
 from modellint.runtimes.probe import Remark  # noqa: E402
 from tests.exports import exports, materialise  # noqa: E402
 

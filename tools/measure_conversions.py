@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from modellint.differ.matching import match_models
 from modellint.differ.nodes import node_difference
-from modellint.difference import NodeDifference
 from modellint.formats import read_model
+from modellint.results.difference import NodeDifference
 from tests.diff.conversions import ALTERATIONS
 from tests.diff.pairs import name_nodes
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import modellint
-from modellint.inspection import Task
 from modellint.inspector import efficiency
+from modellint.results.inspection import Task
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "src" / "modellint" / "inspector" / efficiency.TABLE

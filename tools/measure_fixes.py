@@ -23,13 +23,13 @@ from pathlib import Path
 from modellint.base.temporary import temporary_folder
 from modellint.engine import lint_file
 from modellint.execution import NoInputsError, compare, made_up, run
-from modellint.fixed import FileFixes
 from modellint.fixing.files import Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.formats import read_model
 from modellint.model import Model
 from modellint.plan import Plan
 from modellint.probes.runner import Limits
+from modellint.results.fixed import FileFixes
 from modellint.rules.registry import load_rules
 from modellint.targets.deployment import Deployment
 

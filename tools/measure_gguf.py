@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modellint.engine import lint_file
-from modellint.finding import Severity
 from modellint.formats.gguf.notation import SMALL_LLAMA, encode
 from modellint.plan import Plan
+from modellint.results.finding import Severity
 from modellint.rules.registry import load_rules, with_examples
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment

@@ -24,8 +24,8 @@ from typing import Any
 from quantized_cases import Case, cases
 
 from modellint.engine import lint_file
-from modellint.finding import Severity
 from modellint.plan import Plan
+from modellint.results.finding import Severity
 from modellint.rules.registry import load_rules
 
 ROOT = Path(__file__).parents[1]

@@ -15,24 +15,24 @@ if TYPE_CHECKING:  # `typing` itself would take longer to import than the rest
     from modellint.api.watching import LintingError, linting
     from modellint.base.errors import ModellintError, UsageError
     from modellint.base.version import __version__
-    from modellint.difference import Difference
-    from modellint.finding import Finding, Location, Severity
     from modellint.fleets.fleet import Fleet
-    from modellint.inspection import Inspection
     from modellint.report.charts import Chart, charts
+    from modellint.results.difference import Difference
+    from modellint.results.finding import Finding, Location, Severity
+    from modellint.results.inspection import Inspection
 
 _HOMES = {
     "Chart": "modellint.report.charts",
-    "Difference": "modellint.difference",
-    "Finding": "modellint.finding",
+    "Difference": "modellint.results.difference",
+    "Finding": "modellint.results.finding",
     "Fixed": "modellint.api.changing",
     "Fleet": "modellint.fleets.fleet",
-    "Inspection": "modellint.inspection",
+    "Inspection": "modellint.results.inspection",
     "LintingError": "modellint.api.watching",
-    "Location": "modellint.finding",
+    "Location": "modellint.results.finding",
     "ModellintError": "modellint.base.errors",
     "Report": "modellint.api.report",
-    "Severity": "modellint.finding",
+    "Severity": "modellint.results.finding",
     "Summary": "modellint.api.report",
     "UsageError": "modellint.base.errors",
     "__version__": "modellint.base.version",

@@ -19,9 +19,9 @@ from modellint.base.rebuild import checked_from_plain
 from modellint.base.standins import lasting_name, path_of, stand_ins
 from modellint.base.store import Store
 from modellint.base.version import __version__
-from modellint.finding import Finding, ModelSummary
 from modellint.formats.registry import plugin_formats
 from modellint.plan import FileReport, Plan
+from modellint.results.finding import Finding, ModelSummary
 from modellint.rules.registry import built_in_edition
 from modellint.rules.rule import Rule
 

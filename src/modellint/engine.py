@@ -19,13 +19,13 @@ from modellint.base.plain import plain
 from modellint.base.standins import fetched_for, is_stand_in, lasting_name, settled
 from modellint.checks.api import Context, Hit, Place
 from modellint.checks.wording import message_of, words_of
-from modellint.finding import MILLISECONDS, MORE, Finding, Location, ModelSummary, Severity
 from modellint.formats.registry import dialect_of, is_fixable, is_model_folder
 from modellint.frame import frame_of
 from modellint.model import Model, Node, Tensor, Value
 from modellint.model.reading import Reading
 from modellint.plan import FileReport, Plan
 from modellint.questions import Question, questions, questions_for
+from modellint.results.finding import MILLISECONDS, MORE, Finding, Location, ModelSummary, Severity
 from modellint.rules.inline import InlineIgnores
 from modellint.rules.message import fill
 from modellint.rules.pattern.errors import WorkLimitError

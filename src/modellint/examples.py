@@ -11,18 +11,18 @@ from modellint.base.errors import UsageError
 from modellint.base.paths import leaves_lexically
 from modellint.base.records import dataclass
 from modellint.engine import lint_file
-from modellint.finding import Finding
 from modellint.formats.registry import formats
 from modellint.plan import Plan
 from modellint.probes import ProbeRequest, known_backends
 from modellint.probes.outcome import from_json
+from modellint.results.finding import Finding
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment, Serving, split_runtime, version_of
 from modellint.targets.shapes import parse_shape
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
+    from modellint.results.measured import MeasuredRun
 
 FIRES, SILENT = "invalid", "valid"
 
@@ -132,7 +132,7 @@ def profile_of(example: Example) -> MeasuredRun | None:
     """Return the example's measured run."""
     if not example.profile:
         return None
-    from modellint.measured import KIND, run_from_json
+    from modellint.results.measured import KIND, run_from_json
 
     run = {"kind": KIND, "model": {"name": "model"}, "runtime": {"name": "example"}}
     try:

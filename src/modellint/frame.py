@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.finding import Frame, FrameRow
 from modellint.model import Graph, Node, Tensor, Value, format_shape
+from modellint.results.finding import Frame, FrameRow
 
 MOST_ROWS = 7
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.base.records import dataclass
 from modellint.base.standins import Fetched
-from modellint.finding import MOST_FINDINGS, Finding, ModelSummary, Severity
+from modellint.results.finding import MOST_FINDINGS, Finding, ModelSummary, Severity
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
     from modellint.probes import Outcome, ProbeRequest
+    from modellint.results.measured import MeasuredRun
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,8 +22,8 @@ from modellint.targets.deployment import Deployment
 from modellint.targets.profiles import bound_to
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
     from modellint.probes import Outcome, ProbeRequest
+    from modellint.results.measured import MeasuredRun
 
 
 @dataclass(frozen=True, slots=True)

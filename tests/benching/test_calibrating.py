@@ -23,7 +23,8 @@ from modellint.benching.calibrating import (
 from modellint.benching.suites import MICRO, WORKLOADS, Builder
 from modellint.benching.validating import measured_seconds
 from modellint.formats import read_model
-from modellint.measured import (
+from modellint.profiles import write_json
+from modellint.results.measured import (
     MeasuredRun,
     RunConditions,
     RunEnvironment,
@@ -32,7 +33,6 @@ from modellint.measured import (
     RunRuntime,
     RunTimes,
 )
-from modellint.profiles import write_json
 from modellint.targets.deployment import Deployment
 from modellint.targets.loader import target_in
 from modellint.targets.target import Calibration, DeviceMemory, Provenance, Target

@@ -12,7 +12,8 @@ import pytest
 
 from modellint.benching.comparing import compare_runs
 from modellint.benching.fingerprints import fingerprint
-from modellint.measured import (
+from modellint.profiles import write_json
+from modellint.results.measured import (
     MeasuredRun,
     RunConditions,
     RunLayer,
@@ -20,7 +21,6 @@ from modellint.measured import (
     RunRuntime,
     RunTimes,
 )
-from modellint.profiles import write_json
 from tests.support import run_cli
 
 

@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from modellint.engine import lint_file
-from modellint.finding import Finding, Severity
 from modellint.plan import Plan
+from modellint.results.finding import Finding, Severity
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.clean.goldens import rules

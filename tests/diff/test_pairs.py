@@ -15,9 +15,9 @@ from modellint.differ.matching import match_models
 from modellint.differ.nodes import node_difference
 from modellint.differ.precisions import precision_difference
 from modellint.differ.weights import weight_difference
-from modellint.difference import NodeDifference
 from modellint.formats import read_model
 from modellint.model import Model
+from modellint.results.difference import NodeDifference
 from modellint.targets.deployment import Deployment
 from tests.diff.answers import answer_of
 from tests.diff.pairs import RULES, SMALL, Expected, in_half, name_nodes, quantized

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modellint.engine import lint_file
-from modellint.finding import Finding, Severity
 from modellint.plan import FileReport, Plan
+from modellint.results.finding import Finding, Severity
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 from modellint.targets.deployment import Deployment

@@ -13,7 +13,7 @@ from modellint.fleets.folders import results_folder
 from modellint.fleets.owners import NONE, read_owners
 from modellint.fleets.parts import FINDINGS, FORMATS, MODELS, Columns
 from modellint.fleets.survey import survey
-from modellint.surveyed import Counts, Survey
+from modellint.results.surveyed import Counts, Survey
 from tests.fleets.inline import run
 from tests.samples import ERROR, GOOD, INFO, WARNING, failed, project
 from tests.support import run_cli

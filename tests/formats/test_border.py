@@ -11,11 +11,11 @@ import pytest
 from onnx import AttributeProto, TensorProto, helper
 
 from modellint.engine import lint_file
-from modellint.finding import Finding
 from modellint.formats import read_model
 from modellint.formats.onnx.standins import _BLOCKED, _STANDINS, BLOCKED, MICROSOFT
 from modellint.model import HIGHEST_RANK, MOST, AttributeRef, Model, Problem, Tensor
 from modellint.plan import Plan
+from modellint.results.finding import Finding
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment

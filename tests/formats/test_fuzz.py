@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modellint.engine import lint_file
-from modellint.finding import Finding
 from modellint.plan import Plan
+from modellint.results.finding import Finding
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment

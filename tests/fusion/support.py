@@ -11,8 +11,8 @@ from pathlib import Path
 import onnx
 
 from modellint.engine import lint_file
-from modellint.finding import Finding
 from modellint.plan import Plan
+from modellint.results.finding import Finding
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule
 from modellint.targets import find_target

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from modellint.finding import Finding
+from modellint.results.finding import Finding
 from tests.exports import materialise
 from tests.fusion.support import lint
 

@@ -17,9 +17,9 @@ from unittest.mock import patch
 from modellint.cli.app import run
 from modellint.cli.inspect import _asked as make_asked
 from modellint.cli.looks import _asked as make_page_asked
-from modellint.finding import Finding, Result, RuleInfo
-from modellint.planning import make_setup
+from modellint.planning.setup import make_setup
 from modellint.report.sarif import _rules as list_rules
+from modellint.results.finding import Finding, Result, RuleInfo
 from tests.fuzz.outputs import faults
 from tests.support import ROOT
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.inspection import Inspection
 from modellint.inspector import Asked, inspect_model
+from modellint.results.inspection import Inspection
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target, load_targets
 from modellint.targets.deployment import Deployment

@@ -11,11 +11,11 @@ import pytest
 from onnx import numpy_helper
 
 from modellint.analysis.latency import latency
-from modellint.drawing import Drawing
-from modellint.inspection import Inspection
 from modellint.inspector import Asked, inspect_and_draw, layers_in
 from modellint.inspector.critical import critical_path
 from modellint.profiles import read_run
+from modellint.results.drawing import Drawing
+from modellint.results.inspection import Inspection
 from modellint.rules.registry import load_rules
 from modellint.session import Session
 from tests.inspect.support import HEADER, deployment

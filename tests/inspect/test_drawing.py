@@ -8,8 +8,8 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from modellint.drawing import Drawing
 from modellint.inspector import draw
+from modellint.results.drawing import Drawing
 from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 from tests.analysis.kept import export

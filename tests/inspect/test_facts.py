@@ -8,7 +8,6 @@ from unittest.mock import patch
 
 import pytest
 
-from modellint.inspection import Port, Term
 from modellint.inspector import look
 from modellint.inspector.efficiency import (
     FEWEST_REFERENCES,
@@ -22,6 +21,7 @@ from modellint.model import DTYPES, Model, Problem, Tensor
 from modellint.report.inspect import render
 from modellint.report.inspect_needs import precision_in_words
 from modellint.report.options import Options
+from modellint.results.inspection import Port, Term
 from modellint.session import Session
 from modellint.targets.deployment import Deployment
 from tests.inspect.support import (

@@ -9,7 +9,9 @@ from functools import cache
 import pytest
 from rich.cells import cell_len
 
-from modellint.inspection import (
+from modellint.report.inspect import render, write
+from modellint.report.options import Options
+from modellint.results.inspection import (
     AliveTensor,
     Inspection,
     Layer,
@@ -19,8 +21,6 @@ from modellint.inspection import (
     Term,
     Trouble,
 )
-from modellint.report.inspect import render, write
-from modellint.report.options import Options
 from tests.inspect.support import deployment, inspect_export
 from tests.report.samples import HOSTILE_NAMES
 

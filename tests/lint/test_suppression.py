@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modellint.finding import Finding, Location, Severity
+from modellint.results.finding import Finding, Location, Severity
 from modellint.rules.suppression import Suppression
 from tests.samples import ERROR, INFO, codes, failed, lint_json, project
 from tests.support import run_cli, save

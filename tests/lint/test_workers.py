@@ -15,8 +15,8 @@ import pytest
 
 from modellint import workers
 from modellint.base import children
-from modellint.finding import Finding
 from modellint.plan import FileReport, Plan
+from modellint.results.finding import Finding
 from modellint.rules.registry import load_rules
 from modellint.workers import job as work
 from modellint.workers import pool, run

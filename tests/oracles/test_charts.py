@@ -11,9 +11,9 @@ import pytest
 from modellint import inspect
 from modellint.browser import Browser, BrowserPage, find_browser
 from modellint.cli.pictures import SCALE, png_of
-from modellint.inspection import Inspection
 from modellint.report.charts import charts, sheet
 from modellint.report.charts.measure import SIZE, width_of
+from modellint.results.inspection import Inspection
 from tests.exports import materialise
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="needs a browser")

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-from modellint.finding import Finding
+from modellint.results.finding import Finding
 from tests.exports import exports, materialise
 from tests.fusion.support import RULES, lint, optimized
 

@@ -11,11 +11,11 @@ import pytest
 from modellint.benching.comparing import compare_runs
 from modellint.benching.fingerprints import fingerprint
 from modellint.browser import Browser, BrowserPage, find_browser
-from modellint.drawing import DrawnValue
-from modellint.finding import Finding, Location, ModelSummary, Result, Severity
-from modellint.inspection import Inspection, WeightFigures
 from modellint.report.html import check_page, compare_page, fingerprint_page, inspect_page
 from modellint.report.options import Options
+from modellint.results.drawing import DrawnValue
+from modellint.results.finding import Finding, Location, ModelSummary, Result, Severity
+from modellint.results.inspection import Inspection, WeightFigures
 from tests.benching.test_comparing import network
 from tests.inspect.support import deployment, inspect_export
 from tests.oracles.support import ENVIRONMENTS

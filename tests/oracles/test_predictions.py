@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from modellint.checks.probe import find_node
-from modellint.finding import Finding, Location, Severity
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
 from modellint.probes.agreement import confront
 from modellint.probes.backends import known_backends
 from modellint.probes.outcome import Outcome
+from modellint.results.finding import Finding, Location, Severity
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example, Rule
 from modellint.targets import find_target

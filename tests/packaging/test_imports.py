@@ -17,117 +17,129 @@ SRC = ROOT / "src"
 # Which room may import which others, as docs/architecture.md draws it. Its own modules, and the
 # package root (the version), every room may.
 MODELS = {"capability", "model", "targets", "analysis", "runtimes"}
-VALUES = {"base", "finding", "fixed", "operators"}
+VALUES = {"base", "results", "operators"}
 MAY_IMPORT: dict[str, set[str]] = {
     "base": set(),
     "capability": {"base"},
     "operators": {"base"},
-    "finding": {"base", "fixed"},
-    "fixed": {"base"},
-    "inspection": {"base"},
-    "quantized": {"base"},
-    "measured": {"base"},
-    "drawing": {"base", "inspection"},
+    "results": {"base"},
     "native": {"base"},
     "browser": {"base"},
-    "model": {"capability", "base"},
-    "runtimes": {"model", "formats", "base", "browser"},
-    "formats": {"model", "capability", "base", "native", "operators"},
-    "targets": {"model", "runtimes"} | VALUES,
-    "analysis": {"model", "targets", "runtimes", "base", "operators"},
-    "forms": {"model", "formats", "targets", "analysis", "base", "operators"},
-    "placement": {"model", "formats", "targets", "analysis", "runtimes", "forms", "base"}
-    | {"operators"},
-    "webnn": {"model", "targets", "analysis", "formats", "base"},
-    "frame": {"model", "analysis", "finding"},
+    "model": {"base", "capability"},
+    "runtimes": {"base", "browser", "formats", "model"},
+    "formats": {"base", "capability", "model", "native", "operators"},
+    "targets": VALUES | {"model", "runtimes"},
+    "analysis": {"base", "model", "operators", "runtimes", "targets"},
+    "forms": {"analysis", "base", "formats", "model", "operators", "targets"},
+    "placement": {
+        "analysis",
+        "base",
+        "formats",
+        "forms",
+        "model",
+        "operators",
+        "runtimes",
+        "targets",
+    },
+    "webnn": {"analysis", "base", "formats", "model", "targets"},
+    "frame": {"analysis", "model", "results"},
     "rules": MODELS | VALUES | {"formats"},
     "checks": MODELS
     | VALUES
-    | {"rules", "formats", "native", "probes", "forms", "placement", "profiles", "measured"}
-    | {"webnn"},
-    "fixes": MODELS | VALUES | {"rules", "formats", "checks", "native", "execution"},
-    "probes": {"model", "targets", "runtimes"} | VALUES,
+    | {"formats", "forms", "native", "placement", "probes", "profiles", "rules", "webnn"},
+    "fixes": MODELS | VALUES | {"checks", "execution", "formats", "native", "rules"},
+    "probes": VALUES | {"model", "runtimes", "targets"},
     "execution": MODELS | {"base", "operators", "probes"},
-    "profiles": MODELS | {"base", "formats", "measured", "operators"},
+    "profiles": MODELS | VALUES | {"formats"},
     "benching": MODELS
-    | {"base", "differ", "execution", "formats", "measured", "probes", "profiles"},
-    "quantizing": {"analysis", "base", "execution", "formats", "model", "probes", "quantized"}
-    | {"runtimes", "targets"},
-    "plan": {"rules", "targets", "probes", "measured"} | VALUES,
-    "verify": {"model", "formats", "rules", "checks", "probes", "runtimes"} | VALUES,
-    "session": MODELS | VALUES | {"formats", "rules", "checks", "probes", "measured"},
-    "inspector": MODELS
-    | VALUES
-    | {"formats", "rules", "inspection", "session", "placement", "drawing"}
-    | {"measured", "profiles"},
-    "difference": {"base", "inspection"},
+    | {"base", "differ", "execution", "formats", "probes", "profiles", "results"},
+    "quantizing": {
+        "analysis",
+        "base",
+        "execution",
+        "formats",
+        "model",
+        "probes",
+        "results",
+        "runtimes",
+        "targets",
+    },
+    "plan": VALUES | {"probes", "rules", "targets"},
+    "verify": VALUES | {"checks", "formats", "model", "probes", "rules", "runtimes"},
+    "session": MODELS | VALUES | {"checks", "formats", "probes", "rules"},
+    "inspector": MODELS | VALUES | {"formats", "placement", "profiles", "rules", "session"},
     "differ": MODELS
     | VALUES
-    | {"formats", "native", "rules", "checks", "inspection", "session"}
-    | {"difference", "drawing", "engine", "evaluation", "execution", "inspector", "plan"},
-    "questions": {"model", "capability", "targets", "formats", "plan", "rules", "checks", "base"},
+    | {
+        "checks",
+        "engine",
+        "evaluation",
+        "execution",
+        "formats",
+        "inspector",
+        "native",
+        "plan",
+        "rules",
+        "session",
+    },
+    "questions": {"base", "capability", "checks", "formats", "model", "plan", "rules", "targets"},
     "engine": MODELS
     | VALUES
-    | {"formats", "plan", "questions", "rules", "checks", "frame", "verify", "probes", "session"},
+    | {"checks", "formats", "frame", "plan", "probes", "questions", "rules", "session", "verify"},
     "fixing": MODELS
     | VALUES
     | {
-        "fixed",
-        "native",
-        "probes",
+        "checks",
+        "engine",
+        "execution",
+        "fixes",
         "formats",
+        "native",
         "plan",
+        "probes",
         "questions",
         "rules",
-        "checks",
-        "fixes",
         "session",
-        "engine",
-    }
-    | {"execution"},
-    "examples": {"engine", "fixing", "formats", "plan", "probes", "rules", "targets", "measured"}
-    | VALUES,
-    "config": {"rules", "targets"} | VALUES,
-    "discovery": {"config", "formats"} | VALUES,
-    "cache": {"formats", "rules", "plan", "probes"} | VALUES,
-    "planning": {
-        "config",
-        "rules",
-        "runtimes",
-        "plan",
-        "targets",
-        "verify",
-        "probes",
-        "measured",
-        "profiles",
-        "remote",
-    }
-    | VALUES,
-    "workers": {"rules", "plan", "engine", "cache"} | VALUES,
-    "lint": {
-        "targets",
-        "fixed",
-        "fixing",
-        "rules",
-        "plan",
+    },
+    "examples": VALUES | {"engine", "fixing", "formats", "plan", "probes", "rules", "targets"},
+    "config": VALUES | {"rules", "targets"},
+    "discovery": VALUES | {"config", "formats"},
+    "cache": VALUES | {"formats", "plan", "probes", "rules"},
+    "planning": VALUES
+    | {"config", "plan", "probes", "profiles", "remote", "rules", "runtimes", "targets", "verify"},
+    "workers": VALUES | {"cache", "engine", "plan", "rules"},
+    "lint": VALUES
+    | {
+        "cache",
         "config",
         "discovery",
-        "planning",
-        "cache",
-        "workers",
-        "probes",
+        "fixing",
         "lfs",
-    }
-    | VALUES,
+        "plan",
+        "planning",
+        "probes",
+        "rules",
+        "targets",
+        "workers",
+    },
     "lfs": {"base", "formats", "remote"},
-    "fleets": {"base", "cache", "config", "discovery", "finding", "lint", "plan", "planning"}
-    | {"remote", "rules", "surveyed", "workers"},
-    "surveyed": {"base"},
-    "revisions": {"formats", "base"},
+    "fleets": {
+        "base",
+        "cache",
+        "config",
+        "discovery",
+        "lint",
+        "plan",
+        "planning",
+        "remote",
+        "results",
+        "rules",
+        "workers",
+    },
+    "revisions": {"base", "formats"},
     "evaluation": {"base"},
     "remote": {"base"},
-    "report": {"finding", "fixed", "inspection", "difference", "quantized", "base"}
-    | {"drawing", "measured", "surveyed"},
+    "report": {"base", "results"},
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT)
 MAY_IMPORT["serving"] = set(MAY_IMPORT)
@@ -254,7 +266,7 @@ def test_no_two_rooms_import_each_other() -> None:
     ("file", "statement"),
     [
         ("model/graph.py", "from modellint.formats import read_model"),
-        ("model/graph.py", "from modellint import inspection"),
+        ("model/graph.py", "from modellint.results import inspection"),
         ("model/graph.py", "from ..analysis import shapes"),
         ("report/full.py", "def draw():\n    import modellint.model.graph"),
         ("report/__init__.py", "from .. import formats"),

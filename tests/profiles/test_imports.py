@@ -15,10 +15,10 @@ from modellint import inspect
 from modellint.base.errors import UsageError
 from modellint.formats import read_model
 from modellint.formats.protobuf import write_varint
-from modellint.measured import MeasuredRun
 from modellint.profiles import read_run
 from modellint.profiles.placing import nodes_of_layers
 from modellint.profiles.profiled import placed
+from modellint.results.measured import MeasuredRun
 from tests.support import ROOT, run_cli
 
 DATA = ROOT / "tests" / "data" / "profiles"

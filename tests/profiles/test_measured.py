@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from modellint.base.errors import UsageError
-from modellint.measured import (
+from modellint.profiles import read_runs, registry, write_json
+from modellint.results.measured import (
     MeasuredRun,
     RunConditions,
     RunLayer,
@@ -21,7 +22,6 @@ from modellint.measured import (
     RunTimes,
     run_from_json,
 )
-from modellint.profiles import read_runs, registry, write_json
 from tests.support import ROOT
 
 SCHEMA = json.loads((ROOT / "docs" / "schemas" / "run.schema.json").read_text())

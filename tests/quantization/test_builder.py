@@ -8,9 +8,9 @@ from pathlib import Path
 import onnx
 import pytest
 
-from modellint.finding import Severity
 from modellint.formats import read_model
 from modellint.probes import ProbeRequest, probe
+from modellint.results.finding import Severity
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
 from tests.quantization.clean import clean

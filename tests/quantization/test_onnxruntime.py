@@ -10,8 +10,8 @@ import pytest
 
 from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.quantization.onnxruntime import layers_around, shared_int8_pairs
-from modellint.finding import Severity
 from modellint.formats import read_model
+from modellint.results.finding import Severity
 from modellint.runtimes.versions import version_key
 from modellint.targets.deployment import Deployment
 from tests.quantization.builders import INTEGER, optimized

@@ -8,8 +8,8 @@ import onnx
 import pytest
 
 from modellint.engine import lint_file
-from modellint.finding import Finding, Severity
 from modellint.plan import Plan
+from modellint.results.finding import Finding, Severity
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment

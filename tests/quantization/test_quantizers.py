@@ -11,10 +11,10 @@ import pytest
 
 from modellint.analysis.quantization import Moves, QuantizationMap, quantization_summary
 from modellint.engine import lint_file
-from modellint.finding import Finding, Severity
 from modellint.formats import read_model
 from modellint.plan import Plan
 from modellint.probes import ProbeRequest, probe
+from modellint.results.finding import Finding, Severity
 from modellint.rules.registry import load_rules
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment

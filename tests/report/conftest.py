@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modellint import inspect
-from modellint.inspection import Inspection
+from modellint.results.inspection import Inspection
 from tests.exports import materialise
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
+from modellint.results.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
 
 IN_BLOCK = 10
 

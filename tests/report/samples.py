@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from modellint.finding import (
+from modellint.results.finding import (
     Assumptions,
     DeploymentPart,
     Finding,

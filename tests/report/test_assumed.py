@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from modellint.finding import Assumptions, DeploymentPart, Result
 from modellint.report import FORMATS, SILENT, render
 from modellint.report.assumed import MOST_SENTENCES, sentence, sentences
+from modellint.results.finding import Assumptions, DeploymentPart, Result
 from tests.report.samples import CLEAN, SAMPLE, deployed
 
 A10 = Assumptions(

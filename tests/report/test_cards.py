@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from modellint.finding import Result
-from modellint.inspection import Inspection, Trouble
 from modellint.report.cards import Card, huggingface_card, plain_card, toolkit_card
 from modellint.report.summary import summary
+from modellint.results.finding import Result
+from modellint.results.inspection import Inspection, Trouble
 from tests.exports import materialise
 from tests.report.samples import HOSTILE_NAMES, SAMPLE
 from tests.support import run_cli

@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from modellint.base.errors import UsageError
-from modellint.difference import Overview, TradeOffs, VariantFigures
-from modellint.inspection import Candidate, Inspection, MeasuredLayer, Verdict
 from modellint.report import diff_svg
 from modellint.report.charts import CHARTS, Chart, charts, neighborhoods, pareto, stylesheet
 from modellint.report.charts.changed_layers import changed_layers
@@ -23,6 +21,8 @@ from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.scales import fine_logarithmic, linear, logarithmic, short
 from modellint.report.layer_table import COLUMNS, write_csv, write_jsonl
 from modellint.report.options import Options
+from modellint.results.difference import Overview, TradeOffs, VariantFigures
+from modellint.results.inspection import Candidate, Inspection, MeasuredLayer, Verdict
 from tests.exports import materialise
 from tests.report.pictures import SVG, mistakes
 from tests.report.samples import HOSTILE_NAMES, SAMPLE

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from modellint.finding import Location, Result
 from modellint.report import Options, render, write
 from modellint.report.concise import where
+from modellint.results.finding import Location, Result
 from tests.report.samples import CLEAN, HOSTILE_NAMES, OVERFLOW, SAMPLE, SUPPRESSED, hostile
 
 

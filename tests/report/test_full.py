@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from modellint.finding import Result
 from modellint.report import Options, render, write
 from modellint.report.full import write_statistics
 from modellint.report.options import GroupBy
+from modellint.results.finding import Result
 from tests.report.samples import (
     CLEAN,
     HOSTILE_NAMES,

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from modellint.finding import Location, Result, Severity
 from modellint.report import Options, render
+from modellint.results.finding import Location, Result, Severity
 from tests.report.samples import (
     CLEAN,
     HOSTILE_NAMES,

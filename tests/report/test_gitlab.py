@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from modellint.finding import Result
 from modellint.report import Options, render
+from modellint.results.finding import Result
 from tests.report.samples import CLEAN, HOSTILE_NAMES, OVERFLOW, SAMPLE, SUPPRESSED, hostile
 
 

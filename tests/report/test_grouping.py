@@ -1,7 +1,7 @@
 """Findings that say the same of several deployments."""
 
-from modellint.finding import Finding, Severity
 from modellint.report.grouping import Group, across_deployments
+from modellint.results.finding import Finding, Severity
 
 
 def found(runtime: str, target: str | None = None, message: str = "said") -> Group:

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from modellint.finding import Finding, Location, ModelSummary, Result, Severity
-from modellint.inspection import Identity, Inspection, Port
-from modellint.measured import MeasuredRun, RunLayer, RunModel, RunRuntime, RunTimes
 from modellint.report.html import Look, bench_page, check_page, inspect_page
 from modellint.report.html.document import data
 from modellint.report.html.graph import graph_data, pinned
 from modellint.report.html.markup import VOID, Markup, element
 from modellint.report.html.pages import common_folder
 from modellint.report.options import Options
+from modellint.results.finding import Finding, Location, ModelSummary, Result, Severity
+from modellint.results.inspection import Identity, Inspection, Port
+from modellint.results.measured import MeasuredRun, RunLayer, RunModel, RunRuntime, RunTimes
 from tests.report.drawings import drawing_of
 from tests.report.samples import HOSTILE_NAMES
 

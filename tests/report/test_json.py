@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from modellint import __version__
-from modellint.finding import Result
 from modellint.report import render
 from modellint.report.strict import dumps
+from modellint.results.finding import Result
 from tests.report.samples import CLEAN, HOSTILE_NAMES, OVERFLOW, SAMPLE, SUPPRESSED, hostile
 from tests.support import EXAMPLES, ROOT, run_cli
 

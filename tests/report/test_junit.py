@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from modellint.finding import Result, Severity
 from modellint.report import render
+from modellint.results.finding import Result, Severity
 from tests.report.samples import (
     CLEAN,
     HOSTILE_NAMES,

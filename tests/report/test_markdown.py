@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
-from modellint.finding import Result
 from modellint.report import render
 from modellint.report.markdown import MARK, MOST_CHARACTERS
+from modellint.results.finding import Result
 from tests.report.samples import (
     CLEAN,
     HOSTILE_NAMES,

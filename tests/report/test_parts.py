@@ -20,11 +20,11 @@ from modellint.base.text import (
     shorten,
 )
 from modellint.base.units import format_bytes
-from modellint.finding import Location
 from modellint.report.grouping import also, grouped, ordered, patterns, sections
 from modellint.report.overview import overview
 from modellint.report.places import source_path, source_uri
 from modellint.report.statistics import statistics
+from modellint.results.finding import Location
 from tests.report.samples import CLEAN, OVERFLOW, SAMPLE, SUPPRESSED, UNNAMED, batchnorm
 
 

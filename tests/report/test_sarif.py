@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import jsonschema
 import pytest
 
-from modellint.finding import Finding, Result, Severity
 from modellint.report import Options, render
+from modellint.results.finding import Finding, Result, Severity
 from tests.report.samples import (
     CLEAN,
     HOSTILE_NAMES,

@@ -8,7 +8,7 @@ import pytest
 
 from modellint.checks.producers import defects, severity_for
 from modellint.examples import FIRES, Case, run_example
-from modellint.finding import Severity
+from modellint.results.finding import Severity
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Example
 from tests.runtimes import parsed

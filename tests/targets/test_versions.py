@@ -11,7 +11,7 @@ from modellint.base.data import read_toml
 from modellint.base.errors import UsageError
 from modellint.config.load import Config
 from modellint.config.settings import Settings
-from modellint.planning import make_setup
+from modellint.planning.setup import make_setup
 from modellint.runtimes import runtimes
 from modellint.runtimes.support import support
 from modellint.runtimes.versions import (

@@ -16,7 +16,7 @@ from modellint.base.temporary import temporary_folder
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from modellint.fixed import FileFixes
+    from modellint.results.fixed import FileFixes
 
 
 @dataclass(frozen=True, slots=True)

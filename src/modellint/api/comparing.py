@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from modellint.differ.compare import ComparedFile
-    from modellint.difference import Difference
-    from modellint.planning import Setup
+    from modellint.planning.setup import Setup
+    from modellint.results.difference import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Setups:
         self._made: dict[int, Setup] = {}
 
     def of(self, place: Path) -> Setup:
-        from modellint.planning import make_setup
+        from modellint.planning.setup import make_setup
 
         config = self.configs.of(place if place.is_dir() else place.parent)
         return self._made.setdefault(id(config), make_setup(config))

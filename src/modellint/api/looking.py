@@ -16,8 +16,8 @@ from modellint.config.load import Config, Configs
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from modellint.inspection import Inspection
     from modellint.inspector import Asked
+    from modellint.results.inspection import Inspection
 
 
 def inspect(
@@ -41,7 +41,7 @@ def inspect(
     """
     from modellint.discovery import discover
     from modellint.inspector import inspect_model
-    from modellint.planning import deployments_for
+    from modellint.planning.deployments import deployments_for
 
     line = overriding(settings, Path(config) if config else None, isolated)
     configs = Configs(line)
@@ -78,7 +78,7 @@ def asked(
 ) -> Asked:
     """Return what a configuration asks of an inspection."""
     from modellint.inspector import Asked, layers_in
-    from modellint.planning import deployments
+    from modellint.planning.deployments import deployments
     from modellint.rules.registry import load_rules
     from modellint.targets import load_targets
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
-from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
+from modellint.results.finding import Finding, ModelSummary, Probed, Result, Severity
 
 if TYPE_CHECKING:
-    from modellint.fixed import FileFixes
+    from modellint.results.fixed import FileFixes
 
 FRAMES = ("pandas", "polars")
 """Libraries of data frames, in the order in which they are looked for."""

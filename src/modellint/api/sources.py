@@ -102,7 +102,7 @@ def _fetched(addresses: Sequence[str], line: CommandLine | None) -> Iterator[Map
         return
     if line is None:
         raise UsageError(f"{public_address(addresses[0])} is an address; only files here are read")
-    from modellint.planning import fetch_limits
+    from modellint.planning.asking import fetch_limits
     from modellint.remote.reaching import reached
 
     with reached(addresses, fetch_limits(Configs(line).of(Path.cwd()))) as (paths, _):

@@ -23,9 +23,9 @@ from modellint.base.records import dataclass
 from modellint.base.text import clean
 from modellint.benching.fingerprints import undisturbed
 from modellint.benching.validating import measured_seconds
-from modellint.measured import MeasuredRun
 from modellint.model import Model
 from modellint.profiles.profiled import ProfiledModel
+from modellint.results.measured import MeasuredRun
 from modellint.targets.target import Calibration, DeviceMemory, Precision, Provenance, Target
 
 SOURCE = page_url("benchmarking.md#calibrating")

@@ -18,7 +18,7 @@ from modellint.benching.fingerprints import (
     undisturbed,
 )
 from modellint.differ.alignment import aligned
-from modellint.measured import MeasuredRun, RunLayer
+from modellint.results.measured import MeasuredRun, RunLayer
 
 MOST_LAYERS = 100_000
 LESS = 0.8

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from modellint.base.records import dataclass
-from modellint.measured import MeasuredRun, RunLayer
+from modellint.results.measured import MeasuredRun, RunLayer
 
 KIND = "modellint-fingerprint"
 SHARE = 0.01

@@ -8,9 +8,9 @@ from pathlib import Path
 from modellint.base.errors import UsageError
 from modellint.benching.suites import MICRO, WORKLOADS, write_suite
 from modellint.formats import read_model
-from modellint.measured import MeasuredRun
 from modellint.model import Model
 from modellint.profiles.identity import digest_of
+from modellint.results.measured import MeasuredRun
 
 SUITES = {"micro": MICRO, "workloads": WORKLOADS}
 

@@ -24,7 +24,12 @@ from modellint.benching.backends import TimedRuntime
 from modellint.benching.inputs import GENERATED, PROMPT_INPUT
 from modellint.benching.statistics import median, speed, summary
 from modellint.execution import Arrays, arrays
-from modellint.measured import (
+from modellint.model import Model
+from modellint.probes import CHILD, memory_to_spare
+from modellint.probes.runner import Limits, run_child
+from modellint.profiles.gathering import typical
+from modellint.profiles.identity import digest_of
+from modellint.results.measured import (
     MeasuredRun,
     RunConditions,
     RunDevice,
@@ -37,11 +42,6 @@ from modellint.measured import (
     RunRuntime,
     shown,
 )
-from modellint.model import Model
-from modellint.probes import CHILD, memory_to_spare
-from modellint.probes.runner import Limits, run_child
-from modellint.profiles.gathering import typical
-from modellint.profiles.identity import digest_of
 from modellint.targets import HOST, find_target
 
 LEAST_ROUNDS = 5

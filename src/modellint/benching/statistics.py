@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from modellint.base.records import dataclass
-from modellint.measured import NARROW, RunSpeed, RunTimes
+from modellint.results.measured import NARROW, RunSpeed, RunTimes
 
 CONFIDENCE = 0.9
 """Least probability of an interval, where there are enough rounds for it."""

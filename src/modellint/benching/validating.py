@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from modellint.analysis.latency import latency
 from modellint.base.records import dataclass
-from modellint.measured import MeasuredRun
 from modellint.model import Model
 from modellint.profiles.profiled import ProfiledModel
+from modellint.results.measured import MeasuredRun
 from modellint.targets.target import Target
 
 

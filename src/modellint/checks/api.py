@@ -8,15 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modellint.base.records import dataclass
-from modellint.finding import Severity
 from modellint.forms.facts import Facts
 from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.results.finding import Severity
 from modellint.targets.deployment import Deployment
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
     from modellint.probes import Outcome, ProbeRequest
     from modellint.profiles.profiled import ProfiledModel
+    from modellint.results.measured import MeasuredRun
     from modellint.rules.rule import Rule
 
 Place = Node | Value | Graph | Tensor | None

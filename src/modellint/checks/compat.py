@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.onnx.facts import normal_domain, onnx_facts
 from modellint.model import Graph, Model, Node
 from modellint.native import library
+from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
 from modellint.runtimes.kernels import Answer, KernelTable, kernels
 from modellint.runtimes.runtime import Runtime

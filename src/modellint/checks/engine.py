@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from modellint.analysis.layers import Layers
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
+from modellint.results.finding import Severity
 from modellint.runtimes.versions import is_of
 
 ENGINE = "tensorrt-engine"

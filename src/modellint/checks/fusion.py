@@ -10,9 +10,9 @@ from modellint.analysis.folding import folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
+from modellint.results.finding import Severity
 from modellint.rules.rule import Fuser
 from modellint.targets.deployment import Deployment
 

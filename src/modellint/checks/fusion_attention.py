@@ -17,9 +17,9 @@ from modellint.checks.fusion import (
     is_moot,
     unfused,
 )
-from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Node, Value
+from modellint.results.finding import Severity
 
 
 def unfused_attention(context: Context) -> Iterator[Hit]:

@@ -12,7 +12,6 @@ from modellint.analysis.fusion import Norms, consuming_nodes, made_by, number
 from modellint.analysis.shapes import DeployedTypes
 from modellint.checks.api import Context, Hit
 from modellint.checks.fusion import ORT, is_moot, unfused
-from modellint.finding import Severity
 from modellint.model import (
     DType,
     Graph,
@@ -24,6 +23,7 @@ from modellint.model import (
     product,
 )
 from modellint.operators import Trait, names
+from modellint.results.finding import Severity
 from modellint.targets.deployment import Deployment
 
 _BOTH = (ORT, "tensorrt")

@@ -9,9 +9,9 @@ from itertools import pairwise
 from modellint.analysis.chat_template import dangers, mistake
 from modellint.checks.api import Context, Hit
 from modellint.checks.gguf_metadata import SPECIAL_TOKENS, known_facts, model_facts
-from modellint.finding import Severity
 from modellint.formats.gguf.facts import GgufFacts
 from modellint.formats.gguf.header import FLOAT32, INT32, TEXT, TYPE_NAMES, Array
+from modellint.results.finding import Severity
 
 TOKENS = "tokenizer.ggml.tokens"
 WITH_MERGES = frozenset({"gpt2", "gemma4", "hybriddna", "whitespace"})

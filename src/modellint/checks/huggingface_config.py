@@ -9,7 +9,6 @@ from math import gcd
 
 from modellint.analysis.duplicates import same_elements
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.huggingface.architecture import decoder_of
 from modellint.formats.huggingface.config import JsonTable
 from modellint.formats.huggingface.facts import folder_facts
@@ -17,6 +16,7 @@ from modellint.formats.huggingface.hyperparameters import HyperTable
 from modellint.formats.huggingface.quantization import quantization_of
 from modellint.model import Model, Tensor
 from modellint.model.architecture import Architecture, LayerShape
+from modellint.results.finding import Severity
 
 _EMBEDDING = re.compile(
     r"(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in|embeddings|tok_embeddings)\.weight$"

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.huggingface.config import JsonTable
 from modellint.formats.huggingface.facts import folder_facts
 from modellint.formats.huggingface.quantization import StatedScheme, quantization_of
 from modellint.model import MOST, Model, Tensor, product
+from modellint.results.finding import Severity
 
 WORD = 32
 """Bits of the integers that several methods pack numbers into."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from modellint.analysis.chat_template import dangers
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.huggingface.config import JsonTable, natural
 from modellint.formats.huggingface.facts import FolderFacts, folder_facts
+from modellint.results.finding import Severity
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 TEMPLATE = "chat_template.jinja"

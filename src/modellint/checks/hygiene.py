@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from modellint.base.paths import LOCAL_PATH
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.onnx.facts import DEFAULT_DOMAIN, onnx_facts
 from modellint.model import Graph, Node
 from modellint.operators import Trait, having
+from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
 
 EVERYBODYS_DOMAINS = ("ai.onnx", "com.microsoft", "com.ms.internal.nhwc", "org.pytorch.aten")

@@ -14,7 +14,7 @@ from modellint.analysis.language import (
 from modellint.analysis.language.caching import NEAREST
 from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
+from modellint.results.finding import Severity
 from modellint.runtimes import LanguageMemory, title_of
 
 _QUANTIZED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")

@@ -8,9 +8,9 @@ from math import isfinite
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded
-from modellint.finding import Severity
 from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, with_input
+from modellint.results.finding import Severity
 
 ROOTS = having(Trait.ROOT)
 _BOUNDS = with_input("bound", "filler")

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.openvino.compression import LEVELS, SHIFT, of_kind, quantizers
 from modellint.formats.openvino.facts import openvino_facts
 from modellint.formats.openvino.opsets import number_of, operator_sets
 from modellint.model import Node, Tensor, Value, is_static
 from modellint.operators import Trait, having
+from modellint.results.finding import Severity
 
 NEWEST_IR, OLD_IR = 11, 10
 INTEGER_LEVELS = frozenset({2, 16, 255, 256})

@@ -10,10 +10,10 @@ from modellint.analysis.cost import cost
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded, together
-from modellint.finding import Severity
 from modellint.formats.registry import dialect_of
 from modellint.formats.registry import title_of as format_title
 from modellint.model import Node
+from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime, title_of
 from modellint.runtimes.support import support
 

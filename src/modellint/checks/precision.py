@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from modellint.analysis.precision import running_precision, weight_dtype
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.model import Node
 from modellint.operators import Trait, of
+from modellint.results.finding import Severity
 from modellint.runtimes import find_runtime
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from modellint.analysis.memory import memory
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.probes import Outcome, Remark, known_backends
+from modellint.results.finding import Severity
 from modellint.runtimes import builder_of, title_of
 from modellint.runtimes.builder import is_strongly_typed
 from modellint.runtimes.support import support

@@ -12,8 +12,8 @@ from modellint.base.records import dataclass
 from modellint.base.store import kept_tomls
 from modellint.checks.api import Context, Hit
 from modellint.checks.patterns import PatternCheck
-from modellint.finding import Severity
 from modellint.model import Node
+from modellint.results.finding import Severity
 from modellint.rules.rule import Examples, Match
 
 ASKED = ("onnxruntime", "tensorrt")

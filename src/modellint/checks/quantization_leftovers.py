@@ -11,9 +11,9 @@ from modellint.analysis.quantization.ops import MOVING
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import is_of_training
 from modellint.checks.repeats import together
-from modellint.finding import Severity
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, names
+from modellint.results.finding import Severity
 
 # Ops
 

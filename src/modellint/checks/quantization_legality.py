@@ -13,10 +13,10 @@ from modellint.analysis.quantization import (
 from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, TENSORRT_TYPES
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import together
-from modellint.finding import Severity
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import DTYPES, DType, Node
 from modellint.operators import Trait, names
+from modellint.results.finding import Severity
 
 
 def weights(quantization: QuantizationMap) -> list[Converter]:

@@ -16,9 +16,9 @@ from modellint.analysis.quantization.onnxruntime import (
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import effect, move_for, nodes_of, percent
 from modellint.checks.repeats import together
-from modellint.finding import Severity
 from modellint.model import Node, Value, small_constant
 from modellint.operators import Trait, having, of
+from modellint.results.finding import Severity
 
 
 def batchnorm_beside_quantized(context: Context) -> Iterator[Hit]:

@@ -15,9 +15,9 @@ from modellint.checks.quantization_common import (
     nodes_of,
 )
 from modellint.checks.repeats import together
-from modellint.finding import Severity
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
+from modellint.results.finding import Severity
 
 
 def weight_left_float(context: Context) -> Iterator[Hit]:

@@ -17,9 +17,9 @@ from modellint.analysis.quantization.surplus import (
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import SURE, move_for
 from modellint.checks.repeats import together
-from modellint.finding import Severity
 from modellint.model import Node
 from modellint.operators import Trait, having
+from modellint.results.finding import Severity
 
 
 def quantized_before_activation(context: Context) -> Iterator[Hit]:

@@ -14,9 +14,9 @@ from modellint.analysis.quantization import (
 from modellint.analysis.quantization.ops import output_axis
 from modellint.checks.api import Context, Hit
 from modellint.checks.quantization_common import effect
-from modellint.finding import Severity
 from modellint.model import DType, Node, Value, format_shape
 from modellint.operators import Trait, having, names
+from modellint.results.finding import Severity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,10 +14,10 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.compat import RUNTIME_DOMAINS, STANDARD_DOMAINS
 from modellint.checks.producers import refused_for_defects
 from modellint.checks.repeats import folded
-from modellint.finding import Severity
 from modellint.forms.forms import opset_of, refused_form
 from modellint.model import Node, Value
 from modellint.operators import Trait, having, names
+from modellint.results.finding import Severity
 from modellint.runtimes.kernels import KernelTable
 from modellint.runtimes.support import Support, restrictions, support
 from modellint.runtimes.versions import is_known, is_of

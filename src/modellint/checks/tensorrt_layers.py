@@ -8,10 +8,10 @@ from modellint.analysis.quantization import QuantizationMap
 from modellint.analysis.quantization.tensorrt import MEASURED, computed_in, layer_of
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import together
-from modellint.finding import Severity
 from modellint.forms.forms import computed_type
 from modellint.model import Node
 from modellint.operators import Trait, names
+from modellint.results.finding import Severity
 from modellint.runtimes.support import precisions
 
 Facts = Mapping[str, object]

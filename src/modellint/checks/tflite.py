@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from math import isclose
 
 from modellint.checks.api import Context, Hit
-from modellint.finding import Severity
 from modellint.formats.tflite import CUSTOM, DOMAIN
 from modellint.formats.tflite.facts import Quantization, TFLiteFacts, tflite_facts
 from modellint.model import DType, Graph, Node, Value, element_count, is_static
 from modellint.operators import Trait, having, of
+from modellint.results.finding import Severity
 from modellint.runtimes.tflite.operators import CUSTOM as REGISTERED_CUSTOM
 from modellint.runtimes.tflite.operators import FLEX, is_older, operator_table
 

@@ -13,8 +13,8 @@ from modellint.checks.leniency import (
     told_as_form,
 )
 from modellint.checks.producers import refused_for_defects
-from modellint.finding import Severity
 from modellint.model import Contradiction, Model, Node
+from modellint.results.finding import Severity
 
 
 def shapes_contradict(context: Context) -> Iterator[Hit]:

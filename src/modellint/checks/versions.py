@@ -13,9 +13,9 @@ from modellint.analysis.precision import stored_precision
 from modellint.base.files import open_regular
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import folded
-from modellint.finding import Severity
 from modellint.model import Model
 from modellint.operators import Trait, names
+from modellint.results.finding import Severity
 from modellint.runtimes.builder import is_strongly_typed, removed_plugins
 from modellint.runtimes.versions import is_between, is_of, newest_version
 from modellint.targets.deployment import Deployment, newest_on, runs_on_dla

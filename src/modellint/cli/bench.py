@@ -30,9 +30,9 @@ from modellint.config.settings import OUTPUT
 
 if TYPE_CHECKING:
     from modellint.benching.measuring import BenchCase, NotMeasured
-    from modellint.measured import MeasuredRun
     from modellint.model import Model
     from modellint.report.options import Options
+    from modellint.results.measured import MeasuredRun
     from modellint.targets.deployment import Deployment
 
 WHAT, HOW, PROFILES = "Sweep", "Measurement", "Profiles"

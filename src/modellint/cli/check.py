@@ -51,10 +51,10 @@ from modellint.report import FORMATS
 
 if TYPE_CHECKING:
     from modellint.cli.looks import Look
-    from modellint.finding import Result
-    from modellint.fixed import FileFixes
     from modellint.lint import Linted, Request
     from modellint.report import Options
+    from modellint.results.finding import Result
+    from modellint.results.fixed import FileFixes
 
 READABLE = ("full", "concise")
 """Formats for people, on a terminal."""
@@ -253,7 +253,7 @@ def _show_fixes(
     fixes: Sequence[FileFixes], outputs: Sequence[Output], given: Mapping[str, Any]
 ) -> int:
     """Show what would change; return 1 if anything would."""
-    from modellint.finding import Result
+    from modellint.results.finding import Result
 
     result = Result((), (), {}, int(any(each.fixed for each in fixes)), 0.0, fixes=tuple(fixes))
     for output in outputs:

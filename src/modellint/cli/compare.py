@@ -25,8 +25,8 @@ from modellint.cli.outputs import (
 from modellint.config.settings import OUTPUT
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
     from modellint.report.options import Options
+    from modellint.results.measured import MeasuredRun
 
 LIMITS = "Limits"
 SLOWER, DONE = 1, 0

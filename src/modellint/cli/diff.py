@@ -40,14 +40,14 @@ from modellint.cli.outputs import (
 from modellint.cli.places import Place, PlaceType, note_fetched, reached_from
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import DEPLOYMENT, DIFFERENCES, LANGUAGE, OUTPUT, RULES
-from modellint.difference import Difference, Overview, OverviewRow
-from modellint.finding import Severity
+from modellint.results.difference import Difference, Overview, OverviewRow
+from modellint.results.finding import Severity
 
 if TYPE_CHECKING:
     from modellint.config.settings import FailOn
-    from modellint.drawing import Drawing
     from modellint.evaluation import Evaluation
     from modellint.report.options import Options
+    from modellint.results.drawing import Drawing
 
 FORMATS: Mapping[str, str] = {
     "full": "modellint.report.diff",

@@ -13,8 +13,8 @@ from modellint.cli.running import DATA, input_options, read_inputs
 
 if TYPE_CHECKING:
     from modellint.differ.matched import Matching
-    from modellint.difference import Difference, OutputDeviation, RunDifference
     from modellint.execution.limits import Limit
+    from modellint.results.difference import Difference, OutputDeviation, RunDifference
     from modellint.targets.deployment import Deployment
 
 
@@ -53,8 +53,8 @@ class Running:
 
     def _result(self, matching: Matching | None, deployment: Deployment) -> RunDifference:
         """Return the comparison, or the reason why there is none."""
-        from modellint.difference import RunDifference
         from modellint.execution import NoInputsError, NoRuntimeError
+        from modellint.results.difference import RunDifference
 
         try:
             if matching is None:

@@ -21,8 +21,8 @@ from modellint.cli.outputs import (
 )
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
     from modellint.report.options import Options
+    from modellint.results.measured import MeasuredRun
 
 FORMATS = (JSON, HTML)
 

@@ -25,12 +25,12 @@ from modellint.cli.outputs import (
 )
 from modellint.cli.places import Place, PlaceType
 from modellint.config.settings import OUTPUT
-from modellint.surveyed import BY
+from modellint.results.surveyed import BY
 
 if TYPE_CHECKING:
     from modellint.fleets.owners import Owners
     from modellint.report.options import Options
-    from modellint.surveyed import Survey
+    from modellint.results.surveyed import Survey
 
 FORMATS = (TEXT, JSON, MARKDOWN, HTML)
 GROUPS = "Groups"

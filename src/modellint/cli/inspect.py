@@ -53,11 +53,11 @@ from modellint.targets.target import Precision
 if TYPE_CHECKING:
     from modellint.cli.looks import Look
     from modellint.discovery import Discovery
-    from modellint.inspection import Inspection, Together
     from modellint.inspector import Asked
     from modellint.inspector.sweep import Sweep
-    from modellint.measured import MeasuredRun
     from modellint.report.options import Options
+    from modellint.results.inspection import Inspection, Together
+    from modellint.results.measured import MeasuredRun
 
 SHOWN = "Contents"
 UNREADABLE, INTERNAL_ERROR = 1, 3
@@ -249,7 +249,7 @@ def _inspect(found: Discovery, given: dict[str, Any]) -> int:
 def _looks(files: Sequence[Any], given: dict[str, Any], *, drawn: bool) -> Iterator[Look]:
     """Iterate over inspections, each with the graph if it is to be drawn."""
     from modellint.inspector import inspect_and_draw, inspect_model
-    from modellint.planning import deployments_for
+    from modellint.planning.deployments import deployments_for
 
     asked: dict[int, Asked] = {}
     for file in files:
@@ -301,7 +301,8 @@ def _run(files: Sequence[Path]) -> MeasuredRun | None:
 def _together(files: Sequence[Any], inspections: Sequence[Inspection]) -> Together:
     """Return the sum of all models on the only target."""
     from modellint.inspector import together
-    from modellint.planning import budget_limits, deployments
+    from modellint.planning.budgets import budget_limits
+    from modellint.planning.deployments import deployments
     from modellint.rules.registry import load_rules
 
     if not files:

@@ -16,9 +16,9 @@ from modellint.cli.outputs import JSON, MARKDOWN, PNG, SVG, Output, require_repl
 from modellint.config.settings import OUTPUT
 
 if TYPE_CHECKING:
-    from modellint.finding import Result
-    from modellint.inspection import Inspection
     from modellint.report.charts import Chart
+    from modellint.results.finding import Result
+    from modellint.results.inspection import Inspection
 
 CARDS = {"plain": MARKDOWN, "huggingface": MARKDOWN, "mct": JSON}
 """Kinds of cards, and the format of each."""

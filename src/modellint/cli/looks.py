@@ -13,10 +13,10 @@ from modellint.cli.outputs import HTML, Output
 if TYPE_CHECKING:
     from modellint.config.load import Config, Configs
     from modellint.differ.matched import Matching
-    from modellint.difference import Difference
-    from modellint.drawing import Drawing
-    from modellint.inspection import Inspection
     from modellint.inspector import Asked
+    from modellint.results.difference import Difference
+    from modellint.results.drawing import Drawing
+    from modellint.results.inspection import Inspection
     from modellint.targets.deployment import Deployment
 
     Look = tuple[Inspection, Drawing | None]
@@ -69,7 +69,7 @@ def looks_at(
 
 def _asked(config: Config) -> Asked:
     from modellint.inspector import Asked
-    from modellint.planning import deployments
+    from modellint.planning.deployments import deployments
     from modellint.rules.registry import load_rules
     from modellint.targets import load_targets
 

@@ -38,7 +38,7 @@ def reached_from(places: Sequence[Place], config: Config) -> Iterator[tuple[Path
     if all(isinstance(each, Path) for each in places):
         yield tuple(map(Path, places))
         return
-    from modellint.planning import fetch_limits
+    from modellint.planning.asking import fetch_limits
     from modellint.remote.reaching import reached
 
     with reached(places, fetch_limits(config)) as (paths, remarks):

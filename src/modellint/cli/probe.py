@@ -34,8 +34,8 @@ from modellint.config.settings import DEPLOYMENT, OUTPUT, PROBES, PROBING
 
 if TYPE_CHECKING:
     from modellint.cli.looks import Look
-    from modellint.finding import Probed, Result
     from modellint.report import Options
+    from modellint.results.finding import Probed, Result
 
 ANSWERS = ("TRT", "ORT", "PRB", "FIL")
 """Rules about a runtime's answer, and about files that cannot be probed."""

@@ -20,10 +20,10 @@ from modellint.config.settings import OUTPUT
 
 if TYPE_CHECKING:
     from modellint.execution import Arrays
-    from modellint.finding import Finding
     from modellint.model import Model
-    from modellint.quantized import Failed, Judgment, Quantized
     from modellint.quantizing.recipes import Recipe
+    from modellint.results.finding import Finding
+    from modellint.results.quantized import Failed, Judgment, Quantized
 
 RECIPES = ("tensorrt-int8", "onnxruntime-int8", "dynamic", "int4")
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
@@ -113,10 +113,10 @@ def command(model: Path, out: Path, recipes: tuple[str, ...], **given: Any) -> i
 
         raise UsageError(f"quantizing needs ONNX Runtime: {install_command('ort')}")
     from modellint.formats import read_model
-    from modellint.quantized import Quantized, QuantizedModel
     from modellint.quantizing.recipes import find_recipe
     from modellint.report.options import Options
     from modellint.report.quantize import write
+    from modellint.results.quantized import Quantized, QuantizedModel
 
     chosen = [find_recipe(name) for name in dict.fromkeys(recipes)]
     places = _places(model, out, chosen, force=given["force"])
@@ -168,8 +168,8 @@ def _one(
     model: Model, recipe: Recipe, place: Path, given: dict[str, Any], progress: Progress
 ) -> Quantized | Failed:
     from modellint.execution.limits import parse_limit
-    from modellint.quantized import Failed
     from modellint.quantizing.quantizer import Order, QuantizationError, quantize
+    from modellint.results.quantized import Failed
 
     feeds, data = _feeds(model, recipe, given)
     order = Order(
@@ -210,8 +210,8 @@ def _feeds(model: Model, recipe: Recipe, given: dict[str, Any]) -> tuple[list[Ar
 
 def _judged(model: Path, path: Path, recipe: Recipe) -> Judgment:
     """Lint the result for the recipe's deployment: what the float model does not have."""
-    from modellint.finding import Severity
-    from modellint.quantized import Judgment
+    from modellint.results.finding import Severity
+    from modellint.results.quantized import Judgment
 
     before = {finding.code for finding in _findings(model, recipe)}
     found = [finding for finding in _findings(path, recipe) if finding.code not in before]

@@ -38,7 +38,7 @@ def show_settings(paths: Sequence[Path], configs: Configs, command_line: Command
 
 def _deployments(config: Config) -> Iterator[str]:
     """Iterate over the deployments and what is assumed, or what is wrong with the settings."""
-    from modellint.planning import deployments
+    from modellint.planning.deployments import deployments
     from modellint.report.assumed import sentence
     from modellint.rules.registry import load_rules
 

@@ -21,7 +21,7 @@ from modellint.cli.command import Command, option
 from modellint.cli.console import note
 
 if TYPE_CHECKING:
-    from modellint.inspection import Inspection
+    from modellint.results.inspection import Inspection
 
 By = Literal["template", "llm", "facts"]
 GROUP = "Contents"

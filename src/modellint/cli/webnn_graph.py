@@ -64,7 +64,7 @@ def write_graph(files: Sequence[Any], target: Path, *, force: bool) -> int:
 
 
 def _deployment(file: Any) -> Deployment:
-    from modellint.planning import deployments, deployments_for
+    from modellint.planning.deployments import deployments, deployments_for
     from modellint.rules.registry import load_rules
 
     every = deployments(file.config, load_rules(examples=False))

@@ -12,7 +12,7 @@ from dataclasses import MISSING, field, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from modellint.base.records import dataclass
-from modellint.finding import MOST_FINDINGS
+from modellint.results.finding import MOST_FINDINGS
 from modellint.rules.suppression import Suppression
 from modellint.targets.deployment import KvPrecision, Parallel
 from modellint.targets.target import Precision

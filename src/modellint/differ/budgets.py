@@ -10,7 +10,7 @@ from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.base.units import parse_bytes
-from modellint.difference import BudgetCheck, DeviceDifference, Difference, MetricChange
+from modellint.results.difference import BudgetCheck, DeviceDifference, Difference, MetricChange
 
 Unit = Literal["", "bytes", "seconds"]
 Numbers = tuple[float | None, float | None]

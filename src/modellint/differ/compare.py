@@ -20,7 +20,13 @@ from modellint.differ.matching import match_models
 from modellint.differ.nodes import node_difference
 from modellint.differ.precisions import precision_difference, quantization_impact
 from modellint.differ.weights import weight_difference
-from modellint.difference import (
+from modellint.engine import lint_opened
+from modellint.formats.huggingface import HUGGING_FACE
+from modellint.inspector import Asked, inspect_opened
+from modellint.model import Model
+from modellint.model.reading import BUDGET
+from modellint.plan import Plan
+from modellint.results.difference import (
     CountChange,
     DeviceDifference,
     Difference,
@@ -28,13 +34,7 @@ from modellint.difference import (
     ModelSide,
     QuantizationImpact,
 )
-from modellint.engine import lint_opened
-from modellint.formats.huggingface import HUGGING_FACE
-from modellint.inspection import Inspection, Memory
-from modellint.inspector import Asked, inspect_opened
-from modellint.model import Model
-from modellint.model.reading import BUDGET
-from modellint.plan import Plan
+from modellint.results.inspection import Inspection, Memory
 from modellint.rules.rule import Rule
 from modellint.session import OpenModel, Session
 

@@ -11,9 +11,9 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from modellint.analysis.chains import LONGEST
 from modellint.differ.windows import is_cropping, is_window_padding, window_of
-from modellint.difference import SAME_DIALECT
 from modellint.model import Graph, Model, Node, Tensor, Value
 from modellint.operators import Trait, having, of
+from modellint.results.difference import SAME_DIALECT
 
 FEW = 64
 """Integers of a constant that is a parameter rather than a weight."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from modellint.base.garbage import no_garbage_collection
 from modellint.differ.matched import Matching
-from modellint.difference import Difference, NodeChange
-from modellint.drawing import Drawing, DrawnNode, DrawnValue
 from modellint.inspector.drawing import Drawer, is_stored
 from modellint.model import Node, Value, format_shape
+from modellint.results.difference import Difference, NodeChange
+from modellint.results.drawing import Drawing, DrawnNode, DrawnValue
 from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 

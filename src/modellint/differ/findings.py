@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from modellint.difference import FindingChange, FindingDifference
-from modellint.finding import Finding
+from modellint.results.difference import FindingChange, FindingDifference
+from modellint.results.finding import Finding
 
 
 def finding_difference(

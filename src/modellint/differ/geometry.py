@@ -15,9 +15,9 @@ from modellint.differ.crossing import FUSED, operator_name
 from modellint.differ.layouts import are_same_axes, is_channels_last
 from modellint.differ.matched import Pair
 from modellint.differ.windows import Window, WindowAxis, window_of
-from modellint.difference import SAME_DIALECT
 from modellint.model import Node, Shape, Value, element_count, small_constant
 from modellint.operators import Trait, of
+from modellint.results.difference import SAME_DIALECT
 
 NOT_COMPARED = (
     "orders of dims in Transpose and Reshape",

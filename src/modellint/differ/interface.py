@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from modellint.differ.crossing import is_crossing
-from modellint.difference import InterfaceChange
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Model, Value
 from modellint.model.dims import Shape
+from modellint.results.difference import InterfaceChange
 
 Ends = Sequence[tuple[Value | None, Value | None]]
 

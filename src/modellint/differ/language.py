@@ -11,14 +11,14 @@ from modellint.analysis.language import PART_NAMES, cached_per_token, weight_par
 from modellint.analysis.language.parts import part_of
 from modellint.base.records import dataclass
 from modellint.differ.tensors import NumericComparison, NumericDifference, Stack, Twin, twins
-from modellint.difference import (
+from modellint.model import Model
+from modellint.model.architecture import Architecture, LayerShape
+from modellint.results.difference import (
     LanguageDifference,
     PartDifference,
     Statement,
     TensorDifference,
 )
-from modellint.model import Model
-from modellint.model.architecture import Architecture, LayerShape
 
 Change = Literal["same", "changed", "converted", "resized", "added", "removed", "unread"]
 

@@ -15,7 +15,9 @@ from modellint.differ.folded import folded_activations
 from modellint.differ.geometry import NOT_COMPARED, differing
 from modellint.differ.matched import Matching, Pair
 from modellint.differ.sizes import ComputedSizes
-from modellint.difference import (
+from modellint.model import Node
+from modellint.operators import Trait, having
+from modellint.results.difference import (
     AttributeChange,
     InputChange,
     NodeChange,
@@ -25,8 +27,6 @@ from modellint.difference import (
     Replacement,
     Rewriting,
 )
-from modellint.model import Node
-from modellint.operators import Trait, having
 
 _SHAPES = having(Trait.READS_SHAPE)
 _VIEWS = having(Trait.RESHAPES)

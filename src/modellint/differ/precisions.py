@@ -13,7 +13,7 @@ from modellint.analysis.quantization import (
 )
 from modellint.base.text import counted
 from modellint.differ.matched import Matching
-from modellint.difference import (
+from modellint.results.difference import (
     DeviceDifference,
     LayerPrecision,
     PrecisionDifference,

@@ -13,15 +13,6 @@ from numpy.typing import NDArray
 from modellint.analysis.quantization import Converter, QuantizationMap
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.matched import Matching, Pair
-from modellint.difference import (
-    NOT_FINITE,
-    DeadChannels,
-    LayerDeviation,
-    NodePlace,
-    OutputDeviation,
-    RunDifference,
-    Saturation,
-)
 from modellint.execution import (
     Activity,
     Arrays,
@@ -40,6 +31,15 @@ from modellint.execution import (
 from modellint.execution.tracing import Scale
 from modellint.model import Model, Value, is_static, small_constant
 from modellint.operators import Trait, having
+from modellint.results.difference import (
+    NOT_FINITE,
+    DeadChannels,
+    LayerDeviation,
+    NodePlace,
+    OutputDeviation,
+    RunDifference,
+    Saturation,
+)
 from modellint.targets.deployment import Deployment
 
 MOST_TRACED = 4

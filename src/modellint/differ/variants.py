@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from modellint.difference import (
+from modellint.evaluation.results import Evaluation, Metric
+from modellint.evaluation.tradeoffs import Axis, Variant, main_metric, pareto_optimal, per_million
+from modellint.results.difference import (
     Difference,
     MetricChange,
     TradeOffs,
     VariantFigures,
 )
-from modellint.evaluation.results import Evaluation, Metric
-from modellint.evaluation.tradeoffs import Axis, Variant, main_metric, pareto_optimal, per_million
 from modellint.targets import Target
 
 _LOWER = ("bytes", "memory", "seconds")

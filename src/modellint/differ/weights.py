@@ -17,8 +17,8 @@ from modellint.differ.folding import NormalizationEffect, folded_weights
 from modellint.differ.layouts import is_layout_known, is_stored_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
-from modellint.difference import StoredWeight, WeightChange, WeightDifference
 from modellint.model import Model, Tensor, Value
+from modellint.results.difference import StoredWeight, WeightChange, WeightDifference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

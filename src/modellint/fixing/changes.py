@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from modellint.base.units import format_bytes
-from modellint.fixed import Change, ModelSize
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Model, Node, Value, format_shape
+from modellint.results.fixed import Change, ModelSize
 
 Lines = dict[tuple[str, str], str]
 """Details by kind and name."""

@@ -18,7 +18,6 @@ from modellint.base.files import DRAFT, TO_OVERWRITE
 from modellint.base.records import dataclass
 from modellint.base.temporary import temporary_folder
 from modellint.base.weight_layout import WeightLayout
-from modellint.fixed import FileFixes
 from modellint.fixing.changes import changes, size_of
 from modellint.fixing.gains import gains
 from modellint.fixing.rounds import Fixing, Wanted
@@ -27,6 +26,7 @@ from modellint.formats.registry import editor_of, title_of
 from modellint.model import Model
 from modellint.model.edits import EditError
 from modellint.plan import Plan
+from modellint.results.fixed import FileFixes
 
 if TYPE_CHECKING:
     from modellint.execution import Arrays

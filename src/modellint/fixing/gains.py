@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from modellint.analysis.cost import cost
 from modellint.analysis.memory import memory
 from modellint.analysis.roofline import roofline
-from modellint.fixed import Gain
 from modellint.fixing.changes import size_of
 from modellint.model import Model
 from modellint.plan import Plan
+from modellint.results.fixed import Gain
 
 
 def gains(before: Model, after: Model, plan: Plan) -> Iterator[Gain]:

@@ -14,8 +14,6 @@ from modellint.base.errors import ModellintError
 from modellint.base.records import dataclass
 from modellint.base.text import counted
 from modellint.engine import lint_file
-from modellint.finding import Finding, Severity
-from modellint.fixed import ProofStep
 from modellint.fixing.batches import mixes_samples
 from modellint.fixing.proposals import Proposal
 from modellint.fixing.structure import computes_the_same
@@ -25,6 +23,8 @@ from modellint.model.edits import AddTensor, Rewrite, SetTensor
 from modellint.plan import Plan
 from modellint.probes import CHILD, memory_to_spare
 from modellint.probes.runner import Limits, run_child
+from modellint.results.finding import Finding, Severity
+from modellint.results.fixed import ProofStep
 
 if TYPE_CHECKING:
     from modellint.execution import Arrays, Execution

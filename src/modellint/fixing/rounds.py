@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
-from modellint.fixed import FixEntry, ProofStep, RefusedFix
 from modellint.fixing.proof import Failure, Proof
 from modellint.fixing.proposals import Proposal, proposals
 from modellint.fixing.recording import recorded_shapes
@@ -30,6 +29,7 @@ from modellint.model.edits import (
     SetTensor,
 )
 from modellint.plan import Plan
+from modellint.results.fixed import FixEntry, ProofStep, RefusedFix
 from modellint.rules.selection import covers
 from modellint.session import Session
 

@@ -20,10 +20,10 @@ from modellint.fleets.results import FleetRun, Results, begin, now, read_finding
 from modellint.fleets.running import Course
 from modellint.fleets.survey import survey
 from modellint.fleets.task import FleetTask, Row, Rows, make_orders
-from modellint.planning import fetch_limits
+from modellint.planning.asking import fetch_limits
 from modellint.remote.reaching import reached
 from modellint.remote.urls import parsed
-from modellint.surveyed import By, Survey, SurveyedRun
+from modellint.results.surveyed import By, Survey, SurveyedRun
 
 Watch = Callable[[Sequence[FleetTask]], Callable[[FleetTask], None]]
 """Given the files of a run, returns what is to be called with each that is finished."""

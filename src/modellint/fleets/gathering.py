@@ -20,7 +20,7 @@ from modellint.lint.judging import baseline_file, name_in_baseline
 from modellint.lint.notes import about_discovery, about_weights
 from modellint.lint.record import FileRecord, plan_files
 from modellint.plan import Plan
-from modellint.planning import Setup
+from modellint.planning.setup import Setup
 from modellint.rules.baseline import read_baseline
 
 

@@ -25,7 +25,7 @@ from modellint.base.records import dataclass
 from modellint.fleets.folders import ResultsFolder
 from modellint.fleets.parts import FINDINGS, FORMATS, MODELS, FormatName, PartFormat
 from modellint.fleets.task import Row, Rows
-from modellint.surveyed import Counts, SurveyedRun
+from modellint.results.surveyed import Counts, SurveyedRun
 
 RUN, KIND = "run.json", "modellint-fleet"
 MOST_MODELS = 5000

@@ -17,7 +17,7 @@ from modellint.base.records import dataclass
 from modellint.fleets.folders import results_folder
 from modellint.fleets.owners import NONE, Owners
 from modellint.fleets.results import read_findings, read_models, read_run
-from modellint.surveyed import (
+from modellint.results.surveyed import (
     By,
     Counts,
     FleetTrend,

@@ -21,8 +21,8 @@ from modellint.base.standins import StandIns, adopt, known, path_of
 from modellint.base.temporary import temporary_folder
 from modellint.base.version import __version__
 from modellint.config.settings import FailOn
-from modellint.finding import Finding, Severity
 from modellint.plan import FileReport, Plan
+from modellint.results.finding import Finding, Severity
 from modellint.rules.baseline import Baseline
 from modellint.rules.suppression import Suppression, suppress
 from modellint.workers.job import Job, died, lint_job

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from modellint.drawing import Drawing, DrawnNode
-from modellint.inspection import Engine, Inspection, MeasuredLayer
+from modellint.results.drawing import Drawing, DrawnNode
+from modellint.results.inspection import Engine, Inspection, MeasuredLayer
 
 NOT_NAMED = "in no layer"
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from modellint.base.text import counted, shorten
-from modellint.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
 from modellint.inspector.grouping import BlockStack, stacks
 from modellint.inspector.node_facts import NodeFacts, attempt
 from modellint.model import AttributeRef, Graph, Node, Tensor, Value, format_shape
+from modellint.results.drawing import Drawing, DrawnGroup, DrawnNode, DrawnValue
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 

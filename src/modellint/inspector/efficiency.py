@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 
 from modellint.base.records import dataclass
-from modellint.inspection import Efficiency, Inspection, Port, Task
+from modellint.results.inspection import Efficiency, Inspection, Port, Task
 
 FEWEST_REFERENCES = 8
 """A share of fewer architectures says little."""

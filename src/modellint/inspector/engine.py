@@ -16,8 +16,8 @@ from modellint.analysis.layers import (
 from modellint.base.errors import UsageError
 from modellint.capability import Capability
 from modellint.formats.trt.layers import UNTOLD
-from modellint.inspection import Became, Bottleneck, Engine, EngineLayer, LeftFloat, Zone
 from modellint.model import Model, Node
+from modellint.results.inspection import Became, Bottleneck, Engine, EngineLayer, LeftFloat, Zone
 from modellint.session import Session
 
 

@@ -12,11 +12,11 @@ from modellint.analysis.latency import LayerTime, TimeEstimate
 from modellint.analysis.memory import memory
 from modellint.analysis.parameters import parameters, stored_weight
 from modellint.analysis.precision import without_strange_assumption
-from modellint.inspection import Dims, LayerFacts
 from modellint.inspector.critical import critical_path
 from modellint.inspector.node_facts import NodeFacts, attempt
 from modellint.model import Model, Node, Value
 from modellint.placement.timed import latency_on_units
+from modellint.results.inspection import Dims, LayerFacts
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 

@@ -16,8 +16,8 @@ from modellint.analysis.assume import Settled, settle
 from modellint.analysis.cost import ModelCost
 from modellint.analysis.memory import memory
 from modellint.base.records import dataclass
-from modellint.inspection import Term
 from modellint.model import Model
+from modellint.results.inspection import Term
 from modellint.targets.deployment import Deployment
 
 MOST_DIMS = 3

@@ -14,7 +14,8 @@ from modellint.analysis.language import (
     language_needs,
     servers,
 )
-from modellint.inspection import (
+from modellint.model.architecture import Architecture, LayerShape, Positions
+from modellint.results.inspection import (
     Draft,
     LanguageContext,
     LanguageDevice,
@@ -23,7 +24,6 @@ from modellint.inspection import (
     LayerKind,
     ServedBy,
 )
-from modellint.model.architecture import Architecture, LayerShape, Positions
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 

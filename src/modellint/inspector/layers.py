@@ -7,9 +7,9 @@ from dataclasses import field
 from modellint.analysis.cost import ModelCost, NodeCost
 from modellint.analysis.parameters import stored_weight
 from modellint.base.records import dataclass
-from modellint.inspection import Layer
 from modellint.model import Model, Node, Tensor
 from modellint.operators import Trait, having
+from modellint.results.inspection import Layer
 
 MOST = 6
 

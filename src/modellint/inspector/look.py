@@ -25,10 +25,20 @@ from modellint.base.garbage import no_garbage_collection
 from modellint.base.records import dataclass
 from modellint.base.standins import settled
 from modellint.capability import Capability
-from modellint.drawing import Drawing
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.formats.trt import ENGINE
-from modellint.inspection import (
+from modellint.inspector.annotating import annotate
+from modellint.inspector.drawing import draw
+from modellint.inspector.efficiency import efficiency
+from modellint.inspector.engine import engine_of
+from modellint.inspector.formula import macs_formula
+from modellint.inspector.layers import largest_layers
+from modellint.inspector.needs import Needs
+from modellint.inspector.sweep import Sweep, candidates
+from modellint.inspector.timed import timed_on
+from modellint.model import Model, Problem, Value
+from modellint.results.drawing import Drawing
+from modellint.results.inspection import (
     Assumed,
     AssumedPart,
     Attention,
@@ -40,23 +50,13 @@ from modellint.inspection import (
     States,
     Trouble,
 )
-from modellint.inspector.annotating import annotate
-from modellint.inspector.drawing import draw
-from modellint.inspector.efficiency import efficiency
-from modellint.inspector.engine import engine_of
-from modellint.inspector.formula import macs_formula
-from modellint.inspector.layers import largest_layers
-from modellint.inspector.needs import Needs
-from modellint.inspector.sweep import Sweep, candidates
-from modellint.inspector.timed import timed_on
-from modellint.model import Model, Problem, Value
 from modellint.rules.rule import Rule
 from modellint.session import OpenModel, Session
 from modellint.targets.deployment import Deployment
 from modellint.targets.profiles import InputProfile, bound_to, input_profiles
 
 if TYPE_CHECKING:
-    from modellint.measured import MeasuredRun
+    from modellint.results.measured import MeasuredRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from modellint.inspection import MeasuredLayer
-from modellint.measured import MeasuredRun
 from modellint.model import Model
 from modellint.profiles.profiled import ProfiledLayer, ProfiledModel
+from modellint.results.inspection import MeasuredLayer
+from modellint.results.measured import MeasuredRun
 from modellint.targets.target import Target
 
 

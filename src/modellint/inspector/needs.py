@@ -17,8 +17,17 @@ from modellint.analysis.precision import (
 from modellint.analysis.quantization.mapping import QuantizationMap
 from modellint.analysis.roofline import roofline
 from modellint.analysis.shapes import DeployedTypes
-from modellint.inspection import AliveTensor, Cell, Estimate, Memory, Peak, Roofline, Row, SlowNode
 from modellint.model import Dim, Model, Shape
+from modellint.results.inspection import (
+    AliveTensor,
+    Cell,
+    Estimate,
+    Memory,
+    Peak,
+    Roofline,
+    Row,
+    SlowNode,
+)
 from modellint.session import OpenModel
 from modellint.targets import Target
 from modellint.targets.deployment import Deployment

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from modellint.formats.registry import dialect_of
-from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 from modellint.model import Node
 from modellint.placement import Boundary, Merge, NotTaken, Partition, UnitPlacement, placement
+from modellint.results.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 from modellint.runtimes import find_runtime
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment

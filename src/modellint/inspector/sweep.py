@@ -14,8 +14,8 @@ from modellint.base.errors import UsageError
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
 from modellint.base.units import parse_bytes
-from modellint.inspection import Candidate, Certainty
 from modellint.placement.timed import latency_on_units
+from modellint.results.inspection import Candidate, Certainty
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from modellint.analysis.latency import LayerTime, TimeEstimate
 from modellint.analysis.precision import without_strange_assumption
-from modellint.inspection import Time, TimedLayer, TimeParts
 from modellint.placement.timed import latency_on_units
+from modellint.results.inspection import Time, TimedLayer, TimeParts
 from modellint.session import OpenModel
 from modellint.targets.deployment import Deployment
 

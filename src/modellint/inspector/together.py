@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from modellint.inspection import Inspection, Share, Time, Together, Verdict
+from modellint.results.inspection import Inspection, Share, Time, Together, Verdict
 from modellint.targets import Target
 
 TIGHT = 0.95

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modellint.analysis.weights import FEWEST_PIECES, MOST_PIECES, PIECES, pieces
-from modellint.inspection import WeightFigures
 from modellint.inspector.node_facts import attempt
 from modellint.model import Model, Tensor
+from modellint.results.inspection import WeightFigures
 
 BINS = 24
 """Bars of a histogram."""

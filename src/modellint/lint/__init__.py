@@ -11,7 +11,6 @@ from modellint.base.records import dataclass
 from modellint.base.standins import Fetched, all_fetched
 from modellint.config.load import Configs
 from modellint.discovery import Discovery, discover
-from modellint.finding import Result
 from modellint.lfs import pointers_resolved
 from modellint.lint.judging import judge
 from modellint.lint.notes import (
@@ -25,6 +24,7 @@ from modellint.lint.record import plan_files
 from modellint.lint.reporting import Progress, add_reports
 from modellint.lint.request import Request
 from modellint.lint.result import make_result
+from modellint.results.finding import Result
 
 
 @dataclass(frozen=True, slots=True)

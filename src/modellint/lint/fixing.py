@@ -12,12 +12,12 @@ from modellint.base.weight_layout import WeightLayout
 from modellint.config.load import CommandLine, Configs
 from modellint.config.settings import Settings
 from modellint.discovery import Found, discover
-from modellint.fixed import FileFixes
 from modellint.fixing.files import Destination, fix_file
 from modellint.fixing.rounds import Wanted
 from modellint.lint.record import plan_files
 from modellint.lint.request import Request
 from modellint.plan import Plan
+from modellint.results.fixed import FileFixes
 
 
 def fix(

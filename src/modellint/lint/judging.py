@@ -14,10 +14,10 @@ from modellint.base.standins import stand_ins
 from modellint.base.text import clean, counted, listed
 from modellint.config.load import CommandLine, Config
 from modellint.discovery import shown_path
-from modellint.finding import Finding, Severity
 from modellint.lint.record import FileRecord
 from modellint.lint.request import Request
-from modellint.planning import Setup
+from modellint.planning.setup import Setup
+from modellint.results.finding import Finding, Severity
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
 from modellint.rules.remark import remark
 from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress

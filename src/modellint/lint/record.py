@@ -11,9 +11,9 @@ from modellint.base.records import dataclass
 from modellint.base.text import clean
 from modellint.config.load import Config, Configs
 from modellint.discovery import Found
-from modellint.finding import Finding
 from modellint.plan import FileReport, Plan
-from modellint.planning import Setup, make_setup
+from modellint.planning.setup import Setup, make_setup
+from modellint.results.finding import Finding
 
 
 @dataclass(slots=True, eq=False)

@@ -9,9 +9,9 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from modellint.config.settings import FailOn
-from modellint.finding import Finding, Probed, Result, RuleInfo, Severity
 from modellint.lint.record import FileRecord
-from modellint.planning import Setup
+from modellint.planning.setup import Setup
+from modellint.results.finding import Finding, Probed, Result, RuleInfo, Severity
 from modellint.rules.registry import with_examples
 from modellint.rules.rule import Rule
 

@@ -13,7 +13,7 @@ from modellint.serving.models import command_line, look_at
 from modellint.serving.work import work
 
 if TYPE_CHECKING:
-    from modellint.finding import Finding
+    from modellint.results.finding import Finding
 
 Given = Mapping[str, Any]
 

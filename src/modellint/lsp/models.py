@@ -14,10 +14,10 @@ from modellint.base.paths import NEVER_WALKED, Folders
 from modellint.base.text import brief
 from modellint.base.toml_text import Range
 from modellint.discovery import GitIgnores
-from modellint.finding import Finding, Severity
 from modellint.formats.registry import first_part, formats, is_model
 from modellint.lsp.documents import TOP, OpenDocument, uri_of
 from modellint.lsp.texts import ERROR, INFORMATION, SOURCE, WARNING, Diagnosis
+from modellint.results.finding import Finding, Severity
 from modellint.serving.chores import Chores
 from modellint.serving.work import WorkEndedError, Worker
 

@@ -73,7 +73,7 @@ def diagnose(document: OpenDocument, more: ConfigCheck) -> list[Diagnosis]:
 
 def _of_configuration(document: OpenDocument, more: ConfigCheck) -> Iterator[Diagnosis]:
     from modellint.config.load import parse_config
-    from modellint.planning import check_config
+    from modellint.planning.setup import check_config
 
     try:
         config = parse_config(document.text, document.path)

@@ -20,7 +20,7 @@ from modellint.mcp.tools import MOST_LISTED, USUAL
 from modellint.serving.models import command_line, look_at
 
 if TYPE_CHECKING:
-    from modellint.finding import Finding, Result
+    from modellint.results.finding import Finding, Result
     from modellint.rules.rule import Rule
 
 LONGEST_PAGE = 60_000

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from modellint.finding import Finding, Severity
 from modellint.probes.backends import known_backends
 from modellint.probes.outcome import Outcome
+from modellint.results.finding import Finding, Severity
 from modellint.runtimes import title_of
 
 CONFIRMED, CONTRADICTED = "confirmed", "contradicted"

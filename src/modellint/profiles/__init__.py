@@ -13,9 +13,15 @@ from typing import Any
 
 from modellint.base.errors import UsageError
 from modellint.base.files import MOST_JSON, open_regular, read_text
-from modellint.measured import KIND, MeasuredRun, parse_json, require_possible, run_from_json
 from modellint.profiles import registry
 from modellint.profiles.part import RunPart, joined
+from modellint.results.measured import (
+    KIND,
+    MeasuredRun,
+    parse_json,
+    require_possible,
+    run_from_json,
+)
 
 SQLITE = b"SQLite format 3\0"
 FORMATS = (

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.measured import RunDevice, RunLayer, RunRuntime, shown
 from modellint.profiles.gathering import Event, Gathered, own_seconds, per_inference, times_from
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
+from modellint.results.measured import RunDevice, RunLayer, RunRuntime, shown
 
 MICRO = 1e-6
 _STEP = re.compile(r"ProfilerStep#\d+")

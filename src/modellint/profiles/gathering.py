@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from modellint.base.records import dataclass
-from modellint.measured import RunTimes
+from modellint.results.measured import RunTimes
 
 
 @dataclass(frozen=True, slots=True)

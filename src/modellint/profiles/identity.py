@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from modellint.base.files import open_regular
-from modellint.measured import MeasuredRun, shown
+from modellint.results.measured import MeasuredRun, shown
 
 
 def is_of(run: MeasuredRun, path: Path) -> bool:

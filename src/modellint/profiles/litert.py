@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.measured import RunConditions, RunDevice, RunLayer, RunTimes, shown
 from modellint.profiles.part import RunPart, bare
+from modellint.results.measured import RunConditions, RunDevice, RunLayer, RunTimes, shown
 
 MICRO, MILLI = 1e-6, 1e-3
 _TIMINGS = re.compile(

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from modellint.base.files import open_regular
-from modellint.measured import RunDevice, RunLayer, RunRuntime, shown
 from modellint.profiles.gathering import Event, Gathered, per_inference, times_from
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
+from modellint.results.measured import RunDevice, RunLayer, RunRuntime, shown
 
 NANO = 1e-9
 MOST_ROWS = 2_000_000

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modellint.measured import (
+from modellint.profiles.gathering import Event, Gathered, own_seconds, per_inference, times_from
+from modellint.profiles.part import RunPart
+from modellint.profiles.types import precision_of
+from modellint.results.measured import (
     MeasuredRun,
     RunDevice,
     RunLayer,
@@ -15,9 +18,6 @@ from modellint.measured import (
     RunTimes,
     shown,
 )
-from modellint.profiles.gathering import Event, Gathered, own_seconds, per_inference, times_from
-from modellint.profiles.part import RunPart
-from modellint.profiles.types import precision_of
 
 CPU = "CPUExecutionProvider"
 SUFFIX = "_kernel_time"

@@ -7,9 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modellint.measured import RunConditions, RunDevice, RunLayer, RunRuntime, RunTimes, shown
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
+from modellint.results.measured import (
+    RunConditions,
+    RunDevice,
+    RunLayer,
+    RunRuntime,
+    RunTimes,
+    shown,
+)
 
 MILLI = 1e-3
 _COLUMNS = ("layerName", "execStatus", "layerType", "execType")

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 
 from modellint.base.records import dataclass
-from modellint.measured import MeasuredRun, RunConditions, RunDevice, RunLayer, RunModel, RunRuntime
+from modellint.results.measured import (
+    MeasuredRun,
+    RunConditions,
+    RunDevice,
+    RunLayer,
+    RunModel,
+    RunRuntime,
+)
 
 
 @dataclass(frozen=True, slots=True)

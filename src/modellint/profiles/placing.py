@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from modellint.measured import MeasuredRun, RunLayer
 from modellint.model import Graph, Model, Node, Value
+from modellint.results.measured import MeasuredRun, RunLayer
 
 _BETWEEN_PARTS = re.compile(r" \+ |, |PWN\(|\)|\x1e")
 _ENDINGS = (

@@ -12,10 +12,10 @@ from modellint.analysis.cost.traffic import sizes_of
 from modellint.analysis.roofline import Bound, peak_rate
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
-from modellint.measured import MeasuredRun, RunLayer
 from modellint.model import Model, Node, Value
 from modellint.operators import Trait, having
 from modellint.profiles.placing import nodes_of_layers
+from modellint.results.measured import MeasuredRun, RunLayer
 from modellint.targets.deployment import Deployment, ShapeProfile
 from modellint.targets.target import Target
 

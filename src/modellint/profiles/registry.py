@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modellint.base.errors import UsageError
 from modellint.base.files import DRAFT
-from modellint.measured import MeasuredRun
+from modellint.results.measured import MeasuredRun
 
 SUFFIX = ".run.json"
 _UNUSUAL = re.compile(r"[^A-Za-z0-9]+")

@@ -14,11 +14,11 @@ from modellint.analysis.layers import is_reformat, onnx_names, precision
 from modellint.formats import read_model
 from modellint.formats.trt import LAYERS
 from modellint.formats.trt.layers import UNTOLD
-from modellint.measured import RunLayer, shown
 from modellint.model import Node
 from modellint.profiles.gathering import times_from
 from modellint.profiles.part import RunPart, bare
 from modellint.profiles.types import precision_of
+from modellint.results.measured import RunLayer, shown
 
 MILLI = 1e-3
 REFORMATS = ("Reformatting CopyNode", "reformat", "{ForeignNode_reformat")

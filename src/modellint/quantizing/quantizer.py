@@ -22,8 +22,8 @@ from modellint.formats import read_model
 from modellint.model import Model, Node
 from modellint.probes import CHILD, memory_to_spare
 from modellint.probes.runner import Limits, run_child
-from modellint.quantized import LayerNoise, OutputLoss, Quantized
 from modellint.quantizing.recipes import Recipe
+from modellint.results.quantized import LayerNoise, OutputLoss, Quantized
 from modellint.targets.deployment import Deployment
 
 SECONDS = 1800.0

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Protocol, TextIO, cast
 
-from modellint.finding import Result
 from modellint.report.options import Options
+from modellint.results.finding import Result
 
 __all__ = ["FORMATS", "Options", "render", "write"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modellint.base.text import counted, listed
-from modellint.finding import Assumptions, DeploymentPart, Result
+from modellint.results.finding import Assumptions, DeploymentPart, Result
 
 MOST_SENTENCES = 4
 MOST_DEPLOYMENTS = 4

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from modellint.base.text import brief, clean
-from modellint.finding import Finding, Location, Result
 from modellint.report.grouping import ordered
 from modellint.report.options import Options
+from modellint.results.finding import Finding, Location, Result
 
 
 def render(result: Result, options: Options) -> str:

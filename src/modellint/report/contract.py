@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from modellint.base.links import rule_url
 from modellint.base.version import __version__
-from modellint.finding import Assumptions, Finding, ModelSummary, Probed, Result, Severity
-from modellint.fixed import FileFixes, FixEntry, ModelSize, RefusedFix
 from modellint.report.grouping import ordered
+from modellint.results.finding import Assumptions, Finding, ModelSummary, Probed, Result, Severity
+from modellint.results.fixed import FileFixes, FixEntry, ModelSize, RefusedFix
 
 
 class LocationEntry(TypedDict):

@@ -7,25 +7,6 @@ from typing import TextIO, TypeVar
 
 from modellint.base.text import counted, growth, shorten
 from modellint.base.units import format_bytes
-from modellint.difference import (
-    DeviceDifference,
-    Difference,
-    FigureChange,
-    FindingChange,
-    FindingDifference,
-    InterfaceChange,
-    LanguageDifference,
-    LayerPrecision,
-    ModelSide,
-    NodeChange,
-    NodeDifference,
-    Overview,
-    PrecisionDifference,
-    QuantizationImpact,
-    SpeedBound,
-    WeightChange,
-    WeightDifference,
-)
 from modellint.report.diff_language import (
     BUDGETS,
     METRICS,
@@ -55,6 +36,25 @@ from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Cell, Column, Row, figures, names, prose
 from modellint.report.text import BOLD, FAIR, GOOD, LINES, POOR, SEVERITIES, Text
+from modellint.results.difference import (
+    DeviceDifference,
+    Difference,
+    FigureChange,
+    FindingChange,
+    FindingDifference,
+    InterfaceChange,
+    LanguageDifference,
+    LayerPrecision,
+    ModelSide,
+    NodeChange,
+    NodeDifference,
+    Overview,
+    PrecisionDifference,
+    QuantizationImpact,
+    SpeedBound,
+    WeightChange,
+    WeightDifference,
+)
 
 T = TypeVar("T")
 

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from modellint.base.text import clean
-from modellint.difference import (
+from modellint.report.diff_language import budget_figure, percent
+from modellint.report.diff_words import as_text, not_compared, summary
+from modellint.report.options import Options
+from modellint.results.difference import (
     BudgetCheck,
     Difference,
     LanguageDifference,
@@ -14,9 +17,6 @@ from modellint.difference import (
     Overview,
     WeightDifference,
 )
-from modellint.report.diff_language import budget_figure, percent
-from modellint.report.diff_words import as_text, not_compared, summary
-from modellint.report.options import Options
 
 
 def write(difference: Difference, stream: TextIO, options: Options) -> None:

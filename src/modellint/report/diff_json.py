@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TextIO
 
-from modellint.difference import Difference, Overview
 from modellint.report.options import Options
 from modellint.report.strict import dumps
+from modellint.results.difference import Difference, Overview
 
 
 def write(difference: Difference, stream: TextIO, options: Options) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from modellint.base.text import growth, quantity, work
 from modellint.base.units import format_bytes
-from modellint.difference import (
+from modellint.report.table import Column, Row, figures, names, prose
+from modellint.report.text import FAIR, GOOD, POOR, Text
+from modellint.results.difference import (
     BudgetCheck,
     LanguageDifference,
     MetricChange,
@@ -15,8 +17,6 @@ from modellint.difference import (
     TradeOffs,
     VariantFigures,
 )
-from modellint.report.table import Column, Row, figures, names, prose
-from modellint.report.text import FAIR, GOOD, POOR, Text
 
 Words = Callable[[str], str]
 

@@ -12,7 +12,13 @@ from typing import TextIO
 
 from modellint.base.text import counted, growth
 from modellint.base.units import format_bytes
-from modellint.difference import (
+from modellint.report.diff import write as write_page
+from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
+from modellint.report.diff_words import TITLES, figure_text, not_compared, summary
+from modellint.report.markdown import MOST_CHARACTERS, code, prose, rule_link
+from modellint.report.options import Options
+from modellint.report.table import markdown
+from modellint.results.difference import (
     BudgetCheck,
     DeviceDifference,
     Difference,
@@ -25,12 +31,6 @@ from modellint.difference import (
     TradeOffs,
     VariantFigures,
 )
-from modellint.report.diff import write as write_page
-from modellint.report.diff_language import brief_seconds, budget_figure, trade_off_facts
-from modellint.report.diff_words import TITLES, figure_text, not_compared, summary
-from modellint.report.markdown import MOST_CHARACTERS, code, prose, rule_link
-from modellint.report.options import Options
-from modellint.report.table import markdown
 
 MARK = "<!-- modellint diff -->"
 """Marker by which a workflow finds its previous comment, to replace it."""

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from modellint.base.units import format_bytes
-from modellint.difference import Overview, OverviewRow, TradeOffs
 from modellint.report.diff_language import trade_off_columns, trade_off_facts, trade_off_rows
 from modellint.report.page import Page
 from modellint.report.table import Column, Row, figures, names, paths, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
+from modellint.results.difference import Overview, OverviewRow, TradeOffs
 
 OVERVIEW = (
     names(),

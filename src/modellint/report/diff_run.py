@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modellint.base.text import counted
-from modellint.difference import NOT_FINITE, LayerDeviation, OutputDeviation, RunDifference
 from modellint.report.page import Page
 from modellint.report.table import Column, Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
+from modellint.results.difference import NOT_FINITE, LayerDeviation, OutputDeviation, RunDifference
 
 MOST_ROWS = 8
 SLIGHT = 0.1

@@ -11,11 +11,11 @@ from typing import Any, TextIO
 from modellint.base.links import REPOSITORY, rule_url
 from modellint.base.text import brief, clean
 from modellint.base.version import __version__
-from modellint.difference import Difference, FindingChange, Overview
 from modellint.report.options import Options
 from modellint.report.places import source_uri
 from modellint.report.sarif import ROOT, SCHEMA
 from modellint.report.strict import dumps
+from modellint.results.difference import Difference, FindingChange, Overview
 
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 

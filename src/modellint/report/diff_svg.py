@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from modellint.base.errors import UsageError
-from modellint.difference import Difference, Overview
 from modellint.report.charts import pareto
 from modellint.report.options import Options
+from modellint.results.difference import Difference, Overview
 
 LACKING = "a picture of variants needs a metric of each (--metrics), and a figure that all have"
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bytes
-from modellint.difference import (
+from modellint.report.diff_run import summary as run_summary
+from modellint.results.difference import (
     Difference,
     FigureChange,
     LanguageDifference,
@@ -16,7 +17,6 @@ from modellint.difference import (
     PrecisionDifference,
     WeightDifference,
 )
-from modellint.report.diff_run import summary as run_summary
 
 MOST_NUMBERS = 8
 LONGEST_VALUE = 40

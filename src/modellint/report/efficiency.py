@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modellint.base.text import counted
-from modellint.inspection import Inspection, Task
+from modellint.results.inspection import Inspection, Task
 
 KINDS: Mapping[Task, str] = {
     "image classification": "image classifier",

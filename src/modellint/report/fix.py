@@ -8,11 +8,11 @@ from typing import TextIO
 
 from modellint.base.text import cells, counted, growth, quantity, shorten
 from modellint.base.units import format_bytes
-from modellint.fixed import Change, FileFixes, FixEntry, Gain, ModelSize
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, names
 from modellint.report.text import FAIR, FIX, GOOD, LINES, POOR, Style, Text
+from modellint.results.fixed import Change, FileFixes, FixEntry, Gain, ModelSize
 
 MOST_REFUSED = 5
 MOST_CHANGES = 200

@@ -7,7 +7,6 @@ from typing import TextIO
 
 from modellint.base.text import counted, duration, listed
 from modellint.base.units import format_bytes
-from modellint.finding import Severity
 from modellint.report.markdown import MARK, code, prose
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS
@@ -15,7 +14,15 @@ from modellint.report.page import Page
 from modellint.report.table import Row, figures, markdown, names
 from modellint.report.table import prose as prose_column
 from modellint.report.text import GOOD, POOR, SEVERITIES, Text
-from modellint.surveyed import Counts, FleetTrend, Survey, SurveyedGroup, SurveyedModel, SurveyedRun
+from modellint.results.finding import Severity
+from modellint.results.surveyed import (
+    Counts,
+    FleetTrend,
+    Survey,
+    SurveyedGroup,
+    SurveyedModel,
+    SurveyedRun,
+)
 
 MOST_GROUPS, MOST_MODELS, MOST_RULES = 30, 10, 8
 """Rows without --verbose."""

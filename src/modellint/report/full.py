@@ -11,7 +11,6 @@ from modellint.base.links import rule_url
 from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, duration, listed, quantity, shorten
 from modellint.base.units import format_bytes
-from modellint.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 from modellint.report import fix
 from modellint.report.assumed import sentences
 from modellint.report.grouping import (
@@ -28,6 +27,7 @@ from modellint.report.page import LABEL, Page
 from modellint.report.statistics import statistics
 from modellint.report.table import Column, Row, figures, names, paths
 from modellint.report.text import BOLD, FIX, LINES, PLAIN, SEVERITIES, Style, Text
+from modellint.results.finding import Finding, Frame, FrameRow, ModelSummary, Result, Severity
 
 ROOMY = 60
 """Columns that a table with wide gaps needs."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modellint.base.text import brief, clean, counted
-from modellint.finding import Result, Severity
 from modellint.report.grouping import Group, also, sections
 from modellint.report.options import Options
 from modellint.report.overview import overview
 from modellint.report.places import source_path
+from modellint.results.finding import Result, Severity
 
 MOST_PER_KIND = 10
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from modellint.base.text import brief, clean
-from modellint.finding import Finding, Result, Severity
 from modellint.report.grouping import ordered
 from modellint.report.options import Options
 from modellint.report.places import source_path
 from modellint.report.strict import dumps
+from modellint.results.finding import Finding, Result, Severity
 
 SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.INFO: "info"}
 

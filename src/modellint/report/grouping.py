@@ -9,7 +9,7 @@ from dataclasses import field, replace
 
 from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, listed, shorten
-from modellint.finding import MORE, Finding, ModelSummary, Result, Severity
+from modellint.results.finding import MORE, Finding, ModelSummary, Result, Severity
 
 LONGEST_NAME = 100
 """Maximum length of a name in a list."""

@@ -8,13 +8,13 @@ from typing import TextIO
 
 from modellint.base.text import clean, counted, quantity, shorten, work
 from modellint.base.units import format_bytes
-from modellint.inspection import Engine, Identity, Inspection, Port, Term, Together, Trouble
 from modellint.report.efficiency import compared
 from modellint.report.inspect_language import LanguagePage
 from modellint.report.options import Options
 from modellint.report.page import HEADING
 from modellint.report.table import Row, figures, names
 from modellint.report.text import FAIR, POOR, Text
+from modellint.results.inspection import Engine, Identity, Inspection, Port, Term, Together, Trouble
 
 MOST_ENTRIES = 6
 LONGEST_ENTRY = 40

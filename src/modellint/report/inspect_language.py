@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
-from modellint.inspection import (
+from modellint.report.inspect_needs import VERDICTS, NeedsPage
+from modellint.report.page import LABEL
+from modellint.report.table import figures, names
+from modellint.report.text import POOR, Text
+from modellint.results.inspection import (
     LanguageContext,
     LanguageDevice,
     LanguageModel,
@@ -14,10 +18,6 @@ from modellint.inspection import (
     ServedBy,
     Together,
 )
-from modellint.report.inspect_needs import VERDICTS, NeedsPage
-from modellint.report.page import LABEL
-from modellint.report.table import figures, names
-from modellint.report.text import POOR, Text
 
 MOST_KINDS = 4
 MOST_REQUESTS = 1 << 12

@@ -8,7 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from modellint.base.records import dataclass
 from modellint.base.text import cells, counted, shorten, work
 from modellint.base.units import format_bytes
-from modellint.inspection import (
+from modellint.report.inspect_sweep import SweepPage
+from modellint.report.page import LABEL
+from modellint.report.table import figures, names
+from modellint.report.text import FAIR, GOOD, LINES, PLAIN, POOR, Style, Text
+from modellint.results.inspection import (
     Cell,
     Estimate,
     Memory,
@@ -18,10 +22,6 @@ from modellint.inspection import (
     TimedLayer,
     Verdict,
 )
-from modellint.report.inspect_sweep import SweepPage
-from modellint.report.page import LABEL
-from modellint.report.table import figures, names
-from modellint.report.text import FAIR, GOOD, LINES, PLAIN, POOR, Style, Text
 
 ENDLESS = 1 << 20
 """Size at which the search for the largest size stops."""

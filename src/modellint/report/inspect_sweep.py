@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from modellint.base.text import counted, work
-from modellint.inspection import Candidate, Certainty
 from modellint.report.page import LABEL, Page
 from modellint.report.table import Row, figures, names
 from modellint.report.text import FAIR, GOOD, POOR, Style, Text
+from modellint.results.inspection import Candidate, Certainty
 
 MOST = 20
 """Combinations that satisfy nothing, shown without --verbose."""

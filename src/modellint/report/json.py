@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from modellint.finding import Result
 from modellint.report.contract import document
 from modellint.report.options import Options
 from modellint.report.strict import dumps
+from modellint.results.finding import Result
 
 
 def render(result: Result, options: Options) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from modellint.finding import Result
 from modellint.report.contract import finding_entry
 from modellint.report.grouping import ordered
 from modellint.report.options import Options
 from modellint.report.strict import dumps
+from modellint.results.finding import Result
 
 
 def render(result: Result, options: Options) -> str:

@@ -12,12 +12,12 @@ from xml.etree import ElementTree as ET
 
 from modellint.base.links import rule_url
 from modellint.base.text import brief, clean
-from modellint.finding import Finding, Result
 from modellint.report.assumed import sentences
 from modellint.report.concise import where
 from modellint.report.grouping import by_file
 from modellint.report.options import Options
 from modellint.report.places import source_path
+from modellint.results.finding import Finding, Result
 
 OUTCOMES = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 """Outcomes of a case, and the attributes that count them."""

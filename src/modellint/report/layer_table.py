@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 from modellint.base.errors import UsageError
 from modellint.base.text import clean
-from modellint.inspection import Dims, Inspection, LayerFacts
 from modellint.report.strict import dumps
+from modellint.results.inspection import Dims, Inspection, LayerFacts
 
 COLUMNS = (
     "model",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from modellint.base.text import clean, counted
-from modellint.inspection import Became, Engine
 from modellint.report.options import Options
 from modellint.report.page import Page
+from modellint.results.inspection import Became, Engine
 
 MOST = 8
 MOST_FUSED = 5

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 
 from modellint.base.links import rule_url
 from modellint.base.text import brief, counted, shorten
-from modellint.finding import Result, Severity
 from modellint.report.assumed import sentences
 from modellint.report.grouping import Group, Section, also, sections
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS, overview
 from modellint.report.places import source_path
 from modellint.report.table import markdown, markdown_row
+from modellint.results.finding import Result, Severity
 
 MARK = "<!-- modellint -->"
 """Marker by which a workflow finds its previous comment, to replace it."""

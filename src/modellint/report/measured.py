@@ -7,12 +7,12 @@ from typing import TextIO
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.inspection import MeasuredLayer
-from modellint.measured import MeasuredRun, RunSpeed, RunTimes
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, names, paths
 from modellint.report.text import FAIR, GOOD, POOR, Text
+from modellint.results.inspection import MeasuredLayer
+from modellint.results.measured import MeasuredRun, RunSpeed, RunTimes
 
 MOST_LAYERS = 10
 MOST_OPERATORS = 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modellint.base.text import counted
-from modellint.finding import Result, Severity
+from modellint.results.finding import Result, Severity
 
 NOUNS = {
     Severity.ERROR: ("error", "errors"),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
-from modellint.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 from modellint.report.page import HEADING, Page
 from modellint.report.table import Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, LINES, POOR, Text
+from modellint.results.inspection import Crossing, LeftNodes, Placed, PlacedPart, Saving
 
 MOST_ROWS = 10
 BAR = 20

@@ -9,13 +9,13 @@ from typing import Any, TextIO
 
 from modellint.base.text import clean, counted, duration, shorten
 from modellint.base.units import format_bytes
-from modellint.finding import Finding, Probed, Result
 from modellint.report.assumed import sentences
 from modellint.report.contract import assumptions_entry, probe_entry
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, markdown, names
 from modellint.report.text import BOLD, FAIR, GOOD, POOR, Text
+from modellint.results.finding import Finding, Probed, Result
 
 VERDICTS = ("confirmed", "contradicted", "unforeseen")
 EVIDENCE = "probe"

@@ -8,11 +8,11 @@ from typing import TextIO
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.quantized import Failed, OutputLoss, Quantized, QuantizedModel
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, names, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
+from modellint.results.quantized import Failed, OutputLoss, Quantized, QuantizedModel
 
 MOST_LAYERS = 8
 MOST_OUTPUTS = 6

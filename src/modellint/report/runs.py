@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from modellint.base.text import counted
-from modellint.measured import MeasuredRun
 from modellint.report.measured import milliseconds
 from modellint.report.options import Options
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, names, paths, prose
 from modellint.report.text import FAIR, GOOD, POOR, Text
+from modellint.results.measured import MeasuredRun
 
 MOST_LAYERS = 10
 LEAST_DELTA = 0.005

@@ -21,13 +21,13 @@ from modellint.base.paths import is_address
 from modellint.base.records import dataclass
 from modellint.base.text import brief, clean, clean_lines
 from modellint.base.version import __version__
-from modellint.finding import Finding, Result, RuleInfo, Severity
 from modellint.report.concise import where
 from modellint.report.contract import assumptions_entry
 from modellint.report.grouping import Group, also, grouped, ordered
 from modellint.report.options import Options
 from modellint.report.places import source_uri
 from modellint.report.strict import dumps
+from modellint.results.finding import Finding, Result, RuleInfo, Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from modellint.base.records import dataclass
-from modellint.finding import Result
+from modellint.results.finding import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from modellint.base.text import clean, counted, listed, quantity, work
 from modellint.base.units import format_bytes
-from modellint.inspection import Dims, Inspection, LanguageModel, Memory, Port, Time
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Dims, Inspection, LanguageModel, Memory, Port, Time
 
 MOST_PORTS = 3
 MOST_DEVICES = 4

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modellint.base.text import clean, shorten
-from modellint.inspection import Dims, Inspection, LanguageModel, Memory, Port, Time
+from modellint.results.inspection import Dims, Inspection, LanguageModel, Memory, Port, Time
 
 MOST_OPS = 12
 MOST_PORTS = 8

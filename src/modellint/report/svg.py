@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from modellint.finding import Result
 from modellint.report.charts import neighborhoods
 from modellint.report.options import Options
+from modellint.results.finding import Result
 
 
 def render(result: Result, options: Options) -> str:

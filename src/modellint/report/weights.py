@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modellint.base.text import counted
-from modellint.inspection import WeightFigures
 from modellint.report.page import Page
 from modellint.report.table import Row, figures, names
 from modellint.report.text import POOR, Text
+from modellint.results.inspection import WeightFigures
 
 MOST = 12
 HEADS = (

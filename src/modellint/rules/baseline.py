@@ -12,7 +12,7 @@ from modellint.base.errors import UsageError
 from modellint.base.files import MOST_JSON, read_text, write_atomically
 from modellint.base.paths import is_address
 from modellint.base.records import dataclass
-from modellint.finding import Finding
+from modellint.results.finding import Finding
 
 DEFAULT_NAME = "modellint-baseline.json"
 REASON = "in the baseline"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from modellint.finding import Finding, Severity
+from modellint.results.finding import Finding, Severity
 from modellint.rules.message import fill
 from modellint.rules.registry import load_rules
 from modellint.rules.rule import Rule

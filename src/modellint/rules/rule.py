@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from modellint.base.applicability import FLAGS, Applicability
 from modellint.base.records import dataclass
 from modellint.capability import Capability
-from modellint.finding import RuleInfo, Severity
+from modellint.results.finding import RuleInfo, Severity
 from modellint.rules.message import as_prose
 
 Facet = Literal["target", "runtime", "version", "precision", "shapes", "serving"]

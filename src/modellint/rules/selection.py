@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from modellint.base.records import dataclass
 from modellint.base.suggest import did_you_mean
-from modellint.finding import Severity
+from modellint.results.finding import Severity
 from modellint.rules.rule import Rule
 
 ALL = "ALL"

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from modellint.base.globs import Globs
 from modellint.base.records import dataclass
-from modellint.finding import Finding
+from modellint.results.finding import Finding
 from modellint.rules.rule import Rule
 from modellint.rules.selection import covers
 

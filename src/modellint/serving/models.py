@@ -11,8 +11,8 @@ from modellint.base.errors import UsageError
 from modellint.config.load import CommandLine, Configs
 
 if TYPE_CHECKING:
-    from modellint.drawing import Drawing
-    from modellint.inspection import Inspection
+    from modellint.results.drawing import Drawing
+    from modellint.results.inspection import Inspection
 
 UNTRUSTED: Mapping[str, Any] = {"probe": None, "verify": None, "profile": ()}
 """Settings that a repository does not get: no runtime runs a model because a folder was opened."""
@@ -30,7 +30,7 @@ def look_at(
     from modellint.api.looking import asked
     from modellint.discovery import discover
     from modellint.inspector import inspect_and_draw, inspect_model
-    from modellint.planning import deployments_for
+    from modellint.planning.deployments import deployments_for
 
     found = discover([path], Configs(line)).files
     if len(found) != 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modellint.base.records import dataclass
 from modellint.base.store import kept_toml
-from modellint.finding import Assumptions, DeploymentPart, Origin
+from modellint.results.finding import Assumptions, DeploymentPart, Origin
 from modellint.runtimes import builder_of, find_runtime, title_of
 from modellint.runtimes.versions import (
     find_table,

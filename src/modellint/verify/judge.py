@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from modellint.checks.api import Hit
-from modellint.finding import Severity
 from modellint.model import Node
+from modellint.results.finding import Severity
 from modellint.rules.rule import Rule
 from modellint.runtimes import Runtime
 from modellint.verify.optimized import Optimized, optimize

@@ -9,8 +9,8 @@ from pathlib import Path
 from modellint.base.records import dataclass
 from modellint.base.watching import begin
 from modellint.engine import lint_file
-from modellint.finding import ModelSummary
 from modellint.plan import FileReport, Plan
+from modellint.results.finding import ModelSummary
 from modellint.rules.remark import internal_remark
 
 DIED, FAILED = "INT002", "INT003"

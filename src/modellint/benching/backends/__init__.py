@@ -16,7 +16,7 @@ from modellint.targets import HOST, find_target
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from modellint.measured import RunLayer
+    from modellint.results.measured import RunLayer
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.benching.backends import Setting
-from modellint.measured import RunLayer
+from modellint.results.measured import RunLayer
 from modellint.runtimes.execution import SharedInputs
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modellint.benching.backends import Setting
 from modellint.benching.inputs import GENERATED, PROMPT_INPUT
-from modellint.measured import RunLayer
+from modellint.results.measured import RunLayer
 
 _ALL_LAYERS = 999
 _SILENT = -1

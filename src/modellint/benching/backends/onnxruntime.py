@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.benching.backends import Setting
-from modellint.measured import RunLayer, shown
 from modellint.profiles.onnxruntime import layers_of, provider_of
+from modellint.results.measured import RunLayer, shown
 
 MOST_WRITTEN = 1 << 30
 """Size of a model up to which the optimized one is written, for the names of its values."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.benching.backends import Setting
-from modellint.measured import RunLayer, shown
 from modellint.profiles.gathering import typical
 from modellint.profiles.openvino import is_reformat
 from modellint.profiles.types import precision_of
+from modellint.results.measured import RunLayer, shown
 from modellint.runtimes.execution import SharedInputs
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modellint.benching.backends import Setting
-from modellint.measured import RunLayer
 from modellint.profiles import chrome
+from modellint.results.measured import RunLayer
 
 MOST_RUNS = 50
 TRACE = "trace.json"

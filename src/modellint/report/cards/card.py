@@ -9,14 +9,14 @@ from urllib.parse import quote
 from modellint.base.records import dataclass
 from modellint.base.text import clean, counted, quantity, work
 from modellint.base.units import format_bytes
-from modellint.finding import Finding, Result, Severity
-from modellint.inspection import Inspection, Memory, Port
 from modellint.report.charts.scales import short
 from modellint.report.efficiency import compared
 from modellint.report.grouping import grouped
 from modellint.report.markdown import code, prose, rule_link
 from modellint.report.summary import port_type, summary
 from modellint.report.table import markdown
+from modellint.results.finding import Finding, Result, Severity
+from modellint.results.inspection import Inspection, Memory, Port
 
 MOST_FINDINGS = 30
 MOST_METADATA = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from modellint.base.text import clean, counted
-from modellint.inspection import Inspection, Port
 from modellint.report.cards import card as parts
 from modellint.report.cards.card import Card
 from modellint.report.summary import port_type
+from modellint.results.inspection import Inspection, Port
 
 SCHEMA = "0.0.2"
 TODO = "To be written by a person: "

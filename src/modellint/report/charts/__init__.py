@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from modellint.inspection import Inspection
 from modellint.report.charts.accuracy import accuracy
 from modellint.report.charts.batches import batches
 from modellint.report.charts.blocks import blocks
@@ -26,6 +25,7 @@ from modellint.report.charts.sweep import sweep
 from modellint.report.charts.timeline import timeline
 from modellint.report.charts.units import units
 from modellint.report.charts.waterfall import waterfall
+from modellint.results.inspection import Inspection
 
 CHARTS: Mapping[str, Callable[[Inspection, int], Chart | None]] = {
     "operators": operators,

@@ -7,12 +7,12 @@ from statistics import median
 
 from modellint.base.records import dataclass
 from modellint.base.text import counted
-from modellint.inspection import Inspection
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.labels import named_points
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import Scale, logarithmic, short
+from modellint.results.inspection import Inspection
 
 HEIGHT = 280
 FEWEST = 3

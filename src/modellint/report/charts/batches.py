@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, Memory, Row
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.plot import draw_limit, draw_plot
 from modellint.report.charts.precisions import COLORS, OTHER
 from modellint.report.charts.scales import logarithmic
+from modellint.results.inspection import Inspection, Memory, Row
 
 HEIGHT = 220
 NEAR = 4.0

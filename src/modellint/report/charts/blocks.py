@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from modellint.base.text import quantity, work
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, LanguageModel
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import LayerGroup, by_block
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Inspection, LanguageModel
 
 MOST = 26
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, LanguageContext
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.scales import rate
+from modellint.results.inspection import Inspection, LanguageContext
 
 PARTS = (("weights", 4), ("cache", 2), ("buffers", 7), ("runtime", 10))
 

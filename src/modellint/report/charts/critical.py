@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from modellint.base.text import counted
-from modellint.inspection import Inspection
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import by_block, running
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Inspection
 
 MOST = 16
 NEARLY_ALL = 0.98

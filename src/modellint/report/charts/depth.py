@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 
 from modellint.base.text import quantity
-from modellint.inspection import Dims, Inspection, LayerFacts
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import running
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import linear, logarithmic
+from modellint.results.inspection import Dims, Inspection, LayerFacts
 
 HEIGHT = 230
 MOST_LAYERS = 600

@@ -5,11 +5,11 @@ from __future__ import annotations
 from modellint.base.records import dataclass
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, Memory, Verdict
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.scales import rate, short
+from modellint.results.inspection import Inspection, Memory, Verdict
 
 MOST = 40
 COLORS: dict[Verdict | None, int] = {"fits": 5, "tight": 2, "does not fit": 3, None: 10}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modellint.base.text import counted
-from modellint.inspection import Inspection, MeasuredLayer
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.labels import named_points
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import Scale, fine_logarithmic, linear, short
+from modellint.results.inspection import Inspection, MeasuredLayer
 
 HEIGHT = 260
 FEWEST = 3

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from modellint.base.records import dataclass
-from modellint.inspection import Inspection, LayerFacts
+from modellint.results.inspection import Inspection, LayerFacts
 
 OTHERS = "others"
 MOST_OF = 0.6

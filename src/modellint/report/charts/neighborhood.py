@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modellint.base.text import counted
-from modellint.finding import Finding, FrameRow, Result
 from modellint.report.charts.canvas import LINE, WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.measure import fit, width_of, wrapped
 from modellint.report.grouping import grouped
+from modellint.results.finding import Finding, FrameRow, Result
 
 BOX, GAP = 30, 5
 MOST = 12

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from modellint.base.text import counted, work
-from modellint.inspection import Inspection
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Inspection
 
 MOST = 14
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from modellint.base.records import dataclass
-from modellint.difference import TradeOffs, VariantFigures
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.labels import named_points
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import Scale, Unit, linear, short
+from modellint.results.difference import TradeOffs, VariantFigures
 
 HEIGHT = 280
 ROOM = 0.12

@@ -8,12 +8,12 @@ from itertools import groupby, pairwise
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, LayerFacts
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import running
 from modellint.report.charts.measure import fit
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Inspection, LayerFacts
 
 STRIP = 24
 COLORS = {

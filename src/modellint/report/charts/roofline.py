@@ -6,13 +6,13 @@ from collections import Counter
 
 from modellint.base.records import dataclass
 from modellint.base.units import format_bandwidth
-from modellint.inspection import Inspection, LayerFacts, Memory, Roofline
 from modellint.report.charts.canvas import WIDTH, Canvas, color
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import OTHERS, timed
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.plot import Plot, draw_plot
 from modellint.report.charts.scales import logarithmic, short
+from modellint.results.inspection import Inspection, LayerFacts, Memory, Roofline
 
 HEIGHT = 300
 KINDS = 6

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 from modellint.base.text import work
-from modellint.inspection import Inspection
 from modellint.report.charts.canvas import WIDTH, Canvas, color
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import OTHERS, by_block, kind_of
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Inspection
 
 HEIGHT = 340
 NODE = 12

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.inspection import Candidate, Inspection
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.plot import draw_plot
 from modellint.report.charts.precisions import COLORS, OTHER
 from modellint.report.charts.scales import fine_logarithmic, rate, short
+from modellint.results.inspection import Candidate, Inspection
 
 HEIGHT = 260
 RADIUS = 5.0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, LayerFacts, Memory
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import shared_path, without_path
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.plot import Plot, draw_limit, draw_plot
 from modellint.report.charts.scales import linear, short
+from modellint.results.inspection import Inspection, LayerFacts, Memory
 
 HEIGHT = 220
 MOST_STEPS = 600

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.inspection import Inspection, Placed, PlacedPart
 from modellint.report.charts.bars import Bar, BarRow, Panel, draw_bars
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.scales import short
+from modellint.results.inspection import Inspection, Placed, PlacedPart
 
 STRIP = 30
 MOST_REASONS = 10

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from modellint.base.records import dataclass
 from modellint.base.text import counted
-from modellint.inspection import Inspection
 from modellint.report.charts.canvas import WIDTH, Canvas
 from modellint.report.charts.chart import Chart, ChartTable
 from modellint.report.charts.layers import TimedFacts, shared_path, timed, without_path
 from modellint.report.charts.measure import fit, width_of
 from modellint.report.charts.plot import draw_ticks
 from modellint.report.charts.scales import linear, short
+from modellint.results.inspection import Inspection
 
 MOST = 18
 ROW, BAR = 20, 13

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from modellint.inspection import Inspection
 from modellint.report.charts import Chart, charts
 from modellint.report.html.markup import Markup, element
 from modellint.report.html.parts import columns, section, table
+from modellint.results.inspection import Inspection
 
 WIDTH = 580
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bytes
-from modellint.inspection import Identity, Inspection, Placed, Port
 from modellint.report.efficiency import compared
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.needs import needs_panels
@@ -22,6 +21,7 @@ from modellint.report.html.parts import (
     table,
 )
 from modellint.report.layers import facts as engine_facts
+from modellint.results.inspection import Identity, Inspection, Placed, Port
 
 MOST_OPS = 40
 MOST_ENTRIES = 12

@@ -8,18 +8,6 @@ from dataclasses import asdict
 
 from modellint.base.text import counted, growth
 from modellint.base.units import format_bytes
-from modellint.difference import (
-    DeviceDifference,
-    Difference,
-    FindingChange,
-    NodeDifference,
-    NodePlace,
-    Overview,
-    OverviewRow,
-    WeightDifference,
-)
-from modellint.drawing import Drawing
-from modellint.finding import Finding, Location, Severity
 from modellint.report.diff import write as write_text
 from modellint.report.diff_words import TITLES, as_text, figure_text, overview_row
 from modellint.report.grouping import grouped
@@ -41,6 +29,18 @@ from modellint.report.html.parts import (
     table,
 )
 from modellint.report.options import Options
+from modellint.results.difference import (
+    DeviceDifference,
+    Difference,
+    FindingChange,
+    NodeDifference,
+    NodePlace,
+    Overview,
+    OverviewRow,
+    WeightDifference,
+)
+from modellint.results.drawing import Drawing
+from modellint.results.finding import Finding, Location, Severity
 
 SAID: Mapping[str, tuple[str, str]] = {
     "same": ("The same", "good"),

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from modellint.base.applicability import FLAGS
 from modellint.base.text import counted, listed
-from modellint.finding import Finding, Frame, Location, Severity
 from modellint.report.grouping import MOST_NAMED, Group
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.parts import rule_link, section
+from modellint.results.finding import Finding, Frame, Location, Severity
 
 MOST_PLACES = 60
 FIRST = 3

@@ -34,7 +34,7 @@ from modellint.report.html.parts import (
     table,
 )
 from modellint.report.overview import NOUNS
-from modellint.surveyed import Counts, FleetTrend, Survey, SurveyedGroup, SurveyedRun
+from modellint.results.surveyed import Counts, FleetTrend, Survey, SurveyedGroup, SurveyedRun
 
 COUNTED = tuple(f"#{NOUNS[level][1]}" for level in LEVELS)
 

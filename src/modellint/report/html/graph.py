@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modellint.base.text import bounded, escaped
-from modellint.drawing import Drawing
-from modellint.finding import Finding
-from modellint.inspection import WeightFigures
 from modellint.report.html.document import data
 from modellint.report.html.markup import Markup, element
+from modellint.results.drawing import Drawing
+from modellint.results.finding import Finding
+from modellint.results.inspection import WeightFigures
 
 NO_GROUP = -1
 

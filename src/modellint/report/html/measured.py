@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from modellint.base.text import counted
 from modellint.base.units import format_bytes
-from modellint.measured import MeasuredRun, RunLayer
 from modellint.report.html.markup import Markup, element, name
 from modellint.report.html.needs import seconds
 from modellint.report.html.pages import Answer, ModelPage, page
@@ -23,6 +22,7 @@ from modellint.report.html.parts import (
     section,
     table,
 )
+from modellint.results.measured import MeasuredRun, RunLayer
 
 KINDS = {"compute": "compute-bound", "reformat": "memory-bound", "copy": "workspace"}
 """Colors of layers in the bar of a run."""

@@ -6,16 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from modellint.base.text import counted, quantity, work
 from modellint.base.units import format_bandwidth, format_bytes, format_rate
-from modellint.inspection import (
-    Engine,
-    Estimate,
-    Inspection,
-    LanguageModel,
-    Memory,
-    Placed,
-    Roofline,
-    Time,
-)
 from modellint.report.html.markup import Markup, element, joined, name
 from modellint.report.html.parts import (
     Cell,
@@ -27,6 +17,16 @@ from modellint.report.html.parts import (
     panel,
     quiet,
     table,
+)
+from modellint.results.inspection import (
+    Engine,
+    Estimate,
+    Inspection,
+    LanguageModel,
+    Memory,
+    Placed,
+    Roofline,
+    Time,
 )
 
 TONES = {"fits": "good", "tight": "fair", "does not fit": "poor", None: ""}

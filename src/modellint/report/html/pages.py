@@ -9,9 +9,6 @@ from modellint.base.records import dataclass
 from modellint.base.text import counted, quantity
 from modellint.base.units import format_bytes
 from modellint.base.version import __version__
-from modellint.drawing import Drawing
-from modellint.finding import Finding, ModelSummary, Probed, Result, Severity
-from modellint.inspection import Engine, Inspection, Memory, Together, Verdict
 from modellint.report.assumed import sentences
 from modellint.report.grouping import Section, sections
 from modellint.report.html.charts import charts_section
@@ -35,6 +32,9 @@ from modellint.report.html.probes import probes_table
 from modellint.report.options import Options
 from modellint.report.overview import NOUNS
 from modellint.report.strict import dumps
+from modellint.results.drawing import Drawing
+from modellint.results.finding import Finding, ModelSummary, Probed, Result, Severity
+from modellint.results.inspection import Engine, Inspection, Memory, Together, Verdict
 
 Look = tuple[Inspection, "Drawing | None"]
 """A model as it was inspected and drawn."""

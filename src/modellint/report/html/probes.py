@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modellint.base.text import counted
-from modellint.finding import Probed
 from modellint.report.html.markup import Markup, element, joined
 from modellint.report.html.parts import columns, table
 from modellint.report.probe import answer
+from modellint.results.finding import Probed
 
 TONES = {"accepted": "good", "unanswered": "fair"}
 

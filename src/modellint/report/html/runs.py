@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from modellint.base.text import counted
-from modellint.measured import MeasuredRun
 from modellint.report.charts.changed_layers import changed_layers
 from modellint.report.charts.kinds import kinds
 from modellint.report.html.charts import WIDTH, charts_of
@@ -29,6 +28,7 @@ from modellint.report.html.parts import (
 )
 from modellint.report.options import Options
 from modellint.report.runs import NOTABLE, write_comparison
+from modellint.results.measured import MeasuredRun
 
 SAME = " give this digest by their order and shapes, whatever their names"
 

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Literal
 
 from modellint.base.records import dataclass
-from modellint.inspection import WeightFigures
+from modellint.results.inspection import WeightFigures
 
 Change = Literal["same", "added", "removed", "changed"]
 Kind = Literal["block", "stack", "body"]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from modellint.base.applicability import Applicability
 from modellint.base.records import dataclass
-from modellint.fixed import FileFixes
+from modellint.results.fixed import FileFixes
 
 MOST_FINDINGS = 1000
 """Number of findings that a rule lists for a file, by default."""

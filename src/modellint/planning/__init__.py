@@ -1,0 +1,1 @@
+"""Planning: settings become the plan of each file: rules, options, severities, deployments."""
