@@ -30,7 +30,8 @@ from benchmarked import Row, chip_of, read_npu_rows, read_rows, seconds
 
 from modellint.analysis.latency import HOST_LINK
 from modellint.analysis.latency.coefficients import FILE
-from modellint.analysis.latency.timing import Coefficients, Machine
+from modellint.analysis.latency.processor import Coefficients
+from modellint.analysis.latency.timing import Machine
 from modellint.targets import Target
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from modellint.analysis.latency import TimeEstimate, latency
-from modellint.analysis.latency.timing import Coefficients
+from modellint.analysis.latency.processor import Coefficients
 from modellint.analysis.roofline import peak_rate, roofline
 from modellint.model import Model
 from modellint.targets import find_target, load_targets

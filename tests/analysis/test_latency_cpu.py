@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modellint.analysis.latency import TimeEstimate, latency
-from modellint.analysis.latency.timing import Coefficients
+from modellint.analysis.latency.processor import Coefficients
 from modellint.benching.suites import Builder
 from modellint.formats import read_model
 from modellint.targets.deployment import Deployment

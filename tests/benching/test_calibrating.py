@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modellint.analysis.latency import latency
-from modellint.analysis.latency.timing import Coefficients
+from modellint.analysis.latency.processor import Coefficients
 from modellint.benching.calibrating import (
     FITTED,
     SOURCE,

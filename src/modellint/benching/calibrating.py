@@ -16,7 +16,7 @@ from pathlib import Path
 
 from modellint.analysis.latency.cpu import Cpu
 from modellint.analysis.latency.kernels import Launch, launches
-from modellint.analysis.latency.timing import Coefficients
+from modellint.analysis.latency.processor import Coefficients
 from modellint.base.errors import UsageError
 from modellint.base.links import page_url
 from modellint.base.records import dataclass

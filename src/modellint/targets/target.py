@@ -89,7 +89,7 @@ class Calibration:
     """Coefficients of a device with one runtime, fitted to measurements of it."""
 
     coefficients: Mapping[str, float] = field(hash=False)
-    """By name, as in `analysis/latency/timing.py`; the others are those of its architecture."""
+    """By name, as in `analysis/latency/processor.py`; the others are those of its architecture."""
     error: float
     """Factor that most measurements are within, both ways."""
     rows: int

@@ -18,7 +18,8 @@ from modellint.analysis.assume import settle
 from modellint.analysis.latency.coefficients import Fitted, fitted_for, kind_of
 from modellint.analysis.latency.cpu import Cpu
 from modellint.analysis.latency.kernels import Launch, Launches, is_for_gpu, launches
-from modellint.analysis.latency.timing import Coefficients, LaunchTime, Machine, instead_of
+from modellint.analysis.latency.processor import Coefficients, LaunchTime, Processor
+from modellint.analysis.latency.timing import Machine, instead_of
 from modellint.analysis.precision import running_precision
 from modellint.analysis.roofline import peak_rate
 from modellint.analysis.shapes import DeployedTypes
@@ -132,7 +133,7 @@ def latency(model: Model, deployment: Deployment) -> TimeEstimate | None:
     )
 
 
-def machine_of(target: Target, coefficients: Coefficients) -> Machine | Cpu:
+def machine_of(target: Target, coefficients: Coefficients) -> Processor:
     """Return a device with its coefficients, by the kind of its hardware."""
     kind = Cpu if kind_of(target) == "cpu" else Machine
     return kind(target, coefficients)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from modellint.analysis.latency.timing import Coefficients
+from modellint.analysis.latency.processor import Coefficients
 from modellint.base.records import dataclass
 from modellint.base.store import kept_toml
 from modellint.runtimes import builder_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from modellint.analysis.latency.kernels import Launch, Product
 from modellint.analysis.latency.loops import table
-from modellint.analysis.latency.timing import Coefficients, LaunchTime, share_kept, vector_rate
+from modellint.analysis.latency.processor import Coefficients, LaunchTime, Processor, share_kept
 from modellint.analysis.roofline import peak_rate
 from modellint.targets.target import Target
 
@@ -24,20 +24,14 @@ _GAIN = 0.7
 _FP32 = 4
 
 
-class Cpu:
+class Cpu(Processor):
     """Cores of a CPU with their coefficients."""
 
     def __init__(self, target: Target, coefficients: Coefficients) -> None:
-        self._target, self._of = target, coefficients
-        self._vector = vector_rate(target)
+        super().__init__(target, coefficients)
         self._bandwidth = target.memory.bandwidth or 1.0
         self._l2_bytes = target.l2_bytes or 0
         self._block: int = table()["blocks"]["channels"]
-        self._known: dict[tuple[Product, str], float] = {}
-
-    @property
-    def call(self) -> float:
-        return self._of.call
 
     def rate(self, precision: str) -> tuple[str, float, bool]:
         """Return the precision that is used for another, its rate, and False: by vector units.
@@ -50,14 +44,10 @@ class Cpu:
     def time(self, kernel: Launch, weight_bytes: int) -> LaunchTime:
         """Return the time of a kernel of a model with so many bytes of weights."""
         of = self._of
-        compute = sum([self._product(each, kernel) for each in kernel.products])
+        compute = self._products(kernel)
         compute += kernel.loops.operations / (self._vector * of.loops)
-        compute += kernel.loops.rows * of.row / (self._target.units or 1)
-        memory = self._activations(kernel)
-        if compute >= memory:
-            memory *= of.overlap
-        else:
-            compute *= of.overlap
+        compute += kernel.loops.rows * of.row / self._units
+        compute, memory = self._overlapped(compute, self._activations(kernel))
         memory += self._weights(kernel, weight_bytes)
         memory += kernel.converted_bytes / (self._bandwidth * of.reorder)
         return LaunchTime(compute, memory, of.launch)
@@ -76,26 +66,19 @@ class Cpu:
         near = kernel.weight_bytes * share_kept(weight_bytes, self._l2_bytes)
         return (near / of.cache + (kernel.weight_bytes - near) / of.weights) / self._bandwidth
 
-    def _product(self, product: Product, kernel: Launch) -> float:
-        key = (product, kernel.kind)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._measure(product, kernel)
-        return known
-
-    def _measure(self, product: Product, kernel: Launch) -> float:
+    def _measure(self, product: Product, kind: str) -> float:
         of = self._of
         _, rate, _ = self.rate(product.precision)
         rate *= of.vector
-        if kernel.kind == "depthwise":
+        if kind == "depthwise":
             begun = 1 + of.edge / product.width
             return 2 * product.macs * begun / (rate * of.depthwise)
-        if kernel.kind == "convolution":
+        if kind == "convolution":
             rate *= of.convolution
         if product.is_blocked:
             macs = product.rows * product.depth * product.groups
             return 2 * macs * self._columns(product.columns) / rate
-        if product.groups > 1 and kernel.kind == "convolution":
+        if product.groups > 1 and kind == "convolution":
             seconds = 2 * product.macs / (rate * of.grouped)
             return seconds + of.group * product.groups
         depth = product.depth + of.fill
