@@ -113,6 +113,30 @@ def test_estimates_are_held_against_runs(tmp_path: Path, board: Path) -> None:
     assert run_cli("validate", file, "-t", board, "--max-mape", "5").exit_code == 2
 
 
+def test_errors_are_told_by_operator_where_layers_were_measured(
+    tmp_path: Path, board: Path
+) -> None:
+    path = network(tmp_path)
+    model = read_model(path)
+    whole = latency(model, Deployment(target=target_in(board), precision="fp32"))
+    assert whole is not None
+    factors = {"Conv": 2.0, "MatMul": 0.5}
+    layers = tuple(
+        RunLayer(node.label, node.op_type, each.seconds * factors.get(node.op_type, 1.0))
+        for each in whole.layers
+        for node in (each.launch.main,)
+    )
+    run = replace(run_of(path, whole.expected), layers=layers)
+    file = tmp_path / "runs.jsonl"
+    file.write_text(write_json([run]))
+    options = ("validate", file, "-t", board, "--models", path)
+    found = json.loads(run_cli(*options, "--json").stdout)["by_operator"]
+    assert next(iter(found)) == "Conv"
+    assert [found[op]["bias"] for op in factors] == pytest.approx([-0.5, 1.0])
+    assert [found[op]["mape"] for op in factors] == pytest.approx([0.5, 1.0])
+    assert "+100%" in run_cli(*options).stdout
+
+
 def test_what_was_disturbed_is_not_believed() -> None:
     quiet = run_of(Path("a.onnx"), 2.0)
     assert measured_seconds(quiet) == 2.0

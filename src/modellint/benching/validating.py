@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
-from modellint.analysis.latency import latency
+from modellint.analysis.latency import TimeEstimate, latency
 from modellint.base.records import dataclass
 from modellint.model import Model
 from modellint.profiles.profiled import ProfiledModel
@@ -34,12 +35,26 @@ class Estimated:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorError:
+    """How far the estimates of an operator's kernels are off, in all runs with layers."""
+
+    kernels: int
+    measured: Annotated[float, "Seconds."]
+    expected: Annotated[float, "Seconds."]
+    mape: Annotated[float, "Mean absolute error of the kernels, each weighted by its time."]
+
+    @property
+    def bias(self) -> float:
+        return self.expected / self.measured - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """All runs with their estimates."""
 
     rows: tuple[Estimated, ...]
     unknown: Annotated[tuple[str, ...], "Models that were not found, or have no estimate."]
-    operators: Annotated[dict[str, float], "Mean error by operator, of its time in all runs."]
+    operators: Annotated[dict[str, OperatorError], "By operator, those that take longest first."]
 
     @property
     def mape(self) -> float | None:
@@ -64,7 +79,9 @@ class Validation:
             "inside": statistics.fmean(row.inside for row in self.rows) if self.rows else None,
             "by_device": self.by("device"),
             "by_model": self.by("model"),
-            "by_operator": dict(self.operators),
+            "by_operator": {
+                op: {**asdict(each), "bias": each.bias} for op, each in self.operators.items()
+            },
             "rows": [{**asdict(row), "error": row.error} for row in self.rows],
             "unknown": list(self.unknown),
         }
@@ -74,42 +91,57 @@ def validate(runs: Iterable[tuple[MeasuredRun, Model | None]], target: Target) -
     """Estimate every run on a target."""
     rows: list[Estimated] = []
     unknown: list[str] = []
-    taken: dict[str, list[float]] = {}
+    kernels: dict[str, list[tuple[float, float]]] = {}
     for run, model in runs:
-        measured = measured_seconds(run)
+        whole = measured_seconds(run)
         estimate = None
-        if model is not None and measured:
+        if model is not None and whole:
             profiled = ProfiledModel(run, model)
             deployment = replace(profiled.deployment, target=target, runtime=run.runtime.name)
             estimate = latency(model, deployment)
-        if model is None or estimate is None or not measured:
+        if model is None or estimate is None or not whole:
             unknown.append(run.label)
             continue
-        expected = estimate.expected
         rows.append(
             Estimated(
                 run.model.name,
                 run.device.name or target.id,
                 run.runtime.name,
                 run.conditions.batch,
-                measured,
-                expected,
-                estimate.low <= measured <= estimate.high,
+                whole,
+                estimate.expected,
+                estimate.low <= whole <= estimate.high,
             )
         )
-        for layer in estimate.layers:
-            sums = taken.setdefault(layer.launch.main.op_type, [0.0, 0.0])
-            sums[0] += layer.seconds
-            found = profiled.layer_of(layer.launch.main)
-            sums[1] += found.undisturbed / _sharers(found.nodes, estimate) if found else 0.0
-    operators = {op: sums[0] / sums[1] - 1 for op, sums in taken.items() if sums[1]}
-    return Validation(tuple(rows), tuple(unknown), operators)
+        for op, measured, expected in _kernels(profiled, estimate):
+            kernels.setdefault(op, []).append((measured, expected))
+    operators = {op: _operator_error(pairs) for op, pairs in kernels.items()}
+    longest = sorted(operators.items(), key=lambda each: -each[1].measured)
+    return Validation(tuple(rows), tuple(unknown), dict(longest))
 
 
-def _sharers(nodes: Sequence[Any], estimate: Any) -> int:
-    """Return the number of estimated kernels that one measured layer stands for."""
-    inside = set(nodes)
-    return max(1, sum(each.launch.main in inside for each in estimate.layers))
+def _kernels(profiled: ProfiledModel, estimate: TimeEstimate) -> Iterator[tuple[str, float, float]]:
+    """Iterate over kernels that were measured: operator, measured and expected seconds.
+
+    Kernels that share a measured layer share its time as they are expected to.
+    """
+    by_node = {node: kernel for kernel in estimate.layers for node in kernel.launch.nodes}
+    measured: dict[int, float] = {}
+    for layer in profiled.layers:
+        mine = {id(k): k for node in layer.nodes if (k := by_node.get(node)) is not None}
+        whole = sum(kernel.seconds for kernel in mine.values())
+        for at, kernel in mine.items():
+            share = layer.undisturbed * kernel.seconds / whole if whole else 0.0
+            measured[at] = measured.get(at, 0.0) + share
+    for kernel in estimate.layers:
+        if measured.get(id(kernel)):
+            yield kernel.launch.main.op_type, measured[id(kernel)], kernel.seconds
+
+
+def _operator_error(pairs: Sequence[tuple[float, float]]) -> OperatorError:
+    measured, expected = (math.fsum(column) for column in zip(*pairs, strict=True))
+    missed = math.fsum(abs(told - real) for real, told in pairs)
+    return OperatorError(len(pairs), measured, expected, missed / measured)
 
 
 def measured_seconds(run: MeasuredRun) -> float | None:

@@ -59,8 +59,6 @@ def write_validation(
         page.field("Left out", f"{len(found['unknown'])} without an estimate: {names_of}")
     if len(found["by_device"]) > 1:
         page.items("By device", [page.words(f"{k} {v:.0%}") for k, v in found["by_device"].items()])
-    worst = sorted(found["by_operator"].items(), key=lambda each: -abs(each[1]))
-    page.items("By operator", [page.words(f"{op} {error:+.0%}") for op, error in worst[:8]])
     shown = rows if options.verbose else rows[:MOST_LAYERS]
     page.blank()
     page.table(
@@ -77,6 +75,30 @@ def write_validation(
     )
     if len(shown) < len(rows):
         page.line(f"and {len(rows) - len(shown)} more, which are closer; --verbose shows all")
+    if found["by_operator"]:
+        page.blank()
+        _write_operators(page, found["by_operator"], options.verbose)
+
+
+def _write_operators(page: Page, found: Mapping[str, Mapping[str, Any]], verbose: bool) -> None:
+    """Write the errors of operators, those that take longest first."""
+    total = sum(each["measured"] for each in found.values())
+    shown = list(found.items())[: None if verbose else MOST_LAYERS]
+    page.table(
+        (names("operator"), figures("kernels"), figures("time"), figures("error"), figures("bias")),
+        [
+            [
+                page.words(op),
+                f"{each['kernels']:,}",
+                f"{each['measured'] / total:.1%}",
+                Text(f"{each['mape']:.0%}", _error_style(each["mape"])),
+                f"{each['bias']:+.0%}",
+            ]
+            for op, each in shown
+        ],
+    )
+    if len(shown) < len(found):
+        page.line(f"and {len(found) - len(shown)} more, which take less; --verbose shows all")
 
 
 def _error_style(error: float) -> str:
