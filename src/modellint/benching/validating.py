@@ -36,7 +36,7 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True)
 class OperatorError:
-    """How far the estimates of an operator's kernels are off, in all runs with layers."""
+    """Error of the estimates of an operator's kernels, in all runs with layers."""
 
     kernels: int
     measured: Annotated[float, "Seconds."]

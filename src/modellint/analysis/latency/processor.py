@@ -1,4 +1,4 @@
-"""What devices have in common that expected times are computed for: coefficients, and sums.
+"""Coefficients and sums that all devices have in common whose times are computed.
 
 A device tells the time of one product and of a kernel's traffic; `timing.py` has the ones that cut
 products into tiles, `cpu.py` the cores of CPUs.
