@@ -18,7 +18,7 @@ from modellint.formats.torch.arguments import (
     tensors_in,
 )
 from modellint.formats.torch.aten import DOMAIN, translate
-from modellint.formats.torch.aten_arguments import AtenArguments
+from modellint.formats.torch.aten.arguments import AtenArguments
 from modellint.formats.torch.facts import ExportFacts, SizeRange
 from modellint.formats.torch.sizes import ExportedSizes, SizeFormula
 from modellint.formats.torch.types import scalar_type
