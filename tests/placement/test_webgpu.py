@@ -102,9 +102,14 @@ def test_the_log_of_a_session_in_one_place() -> None:
     assert placement_in(LOG.splitlines()[:3]) is None
 
 
-def test_the_answer_of_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def answered(monkeypatch: pytest.MonkeyPatch, obstacle: str = "") -> dict[str, Any]:
+    """Return what the probe tells of a browser that may lack WebGPU."""
+
     class Page:
         browser_version = "150.0"
+
+        def obstacle(self) -> str:
+            return obstacle
 
         def create(self, *_: object) -> WebSession:
             return WebSession(placement_in(LOG.splitlines()))
@@ -116,6 +121,17 @@ def test_the_answer_of_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     request = {"level": "build", "path": "m.onnx", "format": "onnx", "symbols": {}}
     probe.answer(request, told.append)
     (answer,) = told
+    return answer
+
+
+def test_the_answer_of_a_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = answered(monkeypatch)
     assert answer["status"] == "accepted"
     assert answer["placement"] == {"WebGpuExecutionProvider": 1, "CPUExecutionProvider": 2}
     assert answer["figures"]["nodes_taken"] == 1
+
+
+def test_a_browser_without_webgpu_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = answered(monkeypatch, "no device")
+    assert answer["status"] == "unanswered"
+    assert answer["detail"].startswith("chromium: no device: modellint probe --setup webnn")

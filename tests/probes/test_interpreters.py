@@ -185,6 +185,25 @@ def test_an_installed_runtime_goes_first(environment: Path) -> None:
     assert found.python == sys.executable
 
 
+def test_a_folder_of_npm_packages_goes_before_one_set_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELLINT_WEBNN", str(tmp_path))
+    said = run_cli("probe", save(INFO, tmp_path / "m.onnx"), "--backend", "webgpu")
+    assert said.exit_code == 2
+    assert "onnxruntime-web is not ONNX Runtime Web" in said.stderr
+    package = tmp_path / "node_modules" / "onnxruntime-web"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text('{"version": "1.30.0"}')
+    for name in ("webgpu", "webnn"):
+        found = known_backends()[name].installation
+        assert found == Installation(sys.executable, "", "1.30.0", str(tmp_path))
+
+
+def test_a_runtime_is_set_up_with_the_one_that_it_shares_packages_with() -> None:
+    assert setup_of("webgpu").name == "webnn"
+
+
 # What is asked before anything is installed.
 
 

@@ -45,6 +45,9 @@ class Backend:
             return installations.installed_in(by_environment, self.probe, variable)
         if self.module is not None:
             return Installation(sys.executable, self.module, self.version)
+        folder = self.probe.named_folder()
+        if folder is not None:
+            return Installation(sys.executable, "", folder.version, folder.path)
         return installations.set_up(self.probe.shares or self.name)
 
     @property

@@ -76,6 +76,9 @@ def setups() -> dict[str, EnvironmentSetup]:
 
 def setup_of(name: str) -> EnvironmentSetup:
     known = setups()
+    backend = known_backends().get(name)
+    if backend is not None and backend.probe.shares:
+        name = backend.probe.shares
     if name not in known:
         hint = did_you_mean(name, known, f"choose from {', '.join(known)}")
         raise UsageError(f"nothing can be set up for {name!r}; {hint}")

@@ -50,6 +50,20 @@ def full_reach(level: Level, device: Device | None, gpu: Gpu) -> Reach | str:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedFolder:
+    """A folder that the user names, with what a probe needs, instead of one set up."""
+
+    path: str
+    version: str
+    """Version of the runtime in it."""
+
+
+def no_folder() -> NamedFolder | None:
+    """Return no folder, for a runtime that is a Python package."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Description of how to probe a runtime."""
 
@@ -79,6 +93,8 @@ class Probe:
     """File that states the packages which `modellint probe --setup` installs for it."""
     shares: str = ""
     """Another runtime whose environment has what it needs, too."""
+    named_folder: Callable[[], NamedFolder | None] = no_folder
+    """Returns the folder that the user names for it; raises if it lacks what is needed."""
 
 
 @dataclass(frozen=True, slots=True)

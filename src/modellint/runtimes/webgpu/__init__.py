@@ -5,6 +5,7 @@ from pathlib import Path
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.webnn.named import named_folder
 
 
 def ability(gpu: Gpu) -> str:
@@ -32,5 +33,6 @@ RUNTIME = Runtime(
         install="modellint probe --setup webnn",
         ability=ability,
         shares="webnn",
+        named_folder=named_folder,
     ),
 )

@@ -17,5 +17,6 @@ WEBGPU = WebProvider(
         "--ignore-gpu-blocklist",
     ),
     placement_in,
+    "navigator.gpu.requestAdapter()",
 )
 """As `onnxruntime-web/webgpu` has it; the package's main file has an older one."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from modellint.runtimes.placing import Placing
 from modellint.runtimes.probe import Gpu, Probe
 from modellint.runtimes.runtime import Runtime
+from modellint.runtimes.webnn.named import named_folder
 
 
 def ability(gpu: Gpu) -> str:
@@ -30,5 +31,6 @@ RUNTIME = Runtime(
         install="modellint probe --setup webnn",
         ability=ability,
         environment=Path(__file__).with_name("environment.toml"),
+        named_folder=named_folder,
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -10,9 +9,8 @@ from modellint.base.data import environments_dir
 from modellint.base.errors import ModellintError
 from modellint.base.records import dataclass
 from modellint.browser import find_browser
+from modellint.runtimes.webnn.named import ENVIRONMENT, PACKAGE, version_in
 
-ENVIRONMENT = "MODELLINT_WEBNN"
-"""Environment variable that names a folder with a `node_modules`, instead of one set up."""
 ADVICE = "modellint probe --setup webnn"
 _PACKED = "@sparticuz/chromium"
 
@@ -35,15 +33,13 @@ class Installed:
 def installed(folder: Path | None = None) -> Installed:
     """Return what is installed in a folder, by default the one set up; raise if it is not."""
     root = folder or Path(os.environ.get(ENVIRONMENT) or environments_dir() / "webnn")
-    package = root / "node_modules" / "onnxruntime-web"
-    try:
-        version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
-    except (OSError, ValueError, KeyError):
-        raise NotInstalledError(f"ONNX Runtime Web is not installed: {ADVICE}") from None
+    version = version_in(root)
+    if version is None:
+        raise NotInstalledError(f"ONNX Runtime Web is not installed: {ADVICE}")
     program = find_browser([_unpacked(root)])
     if program is None:
         raise NotInstalledError(f"no browser is installed: {ADVICE}")
-    return Installed(package, version, program)
+    return Installed(root / PACKAGE, version, program)
 
 
 def _unpacked(root: Path) -> Path:

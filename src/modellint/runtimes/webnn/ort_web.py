@@ -28,6 +28,13 @@ _START = """import("/ort/LOADED").then(loaded => {
 _WITHOUT_BUILDING = """(() => {
     MLGraphBuilder.prototype.build = async () => ({destroy() {}});
 })()"""
+_SUPPORTED = """(async () => {
+    try {
+        return (await CONTEXT) ? "" : "no device";
+    } catch (error) {
+        return String(error) || "no reason given";
+    }
+})()"""
 _CREATE = """(async () => {
     const bytes = new Uint8Array(await (await fetch("/model")).arrayBuffer());
     const options = await (await fetch("/options.json")).json();
@@ -53,9 +60,17 @@ class WebProvider:
     """Flags of a browser on a machine without a GPU."""
     placement_in: Callable[[Iterable[str]], WebPlacement | None]
     """Returns the placement that its log states."""
+    context: str
+    """JavaScript that makes what the provider runs on, and fails in a browser that lacks it."""
 
 
-WEBNN = WebProvider({"name": "webnn", "deviceType": "cpu"}, "ort.all.min.mjs", FLAGS, placement_in)
+WEBNN = WebProvider(
+    {"name": "webnn", "deviceType": "cpu"},
+    "ort.all.min.mjs",
+    FLAGS,
+    placement_in,
+    'navigator.ml.createContext({deviceType: "cpu"})',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +114,11 @@ class OrtWeb:
     @property
     def browser_version(self) -> str:
         return self._browser.version
+
+    def obstacle(self) -> str:
+        """Return why the browser lacks what the provider runs on; empty if it has it."""
+        page = self._page or self._opened()
+        return str(page.evaluate(_SUPPORTED.replace("CONTEXT", self._provider.context)))
 
     def create(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 from modellint.runtimes.onnxruntime.log import refusal
 from modellint.runtimes.probe import Remark, Tell, as_plain, source_of
-from modellint.runtimes.webnn.installed import NotInstalledError, installed
+from modellint.runtimes.webnn.installed import ADVICE, NotInstalledError, installed
 from modellint.runtimes.webnn.ort_web import WEBNN, OrtWeb, WebProvider
 
 PROVIDER, CPU = "WebNNExecutionProvider", "CPUExecutionProvider"
@@ -24,13 +24,17 @@ def answer_of(provider: WebProvider, name: str, request: dict[str, Any], tell: T
     try:
         found = installed(Path(request["folder"]) if request.get("folder") else None)
     except NotInstalledError as error:
-        remark = Remark("model-refused", str(error))
-        tell({**said, "status": "refused", "remarks": as_plain([remark])})
+        tell({**said, "status": "unanswered", "detail": str(error)})
         return
     said["version"] = found.version
     started = time.perf_counter()
     with OrtWeb.start(found.package, found.program, provider) as web:
         said["device"] = web.browser_version
+        obstacle = web.obstacle()
+        if obstacle:
+            detail = f"{found.program}: {obstacle}: {ADVICE} brings a browser that has it"
+            tell({**said, "status": "unanswered", "detail": detail})
+            return
         made = web.create(source_of(request), request["symbols"])
     placed = made.placed
     if placed is not None and request.get("names"):
