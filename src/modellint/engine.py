@@ -18,6 +18,7 @@ from modellint.base.garbage import no_garbage_collection
 from modellint.base.plain import plain
 from modellint.base.standins import fetched_for, is_stand_in, lasting_name, settled
 from modellint.checks.api import Context, Hit, Place
+from modellint.checks.repeats import folded_problems
 from modellint.checks.wording import message_of, words_of
 from modellint.formats.registry import dialect_of, is_fixable, is_model_folder
 from modellint.frame import frame_of
@@ -176,7 +177,8 @@ class _Linting:
         """Return findings about the file itself, errors unless all runtimes load it."""
         tolerated = _is_tolerated(rule.problem, self.plan.deployments)
         listing = _Listing(self, rule, None)
-        for hit in self.opened.problem_hits(rule):
+        hits = self.opened.problem_hits(rule)
+        for hit in folded_problems(hits) if rule.together else hits:
             severity = Severity.WARNING if tolerated else hit.severity
             listing.add(replace(hit, severity=severity))
         return listing.findings()

@@ -8,6 +8,7 @@ from typing import Any
 
 from modellint.checks.api import Context, Hit
 from modellint.formats.onnx.facts import normal_domain, onnx_facts
+from modellint.formats.registry import dialect_of
 from modellint.model import Graph, Model, Node
 from modellint.native import library
 from modellint.results.finding import Severity
@@ -234,6 +235,13 @@ def unknown_domain(context: Context) -> Iterator[Hit]:
                 facts = {"operator": op, "domain": node.domain, "nodes": len(nodes)}
                 severity = Severity.ERROR if table is not None else None
                 yield Hit(node, facts, severity=severity, count=len(nodes))
+
+
+def of_a_library(model: Model, node: Node) -> bool:
+    """Return True for an op that neither a standard, a runtime nor the model itself defines."""
+    is_onnx = dialect_of(model.format) == "onnx"
+    known = node.domain in (*STANDARD_DOMAINS, *RUNTIME_DOMAINS)
+    return is_onnx and not known and model.function_of(node) is None
 
 
 def is_of_training(node: Node) -> bool:

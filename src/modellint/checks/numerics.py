@@ -7,6 +7,7 @@ from math import isfinite
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
 from modellint.checks.api import Context, Hit
+from modellint.checks.compat import of_a_library
 from modellint.checks.repeats import folded
 from modellint.model import Node, Use, Value
 from modellint.operators import Trait, having, with_input
@@ -25,11 +26,19 @@ def float64_left_over(context: Context) -> Iterator[Hit]:
             if not _is_float64(value) or not (value.consumers or value.is_output):
                 continue
             producer = value.producer
+            if producer is None and _is_asked_for(context, value):
+                continue
             if producer is None:
                 variant = "constant" if value.is_constant else "input"
                 yield Hit(value, variant=variant)
             elif value.is_constant or not any(_is_float64(v) for v in producer.inputs if v):
                 yield Hit(producer)
+
+
+def _is_asked_for(context: Context, value: Value) -> bool:
+    """Return True if only operators of a library read a value: its type may be their demand."""
+    readers = [use.node for use in value.consumers]
+    return bool(readers) and all(of_a_library(context.model, node) for node in readers)
 
 
 def _is_float64(value: Value) -> bool:

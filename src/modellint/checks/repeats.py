@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from modellint.checks.api import Hit
-from modellint.model import Node
+from modellint.model import Node, Tensor, Value
 
 
 def together(nodes: Sequence[Node], facts: Mapping[str, object], **more: Any) -> Iterator[Hit]:
@@ -29,6 +29,17 @@ def folded(hits: Iterable[Hit], *, by_facts: bool = True) -> Iterator[Hit]:
             yield from same
 
 
+def folded_problems(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Return one hit for all problems of a file that have the same message."""
+    alike: dict[str, list[Hit]] = {}
+    for hit in hits:
+        alike.setdefault(hit.variant, []).append(hit)
+    for same in alike.values():
+        names = [hit.place.name for hit in same if isinstance(hit.place, Value | Tensor)]
+        facts = {**same[0].facts, "rest": _rest(same), "nodes": names}
+        yield replace(same[0], facts=facts, count=len(same))
+
+
 def _cause(hit: Hit, by_facts: bool) -> object:
     """Return what hits at nodes of an operator have in common, and nothing other hits have."""
     if not isinstance(hit.place, Node):
@@ -39,6 +50,9 @@ def _cause(hit: Hit, by_facts: bool) -> object:
 
 def _at(hit: Hit, nodes: Sequence[Node]) -> Hit:
     """Return a hit for all of some nodes."""
-    rest = f" and {len(nodes) - 1:,} more" if len(nodes) > 1 else ""
-    facts = {**hit.facts, "rest": rest, "nodes": [node.label for node in nodes]}
+    facts = {**hit.facts, "rest": _rest(nodes), "nodes": [node.label for node in nodes]}
     return replace(hit, facts=facts, count=len(nodes), places=tuple(nodes))
+
+
+def _rest(places: Sequence[object]) -> str:
+    return f" and {len(places) - 1:,} more" if len(places) > 1 else ""

@@ -13,7 +13,10 @@ def problem_hit(problem: Problem, rule: Rule, model: Model) -> Hit:
     """Convert a problem of the file to a hit of the rule that reports it."""
     place = _place(model, problem.value) if problem.value else None
     variant = next((fact for fact in problem.facts.values() if fact in rule.messages), "")
-    return Hit(place, {"location": model.path.name, **problem.facts}, variant=str(variant))
+    facts: dict[str, object] = {"location": model.path.name, **problem.facts}
+    if rule.together:
+        facts["rest"] = ""
+    return Hit(place, facts, variant=str(variant))
 
 
 def _place(model: Model, name: str) -> Place:

@@ -35,6 +35,7 @@ from modellint.results.difference import (
     QuantizationImpact,
 )
 from modellint.results.inspection import Inspection, Memory
+from modellint.rules.moot import without_moot
 from modellint.rules.rule import Rule
 from modellint.session import OpenModel, Session
 
@@ -130,6 +131,10 @@ class _Comparison:
             lint_opened(opened, plan if reads else replace(plan, read_weights=False))
             for opened, plan in zip(self._opened, self._plans, strict=True)
         ]
+        told = [
+            without_moot(report.findings, plan.rules)
+            for report, plan in zip(reports, self._plans, strict=True)
+        ]
         whole = replace(
             plain,
             weights=weights,
@@ -138,8 +143,8 @@ class _Comparison:
             figures=list(_figures(self._looks)),
             devices=devices,
             findings=finding_difference(
-                reports[0].findings,
-                reports[1].findings,
+                told[0],
+                told[1],
                 _twins(found) if found else {},
                 reads_weights=reads,
             ),

@@ -24,6 +24,8 @@ from modellint.config.settings import FailOn
 from modellint.plan import FileReport, Plan
 from modellint.results.finding import Finding, Severity
 from modellint.rules.baseline import Baseline
+from modellint.rules.moot import without_moot
+from modellint.rules.rule import Rule
 from modellint.rules.suppression import Suppression, suppress
 from modellint.workers.job import Job, died, lint_job
 
@@ -68,10 +70,13 @@ class Policy:
     baseline: Baseline | None
     fail_on: FailOn
 
-    def judged(self, findings: Sequence[Finding], task: FleetTask) -> list[Finding]:
-        """Return findings with the accepted ones marked."""
+    def judged(
+        self, findings: Sequence[Finding], task: FleetTask, rules: Sequence[Rule]
+    ) -> list[Finding]:
+        """Return those of the rules' findings that are of use, with the accepted ones marked."""
         today = datetime.date.today()
         marked, _ = suppress(findings, task.configured, self.suppressions, today)
+        marked = without_moot(marked, rules)
         if self.baseline is not None:
             marked, _ = self.baseline.apply(marked, task.recorded)
         return marked
@@ -104,12 +109,13 @@ def lint_task(orders: Orders, task: FleetTask) -> Rows:
     plans, policies = _unpacked(orders)
     started = time.perf_counter()
     report = lint_job(task.job, plans)
-    return _rows(task, report, policies[task.policy], time.perf_counter() - started)
+    policy, rules = policies[task.policy], plans[task.plan].rules
+    return _rows(task, report, policy, rules, time.perf_counter() - started)
 
 
 def rows_of_death(task: FleetTask, policy: Policy, how: str) -> Rows:
     """Return the rows of a file whose linting killed each worker that tried."""
-    return _rows(task, died(task.job, how), policy, 0.0)
+    return _rows(task, died(task.job, how), policy, (), 0.0)
 
 
 @lru_cache(maxsize=4)
@@ -139,8 +145,10 @@ def _adopt(folders: Iterable[StandIns]) -> None:
     adopt(folders)
 
 
-def _rows(task: FleetTask, report: FileReport, policy: Policy, seconds: float) -> Rows:
-    found = policy.judged(report.findings, task)
+def _rows(
+    task: FleetTask, report: FileReport, policy: Policy, rules: Sequence[Rule], seconds: float
+) -> Rows:
+    found = policy.judged(report.findings, task, rules)
     return _model_row(task, report, policy, found, seconds), [
         _finding_row(task.shown, each, fails=policy.fails(each)) for each in found
     ]

@@ -19,6 +19,7 @@ from modellint.lint.request import Request
 from modellint.planning.setup import Setup
 from modellint.results.finding import Finding, Severity
 from modellint.rules.baseline import DEFAULT_NAME, Baseline, read_baseline, write_baseline
+from modellint.rules.moot import without_moot
 from modellint.rules.remark import remark
 from modellint.rules.suppression import EXPIRED, UNUSED, Suppression, suppress
 
@@ -54,7 +55,8 @@ def judge(
         name = config.relative(record.found.place)
         findings, hits = suppress(record.report.findings, name, record.setup.suppressions, today)
         used[record.setup] |= hits
-        record.findings = tuple(baselines.judge(findings, config, record.found.place))
+        told = without_moot(findings, record.plan.rules)
+        record.findings = tuple(baselines.judge(told, config, record.found.place))
     remarks = {
         setup: tuple(_Review(setup, walked, request.command_line).remarks(used[setup], today))
         for setup in setups

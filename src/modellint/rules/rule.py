@@ -196,6 +196,8 @@ class Rule:
     """Parts of the deployment that the result depends on; the check runs once per combination."""
     refused: bool = False
     """True if the rule predicts that the runtime refuses the model, which a probe can verify."""
+    once_loaded: bool = False
+    """True if its findings are moot once another one says that the runtime refuses the model."""
     confidence: str | None = None
     default: bool = True
     """True if the rule runs without being selected by name."""
@@ -206,7 +208,7 @@ class Rule:
     match: tuple[Match, ...] = ()
     """Patterns, the first of which to match a place reports it. A file may have a single table."""
     together: bool = False
-    """True if one finding stands for all nodes of an operator that match."""
+    """True if one finding stands for all nodes of an operator that match, or all problems."""
     check: str | None = None
     """``module.function`` in `modellint.checks`, or ``package.module:function`` of a plugin."""
     problem: str | None = None
