@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 from modellint.differ.alignment import aligned, increasing
 from modellint.differ.canonical import CanonicalGraph, CanonicalStep, canonical
@@ -173,13 +173,13 @@ class Matcher:
         for label in (whole, *weaker):
             surest = len(self._matched)
             for side in (self.old, self.new):
-                side.labels = {step: label(step) for step in side.steps}
+                side.give_labels(label)
             if label is whole:
                 self._anchor(both_ways=True)
                 if not self._is_done():
                     self._match_by_weights()
             else:
-                self._spread(0)
+                self._spread_again()
             for _ in range(ROUNDS):
                 if self._is_done() or not (self._anchor() | self._bridge()):
                     break
@@ -205,8 +205,8 @@ class Matcher:
         up = [side.upward(marks) for side, marks in sides]
         down = [side.downward(marks) for side, marks in sides]
         both = [
-            {step: hash((ups[step], downs[step])) for step in ups}
-            for ups, downs in zip(up, down, strict=True)
+            {step: hash((ups[step], downs[step])) for step in side.unmatched()}
+            for (side, _), ups, downs in zip(sides, up, down, strict=True)
         ]
         symmetric: list[tuple[list[CanonicalStep], list[CanonicalStep]]] = []
         for keys in (both,) if both_ways else (both, up, down):
@@ -229,14 +229,26 @@ class Matcher:
             self.new.twins[new] = old
             self._matched.append((old, new))
 
-    def _spread(self, start: int | None = None) -> None:
+    def _spread(self) -> None:
         """Match the neighbours of matched steps, where only one of each side may be meant."""
-        self._spread_to = self._spread_to if start is None else start
         while self._spread_to < len(self._matched):
-            old, new = self._matched[self._spread_to]
+            self._spread_from(*self._matched[self._spread_to])
             self._spread_to += 1
-            self._match_sources(old, new)
-            self._match_readers(old, new)
+
+    def _spread_again(self) -> None:
+        """Do so for all pairs, whose neighbours have other labels now."""
+        for pair in self._edge():
+            self._spread_from(*pair)
+        self._spread()
+
+    def _spread_from(self, old: CanonicalStep, new: CanonicalStep) -> None:
+        self._match_sources(old, new)
+        self._match_readers(old, new)
+
+    def _edge(self) -> list[tuple[CanonicalStep, CanonicalStep]]:
+        """Return the pairs that have a neighbour in the old graph without a twin, in order."""
+        near = {step for each in self.old.unmatched() for step in neighbors(self.old, each)}
+        return [pair for pair in self._matched if pair[0] in near]
 
     def _match_sources(self, old: CanonicalStep, new: CanonicalStep) -> None:
         sources, others = self.old.before(old), self.new.before(new)
@@ -253,6 +265,8 @@ class Matcher:
         )
 
     def _match_alike(self, old: CanonicalStep, new: CanonicalStep) -> None:
+        if old in self.old.twins or new in self.new.twins:
+            return
         if self.old.labels[old] == self.new.labels[new]:
             self._match(old, new)
 
@@ -312,7 +326,9 @@ class Matcher:
                     [s for s, _ in self.new.readers(other)],
                     following,
                 )
-        for old, new in self._matched:  # which grows
+        self._spread()
+        onwards = islice(self._matched, len(self._matched), None)
+        for old, new in chain(self._edge(), onwards):
             for onward in (following, leading):
                 olds = [near for near in onward(self.old, old) if near not in self.old.twins]
                 if olds:  # as seldom

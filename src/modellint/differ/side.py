@@ -25,19 +25,20 @@ class Side:
         self.exits: dict[Value, Hashable] = {}
         """Common names of outputs."""
         self.labels: dict[CanonicalStep, Hashable] = {}
+        """Of the steps that were unmatched when they were given."""
 
     def unmatched(self) -> list[CanonicalStep]:
-        return [step for step in self.steps if step not in self.twins]
+        twins = self.twins
+        return [step for step in self.steps if step not in twins]
+
+    def give_labels(self, label: Label) -> None:
+        self.labels = {step: label(step) for step in self.unmatched()}
 
     def upward(self, marks: Marks) -> dict[CanonicalStep, int]:
         """Return a digest of all that leads to each step, up to steps that have a mark."""
-        found: dict[CanonicalStep, int] = {}
+        found = dict(marks)
         makers, ends, labels = self.view.makers, self.ends, self.labels
-        for step in self.steps:
-            mark = marks.get(step)
-            if mark is not None:
-                found[step] = mark
-                continue
+        for step in self.unmatched():
             parts: list[Hashable] = []
             for at, value in enumerate(step.inputs):
                 if value is None or value.tensor is not None:
@@ -55,13 +56,9 @@ class Side:
 
     def downward(self, marks: Marks) -> dict[CanonicalStep, int]:
         """Return a digest of all that follows from each step, up to steps that have a mark."""
-        found: dict[CanonicalStep, int] = {}
+        found = dict(marks)
         readers, exits, labels = self.view.readers, self.exits, self.labels
-        for step in reversed(self.steps):
-            mark = marks.get(step)
-            if mark is not None:
-                found[step] = mark
-                continue
+        for step in reversed(self.unmatched()):
             parts: list[int] = []
             for at, value in enumerate(step.outputs):
                 if value is None:

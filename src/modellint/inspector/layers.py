@@ -12,6 +12,7 @@ from modellint.operators import Trait, having
 from modellint.results.inspection import Layer
 
 MOST = 6
+_DEQUANTIZING = having(Trait.DEQUANTIZE)
 
 
 @dataclass(slots=True)
@@ -32,8 +33,10 @@ def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
     for node in model.graph.nodes:
         holders = [node, *_dequantizers(node)]
         tensors = [tensor for each in holders for tensor in _weights(each)]
+        if node.subgraphs or not tensors or _is_read_dequantized(node):
+            continue
         parameters = sum(cost.of(each).parameters for each in holders)
-        if node.subgraphs or not tensors or not parameters or _is_read_dequantized(node):
+        if not parameters:
             continue
         largest = max(tensors, key=lambda tensor: tensor.nbytes)
         group = groups.setdefault((node.qualified_op, largest.shape), _Group())
@@ -55,11 +58,15 @@ def _weights(node: Node) -> list[Tensor]:
 def _dequantizers(node: Node) -> list[Node]:
     """Return the nodes that dequantize weights of a layer."""
     producers = [value.producer for value in node.inputs if value is not None]
-    return [each for each in producers if each is not None and _dequantizes_weight(each)]
+    return [
+        each
+        for each in producers
+        if each is not None and each.op_type in _DEQUANTIZING and _dequantizes_weight(each)
+    ]
 
 
 def _dequantizes_weight(node: Node) -> bool:
-    return node.op_type in having(Trait.DEQUANTIZE) and stored_weight(node.input(0)) is not None
+    return node.op_type in _DEQUANTIZING and stored_weight(node.input(0)) is not None
 
 
 def _is_read_dequantized(node: Node) -> bool:

@@ -140,10 +140,14 @@ class ModelCost:
         return self._model.graph.nodes
 
     def _sum(self, graph: Graph) -> NodeCost:
-        total = NodeCost()
-        for node in graph.nodes:
-            total = total.plus(self.of(node))
-        return total
+        costs = [self.of(node) for node in graph.nodes]
+        return NodeCost(
+            total_of([cost.macs for cost in costs]),
+            total_of([cost.flops for cost in costs]),
+            total_of([cost.bytes_read for cost in costs]),
+            total_of([cost.bytes_written for cost in costs]),
+            sum([cost.parameters for cost in costs]),
+        )
 
     def _measure(self, node: Node) -> NodeCost:
         return self._measure_subgraphs(node) if node.subgraphs else self._measure_alone(node)
