@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO
 from modellint.checks.api import Context, Hit
-from modellint.fixes.building import main_opset, readable, reading, wide
-from modellint.fixes.conditions import is_settled
+from modellint.checks.tables import narrowed_uses
+from modellint.fixes.building import instead, main_opset, readable, reading, wide
+from modellint.fixes.conditions import is_droppable, is_settled
 from modellint.model import DTYPES, Node, Tensor, Value
 from modellint.model.edits import (
     AddTensor,
+    EditError,
     Fix,
     GraphEdit,
     InsertNodes,
@@ -27,7 +29,7 @@ from modellint.model.edits import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DOUBLE, _FLOAT = 11, 1
+_DOUBLE, _FLOAT, _INT64 = 11, 1, 7
 """Numbers of the types in attributes."""
 _EPSILON = 1e-5
 """PyTorch's default, which fp16 can represent."""
@@ -245,3 +247,36 @@ def _fits(stored: NDArray[Any]) -> bool:
     import numpy as np
 
     return bool((np.isfinite(_as_float(stored)) == np.isfinite(stored)).all())
+
+
+def narrow_table(context: Context, hit: Hit) -> Fix | None:
+    """Store a table of integers in 32 bits, and widen what nodes select from it."""
+    table = hit.place
+    uses = narrowed_uses(table) if isinstance(table, Value) else None
+    if not isinstance(table, Value) or table.tensor is None or uses is None:
+        return None
+    if not is_droppable(table) or not table.tensor.read:
+        return None
+    narrow = DTYPES["int32"]
+    edits: list[GraphEdit] = [
+        SetTensor(table, narrow, table.tensor.shape, partial(_in_32_bits, table))
+    ]
+    for node in dict.fromkeys(use.node for use in uses):
+        made = node.output()
+        if made is None or not main_opset(context, node.graph):
+            return None
+        name = f"{made.name}_narrow"
+        select = NewNode(node.op_type, node.inputs, (name,), like=node)
+        widen = NewNode("Cast", (name,), (made,), {"to": _INT64}, name=f"{made.name}_widened")
+        edits += instead((node,), node, select, widen)
+    return Fix(tuple(edits), f"Stores '{table.name}' in 32 bits.")
+
+
+def _in_32_bits(table: Value) -> NDArray[Any]:
+    stored = table.tensor.numpy() if table.tensor is not None else None
+    if stored is None:
+        raise EditError(f"the elements of '{table.name}' cannot be read")
+    made: NDArray[Any] = stored.astype("int32")
+    if (made != stored).any():
+        raise EditError(f"a number of '{table.name}' does not fit into 32 bits")
+    return made
