@@ -8,12 +8,12 @@ from modellint.checks.api import Context, Hit
 from modellint.checks.shapes import beyond_int32
 from modellint.formats.onnx.facts import onnx_facts
 from modellint.model import Graph, Use, Value, element_count
-from modellint.operators import Trait, having
+from modellint.operators import Trait, having, with_input
 
 _SELECTS = having(Trait.SELECTS)
 _CASTS = having(Trait.CAST)
-_TWO_TYPES = ("Gather", "GatherElements")
-"""Operators that take indices of 32 bits as well; GatherND does not."""
+_TAKING_BOTH = with_input("any-index")
+"""Inputs that take indices of 32 bits as well; those of GatherND do not."""
 
 
 def wide_table(context: Context) -> Iterator[Hit]:
@@ -56,7 +56,7 @@ def narrowed_uses(table: Value) -> Sequence[Use] | None:
 
 def _takes_both(use: Use) -> bool:
     node = use.node
-    return (node.op_type in _TWO_TYPES and use.index == 1) or node.op_type in _CASTS
+    return use.index in _TAKING_BOTH.get(node.op_type, ()) or node.op_type in _CASTS
 
 
 def _selects_few(use: Use, table: Value) -> bool:

@@ -489,13 +489,13 @@ Expand free moves crossed-by-ort broadcast (data shape) tflite:BROADCAST_TO open
     aten:expand aten:expand_as aten:broadcast_to
     tensorflow:BroadcastTo
 EyeLike free makes-shapes openvino:Eye
-Gather free quantizable selects runs-alone stops-transpose tflite:GATHER
+Gather free quantizable selects runs-alone stops-transpose (data any-index) tflite:GATHER
     openvino:Gather
     coreml:gather
     coreml:embedding coreml:embeddingND
     aten:embedding[weight-first] aten:index_select aten:select[one-index]
     tensorflow:GatherV2 tensorflow:Gather tensorflow:ResourceGather
-GatherElements free selects openvino:GatherElements coreml:gather_along_axis
+GatherElements free selects (data any-index) openvino:GatherElements coreml:gather_along_axis
     coreml:gatherAlongAxis
     aten:gather
 GatherND free selects tflite:GATHER_ND openvino:GatherND coreml:gather_nd
