@@ -11,6 +11,7 @@ from modellint.report.diff_run import summary as run_summary
 from modellint.results.difference import (
     Difference,
     FigureChange,
+    FindingDifference,
     LanguageDifference,
     NodeDifference,
     OverviewRow,
@@ -55,7 +56,6 @@ def summary(difference: Difference) -> list[str]:
     """Return the parts of one line that says what is different, most important first."""
     if not difference.is_readable:
         return ["unreadable"]
-    found = difference.findings
     parts = [
         counted(len(difference.breaking), "breaking change"),
         *_node_parts(difference.nodes),
@@ -63,9 +63,7 @@ def summary(difference: Difference) -> list[str]:
         _precision_part(difference.precisions),
         *_language_parts(difference.language),
         run_summary(difference.run) if difference.run is not None else "",
-        f"{len(found.new):,} new and {len(found.gone):,} gone findings"
-        if found is not None and (found.new or found.gone)
-        else "",
+        *_finding_parts(difference.findings),
     ]
     shown = [part for part in parts if part and not part.startswith("0 ")]
     return shown or [NOTHING]
@@ -105,6 +103,13 @@ def _language_parts(language: LanguageDifference | None) -> Iterator[str]:
 def _precision_part(precisions: PrecisionDifference | None) -> str:
     changed = len(precisions.changed) if precisions is not None else 0
     return f"{counted(changed, 'layer')} in another precision"
+
+
+def _finding_parts(findings: FindingDifference | None) -> Iterator[str]:
+    if findings is None:
+        return
+    yield counted(len(findings.new), "new finding")
+    yield f"{counted(len(findings.gone), 'finding')} gone"
 
 
 def as_text(value: object) -> str:
