@@ -70,6 +70,33 @@ def test_inputs_of_commutative_ops_match_in_any_order(op: str) -> None:
         assert labels(graph, pattern) == ["out"]
 
 
+@pytest.mark.parametrize(
+    ("inputs", "matches"),
+    [
+        ("..., 2, ...", True),
+        ("..., 1, 2, ...", True),
+        ("..., 2, 1, ...", False),
+        ("..., 3", True),
+        ("..., 2", False),
+        ("1, ..., 3", True),
+        ("1, ..., 2, ...", True),
+        ("1, ..., 1, ...", False),
+        ("1, 2, ..., 2, ...", False),
+        ("1, 2, ..., 2, 3", False),
+    ],
+)
+def test_inputs_at_any_place(inputs: str, matches: bool) -> None:
+    stored = "float[1] a = {1}, float[1] b = {2}, float[1] c = {3}"
+    graph = graph_of("out = Concat <axis = 0> (a, b, c)", stored=stored)
+    assert bool(find(graph, f"y = Concat({inputs})")) is matches
+
+
+def test_each_place_binds_its_input_once() -> None:
+    graph = graph_of("t = Tanh(x) out = Concat <axis = 1> (x, t, x, t)")
+    (found,) = find(graph, "t = Tanh(x)\ny = Concat(..., t, p, ...)", "op(p) == ''")
+    assert found.values["p"].name == "x"
+
+
 def test_inputs_of_other_ops_match_in_their_order_only() -> None:
     graph = graph_of("r = Relu(x) out = Sub(c, r)", "float[4] x, float[4] c")
     assert labels(graph, "r = Relu(x)\ny = Sub(c, r)") == ["out"]
@@ -247,6 +274,9 @@ def test_absent_ops_are_seen_without_compiling(pattern: str, matches: bool) -> N
         ("a = _(x)", "a", "line 1, column 1: at least one node needs an op type"),
         ("a = Relu(x)", "b", "report, line 1, column 1: the pattern has no variable 'b'"),
         ("a = Conv(x, w, b?)", "b", "report, line 1, column 1: 'b' may be left out"),
+        ("y = Concat(a, ..., )", "y", "line 1, column 20: expected a name, a number"),
+        ("y = Concat(..., a, ..., b)", "y", "line 1, column 23: expected ')' after the inputs"),
+        ("a, ..., b = Split(x)", "a", "line 1, column 7: expected '=' after the outputs"),
     ],
 )
 def test_mistakes_are_named_with_their_place(pattern: str, report: str, message: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from math import isclose
 
 from modellint.checks.api import Context, Hit
 from modellint.formats.tflite import CUSTOM, DOMAIN
 from modellint.formats.tflite.facts import Quantization, TFLiteFacts, tflite_facts
-from modellint.model import DType, Graph, Node, Value, element_count, is_static
+from modellint.model import DType, Graph, Node, Value, is_static
 from modellint.operators import Trait, having, of
 from modellint.results.finding import Severity
 from modellint.runtimes.tflite.operators import CUSTOM as REGISTERED_CUSTOM
@@ -29,23 +29,6 @@ _FIXED = {
     ("L2_NORMALIZATION", "int8"): (1 / 128, 0),
 }
 """Scales, and zero points, of outputs whose range the operator fixes."""
-_WITHOUT_OFFSET = {
-    "ADD": ("inputs", "outputs"),
-    "CONCATENATION": ("inputs",),
-    "CONV_2D": ("data", "outputs"),
-    "FULLY_CONNECTED": ("data",),
-    "MUL": ("inputs", "outputs"),
-    "SUB": ("inputs", "outputs"),
-}
-"""Kernels for int16 that take no zero point but 0, and where."""
-_SAME_TYPES = tuple("ADD SUB MUL DIV MAXIMUM MINIMUM POW FLOOR_MOD EQUAL LESS GREATER".split())
-_SAME_RESULT = tuple(
-    """
-    RELU RELU6 LEAKY_RELU HARD_SWISH LOGISTIC TANH ABS CONV_2D AVERAGE_POOL_2D MAX_POOL_2D PAD
-    TRANSPOSE SLICE STRIDED_SLICE CONCATENATION
-    """.split()
-)
-"""Operators whose kernels compare the type of the result with that of the input."""
 _SIZED_BY_DATA = having(Trait.SIZED_BY_DATA)
 
 
@@ -111,39 +94,6 @@ def invalid_quantization(context: Context) -> Iterator[Hit]:
             yield Hit(value, {**facts, "size": shape[scheme.axis]})
 
 
-def weight_zero_point(context: Context) -> Iterator[Hit]:
-    """Weights of an integer convolution whose zero point is not 0."""
-    for node in context.nodes(f"{DOMAIN}.CONV_2D"):
-        data, weight = node.input(0), node.input(1)
-        zeros = _scheme(context, weight).zero_points
-        if _is(data, "int8", "int16") and _is(weight, "int8") and any(zeros):
-            yield Hit(node, {"zero": next(filter(None, zeros))})
-
-
-def missing_scale(context: Context) -> Iterator[Hit]:
-    """Integer layers whose weights have no scale."""
-    ops = (f"{DOMAIN}.{op}" for op in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"))
-    for node in context.nodes(*ops):
-        data, weight = node.input(0), node.input(1)
-        is_integer = _is(data, "int8", "int16") and _is(weight, "int8")
-        if is_integer and weight is not None and not _scheme(context, weight).is_quantized:
-            yield Hit(node, {"tensor": weight.name})
-
-
-def joined_scales(context: Context) -> Iterator[Hit]:
-    """Parts of an int8 CONCATENATION or PACK with other scales than the whole."""
-    for node in context.nodes(f"{DOMAIN}.CONCATENATION", f"{DOMAIN}.PACK"):
-        whole = node.output()
-        if not _is(whole, "int8"):
-            continue
-        wanted = _scheme(context, whole).parameters
-        for value in filter(None, node.inputs):
-            stated = _scheme(context, value).parameters
-            if stated and wanted and stated != wanted:
-                yield Hit(node, {"part": value.name, "whole": whole.name if whole else ""})
-                break
-
-
 def fixed_scale(context: Context) -> Iterator[Hit]:
     """Outputs that are not quantized in the one way that their kernel has."""
     for node in _builtin(context):
@@ -157,28 +107,6 @@ def fixed_scale(context: Context) -> Iterator[Hit]:
         stated = next(iter(scheme.zero_points), 0)
         if not isclose(scheme.scales[0], scale, rel_tol=1e-3) or (zero not in (None, stated)):
             yield Hit(node, {"fixed": scale, "stated": scheme.scales[0]})
-
-
-def offset_of_int16(context: Context) -> Iterator[Hit]:
-    """Zero points of int16 tensors, for which kernels have no place."""
-    for node in context.nodes(*(f"{DOMAIN}.{op}" for op in _WITHOUT_OFFSET)):
-        for value in _without_offset(node):
-            zeros = _scheme(context, value).zero_points
-            if _is(value, "int16") and any(zeros):
-                yield Hit(node, {"tensor": value.name, "zero": next(filter(None, zeros))})
-                break
-
-
-def _without_offset(node: Node) -> Iterator[Value]:
-    parts = _WITHOUT_OFFSET[node.op_type]
-    values: list[Value | None] = []
-    if "data" in parts:
-        values.append(node.input(0))
-    if "inputs" in parts:
-        values += node.inputs
-    if "outputs" in parts:
-        values += node.outputs
-    yield from filter(None, values)
 
 
 def subgraph_mismatch(context: Context) -> Iterator[Hit]:
@@ -199,37 +127,6 @@ def _differing(node: Node, key: str, graph: Graph, inputs: int, outputs: int) ->
         yield Hit(node, facts)
     elif key == "cond" and not _is(graph.outputs[0], "bool"):
         yield Hit(node, {"key": key}, variant="condition")
-
-
-def operand_types(context: Context) -> Iterator[Hit]:
-    """Operands of an elementwise operator that have different types."""
-    for node in context.nodes(*(f"{DOMAIN}.{op}" for op in _SAME_TYPES)):
-        types = [_type(value) for value in node.inputs[:2]]
-        if len(types) == 2 and None not in types and types[0] != types[1]:
-            yield Hit(node, {"first": types[0], "second": types[1]})
-
-
-def result_type(context: Context) -> Iterator[Hit]:
-    """Results of another type than the input, where the kernel converts nothing."""
-    for node in context.nodes(*(f"{DOMAIN}.{op}" for op in _SAME_RESULT)):
-        given, made = _type(node.input(0)), _type(node.output())
-        if given is not None and made is not None and given != made:
-            yield Hit(node, {"given": given, "made": made})
-
-
-def weight_mismatch(context: Context) -> Iterator[Hit]:
-    """Weights and biases whose shapes do not fit the layer."""
-    for node in context.nodes(f"{DOMAIN}.CONV_2D", f"{DOMAIN}.FULLY_CONNECTED"):
-        data, weight, bias = (_static(node.input(at)) for at in range(3))
-        if weight is None or len(weight) < 2:
-            continue
-        channels = data[-1] if data else None
-        is_conv = node.op_type in _CONVOLUTIONS
-        facts = {"channels": channels, "taken": weight[-1], "made": weight[0]}
-        if is_conv and channels and weight[-1] and channels % weight[-1]:
-            yield Hit(node, facts)
-        elif bias is not None and element_count(bias) != weight[0]:
-            yield Hit(node, {**facts, "bias": element_count(bias)}, variant="bias")
 
 
 def hybrid_layer(context: Context) -> Iterator[Hit]:
@@ -286,8 +183,9 @@ def per_tensor_weights(context: Context) -> Iterator[Hit]:
 
 
 def _channels(node: Node, weight: Value) -> int:
-    shape = _static(weight) or (1,)
-    return shape[-1] if of(node).cost == "depthwise" else shape[0]
+    shape = weight.declared_shape or (1,)
+    channels = shape[-1] if of(node).cost == "depthwise" else shape[0]
+    return channels if isinstance(channels, int) else 1
 
 
 def float_border(context: Context) -> Iterator[Hit]:
@@ -425,11 +323,3 @@ def _is_float(value: Value | None) -> bool:
 
 def _is_integer(value: Value | None) -> bool:
     return _is(value, "int8", "uint8", "int16")
-
-
-def _static(value: Value | None) -> tuple[int, ...] | None:
-    shape: Iterable[object] | None = value.declared_shape if value is not None else None
-    if shape is None:
-        return None
-    dims = tuple(dim for dim in shape if isinstance(dim, int))
-    return dims if value is not None and len(dims) == len(value.declared_shape or ()) else None

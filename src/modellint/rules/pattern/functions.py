@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from inspect import CO_VARARGS
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from modellint.base.records import dataclass
 from modellint.formats.onnx.facts import onnx_facts
@@ -22,6 +22,9 @@ from modellint.model import (
 from modellint.operators import Trait, names
 from modellint.rules.pattern.numbers import uniform_number
 from modellint.rules.pattern.scope import Scope, Symbol, every, some
+
+if TYPE_CHECKING:
+    from modellint.formats.tflite.facts import Quantization
 
 Kind = Literal["values", "value", "surroundings", "plain"]
 Body = TypeVar("Body", bound=Callable[..., object])
@@ -230,6 +233,24 @@ def number(scope: Scope, value: Value) -> float | None:
 def scalar(scope: Scope, value: Value) -> bool | None:
     shape = value.tensor.shape if value.tensor else scope.environment.shape(value)
     return None if shape is None else every(_is_one(dim) for dim in shape)
+
+
+@_function("value")
+def scales(scope: Scope, value: Value) -> tuple[float, ...] | None:
+    """Return the scales that the file states with the value; empty if it is not quantized."""
+    stated = _stated(scope, value)
+    return None if stated.block else stated.scales
+
+
+@_function("value")
+def zero_points(scope: Scope, value: Value) -> tuple[int, ...]:
+    return _stated(scope, value).zero_points
+
+
+def _stated(scope: Scope, value: Value) -> Quantization:
+    from modellint.formats.tflite.facts import Quantization, tflite_facts  # for few rules
+
+    return tflite_facts(scope.graph.model).quantization.get(value) or Quantization()
 
 
 def _is_one(dim: object) -> bool | None:

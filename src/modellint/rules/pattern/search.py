@@ -204,6 +204,8 @@ def _in_use(value: Value | None) -> bool:
 def _layouts(line: Line, node: Node) -> Iterable[Inputs]:
     """Iterate over the orders of the node's inputs that the op allows."""
     given, wanted = node.inputs, len(line.inputs)
+    if line.gap is not None:
+        return _across(line.gap, wanted, given, to_end=not line.more_inputs)
     if len(given) > wanted and not line.more_inputs and _is_more(given[wanted:]):
         return ()
     if len(given) < 2 or node.op_type not in _COMMUTATIVE or node.domain:
@@ -219,6 +221,13 @@ def _layouts(line: Line, node: Node) -> Iterable[Inputs]:
         if copies[id(value)] <= wanted:
             useful.append(value)
     return _orders(tuple(useful), min(wanted, len(given)))
+
+
+def _across(gap: int, wanted: int, given: Inputs, *, to_end: bool) -> Iterator[Inputs]:
+    """Iterate over the inputs before a gap, each time with others that come later."""
+    last = len(given) - (wanted - gap)
+    for start in range(max(gap, last) if to_end else gap, last + 1):
+        yield (*given[:gap], *given[start : start + wanted - gap])
 
 
 def _is_more(rest: Inputs) -> bool:

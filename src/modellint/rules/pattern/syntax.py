@@ -41,6 +41,8 @@ class Line:
     """Qualified op types, or None for any op."""
     outputs: tuple[Slot, ...]
     inputs: tuple[Slot, ...]
+    gap: int | None
+    """Number of inputs before those that may stand anywhere after them."""
     more_inputs: bool
     more_outputs: bool
 
@@ -52,6 +54,14 @@ class Pattern:
     """Index of the line that produces each variable."""
     variables: frozenset[str]
     optional: frozenset[str]
+
+
+class _Listed(NamedTuple):
+    """The inputs or outputs of a line."""
+
+    slots: tuple[Slot, ...]
+    gap: int | None
+    more: bool
 
 
 class _Token(NamedTuple):
@@ -136,23 +146,24 @@ class _LineParser:
             self._fail(f"expected {text!r} {after}, found {token.text or 'the end of the line'!r}")
 
     def parse(self) -> Line:
-        outputs, more_outputs = self._slots("=", output=True)
+        outputs = self._slots("=", output=True)
         self._expect("=", "after the outputs")
         ops = self._ops()
         self._expect("(", "after the op type")
-        inputs, more_inputs = self._slots(")", output=False)
+        inputs = self._slots(")", output=False)
         self._expect(")", "after the inputs")
         if self.tokens[self.position].kind != "end":
             self._fail("only one node per line: nothing may follow ')'")
-        if not outputs:
+        if not outputs.slots:
             self._fail("a node needs an output to its left; '_' if no name is needed", 1)
         return Line(
             number=self.number,
             ops=ops,
-            outputs=outputs,
-            inputs=inputs,
-            more_inputs=more_inputs,
-            more_outputs=more_outputs,
+            outputs=outputs.slots,
+            inputs=inputs.slots,
+            gap=inputs.gap,
+            more_inputs=inputs.more,
+            more_outputs=outputs.more,
         )
 
     def _ops(self) -> frozenset[str] | None:
@@ -166,15 +177,19 @@ class _LineParser:
             self._fail("expected an op type, such as Conv or com.microsoft.FusedConv")
         return self._take().text
 
-    def _slots(self, end: str, *, output: bool) -> tuple[tuple[Slot, ...], bool]:
+    def _slots(self, end: str, *, output: bool) -> _Listed:
         slots: list[Slot] = []
+        gap: int | None = None
         while self.tokens[self.position].text != end:
-            if slots:
+            if slots or gap is not None:
                 self._expect(",", "between names")
-            if self._skip("..."):
-                return tuple(slots), True
-            slots.append(self._slot(output=output))
-        return tuple(slots), False
+            if not self._skip("..."):
+                slots.append(self._slot(output=output))
+            elif output or gap is not None or self.tokens[self.position].text == end:
+                return _Listed(tuple(slots), gap, more=True)
+            else:
+                gap = len(slots)
+        return _Listed(tuple(slots), gap, more=False)
 
     def _slot(self, *, output: bool) -> Slot:
         token = self.tokens[self.position]
