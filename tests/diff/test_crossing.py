@@ -255,3 +255,92 @@ Result(y)
         assert "the same network" not in shown
         assert ("pads" in shown) == (pads == "0,0"), output
         assert "quantization parameters" in " ".join(shown.split()), output
+
+
+SCALED = """
+<ir_version: 8, opset_import: ["" : 17]>
+m (float[1,4,4,2] x) => (float[1,3,4,4] y)
+<float[2] s = {1,2}, float[2] b = {3,4}, float[3,2,1,1] w = {1,2,3,4,5,6}, float[3] c = {7,8,9},
+ float[1,3,1,1] gamma = {1e-6,2e-6,4e-6},
+ float root = {1.4142135}, float one = {1}, float half = {0.5}>
+{
+    norm = LayerNormalization <axis = -1, epsilon = 0.001> (x, s, b)
+    scaled = Div (norm, root)
+    erf = Erf (scaled)
+    more = Add (erf, one)
+    product = Mul (norm, more)
+    gelu = Mul (product, half)
+    first = Transpose <perm = [0,3,1,2]> (gelu)
+    conv = Conv (first, w, c)
+    y = Mul (conv, gamma)
+}
+"""
+WRITTEN_OUT = """
+main (x) => (y)
+x float32[1,4,4,2]
+s float32[2] = 1 2
+b float32[2] = 3 4
+last int32[1] = 3
+epsilon float32[] = 0.001
+inverse float32[] = 0.70710677
+one float32[] = 1
+w float32[3,1,1,2] = 5e-7 1e-6 3e-6 4e-6 1e-5 1.2e-5
+c float32[3] = 7e-6 1.6e-5 3.6e-5
+mean float32[1,4,4,1]
+squares float32[1,4,4,2]
+variance float32[1,4,4,1]
+sum float32[1,4,4,1]
+root float32[1,4,4,1]
+scale float32[1,4,4,2]
+scaled float32[1,4,4,2]
+moved float32[1,4,4,2]
+shift float32[1,4,4,2]
+norm float32[1,4,4,2]
+small float32[1,4,4,2]
+erf float32[1,4,4,2]
+more float32[1,4,4,2]
+twice float32[1,4,4,2]
+y float32[1,4,4,3]
+MEAN (x, last) => (mean) {keep_dims=1}
+SQUARED_DIFFERENCE (x, mean) => (squares)
+MEAN (squares, last) => (variance) {keep_dims=1}
+ADD (variance, epsilon) => (sum)
+RSQRT (sum) => (root)
+MUL (root, s) => (scale)
+MUL (x, scale) => (scaled)
+MUL (mean, scale) => (moved)
+SUB (b, moved) => (shift)
+ADD (scaled, shift) => (norm)
+MUL (norm, inverse) => (small)
+FlexErf:custom (small) => (erf)
+ADD (erf, one) => (more)
+MUL (norm, more) => (twice)
+CONV_2D (twice, w, c) => (y) {padding=VALID stride_w=1 stride_h=1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "changed"),
+    [
+        ("{3,4}", "{3,4}", []),
+        ("{1e-6,2e-6,4e-6}", "{1e-6,2e-6,5e-6}", ["weights"]),
+        ("{1,2,3,4,5,6}", "{1,2,3,4,5,7}", ["weights"]),
+        ("epsilon = 0.001", "epsilon = 0.01", ["nodes"]),
+        ("half = {0.5}", "half = {0.25}", ["nodes"]),
+    ],
+)
+def test_normalizations_and_gelus_that_a_converter_writes_out_are_the_same(
+    tmp_path: Path, was: str, now: str, changed: list[str]
+) -> None:
+    """A half of the Gelu and the scale of the layer are in the weight that is between them."""
+    old = save(model_from_text(SCALED.replace(was, now)), tmp_path / "model.onnx")
+    new = tmp_path / "model.tflite"
+    new.write_bytes(tflite(WRITTEN_OUT))
+    found = match_models(read_model(old), read_model(new))
+    nodes = node_difference(found, converted=False)
+    weights = weight_difference(found, found.old, found.new, 1 << 20)
+    assert [
+        *([] if nodes.is_same else ["nodes"]),
+        *(["weights"] if weights.changed else []),
+    ] == changed
+    assert (weights.added, weights.removed) == ([], []) or "half" in was

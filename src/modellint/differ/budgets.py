@@ -13,7 +13,7 @@ from modellint.base.units import parse_bytes
 from modellint.results.difference import BudgetCheck, DeviceDifference, Difference, MetricChange
 
 Unit = Literal["", "bytes", "seconds"]
-Numbers = tuple[float | None, float | None]
+OldAndNew = tuple[float | None, float | None]
 """A figure of the old and of the new model."""
 
 _LIMIT = re.compile(
@@ -36,11 +36,11 @@ _FIGURES: Mapping[str, tuple[str, Unit]] = {
 """Budgets by name: the figure, and its unit."""
 
 
-def _both(values: Sequence[float | None]) -> Numbers:
+def _both(values: Sequence[float | None]) -> OldAndNew:
     return values[0], values[1]
 
 
-_OF_DEVICES: Mapping[str, tuple[Callable[[DeviceDifference], Numbers], Unit]] = {
+_OF_DEVICES: Mapping[str, tuple[Callable[[DeviceDifference], OldAndNew], Unit]] = {
     "memory": (lambda device: _both(device.memory), "bytes"),
     "activations": (lambda device: _both(device.activations), "bytes"),
     "latency": (lambda device: _both(device.seconds), "seconds"),
@@ -124,7 +124,7 @@ def _checks(name: str, limit: GrowthLimit, difference: Difference) -> Iterator[B
 
 
 def _check(
-    name: str, limit: GrowthLimit, numbers: Numbers, unit: Unit, target: str | None = None
+    name: str, limit: GrowthLimit, numbers: OldAndNew, unit: Unit, target: str | None = None
 ) -> BudgetCheck:
     old, new = numbers
     most = limit.most(old) if old is not None and new is not None else None

@@ -28,7 +28,7 @@ from modellint.differ.composed import (
     common_form,
     composed_in,
 )
-from modellint.differ.crossing import FEW, common_attributes, is_arranging, operator_name
+from modellint.differ.crossing import FEW, common_attributes, is_seen_through, operator_name
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having
 
@@ -156,7 +156,7 @@ class CanonicalGraph:
         source, op = node.input(0), node.op_type
         if source is None:
             return None
-        if self.crossing and is_arranging(node, source):
+        if self.crossing and is_seen_through(node):
             return source
         if op == "Identity" or op in PASSED:
             return source

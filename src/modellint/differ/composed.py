@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
-from modellint.analysis.fusion import Norms, is_number, operands
+from modellint.analysis.fusion import Norms, operands
 from modellint.base.memo import Remembered
-from modellint.base.records import dataclass
 from modellint.differ.crossing import FOLDED, operator_name, with_activation, with_constants
+from modellint.differ.written_out import Composed, gelus, written_out
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having, names, of
 from modellint.targets.deployment import Deployment
@@ -23,15 +23,6 @@ FLATTEN = "Flatten"
 LAID_OUT = frozenset(("Transpose", "Reshape", "Unsqueeze", "Squeeze", "Flatten"))
 """Give a stored weight the shape that an operator takes."""
 _NORMS: Remembered[Norms] = Remembered()
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """Several nodes that are one operation; the last makes its output."""
-
-    op: str
-    parts: tuple[Node, ...]
-    inputs: tuple[Value, ...]
 
 
 class Composing(NamedTuple):
@@ -53,12 +44,12 @@ class Composing(NamedTuple):
 
 def composed_in(graph: Graph, composing: Composing) -> dict[Node, Composed]:
     """Return the operations that are written with several nodes, by the last of these."""
-    finders = (_layers_with_bias, _layer_norms, _gelus, _normalized)
+    finders = (_layers_with_bias, _layer_norms, gelus, _normalized)
     kinds = zip(composing, finders, strict=False)
     found = (each for wanted, find in kinds if wanted for each in find(graph))
     composed = {each.parts[-1]: each for each in found}
     if composing.crossing:
-        composed |= {each.parts[-1]: each for each in _written_out(graph)}
+        composed |= {each.parts[-1]: each for each in written_out(graph)}
         _add_constants(graph, composed)
         _add_activations(graph, composed)
     return composed
@@ -165,41 +156,6 @@ def _normalized(graph: Graph) -> Iterator[Composed]:
             yield Composed(name, (maker, node), (*inputs, *learned))
 
 
-def _written_out(graph: Graph) -> Iterator[Composed]:
-    """Find functions that converters write out: x times its gate, the logarithm of a Softmax."""
-    for node in graph.nodes:
-        name = operator_name(node)
-        if name == "Mul":
-            yield from _gated(node)
-        elif name in ("Log", "coreml.log"):
-            source = node.input(0)
-            maker = source.producer if source is not None else None
-            data = maker.input(0) if maker is not None else None
-            if maker is not None and data is not None and operator_name(maker) == "Softmax":
-                yield Composed("LogSoftmax", (maker, node), (data,))
-
-
-_GATED = {"HardSigmoid": "HardSwish", "Sigmoid": "Swish"}
-"""Names of x times a function of it."""
-
-
-def _gated(product: Node) -> Iterator[Composed]:
-    """Find x * Sigmoid(x), and x * HardSigmoid(x), of which x may be cut off where that is 0."""
-    for gate, data in operands(product):
-        sigmoid, cut = gate.producer, data.producer
-        op = _GATED.get(operator_name(sigmoid)) if sigmoid is not None else None
-        if sigmoid is None or op is None:
-            continue
-        if gate.sole_consumer is not product or sigmoid.input(0) is not data:
-            continue
-        source = cut.input(0) if cut is not None else None
-        if cut is None or source is None or operator_name(cut) != "ThresholdedRelu":
-            yield Composed(op, (sigmoid, product), (data,))
-        elif {use.node for use in data.consumers} == {sigmoid, product}:
-            yield Composed(op, (cut, sigmoid, product), (source,))
-        return
-
-
 def _summands(add: Node) -> Iterator[tuple[Value, Value]]:
     if add.qualified_op == "Add":
         yield from operands(add)
@@ -273,47 +229,3 @@ def _layer_norms(graph: Graph) -> Iterator[Composed]:
             if value is not None and value.producer not in inside and _is_vector(value)
         ]
         yield Composed("LayerNormalization", tuple(parts), (data, *learned))
-
-
-_SCALES = {"Div": 2**0.5, "Mul": 0.5**0.5}
-
-
-def _gelus(graph: Graph) -> Iterator[Composed]:
-    """Find x * 0.5 * (1 + erf(x / sqrt(2))), in any order of the products."""
-    for erf in graph.by_op.get("Erf", ()):
-        source, output = erf.input(0), erf.output()
-        scaled = source.producer if source is not None else None
-        add = output.sole_consumer if output is not None else None
-        if scaled is None or add is None or add.op_type != "Add" or scaled.op_type not in _SCALES:
-            continue
-        x, root = scaled.input(0), scaled.input(1)
-        if x is None or not is_number(root, _SCALES[scaled.op_type]):
-            continue
-        if not any(is_number(one, 1.0) for one in add.inputs):
-            continue
-        products = _halved(add, x)
-        if products is not None:
-            yield Composed("Gelu", (scaled, erf, add, *products), (x,))
-
-
-def _halved(add: Node, x: Value) -> tuple[Node, Node] | None:
-    """Return the two products of 1 + erf with x and a half; None if there are others."""
-    output = add.output()
-    first = output.sole_consumer if output is not None else None
-    if first is None or first.op_type != "Mul":
-        return None
-    factor = next((other for one, other in operands(first) if one is output), None)
-    if factor is None:
-        return None
-    before = factor.producer
-    if before is not None and before.op_type == "Mul" and factor.sole_consumer is first:
-        halves = [half for one, half in operands(before) if one is x]
-        if any(is_number(half, 0.5) for half in halves):
-            return before, first
-    output = first.output()
-    second = output.sole_consumer if output is not None else None
-    if second is None or second.op_type != "Mul":
-        return None
-    last = next((other for one, other in operands(second) if one is output), None)
-    is_half = (factor is x and is_number(last, 0.5)) or (is_number(factor, 0.5) and last is x)
-    return (first, second) if is_half else None

@@ -26,9 +26,9 @@ _ACTIVATED = frozenset(
 FOLDED = "BatchNormalization"
 """Operator that converters fold into the weights before it."""
 _FOLLOWED: Mapping[str, tuple[str, ...]] = {
-    "Conv": ("Add", FOLDED),
+    "Conv": ("Add", "Mul", FOLDED),
     "ConvTranspose": ("Add", FOLDED),
-    "MatMul": ("Add",),
+    "MatMul": ("Add", "Mul"),
     "LayerNormalization": ("Mul", "Add"),
 }
 """Operators that some formats write the constants of apart."""
@@ -36,8 +36,11 @@ FUSED = "fused_activation_function"
 _PLAIN = ("NONE", "")
 _ROUNDING = frozenset(("Cast", "openvino.FakeQuantize"))
 _SCALING = frozenset(("Mul", "Sub"))
-_DECOMPRESSING = _ROUNDING | _SCALING | {"Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear"}
+_DECOMPRESSING = (
+    _ROUNDING | _SCALING | {"Identity", "Reshape", "Unsqueeze", "Squeeze", "DequantizeLinear"}
+)
 """Operators between a weight as it is stored and as it is used."""
+_COPIES = ("Identity", "Dropout")
 _VIEWS = having(Trait.VIEW)
 _WINDOWS = frozenset(("Conv", "ConvTranspose", "AveragePool", "MaxPool"))
 _STRIDES = ("strides", "stride", "stride_d", "stride_h", "stride_w")
@@ -50,6 +53,7 @@ _OTHER_NAMES: Mapping[str, str] = {
     "openvino.LSTMSequence": "LSTM",
     "openvino.RNNSequence": "RNN",
     "com.microsoft.FusedConv": "Conv",
+    "tflite.custom.FlexErf": "Erf",
     "Gemm": "MatMul",
     "FullyConnected": "MatMul",
     "GlobalAveragePool": "ReduceMean",
@@ -93,7 +97,7 @@ def stored_weight(value: Value) -> Tensor | None:
     return value.tensor
 
 
-def is_arranging(node: Node, source: Value) -> bool:
+def is_seen_through(node: Node) -> bool:
     """Return True for a node that only rearranges what it reads, pads it for a window, or rounds
     it as a quantizer does; and for what decompresses a stored weight."""
     name = operator_name(node)
@@ -112,21 +116,27 @@ def with_constants(graph: Graph) -> Iterator[tuple[Node, ...]]:
     for node in graph.nodes:
         chain = [node]
         for name in _FOLLOWED.get(operator_name(node), ()):
-            reader = _arithmetic(chain[-1], name)
-            chain += [reader] if reader is not None else []
+            chain += _arithmetic(chain[-1], name)
         if len(chain) > 1:
             yield tuple(chain)
 
 
-def _arithmetic(node: Node, name: str) -> Node | None:
-    """Return the only reader of a node, if that adds or multiplies a constant vector."""
-    output = node.output()
-    reader = output.sole_consumer if output is not None else None
-    if reader is None or reader.graph is not node.graph or operator_name(reader) != name:
-        return None
-    others = [value for value in reader.inputs if value is not None and value is not output]
+def _arithmetic(node: Node, name: str) -> list[Node]:
+    """Return the only reader of a node, if that adds or multiplies a constant vector, and copies
+    that it is read through."""
+    chain: list[Node] = []
+    for _ in range(LONGEST):
+        output = (chain or [node])[-1].output()
+        reader = output.sole_consumer if output is not None else None
+        if reader is None or reader.graph is not node.graph:
+            return []
+        chain.append(reader)
+        if operator_name(reader) not in _COPIES:
+            break
+    others = [value for value in chain[-1].inputs if value is not None and value is not output]
     tensors = [stored_weight(value) for value in others]
-    return reader if tensors and all(map(_is_vector, tensors)) else None
+    is_wanted = operator_name(chain[-1]) == name and bool(tensors)
+    return chain if is_wanted and all(map(_is_vector, tensors)) else []
 
 
 def _is_vector(tensor: Tensor | None) -> bool:

@@ -1,4 +1,4 @@
-"""Weights that one model has a normalization folded into, which the other model has apart."""
+"""Weights that one model has a normalization or a scale folded into, which the other has apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FOLDED, operator_name, stored_weight
 from modellint.differ.layouts import is_layout_known
 from modellint.differ.matched import Pair
-from modellint.model import Node, Tensor
+from modellint.differ.written_out import is_doubled
+from modellint.model import Node, Tensor, Value
+from modellint.operators import Trait, of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,30 +19,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EPSILON = 1e-5
+SCALE = "Mul"
 
 
-class NormalizationEffect(NamedTuple):
-    """Effect of a normalization on a weight, or on a bias, that it follows."""
+class FoldingEffect(NamedTuple):
+    """Effect of what follows a layer, or comes before it, on its weight or its bias."""
 
     of_new: bool
-    """True if the new model has the normalization apart."""
-    tensors: tuple[Tensor, Tensor, Tensor, Tensor]
-    """Scale, shift, mean and variance."""
-    epsilon: float
+    """True if the new model has it apart."""
+    learned: tuple[Tensor, ...] = ()
+    """Scale, shift, mean and variance of a normalization, or a scale alone."""
+    epsilon: float = 0.0
+    axis: int = 0
+    """The axis of the weight's output channels."""
+    factor: float = 1.0
+    """A factor of the data that the other model has in the weight."""
     is_bias: bool = False
     is_absent: bool = False
-    """True for a bias that the convolution does not have, for which the shift stands."""
+    """True for a bias that the layer does not have, for which the shift stands."""
 
     def applied(self, numbers: NDArray[Any]) -> NDArray[Any] | None:
-        arrays = [tensor.numpy() for tensor in self.tensors]
-        scale, shift, mean, variance = (None if a is None else a.astype("f8") for a in arrays)
-        if scale is None or shift is None or mean is None or variance is None:
+        arrays = [tensor.numpy() for tensor in self.learned]
+        known = [a.astype("f8").reshape(-1) for a in arrays if a is not None]
+        if len(known) != len(arrays):
             return None
+        if len(known) < 2:
+            return self._scaled(numbers, known[0]) if known else numbers * self.factor
+        scale, shift, mean, variance = known
         factors = scale / (variance + self.epsilon) ** 0.5
         if not self.is_bias:
-            return numbers * factors.reshape(-1, *[1] * (numbers.ndim - 1))
+            return self._scaled(numbers, factors)
         folded: NDArray[Any] = shift + ((0.0 if self.is_absent else numbers) - mean) * factors
         return folded
+
+    def _scaled(self, numbers: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
+        sizes = [1] * numbers.ndim
+        sizes[0 if self.is_bias else self.axis] = -1
+        scaled: NDArray[Any] = numbers * factors.reshape(sizes) * self.factor
+        return scaled
 
 
 class FoldedWeight(NamedTuple):
@@ -48,47 +64,77 @@ class FoldedWeight(NamedTuple):
 
     old: Tensor
     new: Tensor
-    folding: NormalizationEffect
+    folding: FoldingEffect
 
 
 def folded_weights(pair: Pair) -> list[FoldedWeight] | None:
-    """Return the weights of a convolution that a normalization follows in one model alone."""
-    of_new = _normalization(pair.new) is not None
-    apart, whole = (pair.new, pair.old) if of_new else (pair.old, pair.new)
-    node = _normalization(apart)
-    if node is None or _normalization(whole) is not None or is_layout_known(apart.main):
+    """Return the weights of a layer of which one model has more apart than the other."""
+    sides = [(_apart(step), is_doubled_before(step)) for step in (pair.old, pair.new)]
+    whole = [node is None and not doubled for node, doubled in sides]
+    of_new = sides[1][0] is not None or sides[0][1]
+    apart, folded = (pair.new, pair.old) if of_new else (pair.old, pair.new)
+    node, half = sides[of_new][0], sides[not of_new][1]
+    if all(whole) or sides[of_new][1] or sides[not of_new][0] is not None:
         return None
-    tensors = [value.tensor if value is not None else None for value in node.inputs[1:5]]
-    found = [tensor for tensor in tensors if tensor is not None]
-    if len(found) != 4:
+    folding = _effect(apart, node, of_new=of_new)
+    if folding is None or is_layout_known(apart.main):
         return None
-    scale, shift, mean, variance = found
-    epsilon = node.get_float("epsilon", EPSILON)
-    folding = NormalizationEffect(of_new, (scale, shift, mean, variance), epsilon or EPSILON)
-    return list(_folded(apart, whole, folding))
+    return list(_folded(apart, folded, folding._replace(factor=0.5 if half else 1.0)))
+
+
+def is_doubled_before(step: CanonicalStep) -> bool:
+    data = step.inputs[0] if step.inputs else None
+    return Trait.FLOAT_PRODUCT in of(step.main).traits and data is not None and is_doubled(data)
+
+
+def _effect(step: CanonicalStep, node: Node | None, *, of_new: bool) -> FoldingEffect | None:
+    if node is None:
+        return FoldingEffect(of_new)
+    if operator_name(node) == SCALE:
+        scale = next((t for t in map(_stored, node.inputs) if t is not None), None)
+        axis = 0 if Trait.CONVOLUTION in of(step.main).traits else _last_axis(step)
+        return FoldingEffect(of_new, (scale,), axis=axis) if scale is not None else None
+    found = [value.tensor for value in node.inputs[1:5] if value is not None]
+    tensors = [tensor for tensor in found if tensor is not None]
+    epsilon = node.get_float("epsilon", EPSILON) or EPSILON
+    return FoldingEffect(of_new, tuple(tensors), epsilon) if len(tensors) == 4 else None
+
+
+def _last_axis(step: CanonicalStep) -> int:
+    return 0 if step.main.get_int("transB", 0) else -1
 
 
 def _folded(
-    apart: CanonicalStep, whole: CanonicalStep, folding: NormalizationEffect
+    apart: CanonicalStep, whole: CanonicalStep, folding: FoldingEffect
 ) -> Iterator[FoldedWeight]:
     weight, bias = _weights(apart)
     other, other_bias = _weights(whole)
     pairs = [(weight, other, folding)]
-    own = folding._replace(is_bias=True, is_absent=bias is None)
-    pairs.append((bias if bias is not None else folding.tensors[1], other_bias, own))
+    if len(folding.learned) == 4:
+        own = folding._replace(is_bias=True, is_absent=bias is None)
+        pairs.append((bias if bias is not None else folding.learned[1], other_bias, own))
+    else:
+        pairs.append((bias, other_bias, folding._replace(is_bias=True, factor=1.0)))
     for one, twin, how in pairs:
         if one is not None and twin is not None:
             yield FoldedWeight(*((twin, one) if folding.of_new else (one, twin)), how)
 
 
-def _normalization(step: CanonicalStep) -> Node | None:
-    return next((node for node in step.nodes[1:] if operator_name(node) == FOLDED), None)
+def _apart(step: CanonicalStep) -> Node | None:
+    """Return the normalization or the scale that a step has after its layer."""
+    if Trait.FLOAT_PRODUCT not in of(step.main).traits:
+        return None
+    return next((node for node in step.nodes[1:] if operator_name(node) in (FOLDED, SCALE)), None)
 
 
 def _weights(step: CanonicalStep) -> tuple[Tensor | None, Tensor | None]:
-    """Return the weight and the bias of a convolution, which may be added after it."""
-    norm = _normalization(step)
-    own = set(norm.inputs) if norm is not None else set()
-    values = [value for value in step.inputs[1:] if value is not None and value not in own]
-    tensors = [tensor for value in values if (tensor := stored_weight(value)) is not None]
+    """Return the weight and the bias of a layer, which may be added after it."""
+    apart = _apart(step)
+    own = {id(_stored(value)) for value in apart.inputs} if apart is not None else set()
+    found = [_stored(value) for value in step.inputs[1:]]
+    tensors = [tensor for tensor in found if tensor is not None and id(tensor) not in own]
     return (tensors[0] if tensors else None), (tensors[1] if len(tensors) > 1 else None)
+
+
+def _stored(value: Value | None) -> Tensor | None:
+    return stored_weight(value) if value is not None else None

@@ -242,6 +242,18 @@ def _number(step: CanonicalStep, trait: Trait, *words: str) -> float | None:
     return float(default) if isinstance(default, (int, float)) else None
 
 
+def _epsilon(step: CanonicalStep) -> float | None:
+    stated = _number(step, Trait.NORMALIZATION, "epsilon", "eps")
+    if stated is not None or step.op not in _WRITTEN_OUT:
+        return stated
+    sums = (node for node in step.nodes if operator_name(node) == "Add")
+    added = (_only_number(value) for node in sums for value in node.inputs)
+    return next((number for number in added if number is not None), None)
+
+
+_WRITTEN_OUT = ("LayerNormalization", "InstanceNormalization")
+
+
 def _alpha(step: CanonicalStep) -> float | None:
     node = step.main
     if node.qualified_op in _SLOPES:
@@ -303,7 +315,7 @@ def _only_number(value: Value | None) -> float | None:
 
 _PARAMETERS: Mapping[str, Callable[[CanonicalStep], object]] = {
     "alpha": _alpha,
-    "epsilon": lambda step: _number(step, Trait.NORMALIZATION, "epsilon", "eps"),
+    "epsilon": _epsilon,
     "blocksize": lambda step: _number(step, Trait.MOVES, "blocksize", "block_size"),
     "bounds": _bounds,
     "constant": _constant,

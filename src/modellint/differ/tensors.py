@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Numbers = NDArray[np.float64]
+    Doubles = NDArray[np.float64]
 
 ROWS, SAMPLED = 16, 1 << 14
 """Rows of a tensor, and elements of them, that are read to see how it differs."""
@@ -261,11 +261,11 @@ class _Rows:
         self._ends = [*accumulate(tensor.elements // self.width for tensor in tensors)]
         self.count = self._ends[-1]
 
-    def read(self, rows: Sequence[int], columns: int) -> Numbers | None:
+    def read(self, rows: Sequence[int], columns: int) -> Doubles | None:
         """Return the beginnings of some rows, in ascending order; None if they cannot be read."""
         import numpy as np
 
-        found: list[Numbers] = []
+        found: list[Doubles] = []
         for row in rows:
             at = bisect_right(self._ends, row)
             start = (row - (self._ends[at - 1] if at else 0)) * self.width
@@ -313,7 +313,7 @@ def _transposed(old: Tensor, new: Tensor) -> NumericDifference:
     return _difference(*numbers, "transposed", is_sample=False)
 
 
-def _difference(old: Numbers, new: Numbers, order: str, *, is_sample: bool) -> NumericDifference:
+def _difference(old: Doubles, new: Doubles, order: str, *, is_sample: bool) -> NumericDifference:
     import numpy as np
 
     with np.errstate(all="ignore"):

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modellint.differ.canonical import CanonicalStep
 from modellint.differ.crossing import FEW, is_crossing
-from modellint.differ.folding import NormalizationEffect, folded_weights
+from modellint.differ.folding import FoldingEffect, folded_weights
 from modellint.differ.layouts import is_layout_known, is_stored_transposed, order_between
 from modellint.differ.matched import Matching, Pair, paired_weights
 from modellint.differ.samples import sample_of
@@ -39,8 +38,8 @@ class WeightPair(NamedTuple):
     """True if the new one is stored transposed."""
     order: tuple[int, ...] = ()
     """Dims of the old one in the order of the new one, if formats store them in another order."""
-    folding: NormalizationEffect | None = None
-    """A normalization that is folded into one of them, and apart in the other model."""
+    folding: FoldingEffect | None = None
+    """What is folded into one of them, and apart in the other model."""
 
     @property
     def has_same_shape(self) -> bool:
@@ -145,7 +144,7 @@ def _of_steps(found: Matching) -> Iterator[WeightPair]:
             yield WeightPair(one, other, flipped, order)
 
 
-def _order(pair: Pair, old: Tensor, new: Tensor, folding: NormalizationEffect) -> tuple[int, ...]:
+def _order(pair: Pair, old: Tensor, new: Tensor, folding: FoldingEffect) -> tuple[int, ...]:
     if folding.is_bias:
         return ()
     return order_between(pair.old.main, pair.new.main, old.shape, new.shape)
@@ -335,7 +334,7 @@ class _Numbers:
 
         with np.errstate(all="ignore"):
             difference = np.abs(other - one)
-            relative, absolute = self._rounding
+            relative, absolute = self._rounding(one)
             limit = np.maximum(np.abs(one) * relative, absolute)
             differs = ~((difference <= limit) | (np.isnan(one) & np.isnan(other)) | (one == other))
             self._changed += int(differs.sum())
@@ -348,13 +347,15 @@ class _Numbers:
         self._zeros[0] += int((one == 0).sum())
         self._zeros[1] += int((other == 0).sum())
 
-    @cached_property
-    def _rounding(self) -> tuple[float, float]:
+    def _rounding(self, piece: NDArray[Any]) -> tuple[float, float]:
         """Return the relative and absolute error of rounding to the narrower type."""
         old, new = self._pair.old.dtype, self._pair.new.dtype
-        if self._pair.folding is not None:
-            return _FOLDED_ROUNDING.get(min(old.bits, new.bits), (0.0, 0.0))
-        return (0.0, 0.0) if old is new else _ROUNDING.get(min(old.bits, new.bits), (0.0, 0.0))
+        bits = min(old.bits, new.bits)
+        relative, absolute = _ROUNDING.get(bits, (0.0, 0.0))
+        if self._pair.folding is None:
+            return (0.0, 0.0) if old is new else (relative, absolute)
+        relative, share = _FOLDED_ROUNDING.get(bits, (0.0, 0.0))
+        return relative, max(absolute, share * min(1.0, float(abs(piece).max(initial=0.0))))
 
 
 _ROUNDING: Mapping[float, tuple[float, float]] = {16: (2.0**-8, 2.0**-24), 32: (2.0**-23, 1e-45)}
@@ -362,7 +363,8 @@ _ROUNDING: Mapping[float, tuple[float, float]] = {16: (2.0**-8, 2.0**-24), 32: (
 
 
 _FOLDED_ROUNDING: Mapping[float, tuple[float, float]] = {16: (2.0**-7, 1e-3), 32: (2.0**-14, 1e-6)}
-"""The same for what is computed before it is stored, from numbers that may cancel out."""
+"""The same for what is computed before it is stored, from numbers that may cancel out; the second
+is relative to the largest number where that is small."""
 
 
 def _numbers(piece: NDArray[Any]) -> NDArray[Any]:

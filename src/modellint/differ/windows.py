@@ -7,16 +7,16 @@ to the last number that is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from modellint.analysis.chains import LONGEST
 from modellint.differ.layouts import channels_first, standard_weight
-from modellint.differ.paddings import crops_of, integers, padding_of
+from modellint.differ.paddings import Numbers, crops_of, integers, padding_of
+from modellint.differ.stated_windows import READERS, StatedWindow
 from modellint.model import Node, Shape, Value
 from modellint.operators import Trait, having, of
 
-Numbers = tuple[int, ...]
 _ROUNDING = having(Trait.QUANTIZE, Trait.DEQUANTIZE, Trait.CAST)
 _PADDED = having(Trait.CONVOLUTION, Trait.POOL)
 """Operators that a Pad before them is a part of."""
@@ -111,23 +111,9 @@ class Window(NamedTuple):
         return all(axis.kernel == axis.size and axis.met() == (0, 0) for axis in self.axes)
 
 
-class _Stated(NamedTuple):
-    """Window as a node states it."""
-
-    kernel: Numbers | None = None
-    strides: Numbers | None = None
-    dilations: Numbers | None = None
-    pads: Numbers | None = None
-    """All beginnings, then all ends; None if they are not known."""
-    rule: str = ""
-    group: int | None = None
-    is_ceiled: bool = False
-    counts_padding: bool | None = None
-
-
 def window_of(node: Node) -> Window | None:
     """Return a node's window; None if it has none, or too little is known of it."""
-    row, reader = of(node), _READERS.get(node.domain)
+    row, reader = of(node), READERS.get(node.domain)
     spreads = Trait.TRANSPOSED_CONVOLUTION in row.traits
     if reader is None or not (spreads or {Trait.CONVOLUTION, Trait.POOL} & row.traits):
         return None
@@ -149,7 +135,7 @@ def window_of(node: Node) -> Window | None:
 
 
 def _axis(
-    at: int, count: int, stated: _Stated, filters: Shape | None, around: _Padded
+    at: int, count: int, stated: StatedWindow, filters: Shape | None, around: _Padded
 ) -> WindowAxis:
     kernel = stated.kernel[at] if stated.kernel else None
     if filters is not None and len(filters) >= count:
@@ -208,7 +194,7 @@ def is_cropping(node: Node) -> bool:
     return spreads and crops_of(node) is not None
 
 
-def _group(stated: _Stated, shape: Shape | None, filters: Shape | None) -> int | None:
+def _group(stated: StatedWindow, shape: Shape | None, filters: Shape | None) -> int | None:
     if stated.group is not None:
         return stated.group
     channels = shape[1] if shape is not None and shape is not filters else None
@@ -218,7 +204,7 @@ def _group(stated: _Stated, shape: Shape | None, filters: Shape | None) -> int |
     return None
 
 
-def _counts(stated: _Stated, around: Numbers | None) -> bool | None:
+def _counts(stated: StatedWindow, around: Numbers | None) -> bool | None:
     """Return whether a mean counts the padding."""
     if stated.pads is None or around is None:
         return None
@@ -256,7 +242,7 @@ def _padding_before(node: Node, data: Value, count: int) -> _Padded:
             total = tuple(one + other for one, other in zip(found.pads, more, strict=True))
             shape = tuple(source.shape[at] if at is not None else 1 for at in places)
             found = _Padded(shape, total)
-        elif _is_arranging(maker):
+        elif _is_between(maker):
             places = _places_before(maker, places, source.shape, data.shape)
         else:
             break
@@ -313,104 +299,13 @@ def is_window_padding(node: Node) -> bool:
         readers = [use.node for value in waiting.pop().outputs if value for use in value.consumers]
         if not readers:
             return False
-        waiting += [each for each in readers if _is_arranging(each)]
+        waiting += [each for each in readers if _is_between(each)]
         if not all(each in waiting or each.op_type in _PADDED for each in readers):
             return False
     return False
 
 
-def _is_arranging(node: Node) -> bool:
+def _is_between(node: Node) -> bool:
+    """Return True for what may be between a Pad and its window."""
     kind = of(node)
     return kind.op_type in _ROUNDING or bool({Trait.VIEW, Trait.TRANSPOSE} & kind.traits)
-
-
-# Readers of what formats state
-
-
-def _standard(node: Node, count: int) -> _Stated:
-    rule = node.get_str("auto_pad", "NOTSET") or ""
-    pads = node.get_ints("pads") or (0,) * 2 * count
-    if rule != "NOTSET":
-        pads = (0,) * 2 * count
-    extra = node.get_ints("output_padding") or (0,) * count
-    if any(extra) and len(pads) == 2 * count:
-        pads = (*pads[:count], *(pads[count + at] - extra[at] for at in range(count)))
-    return _Stated(
-        node.get_ints("kernel_shape"),
-        node.get_ints("strides"),
-        node.get_ints("dilations"),
-        pads if len(pads) == 2 * count else None,
-        rule if rule.startswith("SAME") else "",
-        node.get_int("group", 1),
-        bool(node.get_int("ceil_mode", 0)),
-        bool(node.get_int("count_include_pad", 0)),
-    )
-
-
-_SIDES = ("d", "h", "w")
-
-
-def _tflite(node: Node, count: int) -> _Stated:
-    def each(option: str) -> Numbers:
-        sides = _SIDES[-count:]
-        return tuple(node.get_int(option.format(side), 1) or 1 for side in sides)
-
-    height, width = node.get_int("filter_height"), node.get_int("filter_width")
-    return _Stated(
-        (height, width) if height is not None and width is not None else None,
-        each("stride_{}"),
-        each("dilation_{}_factor"),
-        (0,) * 2 * count,
-        "SAME_UPPER" if node.get_str("padding") == "SAME" else "",
-        1 if Trait.TRANSPOSED_CONVOLUTION in of(node).traits else None,
-    )
-
-
-_RULES: Mapping[str, str] = {"same_upper": "SAME_UPPER", "same_lower": "SAME_LOWER"}
-
-
-def _openvino(node: Node, count: int) -> _Stated:
-    """Read an operation that keeps OpenVINO's name; its weight says the groups first."""
-
-    def each(name: str) -> Numbers | None:
-        numbers = node.get_ints(name)
-        number = node.get_int(name) if numbers is None and name in node.attributes else None
-        return numbers if number is None else (number,)
-
-    begin, end = each("pads_begin") or (), each("pads_end") or ()
-    mode = node.get_str("auto_pad", "explicit") or ""
-    pads = (*begin, *end) if mode == "explicit" else (0,) * 2 * count
-    extra = each("output_padding") or (0,) * count
-    if any(extra) and len(pads) == 2 * count:
-        pads = (*pads[:count], *(pads[count + at] - extra[at] for at in range(count)))
-    weight = node.input(1)
-    first = weight.shape[0] if weight is not None and weight.shape else None
-    return _Stated(
-        None,
-        each("strides"),
-        each("dilations"),
-        pads if len(pads) == 2 * count else None,
-        _RULES.get(mode, ""),
-        first if isinstance(first, int) else None,
-    )
-
-
-def _unpadded(node: Node, count: int) -> _Stated:
-    """Read a layer of which all but the padding is known."""
-    return _Stated(
-        node.get_ints("kernel_shape"),
-        node.get_ints("strides"),
-        node.get_ints("dilations"),
-        None,
-        group=node.get_int("group"),
-    )
-
-
-_READERS: Mapping[str, Callable[[Node, int], _Stated]] = {
-    "": _standard,
-    "com.microsoft": _standard,
-    "tflite": _tflite,
-    "openvino": _openvino,
-    "coreml": _unpadded,
-}
-"""Readers by the domain of a node; what was translated to the standard is read as that."""
