@@ -22,13 +22,13 @@ from modellint.differ.composed import (
     LAID_OUT,
     PASSED,
     PRODUCTS,
-    Composed,
     Composing,
     axes_of_space,
     common_form,
     composed_in,
 )
 from modellint.differ.crossing import FEW, common_attributes, is_seen_through, operator_name
+from modellint.differ.written_out import Composed
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having
 
