@@ -39,7 +39,7 @@ class WeightPair(NamedTuple):
     order: tuple[int, ...] = ()
     """Dims of the old one in the order of the new one, if formats store them in another order."""
     folding: FoldingEffect | None = None
-    """What is folded into one of them, and apart in the other model."""
+    """Effect of what is folded into one of them, and apart in the other model."""
 
     @property
     def has_same_shape(self) -> bool:
