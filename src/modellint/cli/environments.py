@@ -56,6 +56,8 @@ def _announce(setup: EnvironmentSetup) -> None:
     stated = setup.environment
     size = format_bytes(int(stated.megabytes * 1e6))
     tool = {"pip": "PyPI", "npm": "npm"}[stated.installer]
+    if stated.index:
+        tool += f" and {stated.index}"
     page = ListPage(gutter=2)
     page.print(Text(setup.title, BOLD), f": about {size} from {tool}, into {setup.folder}")
     rows = [

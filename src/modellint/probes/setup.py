@@ -171,7 +171,8 @@ def _with_pip(setup: EnvironmentSetup, say: Say) -> None:
     # Of a package that was half installed, pip would think that it is there.
     options = ("--no-input", "--no-user", "--no-deps", "--only-binary=:all:", "--ignore-installed")
     pip = [str(python), "-I", "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    _run([*pip, *options, *pinned], setup)
+    index = setup.environment.index
+    _run([*pip, *options, *(("--extra-index-url", index) if index else ()), *pinned], setup)
     if setup.environment.module:
         _run([str(python), "-I", "-c", f"import {setup.environment.module}"], setup)
 

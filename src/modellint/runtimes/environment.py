@@ -33,6 +33,8 @@ class ProbeEnvironment:
     installer: Literal["pip", "npm"] = "pip"
     pythons: tuple[str, ...] = ()
     """Versions of Python that the packages exist for; empty for any."""
+    index: str = ""
+    """Address of an index with builds that PyPI has in a larger form, or not at all."""
     agreement: str = ""
     """Terms that a user agrees to by installing it, if part of it is proprietary."""
 

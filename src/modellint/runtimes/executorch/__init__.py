@@ -34,14 +34,21 @@ def placing(unit: str, article: str = "") -> Placing:
     )
 
 
-def probe(code: str, ability: Callable[[Gpu], str]) -> Probe:
+def probe(
+    code: str,
+    ability: Callable[[Gpu], str],
+    environment: Path | None = None,
+    shares: str = "executorch",
+) -> Probe:
     return Probe(
         code=code,
         modules=("executorch",),
         packages=("executorch",),
-        install="pip install executorch",
+        install="modellint probe --setup executorch",
         ability=ability,
         formats=("torch",),
+        shares=shares,
+        environment=environment,
     )
 
 
@@ -51,5 +58,7 @@ RUNTIME = Runtime(
     input=INPUT,
     tables=Path(__file__).parent,
     placing=placing("XNNPACK"),
-    probe=probe(f"{__name__}.probe", ability),
+    probe=probe(
+        f"{__name__}.probe", ability, Path(__file__).with_name("environment.toml"), shares=""
+    ),
 )
