@@ -10,6 +10,7 @@ from modellint.analysis.folding import folding
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.units import format_bytes
 from modellint.checks.api import Context, Hit
+from modellint.formats.onnx.facts import is_default
 from modellint.model import Node, Value
 from modellint.operators import Trait, having
 from modellint.results.finding import Severity
@@ -99,8 +100,8 @@ def lost(context: Context, nodes: Iterable[Node], *, vanishes: bool = False) -> 
 
 
 def constant_shape(context: Context, value: Value | None) -> tuple[int, ...] | None:
-    """Return the shape of a stored or folded constant; None for anything else."""
-    if value is None:
+    """Return the shape of a stored or folded constant; None for what a caller may replace."""
+    if value is None or is_default(value):
         return None
     if value.tensor is not None:
         return value.tensor.shape

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CONVOLUTIONS = names(Trait.CONVOLUTION)
+DEQUANTIZERS = names(Trait.DEQUANTIZE)
 
 
 def wrong_channel_axis(context: Context) -> Iterator[Hit]:
@@ -101,10 +102,18 @@ def scale_not_constant(context: Context) -> Iterator[Hit]:
             continue  # already reported at its Q
         if maker is not None and _comes_from_dynamic(maker):
             continue
+        if not is_tensorrt and not _is_of_pair(converter):
+            continue  # quantizes for an operator that computes in the type
         source = f"{maker.op_type} '{maker.label}'" if maker is not None else "a graph input"
         facts = {"scale": scale.name, "source": source}
         refused = is_tensorrt and (not is_rtx or _reaches_convolution(converter.node))
         yield Hit(converter.node, facts, severity=Severity.ERROR if refused else None)
+
+
+def _is_of_pair(converter: Converter) -> bool:
+    """Return True for a DQ, and for a Q that one undoes."""
+    readers = (node.op_type for node in converter.node.successors)
+    return converter.kind == "dequantize" or any(each in DEQUANTIZERS for each in readers)
 
 
 def _reaches_convolution(converter: Node) -> bool:

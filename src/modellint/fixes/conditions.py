@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modellint.formats.onnx.facts import FIRST_WITH_DEFAULTS, onnx_facts
+from modellint.formats.onnx.facts import is_default, onnx_facts
 from modellint.model import DTYPES, DType, Graph, Node, Value, is_static
 from modellint.model.edits import AddTensor, GraphEdit, RemoveNodes, Replace
 
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 def opset_of(graph: Graph) -> int:
     """Return the version of the default operator set that a graph's nodes are of; 0 if none."""
     return onnx_facts(graph.model).opsets_of(graph).get("", 0)
-
-
-def is_default(value: Value) -> bool:
-    """Return True for a stored constant that a caller may replace."""
-    ir_version = onnx_facts(value.graph.model).ir_version or 0
-    return value.is_input and value.is_constant and ir_version >= FIRST_WITH_DEFAULTS
 
 
 def is_settled(value: Value | None) -> bool:

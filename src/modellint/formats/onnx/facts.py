@@ -81,6 +81,12 @@ def onnx_facts(model: Model) -> OnnxFacts:
     return model.format_facts if isinstance(model.format_facts, OnnxFacts) else _NONE
 
 
+def is_default(value: Value) -> bool:
+    """Return True for a stored constant that a caller may replace."""
+    ir_version = onnx_facts(value.graph.model).ir_version or 0
+    return value.is_input and value.is_constant and ir_version >= FIRST_WITH_DEFAULTS
+
+
 def normal_domain(domain: str) -> str:
     """Return the domain under its usual name: the default domain has two."""
     return "" if domain == "ai.onnx" else domain
