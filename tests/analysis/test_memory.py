@@ -90,6 +90,22 @@ def test_quantized_activations_take_a_byte_and_unpacked_weights_nothing() -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "batch", "block"),
+    [
+        ("densenet121", 8, 89_915_392),  # BatchNormalizations between convolutions
+        ("regnet_y_400mf", 8, 36_929_536),  # products of images and single pixels, in rows
+        ("shufflenet_v2_x1_0", 8, 18_464_768),  # channels that are filled up, and converted twice
+        ("squeezenet1_0", 7, 53_561_088),  # memory kept for the next tensor of the same shape
+        ("unet", 8, 402_653_184),  # images in blocks for one reader, in rows for another
+    ],
+)
+def test_onnx_runtimes_block_is_known_to_the_byte(name: str, batch: int, block: int) -> None:
+    # Requested by ONNX Runtime 1.32.0 on a CPU with AVX2: see docs/accuracy.md.
+    deployment = Deployment(runtime="onnxruntime", precision="fp32", batch=batch)
+    assert memory(export(name), deployment).activations.expected == block
+
+
+@pytest.mark.parametrize(
     ("precision", "share"), [("fp32", 1.0), ("fp16", 0.5), ("int8", 0.25), ("int4", 0.125)]
 )
 def test_weights_narrow_to_the_precision(precision: str, share: float) -> None:

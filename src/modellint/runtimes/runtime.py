@@ -33,6 +33,8 @@ class RuntimeMemory:
     alignment: int = 64
     in_place: bool = False
     """True if pointwise results overwrite inputs that are no longer needed."""
+    fits_best: bool = False
+    """True if a tensor is placed in the smallest hole that it fits in, not in the first."""
     recycles: bool = False
     """True if memory is kept for the next tensor of the same shape rather than freed.
 

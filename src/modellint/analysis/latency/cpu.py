@@ -7,8 +7,8 @@ there is runs in loops over elements, which wait for arithmetic or for memory.
 
 from __future__ import annotations
 
+from modellint.analysis.blocked import block
 from modellint.analysis.latency.kernels import Launch, Product
-from modellint.analysis.latency.loops import table
 from modellint.analysis.latency.processor import Coefficients, LaunchTime, Processor, share_kept
 from modellint.analysis.roofline import peak_rate
 from modellint.targets.target import Target
@@ -31,7 +31,7 @@ class Cpu(Processor):
         super().__init__(target, coefficients)
         self._bandwidth = target.memory.bandwidth or 1.0
         self._l2_bytes = target.l2_bytes or 0
-        self._block: int = table()["blocks"]["channels"]
+        self._block = block()
 
     def rate(self, precision: str) -> tuple[str, float, bool]:
         """Return the precision that is used for another, its rate, and False: by vector units.

@@ -12,12 +12,12 @@ from typing import Literal
 
 from modellint.analysis.assume import settle
 from modellint.analysis.attention import attention_blocks
+from modellint.analysis.blocked import BlockedLayout, converted_bytes
 from modellint.analysis.cost import ModelCost, cost
 from modellint.analysis.cost.traffic import sizes_of
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.fusion import Norms
 from modellint.analysis.kernel_traffic import KernelTraffic
-from modellint.analysis.latency.blocked import BlockedLayout, converted_bytes
 from modellint.analysis.latency.loops import Loops, loops_of
 from modellint.analysis.latency.written_out import written_out
 from modellint.analysis.memory.fusion import CONVOLUTIONS, VIEWS, find_grouping

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from modellint.analysis.assume import settle
+from modellint.analysis.blocked import BlockedLayout
 from modellint.analysis.cost.operators import UnknownCostError, node_work
 from modellint.analysis.folding import Folding, folding
 from modellint.analysis.kv_cache import KvCache, kv_cache
@@ -16,12 +18,14 @@ from modellint.analysis.liveness import (
     Profile,
     Program,
     Sizes,
+    Task,
     best_profile,
     lay_out,
     profile,
     sized,
 )
-from modellint.analysis.memory.fusion import CONVOLUTIONS, PRODUCTS, blocked_values, find_grouping
+from modellint.analysis.memory.conversions import with_conversions
+from modellint.analysis.memory.fusion import CONVOLUTIONS, PRODUCTS, find_grouping
 from modellint.analysis.memory.integers import Filling, fill_up, find_fillings
 from modellint.analysis.memory.planner import (
     UTMOST_STREAMS,
@@ -39,13 +43,17 @@ from modellint.analysis.precision import is_narrow, running_precision
 from modellint.analysis.shapes import DeployedTypes
 from modellint.base.records import dataclass
 from modellint.model import Graph, Model, Node, Value
-from modellint.operators import Trait, names
+from modellint.operators import Trait, having, names
 from modellint.runtimes import RuntimeMemory
 from modellint.targets.deployment import Deployment
 from modellint.targets.target import Confidence
 
 CONCATENATIONS, COPIES = names(Trait.CONCATENATES), names(Trait.TRANSPARENT)
 DEQUANTIZE = names(Trait.DEQUANTIZE)
+APART = having(Trait.NORMALIZATION, Trait.SKIP_NORMALIZATION).keys() | (
+    having(Trait.GELU).keys() & having(Trait.CURVED).keys()
+)
+"""Ops in place in principle, whose kernels in ONNX Runtime write their results elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +244,7 @@ class Footprint:
 
     @cached_property
     def _plans(self) -> list[BufferPlan]:
-        return [plan(program, self._runtime) for program in self.programs]
+        return [plan(self._as_planned(program), self._runtime) for program in self.programs]
 
     def _program(self, graph: Graph, *, joins: bool = False) -> Program:
         layout = self._layout(graph, joins=joins)
@@ -262,12 +270,23 @@ class Footprint:
         if self._runtime.computes_constants:
             folded = filter(self._folding.is_folded, graph.nodes)
             program.beside = sum(node.op_type in PRODUCTS for node in folded)
-        if self._runtime.recycles:
-            blocked = blocked_values(graph.nodes, self._folding)
-            for buffer in program.buffers:
-                if id(buffer.value) in blocked:
-                    buffer.shape = None
         return program
+
+    def _as_planned(self, program: Program) -> Program:
+        """Return the program as a planner sees it that overwrites, and converts layouts."""
+        if self._runtime.in_place:
+            program.tasks = [_without_overwriting(task) for task in program.tasks]
+        if not self._runtime.blocks_channels or not self.model.graph.by_op.get("Conv"):
+            return program
+        kernels = [task.nodes for task in program.tasks]
+        layout = BlockedLayout(
+            self.model.graph, self._known_shape, self._folding.is_constant, kernels
+        )
+        return with_conversions(program, layout)
+
+    def _known_shape(self, value: Value | None) -> tuple[int, ...]:
+        shape = self._types.shape(value) if value is not None else None
+        return tuple(dim for dim in shape or () if isinstance(dim, int))
 
     def _is_busy(self, graph: Graph) -> bool:
         """Return True if the convolutions have too much to do for branches to run in parallel.
@@ -316,6 +335,11 @@ class Footprint:
     def _callers(self) -> list[Buffer]:
         """Return the buffers of the model's inputs and outputs."""
         return [buffer for buffer in self.programs[0].buffers if buffer.held]
+
+
+def _without_overwriting(task: Task) -> Task:
+    is_apart = bool(task.nodes) and task.nodes[0].op_type in APART
+    return replace(task, replaces=()) if is_apart else task
 
 
 def _joins_by_sums_alone(graph: Graph) -> bool:

@@ -6,7 +6,6 @@ on its result, or only a chain of pointwise ops. Attention at 16 bits is one ker
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import field
 
 from modellint.analysis.attention import attention_blocks
@@ -233,21 +232,6 @@ class Kernels:
         alike = _are_alike(one, other, self._folding.types)
         self.premises.append((one, other, alike))
         return alike
-
-
-def blocked_values(nodes: Iterable[Node], folding: Folding) -> frozenset[int]:
-    """Return the values that convolutions pass to each other in their own layout."""
-    blocked: set[int] = set()
-    for node in nodes:
-        value = node.output()
-        shape = folding.types.shape(value) if value is not None else None
-        if value is None or shape is None or len(shape) != 4:
-            continue
-        sources = [id(each) for each in node.inputs if each is not None]
-        follows = node.op_type in _KEEPS_LAYOUT and any(each in blocked for each in sources)
-        if node.op_type == "Conv" or follows:
-            blocked.add(id(value))
-    return frozenset(blocked)
 
 
 def _are_alike(one: Node, other: Node, types: DeployedTypes) -> bool:

@@ -49,7 +49,7 @@ def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
     for tensor in tensors:
         begins.setdefault(tensor.first, []).append(tensor)
     ends = {tensor.last for tensor in tensors}
-    block = _Block()
+    block = _Block(fits_best=runtime.fits_best)
     bare = full = 0
     for step, task in enumerate(program.tasks):
         if step - 1 in ends:
@@ -69,7 +69,8 @@ def plan(program: Program, runtime: RuntimeMemory) -> BufferPlan:
 class _Block:
     """Memory in use, as offset, end and last step, in order of the offsets."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fits_best: bool = False) -> None:
+        self._fits_best = fits_best
         self._placed: list[tuple[int, int, int]] = []
         self._ending: dict[int, list[tuple[int, int, int]]] = {}
         """Places in use, by the last step that uses them."""
@@ -79,8 +80,8 @@ class _Block:
     def end_with(self, sizes: Sequence[int], step: int) -> int:
         """Return the end of the block if it also contained these sizes for one step."""
         if len(sizes) == 1:
-            return self._first_fit(sizes[0]) + sizes[0]
-        meanwhile = _Block()
+            return self._fit(sizes[0]) + sizes[0]
+        meanwhile = _Block(fits_best=self._fits_best)
         meanwhile._placed, meanwhile._hopeless = list(self._placed), self._hopeless
         return max(meanwhile.place(size, step) for size in sizes)
 
@@ -91,22 +92,28 @@ class _Block:
         self._hopeless = math.inf
 
     def place(self, size: int, last: int) -> int:
-        """Allocate from the first hole that fits; return the end."""
-        offset = self._first_fit(size)
+        """Allocate from a hole that fits; return the end."""
+        offset = self._fit(size)
         placed = offset, offset + size, last
         insort(self._placed, placed)
         self._ending.setdefault(last, []).append(placed)
         return offset + size
 
-    def _first_fit(self, size: int) -> int:
+    def _fit(self, size: int) -> int:
+        """Return the offset of the first or smallest hole that is large enough, or the end."""
         top = self._placed[-1][1] if self._placed else 0
         if size >= self._hopeless or len(self._placed) > CROWD:
             return top
-        offset = 0
+        offset, best = 0, None
         for begin, end, _ in self._placed:
-            if begin - offset >= size:
-                return offset
-            offset = end
+            hole = begin - offset
+            if hole >= size and (best is None or hole < best[0]):
+                best = hole, offset
+                if not self._fits_best:
+                    break
+            offset = max(offset, end)
+        if best is not None:
+            return best[1]
         self._hopeless = size
         return top
 

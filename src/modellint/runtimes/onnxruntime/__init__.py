@@ -24,6 +24,7 @@ RUNTIME = Runtime(
         blocks_channels=True,
         alignment=256,
         in_place=True,
+        fits_best=True,
         recycles=True,
     ),
     # It turns Constant nodes into initializers, and keeps one of several with the same name.

@@ -7,8 +7,9 @@ everything else, values are converted. A conversion counts with the node that ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
-from modellint.analysis.latency.loops import table
+from modellint.base.store import kept_toml
 from modellint.model import Graph, Node, Value
 from modellint.operators import Trait, having
 
@@ -21,7 +22,15 @@ _IMAGES = 4
 
 _SEVERAL = having(Trait.ARITHMETIC, Trait.CONCATENATES)
 
+_FILE = Path(__file__).with_suffix(".toml")
+
 ShapeOf = Callable[[Value | None], tuple[int, ...]]
+
+
+def block() -> int:
+    """Return the channels of a block."""
+    channels: int = kept_toml(_FILE)["channels"]
+    return channels
 
 
 class BlockedLayout:
@@ -35,8 +44,8 @@ class BlockedLayout:
         kernels: Iterable[Sequence[Node]],
     ) -> None:
         self._shape_of, self._is_constant = shape_of, is_constant
-        blocks = table()["blocks"]
-        self._block: int = blocks["channels"]
+        blocks = kept_toml(_FILE)
+        self._block = block()
         self._begins, self._continues = set(blocks["begins"]), set(blocks["continues"])
         self._kernel_of = {id(n): at for at, nodes in enumerate(kernels) for n in nodes}
         self._blocked_kernels: set[int | None] = set()
@@ -44,6 +53,8 @@ class BlockedLayout:
         self._converted: set[Value] = set()
         self.conversions: dict[int, list[Value]] = {}
         """Values by the identity of the node that they are converted for."""
+        self.foreign: dict[int, list[Value]] = {}
+        """Values by the identity of a node that reads them in the other layout."""
         for node in graph.ordered:
             self._place(node)
         for value in graph.outputs:
@@ -54,6 +65,10 @@ class BlockedLayout:
         """Return True if a convolution computes in blocks."""
         result = node.output()
         return result is not None and result in self._blocked
+
+    def is_blocked(self, value: Value) -> bool:
+        """Return True for a value that a node makes in blocks."""
+        return value in self._blocked
 
     def _place(self, node: Node) -> None:
         if node.op_type in _VIEWS_AND_SHAPES:
@@ -70,6 +85,8 @@ class BlockedLayout:
             wrong = [value for value in operands if value not in self._blocked]
         else:
             wrong = [value for value in operands if value in self._blocked]
+        if wrong:
+            self.foreign[id(node)] = wrong
         for value in wrong:
             self._convert(value, node)
 
