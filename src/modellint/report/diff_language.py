@@ -123,7 +123,7 @@ def _metric_row(metric: MetricChange, words: Words) -> Row:
         is_better = (change > 0) == (metric.better == "higher")
         style, said = (GOOD, "better") if is_better else (POOR, "worse")
         if metric.error is not None and abs(change) < 2 * metric.error:
-            style, said = "", "within two standard errors"
+            style, said = "", "within 2 std. errors"
     shown = [f"{metric.old:.6g}", f"{metric.new:.6g}", f"{change:+.3g}"]
     return [words(metric.name), *shown, Text(said, style)]
 

@@ -79,13 +79,15 @@ class Difference:
 
     @property
     def is_unchanged(self) -> bool:
-        """Return True if numbers, inputs, outputs and findings are the same."""
-        found = self.findings
+        """Return True if numbers, inputs, outputs, findings and evaluations are the same."""
+        found, run = self.findings, self.run
         return (
             self.is_same
             and not any(change.what in ("input", "output") for change in self.interface)
             and not (found is not None and (found.new or found.gone))
             and not any(check.exceeded for check in self.budgets)
+            and not any(metric.old != metric.new for metric in self.metrics or ())
+            and (run is None or run.is_same)
         )
 
     def to_json(self) -> dict[str, Any]:
