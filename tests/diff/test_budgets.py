@@ -107,7 +107,7 @@ def test_metrics_of_two_models(models: Path) -> None:
         "error": pytest.approx(2**0.5 / 100),
     }
     page = diff(*names, "--budget", "task/acc=-0.005", cwd=models)
-    assert "within two standard errors" in page.stdout
+    assert "within 2 std. errors" in page.stdout
     assert "exceeded" in page.stdout
     assert page.exit_code == 1
 
