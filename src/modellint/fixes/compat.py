@@ -23,6 +23,7 @@ from modellint.model.edits import (
     SetOpset,
 )
 from modellint.native.inference import convert_version_apart
+from modellint.operators import Trait, having
 from modellint.runtimes.kernels import kernels
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _chosen(context: Context) -> int | None:
 _SET_ASIDE = "modellint.later"
 """Domain of operators while onnx converts the others, which it would not do with unknown ones."""
 _TOO_OLD = ("old", "unguaranteed")
+_QUANTIZERS = frozenset(having(Trait.QUANTIZE, Trait.DEQUANTIZE))
 
 
 def raise_opset(context: Context, hit: Hit) -> Fix | None:
@@ -96,6 +98,14 @@ def raise_opset(context: Context, hit: Hit) -> Fix | None:
     if not isinstance(place, Node) or place.domain or place.op_type not in later:
         return None
     return convert_to(model, max(*later.values(), _chosen(context) or 0), frozenset(later))
+
+
+def raise_for_quantization(context: Context, hit: Hit) -> Fix | None:
+    """Convert the model to the first operator set whose Q and DQ can do what they are used for."""
+    since = hit.facts.get("since")
+    if not isinstance(since, int):
+        return None
+    return convert_to(context.model, max(since, _chosen(context) or 0), _QUANTIZERS)
 
 
 def once_raised(context: Context, graph: Graph, since: int, fix: Fix | None) -> Fix | None:
