@@ -18,8 +18,7 @@ import argparse
 import math
 import re
 import sys
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,15 +26,16 @@ from typing import Any
 
 import numpy as np
 from benchmarked import Row, chip_of, read_npu_rows, read_rows, seconds
+from latency_bounds import Bounds
 
 from modellint.analysis.latency import HOST_LINK
 from modellint.analysis.latency.coefficients import FILE
 from modellint.analysis.latency.processor import Coefficients
 from modellint.analysis.latency.timing import Machine
-from modellint.targets import Target
+from modellint.targets import Target, load_targets
 
 ROOT = Path(__file__).parents[1]
-PRIOR = Coefficients(group=4e-6)
+PRIOR = Coefficients(group=4e-6, depthwise=0.1, window=9.0)
 NPU_PRIOR = Coefficients(
     launch=2e-6,
     matrix=1.0,
@@ -53,6 +53,7 @@ SPREAD = {
     "fill": 0.7,
     "grouped": 0.7,
     "depthwise": 0.7,
+    "window": 0.7,
 } | {
     "vector": 0.3,
     "winograd": 0.3,
@@ -61,9 +62,22 @@ SPREAD = {
 """Uncertainty of the logarithm of each coefficient before any measurement; 0.4 for the others."""
 NPU_SPREAD = {**SPREAD, "convolution": 0.1, "fill": 0.4}
 """The same for NPUs, which multiply matrices with the units for convolutions of 1 x 1."""
+OF_CPUS = frozenset({"weights", "narrow", "edge", "loops", "row", "reorder"})
+"""Coefficients that only cores of CPUs have."""
+SHARED = ("all", "generation")
+"""Levels of parameters that all rows tell of."""
 OWN = ("launch", "matrix", "vector", "memory", "call")
 """Coefficients to which an architecture and a device add something."""
 NPU_OWN = ("launch", "float_rate", "integer_rate", "memory", "call")
+GENERATIONS = {"hexagon-v68": -2, "hexagon-v69": -1, "hexagon-v73": 0, "hexagon-v75": 1} | {
+    "hexagon-v79": 2,
+    "hexagon-v81": 3,
+}
+"""Generations of an architecture, of which each is faster by a constant factor."""
+GROWTH, OF_GROWTH = 0.3, 0.15
+"""Logarithm of that factor before any measurement, and its uncertainty."""
+GROWS: Mapping[str, int] = {"float_rate": 1, "integer_rate": 1, "launch": -1, "call": -1}
+"""Power of the factor in what it changes."""
 OF_ARCHITECTURE, OF_DEVICE, OF_CALL = 0.15, 0.25, 0.7
 """Uncertainty of what an architecture adds, of what a device adds, and of either to `call`."""
 OF_RATE = 0.4
@@ -81,12 +95,6 @@ ENOUGH_GAIN = 0.3
 """Gain in the logarithm of the likelihood below which a fit is as good as it gets."""
 SHORTER = (1.0, 0.5, 0.25, 0.1)
 """Shares of a step that are tried until one makes the fit better."""
-INSIDE = 0.92
-"""Share of the measurements that the published bounds are to contain."""
-ENOUGH = 30
-"""Rows from which the bounds of a device are its own."""
-NARROWEST = 1.25
-"""Smallest factor of bounds: published sources of one configuration differ by as much."""
 SOURCES = {
     "t4": "https://github.com/NVIDIA/TensorRT/blob/1d6bf36034/demo/BERT/README.md",
     "l4": "https://github.com/NVIDIA/TensorRT/blob/37c01d419f/demo/BERT/README.md",
@@ -98,7 +106,8 @@ SOURCES = {
 }
 """Publication of most measurements of a chip."""
 
-OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
+GENERATIONS_BEGIN = "# Generations of an NPU."
+OWN_TABLES = re.compile(r"\n\[latency\.(?:tensorrt|qnn|rknn)\].*?(?=\n\[(?!latency)|\Z)", re.DOTALL)
 QUALCOMM = "https://github.com/qualcomm/ai-hub-models/tree/b61a009028de/qai_hub_models/models"
 Name = tuple[str, str, str]
 """A parameter: `all`, `architecture`, `device` or `scope`; which one; and the coefficient."""
@@ -116,7 +125,8 @@ class Fit:
 
     @cached_property
     def common(self) -> list[str]:
-        return [name for name, value in asdict(self.prior).items() if value]
+        values = asdict(self.prior).items()
+        return [name for name, value in values if value and name not in OF_CPUS]
 
     @cached_property
     def names(self) -> list[Name]:
@@ -127,14 +137,19 @@ class Fit:
             *(("all", "", name) for name in self.common),
             *(("architecture", each, name) for each in architectures for name in self.own),
             *(("device", each, name) for each in chips for name in self.own),
+            *((("generation", "", "growth"),) if self._grows else ()),
             *(("scope", each, "calling") for each in scopes if CALLED.search(each)),
             *(("scope", each, "copying") for each in scopes if COPIED.search(each)),
         ]
 
+    @property
+    def _grows(self) -> bool:
+        return any(row.target.architecture in GENERATIONS for row in self.rows)
+
     @cached_property
     def start(self) -> Array:
-        around = {"calling": CALLING, "copying": COPYING}
-        begin = {"all": asdict(self.prior), "scope": around}
+        around = {"calling": CALLING, "copying": COPYING, "growth": math.exp(GROWTH)}
+        begin = {"all": asdict(self.prior), "scope": around, "generation": around}
         return np.array([math.log(begin.get(level, {}).get(n, 1.0)) for level, _, n in self.names])
 
     @cached_property
@@ -152,6 +167,9 @@ class Fit:
         for value, (level, which, name) in zip(found, self.names, strict=True):
             if level == "all" or places.get(level) == which:
                 logs[name] += value
+            elif level == "generation" and target is not None:
+                for grown, power in GROWS.items():
+                    logs[grown] += power * value * GENERATIONS.get(target.architecture or "", 0)
         return replace(self.prior, **{name: math.exp(value) for name, value in logs.items()})
 
     def around(self, found: Array, scope: str) -> tuple[float, float]:
@@ -174,6 +192,8 @@ class Fit:
         return np.log(engine + calling + copying * [row.kernels.copied_bytes for row in rows])
 
     def _spread(self, level: str, name: str) -> float:
+        if level == "generation":
+            return OF_GROWTH
         if level == "scope":
             return OF_CALLING if name == "calling" else OF_COPYING
         if name.endswith("_rate"):
@@ -192,7 +212,8 @@ class Fit:
             places = [
                 place
                 for place, row in enumerate(self.rows)
-                if level == "all" or which in (row.chip, row.target.architecture, row.scope)
+                if level in ("all", "generation")
+                or which in (row.chip, row.target.architecture, row.scope)
             ]
             moved = found.copy()
             moved[at] += STEP
@@ -232,6 +253,12 @@ class Fit:
                 break
         return found
 
+    @property
+    def of_architectures(self) -> Array:
+        """The best parameters without what devices add."""
+        is_device = np.array([level == "device" for level, _, _ in self.names])
+        return np.where(is_device, 0.0, self.best)
+
     def machine(self, target: Target) -> Machine:
         """Return a device with the coefficients of the best fit, made once."""
         known: dict[str, Machine] = self.__dict__.setdefault("_machines", {})
@@ -262,7 +289,7 @@ class Fit:
         gone = set(left_out)
         rest = [row for at, row in enumerate(self.rows) if at not in gone]
         told = {each for row in rest for each in (row.chip, row.target.architecture, row.scope)}
-        kept = [level == "all" or which in told for level, which, _ in self.names]
+        kept = [n[0] in SHARED or n[1] in told for n in self.names]
         return np.where(kept, self.best, self.start)
 
     def left_out(self, key: str) -> Array:
@@ -280,36 +307,6 @@ class Fit:
         return found
 
 
-def well_known(rows: Sequence[Row]) -> list[int]:
-    """Return the rows whose device is still known when their family is left out.
-
-    At least half of its measurements are of other families.
-    """
-    families = Counter((row.chip, row.family) for row in rows)
-    totals = Counter(row.chip for row in rows)
-    return [
-        at for at, row in enumerate(rows) if families[row.chip, row.family] * 2 <= totals[row.chip]
-    ]
-
-
-def device_factor(fit: Fit, chip: str) -> float:
-    """Return the factor of the bounds on a device: that of all devices if few rows tell it.
-
-    Misses are those of a fit without the row's family, as far as the device is still known then.
-    """
-    misses, known = fit.predicted(fit.best, fit.rows), well_known(fit.rows)
-    misses[known] = fit.left_out("family")[known]
-    own = [at for at, row in enumerate(fit.rows) if row.chip == chip]
-    everything = misses - fit.measured
-    return factor(everything[own] if len(own) >= ENOUGH else everything)
-
-
-def factor(misses: Iterable[float]) -> float:
-    """Return the factor that most measurements are within, from logarithms of ratios."""
-    found = float(np.quantile(np.abs(list(misses)), INSIDE))
-    return max(NARROWEST, round(math.exp(found), 2))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=Path, metavar="ROWS.csv")
@@ -320,13 +317,13 @@ def main() -> int:
     if given.npus is not None:
         return fit_npus(npu_fit(read_npu_rows(given.npus, given.models)), given)
     fit = Fit(read_rows(given.rows, given.models))
-    everywhere = fit.left_out("chip") - fit.measured
-    common = prior_table(fit, factor(everywhere))
+    bounds = Bounds(fit)
+    common = prior_table(fit, bounds.of_unseen_devices())
     sys.stdout.write(common)
     tables = {}
     for target in sorted({row.target.id for row in fit.rows}):
         own = [row for row in fit.rows if row.target.id == target]
-        error = device_factor(fit, own[0].chip)
+        error = bounds.of_device(own[0].chip)
         tables[target] = device_table(fit, target, error, len(own))
         sys.stdout.write(f"\n# {target}\n{tables[target]}")
     if given.write:
@@ -341,19 +338,46 @@ def npu_fit(rows: Sequence[Row]) -> Fit:
 
 
 def fit_npus(fit: Fit, given: argparse.Namespace) -> int:
+    bounds = Bounds(fit)
+    generations = generation_tables(fit, bounds.of_unseen_devices())
+    sys.stdout.write(generations)
+    if given.write:
+        write_generations(generations)
     for target in sorted({row.target.id for row in fit.rows}):
         own = [row for row in fit.rows if row.target.id == target]
-        error = device_factor(fit, own[0].chip)
-        table = device_table(fit, target, error, len(own))
+        table = device_table(fit, target, bounds.of_device(own[0].chip), len(own))
         sys.stdout.write(f"\n# {target}\n{table}")
         if given.write:
             write_device(target, table)
     return 0
 
 
+def generation_tables(fit: Fit, error: float) -> str:
+    """Return the tables of all generations of an NPU, with measurements or without."""
+    like = fit.rows[0].target
+    known = {row.target.architecture for row in fit.rows}
+    lines = [f"{GENERATIONS_BEGIN}"]
+    for name in sorted({target.architecture for target in load_targets()} & GENERATIONS.keys()):
+        own = asdict(fit.coefficients(fit.of_architectures, replace(like, architecture=name)))
+        lines += [
+            "",
+            f"[architecture.{name}]",
+            f'runtime = "{like.default_runtime}"',
+            f"error = {error if name in known else error**2:.2f}",
+            'confidence = "derived"',
+            'source = "docs/accuracy-latency.md"',
+            "",
+            f"[architecture.{name}.coefficients]",
+            *_lines({each: own[each] for each in fit.common}),
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def prior_table(fit: Fit, error: float) -> str:
     """Return the tables of all GPUs and of architectures."""
+    shared = asdict(fit.coefficients(fit.best, None))
     lines = [
+        'runtime = "tensorrt"',
         f"error = {error:.2f}",
         'confidence = "derived"',
         'source = "docs/accuracy-latency.md"',
@@ -361,12 +385,11 @@ def prior_table(fit: Fit, error: float) -> str:
     lines += [
         "",
         "[gpu.coefficients]",
-        *_lines(asdict(fit.coefficients(fit.best, None))),
+        *_lines({name: shared[name] for name in fit.common}),
     ]
     for which in sorted({row.target.architecture or "" for row in fit.rows}):
         like = next(row.target for row in fit.rows if row.target.architecture == which)
-        found = [0.0 if n[0] == "device" else v for v, n in zip(fit.best, fit.names, strict=True)]
-        own = asdict(fit.coefficients(np.array(found), like))
+        own = asdict(fit.coefficients(fit.of_architectures, like))
         lines += ["", f"[architecture.{which}.coefficients]"]
         lines += _lines({name: own[name] for name in OWN})
     return "\n".join(lines) + "\n"
@@ -397,18 +420,20 @@ def _lines(figures: dict[str, float]) -> list[str]:
 
 def write_prior(common: str) -> None:
     text = FILE.read_text(encoding="utf-8")
-    head, _, rest = text.partition("error = ")
-    FILE.write_text(head + common + "\n" + rest[rest.index("[npu]") :], encoding="utf-8")
+    head, _, rest = text.partition('runtime = "tensorrt"')
+    end = rest.index(GENERATIONS_BEGIN)
+    FILE.write_text(head + common + "\n" + rest[end:], encoding="utf-8")
+
+
+def write_generations(tables: str) -> None:
+    text = FILE.read_text(encoding="utf-8")
+    head, _, rest = text.partition(GENERATIONS_BEGIN)
+    FILE.write_text(head + tables + "\n" + rest[rest.index("[npu]") :], encoding="utf-8")
 
 
 def write_device(target_id: str, table: str) -> None:
     (path,) = (ROOT / "hardware_targets").glob(f"*/{target_id}.toml")
-    text = re.sub(
-        r"\n\[latency\.(?:tensorrt|qnn)\].*?(?=\n\[(?!latency)|\Z)",
-        "",
-        path.read_text(),
-        flags=re.DOTALL,
-    )
+    text = OWN_TABLES.sub("", path.read_text())
     path.write_text(text.rstrip("\n") + "\n\n" + table, encoding="utf-8")
 
 

@@ -105,6 +105,46 @@ def test_an_npu_without_published_rates_has_fitted_ones() -> None:
     assert narrow.expected < wide.expected
 
 
+def test_an_npu_without_measurements_has_the_rates_of_its_generation() -> None:
+    model = export("resnet50")
+    names = ("snapdragon-8-gen-2", "snapdragon-8-gen-3", "snapdragon-8-elite")
+    bare = [replace(find_target(name), calibrations={}) for name in names]
+    told = [latency(model, Deployment(each, "qnn", precision="fp16")) for each in bare]
+    assert [each.confidence for each in told if each] == ["derived"] * 3
+    times = [each.expected for each in told if each]
+    assert times == sorted(times, reverse=True)
+    newest = Deployment(find_target("snapdragon-8-elite-gen-5"), "qnn", precision="fp16")
+    beyond = latency(model, newest)
+    assert beyond is not None
+    assert beyond.expected < times[-1]
+    assert beyond.fitted.error > told[-1].fitted.error if told[-1] else False
+    other = latency(model, replace(newest, runtime="onnxruntime"))
+    assert other is not None
+    assert other.confidence == "theoretical"
+
+
+def test_a_chip_has_what_other_chips_of_its_vendor_tell() -> None:
+    model = export("resnet50")
+    chips = ("rk3568", "rk3588", "rk3576")
+    told = [
+        latency(model, Deployment(find_target(chip), "rknn", precision="int8")) for chip in chips
+    ]
+    assert [each.confidence for each in told if each] == ["calibrated", "derived", "calibrated"]
+    times = [each.expected for each in told if each]
+    assert times == sorted(times, reverse=True)
+
+
+def test_a_wider_window_does_not_take_as_much_longer() -> None:
+    def of(size: int) -> float:
+        pads = size // 2
+        text = f"y = Conv <group=64, pads=[{pads},{pads},{pads},{pads}]> (x, w)"
+        inputs = f"float[1,64,112,112] x, float[64,1,{size},{size}] w"
+        (layer,) = timed(graph(text, inputs, "float[1,64,112,112] y")).layers
+        return layer.time.compute
+
+    assert 1.2 < of(5) / of(3) < 25 / 9
+
+
 def test_what_was_fitted_to_one_runtime_says_less_of_another() -> None:
     model = export("resnet50")
     told = [

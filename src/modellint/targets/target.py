@@ -24,6 +24,7 @@ Coefficient = Literal[
     "grouped",
     "group",
     "depthwise",
+    "window",
     "memory",
     "cache",
     "passes",

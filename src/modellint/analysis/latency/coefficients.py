@@ -18,10 +18,8 @@ from modellint.runtimes import builder_of
 from modellint.targets.target import Confidence, Target
 
 FILE = Path(__file__).with_name("coefficients.toml")
-FITTED_RUNTIME = "tensorrt"
-"""Runtime whose kernels the coefficients of GPUs were fitted to."""
 UNFITTED = 3.0
-"""Factor of the bounds for other runtimes on a GPU."""
+"""Factor of the bounds for other runtimes than the one that coefficients were fitted to."""
 HardwareKind = Literal["gpu", "npu", "cpu"]
 
 
@@ -34,6 +32,8 @@ class Fitted:
     """Factor that most measurements are within, both ways."""
     confidence: Confidence
     source: str
+    runtime: str | None = None
+    """Runtime that the coefficients of devices without measurements were fitted to."""
 
 
 def fitted_for(target: Target, runtime: str | None) -> Fitted:
@@ -42,10 +42,11 @@ def fitted_for(target: Target, runtime: str | None) -> Fitted:
     prior = _prior(kind_of(target), target.architecture or "")
     own = target.calibrations.get(name) or target.calibrations.get(builder_of(name))
     if own is None:
-        is_fitted = builder_of(name) == FITTED_RUNTIME or prior.confidence == "theoretical"
-        return prior if is_fitted else replace(prior, confidence="theoretical", error=UNFITTED)
+        is_fitted = builder_of(name) == prior.runtime or prior.confidence == "theoretical"
+        wider = max(UNFITTED, prior.error)
+        return prior if is_fitted else replace(prior, confidence="theoretical", error=wider)
     coefficients = replace(prior.coefficients, **own.coefficients)
-    return Fitted(coefficients, own.error, "calibrated", own.origin.source)
+    return Fitted(coefficients, own.error, own.origin.confidence, own.origin.source)
 
 
 def usual_cpu() -> Fitted:
@@ -72,6 +73,7 @@ def _prior(kind: HardwareKind, architecture: str) -> Fitted:
         found["error"],
         found["confidence"],
         found["source"],
+        found.get("runtime"),
     )
 
 

@@ -43,6 +43,8 @@ class Coefficients:
     """Seconds of each group of a convolution on vector units that runs its groups by turns."""
     depthwise: float = 0.3
     """Of the vector units' peak: convolutions of one channel each."""
+    window: float = 0.0
+    """Positions of a depthwise window that take the time of all else that a result takes."""
     memory: float = 0.8
     """Of the memory's bandwidth."""
     cache: float = 2.5

@@ -81,7 +81,8 @@ class Machine(Processor):
     def _measure(self, product: Product, kind: str) -> float:
         of = self._of
         if kind == "depthwise":
-            return 2 * product.macs / (self._vector * of.depthwise)
+            each = 1 + of.window / product.taps
+            return 2 * product.macs * each / (self._vector * of.depthwise)
         precision, rate, is_matrix = self.rate(product.precision)
         if is_matrix:
             share = of.matrix * (of.integer if precision in _NARROW else 1)
