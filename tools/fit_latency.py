@@ -356,8 +356,8 @@ def generation_tables(fit: Fit, error: float) -> str:
     """Return the tables of all generations of an NPU, with measurements or without."""
     like = fit.rows[0].target
     known = {row.target.architecture for row in fit.rows}
-    lines = [f"{GENERATIONS_BEGIN}"]
-    for name in sorted({target.architecture for target in load_targets()} & GENERATIONS.keys()):
+    lines = [GENERATIONS_BEGIN]
+    for name in sorted(GENERATIONS.keys() & {target.architecture for target in load_targets()}):
         own = asdict(fit.coefficients(fit.of_architectures, replace(like, architecture=name)))
         lines += [
             "",
