@@ -105,6 +105,13 @@ def test_new_and_lost_layers() -> None:
     assert [each.name for each in found.lost] == [layers[20].name]
 
 
+def test_a_run_without_layers_has_lost_none() -> None:
+    found = compare_runs(network(), replace(network(), layers=()))
+    assert not found.pairs
+    assert not found.lost
+    assert found.notes == ("the second run has no layers to compare",)
+
+
 def test_between_runtimes() -> None:
     """Kinds of operators have common names."""
     kinds = {"Conv": "Convolution", "Relu": "Activation", "MaxPool": "Pooling"}

@@ -84,6 +84,7 @@ def compare_runs(old: MeasuredRun, new: MeasuredRun) -> RunComparison:
     for run in (old, new):
         if len(run.layers) > MOST_LAYERS:
             raise UsageError(f"{run.label}: more than {MOST_LAYERS:,} layers")
+    both = bool(old.layers and new.layers)
     found = _pairs(old.layers, new.layers)
     prints = fingerprint(old), fingerprint(new)
     seen_old, seen_new = {at for at, _ in found}, {at for _, at in found}
@@ -96,11 +97,11 @@ def compare_runs(old: MeasuredRun, new: MeasuredRun) -> RunComparison:
         after / before - 1 if before and after is not None else None,
         _are_apart(old, new),
         _undisturbed_change(old, new),
-        _similarity(prints, found) if old.layers and new.layers else None,
-        bool(old.layers) and prints[0].digest == prints[1].digest,
+        _similarity(prints, found) if both else None,
+        both and prints[0].digest == prints[1].digest,
         tuple(pairs),
-        tuple(_lone(each) for at, each in enumerate(old.layers) if at not in seen_old),
-        tuple(_lone(each) for at, each in enumerate(new.layers) if at not in seen_new),
+        tuple(_lone(each) for at, each in enumerate(old.layers) if both and at not in seen_old),
+        tuple(_lone(each) for at, each in enumerate(new.layers) if both and at not in seen_new),
         tuple(_notes(old, new)),
     )
 
@@ -201,6 +202,9 @@ def _notes(old: MeasuredRun, new: MeasuredRun) -> Iterator[str]:
     ):
         if one and other and one != other:
             yield f"different {what}: {one} and {other}"
+    bare = [name for name, run in (("first", old), ("second", new)) if not run.layers]
+    if bare:
+        yield f"the {' and the '.join(bare)} run has no layers to compare"
 
 
 def _runtime(run: MeasuredRun) -> str:

@@ -140,8 +140,15 @@ class ProfiledModel:
         return self._of_node.get(node)
 
     def seconds_of(self, nodes: Iterable[Node]) -> float | None:
-        """Return the time of the layers that some nodes are in; None if none was found."""
-        found = {id(layer): layer for node in nodes if (layer := self.layer_of(node)) is not None}
+        """Return the time of the layers that some nodes are in; None if none was found.
+
+        What only renames or reshapes has no part in a layer that computes something.
+        """
+        found = {
+            id(layer): layer
+            for node in nodes
+            if (layer := self.layer_of(node)) is not None and _takes_time(node, layer)
+        }
         return math.fsum(layer.seconds for layer in found.values()) if found else None
 
     def roofs(self, target: Target | None, layer: ProfiledLayer) -> Roofs | None:
@@ -165,6 +172,10 @@ class ProfiledModel:
         }
         found = {id(each): each for each in map(self.layer_of, readers)}
         return list(found.values())
+
+
+def _takes_time(node: Node, layer: ProfiledLayer) -> bool:
+    return node.op_type not in _VIEWS or all(each.op_type in _VIEWS for each in layer.nodes)
 
 
 def placed(run: MeasuredRun, model: Model) -> MeasuredRun:

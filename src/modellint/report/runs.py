@@ -35,6 +35,8 @@ def write_comparison(
         page.field("Likeness", f"{same}{found['similarity']:.0%} of the time is shared out alike")
     for note in found["notes"]:
         page.field("Note", page.words(note))
+    if not (old.layers and new.layers):
+        return
     total = old.layer_seconds or 1.0
     _write_pairs(page, found["pairs"], total, options.verbose)
     _write_lone(page, "Only before", found["lost"], options.verbose)
