@@ -153,6 +153,15 @@ def test_alternative_ops_and_any_op() -> None:
     assert labels(graph, "a = Relu(x)\nb = _(a)\ny = Sigmoid(b)") == ["out"]
 
 
+def test_ops_by_trait() -> None:
+    graph = graph_of("a = Softmax(x) b = Tanh(a) out = com.microsoft.QuickGelu(b)")
+    assert labels(graph, "y = <softmax>(x)") == ["a"]
+    assert labels(graph, "y = <softmax>|Tanh(x)") == ["a", "b"]
+    assert labels(graph, "a = <softmax>(x)\nb = <activation>(a)\ny = <curved>(b)") == ["out"]
+    (choice,) = required_ops("y = <convolution>(x, ...)")
+    assert {"Conv", "com.microsoft.FusedConv", "tflite.CONV_2D"} <= choice
+
+
 def test_domains() -> None:
     graph = graph_of("a = com.microsoft.Gelu(x) out = Relu(a)")
     assert labels(graph, "y = com.microsoft.Gelu(x)") == ["a"]
@@ -246,6 +255,8 @@ def test_a_pattern_whose_ops_are_absent_is_not_searched_for() -> None:
         ("a = Conv|Relu(x)\nb = _(a)", True),
         ("a = Relu(x)\nb = ai.onnx.Tanh(a)", True),
         ("a = Relu(x)\nb = Conv(a, w)", False),
+        ("a = Relu(x)\nb = <activation>(a)", True),
+        ("a = Relu(x)\nb = <convolution>(a, w)", False),
         ("a = Relu(x)\nb = com.microsoft.Tanh(a)", False),
     ],
 )
@@ -276,6 +287,8 @@ def test_absent_ops_are_seen_without_compiling(pattern: str, matches: bool) -> N
         ("a = Conv(x, w, b?)", "b", "report, line 1, column 1: 'b' may be left out"),
         ("y = Concat(a, ..., )", "y", "line 1, column 20: expected a name, a number"),
         ("y = Concat(..., a, ..., b)", "y", "line 1, column 23: expected ')' after the inputs"),
+        ("y = <softmx>(x)", "y", "line 1, column 6: no operators have the trait 'softmx' (did you"),
+        ("y = <softmax(x)", "y", "line 1, column 13: expected '>' after the trait, found '('"),
         ("a, ..., b = Split(x)", "a", "line 1, column 7: expected '=' after the outputs"),
     ],
 )
@@ -411,7 +424,7 @@ def test_a_graph_made_from_a_pattern_matches_it_once(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(alphabet="abRelu_.,=()?!|0123456789-#\n \t[", max_size=60))
+@given(st.text(alphabet="abRelu_.,=()<>?!|0123456789-#\n \t[", max_size=60))
 def test_any_text_compiles_or_is_refused_with_a_place(text: str) -> None:
     refused = ""
     try:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 
-from modellint.analysis.weights import FLOAT16_MAX, FLOAT16_ZERO, is_weight
+from modellint.analysis.weights import FLOAT16_MAX, is_weight
 from modellint.checks.api import Context, Hit
 from modellint.checks.compat import of_a_library
-from modellint.checks.repeats import folded
-from modellint.model import Node, Use, Value
+from modellint.model import Node, Value
 from modellint.operators import Trait, having, with_input
 from modellint.results.finding import Severity
 
-ROOTS = having(Trait.ROOT)
 _BOUNDS = with_input("bound", "filler")
 _READ_ONLY = having(Trait.CAST, Trait.READS_SHAPE)
 """Inputs for which a huge number is not part of arithmetic."""
@@ -72,32 +70,6 @@ def _unbounded(node: Node, index: int) -> bool:
 
 def _around(node: Node) -> tuple[Node, ...]:
     return (*node.predecessors, *list(node.successors)[:1])
-
-
-def fp16_vanishing_epsilon(context: Context) -> Iterator[Hit]:
-    """Decomposed normalizations whose epsilon becomes 0 in fp16."""
-    yield from folded(_vanishing(context))
-
-
-def _vanishing(context: Context) -> Iterator[Hit]:
-    for node in context.nodes("Add"):
-        if not any(use.node.op_type in ROOTS for use in _uses(node)):
-            continue
-        for value in node.inputs:
-            epsilon = abs(_extreme(value)) if value is not None else 0.0
-            if value is not None and 0 < epsilon <= FLOAT16_ZERO and _in_fp16(context, node):
-                yield Hit(node, {"epsilon": epsilon}, related=_around(node))
-
-
-def _in_fp16(context: Context, node: Node) -> bool:
-    """Return True if the node computes in fp16, by the types of the graph or the deployment."""
-    names = {value.dtype.name for value in node.inputs if value is not None and value.dtype}
-    return "float16" in names or (context.deployment.precision == "fp16" and "float32" in names)
-
-
-def _uses(node: Node) -> list[Use]:
-    output = node.output(0)
-    return output.consumers if output is not None else []
 
 
 def dtype_beyond_target(context: Context) -> Iterator[Hit]:

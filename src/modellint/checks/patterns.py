@@ -23,13 +23,13 @@ from modellint.rules.rule import Match
 class PatternCheck:
     """Runs patterns; the first to match a place reports it."""
 
-    def __init__(self, matches: Sequence[Match], *, together: bool = False) -> None:
+    def __init__(self, matches: Sequence[Match], *, together: bool | str = False) -> None:
         self._blocks = tuple(map(_MatchBlock, matches))
         self._together = together
 
     def __call__(self, context: Context) -> Iterator[Hit]:
         hits = self._found(context)
-        return folded(hits, by_facts=False) if self._together else hits
+        return folded(hits, by_facts=self._together == "alike") if self._together else hits
 
     def _found(self, context: Context) -> Iterator[Hit]:
         promising = [

@@ -10,7 +10,7 @@ from modellint.analysis.quantization import (
     QuantizationMap,
     Scheme,
 )
-from modellint.analysis.quantization.ops import BLOCK_WEIGHT_OPS, INTEGER_OPS, TENSORRT_TYPES
+from modellint.analysis.quantization.ops import INTEGER_OPS, TENSORRT_TYPES
 from modellint.checks.api import Context, Hit
 from modellint.checks.repeats import together
 from modellint.formats.onnx.facts import onnx_facts
@@ -100,15 +100,6 @@ def integer_operator(context: Context) -> Iterator[Hit]:
         quantization = context.analysis(QuantizationMap)
         share = quantization.share(op for op in quantization.ops if op.integer)
         yield from together(found, {"kinds": kinds, "share": share})
-
-
-def block_weight_operator(context: Context) -> Iterator[Hit]:
-    """ONNX Runtime's own ops for low-bit weights."""
-    found = list(context.nodes(*BLOCK_WEIGHT_OPS))
-    if found:
-        first = found[0]
-        facts = {"bits": first.get_int("bits", 4), "block": first.get_int("block_size", 0)}
-        yield from together(found, facts)
 
 
 def int32_bias(context: Context) -> Iterator[Hit]:

@@ -207,8 +207,9 @@ class Rule:
     """Handling of the pattern by runtimes, by name."""
     match: tuple[Match, ...] = ()
     """Patterns, the first of which to match a place reports it. A file may have a single table."""
-    together: bool = False
-    """True if one finding stands for all nodes of an operator that match, or all problems."""
+    together: bool | Literal["alike"] = False
+    """True if one finding stands for all nodes of an operator that match, or all problems;
+    ``alike`` if for those with the same facts."""
     check: str | None = None
     """``module.function`` in `modellint.checks`, or ``package.module:function`` of a plugin."""
     problem: str | None = None

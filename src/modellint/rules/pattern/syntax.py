@@ -9,7 +9,8 @@ from keyword import iskeyword
 from typing import NamedTuple, NoReturn
 
 from modellint.base.records import dataclass
-from modellint.rules.pattern.errors import PatternError
+from modellint.operators import Trait, names, with_own_names
+from modellint.rules.pattern.errors import PatternError, hint
 
 ANYTHING = "_"
 MOST_LINES = 100
@@ -18,9 +19,10 @@ _TOKENS = re.compile(
     r"(?P<space>[ \t]+|\#.*)"
     r"|(?P<name>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)"
     r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
-    r"|(?P<mark>\.\.\.|[=(),?!|])"
+    r"|(?P<mark>\.\.\.|[=(),?!|<>])"
 )
-_OPS = re.compile(r"=([\w.|\s-]+)\(")
+_OPS = re.compile(r"=([\w.|<>\s-]+)\(")
+_TRAITS = frozenset(trait.value for trait in Trait)
 
 
 class Slot(NamedTuple):
@@ -96,8 +98,20 @@ def parse(text: str) -> Pattern:
 
 
 def _choice(ops: str) -> frozenset[str] | None:
-    names = [name.strip() for name in ops.split("|")]
-    return None if ANYTHING in names else frozenset(map(_plain_domain, names))
+    wanted = [name.strip() for name in ops.split("|")]
+    if ANYTHING in wanted:
+        return None
+    return frozenset(name for each in wanted for name in _qualified(each))
+
+
+def _qualified(op: str) -> Iterator[str]:
+    """Iterate over the ops that one stands for: itself, or all with a trait."""
+    if not op.startswith("<"):
+        yield _plain_domain(op)
+        return
+    trait = Trait(op.strip("<> "))
+    yield from names(trait)
+    yield from with_own_names(trait)
 
 
 def _plain_domain(op: str) -> str:
@@ -167,12 +181,19 @@ class _LineParser:
         )
 
     def _ops(self) -> frozenset[str] | None:
-        names = [self._op()]
+        ops = [self._op()]
         while self._skip("|"):
-            names.append(self._op())
-        return _choice("|".join(names))
+            ops.append(self._op())
+        return _choice("|".join(ops))
 
     def _op(self) -> str:
+        if self._skip("<"):
+            trait = self._take().text
+            if trait not in _TRAITS:
+                self.position -= 1
+                self._fail(f"no operators have the trait {trait!r}{hint(trait, _TRAITS)}")
+            self._expect(">", "after the trait")
+            return f"<{trait}>"
         if self.tokens[self.position].kind != "name":
             self._fail("expected an op type, such as Conv or com.microsoft.FusedConv")
         return self._take().text
