@@ -373,3 +373,17 @@ def test_references_outside_of_functions(tmp_path: Path) -> None:
     attributes = read(tmp_path).graph.nodes[0].attributes
     assert attributes["pads"] == AttributeRef("nothing")
     assert not any(isinstance(value, Tensor) for value in attributes.values())
+
+
+@pytest.mark.parametrize(
+    ("number", "packed"), [(4, bytes(7)), (10, bytes(12)), (5, b"\x01\x80"), (7, b"\xff")]
+)
+def test_half_a_number_next_to_large_data_is_corrupt(
+    tmp_path: Path, number: int, packed: bytes
+) -> None:
+    """What is left out of what onnx parses cannot be broken without its knowing."""
+    tensor = number_field(1, 2048) + number_field(2, 1) + field(8, b"w")
+    tensor += field(9, bytes(8192)) + field(number, packed)
+    (tmp_path / "model.onnx").write_bytes(number_field(1, 8) + field(7, field(5, tensor)))
+    (problem,) = read(tmp_path).problems
+    assert (problem.kind, "half a number" in str(problem.facts)) == ("corrupt", True)

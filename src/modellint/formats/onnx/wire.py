@@ -34,6 +34,9 @@ LARGE = 4096
 RAW_DATA = 9
 STRING_DATA = 6
 PAYLOAD_FIELDS = frozenset({4, 5, STRING_DATA, 7, RAW_DATA, 10, 11})
+_WIDTHS = {4: 4, 10: 8}
+"""Bytes of a number in the fields that pack those of one width."""
+_VARINTS = frozenset({5, 7, 11})
 EXTERNAL_DATA = 13
 DATA_LOCATION = 14
 
@@ -166,6 +169,7 @@ class _Stripper:
             if position > end:
                 break
             if is_payload:
+                self._check_end(tag >> 3, body, length)
                 runs.append(Payload(tag >> 3, body, length))
                 if begin > copied:
                     pieces.append(data[copied:begin])
@@ -177,6 +181,16 @@ class _Stripper:
         pieces.append(data[copied:end])
         pieces.append(self._mark(tuple(runs)))
         return pieces
+
+    def _check_end(self, field: int, start: int, length: int) -> None:
+        """Raise `MalformedError` if packed numbers end in half of one, unseen by protobuf."""
+        end = start + length
+        is_cut = length % _WIDTHS.get(field, 1) or (
+            field in _VARINTS and length and self.data[end - 1] > 0x7F
+        )
+        if is_cut:
+            detail = f"half a number at byte {end}, in the data of a tensor"
+            raise MalformedError("corrupt", detail, offset=end)
 
     def _mark(self, runs: tuple[Payload, ...]) -> bytes:
         """Return a mark: external data, as far as protobuf and shape inference are concerned."""
