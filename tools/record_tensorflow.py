@@ -148,12 +148,33 @@ def truth(path: Path) -> dict[str, Any]:
 CARRIES = ("Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp")
 
 
-def runs(path: Path) -> list[Any]:
-    """Return each operator that the main signature runs, with shapes where the batch is 2."""
+def frozen_graph(path: Path) -> Any:
+    """Return the main signature as a function whose variables are constants."""
     loaded = tf.saved_model.load(str(path), ["mine"] if path.name == "old" else None)
-    frozen = convert_variables_to_constants_v2(
+    return convert_variables_to_constants_v2(
         loaded.signatures["serving_default"], lower_control_flow=False
     )
+
+
+def freeze(path: Path) -> dict[str, Any]:
+    """Write the frozen graph of a model next to it; return what TensorFlow reads of that."""
+    frozen = frozen_graph(path)
+    definition = frozen.graph.as_graph_def()
+    path.with_suffix(".pb").write_bytes(definition.SerializeToString(deterministic=True))
+    return {
+        "inputs": [[each.op.name, each.dtype.name, each.shape.as_list()] for each in frozen.inputs],
+        "outputs": [each.op.name for each in frozen.outputs],
+        "weights": [
+            [node.name, float(tf.make_ndarray(node.attr["value"].tensor).astype("float64").sum())]
+            for node in definition.node
+            if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum
+        ],
+    }
+
+
+def runs(path: Path) -> list[Any]:
+    """Return each operator that the main signature runs, with shapes where the batch is 2."""
+    frozen = frozen_graph(path)
     definition = frozen.graph.as_graph_def()
     for node in definition.node:
         node.attr.pop("_output_shapes", None)
@@ -200,6 +221,7 @@ def main() -> None:
     network = Network()
     tf.saved_model.save(network, str(DATA / "network"), signatures=network.run)
     models = {name: truth(DATA / name) for name in ("linear", "old", "network")}
+    models["network"]["frozen"] = freeze(DATA / "network")
     (DATA / "models.json").write_text(f"{json.dumps(models)}\n", encoding="utf-8")
 
 

@@ -381,7 +381,7 @@ def test_references_outside_of_functions(tmp_path: Path) -> None:
 def test_half_a_number_next_to_large_data_is_corrupt(
     tmp_path: Path, number: int, packed: bytes
 ) -> None:
-    """What is left out of what onnx parses cannot be broken without its knowing."""
+    """Protobuf does not see what is left out of a tensor: the reader checks it."""
     tensor = number_field(1, 2048) + number_field(2, 1) + field(8, b"w")
     tensor += field(9, bytes(8192)) + field(number, packed)
     (tmp_path / "model.onnx").write_bytes(number_field(1, 8) + field(7, field(5, tensor)))

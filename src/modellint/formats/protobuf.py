@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import field as member
 from io import RawIOBase
+from pathlib import Path
 from typing import NamedTuple, overload
 
+from modellint.base.files import open_regular
 from modellint.base.records import dataclass
 from modellint.formats.problems import MalformedError
 from modellint.formats.source import read_exactly
@@ -18,6 +22,8 @@ DEEPEST = 100
 MOST_FIELDS = 1 << 22
 """Maximum number of fields to look at in one file."""
 LONGEST_TEXT = 1 << 20
+SHORT_ENTRY, MOST_SHORT = 128, 1 << 14
+"""Bytes of a map's entry that is read once although it occurs again, and their maximum number."""
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 WINDOW = 1 << 14
@@ -87,9 +93,10 @@ def signed(number: int) -> int:
 
 @dataclass(slots=True)
 class FieldBudget:
-    """Number of fields that may still be looked at."""
+    """Number of fields that may still be looked at, and short entries of maps that were."""
 
     fields: int = MOST_FIELDS
+    short: dict[bytes, tuple[str, Message]] = member(default_factory=dict)
 
 
 class FieldSpan(NamedTuple):
@@ -179,8 +186,10 @@ class Message:
         return [each for each in self.fields.get(field, ()) if isinstance(each, FieldSpan)]
 
     def span_of(self, field: int) -> FieldSpan | None:
-        spans = self.spans(field)
-        return spans[-1] if spans else None
+        for each in reversed(self.fields.get(field, ())):
+            if isinstance(each, FieldSpan):
+                return each
+        return None
 
     def messages(self, field: int) -> list[Message]:
         return [self._nested(span) for span in self.spans(field)]
@@ -194,8 +203,10 @@ class Message:
 
     def integer(self, field: int, default: int = 0) -> int:
         """Return a number of at most 64 bits; the last one counts."""
-        numbers = [each for each in self.fields.get(field, ()) if isinstance(each, int)]
-        return signed(numbers[-1]) if numbers else default
+        for each in reversed(self.fields.get(field, ())):
+            if isinstance(each, int):
+                return signed(each)
+        return default
 
     def integers(self, field: int) -> Iterator[int]:
         """Iterate over the numbers of a repeated field, packed or not."""
@@ -222,8 +233,11 @@ class Message:
         return self.data[span.offset : span.end] if span is not None else b""
 
     def text(self, field: int) -> str:
-        texts = self.texts(field)
-        return texts[-1] if texts else ""
+        """Return a text; empty if it is missing, or longer than any text is."""
+        span = self.span_of(field)
+        if span is None or span.length > LONGEST_TEXT:
+            return ""
+        return self.data[span.offset : span.end].decode(errors="replace")
 
     def texts(self, field: int) -> list[str]:
         """Return texts, without what no text is as long as."""
@@ -236,6 +250,34 @@ class Message:
             value = entry.message(2)
             if value is not None:
                 yield entry.text(1), value
+
+    def shared_entries(self, field: int, apart: int) -> Iterator[tuple[str, Message]]:
+        """Like `entries`, but short ones of the same bytes are read once.
+
+        Values with the field `apart` are not shared: their place in the file matters.
+        """
+        known = self._budget.short
+        for span in self.spans(field):
+            content = self.data[span.offset : span.end] if span.length <= SHORT_ENTRY else b""
+            found = known.get(content)
+            if found is None:
+                entry = self._nested(span)
+                value = entry.message(2)
+                if value is None:
+                    continue
+                found = entry.text(1), value
+                if content and len(known) < MOST_SHORT and apart not in value:
+                    known[content] = found
+            yield found
+
+
+@contextmanager
+def message_of(path: Path) -> Iterator[Message]:
+    """Open a file that is a message. Raises OSError."""
+    with open_regular(path) as file:
+        size = path.stat().st_size
+        data = (file.read(size) or b"") if size <= READ_WHOLE else FileWindow(file, size)
+        yield Message(data, FieldSpan(0, len(data)))
 
 
 _FIXED = {FIXED64: 8, FIXED32: 4}

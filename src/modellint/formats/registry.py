@@ -21,7 +21,7 @@ from modellint.formats.openvino import OPENVINO
 from modellint.formats.ort import ORT
 from modellint.formats.recognised import RECOGNISED
 from modellint.formats.safetensors import SAFETENSORS
-from modellint.formats.savedmodel import SAVED_MODEL
+from modellint.formats.savedmodel import SAVED_MODEL, TENSORFLOW_GRAPH
 from modellint.formats.tflite import TFLITE
 from modellint.formats.torch import TORCH
 from modellint.formats.triton import TRITON
@@ -44,6 +44,7 @@ READ: tuple[Format, ...] = (
     KERAS,
     KERAS_HDF5,
     SAVED_MODEL,
+    TENSORFLOW_GRAPH,
     NCNN,
     ENGINE,
     LAYERS,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
-from modellint.base.files import open_regular
 from modellint.base.text import bounded
 from modellint.formats.coreml import COREML
 from modellint.formats.coreml.facts import CoreMlFacts, Feature
@@ -18,11 +17,9 @@ from modellint.formats.coreml.versions import SYSTEMS
 from modellint.formats.problems import MalformedError, Problems, broken
 from modellint.formats.protobuf import (
     LENGTH,
-    READ_WHOLE,
     VARINT,
-    FieldSpan,
-    FileWindow,
     Message,
+    message_of,
     read_varint,
 )
 from modellint.formats.wiring import Wiring
@@ -137,10 +134,7 @@ def read_file(path: Path, model: Model, home: Path) -> Model:
     model.problems = problems
     model.capabilities = COREML.tells
     try:
-        with open_regular(path) as file:
-            size = path.stat().st_size
-            data = (file.read(size) or b"") if size <= READ_WHOLE else FileWindow(file, size)
-            message = Message(data, FieldSpan(0, len(data)))
+        with message_of(path) as message:
             reader = _ModelReader(path, model, home, problems)
             try:
                 model.format_facts = reader.read(message)

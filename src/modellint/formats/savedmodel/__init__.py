@@ -1,4 +1,5 @@
-"""TensorFlow's SavedModel: a folder with graphs as protobuf, and variables next to them."""
+"""TensorFlow's SavedModel, a folder with graphs as protobuf and variables next to them; and a graph
+by itself, as in a frozen graph."""
 
 from __future__ import annotations
 
@@ -9,13 +10,25 @@ GRAPHS = "saved_model.pb"
 VARIABLES = "variables"
 """The folder of variables, and the stem of the files in it."""
 
+_TELLS = frozenset({Capability.GRAPH, Capability.METADATA, Capability.WEIGHTS})
+
 SAVED_MODEL = Format(
     "savedmodel",
     "TensorFlow SavedModel",
     is_folder=True,
     contents=((GRAPHS,),),
     pieces=(GRAPHS,),
-    tells=frozenset({Capability.GRAPH, Capability.METADATA, Capability.WEIGHTS}),
+    tells=_TELLS,
     reader="modellint.formats.savedmodel.reader",
     notation="modellint.formats.savedmodel.notation",
+)
+
+TENSORFLOW_GRAPH = Format(
+    "tensorflow-graph",
+    "TensorFlow graph",
+    shared_suffixes=(".pb",),
+    searched=True,
+    tells=_TELLS,
+    dialect="savedmodel",
+    reader="modellint.formats.savedmodel.frozen",
 )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from modellint.base.text import bounded
-from modellint.formats.protobuf import Message
+from modellint.formats.protobuf import SHORT_ENTRY, FieldSpan, Message
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.model import Attribute, DType, Shape
 
 LIST, TEXT, INTEGER, REAL, FLAG, TYPE, SHAPE, TENSOR, FUNCTION = 1, 2, 3, 4, 5, 6, 7, 8, 10
 _SHAPES = "_output_shapes"
-MOST_LISTED = 1 << 16
+MOST_LISTED, MOST_KNOWN = 1 << 16, 1 << 10
 
 
 class StatedAttributes:
@@ -24,7 +24,7 @@ class StatedAttributes:
 
     @cached_property
     def _stated(self) -> Mapping[str, Message]:
-        return dict(self._message.entries(self._field))
+        return dict(self._message.shared_entries(self._field, apart=TENSOR))
 
     def integer(self, name: str, default: int = 0) -> int:
         stated = self._stated.get(name)
@@ -67,10 +67,9 @@ class StatedAttributes:
     @property
     def result_shapes(self) -> tuple[Shape | None, ...]:
         """Return the shapes of the results, as far as the file states them."""
-        listed = self._list(_SHAPES)
-        if listed is None:
-            return ()
-        return tuple(map(tensor_shape, listed.messages(SHAPE)))
+        stated = self._stated.get(_SHAPES)
+        listed = stated.raw(LIST) if stated is not None else b""
+        return _known_shapes(listed) if len(listed) <= SHORT_ENTRY else _shapes(listed)
 
     def tensor(self, name: str) -> Message | None:
         stated = self._stated.get(name)
@@ -98,6 +97,14 @@ class StatedAttributes:
             if value is not None:
                 found[bounded(name)] = value
         return found
+
+
+def _shapes(listed: bytes) -> tuple[Shape | None, ...]:
+    shapes = Message(listed, FieldSpan(0, len(listed))).messages(SHAPE)
+    return tuple(map(tensor_shape, shapes))
+
+
+_known_shapes = lru_cache(maxsize=MOST_KNOWN)(_shapes)
 
 
 def _plain(stated: Message) -> Attribute | None:

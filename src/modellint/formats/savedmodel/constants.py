@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from modellint.formats.elements import decoded
 from modellint.formats.problems import MalformedError
 from modellint.formats.protobuf import READ_WHOLE, FieldSpan, Message
-from modellint.formats.savedmodel import GRAPHS
 from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.formats.stored import StoredTensors, mistake_in, possible
 from modellint.model import DType, Region, Tensor, product
@@ -33,7 +32,7 @@ _BITS = 13
 """The field with numbers that are the bits of half-precision elements."""
 
 
-def constant(name: str, stated: Message, folder: Path, stored: StoredTensors) -> Tensor:
+def constant(name: str, stated: Message, file: Path, stored: StoredTensors) -> Tensor:
     """Return the tensor of a constant, whose elements stay in the file until they are asked for."""
     dtype, shape = tensor_type(stated.integer(1)), tensor_shape(stated.message(2))
     sizes = tuple(dim if isinstance(dim, int) else -1 for dim in shape or ())
@@ -49,7 +48,7 @@ def constant(name: str, stated: Message, folder: Path, stored: StoredTensors) ->
     if content.length != nbytes:
         stored.invalid(name, dtype, sizes, nbytes, content.length)
         return Tensor(name, dtype, sizes, nbytes)
-    return _from_content(name, dtype, sizes, content, folder, stored)
+    return _from_content(name, dtype, sizes, content, file, stored)
 
 
 def _from_content(
@@ -57,10 +56,10 @@ def _from_content(
     dtype: DType,
     shape: tuple[int, ...],
     content: FieldSpan,
-    folder: Path,
+    file: Path,
     stored: StoredTensors,
 ) -> Tensor:
-    region = Region(folder / GRAPHS, *content, external=True)
+    region = Region(file, *content, external=True)
     if dtype.bits < 8:
         return Tensor(name, dtype, shape, content.length, region)
     found = stored.raw(name, dtype, shape, region)

@@ -291,6 +291,18 @@ def _choice(of: KnownValues) -> list[Sizes]:
     return [of.shape(1)]
 
 
+def _rank(of: KnownValues) -> list[Sizes]:
+    return [(len(of.shape(0)),)]
+
+
+def _scalar(of: KnownValues) -> list[Sizes]:
+    return [()]
+
+
+def _counted(of: KnownValues) -> list[Sizes]:
+    return [(len(range(of.number(0), of.number(1), of.number(2))),)]
+
+
 Formula = Callable[[KnownValues], Sequence[Sizes]]
 _BY_NAME: Mapping[str, Formula] = {
     "broadcast": _broadcast,
@@ -330,6 +342,9 @@ _BY_NAME: Mapping[str, Formula] = {
     "from-batch": _from_batch,
     "normalized": _normalized,
     "choice": _choice,
+    "rank": _rank,
+    "scalar": _scalar,
+    "counted": _counted,
 }
 _SHAPES = meanings(
     """
@@ -353,6 +368,8 @@ split: Split
 tile: Tile
 shape-1: Expand
 slice: Slice
+rank: Shape
+scalar: Size
 """,
     _BY_NAME,
 )
@@ -384,6 +401,8 @@ to-batch: SpaceToBatchND
 from-batch: BatchToSpaceND
 normalized: FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
 choice: Select
+scalar: Rank
+counted: Range
 """,
     _BY_NAME,
 )

@@ -13,27 +13,24 @@ from typing import NamedTuple
 
 from modellint.base.text import bounded
 from modellint.formats.problems import MalformedError, Problems
-from modellint.formats.protobuf import Message
 from modellint.formats.savedmodel.attributes import StatedAttributes
 from modellint.formats.savedmodel.bodies import (
     Bodies,
     FunctionBody,
     ResultSource,
     StatedNode,
-    source,
 )
 from modellint.formats.savedmodel.results import place_of, result_types
 from modellint.formats.savedmodel.translate import translate
-from modellint.formats.savedmodel.types import tensor_shape, tensor_type
 from modellint.formats.wiring import Wiring
-from modellint.model import Graph, Model, Node, Tensor, Value
+from modellint.model import DType, Graph, Model, Node, Shape, Tensor, Value
 
 MOST_PARTS = 200_000
 """Nodes, inputs and results that a small file can come to if its functions call each other."""
 DEEPEST = 50
 """Maximum number of nested calls."""
-_CONSTANT, _NOTHING = "Const", "NoOp"
-_FED = frozenset("Placeholder PlaceholderV2 PlaceholderWithDefault".split())
+CONSTANT, NOTHING = "Const", "NoOp"
+FED = frozenset("Placeholder PlaceholderV2 PlaceholderWithDefault".split())
 _HANDLES = frozenset("VarHandleOp VariableV2 Variable".split())
 _READS = frozenset({"ReadVariableOp"})
 _CARRIES = (
@@ -61,8 +58,17 @@ class CallFrame(NamedTuple):
     """Functions that led here."""
 
 
-class SignatureReader:
-    """Reads the graph of one signature into a model."""
+class GraphInput(NamedTuple):
+    """An input of the graph, and the node that stands for it."""
+
+    name: str
+    node: str
+    dtype: DType | None
+    shape: Shape | None
+
+
+class GraphReader:
+    """Reads into a model what certain results of a file's main graph need."""
 
     def __init__(
         self,
@@ -86,16 +92,14 @@ class SignatureReader:
         self._left = MOST_PARTS + sum(1 + len(node.sources) for node in nodes)
         self._reported: set[str] = set()
 
-    def read(self, signature: Message) -> None:
-        """Fill the model's graph with what a call of the signature runs."""
+    def read(self, inputs: Iterable[GraphInput], results: Mapping[str, ResultSource]) -> None:
+        """Fill the model's graph with what is run to get the results, which are its outputs."""
         frame = CallFrame(self.bodies.main, self._main, {}, ())
-        for key, stated in signature.entries(1):
-            at = source(stated.text(1))
-            value = self._main.value(key)
-            value.declare(tensor_type(stated.integer(2)), tensor_shape(stated.message(3)))
+        for each in inputs:
+            value = self._main.value(each.name)
+            value.declare(each.dtype, each.shape)
             self._main.input(value)
-            frame.slots.setdefault(at.node, (value,))
-        results = {key: source(stated.text(1)) for key, stated in signature.entries(2)}
+            frame.slots.setdefault(each.node, (value,))
         self._run(frame, results.values())
         for key, at in results.items():
             value = self._output(self._main, self._slot(frame, at))
@@ -165,11 +169,11 @@ class SignatureReader:
         """Add what a node stands for, and return its results."""
         self._count(1 + len(node.sources))
         op = node.op
-        if op == _NOTHING:
+        if op == NOTHING:
             return ()
-        if op == _CONSTANT:
+        if op == CONSTANT:
             return (self._constant(frame, node),)
-        if op in _FED:
+        if op in FED:
             return (self._fed(frame, node),)
         if op in _HANDLES:
             return (self._variable(node),)
