@@ -182,7 +182,12 @@ def test_an_engine_just_built(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "words"), [("none.json", "no such file"), ("net.onnxtxt", "contains no engine layers")]
+    ("file", "words"),
+    [
+        ("none.json", "no such file"),
+        ("csv", "'-o csv:FILE' writes a table of all layers"),
+        ("net.onnxtxt", "contains no engine layers"),
+    ],
 )
 def test_what_holds_no_layers_is_a_mistake(file: str, words: str, folder: Path) -> None:
     result = run_cli("inspect", "--isolated", "net.onnxtxt", "--layers", file, cwd=folder)

@@ -134,6 +134,15 @@ main (float[2, 4] x) => (float[2, 2] y)
     assert layer.weight_bytes == 8 + 4  # with the scale
 
 
+def test_a_weight_that_is_quantized_in_the_graph_belongs_to_its_layer(tmp_path: Path) -> None:
+    text = """
+main (float[2, 4] x) => (float[2, 2] y)
+<float[4, 2] w = {1,2, 1,2, 1,2, 1,2}, float s = {0.5}, int8 z = {0}>
+{ q = QuantizeLinear (w, s, z)  d = DequantizeLinear (q, s, z)  y = MatMul (x, d) }"""
+    (layer,) = inspect_text(HEADER + text, tmp_path).layers or []
+    assert (layer.op_type, layer.shape, layer.parameters) == ("MatMul", [4, 2], 8)
+
+
 def test_a_shared_weight_counts_once(tmp_path: Path) -> None:
     text = """
 main (float[2, 4] x) => (float[2, 4] y)

@@ -19,8 +19,9 @@ from modellint.report.html.document import data
 from modellint.report.html.graph import graph_data, pinned
 from modellint.report.html.markup import VOID, Markup, element
 from modellint.report.html.pages import common_folder
+from modellint.report.html.probes import probes_table
 from modellint.report.options import Options
-from modellint.results.finding import Finding, Location, ModelSummary, Result, Severity
+from modellint.results.finding import Finding, Location, ModelSummary, Probed, Result, Severity
 from modellint.results.inspection import Identity, Inspection, Port
 from modellint.results.measured import MeasuredRun, RunLayer, RunModel, RunRuntime, RunTimes
 from tests.report.drawings import drawing_of
@@ -229,3 +230,9 @@ def test_measured_runs_are_a_page_and_none_is_said() -> None:
     assert NASTY[0] in shown.texts
     assert shown.data("report-data")["times"]["count"] == 10
     assert "Nothing was measured" in _Page(bench_page([], ["x: y"])).texts
+
+
+def test_figures_of_a_probe_have_units() -> None:
+    figures = {"build_seconds": 0.195, "peak_bytes": 52_428_800, "cycles": 1_234_567}
+    probed = Probed("m.onnx", "onnxruntime", "1.32.0", None, "accepted", "build", figures=figures)
+    assert "build 195 ms, peak 50 MiB, cycles 1.23 M" in str(probes_table([probed]))

@@ -20,11 +20,16 @@ from modellint.model import Model, Node
 from modellint.results.inspection import Became, Bottleneck, Engine, EngineLayer, LeftFloat, Zone
 from modellint.session import Session
 
+TABLES = ("csv", "jsonl", "parquet")
+"""Formats that a user may have meant to name."""
+
 
 def layers_in(path: Path) -> Model:
     """Read the layers of a file: an export of layers, or an engine."""
     if not path.exists():
-        raise UsageError(f"{path}: no such file")
+        kind = {"json": "jsonl"}.get(path.name, path.name)
+        hint = f"; '-o {kind}:FILE' writes a table of all layers" if kind in TABLES else ""
+        raise UsageError(f"{path}: no such file{hint}")
     return Session().open(path, str(path)).engine_layers()
 
 

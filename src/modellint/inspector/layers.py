@@ -7,12 +7,12 @@ from dataclasses import field
 from modellint.analysis.cost import ModelCost, NodeCost
 from modellint.analysis.parameters import stored_weight
 from modellint.base.records import dataclass
-from modellint.model import Model, Node, Tensor
+from modellint.model import Model, Node, Tensor, Value
 from modellint.operators import Trait, having
 from modellint.results.inspection import Layer
 
 MOST = 6
-_DEQUANTIZING = having(Trait.DEQUANTIZE)
+_CONVERTING = having(Trait.QUANTIZE, Trait.DEQUANTIZE)
 
 
 @dataclass(slots=True)
@@ -26,14 +26,14 @@ class _Group:
 def largest_layers(model: Model, cost: ModelCost) -> list[Layer]:
     """Return layers grouped by op and shape of the largest weight, ordered by bytes.
 
-    A weight that is dequantized belongs to the layers that read it.
+    A weight that is quantized or dequantized belongs to the layers that read it.
     """
     groups: dict[tuple[str, tuple[int, ...]], _Group] = {}
     seen: set[int] = set()
     for node in model.graph.nodes:
-        holders = [node, *_dequantizers(node)]
+        holders = [node, *(each for value in node.inputs for each in _converters(value))]
         tensors = [tensor for each in holders for tensor in _weights(each)]
-        if node.subgraphs or not tensors or _is_read_dequantized(node):
+        if node.subgraphs or not tensors or _is_read_converted(node):
             continue
         parameters = sum(cost.of(each).parameters for each in holders)
         if not parameters:
@@ -55,22 +55,20 @@ def _weights(node: Node) -> list[Tensor]:
     return list(filter(None, map(stored_weight, node.inputs)))
 
 
-def _dequantizers(node: Node) -> list[Node]:
-    """Return the nodes that dequantize weights of a layer."""
-    producers = [value.producer for value in node.inputs if value is not None]
-    return [
-        each
-        for each in producers
-        if each is not None and each.op_type in _DEQUANTIZING and _dequantizes_weight(each)
-    ]
+def _converters(value: Value | None) -> list[Node]:
+    """Return the nodes that quantize and dequantize a weight; none for any other value."""
+    chain: list[Node] = []
+    while value is not None and stored_weight(value) is None:
+        node = value.producer
+        if node is None or node.op_type not in _CONVERTING or node in chain:
+            return []
+        chain.append(node)
+        value = node.input(0)
+    return chain
 
 
-def _dequantizes_weight(node: Node) -> bool:
-    return node.op_type in _DEQUANTIZING and stored_weight(node.input(0)) is not None
-
-
-def _is_read_dequantized(node: Node) -> bool:
-    return _dequantizes_weight(node) and any(value and value.consumers for value in node.outputs)
+def _is_read_converted(node: Node) -> bool:
+    return any(value and value.consumers and _converters(value) for value in node.outputs)
 
 
 def _layer(op: str, shape: tuple[int, ...], group: _Group, cost: ModelCost) -> Layer:

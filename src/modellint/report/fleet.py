@@ -36,7 +36,10 @@ def write_run(run: SurveyedRun, earlier: int, stream: TextIO, options: Options) 
     page.field("Found", found_in(run))
     page.field("Run", ran(run))
     if earlier:
-        page.field("Resumed", f"{counted(earlier, 'model')} were done before")
+        page.field(
+            "Resumed",
+            f"{counted(earlier, 'model')} {'was' if earlier == 1 else 'were'} done before",
+        )
     page.field("Next", page.path(f"modellint fleet report {run.results}"))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modellint.base.text import counted
+from modellint.base.text import counted, work
+from modellint.base.units import format_bytes
 from modellint.report.html.markup import Markup, element, joined
+from modellint.report.html.needs import seconds
 from modellint.report.html.parts import columns, table
 from modellint.report.probe import answer
 from modellint.results.finding import Probed
@@ -37,11 +39,21 @@ def _row(probed: Probed) -> list[Markup | str]:
                 f": {probed.detail}" if probed.detail else None,
             ]
         ),
-        ", ".join(f"{name} {value:,.4g}" for name, value in probed.figures.items()),
+        ", ".join(_figure(name, value) for name, value in probed.figures.items()),
         ", ".join(
             f"{counted(nodes, 'node')} on {unit}" for unit, nodes in probed.placement.items()
         ),
     ]
+
+
+def _figure(name: str, value: float) -> str:
+    """Return a figure in the unit that its name ends with: `build 195 ms`."""
+    what, _, unit = name.rpartition("_")
+    if unit == "seconds":
+        return f"{what} {seconds(value)}"
+    if unit == "bytes":
+        return f"{what} {format_bytes(int(value))}"
+    return f"{name.replace('_', ' ')} {work(value)}"
 
 
 def _layers(probed: Probed) -> Markup:
