@@ -13,6 +13,7 @@ from modellint.placement import placement
 from modellint.placement.timed import COPIES, latency_on_units
 from modellint.targets import find_target
 from modellint.targets.deployment import Deployment
+from tests.analysis.kept import graph
 from tests.support import run_cli, save
 
 ON_NPU = Deployment(find_target("snapdragon-8-elite"), "qnn", precision="fp16")
@@ -37,6 +38,18 @@ def timed(path: Path) -> tuple[TimeEstimate, TimeEstimate]:
 def test_what_runs_whole_takes_what_the_accelerator_takes(tmp_path: Path) -> None:
     alone, placed = timed(network(tmp_path, "Atan"))
     assert placed.expected == alone.expected
+    assert not placed.units
+
+
+def test_an_open_batch_is_the_one_that_the_time_assumes() -> None:
+    model = graph(
+        "y = Conv(x, w)",
+        "float[batch,8,16,16] x, float[8,8,1,1] w",
+        "float[batch,8,16,16] y",
+    )
+    placed = latency_on_units(model, ON_NPU)
+    assert placed is not None
+    assert placed.assumed == {"batch": 1}
     assert not placed.units
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from modellint.analysis.assume import settle
 from modellint.analysis.latency import LayerTime, TimeEstimate, latency
 from modellint.analysis.latency.coefficients import Fitted, usual_cpu
 from modellint.analysis.latency.cpu import Cpu
@@ -36,7 +37,8 @@ def latency_on_units(model: Model, deployment: Deployment) -> TimeEstimate | Non
     if deployment.is_on_dla:
         return None
     estimate = latency(model, deployment)
-    units = placement(model, deployment) if estimate is not None else None
+    settled = settle(model, deployment).deployment  # as the time is that of assumed sizes
+    units = placement(model, settled) if estimate is not None else None
     if estimate is None or units is None or not units.fallback:
         return estimate
     is_left = any(map(units.refusal_of, _running(estimate)))

@@ -57,8 +57,11 @@ def write_validation(
         page.field("", f"median {found['median']:.1%}, worst {found['worst']:.1%}{more}")
         page.field("Inside", f"{found['inside']:.0%} of {counted(len(rows), 'run')} in the bounds")
     if found["unknown"]:
-        names_of = ", ".join(page.words(name) for name in found["unknown"][:3])
+        different = list(dict.fromkeys(found["unknown"]))
+        names_of = ", ".join(page.words(name) for name in different[:3])
         page.field("Left out", f"{len(found['unknown'])} without an estimate: {names_of}")
+    if not rows:
+        page.field("", "Name the files of their models with --models.")
     if len(found["by_device"]) > 1:
         page.items("By device", [page.words(f"{k} {v:.0%}") for k, v in found["by_device"].items()])
     shown = rows if options.verbose else rows[:MOST_LAYERS]
